@@ -1,0 +1,58 @@
+//! Readings pivoted for the detector, and what it says of them: the host's own form of the contract's types.
+//!
+//! Pure data. A batch lives for one cycle (and one more as the canary of a reload); nothing here can fail.
+
+use std::sync::Arc;
+
+use crate::datetime::Datetime;
+
+/// Readings pivoted: a row per datetime, a column per variable.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// Strictly increasing.
+    pub datetimes: Vec<Datetime>,
+    pub columns: Vec<Column>,
+}
+
+/// The readings of one variable; NaN where there is none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    pub variable: Arc<str>,
+    /// As long as the batch's `datetimes`.
+    pub values: Vec<f64>,
+}
+
+/// The detector's word on one reading.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    pub outside_interval: bool,
+    pub high_residual: bool,
+    pub anomaly: bool,
+}
+
+/// The detector's words on one column; each list is as long as the batch's `datetimes`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Verdicts {
+    pub expected: Vec<f64>,
+    pub lower: Vec<f64>,
+    pub upper: Vec<f64>,
+    pub score: Vec<f64>,
+    pub flags: Vec<Flags>,
+    pub withheld: Vec<Withheld>,
+}
+
+/// Datetimes of a column that the detector could not judge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withheld {
+    pub reason: String,
+    /// Positions in the batch's `datetimes`.
+    pub rows: Vec<usize>,
+}
+
+/// What became of one column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    Judged(Verdicts),
+    NoModel,
+    Failed(String),
+}

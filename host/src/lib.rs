@@ -1,0 +1,29 @@
+//! A service that judges a plant's readings: it reads them from a database, hands them to a sandboxed detector, and stores the
+//! verdicts.
+//!
+//! Data flows one way, and only [`worker`] sees all of it:
+//!
+//! ```text
+//! readings (long) --pivot--> batch (wide) --WIT--> detector.wasm + model files --> verdicts --one transaction--> results + state
+//! ```
+//!
+//! [`store`] knows nothing of WebAssembly, [`detector`] nothing of SQL; [`position`], [`fresh`], [`pivot`] and [`verdict`] are pure.
+
+pub mod batch;
+pub mod cli;
+pub mod config;
+pub mod counts;
+pub mod datetime;
+pub mod demo;
+pub mod detector;
+pub mod fresh;
+pub mod pivot;
+pub mod position;
+pub mod reading;
+pub mod reload;
+pub mod signal;
+pub mod state;
+pub mod store;
+pub mod telemetry;
+pub mod verdict;
+pub mod worker;

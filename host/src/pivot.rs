@@ -1,0 +1,1 @@
+//! Readings, long, to a batch, wide; and verdicts, wide, back to rows.

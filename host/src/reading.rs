@@ -1,0 +1,44 @@
+//! A reading: one row of the input table, as it was found.
+
+use std::sync::Arc;
+
+use crate::datetime::Datetime;
+
+/// One row of the input table. What the row lacks stays absent; nothing is judged about it yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// The identity key, where the table has one.
+    pub id: Option<i64>,
+    pub datetime: Datetime,
+    pub variable: Arc<str>,
+    /// None where the table holds NULL: no reading, but counted.
+    pub value: Option<f64>,
+    pub source_file: Option<Arc<str>>,
+}
+
+/// What makes two readings the same: one verdict per key is all that the output may hold.
+pub type Key = (Arc<str>, Datetime);
+
+impl Reading {
+    /// The variable and the datetime.
+    pub fn key(&self) -> Key {
+        (Arc::clone(&self.variable), self.datetime)
+    }
+}
+
+/// A row that is not a reading at all, such as a datetime that is no datetime. It is reported and passed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    pub id: Option<i64>,
+    /// What was found and what would be right.
+    pub why: String,
+}
+
+/// What one bounded read of the input table brought, in the order of the position (key, or datetime and then key).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    pub readings: Vec<Reading>,
+    pub malformed: Vec<Malformed>,
+    /// Whether the limit ended the read: there may be more rows.
+    pub full: bool,
+}

@@ -1,0 +1,35 @@
+//! Why a call to the database failed, by what the caller does about it.
+
+/// A failed call. The text names the table or the file, what was found and what would be right; it never holds a password.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct StoreError {
+    pub trouble: Trouble,
+    pub message: String,
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// The classes that callers tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The connection is gone or was never there: open it again, with backoff.
+    Connection,
+    /// Somebody holds a lock, or this was a deadlock's victim: the same call may work at the next tick.
+    Busy,
+    /// The login or a right is missing, or the database is read-only: a person must act.
+    Permission,
+    /// A table or a column is missing or of a kind that cannot serve.
+    Schema,
+    /// Another worker has taken this worker's name.
+    Fenced,
+    /// Anything else; the text is the server's.
+    Other,
+}
+
+impl StoreError {
+    /// An error without a cause below it.
+    pub fn new(trouble: Trouble, message: impl Into<String>) -> Self {
+        Self { trouble, message: message.into(), source: None }
+    }
+}

@@ -1,0 +1,87 @@
+//! The database, as the cycle sees it: readings come in through [`Input`], verdicts and the state row go out through
+//! [`Output`]. The two may be one database, two, or two servers.
+//!
+//! A store lives as long as the worker. Its calls fail with a [`StoreError`], whose class says what the cycle does next; a call
+//! that fails leaves nothing half done. Every store passes the same conformance suite (`tests/`).
+
+mod error;
+pub mod schema;
+pub mod sqlite;
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+
+pub use error::{StoreError, Trouble};
+
+use crate::datetime::Datetime;
+use crate::reading::{Key, Page};
+use crate::state::State;
+use crate::verdict::VerdictRow;
+
+/// What an input table looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InputLayout {
+    /// Whether an integer key `id` gives rows an order of arrival.
+    pub has_key: bool,
+    pub has_source_file: bool,
+    /// Whether an index leads with the datetime: without one, finding the first row of a range reads the table.
+    pub has_datetime_index: bool,
+}
+
+/// The input table. It belongs to its users: these calls only read it, each with one bounded statement.
+#[async_trait]
+pub trait Input: Send {
+    /// What the table looks like, read anew at each call.
+    async fn layout(&mut self) -> Result<InputLayout, StoreError>;
+
+    /// The server's clock, which is the plant's.
+    async fn now(&mut self) -> Result<Datetime, StoreError>;
+
+    /// The lowest key of a reading at or after `from`; None if there is none. Only for tables with a key.
+    async fn first_key_from(&mut self, from: Datetime) -> Result<Option<i64>, StoreError>;
+
+    /// The greatest key; None for an empty table. Only for tables with a key.
+    async fn last_key(&mut self) -> Result<Option<i64>, StoreError>;
+
+    /// At most `limit` rows whose key lies in one of the spans (both ends inclusive; ascending, disjoint), by key.
+    async fn read_keys(&mut self, spans: &[(i64, i64)], limit: usize) -> Result<Page, StoreError>;
+
+    /// At most `limit` rows with `from <= datetime`, and `datetime < to` where `to` is given, by datetime and then by key
+    /// (where there is none, in any order).
+    async fn read_range(&mut self, from: Datetime, to: Option<Datetime>, limit: usize) -> Result<Page, StoreError>;
+
+    /// Every row at these datetimes.
+    async fn read_at(&mut self, datetimes: &[Datetime]) -> Result<Page, StoreError>;
+
+    /// How many rows there are with `from <= datetime < to`.
+    async fn count_range(&mut self, from: Datetime, to: Datetime) -> Result<u64, StoreError>;
+}
+
+/// The output table and the state table, which are in one database so that one transaction can hold both.
+#[async_trait]
+pub trait Output: Send {
+    /// Creates the tables and indexes that are missing. The notes say what was done, and what could not be (duplicates
+    /// in an output table that the Python worker filled stand in the way of the unique index).
+    async fn prepare(&mut self) -> Result<Vec<String>, StoreError>;
+
+    /// Takes the worker's name: raises the epoch of its row, which fences off whoever held it, and returns the row. None if
+    /// there is no row yet; the first commit then creates it, with the epoch that `State` carries.
+    async fn take(&mut self, worker: &str) -> Result<Option<State>, StoreError>;
+
+    /// The worker's row, without taking it.
+    async fn peek(&mut self, worker: &str) -> Result<Option<State>, StoreError>;
+
+    /// MAX(ds) of the output.
+    async fn newest(&mut self) -> Result<Option<Datetime>, StoreError>;
+
+    /// Those of the keys for which the output holds a verdict.
+    async fn already_judged(&mut self, keys: &[Key]) -> Result<HashSet<Key>, StoreError>;
+
+    /// In one transaction: checks the fence (`state.epoch`), inserts the verdicts whose key is not there yet, writes the state
+    /// row. Returns how many were inserted. [`Trouble::Fenced`] if another worker has taken the name since.
+    async fn commit(&mut self, worker: &str, verdicts: &[VerdictRow], state: &State) -> Result<u64, StoreError>;
+
+    /// Closes with nothing pending.
+    async fn close(self: Box<Self>) -> Result<(), StoreError>;
+}
