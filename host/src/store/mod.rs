@@ -49,7 +49,12 @@ pub trait Input: Send {
 
     /// At most `limit` rows with `from <= datetime`, and `datetime < to` where `to` is given, by datetime and then by key
     /// (where there is none, in any order).
-    async fn read_range(&mut self, from: Datetime, to: Option<Datetime>, limit: usize) -> Result<Page, StoreError>;
+    async fn read_range(
+        &mut self,
+        from: Datetime,
+        to: Option<Datetime>,
+        limit: usize,
+    ) -> Result<Page, StoreError>;
 
     /// Every row at these datetimes.
     async fn read_at(&mut self, datetimes: &[Datetime]) -> Result<Page, StoreError>;
@@ -80,7 +85,12 @@ pub trait Output: Send {
 
     /// In one transaction: checks the fence (`state.epoch`), inserts the verdicts whose key is not there yet, writes the state
     /// row. Returns how many were inserted. [`Trouble::Fenced`] if another worker has taken the name since.
-    async fn commit(&mut self, worker: &str, verdicts: &[VerdictRow], state: &State) -> Result<u64, StoreError>;
+    async fn commit(
+        &mut self,
+        worker: &str,
+        verdicts: &[VerdictRow],
+        state: &State,
+    ) -> Result<u64, StoreError>;
 
     /// Closes with nothing pending.
     async fn close(self: Box<Self>) -> Result<(), StoreError>;
