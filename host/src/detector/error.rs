@@ -20,6 +20,9 @@ pub enum DetectorError {
     /// Opening ended in a trap, at the deadline or with an answer that breaks the contract.
     #[error("`{module}` failed while it was opened: {source}")]
     Open { module: String, source: JudgeError },
+    /// It opens, but cannot judge a batch that was judged before.
+    #[error("`{module}` was tried on the last committed batch and failed: {source}")]
+    Canary { module: String, source: JudgeError },
     /// A file or directory of the set cannot be read.
     #[error("`{path}` cannot be read: {source}")]
     Read { path: String, source: std::io::Error },
