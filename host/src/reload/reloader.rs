@@ -27,6 +27,13 @@ pub struct Shared(Arc<Mutex<Slots>>);
 struct Slots {
     canary: Option<Canary>,
     ready: Option<Detector>,
+    withdrawn: Option<Withdrawn>,
+}
+
+/// A set that passed its canary and then failed: the worker went back to the one before.
+struct Withdrawn {
+    digest: String,
+    back_to: String,
 }
 
 impl Shared {
@@ -42,6 +49,11 @@ impl Shared {
     /// The last committed batch; None before the first.
     pub fn canary(&self) -> Option<Canary> {
         self.slots().canary.clone()
+    }
+
+    /// The worker went back to an older set: this one is not tried again until its files change.
+    pub fn withdraw(&self, digest: &str, back_to: &str) {
+        self.slots().withdrawn = Some(Withdrawn { digest: digest.into(), back_to: back_to.into() });
     }
 
     /// Takes the detector that waits to be used, if there is one.
@@ -88,6 +100,11 @@ impl Reloader {
 
     /// Looks once.
     pub async fn look(&mut self) -> Look {
+        let withdrawn = self.shared.slots().withdrawn.take();
+        if let Some(withdrawn) = withdrawn {
+            self.refused = Some(withdrawn.digest);
+            self.current = withdrawn.back_to;
+        }
         let source = self.source.clone();
         let seen = self.seen.clone();
         let looked = tokio::task::spawn_blocking(move || {
@@ -125,12 +142,6 @@ impl Reloader {
             }
             Err(error) => self.refuse(digest, error),
         }
-    }
-
-    /// The worker went back to an older set: this one is not to be tried again until its files change.
-    pub fn withdraw(&mut self, digest: String, current: String) {
-        self.refused = Some(digest);
-        self.current = current;
     }
 
     fn refuse(&mut self, what: String, error: DetectorError) -> Look {

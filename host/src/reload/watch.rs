@@ -4,15 +4,16 @@
 //! while; then looks. The task lives as long as the [`Watch`]; dropping that stops it. Nothing in here can stop the service: without
 //! events the timer is left.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::reloader::{Look, Reloader};
+use super::source::Source;
 
 /// How the loop paces itself.
 #[derive(Clone, Copy, Debug)]
@@ -58,10 +59,14 @@ impl Drop for Watch {
 async fn run(mut reloader: Reloader, pace: Pace, hint: Arc<Notify>) {
     let mut watching = Watching::default();
     loop {
-        watching.renew(reloader.source().directories(), &hint);
+        watching.renew(reloader.source(), &hint);
         // A hint, or the timer: either way the next thing is a look.
         let hinted = tokio::time::timeout(pace.period, hint.notified()).await.is_ok();
-        while hinted && tokio::time::timeout(pace.quiet, hint.notified()).await.is_ok() {}
+        let hints_end = tokio::time::Instant::now() + pace.period;
+        while hinted
+            && tokio::time::Instant::now() < hints_end
+            && tokio::time::timeout(pace.quiet, hint.notified()).await.is_ok()
+        {}
         match reloader.look().await {
             Look::Same => {}
             Look::Ready(digest) => {
@@ -93,8 +98,9 @@ struct Watching {
 }
 
 impl Watching {
-    fn renew(&mut self, directories: Vec<PathBuf>, hint: &Arc<Notify>) {
-        let directories: Vec<_> = directories
+    fn renew(&mut self, source: &Source, hint: &Arc<Notify>) {
+        let directories: Vec<_> = source
+            .directories()
             .into_iter()
             .map(|path| {
                 let id = file_id::get_file_id(&path).ok();
@@ -104,7 +110,7 @@ impl Watching {
         if self.watcher.is_some() && directories == self.directories {
             return;
         }
-        match watch(&directories, hint) {
+        match watch(&directories, Interest::of(source), hint) {
             Ok(watcher) => self.watcher = Some(watcher),
             Err(error) if !self.complained => {
                 self.complained = true;
@@ -118,12 +124,13 @@ impl Watching {
 
 fn watch(
     directories: &[(PathBuf, Option<file_id::FileId>)],
+    interest: Interest,
     hint: &Arc<Notify>,
 ) -> notify::Result<RecommendedWatcher> {
     let hint = Arc::clone(hint);
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         // Our own reading is an event too.
-        if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
+        if event.map_or(true, |event| !event.kind.is_access() && interest.is_in(&event.paths)) {
             hint.notify_one();
         }
     })?;
@@ -131,4 +138,34 @@ fn watch(
         watcher.watch(directory, RecursiveMode::NonRecursive)?;
     }
     Ok(watcher)
+}
+
+/// Which events matter. The directories that hold module and models often hold the log and the database as well, and a watch
+/// must not be kept awake by the service's own writing.
+struct Interest {
+    models: PathBuf,
+    names: Vec<std::ffi::OsString>,
+}
+
+impl Interest {
+    fn of(source: &Source) -> Self {
+        let paths = source.module.iter().chain([&source.models]);
+        let names = paths.filter_map(|path| path.file_name()).map(ToOwned::to_owned).collect();
+        Self { models: real(&source.models), names }
+    }
+
+    fn is_in(&self, paths: &[PathBuf]) -> bool {
+        let matters = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default();
+            // `..data` and its like are how a mounted ConfigMap swaps all its files at once.
+            path.starts_with(&self.models)
+                || self.names.iter().any(|known| known == name)
+                || name.as_encoded_bytes().starts_with(b"..")
+        };
+        paths.is_empty() || paths.iter().any(matters)
+    }
+}
+
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }

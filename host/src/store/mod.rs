@@ -95,3 +95,10 @@ pub trait Output: Send {
     /// Closes with nothing pending.
     async fn close(self: Box<Self>) -> Result<(), StoreError>;
 }
+
+/// Opens the two, at the start and again after a connection was lost.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// Opens both ends.
+    async fn open(&self) -> Result<(Box<dyn Input>, Box<dyn Output>), StoreError>;
+}
