@@ -15,7 +15,8 @@ mod system {
     /// # Errors
     /// The system does not let this process listen. Needs a runtime with I/O.
     pub fn shutdown() -> io::Result<impl Future<Output = &'static str>> {
-        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         Ok(async move {
             tokio::select! {
                 _ = interrupt.recv() => "SIGINT",
@@ -92,7 +93,8 @@ mod tests {
     use super::*;
 
     fn send(signal: &str) {
-        let status = std::process::Command::new("kill").args([signal, &std::process::id().to_string()]).status();
+        let status =
+            std::process::Command::new("kill").args([signal, &std::process::id().to_string()]).status();
         assert!(status.unwrap().success());
     }
 

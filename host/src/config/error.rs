@@ -17,7 +17,11 @@ pub enum ConfigError {
 #[derive(Debug)]
 pub enum Place {
     /// Both count from 1. Columns are given where the text as such is broken.
-    File { file: PathBuf, line: usize, column: Option<usize> },
+    File {
+        file: PathBuf,
+        line: usize,
+        column: Option<usize>,
+    },
     Variable(String),
 }
 

@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use super::Config;
 use super::error::{ConfigError, Place, found};
 use super::keys::{self, KEYS, SETTINGS, nearest};
 use super::value::{Given, integer};
-use super::Config;
 
 pub(super) fn apply(config: &mut Config, file: &Path) -> Result<(), ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { file: file.to_owned(), source };
@@ -20,7 +20,8 @@ pub(super) fn apply(config: &mut Config, file: &Path) -> Result<(), ConfigError>
     match String::from_utf8(bytes) {
         Ok(text) => Document { file, text: &text }.apply(config),
         Err(error) => {
-            let valid = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]).into_owned();
+            let valid =
+                String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]).into_owned();
             let document = Document { file, text: &valid };
             Err(document.wrong(valid.len(), "this is not UTF-8 text; save the file as UTF-8"))
         }
@@ -44,11 +45,7 @@ fn entries<'t, 'a>(table: &'t DeTable<'a>) -> Vec<Entry<'t, 'a>> {
 
 impl Document<'_> {
     fn apply(&self, config: &mut Config) -> Result<(), ConfigError> {
-        // The error's own form prints the line at fault, which may hold a password; its message does not.
-        let table = DeTable::parse(self.text).map_err(|error| ConfigError::Wrong {
-            place: Place::column(self.file, self.text, error.span().unwrap_or_default().start),
-            what: format!("this is not TOML: {}", error.message()),
-        })?;
+        let table = DeTable::parse(self.text).map_err(|error| self.malformed(&error))?;
         for (section, value) in entries(table.get_ref()) {
             match value.get_ref().as_table() {
                 Some(table) if keys::sections().contains(&section.get_ref().as_ref()) => {
@@ -60,6 +57,16 @@ impl Document<'_> {
         Ok(())
     }
 
+    /// The error's own form prints the line at fault, which may hold a password; its message does not.
+    fn malformed(&self, error: &toml::de::Error) -> ConfigError {
+        let at = error.span().unwrap_or_default().start;
+        let place = Place::column(self.file, self.text, at);
+        let rest_of_line = self.text.get(at.saturating_sub(1)..).unwrap_or_default().lines().next();
+        let backslash = rest_of_line.is_some_and(|rest| rest.contains('\\'));
+        let hint = if backslash { "; a path with `\\` stands in single quotes" } else { "" };
+        ConfigError::Wrong { place, what: format!("this is not TOML: {}{hint}", error.message()) }
+    }
+
     fn section(&self, config: &mut Config, section: &str, table: &DeTable<'_>) -> Result<(), ConfigError> {
         for (name, value) in entries(table) {
             if (section, name.get_ref().as_ref()) == SETTINGS {
@@ -69,7 +76,10 @@ impl Document<'_> {
             let key = keys::find(section, name.get_ref()).ok_or_else(|| self.no_key(section, name))?;
             (key.set)(config, &Given::Toml(value.get_ref())).map_err(|allowed| {
                 let found = found(self.text.get(value.span()).unwrap_or_default());
-                self.wrong(value.span().start, &format!("`{section}.{}` is `{found}`; it must be {allowed}", key.name))
+                self.wrong(
+                    value.span().start,
+                    &format!("`{section}.{}` is `{found}`; it must be {allowed}", key.name),
+                )
             })?;
         }
         Ok(())
@@ -112,7 +122,8 @@ impl Document<'_> {
             Value::Object(settings) => Ok(settings),
             _ => {
                 let found = found(self.text.get(value.span()).unwrap_or_default());
-                let what = format!("`detector.settings` is `{found}`; it must be a table: `[detector.settings]`");
+                let what =
+                    format!("`detector.settings` is `{found}`; it must be a table: `[detector.settings]`");
                 Err(self.wrong(value.span().start, &what))
             }
         }
@@ -128,15 +139,21 @@ impl Document<'_> {
             DeValue::Array(items) => return items.iter().map(|item| self.json(key, item)).collect(),
             DeValue::Table(table) => {
                 let entries = entries(table).into_iter();
-                let entries = entries.map(|(name, value)| Ok((name.get_ref().to_string(), inner(name.get_ref(), value)?)));
+                let entries = entries
+                    .map(|(name, value)| Ok((name.get_ref().to_string(), inner(name.get_ref(), value)?)));
                 return Ok(Value::Object(entries.collect::<Result<_, ConfigError>>()?));
             }
             DeValue::Integer(_) => integer(value.get_ref()).map(Value::from),
-            DeValue::Float(float) => float.as_str().parse().ok().and_then(serde_json::Number::from_f64).map(Value::from),
+            DeValue::Float(float) => {
+                float.as_str().parse().ok().and_then(serde_json::Number::from_f64).map(Value::from)
+            }
         };
         number.ok_or_else(|| {
             let found = found(self.text.get(value.span()).unwrap_or_default());
-            self.wrong(value.span().start, &format!("`{key}` is `{found}`; it must be a finite number of 64 bits"))
+            self.wrong(
+                value.span().start,
+                &format!("`{key}` is `{found}`; it must be a finite number of 64 bits"),
+            )
         })
     }
 

@@ -26,8 +26,10 @@ const EXAMPLE: &str = include_str!("../../../anomaly-worker.toml");
 #[test]
 fn the_example_file_holds_every_key_at_its_default() {
     assert_eq!(config(EXAMPLE, &[]), Config::default());
-    let in_example: BTreeSet<_> = EXAMPLE.lines().filter_map(|line| line.split_once(" = ")).map(|(key, _)| key).collect();
-    let missing: Vec<_> = keys::KEYS.iter().map(|key| key.name).filter(|name| !in_example.contains(name)).collect();
+    let in_example: BTreeSet<_> =
+        EXAMPLE.lines().filter_map(|line| line.split_once(" = ")).map(|(key, _)| key).collect();
+    let missing: Vec<_> =
+        keys::KEYS.iter().map(|key| key.name).filter(|name| !in_example.contains(name)).collect();
     assert_eq!(missing, Vec::<&str>::new());
 }
 
@@ -79,7 +81,11 @@ fn every_value_is_read_from_the_file() {
             settle: Some(Duration::from_millis(1500)),
         },
         input: Input { database: r"C:\plant\data.sqlite".into(), table: "proceso".to_owned() },
-        output: Output { database: Some("out.sqlite".into()), table: "o".to_owned(), state_table: "s".to_owned() },
+        output: Output {
+            database: Some("out.sqlite".into()),
+            table: "o".to_owned(),
+            state_table: "s".to_owned(),
+        },
         detector: Detector {
             module: Some("detector.wasm".into()),
             models: "models".into(),
@@ -131,7 +137,8 @@ fn every_key_has_its_variable() {
     for key in keys::KEYS {
         let name = format!("ANOMALY_{}_{}", key.section, key.name).to_uppercase();
         let error = loaded("", &[(&name, "\u{7}")]).unwrap_err();
-        assert!(error.starts_with(&format!("environment variable `{name}` is `\\u{7}`; it must be ")), "{error}");
+        let start = format!("environment variable `{name}` is `\\u{{7}}`; it must be ");
+        assert!(error.starts_with(&start), "{error}");
     }
 }
 
@@ -139,10 +146,30 @@ const INTERVAL: &str = "more than zero and at most 7 days: `10` (minutes), `30s`
 
 #[test]
 fn an_interval_is_minutes_or_has_a_unit() {
-    for (text, seconds) in [("10", 600), (" 10 ", 600), ("30s", 30), ("10m", 600), ("2h", 7200), ("1h 30m", 5400), ("7days", 604_800)] {
+    for (text, seconds) in [
+        ("10", 600),
+        (" 10 ", 600),
+        ("30s", 30),
+        ("10m", 600),
+        ("2h", 7200),
+        ("1h 30m", 5400),
+        ("7days", 604_800),
+    ] {
         assert_eq!(interval_text(text), Ok(Duration::from_secs(seconds)), "{text}");
     }
-    let wrong = ["", "0", "0s", "-10", "-5m", "8days", "10081", "ten", "10x", "99999999999999999999", "18446744073709551615s1000ms"];
+    let wrong = [
+        "",
+        "0",
+        "0s",
+        "-10",
+        "-5m",
+        "8days",
+        "10081",
+        "ten",
+        "10x",
+        "99999999999999999999",
+        "18446744073709551615s1000ms",
+    ];
     for text in wrong {
         assert_eq!(interval_text(text), Err(format!("it must be {INTERVAL}")), "{text}");
     }
@@ -153,9 +180,15 @@ fn a_mistake_is_told_with_its_place_and_what_is_right() {
     let duration = "a duration with its unit, such as `30s`, `10m` or `2h`, from";
     for (text, said) in [
         // Keys and sections.
-        ("[worker]\nname = \"a\"\n\nintervall = 1", "line 4: `[worker]` has no key `intervall`; did you mean `interval`?"),
+        (
+            "[worker]\nname = \"a\"\n\nintervall = 1",
+            "line 4: `[worker]` has no key `intervall`; did you mean `interval`?",
+        ),
         ("[worker]\nbatch-row = 1", "line 2: `[worker]` has no key `batch-row`; did you mean `batch_rows`?"),
-        ("[worker]\ndeadline = 1", "line 2: `[worker]` has no key `deadline`; did you mean `deadline` in `[detector]`?"),
+        (
+            "[worker]\ndeadline = 1",
+            "line 2: `[worker]` has no key `deadline`; did you mean `deadline` in `[detector]`?",
+        ),
         ("[input]\nzzz = 1", "line 2: `[input]` has no key `zzz`; its keys are `database`, `table`"),
         ("[input]\n\"a\\nb\" = 1", "line 2: `[input]` has no key `a\\nb`; its keys are `database`, `table`"),
         ("[workers]\ninterval = 1", "line 1: there is no section `[workers]`; did you mean `[worker]`?"),
@@ -164,46 +197,75 @@ fn a_mistake_is_told_with_its_place_and_what_is_right() {
             "line 2: there is no section `[email]`; the sections are `worker`, `input`, `output`, `detector`, `log`",
         ),
         ("interval = 10", "line 1: `interval` stands outside the sections; put it below `[worker]`"),
-        ("worker = 10", "line 1: `worker` stands outside the sections; if you mean the section, write `[worker]`"),
+        (
+            "worker = 10",
+            "line 1: `worker` stands outside the sections; if you mean the section, write `[worker]`",
+        ),
         (
             "zzz = 10",
             "line 1: `zzz` stands outside the sections; the sections are `worker`, `input`, `output`, `detector`, `log`",
         ),
-        ("[[worker]]\nname = \"a\"", "line 1: `worker` stands outside the sections; if you mean the section, write `[worker]`"),
+        (
+            "[[worker]]\nname = \"a\"",
+            "line 1: `worker` stands outside the sections; if you mean the section, write `[worker]`",
+        ),
         // The first mistake in the file's own order is told.
-        ("[worker]\nzzz_b = 1\nzzz_a = 1", "line 2: `[worker]` has no key `zzz_b`; its keys are `name`, `interval`, `batch_rows`, \
-            `initial_lookback`, `allowed_lateness`, `settle`"),
+        (
+            "[worker]\nzzz_b = 1\nzzz_a = 1",
+            "line 2: `[worker]` has no key `zzz_b`; its keys are `name`, `interval`, `batch_rows`, \
+            `initial_lookback`, `allowed_lateness`, `settle`",
+        ),
         // Values.
         ("[worker]\ninterval = 0", &format!("line 2: `worker.interval` is `0`; it must be {INTERVAL}")),
         ("[worker]\ninterval = -1", &format!("line 2: `worker.interval` is `-1`; it must be {INTERVAL}")),
         ("[worker]\ninterval = 1.5", &format!("line 2: `worker.interval` is `1.5`; it must be {INTERVAL}")),
-        ("[worker]\ninterval = \"8d\"", &format!("line 2: `worker.interval` is `\"8d\"`; it must be {INTERVAL}")),
+        (
+            "[worker]\ninterval = \"8d\"",
+            &format!("line 2: `worker.interval` is `\"8d\"`; it must be {INTERVAL}"),
+        ),
         (
             "[worker]\nbatch_rows = 100_001",
             "line 2: `worker.batch_rows` is `100_001`; it must be a whole number from 1 to 100000",
         ),
-        ("[worker]\nbatch_rows = \"9\"", "line 2: `worker.batch_rows` is `\"9\"`; it must be a whole number from 1 to 100000"),
+        (
+            "[worker]\nbatch_rows = \"9\"",
+            "line 2: `worker.batch_rows` is `\"9\"`; it must be a whole number from 1 to 100000",
+        ),
         (
             "[worker]\ninitial_lookback = 10",
             &format!("line 2: `worker.initial_lookback` is `10`; it must be {duration} 0s to 36500days"),
         ),
         (
             "[worker]\nsettle = [\n1]",
-            &format!("line 2: `worker.settle` is `[\\n1]`; it must be {duration} 0s to 30days; or \"\" for the default"),
+            &format!(
+                "line 2: `worker.settle` is `[\\n1]`; it must be {duration} 0s to 30days; or \"\" for the default"
+            ),
         ),
         (
             "[detector]\ndeadline = \"0s\"",
             &format!("line 2: `detector.deadline` is `\"0s\"`; it must be {duration} 1ms to 1h"),
         ),
-        ("[worker]\nname = \"\"", "line 2: `worker.name` is `\"\"`; it must be a text of 1 to 100 characters"),
-        ("[input]\ntable = 3", "line 2: `input.table` is `3`; it must be a table's name, such as `dbo.datos_proceso`"),
-        ("[input]\ndatabase = true", "line 2: `input.database` is `true`; it must be a path, in quotes"),
+        (
+            "[worker]\nname = \"\"",
+            "line 2: `worker.name` is `\"\"`; it must be a text of 1 to 100 characters",
+        ),
+        (
+            "[input]\ntable = 3",
+            "line 2: `input.table` is `3`; it must be a table's name, such as `dbo.datos_proceso`",
+        ),
+        (
+            "[input]\ndatabase = true",
+            "line 2: `input.database` is `true`; it must be a path in quotes, in single ones if it has a `\\`",
+        ),
         ("[log]\nformat = \"xml\"", "line 2: `log.format` is `\"xml\"`; it must be \"text\" or \"json\""),
         (
             "[log]\nlevel = \"loud\"",
             "line 2: `log.level` is `\"loud\"`; it must be \"debug\" or \"info\" or \"warning\" or \"error\"",
         ),
-        ("[detector]\nsettings = 1", "line 2: `detector.settings` is `1`; it must be a table: `[detector.settings]`"),
+        (
+            "[detector]\nsettings = 1",
+            "line 2: `detector.settings` is `1`; it must be a table: `[detector.settings]`",
+        ),
         (
             "[detector.settings]\na.b = [1, nan]",
             "line 2: `detector.settings.a.b` is `nan`; it must be a finite number of 64 bits",
@@ -214,8 +276,17 @@ fn a_mistake_is_told_with_its_place_and_what_is_right() {
         ),
         // The text itself.
         ("[worker]\nname = \"a", "line 2, column 10: this is not TOML: invalid basic string, expected `\"`"),
-        ("[worker]\nname = C:\\x", "line 2, column 9: this is not TOML: "),
-        ("[worker\n", "line 1, column 8: this is not TOML: "),
+        (
+            "[worker]\nname = C:\\x",
+            "line 2, column 8: this is not TOML: string values must be quoted, expected literal string; \
+            a path with `\\` stands in single quotes",
+        ),
+        (
+            "[input]\ndatabase = \"C:\\data\"",
+            "line 2, column 16: this is not TOML: missing escaped value, expected `b`, `e`, `f`, `n`, `r`, `\\`, `\"`, `x`, `u`, \
+                `U`; a path with `\\` stands in single quotes",
+        ),
+        ("[worker\n", "line 1, column 8: this is not TOML: unclosed table, expected `]`"),
         ("[log]\nkeep = 1\nkeep = 2", "line 3, column 1: this is not TOML: duplicate key"),
     ] {
         assert_eq!(loaded(text, &[]), Err(format!("`{DEFAULT_FILE}` {said}")), "{text}");

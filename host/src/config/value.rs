@@ -44,7 +44,9 @@ pub(super) fn integer(value: &DeValue<'_>) -> Option<i64> {
     i64::from_str_radix(value.as_str(), value.radix()).ok()
 }
 
-pub(super) fn whole<T: TryFrom<i64>>(range: RangeInclusive<i64>) -> impl Fn(&Given<'_>) -> Result<T, Allowed> {
+pub(super) fn whole<T: TryFrom<i64>>(
+    range: RangeInclusive<i64>,
+) -> impl Fn(&Given<'_>) -> Result<T, Allowed> {
     move |given| {
         given
             .integer()
@@ -56,7 +58,9 @@ pub(super) fn whole<T: TryFrom<i64>>(range: RangeInclusive<i64>) -> impl Fn(&Giv
 
 /// A name or a key in the database: it is shown in logs and stored in VARCHAR(100).
 pub(super) fn name(given: &Given<'_>) -> Result<String, Allowed> {
-    text(given).filter(|text| text.chars().count() <= 100).ok_or_else(|| "a text of 1 to 100 characters".to_owned())
+    text(given)
+        .filter(|text| text.chars().count() <= 100)
+        .ok_or_else(|| "a text of 1 to 100 characters".to_owned())
 }
 
 pub(super) fn table(given: &Given<'_>) -> Result<String, Allowed> {
@@ -64,7 +68,9 @@ pub(super) fn table(given: &Given<'_>) -> Result<String, Allowed> {
 }
 
 pub(super) fn path(given: &Given<'_>) -> Result<PathBuf, Allowed> {
-    text(given).map(PathBuf::from).ok_or_else(|| "a path, in quotes".to_owned())
+    text(given)
+        .map(PathBuf::from)
+        .ok_or_else(|| r"a path in quotes, in single ones if it has a `\`".to_owned())
 }
 
 fn text(given: &Given<'_>) -> Option<String> {
@@ -85,11 +91,9 @@ pub(super) fn optional<T>(
 pub(super) fn duration(least: &str, most: &str) -> impl Fn(&Given<'_>) -> Result<Duration, Allowed> {
     move |given| {
         let (from, to) = (with_unit(least).unwrap_or_default(), with_unit(most).unwrap_or_default());
-        given
-            .text()
-            .and_then(with_unit)
-            .filter(|duration| (from..=to).contains(duration))
-            .ok_or_else(|| format!("a duration with its unit, such as `30s`, `10m` or `2h`, from {least} to {most}"))
+        given.text().and_then(with_unit).filter(|duration| (from..=to).contains(duration)).ok_or_else(|| {
+            format!("a duration with its unit, such as `30s`, `10m` or `2h`, from {least} to {most}")
+        })
     }
 }
 
@@ -125,10 +129,12 @@ pub(super) trait Choice: Sized + Copy + 'static {
 
 pub(super) fn choice<T: Choice>(given: &Given<'_>) -> Result<T, Allowed> {
     let text = given.text().unwrap_or_default().trim();
-    T::ALL.iter().find(|(word, _)| word.eq_ignore_ascii_case(text)).map(|(_, choice)| *choice).ok_or_else(|| {
-        let words: Vec<_> = T::ALL.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-        words.join(" or ")
-    })
+    T::ALL.iter().find(|(word, _)| word.eq_ignore_ascii_case(text)).map(|(_, choice)| *choice).ok_or_else(
+        || {
+            let words: Vec<_> = T::ALL.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+            words.join(" or ")
+        },
+    )
 }
 
 /// How log lines are written.
@@ -183,7 +189,8 @@ impl Literal for PathBuf {
 impl Literal for Duration {
     fn literal(&self) -> String {
         let nanos = self.as_nanos();
-        let units = [("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000)];
+        let units =
+            [("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000)];
         let fits = units.into_iter().find(|(_, unit)| nanos > 0 && nanos.is_multiple_of(*unit));
         match fits {
             Some((name, unit)) => quoted(format!("{}{name}", nanos / unit)),
