@@ -1,1 +1,3 @@
-//! Under construction.
+//! The commands that a person types.
+
+pub mod args;
