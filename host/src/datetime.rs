@@ -117,7 +117,14 @@ mod tests {
 
     #[test]
     fn what_is_no_datetime_is_refused_with_its_text() {
-        for text in ["", "yesterday", "2025-13-01", "2025-01-15 25:00", "2025-01-15T10:00:00Z", "2025-01-15 10:00:00+01:00"] {
+        for text in [
+            "",
+            "yesterday",
+            "2025-13-01",
+            "2025-01-15 25:00",
+            "2025-01-15T10:00:00Z",
+            "2025-01-15 10:00:00+01:00",
+        ] {
             assert_eq!(Datetime::parse(text), Err(NotADatetime(text.to_owned())));
         }
     }
