@@ -4,20 +4,34 @@
 //! A store lives as long as the worker. Its calls fail with a [`StoreError`], whose class says what the cycle does next; a call
 //! that fails leaves nothing half done. Every store passes the same conformance suite (`tests/`).
 
+pub mod clock;
 mod error;
 pub mod schema;
 pub mod sqlite;
+pub mod table_name;
 
 use std::collections::HashSet;
 
 use async_trait::async_trait;
 
+pub use clock::Clock;
 pub use error::{StoreError, Trouble};
+pub use schema::TableNames;
+pub use sqlite::SqliteStore;
+pub use table_name::TableName;
 
 use crate::datetime::Datetime;
 use crate::reading::{Key, Page};
 use crate::state::State;
 use crate::verdict::VerdictRow;
+
+/// Where the tables are, and how to get there. It lives as long as the worker, which opens again through it after
+/// [`Trouble::Connection`].
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// Opens both sides. Nothing is created but, where the configuration allows it, an empty output database.
+    async fn open(&self) -> Result<(Box<dyn Input>, Box<dyn Output>), StoreError>;
+}
 
 /// What an input table looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,11 +58,14 @@ pub trait Input: Send {
     /// The greatest key; None for an empty table. Only for tables with a key.
     async fn last_key(&mut self) -> Result<Option<i64>, StoreError>;
 
-    /// At most `limit` rows whose key lies in one of the spans (both ends inclusive; ascending, disjoint), by key.
+    /// At most `limit` rows, malformed ones included, whose key lies in one of the spans (both ends inclusive; ascending,
+    /// disjoint), by key.
     async fn read_keys(&mut self, spans: &[(i64, i64)], limit: usize) -> Result<Page, StoreError>;
 
-    /// At most `limit` rows with `from <= datetime`, and `datetime < to` where `to` is given, by datetime and then by key
-    /// (where there is none, in any order).
+    /// At most `limit` readings with `from <= datetime`, and `datetime < to` where `to` is given, by datetime and then by key
+    /// (where there is none, in any order). Malformed rows among them do not count, so that they cannot stop a reader that
+    /// goes on from the last datetime; no more than `limit` of them are listed. A row whose datetime is none has no place
+    /// in time: it may be listed or not.
     async fn read_range(
         &mut self,
         from: Datetime,
@@ -56,11 +73,20 @@ pub trait Input: Send {
         limit: usize,
     ) -> Result<Page, StoreError>;
 
-    /// Every row at these datetimes.
+    /// Every row at these datetimes, by datetime and then by key.
     async fn read_at(&mut self, datetimes: &[Datetime]) -> Result<Page, StoreError>;
 
-    /// How many rows there are with `from <= datetime < to`.
+    /// How many rows there are with `from <= datetime < to`, whatever their value.
     async fn count_range(&mut self, from: Datetime, to: Datetime) -> Result<u64, StoreError>;
+}
+
+/// A worker's name, taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Taken {
+    /// What `State::epoch` must be in every commit from now on.
+    pub epoch: i64,
+    /// The row as the last commit left it, with the new epoch; None before the first.
+    pub state: Option<State>,
 }
 
 /// The output table and the state table, which are in one database so that one transaction can hold both.
@@ -70,11 +96,15 @@ pub trait Output: Send {
     /// in an output table that the Python worker filled stand in the way of the unique index).
     async fn prepare(&mut self) -> Result<Vec<String>, StoreError>;
 
-    /// Takes the worker's name: raises the epoch of its row, which fences off whoever held it, and returns the row. None if
-    /// there is no row yet; the first commit then creates it, with the epoch that `State` carries.
-    async fn take(&mut self, worker: &str) -> Result<Option<State>, StoreError>;
+    /// What stands between this store and a commit, a sentence each; nothing means that a commit would work. Tries all that
+    /// `prepare`, `take` and `commit` do, in a transaction that is rolled back.
+    async fn probe(&mut self) -> Result<Vec<StoreError>, StoreError>;
 
-    /// The worker's row, without taking it.
+    /// Takes the worker's name: raises the epoch of its row (or makes a row that holds nothing but the epoch), which fences off
+    /// whoever held it.
+    async fn take(&mut self, worker: &str) -> Result<Taken, StoreError>;
+
+    /// The worker's row, without taking it; None before its first commit.
     async fn peek(&mut self, worker: &str) -> Result<Option<State>, StoreError>;
 
     /// MAX(ds) of the output.
@@ -84,7 +114,8 @@ pub trait Output: Send {
     async fn already_judged(&mut self, keys: &[Key]) -> Result<HashSet<Key>, StoreError>;
 
     /// In one transaction: checks the fence (`state.epoch`), inserts the verdicts whose key is not there yet, writes the state
-    /// row. Returns how many were inserted. [`Trouble::Fenced`] if another worker has taken the name since.
+    /// row. Returns how many were inserted. [`Trouble::Fenced`] if another worker has taken the name since, or somebody has
+    /// deleted the row: take the name again.
     async fn commit(
         &mut self,
         worker: &str,
@@ -94,11 +125,4 @@ pub trait Output: Send {
 
     /// Closes with nothing pending.
     async fn close(self: Box<Self>) -> Result<(), StoreError>;
-}
-
-/// Opens the two, at the start and again after a connection was lost.
-#[async_trait]
-pub trait Connector: Send + Sync {
-    /// Opens both ends.
-    async fn open(&self) -> Result<(Box<dyn Input>, Box<dyn Output>), StoreError>;
 }

@@ -1,0 +1,88 @@
+//! The tables in SQLite's own types: datetimes are text, `2025-01-15 10:00:00` with six decimals only where there is a
+//! fraction, which sorts as it should; decimals are REAL; BIT is 0 or 1.
+//!
+//! Each function gives statements that fail where the table is there already.
+
+use crate::store::TableName;
+use crate::store::table_name::quote_sqlite;
+
+/// The default input table, with the index on datetime that we would advise. For the demo and for tests: a store never
+/// creates the input.
+pub fn input(name: &TableName) -> String {
+    format!(
+        "CREATE TABLE {table} (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    datetime TEXT NOT NULL,
+    variable_name TEXT NOT NULL,
+    value REAL,
+    source_file TEXT,
+    created_at TEXT DEFAULT (datetime('now', 'localtime'))
+);
+{index};",
+        table = name.sqlite(),
+        index = index(name, &["datetime"], false),
+    )
+}
+
+/// The output table; its indexes are made by [`index`].
+pub fn output(name: &TableName) -> String {
+    format!(
+        "CREATE TABLE {table} (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    ds TEXT NOT NULL,
+    y REAL,
+    yhat REAL,
+    yhat_lower REAL,
+    yhat_upper REAL,
+    residual REAL,
+    outside_interval INTEGER,
+    high_residual INTEGER,
+    is_anomaly INTEGER,
+    anomaly_score REAL,
+    variable TEXT NOT NULL,
+    prediction_error_pct REAL,
+    source_file TEXT,
+    processed_at TEXT DEFAULT (datetime('now', 'localtime'))
+);",
+        table = name.sqlite(),
+    )
+}
+
+/// The state table: a row per worker. `position`, `set_aside` and `counts` are JSON.
+pub fn state(name: &TableName) -> String {
+    format!(
+        "CREATE TABLE {table} (
+    worker TEXT NOT NULL PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    watermark TEXT,
+    position TEXT,
+    checkpoint BLOB,
+    checkpoint_schema INTEGER,
+    checkpoint_digest TEXT,
+    set_digest TEXT,
+    set_aside TEXT,
+    counts TEXT,
+    updated_at TEXT
+);",
+        table = name.sqlite(),
+    )
+}
+
+/// An index on these columns, named for them.
+pub fn index(name: &TableName, columns: &[&str], unique: bool) -> String {
+    let (prefix, unique) = if unique { ("ux", "UNIQUE ") } else { ("ix", "") };
+    format!(
+        "CREATE {unique}INDEX {index} ON {table} ({columns})",
+        index = quote_sqlite(&format!("{prefix}_{}_{}", name.table(), columns.join("_"))),
+        table = name.sqlite(),
+        columns = columns.join(", "),
+    )
+}
+
+/// Shows the verdicts that an output table holds more than once: what stands in the way of its unique index.
+pub fn duplicates(name: &TableName) -> String {
+    format!(
+        "SELECT ds, variable, COUNT(*) AS verdicts FROM {} GROUP BY ds, variable HAVING COUNT(*) > 1;",
+        name.sqlite()
+    )
+}

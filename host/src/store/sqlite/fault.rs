@@ -1,0 +1,109 @@
+//! What can go wrong inside a call, and what is made of it for the caller: a class, the file's name, and advice.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::ErrorCode;
+use rusqlite::ffi::SQLITE_READONLY_DBMOVED;
+
+use crate::store::{StoreError, Trouble};
+
+/// A call's failure before the file's name is put to it.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Sqlite(rusqlite::Error),
+    /// What this store itself found; the message goes on from "database `x`: ".
+    Found(Trouble, String),
+}
+
+pub(super) type Answer<T> = Result<T, Fault>;
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl Fault {
+    pub(super) fn schema(message: impl Into<String>) -> Self {
+        Self::Found(Trouble::Schema, message.into())
+    }
+
+    /// Whether a UNIQUE index refused something.
+    pub(super) fn is_constraint(&self) -> bool {
+        matches!(self, Self::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation))
+    }
+
+    /// The error that the caller sees.
+    pub(super) fn at(self, path: &Path, busy_timeout: Duration) -> StoreError {
+        let file = path.display();
+        match self {
+            Self::Found(trouble, message) => {
+                StoreError::new(trouble, format!("database `{file}`: {message}"))
+            }
+            Self::Sqlite(error) => {
+                let (trouble, said) = classify(&error, busy_timeout);
+                StoreError {
+                    trouble,
+                    message: format!("database `{file}`: {said}"),
+                    source: Some(Box::new(error)),
+                }
+            }
+        }
+    }
+}
+
+fn classify(error: &rusqlite::Error, busy_timeout: Duration) -> (Trouble, String) {
+    let Some(sqlite) = error.sqlite_error() else {
+        return (Trouble::Other, error.to_string());
+    };
+    match sqlite.code {
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed => (
+            Trouble::Busy,
+            format!(
+                "locked for more than {} s by another program: a database browser with changes that are not saved, a \
+                 backup, a second worker; it is tried again at the next cycle",
+                busy_timeout.as_secs_f64()
+            ),
+        ),
+        ErrorCode::ReadOnly if sqlite.extended_code == SQLITE_READONLY_DBMOVED => {
+            (Trouble::Connection, "the file was moved or deleted while it was open".to_owned())
+        }
+        ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied => (
+            Trouble::Permission,
+            format!(
+                "it cannot be written ({error}); this user needs the right to write the file and its folder, where SQLite \
+                 keeps its log beside it"
+            ),
+        ),
+        ErrorCode::CannotOpen => (
+            Trouble::Permission,
+            format!(
+                "it cannot be opened ({error}); this user needs the right to read the file, and to write in its folder, \
+                 where SQLite keeps its log beside it"
+            ),
+        ),
+        ErrorCode::SystemIoFailure => {
+            (Trouble::Connection, format!("reading or writing the file failed ({error}); is the disk or the share still there?"))
+        }
+        ErrorCode::NotADatabase => (
+            Trouble::Other,
+            "this file is not a SQLite database; name the file that holds the tables, or one that does not exist yet for \
+             the output"
+                .to_owned(),
+        ),
+        ErrorCode::DatabaseCorrupt => (
+            Trouble::Other,
+            format!("the file is damaged ({error}); bring back a backup, or save what can be read with `sqlite3 FILE .recover`"),
+        ),
+        ErrorCode::DiskFull => (Trouble::Other, format!("there is no space left ({error}); nothing was written")),
+        ErrorCode::Unknown if names_a_missing_thing(error) => (Trouble::Schema, error.to_string()),
+        _ => (Trouble::Other, error.to_string()),
+    }
+}
+
+/// SQLite has one code for all errors in a statement; a table that vanished is told apart by the text.
+fn names_a_missing_thing(error: &rusqlite::Error) -> bool {
+    let text = error.to_string();
+    ["no such table", "no such column", "has no column named"].iter().any(|known| text.contains(known))
+}

@@ -1,0 +1,210 @@
+//! The input table in a SQLite file. Each call is one read transaction, so that what it says belongs together.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, params};
+
+use super::day::{self, FORMS};
+use super::fault::{Answer, Fault};
+use super::link::Link;
+use super::page::Gathering;
+use super::range::{self, Range};
+use super::row::{self, Found, Rows};
+use super::table::Table;
+use crate::datetime::Datetime;
+use crate::reading::Page;
+use crate::store::schema::INPUT_COLUMNS;
+use crate::store::{Clock, Input, InputLayout, StoreError, TableName};
+
+/// Readings out of a SQLite file.
+pub struct SqliteInput {
+    link: Link,
+    table: TableName,
+    clock: Clock,
+}
+
+impl SqliteInput {
+    pub(super) fn new(link: Link, table: TableName, clock: Clock) -> Self {
+        Self { link, table, clock }
+    }
+
+    /// Runs `read` in a read transaction, with the table as it is in that transaction.
+    async fn read<T, R>(&self, read: R) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        R: FnOnce(&Connection, &TableName, InputLayout) -> Answer<T> + Send + 'static,
+    {
+        let table = self.table.clone();
+        self.link
+            .call(move |connection| {
+                let snapshot = connection.transaction()?;
+                let layout = layout(&snapshot, &table)?;
+                read(&snapshot, &table, layout)
+            })
+            .await
+    }
+}
+
+#[async_trait]
+impl Input for SqliteInput {
+    async fn layout(&mut self) -> Result<InputLayout, StoreError> {
+        self.read(|_, _, layout| Ok(layout)).await
+    }
+
+    async fn now(&mut self) -> Result<Datetime, StoreError> {
+        Ok(self.clock.now())
+    }
+
+    async fn first_key_from(&mut self, from: Datetime) -> Result<Option<i64>, StoreError> {
+        self.read(move |connection, table, layout| {
+            expect_key(table, layout)?;
+            let sql = format!("SELECT id, datetime FROM {} WHERE datetime >= ?1 ORDER BY id", table.sqlite());
+            let mut statement = connection.prepare_cached(&sql)?;
+            let mut rows = Rows::default();
+            let mut found = statement.query([day::floor(from, ' ')])?;
+            while let Some(row) = found.next()? {
+                if rows.instant(row.get_ref(1)?).is_some_and(|at| at >= from) {
+                    return Ok(Some(row.get(0)?));
+                }
+            }
+            Ok(None)
+        })
+        .await
+    }
+
+    async fn last_key(&mut self) -> Result<Option<i64>, StoreError> {
+        self.read(|connection, table, layout| {
+            expect_key(table, layout)?;
+            let sql = format!("SELECT max(id) FROM {}", table.sqlite());
+            Ok(connection.prepare_cached(&sql)?.query_row([], |row| row.get(0))?)
+        })
+        .await
+    }
+
+    async fn read_keys(&mut self, spans: &[(i64, i64)], limit: usize) -> Result<Page, StoreError> {
+        let spans = spans.to_vec();
+        self.read(move |connection, table, layout| {
+            expect_key(table, layout)?;
+            read_keys(connection, table, layout, &spans, limit)
+        })
+        .await
+    }
+
+    async fn read_range(
+        &mut self,
+        from: Datetime,
+        to: Option<Datetime>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let range = Range { from, to, limit };
+        self.read(move |connection, table, layout| range::read(connection, table, layout, range)).await
+    }
+
+    async fn read_at(&mut self, datetimes: &[Datetime]) -> Result<Page, StoreError> {
+        let wanted: HashSet<Datetime> = datetimes.iter().copied().collect();
+        self.read(move |connection, table, layout| read_at(connection, table, layout, &wanted)).await
+    }
+
+    async fn count_range(&mut self, from: Datetime, to: Datetime) -> Result<u64, StoreError> {
+        self.read(move |connection, table, _| {
+            let sql = format!(
+                "SELECT datetime, count(*) FROM {} WHERE datetime >= ?1 AND datetime < ?2 GROUP BY datetime",
+                table.sqlite()
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
+            let mut rows = Rows::default();
+            let mut found = statement.query(params![day::floor(from, ' '), day::ceiling(to, 'T')])?;
+            let mut count = 0;
+            while let Some(row) = found.next()? {
+                if rows.instant(row.get_ref(0)?).is_some_and(|at| from <= at && at < to) {
+                    count += row.get::<_, i64>(1)?.unsigned_abs();
+                }
+            }
+            Ok(count)
+        })
+        .await
+    }
+}
+
+fn layout(connection: &Connection, name: &TableName) -> Answer<InputLayout> {
+    let advice = "name the one that holds the readings in the configuration; `host demo` makes one to try";
+    let table = Table::expect(connection, name, advice)?;
+    table.expect_columns(name, &INPUT_COLUMNS)?;
+    Ok(InputLayout {
+        has_key: table.is_integer_key("id"),
+        has_source_file: table.has("source_file"),
+        has_datetime_index: table.has_index(&["datetime"]),
+    })
+}
+
+fn expect_key(table: &TableName, layout: InputLayout) -> Answer<()> {
+    if layout.has_key {
+        return Ok(());
+    }
+    Err(Fault::schema(format!(
+        "table `{}` has no column `id` that is an integer key; read it by datetime",
+        table.table()
+    )))
+}
+
+fn read_keys(
+    connection: &Connection,
+    table: &TableName,
+    layout: InputLayout,
+    spans: &[(i64, i64)],
+    limit: usize,
+) -> Answer<Page> {
+    let columns = row::columns(layout.has_key, layout.has_source_file);
+    let sql = format!("SELECT {columns} FROM {} WHERE id BETWEEN ?1 AND ?2 ORDER BY id", table.sqlite());
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = Rows::default();
+    let mut page = Page::default();
+    for (first, last) in spans {
+        let mut found = statement.query([first, last])?;
+        while let Some(row) = found.next()? {
+            if page.readings.len() + page.malformed.len() >= limit {
+                page.full = true;
+                return Ok(page);
+            }
+            match rows.decode(row)? {
+                Found::Reading(reading) => page.readings.push(reading),
+                Found::Malformed(_, malformed) => page.malformed.push(malformed),
+            }
+        }
+    }
+    Ok(page)
+}
+
+fn read_at(
+    connection: &Connection,
+    table: &TableName,
+    layout: InputLayout,
+    wanted: &HashSet<Datetime>,
+) -> Answer<Page> {
+    let columns = row::columns(layout.has_key, layout.has_source_file);
+    let sql = format!("SELECT {columns} FROM {} WHERE datetime >= ?1 AND datetime < ?2", table.sqlite());
+    let mut statement = connection.prepare_cached(&sql)?;
+    // A seek an instant where there is an index; else the table is read through once for all.
+    let mut spans: Vec<(String, String)> = Vec::new();
+    if layout.has_datetime_index {
+        spans.extend(wanted.iter().flat_map(|&at| FORMS.map(|form| day::around(at, form))));
+    } else if let (Some(first), Some(last)) = (wanted.iter().min(), wanted.iter().max()) {
+        spans.push((day::floor(*first, ' '), day::around(*last, 'T').1));
+    }
+    // Instants of one second share their spans.
+    spans.sort_unstable();
+    spans.dedup();
+    let mut rows = Rows::default();
+    let mut gathering = Gathering::new(usize::MAX);
+    for (from, to) in spans {
+        let mut found = statement.query([from, to])?;
+        while let Some(row) = found.next()? {
+            let found = rows.decode(row)?;
+            if found.at().is_some_and(|at| wanted.contains(&at)) {
+                gathering.push(found);
+            }
+        }
+    }
+    Ok(gathering.finish())
+}

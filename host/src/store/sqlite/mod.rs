@@ -1,0 +1,92 @@
+//! The embedded store: SQLite files with the same tables as a server's database.
+//!
+//! Input and output each have a connection of their own, to one file or to two, for as long as the worker lives. SQLite's
+//! calls block, so each runs on a blocking thread ([`link`]). Every failure is a [`StoreError`] that names the file and says
+//! what a person can do about it.
+
+mod day;
+mod fault;
+mod input;
+mod link;
+mod open;
+mod output;
+mod page;
+mod prepare;
+mod range;
+mod row;
+mod state_row;
+mod table;
+mod verdicts;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub use input::SqliteInput;
+pub use output::SqliteOutput;
+
+use super::{Clock, Connector, Input, Output, StoreError, TableNames};
+use link::{Link, Side};
+
+/// How long a call waits for another program's lock. Commits take milliseconds, so whoever holds a lock this long is a person's
+/// open transaction or a backup; the next cycle tries again, and nothing is lost by letting this one go.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where the files and the tables are.
+#[derive(Clone, Debug)]
+pub struct SqliteStore {
+    /// Must exist: it is never created, and only read.
+    pub input: PathBuf,
+    /// May be the same file.
+    pub output: PathBuf,
+    /// Whether an output file that does not exist is created.
+    pub create_output: bool,
+    pub tables: TableNames,
+    pub clock: Clock,
+    pub busy_timeout: Duration,
+}
+
+impl SqliteStore {
+    /// One file for both, which must exist, with the default tables and this machine's clock.
+    pub fn new(file: impl Into<PathBuf>) -> Self {
+        let file = file.into();
+        Self {
+            input: file.clone(),
+            output: file,
+            create_output: false,
+            tables: TableNames::default(),
+            clock: Clock::system(),
+            busy_timeout: BUSY_TIMEOUT,
+        }
+    }
+
+    /// Opens the input, read-only.
+    ///
+    /// # Errors
+    /// `Connection` for a file that is not there, `Permission`, `Busy`; `Other` for what is no SQLite database.
+    pub async fn open_input(&self) -> Result<SqliteInput, StoreError> {
+        let link = Link::open(self.input.clone(), Side::Input, self.busy_timeout).await?;
+        Ok(SqliteInput::new(link, self.tables.input.clone(), self.clock.clone()))
+    }
+
+    /// Opens the output.
+    ///
+    /// # Errors
+    /// As for the input.
+    pub async fn open_output(&self) -> Result<SqliteOutput, StoreError> {
+        let side = Side::Output { create: self.create_output };
+        let link = Link::open(self.output.clone(), side, self.busy_timeout).await?;
+        Ok(SqliteOutput::new(link, self.tables.output.clone(), self.tables.state.clone(), self.clock.clone()))
+    }
+}
+
+#[async_trait]
+impl Connector for SqliteStore {
+    async fn open(&self) -> Result<(Box<dyn Input>, Box<dyn Output>), StoreError> {
+        // The output first: it may create the file that is the input as well, and then the input says which table it lacks.
+        let output = self.open_output().await?;
+        let input = self.open_input().await?;
+        Ok((Box::new(input), Box::new(output)))
+    }
+}

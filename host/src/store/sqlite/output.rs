@@ -1,0 +1,204 @@
+//! The output and the state table in a SQLite file. Each call is one transaction, or none of it happened.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::fault::Answer;
+use super::link::Link;
+use super::{prepare, state_row, verdicts};
+use crate::batch::Flags;
+use crate::counts::Counts;
+use crate::datetime::Datetime;
+use crate::position::{Position, TimePosition};
+use crate::reading::Key;
+use crate::state::State;
+use crate::store::{Clock, Output, StoreError, TableName, Taken, Trouble};
+use crate::verdict::VerdictRow;
+
+/// The name and the variable of what `probe` writes and takes back; a worker of this name would not notice.
+const PROBE: &str = "host check";
+
+/// Verdicts and state into a SQLite file.
+pub struct SqliteOutput {
+    link: Link,
+    tables: Arc<Tables>,
+}
+
+struct Tables {
+    output: TableName,
+    state: TableName,
+    clock: Clock,
+}
+
+impl SqliteOutput {
+    pub(super) fn new(link: Link, output: TableName, state: TableName, clock: Clock) -> Self {
+        Self { link, tables: Arc::new(Tables { output, state, clock }) }
+    }
+
+    /// Runs `read` in a read transaction.
+    async fn read<T, R>(&self, read: R) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        R: FnOnce(&Connection, &Tables) -> Answer<T> + Send + 'static,
+    {
+        let tables = Arc::clone(&self.tables);
+        self.link
+            .call(move |connection| {
+                let snapshot = connection.transaction()?;
+                read(&snapshot, &tables)
+            })
+            .await
+    }
+
+    /// Runs `write` in a transaction that has the write lock from its beginning, so that nothing it has looked up changes
+    /// under it, and commits. Any failure takes all of it back.
+    async fn write<T, W>(&self, write: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Connection, &Tables) -> Answer<T> + Send + 'static,
+    {
+        let tables = Arc::clone(&self.tables);
+        self.link
+            .call(move |connection| {
+                let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                let done = write(&transaction, &tables)?;
+                transaction.commit()?;
+                Ok(done)
+            })
+            .await
+    }
+}
+
+impl Tables {
+    fn commit(
+        &self,
+        connection: &Connection,
+        worker: &str,
+        verdicts: &[VerdictRow],
+        state: &State,
+    ) -> Answer<u64> {
+        let output = prepare::expect_tables(connection, &self.output, &self.state)?;
+        state_row::check_fence(connection, &self.state, worker, state.epoch)?;
+        let has_source_file = output.has("source_file");
+        let inserted =
+            verdicts::insert(connection, &self.output, has_source_file, verdicts, self.clock.now())?;
+        state_row::write(connection, &self.state, worker, state)?;
+        Ok(inserted)
+    }
+}
+
+#[async_trait]
+impl Output for SqliteOutput {
+    async fn prepare(&mut self) -> Result<Vec<String>, StoreError> {
+        self.write(|connection, tables| prepare::prepare(connection, &tables.output, &tables.state)).await
+    }
+
+    async fn probe(&mut self) -> Result<Vec<StoreError>, StoreError> {
+        let tables = Arc::clone(&self.tables);
+        let tried = self
+            .link
+            .call(move |connection| {
+                let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                prepare::prepare(&transaction, &tables.output, &tables.state)?;
+                let taken = state_row::take(&transaction, &tables.state, PROBE)?;
+                let now = tables.clock.now();
+                tables.commit(&transaction, PROBE, &[probe_verdict(now)], &probe_state(taken.epoch, now))?;
+                Ok(transaction.rollback()?)
+            })
+            .await;
+        match tried {
+            Ok(()) => Ok(Vec::new()),
+            // Nothing was found out.
+            Err(error) if matches!(error.trouble, Trouble::Connection | Trouble::Busy) => Err(error),
+            Err(error) => Ok(vec![error]),
+        }
+    }
+
+    async fn take(&mut self, worker: &str) -> Result<Taken, StoreError> {
+        let worker = worker.to_owned();
+        self.write(move |connection, tables| {
+            prepare::expect_tables(connection, &tables.output, &tables.state)?;
+            state_row::take(connection, &tables.state, &worker)
+        })
+        .await
+    }
+
+    async fn peek(&mut self, worker: &str) -> Result<Option<State>, StoreError> {
+        let worker = worker.to_owned();
+        self.read(move |connection, tables| {
+            prepare::expect_tables(connection, &tables.output, &tables.state)?;
+            state_row::read(connection, &tables.state, &worker)
+        })
+        .await
+    }
+
+    async fn newest(&mut self) -> Result<Option<Datetime>, StoreError> {
+        self.read(|connection, tables| {
+            prepare::expect_tables(connection, &tables.output, &tables.state)?;
+            verdicts::newest(connection, &tables.output)
+        })
+        .await
+    }
+
+    async fn already_judged(&mut self, keys: &[Key]) -> Result<HashSet<Key>, StoreError> {
+        let keys = keys.to_vec();
+        self.read(move |connection, tables| {
+            prepare::expect_tables(connection, &tables.output, &tables.state)?;
+            let mut lookup = verdicts::Lookup::new(connection, &tables.output)?;
+            let mut judged = HashSet::new();
+            for key in keys {
+                if lookup.finds(&key.0, key.1)? {
+                    judged.insert(key);
+                }
+            }
+            Ok(judged)
+        })
+        .await
+    }
+
+    async fn commit(
+        &mut self,
+        worker: &str,
+        verdicts: &[VerdictRow],
+        state: &State,
+    ) -> Result<u64, StoreError> {
+        let (worker, verdicts, state) = (worker.to_owned(), verdicts.to_vec(), state.clone());
+        self.write(move |connection, tables| tables.commit(connection, &worker, &verdicts, &state)).await
+    }
+
+    async fn close(self: Box<Self>) -> Result<(), StoreError> {
+        self.link.close().await
+    }
+}
+
+fn probe_verdict(ds: Datetime) -> VerdictRow {
+    VerdictRow {
+        ds,
+        variable: PROBE.into(),
+        y: 0.0,
+        yhat: 0.0,
+        yhat_lower: 0.0,
+        yhat_upper: 0.0,
+        residual: 0.0,
+        flags: Flags::default(),
+        anomaly_score: 0.0,
+        prediction_error_pct: 0.0,
+        source_file: None,
+    }
+}
+
+fn probe_state(epoch: i64, now: Datetime) -> State {
+    State {
+        epoch,
+        position: Position::Time(TimePosition { since: now, passed: None }),
+        watermark: None,
+        checkpoint: None,
+        set_digest: None,
+        set_aside: BTreeMap::new(),
+        counts: Counts::default(),
+        updated_at: now,
+    }
+}

@@ -1,0 +1,65 @@
+//! A page by datetime, while it is gathered: the earliest readings so far, never more than a few times the limit.
+
+use super::row::Found;
+use crate::datetime::Datetime;
+use crate::reading::{Malformed, Page, Reading};
+
+pub(super) struct Gathering {
+    limit: usize,
+    readings: Vec<Reading>,
+    malformed: Vec<(Option<Datetime>, Malformed)>,
+    /// Malformed rows beyond the limit, which are said but not listed.
+    unlisted: u64,
+}
+
+impl Gathering {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, readings: Vec::new(), malformed: Vec::new(), unlisted: 0 }
+    }
+
+    pub(super) fn push(&mut self, found: Found) {
+        match found {
+            Found::Reading(reading) => self.readings.push(reading),
+            Found::Malformed(at, malformed) if self.malformed.len() < self.limit => {
+                self.malformed.push((at, malformed))
+            }
+            Found::Malformed(..) => self.unlisted += 1,
+        }
+    }
+
+    /// How many readings there are.
+    pub(super) fn len(&self) -> usize {
+        self.readings.len()
+    }
+
+    /// Whether there are more than fit the page.
+    pub(super) fn is_over(&self) -> bool {
+        self.readings.len() > self.limit
+    }
+
+    /// Puts the readings in order and lets go of those that cannot be on the page any more: all but one too many, which
+    /// shows that there is more.
+    pub(super) fn settle(&mut self) {
+        self.readings.sort_by_key(|reading| (reading.datetime, reading.id));
+        self.readings.truncate(self.limit.saturating_add(1));
+    }
+
+    pub(super) fn finish(mut self) -> Page {
+        self.settle();
+        let full = self.is_over();
+        self.readings.truncate(self.limit);
+        if let (true, Some(last)) = (full, self.readings.last()) {
+            // The reader goes on from the last datetime, and meets what is wrong there or later then.
+            self.malformed.retain(|(at, _)| at.is_none_or(|at| at < last.datetime));
+        }
+        let mut malformed: Vec<Malformed> =
+            self.malformed.into_iter().map(|(_, malformed)| malformed).collect();
+        if self.unlisted > 0 {
+            malformed.push(Malformed {
+                id: None,
+                why: format!("and {} more rows that are no readings", self.unlisted),
+            });
+        }
+        Page { readings: self.readings, malformed, full }
+    }
+}

@@ -1,0 +1,84 @@
+//! The output and the state table: made where they are missing, looked over where they exist. Pieces of one transaction.
+
+use rusqlite::Connection;
+
+use super::fault::{Answer, Fault};
+use super::table::Table;
+use crate::store::TableName;
+use crate::store::schema::{OUTPUT_COLUMNS, STATE_COLUMNS, sqlite as ddl};
+
+/// Asked for by the queries that people run, besides the two that the store itself needs.
+const INDEXED: [&str; 4] = ["ds", "variable", "is_anomaly", "processed_at"];
+
+/// What a look-up of one verdict goes by. Variable first: the datetimes of one second are then neighbours, whatever form
+/// their text has.
+const KEY: [&str; 2] = ["variable", "ds"];
+
+/// Creates what is missing and says so.
+pub(super) fn prepare(connection: &Connection, output: &TableName, state: &TableName) -> Answer<Vec<String>> {
+    let mut notes = Vec::new();
+    if Table::find(connection, output)?.is_none() {
+        connection.execute_batch(&ddl::output(output))?;
+        notes.push(format!("table `{}` created for the verdicts", output.table()));
+    }
+    if Table::find(connection, state)?.is_none() {
+        connection.execute_batch(&ddl::state(state))?;
+        notes.push(format!("table `{}` created for the worker's state", state.table()));
+    }
+    let table = expect_tables(connection, output, state)?;
+    make_indexes(connection, output, &table, &mut notes)?;
+    Ok(notes)
+}
+
+/// The output table, which is there and takes what a commit writes; and so does the state table.
+pub(super) fn expect_tables(connection: &Connection, output: &TableName, state: &TableName) -> Answer<Table> {
+    const ADVICE: &str = "it is created when the worker starts";
+    let found = Table::expect(connection, state, ADVICE)?;
+    found.expect_columns(state, &STATE_COLUMNS)?;
+    found.expect_no_more_than(state, &STATE_COLUMNS)?;
+    if !found.has_unique(&["worker"]) {
+        return Err(Fault::schema(format!(
+            "table `{}` may hold a worker twice; make `worker` its key",
+            state.table()
+        )));
+    }
+    let found = Table::expect(connection, output, ADVICE)?;
+    found.expect_columns(output, &OUTPUT_COLUMNS)?;
+    let mut known = OUTPUT_COLUMNS.to_vec();
+    known.extend(["id", "source_file"]);
+    found.expect_no_more_than(output, &known)?;
+    Ok(found)
+}
+
+fn make_indexes(
+    connection: &Connection,
+    output: &TableName,
+    table: &Table,
+    notes: &mut Vec<String>,
+) -> Answer<()> {
+    let unique = table.has_unique(&KEY);
+    if !unique {
+        match connection.execute_batch(&ddl::index(output, &KEY, true)).map_err(Fault::from) {
+            Ok(()) => notes.push(format!("unique index on (variable, ds) of `{}` created", output.table())),
+            Err(fault) if fault.is_constraint() => notes.push(format!(
+                "table `{}` holds several verdicts for one variable and datetime, so it gets no unique index; this worker \
+                 adds none, and this shows them: {}",
+                output.table(),
+                ddl::duplicates(output)
+            )),
+            Err(fault) => return Err(fault),
+        }
+    }
+    // The unique index may have been refused, or be someone's on (ds, variable).
+    let table = Table::find(connection, output)?;
+    let lacks = |columns: &[&str]| table.as_ref().is_some_and(|table| !table.has_index(columns));
+    if lacks(&KEY) {
+        connection.execute_batch(&ddl::index(output, &KEY, false))?;
+        notes.push(format!("index on (variable, ds) of `{}` created", output.table()));
+    }
+    for column in INDEXED.into_iter().filter(|&column| column != KEY[0] && lacks(&[column])) {
+        connection.execute_batch(&ddl::index(output, &[column], false))?;
+        notes.push(format!("index on {column} of `{}` created", output.table()));
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! The worker's row of the state table, to and from [`State`]. Pieces of one transaction.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::de::DeserializeOwned;
+
+use super::fault::{Answer, Fault};
+use crate::datetime::Datetime;
+use crate::state::{Checkpoint, SetAside, State};
+use crate::store::{TableName, Taken, Trouble};
+
+/// Raises the epoch of the worker's row, or makes one that holds only that.
+pub(super) fn take(connection: &Connection, table: &TableName, worker: &str) -> Answer<Taken> {
+    let sql = format!(
+        "INSERT INTO {} (worker, epoch) VALUES (?1, 1) ON CONFLICT (worker) DO UPDATE SET epoch = epoch + 1 RETURNING epoch",
+        table.sqlite()
+    );
+    let epoch = connection.prepare_cached(&sql)?.query_row([worker], |row| row.get(0))?;
+    Ok(Taken { epoch, state: read(connection, table, worker)? })
+}
+
+/// The worker's row; None if there is none, or nothing was committed yet.
+pub(super) fn read(connection: &Connection, table: &TableName, worker: &str) -> Answer<Option<State>> {
+    let sql = format!(
+        "SELECT epoch, position, watermark, checkpoint, checkpoint_schema, checkpoint_digest, set_digest, set_aside, \
+         counts, updated_at FROM {} WHERE worker = ?1 AND position IS NOT NULL",
+        table.sqlite()
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([worker])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let unreadable = |column: &str, why: &dyn Display| {
+        Fault::Found(
+            Trouble::Other,
+            format!(
+                "the state of worker `{worker}` in table `{}` cannot be read: column {column}: {why}; put back what was \
+                 there, or delete the row to go on from the newest verdict",
+                table.table()
+            ),
+        )
+    };
+    state(row, &unreadable).map(Some)
+}
+
+fn state(row: &Row<'_>, unreadable: &dyn Fn(&str, &dyn Display) -> Fault) -> Answer<State> {
+    let checkpoint = match (row.get(3), row.get(4), row.get(5)) {
+        (Ok(Some(bytes)), Ok(Some(schema)), Ok(Some(set_digest))) => {
+            Some(Checkpoint { schema, bytes, set_digest })
+        }
+        (Ok(None::<Vec<u8>>), ..) => None,
+        _ => {
+            return Err(unreadable("checkpoint", &"its bytes, its schema and its digest do not go together"));
+        }
+    };
+    let datetime =
+        |column: &str, text: &str| Datetime::parse(text).map_err(|error| unreadable(column, &error));
+    let watermark: Option<String> = get(row, 2, "watermark", unreadable)?;
+    let set_aside: BTreeMap<String, SetAside> = json(row, 7, "set_aside", unreadable)?;
+    Ok(State {
+        epoch: get(row, 0, "epoch", unreadable)?,
+        position: json(row, 1, "position", unreadable)?,
+        watermark: watermark.map(|text| datetime("watermark", &text)).transpose()?,
+        checkpoint,
+        set_digest: get(row, 6, "set_digest", unreadable)?,
+        set_aside: set_aside.into_iter().map(|(variable, aside)| (Arc::from(variable), aside)).collect(),
+        counts: json(row, 8, "counts", unreadable)?,
+        updated_at: datetime("updated_at", &get::<String>(row, 9, "updated_at", unreadable)?)?,
+    })
+}
+
+fn get<T: rusqlite::types::FromSql>(
+    row: &Row<'_>,
+    at: usize,
+    column: &str,
+    unreadable: &dyn Fn(&str, &dyn Display) -> Fault,
+) -> Answer<T> {
+    row.get(at).map_err(|error| unreadable(column, &error))
+}
+
+fn json<T: DeserializeOwned>(
+    row: &Row<'_>,
+    at: usize,
+    column: &str,
+    unreadable: &dyn Fn(&str, &dyn Display) -> Fault,
+) -> Answer<T> {
+    let text: String = get(row, at, column, unreadable)?;
+    serde_json::from_str(&text).map_err(|error| unreadable(column, &error))
+}
+
+/// The fence: the row must still carry the epoch with which this worker took its name.
+pub(super) fn check_fence(
+    connection: &Connection,
+    table: &TableName,
+    worker: &str,
+    epoch: i64,
+) -> Answer<()> {
+    let sql = format!("SELECT epoch FROM {} WHERE worker = ?1", table.sqlite());
+    let found: Option<i64> =
+        connection.prepare_cached(&sql)?.query_row([worker], |row| row.get(0)).optional()?;
+    let why = match found {
+        Some(found) if found == epoch => return Ok(()),
+        Some(found) => format!("another process has taken it since (epoch {found}, ours is {epoch})"),
+        None => format!("its row in table `{}` is gone", table.table()),
+    };
+    Err(Fault::Found(
+        Trouble::Fenced,
+        format!("this is no longer worker `{worker}`: {why}; nothing was written"),
+    ))
+}
+
+/// Writes the whole row, whose epoch must be the state's.
+pub(super) fn write(connection: &Connection, table: &TableName, worker: &str, state: &State) -> Answer<()> {
+    let set_aside: BTreeMap<&str, &SetAside> =
+        state.set_aside.iter().map(|(name, aside)| (&**name, aside)).collect();
+    let sql = format!(
+        "UPDATE {} SET position = ?3, watermark = ?4, checkpoint = ?5, checkpoint_schema = ?6, checkpoint_digest = ?7, \
+         set_digest = ?8, set_aside = ?9, counts = ?10, updated_at = ?11 WHERE worker = ?1 AND epoch = ?2",
+        table.sqlite()
+    );
+    let hit = connection.prepare_cached(&sql)?.execute(params![
+        worker,
+        state.epoch,
+        to_json(&state.position)?,
+        state.watermark.map(|at| at.to_string()),
+        state.checkpoint.as_ref().map(|checkpoint| &checkpoint.bytes),
+        state.checkpoint.as_ref().map(|checkpoint| checkpoint.schema),
+        state.checkpoint.as_ref().map(|checkpoint| &checkpoint.set_digest),
+        state.set_digest,
+        to_json(&set_aside)?,
+        to_json(&state.counts)?,
+        state.updated_at.to_string(),
+    ])?;
+    if hit == 1 {
+        return Ok(());
+    }
+    Err(Fault::Found(
+        Trouble::Fenced,
+        format!(
+            "the state of worker `{worker}` is {hit} rows of table `{}`, not one; nothing was written",
+            table.table()
+        ),
+    ))
+}
+
+fn to_json(value: &impl serde::Serialize) -> Answer<String> {
+    serde_json::to_string(value).map_err(|error| {
+        Fault::Found(Trouble::Other, format!("the state cannot be written as JSON ({error})"))
+    })
+}

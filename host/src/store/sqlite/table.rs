@@ -1,0 +1,156 @@
+//! What a table looks like: its columns and its indexes, read from SQLite's own catalogue at each call. That takes
+//! microseconds, and a table that its users change under a running worker is never mistaken for what it was.
+
+use rusqlite::Connection;
+
+use super::fault::{Answer, Fault};
+use crate::store::TableName;
+
+pub(super) struct Table {
+    columns: Vec<Column>,
+    indexes: Vec<Index>,
+}
+
+struct Column {
+    /// In lower case, as SQLite does not tell them apart.
+    name: String,
+    declared: String,
+    must_be_given: bool,
+    not_null: bool,
+    primary_key: bool,
+}
+
+struct Index {
+    /// In lower case; an expression is an empty name.
+    columns: Vec<String>,
+    unique: bool,
+}
+
+impl Table {
+    /// None if there is no such table or view.
+    pub(super) fn find(connection: &Connection, name: &TableName) -> Answer<Option<Self>> {
+        let mut statement = connection.prepare_cached(
+            "SELECT lower(name), upper(type), \"notnull\", dflt_value IS NULL, pk FROM pragma_table_xinfo(?1)",
+        )?;
+        let columns = statement
+            .query_map([name.table()], |row| {
+                let (not_null, no_default, key): (bool, bool, i64) = (row.get(2)?, row.get(3)?, row.get(4)?);
+                Ok(Column {
+                    name: row.get(0)?,
+                    declared: row.get(1)?,
+                    must_be_given: not_null && no_default && key == 0,
+                    not_null,
+                    primary_key: key > 0,
+                })
+            })?
+            .collect::<Result<Vec<_>, _>>()?;
+        if columns.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Self { columns, indexes: indexes(connection, name)? }))
+    }
+
+    /// # Errors
+    /// `Schema`, with the tables that are there and the `advice`.
+    pub(super) fn expect(connection: &Connection, name: &TableName, advice: &str) -> Answer<Self> {
+        if let Some(table) = Self::find(connection, name)? {
+            return Ok(table);
+        }
+        let mut statement = connection.prepare_cached(
+            "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
+             ORDER BY name LIMIT 10",
+        )?;
+        let names = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+        let found = match names.as_slice() {
+            [] => "it has no tables".to_owned(),
+            names => format!("its tables are `{}`", names.join("`, `")),
+        };
+        Err(Fault::schema(format!("there is no table `{}` ({found}); {advice}", name.table())))
+    }
+
+    pub(super) fn has(&self, column: &str) -> bool {
+        self.columns.iter().any(|found| found.name == column)
+    }
+
+    /// # Errors
+    /// `Schema`, naming those of the columns that the table lacks.
+    pub(super) fn expect_columns(&self, name: &TableName, columns: &[&str]) -> Answer<()> {
+        let missing: Vec<&str> = columns.iter().copied().filter(|column| !self.has(column)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Fault::schema(format!(
+            "table `{}` lacks `{}`; add what is missing, or name another table",
+            name.table(),
+            missing.join("`, `")
+        )))
+    }
+
+    /// # Errors
+    /// `Schema`, naming columns besides `known` that would refuse every row that we write.
+    pub(super) fn expect_no_more_than(&self, name: &TableName, known: &[&str]) -> Answer<()> {
+        let wanted: Vec<&str> = self
+            .columns
+            .iter()
+            .filter(|column| column.must_be_given && !known.contains(&column.name.as_str()))
+            .map(|column| column.name.as_str())
+            .collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        Err(Fault::schema(format!(
+            "table `{}` wants a value for `{}` in every row, which a verdict does not have; give it a default, or name \
+             another table",
+            name.table(),
+            wanted.join("`, `")
+        )))
+    }
+
+    /// Whether `column` holds integers, each once and none NULL.
+    pub(super) fn is_integer_key(&self, column: &str) -> bool {
+        let Some(found) = self.columns.iter().find(|found| found.name == column) else { return false };
+        let alone = self.columns.iter().filter(|column| column.primary_key).count() == 1;
+        let rowid = found.primary_key && alone && found.declared == "INTEGER";
+        rowid || (found.declared.contains("INT") && found.not_null && self.has_unique(&[column]))
+    }
+
+    /// Whether an index begins with these columns, in this order.
+    pub(super) fn has_index(&self, columns: &[&str]) -> bool {
+        self.indexes.iter().any(|index| {
+            index.columns.len() >= columns.len()
+                && index.columns.iter().zip(columns).all(|(found, wanted)| found == wanted)
+        })
+    }
+
+    /// Whether a unique index is on just these columns, in any order.
+    pub(super) fn has_unique(&self, columns: &[&str]) -> bool {
+        self.indexes.iter().any(|index| {
+            index.unique
+                && index.columns.len() == columns.len()
+                && columns.iter().all(|wanted| index.columns.iter().any(|found| found == wanted))
+        })
+    }
+}
+
+/// Indexes on a part of the rows serve neither look-ups nor uniqueness and are left out.
+fn indexes(connection: &Connection, name: &TableName) -> Answer<Vec<Index>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT list.seq, list.\"unique\", coalesce(lower(info.name), '') \
+         FROM pragma_index_list(?1) AS list JOIN pragma_index_info(list.name) AS info \
+         WHERE list.partial = 0 ORDER BY list.seq, info.seqno",
+    )?;
+    let mut rows = statement.query([name.table()])?;
+    let mut indexes: Vec<Index> = Vec::new();
+    let mut current = None;
+    while let Some(row) = rows.next()? {
+        let seq: i64 = row.get(0)?;
+        if current != Some(seq) {
+            current = Some(seq);
+            indexes.push(Index { columns: Vec::new(), unique: row.get(1)? });
+        }
+        if let Some(index) = indexes.last_mut() {
+            index.columns.push(row.get(2)?);
+        }
+    }
+    Ok(indexes)
+}

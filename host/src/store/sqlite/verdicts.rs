@@ -1,0 +1,115 @@
+//! Verdicts in the output table: which are there, and putting in those that are not. Pieces of one transaction.
+
+use rusqlite::{Connection, params};
+
+use super::day::{self, FORMS};
+use super::fault::Answer;
+use super::row::Rows;
+use crate::datetime::Datetime;
+use crate::store::TableName;
+use crate::verdict::VerdictRow;
+
+/// Looks verdicts up by key, whatever form the text of their datetime has.
+pub(super) struct Lookup<'c> {
+    statement: rusqlite::CachedStatement<'c>,
+    rows: Rows,
+}
+
+impl<'c> Lookup<'c> {
+    pub(super) fn new(connection: &'c Connection, output: &TableName) -> Answer<Self> {
+        let table = output.sqlite();
+        let statement = connection.prepare_cached(&format!(
+            "SELECT ds FROM {table} WHERE variable = ?1 AND ds >= ?2 AND ds < ?3 \
+             UNION ALL SELECT ds FROM {table} WHERE variable = ?1 AND ds >= ?4 AND ds < ?5"
+        ))?;
+        Ok(Self { statement, rows: Rows::default() })
+    }
+
+    /// Whether the output holds a verdict on this reading.
+    pub(super) fn finds(&mut self, variable: &str, ds: Datetime) -> Answer<bool> {
+        let [(from, to), (late_from, late_to)] = FORMS.map(|form| day::around(ds, form));
+        let mut found = self.statement.query(params![variable, from, to, late_from, late_to])?;
+        while let Some(row) = found.next()? {
+            if self.rows.instant(row.get_ref(0)?) == Some(ds) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Inserts the verdicts whose key is not there yet; how many those were. A row that the table's own unique index takes for
+/// one that it has (its columns may not tell case) is passed over like any other that is there.
+pub(super) fn insert(
+    connection: &Connection,
+    output: &TableName,
+    has_source_file: bool,
+    verdicts: &[VerdictRow],
+    now: Datetime,
+) -> Answer<u64> {
+    let mut lookup = Lookup::new(connection, output)?;
+    let (column, value) = if has_source_file { (", source_file", ", ?14") } else { ("", "") };
+    let mut statement = connection.prepare_cached(&format!(
+        "INSERT INTO {} (ds, y, yhat, yhat_lower, yhat_upper, residual, outside_interval, high_residual, is_anomaly, \
+         anomaly_score, variable, prediction_error_pct, processed_at{column}) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13{value}) ON CONFLICT DO NOTHING",
+        output.sqlite()
+    ))?;
+    let now = now.to_string();
+    let mut inserted = 0;
+    for verdict in verdicts {
+        if lookup.finds(&verdict.variable, verdict.ds)? {
+            continue;
+        }
+        let numbers = [verdict.y, verdict.yhat, verdict.yhat_lower, verdict.yhat_upper, verdict.residual];
+        let flags = [verdict.flags.outside_interval, verdict.flags.high_residual, verdict.flags.anomaly];
+        let mut at = 1;
+        let mut put = |value: &dyn rusqlite::ToSql| {
+            let done = statement.raw_bind_parameter(at, value);
+            at += 1;
+            done
+        };
+        put(&verdict.ds.to_string())?;
+        numbers.iter().try_for_each(|number| put(number))?;
+        flags.iter().try_for_each(|flag| put(flag))?;
+        put(&verdict.anomaly_score)?;
+        put(&&*verdict.variable)?;
+        put(&verdict.prediction_error_pct)?;
+        put(&now)?;
+        if has_source_file {
+            put(&verdict.source_file.as_deref())?;
+        }
+        inserted += u64::try_from(statement.raw_execute()?).unwrap_or_default();
+    }
+    Ok(inserted)
+}
+
+/// MAX(ds), by time and not by text.
+pub(super) fn newest(connection: &Connection, output: &TableName) -> Answer<Option<Datetime>> {
+    // What begins with something above the digits is no datetime.
+    let Some((text, at)) = latest_before(connection, output, ":")? else { return Ok(None) };
+    if text.as_bytes().get(10) != Some(&b'T') {
+        return Ok(Some(at));
+    }
+    // Within its day, every text with a space sorts before this one, and may still be later.
+    let other = latest_before(connection, output, &format!("{}T", &text[..10]))?;
+    Ok(Some(other.map_or(at, |(_, other)| at.max(other))))
+}
+
+/// The last text before `end` that is a datetime.
+fn latest_before(
+    connection: &Connection,
+    output: &TableName,
+    end: &str,
+) -> Answer<Option<(String, Datetime)>> {
+    let sql = format!("SELECT ds FROM {} WHERE ds < ?1 ORDER BY ds DESC", output.sqlite());
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut found = statement.query([end])?;
+    let mut rows = Rows::default();
+    while let Some(row) = found.next()? {
+        if let Some(at) = rows.instant(row.get_ref(0)?) {
+            return Ok(Some((row.get(0)?, at)));
+        }
+    }
+    Ok(None)
+}
