@@ -1,1 +1,113 @@
-//! Under construction.
+//! What the operating system asks of the service: to stop, or to look again at its files.
+//!
+//! Listening begins when a function here is called, not when its answer is awaited, so nothing is missed in between. From then
+//! on these signals no longer end the process by themselves.
+
+#[cfg(unix)]
+mod system {
+    use std::future::Future;
+    use std::io;
+
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+
+    /// Ends with the name of the first signal that asks the service to stop.
+    ///
+    /// # Errors
+    /// The system does not let this process listen. Needs a runtime with I/O.
+    pub fn shutdown() -> io::Result<impl Future<Output = &'static str>> {
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => "SIGINT",
+                _ = terminate.recv() => "SIGTERM",
+            }
+        })
+    }
+
+    /// SIGHUP: a hint that module, models or settings changed.
+    pub struct Hangups(Signal);
+
+    impl Hangups {
+        /// # Errors
+        /// As [`shutdown`].
+        pub fn listen() -> io::Result<Self> {
+            signal(SignalKind::hangup()).map(Self)
+        }
+
+        /// The next hint; several that came meanwhile are one.
+        pub async fn next(&mut self) {
+            self.0.recv().await;
+        }
+    }
+}
+
+#[cfg(windows)]
+mod system {
+    use std::future::{self, Future};
+    use std::io;
+
+    use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
+
+    /// Ends with the name of the first event that asks the service to stop. After a closed window or a shutdown Windows leaves
+    /// a few seconds.
+    ///
+    /// # Errors
+    /// The system does not let this process listen.
+    pub fn shutdown() -> io::Result<impl Future<Output = &'static str>> {
+        let (mut interrupt, mut stop) = (ctrl_c()?, ctrl_break()?);
+        let (mut close, mut shutdown) = (ctrl_close()?, ctrl_shutdown()?);
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => "Ctrl+C",
+                _ = stop.recv() => "Ctrl+Break",
+                _ = close.recv() => "closed console",
+                _ = shutdown.recv() => "system shutdown",
+            }
+        })
+    }
+
+    /// Windows knows no such hint: file events and the timer do its work.
+    pub struct Hangups;
+
+    impl Hangups {
+        /// # Errors
+        /// None here.
+        pub fn listen() -> io::Result<Self> {
+            Ok(Self)
+        }
+
+        /// Never ends.
+        pub async fn next(&mut self) {
+            future::pending().await
+        }
+    }
+}
+
+pub use system::{Hangups, shutdown};
+
+#[cfg(all(test, unix))]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
+
+    use super::*;
+
+    fn send(signal: &str) {
+        let status =
+            std::process::Command::new("kill").args([signal, &std::process::id().to_string()]).status();
+        assert!(status.unwrap().success());
+    }
+
+    /// One test for all of them: signals go to the whole process.
+    #[tokio::test]
+    async fn a_signal_is_told_even_if_it_comes_before_the_wait() {
+        let mut hangups = Hangups::listen().unwrap();
+        for (signal, name) in [("-TERM", "SIGTERM"), ("-INT", "SIGINT")] {
+            let stopped = shutdown().unwrap();
+            send(signal);
+            assert_eq!(stopped.await, name);
+        }
+        send("-HUP");
+        hangups.next().await;
+    }
+}

@@ -22,7 +22,7 @@ pub struct State {
     pub checkpoint: Option<Checkpoint>,
     /// The digest of the module, models and settings that judged the last batch.
     pub set_digest: Option<String>,
-    /// Variables that the detector could not judge, while that set is in use.
+    /// Variables with readings that the detector could not judge and that await `backfill`.
     pub set_aside: BTreeMap<Arc<str>, SetAside>,
     pub counts: Counts,
     /// The server's time of the last commit.
@@ -41,10 +41,33 @@ pub struct Checkpoint {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetAside {
     pub reason: String,
-    /// The set at fault: another one is tried with the variable again.
+    /// Whether the detector is not shown this variable again, because it does not survive it. Another set is.
+    pub held: bool,
+    /// The set at fault.
     pub set_digest: String,
     /// The first and the last datetime passed over.
     pub first: Datetime,
     pub last: Datetime,
     pub readings: u64,
+}
+
+impl SetAside {
+    /// No readings yet; the first will be at `datetime`.
+    pub fn empty(datetime: Datetime) -> Self {
+        Self {
+            reason: String::new(),
+            held: false,
+            set_digest: String::new(),
+            first: datetime,
+            last: datetime,
+            readings: 0,
+        }
+    }
+
+    /// One more reading awaits `backfill`.
+    pub fn pass_over(&mut self, datetime: Datetime) {
+        self.first = self.first.min(datetime);
+        self.last = self.last.max(datetime);
+        self.readings += 1;
+    }
 }

@@ -1,1 +1,6 @@
-//! Placeholder.
+//! What the end-to-end tests share.
+
+pub mod logs;
+
+/// The detector that does what it is told to (`hostile/`), built by this crate's build script.
+pub const HOSTILE: &[u8] = include_bytes!(env!("HOSTILE_DETECTOR"));

@@ -1,1 +1,67 @@
-//! Under construction.
+//! The commands. Each is a few documented steps over the other rooms; what they print goes to stdout, the log to stderr.
+//!
+//! Exit codes: 0 it worked; 1 it did not, and the last line on stderr says why; 2 the command line or the configuration is wrong.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "commands talk to the terminal")]
+
+pub mod args;
+mod check;
+mod demo;
+mod inspect;
+mod parts;
+mod run;
+mod status;
+
+use std::process::ExitCode;
+
+use args::{Cli, Command, DetectorCommand, Overrides};
+
+use crate::config::Loaded;
+
+/// The command line or the configuration is wrong.
+const USAGE: u8 = 2;
+
+/// Runs the command.
+pub fn main(cli: &Cli) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: no threads to run on: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(dispatch(cli));
+    // A guest that still computes after its grace must not keep the process: its thread ends with it.
+    runtime.shutdown_background();
+    code
+}
+
+async fn dispatch(cli: &Cli) -> ExitCode {
+    let ended = match &cli.command {
+        Command::Demo(demo) => demo::demo(demo).await,
+        Command::Detector(DetectorCommand::Inspect { module }) => inspect::inspect(module).await,
+        Command::Run(run) => match configuration(&run.overrides) {
+            Ok(loaded) => run::run(loaded, run.once).await,
+            Err(code) => return code,
+        },
+        Command::Check(overrides) => match configuration(overrides) {
+            Ok(loaded) => check::check(&loaded).await,
+            Err(code) => return code,
+        },
+        Command::Status(status) => match configuration(&status.overrides) {
+            Ok(loaded) => status::status(&loaded.config, status.json).await,
+            Err(code) => return code,
+        },
+    };
+    ended.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn configuration(overrides: &Overrides) -> Result<Loaded, ExitCode> {
+    overrides.load(std::env::vars_os()).map_err(|error| {
+        eprintln!("error: {error}");
+        ExitCode::from(USAGE)
+    })
+}

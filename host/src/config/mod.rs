@@ -1,1 +1,223 @@
-//! Under construction.
+//! What the service is told: defaults, one TOML file, environment variables, flags, each over the one before.
+//!
+//! A [`Config`] is plain data, made once at the start and passed by reference. [`keys`] lists every key once, with its reader;
+//! the file, the environment and the printed form all walk that list. A mistake stops the start with the place, the key, what
+//! was found and what is allowed: a worker that runs with a mistyped interval is worse than one that does not start.
+//!
+//! Relative paths mean the working directory, wherever they were given, as in the Python worker: a path keeps its meaning when
+//! it moves from a flag to a variable to the file.
+
+mod environment;
+mod error;
+mod file;
+mod keys;
+mod value;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+pub use error::ConfigError;
+pub use value::{Level, LogFormat, interval_text};
+
+/// Read from the working directory when no file is named and this one is there; [`Loaded::file`] says so.
+pub const DEFAULT_FILE: &str = "anomaly-worker.toml";
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+
+/// Everything that can be configured. `Display` writes it as a file that reads back as itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    pub worker: Worker,
+    pub input: Input,
+    pub output: Output,
+    pub detector: Detector,
+    pub log: Log,
+}
+
+/// The cycle and its schedule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Worker {
+    /// Names the state row; 1 to 100 characters.
+    pub name: String,
+    /// Between the starts of two cycles; above zero, at most seven days.
+    pub interval: Duration,
+    /// Readings of one batch, 1 to 100,000; a batch still holds whole datetimes.
+    pub batch_rows: usize,
+    /// How far back a worker starts that finds neither a state row nor results.
+    pub initial_lookback: Duration,
+    /// None: 24 h where the input has a key, 1 h where it has none.
+    pub allowed_lateness: Option<Duration>,
+    /// How young a row may be and still be looked at again. None: two intervals, see [`Worker::settle`].
+    pub settle: Option<Duration>,
+}
+
+/// Where the readings are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// An SQLite file.
+    pub database: PathBuf,
+    /// As written by the user: `table` or `schema.table`.
+    pub table: String,
+}
+
+/// Where verdicts and state go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// None: the input's; see [`Config::output_database`].
+    pub database: Option<PathBuf>,
+    pub table: String,
+    pub state_table: String,
+}
+
+/// Who judges, with what, and within which limits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detector {
+    /// A component's file. None: the detector that is built in.
+    pub module: Option<PathBuf>,
+    /// A directory.
+    pub models: PathBuf,
+    /// Of the sandbox, 1 to 4096.
+    pub memory_mib: u64,
+    /// For each call; above zero, at most an hour.
+    pub deadline: Duration,
+    /// For compiled modules and prepared models. None: a directory of the user's own.
+    pub cache_dir: Option<PathBuf>,
+    /// The detector's own affair: passed on as JSON, never looked into.
+    pub settings: Map<String, Value>,
+}
+
+/// Where log lines go, besides the console.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Log {
+    pub file: Option<PathBuf>,
+    /// The file is rotated before it grows beyond this; 1 to 10,240.
+    pub max_mib: u64,
+    /// How many rotated files stay, `worker.log.1` the youngest; 1 to 1000.
+    pub keep: usize,
+    pub format: LogFormat,
+    pub level: Level,
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self {
+            name: "default".to_owned(),
+            interval: Duration::from_secs(10 * MINUTE),
+            batch_rows: 4000,
+            initial_lookback: Duration::from_secs(24 * HOUR),
+            allowed_lateness: None,
+            settle: None,
+        }
+    }
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Self { database: "anomaly-worker.sqlite".into(), table: "dbo.datos_proceso".to_owned() }
+    }
+}
+
+impl Default for Output {
+    fn default() -> Self {
+        Self {
+            database: None,
+            table: "dbo.anomalies_detector".to_owned(),
+            state_table: "dbo.anomaly_worker_state".to_owned(),
+        }
+    }
+}
+
+impl Default for Detector {
+    fn default() -> Self {
+        Self {
+            module: None,
+            models: "models/prophet".into(),
+            memory_mib: 256,
+            deadline: Duration::from_secs(30),
+            cache_dir: None,
+            settings: Map::new(),
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            file: Some("worker.log".into()),
+            max_mib: 10,
+            keep: 5,
+            format: LogFormat::Text,
+            level: Level::Info,
+        }
+    }
+}
+
+impl Worker {
+    /// How young a row may be and still be looked at again.
+    pub fn settle(&self) -> Duration {
+        self.settle.unwrap_or(self.interval.saturating_mul(2))
+    }
+}
+
+impl Config {
+    /// Where the results go: the output's database, or the input's.
+    pub fn output_database(&self) -> &Path {
+        self.output.database.as_deref().unwrap_or(&self.input.database)
+    }
+}
+
+/// A configuration and how it came about.
+#[derive(Debug, PartialEq)]
+pub struct Loaded {
+    pub config: Config,
+    /// The file that was read, for the log.
+    pub file: Option<PathBuf>,
+    /// Sentences for the log: `ANOMALY_…` variables that mean nothing.
+    pub warnings: Vec<String>,
+}
+
+/// Defaults, then the named file (or [`DEFAULT_FILE`], if it is there), then the environment.
+///
+/// # Errors
+/// A file that cannot be read or is not TOML, an unknown key, a value that is not allowed.
+pub fn load(
+    named: Option<&Path>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Loaded, ConfigError> {
+    let mut config = Config::default();
+    let default = Path::new(DEFAULT_FILE);
+    let file = named.or_else(|| default.exists().then_some(default));
+    if let Some(file) = file {
+        file::apply(&mut config, file)?;
+    }
+    let warnings = environment::apply(&mut config, environment)?;
+    Ok(Loaded { config, file: file.map(Path::to_owned), warnings })
+}
+
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut section = "";
+        for key in keys::KEYS {
+            if section != key.section {
+                writeln!(f, "{}[{}]", if section.is_empty() { "" } else { "\n" }, key.section)?;
+                section = key.section;
+            }
+            writeln!(f, "{} = {}", key.name, (key.show)(self))?;
+        }
+        if self.detector.settings.is_empty() {
+            return Ok(());
+        }
+        // Two levels around the table, so that tables inside it get their whole name.
+        let nested = Map::from_iter([("settings".to_owned(), self.detector.settings.clone().into())]);
+        let settings = toml::to_string(&Map::from_iter([("detector".to_owned(), nested.into())]));
+        write!(f, "\n{}", settings.map_err(|_| fmt::Error)?)
+    }
+}
+
+#[cfg(test)]
+mod tests;

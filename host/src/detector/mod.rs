@@ -1,1 +1,32 @@
-//! Under construction.
+//! The detector: a WebAssembly component that the host does not trust.
+//!
+//! One [`Engine`] serves the process. A [`Set`] is what one detector is made of (module, model files, settings), as bytes with one
+//! digest. A [`Detector`] is a set opened in a sandbox of its own, and the only thing that the worker talks to. Whatever goes
+//! wrong inside, the sandbox is thrown away and the next call gets a fresh one with the last committed checkpoint; the
+//! host goes on.
+
+mod bindings;
+mod check;
+mod engine;
+mod error;
+mod inspect;
+mod instance;
+mod limits;
+mod logging;
+mod opened;
+mod sandbox;
+mod set;
+mod ticker;
+
+pub use engine::Engine;
+pub use error::{DetectorError, JudgeError};
+pub use inspect::{Inspection, inspect};
+pub use limits::Limits;
+pub use opened::{Description, Detector, Model, Summary};
+pub use set::{ModelFile, Module, Set};
+
+/// The Prophet detector of `detector-guest`, built with the host so that one binary is a whole installation.
+pub const BUILT_IN: &[u8] = include_bytes!(env!("BUILT_IN_DETECTOR"));
+
+/// The contract that this host serves.
+pub const CONTRACT: &str = "anomaly-worker:detector@0.1.0";

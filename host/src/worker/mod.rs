@@ -1,1 +1,128 @@
-//! Under construction.
+//! The worker: it reads what is new, has it judged, and stores the verdicts with its own state.
+//!
+//! A worker lives as long as the service. One cycle is one call of [`Worker::cycle`]; whatever fails in it leaves the database as it
+//! was, and the next cycle starts again from the committed state. [`schedule`] calls it on time.
+
+mod batch;
+mod cycle;
+mod error;
+mod recover;
+pub mod report;
+pub mod schedule;
+mod session;
+mod walk;
+mod warm_up;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use cycle::Report;
+pub use error::CycleError;
+
+use crate::counts::Counts;
+use crate::detector::Detector;
+use crate::reload::Shared;
+use crate::reload::watch::short;
+use crate::state::State;
+use crate::store::Connector;
+use session::Session;
+
+/// What a worker is told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Its row in the state table.
+    pub name: String,
+    /// Rows read at a time: what bounds memory, and the locks of one transaction.
+    pub batch_rows: usize,
+    /// Where a worker starts that finds neither a state row nor verdicts.
+    pub initial_lookback: Duration,
+    /// How much older than the watermark a reading may be. None: 24 h where the input has a key, else 1 h.
+    pub allowed_lateness: Option<Duration>,
+    /// How long an id that is not there may still belong to an insert in flight.
+    pub settle: Duration,
+}
+
+/// A worker between two cycles.
+pub struct Worker {
+    settings: Settings,
+    connector: Box<dyn Connector>,
+    /// None at the start and after any failed call to the database.
+    session: Option<Session>,
+    detector: Detector,
+    /// The detector before a reload, until the new one has judged a batch.
+    previous: Option<Detector>,
+    shared: Shared,
+    cycles: u64,
+    totals: Counts,
+    /// Variables without a model that the log has named, for this set.
+    named_without_model: HashSet<Arc<str>>,
+}
+
+impl Worker {
+    /// A worker that has not connected yet.
+    pub fn new(
+        settings: Settings,
+        connector: Box<dyn Connector>,
+        detector: Detector,
+        shared: Shared,
+    ) -> Self {
+        Self {
+            settings,
+            connector,
+            session: None,
+            detector,
+            previous: None,
+            shared,
+            cycles: 0,
+            totals: Counts::default(),
+            named_without_model: HashSet::new(),
+        }
+    }
+
+    /// The detector in use.
+    pub fn detector(&self) -> &Detector {
+        &self.detector
+    }
+
+    /// The state as last committed; None before the first connection.
+    pub fn state(&self) -> Option<&State> {
+        self.session.as_ref().map(|session| &session.state)
+    }
+
+    /// Cycles that were begun since the start.
+    pub fn cycles(&self) -> u64 {
+        self.cycles
+    }
+
+    /// What became of all rows since the start.
+    pub fn totals(&self) -> Counts {
+        self.totals
+    }
+
+    /// Uses the detector that a reload has made ready, if there is one. Called between batches only.
+    fn swap(&mut self, state: &State) {
+        let Some(mut next) = self.shared.take_ready() else { return };
+        next.committed(state.checkpoint.clone());
+        next.discard();
+        report::models(&next);
+        self.previous = Some(std::mem::replace(&mut self.detector, next));
+        self.named_without_model.clear();
+    }
+
+    /// The set in use passed its canary and now fails: the one before goes on in its place, if it is still here.
+    fn swap_back(&mut self, state: &State) -> bool {
+        let Some(mut previous) = self.previous.take() else { return false };
+        previous.committed(state.checkpoint.clone());
+        previous.discard();
+        let failed = std::mem::replace(&mut self.detector, previous);
+        self.shared.withdraw(&failed.set().digest, &self.detector.set().digest);
+        self.named_without_model.clear();
+        tracing::error!(
+            "set {} cannot judge what came; set {} is in use again until the files change",
+            short(&failed.set().digest),
+            short(&self.detector.set().digest)
+        );
+        true
+    }
+}

@@ -1,0 +1,310 @@
+//! What a person types: commands, flags and their help.
+//!
+//! Flags that a configuration file can say too are folded over it by [`Overrides::load`]; they are checked by the same readers, so
+//! `--interval 0` is refused in the words of the file. The help is the manual that people have at hand: it says what a flag does
+//! when it is left out and ends in an example.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, ConfigError, Loaded, LogFormat};
+
+/// Judges a plant's readings: reads them from a database every few minutes, hands them to a sandboxed detector, and stores the
+/// verdicts beside them.
+#[derive(Debug, Parser)]
+#[command(name = "host", version, arg_required_else_help = true, subcommand_required = true)]
+#[command(after_help = "\
+Start here:
+  host demo                     a simulated plant, judged in seconds
+  host check                    would `host run` work here?
+  host run --interval 10        judge what is new, every 10 minutes
+
+`host help COMMAND` tells more about a command.")]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Judge new readings, every few minutes until stopped
+    ///
+    /// Ctrl+C or SIGTERM finishes or rolls back the batch in hand, prints a summary and ends with exit code 0. Every reading is
+    /// judged once, however often the worker is stopped and started. Module, models and settings can be replaced while it runs.
+    #[command(after_help = "\
+Examples:
+  host run                                            the built-in detector, every 10 minutes
+  host run --interval 30s --models models/prophet     another interval, other models
+  host run --once                                     one cycle, for cron or the Task Scheduler
+  host run --config anomaly-worker.toml               all the rest is in the file")]
+    Run(Run),
+
+    /// Try everything that `run` needs, and say what to do where it fails
+    ///
+    /// Takes the flags of `run`, so that one can stand where the other stood. Prints a line for each thing tried:
+    /// configuration, database, tables, rights, module, models, and variables without a model. Writes no verdict. Exit code 0
+    /// only if `run` would work.
+    #[command(after_help = "Example:\n  host check --config anomaly-worker.toml")]
+    Check(Overrides),
+
+    /// Show how far the worker has come
+    ///
+    /// Reads the state that the last cycle stored: the latest datetime judged, how far behind it is, the detector and models
+    /// in use, and counts. The worker need not run.
+    #[command(after_help = "Examples:\n  host status\n  host status --json | jq .watermark")]
+    Status(Status),
+
+    /// Show it all on a simulated plant, in under a minute
+    ///
+    /// Makes a database file with 25 variables and known faults, judges it in real cycles, drops in a new model on the way,
+    /// and ends with what was injected, found and missed. Needs no database and no configuration.
+    #[command(after_help = "Example:\n  host demo --days 7 --dir /tmp/demo")]
+    Demo(Demo),
+
+    /// Look at detector modules
+    #[command(subcommand)]
+    Detector(DetectorCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DetectorCommand {
+    /// Show what a module says of itself, what it imports, and whether this host would load it
+    #[command(after_help = "Example:\n  host detector inspect detector.wasm")]
+    Inspect {
+        /// A WebAssembly component
+        #[arg(value_name = "FILE")]
+        module: PathBuf,
+    },
+}
+
+#[derive(Args, Debug)]
+pub struct Run {
+    /// Run one cycle and end: exit code 0 if it worked, 1 if not
+    #[arg(long)]
+    pub once: bool,
+
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+#[derive(Args, Debug)]
+pub struct Status {
+    /// Print one JSON object, for monitoring
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// Where the demo's database and models go; made if absent
+    #[arg(long, value_name = "DIR", default_value = "demo")]
+    pub dir: PathBuf,
+
+    /// How much of the plant's life to simulate, 1 to 30 days
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=30))]
+    pub days: u32,
+
+    /// Write the history that the demo's models are trained on as CSV, and end
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub write_history: Option<PathBuf>,
+}
+
+/// Flags that go over the configuration's file and the environment.
+#[derive(Args, Debug, Default)]
+pub struct Overrides {
+    /// Read this configuration [default: `anomaly-worker.toml`, if there is one here]
+    ///
+    /// Each key of it can also be set by an environment variable, which goes over the file: ANOMALY_WORKER_INTERVAL is `interval`
+    /// of `[worker]`. Flags go over both.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Time between two cycles: minutes, or with a unit as in 30s, 10m, 2h [default: 10m]
+    #[arg(long, value_name = "TIME", value_parser = config::interval_text, allow_hyphen_values = true)]
+    pub interval: Option<Duration>,
+
+    /// A detector, as a WebAssembly component [default: the built-in Prophet detector]
+    #[arg(long, value_name = "FILE")]
+    pub detector: Option<PathBuf>,
+
+    /// The detector's models [default: models/prophet]
+    #[arg(long, value_name = "DIR")]
+    pub models: Option<PathBuf>,
+
+    /// An SQLite file for readings and verdicts alike [default: anomaly-worker.sqlite]
+    #[arg(long, value_name = "FILE")]
+    pub database: Option<PathBuf>,
+
+    /// Write the log to this file besides the console; "" for none [default: worker.log]
+    #[arg(long, value_name = "FILE", value_parser = clap::value_parser!(OsString))]
+    pub log_file: Option<OsString>,
+
+    /// How log lines are written [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+}
+
+impl Overrides {
+    /// The configuration as these flags, that environment and the file have it.
+    ///
+    /// # Errors
+    /// As [`config::load`].
+    pub fn load(
+        &self,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Loaded, ConfigError> {
+        let mut loaded = config::load(self.config.as_deref(), environment)?;
+        let config = &mut loaded.config;
+        set(&mut config.worker.interval, self.interval);
+        set(&mut config.detector.module, self.detector.clone().map(Some));
+        set(&mut config.detector.models, self.models.clone());
+        if let Some(database) = &self.database {
+            config.input.database.clone_from(database);
+            config.output.database = None;
+        }
+        let log_file = self.log_file.as_ref().map(|file| (!file.is_empty()).then(|| file.into()));
+        set(&mut config.log.file, log_file);
+        set(&mut config.log.format, self.log_format);
+        Ok(loaded)
+    }
+}
+
+fn set<T>(field: &mut T, flag: Option<T>) {
+    if let Some(value) = flag {
+        *field = value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at what it did not expect")]
+
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::config::Config;
+
+    fn parse(line: &str) -> Result<Command, String> {
+        let words = line.split_whitespace().map(|word| word.trim_matches('"'));
+        Cli::try_parse_from(words).map(|cli| cli.command).map_err(|error| error.to_string())
+    }
+
+    /// The configuration of a command line over a file that sets everything that a flag can.
+    fn config(line: &str) -> Config {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("c.toml");
+        let text = "input.database = \"i\"\noutput.database = \"o\"\nlog.format = \"json\"\nworker.interval = \"1h\"";
+        std::fs::write(&file, text).unwrap();
+        let mut overrides = match parse(line).unwrap() {
+            Command::Run(run) => run.overrides,
+            Command::Status(status) => status.overrides,
+            Command::Check(overrides) => overrides,
+            other => panic!("{other:?}"),
+        };
+        overrides.config = Some(file);
+        let environment = [("ANOMALY_WORKER_INTERVAL".into(), "2h".into())];
+        overrides.load(environment).unwrap().config
+    }
+
+    #[test]
+    fn the_commands_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_go_over_environment_and_file() {
+        let mut expected = Config::default();
+        expected.input.database = "i".into();
+        expected.output.database = Some("o".into());
+        expected.log.format = LogFormat::Json;
+        expected.worker.interval = Duration::from_secs(7200);
+        for line in ["host run", "host run --once", "host check", "host status --json"] {
+            assert_eq!(config(line), expected, "{line}");
+        }
+        expected.worker.interval = Duration::from_secs(600);
+        expected.detector.module = Some("detector.wasm".into());
+        expected.detector.models = "m".into();
+        expected.input.database = "db".into();
+        expected.output.database = None;
+        expected.log.file = None;
+        expected.log.format = LogFormat::Text;
+        let flags = "--interval 10 --detector detector.wasm --models m --database db --log-file \"\" --log-format text";
+        for command in ["run", "check", "status"] {
+            assert_eq!(config(&format!("host {command} {flags}")), expected, "{command}");
+        }
+        expected.log.file = Some("other.log".into());
+        assert_eq!(config(&format!("host run {flags}").replace("\"\"", "other.log")), expected);
+    }
+
+    #[test]
+    fn the_other_commands_are_read() {
+        for (line, read) in [
+            ("host demo", r#"Demo(Demo { dir: "demo", days: 3, write_history: None })"#),
+            (
+                "host demo --dir d --days 30 --write-history h.csv",
+                r#"Demo(Demo { dir: "d", days: 30, write_history: Some("h.csv") })"#,
+            ),
+            ("host detector inspect d.wasm", r#"Detector(Inspect { module: "d.wasm" })"#),
+        ] {
+            assert_eq!(parse(line).map(|command| format!("{command:?}")), Ok(read.to_owned()), "{line}");
+        }
+        assert!(matches!(parse("host run --once"), Ok(Command::Run(Run { once: true, .. }))));
+        assert!(matches!(parse("host status --json"), Ok(Command::Status(Status { json: true, .. }))));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let interval = "more than zero and at most 7 days: `10` (minutes), `30s`, `10m`, `2h`";
+        for (line, said) in [
+            (
+                "host run --interval 0",
+                format!("invalid value '0' for '--interval <TIME>': it must be {interval}"),
+            ),
+            (
+                "host run --interval -5m",
+                format!("invalid value '-5m' for '--interval <TIME>': it must be {interval}"),
+            ),
+            (
+                "host run --log-format xml",
+                "invalid value 'xml' for '--log-format <FORMAT>'\n  [possible values: text, json]".to_owned(),
+            ),
+            ("host demo --days 0", "invalid value '0' for '--days <N>': 0 is not in 1..=30".to_owned()),
+            (
+                "host run --intervall 5",
+                "unexpected argument '--intervall' found\n\n  tip: a similar argument exists: '--interval'"
+                    .to_owned(),
+            ),
+        ] {
+            let error = parse(line).map(|command| format!("{command:?}")).unwrap_err();
+            assert!(error.starts_with(&format!("error: {said}\n")), "{line}: {error}");
+        }
+    }
+
+    /// The help says the defaults in its own words; this holds them to the truth.
+    #[test]
+    fn the_help_tells_the_defaults() {
+        let help = parse("host run --help").unwrap_err();
+        let said = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        let printed = Config::default().to_string();
+        for (key, flag) in [
+            ("interval = ", "10m"),
+            ("models = ", "models/prophet"),
+            ("file = ", "worker.log"),
+            ("format = ", "text"),
+        ] {
+            assert!(printed.contains(&format!("{key}\"{flag}\"")), "{key}");
+            assert!(said.contains(&format!("[default: {flag}]")), "{said}");
+        }
+        assert!(
+            said.contains(&format!("[default: {}]", Config::default().input.database.display())),
+            "{said}"
+        );
+        assert!(said.contains(config::DEFAULT_FILE), "{said}");
+    }
+}

@@ -1,0 +1,74 @@
+//! `host run`: the service.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use futures_util::FutureExt;
+
+use super::parts;
+use crate::config::Loaded;
+use crate::detector::Detector;
+use crate::reload::watch::{Pace, Watch};
+use crate::reload::{Reloader, Shared};
+use crate::worker::schedule::{self, End};
+use crate::worker::{Settings, Worker, report};
+use crate::{signal, telemetry};
+
+/// Runs until it is stopped, or for one cycle.
+pub(super) async fn run(loaded: Loaded, once: bool) -> anyhow::Result<ExitCode> {
+    let config = loaded.config;
+    let _telemetry = telemetry::start(&config.log).context("the log cannot be started")?;
+    if let Some(file) = &loaded.file {
+        tracing::info!("configured by `{}`", file.display());
+    }
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    // Listening begins before anything is opened, so that no signal finds the default behaviour.
+    let stop = signal::shutdown()?.map(|name| tracing::info!("{name}: stopping"));
+
+    let engine = parts::engine(&config)?;
+    let source = parts::source(&config);
+    let reading = source.clone();
+    let set = Arc::new(tokio::task::spawn_blocking(move || reading.read()).await??);
+    let digest = set.digest.clone();
+    let detector = Detector::open(&engine, set, None).await?;
+    report::models(&detector);
+
+    let shared = Shared::default();
+    let watch = Watch::start(Reloader::new(engine, source, shared.clone(), digest), Pace::default());
+    let hangups = tokio::spawn(hint_on_hangup(watch));
+
+    let settings = Settings {
+        name: config.worker.name.clone(),
+        batch_rows: config.worker.batch_rows,
+        initial_lookback: config.worker.initial_lookback,
+        allowed_lateness: config.worker.allowed_lateness,
+        settle: config.worker.settle(),
+    };
+    let mut worker = Worker::new(settings, Box::new(parts::store(&config)?), detector, shared);
+    let end = schedule::run(&mut worker, config.worker.interval, once, stop).await;
+    hangups.abort();
+    match end {
+        End::Stopped => Ok(ExitCode::SUCCESS),
+        End::Failed(error) => {
+            tracing::error!("{error}");
+            Err(anyhow!(error))
+        }
+    }
+}
+
+/// SIGHUP is a hint like a file event. Owns the watch: it ends with this task.
+async fn hint_on_hangup(watch: Watch) {
+    match signal::Hangups::listen() {
+        Ok(mut hangups) => loop {
+            hangups.next().await;
+            watch.hint();
+        },
+        Err(error) => {
+            tracing::warn!("SIGHUP is not listened to: {error}");
+            std::future::pending::<()>().await;
+        }
+    }
+}

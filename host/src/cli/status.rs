@@ -1,0 +1,82 @@
+//! `host status`: the state row, in words or as JSON.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::parts;
+use crate::config::Config;
+use crate::datetime::Datetime;
+use crate::state::State;
+use crate::store::Connector;
+use crate::worker::report;
+
+/// Prints the worker's state; fails if there is none yet.
+pub(super) async fn status(config: &Config, as_json: bool) -> anyhow::Result<ExitCode> {
+    let store = parts::store(config)?;
+    let (mut input, mut output) = store.open().await?;
+    let now = input.now().await?;
+    let name = &config.worker.name;
+    let state = output.peek(name).await?;
+    output.close().await?;
+    if as_json {
+        println!("{}", as_object(name, state.as_ref(), now));
+        return Ok(if state.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    let Some(state) = state else {
+        println!("worker `{name}` has not run here yet: there is no row of it in {}", config.output.state_table);
+        return Ok(ExitCode::FAILURE);
+    };
+    print!("{}", in_words(name, &state, now));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn lag(state: &State, now: Datetime) -> Option<u64> {
+    state.watermark.map(|watermark| now.since(watermark).as_secs())
+}
+
+fn as_object(name: &str, state: Option<&State>, now: Datetime) -> serde_json::Value {
+    let Some(state) = state else { return json!({ "worker": name, "watermark": null }) };
+    json!({
+        "worker": name,
+        "watermark": state.watermark,
+        "lag_seconds": lag(state, now),
+        "set": state.set_digest,
+        "counts": state.counts,
+        "set_aside": state.set_aside,
+        "position": state.position,
+        "epoch": state.epoch,
+        "updated_at": state.updated_at,
+    })
+}
+
+fn in_words(name: &str, state: &State, now: Datetime) -> String {
+    use std::fmt::Write;
+    let ago = |seconds: u64| humantime::format_duration(std::time::Duration::from_secs(seconds)).to_string();
+    let counts = &state.counts;
+    let mut text = format!("worker        {name}\n");
+    // Writing to a String cannot fail.
+    let _ = match (state.watermark, lag(state, now)) {
+        (Some(watermark), Some(lag)) => {
+            writeln!(text, "watermark     {watermark}\nlag           {}", ago(lag))
+        }
+        _ => writeln!(text, "watermark     none: nothing was judged yet"),
+    };
+    let _ = writeln!(text, "last commit   {} ({} ago)", state.updated_at, ago(now.since(state.updated_at).as_secs()));
+    let _ = writeln!(text, "set           {}", state.set_digest.as_deref().unwrap_or("none yet"));
+    let _ = writeln!(text, "judged        {}, {} anomalies", report::count(counts.judged, "reading"), counts.anomalies);
+    if let Some(fates) = report::fates(counts) {
+        let _ = writeln!(text, "not judged    {fates}");
+    }
+    for (variable, aside) in &state.set_aside {
+        let _ = writeln!(
+            text,
+            "set aside     `{variable}`: {} from {} to {} await `backfill`: {}",
+            report::count(aside.readings, "reading"),
+            aside.first,
+            aside.last,
+            aside.reason
+        );
+    }
+    text
+}

@@ -1,0 +1,173 @@
+//! The TOML file over the defaults.
+//!
+//! An unknown key is an error, because a mistyped one would otherwise be a default that nobody meant. `[detector.settings]`
+//! is passed on as JSON without a look inside.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use super::Config;
+use super::error::{ConfigError, Place, found};
+use super::keys::{self, KEYS, SETTINGS, nearest};
+use super::value::{Given, integer};
+
+pub(super) fn apply(config: &mut Config, file: &Path) -> Result<(), ConfigError> {
+    let unreadable = |source| ConfigError::Unreadable { file: file.to_owned(), source };
+    let bytes = std::fs::read(file).map_err(unreadable)?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Document { file, text: &text }.apply(config),
+        Err(error) => {
+            let valid =
+                String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]).into_owned();
+            let document = Document { file, text: &valid };
+            Err(document.wrong(valid.len(), "this is not UTF-8 text; save the file as UTF-8"))
+        }
+    }
+}
+
+/// A file's name and text, for errors that say where.
+struct Document<'a> {
+    file: &'a Path,
+    text: &'a str,
+}
+
+type Entry<'t, 'a> = (&'t Spanned<DeString<'a>>, &'t Spanned<DeValue<'a>>);
+
+/// The entries of a table as the file has them; the map sorts them by name.
+fn entries<'t, 'a>(table: &'t DeTable<'a>) -> Vec<Entry<'t, 'a>> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
+}
+
+impl Document<'_> {
+    fn apply(&self, config: &mut Config) -> Result<(), ConfigError> {
+        let table = DeTable::parse(self.text).map_err(|error| self.malformed(&error))?;
+        for (section, value) in entries(table.get_ref()) {
+            match value.get_ref().as_table() {
+                Some(table) if keys::sections().contains(&section.get_ref().as_ref()) => {
+                    self.section(config, section.get_ref(), table)?;
+                }
+                _ => return Err(self.no_section(section, value.get_ref())),
+            }
+        }
+        Ok(())
+    }
+
+    /// The error's own form prints the line at fault, which may hold a password; its message does not.
+    fn malformed(&self, error: &toml::de::Error) -> ConfigError {
+        let at = error.span().unwrap_or_default().start;
+        let place = Place::column(self.file, self.text, at);
+        let rest_of_line = self.text.get(at.saturating_sub(1)..).unwrap_or_default().lines().next();
+        let backslash = rest_of_line.is_some_and(|rest| rest.contains('\\'));
+        let hint = if backslash { "; a path with `\\` stands in single quotes" } else { "" };
+        ConfigError::Wrong { place, what: format!("this is not TOML: {}{hint}", error.message()) }
+    }
+
+    fn section(&self, config: &mut Config, section: &str, table: &DeTable<'_>) -> Result<(), ConfigError> {
+        for (name, value) in entries(table) {
+            if (section, name.get_ref().as_ref()) == SETTINGS {
+                config.detector.settings = self.settings(value)?;
+                continue;
+            }
+            let key = keys::find(section, name.get_ref()).ok_or_else(|| self.no_key(section, name))?;
+            (key.set)(config, &Given::Toml(value.get_ref())).map_err(|allowed| {
+                let found = found(self.text.get(value.span()).unwrap_or_default());
+                self.wrong(
+                    value.span().start,
+                    &format!("`{section}.{}` is `{found}`; it must be {allowed}", key.name),
+                )
+            })?;
+        }
+        Ok(())
+    }
+
+    fn no_key(&self, section: &str, name: &Spanned<DeString<'_>>) -> ConfigError {
+        let written = name.get_ref();
+        let of_section = || KEYS.iter().filter(|key| key.section == section).map(|key| key.name);
+        let elsewhere = KEYS.iter().find(|key| key.name == written.as_ref());
+        let hint = match (nearest(written, of_section()), elsewhere) {
+            (_, Some(key)) => format!("did you mean `{}` in `[{}]`?", key.name, key.section),
+            (Some(near), None) => format!("did you mean `{near}`?"),
+            (None, None) => format!("its keys are {}", list(of_section())),
+        };
+        self.wrong(name.span().start, &format!("`[{section}]` has no key `{}`; {hint}", found(written)))
+    }
+
+    fn no_section(&self, name: &Spanned<DeString<'_>>, value: &DeValue<'_>) -> ConfigError {
+        let written = name.get_ref();
+        let (at, shown) = (name.span().start, found(written));
+        let near = nearest(written, keys::sections());
+        if value.is_table() {
+            let hint = match near {
+                Some(near) => format!("did you mean `[{near}]`?"),
+                None => format!("the sections are {}", list(keys::sections())),
+            };
+            return self.wrong(at, &format!("there is no section `[{shown}]`; {hint}"));
+        }
+        let key = KEYS.iter().find(|key| key.name == written.as_ref());
+        let hint = match (key, near) {
+            (Some(key), _) => format!("put it below `[{}]`", key.section),
+            (None, Some(near)) => format!("if you mean the section, write `[{near}]`"),
+            (None, None) => format!("the sections are {}", list(keys::sections())),
+        };
+        self.wrong(at, &format!("`{shown}` stands outside the sections; {hint}"))
+    }
+
+    fn settings(&self, value: &Spanned<DeValue<'_>>) -> Result<Map<String, Value>, ConfigError> {
+        match self.json("detector.settings", value)? {
+            Value::Object(settings) => Ok(settings),
+            _ => {
+                let found = found(self.text.get(value.span()).unwrap_or_default());
+                let what =
+                    format!("`detector.settings` is `{found}`; it must be a table: `[detector.settings]`");
+                Err(self.wrong(value.span().start, &what))
+            }
+        }
+    }
+
+    /// A TOML value as JSON: datetimes become text; what JSON cannot say is refused.
+    fn json(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<Value, ConfigError> {
+        let inner = |name: &str, value| self.json(&format!("{key}.{name}"), value);
+        let number = match value.get_ref() {
+            DeValue::String(text) => return Ok(text.as_ref().into()),
+            DeValue::Boolean(truth) => return Ok((*truth).into()),
+            DeValue::Datetime(at) => return Ok(at.to_string().into()),
+            DeValue::Array(items) => return items.iter().map(|item| self.json(key, item)).collect(),
+            DeValue::Table(table) => {
+                let entries = entries(table).into_iter();
+                let entries = entries
+                    .map(|(name, value)| Ok((name.get_ref().to_string(), inner(name.get_ref(), value)?)));
+                return Ok(Value::Object(entries.collect::<Result<_, ConfigError>>()?));
+            }
+            DeValue::Integer(_) => integer(value.get_ref()).map(Value::from),
+            DeValue::Float(float) => {
+                float.as_str().parse().ok().and_then(serde_json::Number::from_f64).map(Value::from)
+            }
+        };
+        number.ok_or_else(|| {
+            let found = found(self.text.get(value.span()).unwrap_or_default());
+            self.wrong(
+                value.span().start,
+                &format!("`{key}` is `{found}`; it must be a finite number of 64 bits"),
+            )
+        })
+    }
+
+    fn wrong(&self, at: usize, what: &str) -> ConfigError {
+        ConfigError::Wrong { place: Place::line(self.file, self.text, at), what: what.to_owned() }
+    }
+}
+
+/// A setting from an environment variable: TOML where it is TOML (`2.5`, `true`, `[1, 2]`), else the text itself.
+pub(super) fn setting(text: &str) -> Value {
+    let document = Document { file: Path::new(""), text };
+    DeValue::parse(text).ok().and_then(|value| document.json("", &value).ok()).unwrap_or_else(|| text.into())
+}
+
+fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,81 @@
+//! Every key of the configuration, once: its section, its name, how it is read and how it is written.
+//!
+//! `detector.settings` is not here: what it holds is the detector's business.
+
+use super::Config;
+use super::value::{Allowed, Given, Literal};
+use super::value::{choice, duration, interval, name, optional, path, table, whole};
+
+/// One key, such as `worker.interval`.
+pub(super) struct Key {
+    pub(super) section: &'static str,
+    pub(super) name: &'static str,
+    /// Reads a value into its field, or says what is allowed.
+    pub(super) set: fn(&mut Config, &Given<'_>) -> Result<(), Allowed>,
+    /// The field as a TOML value.
+    pub(super) show: fn(&Config) -> String,
+}
+
+macro_rules! keys {
+    ($($section:ident . $name:ident = $read:expr;)*) => {
+        /// By section, in the order in which they are written.
+        pub(super) const KEYS: &[Key] = &[$(Key {
+            section: stringify!($section),
+            name: stringify!($name),
+            set: |config, given| {
+                config.$section.$name = $read(given)?;
+                Ok(())
+            },
+            show: |config| config.$section.$name.literal(),
+        }),*];
+    };
+}
+
+keys! {
+    worker.name = name;
+    worker.interval = interval;
+    worker.batch_rows = whole(1..=100_000);
+    worker.initial_lookback = duration("0s", "36500days");
+    worker.allowed_lateness = optional(duration("0s", "365days"));
+    worker.settle = optional(duration("0s", "30days"));
+    input.database = path;
+    input.table = table;
+    output.database = optional(path);
+    output.table = table;
+    output.state_table = table;
+    detector.module = optional(path);
+    detector.models = path;
+    detector.memory_mib = whole(1..=4096);
+    detector.deadline = duration("1ms", "1h");
+    detector.cache_dir = optional(path);
+    log.file = optional(path);
+    log.max_mib = whole(1..=10_240);
+    log.keep = whole(1..=1000);
+    log.format = choice;
+    log.level = choice;
+}
+
+/// The free table of the detector's own keys.
+pub(super) const SETTINGS: (&str, &str) = ("detector", "settings");
+
+/// The sections, in order.
+pub(super) fn sections() -> Vec<&'static str> {
+    let mut sections: Vec<_> = KEYS.iter().map(|key| key.section).collect();
+    sections.dedup();
+    sections
+}
+
+pub(super) fn find(section: &str, name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.section == section && key.name == name)
+}
+
+/// The candidate that a mistyped word most likely meant, if any comes near.
+pub(super) fn nearest<T: AsRef<str>>(word: &str, candidates: impl IntoIterator<Item = T>) -> Option<T> {
+    let word = word.to_lowercase().replace('-', "_");
+    candidates
+        .into_iter()
+        .map(|known| (strsim::normalized_damerau_levenshtein(&word, known.as_ref()), known))
+        .filter(|(likeness, _)| *likeness >= 0.6)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, known)| known)
+}

@@ -1,0 +1,326 @@
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at what it did not expect")]
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+/// Loads a file with this text, in an environment of these variables.
+fn loaded(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join(DEFAULT_FILE);
+    std::fs::write(&file, text).unwrap();
+    let environment = variables.iter().map(|(name, value)| (name.into(), value.into()));
+    let place = file.display().to_string();
+    load(Some(&file), environment).map_err(|error| error.to_string().replace(&place, DEFAULT_FILE))
+}
+
+fn config(text: &str, variables: &[(&str, &str)]) -> Config {
+    loaded(text, variables).unwrap_or_else(|error| panic!("{text:?} {variables:?}: {error}")).config
+}
+
+const EXAMPLE: &str = include_str!("../../../anomaly-worker.toml");
+
+#[test]
+fn the_example_file_holds_every_key_at_its_default() {
+    assert_eq!(config(EXAMPLE, &[]), Config::default());
+    let in_example: BTreeSet<_> =
+        EXAMPLE.lines().filter_map(|line| line.split_once(" = ")).map(|(key, _)| key).collect();
+    let missing: Vec<_> =
+        keys::KEYS.iter().map(|key| key.name).filter(|name| !in_example.contains(name)).collect();
+    assert_eq!(missing, Vec::<&str>::new());
+}
+
+#[test]
+fn every_value_is_read_from_the_file() {
+    let text = r#"
+        worker.name = "line 2"
+        worker.interval = 5
+        worker.batch_rows = 0x10
+        worker.initial_lookback = "0s"
+        worker.allowed_lateness = "90m"
+        worker.settle = "1500ms"
+        [input]
+        database = 'C:\plant\data.sqlite'
+        table = "proceso"
+        [output]
+        database = "out.sqlite"
+        table = "o"
+        state_table = "s"
+        [detector]
+        module = "detector.wasm"
+        models = "models"
+        memory_mib = 64
+        deadline = "200ms"
+        cache_dir = "cache"
+        [detector.settings]
+        threshold = 2.5
+        since = 2025-01-15T10:00:00
+        names = ["T1", 'T 2']
+        nested = { a = true, b.c = -1 }
+        [log]
+        file = ""
+        max_mib = 1
+        keep = 2
+        format = "JSON"
+        level = "error"
+    "#;
+    let second = Duration::from_secs;
+    let settings = json!({
+        "threshold": 2.5, "since": "2025-01-15T10:00:00", "names": ["T1", "T 2"], "nested": {"a": true, "b": {"c": -1}},
+    });
+    let expected = Config {
+        worker: Worker {
+            name: "line 2".to_owned(),
+            interval: second(300),
+            batch_rows: 16,
+            initial_lookback: Duration::ZERO,
+            allowed_lateness: Some(second(5400)),
+            settle: Some(Duration::from_millis(1500)),
+        },
+        input: Input { database: r"C:\plant\data.sqlite".into(), table: "proceso".to_owned() },
+        output: Output {
+            database: Some("out.sqlite".into()),
+            table: "o".to_owned(),
+            state_table: "s".to_owned(),
+        },
+        detector: Detector {
+            module: Some("detector.wasm".into()),
+            models: "models".into(),
+            memory_mib: 64,
+            deadline: Duration::from_millis(200),
+            cache_dir: Some("cache".into()),
+            settings: settings.as_object().cloned().unwrap(),
+        },
+        log: Log { file: None, max_mib: 1, keep: 2, format: LogFormat::Json, level: Level::Error },
+    };
+    assert_eq!(config(text, &[]), expected);
+    assert_eq!(config(&expected.to_string(), &[]), expected);
+    assert_eq!(expected.output_database(), Path::new("out.sqlite"));
+    assert_eq!(config("\u{feff}", &[]).output_database(), Path::new("anomaly-worker.sqlite"));
+}
+
+#[test]
+fn the_environment_goes_over_the_file() {
+    let text = "[worker]\ninterval = \"2h\"\n[output]\ndatabase = \"o\"\n[detector.settings]\nthreshold = 3\nkept = true";
+    let variables = [
+        ("ANOMALY_WORKER_INTERVAL", "30s"),
+        ("ANOMALY_WORKER_BATCH_ROWS", "7"),
+        ("ANOMALY_OUTPUT_DATABASE", ""),
+        ("ANOMALY_LOG_FORMAT", "json"),
+        ("ANOMALY_DETECTOR_SETTINGS_THRESHOLD", "2.5"),
+        ("ANOMALY_DETECTOR_SETTINGS_RESIDUAL_SCALE", "batch"),
+        ("ANOMALY_WORKER_INTERVALL", "1"),
+        ("ANOMALY_X", "1"),
+        ("PATH", "/bin"),
+    ];
+    let loaded = loaded(text, &variables).unwrap();
+    let mut expected = Config::default();
+    expected.worker.interval = Duration::from_secs(30);
+    expected.worker.batch_rows = 7;
+    expected.log.format = LogFormat::Json;
+    let settings = json!({"threshold": 2.5, "kept": true, "residual_scale": "batch"});
+    expected.detector.settings = settings.as_object().cloned().unwrap();
+    assert_eq!(loaded.config, expected);
+    let warnings = [
+        "environment variable `ANOMALY_WORKER_INTERVALL` means nothing here; did you mean `ANOMALY_WORKER_INTERVAL`?",
+        "environment variable `ANOMALY_X` means nothing here",
+    ];
+    assert_eq!(loaded.warnings, warnings);
+}
+
+/// A variable for every key: what the file says of a key, its variable says as well.
+#[test]
+fn every_key_has_its_variable() {
+    for key in keys::KEYS {
+        let name = format!("ANOMALY_{}_{}", key.section, key.name).to_uppercase();
+        let error = loaded("", &[(&name, "\u{7}")]).unwrap_err();
+        let start = format!("environment variable `{name}` is `\\u{{7}}`; it must be ");
+        assert!(error.starts_with(&start), "{error}");
+    }
+}
+
+const INTERVAL: &str = "more than zero and at most 7 days: `10` (minutes), `30s`, `10m`, `2h`";
+
+#[test]
+fn an_interval_is_minutes_or_has_a_unit() {
+    for (text, seconds) in [
+        ("10", 600),
+        (" 10 ", 600),
+        ("30s", 30),
+        ("10m", 600),
+        ("2h", 7200),
+        ("1h 30m", 5400),
+        ("7days", 604_800),
+    ] {
+        assert_eq!(interval_text(text), Ok(Duration::from_secs(seconds)), "{text}");
+    }
+    let wrong = [
+        "",
+        "0",
+        "0s",
+        "-10",
+        "-5m",
+        "8days",
+        "10081",
+        "ten",
+        "10x",
+        "99999999999999999999",
+        "18446744073709551615s1000ms",
+    ];
+    for text in wrong {
+        assert_eq!(interval_text(text), Err(format!("it must be {INTERVAL}")), "{text}");
+    }
+}
+
+#[test]
+fn a_mistake_is_told_with_its_place_and_what_is_right() {
+    let duration = "a duration with its unit, such as `30s`, `10m` or `2h`, from";
+    for (text, said) in [
+        // Keys and sections.
+        (
+            "[worker]\nname = \"a\"\n\nintervall = 1",
+            "line 4: `[worker]` has no key `intervall`; did you mean `interval`?",
+        ),
+        ("[worker]\nbatch-row = 1", "line 2: `[worker]` has no key `batch-row`; did you mean `batch_rows`?"),
+        (
+            "[worker]\ndeadline = 1",
+            "line 2: `[worker]` has no key `deadline`; did you mean `deadline` in `[detector]`?",
+        ),
+        ("[input]\nzzz = 1", "line 2: `[input]` has no key `zzz`; its keys are `database`, `table`"),
+        ("[input]\n\"a\\nb\" = 1", "line 2: `[input]` has no key `a\\nb`; its keys are `database`, `table`"),
+        ("[workers]\ninterval = 1", "line 1: there is no section `[workers]`; did you mean `[worker]`?"),
+        (
+            "\n[email]",
+            "line 2: there is no section `[email]`; the sections are `worker`, `input`, `output`, `detector`, `log`",
+        ),
+        ("interval = 10", "line 1: `interval` stands outside the sections; put it below `[worker]`"),
+        (
+            "worker = 10",
+            "line 1: `worker` stands outside the sections; if you mean the section, write `[worker]`",
+        ),
+        (
+            "zzz = 10",
+            "line 1: `zzz` stands outside the sections; the sections are `worker`, `input`, `output`, `detector`, `log`",
+        ),
+        (
+            "[[worker]]\nname = \"a\"",
+            "line 1: `worker` stands outside the sections; if you mean the section, write `[worker]`",
+        ),
+        // The first mistake in the file's own order is told.
+        (
+            "[worker]\nzzz_b = 1\nzzz_a = 1",
+            "line 2: `[worker]` has no key `zzz_b`; its keys are `name`, `interval`, `batch_rows`, \
+            `initial_lookback`, `allowed_lateness`, `settle`",
+        ),
+        // Values.
+        ("[worker]\ninterval = 0", &format!("line 2: `worker.interval` is `0`; it must be {INTERVAL}")),
+        ("[worker]\ninterval = -1", &format!("line 2: `worker.interval` is `-1`; it must be {INTERVAL}")),
+        ("[worker]\ninterval = 1.5", &format!("line 2: `worker.interval` is `1.5`; it must be {INTERVAL}")),
+        (
+            "[worker]\ninterval = \"8d\"",
+            &format!("line 2: `worker.interval` is `\"8d\"`; it must be {INTERVAL}"),
+        ),
+        (
+            "[worker]\nbatch_rows = 100_001",
+            "line 2: `worker.batch_rows` is `100_001`; it must be a whole number from 1 to 100000",
+        ),
+        (
+            "[worker]\nbatch_rows = \"9\"",
+            "line 2: `worker.batch_rows` is `\"9\"`; it must be a whole number from 1 to 100000",
+        ),
+        (
+            "[worker]\ninitial_lookback = 10",
+            &format!("line 2: `worker.initial_lookback` is `10`; it must be {duration} 0s to 36500days"),
+        ),
+        (
+            "[worker]\nsettle = [\n1]",
+            &format!(
+                "line 2: `worker.settle` is `[\\n1]`; it must be {duration} 0s to 30days; or \"\" for the default"
+            ),
+        ),
+        (
+            "[detector]\ndeadline = \"0s\"",
+            &format!("line 2: `detector.deadline` is `\"0s\"`; it must be {duration} 1ms to 1h"),
+        ),
+        (
+            "[worker]\nname = \"\"",
+            "line 2: `worker.name` is `\"\"`; it must be a text of 1 to 100 characters",
+        ),
+        (
+            "[input]\ntable = 3",
+            "line 2: `input.table` is `3`; it must be a table's name, such as `dbo.datos_proceso`",
+        ),
+        (
+            "[input]\ndatabase = true",
+            "line 2: `input.database` is `true`; it must be a path in quotes, in single ones if it has a `\\`",
+        ),
+        ("[log]\nformat = \"xml\"", "line 2: `log.format` is `\"xml\"`; it must be \"text\" or \"json\""),
+        (
+            "[log]\nlevel = \"loud\"",
+            "line 2: `log.level` is `\"loud\"`; it must be \"debug\" or \"info\" or \"warning\" or \"error\"",
+        ),
+        (
+            "[detector]\nsettings = 1",
+            "line 2: `detector.settings` is `1`; it must be a table: `[detector.settings]`",
+        ),
+        (
+            "[detector.settings]\na.b = [1, nan]",
+            "line 2: `detector.settings.a.b` is `nan`; it must be a finite number of 64 bits",
+        ),
+        (
+            "[detector.settings]\na = 9223372036854775808",
+            "line 2: `detector.settings.a` is `9223372036854775808`; it must be a finite number of 64 bits",
+        ),
+        // The text itself.
+        ("[worker]\nname = \"a", "line 2, column 10: this is not TOML: invalid basic string, expected `\"`"),
+        (
+            "[worker]\nname = C:\\x",
+            "line 2, column 8: this is not TOML: string values must be quoted, expected literal string; \
+            a path with `\\` stands in single quotes",
+        ),
+        (
+            "[input]\ndatabase = \"C:\\data\"",
+            "line 2, column 16: this is not TOML: missing escaped value, expected `b`, `e`, `f`, `n`, `r`, `\\`, `\"`, `x`, `u`, \
+                `U`; a path with `\\` stands in single quotes",
+        ),
+        ("[worker\n", "line 1, column 8: this is not TOML: unclosed table, expected `]`"),
+        ("[log]\nkeep = 1\nkeep = 2", "line 3, column 1: this is not TOML: duplicate key"),
+    ] {
+        assert_eq!(loaded(text, &[]), Err(format!("`{DEFAULT_FILE}` {said}")), "{text}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let error = load(Some(Path::new("no/such.toml")), []).unwrap_err().to_string();
+    assert!(error.starts_with("cannot read the configuration `no/such.toml`: "), "{error}");
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("latin1.toml");
+    std::fs::write(&file, b"[worker]\nname = \"l\xednea\"").unwrap();
+    let error = load(Some(&file), []).unwrap_err().to_string();
+    assert_eq!(error, format!("`{}` line 2: this is not UTF-8 text; save the file as UTF-8", file.display()));
+}
+
+proptest! {
+    /// Whatever stands in the file: an answer, never a panic.
+    #[test]
+    fn any_text_is_answered(text in "(\\[(worker|log|detector)\\]\n)?(interval|keep|settings|[a-z]{1,4})[ .=\"a-z0-9\\[\\]\n-]{0,40}") {
+        let _ = loaded(&text, &[]);
+    }
+
+    /// What is printed reads back as itself.
+    #[test]
+    fn what_is_printed_is_read(name in "[^\\p{C}\\s]{1,50}", millis in 1..604_800_000u64, late in proptest::option::of(0..31_536_000u64), keep in 1..1000usize, key in "\\PC{0,9}", number: f64) {
+        prop_assume!(number.is_finite());
+        let mut written = Config::default();
+        written.worker.name = name;
+        written.worker.interval = Duration::from_millis(millis);
+        written.worker.allowed_lateness = late.map(Duration::from_secs);
+        written.log.keep = keep;
+        written.detector.settings.insert(key, number.into());
+        prop_assert_eq!(config(&written.to_string(), &[]), written);
+    }
+}

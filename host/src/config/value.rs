@@ -1,0 +1,235 @@
+//! From what was written to a typed value, and back.
+//!
+//! A reader answers the value or a sentence on what is allowed; who calls it knows the place and what was found. An empty text
+//! means "unset" for every key that may be unset, in the file as in the environment.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+/// What would have been right: `a duration of …`, to stand behind "it must be".
+pub(super) type Allowed = String;
+
+/// A value before it is understood.
+#[derive(Clone, Copy)]
+pub(super) enum Given<'a> {
+    /// From the file, where types are strict.
+    Toml(&'a DeValue<'a>),
+    /// From an environment variable, where everything is text.
+    Text(&'a str),
+}
+
+impl<'a> Given<'a> {
+    fn text(&self) -> Option<&'a str> {
+        match self {
+            Self::Toml(value) => value.as_str(),
+            Self::Text(text) => Some(text),
+        }
+    }
+
+    fn integer(&self) -> Option<i64> {
+        match self {
+            Self::Toml(value) => integer(value),
+            Self::Text(text) => text.trim().parse().ok(),
+        }
+    }
+}
+
+/// The integer that a TOML value is, in whatever base it was written.
+pub(super) fn integer(value: &DeValue<'_>) -> Option<i64> {
+    let value = value.as_integer()?;
+    i64::from_str_radix(value.as_str(), value.radix()).ok()
+}
+
+pub(super) fn whole<T: TryFrom<i64>>(
+    range: RangeInclusive<i64>,
+) -> impl Fn(&Given<'_>) -> Result<T, Allowed> {
+    move |given| {
+        given
+            .integer()
+            .filter(|number| range.contains(number))
+            .and_then(|number| T::try_from(number).ok())
+            .ok_or_else(|| format!("a whole number from {} to {}", range.start(), range.end()))
+    }
+}
+
+/// A name or a key in the database: it is shown in logs and stored in VARCHAR(100).
+pub(super) fn name(given: &Given<'_>) -> Result<String, Allowed> {
+    text(given)
+        .filter(|text| text.chars().count() <= 100)
+        .ok_or_else(|| "a text of 1 to 100 characters".to_owned())
+}
+
+pub(super) fn table(given: &Given<'_>) -> Result<String, Allowed> {
+    text(given).ok_or_else(|| "a table's name, such as `dbo.datos_proceso`".to_owned())
+}
+
+pub(super) fn path(given: &Given<'_>) -> Result<PathBuf, Allowed> {
+    text(given)
+        .map(PathBuf::from)
+        .ok_or_else(|| r"a path in quotes, in single ones if it has a `\`".to_owned())
+}
+
+fn text(given: &Given<'_>) -> Option<String> {
+    let text = given.text()?.trim();
+    (!text.is_empty() && !text.contains(char::is_control)).then(|| text.to_owned())
+}
+
+pub(super) fn optional<T>(
+    read: impl Fn(&Given<'_>) -> Result<T, Allowed>,
+) -> impl Fn(&Given<'_>) -> Result<Option<T>, Allowed> {
+    move |given| match given.text() {
+        Some(text) if text.trim().is_empty() => Ok(None),
+        _ => read(given).map(Some).map_err(|allowed| format!("{allowed}; or \"\" for the default")),
+    }
+}
+
+/// A duration with its unit, from `least` to `most`, which are written the same way.
+pub(super) fn duration(least: &str, most: &str) -> impl Fn(&Given<'_>) -> Result<Duration, Allowed> {
+    move |given| {
+        let (from, to) = (with_unit(least).unwrap_or_default(), with_unit(most).unwrap_or_default());
+        given.text().and_then(with_unit).filter(|duration| (from..=to).contains(duration)).ok_or_else(|| {
+            format!("a duration with its unit, such as `30s`, `10m` or `2h`, from {least} to {most}")
+        })
+    }
+}
+
+/// The time between two cycles; a bare number is minutes, as it always was.
+pub(super) fn interval(given: &Given<'_>) -> Result<Duration, Allowed> {
+    let bare = || given.integer().or_else(|| given.text()?.trim().parse().ok());
+    let minutes = |number: i64| u64::try_from(number).ok()?.checked_mul(60).map(Duration::from_secs);
+    given
+        .text()
+        .and_then(with_unit)
+        .or_else(|| bare().and_then(minutes))
+        .filter(|interval| !interval.is_zero() && *interval <= Duration::from_secs(7 * 24 * 3600))
+        .ok_or_else(|| "more than zero and at most 7 days: `10` (minutes), `30s`, `10m`, `2h`".to_owned())
+}
+
+/// The same, from a flag.
+///
+/// # Errors
+/// A sentence on what is allowed.
+pub fn interval_text(text: &str) -> Result<Duration, String> {
+    interval(&Given::Text(text)).map_err(|allowed| format!("it must be {allowed}"))
+}
+
+/// humantime panics on sums beyond the range of a `Duration`, which take more characters than this.
+fn with_unit(text: &str) -> Option<Duration> {
+    (text.len() <= 20).then(|| humantime::parse_duration(text).ok()).flatten()
+}
+
+/// A word out of a short list.
+pub(super) trait Choice: Sized + Copy + 'static {
+    const ALL: &'static [(&'static str, Self)];
+}
+
+pub(super) fn choice<T: Choice>(given: &Given<'_>) -> Result<T, Allowed> {
+    let text = given.text().unwrap_or_default().trim();
+    T::ALL.iter().find(|(word, _)| word.eq_ignore_ascii_case(text)).map(|(_, choice)| *choice).ok_or_else(
+        || {
+            let words: Vec<_> = T::ALL.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+            words.join(" or ")
+        },
+    )
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// `2025-01-15 10:00:00 - INFO - message`
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// The least that is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    Debug,
+    Info,
+    Warning,
+    Error,
+}
+
+impl Choice for LogFormat {
+    const ALL: &'static [(&'static str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
+}
+
+impl Choice for Level {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("debug", Self::Debug), ("info", Self::Info), ("warning", Self::Warning), ("error", Self::Error)];
+}
+
+/// A value as TOML.
+pub(super) trait Literal {
+    fn literal(&self) -> String;
+}
+
+fn quoted(text: impl fmt::Display) -> String {
+    toml::Value::String(text.to_string()).to_string()
+}
+
+impl Literal for String {
+    fn literal(&self) -> String {
+        quoted(self)
+    }
+}
+
+impl Literal for PathBuf {
+    fn literal(&self) -> String {
+        quoted(self.display())
+    }
+}
+
+/// In the largest unit that divides it: `24h`, not humantime's `1day`.
+impl Literal for Duration {
+    fn literal(&self) -> String {
+        let nanos = self.as_nanos();
+        let units =
+            [("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000)];
+        let fits = units.into_iter().find(|(_, unit)| nanos > 0 && nanos.is_multiple_of(*unit));
+        match fits {
+            Some((name, unit)) => quoted(format!("{}{name}", nanos / unit)),
+            None if nanos == 0 => quoted("0s"),
+            None => quoted(format!("{nanos}ns")),
+        }
+    }
+}
+
+impl Literal for u64 {
+    fn literal(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Literal for usize {
+    fn literal(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl<T: Literal> Literal for Option<T> {
+    fn literal(&self) -> String {
+        self.as_ref().map_or_else(|| quoted(""), T::literal)
+    }
+}
+
+impl Literal for LogFormat {
+    fn literal(&self) -> String {
+        word(*self)
+    }
+}
+
+impl Literal for Level {
+    fn literal(&self) -> String {
+        word(*self)
+    }
+}
+
+fn word<T: Choice + PartialEq>(value: T) -> String {
+    T::ALL.iter().find(|(_, choice)| *choice == value).map(|(word, _)| quoted(word)).unwrap_or_default()
+}

@@ -1,0 +1,126 @@
+//! A small plant by hand: three readings of two variables, five minutes apart.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::batch::Flags;
+use crate::demo::faults::Kind;
+use crate::reading::Reading;
+
+const FIVE: Duration = Duration::from_secs(300);
+
+fn at(step: u32) -> Datetime {
+    Datetime::from_micros(0).later(FIVE * step)
+}
+
+fn fault(kind: Kind, from: u32, to: u32) -> Fault {
+    Fault { kind, variable: "A", from: at(from), to: at(to) }
+}
+
+fn arrival(variable: &str, step: u32, value: Option<f64>) -> Arrival {
+    let (variable, datetime) = (Arc::from(variable), at(step));
+    Arrival { at: datetime, reading: Reading { id: None, datetime, variable, value, source_file: None } }
+}
+
+fn verdict(variable: &str, step: u32, y: f64, anomaly: bool) -> VerdictRow {
+    VerdictRow {
+        ds: at(step),
+        variable: Arc::from(variable),
+        y,
+        yhat: 1.0,
+        yhat_lower: 0.0,
+        yhat_upper: 2.0,
+        residual: y - 1.0,
+        flags: Flags { outside_interval: anomaly, high_residual: false, anomaly },
+        anomaly_score: 0.0,
+        prediction_error_pct: 0.0,
+        source_file: None,
+    }
+}
+
+fn normal() -> Vec<Arrival> {
+    (0..3).flat_map(|step| [arrival("A", step, Some(1.0)), arrival("B", step, Some(1.0))]).collect()
+}
+
+const SHIFT: Kind = Kind::Shift { sigmas: 5.0 };
+const LATE: Kind = Kind::Late { by: FIVE };
+
+#[test]
+fn what_came_of_a_fault() {
+    use Outcome::*;
+    let (y, n) = (true, false);
+    // Of variable A: the fault; the values that arrive at steps 0, 1, 2; the verdicts as (step, y, anomaly).
+    type Case =
+        (Kind, [Option<f64>; 3], Vec<(u32, f64, bool)>, (usize, usize, usize, Option<Duration>, Outcome));
+    let one = [Some(1.0); 3];
+    let cases: Vec<Case> = vec![
+        (SHIFT, one, vec![(0, 1.0, n), (1, 1.0, n), (2, 1.0, y)], (2, 2, 1, Some(FIVE), Found)),
+        (SHIFT, one, vec![(0, 1.0, n), (2, 1.0, y), (1, 1.0, y)], (2, 2, 2, Some(Duration::ZERO), Found)),
+        (SHIFT, one, vec![(0, 1.0, y), (1, 1.0, n), (2, 1.0, n)], (2, 2, 0, None, Missed)),
+        (SHIFT, one, vec![(0, 1.0, y)], (2, 0, 0, None, Unjudged)),
+        (LATE, one, vec![(0, 1.0, n), (1, 1.0, n), (2, 1.0, n)], (2, 2, 0, None, Harmless)),
+        (LATE, one, vec![(0, 1.0, n), (1, 1.0, n)], (2, 1, 0, None, Harmful)),
+        (LATE, one, vec![(1, 1.0, n), (1, 1.0, n), (2, 1.0, n)], (2, 2, 0, None, Harmful)),
+        (LATE, one, vec![(1, 1.0, n), (2, 1.1, n)], (2, 2, 0, None, Harmful)),
+        (Kind::Null, [Some(1.0), None, None], vec![(0, 1.0, n)], (0, 0, 0, None, Harmless)),
+        (
+            Kind::Null,
+            [Some(1.0), None, None],
+            vec![(0, 1.0, n), (1, 0.0, y)],
+            (0, 0, 1, Some(Duration::ZERO), Harmful),
+        ),
+    ];
+    for (kind, values, verdicts, (readings, judged, flagged, first_after, outcome)) in cases {
+        let fault = fault(kind, 1, 3);
+        let arrivals: Vec<Arrival> =
+            (0..).zip(values).map(|(step, value)| arrival("A", step, value)).collect();
+        let rows: Vec<VerdictRow> =
+            verdicts.iter().map(|(step, y, flag)| verdict("A", *step, *y, *flag)).collect();
+        let expected = FaultScore { fault, readings, judged, flagged, first_after, outcome };
+        assert_eq!(score(&[fault], &arrivals, &rows).faults, [expected], "{kind:?} {verdicts:?}");
+    }
+}
+
+#[test]
+fn of_a_repeated_reading_the_first_counts() {
+    let fault = fault(Kind::Repeated { by: FIVE }, 1, 2);
+    let mut arrivals = normal();
+    arrivals.push(arrival("A", 1, Some(9.0)));
+    for (y, outcome) in [(1.0, Outcome::Harmless), (9.0, Outcome::Harmful)] {
+        let scored = score(&[fault], &arrivals, &[verdict("A", 1, y, false)]);
+        assert_eq!((scored.faults[0].readings, scored.faults[0].outcome), (1, outcome));
+    }
+}
+
+/// A's only flagged reading outside its fault in values is at step 2; a late stretch excuses nothing.
+#[test]
+fn alarms_outside_of_faults_are_false() {
+    let faults = [fault(SHIFT, 0, 1), fault(LATE, 2, 3)];
+    let verdicts = [
+        verdict("A", 0, 1.0, true),
+        verdict("A", 1, 1.0, false),
+        verdict("A", 2, 1.0, true),
+        verdict("C", 0, 1.0, true),
+    ];
+    let alarms = |variable: &str, judged, flagged| Alarms { variable: variable.to_owned(), judged, flagged };
+    assert_eq!(
+        score(&faults, &normal(), &verdicts).alarms,
+        [alarms("A", 2, 1), alarms("B", 0, 0), alarms("C", 1, 1)]
+    );
+}
+
+#[test]
+fn each_reading_is_counted_once() {
+    let mut arrivals = normal();
+    arrivals.extend([arrival("A", 3, None), arrival("A", 1, Some(9.0))]);
+    let verdicts = [
+        verdict("A", 0, 1.0, false),
+        verdict("A", 0, 1.0, false),
+        verdict("B", 1, 1.0, false),
+        verdict("A", 3, 0.0, false),
+    ];
+    assert_eq!(
+        score(&[], &arrivals, &verdicts).readings,
+        Readings { arrived: 6, judged: 2, judged_twice: 1, judged_from_nothing: 1 }
+    );
+}

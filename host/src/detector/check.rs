@@ -1,0 +1,137 @@
+//! What comes back from a detector is checked before anything uses it: shapes, finiteness, order of bounds, scores.
+//!
+//! Pure. An answer that breaks a rule is refused whole, with the variable and the rule in words.
+
+use crate::batch::{Batch, Column, Outcome, Verdicts};
+
+/// Checks one call's answer against the batch that was asked about. The error is a sentence for the log.
+pub(super) fn answer(batch: &Batch, outcomes: &[Outcome]) -> Result<(), String> {
+    if outcomes.len() != batch.columns.len() {
+        return Err(format!("{} outcomes for {} columns", outcomes.len(), batch.columns.len()));
+    }
+    for (column, outcome) in batch.columns.iter().zip(outcomes) {
+        if let Outcome::Judged(verdicts) = outcome {
+            judged(column, verdicts).map_err(|why| format!("variable `{}`: {why}", column.variable))?;
+        }
+    }
+    Ok(())
+}
+
+fn judged(column: &Column, verdicts: &Verdicts) -> Result<(), String> {
+    let rows = column.values.len();
+    for (list, found) in [
+        ("expected", verdicts.expected.len()),
+        ("lower", verdicts.lower.len()),
+        ("upper", verdicts.upper.len()),
+        ("score", verdicts.score.len()),
+        ("flags", verdicts.flags.len()),
+    ] {
+        if found != rows {
+            return Err(format!("`{list}` has {found} entries for {rows} instants"));
+        }
+    }
+    let withheld = withheld_rows(verdicts, rows)?;
+    for (row, value) in column.values.iter().enumerate() {
+        if value.is_nan() {
+            continue;
+        }
+        let [expected, lower, upper, score] =
+            [verdicts.expected[row], verdicts.lower[row], verdicts.upper[row], verdicts.score[row]];
+        if withheld[row] {
+            if ![expected, lower, upper, score].iter().all(|number| number.is_nan()) {
+                return Err(format!("instant {row} is withheld but has numbers"));
+            }
+            continue;
+        }
+        if ![expected, lower, upper, score].iter().all(|number| number.is_finite()) {
+            return Err(format!(
+                "instant {row} has expected {expected}, lower {lower}, upper {upper}, score {score}: \
+                 not finite, and not withheld"
+            ));
+        }
+        if !(lower <= expected && expected <= upper) {
+            return Err(format!(
+                "instant {row} has lower {lower}, expected {expected}, upper {upper}: not in this order"
+            ));
+        }
+        if !(0.0..=100.0).contains(&score) {
+            return Err(format!("instant {row} has score {score}: not between 0 and 100"));
+        }
+    }
+    Ok(())
+}
+
+fn withheld_rows(verdicts: &Verdicts, rows: usize) -> Result<Vec<bool>, String> {
+    let mut withheld = vec![false; rows];
+    for &row in verdicts.withheld.iter().flat_map(|withheld| &withheld.rows) {
+        match withheld.get_mut(row) {
+            Some(entry) => *entry = true,
+            None => return Err(format!("instant {row} is withheld, of {rows} instants")),
+        }
+    }
+    Ok(withheld)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::{Flags, Withheld};
+    use crate::datetime::Datetime;
+
+    fn batch() -> Batch {
+        Batch {
+            datetimes: vec![Datetime::from_micros(0), Datetime::from_micros(1)],
+            columns: vec![Column { variable: "T1".into(), values: vec![1.0, f64::NAN] }],
+        }
+    }
+
+    fn good() -> Verdicts {
+        Verdicts {
+            expected: vec![1.0, f64::NAN],
+            lower: vec![0.0, f64::NAN],
+            upper: vec![2.0, f64::NAN],
+            score: vec![0.0, 0.0],
+            flags: vec![Flags::default(); 2],
+            withheld: vec![],
+        }
+    }
+
+    #[test]
+    fn an_answer_is_taken_whole_or_refused_with_its_reason() {
+        let withheld = |rows: Vec<usize>| vec![Withheld { reason: "r".into(), rows }];
+        let nan = || vec![f64::NAN, f64::NAN];
+        for (change, verdict) in [
+            (Box::new(|_: &mut Verdicts| {}) as Box<dyn Fn(&mut Verdicts)>, Ok(())),
+            (
+                Box::new(move |v| {
+                    (v.expected, v.lower, v.upper, v.score) = (nan(), nan(), nan(), nan());
+                    v.withheld = withheld(vec![0]);
+                }),
+                Ok(()),
+            ),
+            (Box::new(|v| drop(v.lower.pop())), Err("`lower` has 1 entries for 2 instants")),
+            (Box::new(|v| v.flags.clear()), Err("`flags` has 0 entries for 2 instants")),
+            (
+                Box::new(|v| v.expected[0] = f64::NAN),
+                Err("instant 0 has expected NaN, lower 0, upper 2, score 0: not finite, and not withheld"),
+            ),
+            (
+                Box::new(|v| v.upper[0] = f64::INFINITY),
+                Err("instant 0 has expected 1, lower 0, upper inf, score 0: not finite, and not withheld"),
+            ),
+            (
+                Box::new(|v| v.lower[0] = 1.5),
+                Err("instant 0 has lower 1.5, expected 1, upper 2: not in this order"),
+            ),
+            (Box::new(|v| v.score[0] = 100.5), Err("instant 0 has score 100.5: not between 0 and 100")),
+            (Box::new(move |v| v.withheld = withheld(vec![0])), Err("instant 0 is withheld but has numbers")),
+            (Box::new(move |v| v.withheld = withheld(vec![7])), Err("instant 7 is withheld, of 2 instants")),
+        ] {
+            let mut verdicts = good();
+            change(&mut verdicts);
+            let expected = verdict.map_err(|why| format!("variable `T1`: {why}"));
+            assert_eq!(answer(&batch(), &[Outcome::Judged(verdicts)]), expected);
+        }
+        assert_eq!(answer(&batch(), &[]), Err("0 outcomes for 1 columns".into()));
+    }
+}

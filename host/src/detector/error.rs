@@ -1,0 +1,55 @@
+//! Why a set cannot be used, and why a batch was not judged.
+
+use std::time::Duration;
+
+/// A set that cannot be opened. The texts say what to do; the caller only reports them and keeps the set it has.
+#[derive(Debug, thiserror::Error)]
+pub enum DetectorError {
+    /// The file is no component, of another world or of another version of the contract.
+    #[error("`{module}` cannot be used: {why}")]
+    Module { module: String, why: String },
+    /// The detector refuses its settings.
+    #[error("the detector refuses its settings: {0}")]
+    Settings(String),
+    /// The detector can use none of the model files.
+    #[error("the detector refuses its models: {0}")]
+    Models(String),
+    /// The detector cannot read the checkpoint of an earlier run.
+    #[error("the detector cannot read its checkpoint: {0}")]
+    Checkpoint(String),
+    /// Opening ended in a trap, at the deadline or with an answer that breaks the contract.
+    #[error("`{module}` failed while it was opened: {source}")]
+    Open { module: String, source: JudgeError },
+    /// It opens, but cannot judge a batch that was judged before.
+    #[error("`{module}` was tried on the last committed batch and failed: {source}")]
+    Canary { module: String, source: JudgeError },
+    /// A file or directory of the set cannot be read.
+    #[error("`{path}` cannot be read: {source}")]
+    Read { path: String, source: std::io::Error },
+    /// A file of the set changed while it was read: it is being written. The next look reads it whole.
+    #[error("`{path}` changed while it was read; it is read again when it rests")]
+    Unsettled { path: String },
+    /// The sandbox itself could not be made.
+    #[error("no sandbox for the detector: {0}")]
+    Engine(String),
+}
+
+/// A call that brought no verdicts. The sandbox that it ran in is gone.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JudgeError {
+    /// The guest trapped: a panic, memory exhausted, a stack overrun.
+    #[error("the detector trapped: {0}")]
+    Trap(String),
+    /// The call did not return in time.
+    #[error("the detector did not answer within {}", humantime::format_duration(*.0))]
+    Deadline(Duration),
+    /// The answer breaks the contract.
+    #[error("the detector's answer breaks the contract: {0}")]
+    Contract(String),
+    /// The detector says that it cannot judge the batch.
+    #[error("the detector cannot judge the batch: {0}")]
+    Refused(String),
+    /// No fresh instance could be opened for the call.
+    #[error("no fresh instance of the detector: {0}")]
+    Reopen(String),
+}

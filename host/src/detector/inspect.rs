@@ -1,0 +1,121 @@
+//! What a module says of itself, and whether this host would load it: the text behind `host detector inspect`, and the reasons in
+//! every refusal.
+//!
+//! Nothing of the module runs while it is looked at; only its description is asked for at the end, in a sandbox.
+
+use wasmtime::component::Component;
+
+use super::CONTRACT;
+use super::bindings::DetectorPre;
+use super::engine::Engine;
+use super::error::DetectorError;
+use super::instance::Instance;
+use super::opened::Description;
+use super::sandbox::Sandbox;
+use super::set::{Module, hex};
+
+/// What was found in a module.
+pub struct Inspection {
+    pub bytes: usize,
+    /// SHA-256 of the file, in hexadecimal.
+    pub digest: String,
+    /// Interfaces with their versions; empty if the file is no component.
+    pub imports: Vec<String>,
+    pub exports: Vec<String>,
+    /// What the module says of itself, or why this host would not load it.
+    pub description: Result<Description, DetectorError>,
+}
+
+/// Looks at a module.
+pub async fn inspect(engine: &Engine, module: &Module) -> Inspection {
+    use sha2::Digest;
+    let mut inspection = Inspection {
+        bytes: module.bytes.len(),
+        digest: hex(&sha2::Sha256::digest(&module.bytes)),
+        imports: Vec::new(),
+        exports: Vec::new(),
+        description: Err(DetectorError::Engine("not looked at".into())),
+    };
+    inspection.description = match component(engine, module) {
+        Err(error) => Err(error),
+        Ok(component) => {
+            let shape = component.component_type();
+            inspection.imports = shape.imports(engine.wasm()).map(|(name, _)| name.to_owned()).collect();
+            inspection.exports = shape.exports(engine.wasm()).map(|(name, _)| name.to_owned()).collect();
+            match linked(engine, module, &component) {
+                Err(error) => Err(error),
+                Ok(pre) => Instance::describe(engine, &pre, module).await,
+            }
+        }
+    };
+    inspection
+}
+
+/// Compiles a module, or takes it from the cache, and links it.
+pub(super) fn prepare(engine: &Engine, module: &Module) -> Result<DetectorPre<Sandbox>, DetectorError> {
+    linked(engine, module, &component(engine, module)?)
+}
+
+fn component(engine: &Engine, module: &Module) -> Result<Component, DetectorError> {
+    let refused = |why: String| DetectorError::Module { module: module.name.clone(), why };
+    match module.bytes.get(..8) {
+        Some(b"\0asm\x0d\0\x01\0") => {}
+        Some([b'\0', b'a', b's', b'm', 1, ..]) => {
+            return Err(refused(
+                "it is a core WebAssembly module, not a component; build it for wasm32-wasip2".into(),
+            ));
+        }
+        _ => return Err(refused("it is not a WebAssembly component".into())),
+    }
+    Component::new(engine.wasm(), &module.bytes)
+        .map_err(|error| refused(format!("it does not compile: {}", root(&error))))
+}
+
+fn linked(
+    engine: &Engine,
+    module: &Module,
+    component: &Component,
+) -> Result<DetectorPre<Sandbox>, DetectorError> {
+    let refused = |why: String| DetectorError::Module { module: module.name.clone(), why };
+    let shape = component.component_type();
+    let exports: Vec<_> = shape.exports(engine.wasm()).map(|(name, _)| name.to_owned()).collect();
+    let imports: Vec<_> = shape.imports(engine.wasm()).map(|(name, _)| name.to_owned()).collect();
+    if let Some(why) = mismatch(&exports, &imports) {
+        return Err(refused(why));
+    }
+    let pre = engine
+        .linker()
+        .instantiate_pre(component)
+        .map_err(|error| refused(format!("it asks for something that no detector is given: {error:#}")))?;
+    DetectorPre::new(pre)
+        .map_err(|error| refused(format!("its exports are not those of `{CONTRACT}`: {error:#}")))
+}
+
+/// Why the names alone say that this module cannot be used.
+fn mismatch(exports: &[String], imports: &[String]) -> Option<String> {
+    let (package, version) = CONTRACT.split_once('@').unwrap_or((CONTRACT, ""));
+    let judging = format!("{package}/judging@");
+    let ours = format!("{judging}{version}");
+    let foreign: Vec<_> = imports
+        .iter()
+        .filter(|name| name.starts_with(package) && !name.ends_with(&format!("@{version}")))
+        .chain(exports.iter().filter(|name| name.starts_with(&judging) && **name != ours))
+        .map(|name| name.rsplit_once('@').map_or("no version", |(_, version)| version))
+        .collect();
+    if let Some(found) = foreign.first() {
+        return Some(format!(
+            "it is built for version {found} of the contract and this host serves {version}; \
+             rebuild it with this host's wit/detector.wit, or use the host that it was built for"
+        ));
+    }
+    if exports.iter().any(|name| *name == ours) {
+        return None;
+    }
+    let found = if exports.is_empty() { "nothing".to_owned() } else { format!("`{}`", exports.join("`, `")) };
+    Some(format!("it is a component of another world: it exports {found}, and a detector exports `{ours}`"))
+}
+
+/// The innermost sentence of an error: the outer ones speak of Rust types that no user of a module knows.
+fn root(error: &wasmtime::Error) -> String {
+    error.root_cause().to_string()
+}

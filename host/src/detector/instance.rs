@@ -1,0 +1,195 @@
+//! One instance in its sandbox, and the calls into it.
+//!
+//! It lives until its first failure. Every call has a deadline: epochs end a guest that computes, a timer ends one that sleeps in a
+//! host call.
+
+use wasmtime::component::ResourceAny;
+use wasmtime::{Store, Trap};
+
+use super::bindings::{self, DetectorPre, judging, types};
+use super::check;
+use super::engine::Engine;
+use super::error::{DetectorError, JudgeError};
+use super::limits::Limits;
+use super::opened::{Description, Judged, Model, Summary};
+use super::sandbox::Sandbox;
+use super::set::{Module, Set};
+use super::ticker::{TICK, Ticker};
+use crate::batch::{Batch, Flags, Outcome, Verdicts, Withheld};
+use crate::state::Checkpoint;
+
+/// An opened detector in a store of its own.
+pub(super) struct Instance {
+    calls: Calls,
+    guest: bindings::Detector,
+    detector: ResourceAny,
+}
+
+/// A store, and how long a call into it may last.
+struct Calls {
+    store: Store<Sandbox>,
+    limits: Limits,
+}
+
+impl Calls {
+    fn new(engine: &Engine) -> Self {
+        Self { store: Sandbox::store(engine.wasm(), engine.limits()), limits: *engine.limits() }
+    }
+
+    /// Runs one call under the deadline.
+    async fn run<T>(
+        &mut self,
+        call: impl AsyncFnOnce(&mut Store<Sandbox>) -> wasmtime::Result<T>,
+    ) -> Result<T, JudgeError> {
+        let deadline = self.limits.deadline;
+        self.store.set_epoch_deadline(Ticker::ticks(deadline));
+        // The epoch comes first for a guest that computes; the timer only sees one that waits.
+        let ended = tokio::time::timeout(deadline + 2 * TICK, call(&mut self.store)).await;
+        self.store.data().log.end_of_call();
+        match ended {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) if error.downcast_ref() == Some(&Trap::Interrupt) => {
+                Err(JudgeError::Deadline(deadline))
+            }
+            Ok(Err(error)) => Err(JudgeError::Trap(sentence(&error))),
+            Err(_) => Err(JudgeError::Deadline(deadline)),
+        }
+    }
+}
+
+impl Instance {
+    /// Asks a module for its description, in a sandbox that is thrown away.
+    pub(super) async fn describe(
+        engine: &Engine,
+        pre: &DetectorPre<Sandbox>,
+        module: &Module,
+    ) -> Result<Description, DetectorError> {
+        let failed = |source| DetectorError::Open { module: module.name.clone(), source };
+        let mut calls = Calls::new(engine);
+        let guest = calls.run(async |store| pre.instantiate_async(store).await).await.map_err(failed)?;
+        let said = calls
+            .run(async |store| guest.anomaly_worker_detector_judging().call_describe(store).await)
+            .await
+            .map_err(failed)?;
+        Ok(Description {
+            name: said.name,
+            version: said.version,
+            checkpoint_schema: said.checkpoint_schema,
+            lookback: std::time::Duration::from_micros(said.lookback),
+        })
+    }
+
+    /// Opens the detector of a set and asks what it made of the models.
+    pub(super) async fn open(
+        engine: &Engine,
+        pre: &DetectorPre<Sandbox>,
+        set: &Set,
+        resume: Option<&Checkpoint>,
+    ) -> Result<(Self, Summary), DetectorError> {
+        let failed = |source| DetectorError::Open { module: set.module.name.clone(), source };
+        let mut calls = Calls::new(engine);
+        let guest = calls.run(async |store| pre.instantiate_async(store).await).await.map_err(failed)?;
+        let files: Vec<_> =
+            set.files.iter().map(|file| types::ModelFile { path: &file.path, bytes: &file.bytes }).collect();
+        let resume = resume.map(|kept| types::Checkpoint { schema: kept.schema, bytes: kept.bytes.clone() });
+        let judging = guest.anomaly_worker_detector_judging();
+        let detector = calls
+            .run(async |store| {
+                judging.detector().call_open(store, &files, &set.settings, resume.as_ref()).await
+            })
+            .await
+            .map_err(failed)?
+            .map_err(|refusal| refused(set, refusal))?;
+        let said = calls
+            .run(async |store| judging.detector().call_summary(store, detector).await)
+            .await
+            .map_err(failed)?;
+        let summary = Summary {
+            models: said
+                .models
+                .into_iter()
+                .map(|model| Model {
+                    path: model.path,
+                    variable: model.variable.into(),
+                    refused: model.refused,
+                })
+                .collect(),
+            whole_instants: said.reach == types::Reach::WholeInstants,
+        };
+        Ok((Self { calls, guest, detector }, summary))
+    }
+
+    /// Judges a batch and, where the detector keeps state, asks for its checkpoint. What comes back is checked.
+    pub(super) async fn judge(&mut self, batch: &Batch, keeps_state: bool) -> Result<Judged, JudgeError> {
+        let Self { calls, guest, detector } = self;
+        let judging = guest.anomaly_worker_detector_judging().detector();
+        let instants: Vec<i64> = batch.datetimes.iter().map(|at| at.micros()).collect();
+        let columns: Vec<_> = batch
+            .columns
+            .iter()
+            .map(|column| types::Column { variable: &column.variable, values: &column.values })
+            .collect();
+        let asked = types::Batch { instants: &instants, columns: &columns };
+        let outcomes = calls
+            .run(async |store| judging.call_detect(store, *detector, asked).await)
+            .await?
+            .map_err(|error| match error {
+                types::DetectError::Batch(why) | types::DetectError::Other(why) => JudgeError::Refused(why),
+            })?;
+        let outcomes: Vec<Outcome> = outcomes.into_iter().map(outcome).collect();
+        check::answer(batch, &outcomes).map_err(JudgeError::Contract)?;
+        let checkpoint = if keeps_state {
+            calls.run(async |store| judging.call_checkpoint(store, *detector).await).await?
+        } else {
+            None
+        };
+        Ok(Judged { outcomes, checkpoint: checkpoint.map(|kept| (kept.schema, kept.bytes)) })
+    }
+}
+
+fn refused(set: &Set, refusal: judging::OpenError) -> DetectorError {
+    match refusal {
+        types::OpenError::Settings(why) => DetectorError::Settings(why),
+        types::OpenError::Models(why) => DetectorError::Models(why),
+        types::OpenError::CheckpointUnreadable(why) => DetectorError::Checkpoint(why),
+        types::OpenError::Other(why) => DetectorError::Module { module: set.module.name.clone(), why },
+    }
+}
+
+fn outcome(said: types::Outcome) -> Outcome {
+    match said {
+        types::Outcome::NoModel => Outcome::NoModel,
+        types::Outcome::Failed(why) => Outcome::Failed(why),
+        types::Outcome::Judged(said) => Outcome::Judged(Verdicts {
+            expected: said.expected,
+            lower: said.lower,
+            upper: said.upper,
+            score: said.score,
+            flags: said.flags.into_iter().map(flags).collect(),
+            withheld: said
+                .withheld
+                .into_iter()
+                .map(|withheld| Withheld {
+                    reason: withheld.reason,
+                    rows: withheld.rows.into_iter().map(|row| row as usize).collect(),
+                })
+                .collect(),
+        }),
+    }
+}
+
+fn flags(said: types::VerdictFlags) -> Flags {
+    Flags {
+        outside_interval: said.contains(types::VerdictFlags::OUTSIDE_INTERVAL),
+        high_residual: said.contains(types::VerdictFlags::HIGH_RESIDUAL),
+        anomaly: said.contains(types::VerdictFlags::ANOMALY),
+    }
+}
+
+/// A trap in one line: its cause, then the innermost guest functions of the backtrace, where there are any.
+fn sentence(error: &wasmtime::Error) -> String {
+    let cause = error.root_cause().to_string();
+    let Some(trace) = error.downcast_ref::<wasmtime::WasmBacktrace>() else { return cause };
+    let frames: Vec<_> = trace.frames().iter().filter_map(wasmtime::FrameInfo::func_name).take(3).collect();
+    if frames.is_empty() { cause } else { format!("{cause}, in `{}`", frames.join("`, called by `")) }
+}

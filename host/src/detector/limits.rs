@@ -1,0 +1,34 @@
+//! What a detector may use. Each limit is a promise to the service that runs around it.
+
+use std::time::Duration;
+
+/// The limits of one sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Linear memory of the whole component, in bytes.
+    pub memory: usize,
+    /// For one call into the detector, compilation excluded.
+    pub deadline: Duration,
+    /// What one call may return, in bytes. A verdict is 33 bytes: the default is four million readings.
+    pub returned: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { memory: 256 << 20, deadline: Duration::from_secs(30), returned: 128 << 20 }
+    }
+}
+
+/// Core instances, memories and tables of one component. A Rust detector needs about 4 of each, one made from JavaScript
+/// or Python 20 to 40 with its adapters.
+pub(super) const INSTANCES: usize = 64;
+
+/// Elements of all tables: function pointers, of which a Python interpreter has some ten thousand.
+pub(super) const TABLE_ELEMENTS: usize = 100_000;
+
+/// Lines that one call may log, and bytes of one line. A detector that says more floods the operator, not the host.
+pub(super) const LOG_LINES: usize = 100;
+pub(super) const LOG_LINE_BYTES: usize = 2_000;
+
+/// The wasm stack. Deep recursion traps here, far below the stack of the thread that calls.
+pub(super) const STACK: usize = 1 << 20;

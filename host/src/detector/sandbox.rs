@@ -1,0 +1,139 @@
+//! What stands around one instance: an empty WASI, limits, and a place for its lines.
+//!
+//! A sandbox lives as long as its instance and is thrown away on any trap, because a trap poisons every instance of its store.
+
+use std::time::Duration;
+
+use wasmtime::component::{HasData, ResourceTable};
+use wasmtime::{ResourceLimiter, Store};
+use wasmtime_wasi::{
+    Deterministic, HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView,
+};
+
+use super::bindings::{logging, types};
+use super::limits::{INSTANCES, Limits, TABLE_ELEMENTS};
+use super::logging::{GuestLog, Printed};
+
+/// The data of a store.
+pub(super) struct Sandbox {
+    wasi: WasiCtx,
+    table: ResourceTable,
+    allowance: Allowance,
+    pub(super) log: GuestLog,
+}
+
+/// Clocks that stand still: a detector is a function of what it is given, and a replay gives the same verdicts.
+struct Stopped;
+
+impl HostWallClock for Stopped {
+    fn resolution(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+impl HostMonotonicClock for Stopped {
+    fn resolution(&self) -> u64 {
+        1_000_000_000
+    }
+
+    fn now(&self) -> u64 {
+        0
+    }
+}
+
+impl Sandbox {
+    /// A store with nothing in it: no preopened directory, environment, argument, socket or name look-up.
+    pub(super) fn store(engine: &wasmtime::Engine, limits: &Limits) -> Store<Self> {
+        let log = GuestLog::default();
+        let wasi = WasiCtxBuilder::new()
+            .stdout(Printed::new(log.clone(), logging::Level::Info))
+            .stderr(Printed::new(log.clone(), logging::Level::Warn))
+            .allow_tcp(false)
+            .allow_udp(false)
+            .wall_clock(Stopped)
+            .monotonic_clock(Stopped)
+            .secure_random(Deterministic::new(b"anomaly-worker".to_vec()))
+            .insecure_random(Deterministic::new(b"anomaly-worker".to_vec()))
+            .insecure_random_seed(0)
+            .max_random_size(1 << 20)
+            .build();
+        let allowance = Allowance { memory_left: limits.memory, table_left: TABLE_ELEMENTS };
+        let mut store = Store::new(engine, Self { wasi, table: ResourceTable::new(), allowance, log });
+        store.limiter(|sandbox| &mut sandbox.allowance);
+        store.epoch_deadline_trap();
+        store.set_hostcall_fuel(limits.returned);
+        store
+    }
+}
+
+/// What the guest may still take. The limit is on the sum: a component of many modules has many memories.
+struct Allowance {
+    memory_left: usize,
+    table_left: usize,
+}
+
+impl ResourceLimiter for Allowance {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _max: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(take(&mut self.memory_left, current, desired))
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _max: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(take(&mut self.table_left, current, desired))
+    }
+
+    fn instances(&self) -> usize {
+        INSTANCES
+    }
+
+    fn tables(&self) -> usize {
+        INSTANCES
+    }
+
+    fn memories(&self) -> usize {
+        INSTANCES
+    }
+}
+
+/// Memories and tables never shrink, so what was granted stays granted until the sandbox is dropped.
+fn take(left: &mut usize, current: usize, desired: usize) -> bool {
+    match left.checked_sub(desired.saturating_sub(current)) {
+        Some(rest) => {
+            *left = rest;
+            true
+        }
+        None => false,
+    }
+}
+
+impl WasiView for Sandbox {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// The contract's imports see the whole sandbox.
+impl HasData for Sandbox {
+    type Data<'a> = &'a mut Self;
+}
+
+impl types::Host for Sandbox {}
+
+impl logging::Host for Sandbox {
+    fn log(&mut self, level: logging::Level, message: String) {
+        self.log.line(level, &message);
+    }
+}

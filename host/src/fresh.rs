@@ -1,1 +1,0 @@
-//! What is new: of the rows that were read, those that still want a verdict.

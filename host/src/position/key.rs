@@ -1,0 +1,209 @@
+//! The position on an identity key: one greatest id, and the ids below it that were not there.
+//!
+//! Ids are given out before their rows are committed, so a row may appear below ids that were read already. It can only appear in
+//! a gap. Each gap is looked at in every pass until it is older than the settle time, and then once more; an insert that
+//! stays open for longer than that is not seen.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Taken;
+use crate::datetime::Datetime;
+use crate::reading::Page;
+
+/// How many gaps are kept apart. More would make the statement that reads them long and the state row large; beyond it the nearest
+/// are merged, which costs reading again what lies between them, and loses nothing. Plants that roll back some inserts have
+/// a few; only keys that count in steps have this many.
+const MOST_GAPS: usize = 64;
+
+/// How many ids below the first that a new worker is to read may belong to inserts still in flight: one reading each of 10,000
+/// variables, the largest plant that we know of, in one transaction.
+pub const IN_FLIGHT: i64 = 10_000;
+
+/// From this many rows on a page is taken as it is, even in the middle of a datetime: memory matters more than seeing all its
+/// variables together.
+const LARGEST_PAGE: usize = 100_000;
+
+/// A position on the identity key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeyPosition {
+    /// Readings older than this belong to the time before this worker: `backfill` judges them.
+    pub since: Datetime,
+    /// Every id up to this one was read, except those in `gaps`.
+    pub scanned: i64,
+    /// Ids at or below `scanned` that were not there, ascending, apart from each other.
+    pub gaps: Vec<Gap>,
+}
+
+/// Ids that were not there when their neighbours were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    pub first: i64,
+    /// Inclusive.
+    pub last: i64,
+    /// The server's time when the gap was first seen.
+    pub seen: Datetime,
+}
+
+/// One walk over the gaps and then the new ids. It looks at each gap once, so that a cycle ends however many rows lie between
+/// merged gaps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyPass {
+    /// Gaps up to this id were looked at in this pass.
+    looked_to: i64,
+}
+
+impl Default for KeyPass {
+    fn default() -> Self {
+        Self { looked_to: i64::MIN }
+    }
+}
+
+impl KeyPosition {
+    /// The ids just below a new worker's first that may belong to inserts still in flight, both ends inclusive: to be read
+    /// (at most [`IN_FLIGHT`] rows) and given to [`Self::start`]. `first` is the lowest id of a reading at or after `since`,
+    /// `last` the table's greatest.
+    pub fn before_start(first: Option<i64>, last: Option<i64>) -> Option<(i64, i64)> {
+        let edge = edge(first, last)?;
+        Some((edge.saturating_sub(IN_FLIGHT - 1), edge))
+    }
+
+    /// The position of a worker that starts at `since`. `before` holds the rows of [`Self::before_start`]: those older than `since`
+    /// were there before this worker and are no news to it; the ids that are not there may yet come.
+    pub fn start(
+        since: Datetime,
+        first: Option<i64>,
+        last: Option<i64>,
+        before: &Page,
+        now: Datetime,
+    ) -> Self {
+        let Some((from, scanned)) = Self::before_start(first, last) else {
+            return Self { since, scanned: i64::MIN, gaps: Vec::new() };
+        };
+        let old = before
+            .readings
+            .iter()
+            .filter(|reading| reading.datetime < since)
+            .filter_map(|reading| reading.id);
+        let mut ids: Vec<i64> = old.chain(before.malformed.iter().filter_map(|row| row.id)).collect();
+        ids.sort_unstable();
+        let mut gaps =
+            absent(from, scanned, &ids).map(|(first, last)| Gap { first, last, seen: now }).collect();
+        merge_nearest(&mut gaps);
+        Self { since, scanned, gaps }
+    }
+
+    /// What the next page of this pass is to read: gaps that were not looked at yet, then every new id. Both ends inclusive;
+    /// ascending and disjoint.
+    pub fn spans(&self, pass: &KeyPass) -> Vec<(i64, i64)> {
+        let left = self.gaps.iter().filter(|gap| gap.last > pass.looked_to);
+        let gaps = left.map(|gap| (gap.first.max(pass.looked_to.saturating_add(1)), gap.last));
+        let new = self.scanned.checked_add(1).map(|first| (first, i64::MAX));
+        gaps.chain(new).collect()
+    }
+
+    /// Takes in the page that [`Self::spans`] asked for, by id. `asked` is the server's time from before the read: what was committed
+    /// by then is in the page. A gap that is still empty and at least `settle` old at that time is given up, so a gap is always
+    /// looked at once more when its time is over. Malformed rows have been read like any others.
+    pub fn advance(
+        &mut self,
+        pass: &mut KeyPass,
+        mut page: Page,
+        asked: Datetime,
+        settle: Duration,
+    ) -> Taken {
+        let Some(read_to) = self.cut(&mut page) else { return Taken::Larger };
+        let ids = ids(&page);
+
+        let mut gaps = Vec::new();
+        for gap in &self.gaps {
+            // A clock that was set back would keep a gap open until it has caught up.
+            let seen = gap.seen.min(asked);
+            let looked_at = |last: i64| pass.looked_to < last && last <= read_to;
+            gaps.extend(
+                absent(gap.first, gap.last, &ids)
+                    .filter(|&(_, last)| !(looked_at(last) && asked.since(seen) >= settle))
+                    .map(|(first, last)| Gap { first, last, seen }),
+            );
+        }
+        if let Some((&greatest, next)) = ids.last().zip(self.scanned.checked_add(1))
+            && greatest >= next
+        {
+            gaps.extend(absent(next, greatest, &ids).map(|(first, last)| Gap { first, last, seen: asked }));
+            self.scanned = greatest;
+        }
+        merge_nearest(&mut gaps);
+        self.gaps = gaps;
+        pass.looked_to = pass.looked_to.max(read_to);
+        Taken::Rows(page)
+    }
+
+    /// Leaves whole datetimes in a full page: new rows that trail with the last one's datetime go, to be read with their fellows.
+    /// Returns the id up to which the spans count as read; None if nothing is left.
+    fn cut(&self, page: &mut Page) -> Option<i64> {
+        if !page.full {
+            return Some(i64::MAX);
+        }
+        let rows = page.readings.len() + page.malformed.len();
+        let is_new = |id: Option<i64>| id.is_some_and(|id| id > self.scanned);
+        let last = page.readings.last().filter(|reading| is_new(reading.id)).map(|reading| reading.datetime);
+        if let Some(last) = last.filter(|_| rows < LARGEST_PAGE) {
+            let kept =
+                page.readings.iter().rposition(|reading| !is_new(reading.id) || reading.datetime != last);
+            let cut = page.readings.split_off(kept.map_or(0, |at| at + 1));
+            let cut_from = cut.first().and_then(|reading| reading.id)?;
+            page.malformed.retain(|row| row.id.is_none_or(|id| id < cut_from));
+            let left = !(page.readings.is_empty() && page.malformed.is_empty());
+            return left.then(|| cut_from.saturating_sub(1));
+        }
+        ids(page).last().copied()
+    }
+}
+
+fn edge(first: Option<i64>, last: Option<i64>) -> Option<i64> {
+    first.map(|first| first.saturating_sub(1)).or(last)
+}
+
+fn ids(page: &Page) -> Vec<i64> {
+    let readings = page.readings.iter().filter_map(|reading| reading.id);
+    let mut ids: Vec<i64> = readings.chain(page.malformed.iter().filter_map(|row| row.id)).collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// The stretches of `first..=last` that hold none of the `ids`, which ascend.
+fn absent(first: i64, last: i64, ids: &[i64]) -> impl Iterator<Item = (i64, i64)> {
+    let from = ids.partition_point(|&id| id < first);
+    let to = ids.partition_point(|&id| id <= last).max(from);
+    let inside = &ids[from..to];
+    // Each id ends a stretch and starts the next; the ends of i64 have no neighbour.
+    let firsts = std::iter::once(Some(first)).chain(inside.iter().map(|id| id.checked_add(1)));
+    let lasts = inside.iter().map(|id| id.checked_sub(1)).chain(std::iter::once(Some(last)));
+    firsts.zip(lasts).filter_map(|(first, last)| first.zip(last)).filter(|(first, last)| first <= last)
+}
+
+/// Brings the gaps down to [`MOST_GAPS`] by joining those with the fewest ids between them. A joined gap is as young as its younger
+/// part.
+fn merge_nearest(gaps: &mut Vec<Gap>) {
+    let surplus = gaps.len().saturating_sub(MOST_GAPS);
+    if surplus == 0 {
+        return;
+    }
+    let mut joints: Vec<usize> = (1..gaps.len()).collect();
+    joints.sort_by_key(|&at| gaps[at].first.abs_diff(gaps[at - 1].last));
+    joints.truncate(surplus);
+    joints.sort_unstable();
+    let mut joints = joints.into_iter().peekable();
+    let mut merged: Vec<Gap> = Vec::with_capacity(MOST_GAPS);
+    for (at, gap) in gaps.iter().enumerate() {
+        match merged.last_mut() {
+            Some(before) if joints.next_if_eq(&at).is_some() => {
+                before.last = gap.last;
+                before.seen = before.seen.max(gap.seen);
+            }
+            _ => merged.push(*gap),
+        }
+    }
+    *gaps = merged;
+}

@@ -1,0 +1,81 @@
+//! Where the worker stands in the input table, and what it must look at next.
+//!
+//! Time order is not commit order, and key order is not commit order either: a worker that remembers one greatest value loses
+//! rows. With an identity key, an id below the greatest that was seen and itself not seen is a *gap*: an insert in flight, or
+//! one rolled back. Gaps are looked at again until they are older than the settle time; every id is read once, and an idle
+//! cycle costs one seek. Without a key the whole allowed lateness is looked at again.
+//!
+//! Pure: the cycle asks what to read, tells what it read, and stores the result with the verdicts. A position lives in the state
+//! row; a *pass* is one walk over what may be new and lives for a cycle. Nothing here can fail: a position that was never
+//! committed is simply dropped, and the committed one reads the same rows again.
+
+mod key;
+mod time;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use key::{Gap, IN_FLIGHT, KeyPass, KeyPosition};
+pub use time::{Passed, TimePass, TimePosition};
+
+use crate::datetime::Datetime;
+use crate::reading::Page;
+
+/// The position, as the state row keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "lowercase")]
+pub enum Position {
+    /// The input has an identity key.
+    Key(KeyPosition),
+    /// It has none: the position is the state's watermark.
+    Time(TimePosition),
+}
+
+impl Position {
+    /// Readings older than this belong to the time before this worker.
+    pub fn since(&self) -> Datetime {
+        match self {
+            Self::Key(position) => position.since,
+            Self::Time(position) => position.since,
+        }
+    }
+}
+
+/// What became of a page that was read.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Taken {
+    /// The rows to go on with; those of a datetime that the limit cut in two were left for the next page. While `full` is set
+    /// there may be more: read on.
+    Rows(Page),
+    /// The page is full and holds no whole datetime. Nothing was changed: read the same with twice the limit.
+    Larger,
+}
+
+/// The oldest datetime that is still judged: the allowed lateness before the watermark, never before `since`.
+///
+/// A single row dated years ahead moves the watermark there. So that it does not make every later reading too late, the reach is
+/// counted from the server's clock where that is behind the watermark. A clock set back only widens it.
+pub fn reach(since: Datetime, watermark: Option<Datetime>, now: Datetime, lateness: Duration) -> Datetime {
+    watermark.map_or(since, |watermark| watermark.min(now).earlier(lateness).max(since))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reach_is_the_lateness_before_the_watermark() {
+        const HOUR: Duration = Duration::from_secs(3600);
+        let at = |hours: i64| Datetime::from_micros(hours * 3_600_000_000);
+        for (why, since, watermark, now, expected) in [
+            ("nothing was judged yet", 10, None, 99, 10),
+            ("the watermark counts", 10, Some(50), 51, 49),
+            ("not before the worker's own time", 10, Some(10), 11, 10),
+            ("a row dated ahead does not pull the reach with it", 10, Some(9_000), 51, 50),
+            ("a clock set back widens the reach", 10, Some(50), 20, 19),
+        ] {
+            assert_eq!(reach(at(since), watermark.map(at), at(now), HOUR), at(expected), "{why}");
+        }
+    }
+}

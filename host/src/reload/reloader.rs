@@ -1,0 +1,167 @@
+//! One look at the files, and what follows from it: nothing, a new detector ready to be swapped in, or a reason why not.
+//!
+//! It lives beside the worker and shares two things with it: the canary (the last committed batch), and the slot where a detector that
+//! passed waits for the worker to take it between two batches.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::fingerprint::Fingerprint;
+use super::source::Source;
+use crate::batch::Batch;
+use crate::detector::{Detector, DetectorError, Engine};
+use crate::state::Checkpoint;
+
+/// The last committed batch: what a new set is tried on before it is used.
+#[derive(Clone)]
+pub struct Canary {
+    pub batch: Arc<Batch>,
+    /// As it was stored with the batch.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+/// What the worker and the reloader hand each other.
+#[derive(Clone, Default)]
+pub struct Shared(Arc<Mutex<Slots>>);
+
+#[derive(Default)]
+struct Slots {
+    canary: Option<Canary>,
+    ready: Option<Detector>,
+    withdrawn: Option<Withdrawn>,
+}
+
+/// A set that passed its canary and then failed: the worker went back to the one before.
+struct Withdrawn {
+    digest: String,
+    back_to: String,
+}
+
+impl Shared {
+    fn slots(&self) -> MutexGuard<'_, Slots> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The worker has committed this batch.
+    pub fn set_canary(&self, canary: Canary) {
+        self.slots().canary = Some(canary);
+    }
+
+    /// The last committed batch; None before the first.
+    pub fn canary(&self) -> Option<Canary> {
+        self.slots().canary.clone()
+    }
+
+    /// The worker went back to an older set: this one is not tried again until its files change.
+    pub fn withdraw(&self, digest: &str, back_to: &str) {
+        self.slots().withdrawn = Some(Withdrawn { digest: digest.into(), back_to: back_to.into() });
+    }
+
+    /// Takes the detector that waits to be used, if there is one.
+    pub fn take_ready(&self) -> Option<Detector> {
+        self.slots().ready.take()
+    }
+}
+
+/// What one look came to.
+#[derive(Debug)]
+pub enum Look {
+    /// Nothing changed, or nothing that matters: the same bytes, or bytes that were refused before.
+    Same,
+    /// A new detector waits for the worker; its set's digest.
+    Ready(String),
+    /// The files changed to something that cannot be used. Said once.
+    Refused(DetectorError),
+    /// A file is being written. The next look decides.
+    Unsettled(DetectorError),
+}
+
+/// Looks at the files of a source.
+pub struct Reloader {
+    engine: Engine,
+    source: Source,
+    shared: Shared,
+    seen: Option<Fingerprint>,
+    /// The digest of the set in use, or waiting to be.
+    current: String,
+    /// The digest, or the reason, that was refused last.
+    refused: Option<String>,
+}
+
+impl Reloader {
+    /// A reloader beside a worker that uses the set with digest `current`.
+    pub fn new(engine: Engine, source: Source, shared: Shared, current: String) -> Self {
+        Self { engine, source, shared, seen: None, current, refused: None }
+    }
+
+    /// Where it looks.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Looks once.
+    pub async fn look(&mut self) -> Look {
+        let withdrawn = self.shared.slots().withdrawn.take();
+        if let Some(withdrawn) = withdrawn {
+            self.refused = Some(withdrawn.digest);
+            self.current = withdrawn.back_to;
+        }
+        let source = self.source.clone();
+        let seen = self.seen.clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            let fingerprint = source.fingerprint();
+            (Some(&fingerprint) != seen.as_ref()).then(|| (fingerprint, source.read()))
+        });
+        let (fingerprint, set) = match looked.await {
+            Ok(None) => return Look::Same,
+            Ok(Some(found)) => found,
+            Err(error) => return Look::Unsettled(DetectorError::Engine(error.to_string())),
+        };
+        let set = match set {
+            Ok(set) => set,
+            Err(error @ DetectorError::Unsettled { .. }) => return Look::Unsettled(error),
+            Err(error) => {
+                self.seen = Some(fingerprint);
+                return self.refuse(error.to_string(), error);
+            }
+        };
+        self.seen = Some(fingerprint);
+        if set.digest == self.current {
+            self.refused = None;
+            return Look::Same;
+        }
+        if self.refused.as_ref() == Some(&set.digest) {
+            return Look::Same;
+        }
+        let digest = set.digest.clone();
+        match self.build(Arc::new(set)).await {
+            Ok(detector) => {
+                self.shared.slots().ready = Some(detector);
+                self.current.clone_from(&digest);
+                self.refused = None;
+                Look::Ready(digest)
+            }
+            Err(error) => self.refuse(digest, error),
+        }
+    }
+
+    fn refuse(&mut self, what: String, error: DetectorError) -> Look {
+        if self.refused.replace(what.clone()) == Some(what) { Look::Same } else { Look::Refused(error) }
+    }
+
+    /// Opens the set beside the one in use and tries it on the canary.
+    async fn build(&self, set: Arc<crate::detector::Set>) -> Result<Detector, DetectorError> {
+        let canary = self.shared.canary();
+        let resume = canary.as_ref().and_then(|canary| canary.checkpoint.clone());
+        let module = set.module.name.clone();
+        let mut detector = Detector::open(&self.engine, set, resume).await?;
+        if let Some(canary) = canary {
+            detector
+                .judge(Arc::clone(&canary.batch))
+                .await
+                .map_err(|source| DetectorError::Canary { module, source })?;
+            // What it learnt from a batch that it was only shown is forgotten.
+            detector.discard();
+        }
+        Ok(detector)
+    }
+}

@@ -1,0 +1,124 @@
+//! Where a set comes from: a module file (or the built-in module), a directory of models, and settings.
+//!
+//! Reading is blocking and whole. A file that changes while it is read is an error; the next look finds it at rest.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::fingerprint::{Fingerprint, Look};
+use crate::detector::{DetectorError, ModelFile, Module, Set};
+
+/// Files beside the models that are none: half-written by a copy, kept by an editor, or the pickles that the JSON was made
+/// from, which are large and which no sandbox should open.
+const PASSED_OVER: [&str; 6] = ["~", ".tmp", ".part", ".crdownload", ".bak", ".pkl"];
+
+/// All model files together. More than this is a wrong directory, not a set of models.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// Where a set comes from.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// None: the detector built into this program.
+    pub module: Option<PathBuf>,
+    pub models: PathBuf,
+    /// One JSON object.
+    pub settings: String,
+}
+
+impl Source {
+    /// What the file system says of the set's files.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut paths: Vec<_> = self.module.iter().cloned().collect();
+        paths.extend(self.model_paths().unwrap_or_default());
+        // Last the directory itself: a missing one is part of the picture.
+        paths.push(self.models.clone());
+        Fingerprint::of(paths)
+    }
+
+    /// Reads the set whole.
+    ///
+    /// # Errors
+    /// [`DetectorError::Read`] or [`DetectorError::Unsettled`] with the file.
+    pub fn read(&self) -> Result<Set, DetectorError> {
+        let module = match &self.module {
+            None => Module::built_in(),
+            Some(path) => Module { name: path.display().to_string(), bytes: read_at_rest(path)?.into() },
+        };
+        let paths = self.model_paths().map_err(|source| unreadable(&self.models, source))?;
+        let mut files = Vec::with_capacity(paths.len());
+        let mut bytes = 0;
+        for path in paths {
+            let file = ModelFile {
+                path: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+                bytes: read_at_rest(&path)?,
+            };
+            bytes += file.bytes.len() as u64;
+            if bytes > MOST_BYTES {
+                return Err(DetectorError::Models(format!(
+                    "`{}` holds more than 1 GiB; name the directory that holds nothing but models",
+                    self.models.display()
+                )));
+            }
+            files.push(file);
+        }
+        Ok(Set::new(module, files, self.models.display().to_string(), self.settings.clone()))
+    }
+
+    /// The directories whose events are hints: a file is watched through its directory, because a watch on the file dies with
+    /// the first rename over it; links are followed, and parents are watched for a directory that is itself replaced.
+    pub fn directories(&self) -> Vec<PathBuf> {
+        let mut directories = Vec::new();
+        let parent = |path: &Path| match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        for path in self.module.iter() {
+            directories.push(parent(path));
+            directories.extend(fs::canonicalize(path).ok().map(|real| parent(&real)));
+        }
+        directories.push(self.models.clone());
+        directories.push(parent(&self.models));
+        if let Ok(real) = fs::canonicalize(&self.models) {
+            directories.push(parent(&real));
+            directories.push(real);
+        }
+        let mut real: Vec<_> = directories.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
+        real.sort();
+        real.dedup();
+        real
+    }
+
+    /// The model files, by name.
+    fn model_paths(&self) -> std::io::Result<Vec<PathBuf>> {
+        let mut paths = Vec::new();
+        for entry in fs::read_dir(&self.models)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let passed_over = name.starts_with('.') || PASSED_OVER.iter().any(|end| name.ends_with(end));
+            // Through links; one that leads nowhere stays in, so that reading it says so.
+            if !passed_over && fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_dir()) {
+                continue;
+            }
+            if !passed_over {
+                paths.push(entry.path());
+            }
+        }
+        paths.sort();
+        Ok(paths)
+    }
+}
+
+fn read_at_rest(path: &Path) -> Result<Vec<u8>, DetectorError> {
+    let before = Look::at(path).map_err(|source| unreadable(path, source))?;
+    let bytes = fs::read(path).map_err(|source| unreadable(path, source))?;
+    match Look::at(path) {
+        Ok(after) if after == before => Ok(bytes),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(unreadable(path, error)),
+        _ => Err(DetectorError::Unsettled { path: path.display().to_string() }),
+    }
+}
+
+fn unreadable(path: &Path, source: std::io::Error) -> DetectorError {
+    DetectorError::Read { path: path.display().to_string(), source }
+}

@@ -1,0 +1,93 @@
+//! How an event becomes a line: `2025-01-15 10:00:00 - INFO - message key=value`.
+//!
+//! Messages carry text from outside: a detector's own log, a variable's name. Control characters, line separators and what turns
+//! the direction of writing are escaped, so that nobody but the service can begin a line or move a terminal's cursor.
+
+use std::fmt::{self, Write};
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+use super::Clock;
+
+/// Local time, as Python's logging writes it but for the milliseconds.
+pub(super) const TIME: &str = "%Y-%m-%d %H:%M:%S";
+
+/// The Python worker's line, in local time; fields follow the message.
+pub(super) struct Line {
+    pub(super) clock: Clock,
+}
+
+impl<S, N> FormatEvent<S, N> for Line
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut text = Text::default();
+        event.record(&mut text);
+        // Python's names.
+        let level = match *event.metadata().level() {
+            Level::ERROR => "ERROR",
+            Level::WARN => "WARNING",
+            Level::INFO => "INFO",
+            Level::DEBUG | Level::TRACE => "DEBUG",
+        };
+        let at = (self.clock)().format(TIME);
+        writeln!(out, "{at} - {level} - {}{}", text.message, text.fields)
+    }
+}
+
+/// The message and, behind it, ` key=value` for each field.
+#[derive(Default)]
+struct Text {
+    message: String,
+    fields: String,
+}
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        // Writing to a `String` cannot fail; a value's own `Debug` may, and then the rest of it is missing.
+        let _ = if field.name() == "message" {
+            write!(Escaped(&mut self.message), "{value:?}")
+        } else {
+            write!(Escaped(&mut self.fields), " {}={value:?}", field.name())
+        };
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+}
+
+/// A text, fit for a line.
+pub(super) fn escaped(text: &str) -> String {
+    let mut line = String::new();
+    let _ = Escaped(&mut line).write_str(text);
+    line
+}
+
+/// Lets no character through that could forge a line or hide one.
+struct Escaped<'a>(&'a mut String);
+
+impl Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            match c {
+                '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                    self.0.extend(c.escape_unicode());
+                }
+                _ if c.is_control() => self.0.extend(c.escape_default()),
+                _ => self.0.push(c),
+            }
+        }
+        Ok(())
+    }
+}

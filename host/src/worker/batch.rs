@@ -1,0 +1,244 @@
+//! One batch: from a page of rows to the verdicts and the state that one transaction stores.
+//!
+//! Nothing here writes. What it returns is committed whole or not at all, and judged again from the same state if it was not.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::error::CycleError;
+use super::recover;
+use super::session::Session;
+use super::walk::Step;
+use crate::batch::{Batch, Column, Outcome, Withheld};
+use crate::counts::Counts;
+use crate::datetime::Datetime;
+use crate::detector::{Detector, JudgeError};
+use crate::fresh::{self, Notes};
+use crate::pivot::{self, Pivoted};
+use crate::position::{Position, TimePosition};
+use crate::reading::{Malformed, Reading};
+use crate::state::{Checkpoint, SetAside, State};
+use crate::store::StoreError;
+use crate::verdict::{self, VerdictRow};
+
+/// Cells of one pivoted batch, as a multiple of the rows read: where each variable has a clock of its own, a batch is mostly NaN.
+pub(super) const CELLS_PER_ROW: usize = 16;
+
+/// What a page came to.
+pub(super) struct Prepared {
+    pub(super) verdicts: Vec<VerdictRow>,
+    /// As it is once `verdicts` are stored.
+    pub(super) state: State,
+    pub(super) said: Said,
+    /// The last part that was judged: the next canary.
+    pub(super) canary: Option<Arc<Batch>>,
+}
+
+/// What the log is told of a page.
+#[derive(Default)]
+pub(super) struct Said {
+    /// Rows that no earlier cycle has seen, whatever became of them.
+    pub(super) rows: u64,
+    /// Of what is judged.
+    pub(super) datetimes: usize,
+    pub(super) variables: usize,
+    /// Models that are for one of these variables.
+    pub(super) models: usize,
+    pub(super) counts: Counts,
+    pub(super) notes: Notes,
+    pub(super) malformed: Vec<Malformed>,
+    /// Variables without a model.
+    pub(super) without_model: Vec<Arc<str>>,
+    /// Variables that were set aside by this page, and why.
+    pub(super) set_aside: Vec<(Arc<str>, String)>,
+    /// Datetimes withheld, by variable and reason.
+    pub(super) withheld: Vec<(Arc<str>, String, usize)>,
+    pub(super) judging: Duration,
+}
+
+/// What a cycle knows from its beginning.
+pub(super) struct Frame {
+    pub(super) now: Datetime,
+    pub(super) reach: Datetime,
+    /// The watermark when the cycle began.
+    pub(super) watermark: Option<Datetime>,
+    pub(super) batch_rows: usize,
+}
+
+/// Sifts, pivots and judges a page.
+pub(super) async fn prepare(
+    session: &mut Session,
+    detector: &mut Detector,
+    canary: Option<Arc<Batch>>,
+    frame: &Frame,
+    step: Step,
+) -> Result<Prepared, CycleError> {
+    let mut said = Said { malformed: step.page.malformed, ..Said::default() };
+    said.counts.malformed = said.malformed.len() as u64;
+    let newest = step.page.readings.iter().map(|reading| reading.datetime).max();
+    let with_key = matches!(step.position, Position::Key(_));
+
+    let (rows, companions) = with_companions(session, detector, frame, step.page.readings).await?;
+    // Of rows that are only read for company, those without a verdict were counted when they came.
+    let in_page: Option<HashSet<Option<i64>>> =
+        (!companions.is_empty()).then(|| rows.page.iter().copied().collect());
+    let first_sight = |reading: &Reading| {
+        in_page.as_ref().is_none_or(|page| page.contains(&reading.id))
+            && (with_key || TimePosition::first_sight(reading, frame.watermark))
+    };
+    let keys = fresh::keys_to_look_up(&rows.all, frame.reach);
+    let judged = if keys.is_empty() { HashSet::new() } else { session.output.already_judged(&keys).await? };
+    let read = (rows.all.len() + said.malformed.len()) as u64;
+    let sifted = fresh::sift(rows.all, &judged, frame.reach, first_sight);
+    said.rows = read - sifted.seen_before;
+    said.counts += sifted.counts;
+    said.notes = sifted.notes;
+    said.describe(&sifted.new, detector);
+
+    let mut state = session.state.clone();
+    state.position = step.position;
+    state.watermark = state.watermark.max(newest);
+    state.updated_at = frame.now;
+    let digest = detector.set().digest.clone();
+    for aside in state.set_aside.values_mut() {
+        aside.held &= aside.set_digest == digest;
+    }
+    let held = |reading: &Reading| state.set_aside.get(&reading.variable).is_some_and(|aside| aside.held);
+    let (held, new): (Vec<_>, Vec<_>) = sifted.new.into_iter().partition(held);
+    for reading in held.iter().filter(|reading| first_sight(reading)) {
+        said.counts.set_aside += 1;
+        if let Some(aside) = state.set_aside.get_mut(&reading.variable) {
+            aside.pass_over(reading.datetime);
+        }
+    }
+    state.set_digest = Some(digest);
+
+    let mut prepared = Prepared { verdicts: Vec::new(), state, said, canary };
+    for part in pivot::split(new, frame.batch_rows.saturating_mul(CELLS_PER_ROW)) {
+        prepared.judge(detector, &part, &companions, first_sight).await?;
+    }
+    let counts = prepared.said.counts;
+    prepared.state.counts += counts;
+    Ok(prepared)
+}
+
+/// The rows of a page, and which ids they have.
+struct Rows {
+    all: Vec<Reading>,
+    page: Vec<Option<i64>>,
+}
+
+/// For a detector that wants whole instants: every row at the datetimes of the page.
+async fn with_companions(
+    session: &mut Session,
+    detector: &Detector,
+    frame: &Frame,
+    readings: Vec<Reading>,
+) -> Result<(Rows, Vec<Reading>), StoreError> {
+    let page: Vec<Option<i64>> = readings.iter().map(|reading| reading.id).collect();
+    if !detector.summary().whole_instants {
+        return Ok((Rows { all: readings, page }, Vec::new()));
+    }
+    let mut datetimes: Vec<_> =
+        readings.iter().map(|reading| reading.datetime).filter(|&at| at >= frame.reach).collect();
+    datetimes.sort_unstable();
+    datetimes.dedup();
+    let companions = session.input.read_at(&datetimes).await?.readings;
+    let mut all = readings;
+    let known: HashSet<_> = all.iter().map(|reading| (reading.id, reading.key())).collect();
+    all.extend(companions.iter().filter(|reading| !known.contains(&(reading.id, reading.key()))).cloned());
+    Ok((Rows { all, page }, companions))
+}
+
+impl Prepared {
+    /// Judges one part of a page; the detector sees the parts in order.
+    async fn judge(
+        &mut self,
+        detector: &mut Detector,
+        readings: &[Reading],
+        companions: &[Reading],
+        first_sight: impl Fn(&Reading) -> bool,
+    ) -> Result<(), CycleError> {
+        let Pivoted { batch, cells } = pivot::pivot(readings, companions);
+        let batch = Arc::new(batch);
+        let begun = std::time::Instant::now();
+        let recovered = recover::judge(detector, &batch, self.canary.clone())
+            .await
+            .map_err(|source| held(&batch, source))?;
+        self.said.judging += begun.elapsed();
+
+        let written = verdict::rows(readings, &cells, &recovered.outcomes, &first_sight);
+        self.verdicts.extend(written.rows);
+        self.said.counts += written.counts;
+        self.said.notes.append(written.notes);
+        let set_digest = detector.set().digest.clone();
+        for (at, (column, outcome)) in batch.columns.iter().zip(&recovered.outcomes).enumerate() {
+            let fault = recovered.at_fault.iter().find(|(bad, _)| *bad == at);
+            let reason = match (outcome, fault) {
+                (Outcome::Judged(verdicts), _) => {
+                    self.said.withhold(column, &verdicts.withheld);
+                    continue;
+                }
+                (Outcome::NoModel, _) => {
+                    self.said.without_model.push(Arc::clone(&column.variable));
+                    continue;
+                }
+                (Outcome::Failed(_), Some((_, error))) => error.to_string(),
+                (Outcome::Failed(why), None) => why.clone(),
+            };
+            let passed_over = readings
+                .iter()
+                .filter(|reading| reading.variable == column.variable && first_sight(reading))
+                .map(|reading| reading.datetime);
+            set_aside(&mut self.state, &column.variable, &reason, fault.is_some(), &set_digest, passed_over);
+            self.said.set_aside.push((Arc::clone(&column.variable), reason));
+        }
+        if let Some((schema, bytes)) = recovered.checkpoint {
+            self.state.checkpoint = Some(Checkpoint { schema, bytes, set_digest });
+        }
+        if recovered.at_fault.is_empty() {
+            self.canary = Some(batch);
+        }
+        Ok(())
+    }
+}
+
+impl Said {
+    /// What is about to be judged, in numbers.
+    fn describe(&mut self, new: &[Reading], detector: &Detector) {
+        self.datetimes = new.iter().map(|reading| reading.datetime).collect::<HashSet<_>>().len();
+        let variables: HashSet<_> = new.iter().map(|reading| &*reading.variable).collect();
+        self.variables = variables.len();
+        self.models =
+            detector.summary().loaded().filter(|model| variables.contains(&*model.variable)).count();
+    }
+
+    fn withhold(&mut self, column: &Column, withheld: &[Withheld]) {
+        for withheld in withheld {
+            self.withheld.push((Arc::clone(&column.variable), withheld.reason.clone(), withheld.rows.len()));
+        }
+    }
+}
+
+/// Names a variable in the state, with the readings of it that await `backfill`.
+fn set_aside(
+    state: &mut State,
+    variable: &Arc<str>,
+    reason: &str,
+    held: bool,
+    set_digest: &str,
+    passed_over: impl Iterator<Item = Datetime>,
+) {
+    for datetime in passed_over {
+        let aside = state.set_aside.entry(Arc::clone(variable)).or_insert_with(|| SetAside::empty(datetime));
+        aside.reason = reason.into();
+        aside.held |= held;
+        aside.set_digest = set_digest.into();
+        aside.pass_over(datetime);
+    }
+}
+
+fn held(batch: &Batch, source: JudgeError) -> CycleError {
+    CycleError::Detector { variables: batch.columns.len(), source }
+}

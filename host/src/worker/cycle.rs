@@ -1,0 +1,140 @@
+//! One cycle: read what may be new, page by page; judge; store; until nothing is left.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::batch::{self, Frame, Prepared};
+use super::error::CycleError;
+use super::session::Session;
+use super::walk::{Step, Walk};
+use super::{Worker, report, warm_up};
+use crate::counts::Counts;
+use crate::position;
+use crate::reload::Canary;
+
+/// What a cycle did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Batches that were committed.
+    pub batches: u64,
+    /// Rows that no earlier cycle had seen.
+    pub rows: u64,
+    pub counts: Counts,
+    /// Whether it ended because a stop was asked for, with more to read.
+    pub stopped: bool,
+}
+
+impl Worker {
+    /// Runs one cycle. `stop` is asked between batches.
+    ///
+    /// # Errors
+    /// [`CycleError`]: what was committed before stays, and the next cycle goes on from there.
+    pub async fn cycle(&mut self, stop: impl Fn() -> bool) -> Result<Report, CycleError> {
+        self.cycles += 1;
+        tracing::info!("[cycle {}] checking for new data", self.cycles);
+        let begun = Instant::now();
+        let mut report = Report::default();
+        let ended = self.run(stop, &mut report).await;
+        if ended.is_err() {
+            // The session is gone: what is known now is only what the database says.
+            self.detector.discard();
+        }
+        self.totals += report.counts;
+        report::cycle(&report, begun.elapsed());
+        ended.map(|()| report)
+    }
+
+    async fn run(&mut self, stop: impl Fn() -> bool, report: &mut Report) -> Result<(), CycleError> {
+        let mut session = match self.session.take() {
+            Some(session) => session,
+            None => self.begin().await?,
+        };
+        self.swap(&session.state);
+        let frame = self.frame(&mut session).await?;
+        let (mut walk, behind_reach) = Walk::begin(&mut session, frame.reach).await?;
+        report.counts.too_late += behind_reach;
+        session.state.counts.too_late += behind_reach;
+        loop {
+            let step = walk.next(&mut session, frame.batch_rows, self.settings.settle).await?;
+            let more = step.page.full;
+            if step.page.readings.is_empty() && step.page.malformed.is_empty() {
+                // Gaps that were given up are not worth a write; the next commit carries them.
+                session.state.position = step.position;
+            } else {
+                let prepared = self.prepare(&mut session, &frame, step).await?;
+                self.commit(&mut session, prepared, report).await?;
+            }
+            if !more {
+                break;
+            }
+            if stop() {
+                report.stopped = true;
+                break;
+            }
+            self.swap(&session.state);
+        }
+        self.session = Some(session);
+        Ok(())
+    }
+
+    async fn begin(&mut self) -> Result<Session, CycleError> {
+        let mut session = Session::begin(&self.settings, self.connector.as_ref()).await?;
+        self.detector.committed(session.state.checkpoint.clone());
+        self.detector.discard();
+        warm_up::warm_up(&mut session, &mut self.detector, self.settings.batch_rows).await?;
+        Ok(session)
+    }
+
+    async fn frame(&self, session: &mut Session) -> Result<Frame, CycleError> {
+        let now = session.input.now().await?;
+        let watermark = session.state.watermark;
+        let reach = position::reach(session.state.position.since(), watermark, now, session.lateness);
+        Ok(Frame { now, reach, watermark, batch_rows: self.settings.batch_rows })
+    }
+
+    /// Has a page judged; by the set before, if the set in use is new and fails at everything.
+    async fn prepare(
+        &mut self,
+        session: &mut Session,
+        frame: &Frame,
+        step: Step,
+    ) -> Result<Prepared, CycleError> {
+        let canary = self.shared.canary().map(|canary| canary.batch);
+        let again = self.previous.is_some().then(|| step.clone());
+        let prepared = batch::prepare(session, &mut self.detector, canary.clone(), frame, step).await;
+        match (prepared, again) {
+            (Err(CycleError::Detector { .. }), Some(again)) if self.swap_back(&session.state) => {
+                batch::prepare(session, &mut self.detector, canary, frame, again).await
+            }
+            (prepared, _) => prepared,
+        }
+    }
+
+    async fn commit(
+        &mut self,
+        session: &mut Session,
+        prepared: Prepared,
+        report: &mut Report,
+    ) -> Result<(), CycleError> {
+        let Prepared { verdicts, state, mut said, canary } = prepared;
+        let written = session.output.commit(&self.settings.name, &verdicts, &state).await?;
+        session.state = state;
+        self.detector.committed(session.state.checkpoint.clone());
+        if let Some(batch) = canary {
+            let checkpoint = session.state.checkpoint.clone();
+            self.shared.set_canary(Canary { batch: Arc::clone(&batch), checkpoint });
+        }
+        self.previous = None;
+
+        // Somebody else, the Python worker say, wrote a verdict between our look and our commit.
+        let lost = (verdicts.len() as u64).saturating_sub(written).min(said.counts.judged);
+        said.counts.judged -= lost;
+        said.counts.already_judged += lost;
+        report.batches += 1;
+        report.rows += said.rows;
+        report.counts += said.counts;
+        let anomalies = self.totals.anomalies + report.counts.anomalies;
+        report::batch(&said, &self.detector, anomalies, report.batches, &mut self.named_without_model);
+        Ok(())
+    }
+}

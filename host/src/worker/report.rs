@@ -1,0 +1,176 @@
+//! What the log says of a worker's doings, in the lines that the Python worker's users know.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::batch::Said;
+use super::cycle::Report;
+use crate::counts::Counts;
+use crate::datetime::Datetime;
+use crate::detector::Detector;
+
+/// Names in one line; of more, the number is said.
+const NAMED: usize = 20;
+
+/// The models of a detector that comes into use.
+pub fn models(detector: &Detector) {
+    let summary = detector.summary();
+    let loaded = summary.loaded().count();
+    tracing::info!("{} loaded from {}", count(loaded as u64, "model"), detector.set().models_dir);
+    for model in &summary.models {
+        if let Some(why) = &model.refused {
+            tracing::warn!("`{}` is not used, so `{}` has no model: {why}", model.path, model.variable);
+        }
+    }
+}
+
+/// One batch that was committed. The first of a cycle is told in full; a backlog would flood the log.
+pub(super) fn batch(
+    said: &Said,
+    detector: &Detector,
+    total_anomalies: u64,
+    number: u64,
+    named_without_model: &mut HashSet<Arc<str>>,
+) {
+    let models = detector.summary().loaded().count();
+    let found = format!(
+        "{} found: {}, {}, {} of {} apply",
+        count(said.rows, "row"),
+        count(said.datetimes as u64, "datetime"),
+        count(said.variables as u64, "variable"),
+        said.models,
+        count(models as u64, "model"),
+    );
+    let judged = format!(
+        "judged {}, {} (total {total_anomalies}) in {} ms",
+        count(said.datetimes as u64, "datetime"),
+        if said.counts.anomalies == 1 {
+            "1 anomaly".into()
+        } else {
+            format!("{} anomalies", said.counts.anomalies)
+        },
+        said.judging.as_millis()
+    );
+    if number == 1 {
+        tracing::info!("{found}");
+        tracing::info!("{judged}");
+    } else {
+        tracing::debug!("{found}");
+        tracing::debug!("{judged}");
+    }
+    singled_out(said, named_without_model);
+}
+
+/// What a person may have to act on: each is said by name.
+fn singled_out(said: &Said, named_without_model: &mut HashSet<Arc<str>>) {
+    let news: Vec<_> =
+        said.without_model.iter().filter(|name| named_without_model.insert(Arc::clone(name))).collect();
+    if !news.is_empty() {
+        let shown: Vec<_> = news.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+        let more = news.len() - shown.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        tracing::warn!(
+            "no model for {}{more}: their readings pass unjudged until there is one",
+            shown.join(", ")
+        );
+    }
+    for (variable, why) in &said.set_aside {
+        tracing::error!("`{variable}` is set aside, its readings await `backfill`: {why}");
+    }
+    for (variable, why, datetimes) in said.withheld.iter().take(NAMED) {
+        tracing::warn!("`{variable}` is not judged at {}: {why}", count(*datetimes as u64, "datetime"));
+    }
+    for row in said.malformed.iter().take(NAMED) {
+        match row.id {
+            Some(id) => tracing::warn!("row with id {id} is no reading: {}", row.why),
+            None => tracing::warn!("a row is no reading: {}", row.why),
+        }
+    }
+    for note in said.notes.named() {
+        tracing::warn!("{note}");
+    }
+    if said.notes.more() > 0 {
+        tracing::warn!("{} more readings do not fit the output", said.notes.more());
+    }
+}
+
+/// The end of a cycle: what was passed over, and the sum where there was more than one batch.
+pub(super) fn cycle(report: &Report, took: Duration) {
+    let counts = &report.counts;
+    if report.batches == 0 && counts.too_late == 0 {
+        tracing::info!("no new data");
+    }
+    if report.batches > 1 {
+        tracing::info!(
+            "{} of {} judged in {} batches, {} anomalies, in {:.1} s{}",
+            counts.judged,
+            count(report.rows, "row"),
+            report.batches,
+            counts.anomalies,
+            took.as_secs_f64(),
+            if report.stopped { "; the rest waits for the next start" } else { "" }
+        );
+    }
+    if let Some(fates) = fates(counts) {
+        tracing::info!("not judged: {fates}");
+    }
+}
+
+/// What was not judged, by fate; None if everything was.
+pub fn fates(counts: &Counts) -> Option<String> {
+    let fates = [
+        (counts.nulls, "NULL"),
+        (counts.duplicates, "duplicate"),
+        (counts.already_judged, "judged before"),
+        (counts.too_late, "too late, left to `backfill`"),
+        (counts.no_model, "without a model"),
+        (counts.set_aside, "set aside"),
+        (counts.withheld, "withheld by the detector"),
+        (counts.unfit, "that fit no column of the output"),
+        (counts.malformed, "malformed"),
+    ];
+    let said: Vec<_> = fates
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, fate)| format!("{number} {fate}"))
+        .collect();
+    (!said.is_empty()).then(|| said.join(", "))
+}
+
+/// The line of every tenth cycle, and of the end.
+pub(super) fn statistics(
+    what: &str,
+    cycles: u64,
+    failed: u64,
+    totals: &Counts,
+    watermark: Option<Datetime>,
+    up: Duration,
+) {
+    let share = if totals.judged > 0 { 100.0 * totals.anomalies as f64 / totals.judged as f64 } else { 0.0 };
+    tracing::info!(
+        "{what}: {}, {failed} failed, {} judged, {} anomalies ({share:.2} %), last processed datetime {}, up {}",
+        count(cycles, "cycle"),
+        count(totals.judged, "reading"),
+        totals.anomalies,
+        watermark.map_or_else(|| "none".into(), |at| at.to_string()),
+        humantime::format_duration(Duration::from_secs(up.as_secs())),
+    );
+}
+
+/// `1 row`, `5 rows`.
+pub fn count(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_fate_is_named_and_none_is_invented() {
+        assert_eq!(fates(&Counts { judged: 9, anomalies: 1, ..Counts::default() }), None);
+        let counts = Counts { nulls: 2, too_late: 1, malformed: 3, ..Counts::default() };
+        assert_eq!(fates(&counts).as_deref(), Some("2 NULL, 1 too late, left to `backfill`, 3 malformed"));
+    }
+}

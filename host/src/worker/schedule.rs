@@ -1,0 +1,161 @@
+//! When cycles run: at the start and then on every tick, until a stop is asked for.
+//!
+//! A late cycle skips ticks, they do not pile up. While the database is out of reach the next try comes sooner than the next tick, with
+//! growing pauses; an outage is one line when it begins and one when it ends.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio::time::MissedTickBehavior;
+
+use super::error::CycleError;
+use super::{Worker, report};
+
+/// How long a batch in hand may take after a stop was asked for. Then it is rolled back; service managers kill after 90 s.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// The longest pause between two tries to reach the database.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// How often the statistics line comes.
+const STATISTICS_EVERY: u64 = 10;
+
+/// How the schedule ended.
+#[derive(Debug)]
+pub enum End {
+    /// A stop was asked for, or the one cycle is done.
+    Stopped,
+    /// With `once`: the one cycle failed. Otherwise: another worker has this worker's name.
+    Failed(CycleError),
+}
+
+/// Runs cycles until `stop` completes; with `once`, a single one.
+pub async fn run(worker: &mut Worker, interval: Duration, once: bool, stop: impl Future<Output = ()>) -> End {
+    let started = Instant::now();
+    let stopping = Arc::new(AtomicBool::new(false));
+    let mut stop = pin!(stop);
+    let mut ticks = tokio::time::interval(interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut outage = Outage::default();
+    let mut failed = 0;
+    let end = loop {
+        tokio::select! {
+            biased;
+            () = &mut stop => break End::Stopped,
+            () = outage.wait(&mut ticks) => {}
+        }
+        let asked = Arc::clone(&stopping);
+        let ended = {
+            let mut cycle = pin!(worker.cycle(move || asked.load(Ordering::Relaxed)));
+            tokio::select! {
+                ended = &mut cycle => Some(ended),
+                () = &mut stop => {
+                    stopping.store(true, Ordering::Relaxed);
+                    tracing::info!("stopping after the batch in hand");
+                    tokio::time::timeout(GRACE, cycle).await.ok()
+                }
+            }
+        };
+        let Some(ended) = ended else {
+            tracing::warn!("the batch in hand took too long and is rolled back; the next start judges it");
+            break End::Stopped;
+        };
+        failed += u64::from(ended.is_err());
+        match ended {
+            Err(error) if once || error.is_fenced() => break End::Failed(error),
+            Err(error) => outage.failed(&error),
+            Ok(_) => outage.over(),
+        }
+        if once || stopping.load(Ordering::Relaxed) {
+            break End::Stopped;
+        }
+        if worker.cycles().is_multiple_of(STATISTICS_EVERY) {
+            let watermark = worker.state().and_then(|state| state.watermark);
+            let (cycles, totals) = (worker.cycles(), worker.totals());
+            report::statistics("statistics", cycles, failed, &totals, watermark, started.elapsed());
+        }
+        if outage.pauses.is_none() {
+            tracing::info!("next check in {}", in_words(interval));
+        }
+    };
+    let watermark = worker.state().and_then(|state| state.watermark);
+    report::statistics("stopped", worker.cycles(), failed, &worker.totals(), watermark, started.elapsed());
+    end
+}
+
+/// Whether the database is out of reach, and how long to wait before the next try.
+#[derive(Default)]
+struct Outage {
+    pauses: Option<Box<dyn Iterator<Item = Duration> + Send>>,
+    began: Option<Instant>,
+}
+
+impl Outage {
+    /// Waits for the next tick, or for a shorter pause during an outage.
+    async fn wait(&mut self, ticks: &mut tokio::time::Interval) {
+        match self.pauses.as_mut().and_then(Iterator::next) {
+            Some(pause) => tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = ticks.tick() => {}
+            },
+            None => drop(ticks.tick().await),
+        }
+    }
+
+    fn failed(&mut self, error: &CycleError) {
+        if !error.is_connection() {
+            tracing::error!("{error}; the next cycle tries again");
+            return;
+        }
+        if self.pauses.is_none() {
+            let pauses = ExponentialBuilder::default()
+                .with_jitter()
+                .with_min_delay(Duration::from_secs(1))
+                .with_max_delay(LONGEST_PAUSE)
+                .without_max_times()
+                .build();
+            self.pauses = Some(Box::new(pauses));
+            self.began = Some(Instant::now());
+            tracing::error!("the database is out of reach, trying again until it is back: {error}");
+        }
+    }
+
+    fn over(&mut self) {
+        if let (Some(_), Some(began)) = (self.pauses.take(), self.began.take()) {
+            let lasted = Duration::from_secs(began.elapsed().as_secs());
+            tracing::info!("the database is back after {}", humantime::format_duration(lasted));
+        }
+    }
+}
+
+/// `10 minutes`, `30 seconds`, as the Python worker says it.
+fn in_words(interval: Duration) -> String {
+    let seconds = interval.as_secs();
+    match seconds {
+        _ if seconds >= 60 && seconds.is_multiple_of(60) => report::count(seconds / 60, "minute"),
+        _ if interval.subsec_nanos() == 0 => report::count(seconds, "second"),
+        _ => humantime::format_duration(interval).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_is_said_as_people_say_it() {
+        for (seconds, words) in [
+            (600, "10 minutes"),
+            (60, "1 minute"),
+            (7200, "120 minutes"),
+            (30, "30 seconds"),
+            (90, "90 seconds"),
+        ] {
+            assert_eq!(in_words(Duration::from_secs(seconds)), words);
+        }
+    }
+}

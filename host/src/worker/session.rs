@@ -1,0 +1,126 @@
+//! The connections of a worker and the state that was committed through them.
+//!
+//! A session begins by taking the worker's name, which fences off whoever held it, and ends with the first call that fails: what is
+//! known after a failure is only what the database says, and the next session reads it.
+
+use std::time::Duration;
+
+use super::Settings;
+use crate::counts::Counts;
+use crate::datetime::Datetime;
+use crate::position::{IN_FLIGHT, KeyPosition, Position, TimePosition};
+use crate::reading::Page;
+use crate::state::State;
+use crate::store::{Connector, Input, InputLayout, Output, StoreError};
+
+/// How much older than the watermark a reading may be. With a key, looking for late rows costs nothing.
+const LATENESS_WITH_KEY: Duration = Duration::from_secs(24 * 3600);
+const LATENESS_WITHOUT: Duration = Duration::from_secs(3600);
+
+/// Open connections.
+pub(super) struct Session {
+    pub(super) input: Box<dyn Input>,
+    pub(super) output: Box<dyn Output>,
+    pub(super) lateness: Duration,
+    pub(super) state: State,
+}
+
+impl Session {
+    /// Connects, makes the tables that are missing, takes the worker's name and finds its position.
+    pub(super) async fn begin(settings: &Settings, connector: &dyn Connector) -> Result<Self, StoreError> {
+        let (mut input, mut output) = connector.open().await?;
+        let layout = input.layout().await?;
+        for note in output.prepare().await? {
+            tracing::warn!("{note}");
+        }
+        if !layout.has_key && !layout.has_datetime_index {
+            tracing::warn!(
+                "the input table has neither an `id` nor an index on `datetime`: each cycle reads it whole"
+            );
+        }
+        let lateness = settings.allowed_lateness.unwrap_or(if layout.has_key {
+            LATENESS_WITH_KEY
+        } else {
+            LATENESS_WITHOUT
+        });
+        let now = input.now().await?;
+        let state = match output.take(&settings.name).await? {
+            Some(state) => fit_layout(state, layout, input.as_mut(), lateness, now).await?,
+            None => {
+                let state =
+                    first_state(settings, layout, input.as_mut(), output.as_mut(), lateness, now).await?;
+                // The row is there from now on, so that it can be fenced and `host status` has something to show.
+                output.commit(&settings.name, &[], &state).await?;
+                state
+            }
+        };
+        match state.watermark {
+            Some(watermark) => tracing::info!("last processed datetime: {watermark}"),
+            None => tracing::info!(
+                "nothing was processed before; readings from {} on are judged",
+                state.position.since()
+            ),
+        }
+        Ok(Self { input, output, lateness, state })
+    }
+}
+
+/// The position of a worker without a state row: after the output's last verdict, else a while back.
+async fn first_state(
+    settings: &Settings,
+    layout: InputLayout,
+    input: &mut dyn Input,
+    output: &mut dyn Output,
+    lateness: Duration,
+    now: Datetime,
+) -> Result<State, StoreError> {
+    let watermark = output.newest().await?;
+    let since = watermark.map_or(now.earlier(settings.initial_lookback), |newest| newest.earlier(lateness));
+    Ok(State {
+        epoch: 1,
+        position: position_from(since, layout, input, now).await?,
+        watermark,
+        checkpoint: None,
+        set_digest: None,
+        set_aside: Default::default(),
+        counts: Counts::default(),
+        updated_at: now,
+    })
+}
+
+/// A table that lost its key, or got one, is read from the allowed lateness on; what the output holds is left out as always.
+async fn fit_layout(
+    mut state: State,
+    layout: InputLayout,
+    input: &mut dyn Input,
+    lateness: Duration,
+    now: Datetime,
+) -> Result<State, StoreError> {
+    if layout.has_key != matches!(state.position, Position::Key(_)) {
+        tracing::warn!(
+            "the input table {} key `id` since the last run; readings of the allowed lateness are looked at again",
+            if layout.has_key { "has got a" } else { "has lost its" }
+        );
+        let since = state.watermark.map_or(state.position.since(), |watermark| watermark.earlier(lateness));
+        state.position = position_from(since.max(state.position.since()), layout, input, now).await?;
+    }
+    Ok(state)
+}
+
+async fn position_from(
+    since: Datetime,
+    layout: InputLayout,
+    input: &mut dyn Input,
+    now: Datetime,
+) -> Result<Position, StoreError> {
+    if !layout.has_key {
+        return Ok(Position::Time(TimePosition::start(since)));
+    }
+    let first = input.first_key_from(since).await?;
+    let last = input.last_key().await?;
+    let before = match KeyPosition::before_start(first, last) {
+        Some(span) => input.read_keys(&[span], usize::try_from(IN_FLIGHT).unwrap_or(usize::MAX)).await?,
+        None => Page::default(),
+    };
+    Ok(Position::Key(KeyPosition::start(since, first, last, &before, now)))
+}

@@ -1,0 +1,127 @@
+//! The harm, by name. A name that is not here is a mistake in a test and says so.
+
+use std::time::Duration;
+
+use crate::anomaly_worker::detector::logging::{Level, log};
+use crate::anomaly_worker::detector::types::{Batch, DetectError, OpenError, Outcome, Verdicts, Withholding};
+
+pub(crate) fn at_open(harm: &str) -> Result<(), OpenError> {
+    match harm {
+        "trap" => panic!("told to trap"),
+        "spin" => spin(),
+        "settings" => Err(OpenError::Settings("`threshold` is -1; it must be positive".into())),
+        "models" => Err(OpenError::Models("`A/B` and `A_B` both stand for `prophet_model_A_B.json`".into())),
+        other => Err(OpenError::Other(format!("no harm is called `open-{other}`"))),
+    }
+}
+
+pub(crate) fn at_detect(
+    harm: &str,
+    to: &Option<String>,
+    batch: &Batch,
+    mut outcomes: Vec<Outcome>,
+) -> Result<Vec<Outcome>, DetectError> {
+    match harm {
+        "" | "whole-instants" => {}
+        "trap" => panic!("told to trap"),
+        "spin" => spin(),
+        "sleep" => std::thread::sleep(Duration::from_secs(1_000_000)),
+        "memory" => take_all_memory(),
+        "stack" => {
+            std::hint::black_box(recurse(std::hint::black_box(u64::MAX)));
+        }
+        "refuse" => return Err(DetectError::Other("told to refuse".into())),
+        "fewer" => drop(outcomes.pop()),
+        "short" => every(&mut outcomes, |verdicts| verdicts.lower.truncate(1)),
+        "nan" => every(&mut outcomes, |verdicts| verdicts.expected.fill(f64::NAN)),
+        "inverted" => {
+            every(&mut outcomes, |verdicts| std::mem::swap(&mut verdicts.lower, &mut verdicts.upper))
+        }
+        "score" => every(&mut outcomes, |verdicts| verdicts.score.fill(500.0)),
+        "huge" => every(&mut outcomes, |verdicts| verdicts.expected = vec![0.0; 4 << 20]),
+        "withhold" => every(&mut outcomes, |verdicts| withhold(verdicts)),
+        "fail" => {
+            for (column, outcome) in batch.columns.iter().zip(&mut outcomes) {
+                if to.as_ref().is_none_or(|to| *to == column.variable) {
+                    *outcome = Outcome::Failed("told to fail".into());
+                }
+            }
+        }
+        "flood" => {
+            for line in 0..100_000 {
+                log(Level::Info, &format!("line {line} {}", "x".repeat(10_000)));
+            }
+        }
+        "print" => {
+            for line in 0..100_000 {
+                println!("line {line}");
+            }
+        }
+        "look-around" => look_around(),
+        other => return Err(DetectError::Other(format!("no harm is called `{other}`"))),
+    }
+    Ok(outcomes)
+}
+
+/// Says what of the outside it could reach; a test asserts that it is nothing, and twice the same.
+fn look_around() {
+    use std::net::{TcpStream, ToSocketAddrs};
+    let mut reached = Vec::new();
+    for path in ["/", ".", "/etc/passwd", "Cargo.toml"] {
+        if std::fs::metadata(path).is_ok() {
+            reached.push(format!("file {path}"));
+        }
+    }
+    if std::fs::write("written-by-a-detector", "x").is_ok() {
+        reached.push("writing".into());
+    }
+    reached.extend(std::env::vars().map(|(key, _)| format!("environment {key}")));
+    reached.extend(std::env::args().map(|argument| format!("argument {argument}")));
+    if "localhost:80".to_socket_addrs().is_ok() {
+        reached.push("names".into());
+    }
+    if TcpStream::connect("127.0.0.1:1")
+        .err()
+        .is_none_or(|e| e.kind() == std::io::ErrorKind::ConnectionRefused)
+    {
+        reached.push("the network".into());
+    }
+    let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
+    let seed = std::hash::BuildHasher::hash_one(&std::collections::hash_map::RandomState::new(), 1_u8);
+    log(Level::Info, &format!("reached {reached:?}; wall {wall}; seed {seed}"));
+}
+
+fn every(outcomes: &mut [Outcome], change: impl Fn(&mut Verdicts)) {
+    for outcome in outcomes {
+        if let Outcome::Judged(verdicts) = outcome {
+            change(verdicts);
+        }
+    }
+}
+
+fn withhold(verdicts: &mut Verdicts) {
+    for list in [&mut verdicts.expected, &mut verdicts.lower, &mut verdicts.upper, &mut verdicts.score] {
+        if let Some(first) = list.first_mut() {
+            *first = f64::NAN;
+        }
+    }
+    verdicts.withheld = vec![Withholding { reason: "regressor `T2` has no reading".into(), rows: vec![0] }];
+}
+
+fn spin() -> ! {
+    loop {
+        std::hint::spin_loop();
+    }
+}
+
+fn take_all_memory() {
+    let mut taken: Vec<Vec<u8>> = Vec::new();
+    loop {
+        taken.push(std::hint::black_box(vec![1; 1 << 20]));
+    }
+}
+
+#[allow(unconditional_recursion, reason = "that is the harm")]
+fn recurse(depth: u64) -> u64 {
+    std::hint::black_box([depth; 64]).iter().sum::<u64>() + recurse(depth - 1)
+}

@@ -1,0 +1,126 @@
+//! A detector for the tests of the sandbox and of the worker: it does what its settings say, which is mostly harm.
+//!
+//! Settings: `{"do": "<behaviour>", "to": "<variable>"}`. Without `to` it misbehaves on every batch, with it only on batches that
+//! hold the variable. Told nothing, it is honest: it expects just what it reads, and its checkpoint counts the readings.
+//! Model files are variables by name, so that a test decides what has a model; `*` stands for all.
+
+#![cfg(target_family = "wasm")]
+#![allow(
+    unsafe_code,
+    reason = "the code that `wit_bindgen` generates for the border is unsafe; nothing written here is"
+)]
+#![allow(clippy::panic, clippy::print_stdout, reason = "that is the harm")]
+
+mod harm;
+
+use std::cell::Cell;
+
+use serde::Deserialize;
+
+use anomaly_worker::detector::logging::{Level, log};
+use anomaly_worker::detector::types::{
+    Batch, Checkpoint, Description, DetectError, Model, ModelFile, OpenError, Outcome, Reach, Summary,
+    VerdictFlags, Verdicts,
+};
+use exports::anomaly_worker::detector::judging::{Guest, GuestDetector};
+
+wit_bindgen::generate!({ path: "../../wit", world: "detector" });
+
+struct Module;
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Settings {
+    r#do: String,
+    to: Option<String>,
+}
+
+/// What the honest part does: it judges all and counts.
+struct Detector {
+    settings: Settings,
+    variables: Vec<String>,
+    readings: Cell<u64>,
+}
+
+impl Guest for Module {
+    type Detector = Detector;
+
+    fn describe() -> Description {
+        Description { name: "hostile".into(), version: "1".into(), checkpoint_schema: 7, lookback: 0 }
+    }
+
+    fn prepare(_: ModelFile) -> Result<Option<Vec<u8>>, String> {
+        Ok(None)
+    }
+}
+
+impl GuestDetector for Detector {
+    fn open(
+        files: Vec<ModelFile>,
+        settings: String,
+        resume: Option<Checkpoint>,
+    ) -> Result<exports::anomaly_worker::detector::judging::Detector, OpenError> {
+        let settings: Settings =
+            serde_json::from_str(&settings).map_err(|error| OpenError::Settings(error.to_string()))?;
+        if let Some(harm) = settings.r#do.strip_prefix("open-") {
+            harm::at_open(harm)?;
+        }
+        let readings = match resume {
+            None => 0,
+            Some(kept) => u64::from_le_bytes(
+                kept.bytes
+                    .try_into()
+                    .map_err(|_| OpenError::CheckpointUnreadable("not eight bytes".into()))?,
+            ),
+        };
+        log(Level::Info, &format!("opened with {readings} readings behind it"));
+        let variables = files.into_iter().map(|file| file.path).collect();
+        Ok(exports::anomaly_worker::detector::judging::Detector::new(Self {
+            settings,
+            variables,
+            readings: Cell::new(readings),
+        }))
+    }
+
+    fn summary(&self) -> Summary {
+        let model = |path: &String| Model { path: path.clone(), variable: path.clone(), refused: None };
+        let reach =
+            if self.settings.r#do == "whole-instants" { Reach::WholeInstants } else { Reach::SingleReadings };
+        Summary { models: self.variables.iter().map(model).collect(), reach }
+    }
+
+    fn detect(&self, batch: Batch) -> Result<Vec<Outcome>, DetectError> {
+        let readings = batch.columns.iter().flat_map(|column| &column.values).filter(|value| !value.is_nan());
+        self.readings.set(self.readings.get() + readings.count() as u64);
+        let told = self.settings.to.as_ref().is_none_or(|to| batch.columns.iter().any(|c| c.variable == *to));
+        let outcomes =
+            batch.columns.iter().map(|column| self.honest(&column.variable, &column.values)).collect();
+        if told {
+            harm::at_detect(&self.settings.r#do, &self.settings.to, &batch, outcomes)
+        } else {
+            Ok(outcomes)
+        }
+    }
+
+    fn checkpoint(&self) -> Option<Checkpoint> {
+        Some(Checkpoint { schema: 7, bytes: self.readings.get().to_le_bytes().to_vec() })
+    }
+}
+
+impl Detector {
+    fn honest(&self, variable: &str, values: &[f64]) -> Outcome {
+        if !self.variables.iter().any(|known| known == variable || known == "*") {
+            return Outcome::NoModel;
+        }
+        Outcome::Judged(Verdicts {
+            expected: values.to_vec(),
+            lower: values.iter().map(|value| value - 1.0).collect(),
+            upper: values.iter().map(|value| value + 1.0).collect(),
+            score: vec![0.0; values.len()],
+            flags: vec![VerdictFlags::empty(); values.len()],
+            withheld: vec![],
+        })
+    }
+}
+
+export!(Module);
