@@ -1,1 +1,37 @@
-//! Placeholder.
+//! Prophet as a detector component.
+//!
+//! The judging is an ordinary library: [`Detector::open`] takes model files and settings, [`Detector::detect`] judges a batch
+//! column by column. Only `guest` knows of WebAssembly; it exists in a component build alone and translates between the
+//! contract in `wit/` and this library. So tests and benchmarks of the library are tests and benchmarks of the component.
+//!
+//! Data flows one way: `settings` and `config` say what is wanted, `models` decides which file is which variable's and
+//! reads it, `detector` predicts in slices that fit the cache, `judge` makes verdicts of predictions.
+
+mod config;
+mod detector;
+#[cfg(target_family = "wasm")]
+mod guest;
+mod judge;
+mod models;
+mod settings;
+
+pub use detector::{Column, DetectError, Detector, Outcome};
+pub use judge::{Flags, Verdicts, Withholding};
+pub use models::{File, ModelState};
+
+/// What the detector is called, in logs and in state.
+pub const NAME: &str = "prophet";
+
+/// Its version, for people.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Why files and settings cannot be used together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// A setting is not one that this detector takes.
+    #[error("{0}")]
+    Settings(String),
+    /// The model files as a whole.
+    #[error("{0}")]
+    Models(String),
+}

@@ -14,7 +14,8 @@ pub(super) async fn inspect(path: &Path) -> anyhow::Result<ExitCode> {
     let module = Module { name: path.display().to_string(), bytes: bytes.into() };
     let engine = Engine::new(Limits::default(), parts::cache_dir().as_deref())?;
     let found = look(&engine, &module).await;
-    let list = |names: &[String]| if names.is_empty() { "nothing".to_owned() } else { names.join("\n           ") };
+    let list =
+        |names: &[String]| if names.is_empty() { "nothing".to_owned() } else { names.join("\n           ") };
     println!("file       {} ({} KB)", path.display(), found.bytes.div_ceil(1000));
     println!("sha-256    {}", found.digest);
     println!("imports    {}", list(&found.imports));
@@ -22,10 +23,13 @@ pub(super) async fn inspect(path: &Path) -> anyhow::Result<ExitCode> {
     match found.description {
         Ok(said) => {
             println!("detector   {} {}", said.name, said.version);
-            println!("state      {}", match said.checkpoint_schema {
-                0 => "none".to_owned(),
-                schema => format!("checkpoints of schema {schema}"),
-            });
+            println!(
+                "state      {}",
+                match said.checkpoint_schema {
+                    0 => "none".to_owned(),
+                    schema => format!("checkpoints of schema {schema}"),
+                }
+            );
             println!("lookback   {}", humantime::format_duration(said.lookback));
             println!("loadable   yes: it is built for {CONTRACT}, which this host serves");
             Ok(ExitCode::SUCCESS)

@@ -5,16 +5,20 @@ use std::path::PathBuf;
 use crate::config::Config;
 use crate::detector::{DetectorError, Engine, Limits};
 use crate::reload::Source;
+use crate::store::TableNames;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{StoreError, TableNames};
+use crate::store::table_name::NotATableName;
 
 /// The store that the configuration names.
 ///
 /// # Errors
 /// A table's name that is none.
-pub(super) fn store(config: &Config) -> Result<SqliteStore, StoreError> {
-    let tables =
-        TableNames::parse(&config.input.table, &config.output.table, &config.output.state_table)?;
+pub(super) fn store(config: &Config) -> Result<SqliteStore, NotATableName> {
+    let tables = TableNames {
+        input: config.input.table.parse()?,
+        output: config.output.table.parse()?,
+        state: config.output.state_table.parse()?,
+    };
     Ok(SqliteStore {
         output: config.output_database().to_owned(),
         create_output: true,

@@ -1,5 +1,6 @@
 //! `host status`: the state row, in words or as JSON.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -24,7 +25,10 @@ pub(super) async fn status(config: &Config, as_json: bool) -> anyhow::Result<Exi
         return Ok(if state.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let Some(state) = state else {
-        println!("worker `{name}` has not run here yet: there is no row of it in {}", config.output.state_table);
+        println!(
+            "worker `{name}` has not run here yet: there is no row of it in {}",
+            config.output.state_table
+        );
         return Ok(ExitCode::FAILURE);
     };
     print!("{}", in_words(name, &state, now));
@@ -43,7 +47,7 @@ fn as_object(name: &str, state: Option<&State>, now: Datetime) -> serde_json::Va
         "lag_seconds": lag(state, now),
         "set": state.set_digest,
         "counts": state.counts,
-        "set_aside": state.set_aside,
+        "set_aside": state.set_aside.iter().map(|(name, aside)| (&**name, aside)).collect::<BTreeMap<_, _>>(),
         "position": state.position,
         "epoch": state.epoch,
         "updated_at": state.updated_at,
@@ -62,9 +66,19 @@ fn in_words(name: &str, state: &State, now: Datetime) -> String {
         }
         _ => writeln!(text, "watermark     none: nothing was judged yet"),
     };
-    let _ = writeln!(text, "last commit   {} ({} ago)", state.updated_at, ago(now.since(state.updated_at).as_secs()));
+    let _ = writeln!(
+        text,
+        "last commit   {} ({} ago)",
+        state.updated_at,
+        ago(now.since(state.updated_at).as_secs())
+    );
     let _ = writeln!(text, "set           {}", state.set_digest.as_deref().unwrap_or("none yet"));
-    let _ = writeln!(text, "judged        {}, {} anomalies", report::count(counts.judged, "reading"), counts.anomalies);
+    let _ = writeln!(
+        text,
+        "judged        {}, {} anomalies",
+        report::count(counts.judged, "reading"),
+        counts.anomalies
+    );
     if let Some(fates) = report::fates(counts) {
         let _ = writeln!(text, "not judged    {fates}");
     }

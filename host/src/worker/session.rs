@@ -3,6 +3,7 @@
 //! A session begins by taking the worker's name, which fences off whoever held it, and ends with the first call that fails: what is
 //! known after a failure is only what the database says, and the next session reads it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Settings;
@@ -44,12 +45,13 @@ impl Session {
             LATENESS_WITHOUT
         });
         let now = input.now().await?;
-        let state = match output.take(&settings.name).await? {
+        let taken = output.take(&settings.name).await?;
+        let state = match taken.state {
             Some(state) => fit_layout(state, layout, input.as_mut(), lateness, now).await?,
             None => {
-                let state =
-                    first_state(settings, layout, input.as_mut(), output.as_mut(), lateness, now).await?;
-                // The row is there from now on, so that it can be fenced and `host status` has something to show.
+                let found = Found { layout, lateness, now, epoch: taken.epoch };
+                let state = first_state(settings, &found, input.as_mut(), output.as_mut()).await?;
+                // The state is there from now on, so that `host status` has something to show.
                 output.commit(&settings.name, &[], &state).await?;
                 state
             }
@@ -65,24 +67,31 @@ impl Session {
     }
 }
 
+/// What a new worker finds.
+struct Found {
+    layout: InputLayout,
+    lateness: Duration,
+    now: Datetime,
+    epoch: i64,
+}
+
 /// The position of a worker without a state row: after the output's last verdict, else a while back.
 async fn first_state(
     settings: &Settings,
-    layout: InputLayout,
+    found: &Found,
     input: &mut dyn Input,
     output: &mut dyn Output,
-    lateness: Duration,
-    now: Datetime,
 ) -> Result<State, StoreError> {
+    let Found { layout, lateness, now, epoch } = *found;
     let watermark = output.newest().await?;
     let since = watermark.map_or(now.earlier(settings.initial_lookback), |newest| newest.earlier(lateness));
     Ok(State {
-        epoch: 1,
+        epoch,
         position: position_from(since, layout, input, now).await?,
         watermark,
         checkpoint: None,
         set_digest: None,
-        set_aside: Default::default(),
+        set_aside: BTreeMap::new(),
         counts: Counts::default(),
         updated_at: now,
     })

@@ -1,0 +1,37 @@
+//! Why a file is not used.
+
+use std::fmt::Display;
+
+use super::unsupported::Unsupported;
+
+/// Why a file did not become a [`Model`](crate::Model). The texts go on from the model's name: "model `T1` …".
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// It is not JSON, or not the JSON that Prophet writes.
+    #[error("is not what Prophet's `model_to_json` writes: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Prophet predicts with it; this version does not.
+    #[error("uses {0}, which is not read yet")]
+    Unsupported(Unsupported),
+    /// A value that no trained model has.
+    #[error("has {found} in `{key}`; expected {expected}")]
+    Invalid { key: String, found: String, expected: &'static str },
+    /// Two lists that belong together differ in length.
+    #[error("has {found} entries in `{key}` where `{other}` makes it {expected}")]
+    Count { key: &'static str, found: usize, other: &'static str, expected: usize },
+}
+
+impl ReadError {
+    pub(super) fn invalid(key: &str, found: impl Display, expected: &'static str) -> Self {
+        Self::Invalid { key: key.to_owned(), found: found.to_string(), expected }
+    }
+
+    pub(super) fn season(name: &str, found: impl Display, expected: &'static str) -> Self {
+        Self::Invalid { key: format!("seasonalities.{name}"), found: found.to_string(), expected }
+    }
+
+    pub(super) fn count(key: &'static str, found: usize, other: &'static str, expected: usize) -> Self {
+        Self::Count { key, found, other, expected }
+    }
+}

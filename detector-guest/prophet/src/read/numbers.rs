@@ -1,0 +1,96 @@
+//! Numbers as Stan's parameters come: `x`, `[x, …]` or `[[x, …], …]`, integers among them.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+
+use super::error::ReadError;
+
+/// The numbers of one parameter, row after row. Which shape they stood in has no meaning: it differs between versions
+/// of Prophet, and between a trained model and a constant series.
+#[derive(Debug, PartialEq)]
+pub(super) struct Numbers(Vec<f64>);
+
+impl Numbers {
+    pub(super) fn leaves(&self) -> &[f64] {
+        &self.0
+    }
+
+    /// The one number of a parameter that has one.
+    pub(super) fn single(&self, key: &'static str) -> Result<f64, ReadError> {
+        match self.0.as_slice() {
+            [number] => Ok(*number),
+            numbers => Err(ReadError::invalid(key, format!("{} numbers", numbers.len()), "one number")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Numbers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut numbers = Self(Vec::new());
+        deserializer.deserialize_any(Into(&mut numbers.0))?;
+        Ok(numbers)
+    }
+}
+
+/// Appends what it visits. Depth is limited by `serde_json`.
+struct Into<'a>(&'a mut Vec<f64>);
+
+impl<'de> Visitor<'de> for Into<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "numbers or lists of numbers")
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<(), E> {
+        self.0.push(number);
+        Ok(())
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
+        self.visit_f64(number as f64)
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
+        self.visit_f64(number as f64)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while list.next_element_seed(Element(self.0))?.is_some() {}
+        Ok(())
+    }
+}
+
+struct Element<'a>(&'a mut Vec<f64>);
+
+impl<'de> serde::de::DeserializeSeed<'de> for Element<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(Into(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shape_is_the_same_numbers() {
+        for (json, expected) in [
+            ("0", Some(vec![0.0])),
+            ("[[0]]", Some(vec![0.0])),
+            ("[1.5]", Some(vec![1.5])),
+            ("[[1, 2.5], [-3, 4e-5]]", Some(vec![1.0, 2.5, -3.0, 4e-5])),
+            ("[]", Some(vec![])),
+            ("[[]]", Some(vec![])),
+            ("[[null]]", None),
+            ("\"1\"", None),
+            ("[1e999]", None),
+            ("[NaN]", None),
+        ] {
+            assert_eq!(serde_json::from_str::<Numbers>(json).ok().map(|n| n.0), expected, "{json}");
+        }
+    }
+}

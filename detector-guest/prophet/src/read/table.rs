@@ -1,0 +1,29 @@
+//! Tables of pandas: JSON inside a JSON string, parsed a second time.
+
+use std::borrow::Cow;
+
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error};
+
+/// The rows of a DataFrame as `to_json(orient="table")` writes it: `{"schema": …, "data": [{column: value}, …]}`.
+#[derive(Debug)]
+pub(super) struct Table<R>(Vec<R>);
+
+impl<R> Table<R> {
+    pub(super) fn as_slice(&self) -> &[R] {
+        &self.0
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Frame<R> {
+    data: Vec<R>,
+}
+
+impl<'de, R: DeserializeOwned> Deserialize<'de> for Table<R> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'_, str>::deserialize(deserializer)?;
+        let frame: Frame<R> =
+            serde_json::from_str(&text).map_err(|error| D::Error::custom(format!("in a table: {error}")))?;
+        Ok(Self(frame.data))
+    }
+}

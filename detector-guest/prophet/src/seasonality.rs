@@ -1,0 +1,51 @@
+//! Seasons: a Fourier sum for each.
+//!
+//! ```text
+//! s(t) = Σ β₂ₙ₋₁ sin(cₙ) + β₂ₙ cos(cₙ)     cₙ = (n / period) · 2π · days since 1970     n = 1 … order
+//! ```
+//!
+//! (Taylor and Letham 2018, eq. 5; `fourier_series` in `forecaster.py`. The origin is 1970, not the start of training, and
+//! `n / period` is rounded first: see `time` for why that order is kept.) An additive season is in units of `y_scale`, a
+//! multiplicative one a share of the trend.
+
+use crate::lanes::Lanes;
+
+/// What a term is added to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A sum in units of y, beside the trend.
+    Additive,
+    /// A share of the trend.
+    Multiplicative,
+}
+
+/// One season of a model.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Seasonality {
+    /// Days; above 0.
+    pub(crate) period: f64,
+    pub(crate) mode: Mode,
+    /// `β` of sin 1, cos 1, sin 2, cos 2, …: twice the order.
+    pub(crate) weights: Vec<f64>,
+}
+
+impl Seasonality {
+    /// The number of harmonics.
+    pub(crate) fn order(&self) -> usize {
+        self.weights.len() / 2
+    }
+
+    /// Adds this season to `sums`, tile by tile. `waves` has `stride` columns a tile, of which the first are this season's.
+    #[cfg_attr(target_family = "wasm", target_feature(enable = "simd128"))]
+    pub(crate) fn add_to(&self, sums: &mut [Lanes], waves: &[Lanes], stride: usize) {
+        for (sum, columns) in sums.iter_mut().zip(waves.chunks_exact(stride)) {
+            let mut total = *sum;
+            for (column, weight) in columns.iter().zip(&self.weights) {
+                for (total, wave) in total.iter_mut().zip(column) {
+                    *total += wave * weight;
+                }
+            }
+            *sum = total;
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Reading of the fixtures: models as Prophet 1.5.0 saved them (history dropped) and what Prophet answered.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "test support, shared by several test binaries"
+)]
+
+use std::path::{Path, PathBuf};
+
+/// Microseconds since 1970 of `2024-03-03T23:59:47.654322`.
+pub fn micros(ds: &str) -> i64 {
+    let (date, time) = ds.split_once(['T', ' ']).unwrap_or((ds, "00:00:00"));
+    let date: Vec<i64> = date.split('-').map(|part| part.parse().unwrap()).collect();
+    let (clock, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let clock: Vec<i64> = clock.split(':').map(|part| part.parse().unwrap()).collect();
+    let fraction: i64 = format!("{fraction:0<6}").parse().unwrap();
+    ((days(date[0], date[1], date[2]) * 24 + clock[0]) * 60 + clock[1]) * 60_000_000
+        + clock[2] * 1_000_000
+        + fraction
+}
+
+/// Days since 1970 of a day of the Gregorian calendar.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    365 * year + year.div_euclid(4) - year.div_euclid(100)
+        + year.div_euclid(400)
+        + (153 * month + 2) / 5
+        + day
+        - 719_469
+}
+
+pub fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}
+
+/// The directories of the cases in `root`, sorted.
+pub fn cases(root: &Path) -> Vec<PathBuf> {
+    let mut cases: Vec<_> = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    cases
+}
+
+pub fn model_json(case: &str) -> Vec<u8> {
+    std::fs::read(fixtures().join(case).join("model.json")).unwrap()
+}
+
+/// The columns of a CSV file by name; an empty cell is an empty text.
+pub struct Columns {
+    header: Vec<String>,
+    rows: Vec<csv::StringRecord>,
+}
+
+impl Columns {
+    pub fn read(path: &Path) -> Self {
+        let mut reader = csv::Reader::from_path(path).unwrap();
+        let header = reader.headers().unwrap().iter().map(str::to_owned).collect();
+        Self { header, rows: reader.records().map(Result::unwrap).collect() }
+    }
+
+    pub fn texts(&self, name: &str) -> Vec<&str> {
+        let at = self
+            .header
+            .iter()
+            .position(|column| column == name)
+            .unwrap_or_else(|| panic!("no column `{name}`"));
+        self.rows.iter().map(|row| &row[at]).collect()
+    }
+
+    /// An empty cell is NaN.
+    pub fn numbers(&self, name: &str) -> Vec<f64> {
+        let number = |text: &str| if text.is_empty() { f64::NAN } else { text.parse().unwrap() };
+        self.texts(name).into_iter().map(number).collect()
+    }
+}

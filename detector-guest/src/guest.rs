@@ -1,0 +1,137 @@
+//! The contract's side of the component: every function of the world, translated and nothing more.
+//!
+//! Columns cross as they are, without a copy here. A panic is logged through the host before it ends the instance; without
+//! that its text would be lost.
+
+use std::cell::RefCell;
+use std::sync::Once;
+
+use crate::{Column, File, NAME, OpenError, VERSION};
+
+#[allow(unsafe_code, reason = "generated: what a component imports and exports is unsafe by nature")]
+mod bindings {
+    wit_bindgen::generate!({ world: "detector", path: "../wit" });
+}
+
+use bindings::anomaly_worker::detector::logging::{Level, log};
+use bindings::anomaly_worker::detector::types;
+use bindings::exports::anomaly_worker::detector::judging::{self, Guest, GuestDetector};
+
+struct Component;
+
+#[allow(unsafe_code, reason = "as above")]
+mod export {
+    use super::{Component, bindings};
+
+    bindings::export!(Component with_types_in bindings);
+}
+
+struct Detector(RefCell<crate::Detector>);
+
+fn log_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| std::panic::set_hook(Box::new(|panic| log(Level::Error, &panic.to_string()))));
+}
+
+impl Guest for Component {
+    type Detector = Detector;
+
+    fn describe() -> types::Description {
+        types::Description {
+            name: NAME.to_owned(),
+            version: VERSION.to_owned(),
+            checkpoint_schema: 0,
+            lookback: 0,
+        }
+    }
+
+    fn prepare(_: types::ModelFile) -> Result<Option<Vec<u8>>, String> {
+        Ok(None)
+    }
+}
+
+impl GuestDetector for Detector {
+    fn open(
+        files: Vec<types::ModelFile>,
+        settings: String,
+        resume: Option<types::Checkpoint>,
+    ) -> Result<judging::Detector, types::OpenError> {
+        log_panics();
+        if let Some(checkpoint) = resume {
+            let text = format!(
+                "a checkpoint of schema {} was handed in; this detector keeps none",
+                checkpoint.schema
+            );
+            return Err(types::OpenError::CheckpointUnreadable(text));
+        }
+        let files: Vec<_> = files.iter().map(|file| File { path: &file.path, bytes: &file.bytes }).collect();
+        let detector = crate::Detector::open(&files, &settings)?;
+        if !detector.ignored().is_empty() {
+            log(Level::Debug, &format!("files that are no models: `{}`", detector.ignored().join("`, `")));
+        }
+        Ok(judging::Detector::new(Self(RefCell::new(detector))))
+    }
+
+    fn summary(&self) -> types::Summary {
+        let model = |model: &crate::ModelState| types::Model {
+            path: model.path.clone(),
+            variable: model.variable.clone(),
+            refused: model.refused.clone(),
+        };
+        let models = self.0.borrow().models().iter().map(model).collect();
+        types::Summary { models, reach: types::Reach::SingleReadings }
+    }
+
+    fn detect(&self, batch: types::Batch) -> Result<Vec<types::Outcome>, types::DetectError> {
+        let columns: Vec<_> = batch
+            .columns
+            .iter()
+            .map(|column| Column { variable: &column.variable, values: &column.values })
+            .collect();
+        match self.0.borrow_mut().detect(&batch.instants, &columns) {
+            Ok(outcomes) => Ok(outcomes.into_iter().map(Into::into).collect()),
+            Err(error) => Err(types::DetectError::Batch(error.to_string())),
+        }
+    }
+
+    fn checkpoint(&self) -> Option<types::Checkpoint> {
+        None
+    }
+}
+
+impl From<OpenError> for types::OpenError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Settings(text) => Self::Settings(text),
+            OpenError::Models(text) => Self::Models(text),
+        }
+    }
+}
+
+impl From<crate::Outcome> for types::Outcome {
+    fn from(outcome: crate::Outcome) -> Self {
+        match outcome {
+            crate::Outcome::NoModel => Self::NoModel,
+            crate::Outcome::Judged(verdicts) => Self::Judged(types::Verdicts {
+                expected: verdicts.expected,
+                lower: verdicts.lower,
+                upper: verdicts.upper,
+                score: verdicts.score,
+                flags: verdicts.flags.into_iter().map(Into::into).collect(),
+                withheld: verdicts.withheld.into_iter().map(Into::into).collect(),
+            }),
+        }
+    }
+}
+
+impl From<crate::Flags> for types::VerdictFlags {
+    fn from(flags: crate::Flags) -> Self {
+        Self::from_bits_truncate(flags.bits())
+    }
+}
+
+impl From<crate::Withholding> for types::Withholding {
+    fn from(withholding: crate::Withholding) -> Self {
+        Self { reason: withholding.reason, rows: withholding.rows }
+    }
+}

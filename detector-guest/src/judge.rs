@@ -1,0 +1,201 @@
+//! From a reading and a prediction to a verdict.
+//!
+//! `s` is the scale of the residuals, which is the model's noise or the batch's own deviation:
+//!
+//! ```text
+//! outside interval   y < lower or y > upper
+//! high residual      |y - yhat| > threshold · s
+//! anomaly            either
+//! score              the larger of   50 · (distance beyond the bound) / (half-width on that side)   at most 100
+//!                            and     20 · |y - yhat| / s                                            at most 100
+//! ```
+//!
+//! A score that is not a number counts as 0. That happens where the batch's deviation is asked for and there is none: one
+//! reading alone. The Python worker does the same, and its flags are these, so both can run side by side.
+
+/// What is said of a reading, as the contract's `verdict-flags` in the same order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags(u8);
+
+impl Flags {
+    pub const OUTSIDE_INTERVAL: Self = Self(1);
+    pub const HIGH_RESIDUAL: Self = Self(2);
+    pub const ANOMALY: Self = Self(4);
+
+    /// Whether all of `other` are set.
+    #[must_use]
+    pub fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// One bit a flag, the first the lowest.
+    #[must_use]
+    pub fn bits(self) -> u8 {
+        self.0
+    }
+}
+
+/// Rows that could not be judged, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withholding {
+    pub reason: String,
+    /// Positions in the batch, increasing.
+    pub rows: Vec<u32>,
+}
+
+/// The verdicts on one column, a row for each instant of the batch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Verdicts {
+    pub expected: Vec<f64>,
+    pub lower: Vec<f64>,
+    pub upper: Vec<f64>,
+    /// 0 to 100.
+    pub score: Vec<f64>,
+    pub flags: Vec<Flags>,
+    pub withheld: Vec<Withholding>,
+}
+
+impl Verdicts {
+    /// Room for `rows`, none of them judged.
+    pub(crate) fn new(rows: usize) -> Self {
+        let column = || vec![0.0; rows];
+        Self {
+            expected: column(),
+            lower: column(),
+            upper: column(),
+            score: column(),
+            flags: vec![Flags::default(); rows],
+            withheld: Vec::new(),
+        }
+    }
+}
+
+/// What readings of one variable are held against.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Measure {
+    pub(crate) threshold: f64,
+    /// The `s` above. Not a number: there is none.
+    pub(crate) scale: f64,
+}
+
+impl Measure {
+    /// Judges a slice of rows whose `expected`, `lower` and `upper` are there; a reading that is NaN gets score 0 and no flag.
+    #[cfg_attr(target_family = "wasm", target_feature(enable = "simd128"))]
+    pub(crate) fn judge(
+        &self,
+        values: &[f64],
+        expected: &[f64],
+        lower: &[f64],
+        upper: &[f64],
+        score: &mut [f64],
+        flags: &mut [Flags],
+    ) {
+        let beyond = self.threshold * self.scale;
+        let predictions = expected.iter().zip(lower).zip(upper);
+        for (((y, score), flags), ((yhat, lower), upper)) in
+            values.iter().zip(score).zip(flags).zip(predictions)
+        {
+            let residual = (y - yhat).abs();
+            let (below, above) = (lower - y, y - upper);
+            // At most one of them is above 0.
+            let (excess, half_width) =
+                if below > 0.0 { (below, yhat - lower) } else { (above, upper - yhat) };
+            let outside = excess > 0.0;
+            let high = residual > beyond;
+            let from_interval = if outside { 50.0 * excess / half_width } else { 0.0 };
+            let from_residual = 20.0 * residual / self.scale;
+            // Comparisons with NaN are false: no residual, or no scale, ends as 0.
+            let larger = if from_interval > from_residual { from_interval } else { from_residual };
+            let counted = if larger > 0.0 && !from_residual.is_nan() { larger } else { 0.0 };
+            *score = if counted > 100.0 { 100.0 } else { counted };
+            *flags = Flags(u8::from(outside) | u8::from(high) << 1 | u8::from(outside | high) << 2);
+        }
+    }
+}
+
+/// The sample deviation (n - 1) of the residuals of the readings that are there; NaN with fewer than two.
+pub(crate) fn deviation(values: &[f64], expected: &[f64]) -> f64 {
+    let residuals =
+        || values.iter().zip(expected).map(|(y, yhat)| y - yhat).filter(|residual| !residual.is_nan());
+    let count = residuals().count();
+    if count < 2 {
+        return f64::NAN;
+    }
+    let mean = residuals().sum::<f64>() / count as f64;
+    let squares: f64 = residuals().map(|residual| (residual - mean) * (residual - mean)).sum();
+    (squares / (count - 1) as f64).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// One reading against 100 in [90, 120], at threshold 2.
+    fn judged(y: f64, scale: f64) -> (f64, u8) {
+        let (mut score, mut flags) = ([f64::NAN], [Flags::default()]);
+        Measure { threshold: 2.0, scale }.judge(&[y], &[100.0], &[90.0], &[120.0], &mut score, &mut flags);
+        (score[0], flags[0].bits())
+    }
+
+    #[test]
+    fn verdicts() {
+        let (none, outside, high, both) = (0, 0b101, 0b110, 0b111);
+        for (y, scale, expected) in [
+            (100.0, 5.0, (0.0, none)),
+            (104.0, 5.0, (16.0, none)),
+            (96.0, 5.0, (16.0, none)),
+            (110.0, 5.0, (40.0, none)),
+            (110.5, 5.0, (42.0, high)),
+            (120.0, 50.0, (8.0, none)),
+            // 5 beyond a half-width of 20; 2 beyond a half-width of 10.
+            (125.0, 50.0, (12.5, outside)),
+            (88.0, 50.0, (10.0, outside)),
+            (88.0, 5.0, (48.0, both)),
+            (161.0, 50.0, (100.0, outside)),
+            (1e300, 5.0, (100.0, both)),
+            (f64::NAN, 5.0, (0.0, none)),
+            // A batch of equal residuals: any of them is infinitely many deviations away.
+            (101.0, 0.0, (100.0, high)),
+            (100.0, 0.0, (0.0, none)),
+            // A batch of one reading.
+            (101.0, f64::NAN, (0.0, none)),
+            (500.0, f64::NAN, (0.0, outside)),
+        ] {
+            assert_eq!(judged(y, scale), expected, "{y} at scale {scale}");
+        }
+    }
+
+    #[test]
+    fn an_interval_without_width_scores_100_beyond_and_0_on_it() {
+        let (mut score, mut flags) = ([f64::NAN; 3], [Flags::default(); 3]);
+        let flat = [7.0; 3];
+        let measure = Measure { threshold: 2.0, scale: 1.0 };
+        measure.judge(&[6.9, 7.0, 7.1], &flat, &flat, &flat, &mut score, &mut flags);
+        assert_eq!((score, flags.map(Flags::bits)), ([100.0, 0.0, 100.0], [0b101, 0, 0b101]));
+    }
+
+    #[test]
+    fn deviations() {
+        for (values, expected) in [
+            (&[1.0, 2.0, 3.0, 4.0][..], 1.666_666_666_666_666_7_f64.sqrt()),
+            (&[1.0, f64::NAN, 3.0], 2.0_f64.sqrt()),
+            (&[5.0, 5.0], 0.0),
+        ] {
+            assert_eq!(deviation(values, &vec![10.0; values.len()]), expected);
+        }
+        for values in [&[][..], &[1.0], &[f64::NAN, 1.0]] {
+            assert!(deviation(values, &vec![10.0; values.len()]).is_nan(), "{values:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn scores_are_0_to_100_and_flags_agree(y in any::<f64>(), scale in prop_oneof![0.0..1e6, any::<f64>()]) {
+            let (score, flags) = judged(y, scale);
+            prop_assert!((0.0..=100.0).contains(&score));
+            prop_assert_eq!(flags & 1 == 1, !(90.0..=120.0).contains(&y) && !y.is_nan());
+            prop_assert_eq!(flags & 4 == 4, flags & 3 != 0);
+        }
+    }
+}

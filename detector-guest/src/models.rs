@@ -1,0 +1,264 @@
+//! Which file is which variable's model.
+//!
+//! Training names a file after its variable, `prophet_model_<name>.json`, with `/`, `\`, space and `-` turned into `_`; so
+//! `A/B` and `A_B` have one file between them. The names are found again in the settings' `variables`, then in
+//! `detector_config.json`; a file that neither knows is for the variable of its own name. Where a file could be for two
+//! variables, or a variable has two files, nothing is opened: a model that judges the wrong variable is worse than none.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use prophet::{Model, ReadError};
+
+use crate::OpenError;
+use crate::config::{self, Config};
+use crate::settings::Settings;
+
+const PREFIX: &str = "prophet_model_";
+const SUFFIX: &str = ".json";
+
+/// A file of the model directory.
+#[derive(Clone, Copy, Debug)]
+pub struct File<'a> {
+    /// Relative to the directory, with `/` between parts.
+    pub path: &'a str,
+    pub bytes: &'a [u8],
+}
+
+impl File<'_> {
+    fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or(self.path)
+    }
+}
+
+/// What became of a model file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelState {
+    pub path: String,
+    /// As the database spells it.
+    pub variable: String,
+    /// None: loaded. Otherwise why it is not used.
+    pub refused: Option<String>,
+}
+
+/// The models of a directory.
+#[derive(Debug)]
+pub(crate) struct Models {
+    pub(crate) by_variable: BTreeMap<String, Model>,
+    /// One a model file, sorted by variable.
+    pub(crate) states: Vec<ModelState>,
+    /// Paths of the files that are no models.
+    pub(crate) ignored: Vec<String>,
+}
+
+/// The directory's `detector_config.json`, if it has one.
+pub(crate) fn config(files: &[File<'_>]) -> Result<Config, OpenError> {
+    files
+        .iter()
+        .find(|file| file.path == config::FILE_NAME)
+        .map_or_else(|| Ok(Config::default()), |file| Config::parse(file.bytes))
+}
+
+impl Models {
+    pub(crate) fn read(files: &[File<'_>], config: &Config, settings: &Settings) -> Result<Self, OpenError> {
+        let (assigned, ignored) = assign(files, config, settings)?;
+        if assigned.is_empty() {
+            return Err(no_models(&ignored));
+        }
+        let mut models = Self { by_variable: BTreeMap::new(), states: Vec::new(), ignored };
+        for (variable, file) in assigned {
+            let refused = match Model::from_json(file.bytes) {
+                Ok(model) => {
+                    models.by_variable.insert(variable.clone(), model);
+                    None
+                }
+                Err(error) => Some(refusal(&variable, &error)),
+            };
+            models.states.push(ModelState { path: file.path.to_owned(), variable, refused });
+        }
+        match (&models.states[..], models.by_variable.is_empty()) {
+            ([first, ..], true) => Err(OpenError::Models(format!(
+                "none of the {} model files can be used; `{}`: {}",
+                models.states.len(),
+                first.path,
+                first.refused.as_deref().unwrap_or_default()
+            ))),
+            _ => Ok(models),
+        }
+    }
+}
+
+fn refusal(variable: &str, error: &ReadError) -> String {
+    match error {
+        ReadError::Unsupported(what) => {
+            format!("model `{variable}` uses {what}, which this detector does not read yet")
+        }
+        error => format!("model `{variable}` {error}"),
+    }
+}
+
+type Assigned<'a> = (BTreeMap<String, File<'a>>, Vec<String>);
+
+/// Variables with their files, and the paths that are left.
+fn assign<'a>(files: &[File<'a>], config: &Config, settings: &Settings) -> Result<Assigned<'a>, OpenError> {
+    let mut assigned: BTreeMap<String, File<'a>> = BTreeMap::new();
+    let mut taken = BTreeMap::new();
+    for (variable, path) in &settings.variables {
+        let file = files.iter().find(|file| file.path == path).ok_or_else(|| {
+            OpenError::Settings(format!("`variables`: the model file `{path}` of `{variable}` is not there"))
+        })?;
+        if let Some(other) = taken.insert(file.path, variable) {
+            return Err(one_file(path, other, variable));
+        }
+        assigned.insert(variable.clone(), *file);
+    }
+    let spelled: BTreeSet<&String> =
+        config.variables.iter().filter(|variable| !assigned.contains_key(*variable)).collect();
+    let mut named: BTreeMap<String, Vec<&String>> = BTreeMap::new();
+    for variable in spelled {
+        named.entry(file_name(variable)).or_default().push(variable);
+    }
+    let mut ignored = Vec::new();
+    for file in files.iter().filter(|file| !taken.contains_key(file.path)) {
+        let Some(stem) = file.name().strip_prefix(PREFIX).and_then(|name| name.strip_suffix(SUFFIX)) else {
+            if file.path != config::FILE_NAME {
+                ignored.push(file.path.to_owned());
+            }
+            continue;
+        };
+        let variable = match named.get(file.name()).map(Vec::as_slice) {
+            None | Some([]) => stem,
+            Some([variable]) => variable.as_str(),
+            Some([one, other, ..]) => return Err(one_file(file.path, one, other)),
+        };
+        if let Some(other) = assigned.insert(variable.to_owned(), *file) {
+            return Err(OpenError::Models(format!(
+                "the files `{}` and `{}` are both for the variable `{variable}`; keep one, or name it in the setting \
+                 `variables`",
+                other.path, file.path
+            )));
+        }
+    }
+    Ok((assigned, ignored))
+}
+
+/// The name that training gives the file of a variable.
+fn file_name(variable: &str) -> String {
+    format!("{PREFIX}{}{SUFFIX}", variable.replace(['/', '\\', ' ', '-'], "_"))
+}
+
+fn one_file(path: &str, one: &str, other: &str) -> OpenError {
+    OpenError::Models(format!(
+        "the variables `{one}` and `{other}` have the same model file `{path}`; rename one model and name its file in the \
+         setting `variables`"
+    ))
+}
+
+fn no_models(ignored: &[String]) -> OpenError {
+    let expected = format!(
+        "no models: expected files named `{PREFIX}<variable>{SUFFIX}`, as Prophet's `model_to_json` writes them"
+    );
+    OpenError::Models(match ignored {
+        [] => format!("{expected}; found none"),
+        [first, ..] if first.ends_with(".pkl") => {
+            format!("{expected}; found `{first}`, a pickle, which the export tool turns into JSON")
+        }
+        [first, ..] => format!("{expected}; found {} other files, such as `{first}`", ignored.len()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+
+    fn assign_names(
+        paths: &[&str],
+        config: &[&str],
+        settings: &[(&str, &str)],
+    ) -> Result<Vec<(String, String)>, String> {
+        let files: Vec<_> = paths.iter().map(|path| File { path, bytes: b"" }).collect();
+        let config =
+            Config { variables: config.iter().map(ToString::to_string).collect(), ..Config::default() };
+        let variables =
+            settings.iter().map(|(variable, path)| (variable.to_string(), path.to_string())).collect();
+        let (assigned, _) = assign(&files, &config, &Settings { variables, ..Settings::default() })
+            .map_err(|error| error.to_string())?;
+        Ok(assigned.into_iter().map(|(variable, file)| (variable, file.path.to_owned())).collect())
+    }
+
+    fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(variable, path)| (variable.to_string(), path.to_string())).collect()
+    }
+
+    #[test]
+    fn each_file_finds_its_variable() {
+        let (ab, t1) = ("prophet_model_A_B.json", "prophet_model_T1.json");
+        for (paths, config, settings, expected) in [
+            (&[ab, t1][..], &["A/B", "T1"][..], &[][..], &[("A/B", ab), ("T1", t1)][..]),
+            (&[ab, t1], &[r"A\B"], &[], &[(r"A\B", ab), ("T1", t1)]),
+            (&[ab], &["A B", "no file"], &[], &[("A B", ab)]),
+            (&[ab], &["A-B", "A-B"], &[], &[("A-B", ab)]),
+            (&[ab], &[], &[], &[("A_B", ab)]),
+            (&[ab, "x.json"], &["A/B", "A_B"], &[("A/B", "x.json")], &[("A/B", "x.json"), ("A_B", ab)]),
+            (&[ab], &["A/B", "A_B"], &[("A/B", ab)], &[("A/B", ab)]),
+            (&["sub/prophet_model_Ñ.json"], &["Ñ"], &[], &[("Ñ", "sub/prophet_model_Ñ.json")]),
+            (&["detector_config.json", "variable_stats.json", "prophet_model_T1.pkl"], &["T1"], &[], &[]),
+        ] {
+            assert_eq!(
+                assign_names(paths, config, settings),
+                Ok(pairs(expected)),
+                "{paths:?} {config:?} {settings:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_certain_is_refused_with_both_names() {
+        let ab = "prophet_model_A_B.json";
+        for (paths, config, settings, expected) in [
+            (
+                &[ab][..],
+                &["A_B", "A/B"][..],
+                &[][..],
+                "the variables `A/B` and `A_B` have the same model file `prophet_model_A_B.json`; rename one model and name \
+                 its file in the setting `variables`",
+            ),
+            (
+                &[ab],
+                &[],
+                &[("P", ab), ("Q", ab)],
+                "the variables `P` and `Q` have the same model file `prophet_model_A_B.json`; rename one model and name \
+                 its file in the setting `variables`",
+            ),
+            (
+                &[ab, "old/prophet_model_A_B.json"],
+                &["A/B"],
+                &[],
+                "the files `prophet_model_A_B.json` and `old/prophet_model_A_B.json` are both for the variable `A/B`; keep \
+                 one, or name it in the setting `variables`",
+            ),
+            (&[ab], &[], &[("P", "p.json")], "`variables`: the model file `p.json` of `P` is not there"),
+        ] {
+            assert_eq!(assign_names(paths, config, settings), Err(expected.to_owned()));
+        }
+    }
+
+    #[test]
+    fn no_model_at_all_says_what_was_expected() {
+        let start = "no models: expected files named `prophet_model_<variable>.json`, as Prophet's `model_to_json` writes them";
+        for (paths, expected) in [
+            (&[][..], "; found none"),
+            (&["detector_config.json"], "; found none"),
+            (
+                &["prophet_model_T1.pkl"],
+                "; found `prophet_model_T1.pkl`, a pickle, which the export tool turns into JSON",
+            ),
+            (&["T1.json", "T2.json"], "; found 2 other files, such as `T1.json`"),
+        ] {
+            let files: Vec<_> = paths.iter().map(|path| File { path, bytes: b"" }).collect();
+            let error = Models::read(&files, &Config::default(), &Settings::default()).unwrap_err();
+            assert_eq!(error, OpenError::Models(format!("{start}{expected}")));
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The settings: one JSON object, in which a mistake is an error that says how to put it right.
+//!
+//! Precedence: a setting, else `detector_config.json`, else the model's own. What is not set stays `None` here.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::OpenError;
+
+const KEYS: [&str; 5] = ["threshold", "interval_width", "residual_scale", "trend_uncertainty", "variables"];
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Settings {
+    /// Residuals beyond this many scales are high.
+    pub(crate) threshold: Option<f64>,
+    /// Level of the intervals, between 0 and 1.
+    pub(crate) interval_width: Option<f64>,
+    pub(crate) residual_scale: ResidualScale,
+    /// Variables whose model file has another name than theirs would give it: variable to path.
+    pub(crate) variables: BTreeMap<String, String>,
+}
+
+/// What residuals are measured in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ResidualScale {
+    /// The noise that training found.
+    #[default]
+    Model,
+    /// The sample deviation of the variable's residuals in the batch: what the Python worker does.
+    Batch,
+}
+
+impl Settings {
+    /// Reads the object; `{}` is the defaults.
+    pub(crate) fn parse(json: &str) -> Result<Self, OpenError> {
+        let object: Map<String, Value> = serde_json::from_str(json)
+            .map_err(|error| OpenError::Settings(format!("the settings are not one JSON object: {error}")))?;
+        let mut settings = Self::default();
+        for (key, value) in &object {
+            match key.as_str() {
+                "threshold" => settings.threshold = Some(threshold(key, value)?),
+                "interval_width" => settings.interval_width = Some(interval_width(key, value)?),
+                "residual_scale" => {
+                    settings.residual_scale = match value.as_str() {
+                        Some("model") => ResidualScale::Model,
+                        Some("batch") => ResidualScale::Batch,
+                        _ => return Err(wrong(key, value, "`\"model\"` or `\"batch\"`")),
+                    };
+                }
+                "trend_uncertainty" => match value.as_str() {
+                    Some("none") => {}
+                    Some(later @ ("batch" | "continuous")) => {
+                        return Err(OpenError::Settings(format!(
+                            "`{key}` is `\"{later}\"`, which this detector does not do yet; write `\"none\"`"
+                        )));
+                    }
+                    _ => return Err(wrong(key, value, "`\"none\"`")),
+                },
+                "variables" => settings.variables = variables(key, value)?,
+                unknown => return Err(OpenError::Settings(unknown_key(unknown))),
+            }
+        }
+        Ok(settings)
+    }
+}
+
+/// A number above 0.
+pub(crate) fn threshold(key: &str, value: &Value) -> Result<f64, OpenError> {
+    match value.as_f64() {
+        Some(number) if number > 0.0 => Ok(number),
+        _ => Err(wrong(key, value, "a number above 0, such as `2.0`")),
+    }
+}
+
+/// A number between 0 and 1.
+pub(crate) fn interval_width(key: &str, value: &Value) -> Result<f64, OpenError> {
+    match value.as_f64() {
+        Some(number) if number > 0.0 && number < 1.0 => Ok(number),
+        _ => Err(wrong(key, value, "a number between 0 and 1, such as `0.95`")),
+    }
+}
+
+fn variables(key: &str, value: &Value) -> Result<BTreeMap<String, String>, OpenError> {
+    let expected =
+        "an object of variables and their model files, such as `{\"TEMP 3\": \"prophet_model_T3.json\"}`";
+    let pairs = value.as_object().ok_or_else(|| wrong(key, value, expected))?;
+    let pair = |(variable, path): (&String, &Value)| match path.as_str() {
+        Some(path) => Ok((variable.clone(), path.to_owned())),
+        None => Err(wrong(key, value, expected)),
+    };
+    pairs.iter().map(pair).collect()
+}
+
+fn wrong(key: &str, found: &Value, expected: &str) -> OpenError {
+    OpenError::Settings(format!("`{key}` is `{found}`; write {expected}"))
+}
+
+fn unknown_key(key: &str) -> String {
+    let known = format!("`{}`", KEYS.join("`, `"));
+    let nearest = KEYS.into_iter().max_by(|a, b| strsim::jaro(key, a).total_cmp(&strsim::jaro(key, b)));
+    match nearest.filter(|nearest| strsim::jaro(key, nearest) > 0.7) {
+        Some(nearest) => {
+            format!("`{key}` is no setting of this detector; did you mean `{nearest}`? It knows {known}")
+        }
+        None => format!("`{key}` is no setting of this detector; it knows {known}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_set_is_read() {
+        assert_eq!(Settings::parse("{}"), Ok(Settings::default()));
+        let json = r#"{"threshold": 3, "interval_width": 0.9, "residual_scale": "batch", "trend_uncertainty": "none",
+            "variables": {"A/B": "x.json"}}"#;
+        assert_eq!(
+            Settings::parse(json),
+            Ok(Settings {
+                threshold: Some(3.0),
+                interval_width: Some(0.9),
+                residual_scale: ResidualScale::Batch,
+                variables: BTreeMap::from([("A/B".to_owned(), "x.json".to_owned())]),
+            })
+        );
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_what_would_be_right() {
+        let known = "`threshold`, `interval_width`, `residual_scale`, `trend_uncertainty`, `variables`";
+        for (json, expected) in [
+            ("", "the settings are not one JSON object: EOF while parsing a value at line 1 column 0"),
+            (
+                "[]",
+                "the settings are not one JSON object: invalid type: sequence, expected a map at line 1 column 0",
+            ),
+            (
+                r#"{"treshold": 2}"#,
+                &format!(
+                    "`treshold` is no setting of this detector; did you mean `threshold`? It knows {known}"
+                ),
+            ),
+            (r#"{"zzz": 2}"#, &format!("`zzz` is no setting of this detector; it knows {known}")),
+            (r#"{"threshold": "2"}"#, "`threshold` is `\"2\"`; write a number above 0, such as `2.0`"),
+            (r#"{"threshold": 0}"#, "`threshold` is `0`; write a number above 0, such as `2.0`"),
+            (
+                r#"{"interval_width": 95}"#,
+                "`interval_width` is `95`; write a number between 0 and 1, such as `0.95`",
+            ),
+            (
+                r#"{"residual_scale": "mean"}"#,
+                "`residual_scale` is `\"mean\"`; write `\"model\"` or `\"batch\"`",
+            ),
+            (
+                r#"{"trend_uncertainty": "continuous"}"#,
+                "`trend_uncertainty` is `\"continuous\"`, which this detector does not do yet; write `\"none\"`",
+            ),
+            (r#"{"trend_uncertainty": true}"#, "`trend_uncertainty` is `true`; write `\"none\"`"),
+            (
+                r#"{"variables": ["A"]}"#,
+                "`variables` is `[\"A\"]`; write an object of variables and their model files, such as \
+                 `{\"TEMP 3\": \"prophet_model_T3.json\"}`",
+            ),
+        ] {
+            assert_eq!(Settings::parse(json), Err(OpenError::Settings(expected.to_owned())), "{json}");
+        }
+    }
+}
