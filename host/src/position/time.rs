@@ -103,11 +103,6 @@ impl TimePosition {
 }
 
 impl TimePass {
-    /// A walk over what is there from `from` on, for other reasons than to judge it.
-    pub fn starting_at(from: Datetime) -> Self {
-        Self { from }
-    }
-
     /// Where the next page starts, inclusive.
     pub fn from(&self) -> Datetime {
         self.from
