@@ -1,7 +1,7 @@
 //! Readings, long, to a batch, wide.
 //!
-//! Pure: a batch lives for one call of the detector. The same readings give the same batch whatever order they came in, so that a
-//! replay is a replay.
+//! Pure: a batch lives for one call of the detector. The same readings give the same batch whatever order they came in,
+//! so that a replay is a replay.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -22,9 +22,9 @@ pub struct Pivoted {
     pub cells: Vec<Cell>,
 }
 
-/// Pivots readings, one per variable and datetime. `companions` are rows of the same datetimes that were judged already, for a detector that
-/// wants whole instants: they fill cells that no reading claims (of several the lowest id, as when it was judged) and
-/// are dropped at other datetimes.
+/// Pivots readings, one per variable and datetime. `companions` are rows of the same datetimes that were judged already,
+/// for a detector that wants whole instants: they fill cells that no reading claims (of several the lowest id, as when it
+/// was judged) and are dropped at other datetimes.
 pub fn pivot(readings: &[Reading], companions: &[Reading]) -> Pivoted {
     let datetimes: Vec<Datetime> =
         readings.iter().map(|reading| reading.datetime).collect::<BTreeSet<_>>().into_iter().collect();

@@ -1,7 +1,7 @@
 //! One row of the output table.
 //!
-//! Pure: what follows from y and yhat is computed here, the same for every detector, and a row that does not fit its columns is
-//! found here, before it could fail a whole transaction.
+//! Pure: what follows from y and yhat is computed here, the same for every detector, and a row that does not fit its
+//! columns is found here, before it could fail a whole transaction.
 
 use std::sync::Arc;
 
@@ -45,9 +45,10 @@ pub struct Written {
     pub notes: Notes,
 }
 
-/// The verdict on each reading. `cells` says where each stands in the batch (as [`crate::pivot::pivot`] gives them), `outcomes` holds
-/// one entry per column of it. Each reading is counted under exactly one fate, or as seen before: readings without a
-/// verdict come again with each window of a table without a key, and `first_sight` tells which of them are news.
+/// The verdict on each reading. `cells` says where each stands in the batch (as [`crate::pivot::pivot`] gives them),
+/// `outcomes` holds one entry per column of it. Each reading is counted under exactly one fate, or as seen before:
+/// readings without a verdict come again with each window of a table without a key, and `first_sight` tells which of them
+/// are news.
 ///
 /// The outcomes were checked against the contract. A verdict that is missing all the same sets its reading aside.
 pub fn rows(
@@ -67,7 +68,7 @@ pub fn rows(
         match found {
             Some((_, Outcome::NoModel, _)) => once.no_model = 1,
             Some((row, Outcome::Judged(_), withheld)) if withheld.get(row) == Some(&true) => {
-                once.withheld = 1
+                once.withheld = 1;
             }
             Some((row, Outcome::Judged(verdicts), _)) => match verdict(reading, verdicts, row) {
                 Some(Ok(verdict)) => {

@@ -1,8 +1,8 @@
 //! The position on an identity key: one greatest id, and the ids below it that were not there.
 //!
-//! Ids are given out before their rows are committed, so a row may appear below ids that were read already. It can only appear in
-//! a gap. Each gap is looked at in every pass until it is older than the settle time, and then once more; an insert that
-//! stays open for longer than that is not seen.
+//! Ids are given out before their rows are committed, so a row may appear below ids that were read already. It can only
+//! appear in a gap. Each gap is looked at in every pass until it is older than the settle time, and then once more; an
+//! insert that stays open for longer than that is not seen.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use super::Taken;
 use crate::datetime::Datetime;
 use crate::reading::Page;
 
-/// How many gaps are kept apart. More would make the statement that reads them long and the state row large; beyond it the nearest
-/// are merged, which costs reading again what lies between them, and loses nothing. Plants that roll back some inserts have
-/// a few; only keys that count in steps have this many.
+/// How many gaps are kept apart. More would make the statement that reads them long and the state row large; beyond it
+/// the nearest are merged, which costs reading again what lies between them, and loses nothing. Plants that roll back
+/// some inserts have a few; only keys that count in steps have this many.
 const MOST_GAPS: usize = 64;
 
-/// How many ids below the first that a new worker is to read may belong to inserts still in flight: one reading each of 10,000
-/// variables, the largest plant that we know of, in one transaction.
+/// How many ids below the first that a new worker is to read may belong to inserts still in flight: one reading each of
+/// 10,000 variables, the largest plant that we know of, in one transaction.
 pub const IN_FLIGHT: i64 = 10_000;
 
 /// From this many rows on a page is taken as it is, even in the middle of a datetime: memory matters more than seeing all its
@@ -69,8 +69,8 @@ impl KeyPosition {
         Some((edge.saturating_sub(IN_FLIGHT - 1), edge))
     }
 
-    /// The position of a worker that starts at `since`. `before` holds the rows of [`Self::before_start`]: those older than `since`
-    /// were there before this worker and are no news to it; the ids that are not there may yet come.
+    /// The position of a worker that starts at `since`. `before` holds the rows of [`Self::before_start`]: those older
+    /// than `since` were there before this worker and are no news to it; the ids that are not there may yet come.
     pub fn start(
         since: Datetime,
         first: Option<i64>,
@@ -103,9 +103,9 @@ impl KeyPosition {
         gaps.chain(new).collect()
     }
 
-    /// Takes in the page that [`Self::spans`] asked for, by id. `asked` is the server's time from before the read: what was committed
-    /// by then is in the page. A gap that is still empty and at least `settle` old at that time is given up, so a gap is always
-    /// looked at once more when its time is over. Malformed rows have been read like any others.
+    /// Takes in the page that [`Self::spans`] asked for, by id. `asked` is the server's time from before the read: what
+    /// was committed by then is in the page. A gap that is still empty and at least `settle` old at that time is given
+    /// up, so a gap is always looked at once more when its time is over. Malformed rows have been read like any others.
     pub fn advance(
         &mut self,
         pass: &mut KeyPass,
@@ -139,8 +139,8 @@ impl KeyPosition {
         Taken::Rows { page, too_late: 0 }
     }
 
-    /// Leaves whole datetimes in a full page: new rows that trail with the last one's datetime go, to be read with their fellows.
-    /// Returns the id up to which the spans count as read; None if nothing is left.
+    /// Leaves whole datetimes in a full page: new rows that trail with the last one's datetime go, to be read with their
+    /// fellows. Returns the id up to which the spans count as read; None if nothing is left.
     fn cut(&self, page: &mut Page) -> Option<i64> {
         if !page.full {
             return Some(i64::MAX);
@@ -183,8 +183,8 @@ fn absent(first: i64, last: i64, ids: &[i64]) -> impl Iterator<Item = (i64, i64)
     firsts.zip(lasts).filter_map(|(first, last)| first.zip(last)).filter(|(first, last)| first <= last)
 }
 
-/// Brings the gaps down to [`MOST_GAPS`] by joining those with the fewest ids between them. A joined gap is as young as its younger
-/// part.
+/// Brings the gaps down to [`MOST_GAPS`] by joining those with the fewest ids between them. A joined gap is as young as
+/// its younger part.
 fn merge_nearest(gaps: &mut Vec<Gap>) {
     let surplus = gaps.len().saturating_sub(MOST_GAPS);
     if surplus == 0 {
@@ -335,7 +335,8 @@ mod tests {
         }
     }
 
-    /// The position before each page is scanned up to 9 with the gaps 2..=3 and 6..=6, seen so long ago that one look ends them.
+    /// The position before each page is scanned up to 9 with the gaps 2..=3 and 6..=6, seen so long ago that one look
+    /// ends them.
     #[test]
     fn a_full_page_keeps_whole_datetimes_and_settles_only_what_it_reached() {
         let gaps = [gap(2, 3, 0), gap(6, 6, 0)];
