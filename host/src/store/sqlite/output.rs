@@ -15,7 +15,7 @@ use crate::datetime::Datetime;
 use crate::position::{Position, TimePosition};
 use crate::reading::Key;
 use crate::state::State;
-use crate::store::{Clock, Output, StoreError, TableName, Claim, Trouble};
+use crate::store::{Claim, Clock, Output, StoreError, TableName, Trouble};
 use crate::verdict::VerdictRow;
 
 /// The name and the variable of what `probe` writes and takes back; a worker of this name would not notice.

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::fault::{Answer, Fault};
 use crate::datetime::Datetime;
 use crate::state::{Checkpoint, SetAside, State};
-use crate::store::{TableName, Claim, Trouble};
+use crate::store::{Claim, TableName, Trouble};
 
 /// Raises the epoch of the worker's row, or makes one that holds only that.
 pub(super) fn take(connection: &Connection, table: &TableName, worker: &str) -> Answer<Claim> {
