@@ -1,5 +1,7 @@
 //! What the end-to-end tests share.
 
+pub mod conformance;
+pub mod conformance_sqlite;
 pub mod logs;
 
 /// The detector that does what it is told to (`hostile/`), built by this crate's build script.
