@@ -45,7 +45,7 @@ impl Source {
             None => Module::built_in(),
             Some(path) => Module { name: path.display().to_string(), bytes: read_at_rest(path)?.into() },
         };
-        let paths = self.model_paths().map_err(|cause| unreadable(&self.models, source))?;
+        let paths = self.model_paths().map_err(|cause| unreadable(&self.models, cause))?;
         let mut files = Vec::with_capacity(paths.len());
         let mut bytes = 0;
         for path in paths {
@@ -110,8 +110,8 @@ impl Source {
 }
 
 fn read_at_rest(path: &Path) -> Result<Vec<u8>, DetectorError> {
-    let before = Look::at(path).map_err(|cause| unreadable(path, source))?;
-    let bytes = fs::read(path).map_err(|cause| unreadable(path, source))?;
+    let before = Look::at(path).map_err(|cause| unreadable(path, cause))?;
+    let bytes = fs::read(path).map_err(|cause| unreadable(path, cause))?;
     match Look::at(path) {
         Ok(after) if after == before => Ok(bytes),
         Err(error) if error.kind() != ErrorKind::NotFound => Err(unreadable(path, error)),
