@@ -34,7 +34,7 @@ build: toolchain
 
 # Figures: throughput, cycle time, start, memory, reload. Quiet machine, about ten minutes
 bench *FLAGS: toolchain
-    cargo bench --package tests --bench figures -- {{ FLAGS }}
+    cargo bench --package host --bench figures {{ FLAGS }}
 
 # Writes the code in the project's form
 fmt:
