@@ -1,0 +1,1 @@
+//! The demo from end to end, on a directory of its own.
