@@ -97,22 +97,24 @@ fn follow(console: &Console, plan: Plan, event: Event<'_>) {
 
 /// What was injected, found and missed, and what was flagged for nothing.
 fn summary(outcome: &Outcome, plan: Plan, seconds: f64) -> String {
-    let Outcome { score, counts, by_new_model: (by_new_model, first), .. } = outcome;
+    let Outcome { score, counts, by_new_model: (by_new_model, first) } = outcome;
     let first = first.map_or_else(|| "never".to_owned(), minute);
     let came = |wanted| score.faults.iter().filter(|fault| fault.outcome == wanted).count();
     let in_values = score.faults.iter().filter(|fault| fault.fault.kind.in_values()).count();
     let stuck = |fault: &FaultScore| fault.outcome == Came::Missed && fault.fault.kind == Kind::Stuck;
     let why = if score.faults.iter().any(stuck) {
-        "\nA sensor stuck within its own noise reads what it should: judged one by one, its readings are normal."
+        "\nA value stuck within its own noise looks normal to who judges reading by reading."
     } else {
         ""
     };
     format!(
         "\n{} cycles in {seconds:.1} s: {} readings arrived, {} were judged, each once.\n\
-         {} of {withheld} came before its model; the new model judged {by_new_model}, from {first} on.\n\
-         \nWhat was injected, and what came of it:\n{}\n\
+         {} of {withheld} came before its model; the new one judged {by_new_model},\n\
+         from {first} on.\n\
+         \nWhat was injected, and what came of it (in brackets: readings flagged;\n\
+         where only their arrival is at fault, readings judged):\n\n{}\n\n\
          Of {} in the values {} found. Of {} in how rows arrive {} harmless.{why}\n\
-         \nWhat was flagged outside of these faults:\n{}",
+         \nWhat was flagged for nothing, outside of these faults:\n\n{}",
         plan.cycles(),
         score.readings.arrived,
         score.readings.judged,
@@ -138,15 +140,19 @@ fn where_next(plan: Plan, place: &Place) -> String {
     let (database, models) = (database.display(), models.display());
     let tables = TableNames::default();
     format!(
-        "\nWhere to look next:\n\
-         \n  How far the worker has come\n    {host} status --database {database}\n\
-         \n  The ten readings furthest outside of their interval\n    sqlite3 -header -column {database} \"SELECT ds, variable, \
-         y, yhat, anomaly_score FROM {output}\n      WHERE is_anomaly ORDER BY abs(residual) / \
-         (yhat_upper - yhat_lower) DESC LIMIT 10\"\n\
-         \n  A reading of your own, judged by the same worker\n    sqlite3 {database} \"INSERT INTO {input} \
-         (datetime, variable_name, value)\n      VALUES ('{after}', 'TEMP-03', 95)\"\n    \
+        "\nWhere to look next\n\
+         \nHow far the worker has come:\n  \
+         {host} status --database {database}\n\
+         \nThe readings furthest from what was expected:\n  \
+         sqlite3 -header -column {database} \"\n    \
+         SELECT ds, variable, y, yhat, anomaly_score FROM {output} WHERE is_anomaly\n    \
+         ORDER BY abs(residual) / (yhat_upper - yhat_lower) DESC LIMIT 10\"\n\
+         \nA reading of your own, judged by the same worker:\n  \
+         sqlite3 {database} \"\n    \
+         INSERT INTO {input} (datetime, variable_name, value)\n    \
+         VALUES ('{after}', 'TEMP-03', 95)\"\n  \
          {host} run --once --database {database} --models {models} --log-file {log}\n\
-         \n  Every cycle: {log}    The models: {models}",
+         \nThe log of every cycle is {log}, the models are in {models}.",
         output = tables.output.table(),
         input = tables.input.table(),
         after = plan.end(),

@@ -25,7 +25,7 @@ struct Inner {
 impl Console {
     /// A console with a bar of that many cycles, which is seen only in a terminal.
     pub fn new(cycles: u64) -> Self {
-        let style = ProgressStyle::with_template("[{bar:40}] {pos} of {len} cycles, plant time {msg}");
+        let style = ProgressStyle::with_template("[{bar:28}] {pos} of {len} cycles, plant time {msg}");
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ");
         let bar = ProgressBar::new(cycles).with_style(style);
         Self(Arc::new(Inner { bar, log_shown: AtomicBool::new(false) }))

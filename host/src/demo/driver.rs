@@ -84,7 +84,6 @@ pub struct Outcome {
     pub score: Score,
     /// What became of all rows, as the worker counted them.
     pub counts: Counts,
-    pub anomalies: usize,
     /// Verdicts on the variable whose model came on the way, and the first of them.
     pub by_new_model: (usize, Option<Datetime>),
 }
@@ -136,7 +135,6 @@ pub async fn run(
     Ok(Outcome {
         score: score::score(&faults, arrivals.all(), &verdicts),
         counts: worker.totals(),
-        anomalies: verdicts.iter().filter(|verdict| verdict.flags.anomaly).count(),
         by_new_model: (new.clone().count(), new.map(|verdict: &VerdictRow| verdict.ds).min()),
     })
 }
@@ -169,19 +167,30 @@ impl Outcome {
     pub fn broken_promises(&self) -> Vec<String> {
         let readings = &self.score.readings;
         let harmful = |fault: &&score::FaultScore| fault.outcome == score::Outcome::Harmful;
+        let harmful = self.score.faults.iter().filter(harmful).count();
         let without_model = usize::try_from(self.counts.no_model).unwrap_or(usize::MAX);
-        let lost = readings.arrived.saturating_sub(readings.judged).abs_diff(without_model);
-        [
-            (readings.judged_twice, "readings were judged twice"),
-            (readings.judged_from_nothing, "verdicts are on readings that never arrived"),
-            (lost, "readings were lost: they have a model and no verdict"),
-            (self.score.faults.iter().filter(harmful).count(), "faults in how rows arrive did harm"),
-            (usize::from(self.by_new_model.0 == 0), "model that was dropped in was never used"),
+        let expected = readings.arrived.saturating_sub(without_model);
+        let mut broken: Vec<String> = [
+            (
+                expected.saturating_sub(readings.judged),
+                "readings without a verdict although there is a model",
+            ),
+            (
+                readings.judged.saturating_sub(expected),
+                "readings with a verdict although they were counted out",
+            ),
+            (readings.judged_twice, "readings judged twice"),
+            (readings.judged_from_nothing, "verdicts on readings that never arrived"),
+            (harmful, "faults in how rows arrive that did harm"),
         ]
         .into_iter()
         .filter(|(number, _)| *number > 0)
         .map(|(number, what)| format!("{number} {what}"))
-        .collect()
+        .collect();
+        if self.by_new_model.0 == 0 {
+            broken.push("no verdict by the model that was dropped in".to_owned());
+        }
+        broken
     }
 }
 
