@@ -62,7 +62,7 @@ fn introduce(console: &Console, demo: &args::Demo, place: &Place) {
         console.say(&format!("The former demo in {} is replaced.", demo.dir.display()));
     }
     console.say(&format!(
-        "A simulated plant: {} variables, every 5 minutes, {} from {} on.\n\
+        "A simulated plant: {} variables every 5 minutes, {} from {}.\n\
          Every 10 minutes of its time a worker judges what arrived in {}.\n\
          These are the worker's own log lines; it keeps all of them in {}.\n",
         VARIABLES.len(),
@@ -103,34 +103,34 @@ fn summary(outcome: &Outcome, plan: Plan, seconds: f64) -> String {
     let in_values = score.faults.iter().filter(|fault| fault.fault.kind.in_values()).count();
     let stuck = |fault: &FaultScore| fault.outcome == Came::Missed && fault.fault.kind == Kind::Stuck;
     let why = if score.faults.iter().any(stuck) {
-        "\nA value stuck within its own noise looks normal to who judges reading by reading."
+        "\nA value that is stuck within its own noise looks normal, reading by reading."
     } else {
         ""
     };
     format!(
-        "\n{} cycles in {seconds:.1} s: {} readings arrived, {} were judged, each once.\n\
+        "\n{} cycles in {seconds:.1} s: {} readings arrived, {} were judged, {times}.\n\
          {} of {withheld} came before its model; the new one judged {by_new_model},\n\
          from {first} on.\n\
          \nWhat was injected, and what came of it (in brackets: readings flagged;\n\
          where only their arrival is at fault, readings judged):\n\n{}\n\n\
-         Of {} in the values {} found. Of {} in how rows arrive {} harmless.{why}\n\
+         Found: {} of {} in values. Harmless: {} of {} in how rows arrive.{why}\n\
          \nWhat was flagged for nothing, outside of these faults:\n\n{}",
         plan.cycles(),
         score.readings.arrived,
         score.readings.judged,
         counts.no_model,
         tables::faults(score),
+        came(Came::Found),
         report::count(in_values as u64, "fault"),
-        were(came(Came::Found)),
+        came(Came::Harmless),
         score.faults.len() - in_values,
-        were(came(Came::Harmless)),
         tables::false_alarms(score),
+        times = match score.readings.judged_twice {
+            0 => "each once".to_owned(),
+            twice => format!("{twice} of them MORE THAN ONCE"),
+        },
         withheld = models::WITHHELD,
     )
-}
-
-fn were(number: usize) -> String {
-    if number == 1 { "1 was".to_owned() } else { format!("{number} were") }
 }
 
 /// Commands to go on with, as they can be typed here.
