@@ -34,6 +34,7 @@ pub(super) async fn demo(demo: &args::Demo) -> anyhow::Result<ExitCode> {
     let _telemetry = telemetry::start_on(&log, console.clone()).context("the log cannot be started")?;
     let begun = std::time::Instant::now();
     introduce(&console, demo, &place);
+    console.progress(0, minute(START));
 
     console.show_log(true);
     let engine = parts::engine(&Config::default())?;
@@ -77,8 +78,8 @@ fn introduce(console: &Console, demo: &args::Demo, place: &Place) {
 fn follow(console: &Console, plan: Plan, event: Event<'_>) {
     match event {
         Event::DroppedIn { set } => console.say(&format!(
-            "\nA model for {} is dropped into the directory. The worker runs on; the new set {set}\n\
-             was opened beside the one in use and tried on the last batch.",
+            "\nA model for {} is dropped into the directory. The worker runs on:\n\
+             the new set {set} was opened beside its own and tried on the last batch.",
             models::WITHHELD,
         )),
         Event::Cycle(cycle) => {
