@@ -81,12 +81,8 @@ impl Tables {
         state: &State,
     ) -> Answer<u64> {
         let output = prepare::expect_tables(connection, &self.output, &self.state)?;
-        state_row::check_fence(connection, &self.state, worker, state.epoch)?;
-        let has_source_file = output.has("source_file");
-        let inserted =
-            verdicts::insert(connection, &self.output, has_source_file, verdicts, self.clock.now())?;
         state_row::write(connection, &self.state, worker, state)?;
-        Ok(inserted)
+        verdicts::insert(connection, &self.output, output.has("source_file"), verdicts, self.clock.now())
     }
 }
 
