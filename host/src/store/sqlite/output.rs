@@ -15,7 +15,7 @@ use crate::datetime::Datetime;
 use crate::position::{Position, TimePosition};
 use crate::reading::Key;
 use crate::state::State;
-use crate::store::{Claim, Clock, Output, StoreError, TableName, Trouble};
+use crate::store::{Claim, Clock, Output, Prepared, StoreError, TableName, Trouble};
 use crate::verdict::VerdictRow;
 
 /// The name and the variable of what `probe` writes and takes back; a worker of this name would not notice.
@@ -88,7 +88,7 @@ impl Tables {
 
 #[async_trait]
 impl Output for SqliteOutput {
-    async fn prepare(&mut self) -> Result<Vec<String>, StoreError> {
+    async fn prepare(&mut self) -> Result<Prepared, StoreError> {
         self.write(|connection, tables| prepare::prepare(connection, &tables.output, &tables.state)).await
     }
 
