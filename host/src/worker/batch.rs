@@ -171,6 +171,7 @@ impl Prepared {
         let written = verdict::rows(readings, &cells, &recovered.outcomes, &first_sight);
         self.verdicts.extend(written.rows);
         self.said.counts += written.counts;
+        self.said.rows = self.said.rows.saturating_sub(written.seen_before);
         self.said.notes.append(written.notes);
         let set_digest = detector.set().digest.clone();
         for (at, (column, outcome)) in batch.columns.iter().zip(&recovered.outcomes).enumerate() {
