@@ -1,5 +1,9 @@
 //! What the end-to-end tests share.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+pub mod bench;
+pub mod between;
 pub mod logs;
 
 /// The detector that does what it is told to (`hostile/`), built by this crate's build script.
