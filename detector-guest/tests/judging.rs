@@ -130,11 +130,11 @@ proptest! {
             let verdicts = one(vec![outcome]);
             prop_assert!(verdicts.withheld.is_empty());
             prop_assert_eq!(verdicts.expected.len(), instants.len());
-            for row in 0..instants.len() {
+            for (row, y) in values.iter().enumerate() {
                 prop_assert!(verdicts.lower[row] <= verdicts.expected[row] && verdicts.expected[row] <= verdicts.upper[row]);
                 prop_assert!(verdicts.upper[row].is_finite() && verdicts.lower[row].is_finite());
                 prop_assert!((0.0..=100.0).contains(&verdicts.score[row]));
-                if values[row].is_nan() {
+                if y.is_nan() {
                     prop_assert_eq!((verdicts.score[row], verdicts.flags[row].bits()), (0.0, 0));
                 }
             }

@@ -1,7 +1,7 @@
 //! One row of the output table.
 //!
-//! Pure: what follows from y and yhat is computed here, the same for every detector, and a row that does not fit its columns is
-//! found here, before it could fail a whole transaction.
+//! Pure: what follows from y and yhat is computed here, the same for every detector, and a row that does not fit its
+//! columns is found here, before it could fail a whole transaction.
 
 use std::sync::Arc;
 
@@ -45,9 +45,10 @@ pub struct Written {
     pub notes: Notes,
 }
 
-/// The verdict on each reading. `cells` says where each stands in the batch (as [`crate::pivot::pivot`] gives them), `outcomes` holds
-/// one entry per column of it. Each reading is counted under exactly one fate, or as seen before: readings without a
-/// verdict come again with each window of a table without a key, and `first_sight` tells which of them are news.
+/// The verdict on each reading. `cells` says where each stands in the batch (as [`crate::pivot::pivot`] gives them),
+/// `outcomes` holds one entry per column of it. Each reading is counted under exactly one fate, or as seen before:
+/// readings without a verdict come again with each window of a table without a key, and `first_sight` tells which of them
+/// are news.
 ///
 /// The outcomes were checked against the contract. A verdict that is missing all the same sets its reading aside.
 pub fn rows(
@@ -67,7 +68,7 @@ pub fn rows(
         match found {
             Some((_, Outcome::NoModel, _)) => once.no_model = 1,
             Some((row, Outcome::Judged(_), withheld)) if withheld.get(row) == Some(&true) => {
-                once.withheld = 1
+                once.withheld = 1;
             }
             Some((row, Outcome::Judged(verdicts), _)) => match verdict(reading, verdicts, row) {
                 Some(Ok(verdict)) => {
@@ -155,4 +156,195 @@ fn round(value: f64, scale: f64) -> f64 {
     const WHOLE: f64 = 9_007_199_254_740_992.0;
     let scaled = value * scale;
     if scaled.abs() < WHOLE { scaled.round() / scale + 0.0 } else { value }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::batch::Withheld;
+    use crate::pivot::pivot;
+
+    fn reading(variable: &str, seconds: i64, y: f64) -> Reading {
+        Reading {
+            id: Some(1),
+            datetime: Datetime::from_micros(seconds * 1_000_000),
+            variable: variable.into(),
+            value: Some(y),
+            source_file: Some("a.csv".into()),
+        }
+    }
+
+    /// Verdicts on one row.
+    fn judged(expected: f64, lower: f64, upper: f64, score: f64) -> Outcome {
+        Outcome::Judged(Verdicts {
+            expected: vec![expected],
+            lower: vec![lower],
+            upper: vec![upper],
+            score: vec![score],
+            flags: vec![Flags { anomaly: true, ..Flags::default() }],
+            withheld: vec![],
+        })
+    }
+
+    #[test]
+    fn a_verdict_fills_every_column() {
+        let readings = [reading("T1", 7, 10.123_456_78)];
+        let written = rows(&readings, &[(0, 0)], &[judged(8.000_000_4, 7.0, 9.999_999_9, 61.805)], |_| true);
+        let row = VerdictRow {
+            ds: readings[0].datetime,
+            variable: "T1".into(),
+            y: 10.123_457,
+            yhat: 8.0,
+            yhat_lower: 7.0,
+            yhat_upper: 10.0,
+            residual: 2.123_456,
+            flags: Flags { anomaly: true, ..Flags::default() },
+            anomaly_score: 61.81,
+            prediction_error_pct: 26.54,
+            source_file: Some("a.csv".into()),
+        };
+        let counts = Counts { judged: 1, anomalies: 1, ..Counts::default() };
+        assert_eq!(written, Written { rows: vec![row], counts, ..Written::default() });
+    }
+
+    #[test]
+    fn errors_and_scores_fit_their_columns() {
+        for (why, y, yhat, score, error, written) in [
+            ("an exact forecast", 5.0, 5.0, 0.0, 0.0, 0.0),
+            ("nothing expected", 5.0, 0.0, 50.0, 0.0, 50.0),
+            ("nothing expected, nothing found", 0.0, 0.0, -3.0, 0.0, 0.0),
+            ("an error too large for its column", 5_000.0, 1.0, 100.5, 999.99, 100.0),
+            ("just at the column's end", 1_099.994, 100.0, 99.999, 999.99, 100.0),
+            ("an error that overflows", 1e11, 5e-324, 1e300, 0.0, 100.0),
+            ("a score that is no number", 6.0, 5.0, f64::NAN, 20.0, 0.0),
+            ("a negative forecast", -6.0, -5.0, 12.344, 20.0, 12.34),
+            ("half a hundredth", 5.0, 5.0, 12.345, 0.0, 12.35),
+        ] {
+            let found =
+                rows(&[reading("T1", 7, y)], &[(0, 0)], &[judged(yhat, yhat, yhat, score)], |_| true).rows;
+            let found: Vec<_> =
+                found.iter().map(|row| (row.prediction_error_pct, row.anomaly_score)).collect();
+            assert_eq!(found, [(error, written)], "{why}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_rounded_as_the_columns_round_them() {
+        for (value, expected) in [
+            (1.000_000_4, Some(1.0)),
+            (1.000_000_5, Some(1.000_001)),
+            (-1.000_000_5, Some(-1.000_001)),
+            (0.007_812_5, Some(0.007_813)),
+            (-0.007_812_5, Some(-0.007_813)),
+            (-0.0, Some(0.0)),
+            (-1e-7, Some(0.0)),
+            (5e-324, Some(0.0)),
+            (123_456_789.123_456, Some(123_456_789.123_456)),
+            (999_999_999_999.999_9, Some(999_999_999_999.999_9)),
+            (-999_999_999_999.999_9, Some(-999_999_999_999.999_9)),
+            (1e12, None),
+            (-1e12, None),
+            (f64::MAX, None),
+            (f64::NAN, None),
+            (f64::INFINITY, None),
+        ] {
+            let found = decimal_18_6(value);
+            assert_eq!(found, expected, "{value}");
+            assert!(
+                found.is_none_or(|found| found != 0.0 || found.is_sign_positive()),
+                "{value} has a signed zero"
+            );
+        }
+    }
+
+    #[test]
+    fn what_has_no_verdict_is_counted_by_its_reason() {
+        let withheld = match judged(f64::NAN, f64::NAN, f64::NAN, f64::NAN) {
+            Outcome::Judged(verdicts) => {
+                let withheld =
+                    vec![Withheld { reason: "regressor `T2` has no reading".to_owned(), rows: vec![0, 99] }];
+                Outcome::Judged(Verdicts { withheld, ..verdicts })
+            }
+            other => other,
+        };
+        let set_aside = Counts { set_aside: 1, ..Counts::default() };
+        let unfit = Counts { unfit: 1, ..Counts::default() };
+        for (why, y, outcome, counts, noted) in [
+            ("no model", 1.0, Outcome::NoModel, Counts { no_model: 1, ..Counts::default() }, None),
+            ("failed", 1.0, Outcome::Failed("no".to_owned()), set_aside, None),
+            ("withheld", 1.0, withheld, Counts { withheld: 1, ..Counts::default() }, None),
+            ("a verdict too short", 1.0, Outcome::Judged(Verdicts::default()), set_aside, None),
+            ("a forecast too large", 1.0, judged(1e13, 1.0, 1.0, 0.0), unfit, Some(("yhat", 1e13))),
+            ("a bound too large", 1.0, judged(1.0, -1e12, 1.0, 0.0), unfit, Some(("yhat_lower", -1e12))),
+            ("the other bound", 1.0, judged(1.0, 1.0, 1e12, 0.0), unfit, Some(("yhat_upper", 1e12))),
+            ("a residual too large", 9e11, judged(-9e11, 1.0, 1.0, 0.0), unfit, Some(("residual", 1.8e12))),
+        ] {
+            let readings = [reading("T1", 7, y)];
+            let mut notes = Notes::default();
+            if let Some((column, value)) = noted {
+                notes.push(Note::value(&readings[0], column, value));
+            }
+            let written = rows(&readings, &[(0, 0)], std::slice::from_ref(&outcome), |_| true);
+            assert_eq!(written, Written { counts, notes, ..Written::default() }, "{why}");
+            let again = rows(&readings, &[(0, 0)], &[outcome], |_| false);
+            assert_eq!(again, Written { seen_before: 1, ..Written::default() }, "{why}, seen before");
+        }
+        let nowhere = rows(&[reading("T1", 7, 1.0)], &[(0, 3)], &[judged(1.0, 1.0, 1.0, 0.0)], |_| true);
+        assert_eq!(nowhere, Written { counts: set_aside, ..Written::default() });
+    }
+
+    proptest! {
+        #[test]
+        fn every_reading_has_one_fate_and_its_own_verdict(
+            keys in prop::collection::hash_map((0..10i64, 0..6usize), 0..4u8, 0..40),
+            fates in prop::collection::vec(0..5u8, 6),
+            watermark in -1..10i64,
+        ) {
+            let readings: Vec<Reading> = keys
+                .iter()
+                .map(|(&(at, column), &kind)| (format!("T{column}"), at, if kind == 0 { 9e11 } else { at as f64 }))
+                .map(|(variable, at, y)| reading(&variable, at, y))
+                .collect();
+            let pivoted = pivot(&readings, &[]);
+            let count = pivoted.batch.datetimes.len();
+            // What is expected names the cell; fate 2 makes residuals that fit no column.
+            let expected = |row: usize, column: usize, fate: u8| {
+                (10 * column + row) as f64 - if fate == 2 { 9e11 } else { 0.0 }
+            };
+            let outcomes: Vec<Outcome> = (0..pivoted.batch.columns.len())
+                .map(|column| match fates[column] {
+                    0 => Outcome::NoModel,
+                    1 => Outcome::Failed("no".to_owned()),
+                    fate => {
+                        let expected: Vec<f64> = (0..count).map(|row| expected(row, column, fate)).collect();
+                        Outcome::Judged(Verdicts {
+                            lower: expected.clone(),
+                            upper: expected.clone(),
+                            expected,
+                            score: vec![0.0; count],
+                            flags: vec![Flags { anomaly: fate == 3, ..Flags::default() }; count],
+                            withheld: vec![Withheld { reason: String::new(), rows: vec![0] }],
+                        })
+                    }
+                })
+                .collect();
+            let news = |reading: &Reading| reading.datetime > Datetime::from_micros(watermark * 1_000_000);
+            let written = rows(&readings, &pivoted.cells, &outcomes, news);
+            let Counts { judged, no_model, set_aside, withheld, unfit, .. } = written.counts;
+            prop_assert_eq!(judged, written.rows.len() as u64);
+            let fates_sum = judged + no_model + set_aside + withheld + unfit + written.seen_before;
+            prop_assert_eq!(fates_sum, readings.len() as u64);
+            prop_assert_eq!(written.notes.named().len() as u64 + written.notes.more(), unfit);
+            for row in &written.rows {
+                let key = (row.variable.clone(), row.ds);
+                let at = readings.iter().position(|reading| reading.key() == key).unwrap_or(usize::MAX);
+                let (instant, column) = pivoted.cells[at];
+                prop_assert_eq!(row.yhat, expected(instant, column, fates[column]));
+                prop_assert_eq!(Some(row.y), readings[at].value);
+                prop_assert_eq!(row.residual, row.y - row.yhat);
+            }
+        }
+    }
 }

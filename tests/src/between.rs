@@ -175,7 +175,7 @@ impl Output for Out {
         self.output.probe().await
     }
 
-    async fn take(&mut self, worker: &str) -> Result<host::store::Taken, StoreError> {
+    async fn take(&mut self, worker: &str) -> Result<host::store::Claim, StoreError> {
         self.between.before(Call::Begin).await?;
         self.output.take(worker).await
     }

@@ -4,6 +4,8 @@
 
 pub mod bench;
 pub mod between;
+pub mod conformance;
+pub mod conformance_sqlite;
 pub mod logs;
 
 /// The detector that does what it is told to (`hostile/`), built by this crate's build script.

@@ -142,7 +142,7 @@ async fn a_set_that_cannot_be_opened_says_why() {
         assert_eq!(error.to_string(), expected);
     }
     let error = Detector::open(&engine(), hostile(r#"{"do": "open-trap"}"#), None).await.err().unwrap();
-    assert!(matches!(error, DetectorError::Open { source: JudgeError::Trap(_), .. }), "{error}");
+    assert!(matches!(error, DetectorError::Open { cause: JudgeError::Trap(_), .. }), "{error}");
 }
 
 #[tokio::test]

@@ -53,6 +53,7 @@ fn near(factor: f64, phase: &[f64], sin: &mut [f64], cos: &mut [f64]) {
 }
 
 #[inline(always)]
+#[allow(clippy::excessive_precision, reason = "digits as in the source")]
 fn kernel_sin(x: f64, low: f64) -> f64 {
     const S1: f64 = -1.666_666_666_666_663_243_48e-01;
     const S2: f64 = 8.333_333_333_322_489_461_24e-03;
@@ -68,6 +69,7 @@ fn kernel_sin(x: f64, low: f64) -> f64 {
 }
 
 #[inline(always)]
+#[allow(clippy::excessive_precision, reason = "digits as in the source")]
 fn kernel_cos(x: f64, low: f64) -> f64 {
     const C1: f64 = 4.166_666_666_666_660_190_37e-02;
     const C2: f64 = -1.388_888_888_887_410_957_49e-03;
@@ -99,6 +101,7 @@ mod tests {
 
     /// Values from mpmath at 60 digits, rounded once.
     #[test]
+    #[allow(clippy::approx_constant, reason = "phases that happen to be close to one")]
     fn hard_phases() {
         for (x, sin, cos) in [
             (0.5, 0.479425538604203, 0.8775825618903728),

@@ -1,6 +1,199 @@
-//! `host check`.
-use crate::config::Loaded;
+//! `host check`: everything that `run` needs, tried one after the other.
+//!
+//! Each trial is a line: what was tried, what was found, and where it fails what to do. It goes on after a failure as far as the
+//! rest can still be tried. Nothing is written: rights are tried in a transaction that is rolled back.
+
+use std::collections::BTreeSet;
 use std::process::ExitCode;
-pub(super) async fn check(_loaded: &Loaded) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not there yet")
+use std::sync::Arc;
+
+use super::parts;
+use crate::config::{Config, Loaded};
+use crate::detector::Detector;
+use crate::store::{Input, Output, SqliteStore};
+use crate::worker::report::count;
+
+/// How many rows are looked through for variables without a model.
+const LOOKED_THROUGH: usize = 100_000;
+
+/// Names in one line.
+const NAMED: usize = 10;
+
+/// The lines, and whether `run` would work.
+#[derive(Default)]
+struct Trials {
+    failed: bool,
+}
+
+impl Trials {
+    fn ok(&self, what: &str, found: impl std::fmt::Display) {
+        println!("ok    {what:<14} {found}");
+    }
+
+    /// Not in the way of `run`, but somebody should look at it.
+    fn note(&self, what: &str, found: impl std::fmt::Display) {
+        println!("note  {what:<14} {found}");
+    }
+
+    fn fail(&mut self, what: &str, found: impl std::fmt::Display) {
+        self.failed = true;
+        println!("FAIL  {what:<14} {found}");
+    }
+}
+
+/// Prints a line for each trial; succeeds only if `run` would work.
+pub(super) async fn check(loaded: &Loaded) -> anyhow::Result<ExitCode> {
+    let mut trials = Trials::default();
+    match &loaded.file {
+        Some(file) => trials.ok("configuration", format!("`{}`", file.display())),
+        None => trials.ok("configuration", "no file: defaults, environment and flags"),
+    }
+    for warning in &loaded.warnings {
+        trials.note("configuration", warning);
+    }
+    let variables = database(&mut trials, &loaded.config).await;
+    if let Some(detector) = detector(&mut trials, &loaded.config).await {
+        models(&mut trials, &detector, variables);
+    }
+    println!("\n{}", if trials.failed { "`host run` would not work yet" } else { "`host run` would work" });
+    Ok(if trials.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Tries both databases. Returns the variables of the last day.
+async fn database(trials: &mut Trials, config: &Config) -> Option<BTreeSet<Arc<str>>> {
+    let store = match parts::store(config) {
+        Ok(store) => store,
+        Err(error) => {
+            trials.fail("tables", error);
+            return None;
+        }
+    };
+    output(trials, &store, config).await;
+    match store.open_input().await {
+        Ok(mut input) => readings(trials, &mut input, config).await,
+        Err(error) => {
+            trials.fail("input", error);
+            None
+        }
+    }
+}
+
+async fn output(trials: &mut Trials, store: &SqliteStore, config: &Config) {
+    let file = store.output.display();
+    // A check creates nothing: a file that `run` would make is looked for without making it.
+    let existing = SqliteStore { create_output: false, ..store.clone() };
+    if !store.output.exists() {
+        trials.ok("output", format!("`{file}` does not exist yet; `run` creates it"));
+        return;
+    }
+    let probed = match existing.open_output().await {
+        Ok(mut output) => output.probe().await,
+        Err(error) => Err(error),
+    };
+    match probed {
+        Ok(problems) if problems.is_empty() => {
+            let (output, state) = (&config.output.table, &config.output.state_table);
+            trials.ok("output", format!("`{file}`: `{output}` and `{state}` can be written"));
+        }
+        Ok(problems) => problems.iter().for_each(|problem| trials.fail("output", problem)),
+        Err(error) => trials.fail("output", error),
+    }
+}
+
+async fn readings(trials: &mut Trials, input: &mut dyn Input, config: &Config) -> Option<BTreeSet<Arc<str>>> {
+    let layout = match input.layout().await {
+        Ok(layout) => layout,
+        Err(error) => {
+            trials.fail("input", error);
+            return None;
+        }
+    };
+    let position = if layout.has_key {
+        "positioned by its key `id`, rows may come up to 24 h late"
+    } else {
+        "positioned by `datetime` as it has no key `id`, rows may come up to 1 h late"
+    };
+    trials.ok(
+        "input",
+        format!("`{}` in `{}`, {position}", config.input.table, config.input.database.display()),
+    );
+    if !layout.has_key && !layout.has_datetime_index {
+        trials
+            .note("input", "no index on `datetime`: each cycle reads the whole table; ask for such an index");
+    }
+    let recent = async {
+        let now = input.now().await?;
+        input.read_range(now.earlier(std::time::Duration::from_secs(24 * 3600)), None, LOOKED_THROUGH).await
+    };
+    match recent.await {
+        Ok(page) => {
+            let variables: BTreeSet<_> =
+                page.readings.iter().map(|reading| Arc::clone(&reading.variable)).collect();
+            trials.ok(
+                "readings",
+                format!(
+                    "{}{} of {} in the last 24 hours",
+                    if page.full { "more than " } else { "" },
+                    count(page.readings.len() as u64, "row"),
+                    count(variables.len() as u64, "variable"),
+                ),
+            );
+            Some(variables)
+        }
+        Err(error) => {
+            trials.fail("readings", error);
+            None
+        }
+    }
+}
+
+async fn detector(trials: &mut Trials, config: &Config) -> Option<Detector> {
+    let opened = async {
+        let engine = parts::engine(config)?;
+        let source = parts::source(config);
+        let set = tokio::task::spawn_blocking(move || source.read()).await.map_err(anyhow::Error::from)??;
+        anyhow::Ok(Detector::open(&engine, Arc::new(set), None).await?)
+    };
+    match opened.await {
+        Ok(detector) => {
+            let said = detector.description();
+            let module = &detector.set().module.name;
+            trials.ok("detector", format!("{} {} ({module})", said.name, said.version));
+            Some(detector)
+        }
+        Err(error) => {
+            trials.fail("detector", format!("{error:#}"));
+            None
+        }
+    }
+}
+
+fn models(trials: &mut Trials, detector: &Detector, variables: Option<BTreeSet<Arc<str>>>) {
+    let summary = detector.summary();
+    let loaded: BTreeSet<_> = summary.loaded().map(|model| Arc::clone(&model.variable)).collect();
+    trials
+        .ok("models", format!("{} in `{}`", count(loaded.len() as u64, "model"), detector.set().models_dir));
+    for model in &summary.models {
+        if let Some(why) = &model.refused {
+            trials.note("models", format!("`{}` is not used: {why}", model.path));
+        }
+    }
+    let Some(variables) = variables else { return };
+    let without: Vec<_> = variables.difference(&loaded).collect();
+    let unused: Vec<_> = loaded.difference(&variables).collect();
+    if !without.is_empty() {
+        trials.note("models", format!("no model for {}: their readings pass unjudged", names(&without)));
+    }
+    if !unused.is_empty() && !variables.is_empty() {
+        trials
+            .note("models", format!("no reading in the last 24 hours for the models of {}", names(&unused)));
+    }
+}
+
+fn names(variables: &[&Arc<str>]) -> String {
+    let shown: Vec<_> = variables.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+    match variables.len() - shown.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }

@@ -55,7 +55,7 @@ pub const FILES: &[ModelFile] = model_files![
 /// The variable whose model is not there when the demo starts.
 pub const WITHHELD: &str = "CALDERA_P-2";
 
-/// How long after the start its model is dropped in.
+/// How long after the start its model is dropped in; in a demo of less than twice that, half-way.
 pub const DROPPED_IN_AFTER: Duration = Duration::from_secs(36 * 3600);
 
 /// The files that the demo starts with, and the one that comes on the way.

@@ -1,24 +1,27 @@
-//! The demo's result as a person reads it: plain ASCII, under 110 columns, whatever the console.
+//! The demo's result as a person reads it: plain ASCII within 80 columns, whatever the console.
 
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use comfy_table::presets::ASCII_BORDERS_ONLY_CONDENSED;
-use comfy_table::{CellAlignment, Table};
+use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 
 use super::faults::{Fault, Kind};
 use super::score::{FaultScore, Outcome, Score};
 
-/// One line for each fault: what was injected, and what came of it.
-pub fn faults(score: &Score) -> Table {
-    let mut table = plain(["fault", "variable", "from", "lasts", "readings", "after", "outcome"]);
+/// A line under the header and nothing else.
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('-'));
+
+/// One line for each fault: what was injected, and what came of it. In brackets, of its readings: those flagged of those judged;
+/// where the fault is in how rows arrive, those judged of those that arrived.
+pub fn faults(score: &Score) -> String {
+    let mut table = plain(["fault", "variable", "from", "outcome"]);
     table.add_rows(score.faults.iter().map(fault_row));
-    table
+    printed(table)
 }
 
 /// One line for each variable with false alarms, most first, and the sum.
-pub fn false_alarms(score: &Score) -> Table {
-    let mut table = plain(["flagged for nothing", "judged", "flagged"]);
+pub fn false_alarms(score: &Score) -> String {
+    let mut table = plain(["variable", "judged", "flagged"]);
     let mut alarms: Vec<_> = score.alarms.iter().filter(|alarms| alarms.flagged > 0).collect();
     alarms.sort_by_key(|alarms| Reverse(alarms.flagged));
     table.add_rows(
@@ -27,59 +30,61 @@ pub fn false_alarms(score: &Score) -> Table {
     let judged: usize = score.alarms.iter().map(|one| one.judged).sum();
     let flagged: usize = score.alarms.iter().map(|one| one.flagged).sum();
     table.add_row(["all variables".to_owned(), judged.to_string(), flagged.to_string()]);
-    for number in [1, 2] {
-        if let Some(column) = table.column_mut(number) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
     }
-    table
+    printed(table)
 }
 
 fn plain<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
-    table.load_style(ASCII_BORDERS_ONLY_CONDENSED).set_header(header);
+    table.load_style(STYLE).set_header(header);
     table
 }
 
-fn fault_row(score: &FaultScore) -> [String; 7] {
+/// Two spaces between columns, none at the ends.
+fn printed(mut table: Table) -> String {
+    let last = table.column_count().saturating_sub(1);
+    for (number, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, if number == last { 0 } else { 2 }));
+    }
+    table.trim_fmt()
+}
+
+fn fault_row(score: &FaultScore) -> [String; 4] {
     let FaultScore { fault, readings, judged, flagged, first_after, outcome } = score;
+    let came = match (outcome, first_after) {
+        (Outcome::Found, Some(Duration::ZERO)) => "found at once".to_owned(),
+        (Outcome::Found, Some(after)) => format!("found in {}", duration(*after)),
+        (Outcome::Found, None) => "found".to_owned(),
+        (Outcome::Missed, _) => "missed".to_owned(),
+        (Outcome::Unjudged, _) => "not judged".to_owned(),
+        (Outcome::Harmless, _) => "harmless".to_owned(),
+        (Outcome::Harmful, _) => "HARMFUL".to_owned(),
+    };
+    let of = match outcome {
+        Outcome::Found | Outcome::Missed => format!("{flagged} of {judged}"),
+        Outcome::Unjudged | Outcome::Harmless | Outcome::Harmful => format!("{judged} of {readings}"),
+    };
     [
         what(fault),
         fault.variable.to_owned(),
         fault.from.to_string().chars().take("2025-03-07 09:20".len()).collect(),
-        duration(fault.to.since(fault.from)),
-        match outcome {
-            Outcome::Found | Outcome::Missed => format!("{flagged} of {judged} flagged"),
-            Outcome::Unjudged | Outcome::Harmless | Outcome::Harmful => {
-                format!("{judged} of {readings} judged")
-            }
-        },
-        match (outcome, first_after) {
-            (Outcome::Found, Some(Duration::ZERO)) => "at once".to_owned(),
-            (Outcome::Found, Some(after)) => duration(*after),
-            _ => String::new(),
-        },
-        match outcome {
-            Outcome::Found => "found",
-            Outcome::Missed => "missed",
-            Outcome::Unjudged => "not judged",
-            Outcome::Harmless => "harmless",
-            Outcome::Harmful => "HARMFUL",
-        }
-        .to_owned(),
+        format!("{came} ({of})"),
     ]
 }
 
 fn what(fault: &Fault) -> String {
+    let lasts = duration(fault.to.since(fault.from));
     match fault.kind {
-        Kind::Spike { sigmas } => format!("spike of {sigmas} sigma"),
-        Kind::Drift { sigmas } => format!("drift to {sigmas} sigma"),
-        Kind::Shift { sigmas } => format!("level off by {sigmas} sigma"),
-        Kind::Stuck => "stuck sensor".to_owned(),
-        Kind::Missing => "readings missing".to_owned(),
-        Kind::Null => "rows without a value".to_owned(),
-        Kind::Late { by } => format!("held back, {} late", duration(by)),
-        Kind::Repeated { by } => format!("stored again after {}", duration(by)),
+        Kind::Spike { sigmas } => format!("{sigmas} sigma spike"),
+        Kind::Drift { sigmas } => format!("{sigmas} sigma drift"),
+        Kind::Shift { sigmas } => format!("{sigmas} sigma shift"),
+        Kind::Stuck => format!("stuck for {lasts}"),
+        Kind::Missing => format!("missing for {lasts}"),
+        Kind::Null => format!("NULL for {lasts}"),
+        Kind::Late { by } => format!("{} late", duration(by)),
+        Kind::Repeated { by } => format!("twice, {} apart", duration(by)),
     }
 }
 
@@ -129,29 +134,25 @@ mod tests {
             readings: Readings::default(),
         };
         assert_eq!(
-            faults(&score).to_string(),
+            faults(&score),
             "\
-+-------------------------------------------------------------------------------------------------------+
-| fault                   variable   from               lasts    readings          after     outcome    |
-+=======================================================================================================+
-| spike of 12 sigma       NIVEL 4    2025-03-07 09:20   1h 15m   1 of 1 flagged    at once   found      |
-| drift to -8 sigma       NIVEL 4    2025-03-07 09:20   1h 15m   7 of 14 flagged   40m       found      |
-| stuck sensor            NIVEL 4    2025-03-07 09:20   1h 15m   0 of 15 flagged             missed     |
-| level off by 5 sigma    NIVEL 4    2025-03-07 09:20   1h 15m   0 of 15 judged              not judged |
-| held back, 3h late      NIVEL 4    2025-03-07 09:20   1h 15m   15 of 15 judged             harmless   |
-| stored again after 1h   NIVEL 4    2025-03-07 09:20   1h 15m   15 of 15 judged             HARMFUL    |
-+-------------------------------------------------------------------------------------------------------+"
+fault             variable  from              outcome
+--------------------------------------------------------------------
+12 sigma spike    NIVEL 4   2025-03-07 09:20  found at once (1 of 1)
+-8 sigma drift    NIVEL 4   2025-03-07 09:20  found in 40m (7 of 14)
+stuck for 1h 15m  NIVEL 4   2025-03-07 09:20  missed (0 of 15)
+5 sigma shift     NIVEL 4   2025-03-07 09:20  not judged (0 of 15)
+3h late           NIVEL 4   2025-03-07 09:20  harmless (15 of 15)
+twice, 1h apart   NIVEL 4   2025-03-07 09:20  HARMFUL (15 of 15)"
         );
         assert_eq!(
-            false_alarms(&score).to_string(),
+            false_alarms(&score),
             "\
-+----------------------------------------+
-| flagged for nothing   judged   flagged |
-+========================================+
-| C                         30         3 |
-| A                         10         1 |
-| all variables             60         4 |
-+----------------------------------------+"
+variable       judged  flagged
+------------------------------
+C                  30        3
+A                  10        1
+all variables      60        4"
         );
     }
 }

@@ -109,7 +109,7 @@ mod tests {
                 }),
                 Ok(()),
             ),
-            (Box::new(|v| drop(v.lower.pop())), Err("`lower` has 1 entries for 2 instants")),
+            (Box::new(|v| v.lower.truncate(1)), Err("`lower` has 1 entries for 2 instants")),
             (Box::new(|v| v.flags.clear()), Err("`flags` has 0 entries for 2 instants")),
             (
                 Box::new(|v| v.expected[0] = f64::NAN),

@@ -1,4 +1,4 @@
-//! Why a set cannot be used, and why a batch was not judged.
+//! Why a set cannot be used, and why a batch was not judged. Each text is whole: a cause is part of the sentence, not a chain below it.
 
 use std::time::Duration;
 
@@ -11,6 +11,9 @@ pub enum DetectorError {
     /// The detector refuses its settings.
     #[error("the detector refuses its settings: {0}")]
     Settings(String),
+    /// There is nothing to give to the detector.
+    #[error("{0}")]
+    NoModels(String),
     /// The detector can use none of the model files.
     #[error("the detector refuses its models: {0}")]
     Models(String),
@@ -18,14 +21,14 @@ pub enum DetectorError {
     #[error("the detector cannot read its checkpoint: {0}")]
     Checkpoint(String),
     /// Opening ended in a trap, at the deadline or with an answer that breaks the contract.
-    #[error("`{module}` failed while it was opened: {source}")]
-    Open { module: String, source: JudgeError },
+    #[error("`{module}` failed while it was opened: {cause}")]
+    Open { module: String, cause: JudgeError },
     /// It opens, but cannot judge a batch that was judged before.
-    #[error("`{module}` was tried on the last committed batch and failed: {source}")]
-    Canary { module: String, source: JudgeError },
+    #[error("`{module}` was tried on the last committed batch and failed: {cause}")]
+    Canary { module: String, cause: JudgeError },
     /// A file or directory of the set cannot be read.
-    #[error("`{path}` cannot be read: {source}")]
-    Read { path: String, source: std::io::Error },
+    #[error("`{path}` cannot be read: {cause}")]
+    Read { path: String, cause: std::io::Error },
     /// A file of the set changed while it was read: it is being written. The next look reads it whole.
     #[error("`{path}` changed while it was read; it is read again when it rests")]
     Unsettled { path: String },

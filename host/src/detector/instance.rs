@@ -64,7 +64,7 @@ impl Instance {
         pre: &DetectorPre<Sandbox>,
         module: &Module,
     ) -> Result<Description, DetectorError> {
-        let failed = |source| DetectorError::Open { module: module.name.clone(), source };
+        let failed = |cause| DetectorError::Open { module: module.name.clone(), cause };
         let mut calls = Calls::new(engine);
         let guest = calls.run(async |store| pre.instantiate_async(store).await).await.map_err(failed)?;
         let said = calls
@@ -86,7 +86,7 @@ impl Instance {
         set: &Set,
         resume: Option<&Checkpoint>,
     ) -> Result<(Self, Summary), DetectorError> {
-        let failed = |source| DetectorError::Open { module: set.module.name.clone(), source };
+        let failed = |cause| DetectorError::Open { module: set.module.name.clone(), cause };
         let mut calls = Calls::new(engine);
         let guest = calls.run(async |store| pre.instantiate_async(store).await).await.map_err(failed)?;
         let files: Vec<_> =

@@ -99,3 +99,134 @@ fn unfit(row: &Reading) -> Option<Why> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Datetime {
+        Datetime::from_micros(seconds * 1_000_000)
+    }
+
+    fn row(id: Option<i64>, variable: &str, seconds: i64, value: Option<f64>) -> Reading {
+        Reading { id, datetime: at(seconds), variable: variable.into(), value, source_file: None }
+    }
+
+    fn judged() -> HashSet<Key> {
+        HashSet::from([("done".into(), at(3)), ("done".into(), at(20))])
+    }
+
+    /// The reach is 10 s; `done` was judged at 3 s and 20 s.
+    #[test]
+    fn each_row_falls_under_the_first_rule_that_holds() {
+        let long = "é".repeat(101);
+        let unfit = Counts { unfit: 1, ..Counts::default() };
+        for (why, row, counts) in [
+            ("NULL", row(None, "T1", 20, None), Counts { nulls: 1, ..Counts::default() }),
+            ("NULL before all else", row(None, "", 3, None), Counts { nulls: 1, ..Counts::default() }),
+            ("not a number", row(None, "T1", 20, Some(f64::NAN)), unfit),
+            ("infinite", row(None, "T1", 20, Some(f64::NEG_INFINITY)), unfit),
+            ("thirteen digits", row(None, "T1", 20, Some(-1e12)), unfit),
+            ("no name", row(None, "", 20, Some(1.0)), unfit),
+            ("101 characters", row(None, &long, 20, Some(1.0)), unfit),
+            ("unfit before too late", row(None, &long, 3, Some(1.0)), unfit),
+            ("judged", row(None, "done", 20, Some(1.0)), Counts { already_judged: 1, ..Counts::default() }),
+            (
+                "judged before too late",
+                row(None, "done", 3, Some(1.0)),
+                Counts { already_judged: 1, ..Counts::default() },
+            ),
+            ("too late", row(None, "T1", 9, Some(1.0)), Counts { too_late: 1, ..Counts::default() }),
+        ] {
+            let sifted = sift(vec![row.clone()], &judged(), at(10), |_| true);
+            assert_eq!((sifted.new, sifted.counts, sifted.seen_before), (vec![], counts, 0), "{why}");
+            assert_eq!(sifted.notes.named().len() as u64, counts.unfit, "{why}");
+            let again = sift(vec![row], &judged(), at(10), |_| false);
+            assert_eq!(again, Sifted { seen_before: 1, ..Sifted::default() }, "{why}, seen before");
+        }
+        for (why, row) in [
+            ("at the reach", row(None, "T1", 10, Some(0.0))),
+            ("100 characters of two bytes", row(None, &"é".repeat(100), 20, Some(1.0))),
+            ("twelve digits", row(None, "T1", 20, Some(999_999_999_999.999))),
+            ("judged at another datetime", row(None, "done", 21, Some(1.0))),
+        ] {
+            let new = vec![row.clone()];
+            for first in [true, false] {
+                let sifted = sift(new.clone(), &judged(), at(10), |_| first);
+                assert_eq!(sifted, Sifted { new: new.clone(), ..Sifted::default() }, "{why}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_duplicates_the_lowest_id_counts() {
+        let one = |id, value| row(id, "T1", 20, value);
+        for (why, rows, new, duplicates, nulls) in [
+            ("first read", vec![one(Some(1), Some(1.0)), one(Some(2), Some(2.0))], 0, 1, 0),
+            (
+                "read later",
+                vec![one(Some(2), Some(2.0)), one(Some(3), Some(2.0)), one(Some(1), Some(1.0))],
+                2,
+                2,
+                0,
+            ),
+            ("without ids the first", vec![one(None, Some(1.0)), one(None, Some(2.0))], 0, 1, 0),
+            ("a NULL is no reading", vec![one(Some(1), None), one(Some(2), Some(2.0))], 1, 0, 1),
+            (
+                "an infinity is none either",
+                vec![one(Some(1), Some(f64::INFINITY)), one(Some(2), Some(2.0))],
+                1,
+                0,
+                0,
+            ),
+        ] {
+            let unfit = rows.len() as u64 - 1 - duplicates - nulls;
+            let expected = vec![rows[new].clone()];
+            let sifted = sift(rows, &HashSet::new(), at(0), |_| true);
+            assert_eq!(sifted.new, expected, "{why}");
+            assert_eq!(sifted.counts, Counts { duplicates, nulls, unfit, ..Counts::default() }, "{why}");
+        }
+    }
+
+    #[test]
+    fn only_what_could_be_new_is_looked_up_and_once() {
+        let rows = [
+            row(None, "T1", 20, Some(1.0)),
+            row(None, "T1", 20, Some(2.0)),
+            row(None, "T2", 20, None),
+            row(None, "T3", 9, Some(1.0)),
+            row(None, &"x".repeat(101), 20, Some(1.0)),
+            row(None, "T2", 21, Some(1.0)),
+        ];
+        assert_eq!(keys_to_look_up(&rows, at(10)), [("T1".into(), at(20)), ("T2".into(), at(21))]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_row_is_new_or_counted_once(
+            rows in prop::collection::vec(
+                (prop::option::of(0..50i64), 0..4usize, 0..30i64, prop::option::of(prop_oneof![Just(1.0), Just(1e15)])),
+                0..60,
+            ),
+            watermark in 0..30i64,
+        ) {
+            let names = ["T1", "T2", "done", ""];
+            let rows: Vec<Reading> =
+                rows.into_iter().map(|(id, name, at, value)| row(id, names[name], at, value)).collect();
+            let total = rows.len() as u64;
+            let sifted = sift(rows.clone(), &judged(), at(10), |row| row.datetime > at(watermark));
+            let Counts { nulls, unfit, already_judged, too_late, duplicates, .. } = sifted.counts;
+            let counted = nulls + unfit + already_judged + too_late + duplicates;
+            prop_assert_eq!(sifted.new.len() as u64 + counted + sifted.seen_before, total);
+            prop_assert_eq!(sifted.notes.named().len() as u64 + sifted.notes.more(), unfit);
+
+            let new: HashSet<Key> = sifted.new.iter().map(Reading::key).collect();
+            prop_assert_eq!(new.len(), sifted.new.len());
+            let wanted: HashSet<Key> =
+                keys_to_look_up(&rows, at(10)).into_iter().filter(|key| !judged().contains(key)).collect();
+            prop_assert_eq!(new, wanted);
+        }
+    }
+}

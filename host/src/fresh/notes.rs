@@ -105,3 +105,54 @@ impl Notes {
         self.more
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(variable: &str) -> Reading {
+        let datetime = Datetime::from_micros(0);
+        Reading { id: None, datetime, variable: variable.into(), value: Some(1.0), source_file: None }
+    }
+
+    #[test]
+    fn a_note_is_one_line_that_says_what_would_be_right() {
+        let hundred = "x".repeat(100);
+        for (note, line) in [
+            (
+                Note::value(&reading("T1"), "yhat", -2.5e13),
+                "`T1` at 1970-01-01 00:00:00: -2.5e13 does not fit `yhat`, a DECIMAL(18,6): \
+                 it must lie within 999999999999.999999"
+                    .to_owned(),
+            ),
+            (
+                Note::value(&reading("T\n1"), "y", f64::INFINITY),
+                "`T\\n1` at 1970-01-01 00:00:00: inf does not fit `y`: it must be a finite number".to_owned(),
+            ),
+            (
+                Note::new(&reading(&"x".repeat(3_000)), Why::LongName { characters: 3_000 }),
+                format!(
+                    "`{hundred}…` at 1970-01-01 00:00:00: the name has 3000 characters; `variable` takes at most 100"
+                ),
+            ),
+            (
+                Note::new(&reading(""), Why::NoName),
+                "`` at 1970-01-01 00:00:00: the name is empty; a variable needs one".to_owned(),
+            ),
+        ] {
+            assert_eq!(note.to_string(), line);
+        }
+    }
+
+    #[test]
+    fn twenty_are_named_and_the_rest_counted() {
+        let mut all = Notes::default();
+        for _ in 0..3 {
+            let mut batch = Notes::default();
+            (0..25).for_each(|_| batch.push(Note::new(&reading("T1"), Why::NoName)));
+            assert_eq!((batch.named().len(), batch.more()), (20, 5));
+            all.append(batch);
+        }
+        assert_eq!((all.named().len(), all.more()), (20, 55));
+    }
+}

@@ -1,8 +1,8 @@
 //! The position on an identity key: one greatest id, and the ids below it that were not there.
 //!
-//! Ids are given out before their rows are committed, so a row may appear below ids that were read already. It can only appear in
-//! a gap. Each gap is looked at in every pass until it is older than the settle time, and then once more; an insert that
-//! stays open for longer than that is not seen.
+//! Ids are given out before their rows are committed, so a row may appear below ids that were read already. It can only
+//! appear in a gap. Each gap is looked at in every pass until it is older than the settle time, and then once more; an
+//! insert that stays open for longer than that is not seen.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use super::Taken;
 use crate::datetime::Datetime;
 use crate::reading::Page;
 
-/// How many gaps are kept apart. More would make the statement that reads them long and the state row large; beyond it the nearest
-/// are merged, which costs reading again what lies between them, and loses nothing. Plants that roll back some inserts have
-/// a few; only keys that count in steps have this many.
+/// How many gaps are kept apart. More would make the statement that reads them long and the state row large; beyond it
+/// the nearest are merged, which costs reading again what lies between them, and loses nothing. Plants that roll back
+/// some inserts have a few; only keys that count in steps have this many.
 const MOST_GAPS: usize = 64;
 
-/// How many ids below the first that a new worker is to read may belong to inserts still in flight: one reading each of 10,000
-/// variables, the largest plant that we know of, in one transaction.
+/// How many ids below the first that a new worker is to read may belong to inserts still in flight: one reading each of
+/// 10,000 variables, the largest plant that we know of, in one transaction.
 pub const IN_FLIGHT: i64 = 10_000;
 
 /// From this many rows on a page is taken as it is, even in the middle of a datetime: memory matters more than seeing all its
@@ -69,8 +69,8 @@ impl KeyPosition {
         Some((edge.saturating_sub(IN_FLIGHT - 1), edge))
     }
 
-    /// The position of a worker that starts at `since`. `before` holds the rows of [`Self::before_start`]: those older than `since`
-    /// were there before this worker and are no news to it; the ids that are not there may yet come.
+    /// The position of a worker that starts at `since`. `before` holds the rows of [`Self::before_start`]: those older
+    /// than `since` were there before this worker and are no news to it; the ids that are not there may yet come.
     pub fn start(
         since: Datetime,
         first: Option<i64>,
@@ -103,9 +103,9 @@ impl KeyPosition {
         gaps.chain(new).collect()
     }
 
-    /// Takes in the page that [`Self::spans`] asked for, by id. `asked` is the server's time from before the read: what was committed
-    /// by then is in the page. A gap that is still empty and at least `settle` old at that time is given up, so a gap is always
-    /// looked at once more when its time is over. Malformed rows have been read like any others.
+    /// Takes in the page that [`Self::spans`] asked for, by id. `asked` is the server's time from before the read: what
+    /// was committed by then is in the page. A gap that is still empty and at least `settle` old at that time is given
+    /// up, so a gap is always looked at once more when its time is over. Malformed rows have been read like any others.
     pub fn advance(
         &mut self,
         pass: &mut KeyPass,
@@ -136,11 +136,11 @@ impl KeyPosition {
         merge_nearest(&mut gaps);
         self.gaps = gaps;
         pass.looked_to = pass.looked_to.max(read_to);
-        Taken::Rows(page)
+        Taken::Rows { page, too_late: 0 }
     }
 
-    /// Leaves whole datetimes in a full page: new rows that trail with the last one's datetime go, to be read with their fellows.
-    /// Returns the id up to which the spans count as read; None if nothing is left.
+    /// Leaves whole datetimes in a full page: new rows that trail with the last one's datetime go, to be read with their
+    /// fellows. Returns the id up to which the spans count as read; None if nothing is left.
     fn cut(&self, page: &mut Page) -> Option<i64> {
         if !page.full {
             return Some(i64::MAX);
@@ -183,8 +183,8 @@ fn absent(first: i64, last: i64, ids: &[i64]) -> impl Iterator<Item = (i64, i64)
     firsts.zip(lasts).filter_map(|(first, last)| first.zip(last)).filter(|(first, last)| first <= last)
 }
 
-/// Brings the gaps down to [`MOST_GAPS`] by joining those with the fewest ids between them. A joined gap is as young as its younger
-/// part.
+/// Brings the gaps down to [`MOST_GAPS`] by joining those with the fewest ids between them. A joined gap is as young as
+/// its younger part.
 fn merge_nearest(gaps: &mut Vec<Gap>) {
     let surplus = gaps.len().saturating_sub(MOST_GAPS);
     if surplus == 0 {
@@ -206,4 +206,263 @@ fn merge_nearest(gaps: &mut Vec<Gap>) {
         }
     }
     *gaps = merged;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTLE: Duration = Duration::from_secs(20);
+
+    fn at(seconds: i64) -> Datetime {
+        Datetime::from_micros(seconds * 1_000_000)
+    }
+
+    fn gap(first: i64, last: i64, seen: i64) -> Gap {
+        Gap { first, last, seen: at(seen) }
+    }
+
+    fn position(scanned: i64, gaps: &[Gap]) -> KeyPosition {
+        KeyPosition { since: at(0), scanned, gaps: gaps.to_vec() }
+    }
+
+    /// Rows given as (id, seconds); a negative second stands for a malformed row.
+    fn page(rows: &[(i64, i64)], full: bool) -> Page {
+        let mut page = Page { full, ..Page::default() };
+        for &(id, seconds) in rows {
+            if seconds < 0 {
+                page.malformed.push(crate::reading::Malformed { id: Some(id), why: String::new() });
+            } else {
+                page.readings.push(crate::reading::Reading {
+                    id: Some(id),
+                    datetime: at(seconds),
+                    variable: "T1".into(),
+                    value: Some(1.0),
+                    source_file: None,
+                });
+            }
+        }
+        page
+    }
+
+    #[test]
+    fn a_page_moves_the_position_and_leaves_gaps() {
+        let (min, max) = (i64::MIN, i64::MAX);
+        for (why, before, rows, now, after) in [
+            ("nothing came", position(5, &[]), vec![], 9, position(5, &[])),
+            ("the next ids", position(5, &[]), vec![(6, 0), (7, 0)], 9, position(7, &[])),
+            (
+                "an id in between is missing",
+                position(5, &[]),
+                vec![(6, 0), (9, 0)],
+                9,
+                position(9, &[gap(7, 8, 9)]),
+            ),
+            ("the first is missing", position(5, &[]), vec![(8, 0)], 9, position(8, &[gap(6, 7, 9)])),
+            ("a malformed row was there", position(5, &[]), vec![(6, -1), (7, 0)], 9, position(7, &[])),
+            ("a gap is filled", position(9, &[gap(7, 7, 1)]), vec![(7, 0)], 9, position(9, &[])),
+            (
+                "a gap is filled in its middle",
+                position(9, &[gap(2, 6, 1)]),
+                vec![(4, 0)],
+                9,
+                position(9, &[gap(2, 3, 1), gap(5, 6, 1)]),
+            ),
+            (
+                "a gap just young enough",
+                position(9, &[gap(7, 7, 1)]),
+                vec![],
+                20,
+                position(9, &[gap(7, 7, 1)]),
+            ),
+            ("a gap that is over", position(9, &[gap(7, 7, 1)]), vec![], 21, position(9, &[])),
+            (
+                "a gap that is over, filled at the last look",
+                position(9, &[gap(7, 8, 1)]),
+                vec![(7, 0)],
+                21,
+                position(9, &[]),
+            ),
+            (
+                "the clock was set back",
+                position(9, &[gap(7, 7, 500)]),
+                vec![],
+                3,
+                position(9, &[gap(7, 7, 3)]),
+            ),
+            ("the lowest ids", position(min, &[]), vec![(min + 1, 0)], 9, position(min + 1, &[])),
+            (
+                "an empty table's first",
+                position(min, &[]),
+                vec![(1, 0)],
+                9,
+                position(1, &[gap(min + 1, 0, 9)]),
+            ),
+            (
+                "the greatest id",
+                position(max - 2, &[]),
+                vec![(max, 0)],
+                9,
+                position(max, &[gap(max - 1, max - 1, 9)]),
+            ),
+            (
+                "nothing beyond it",
+                position(max, &[gap(max - 1, max - 1, 9)]),
+                vec![(max - 1, 0)],
+                9,
+                position(max, &[]),
+            ),
+        ] {
+            let mut found = before;
+            let page = page(&rows, false);
+            let taken = found.advance(&mut KeyPass::default(), page.clone(), at(now), SETTLE);
+            assert_eq!((found, taken), (after, Taken::Rows { page, too_late: 0 }), "{why}");
+        }
+    }
+
+    #[test]
+    fn spans_are_the_gaps_and_then_all_that_is_new() {
+        let gaps = [gap(2, 3, 0), gap(6, 8, 0)];
+        for (scanned, looked_to, expected) in [
+            (9, i64::MIN, vec![(2, 3), (6, 8), (10, i64::MAX)]),
+            (9, 3, vec![(6, 8), (10, i64::MAX)]),
+            (9, 7, vec![(8, 8), (10, i64::MAX)]),
+            (9, 9, vec![(10, i64::MAX)]),
+            (i64::MAX, 6, vec![(7, 8)]),
+            (i64::MAX, i64::MAX, vec![]),
+        ] {
+            assert_eq!(position(scanned, &gaps).spans(&KeyPass { looked_to }), expected);
+        }
+    }
+
+    /// The position before each page is scanned up to 9 with the gaps 2..=3 and 6..=6, seen so long ago that one look
+    /// ends them.
+    #[test]
+    fn a_full_page_keeps_whole_datetimes_and_settles_only_what_it_reached() {
+        let gaps = [gap(2, 3, 0), gap(6, 6, 0)];
+        for (why, rows, kept, scanned, gaps_left) in [
+            (
+                "the last datetime goes",
+                vec![(10, 1), (11, 1), (12, 2), (13, 2)],
+                Some(vec![(10, 1), (11, 1)]),
+                11,
+                vec![],
+            ),
+            (
+                "with the malformed among it",
+                vec![(10, 1), (11, 2), (12, -1)],
+                Some(vec![(10, 1)]),
+                10,
+                vec![],
+            ),
+            ("a malformed row before it stays", vec![(10, -1), (11, 2)], Some(vec![(10, -1)]), 10, vec![]),
+            ("malformed rows only", vec![(10, -1), (11, -1)], Some(vec![(10, -1), (11, -1)]), 11, vec![]),
+            ("one datetime, and a gap's row", vec![(3, 2), (10, 2), (11, 2)], Some(vec![(3, 2)]), 9, vec![]),
+            ("one datetime and no more", vec![(10, 2), (11, 2)], None, 9, gaps.to_vec()),
+            (
+                "gaps' rows only: the second gap was not reached",
+                vec![(2, 1)],
+                Some(vec![(2, 1)]),
+                9,
+                vec![gap(3, 3, 0), gap(6, 6, 0)],
+            ),
+            ("the first gap reached to its end", vec![(3, 1)], Some(vec![(3, 1)]), 9, vec![gap(6, 6, 0)]),
+        ] {
+            let mut found = position(9, &gaps);
+            let taken = found.advance(&mut KeyPass::default(), page(&rows, true), at(100), SETTLE);
+            let expected =
+                kept.map_or(Taken::Larger, |kept| Taken::Rows { page: page(&kept, true), too_late: 0 });
+            assert_eq!((found, taken), (position(scanned, &gaps_left), expected), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_gap_is_looked_at_once_more_when_its_time_is_over() {
+        // Seen in this very pass, with no settle time at all: the next pass looks, and only then gives up.
+        let mut found = position(0, &[]);
+        let mut pass = KeyPass::default();
+        found.advance(&mut pass, page(&[(2, 1), (3, 2)], true), at(0), Duration::ZERO);
+        found.advance(&mut pass, page(&[(3, 2)], false), at(50), Duration::ZERO);
+        assert_eq!(found, position(3, &[gap(1, 1, 0)]));
+        found.advance(&mut KeyPass::default(), page(&[], false), at(50), Duration::ZERO);
+        assert_eq!(found, position(3, &[]));
+    }
+
+    #[test]
+    fn a_page_too_large_for_memory_is_taken_in_the_middle_of_a_datetime() {
+        let rows: Vec<(i64, i64)> = (1..=LARGEST_PAGE as i64).map(|id| (id, 7)).collect();
+        let mut found = position(0, &[]);
+        let taken = found.advance(&mut KeyPass::default(), page(&rows, true), at(0), SETTLE);
+        let whole = Taken::Rows { page: page(&rows, true), too_late: 0 };
+        assert_eq!((found, taken), (position(LARGEST_PAGE as i64, &[]), whole));
+    }
+
+    #[test]
+    fn too_many_gaps_are_merged_where_least_lies_between_them() {
+        // Gaps of one id, ten apart; but 301 and 303 are neighbours, as are 500 and 504.
+        let apart = |n: i64| gap(10 * n, 10 * n, n);
+        let mut gaps: Vec<Gap> = (0..64).map(apart).collect();
+        gaps.insert(31, gap(303, 303, 99));
+        gaps.insert(52, gap(504, 504, 2));
+        let mut expected: Vec<Gap> = (0..64).map(apart).collect();
+        expected[30] = gap(300, 303, 99);
+        expected[50] = gap(500, 504, 50);
+        merge_nearest(&mut gaps);
+        assert_eq!(gaps, expected);
+        merge_nearest(&mut gaps);
+        assert_eq!(gaps, expected);
+        let mut ends: Vec<Gap> = (0..65).map(|n| gap(n * 2, n * 2, 0)).collect();
+        ends[0] = gap(i64::MIN, i64::MIN, 0);
+        ends[64] = gap(i64::MAX, i64::MAX, 0);
+        merge_nearest(&mut ends);
+        assert_eq!((ends.len(), ends[0].last, ends[1].last, ends[63].first), (64, i64::MIN, 4, i64::MAX));
+    }
+
+    #[test]
+    fn a_new_worker_waits_for_inserts_in_flight_when_it_starts() {
+        let since = 100;
+        let lowest = 1_000 - IN_FLIGHT;
+        for (why, first, last, before, scanned, gaps) in [
+            ("an empty table", None, None, vec![], i64::MIN, vec![]),
+            ("all ids are old", None, Some(2), vec![(1, 5), (2, 5)], 2, vec![gap(3 - IN_FLIGHT, 0, 7)]),
+            (
+                "an id is missing",
+                Some(1_001),
+                Some(2_000),
+                vec![(998, 5), (1_000, 5)],
+                1_000,
+                vec![gap(lowest + 1, 997, 7), gap(999, 999, 7)],
+            ),
+            (
+                "one came since the first was looked for",
+                Some(1_001),
+                Some(2_000),
+                vec![(999, 100), (1_000, 5)],
+                1_000,
+                vec![gap(lowest + 1, 999, 7)],
+            ),
+            (
+                "the lowest id of all",
+                Some(i64::MIN),
+                Some(0),
+                vec![],
+                i64::MIN,
+                vec![gap(i64::MIN, i64::MIN, 7)],
+            ),
+        ] {
+            let found = KeyPosition::start(at(since), first, last, &page(&before, false), at(7));
+            assert_eq!(found, KeyPosition { since: at(since), scanned, gaps }, "{why}");
+        }
+    }
+
+    #[test]
+    fn the_state_row_keeps_it_as_json() {
+        let kept = crate::position::Position::Key(position(9, &[gap(2, 3, 60)]));
+        let json = serde_json::json!({
+            "by": "key", "since": "1970-01-01 00:00:00", "scanned": 9,
+            "gaps": [{"first": 2, "last": 3, "seen": "1970-01-01 00:01:00"}],
+        });
+        assert_eq!(serde_json::to_value(&kept).ok(), Some(json.clone()));
+        assert_eq!(serde_json::from_value(json).ok(), Some(kept));
+    }
 }

@@ -10,6 +10,8 @@
 //! committed is simply dropped, and the committed one reads the same rows again.
 
 mod key;
+#[cfg(test)]
+mod once;
 mod time;
 
 use std::time::Duration;
@@ -45,9 +47,14 @@ impl Position {
 /// What became of a page that was read.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Taken {
-    /// The rows to go on with; those of a datetime that the limit cut in two were left for the next page. While `full` is set
-    /// there may be more: read on.
-    Rows(Page),
+    /// The page is taken in: commit the position with what becomes of these rows.
+    Rows {
+        /// The rows to go on with; those of a datetime that the limit cut in two were left for the next page. While `full` is
+        /// set there may be more: read on.
+        page: Page,
+        /// Rows that came too late and were noticed without being read, for the counts of this commit. Only without a key.
+        too_late: u64,
+    },
     /// The page is full and holds no whole datetime. Nothing was changed: read the same with twice the limit.
     Larger,
 }

@@ -40,7 +40,10 @@ pub struct Passed {
 /// One walk from the reach to the newest row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimePass {
+    oldest: Datetime,
     from: Datetime,
+    /// What the position is to remember once everything in it was read a last time, and what it found behind the last reach.
+    remember: Option<(Passed, u64)>,
 }
 
 impl TimePosition {
@@ -49,27 +52,47 @@ impl TimePosition {
         Self { since, passed: None }
     }
 
-    /// Starts a cycle's walk, in this order: count the rows of `self.passed` and of [`Self::stretch`], give both counts to
-    /// [`Self::remember`], and read from what this returns. What fell out of reach since the last cycle is then counted first
-    /// and read one last time: a row that comes in between is seen by one of the two.
-    pub fn pass(&self, reach: Datetime) -> TimePass {
-        let last_reach = self.passed.map_or(reach, |passed| passed.to);
-        // After a long backlog that would be all of it.
-        TimePass { from: last_reach.max(reach.earlier(NOTICED)).min(reach).max(self.since) }
-    }
-
-    /// The stretch behind the reach to be counted now: `from` inclusive, `to` exclusive.
+    /// The stretch behind the reach: `from` inclusive, `to` exclusive.
     pub fn stretch(reach: Datetime) -> (Datetime, Datetime) {
         (reach.earlier(NOTICED), reach)
     }
 
-    /// Takes in the two counts: how many rows the stretch in `passed` holds by now, and how many the [`Self::stretch`] of this
-    /// reach holds. Returns how many came too late. Rows that were deleted from the table count as none.
-    pub fn remember(&mut self, in_passed: u64, reach: Datetime, in_stretch: u64) -> u64 {
-        let too_late = self.passed.map_or(0, |passed| in_passed.saturating_sub(passed.rows));
+    /// Starts a cycle's walk. `in_passed` is how many rows the stretch of `self.passed` holds by now, `in_stretch` how many the
+    /// [`Self::stretch`] of this reach holds; both are counted before anything is read. What fell out of reach since the
+    /// last cycle is then read one last time after it was counted, so a row that comes in between is seen by one of the two.
+    /// Rows that were deleted from the table count as none.
+    pub fn pass(&self, reach: Datetime, in_passed: u64, in_stretch: u64) -> TimePass {
+        let last_reach = self.passed.map_or(reach, |passed| passed.to);
+        // After a long backlog that would be all of it.
+        let oldest = last_reach.max(reach.earlier(NOTICED)).min(reach).max(self.since);
         let (from, to) = Self::stretch(reach);
-        self.passed = Some(Passed { from, to, rows: in_stretch });
-        too_late
+        let too_late = self.passed.map_or(0, |passed| in_passed.saturating_sub(passed.rows));
+        TimePass { oldest, from: oldest, remember: Some((Passed { from, to, rows: in_stretch }, too_late)) }
+    }
+
+    /// Takes in a page that was read from [`TimePass::from`], by datetime. Of a full page the last datetime is left for the next,
+    /// because it may not be whole.
+    pub fn advance(&mut self, pass: &mut TimePass, mut page: Page) -> Taken {
+        if page.full {
+            let Some(last) = page.readings.last().map(|reading| reading.datetime) else {
+                return Taken::Larger;
+            };
+            let whole = page.readings.partition_point(|reading| reading.datetime < last);
+            if whole == 0 {
+                return Taken::Larger;
+            }
+            page.readings.truncate(whole);
+            pass.from = last;
+        }
+        let mut too_late = 0;
+        // Not before the stretch was walked through: a walk that ends early is begun again from the last reach.
+        if let Some((passed, late)) =
+            pass.remember.take_if(|(passed, _)| !page.full || pass.from >= passed.to)
+        {
+            self.passed = Some(passed);
+            too_late = late;
+        }
+        Taken::Rows { page, too_late }
     }
 
     /// Whether this cycle is the first to see the reading, as far as that can be known: whether it lies ahead of the watermark
@@ -80,29 +103,97 @@ impl TimePosition {
 }
 
 impl TimePass {
-    /// A walk over what is there from `from` on, for other reasons than to judge it.
-    pub fn starting_at(from: Datetime) -> Self {
-        Self { from }
-    }
-
     /// Where the next page starts, inclusive.
     pub fn from(&self) -> Datetime {
         self.from
     }
 
-    /// Takes in a page that was read from [`Self::from`], by datetime. Of a full page the last datetime is left for the next,
-    /// because it may not be whole.
-    pub fn advance(&mut self, mut page: Page) -> Taken {
-        if !page.full {
-            return Taken::Rows(page);
+    /// Where the walk began: the reach by which [`crate::fresh::sift`] tells what is too late.
+    pub fn oldest(&self) -> Datetime {
+        self.oldest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Datetime {
+        Datetime::from_micros(seconds * 1_000_000)
+    }
+
+    fn reading(seconds: i64) -> Reading {
+        Reading { id: None, datetime: at(seconds), variable: "T1".into(), value: None, source_file: None }
+    }
+
+    #[test]
+    fn a_full_page_keeps_whole_datetimes() {
+        for (why, datetimes, full, kept, next) in [
+            ("all was read", vec![1, 2, 2], false, Some(3), 0),
+            ("the last datetime is left", vec![1, 2, 2], true, Some(1), 2),
+            ("one datetime", vec![2, 2], true, None, 0),
+            ("nothing but malformed rows", vec![], true, None, 0),
+            ("nothing", vec![], false, Some(0), 0),
+        ] {
+            let readings: Vec<Reading> = datetimes.into_iter().map(reading).collect();
+            let mut position = TimePosition::start(at(0));
+            let mut pass = position.pass(at(0), 0, 0);
+            let expected = kept.map_or(Taken::Larger, |kept| Taken::Rows {
+                page: Page { readings: readings[..kept].to_vec(), malformed: vec![], full },
+                too_late: 0,
+            });
+            let taken = position.advance(&mut pass, Page { readings, malformed: vec![], full });
+            assert_eq!((taken, pass.from()), (expected, at(next)), "{why}");
         }
-        let Some(last) = page.readings.last().map(|reading| reading.datetime) else { return Taken::Larger };
-        let whole = page.readings.partition_point(|reading| reading.datetime < last);
-        if whole == 0 {
-            return Taken::Larger;
+    }
+
+    #[test]
+    fn a_walk_begins_where_the_last_one_could_still_reach() {
+        const DAY: i64 = 24 * 3600;
+        for (why, since, passed_to, reach, from) in [
+            ("the first cycle", 10, None, 50, 50),
+            ("what fell out of reach is read a last time", 10, Some(40), 50, 40),
+            ("but not all of a long backlog", 10, Some(40), 90 * DAY, 89 * DAY),
+            ("a reach that went back", 10, Some(60), 50, 50),
+            ("never before the worker's own time", 45, Some(40), 50, 45),
+        ] {
+            let passed = passed_to.map(|to| Passed { from: at(0), to: at(to), rows: 0 });
+            let pass = TimePosition { since: at(since), passed }.pass(at(reach), 0, 0);
+            assert_eq!((pass.oldest(), pass.from()), (at(from), at(from)), "{why}");
         }
-        page.readings.truncate(whole);
-        self.from = last;
-        Taken::Rows(page)
+    }
+
+    #[test]
+    fn rows_behind_the_reach_are_noticed_once_the_walk_is_past_it() {
+        let last = Passed { from: at(0), to: at(99_000), rows: 30 };
+        let next = Passed { from: at(100_000 - 86_400), to: at(100_000), rows: 70 };
+        for (why, passed, now, datetimes, full, after, too_late) in [
+            ("nothing was counted before", None, 0, vec![], false, next, 0),
+            ("none came", Some(last), 30, vec![], false, next, 0),
+            ("two came", Some(last), 32, vec![], false, next, 2),
+            ("old rows were deleted", Some(last), 4, vec![], false, next, 0),
+            ("the walk is not there yet", Some(last), 32, vec![99_000, 99_999], true, last, 0),
+            ("the walk is past it", Some(last), 32, vec![99_000, 100_000], true, next, 2),
+        ] {
+            let mut position = TimePosition { since: at(0), passed };
+            let mut pass = position.pass(at(100_000), now, 70);
+            let page =
+                Page { readings: datetimes.into_iter().map(reading).collect(), malformed: vec![], full };
+            let Taken::Rows { too_late: found, .. } = position.advance(&mut pass, page) else {
+                unreachable!("{why}")
+            };
+            assert_eq!((position.passed, found), (Some(after), too_late), "{why}");
+            let rest = position.advance(&mut pass, Page::default());
+            let left = if after == next { 0 } else { 2 };
+            assert_eq!(rest, Taken::Rows { page: Page::default(), too_late: left }, "{why}");
+            assert_eq!(position.passed, Some(next), "{why}");
+        }
+    }
+
+    #[test]
+    fn what_lies_ahead_of_the_watermark_is_news() {
+        for (watermark, news) in [(None, true), (Some(4), true), (Some(5), false), (Some(6), false)] {
+            assert_eq!(TimePosition::first_sight(&reading(5), watermark.map(at)), news);
+        }
     }
 }

@@ -158,7 +158,7 @@ impl Reloader {
             detector
                 .judge(Arc::clone(&canary.batch))
                 .await
-                .map_err(|source| DetectorError::Canary { module, source })?;
+                .map_err(|cause| DetectorError::Canary { module, cause })?;
             // What it learnt from a batch that it was only shown is forgotten.
             detector.discard();
         }

@@ -45,7 +45,7 @@ impl Source {
             None => Module::built_in(),
             Some(path) => Module { name: path.display().to_string(), bytes: read_at_rest(path)?.into() },
         };
-        let paths = self.model_paths().map_err(|source| unreadable(&self.models, source))?;
+        let paths = self.model_paths().map_err(|cause| unreadable(&self.models, cause))?;
         let mut files = Vec::with_capacity(paths.len());
         let mut bytes = 0;
         for path in paths {
@@ -55,7 +55,7 @@ impl Source {
             };
             bytes += file.bytes.len() as u64;
             if bytes > MOST_BYTES {
-                return Err(DetectorError::Models(format!(
+                return Err(DetectorError::NoModels(format!(
                     "`{}` holds more than 1 GiB; name the directory that holds nothing but models",
                     self.models.display()
                 )));
@@ -110,8 +110,8 @@ impl Source {
 }
 
 fn read_at_rest(path: &Path) -> Result<Vec<u8>, DetectorError> {
-    let before = Look::at(path).map_err(|source| unreadable(path, source))?;
-    let bytes = fs::read(path).map_err(|source| unreadable(path, source))?;
+    let before = Look::at(path).map_err(|cause| unreadable(path, cause))?;
+    let bytes = fs::read(path).map_err(|cause| unreadable(path, cause))?;
     match Look::at(path) {
         Ok(after) if after == before => Ok(bytes),
         Err(error) if error.kind() != ErrorKind::NotFound => Err(unreadable(path, error)),
@@ -119,6 +119,6 @@ fn read_at_rest(path: &Path) -> Result<Vec<u8>, DetectorError> {
     }
 }
 
-fn unreadable(path: &Path, source: std::io::Error) -> DetectorError {
-    DetectorError::Read { path: path.display().to_string(), source }
+fn unreadable(path: &Path, cause: std::io::Error) -> DetectorError {
+    DetectorError::Read { path: path.display().to_string(), cause }
 }

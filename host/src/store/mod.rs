@@ -80,9 +80,9 @@ pub trait Input: Send {
     async fn count_range(&mut self, from: Datetime, to: Datetime) -> Result<u64, StoreError>;
 }
 
-/// A worker's name, taken.
+/// A hold on a worker's name.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Taken {
+pub struct Claim {
     /// What `State::epoch` must be in every commit from now on.
     pub epoch: i64,
     /// The row as the last commit left it, with the new epoch; None before the first.
@@ -102,7 +102,7 @@ pub trait Output: Send {
 
     /// Takes the worker's name: raises the epoch of its row (or makes a row that holds nothing but the epoch), which fences off
     /// whoever held it.
-    async fn take(&mut self, worker: &str) -> Result<Taken, StoreError>;
+    async fn take(&mut self, worker: &str) -> Result<Claim, StoreError>;
 
     /// The worker's row, without taking it; None before its first commit.
     async fn peek(&mut self, worker: &str) -> Result<Option<State>, StoreError>;

@@ -53,13 +53,24 @@ impl Drop for Telemetry {
 /// # Errors
 /// A log was started before. A file that cannot be written is no error: it is told on the console, here or when it happens.
 pub fn start(log: &Log) -> Result<Telemetry, SetGlobalDefaultError> {
+    start_on(log, io::stderr)
+}
+
+/// As [`start`], with another console: the demo shows a selection.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_on<W>(log: &Log, console: W) -> Result<Telemetry, SetGlobalDefaultError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let clock: Clock = || Local::now().fixed_offset();
     let format = log.format;
     // A console that is gone has nobody to tell.
     let tell = move |trouble: &str| drop(io::stderr().write_all(warning(format, clock, trouble).as_bytes()));
     let open = |path: &PathBuf| Arc::new(RotatedFile::new(path, log.max_mib << 20, log.keep, Box::new(tell)));
     let file = log.file.as_ref().map(open);
-    let dispatch = dispatch(log, clock, io::stderr, file.clone());
+    let dispatch = dispatch(log, clock, console, file.clone());
     tracing::dispatcher::set_global_default(dispatch)?;
     Ok(Telemetry { file })
 }

@@ -76,6 +76,7 @@ pub(super) async fn prepare(
 ) -> Result<Prepared, CycleError> {
     let mut said = Said { malformed: step.page.malformed, ..Said::default() };
     said.counts.malformed = said.malformed.len() as u64;
+    said.counts.too_late = step.too_late;
     let newest = step.page.readings.iter().map(|reading| reading.datetime).max();
     let with_key = matches!(step.position, Position::Key(_));
 
@@ -165,7 +166,7 @@ impl Prepared {
         let begun = std::time::Instant::now();
         let recovered = recover::judge(detector, &batch, self.canary.clone())
             .await
-            .map_err(|source| held(&batch, source))?;
+            .map_err(|cause| held(&batch, cause))?;
         self.said.judging += begun.elapsed();
 
         let written = verdict::rows(readings, &cells, &recovered.outcomes, &first_sight);
@@ -240,6 +241,6 @@ fn set_aside(
     }
 }
 
-fn held(batch: &Batch, source: JudgeError) -> CycleError {
-    CycleError::Detector { variables: batch.columns.len(), source }
+fn held(batch: &Batch, cause: JudgeError) -> CycleError {
+    CycleError::Detector { variables: batch.columns.len(), cause }
 }

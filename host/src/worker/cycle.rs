@@ -52,16 +52,17 @@ impl Worker {
         };
         tracing::info!("[cycle {}] checking for new data", self.cycles);
         self.swap(&session.state);
-        let frame = self.frame(&mut session).await?;
-        let (mut walk, behind_reach) = Walk::begin(&mut session, frame.reach).await?;
-        report.counts.too_late += behind_reach;
-        session.state.counts.too_late += behind_reach;
+        let mut frame = self.frame(&mut session).await?;
+        let mut walk = Walk::begin(&mut session, frame.reach).await?;
+        frame.reach = walk.oldest(frame.reach);
         loop {
             let step = walk.next(&mut session, frame.batch_rows, self.settings.settle).await?;
             let more = step.page.full;
             if step.page.readings.is_empty() && step.page.malformed.is_empty() {
                 // Gaps that were given up are not worth a write; the next commit carries them.
                 session.state.position = step.position;
+                session.state.counts.too_late += step.too_late;
+                report.counts.too_late += step.too_late;
             } else {
                 let prepared = self.prepare(&mut session, &frame, step).await?;
                 self.commit(&mut session, prepared, report).await?;

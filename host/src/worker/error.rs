@@ -10,8 +10,8 @@ pub enum CycleError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The detector cannot judge anything: no variable is at fault, and nothing was committed.
-    #[error("the detector judges none of {variables} variables, so the position stays where it is: {source}")]
-    Detector { variables: usize, source: JudgeError },
+    #[error("the detector judges none of {variables} variables, so the position stays where it is: {cause}")]
+    Detector { variables: usize, cause: JudgeError },
 }
 
 impl CycleError {

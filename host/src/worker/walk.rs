@@ -19,25 +19,33 @@ pub(super) enum Walk {
 pub(super) struct Step {
     pub(super) page: Page,
     pub(super) position: Position,
+    /// Rows that were found behind the reach, which are counted and not read.
+    pub(super) too_late: u64,
 }
 
 impl Walk {
-    /// Starts a walk. Without a key this counts what came behind the reach, and returns how many rows that were.
-    pub(super) async fn begin(session: &mut Session, reach: Datetime) -> Result<(Self, u64), StoreError> {
+    /// Starts a walk. Without a key this counts what stands behind the reach.
+    pub(super) async fn begin(session: &mut Session, reach: Datetime) -> Result<Self, StoreError> {
         let Session { input, state, .. } = session;
-        match &mut state.position {
-            Position::Key(_) => Ok((Self::Key(KeyPass::default()), 0)),
+        match &state.position {
+            Position::Key(_) => Ok(Self::Key(KeyPass::default())),
             Position::Time(position) => {
-                let pass = position.pass(reach);
                 let in_passed = match position.passed {
                     Some(passed) => input.count_range(passed.from, passed.to).await?,
                     None => 0,
                 };
                 let (from, to) = TimePosition::stretch(reach);
                 let in_stretch = input.count_range(from, to).await?;
-                let too_late = position.remember(in_passed, reach, in_stretch);
-                Ok((Self::Time(pass), too_late))
+                Ok(Self::Time(position.pass(reach, in_passed, in_stretch)))
             }
+        }
+    }
+
+    /// The oldest datetime that this walk judges.
+    pub(super) fn oldest(&self, reach: Datetime) -> Datetime {
+        match self {
+            Self::Key(_) => reach,
+            Self::Time(pass) => pass.oldest(),
         }
     }
 
@@ -58,14 +66,17 @@ impl Walk {
                     let page = input.read_keys(&position.spans(pass), limit).await?;
                     position.advance(pass, page, asked, settle)
                 }
-                (_, Self::Time(pass)) => {
+                (Position::Time(position), Self::Time(pass)) => {
                     let page = input.read_range(pass.from(), None, limit).await?;
-                    pass.advance(page)
+                    position.advance(pass, page)
                 }
-                (Position::Time(_), Self::Key(_)) => Taken::Rows(Page::default()),
+                // A walk is begun from the very position that it goes on with.
+                (Position::Key(_), Self::Time(_)) | (Position::Time(_), Self::Key(_)) => {
+                    Taken::Rows { page: Page::default(), too_late: 0 }
+                }
             };
             match taken {
-                Taken::Rows(page) => return Ok(Step { page, position }),
+                Taken::Rows { page, too_late } => return Ok(Step { page, position, too_late }),
                 Taken::Larger => limit = limit.saturating_mul(2),
             }
         }

@@ -10,7 +10,7 @@ use super::error::CycleError;
 use super::session::Session;
 use crate::detector::Detector;
 use crate::pivot;
-use crate::position::{Taken, TimePass};
+use crate::position::{Taken, TimePosition};
 use crate::reading::Reading;
 use crate::state::Checkpoint;
 
@@ -30,12 +30,14 @@ pub(super) async fn warm_up(
         humantime::format_duration(lookback)
     );
     let end = watermark.later(Duration::from_micros(1));
-    let mut pass = TimePass::starting_at(watermark.earlier(lookback));
+    let begin = watermark.earlier(lookback);
+    let mut position = TimePosition::start(begin);
+    let mut pass = position.pass(begin, 0, 0);
     let mut limit = rows;
     loop {
         let page = session.input.read_range(pass.from(), Some(end), limit).await?;
-        let page = match pass.advance(page) {
-            Taken::Rows(page) => page,
+        let page = match position.advance(&mut pass, page) {
+            Taken::Rows { page, .. } => page,
             Taken::Larger => {
                 limit = limit.saturating_mul(2);
                 continue;
@@ -47,7 +49,7 @@ pub(super) async fn warm_up(
             let batch = Arc::new(pivot::pivot(&part, &[]).batch);
             let variables = batch.columns.len();
             let judged =
-                detector.judge(batch).await.map_err(|source| CycleError::Detector { variables, source })?;
+                detector.judge(batch).await.map_err(|cause| CycleError::Detector { variables, cause })?;
             detector.committed(judged.checkpoint.map(|(schema, bytes)| {
                 let set_digest = detector.set().digest.clone();
                 Checkpoint { schema, bytes, set_digest }

@@ -15,7 +15,7 @@ use crate::datetime::Datetime;
 use crate::position::{Position, TimePosition};
 use crate::reading::Key;
 use crate::state::State;
-use crate::store::{Clock, Output, StoreError, TableName, Taken, Trouble};
+use crate::store::{Claim, Clock, Output, StoreError, TableName, Trouble};
 use crate::verdict::VerdictRow;
 
 /// The name and the variable of what `probe` writes and takes back; a worker of this name would not notice.
@@ -117,7 +117,7 @@ impl Output for SqliteOutput {
         }
     }
 
-    async fn take(&mut self, worker: &str) -> Result<Taken, StoreError> {
+    async fn take(&mut self, worker: &str) -> Result<Claim, StoreError> {
         let worker = worker.to_owned();
         self.write(move |connection, tables| {
             prepare::expect_tables(connection, &tables.output, &tables.state)?;

@@ -10,16 +10,16 @@ use serde::de::DeserializeOwned;
 use super::fault::{Answer, Fault};
 use crate::datetime::Datetime;
 use crate::state::{Checkpoint, SetAside, State};
-use crate::store::{TableName, Taken, Trouble};
+use crate::store::{Claim, TableName, Trouble};
 
 /// Raises the epoch of the worker's row, or makes one that holds only that.
-pub(super) fn take(connection: &Connection, table: &TableName, worker: &str) -> Answer<Taken> {
+pub(super) fn take(connection: &Connection, table: &TableName, worker: &str) -> Answer<Claim> {
     let sql = format!(
         "INSERT INTO {} (worker, epoch) VALUES (?1, 1) ON CONFLICT (worker) DO UPDATE SET epoch = epoch + 1 RETURNING epoch",
         table.sqlite()
     );
     let epoch = connection.prepare_cached(&sql)?.query_row([worker], |row| row.get(0))?;
-    Ok(Taken { epoch, state: read(connection, table, worker)? })
+    Ok(Claim { epoch, state: read(connection, table, worker)? })
 }
 
 /// The worker's row; None if there is none, or nothing was committed yet.

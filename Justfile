@@ -1,0 +1,61 @@
+# Every command a person types. `just` alone lists them.
+
+set windows-shell := ["powershell.exe", "-NoLogo", "-Command"]
+
+# A C compiler for SQLite is the one thing that rustup does not bring.
+host := "target/debug/host" + if os_family() == "windows" { ".exe" } else { "" }
+
+_default:
+    @just --list --unsorted
+
+# See it all on a simulated plant: installs the wasm target, builds, runs `host demo`
+demo *FLAGS: toolchain
+    cargo build --workspace
+    {{ host }} demo {{ FLAGS }}
+
+# Unit, property and end-to-end tests
+test *FLAGS: toolchain
+    cargo test --workspace {{ FLAGS }}
+
+# The worker is killed 200 times at random points; nothing may be lost or doubled
+test-kill ROUNDS="200": toolchain
+    KILL_ROUNDS={{ ROUNDS }} cargo test --workspace --test kill -- --nocapture
+
+# All that CI runs
+ci: toolchain fmt-check lint test deny
+
+# The optimised program, and the Prophet detector as a file of its own, in `dist/`
+build: toolchain
+    cargo build --release --package host --target-dir target
+    cargo build --release --package detector-guest --target wasm32-wasip2 --target-dir target
+    mkdir -p dist
+    cp target/release/host{{ if os_family() == "windows" { ".exe" } else { "" } }} dist/
+    cp target/wasm32-wasip2/release/detector_guest.wasm dist/detector.wasm
+
+# Figures: throughput, cycle time, start, memory, reload. Quiet machine, about ten minutes
+bench *FLAGS: toolchain
+    cargo bench --package host --bench figures {{ FLAGS }}
+
+# Writes the code in the project's form
+fmt:
+    cargo fmt --all
+
+fmt-check:
+    cargo fmt --all -- --check
+
+# Lints, on all targets; a warning is an error
+lint: toolchain
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Licences, advisories and sources of dependencies, where cargo-deny is installed
+deny:
+    @if cargo deny --version >/dev/null 2>&1; then cargo deny check; else echo "cargo-deny is not installed: cargo install --locked cargo-deny"; fi
+
+# Trains the demo's 25 models anew with real Prophet (needs Python; see models/README.md)
+train:
+    uv run models/train_demo.py
+
+# Installs exactly what rust-toolchain.toml lists, the wasm target included
+[private]
+toolchain:
+    rustup toolchain install --no-self-update

@@ -1,0 +1,198 @@
+//! Steps the plant's time and runs the worker over it: real cycles of the real worker, on a clock that the demo sets.
+//!
+//! Each step stores what arrived in the last ten minutes and runs one cycle; nothing sleeps. Between two cycles a model is dropped
+//! in, and the reloader is asked to look, which in `host run` its watch loop does on a file event: the demo must not depend on when
+//! the system delivers one. All else is as in `host run`. Ends early with the first error.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use super::arrivals::Arrivals;
+use super::faults;
+use super::historian::Historian;
+use super::models::{DROPPED_IN_AFTER, WITHHELD, start_and_later};
+use super::place::Place;
+use super::plant::{Plant, SEED, START};
+use super::score::{self, Score};
+use crate::counts::Counts;
+use crate::datetime::Datetime;
+use crate::detector::{Detector, Engine};
+use crate::reload::watch::short;
+use crate::reload::{Look, Reloader, Shared, Source};
+use crate::store::{Clock, SqliteStore};
+use crate::verdict::VerdictRow;
+use crate::worker::{Settings, Worker, report};
+
+/// Between two cycles: what `host run` has by default.
+pub const INTERVAL: Duration = Duration::from_secs(10 * 60);
+
+/// What happens when.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    days: u32,
+}
+
+impl Plan {
+    /// A demo of that many days, at least one.
+    pub fn new(days: u32) -> Self {
+        Self { days: days.max(1) }
+    }
+
+    /// When the last cycle runs.
+    pub fn end(self) -> Datetime {
+        START.later(self.length())
+    }
+
+    /// How many cycles there are.
+    pub fn cycles(self) -> u64 {
+        cycles_in(self.length())
+    }
+
+    /// The first cycle after the model was dropped in; half-way at the latest.
+    pub fn drop_before(self) -> u64 {
+        cycles_in(DROPPED_IN_AFTER.min(self.length() / 2))
+    }
+
+    /// The plant's time at a cycle; the first is number 1.
+    pub fn time_of(self, cycle: u64) -> Datetime {
+        START.later(INTERVAL.saturating_mul(u32::try_from(cycle).unwrap_or(u32::MAX)))
+    }
+
+    fn length(self) -> Duration {
+        Duration::from_secs(24 * 3600) * self.days
+    }
+}
+
+fn cycles_in(span: Duration) -> u64 {
+    span.as_secs() / INTERVAL.as_secs()
+}
+
+/// What the driver tells while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// A model is in the directory, and a set with it was found and tried; its short digest.
+    DroppedIn { set: &'a str },
+    /// A cycle begins; the first is number 1.
+    Cycle(u64),
+}
+
+/// What it all came to.
+#[derive(Debug)]
+pub struct Outcome {
+    pub score: Score,
+    /// What became of all rows, as the worker counted them.
+    pub counts: Counts,
+    /// Verdicts on the variable whose model came on the way, and the first of them.
+    pub by_new_model: (usize, Option<Datetime>),
+}
+
+/// Runs the whole demo in a directory made ready for it.
+///
+/// # Errors
+/// The first thing that fails: a file, the detector, a cycle, or the model that was dropped in and not taken up.
+pub async fn run(
+    plan: Plan,
+    place: &Place,
+    engine: Engine,
+    mut tell: impl FnMut(Event<'_>),
+) -> anyhow::Result<Outcome> {
+    let faults = faults::until(plan.end());
+    let arrivals = Arrivals::new(Plant::new(SEED), &faults, plan.end());
+    let (models, later) = start_and_later();
+    models.iter().try_for_each(|file| place.drop_in(file))?;
+    let mut historian = Historian::create(&place.database())?;
+
+    let source = Source { module: None, models: place.models(), settings: "{}".to_owned() };
+    let set = Arc::new(source.read()?);
+    let digest = set.digest.clone();
+    let detector = Detector::open(&engine, set, None).await?;
+    report::models(&detector);
+    let shared = Shared::default();
+    let mut reloader = Reloader::new(engine, source, shared.clone(), digest);
+    let (clock, hand) = Clock::settable(START);
+    let store = SqliteStore { clock, ..SqliteStore::new(place.database()) };
+    let mut worker = Worker::new(settings(), Box::new(store), detector, shared);
+
+    let mut before = START;
+    for cycle in 1..=plan.cycles() {
+        let now = plan.time_of(cycle);
+        historian.store(arrivals.between(before, now)).context("the plant's readings cannot be stored")?;
+        hand.set(now);
+        if cycle == plan.drop_before() {
+            later.iter().try_for_each(|file| place.drop_in(file))?;
+            let set = look(&mut reloader).await?;
+            tell(Event::DroppedIn { set: short(&set) });
+        }
+        tell(Event::Cycle(cycle));
+        worker.cycle(|| false).await.with_context(|| format!("cycle {cycle}"))?;
+        before = now;
+    }
+
+    let verdicts = historian.verdicts().context("the verdicts cannot be read")?;
+    let new = verdicts.iter().filter(|verdict| &*verdict.variable == WITHHELD);
+    Ok(Outcome {
+        score: score::score(&faults, arrivals.all(), &verdicts),
+        counts: worker.totals(),
+        by_new_model: (new.clone().count(), new.map(|verdict: &VerdictRow| verdict.ds).min()),
+    })
+}
+
+/// As a worker without a configuration has them.
+fn settings() -> Settings {
+    let config = crate::config::Worker { interval: INTERVAL, ..crate::config::Worker::default() };
+    Settings {
+        settle: config.settle(),
+        name: config.name,
+        batch_rows: config.batch_rows,
+        initial_lookback: config.initial_lookback,
+        allowed_lateness: config.allowed_lateness,
+    }
+}
+
+/// The digest of the set that the reloader found and tried.
+async fn look(reloader: &mut Reloader) -> anyhow::Result<String> {
+    match reloader.look().await {
+        Look::Ready(digest) => Ok(digest),
+        Look::Same => bail!("the model that was dropped in was not noticed"),
+        Look::Refused(error) | Look::Unsettled(error) => {
+            Err(error).context("the model that was dropped in is not used")
+        }
+    }
+}
+
+impl Outcome {
+    /// What the worker did wrong, a sentence each; nothing if it kept its promises.
+    pub fn broken_promises(&self) -> Vec<String> {
+        let readings = &self.score.readings;
+        let harmful = |fault: &&score::FaultScore| fault.outcome == score::Outcome::Harmful;
+        let harmful = self.score.faults.iter().filter(harmful).count();
+        let without_model = usize::try_from(self.counts.no_model).unwrap_or(usize::MAX);
+        let expected = readings.arrived.saturating_sub(without_model);
+        let mut broken: Vec<String> = [
+            (
+                expected.saturating_sub(readings.judged),
+                "readings without a verdict although there is a model",
+            ),
+            (
+                readings.judged.saturating_sub(expected),
+                "readings with a verdict although they were counted out",
+            ),
+            (readings.judged_twice, "readings judged twice"),
+            (readings.judged_from_nothing, "verdicts on readings that never arrived"),
+            (harmful, "faults in how rows arrive that did harm"),
+        ]
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| format!("{number} {what}"))
+        .collect();
+        if self.by_new_model.0 == 0 {
+            broken.push("no verdict by the model that was dropped in".to_owned());
+        }
+        broken
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! The plant's historian: it stores what has arrived in the input table. And a reader for the verdicts, once all is over.
+//!
+//! A connection of its own beside the worker's, as at a real plant. Blocking, a few milliseconds a call.
+
+use std::path::Path;
+
+use anyhow::Context;
+use rusqlite::{Connection, params};
+
+use super::arrivals::Arrival;
+use crate::batch::Flags;
+use crate::datetime::Datetime;
+use crate::store::{TableNames, schema};
+use crate::verdict::VerdictRow;
+
+/// Writes readings, reads verdicts.
+pub struct Historian {
+    connection: Connection,
+    tables: TableNames,
+}
+
+impl Historian {
+    /// Makes the file and in it the default input table.
+    ///
+    /// # Errors
+    /// The file cannot be written, or holds that table already.
+    pub fn create(file: &Path) -> anyhow::Result<Self> {
+        let create = || {
+            let connection = Connection::open(file)?;
+            // As the worker has it: neither waits for the other, and no flush at each commit.
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+            connection.pragma_update(None, "synchronous", "NORMAL")?;
+            let tables = TableNames::default();
+            connection.execute_batch(&schema::sqlite::input(&tables.input))?;
+            Ok::<_, rusqlite::Error>(Self { connection, tables })
+        };
+        create().with_context(|| format!("the plant's database `{}`", file.display()))
+    }
+
+    /// Stores rows in their order, in one transaction.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn store(&mut self, arrivals: &[Arrival]) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction()?;
+        let mut insert = transaction.prepare_cached(&format!(
+            "INSERT INTO {} (datetime, variable_name, value, source_file, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+            self.tables.input.sqlite()
+        ))?;
+        for Arrival { at, reading } in arrivals {
+            insert.execute(params![
+                reading.datetime.to_string(),
+                &*reading.variable,
+                reading.value,
+                reading.source_file.as_deref(),
+                at.to_string(),
+            ])?;
+        }
+        drop(insert);
+        transaction.commit()
+    }
+
+    /// Every verdict that the output table holds.
+    ///
+    /// # Errors
+    /// The database's, or a `ds` that is no datetime.
+    pub fn verdicts(&self) -> anyhow::Result<Vec<VerdictRow>> {
+        let mut select = self.connection.prepare(&format!(
+            "SELECT ds, variable, y, yhat, yhat_lower, yhat_upper, residual, outside_interval, high_residual, is_anomaly, \
+             anomaly_score, prediction_error_pct, source_file FROM {}",
+            self.tables.output.sqlite()
+        ))?;
+        let mut rows = select.query([])?;
+        let mut verdicts = Vec::new();
+        while let Some(row) = rows.next()? {
+            verdicts.push(VerdictRow {
+                ds: Datetime::parse(&row.get::<_, String>(0)?)?,
+                variable: row.get(1)?,
+                y: row.get(2)?,
+                yhat: row.get(3)?,
+                yhat_lower: row.get(4)?,
+                yhat_upper: row.get(5)?,
+                residual: row.get(6)?,
+                flags: Flags {
+                    outside_interval: row.get(7)?,
+                    high_residual: row.get(8)?,
+                    anomaly: row.get(9)?,
+                },
+                anomaly_score: row.get(10)?,
+                prediction_error_pct: row.get(11)?,
+                source_file: row.get(12)?,
+            });
+        }
+        Ok(verdicts)
+    }
+}

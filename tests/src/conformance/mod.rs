@@ -1,0 +1,212 @@
+//! What every store promises, as a list of cases that each store runs whole: [`conformance!`](crate::conformance) makes a test of
+//! each for a [`Bench`], which sets a database up and looks at it from outside the store.
+//!
+//! A case is one promise. It starts on a fresh database, and fails by an error or a panic.
+
+#![allow(clippy::expect_used, clippy::missing_errors_doc, reason = "a case that cannot go on fails")]
+#![allow(
+    clippy::future_not_send,
+    reason = "a case runs in a task of its own that does not move between threads"
+)]
+
+mod bench;
+pub mod commit;
+pub mod key;
+pub mod range;
+pub mod state;
+pub mod tables;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Result;
+use host::batch::Flags;
+use host::counts::Counts;
+use host::datetime::Datetime;
+use host::position::{KeyPosition, Position};
+use host::reading::Page;
+use host::state::State;
+use host::store::{Input, Output, StoreError, Trouble};
+use host::verdict::VerdictRow;
+
+pub use bench::{Bench, InputKind, OutputKind, Row, Setup, Written, row};
+
+/// The name that the cases' worker has.
+const WORKER: &str = "line 1";
+
+/// A page without anything.
+const EMPTY: Seen<'static> = Seen { readings: Vec::new(), full: false };
+
+/// The instant that a text names.
+///
+/// # Panics
+/// If it names none: the suite is wrong then.
+pub fn at(text: &str) -> Datetime {
+    Datetime::parse(text).expect("a datetime of the suite")
+}
+
+/// A reading as a case expects it: id, datetime, variable, value.
+type Known<'a> = (Option<i64>, Datetime, &'a str, Option<f64>);
+
+/// A page as a case expects it.
+#[derive(Debug, PartialEq)]
+struct Seen<'a> {
+    readings: Vec<Known<'a>>,
+    full: bool,
+}
+
+/// # Panics
+/// If the page holds malformed rows, which no case of the suite puts in.
+fn seen(page: &Page) -> Seen<'_> {
+    assert_eq!(page.malformed, [], "nothing here is malformed");
+    let readings =
+        page.readings.iter().map(|row| (row.id, row.datetime, &*row.variable, row.value)).collect();
+    Seen { readings, full: page.full }
+}
+
+fn ids(page: &Page) -> Vec<i64> {
+    page.readings.iter().filter_map(|reading| reading.id).collect()
+}
+
+/// A verdict in which each number is another.
+fn verdict(ds: &str, variable: &str) -> VerdictRow {
+    VerdictRow {
+        ds: at(ds),
+        variable: variable.into(),
+        y: 21.25,
+        yhat: 20.5,
+        yhat_lower: 19.125,
+        yhat_upper: 21.000_001,
+        residual: 0.75,
+        flags: Flags { outside_interval: true, high_residual: false, anomaly: true },
+        anomaly_score: 33.33,
+        prediction_error_pct: 3.66,
+        source_file: Some("linea_1.csv".into()),
+    }
+}
+
+/// The smallest state with this epoch.
+fn state(epoch: i64) -> State {
+    State {
+        epoch,
+        position: Position::Key(KeyPosition {
+            since: at("2025-01-14 10:00:00"),
+            scanned: 7,
+            gaps: Vec::new(),
+        }),
+        watermark: Some(at("2025-01-15 10:00:00")),
+        checkpoint: None,
+        set_digest: None,
+        set_aside: BTreeMap::new(),
+        counts: Counts::default(),
+        updated_at: at("2025-01-15 10:00:05"),
+    }
+}
+
+fn key(variable: &str, ds: &str) -> (Arc<str>, Datetime) {
+    (variable.into(), at(ds))
+}
+
+/// A database set up as asked, both connections, and the output's tables made.
+async fn begin<B: Bench>(setup: impl Into<Setup>) -> Result<(B, Box<dyn Input>, Box<dyn Output>)> {
+    let bench = B::start(&setup.into()).await?;
+    let (input, mut output) = bench.connector().open().await?;
+    output.prepare().await?;
+    Ok((bench, input, output))
+}
+
+/// The ds and the variable of each row of the output table.
+async fn written<B: Bench>(bench: &B) -> Result<Vec<(String, String)>> {
+    let verdicts = bench.verdicts().await?;
+    Ok(verdicts.iter().map(|row| (row.verdict.ds.to_string(), row.verdict.variable.to_string())).collect())
+}
+
+fn pairs(keys: &[(&str, &str)]) -> Vec<(String, String)> {
+    keys.iter().map(|&(ds, variable)| (ds.to_owned(), variable.to_owned())).collect()
+}
+
+/// Asserts that a call failed in this way, with all of these words in its message.
+fn expect_trouble<T: std::fmt::Debug>(done: Result<T, StoreError>, trouble: Trouble, words: &[&str]) {
+    let error = done.expect_err("this call had to fail");
+    assert_eq!(error.trouble, trouble, "{error}");
+    for word in words {
+        assert!(error.message.contains(word), "`{word}` is missing in: {error}");
+    }
+}
+
+/// Makes a `#[tokio::test]` of each case for a bench: `conformance!(SqliteBench);` in a file of a crate's `tests/`.
+#[macro_export]
+macro_rules! conformance {
+    ($bench:ty) => {
+        $crate::conformance!(@tests $bench;
+            key {
+                the_layout_says_what_the_table_has
+                a_missing_input_table_is_named
+                keys_come_in_order_up_to_the_limit
+                several_spans_share_one_limit
+                a_gap_is_read_once_it_is_filled
+                nulls_and_duplicates_come_as_they_are
+                any_text_is_a_variable
+                an_empty_table_has_no_keys
+                the_first_key_of_a_time_is_by_key_not_by_time
+                without_a_key_it_is_read_by_datetime_only
+            }
+            range {
+                a_range_is_half_open
+                a_range_is_in_time_order_whatever_came_first
+                a_full_page_says_so_and_the_next_goes_on
+                a_limit_within_one_datetime_keeps_the_lowest_keys
+                windows_that_meet_give_each_reading_once
+                a_count_agrees_with_what_is_read
+                given_datetimes_bring_all_their_rows
+                the_end_of_all_time_is_a_range_too
+            }
+            tables {
+                prepare_makes_the_tables_once
+                prepare_keeps_what_is_there
+                duplicates_of_the_python_worker_are_said_and_served
+                an_output_without_source_file_is_served
+                an_output_that_cannot_serve_is_refused_by_its_missing_columns
+                odd_names_are_only_names
+                input_and_output_may_be_two_databases
+                a_database_that_cannot_be_written_is_a_matter_of_rights
+                a_probe_leaves_no_trace
+                a_probe_finds_what_would_keep_a_commit_from_working
+            }
+            commit {
+                a_commit_writes_verdicts_whole
+                the_same_commit_again_writes_nothing_twice
+                of_a_key_given_twice_the_first_is_written
+                a_commit_from_an_older_epoch_leaves_nothing
+                a_commit_that_fails_in_the_middle_leaves_nothing
+                a_commit_of_many_verdicts_is_one_commit
+                already_judged_names_what_is_there_and_nothing_else
+                already_judged_tells_close_instants_apart
+                the_newest_verdict_is_the_latest_in_time
+            }
+            state {
+                a_state_comes_back_whole
+                a_state_replaces_all_of_the_one_before
+                taking_a_name_fences_off_its_holder
+                the_first_two_to_take_a_name_do_not_both_hold_it
+                peeking_takes_nothing
+                a_deleted_row_is_fenced_and_taken_anew
+                workers_do_not_disturb_each_other
+                a_new_connection_finds_what_the_last_one_left
+            }
+        );
+    };
+    (@tests $bench:ty; $($module:ident { $($case:ident)* })*) => {
+        $(
+            mod $module {
+                use super::*;
+                $(
+                    #[tokio::test]
+                    async fn $case() -> anyhow::Result<()> {
+                        $crate::conformance::$module::$case::<$bench>().await
+                    }
+                )*
+            }
+        )*
+    };
+}

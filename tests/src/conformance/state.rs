@@ -1,0 +1,168 @@
+//! The worker's row: whole, and one holder at a time.
+
+use host::position::{Gap, Passed, TimePosition};
+use host::state::{Checkpoint, SetAside};
+
+use super::*;
+
+/// A state in which everything is there.
+fn rich(epoch: i64) -> State {
+    let gap = |first, last| Gap { first, last, seen: at("2025-01-15 10:00:00.123456") };
+    let aside = SetAside {
+        reason: "the detector trapped: `unreachable` executed; it's \"odd\"".to_owned(),
+        held: true,
+        set_digest: "d1".to_owned(),
+        readings: 42,
+        ..SetAside::empty(at("2025-01-15 09:00:00"))
+    };
+    let position = KeyPosition {
+        since: at("2025-01-14 10:00:00"),
+        scanned: i64::MAX - 1,
+        gaps: vec![gap(3, 3), gap(7, 9_000_000_000)],
+    };
+    State {
+        position: Position::Key(position),
+        watermark: Some(at("2025-01-15 10:00:00.503")),
+        checkpoint: Some(Checkpoint {
+            schema: u32::MAX,
+            bytes: (0..=255).chain([0, 0]).collect(),
+            set_digest: "d0".to_owned(),
+        }),
+        set_digest: Some("d1".to_owned()),
+        set_aside: BTreeMap::from([("Presión 1".into(), aside.clone()), ("T'1\"".into(), aside)]),
+        counts: Counts {
+            judged: 1 << 40,
+            anomalies: 2,
+            nulls: 3,
+            duplicates: 4,
+            already_judged: 5,
+            too_late: 6,
+            no_model: 7,
+            set_aside: 8,
+            withheld: 9,
+            unfit: 10,
+            malformed: 11,
+        },
+        ..state(epoch)
+    }
+}
+
+pub async fn a_state_comes_back_whole<B: Bench>() -> Result<()> {
+    let (_bench, _, mut output) = begin::<B>(Setup::default()).await?;
+    let epoch = output.take(WORKER).await?.epoch;
+    let passed = Passed { from: at("2025-01-14"), to: at("2025-01-15 09:00:00.5"), rows: 1 << 33 };
+    let by_time = TimePosition { since: at("2025-01-14 10:00:00"), passed: Some(passed) };
+    let large = Checkpoint { schema: 0, bytes: vec![7; 3_000_000], set_digest: String::new() };
+    for kept in [
+        rich(epoch),
+        State { position: Position::Time(by_time), ..rich(epoch) },
+        State { position: Position::Time(TimePosition::start(at("2025-01-14"))), ..rich(epoch) },
+        State { checkpoint: Some(large), ..rich(epoch) },
+        State {
+            checkpoint: Some(Checkpoint { schema: 1, bytes: vec![], set_digest: "d".to_owned() }),
+            ..rich(epoch)
+        },
+    ] {
+        output.commit(WORKER, &[], &kept).await?;
+        assert!(output.peek(WORKER).await? == Some(kept), "a state came back as another");
+    }
+    Ok(())
+}
+
+pub async fn a_state_replaces_all_of_the_one_before<B: Bench>() -> Result<()> {
+    let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
+    let epoch = output.take(WORKER).await?.epoch;
+    output.commit(WORKER, &[], &rich(epoch)).await?;
+    let bare = State { watermark: None, ..state(epoch) };
+    output.commit(WORKER, &[], &bare).await?;
+    assert_eq!(output.peek(WORKER).await?, Some(bare));
+    assert_eq!(bench.workers().await?, [(WORKER.to_owned(), epoch)]);
+    Ok(())
+}
+
+pub async fn taking_a_name_fences_off_its_holder<B: Bench>() -> Result<()> {
+    let (bench, _, mut first) = begin::<B>(Setup::default()).await?;
+    let (_, mut second) = bench.connector().open().await?;
+    let one = first.take(WORKER).await?.epoch;
+    first.commit(WORKER, &[], &rich(one)).await?;
+    let taken = second.take(WORKER).await?;
+    assert!(taken.epoch > one);
+    assert_eq!(taken.state, Some(rich(taken.epoch)), "all of it, with the new epoch");
+    expect_trouble(first.commit(WORKER, &[], &state(one)).await, Trouble::Fenced, &[WORKER]);
+    second.commit(WORKER, &[], &state(taken.epoch)).await?;
+    // And back again.
+    let back = first.take(WORKER).await?.epoch;
+    first.commit(WORKER, &[], &state(back)).await?;
+    expect_trouble(second.commit(WORKER, &[], &state(taken.epoch)).await, Trouble::Fenced, &[WORKER]);
+    Ok(())
+}
+
+pub async fn the_first_two_to_take_a_name_do_not_both_hold_it<B: Bench>() -> Result<()> {
+    let (bench, _, mut first) = begin::<B>(Setup::default()).await?;
+    let (_, mut second) = bench.connector().open().await?;
+    let (one, two) = (first.take(WORKER).await?, second.take(WORKER).await?);
+    assert_eq!((&one.state, &two.state), (&None, &None));
+    assert!(two.epoch > one.epoch);
+    let verdicts = [verdict("2025-01-15 10:00:00", "T1")];
+    expect_trouble(first.commit(WORKER, &verdicts, &state(one.epoch)).await, Trouble::Fenced, &[WORKER]);
+    assert_eq!(second.commit(WORKER, &verdicts, &state(two.epoch)).await?, 1);
+    Ok(())
+}
+
+pub async fn peeking_takes_nothing<B: Bench>() -> Result<()> {
+    let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
+    let (_, mut other) = bench.connector().open().await?;
+    assert_eq!(other.peek(WORKER).await?, None);
+    assert_eq!(bench.workers().await?, vec![]);
+    let epoch = output.take(WORKER).await?.epoch;
+    assert_eq!(other.peek(WORKER).await?, None, "nothing was committed yet");
+    output.commit(WORKER, &[], &rich(epoch)).await?;
+    assert_eq!(other.peek(WORKER).await?, Some(rich(epoch)));
+    output.commit(WORKER, &[], &state(epoch)).await?;
+    Ok(())
+}
+
+pub async fn a_deleted_row_is_fenced_and_taken_anew<B: Bench>() -> Result<()> {
+    let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
+    let epoch = output.take(WORKER).await?.epoch;
+    output.commit(WORKER, &[], &state(epoch)).await?;
+    bench.delete_worker(WORKER).await?;
+    let verdicts = [verdict("2025-01-15 10:00:00", "T1")];
+    expect_trouble(output.commit(WORKER, &verdicts, &state(epoch)).await, Trouble::Fenced, &[WORKER, "gone"]);
+    assert_eq!(written(&bench).await?, pairs(&[]));
+    let taken = output.take(WORKER).await?;
+    assert_eq!(taken.state, None);
+    assert_eq!(output.commit(WORKER, &verdicts, &state(taken.epoch)).await?, 1);
+    Ok(())
+}
+
+pub async fn workers_do_not_disturb_each_other<B: Bench>() -> Result<()> {
+    let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
+    let mut other = bench.connector().open().await?.1;
+    let one = output.take(WORKER).await?.epoch;
+    output.commit(WORKER, &[verdict("2025-01-15 10:00:00", "T1")], &rich(one)).await?;
+    let two = other.take("line 2").await?;
+    assert_eq!(two.state, None);
+    other.commit("line 2", &[verdict("2025-01-15 10:00:00", "T2")], &state(two.epoch)).await?;
+    assert_eq!(output.peek(WORKER).await?, Some(rich(one)));
+    assert_eq!(output.peek("line 2").await?, Some(state(two.epoch)));
+    output.commit(WORKER, &[], &state(one)).await?;
+    let both = [("2025-01-15 10:00:00", "T1"), ("2025-01-15 10:00:00", "T2")];
+    assert_eq!(written(&bench).await?, pairs(&both));
+    Ok(())
+}
+
+pub async fn a_new_connection_finds_what_the_last_one_left<B: Bench>() -> Result<()> {
+    let (bench, input, mut output) = begin::<B>(Setup::default()).await?;
+    let epoch = output.take(WORKER).await?.epoch;
+    output.commit(WORKER, &[verdict("2025-01-15 10:00:00", "T1")], &rich(epoch)).await?;
+    drop(input);
+    output.close().await?;
+    let (_, mut output) = bench.connector().open().await?;
+    assert_eq!(output.prepare().await?, Vec::<String>::new());
+    let taken = output.take(WORKER).await?;
+    assert_eq!(taken.state, Some(rich(taken.epoch)));
+    let asked = key("T1", "2025-01-15 10:00:00");
+    assert!(output.already_judged(std::slice::from_ref(&asked)).await?.contains(&asked));
+    Ok(())
+}

@@ -1,0 +1,11 @@
+//! The store of SQLite files keeps what every store promises, and stands what can befall a file.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod files;
+mod shapes;
+mod texts;
+
+use tests::conformance_sqlite::SqliteBench;
+
+tests::conformance!(SqliteBench);

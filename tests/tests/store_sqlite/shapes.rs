@@ -1,0 +1,168 @@
+//! Tables that people made otherwise than we would.
+
+use anyhow::Result;
+use host::reading::Page;
+use host::store::{Input, Output, Trouble};
+use tests::conformance::{Bench, Setup, at};
+use tests::conformance_sqlite::SqliteBench;
+
+use crate::files::{state, verdict};
+
+async fn with_input(ddl: &str) -> Result<SqliteBench> {
+    let bench = SqliteBench::start(&Setup { input: None, ..Setup::default() }).await?;
+    bench.input()?.execute_batch(ddl)?;
+    Ok(bench)
+}
+
+#[tokio::test]
+async fn only_an_integer_that_is_unique_and_never_null_is_a_key() -> Result<()> {
+    for (id, has_key) in [
+        ("id INTEGER PRIMARY KEY", true),
+        ("ID integer primary key autoincrement", true),
+        ("id BIGINT NOT NULL UNIQUE", true),
+        ("id INT NOT NULL PRIMARY KEY", true),
+        ("id BIGINT PRIMARY KEY", false),
+        ("id BIGINT NOT NULL", false),
+        ("id TEXT NOT NULL UNIQUE", false),
+        ("other INTEGER PRIMARY KEY", false),
+    ] {
+        let bench =
+            with_input(&format!("CREATE TABLE datos_proceso ({id}, datetime, variable_name, value REAL)"))
+                .await?;
+        assert_eq!(bench.store.open_input().await?.layout().await?.has_key, has_key, "{id}");
+    }
+    let composite = "CREATE TABLE datos_proceso (id INTEGER NOT NULL, datetime, variable_name, value, \
+                     PRIMARY KEY (id, datetime))";
+    assert!(!with_input(composite).await?.store.open_input().await?.layout().await?.has_key);
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_an_index_on_all_rows_that_begins_with_the_datetime_finds_it() -> Result<()> {
+    for (index, finds) in [
+        ("(datetime)", true),
+        ("(datetime, variable_name)", true),
+        ("(variable_name, datetime)", false),
+        ("(datetime) WHERE value > 0", false),
+        ("(date(datetime))", false),
+    ] {
+        let bench = with_input(&format!(
+            "CREATE TABLE datos_proceso (datetime, variable_name, value); CREATE INDEX i ON datos_proceso {index}"
+        ))
+        .await?;
+        assert_eq!(bench.store.open_input().await?.layout().await?.has_datetime_index, finds, "{index}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_missing_column_is_named() -> Result<()> {
+    let bench =
+        with_input("CREATE TABLE datos_proceso (id INTEGER PRIMARY KEY, fecha TEXT, variable_name TEXT)")
+            .await?;
+    let error = bench.store.open_input().await?.layout().await.expect_err("two are missing");
+    assert_eq!(error.trouble, Trouble::Schema);
+    assert!(error.message.contains("table `datos_proceso` lacks `datetime`, `value`"), "{error}");
+
+    let error = SqliteBench::start(&Setup { input: None, ..Setup::default() })
+        .await?
+        .store
+        .open_input()
+        .await?
+        .layout()
+        .await;
+    let error = error.expect_err("there is no such table");
+    assert!(error.message.contains("no table `datos_proceso` (its tables are `otra`, `vieja`)"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_view_serves_as_input() -> Result<()> {
+    let bench = with_input(
+        "CREATE TABLE mediciones (t TEXT, v TEXT, x REAL); INSERT INTO mediciones VALUES ('2025-01-15 10:00:00', 'T1', 2);
+         CREATE VIEW datos_proceso AS SELECT t AS datetime, v AS variable_name, x AS value FROM mediciones",
+    )
+    .await?;
+    let page = bench.store.open_input().await?.read_range(at("2025-01-15"), None, 10).await?;
+    assert_eq!(page.readings.iter().map(|reading| reading.value).collect::<Vec<_>>(), [Some(2.0)]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_table_that_changes_under_a_reader_is_seen_as_it_is() -> Result<()> {
+    let bench =
+        with_input("CREATE TABLE datos_proceso (datetime TEXT, variable_name TEXT, value REAL)").await?;
+    let mut input = bench.store.open_input().await?;
+    assert_eq!(input.read_range(at("2025-01-15"), None, 10).await?, Page::default());
+    let other = bench.input()?;
+    other.execute_batch(
+        "ALTER TABLE datos_proceso ADD COLUMN source_file TEXT;
+         INSERT INTO datos_proceso VALUES ('2025-01-15 10:00:00', 'T1', 2, 'a.csv')",
+    )?;
+    let page = input.read_range(at("2025-01-15"), None, 10).await?;
+    assert_eq!(page.readings[0].source_file.as_deref(), Some("a.csv"));
+    other.execute_batch("DROP TABLE datos_proceso")?;
+    assert_eq!(input.layout().await.expect_err("dropped").trouble, Trouble::Schema);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_column_that_a_verdict_cannot_fill_is_named() -> Result<()> {
+    let bench = SqliteBench::start(&Setup::default()).await?;
+    bench.output()?.execute_batch(
+        "CREATE TABLE anomalies_detector (id INTEGER PRIMARY KEY, ds, y, yhat, yhat_lower, yhat_upper, residual,
+         outside_interval, high_residual, is_anomaly, anomaly_score, variable, prediction_error_pct, source_file,
+         processed_at, line TEXT NOT NULL DEFAULT '', shift TEXT NOT NULL)",
+    )?;
+    let mut output = bench.store.open_output().await?;
+    let error = output.prepare().await.expect_err("no verdict has a shift");
+    assert_eq!(error.trouble, Trouble::Schema);
+    assert!(error.message.contains("`shift`"), "{error}");
+    assert!(!error.message.contains("line"), "that one has a default: {error}");
+    Ok(())
+}
+
+/// Where the table does not tell `t1` from `T1`, its unique index would refuse the second, and with it a whole batch.
+#[tokio::test]
+async fn a_table_that_does_not_tell_case_holds_up_no_batch() -> Result<()> {
+    let bench = SqliteBench::start(&Setup::default()).await?;
+    bench.create_output(tests::conformance::OutputKind::Python).await?;
+    bench
+        .output()?
+        .execute_batch("CREATE UNIQUE INDEX theirs ON anomalies_detector (ds, variable COLLATE NOCASE)")?;
+    let mut output = bench.store.open_output().await?;
+    output.prepare().await?;
+    let epoch = output.take("line 1").await?.epoch;
+    let verdicts = ["T1", "t1", "T2"].map(|variable| verdict("2025-01-15 10:00:00", variable));
+    assert_eq!(output.commit("line 1", &verdicts, &state(epoch)).await?, 2);
+    let names: Vec<String> =
+        bench.verdicts().await?.iter().map(|row| row.verdict.variable.to_string()).collect();
+    assert_eq!(names, ["T1", "T2"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_state_that_was_edited_by_hand_is_named_and_not_guessed_at() -> Result<()> {
+    let bench = SqliteBench::start(&Setup::default()).await?;
+    let mut output = bench.store.open_output().await?;
+    output.prepare().await?;
+    let epoch = output.take("line 1").await?.epoch;
+    for (set, column) in [
+        ("position = '{'", "position"),
+        ("position = '{\"by\": \"luck\"}'", "position"),
+        ("watermark = 'yesterday'", "watermark"),
+        ("checkpoint = x'00', checkpoint_schema = NULL", "checkpoint"),
+        ("set_aside = NULL", "set_aside"),
+        ("updated_at = NULL", "updated_at"),
+    ] {
+        output.commit("line 1", &[], &state(epoch)).await?;
+        bench.output()?.execute_batch(&format!("UPDATE anomaly_worker_state SET {set}"))?;
+        let error = output.peek("line 1").await.expect_err(set);
+        assert!(error.message.contains("worker `line 1`"), "{error}");
+        assert!(error.message.contains(&format!("column {column}: ")), "{error}");
+        // A take that cannot be read takes nothing.
+        assert_eq!(output.take("line 1").await.expect_err(set).trouble, Trouble::Other);
+        assert_eq!(bench.workers().await?, [("line 1".to_owned(), epoch)]);
+    }
+    Ok(())
+}

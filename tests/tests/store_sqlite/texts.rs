@@ -1,0 +1,251 @@
+//! SQLite keeps a datetime as text, in whatever form its writer chose, and anything else in any column.
+
+use anyhow::Result;
+use host::datetime::Datetime;
+use host::reading::{Malformed, Page};
+use host::store::{Input, Output};
+use proptest::prelude::*;
+use rusqlite::params;
+use rusqlite::types::Value;
+use tests::conformance::{Bench, InputKind, OutputKind, Setup, at};
+use tests::conformance_sqlite::SqliteBench;
+
+use crate::files::{state, verdict};
+
+const INSERT: &str = "INSERT INTO datos_proceso (id, datetime, variable_name, value) VALUES (?1, ?2, ?3, ?4)";
+const UNTYPED: &str = "CREATE TABLE datos_proceso (id INTEGER PRIMARY KEY, datetime, variable_name, value)";
+
+fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+fn seen(page: &Page) -> (Vec<i64>, Vec<i64>) {
+    let readings = page.readings.iter().filter_map(|reading| reading.id).collect();
+    (readings, page.malformed.iter().filter_map(|row| row.id).collect())
+}
+
+/// One row of each kind that is no reading, between two that are.
+async fn odd_rows(index: bool) -> Result<SqliteBench> {
+    let bench = SqliteBench::start(&Setup { input: None, ..Setup::default() }).await?;
+    let connection = bench.input()?;
+    connection.execute_batch(UNTYPED)?;
+    if index {
+        connection.execute_batch("CREATE INDEX i ON datos_proceso (datetime)")?;
+    }
+    let (ten, name, one) = ("2025-01-15 10:00:00", text("T1"), Value::Real(1.0));
+    let rows = [
+        (text(ten), name.clone(), one.clone()),
+        (Value::Null, name.clone(), one.clone()),
+        (text("yesterday"), name.clone(), one.clone()),
+        (text("2025-02-30 10:00:00"), name.clone(), one.clone()),
+        (text("2025-1-15 10:00:00"), name.clone(), one.clone()),
+        (text("2025-01-15T10:00:00Z"), name.clone(), one.clone()),
+        (Value::Integer(1_736_935_200), name.clone(), one.clone()),
+        (Value::Blob(vec![1, 2]), name.clone(), one.clone()),
+        (text(ten), Value::Null, one.clone()),
+        (text(ten), Value::Integer(7), one.clone()),
+        (text(ten), name.clone(), text("NaN")),
+        (text(ten), name.clone(), text("n/a")),
+        (text(ten), name.clone(), Value::Blob(vec![0; 9])),
+        (text(ten), name.clone(), text(&"long ".repeat(100))),
+        (text(ten), name, Value::Integer(3)),
+    ];
+    for ((datetime, variable, value), id) in rows.into_iter().zip(1..) {
+        connection.execute(INSERT, params![id, datetime, variable, value])?;
+    }
+    connection.execute("INSERT INTO datos_proceso VALUES (16, CAST(x'323032ff' AS TEXT), 'T1', 1)", [])?;
+    connection.execute("INSERT INTO datos_proceso VALUES (17, ?1, CAST(x'54ff' AS TEXT), 1)", [ten])?;
+    Ok(bench)
+}
+
+#[tokio::test]
+async fn what_is_no_reading_is_told_apart_and_fails_no_page() -> Result<()> {
+    let bench = odd_rows(true).await?;
+    let page = bench.store.open_input().await?.read_keys(&[(1, 100)], 100).await?;
+    let readings: Vec<_> =
+        page.readings.iter().map(|row| (row.id, row.datetime, &*row.variable, row.value)).collect();
+    let ten = at("2025-01-15 10:00:00");
+    assert_eq!(readings, [(Some(1), ten, "T1", Some(1.0)), (Some(15), ten, "T1", Some(3.0))]);
+    let no_datetime = |found: &str| format!("datetime is {found}; right would be `2025-01-15 10:00:00`");
+    let no_name = |found: &str| format!("variable_name is {found}; right would be a text");
+    let no_value = |found: &str| format!("value of `T1` is {found}; right would be a number");
+    let expected: Vec<Malformed> = [
+        (2, no_datetime("NULL")),
+        (3, no_datetime("the text `yesterday`")),
+        (4, no_datetime("the text `2025-02-30 10:00:00`")),
+        (5, no_datetime("the text `2025-1-15 10:00:00`")),
+        (6, no_datetime("the text `2025-01-15T10:00:00Z`")),
+        (7, no_datetime("the number 1736935200")),
+        (8, no_datetime("a blob of 2 bytes")),
+        (9, no_name("NULL")),
+        (10, no_name("the number 7")),
+        (11, no_value("the text `NaN`")),
+        (12, no_value("the text `n/a`")),
+        (13, no_value("a blob of 9 bytes")),
+        (14, no_value(&format!("the text `{}…`", "long ".repeat(12)))),
+        (16, no_datetime("the text `202\u{fffd}`")),
+        (17, no_name("the text `T\u{fffd}`")),
+    ]
+    .map(|(id, why)| Malformed { id: Some(id), why })
+    .to_vec();
+    assert_eq!(page.malformed, expected);
+    Ok(())
+}
+
+/// They count where the position runs on the key, which goes past them, and not where it runs on time.
+#[tokio::test]
+async fn what_is_no_reading_stops_no_reader() -> Result<()> {
+    for index in [true, false] {
+        let bench = odd_rows(index).await?;
+        let mut input = bench.store.open_input().await?;
+        let page = input.read_keys(&[(1, 100)], 3).await?;
+        assert_eq!((seen(&page), page.full), ((vec![1], vec![2, 3]), true));
+
+        let page = input.read_range(at("2025-01-15"), None, 2).await?;
+        assert_eq!((seen(&page).0, page.full), (vec![1, 15], false), "index: {index}");
+        // What is wrong at an instant of the range is listed, up to the limit, and the rest is counted.
+        let page = input.read_range(at("2025-01-15 09:00:00"), Some(at("2025-01-15 11:00:00")), 100).await?;
+        let (readings, malformed) = seen(&page);
+        assert_eq!(readings, [1, 15]);
+        for id in [9, 10, 11, 12, 13, 14, 17] {
+            assert!(malformed.contains(&id), "row {id} is not told, index: {index}");
+        }
+        let page = input.read_range(at("2025-01-15 09:00:00"), Some(at("2025-01-15 11:00:00")), 2).await?;
+        let told =
+            page.malformed.last().map(|row| (page.malformed.len(), row.id, row.why.contains("more rows")));
+        assert_eq!(told, Some((3, None, true)), "index: {index}");
+        // A full page leaves what stands at its last datetime to the next.
+        let page = input.read_range(at("2025-01-15 09:00:00"), Some(at("2025-01-15 11:00:00")), 1).await?;
+        assert_eq!((seen(&page).0, page.full), (vec![1], true));
+        assert!(!seen(&page).1.iter().any(|id| [9, 10, 11, 12, 13, 14, 17].contains(id)));
+        assert_eq!(input.count_range(at("2025-01-15"), at("2025-01-16")).await?, 9);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn verdicts_of_another_form_are_verdicts_all_the_same() -> Result<()> {
+    let bench = SqliteBench::start(&Setup::default()).await?;
+    bench.create_output(OutputKind::Python).await?;
+    let before = [
+        ("2025-01-15T10:00:00", "T1"),
+        ("2025-01-15 10:05", "T1"),
+        ("2025-01-15", "T1"),
+        ("2025-01-15T10:10:00.5", "T1"),
+        ("2025-01-15 11:00:00.000000", "T1"),
+        ("never", "T1"),
+    ];
+    bench.insert_verdicts(&before).await?;
+    let mut output = bench.store.open_output().await?;
+    output.prepare().await?;
+    // The latest text has a `T`, the latest instant has not; and `never` is not a time.
+    assert_eq!(output.newest().await?, Some(at("2025-01-15 11:00:00")));
+    let epoch = output.take("line 1").await?.epoch;
+    let verdicts = [
+        verdict("2025-01-15 10:00:00", "T1"),
+        verdict("2025-01-15 10:05:00", "T1"),
+        verdict("2025-01-15 00:00:00", "T1"),
+        verdict("2025-01-15 10:10:00.5", "T1"),
+        verdict("2025-01-15 11:00:00", "T1"),
+        verdict("2025-01-15 10:10:00", "T1"),
+        verdict("2025-01-15 10:00:00", "T2"),
+    ];
+    let keys: Vec<_> = verdicts.iter().map(|row| (row.variable.clone(), row.ds)).collect();
+    assert_eq!(output.already_judged(&keys).await?, keys[..5].iter().cloned().collect());
+    assert_eq!(output.commit("line 1", &verdicts, &state(epoch)).await?, 2);
+    Ok(())
+}
+
+/// A datetime and one of the texts that mean it.
+fn written() -> impl Strategy<Value = (Datetime, String)> {
+    let day = prop_oneof![Just("2025-01-14"), Just("2025-01-15"), Just("2025-01-16"), Just("2025-02-01")];
+    let clock = prop_oneof![
+        Just("00:00:00.000000"),
+        Just("00:00:00.500000"),
+        Just("00:01:00.000000"),
+        Just("10:00:00.000000"),
+        Just("10:00:00.503000"),
+        Just("10:00:00.503333"),
+        Just("10:00:59.999999"),
+        Just("10:01:00.000000"),
+        Just("23:59:59.997000"),
+    ];
+    let form = prop_oneof![Just(" "), Just("T")];
+    (day, clock, form, prop_oneof![Just(10_usize), Just(16), Just(19), Just(21), Just(23), Just(26)])
+        .prop_map(|(day, clock, form, length)| {
+            let whole = format!("{day}{form}{clock}");
+            let instant = at(&whole);
+            // The shortest that still means the same.
+            let short = &whole[..length];
+            let text = if Datetime::parse(short) == Ok(instant) { short } else { &whole };
+            (instant, text.to_owned())
+        })
+}
+
+/// Ids of the readings in time order, as any store without texts would have them.
+fn model(rows: &[(Datetime, String)], from: Datetime, to: Option<Datetime>) -> Vec<(Datetime, i64)> {
+    let mut expected: Vec<(Datetime, i64)> = rows
+        .iter()
+        .zip(1..)
+        .map(|(row, id)| (row.0, id))
+        .filter(|row| from <= row.0 && to.is_none_or(|to| row.0 < to))
+        .collect();
+    expected.sort_unstable();
+    expected
+}
+
+async fn ranges_agree(
+    rows: &[(Datetime, String)],
+    (from, to): (Datetime, Option<Datetime>),
+    limit: usize,
+    index: bool,
+) -> Result<()> {
+    let kind = InputKind { datetime_index: index, ..InputKind::DEFAULT };
+    let bench = SqliteBench::start(&kind.into()).await?;
+    let mut connection = bench.input()?;
+    let transaction = connection.transaction()?;
+    for ((_, text), id) in rows.iter().zip(1_i64..) {
+        transaction.execute(INSERT, params![id, text, "T1", 1.0])?;
+    }
+    transaction.commit()?;
+    let mut input = bench.store.open_input().await?;
+    let expected = model(rows, from, to);
+
+    let page = input.read_range(from, to, limit).await?;
+    let found: Vec<_> =
+        page.readings.iter().map(|reading| (reading.datetime, reading.id.unwrap_or(0))).collect();
+    assert_eq!(found, expected[..limit.min(expected.len())]);
+    assert_eq!((page.full, page.malformed), (expected.len() > limit, vec![]));
+
+    let end = to.unwrap_or_else(|| at("2100-01-01"));
+    assert_eq!(input.count_range(from, end).await?, model(rows, from, Some(end)).len() as u64);
+    let first = model(rows, from, None).iter().map(|row| row.1).min();
+    assert_eq!(input.first_key_from(from).await?, first);
+    let asked: Vec<Datetime> = rows.iter().map(|row| row.0).filter(|at| at.micros() % 3 == 0).collect();
+    let page = input.read_at(&asked).await?;
+    let found: Vec<_> =
+        page.readings.iter().map(|reading| (reading.datetime, reading.id.unwrap_or(0))).collect();
+    let mut expected = model(rows, Datetime::from_micros(i64::MIN), None);
+    expected.retain(|row| asked.contains(&row.0));
+    assert_eq!(found, expected);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_mixture_of_forms_reads_in_time_order(
+        rows in prop::collection::vec(written(), 0..40),
+        from in written(),
+        to in prop::option::of(written()),
+        nudge in -1..=1_i64,
+        limit in 1..12_usize,
+        index: bool,
+    ) {
+        let from = Datetime::from_micros(from.0.micros() + nudge);
+        let to = to.map(|to| Datetime::from_micros(to.0.micros() - nudge));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(ranges_agree(&rows, (from, to), limit, index)).unwrap();
+    }
+}
