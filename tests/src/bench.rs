@@ -159,8 +159,10 @@ impl Bench {
 
     /// Every verdict as (ds, variable, y), sorted.
     pub fn verdicts(&self) -> Vec<(String, String, f64)> {
-        let sql =
-            format!("SELECT ds, variable, y FROM {} ORDER BY ds, variable, y", self.store.tables.output.sqlite());
+        let sql = format!(
+            "SELECT ds, variable, y FROM {} ORDER BY ds, variable, y",
+            self.store.tables.output.sqlite()
+        );
         let output = self.output();
         let mut statement = output.prepare(&sql).unwrap();
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
@@ -208,7 +210,9 @@ fn open(file: &Path) -> Connection {
 /// Inserts readings over this connection, in one transaction; NaN stands for NULL.
 pub fn insert(connection: &Connection, readings: &[(&str, &str, f64)]) {
     let table = TableName::of("dbo", "datos_proceso").sqlite();
-    let sql = format!("INSERT INTO {table} (datetime, variable_name, value, source_file) VALUES (?1, ?2, ?3, 'a.csv')");
+    let sql = format!(
+        "INSERT INTO {table} (datetime, variable_name, value, source_file) VALUES (?1, ?2, ?3, 'a.csv')"
+    );
     let transaction = connection.unchecked_transaction().unwrap();
     for (short, variable, value) in readings {
         let value = (!value.is_nan()).then_some(value);

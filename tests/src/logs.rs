@@ -77,7 +77,8 @@ pub fn masked(line: &str) -> String {
     let words: Vec<_> = line.split(' ').collect();
     let mut masked = Vec::with_capacity(words.len());
     for (at, word) in words.iter().enumerate() {
-        let unit = words.get(at + 1).is_some_and(|unit| matches!(unit.trim_end_matches([';', ',']), "ms" | "s"));
+        let unit =
+            words.get(at + 1).is_some_and(|unit| matches!(unit.trim_end_matches([';', ',']), "ms" | "s"));
         let number = word.parse::<f64>().is_ok();
         masked.push(if unit && number { "#" } else { word });
     }

@@ -30,7 +30,11 @@ async fn a_first_start_looks_a_day_back() {
         let mut worker = bench.worker(echo().await);
         let report = worker.cycle(|| false).await.unwrap();
         assert_eq!(report, one_batch(2, judged(2)), "{layout:?}");
-        assert_eq!(bench.verdicts(), verdicts(&[("14 12:00", "T1", 2.0), ("11:55", "T1", 3.0)]), "{layout:?}");
+        assert_eq!(
+            bench.verdicts(),
+            verdicts(&[("14 12:00", "T1", 2.0), ("11:55", "T1", 3.0)]),
+            "{layout:?}"
+        );
         let state = bench.state().await.unwrap();
         assert_eq!(state.watermark, Some(datetime("11:55")), "{layout:?}");
         assert_eq!(state.counts, judged(2), "{layout:?}");
@@ -370,17 +374,28 @@ async fn input_and_output_may_be_two_databases() {
 #[tokio::test]
 async fn a_clock_set_back_loses_nothing() {
     for layout in Layout::BOTH {
+        let (lines, _guard) = Lines::listen();
         let bench = Bench::new(layout);
         let mut worker = bench.worker(echo().await);
         bench.insert(&[("11:55", "T1", 1.0)]);
         worker.cycle(|| false).await.unwrap();
         bench.now("09:00");
+        lines.take();
+        worker.cycle(|| false).await.unwrap();
         bench.insert(&[("12:00", "T1", 2.0), ("11:00", "T1", 3.0)]);
         worker.cycle(|| false).await.unwrap();
         let expected = [("11:55", "T1", 1.0), ("12:00", "T1", 2.0), ("11:00", "T1", 3.0)];
         assert_eq!(bench.verdicts(), verdicts(&expected), "{layout:?}");
         let state = bench.state().await.unwrap();
-        assert_eq!(state.watermark, Some(datetime("12:00")), "{layout:?}");
+        assert_eq!(
+            (state.watermark, state.updated_at),
+            (Some(datetime("12:00")), datetime("09:00")),
+            "{layout:?}"
+        );
+        let said: Vec<_> = lines.take().into_iter().filter(|line| line.starts_with("WARN")).collect();
+        let once = "WARN the database's clock says 2025-01-15 09:00:00, and said 2025-01-15 12:00:00 at the last commit: it was \
+                    set back, or another database's; readings go by their own datetimes and are judged all the same";
+        assert_eq!(said, [once], "{layout:?}");
     }
 }
 
