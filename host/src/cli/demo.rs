@@ -146,8 +146,8 @@ fn where_next(plan: Plan, place: &Place) -> String {
          {host} status --database {database}\n\
          \nThe readings furthest from what was expected:\n  \
          sqlite3 -header -column {database} \"\n    \
-         SELECT ds, variable, y, yhat, anomaly_score FROM {output} WHERE is_anomaly\n    \
-         ORDER BY abs(residual) / (yhat_upper - yhat_lower) DESC LIMIT 10\"\n\
+         SELECT ds, variable, y, yhat, anomaly_score FROM {output}\n    \
+         WHERE is_anomaly ORDER BY abs(residual) / (yhat_upper - yhat_lower) DESC LIMIT 10\"\n\
          \nA reading of your own, judged by the same worker:\n  \
          sqlite3 {database} \"\n    \
          INSERT INTO {input} (datetime, variable_name, value)\n    \

@@ -108,7 +108,7 @@ fn mismatch(exports: &[String], imports: &[String]) -> Option<String> {
              rebuild it with this host's wit/detector.wit, or use the host that it was built for"
         ));
     }
-    if exports.iter().any(|name| *name == ours) {
+    if exports.contains(&ours) {
         return None;
     }
     let found = if exports.is_empty() { "nothing".to_owned() } else { format!("`{}`", exports.join("`, `")) };

@@ -89,12 +89,21 @@ pub struct Claim {
     pub state: Option<State>,
 }
 
+/// What became of tables and indexes that were missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prepared {
+    /// Each by its kind and name.
+    pub created: Vec<String>,
+    /// Sentences on what could not be made and is done without: duplicates in an output table that the Python worker filled
+    /// stand in the way of the unique index.
+    pub warnings: Vec<String>,
+}
+
 /// The output table and the state table, which are in one database so that one transaction can hold both.
 #[async_trait]
 pub trait Output: Send {
-    /// Creates the tables and indexes that are missing. The notes say what was done, and what could not be (duplicates
-    /// in an output table that the Python worker filled stand in the way of the unique index).
-    async fn prepare(&mut self) -> Result<Vec<String>, StoreError>;
+    /// Creates the tables and indexes that are missing, as far as that can be done.
+    async fn prepare(&mut self) -> Result<Prepared, StoreError>;
 
     /// What stands between this store and a commit, a sentence each; nothing means that a commit would work. Tries all that
     /// `prepare`, `take` and `commit` do, in a transaction that is rolled back.

@@ -43,14 +43,10 @@ pub(super) fn batch(
         count(models as u64, "model"),
     );
     let judged = format!(
-        "judged {}, {} (total {total_anomalies}) in {} ms",
+        "judged {}, {} (total {total_anomalies}) in {}",
         count(said.datetimes as u64, "datetime"),
-        if said.counts.anomalies == 1 {
-            "1 anomaly".into()
-        } else {
-            format!("{} anomalies", said.counts.anomalies)
-        },
-        said.judging.as_millis()
+        anomalies(said.counts.anomalies),
+        milliseconds(said.judging),
     );
     if said.rows == 0 {
         // Without a key, rows that get no verdict are looked at in every cycle of the allowed lateness.
@@ -73,10 +69,7 @@ fn singled_out(said: &Said, named_without_model: &mut HashSet<Arc<str>>) {
         let shown: Vec<_> = news.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
         let more = news.len() - shown.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        tracing::warn!(
-            "no model for {}{more}: their readings pass unjudged until there is one",
-            shown.join(", ")
-        );
+        tracing::warn!("no model for {}{more}: readings pass unjudged until there is one", shown.join(", "));
     }
     for (variable, why) in &said.set_aside {
         tracing::error!("`{variable}` is set aside, its readings await `backfill`: {why}");
@@ -106,11 +99,11 @@ pub(super) fn cycle(report: &Report, took: Duration) {
     }
     if report.batches > 1 {
         tracing::info!(
-            "{} of {} judged in {} batches, {} anomalies, in {:.1} s{}",
+            "{} of {} judged in {} batches, {}, in {:.1} s{}",
             counts.judged,
             count(report.rows, "row"),
             report.batches,
-            counts.anomalies,
+            anomalies(counts.anomalies),
             took.as_secs_f64(),
             if report.stopped { "; the rest waits for the next start" } else { "" }
         );
@@ -152,13 +145,23 @@ pub(super) fn statistics(
 ) {
     let share = if totals.judged > 0 { 100.0 * totals.anomalies as f64 / totals.judged as f64 } else { 0.0 };
     tracing::info!(
-        "{what}: {}, {failed} failed, {} judged, {} anomalies ({share:.2} %), last processed datetime {}, up {}",
+        "{what}: {}, {failed} failed, {} judged, {} ({share:.2} %), last processed datetime {}, up {}",
         count(cycles, "cycle"),
         count(totals.judged, "reading"),
-        totals.anomalies,
+        anomalies(totals.anomalies),
         watermark.map_or_else(|| "none".into(), |at| at.to_string()),
         humantime::format_duration(Duration::from_secs(up.as_secs())),
     );
+}
+
+fn anomalies(number: u64) -> String {
+    if number == 1 { "1 anomaly".into() } else { format!("{number} anomalies") }
+}
+
+/// Whole milliseconds, as people know the line; with a decimal where that would say 0.
+fn milliseconds(time: Duration) -> String {
+    let milliseconds = 1000.0 * time.as_secs_f64();
+    if milliseconds < 10.0 { format!("{milliseconds:.1} ms") } else { format!("{milliseconds:.0} ms") }
 }
 
 /// `1 row`, `5 rows`.

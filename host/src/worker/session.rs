@@ -31,8 +31,12 @@ impl Session {
     pub(super) async fn begin(settings: &Settings, connector: &dyn Connector) -> Result<Self, StoreError> {
         let (mut input, mut output) = connector.open().await?;
         let layout = input.layout().await?;
-        for note in output.prepare().await? {
-            tracing::warn!("{note}");
+        let prepared = output.prepare().await?;
+        if !prepared.created.is_empty() {
+            tracing::info!("created {}", prepared.created.join(", "));
+        }
+        for warning in &prepared.warnings {
+            tracing::warn!("{warning}");
         }
         if !layout.has_key && !layout.has_datetime_index {
             tracing::warn!(

@@ -3,6 +3,8 @@
 use host::position::{Gap, Passed, TimePosition};
 use host::state::{Checkpoint, SetAside};
 
+use host::store::Prepared;
+
 use super::*;
 
 /// A state in which everything is there.
@@ -159,7 +161,7 @@ pub async fn a_new_connection_finds_what_the_last_one_left<B: Bench>() -> Result
     drop(input);
     output.close().await?;
     let (_, mut output) = bench.connector().open().await?;
-    assert_eq!(output.prepare().await?, Vec::<String>::new());
+    assert_eq!(output.prepare().await?, Prepared::default());
     let taken = output.take(WORKER).await?;
     assert_eq!(taken.state, Some(rich(taken.epoch)));
     let asked = key("T1", "2025-01-15 10:00:00");

@@ -1,6 +1,6 @@
 //! The output and the state table: made, found as others left them, or not to be used.
 
-use host::store::{TableName, TableNames};
+use host::store::{Prepared, TableName, TableNames};
 
 use super::*;
 
@@ -8,7 +8,7 @@ pub async fn prepare_makes_the_tables_once<B: Bench>() -> Result<()> {
     let bench = B::start(&Setup::default()).await?;
     let (_, mut output) = bench.connector().open().await?;
     expect_trouble(output.take(WORKER).await, Trouble::Schema, &["anomaly_worker_state"]);
-    assert!(!output.prepare().await?.is_empty(), "what was made is said");
+    assert!(!output.prepare().await?.created.is_empty(), "what was made is said");
     assert_eq!((bench.verdicts().await?, bench.workers().await?), (vec![], vec![]));
     let indexes = bench.output_indexes().await?;
     let pair = vec!["ds".to_owned(), "variable".to_owned()];
@@ -16,7 +16,7 @@ pub async fn prepare_makes_the_tables_once<B: Bench>() -> Result<()> {
     for column in ["ds", "is_anomaly", "processed_at"] {
         assert!(indexes.contains(&(vec![column.to_owned()], false)), "no index on {column}: {indexes:?}");
     }
-    assert_eq!(output.prepare().await?, Vec::<String>::new(), "a second time there is nothing to do");
+    assert_eq!(output.prepare().await?, Prepared::default(), "a second time there is nothing to do");
     assert_eq!(bench.output_indexes().await?, indexes);
     Ok(())
 }
@@ -41,7 +41,7 @@ pub async fn duplicates_of_the_python_worker_are_said_and_served<B: Bench>() -> 
         [("2025-01-15 10:00:00", "T1"), ("2025-01-15 10:00:00", "T1"), ("2025-01-15 10:00:00.503", "T1")];
     bench.insert_verdicts(&before).await?;
     let (_, mut output) = bench.connector().open().await?;
-    let notes = output.prepare().await?;
+    let notes = output.prepare().await?.warnings;
     let told = notes.iter().find(|note| note.contains("HAVING COUNT(*) > 1"));
     assert!(told.is_some_and(|note| note.contains("anomalies_detector")), "{notes:?}");
     assert!(bench.output_indexes().await?.iter().all(|(_, unique)| !unique));

@@ -15,7 +15,7 @@ use crate::datetime::Datetime;
 use crate::position::{Position, TimePosition};
 use crate::reading::Key;
 use crate::state::State;
-use crate::store::{Claim, Clock, Output, StoreError, TableName, Trouble};
+use crate::store::{Claim, Clock, Output, Prepared, StoreError, TableName, Trouble};
 use crate::verdict::VerdictRow;
 
 /// The name and the variable of what `probe` writes and takes back; a worker of this name would not notice.
@@ -81,18 +81,14 @@ impl Tables {
         state: &State,
     ) -> Answer<u64> {
         let output = prepare::expect_tables(connection, &self.output, &self.state)?;
-        state_row::check_fence(connection, &self.state, worker, state.epoch)?;
-        let has_source_file = output.has("source_file");
-        let inserted =
-            verdicts::insert(connection, &self.output, has_source_file, verdicts, self.clock.now())?;
         state_row::write(connection, &self.state, worker, state)?;
-        Ok(inserted)
+        verdicts::insert(connection, &self.output, output.has("source_file"), verdicts, self.clock.now())
     }
 }
 
 #[async_trait]
 impl Output for SqliteOutput {
-    async fn prepare(&mut self) -> Result<Vec<String>, StoreError> {
+    async fn prepare(&mut self) -> Result<Prepared, StoreError> {
         self.write(|connection, tables| prepare::prepare(connection, &tables.output, &tables.state)).await
     }
 

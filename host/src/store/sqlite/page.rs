@@ -21,7 +21,7 @@ impl Gathering {
         match found {
             Found::Reading(reading) => self.readings.push(reading),
             Found::Malformed(at, malformed) if self.malformed.len() < self.limit => {
-                self.malformed.push((at, malformed))
+                self.malformed.push((at, malformed));
             }
             Found::Malformed(..) => self.unlisted += 1,
         }

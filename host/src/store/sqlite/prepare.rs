@@ -4,8 +4,8 @@ use rusqlite::Connection;
 
 use super::fault::{Answer, Fault};
 use super::table::Table;
-use crate::store::TableName;
 use crate::store::schema::{OUTPUT_COLUMNS, STATE_COLUMNS, sqlite as ddl};
+use crate::store::{Prepared, TableName};
 
 /// Asked for by the queries that people run, besides the two that the store itself needs.
 const INDEXED: [&str; 4] = ["ds", "variable", "is_anomaly", "processed_at"];
@@ -15,19 +15,19 @@ const INDEXED: [&str; 4] = ["ds", "variable", "is_anomaly", "processed_at"];
 const KEY: [&str; 2] = ["variable", "ds"];
 
 /// Creates what is missing and says so.
-pub(super) fn prepare(connection: &Connection, output: &TableName, state: &TableName) -> Answer<Vec<String>> {
-    let mut notes = Vec::new();
+pub(super) fn prepare(connection: &Connection, output: &TableName, state: &TableName) -> Answer<Prepared> {
+    let mut prepared = Prepared::default();
     if Table::find(connection, output)?.is_none() {
         connection.execute_batch(&ddl::output(output))?;
-        notes.push(format!("table `{}` created for the verdicts", output.table()));
+        prepared.created.push(format!("table `{}`", output.table()));
     }
     if Table::find(connection, state)?.is_none() {
         connection.execute_batch(&ddl::state(state))?;
-        notes.push(format!("table `{}` created for the worker's state", state.table()));
+        prepared.created.push(format!("table `{}`", state.table()));
     }
     let table = expect_tables(connection, output, state)?;
-    make_indexes(connection, output, &table, &mut notes)?;
-    Ok(notes)
+    make_indexes(connection, output, &table, &mut prepared)?;
+    Ok(prepared)
 }
 
 /// The output table, which is there and takes what a commit writes; and so does the state table.
@@ -54,13 +54,13 @@ fn make_indexes(
     connection: &Connection,
     output: &TableName,
     table: &Table,
-    notes: &mut Vec<String>,
+    prepared: &mut Prepared,
 ) -> Answer<()> {
     let unique = table.has_unique(&KEY);
     if !unique {
         match connection.execute_batch(&ddl::index(output, &KEY, true)).map_err(Fault::from) {
-            Ok(()) => notes.push(format!("unique index on (variable, ds) of `{}` created", output.table())),
-            Err(fault) if fault.is_constraint() => notes.push(format!(
+            Ok(()) => prepared.created.push("unique index on (variable, ds)".into()),
+            Err(fault) if fault.is_constraint() => prepared.warnings.push(format!(
                 "table `{}` holds several verdicts for one variable and datetime, so it gets no unique index; this worker \
                  adds none, and this shows them: {}",
                 output.table(),
@@ -74,11 +74,11 @@ fn make_indexes(
     let lacks = |columns: &[&str]| table.as_ref().is_some_and(|table| !table.has_index(columns));
     if lacks(&KEY) {
         connection.execute_batch(&ddl::index(output, &KEY, false))?;
-        notes.push(format!("index on (variable, ds) of `{}` created", output.table()));
+        prepared.created.push("index on (variable, ds)".into());
     }
     for column in INDEXED.into_iter().filter(|&column| column != KEY[0] && lacks(&[column])) {
         connection.execute_batch(&ddl::index(output, &[column], false))?;
-        notes.push(format!("index on {column} of `{}` created", output.table()));
+        prepared.created.push(format!("index on {column}"));
     }
     Ok(())
 }

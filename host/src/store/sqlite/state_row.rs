@@ -90,28 +90,7 @@ fn json<T: DeserializeOwned>(
     serde_json::from_str(&text).map_err(|error| unreadable(column, &error))
 }
 
-/// The fence: the row must still carry the epoch with which this worker took its name.
-pub(super) fn check_fence(
-    connection: &Connection,
-    table: &TableName,
-    worker: &str,
-    epoch: i64,
-) -> Answer<()> {
-    let sql = format!("SELECT epoch FROM {} WHERE worker = ?1", table.sqlite());
-    let found: Option<i64> =
-        connection.prepare_cached(&sql)?.query_row([worker], |row| row.get(0)).optional()?;
-    let why = match found {
-        Some(found) if found == epoch => return Ok(()),
-        Some(found) => format!("another process has taken it since (epoch {found}, ours is {epoch})"),
-        None => format!("its row in table `{}` is gone", table.table()),
-    };
-    Err(Fault::Found(
-        Trouble::Fenced,
-        format!("this is no longer worker `{worker}`: {why}; nothing was written"),
-    ))
-}
-
-/// Writes the whole row, whose epoch must be the state's.
+/// Writes the whole row. The fence: it must still carry the epoch with which this worker took its name.
 pub(super) fn write(connection: &Connection, table: &TableName, worker: &str, state: &State) -> Answer<()> {
     let set_aside: BTreeMap<&str, &SetAside> =
         state.set_aside.iter().map(|(name, aside)| (&**name, aside)).collect();
@@ -133,16 +112,19 @@ pub(super) fn write(connection: &Connection, table: &TableName, worker: &str, st
         to_json(&state.counts)?,
         state.updated_at.to_string(),
     ])?;
-    if hit == 1 {
-        return Ok(());
-    }
-    Err(Fault::Found(
-        Trouble::Fenced,
-        format!(
-            "the state of worker `{worker}` is {hit} rows of table `{}`, not one; nothing was written",
-            table.table()
-        ),
-    ))
+    if hit == 1 { Ok(()) } else { Err(fenced(connection, table, worker, state.epoch)?) }
+}
+
+/// Why the row is no longer this worker's.
+fn fenced(connection: &Connection, table: &TableName, worker: &str, epoch: i64) -> Answer<Fault> {
+    let sql = format!("SELECT epoch FROM {} WHERE worker = ?1", table.sqlite());
+    let found: Option<i64> = connection.query_row(&sql, [worker], |row| row.get(0)).optional()?;
+    let why = match found {
+        Some(found) => format!("another process has taken it since (epoch {found}, ours is {epoch})"),
+        None => format!("its row in table `{}` is gone", table.table()),
+    };
+    let message = format!("this is no longer worker `{worker}`: {why}; nothing was written");
+    Ok(Fault::Found(Trouble::Fenced, message))
 }
 
 fn to_json(value: &impl serde::Serialize) -> Answer<String> {
