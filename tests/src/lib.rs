@@ -1,5 +1,9 @@
 //! What the end-to-end tests share.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+pub mod bench;
+pub mod between;
 pub mod conformance;
 pub mod conformance_sqlite;
 pub mod logs;

@@ -1,11 +1,11 @@
 //! Log lines of the code under test, gathered per thread, so that a test can assert what an operator would have read.
 
 use std::fmt::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::DefaultGuard;
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
 use tracing::{Event, Metadata, Subscriber};
 
 /// The lines said since it was made, as `LEVEL message`. It listens on every thread of the test's runtime that has the guard's
@@ -16,6 +16,13 @@ pub struct Lines(Arc<Mutex<Vec<String>>>);
 impl Lines {
     /// Starts to listen until the guard is dropped.
     pub fn listen() -> (Self, DefaultGuard) {
+        // While there is a single subscriber, `tracing` asks whichever thread comes to a line first whether anybody will ever
+        // listen, and keeps the answer. In a process of many tests that thread may be another test's.
+        static NEVER_ALONE: Once = Once::new();
+        NEVER_ALONE.call_once(|| {
+            // Fails only where there is one already, which does as well.
+            let _ = tracing::subscriber::set_global_default(NoSubscriber::new());
+        });
         let lines = Self::default();
         let guard = tracing::subscriber::set_default(Listener(lines.clone()));
         (lines, guard)
@@ -63,4 +70,17 @@ impl Visit for Message {
             let _ = write!(self.0, "{value:?}");
         }
     }
+}
+
+/// A line without what is different at each run: `in 12 ms` and `in 0.1 s` become `in # ms` and `in # s`.
+pub fn masked(line: &str) -> String {
+    let words: Vec<_> = line.split(' ').collect();
+    let mut masked = Vec::with_capacity(words.len());
+    for (at, word) in words.iter().enumerate() {
+        let unit =
+            words.get(at + 1).is_some_and(|unit| matches!(unit.trim_end_matches([';', ',']), "ms" | "s"));
+        let number = word.parse::<f64>().is_ok();
+        masked.push(if unit && number { "#" } else { word });
+    }
+    masked.join(" ")
 }

@@ -5,9 +5,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use file_id::FileId;
+
+/// The coarsest clock of a file system that we know of (FAT). Within one tick of it a file may be written twice and look the same.
+const TICK: Duration = Duration::from_secs(2);
 
 /// What the file system says about the files of a set, by path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +34,16 @@ impl Fingerprint {
             (path, looked)
         };
         Self(paths.into_iter().map(look).collect())
+    }
+
+    /// Whether an equal fingerprint later on will mean equal bytes: no file was written so lately that it could be written again
+    /// in the same tick.
+    pub(super) fn is_at_rest(&self, now: SystemTime) -> bool {
+        let young = |look: &Look| {
+            let age = look.modified.and_then(|modified| now.duration_since(modified).ok());
+            age.is_some_and(|age| age < TICK)
+        };
+        !self.0.iter().any(|(_, look)| look.as_ref().is_ok_and(young))
     }
 }
 

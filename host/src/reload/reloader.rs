@@ -4,6 +4,7 @@
 //! passed waits for the worker to take it between two batches.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use super::fingerprint::Fingerprint;
 use super::source::Source;
@@ -80,6 +81,7 @@ pub struct Reloader {
     engine: Engine,
     source: Source,
     shared: Shared,
+    /// What the bytes that were read last belong to; None if they may have changed without a trace.
     seen: Option<Fingerprint>,
     /// The digest of the set in use, or waiting to be.
     current: String,
@@ -111,20 +113,22 @@ impl Reloader {
             let fingerprint = source.fingerprint();
             (Some(&fingerprint) != seen.as_ref()).then(|| (fingerprint, source.read()))
         });
-        let (fingerprint, set) = match looked.await {
+        let (seen, set) = match looked.await {
             Ok(None) => return Look::Same,
-            Ok(Some(found)) => found,
+            Ok(Some((fingerprint, set))) => {
+                (fingerprint.is_at_rest(SystemTime::now()).then_some(fingerprint), set)
+            }
             Err(error) => return Look::Unsettled(DetectorError::Engine(error.to_string())),
         };
         let set = match set {
             Ok(set) => set,
             Err(error @ DetectorError::Unsettled { .. }) => return Look::Unsettled(error),
             Err(error) => {
-                self.seen = Some(fingerprint);
+                self.seen = seen;
                 return self.refuse(error.to_string(), error);
             }
         };
-        self.seen = Some(fingerprint);
+        self.seen = seen;
         if set.digest == self.current {
             self.refused = None;
             return Look::Same;

@@ -67,6 +67,8 @@ async fn run(mut reloader: Reloader, pace: Pace, hint: Arc<Notify>) {
             && tokio::time::Instant::now() < hints_end
             && tokio::time::timeout(pace.quiet, hint.notified()).await.is_ok()
         {}
+        // A directory made again is watched before it is read: what is written to it later is a hint.
+        watching.renew(reloader.source(), &hint);
         match reloader.look().await {
             Look::Same => {}
             Look::Ready(digest) => {

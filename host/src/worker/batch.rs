@@ -107,6 +107,7 @@ pub(super) async fn prepare(
     }
     let held = |reading: &Reading| state.set_aside.get(&reading.variable).is_some_and(|aside| aside.held);
     let (held, new): (Vec<_>, Vec<_>) = sifted.new.into_iter().partition(held);
+    said.rows -= held.iter().filter(|reading| !first_sight(reading)).count() as u64;
     for reading in held.iter().filter(|reading| first_sight(reading)) {
         said.counts.set_aside += 1;
         if let Some(aside) = state.set_aside.get_mut(&reading.variable) {
@@ -172,13 +173,18 @@ impl Prepared {
         let written = verdict::rows(readings, &cells, &recovered.outcomes, &first_sight);
         self.verdicts.extend(written.rows);
         self.said.counts += written.counts;
+        self.said.rows = self.said.rows.saturating_sub(written.seen_before);
         self.said.notes.append(written.notes);
         let set_digest = detector.set().digest.clone();
         for (at, (column, outcome)) in batch.columns.iter().zip(&recovered.outcomes).enumerate() {
             let fault = recovered.at_fault.iter().find(|(bad, _)| *bad == at);
+            let of_column = || readings.iter().filter(|reading| reading.variable == column.variable);
+            let is_news = || of_column().any(&first_sight);
             let reason = match (outcome, fault) {
                 (Outcome::Judged(verdicts), _) => {
-                    self.said.withhold(column, &verdicts.withheld);
+                    if !verdicts.withheld.is_empty() && is_news() {
+                        self.said.withhold(column, &verdicts.withheld);
+                    }
                     continue;
                 }
                 (Outcome::NoModel, _) => {
@@ -186,13 +192,20 @@ impl Prepared {
                     continue;
                 }
                 (Outcome::Failed(_), Some((_, error))) => error.to_string(),
+                // Asked again in each cycle of the allowed lateness, and said once.
+                (Outcome::Failed(_), None) if !is_news() => continue,
                 (Outcome::Failed(why), None) => why.clone(),
             };
-            let passed_over = readings
-                .iter()
-                .filter(|reading| reading.variable == column.variable && first_sight(reading))
-                .map(|reading| reading.datetime);
-            set_aside(&mut self.state, &column.variable, &reason, fault.is_some(), &set_digest, passed_over);
+            // A late reading is no news and counted nowhere, but it must not trap the detector again either.
+            let Some(oldest) = of_column().map(|reading| reading.datetime).min() else { continue };
+            let aside = self.state.set_aside.entry(Arc::clone(&column.variable));
+            let aside = aside.or_insert_with(|| SetAside::empty(oldest));
+            aside.reason.clone_from(&reason);
+            aside.held |= fault.is_some();
+            aside.set_digest.clone_from(&set_digest);
+            of_column()
+                .filter(|reading| first_sight(reading))
+                .for_each(|reading| aside.pass_over(reading.datetime));
             self.said.set_aside.push((Arc::clone(&column.variable), reason));
         }
         if let Some((schema, bytes)) = recovered.checkpoint {
@@ -219,24 +232,6 @@ impl Said {
         for withheld in withheld {
             self.withheld.push((Arc::clone(&column.variable), withheld.reason.clone(), withheld.rows.len()));
         }
-    }
-}
-
-/// Names a variable in the state, with the readings of it that await `backfill`.
-fn set_aside(
-    state: &mut State,
-    variable: &Arc<str>,
-    reason: &str,
-    held: bool,
-    set_digest: &str,
-    passed_over: impl Iterator<Item = Datetime>,
-) {
-    for datetime in passed_over {
-        let aside = state.set_aside.entry(Arc::clone(variable)).or_insert_with(|| SetAside::empty(datetime));
-        aside.reason = reason.into();
-        aside.held |= held;
-        aside.set_digest = set_digest.into();
-        aside.pass_over(datetime);
     }
 }
 

@@ -90,6 +90,15 @@ impl Worker {
 
     async fn frame(&self, session: &mut Session) -> Result<Frame, CycleError> {
         let now = session.input.now().await?;
+        if now < session.state.updated_at {
+            tracing::warn!(
+                "the database's clock says {now}, and said {} at the last commit: it was set back, or another database's; \
+                 readings go by their own datetimes and are judged all the same",
+                session.state.updated_at
+            );
+            // Said once; the next commit stores what the clock says then.
+            session.state.updated_at = now;
+        }
         let watermark = session.state.watermark;
         let reach = position::reach(session.state.position.since(), watermark, now, session.lateness);
         Ok(Frame { now, reach, watermark, batch_rows: self.settings.batch_rows })
@@ -104,7 +113,9 @@ impl Worker {
     ) -> Result<Prepared, CycleError> {
         let canary = self.shared.canary().map(|canary| canary.batch);
         let again = self.previous.is_some().then(|| step.clone());
-        let prepared = batch::prepare(session, &mut self.detector, canary.clone(), frame, step).await;
+        // That a new set judges the last batch is known and proves little: if it fails at all of this one, it is at fault itself.
+        let proof = if again.is_some() { None } else { canary.clone() };
+        let prepared = batch::prepare(session, &mut self.detector, proof, frame, step).await;
         match (prepared, again) {
             (Err(CycleError::Detector { .. }), Some(again)) if self.swap_back(&session.state) => {
                 batch::prepare(session, &mut self.detector, canary, frame, again).await

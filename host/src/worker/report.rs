@@ -48,7 +48,10 @@ pub(super) fn batch(
         anomalies(said.counts.anomalies),
         milliseconds(said.judging),
     );
-    if number == 1 {
+    if said.rows == 0 {
+        // Without a key, rows that get no verdict are looked at in every cycle of the allowed lateness.
+        tracing::debug!("{found}");
+    } else if number == 1 {
         tracing::info!("{found}");
         tracing::info!("{judged}");
     } else {
@@ -91,7 +94,7 @@ fn singled_out(said: &Said, named_without_model: &mut HashSet<Arc<str>>) {
 /// The end of a cycle: what was passed over, and the sum where there was more than one batch.
 pub(super) fn cycle(report: &Report, took: Duration) {
     let counts = &report.counts;
-    if report.batches == 0 && counts.too_late == 0 {
+    if report.rows == 0 && counts.too_late == 0 {
         tracing::info!("no new data");
     }
     if report.batches > 1 {

@@ -24,6 +24,11 @@ pub(crate) fn at_detect(
     match harm {
         "" | "whole-instants" => {}
         "trap" => panic!("told to trap"),
+        "trap-below-zero" => {
+            if batch.columns.iter().flat_map(|column| &column.values).any(|value| *value < 0.0) {
+                panic!("told to trap below zero");
+            }
+        }
         "spin" => spin(),
         "sleep" => std::thread::sleep(Duration::from_secs(1_000_000)),
         "memory" => take_all_memory(),

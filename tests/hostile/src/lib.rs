@@ -2,7 +2,8 @@
 //!
 //! Settings: `{"do": "<behaviour>", "to": "<variable>"}`. Without `to` it misbehaves on every batch, with it only on batches that
 //! hold the variable. Told nothing, it is honest: it expects just what it reads, and its checkpoint counts the readings.
-//! Model files are variables by name, so that a test decides what has a model; `*` stands for all.
+//! Model files are variables by name, so that a test decides what has a model; `*` stands for all. One called `harm.json` is none:
+//! it holds the settings instead, so that a test of reload can change them on disk.
 
 #![cfg(target_family = "wasm")]
 #![allow(
@@ -25,6 +26,8 @@ use anomaly_worker::detector::types::{
 use exports::anomaly_worker::detector::judging::{Guest, GuestDetector};
 
 wit_bindgen::generate!({ path: "../../wit", world: "detector" });
+
+const HARM: &str = "harm.json";
 
 struct Module;
 
@@ -60,8 +63,11 @@ impl GuestDetector for Detector {
         settings: String,
         resume: Option<Checkpoint>,
     ) -> Result<exports::anomaly_worker::detector::judging::Detector, OpenError> {
-        let settings: Settings =
-            serde_json::from_str(&settings).map_err(|error| OpenError::Settings(error.to_string()))?;
+        let settings = match files.iter().find(|file| file.path == HARM) {
+            Some(file) => serde_json::from_slice(&file.bytes),
+            None => serde_json::from_str(&settings),
+        };
+        let settings: Settings = settings.map_err(|error| OpenError::Settings(error.to_string()))?;
         if let Some(harm) = settings.r#do.strip_prefix("open-") {
             harm::at_open(harm)?;
         }
@@ -74,7 +80,7 @@ impl GuestDetector for Detector {
             ),
         };
         log(Level::Info, &format!("opened with {readings} readings behind it"));
-        let variables = files.into_iter().map(|file| file.path).collect();
+        let variables = files.into_iter().map(|file| file.path).filter(|path| path != HARM).collect();
         Ok(exports::anomaly_worker::detector::judging::Detector::new(Self {
             settings,
             variables,

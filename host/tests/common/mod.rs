@@ -1,0 +1,142 @@
+//! The real program on real files: a directory of its own for each test, with a plant's database in it.
+
+#![allow(dead_code, reason = "each test file uses a part of this")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use host::store::{TableNames, schema};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+/// The variables that the models of [`models`] are for.
+pub(crate) const VARIABLES: [&str; 6] = ["AGUA/FLOW 1", "GAS_P-2", "NIVEL 4", "POTENCIA/MW", "TEMP-03", "VIBRACION"];
+
+/// Six Prophet models.
+pub(crate) fn models() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../detector-guest/tests/fixtures/models")
+}
+
+/// A directory to run in.
+pub(crate) struct Place {
+    dir: TempDir,
+}
+
+/// What a run came to.
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Place {
+    /// With an empty input table in `plant.sqlite`.
+    pub(crate) fn new() -> Self {
+        let place = Self { dir: tempfile::tempdir().unwrap() };
+        place.sql(&schema::sqlite::input(&TableNames::default().input));
+        place
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    /// A directory `models` with these files out of [`models`] (or all of them), to which a test adds what is wrong.
+    pub(crate) fn copy_models(&self, names: &[&str]) {
+        std::fs::create_dir_all(self.path("models")).unwrap();
+        for entry in std::fs::read_dir(models()).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if names.is_empty() || names.contains(&name.as_str()) {
+                std::fs::copy(entry.path(), self.path("models").join(name)).unwrap();
+            }
+        }
+    }
+
+    pub(crate) fn database(&self) -> Connection {
+        let connection = Connection::open(self.path("plant.sqlite")).unwrap();
+        connection.busy_timeout(Duration::from_secs(10)).unwrap();
+        connection
+    }
+
+    pub(crate) fn sql(&self, sql: &str) {
+        self.database().execute_batch(sql).unwrap();
+    }
+
+    /// One number out of the database; None while it cannot be had.
+    pub(crate) fn number(&self, sql: &str) -> Option<i64> {
+        self.database().query_row(sql, [], |row| row.get(0)).ok()
+    }
+
+    /// Readings of each variable at so many datetimes, a minute apart, the last one a minute ago.
+    pub(crate) fn readings(&self, variables: &[&str], datetimes: u32) {
+        for variable in variables {
+            self.sql(&format!(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {datetimes}) \
+                 INSERT INTO datos_proceso (datetime, variable_name, value) \
+                 SELECT datetime('now', 'localtime', '-' || i || ' minutes'), '{variable}', 100 + i FROM n ORDER BY i DESC"
+            ));
+        }
+    }
+
+    /// The program, with nothing of this process's configuration.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+        command.current_dir(self.dir.path()).args(arguments);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("ANOMALY_") {
+                command.env_remove(name);
+            }
+        }
+        // Compiled once for all tests.
+        command.env("ANOMALY_DETECTOR_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"));
+        command.env("ANOMALY_INPUT_DATABASE", "plant.sqlite");
+        command.env("ANOMALY_DETECTOR_MODELS", models());
+        command.stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::of(&self.command(arguments).output().unwrap())
+    }
+}
+
+impl Ran {
+    pub(crate) fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout.clone()).unwrap(),
+            stderr: String::from_utf8(output.stderr.clone()).unwrap(),
+        }
+    }
+}
+
+/// Each run of digits as one `#`.
+pub(crate) fn masked(text: &str) -> String {
+    let mut masked = String::new();
+    for c in text.chars() {
+        match c {
+            '0'..='9' if masked.ends_with('#') => {}
+            '0'..='9' => masked.push('#'),
+            c => masked.push(c),
+        }
+    }
+    masked
+}
+
+/// Waits until something is so; a run on a busy machine may take its time.
+pub(crate) fn wait(what: &str, mut so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !so() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what}: not within a minute");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,319 @@
+//! A detector that fails in a running worker: the variables at fault are set aside and named, the rest is judged, nothing is lost,
+//! and what is stored never disagrees with itself.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use host::counts::Counts;
+use host::detector::Detector;
+use host::state::{SetAside, State};
+use host::store::{StoreError, Trouble};
+use host::worker::Worker;
+use tests::bench::{Bench, Layout, datetime, engine, hostile, open_set, verdicts};
+use tests::between::{Between, Call, Then};
+use tests::logs::Lines;
+
+const THREE: [(&str, &str, f64); 6] = [
+    ("10:00", "T1", 1.0),
+    ("10:00", "T2", 2.0),
+    ("10:00", "T3", 3.0),
+    ("10:05", "T1", 4.0),
+    ("10:05", "T2", 5.0),
+    ("10:05", "T3", 6.0),
+];
+
+fn told(harm: &str, to: &str) -> String {
+    format!(r#"{{"do": "{harm}", "to": "{to}"}}"#)
+}
+
+async fn detector(settings: &str) -> Detector {
+    open_set(hostile(settings, &["*"])).await
+}
+
+/// How many readings the detector has seen, as far as its stored state goes.
+fn seen(state: &State) -> u64 {
+    let bytes = &state.checkpoint.as_ref().unwrap().bytes;
+    u64::from_le_bytes(bytes.as_slice().try_into().unwrap())
+}
+
+/// What a test asserts of a reason: the engine's own words after the first comma are not ours.
+fn beginning(reason: &str) -> &str {
+    reason.split(',').next().unwrap_or_default()
+}
+
+/// What was said, at the level that people run with.
+fn heard(lines: &Lines) -> Vec<String> {
+    lines.take().into_iter().filter(|line| !line.starts_with("DEBUG")).collect()
+}
+
+#[tokio::test]
+async fn a_variable_that_the_detector_does_not_survive_is_set_aside_and_the_rest_is_judged() {
+    let trapped = "the detector trapped: wasm trap: wasm `unreachable` instruction executed";
+    let broken = "the detector's answer breaks the contract:";
+    for (harm, reason) in [
+        ("trap", trapped.to_owned()),
+        ("memory", trapped.to_owned()),
+        ("stack", "the detector trapped: wasm trap: call stack exhausted".to_owned()),
+        ("spin", "the detector did not answer within 1s".to_owned()),
+        ("refuse", "the detector cannot judge the batch: told to refuse".to_owned()),
+        ("fewer", format!("{broken} 0 outcomes for 1 columns")),
+        ("short", format!("{broken} variable `T2`: `lower` has 1 entries for 2 instants")),
+        ("nan", format!("{broken} variable `T2`: instant 0 has expected NaN")),
+        ("inverted", format!("{broken} variable `T2`: instant 0 has lower 3")),
+        ("score", format!("{broken} variable `T2`: instant 0 has score 500: not between 0 and 100")),
+    ] {
+        let (lines, _guard) = Lines::listen();
+        let bench = Bench::new(Layout::Keyed);
+        bench.insert(&THREE);
+        let mut worker = bench.worker(detector(&told(harm, "T2")).await);
+        let report = worker.cycle(|| false).await.unwrap();
+        let counts = Counts { judged: 4, set_aside: 2, ..Counts::default() };
+        assert_eq!((report.rows, report.counts), (6, counts), "{harm}");
+        let fine: Vec<_> = THREE.into_iter().filter(|(_, variable, _)| *variable != "T2").collect();
+        assert_eq!(bench.verdicts(), verdicts(&fine), "{harm}");
+
+        let digest = worker.detector().set().digest.clone();
+        let mut state = bench.state().await.unwrap();
+        let aside = state.set_aside.get_mut("T2").unwrap();
+        assert_eq!(beginning(&aside.reason), beginning(&reason), "{harm}");
+        aside.reason.clear();
+        let expected = SetAside {
+            reason: String::new(),
+            held: true,
+            set_digest: digest,
+            first: datetime("10:00"),
+            last: datetime("10:05"),
+            readings: 2,
+        };
+        assert_eq!(state.set_aside, BTreeMap::from([(Arc::from("T2"), expected)]), "{harm}");
+        assert_eq!(
+            (seen(&state), state.counts, state.watermark),
+            (4, counts, Some(datetime("10:05"))),
+            "{harm}"
+        );
+        let said = lines.take();
+        let named = format!("ERROR `T2` is set aside, its readings await `backfill`: {}", beginning(&reason));
+        assert_eq!(said.iter().filter(|line| line.starts_with(&named)).count(), 1, "{harm}: {said:#?}");
+
+        // The detector is not shown it again: no second failure, no search.
+        bench.insert(&[("10:10", "T1", 7.0), ("10:10", "T2", 8.0)]);
+        let report = worker.cycle(|| false).await.unwrap();
+        assert_eq!(report.counts, Counts { judged: 1, set_aside: 1, ..Counts::default() }, "{harm}");
+        let state = bench.state().await.unwrap();
+        let aside = &state.set_aside["T2"];
+        assert_eq!((aside.readings, aside.last, seen(&state)), (3, datetime("10:10"), 5), "{harm}");
+        let said = lines.take();
+        assert!(!said.iter().any(|line| line.starts_with("WARN")), "{harm}: {said:#?}");
+    }
+}
+
+/// Until the set changes: then it is shown again, and what was passed over still awaits `backfill`.
+#[tokio::test]
+async fn a_variable_that_is_set_aside_is_judged_by_another_set() {
+    for layout in Layout::BOTH {
+        let bench = Bench::new(layout);
+        bench.insert(&THREE);
+        bench.worker(detector(&told("trap", "T2")).await).cycle(|| false).await.unwrap();
+        bench.insert(&[("10:10", "T2", 8.0)]);
+        // A restart with the same set changes nothing.
+        let report = bench.worker(detector(&told("trap", "T2")).await).cycle(|| false).await.unwrap();
+        assert_eq!(report.counts, Counts { set_aside: 1, ..Counts::default() }, "{layout:?}");
+        bench.insert(&[("10:15", "T2", 9.0)]);
+        let report = bench.worker(detector("{}").await).cycle(|| false).await.unwrap();
+        assert!(report.counts.judged >= 1, "{layout:?}: {report:?}");
+        let state = bench.state().await.unwrap();
+        let aside = &state.set_aside["T2"];
+        assert_eq!((aside.held, aside.readings, aside.first), (false, 3, datetime("10:00")), "{layout:?}");
+        assert!(bench.verdicts().contains(&verdicts(&[("10:15", "T2", 9.0)])[0]), "{layout:?}");
+    }
+}
+
+/// Nothing is at fault but the detector itself: the position stays, and another detector judges all of it.
+#[tokio::test]
+async fn a_detector_that_judges_nothing_holds_the_position() {
+    for layout in Layout::BOTH {
+        let bench = Bench::new(layout);
+        bench.insert(&[("09:55", "T1", 0.0)]);
+        bench.worker(detector("{}").await).cycle(|| false).await.unwrap();
+        let before = bench.state().await.unwrap();
+        bench.insert(&THREE);
+        // It fails at the last committed batch as well, of which a worker that was started anew knows nothing.
+        for known_good in [true, false] {
+            let mut bench_of_its_own = Worker::new(
+                bench.settings.clone(),
+                Box::new(bench.store.clone()),
+                detector(r#"{"do": "trap"}"#).await,
+                if known_good { bench.shared.clone() } else { Default::default() },
+            );
+            let error = bench_of_its_own.cycle(|| false).await.unwrap_err().to_string();
+            let expected = "the detector judges none of 3 variables, so the position stays where it is: \
+                            the detector trapped: wasm trap: wasm `unreachable` instruction executed";
+            assert_eq!(beginning(&error), "the detector judges none of 3 variables", "{layout:?}");
+            assert!(error.starts_with(expected), "{layout:?}: {error}");
+        }
+        let held = bench.state().await.unwrap();
+        assert_eq!(State { epoch: held.epoch, ..before }, held, "{layout:?}: nothing else was stored");
+        bench.worker(detector("{}").await).cycle(|| false).await.unwrap();
+        let mut all = vec![("09:55", "T1", 0.0)];
+        all.extend(THREE);
+        assert_eq!(bench.verdicts(), verdicts(&all), "{layout:?}");
+        let after = bench.state().await.unwrap();
+        assert_eq!((seen(&after), after.counts.judged), (7, 7), "{layout:?}");
+    }
+}
+
+/// A column's own failure is no reason to hide it from the detector: it is asked again each time.
+#[tokio::test]
+async fn a_failed_column_is_counted_and_shown_again() {
+    for layout in Layout::BOTH {
+        let (lines, _guard) = Lines::listen();
+        let bench = Bench::new(layout);
+        let mut worker = bench.worker(detector(&told("fail", "T2")).await);
+        bench.insert(&THREE);
+        worker.cycle(|| false).await.unwrap();
+        bench.insert(&[("10:10", "T2", 7.0)]);
+        let report = worker.cycle(|| false).await.unwrap();
+        assert_eq!(report.counts, Counts { set_aside: 1, ..Counts::default() }, "{layout:?}");
+        let state = bench.state().await.unwrap();
+        let aside = &state.set_aside["T2"];
+        assert_eq!(
+            (aside.held, aside.readings, aside.reason.as_str(), state.counts.judged),
+            (false, 3, "told to fail", 4),
+            "{layout:?}"
+        );
+        lines.take();
+        // With nothing new there is nothing to say.
+        worker.cycle(|| false).await.unwrap();
+        assert_eq!(heard(&lines), ["INFO [cycle 3] checking for new data", "INFO no new data"], "{layout:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_withheld_verdict_is_counted_and_said_with_its_reason() {
+    for layout in Layout::BOTH {
+        let (lines, _guard) = Lines::listen();
+        let bench = Bench::new(layout);
+        bench.insert(&[("10:00", "T1", 1.0), ("10:05", "T1", 2.0)]);
+        let mut worker = bench.worker(detector(r#"{"do": "withhold"}"#).await);
+        let report = worker.cycle(|| false).await.unwrap();
+        assert_eq!(report.counts, Counts { judged: 1, withheld: 1, ..Counts::default() }, "{layout:?}");
+        assert_eq!(bench.verdicts(), verdicts(&[("10:05", "T1", 2.0)]), "{layout:?}");
+        let said = lines.take();
+        for expected in [
+            "WARN `T1` is not judged at 1 datetime: regressor `T2` has no reading",
+            "INFO not judged: 1 withheld by the detector",
+        ] {
+            assert!(said.iter().any(|line| line == expected), "{layout:?}: {said:#?}");
+        }
+        worker.cycle(|| false).await.unwrap();
+        assert_eq!(heard(&lines), ["INFO [cycle 2] checking for new data", "INFO no new data"], "{layout:?}");
+    }
+}
+
+/// The detector's state is stored with the verdicts that it led to: after a commit that failed both are as they were, and the
+/// replay starts from there.
+#[tokio::test]
+async fn state_and_verdicts_are_stored_together_or_not_at_all() {
+    for layout in Layout::BOTH {
+        let bench = Bench::new(layout);
+        let mut failures = 0;
+        let store = Between::new(&bench.store, move |call| {
+            // The first commit of a session stores no verdicts; the third and fourth after it fail.
+            if !matches!(call, Call::Commit(verdicts) if verdicts > 0) {
+                return Then::Go;
+            }
+            failures += 1;
+            if failures == 2 || failures == 3 {
+                return Then::Fail(StoreError::new(Trouble::Connection, "the server has gone away"));
+            }
+            Then::Go
+        });
+        let mut worker = bench.worker_over(store, detector("{}").await);
+        bench.insert(&THREE[..3]);
+        worker.cycle(|| false).await.unwrap();
+        let before = bench.state().await.unwrap();
+        assert_eq!(seen(&before), 3, "{layout:?}");
+        bench.insert(&THREE[3..]);
+        for _ in 0..2 {
+            worker.cycle(|| false).await.unwrap_err();
+            let after = bench.state().await.unwrap();
+            assert_eq!(
+                (after.checkpoint, after.counts),
+                (before.checkpoint.clone(), before.counts),
+                "{layout:?}"
+            );
+            assert_eq!(bench.verdicts(), verdicts(&THREE[..3]), "{layout:?}");
+        }
+        worker.cycle(|| false).await.unwrap();
+        assert_eq!(seen(&bench.state().await.unwrap()), 6, "{layout:?}: each reading was seen once");
+        assert_eq!(bench.verdicts(), verdicts(&THREE), "{layout:?}");
+        // So does a worker that was killed and started again.
+        bench.insert(&[("10:10", "T1", 7.0)]);
+        bench.worker(detector("{}").await).cycle(|| false).await.unwrap();
+        assert_eq!(seen(&bench.state().await.unwrap()), 7, "{layout:?}");
+    }
+}
+
+/// Models of such a detector use the other variables of the instant: a late reading comes with all of them, and verdicts that exist
+/// are not written again.
+#[tokio::test]
+async fn a_detector_that_wants_whole_instants_gets_them() {
+    for layout in Layout::BOTH {
+        for (reach, shown) in [("", 3 + 1), ("whole-instants", 3 + 3)] {
+            let bench = Bench::new(layout);
+            let settings = format!(r#"{{"do": "{reach}"}}"#);
+            let mut worker = bench.worker(detector(&settings).await);
+            let rows = [("10:00", "T1", 1.0), ("10:00", "T2", 2.0), ("10:05", "T1", 3.0)];
+            bench.insert(&rows);
+            worker.cycle(|| false).await.unwrap();
+            let late = ("10:00", "T3", 4.0);
+            bench.insert(&[late]);
+            let report = worker.cycle(|| false).await.unwrap();
+            assert_eq!((report.rows, report.counts.judged), (1, 1), "{layout:?}, `{reach}`: {report:?}");
+            assert_eq!(seen(&bench.state().await.unwrap()), shown, "{layout:?}, `{reach}`");
+            let mut all = rows.to_vec();
+            all.push(late);
+            assert_eq!(bench.verdicts(), verdicts(&all), "{layout:?}, `{reach}`");
+        }
+    }
+}
+
+/// A reading that comes late to a table without a key is counted nowhere, but it does not trap the detector in each cycle either.
+#[tokio::test]
+async fn a_late_reading_that_the_detector_does_not_survive_is_shown_once() {
+    for layout in Layout::BOTH {
+        let (lines, _guard) = Lines::listen();
+        let bench = Bench::new(layout);
+        let mut worker = bench.worker(detector(&told("trap", "T2")).await);
+        bench.insert(&[("10:00", "T1", 1.0)]);
+        worker.cycle(|| false).await.unwrap();
+        bench.insert(&[("09:30", "T2", 2.0), ("09:30", "T1", 3.0)]);
+        worker.cycle(|| false).await.unwrap();
+        assert_eq!(bench.verdicts(), verdicts(&[("09:30", "T1", 3.0), ("10:00", "T1", 1.0)]), "{layout:?}");
+        let aside = bench.state().await.unwrap().set_aside["T2"].clone();
+        assert_eq!((aside.held, aside.first), (true, datetime("09:30")), "{layout:?}");
+        lines.take();
+        worker.cycle(|| false).await.unwrap();
+        assert_eq!(heard(&lines), ["INFO [cycle 3] checking for new data", "INFO no new data"], "{layout:?}");
+    }
+}
+
+/// What a search costs grows with the logarithm of the variables.
+#[tokio::test]
+async fn a_search_for_the_variable_at_fault_is_short() {
+    let bench = Bench::new(Layout::Keyed);
+    let names: Vec<_> = (0..64).map(|number| format!("T{number:02}")).collect();
+    let rows: Vec<_> = names.iter().map(|name| ("10:00", name.as_str(), 1.0)).collect();
+    bench.insert(&rows);
+    let (lines, _guard) = Lines::listen();
+    let mut worker =
+        bench.worker(Detector::open(&engine(), hostile(&told("trap", "T40"), &["*"]), None).await.unwrap());
+    let report = worker.cycle(|| false).await.unwrap();
+    assert_eq!(report.counts, Counts { judged: 63, set_aside: 1, ..Counts::default() });
+    // Two tries of the whole, six halvings with two probes each, and the rest as one batch, each on a fresh instance; and one
+    // that was opened to see whether the set can be.
+    let opened = lines.take().iter().filter(|line| line.contains("opened with 0 readings")).count();
+    assert_eq!(opened, 1 + 2 + 12 + 1, "instances were opened");
+}
