@@ -26,18 +26,24 @@
 //! # }
 //! ```
 
+mod absence;
 mod features;
 mod forecast;
+mod holidays;
+mod inputs;
 pub mod interval;
 mod lanes;
 mod model;
 mod read;
+mod regressor;
 pub mod seasonality;
 mod sincos;
 mod time;
 pub mod trend;
 
+pub use absence::{Absence, Why};
 pub use features::Features;
 pub use forecast::Forecast;
+pub use inputs::{Inputs, Need, Role};
 pub use model::Model;
-pub use read::{ReadError, Unsupported};
+pub use read::{CountryHoliday, ReadError};
