@@ -11,8 +11,8 @@
 //! component has a file of its own, with its formula and source: [`trend`], [`seasonality`], [`interval`]. What they have
 //! in common is computed once for all models of a batch and lives in [`Features`].
 //!
-//! What this version does not read it refuses by name when the file is read, see [`Unsupported`]; a model that was read is
-//! predicted whole.
+//! Logistic growth, regressors and conditional seasons need more than timestamps: [`Model::needs`] says which columns, and
+//! [`Inputs`] brings them. [`interval`] has the laws of the intervals, none of which is simulated.
 //!
 //! ```
 //! # fn main() -> Result<(), prophet::ReadError> {

@@ -101,7 +101,6 @@ impl Trend {
         }
     }
 
-    #[cfg(test)]
     /// The argument of the sigmoid. Not a number unless growth is logistic.
     pub(crate) fn argument(&self, t: f64) -> f64 {
         match self {

@@ -10,7 +10,8 @@ mod common;
 
 use std::path::Path;
 
-use common::{Case, cases, fixtures};
+use common::{Case, cases, fixtures, interval};
+use prophet::interval::TrendUncertainty;
 
 /// Of the largest magnitude in the column.
 const TOLERANCE: f64 = 1e-12;
@@ -48,6 +49,61 @@ fn check(case: &Case) -> f64 {
     worst
 }
 
+/// Of the interval's width.
+const INTERVAL_TOLERANCE: f64 = 1e-6;
+
+/// Of yhat: values so large, or intervals so narrow, that their ends are rounded more coarsely than that.
+const ROUNDING: f64 = 1e-13;
+
+/// Asserts the intervals of one case and gives the worst difference of an end from the closed forms, as a share of the
+/// width, for the continuous law and that of Prophet's default call.
+fn check_intervals(case: &Case) -> [f64; 2] {
+    let Case { name, model, expected, .. } = case;
+    let ends = |trend| interval(model, &case.instants, &case.inputs, model.interval_width(), trend);
+    let yhat = expected.numbers("yhat");
+    let known = ends(TrendUncertainty::None);
+    for (row, law) in expected.texts("law").into_iter().enumerate().filter(|(_, law)| *law == "gaussian") {
+        for (found, column) in [(&known.0, "exact_lower"), (&known.1, "exact_upper")] {
+            let off = (found[row] - expected.numbers(column)[row]).abs();
+            assert!(off <= TOLERANCE * largest(&yhat), "{name}: {column} of row {row} ({law})");
+        }
+    }
+    let laws = [TrendUncertainty::Continuous, TrendUncertainty::Batch(model.grid(&case.instants))];
+    let mut worst = [0.0; 2];
+    for ((trend, prefix), worst) in laws.into_iter().zip(["exact", "exactv"]).zip(&mut worst) {
+        // Prophet's default call has no closed form for logistic growth.
+        if !expected.has(&format!("{prefix}_lower")) {
+            continue;
+        }
+        let found = ends(trend);
+        let (lower, upper) =
+            (expected.numbers(&format!("{prefix}_lower")), expected.numbers(&format!("{prefix}_upper")));
+        for row in 0..yhat.len() {
+            let width = upper[row] - lower[row];
+            let off = (found.0[row] - lower[row]).abs().max((found.1[row] - upper[row]).abs());
+            let allowed = INTERVAL_TOLERANCE * width + ROUNDING * yhat[row].abs();
+            assert!(
+                off <= allowed,
+                "{name}: row {row}: {prefix} [{}, {}], not [{}, {}]: {:e} of the width",
+                found.0[row],
+                found.1[row],
+                lower[row],
+                upper[row],
+                off / width
+            );
+            *worst = f64::max(*worst, off / width);
+        }
+    }
+    worst
+}
+
+#[test]
+fn every_interval_is_the_closed_form() {
+    for case in cases(&fixtures()) {
+        check_intervals(&Case::read(&case));
+    }
+}
+
 #[test]
 fn every_model_predicts_what_prophet_predicts() {
     let cases = cases(&fixtures());
@@ -68,6 +124,7 @@ fn every_case_of_an_oracle() {
     assert!(!cases.is_empty());
     for case in cases {
         let case = Case::read(&case);
-        println!("{}: yhat {:.1e}", case.name, check(&case));
+        let (yhat, [continuous, batch]) = (check(&case), check_intervals(&case));
+        println!("{}: yhat {yhat:.1e}, continuous {continuous:.1e}, batch {batch:.1e}", case.name);
     }
 }

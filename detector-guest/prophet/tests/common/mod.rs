@@ -9,6 +9,7 @@
 
 use std::path::{Path, PathBuf};
 
+use prophet::interval::{Intervals, TrendUncertainty};
 use prophet::{CountryHoliday, Features, Forecast, Inputs, Model};
 
 /// Microseconds since 1970 of `2024-03-03T23:59:47.654322`.
@@ -75,6 +76,10 @@ impl Columns {
         let number = |text: &str| if text.is_empty() { f64::NAN } else { text.parse().unwrap() };
         self.texts(name).into_iter().map(number).collect()
     }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.header.iter().any(|column| column == name)
+    }
 }
 
 /// A case of the oracle: a model, the request, and what Prophet answered.
@@ -123,6 +128,22 @@ impl Case {
         self.model.forecast(&mut Features::new(&self.instants), &self.inputs, &mut forecast);
         forecast
     }
+}
+
+/// Lower and upper ends for a whole request.
+pub fn interval(
+    model: &Model,
+    instants: &[i64],
+    inputs: &Inputs,
+    width: f64,
+    trend: TrendUncertainty,
+) -> (Vec<f64>, Vec<f64>) {
+    let mut features = Features::new(instants);
+    let mut forecast = Forecast::default();
+    model.forecast(&mut features, inputs, &mut forecast);
+    let (mut lower, mut upper) = (vec![0.0; instants.len()], vec![0.0; instants.len()]);
+    Intervals::new().bound(model, &mut features, inputs, &forecast, (width, trend), &mut lower, &mut upper);
+    (lower, upper)
 }
 
 pub fn country_holidays(path: &Path) -> Vec<CountryHoliday> {
