@@ -11,7 +11,8 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 /// The variables that the models of [`models`] are for.
-pub(crate) const VARIABLES: [&str; 6] = ["AGUA/FLOW 1", "GAS_P-2", "NIVEL 4", "POTENCIA/MW", "TEMP-03", "VIBRACION"];
+pub(crate) const VARIABLES: [&str; 6] =
+    ["AGUA/FLOW 1", "GAS_P-2", "NIVEL 4", "POTENCIA/MW", "TEMP-03", "VIBRACION"];
 
 /// Six Prophet models.
 pub(crate) fn models() -> PathBuf {
