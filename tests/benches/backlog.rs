@@ -3,7 +3,11 @@
 //!
 //!     cargo bench --package tests --bench backlog
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement stops at the first surprise and prints")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a measurement stops at the first surprise and prints"
+)]
 
 use std::time::{Duration, Instant};
 
