@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use host::datetime::Datetime;
 use host::reading::{Key, Page};
 use host::state::State;
-use host::store::{Connector, Input, InputLayout, Output, Prepared, SqliteStore, StoreError};
+use host::store::{Claim, Connector, Input, InputLayout, Output, Prepared, SqliteStore, StoreError};
 use host::verdict::VerdictRow;
 
 /// A call that is about to be made.
@@ -175,7 +175,7 @@ impl Output for Out {
         self.output.probe().await
     }
 
-    async fn take(&mut self, worker: &str) -> Result<host::store::Claim, StoreError> {
+    async fn take(&mut self, worker: &str) -> Result<Claim, StoreError> {
         self.between.before(Call::Begin).await?;
         self.output.take(worker).await
     }

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use host::counts::Counts;
 use host::position::Position;
-use host::store::Trouble;
-use host::worker::{CycleError, Report};
+use host::worker::Report;
 use tests::bench::{Bench, Layout, at, datetime, echo, hostile, open_set, verdicts};
 use tests::between::{Between, Call, Then};
 use tests::logs::{Lines, masked};
@@ -56,18 +55,14 @@ async fn a_cycle_is_told_in_the_lines_that_people_know() {
     assert_eq!(
         said,
         [
-            "WARN table `anomalies_detector` created for the verdicts",
-            "WARN table `anomaly_worker_state` created for the worker's state",
-            "WARN unique index on (variable, ds) of `anomalies_detector` created",
-            "WARN index on ds of `anomalies_detector` created",
-            "WARN index on is_anomaly of `anomalies_detector` created",
-            "WARN index on processed_at of `anomalies_detector` created",
+            "INFO created table `anomalies_detector`, table `anomaly_worker_state`, unique index on (variable, ds), index on ds, \
+             index on is_anomaly, index on processed_at",
             "INFO nothing was processed before; readings from 2025-01-14 12:00:00 on are judged",
             "INFO [cycle 1] checking for new data",
             "INFO detector: opened with 0 readings behind it",
             "INFO 4 rows found: 2 datetimes, 3 variables, 2 of 3 models apply",
             "INFO judged 2 datetimes, 0 anomalies (total 0) in # ms",
-            "WARN no model for `X`: their readings pass unjudged until there is one",
+            "WARN no model for `X`: readings pass unjudged until there is one",
             "INFO not judged: 1 without a model",
             "INFO [cycle 2] checking for new data",
             "INFO no new data",
@@ -352,24 +347,6 @@ async fn what_fits_no_column_is_one_logged_reading() {
     }
 }
 
-#[tokio::test]
-async fn input_and_output_may_be_two_databases() {
-    for layout in Layout::BOTH {
-        let mut bench = Bench::new(layout);
-        bench.store.output = bench.dir().join("results.sqlite");
-        bench.insert(&[("10:00", "T1", 1.0)]);
-        bench.worker(echo().await).cycle(|| false).await.unwrap();
-        assert_eq!(bench.verdicts(), verdicts(&[("10:00", "T1", 1.0)]), "{layout:?}");
-        let tables = |connection: rusqlite::Connection| -> String {
-            let sql = "SELECT group_concat(name) FROM (SELECT name FROM sqlite_schema \
-                       WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name)";
-            connection.query_row(sql, [], |row| row.get(0)).unwrap()
-        };
-        assert_eq!(tables(bench.input()), "datos_proceso", "{layout:?}");
-        assert_eq!(tables(bench.output()), "anomalies_detector,anomaly_worker_state", "{layout:?}");
-    }
-}
-
 /// A clock that goes back holds nothing up: not what comes new, not what comes late.
 #[tokio::test]
 async fn a_clock_set_back_loses_nothing() {
@@ -410,99 +387,5 @@ async fn a_row_dated_ahead_makes_no_other_too_late() {
         bench.insert(&[("11:55", "T1", 2.0)]);
         let report = worker.cycle(|| false).await.unwrap();
         assert_eq!(report.counts.judged, 1, "{layout:?}: {report:?}");
-    }
-}
-
-#[tokio::test]
-async fn of_two_workers_with_one_name_the_first_is_fenced_off() {
-    for layout in Layout::BOTH {
-        let bench = Bench::new(layout);
-        bench.insert(&[("10:00", "T1", 1.0)]);
-        let (mut first, mut second) = (bench.worker(echo().await), bench.worker(echo().await));
-        first.cycle(|| false).await.unwrap();
-        second.cycle(|| false).await.unwrap();
-        bench.insert(&[("10:05", "T1", 2.0)]);
-        let error = first.cycle(|| false).await.unwrap_err();
-        assert!(error.is_fenced(), "{layout:?}: {error}");
-        assert!(
-            error.to_string().ends_with(
-                "this is no longer worker `default`: another process has taken it since (epoch 2, ours is 1); \
-                 nothing was written"
-            ),
-            "{layout:?}: {error}"
-        );
-        assert_eq!(bench.verdicts(), verdicts(&[("10:00", "T1", 1.0)]), "{layout:?}");
-        second.cycle(|| false).await.unwrap();
-        assert_eq!(bench.verdicts(), verdicts(&[("10:00", "T1", 1.0), ("10:05", "T1", 2.0)]), "{layout:?}");
-    }
-}
-
-/// Workers of two names share the tables: each reading still has one verdict.
-#[tokio::test]
-async fn workers_of_two_names_do_not_judge_twice() {
-    for layout in Layout::BOTH {
-        let mut bench = Bench::new(layout);
-        let rows = [("10:00", "T1", 1.0), ("10:05", "T1", 2.0)];
-        bench.insert(&rows);
-        let mut one = bench.worker(echo().await);
-        bench.settings.name = "other".into();
-        let mut other = bench.worker(echo().await);
-        one.cycle(|| false).await.unwrap();
-        other.cycle(|| false).await.unwrap();
-        assert_eq!(bench.verdicts(), verdicts(&rows), "{layout:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_lock_is_an_error_and_the_next_cycle_goes_on() {
-    let bench = Bench::new(Layout::Keyed);
-    let mut worker = bench.worker(echo().await);
-    bench.insert(&[("10:00", "T1", 1.0)]);
-    worker.cycle(|| false).await.unwrap();
-    bench.insert(&[("10:05", "T1", 2.0)]);
-    let browser = bench.output();
-    browser.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let error = worker.cycle(|| false).await.unwrap_err();
-    assert_eq!(trouble(&error), Some(Trouble::Busy), "{error}");
-    assert_eq!(
-        error.to_string(),
-        format!(
-            "database `{}`: locked for more than 0.02 s by another program: a database browser with changes that are not \
-             saved, a backup, a second worker; it is tried again at the next cycle",
-            bench.store.output.display()
-        )
-    );
-    assert_eq!(bench.verdicts(), verdicts(&[("10:00", "T1", 1.0)]));
-    browser.execute_batch("ROLLBACK").unwrap();
-    assert_eq!(worker.cycle(|| false).await.unwrap(), one_batch(1, judged(1)));
-    assert_eq!(bench.verdicts(), verdicts(&[("10:00", "T1", 1.0), ("10:05", "T1", 2.0)]));
-}
-
-#[tokio::test]
-async fn a_file_that_vanishes_is_an_error_until_it_is_back() {
-    for layout in Layout::BOTH {
-        let mut bench = Bench::new(layout);
-        bench.store.output = bench.dir().join("results.sqlite");
-        let mut worker = bench.worker(echo().await);
-        bench.insert(&[("10:00", "T1", 1.0)]);
-        worker.cycle(|| false).await.unwrap();
-        bench.insert(&[("10:05", "T1", 2.0)]);
-        let (here, aside) = (bench.store.input.clone(), bench.dir().join("aside.sqlite"));
-        std::fs::rename(&here, &aside).unwrap();
-        for _ in 0..2 {
-            let error = worker.cycle(|| false).await.unwrap_err();
-            assert!(error.is_connection(), "{layout:?}: {error}");
-            assert!(error.to_string().starts_with(&format!("database `{}`: ", here.display())), "{error}");
-        }
-        std::fs::rename(&aside, &here).unwrap();
-        assert_eq!(worker.cycle(|| false).await.unwrap().counts, judged(1), "{layout:?}");
-        assert_eq!(bench.verdicts(), verdicts(&[("10:00", "T1", 1.0), ("10:05", "T1", 2.0)]), "{layout:?}");
-    }
-}
-
-fn trouble(error: &CycleError) -> Option<Trouble> {
-    match error {
-        CycleError::Store(error) => Some(error.trouble),
-        CycleError::Detector { .. } => None,
     }
 }

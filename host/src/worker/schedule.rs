@@ -115,7 +115,8 @@ impl Outage {
             let pauses = ExponentialBuilder::default()
                 .with_jitter()
                 .with_min_delay(Duration::from_secs(1))
-                .with_max_delay(LONGEST_PAUSE)
+                // Jitter adds up to as much again.
+                .with_max_delay(LONGEST_PAUSE / 2)
                 .without_max_times()
                 .build();
             self.pauses = Some(Box::new(pauses));

@@ -79,13 +79,14 @@ impl Place {
 
     /// Readings of each variable at so many datetimes, a minute apart, the last one a minute ago.
     pub(crate) fn readings(&self, variables: &[&str], datetimes: u32) {
-        for variable in variables {
-            self.sql(&format!(
-                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {datetimes}) \
-                 INSERT INTO datos_proceso (datetime, variable_name, value) \
-                 SELECT datetime('now', 'localtime', '-' || i || ' minutes'), '{variable}', 100 + i FROM n ORDER BY i DESC"
-            ));
-        }
+        // One statement has one `now`.
+        let names: Vec<_> = variables.iter().map(|variable| format!("('{variable}')")).collect();
+        self.sql(&format!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {datetimes}), \
+             v(name) AS (VALUES {}) INSERT INTO datos_proceso (datetime, variable_name, value) \
+             SELECT datetime('now', 'localtime', '-' || i || ' minutes'), name, 100 + i FROM n, v ORDER BY i DESC, name",
+            names.join(", ")
+        ));
     }
 
     /// The program, with nothing of this process's configuration.
@@ -120,13 +121,15 @@ impl Ran {
     }
 }
 
-/// Each run of digits as one `#`.
+/// Each number, with its decimals, as one `#`.
 pub(crate) fn masked(text: &str) -> String {
     let mut masked = String::new();
-    for c in text.chars() {
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
         match c {
             '0'..='9' if masked.ends_with('#') => {}
             '0'..='9' => masked.push('#'),
+            '.' if masked.ends_with('#') && rest.peek().is_some_and(char::is_ascii_digit) => {}
             c => masked.push(c),
         }
     }
