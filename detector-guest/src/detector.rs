@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use prophet::{Features, Forecast, Inputs, Model, interval};
+use prophet::interval::{self, Intervals};
+use prophet::{Features, Forecast, Inputs, Model, Need, Why};
 
 use crate::OpenError;
 use crate::judge::{Measure, Verdicts, Withholding, deviation};
 use crate::models::{self, File, ModelState, Models};
-use crate::settings::{ResidualScale, Settings};
+use crate::settings::{ResidualScale, Settings, TrendUncertainty};
 
 /// Rows in a slice: features of two seasons and the columns of one variable then fit a level-2 cache with room to spare.
 const SLICE: usize = 512;
@@ -25,15 +26,20 @@ pub struct Detector {
     ignored: Vec<String>,
     threshold: f64,
     residual_scale: ResidualScale,
+    trend_uncertainty: TrendUncertainty,
     features: Features,
+    inputs: Inputs,
     forecast: Forecast,
+    intervals: Intervals,
 }
 
 /// A model and what follows from it for every batch.
 #[derive(Debug)]
 struct Judge {
     model: Model,
-    half_width: f64,
+    interval_width: f64,
+    /// What the model needs besides timestamps, with the variable that supplies it.
+    sources: Vec<(Need, String)>,
 }
 
 /// The readings of one variable, one for each instant of the batch; NaN where there is none.
@@ -68,17 +74,26 @@ impl Detector {
         let models = Models::read(files, &config, &settings)?;
         let width = settings.interval_width.or(config.interval_width);
         let judge = |(variable, model): (String, Model)| {
-            let half_width = interval::z(width.unwrap_or(model.interval_width())) * model.noise();
-            (variable, Judge { model, half_width })
+            let sources = sources(&variable, &model, &settings)?;
+            let interval_width = width.unwrap_or(model.interval_width());
+            Ok((variable, Judge { model, interval_width, sources }))
         };
+        if let Some(unknown) =
+            settings.columns.keys().find(|key| !models.states.iter().any(|model| model.variable == **key))
+        {
+            return Err(OpenError::Settings(format!("`columns`: there is no model of `{unknown}`")));
+        }
         Ok(Self {
-            judges: models.by_variable.into_iter().map(judge).collect(),
+            judges: models.by_variable.into_iter().map(judge).collect::<Result<_, OpenError>>()?,
             states: models.states,
             ignored: models.ignored,
             threshold: settings.threshold.or(config.threshold).unwrap_or(DEFAULT_THRESHOLD),
             residual_scale: settings.residual_scale,
+            trend_uncertainty: settings.trend_uncertainty,
             features: Features::default(),
+            inputs: Inputs::default(),
             forecast: Forecast::default(),
+            intervals: Intervals::default(),
         })
     }
 
@@ -94,6 +109,12 @@ impl Detector {
         &self.ignored
     }
 
+    /// Whether a model needs other variables of the same instant.
+    #[must_use]
+    pub fn needs_whole_instants(&self) -> bool {
+        self.judges.values().any(|judge| !judge.sources.is_empty())
+    }
+
     /// One outcome a column, in their order. `instants` are microseconds since 1970-01-01T00:00, strictly increasing.
     ///
     /// # Errors
@@ -103,34 +124,76 @@ impl Detector {
         let mut judging: Vec<_> = columns
             .iter()
             .map(|column| {
-                self.judges.get(column.variable).map(|judge| (judge, Verdicts::new(instants.len())))
+                let judge = self.judges.get(column.variable)?;
+                let trend = match self.trend_uncertainty {
+                    TrendUncertainty::None => interval::TrendUncertainty::None,
+                    TrendUncertainty::Batch => interval::TrendUncertainty::Batch(judge.model.grid(instants)),
+                    TrendUncertainty::Continuous => interval::TrendUncertainty::Continuous,
+                };
+                Some((judge, trend, Verdicts::new(instants.len())))
             })
             .collect();
         for (slice, times) in instants.chunks(SLICE).enumerate() {
             let rows = slice * SLICE..slice * SLICE + times.len();
             self.features.reset(times);
             for (column, judging) in columns.iter().zip(&mut judging) {
-                let Some((judge, verdicts)) = judging else { continue };
-                judge.model.forecast(&mut self.features, &Inputs::new(), &mut self.forecast);
+                let Some((judge, trend, verdicts)) = judging else { continue };
+                for (need, source) in &judge.sources {
+                    let supplied = columns.iter().find(|column| column.variable == source);
+                    self.inputs
+                        .set(&need.name, supplied.map_or(&[][..], |column| &column.values[rows.clone()]));
+                }
+                judge.model.forecast(&mut self.features, &self.inputs, &mut self.forecast);
                 verdicts.expected[rows.clone()].copy_from_slice(self.forecast.yhat());
-                judge.bound(verdicts, rows.clone());
+                let trend = match *trend {
+                    interval::TrendUncertainty::Batch(grid) => {
+                        interval::TrendUncertainty::Batch(grid.after(rows.start))
+                    }
+                    other => other,
+                };
+                self.intervals.bound(
+                    &judge.model,
+                    &mut self.features,
+                    &self.inputs,
+                    &self.forecast,
+                    (judge.interval_width, trend),
+                    &mut verdicts.lower[rows.clone()],
+                    &mut verdicts.upper[rows.clone()],
+                );
+                if judge.model.draws() > 1 || self.trend_uncertainty != TrendUncertainty::None {
+                    verdicts.widen_to_what_is_expected(rows.clone());
+                }
+                for absence in self.forecast.absent() {
+                    verdicts.withhold(
+                        judge.reason(&absence.why),
+                        column,
+                        absence.rows.iter().map(|row| rows.start + row),
+                    );
+                }
                 if self.residual_scale == ResidualScale::Model {
                     let measure = Measure { threshold: self.threshold, scale: judge.model.noise() };
                     verdicts.judge(column, measure, rows.clone());
                 }
             }
         }
-        let outcome = |(column, judging): (&Column<'_>, Option<(&Judge, Verdicts)>)| match judging {
-            None => Outcome::NoModel,
-            Some((_, mut verdicts)) => {
-                if self.residual_scale == ResidualScale::Batch {
-                    let scale = deviation(column.values, &verdicts.expected);
-                    verdicts.judge(column, Measure { threshold: self.threshold, scale }, 0..instants.len());
+        let outcome =
+            |(column, judging): (&Column<'_>, Option<(&Judge, interval::TrendUncertainty, Verdicts)>)| {
+                match judging {
+                    None => Outcome::NoModel,
+                    Some((_, _, mut verdicts)) => {
+                        if self.residual_scale == ResidualScale::Batch {
+                            let scale = deviation(column.values, &verdicts.expected);
+                            verdicts.judge(
+                                column,
+                                Measure { threshold: self.threshold, scale },
+                                0..instants.len(),
+                            );
+                        }
+                        verdicts.withhold_what_is_no_number(column);
+                        Outcome::Judged(verdicts)
+                    }
                 }
-                verdicts.withhold_what_is_no_number(column);
-                Outcome::Judged(verdicts)
-            }
-        };
+            };
         Ok(columns.iter().zip(judging).map(outcome).collect())
     }
 }
@@ -154,15 +217,43 @@ fn check(instants: &[i64], columns: &[Column<'_>]) -> Result<(), DetectError> {
     }
 }
 
+/// The variables that supply what a model needs: those of the setting `columns`, else of the column's own name.
+fn sources(variable: &str, model: &Model, settings: &Settings) -> Result<Vec<(Need, String)>, OpenError> {
+    let renamed = settings.columns.get(variable);
+    let needs = model.needs();
+    for name in renamed.into_iter().flat_map(|renamed| renamed.keys()) {
+        if !needs.iter().any(|need| need.name == *name) {
+            let names: Vec<&str> = needs.iter().map(|need| need.name.as_str()).collect();
+            return Err(OpenError::Settings(match names.as_slice() {
+                [] => format!("`columns`: the model of `{variable}` needs no column, so no `{name}`"),
+                names => format!(
+                    "`columns`: the model of `{variable}` needs no column `{name}`; it needs `{}`",
+                    names.join("`, `")
+                ),
+            }));
+        }
+    }
+    let source =
+        |need: &Need| renamed.and_then(|renamed| renamed.get(&need.name)).unwrap_or(&need.name).clone();
+    Ok(needs.iter().map(|need| (need.clone(), source(need))).collect())
+}
+
 impl Judge {
-    /// The interval around what is expected.
-    #[cfg_attr(target_family = "wasm", target_feature(enable = "simd128"))]
-    fn bound(&self, verdicts: &mut Verdicts, rows: std::ops::Range<usize>) {
-        let expected = &verdicts.expected[rows.clone()];
-        let bounds = verdicts.lower[rows.clone()].iter_mut().zip(&mut verdicts.upper[rows]);
-        for (expected, (lower, upper)) in expected.iter().zip(bounds) {
-            *lower = expected - self.half_width;
-            *upper = expected + self.half_width;
+    /// Why a row has no prediction, in the words of who looks at the plant.
+    fn reason(&self, why: &Why) -> String {
+        let supplied = |need: &Need| {
+            let source = self.sources.iter().find(|source| source.0 == *need).map(|source| source.1.as_str());
+            match source {
+                Some(source) if source != need.name => {
+                    format!("{} `{}` (variable `{source}`)", need.role, need.name)
+                }
+                _ => format!("{} `{}`", need.role, need.name),
+            }
+        };
+        match why {
+            Why::Missing(need) => format!("{} has no reading", supplied(need)),
+            Why::NoCondition(need) => format!("{} is neither 0 nor 1", supplied(need)),
+            other => other.to_string(),
         }
     }
 }
@@ -179,6 +270,34 @@ impl Verdicts {
         );
     }
 
+    /// Laws that are not symmetric can leave the expectation outside a narrow interval; the contract has it inside.
+    fn widen_to_what_is_expected(&mut self, rows: std::ops::Range<usize>) {
+        for row in rows {
+            let expected = self.expected[row];
+            if self.lower[row] > expected {
+                self.lower[row] = expected;
+            }
+            if self.upper[row] < expected {
+                self.upper[row] = expected;
+            }
+        }
+    }
+
+    /// Names the rows among `rows` that have a reading; those of the same reason are one entry.
+    fn withhold(&mut self, reason: String, column: &Column<'_>, rows: impl Iterator<Item = usize>) {
+        let rows: Vec<u32> = rows
+            .filter(|row| !column.values[*row].is_nan())
+            .filter_map(|row| u32::try_from(row).ok())
+            .collect();
+        if rows.is_empty() {
+            return;
+        }
+        match self.withheld.iter_mut().find(|withholding| withholding.reason == reason) {
+            Some(withholding) => withholding.rows.extend(rows),
+            None => self.withheld.push(Withholding { reason, rows }),
+        }
+    }
+
     /// A model may be sound and its extrapolation still leave the range of numbers.
     fn withhold_what_is_no_number(&mut self, column: &Column<'_>) {
         // Infinite or NaN bounds make a width that is not finite; so does an expectation between them.
@@ -192,11 +311,12 @@ impl Verdicts {
             self.flags[*row] = crate::Flags::default();
             self.score[*row] = if column.values[*row].is_nan() { 0.0 } else { f64::NAN };
         }
-        let read = wrong.into_iter().filter(|row| !column.values[*row].is_nan());
-        let rows: Vec<u32> = read.filter_map(|row| u32::try_from(row).ok()).collect();
-        if !rows.is_empty() {
-            let reason = format!("the model of `{}` predicts no finite number", column.variable);
-            self.withheld.push(Withholding { reason, rows });
-        }
+        let named = |row: usize| {
+            u32::try_from(row)
+                .is_ok_and(|row| self.withheld.iter().any(|other| other.rows.binary_search(&row).is_ok()))
+        };
+        let unnamed: Vec<usize> = wrong.into_iter().filter(|row| !named(*row)).collect();
+        let reason = format!("the model of `{}` predicts no finite number", column.variable);
+        self.withhold(reason, column, unnamed.into_iter());
     }
 }

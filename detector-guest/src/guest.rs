@@ -78,8 +78,13 @@ impl GuestDetector for Detector {
             variable: model.variable.clone(),
             refused: model.refused.clone(),
         };
-        let models = self.0.borrow().models().iter().map(model).collect();
-        types::Summary { models, reach: types::Reach::SingleReadings }
+        let detector = self.0.borrow();
+        let reach = if detector.needs_whole_instants() {
+            types::Reach::WholeInstants
+        } else {
+            types::Reach::SingleReadings
+        };
+        types::Summary { models: detector.models().iter().map(model).collect(), reach }
     }
 
     fn detect(&self, batch: types::Batch) -> Result<Vec<types::Outcome>, types::DetectError> {

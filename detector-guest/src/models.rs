@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use prophet::{Model, ReadError};
+use prophet::{CountryHoliday, Model, ReadError};
 
 use crate::OpenError;
 use crate::config::{self, Config};
@@ -15,6 +15,13 @@ use crate::settings::Settings;
 
 const PREFIX: &str = "prophet_model_";
 const SUFFIX: &str = ".json";
+
+/// Dates of country holidays, for models whose files lack them; `country_holidays_US.csv` for one country alone.
+const COUNTRY_HOLIDAYS: &str = "country_holidays.csv";
+
+fn is_no_model_but_used(path: &str) -> bool {
+    path == config::FILE_NAME || (path.starts_with("country_holidays") && path.ends_with(".csv"))
+}
 
 /// A file of the model directory.
 #[derive(Clone, Copy, Debug)]
@@ -66,12 +73,12 @@ impl Models {
         }
         let mut models = Self { by_variable: BTreeMap::new(), states: Vec::new(), ignored };
         for (variable, file) in assigned {
-            let refused = match Model::from_json(file.bytes) {
+            let refused = match read(file.bytes, files) {
                 Ok(model) => {
                     models.by_variable.insert(variable.clone(), model);
                     None
                 }
-                Err(error) => Some(refusal(&variable, &error)),
+                Err(error) => Some(format!("model `{variable}` {error}")),
             };
             models.states.push(ModelState { path: file.path.to_owned(), variable, refused });
         }
@@ -87,8 +94,41 @@ impl Models {
     }
 }
 
-fn refusal(variable: &str, error: &ReadError) -> String {
-    format!("model `{variable}` {error}")
+/// A model; one whose file lacks the dates of its country's holidays takes them from a table beside it.
+fn read(json: &[u8], files: &[File<'_>]) -> Result<Model, String> {
+    match Model::from_json(json) {
+        Err(ReadError::NoCountryHolidays { country }) => {
+            let own = format!("country_holidays_{country}.csv");
+            let table = [own.as_str(), COUNTRY_HOLIDAYS]
+                .into_iter()
+                .find_map(|name| files.iter().find(|file| file.path == name));
+            let Some(table) = table else {
+                return Err(ReadError::NoCountryHolidays { country }.to_string());
+            };
+            let dates = country_holidays(table.bytes)
+                .map_err(|error| format!("needs the country holidays in `{}`: {error}", table.path))?;
+            Model::from_json_with_country_holidays(json, &dates).map_err(|error| error.to_string())
+        }
+        read => read.map_err(|error| error.to_string()),
+    }
+}
+
+/// The table `ds,holiday`, other columns aside.
+fn country_holidays(table: &[u8]) -> Result<Vec<CountryHoliday>, String> {
+    let table = table.strip_prefix(b"\xef\xbb\xbf").unwrap_or(table);
+    let mut reader = csv::Reader::from_reader(table);
+    let header = reader.headers().map_err(|error| error.to_string())?.clone();
+    let place = |name: &str| {
+        let found = header.iter().position(|column| column.trim() == name);
+        found.ok_or_else(|| format!("it has no column `{name}`; expected `ds,holiday`"))
+    };
+    let (ds, holiday) = (place("ds")?, place("holiday")?);
+    let row = |record: Result<csv::StringRecord, csv::Error>| {
+        let record = record.map_err(|error| error.to_string())?;
+        let text = |place: usize| record.get(place).unwrap_or_default().to_owned();
+        Ok(CountryHoliday { date: text(ds), name: text(holiday) })
+    };
+    reader.records().map(row).collect()
 }
 
 type Assigned<'a> = (BTreeMap<String, File<'a>>, Vec<String>);
@@ -115,7 +155,7 @@ fn assign<'a>(files: &[File<'a>], config: &Config, settings: &Settings) -> Resul
     let mut ignored = Vec::new();
     for file in files.iter().filter(|file| !taken.contains_key(file.path)) {
         let Some(stem) = file.name().strip_prefix(PREFIX).and_then(|name| name.strip_suffix(SUFFIX)) else {
-            if file.path != config::FILE_NAME {
+            if !is_no_model_but_used(file.path) {
                 ignored.push(file.path.to_owned());
             }
             continue;

@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::OpenError;
 
-const KEYS: [&str; 5] = ["threshold", "interval_width", "residual_scale", "trend_uncertainty", "variables"];
+const KEYS: [&str; 6] =
+    ["threshold", "interval_width", "residual_scale", "trend_uncertainty", "variables", "columns"];
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Settings {
@@ -19,6 +20,22 @@ pub(crate) struct Settings {
     pub(crate) residual_scale: ResidualScale,
     /// Variables whose model file has another name than theirs would give it: variable to path.
     pub(crate) variables: BTreeMap<String, String>,
+    pub(crate) trend_uncertainty: TrendUncertainty,
+    /// Columns that a model needs, where the variable that supplies one has another name: the model's variable to the
+    /// column's name to the supplying variable.
+    pub(crate) columns: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// What the intervals allow the trend to do after training; see `prophet::interval::TrendUncertainty`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum TrendUncertainty {
+    /// To go on as it was.
+    #[default]
+    None,
+    /// What Prophet's default call allows it within the batch.
+    Batch,
+    /// To change at any time.
+    Continuous,
 }
 
 /// What residuals are measured in.
@@ -48,16 +65,16 @@ impl Settings {
                         _ => return Err(wrong(key, value, "`\"model\"` or `\"batch\"`")),
                     };
                 }
-                "trend_uncertainty" => match value.as_str() {
-                    Some("none") => {}
-                    Some(later @ ("batch" | "continuous")) => {
-                        return Err(OpenError::Settings(format!(
-                            "`{key}` is `\"{later}\"`, which this detector does not do yet; write `\"none\"`"
-                        )));
-                    }
-                    _ => return Err(wrong(key, value, "`\"none\"`")),
-                },
+                "trend_uncertainty" => {
+                    settings.trend_uncertainty = match value.as_str() {
+                        Some("none") => TrendUncertainty::None,
+                        Some("batch") => TrendUncertainty::Batch,
+                        Some("continuous") => TrendUncertainty::Continuous,
+                        _ => return Err(wrong(key, value, "`\"none\"`, `\"batch\"` or `\"continuous\"`")),
+                    };
+                }
                 "variables" => settings.variables = variables(key, value)?,
+                "columns" => settings.columns = columns(key, value)?,
                 unknown => return Err(OpenError::Settings(unknown_key(unknown))),
             }
         }
@@ -92,6 +109,21 @@ fn variables(key: &str, value: &Value) -> Result<BTreeMap<String, String>, OpenE
     pairs.iter().map(pair).collect()
 }
 
+fn columns(key: &str, value: &Value) -> Result<BTreeMap<String, BTreeMap<String, String>>, OpenError> {
+    let expected = "an object of variables, what their models call a column, and the variable that supplies it, such as \
+                    `{\"TEMP 3\": {\"load\": \"POWER/MW\"}}`";
+    let wrong = || wrong(key, value, expected);
+    let mut columns = BTreeMap::new();
+    for (variable, names) in value.as_object().ok_or_else(wrong)? {
+        let mut sources = BTreeMap::new();
+        for (name, source) in names.as_object().ok_or_else(wrong)? {
+            sources.insert(name.clone(), source.as_str().ok_or_else(wrong)?.to_owned());
+        }
+        columns.insert(variable.clone(), sources);
+    }
+    Ok(columns)
+}
+
 fn wrong(key: &str, found: &Value, expected: &str) -> OpenError {
     OpenError::Settings(format!("`{key}` is `{found}`; write {expected}"))
 }
@@ -114,22 +146,28 @@ mod tests {
     #[test]
     fn what_is_set_is_read() {
         assert_eq!(Settings::parse("{}"), Ok(Settings::default()));
-        let json = r#"{"threshold": 3, "interval_width": 0.9, "residual_scale": "batch", "trend_uncertainty": "none",
-            "variables": {"A/B": "x.json"}}"#;
+        let json = r#"{"threshold": 3, "interval_width": 0.9, "residual_scale": "batch", "trend_uncertainty": "batch",
+            "variables": {"A/B": "x.json"}, "columns": {"A/B": {"load": "P/MW"}}}"#;
         assert_eq!(
             Settings::parse(json),
             Ok(Settings {
                 threshold: Some(3.0),
                 interval_width: Some(0.9),
                 residual_scale: ResidualScale::Batch,
+                trend_uncertainty: TrendUncertainty::Batch,
                 variables: BTreeMap::from([("A/B".to_owned(), "x.json".to_owned())]),
+                columns: BTreeMap::from([(
+                    "A/B".to_owned(),
+                    BTreeMap::from([("load".to_owned(), "P/MW".to_owned())])
+                )]),
             })
         );
     }
 
     #[test]
     fn a_mistake_is_named_with_what_would_be_right() {
-        let known = "`threshold`, `interval_width`, `residual_scale`, `trend_uncertainty`, `variables`";
+        let known =
+            "`threshold`, `interval_width`, `residual_scale`, `trend_uncertainty`, `variables`, `columns`";
         for (json, expected) in [
             ("", "the settings are not one JSON object: EOF while parsing a value at line 1 column 0"),
             (
@@ -154,10 +192,14 @@ mod tests {
                 "`residual_scale` is `\"mean\"`; write `\"model\"` or `\"batch\"`",
             ),
             (
-                r#"{"trend_uncertainty": "continuous"}"#,
-                "`trend_uncertainty` is `\"continuous\"`, which this detector does not do yet; write `\"none\"`",
+                r#"{"trend_uncertainty": true}"#,
+                "`trend_uncertainty` is `true`; write `\"none\"`, `\"batch\"` or `\"continuous\"`",
             ),
-            (r#"{"trend_uncertainty": true}"#, "`trend_uncertainty` is `true`; write `\"none\"`"),
+            (
+                r#"{"columns": {"A": "B"}}"#,
+                "`columns` is `{\"A\":\"B\"}`; write an object of variables, what their models call a column, and the \
+                 variable that supplies it, such as `{\"TEMP 3\": {\"load\": \"POWER/MW\"}}`",
+            ),
             (
                 r#"{"variables": ["A"]}"#,
                 "`variables` is `[\"A\"]`; write an object of variables and their model files, such as \

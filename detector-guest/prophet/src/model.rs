@@ -87,6 +87,12 @@ impl Model {
         self.interval_width
     }
 
+    /// Rows of parameters: 1, or with MCMC one a draw.
+    #[must_use]
+    pub fn draws(&self) -> usize {
+        self.draws.len().max(1)
+    }
+
     /// The columns that a request must bring, sorted by name. Without any, timestamps are enough.
     #[must_use]
     pub fn needs(&self) -> &[Need] {

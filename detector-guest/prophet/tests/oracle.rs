@@ -113,6 +113,27 @@ fn every_model_predicts_what_prophet_predicts() {
     }
 }
 
+/// The worst distance from the quantiles of Prophet's own draws, in their standard errors.
+fn against_draws(case: &Case) -> [f64; 2] {
+    let Case { model, expected, .. } = case;
+    let laws = [TrendUncertainty::Continuous, TrendUncertainty::Batch(model.grid(&case.instants))];
+    let mut worst = [0.0; 2];
+    for ((trend, prefix), worst) in laws.into_iter().zip(["mc", "mcv"]).zip(&mut worst) {
+        if !expected.has(&format!("{prefix}_lower")) {
+            continue;
+        }
+        let (lower, upper) = interval(model, &case.instants, &case.inputs, model.interval_width(), trend);
+        for (found, end) in [(lower, "lower"), (upper, "upper")] {
+            let drawn = expected.numbers(&format!("{prefix}_{end}"));
+            let errors = expected.numbers(&format!("{prefix}_{end}_se"));
+            for ((found, drawn), error) in found.iter().zip(drawn).zip(errors) {
+                *worst = f64::max(*worst, (found - drawn).abs() / error);
+            }
+        }
+    }
+    worst
+}
+
 /// Run with `ORACLE_DIR` naming a directory of cases (`model.json`, `input.csv`, `expected.csv`), histories and all.
 #[test]
 fn every_case_of_an_oracle() {
@@ -126,5 +147,10 @@ fn every_case_of_an_oracle() {
         let case = Case::read(&case);
         let (yhat, [continuous, batch]) = (check(&case), check_intervals(&case));
         println!("{}: yhat {yhat:.1e}, continuous {continuous:.1e}, batch {batch:.1e}", case.name);
+        let [continuous, batch] = against_draws(&case);
+        assert!(continuous < 5.0, "{}: {continuous} standard errors", case.name);
+        // Prophet moves the changes of logistic growth to a grid of its own; this request has none that is even.
+        assert!(batch < 5.0 || case.name == "logistic_low_noise", "{}: {batch} standard errors", case.name);
+        println!("    standard errors from draws: continuous {continuous:.1}, batch {batch:.1}");
     }
 }

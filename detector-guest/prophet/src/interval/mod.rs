@@ -43,7 +43,8 @@ pub enum TrendUncertainty {
     /// as wide as this.
     #[default]
     None,
-    /// Its rate changes at the rows of the request: the law of Prophet's default call (`vectorized=True`).
+    /// Its rate changes at the rows of the request: the law of Prophet's default call (`vectorized=True`). For logistic
+    /// growth it is exact on even grids that follow training; Prophet moves changes to such a grid.
     Batch(Grid),
     /// Its rate changes at any time since training ended: the law of `vectorized=False`, and of the model itself.
     Continuous,
@@ -146,13 +147,7 @@ impl Intervals {
         upper: &mut [f64],
     ) {
         let noise = model.noise();
-        let known = level.z * noise;
-        let known = |(yhat, (lower, upper)): (&f64, (&mut f64, &mut f64))| {
-            *lower = yhat - known;
-            *upper = yhat + known;
-        };
-        let rows = forecast.yhat().iter().zip(lower.iter_mut().zip(upper.iter_mut()));
-        rows.for_each(known);
+        around(forecast.yhat(), level.z * noise, lower, upper);
         if trend == TrendUncertainty::None || matches!(model.point.trend, Trend::Flat { .. }) {
             return;
         }
@@ -252,6 +247,15 @@ impl Intervals {
                 }
             };
         }
+    }
+}
+
+/// `yhat ± half`.
+#[cfg_attr(target_family = "wasm", target_feature(enable = "simd128"))]
+fn around(yhat: &[f64], half: f64, lower: &mut [f64], upper: &mut [f64]) {
+    for (yhat, (lower, upper)) in yhat.iter().zip(lower.iter_mut().zip(upper)) {
+        *lower = yhat - half;
+        *upper = yhat + half;
     }
 }
 
