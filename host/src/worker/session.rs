@@ -3,7 +3,7 @@
 //! A session begins by taking the worker's name, which fences off whoever held it, and ends with the first call that fails: what is
 //! known after a failure is only what the database says, and the next session reads it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use super::Settings;
@@ -24,6 +24,21 @@ pub(super) struct Session {
     pub(super) output: Box<dyn Output>,
     pub(super) lateness: Duration,
     pub(super) state: State,
+    pub(super) timeless: Timeless,
+}
+
+/// Rows without a key and without a datetime: nothing but their text tells them apart, and they are met in every cycle.
+#[derive(Default)]
+pub(super) struct Timeless(HashSet<String>);
+
+impl Timeless {
+    /// A table that holds more kinds of them is no table of readings.
+    const MOST: usize = 1000;
+
+    /// Whether this is the first of its kind in this session.
+    pub(super) fn is_news(&mut self, why: &str) -> bool {
+        self.0.len() < Self::MOST && self.0.insert(why.to_owned())
+    }
 }
 
 impl Session {
@@ -67,7 +82,7 @@ impl Session {
                 state.position.since()
             ),
         }
-        Ok(Self { input, output, lateness, state })
+        Ok(Self { input, output, lateness, state, timeless: Timeless::default() })
     }
 }
 
