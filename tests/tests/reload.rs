@@ -381,6 +381,23 @@ async fn a_set_that_fails_after_its_canary_gives_way_to_the_one_before() {
     assert_ne!(disk.judge().await, good);
 }
 
+/// Two reloads without a batch between them: the first has proved nothing, so it is not what the worker goes back to.
+#[tokio::test]
+async fn the_set_to_go_back_to_is_one_that_has_judged() {
+    let mut disk = Disk::new().await;
+    let good = disk.digest();
+    let mut reloader = disk.reloader();
+    for note in ["one", "two"] {
+        disk.harm("trap-below-zero");
+        disk.write("T2", note);
+        assert!(matches!(reloader.look().await, Look::Ready(_)), "{note}");
+        disk.worker.cycle(|| false).await.unwrap();
+    }
+    disk.bench.insert(&[("11:00", "T1", -1.0)]);
+    assert_eq!(disk.worker.cycle(|| false).await.unwrap().counts.judged, 1);
+    assert_eq!(disk.bench.state().await.unwrap().set_digest, Some(good));
+}
+
 /// Waits for the watch to have a detector of the set on disk ready; the events come when the system pleases.
 async fn ready(disk: &Disk) -> bool {
     let wanted = disk.digest();

@@ -82,6 +82,7 @@ impl Worker {
 
     async fn begin(&mut self) -> Result<Session, CycleError> {
         let mut session = Session::begin(&self.settings, self.connector.as_ref()).await?;
+        self.watermark = session.state.watermark;
         self.detector.committed(session.state.checkpoint.clone());
         self.detector.discard();
         warm_up::warm_up(&mut session, &mut self.detector, self.settings.batch_rows).await?;
@@ -133,6 +134,7 @@ impl Worker {
         let Prepared { verdicts, state, mut said, canary } = prepared;
         let written = session.output.commit(&self.settings.name, &verdicts, &state).await?;
         session.state = state;
+        self.watermark = session.state.watermark;
         self.detector.committed(session.state.checkpoint.clone());
         if let Some(batch) = canary {
             let checkpoint = session.state.checkpoint.clone();

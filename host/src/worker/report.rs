@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Worker;
 use super::batch::Said;
 use super::cycle::Report;
 use crate::counts::Counts;
-use crate::datetime::Datetime;
 use crate::detector::Detector;
 
 /// Names in one line; of more, the number is said.
@@ -135,21 +135,15 @@ pub fn fates(counts: &Counts) -> Option<String> {
 }
 
 /// The line of every tenth cycle, and of the end.
-pub(super) fn statistics(
-    what: &str,
-    cycles: u64,
-    failed: u64,
-    totals: &Counts,
-    watermark: Option<Datetime>,
-    up: Duration,
-) {
+pub(super) fn statistics(what: &str, worker: &Worker, failed: u64, up: Duration) {
+    let totals = worker.totals();
     let share = if totals.judged > 0 { 100.0 * totals.anomalies as f64 / totals.judged as f64 } else { 0.0 };
     tracing::info!(
         "{what}: {}, {failed} failed, {} judged, {} ({share:.2} %), last processed datetime {}, up {}",
-        count(cycles, "cycle"),
+        count(worker.cycles(), "cycle"),
         count(totals.judged, "reading"),
         anomalies(totals.anomalies),
-        watermark.map_or_else(|| "none".into(), |at| at.to_string()),
+        worker.watermark().map_or_else(|| "none".into(), |at| at.to_string()),
         humantime::format_duration(Duration::from_secs(up.as_secs())),
     );
 }
