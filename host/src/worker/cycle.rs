@@ -7,7 +7,7 @@ use super::batch::{self, Frame, Prepared};
 use super::error::CycleError;
 use super::session::Session;
 use super::walk::{Step, Walk};
-use super::{Worker, report, warm_up};
+use super::{Worker, recall, report, warm_up};
 use crate::counts::Counts;
 use crate::position;
 use crate::reload::Canary;
@@ -83,6 +83,12 @@ impl Worker {
     async fn begin(&mut self) -> Result<Session, CycleError> {
         let mut session = Session::begin(&self.settings, self.connector.as_ref()).await?;
         self.watermark = session.state.watermark;
+        if self.shared.canary().is_none()
+            && let Some(batch) = recall::last_batch(&mut session).await?
+        {
+            let checkpoint = session.state.checkpoint.clone();
+            self.shared.set_canary(Canary { batch: Arc::new(batch), checkpoint });
+        }
         self.detector.committed(session.state.checkpoint.clone());
         self.detector.discard();
         warm_up::warm_up(&mut session, &mut self.detector, self.settings.batch_rows).await?;

@@ -6,6 +6,7 @@
 mod batch;
 mod cycle;
 mod error;
+mod recall;
 mod recover;
 pub mod report;
 pub mod schedule;
@@ -28,6 +29,7 @@ use crate::reload::watch::short;
 use crate::state::State;
 use crate::store::Connector;
 use session::Session;
+pub use session::lateness;
 
 /// What a worker is told.
 #[derive(Clone, Debug)]
@@ -122,7 +124,7 @@ impl Worker {
         previous.committed(state.checkpoint.clone());
         previous.discard();
         let failed = std::mem::replace(&mut self.detector, previous);
-        self.shared.withdraw(&failed.set().digest, &self.detector.set().digest);
+        self.shared.withdraw(&failed.set().digest, &self.detector);
         self.named_without_model.clear();
         tracing::error!(
             "set {} cannot judge what came; set {} is in use again until the files change",

@@ -18,10 +18,13 @@ pub fn models(detector: &Detector) {
     let summary = detector.summary();
     let loaded = summary.loaded().count();
     tracing::info!("{} loaded from {}", count(loaded as u64, "model"), detector.set().models_dir);
-    for model in &summary.models {
-        if let Some(why) = &model.refused {
-            tracing::warn!("`{}` is not used, so `{}` has no model: {why}", model.path, model.variable);
-        }
+    let refused = || summary.models.iter().filter_map(|model| Some((model, model.refused.as_ref()?)));
+    for (model, why) in refused().take(NAMED) {
+        tracing::warn!("`{}` is not used, so `{}` has no model: {why}", model.path, model.variable);
+    }
+    let more = refused().skip(NAMED).count();
+    if more > 0 {
+        tracing::warn!("{more} more models are not used; `host check` names them all");
     }
 }
 

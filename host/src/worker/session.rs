@@ -14,9 +14,14 @@ use crate::reading::Page;
 use crate::state::State;
 use crate::store::{Connector, Input, InputLayout, Output, StoreError};
 
-/// How much older than the watermark a reading may be. With a key, looking for late rows costs nothing.
+/// With a key, looking for late rows costs nothing.
 const LATENESS_WITH_KEY: Duration = Duration::from_secs(24 * 3600);
 const LATENESS_WITHOUT: Duration = Duration::from_secs(3600);
+
+/// How much older than the watermark a reading may be: as configured, else by what looking back costs.
+pub fn lateness(configured: Option<Duration>, layout: InputLayout) -> Duration {
+    configured.unwrap_or(if layout.has_key { LATENESS_WITH_KEY } else { LATENESS_WITHOUT })
+}
 
 /// Open connections.
 pub(super) struct Session {
@@ -58,11 +63,7 @@ impl Session {
                 "the input table has neither an `id` nor an index on `datetime`: each cycle reads it whole"
             );
         }
-        let lateness = settings.allowed_lateness.unwrap_or(if layout.has_key {
-            LATENESS_WITH_KEY
-        } else {
-            LATENESS_WITHOUT
-        });
+        let lateness = lateness(settings.allowed_lateness, layout);
         let now = input.now().await?;
         let taken = output.take(&settings.name).await?;
         let state = match taken.state {
