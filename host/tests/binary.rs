@@ -52,6 +52,22 @@ fn one_cycle_is_told_in_whole_lines() {
     assert!(said.iter().any(|line| line["message"] == "no new data" && line["level"] == "INFO"), "{said:#?}");
 }
 
+/// A mistyped path must not become an empty database.
+#[test]
+fn looking_creates_nothing() {
+    let place = Place::new();
+    place.write("c.toml", "[worker]\nallowed_lateness = \"2h\"\n[output]\ndatabase = \"verdicts.sqlite\"\n");
+    let ran = place.run(&["status", "--config", "c.toml"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(ran.stdout.starts_with("worker `default` has not run here yet"), "{}", ran.stdout);
+    let ran = place.run(&["check", "--config", "c.toml"]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("rows may come up to 2h late"), "{}", ran.stdout);
+    let ran = place.run(&["check", "--database", "nowhere.sqlite"]);
+    assert!(!ran.stdout.contains("`run` creates it"), "{}", ran.stdout);
+    assert!(!place.path("verdicts.sqlite").exists() && !place.path("nowhere.sqlite").exists());
+}
+
 #[test]
 fn status_tells_how_far_the_worker_has_come() {
     let place = Place::new();

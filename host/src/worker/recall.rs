@@ -13,19 +13,20 @@ use crate::reading::{Key, Reading};
 use crate::store::StoreError;
 
 /// Rows that are looked through: some datetimes of a plant of the usual size, and a seek on any table with a key.
-const ROWS: usize = 1000;
+const ROWS: u16 = 1000;
 
 /// The last readings that were read and have a verdict; None if there are none.
 pub(super) async fn last_batch(session: &mut Session) -> Result<Option<Batch>, StoreError> {
     let Some(watermark) = session.state.watermark else { return Ok(None) };
+    let rows = usize::from(ROWS);
     let page = match &session.state.position {
         Position::Key(position) => {
-            let from = position.scanned.saturating_sub(ROWS as i64 - 1);
-            session.input.read_keys(&[(from, position.scanned)], ROWS).await?
+            let from = position.scanned.saturating_sub(i64::from(ROWS) - 1);
+            session.input.read_keys(&[(from, position.scanned)], rows).await?
         }
         Position::Time(_) => {
             let next = Datetime::from_micros(watermark.micros().saturating_add(1));
-            session.input.read_range(watermark, Some(next), ROWS).await?
+            session.input.read_range(watermark, Some(next), rows).await?
         }
     };
     let mut readings = page.readings;
@@ -34,6 +35,6 @@ pub(super) async fn last_batch(session: &mut Session) -> Result<Option<Batch>, S
     let judged =
         if keys.is_empty() { Default::default() } else { session.output.already_judged(&keys).await? };
     readings.retain(|reading| judged.contains(&reading.key()));
-    let parts = pivot::split(readings, ROWS * super::batch::CELLS_PER_ROW);
+    let parts = pivot::split(readings, rows * super::batch::CELLS_PER_ROW);
     Ok(parts.last().map(|part| pivot::pivot(part, &[]).batch))
 }
