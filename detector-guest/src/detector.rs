@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use prophet::{Features, Forecast, Model, interval};
+use prophet::{Features, Forecast, Inputs, Model, interval};
 
 use crate::OpenError;
 use crate::judge::{Measure, Verdicts, Withholding, deviation};
@@ -111,7 +111,7 @@ impl Detector {
             self.features.reset(times);
             for (column, judging) in columns.iter().zip(&mut judging) {
                 let Some((judge, verdicts)) = judging else { continue };
-                judge.model.forecast(&mut self.features, &mut self.forecast);
+                judge.model.forecast(&mut self.features, &Inputs::new(), &mut self.forecast);
                 verdicts.expected[rows.clone()].copy_from_slice(self.forecast.yhat());
                 judge.bound(verdicts, rows.clone());
                 if self.residual_scale == ResidualScale::Model {

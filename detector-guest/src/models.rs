@@ -88,12 +88,7 @@ impl Models {
 }
 
 fn refusal(variable: &str, error: &ReadError) -> String {
-    match error {
-        ReadError::Unsupported(what) => {
-            format!("model `{variable}` uses {what}, which this detector does not read yet")
-        }
-        error => format!("model `{variable}` {error}"),
-    }
+    format!("model `{variable}` {error}")
 }
 
 type Assigned<'a> = (BTreeMap<String, File<'a>>, Vec<String>);

@@ -38,12 +38,12 @@ fn a_bad_model_is_refused_by_name_and_the_others_work() {
             "model `NIVEL 4` is not what Prophet's `model_to_json` writes: EOF while parsing an object at line 1 column 1",
         ),
         (
-            &with("NIVEL_4", "\"growth\": \"linear\"", "\"growth\": \"logistic\""),
-            "model `NIVEL 4` uses logistic growth, which this detector does not read yet",
+            &with("NIVEL_4", "\"growth\": \"linear\"", "\"growth\": \"cubic\""),
+            "model `NIVEL 4` has `cubic` in `growth`; expected `linear`, `logistic` or `flat`",
         ),
         (
-            &with("NIVEL_4", "\"holidays\": null", "\"holidays\": \"{}\""),
-            "model `NIVEL 4` uses holidays, which this detector does not read yet",
+            &with("NIVEL_4", "\"country_holidays\": null", "\"country_holidays\": \"AR\""),
+            "model `NIVEL 4` has the country holidays of `AR` but not their dates; the export tool adds them",
         ),
     ] {
         let mut files = models();

@@ -17,7 +17,8 @@ const MOST_PERIODS: usize = 64;
 /// Work through a long history in slices of a few hundred rows: the columns then stay in the processor's cache.
 #[derive(Debug, Default)]
 pub struct Features {
-    rows: usize,
+    /// Microseconds since 1970, as they were given.
+    instants: Vec<i64>,
     /// Microseconds since 1970.
     micros: Vec<Lanes>,
     /// `2π · days` since 1970.
@@ -48,7 +49,8 @@ impl Features {
 
     /// Takes other timestamps and keeps the memory.
     pub fn reset(&mut self, instants: &[i64]) {
-        self.rows = instants.len();
+        self.instants.clear();
+        self.instants.extend_from_slice(instants);
         fill(&mut self.micros, instants.iter().map(|micros| *micros as f64));
         fill(&mut self.phases, instants.iter().map(|micros| day_phase(*micros)));
         for waves in &mut self.waves {
@@ -59,7 +61,11 @@ impl Features {
     /// The number of timestamps.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.rows
+        self.instants.len()
+    }
+
+    pub(crate) fn instants(&self) -> &[i64] {
+        &self.instants
     }
 
     pub(crate) fn micros(&self) -> &[Lanes] {

@@ -1,5 +1,6 @@
 //! The columns that a prediction fills. Kept by who predicts slice after slice, so that nothing is allocated twice.
 
+use crate::absence::{Absence, Why};
 use crate::lanes::Lanes;
 
 /// What a model predicts, a row for each timestamp of the [`Features`](crate::Features), in their order and in the units of
@@ -11,6 +12,7 @@ pub struct Forecast {
     pub(crate) additive: Vec<Lanes>,
     pub(crate) multiplicative: Vec<Lanes>,
     pub(crate) yhat: Vec<Lanes>,
+    absent: Vec<Absence>,
 }
 
 impl Forecast {
@@ -38,9 +40,33 @@ impl Forecast {
         &self.yhat.as_flattened()[..self.rows]
     }
 
+    /// The rows that could not be predicted; a row is named once.
+    #[must_use]
+    pub fn absent(&self) -> &[Absence] {
+        &self.absent
+    }
+
+    /// Takes the prediction from those rows that are marked and still have one.
+    pub(crate) fn drop_rows(&mut self, why: Why, marks: impl Iterator<Item = bool>) {
+        let dropped = |row: usize, absent: &[Absence]| {
+            absent.iter().any(|other| other.rows.binary_search(&row).is_ok())
+        };
+        let marked = marks.enumerate().filter(|(_, marked)| *marked).map(|(row, _)| row);
+        let rows: Vec<usize> = marked.filter(|row| !dropped(*row, &self.absent)).collect();
+        for column in [&mut self.trend, &mut self.additive, &mut self.multiplicative, &mut self.yhat] {
+            for row in &rows {
+                column.as_flattened_mut()[*row] = f64::NAN;
+            }
+        }
+        if !rows.is_empty() {
+            self.absent.push(Absence { why, rows });
+        }
+    }
+
     /// Makes room for `rows`; all terms are zero.
     pub(crate) fn reset(&mut self, rows: usize, tiles: usize) {
         self.rows = rows;
+        self.absent.clear();
         for column in [&mut self.trend, &mut self.additive, &mut self.multiplicative, &mut self.yhat] {
             column.clear();
             column.resize(tiles, [0.0; crate::lanes::LANES]);

@@ -11,8 +11,8 @@
 //! component has a file of its own, with its formula and source: [`trend`], [`seasonality`], [`interval`]. What they have
 //! in common is computed once for all models of a batch and lives in [`Features`].
 //!
-//! What this version does not read it refuses by name when the file is read, see [`Unsupported`]; a model that was read is
-//! predicted whole.
+//! Logistic growth, regressors and conditional seasons need more than timestamps: [`Model::needs`] says which columns, and
+//! [`Inputs`] brings them. [`interval`] has the laws of the intervals, none of which is simulated.
 //!
 //! ```
 //! # fn main() -> Result<(), prophet::ReadError> {
@@ -26,18 +26,24 @@
 //! # }
 //! ```
 
+mod absence;
 mod features;
 mod forecast;
+mod holidays;
+mod inputs;
 pub mod interval;
 mod lanes;
 mod model;
 mod read;
+mod regressor;
 pub mod seasonality;
 mod sincos;
 mod time;
 pub mod trend;
 
+pub use absence::{Absence, Why};
 pub use features::Features;
 pub use forecast::Forecast;
+pub use inputs::{Inputs, Need, Role};
 pub use model::Model;
-pub use read::{ReadError, Unsupported};
+pub use read::{CountryHoliday, ReadError};

@@ -2,8 +2,11 @@
 
 use crate::features::Features;
 use crate::forecast::Forecast;
+use crate::holidays::Holidays;
+use crate::inputs::{Inputs, Need};
 use crate::lanes::LANES;
-use crate::read::{self, ReadError};
+use crate::read::{self, CountryHoliday, ReadError};
+use crate::regressor::Regressor;
 use crate::seasonality::{Mode, Seasonality};
 use crate::time::TrainingTime;
 use crate::trend::Trend;
@@ -12,30 +15,70 @@ use crate::trend::Trend;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     pub(crate) time: TrainingTime,
-    pub(crate) trend: Trend,
     pub(crate) seasonalities: Vec<Seasonality>,
+    pub(crate) holidays: Option<Holidays>,
+    pub(crate) regressors: Vec<Regressor>,
     /// Scale of y; above 0.
     pub(crate) y_scale: f64,
-    /// What scaled y counts from, in units of y.
-    pub(crate) floor: f64,
-    /// `sigma_obs`, in units of `y_scale`; above 0.
-    pub(crate) sigma_obs: f64,
+    pub(crate) floor: Floor,
+    /// What predicts: the one row of parameters, or with MCMC the mean of all draws.
+    pub(crate) point: Parameters,
+    /// With MCMC every draw, for the intervals; otherwise none.
+    pub(crate) draws: Vec<Parameters>,
+    /// `S`, the number of changepoints; 1 in a model without any, as in Prophet.
+    pub(crate) changepoints: usize,
+    /// Rows of training, if the file tells.
+    pub(crate) history_rows: Option<u64>,
     pub(crate) interval_width: f64,
+    /// Sorted.
+    pub(crate) needs: Vec<Need>,
+}
+
+/// What scaled y counts from, in units of y.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Floor {
+    Fixed(f64),
+    /// The column `floor` of the request.
+    Given,
+}
+
+/// What training found: one row of Stan's parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Parameters {
+    pub(crate) trend: Trend,
+    /// `β`, one for each feature.
+    pub(crate) weights: Vec<f64>,
+    /// `sigma_obs`, in units of `y_scale`; above 0.
+    pub(crate) noise: f64,
+    /// `λ`, the mean size of a change of rate, in scaled units; above 0.
+    pub(crate) rate_change: f64,
 }
 
 impl Model {
+    pub(crate) const CAP: &str = "cap";
+    pub(crate) const FLOOR: &str = "floor";
+
     /// Reads what `prophet.serialize.model_to_json` wrote.
     ///
     /// # Errors
-    /// The file is no such model, contradicts itself, or uses what this version does not read.
+    /// The file is no such model or contradicts itself, or it has a country's holidays without their dates.
     pub fn from_json(json: &[u8]) -> Result<Self, ReadError> {
-        read::model(json)
+        read::model(json, None)
     }
 
-    /// The standard deviation of y around yhat that training found, in units of y.
+    /// Reads a model and takes the dates of its country's holidays from `dates` instead of the file. A model without a
+    /// country does not look at them, nor does any model at names that it did not see in training.
+    ///
+    /// # Errors
+    /// As [`Self::from_json`].
+    pub fn from_json_with_country_holidays(json: &[u8], dates: &[CountryHoliday]) -> Result<Self, ReadError> {
+        read::model(json, Some(dates))
+    }
+
+    /// The standard deviation of y around yhat that training found, in units of y. With MCMC that of the mean draw.
     #[must_use]
     pub fn noise(&self) -> f64 {
-        self.sigma_obs * self.y_scale
+        self.point.noise * self.y_scale
     }
 
     /// The level of the intervals that the model was trained to give, such as 0.95.
@@ -44,46 +87,118 @@ impl Model {
         self.interval_width
     }
 
-    /// Predicts these timestamps: microseconds since 1970-01-01T00:00 without a time zone, in any order.
+    /// The columns that a request must bring, sorted by name. Without any, timestamps are enough.
+    #[must_use]
+    pub fn needs(&self) -> &[Need] {
+        &self.needs
+    }
+
+    /// Predicts these timestamps: microseconds since 1970-01-01T00:00 without a time zone, in any order. For a model that
+    /// needs other columns see [`Self::forecast`].
     #[must_use]
     pub fn predict(&self, instants: &[i64]) -> Forecast {
         let mut forecast = Forecast::default();
-        self.forecast(&mut Features::new(instants), &mut forecast);
+        self.forecast(&mut Features::new(instants), &Inputs::new(), &mut forecast);
         forecast
     }
 
-    /// Predicts the timestamps of `features` and replaces what `forecast` held.
-    pub fn forecast(&self, features: &mut Features, forecast: &mut Forecast) {
+    /// Predicts the timestamps of `features` and replaces what `forecast` held. Rows for which `inputs` lacks something are
+    /// NaN and named in [`Forecast::absent`].
+    pub fn forecast(&self, features: &mut Features, inputs: &Inputs, forecast: &mut Forecast) {
+        self.evaluate(&self.point, features, inputs, forecast);
+        if !self.needs.is_empty() || self.holidays.is_some() {
+            self.withhold(features, inputs, forecast);
+        }
+    }
+
+    /// What one row of parameters predicts. Rows that lack something are left as they come out.
+    pub(crate) fn evaluate(
+        &self,
+        parameters: &Parameters,
+        features: &mut Features,
+        inputs: &Inputs,
+        forecast: &mut Forecast,
+    ) {
         forecast.reset(features.rows(), features.micros().len());
+        let weights = parameters.weights.as_slice();
         for season in &self.seasonalities {
             let (waves, stride) = features.waves(season.period, season.order());
-            let sums = match season.mode {
-                Mode::Additive => &mut forecast.additive,
-                Mode::Multiplicative => &mut forecast.multiplicative,
-            };
-            season.add_to(sums, waves, stride);
+            let sums = forecast.terms(season.mode);
+            match &season.condition {
+                None => season.add_to(sums, waves, stride, weights),
+                Some(name) => season.add_where(sums, waves, stride, weights, inputs.tiles(name)),
+            }
         }
-        self.combine(features, forecast);
+        if let Some(holidays) = &self.holidays {
+            holidays.add_to(forecast.terms(holidays.mode), features.instants(), weights);
+        }
+        for regressor in &self.regressors {
+            let weight = weights[regressor.column];
+            regressor.add_to(forecast.terms(regressor.mode), weight, inputs.tiles(&regressor.name));
+        }
+        match (&parameters.trend, self.floor) {
+            (Trend::Linear(_) | Trend::Flat { .. }, Floor::Fixed(floor)) => {
+                self.combine(&parameters.trend, floor, features, forecast);
+            }
+            _ => self.combine_with_room(&parameters.trend, features, inputs, forecast),
+        }
     }
 
     /// `trend · (1 + multiplicative terms) + additive terms`, in units of y (`predict` in `forecaster.py`).
     #[cfg_attr(target_family = "wasm", target_feature(enable = "simd128"))]
-    fn combine(&self, features: &Features, forecast: &mut Forecast) {
+    fn combine(&self, growth: &Trend, floor: f64, features: &Features, forecast: &mut Forecast) {
         let Forecast { trend, additive, multiplicative, yhat, .. } = forecast;
         let terms = additive.iter_mut().zip(multiplicative.iter());
-        let mut line = 0;
+        let mut stretch = 0;
         for (((micros, trend), yhat), (additive, multiplicative)) in
             features.micros().iter().zip(trend).zip(yhat).zip(terms)
         {
-            let scaled = match &self.trend {
-                Trend::Linear(linear) => linear.at(&mut line, &micros.map(|micros| self.time.scaled(micros))),
-                Trend::Flat { offset } => [*offset; LANES],
-            };
+            let scaled =
+                growth.at(&mut stretch, &micros.map(|micros| self.time.scaled(micros)), &[0.0; LANES]);
             for lane in 0..LANES {
-                trend[lane] = scaled[lane] * self.y_scale + self.floor;
+                trend[lane] = scaled[lane] * self.y_scale + floor;
                 additive[lane] *= self.y_scale;
                 yhat[lane] = trend[lane] * (1.0 + multiplicative[lane]) + additive[lane];
             }
+        }
+    }
+
+    /// The same for growth whose room, from floor to capacity, comes with the request.
+    fn combine_with_room(
+        &self,
+        growth: &Trend,
+        features: &Features,
+        inputs: &Inputs,
+        forecast: &mut Forecast,
+    ) {
+        let Forecast { trend, additive, multiplicative, yhat, .. } = forecast;
+        let terms = additive.iter_mut().zip(multiplicative.iter());
+        let room = inputs.tiles(Self::CAP).zip(inputs.tiles(Self::FLOOR));
+        let mut stretch = 0;
+        for ((((micros, trend), yhat), (additive, multiplicative)), (cap, given)) in
+            features.micros().iter().zip(trend).zip(yhat).zip(terms).zip(room)
+        {
+            let floor = match self.floor {
+                Floor::Fixed(floor) => [floor; LANES],
+                Floor::Given => *given,
+            };
+            let capacity = std::array::from_fn(|lane| (cap[lane] - floor[lane]) / self.y_scale);
+            let scaled = growth.at(&mut stretch, &micros.map(|micros| self.time.scaled(micros)), &capacity);
+            for lane in 0..LANES {
+                trend[lane] = scaled[lane] * self.y_scale + floor[lane];
+                additive[lane] *= self.y_scale;
+                yhat[lane] = trend[lane] * (1.0 + multiplicative[lane]) + additive[lane];
+            }
+        }
+    }
+}
+
+impl Forecast {
+    /// The sums to which terms of this mode are added.
+    fn terms(&mut self, mode: Mode) -> &mut [crate::lanes::Lanes] {
+        match mode {
+            Mode::Additive => &mut self.additive,
+            Mode::Multiplicative => &mut self.multiplicative,
         }
     }
 }

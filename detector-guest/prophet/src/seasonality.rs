@@ -8,6 +8,8 @@
 //! `n / period` is rounded first: see `time` for why that order is kept.) An additive season is in units of `y_scale`, a
 //! multiplicative one a share of the trend.
 
+use std::ops::Range;
+
 use crate::lanes::Lanes;
 
 /// What a term is added to.
@@ -25,27 +27,51 @@ pub(crate) struct Seasonality {
     /// Days; above 0.
     pub(crate) period: f64,
     pub(crate) mode: Mode,
-    /// `β` of sin 1, cos 1, sin 2, cos 2, …: twice the order.
-    pub(crate) weights: Vec<f64>,
+    /// The places in `β` of sin 1, cos 1, sin 2, cos 2, …: twice the order.
+    pub(crate) columns: Range<usize>,
+    /// The column that says where the season holds; elsewhere it adds nothing. None: everywhere.
+    pub(crate) condition: Option<String>,
 }
 
 impl Seasonality {
     /// The number of harmonics.
     pub(crate) fn order(&self) -> usize {
-        self.weights.len() / 2
+        self.columns.len() / 2
     }
 
-    /// Adds this season to `sums`, tile by tile. `waves` has `stride` columns a tile, of which the first are this season's.
+    /// Adds this season to `sums`, tile by tile. `waves` has `stride` columns a tile, of which the first are this season's;
+    /// `weights` is the whole of `β`.
     #[cfg_attr(target_family = "wasm", target_feature(enable = "simd128"))]
-    pub(crate) fn add_to(&self, sums: &mut [Lanes], waves: &[Lanes], stride: usize) {
+    pub(crate) fn add_to(&self, sums: &mut [Lanes], waves: &[Lanes], stride: usize, weights: &[f64]) {
+        let weights = &weights[self.columns.clone()];
         for (sum, columns) in sums.iter_mut().zip(waves.chunks_exact(stride)) {
             let mut total = *sum;
-            for (column, weight) in columns.iter().zip(&self.weights) {
+            for (column, weight) in columns.iter().zip(weights) {
                 for (total, wave) in total.iter_mut().zip(column) {
                     *total += wave * weight;
                 }
             }
             *sum = total;
+        }
+    }
+
+    /// The same, where `condition` is not 0.
+    pub(crate) fn add_where<'a>(
+        &self,
+        sums: &mut [Lanes],
+        waves: &[Lanes],
+        stride: usize,
+        weights: &[f64],
+        condition: impl Iterator<Item = &'a Lanes>,
+    ) {
+        for ((sum, waves), condition) in sums.iter_mut().zip(waves.chunks_exact(stride)).zip(condition) {
+            let mut season = [*sum];
+            self.add_to(&mut season, waves, stride, weights);
+            for ((sum, with), condition) in sum.iter_mut().zip(&season[0]).zip(condition) {
+                if *condition != 0.0 {
+                    *sum = *with;
+                }
+            }
         }
     }
 }

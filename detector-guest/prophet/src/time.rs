@@ -1,10 +1,12 @@
-//! The two clocks of a model: scaled time for the trend, days since 1970 for the seasons.
+//! The two clocks of a model: scaled time for the trend, days since 1970 for the seasons; and the calendar of holidays.
 //!
-//! Both read a timestamp as microseconds since 1970-01-01T00:00 without any time zone, as Prophet does. A count of
+//! All read a timestamp as microseconds since 1970-01-01T00:00 without any time zone, as Prophet does. A count of
 //! microseconds is exact as an `f64` until the year 2255; beyond that it is rounded, to one part in 2⁵³.
 
 const SECOND: i64 = 1_000_000;
 const DAY_SECONDS: f64 = 86_400.0;
+/// Microseconds.
+pub(crate) const DAY: i64 = 86_400 * SECOND;
 
 /// Where training began and how long it lasted: `t = (ds - start) / t_scale`, 0 at the first training row and 1 at the last
 /// (`setup_dataframe` in `forecaster.py`).
@@ -32,4 +34,63 @@ impl TrainingTime {
 pub(crate) fn day_phase(micros: i64) -> f64 {
     let seconds = micros.div_euclid(SECOND) as f64 + micros.rem_euclid(SECOND) as f64 / 1e6;
     (std::f64::consts::PI * 2.0) * (seconds / DAY_SECONDS)
+}
+
+/// The calendar year of a day since 1970.
+pub(crate) fn year(day: i64) -> i64 {
+    // Years from March on, so that a leap day is a year's last (Hinnant, "chrono-compatible low-level date algorithms").
+    let from_era = day + 719_468;
+    let (era, day) = (from_era.div_euclid(146_097), from_era.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let of_year = day - (365 * year + year / 4 - year / 100);
+    era * 400 + year + i64::from(of_year >= 306)
+}
+
+/// Days since 1970 of the date that `text` begins with: `2024-12-25`, and whatever follows as the time of day.
+pub(crate) fn day(text: &str) -> Option<i64> {
+    let date = text.trim().split(['T', ' ']).next()?;
+    let mut parts = date.splitn(3, '-').map(|part| {
+        if part.bytes().all(|byte| byte.is_ascii_digit()) { part.parse::<i64>().ok() } else { None }
+    });
+    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let longest = match month {
+        2 => 28 + i64::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if !(1..=9_999).contains(&year) || !(1..=longest).contains(&day) {
+        return None;
+    }
+    let (from_march, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (era, of_era) = (from_march.div_euclid(400), from_march.rem_euclid(400));
+    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + (153 * month + 2) / 5 + day - 1 - 719_468)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_and_years() {
+        for (text, expected) in [
+            ("1970-01-01", Some((0, 1970))),
+            ("1969-12-31T23:59:59.999", Some((-1, 1969))),
+            ("2024-02-29 10:00:00", Some((19_782, 2024))),
+            ("2024-12-31T00:00:00.000Z", Some((20_088, 2024))),
+            ("2000-03-01", Some((11_017, 2000))),
+            ("0001-01-01", Some((-719_162, 1))),
+            ("2023-02-29", None),
+            ("2024-13-01", None),
+            ("2024-00-10", None),
+            ("2024-1-0", None),
+            ("-5-01-01", None),
+            ("2024-12", None),
+            ("christmas", None),
+            ("", None),
+        ] {
+            assert_eq!(day(text).map(|day| (day, year(day))), expected, "{text}");
+        }
+    }
 }

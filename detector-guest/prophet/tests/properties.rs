@@ -6,14 +6,16 @@ mod common;
 use std::sync::LazyLock;
 
 use common::{cases, fixtures, model_json};
-use prophet::{Features, Forecast, Model};
+use prophet::{Features, Forecast, Inputs, Model};
 use proptest::prelude::*;
 
+/// Those for which timestamps are enough, in any year.
 static MODELS: LazyLock<Vec<Model>> = LazyLock::new(|| {
     let read = |case: std::path::PathBuf| {
         Model::from_json(&std::fs::read(case.join("model.json")).unwrap()).unwrap()
     };
-    cases(&fixtures()).into_iter().map(read).collect()
+    let cases = cases(&fixtures()).into_iter().filter(|case| !case.ends_with("country_holidays_us"));
+    cases.map(read).filter(|model| model.needs().is_empty()).collect()
 });
 
 /// A century around the training of the fixtures, and what a clock can say at worst.
@@ -31,7 +33,7 @@ proptest! {
         let mut shared = Features::new(&instants);
         let mut forecast = Forecast::default();
         for model in MODELS.iter() {
-            model.forecast(&mut shared, &mut forecast);
+            model.forecast(&mut shared, &Inputs::new(), &mut forecast);
             let (first, second) = (model.predict(&instants[..cut]), model.predict(&instants[cut..]));
             prop_assert_eq!(forecast.yhat(), [first.yhat(), second.yhat()].concat());
             let backwards: Vec<i64> = instants.iter().rev().copied().collect();
@@ -55,11 +57,11 @@ proptest! {
         let mut used = Features::new(&earlier);
         let mut forecast = Forecast::default();
         for model in MODELS.iter() {
-            model.forecast(&mut used, &mut forecast);
+            model.forecast(&mut used, &Inputs::new(), &mut forecast);
         }
         used.reset(&instants);
         for model in MODELS.iter() {
-            model.forecast(&mut used, &mut forecast);
+            model.forecast(&mut used, &Inputs::new(), &mut forecast);
             prop_assert_eq!(&forecast, &model.predict(&instants));
         }
     }

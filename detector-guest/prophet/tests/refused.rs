@@ -34,30 +34,20 @@ fn the_model_itself_is_read() {
 }
 
 #[test]
-fn what_is_not_read_yet_is_named() {
-    let table = r#"{"data":[{"holiday":"xmas","ds":"2024-12-25T00:00:00.000"}]}"#;
-    let names = r#"{"name":"holiday","index":[0],"data":["xmas"]}"#;
-    let regressor =
-        json!({"prior_scale": 10.0, "standardize": "auto", "mu": 0.0, "std": 1.0, "mode": "additive"});
-    for (path, value, expected) in [
-        ("/growth", json!("logistic"), "uses logistic growth, which is not read yet"),
-        ("/holidays", json!(table), "uses holidays, which is not read yet"),
-        ("/train_holiday_names", json!(names), "uses holidays, which is not read yet"),
-        ("/country_holidays", json!("AR"), "uses the country holidays of `AR`, which is not read yet"),
-        (
-            "/extra_regressors",
-            json!([["T2", "on"], {"T2": regressor, "on": regressor}]),
-            "uses extra regressors (`T2`, `on`), which is not read yet",
-        ),
-        (
-            "/seasonalities/1/daily/condition_name",
-            json!("on_shift"),
-            "uses the conditional seasonality `daily` (condition `on_shift`), which is not read yet",
-        ),
-        ("/params/k", json!([0.1, 0.2, 0.3]), "uses MCMC parameters (3 rows), which is not read yet"),
-    ] {
-        assert_eq!(refusal(set(path, value)), expected, "{path}");
+fn country_holidays_without_dates_are_refused_with_what_to_do() {
+    assert_eq!(
+        refusal(set("/country_holidays", json!("AR"))),
+        "has the country holidays of `AR` but not their dates; the export tool adds them"
+    );
+    let mut document: Value = serde_json::from_slice(&model_json("country_holidays_us")).unwrap();
+    for dates in [json!([]), json!(null)] {
+        document["country_holiday_dates"] = dates;
+        let error = Model::from_json(document.to_string().as_bytes()).unwrap_err().to_string();
+        assert_eq!(error, "has the country holidays of `US` but not their dates; the export tool adds them");
     }
+    document["country_holiday_dates"] = json!([["2024-12-32", "Christmas Day"]]);
+    let error = Model::from_json(document.to_string().as_bytes()).unwrap_err().to_string();
+    assert_eq!(error, "has the date `2024-12-32` in `country_holiday_dates`; expected dates as `2024-12-25`");
 }
 
 #[test]
@@ -72,9 +62,9 @@ fn what_no_trained_model_has_is_named() {
         ("/start", json!(1e300), "has 1"),
         ("/interval_width", json!(95), "has 95 in `interval_width`; expected a number between 0 and 1"),
         ("/params/sigma_obs", json!([[0]]), "has 0 in `params.sigma_obs`; expected a number above 0"),
-        ("/params/sigma_obs", json!([[]]), "has 0 numbers in `params.sigma_obs`; expected one number"),
-        ("/params/k", json!([]), "has 0 numbers in `params.k`; expected one number"),
-        ("/params/m", json!([1, 2]), "has 2 numbers in `params.m`; expected one number"),
+        ("/params/sigma_obs", json!([[]]), "has 0 entries in `params.sigma_obs` where `params.k` makes it 1"),
+        ("/params/k", json!([]), "has no number in `params.k`; expected one number, or one for each draw"),
+        ("/params/m", json!([1, 2]), "has 2 entries in `params.m` where `params.k` makes it 1"),
         (
             "/params/delta",
             json!([[1, 2]]),
@@ -132,6 +122,26 @@ fn what_no_trained_model_has_is_named() {
             "/seasonalities/0/1",
             json!("nightly"),
             "has the name `nightly` without a value in `seasonalities`; expected a value for each name",
+        ),
+        (
+            "/holidays",
+            json!(r#"{"data":[{"holiday":"xmas","ds":"soon"}]}"#),
+            "has the date `soon` in `holidays`; expected dates as `2024-12-25`",
+        ),
+        (
+            "/train_holiday_names",
+            json!(r#"{"name":"holiday","index":[0],"data":["xmas"]}"#),
+            "has 14 entries in `train_component_cols` where `holidays` makes it 15",
+        ),
+        (
+            "/extra_regressors",
+            json!([["T2"], {"T2": {"mu": 0.0, "std": 0, "mode": "additive"}}]),
+            "has mu 0 and std 0 in `extra_regressors.T2`; expected a mean and a deviation other than 0",
+        ),
+        (
+            "/extra_regressors",
+            json!([["T2"], {"T2": {"mu": 0.0, "std": 1, "mode": "additive"}}]),
+            "has 14 entries in `train_component_cols` where `extra_regressors` makes it 15",
         ),
         (
             "/train_component_cols",

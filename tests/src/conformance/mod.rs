@@ -4,10 +4,6 @@
 //! A case is one promise. It starts on a fresh database, and fails by an error or a panic.
 
 #![allow(clippy::expect_used, clippy::missing_errors_doc, reason = "a case that cannot go on fails")]
-#![allow(
-    clippy::future_not_send,
-    reason = "a case runs in a task of its own that does not move between threads"
-)]
 
 mod bench;
 pub mod commit;

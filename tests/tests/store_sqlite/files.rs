@@ -116,7 +116,7 @@ async fn what_is_no_database_is_told_plainly() -> Result<()> {
     // An empty file is a database, which lacks the table.
     let empty = bench.path("empty.db");
     fs::write(&empty, "")?;
-    let error = SqliteStore::new(&empty).open_input().await?.layout().await.err().expect("no table");
+    let error = SqliteStore::new(&empty).open_input().await?.layout().await.expect_err("no table");
     expect(&error, Trouble::Schema, &empty, "`datos_proceso` (it has no tables)");
     Ok(())
 }

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::error::ReadError;
+use super::history::rows;
 use super::numbers::Numbers;
 use super::table::Table;
 
@@ -20,6 +20,8 @@ pub(super) struct Document {
     pub(super) y_min: f64,
     #[serde(default = "absmax")]
     pub(super) scaling: String,
+    #[serde(default)]
+    pub(super) logistic_floor: bool,
     /// Seconds since 1970.
     pub(super) start: f64,
     /// Seconds.
@@ -27,16 +29,24 @@ pub(super) struct Document {
     pub(super) interval_width: f64,
     #[serde(default)]
     pub(super) country_holidays: Option<String>,
+    /// Written by the export tool, not by Prophet: `[date, name]` of the holidays of `country_holidays`.
     #[serde(default)]
-    pub(super) holidays: Option<IgnoredAny>,
+    pub(super) country_holiday_dates: Option<Vec<(String, String)>>,
     #[serde(default)]
-    pub(super) train_holiday_names: Option<IgnoredAny>,
+    pub(super) holidays: Option<Table<HolidayRow>>,
+    #[serde(default)]
+    pub(super) train_holiday_names: Option<Table<String>>,
     pub(super) train_component_cols: Table<Component>,
     pub(super) changepoints_t: Vec<f64>,
     pub(super) seasonalities: Ordered<Season>,
     #[serde(default)]
-    pub(super) extra_regressors: Ordered<IgnoredAny>,
+    pub(super) extra_regressors: Ordered<ExtraRegressor>,
     pub(super) params: Params,
+    #[serde(default, deserialize_with = "rows")]
+    history: Option<u64>,
+    /// Written by the export tool, which drops `history`.
+    #[serde(default)]
+    history_rows: Option<u64>,
 }
 
 fn absmax() -> String {
@@ -50,6 +60,21 @@ pub(super) struct Season {
     pub(super) fourier_order: u32,
     pub(super) mode: Option<String>,
     pub(super) condition_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct HolidayRow {
+    pub(super) holiday: String,
+    pub(super) ds: String,
+    pub(super) lower_window: Option<f64>,
+    pub(super) upper_window: Option<f64>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ExtraRegressor {
+    pub(super) mu: f64,
+    pub(super) std: f64,
+    pub(super) mode: Option<String>,
 }
 
 /// A row of `train_component_cols`: what one feature column belongs to.
@@ -89,10 +114,6 @@ impl<T> Default for Ordered<T> {
 }
 
 impl<T> Ordered<T> {
-    pub(super) fn names(&self) -> &[String] {
-        &self.0
-    }
-
     /// Names with their values, in the order of the list, which is the order of the columns.
     pub(super) fn in_order(&self, key: &'static str) -> Result<Vec<(&str, &T)>, ReadError> {
         let value = |name: &String| {
@@ -115,5 +136,10 @@ impl Document {
         } else {
             Ok(serde_json::from_slice(json)?)
         }
+    }
+
+    /// The number of rows of training, if the file tells.
+    pub(super) fn history_rows(&self) -> Option<u64> {
+        self.history_rows.or(self.history).filter(|rows| *rows > 0)
     }
 }

@@ -2,8 +2,6 @@
 
 use std::fmt::Display;
 
-use super::unsupported::Unsupported;
-
 /// Why a file did not become a [`Model`](crate::Model). The texts go on from the model's name: "model `T1` …".
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -11,9 +9,9 @@ pub enum ReadError {
     /// It is not JSON, or not the JSON that Prophet writes.
     #[error("is not what Prophet's `model_to_json` writes: {0}")]
     Json(#[from] serde_json::Error),
-    /// Prophet predicts with it; this version does not.
-    #[error("uses {0}, which is not read yet")]
-    Unsupported(Unsupported),
+    /// Prophet's file names the country and leaves the dates to a Python package.
+    #[error("has the country holidays of `{country}` but not their dates; the export tool adds them")]
+    NoCountryHolidays { country: String },
     /// A value that no trained model has.
     #[error("has {found} in `{key}`; expected {expected}")]
     Invalid { key: String, found: String, expected: &'static str },

@@ -1,43 +1,71 @@
 //! From the bytes of a file to a checked [`Model`].
 //!
-//! Three steps, each in a file: `document` is the JSON as Prophet writes it, with `table` and `numbers` for its odd shapes;
-//! `unsupported` says by name what this version does not read; here the rest is checked and put in order. Every size is
+//! `document` is the JSON as Prophet writes it, with `table`, `numbers` and `history` for its odd shapes; `parameters` puts
+//! Stan's rows in order, `features` hands each component its columns of `β`, and here the rest is checked. Every size is
 //! that of something that stands in the file, so a small file cannot ask for much memory.
 
 mod document;
 mod error;
+mod features;
+mod history;
 mod numbers;
+mod parameters;
 mod table;
-mod unsupported;
 
-use document::{Component, Document, Season};
+use document::Document;
 pub use error::ReadError;
-pub use unsupported::Unsupported;
+pub use features::CountryHoliday;
 
-use crate::model::Model;
-use crate::seasonality::{Mode, Seasonality};
+use crate::inputs::{Need, Role};
+use crate::model::{Floor, Model};
 use crate::time::TrainingTime;
-use crate::trend::{Linear, Trend};
 
 /// Microseconds that an `f64` counts exactly; far beyond any calendar.
 const MOST_MICROS: f64 = (1_u64 << 53) as f64;
 
-pub(crate) fn model(json: &[u8]) -> Result<Model, ReadError> {
+pub(crate) fn model(json: &[u8], country_holidays: Option<&[CountryHoliday]>) -> Result<Model, ReadError> {
     let document = Document::parse(json)?;
-    unsupported::refuse(&document)?;
-    let seasonalities = seasonalities(&document)?;
-    Ok(Model {
-        time: training_time(&document)?,
-        trend: trend(&document)?,
-        seasonalities,
+    let time = training_time(&document)?;
+    let (point, draws) = parameters::read(&document)?;
+    let features = features::read(&document, country_holidays)?;
+    let floor = floor(&document)?;
+    let mut model = Model {
+        time,
+        seasonalities: features.seasonalities,
+        holidays: features.holidays,
+        regressors: features.regressors,
         y_scale: positive("y_scale", document.y_scale)?,
-        floor: floor(&document)?,
-        sigma_obs: positive("params.sigma_obs", document.params.sigma_obs.single("params.sigma_obs")?)?,
+        floor,
+        point,
+        draws,
+        changepoints: document.changepoints_t.len(),
+        history_rows: document.history_rows(),
         interval_width: match document.interval_width {
             width if width > 0.0 && width < 1.0 => width,
             width => return Err(ReadError::invalid("interval_width", width, "a number between 0 and 1")),
         },
-    })
+        needs: Vec::new(),
+    };
+    model.needs = needs(&model, document.growth == "logistic");
+    Ok(model)
+}
+
+/// Sorted, each once.
+fn needs(model: &Model, logistic: bool) -> Vec<Need> {
+    let need = |name: &str, role| Need { name: name.to_owned(), role };
+    let mut needs: Vec<Need> =
+        model.regressors.iter().map(|regressor| need(&regressor.name, Role::Regressor)).collect();
+    let conditions = model.seasonalities.iter().filter_map(|season| season.condition.as_deref());
+    needs.extend(conditions.map(|name| need(name, Role::Condition)));
+    if logistic {
+        needs.push(need(Model::CAP, Role::Cap));
+    }
+    if model.floor == Floor::Given {
+        needs.push(need(Model::FLOOR, Role::Floor));
+    }
+    needs.sort();
+    needs.dedup();
+    needs
 }
 
 fn positive(key: &'static str, found: f64) -> Result<f64, ReadError> {
@@ -65,106 +93,11 @@ fn training_time(document: &Document) -> Result<TrainingTime, ReadError> {
     Ok(TrainingTime { start, span })
 }
 
-fn floor(document: &Document) -> Result<f64, ReadError> {
+fn floor(document: &Document) -> Result<Floor, ReadError> {
     match document.scaling.as_str() {
-        "absmax" => Ok(0.0),
-        // With a floor column, which only logistic growth has, the floor would come with the request.
-        "minmax" => Ok(document.y_min),
+        "absmax" | "minmax" if document.logistic_floor => Ok(Floor::Given),
+        "absmax" => Ok(Floor::Fixed(0.0)),
+        "minmax" => Ok(Floor::Fixed(document.y_min)),
         other => Err(ReadError::invalid("scaling", format!("`{other}`"), "`absmax` or `minmax`")),
-    }
-}
-
-fn trend(document: &Document) -> Result<Trend, ReadError> {
-    let params = &document.params;
-    let offset = params.m.single("params.m")?;
-    let changepoints = &document.changepoints_t;
-    let changes = params.delta.leaves();
-    if changes.len() != changepoints.len() {
-        return Err(ReadError::count("params.delta", changes.len(), "changepoints_t", changepoints.len()));
-    }
-    match document.growth.as_str() {
-        "linear" if !changepoints.is_sorted() => {
-            Err(ReadError::invalid("changepoints_t", "numbers out of order", "increasing numbers"))
-        }
-        "linear" => {
-            let changes = changepoints.iter().copied().zip(changes.iter().copied());
-            Ok(Trend::Linear(Linear::new(params.k.single("params.k")?, offset, changes)))
-        }
-        "flat" => Ok(Trend::Flat { offset }),
-        other => Err(ReadError::invalid("growth", format!("`{other}`"), "`linear`, `logistic` or `flat`")),
-    }
-}
-
-/// Hands each season its columns of `beta`, in the order of the list.
-fn seasonalities(document: &Document) -> Result<Vec<Seasonality>, ReadError> {
-    let components = document.train_component_cols.as_slice();
-    let weights = document.params.beta.leaves();
-    if weights.len() != components.len() {
-        return Err(ReadError::count("params.beta", weights.len(), "train_component_cols", components.len()));
-    }
-    let mut seasons = Vec::new();
-    let mut used = 0_usize;
-    for (name, season) in document.seasonalities.in_order("seasonalities")? {
-        let columns = columns_of(name, season)?;
-        let own = used..used.saturating_add(columns);
-        let (Some(components), Some(weights)) = (components.get(own.clone()), weights.get(own)) else {
-            return Err(ReadError::count(
-                "train_component_cols",
-                components.len(),
-                "seasonalities",
-                used.saturating_add(columns),
-            ));
-        };
-        used += columns;
-        let mode = mode_of(name, season, components)?;
-        seasons.push(Seasonality { period: season.period, mode, weights: weights.to_vec() });
-    }
-    // Without any feature Prophet has one column of zeros.
-    let expected = used.max(1);
-    if components.len() != expected {
-        return Err(ReadError::count("train_component_cols", components.len(), "seasonalities", expected));
-    }
-    Ok(seasons)
-}
-
-/// Two columns a harmonic.
-fn columns_of(name: &str, season: &Season) -> Result<usize, ReadError> {
-    if !(season.period.is_finite() && season.period > 0.0) {
-        return Err(ReadError::season(name, format!("period {}", season.period), "days, above 0"));
-    }
-    // `n / period` would overflow.
-    if !(f64::from(season.fourier_order) / season.period).is_finite() {
-        return Err(ReadError::season(name, format!("period {}", season.period), "days, not this short"));
-    }
-    match usize::try_from(season.fourier_order) {
-        Ok(order) if order > 0 => Ok(order.saturating_mul(2)),
-        _ => Err(ReadError::season(name, format!("order {}", season.fourier_order), "at least 1")),
-    }
-}
-
-/// What the columns' rows in `train_component_cols` say, which is what Prophet multiplies by; the season's own `mode` must
-/// agree.
-fn mode_of(name: &str, season: &Season, components: &[Component]) -> Result<Mode, ReadError> {
-    let mode = match season.mode.as_deref() {
-        None if components.iter().all(Component::is_additive) => Mode::Additive,
-        None => Mode::Multiplicative,
-        Some("additive") => Mode::Additive,
-        Some("multiplicative") => Mode::Multiplicative,
-        Some(other) => {
-            return Err(ReadError::season(name, format!("mode `{other}`"), "`additive` or `multiplicative`"));
-        }
-    };
-    let agrees = match mode {
-        Mode::Additive => Component::is_additive,
-        Mode::Multiplicative => Component::is_multiplicative,
-    };
-    if components.iter().all(agrees) {
-        Ok(mode)
-    } else {
-        Err(ReadError::season(
-            name,
-            "another mode in `train_component_cols`",
-            "the same mode in all its columns",
-        ))
     }
 }

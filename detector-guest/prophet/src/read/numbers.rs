@@ -4,8 +4,6 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 
-use super::error::ReadError;
-
 /// The numbers of one parameter, row after row. Which shape they stood in has no meaning: it differs between versions
 /// of Prophet, and between a trained model and a constant series.
 #[derive(Debug, PartialEq)]
@@ -14,14 +12,6 @@ pub(super) struct Numbers(Vec<f64>);
 impl Numbers {
     pub(super) fn leaves(&self) -> &[f64] {
         &self.0
-    }
-
-    /// The one number of a parameter that has one.
-    pub(super) fn single(&self, key: &'static str) -> Result<f64, ReadError> {
-        match self.0.as_slice() {
-            [number] => Ok(*number),
-            numbers => Err(ReadError::invalid(key, format!("{} numbers", numbers.len()), "one number")),
-        }
     }
 }
 

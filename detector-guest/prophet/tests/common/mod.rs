@@ -9,6 +9,9 @@
 
 use std::path::{Path, PathBuf};
 
+use prophet::interval::{Intervals, TrendUncertainty};
+use prophet::{CountryHoliday, Features, Forecast, Inputs, Model};
+
 /// Microseconds since 1970 of `2024-03-03T23:59:47.654322`.
 pub fn micros(ds: &str) -> i64 {
     let (date, time) = ds.split_once(['T', ' ']).unwrap_or((ds, "00:00:00"));
@@ -73,4 +76,78 @@ impl Columns {
         let number = |text: &str| if text.is_empty() { f64::NAN } else { text.parse().unwrap() };
         self.texts(name).into_iter().map(number).collect()
     }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.header.iter().any(|column| column == name)
+    }
+}
+
+/// A case of the oracle: a model, the request, and what Prophet answered.
+pub struct Case {
+    pub name: String,
+    pub model: Model,
+    /// In Prophet's order: sorted, duplicates and all.
+    pub instants: Vec<i64>,
+    pub inputs: Inputs,
+    pub expected: Columns,
+}
+
+impl Case {
+    pub fn read(directory: &Path) -> Self {
+        let json = std::fs::read(directory.join("model.json")).unwrap();
+        let dates = directory.join("country_holidays.csv");
+        let model = if dates.exists() {
+            Model::from_json_with_country_holidays(&json, &country_holidays(&dates)).unwrap()
+        } else {
+            Model::from_json(&json).unwrap()
+        };
+        let expected = Columns::read(&directory.join("expected.csv"));
+        let mut inputs = Inputs::new();
+        if !model.needs().is_empty() {
+            let given = Columns::read(&directory.join("input.csv"));
+            let mut order: Vec<(usize, i64)> =
+                given.texts("ds").into_iter().map(micros).enumerate().collect();
+            order.sort_by_key(|(_, micros)| *micros);
+            for need in model.needs() {
+                let values = given.numbers(&need.name);
+                let sorted: Vec<f64> = order.iter().map(|(row, _)| values[*row]).collect();
+                inputs.set(&need.name, &sorted);
+            }
+        }
+        Self {
+            name: directory.file_name().unwrap().to_str().unwrap().to_owned(),
+            model,
+            instants: expected.texts("ds").into_iter().map(micros).collect(),
+            inputs,
+            expected,
+        }
+    }
+
+    pub fn forecast(&self) -> Forecast {
+        let mut forecast = Forecast::default();
+        self.model.forecast(&mut Features::new(&self.instants), &self.inputs, &mut forecast);
+        forecast
+    }
+}
+
+/// Lower and upper ends for a whole request.
+pub fn interval(
+    model: &Model,
+    instants: &[i64],
+    inputs: &Inputs,
+    width: f64,
+    trend: TrendUncertainty,
+) -> (Vec<f64>, Vec<f64>) {
+    let mut features = Features::new(instants);
+    let mut forecast = Forecast::default();
+    model.forecast(&mut features, inputs, &mut forecast);
+    let (mut lower, mut upper) = (vec![0.0; instants.len()], vec![0.0; instants.len()]);
+    Intervals::new().bound(model, &mut features, inputs, &forecast, (width, trend), &mut lower, &mut upper);
+    (lower, upper)
+}
+
+pub fn country_holidays(path: &Path) -> Vec<CountryHoliday> {
+    let table = Columns::read(path);
+    let row = |(date, name): (&str, &str)| CountryHoliday { date: date.to_owned(), name: name.to_owned() };
+    table.texts("ds").into_iter().zip(table.texts("holiday")).map(row).collect()
 }

@@ -1,8 +1,4 @@
-//! Intervals around the forecast.
-//!
-//! Within training, and for a trend that is taken as known, y is normal around yhat with the model's noise
-//! `σ = sigma_obs · y_scale`, so the interval of level `w` is `yhat ± z·σ` with `z = Φ⁻¹((1 + w) / 2)`: the limit of the
-//! quantiles that Prophet simulates.
+//! The normal distribution: what remains of the interval laws within training.
 
 use statrs::function::erf::erfc_inv;
 
@@ -13,6 +9,14 @@ use statrs::function::erf::erfc_inv;
 #[must_use]
 pub fn z(width: f64) -> f64 {
     if width > 0.0 && width < 1.0 { std::f64::consts::SQRT_2 * erfc_inv(1.0 - width) } else { f64::NAN }
+}
+
+/// `1 / √(2π)`.
+const PEAK: f64 = 0.398_942_280_401_432_7;
+
+/// Probability of more than `x`, and the density there.
+pub(super) fn tail(x: f64) -> (f64, f64) {
+    (0.5 * libm::erfc(x * std::f64::consts::FRAC_1_SQRT_2), PEAK * libm::exp(-0.5 * x * x))
 }
 
 #[cfg(test)]

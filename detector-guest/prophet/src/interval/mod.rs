@@ -1,0 +1,348 @@
+//! Intervals around the forecast, without simulation: the limit of what Prophet's draws approach.
+//!
+//! Within training, and for a trend that is taken as known, y is normal around yhat with the model's noise
+//! `σ = sigma_obs · y_scale`, so the interval of level `w` is `yhat ± z·σ` with `z = Φ⁻¹((1 + w) / 2)`. Beyond training the
+//! rate of the trend may change again, see [`TrendUncertainty`]; the files here have a law each:
+//!
+//! * `law`: changes in continuous time; `stepwise`: changes at the rows of a request, Prophet's default call;
+//! * `contour` and `quantile`: from such a law to the half-width;
+//! * `mixture`: many draws of the parameters (MCMC); `logistic` with `changes`: growth that a capacity bends.
+//!
+//! Nothing here is random: asked the same twice, the answer is the same to the last bit.
+
+mod changes;
+mod complex;
+mod contour;
+mod gaussian;
+mod law;
+mod logistic;
+mod mixture;
+mod quantile;
+mod spline;
+mod stepwise;
+
+pub use gaussian::z;
+
+use crate::features::Features;
+use crate::forecast::Forecast;
+use crate::inputs::Inputs;
+use crate::model::{Floor, Model, Parameters};
+use crate::trend::Trend;
+use changes::Density;
+use contour::Contour;
+use law::Law;
+use logistic::Growth;
+use mixture::{Draw, Mixture, Spread};
+use quantile::{Level, quantile};
+use stepwise::Steps;
+
+/// What may become of the trend after training.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum TrendUncertainty {
+    /// It goes on as it was. A live batch of Prophet's own default call, which begins its clock at the batch's first row, is
+    /// as wide as this.
+    #[default]
+    None,
+    /// Its rate changes at the rows of the request: the law of Prophet's default call (`vectorized=True`).
+    Batch(Grid),
+    /// Its rate changes at any time since training ended: the law of `vectorized=False`, and of the model itself.
+    Continuous,
+}
+
+/// Where the rows of a request lie after training; see [`Model::grid`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Grid {
+    /// The first row after training, counted from the rows at hand.
+    first: i64,
+    /// Mean spacing of the rows after training, in scaled time.
+    spacing: f64,
+}
+
+impl Grid {
+    /// For the rows that follow the first `rows` of those at hand.
+    #[must_use]
+    pub fn after(self, rows: usize) -> Self {
+        Self { first: self.first.saturating_sub_unsigned(rows as u64), ..self }
+    }
+
+    /// `j`: 1 for the first row after training, 0 for those before.
+    fn steps(&self, row: usize) -> f64 {
+        (row as i64).saturating_sub(self.first).saturating_add(1).max(0) as f64
+    }
+}
+
+impl Model {
+    /// The grid of a whole request, whose timestamps are sorted; a part of it takes [`Grid::after`]. A request with a single
+    /// row after training has the spacing of the training rows; where the file does not tell how many there were, the
+    /// spacing is 0 and the interval that of a known trend.
+    #[must_use]
+    pub fn grid(&self, instants: &[i64]) -> Grid {
+        let t = |micros: i64| self.time.scaled(micros as f64);
+        let first = instants.partition_point(|micros| t(*micros) <= 1.0);
+        let spacing = match (&instants[first..], self.history_rows) {
+            ([from, .., to], _) => (t(*to) - t(*from)) / (instants.len() - first - 1) as f64,
+            (_, Some(rows @ 2..)) => 1.0 / (rows - 1) as f64,
+            _ => 0.0,
+        };
+        Grid { first: first as i64, spacing }
+    }
+}
+
+/// Computes intervals; holds nothing but memory that is used again.
+#[derive(Debug, Default)]
+pub struct Intervals {
+    contour: Contour,
+    mixture: Mixture,
+    forecast: Forecast,
+    draws: Vec<Draw>,
+    densities: Densities,
+    borders: Vec<f64>,
+}
+
+impl Intervals {
+    /// No memory yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The interval of level `width`, such as 0.95, for each row of `forecast`, which `model` made of `features` and
+    /// `inputs`; in units of y. Rows without a prediction have none (NaN), nor has any row unless 0 < `width` < 1.
+    ///
+    /// With MCMC the memory is a few numbers a row and draw: hand in slices of a few hundred rows.
+    #[allow(clippy::too_many_arguments, reason = "what a row depends on, and where its ends go")]
+    pub fn bound(
+        &mut self,
+        model: &Model,
+        features: &mut Features,
+        inputs: &Inputs,
+        forecast: &Forecast,
+        (width, trend): (f64, TrendUncertainty),
+        lower: &mut [f64],
+        upper: &mut [f64],
+    ) {
+        let level = Level { tail: 0.5 * (1.0 - width), z: z(width) };
+        if level.z.is_nan() {
+            lower.fill(f64::NAN);
+            upper.fill(f64::NAN);
+            return;
+        }
+        let logistic = matches!(model.point.trend, Trend::Logistic(_)) && trend != TrendUncertainty::None;
+        if model.draws.is_empty() && !logistic {
+            self.symmetric(model, features, forecast, (level, trend), lower, upper);
+        } else {
+            self.mixed(model, features, inputs, forecast, (level, trend), lower, upper);
+        }
+    }
+
+    /// `yhat ± q σ`.
+    fn symmetric(
+        &mut self,
+        model: &Model,
+        features: &Features,
+        forecast: &Forecast,
+        (level, trend): (Level, TrendUncertainty),
+        lower: &mut [f64],
+        upper: &mut [f64],
+    ) {
+        let noise = model.noise();
+        let known = level.z * noise;
+        let known = |(yhat, (lower, upper)): (&f64, (&mut f64, &mut f64))| {
+            *lower = yhat - known;
+            *upper = yhat + known;
+        };
+        let rows = forecast.yhat().iter().zip(lower.iter_mut().zip(upper.iter_mut()));
+        rows.for_each(known);
+        if trend == TrendUncertainty::None || matches!(model.point.trend, Trend::Flat { .. }) {
+            return;
+        }
+        let mut near = 0.0;
+        for (row, micros) in features.instants().iter().enumerate() {
+            let ahead = Ahead::of(model, *micros, row, trend);
+            let yhat = forecast.yhat()[row];
+            if ahead.is_none() || yhat.is_nan() {
+                continue;
+            }
+            let law = ahead.law(&model.point, model.changepoints, forecast.multiplicative_terms()[row]);
+            if law.is_normal() {
+                continue;
+            }
+            near = quantile(level, &law, near, &mut self.contour);
+            lower[row] = yhat - near * noise;
+            upper[row] = yhat + near * noise;
+        }
+    }
+
+    /// Both ends by themselves.
+    #[allow(clippy::too_many_arguments, reason = "as above")]
+    fn mixed(
+        &mut self,
+        model: &Model,
+        features: &mut Features,
+        inputs: &Inputs,
+        forecast: &Forecast,
+        (level, trend): (Level, TrendUncertainty),
+        lower: &mut [f64],
+        upper: &mut [f64],
+    ) {
+        let parameters = match model.draws.as_slice() {
+            [] => std::slice::from_ref(&model.point),
+            draws => draws,
+        };
+        let rows = features.rows();
+        let nothing = Draw { mean: f64::NAN, noise: f64::NAN, spread: Spread::Law(Law::NORMAL) };
+        self.draws.clear();
+        self.draws.resize(rows * parameters.len(), nothing);
+        let caps = inputs.tiles(Model::CAP).flatten();
+        let room: Vec<(f64, f64)> = caps
+            .zip(inputs.tiles(Model::FLOOR).flatten())
+            .take(rows)
+            .map(|(cap, given)| match model.floor {
+                Floor::Fixed(floor) => (floor, *cap),
+                Floor::Given => (*given, *cap),
+            })
+            .collect();
+        for (place, parameters_of_draw) in parameters.iter().enumerate() {
+            model.evaluate(parameters_of_draw, features, inputs, &mut self.forecast);
+            for (row, micros) in features.instants().iter().enumerate() {
+                let ahead = Ahead::of(model, *micros, row, trend);
+                let share = self.forecast.multiplicative_terms()[row];
+                let noise = parameters_of_draw.noise * model.y_scale;
+                let spread = if let Trend::Logistic(_) = parameters_of_draw.trend {
+                    let (floor, cap) = room[row];
+                    let growth = Growth {
+                        base: floor * (1.0 + share) + self.forecast.additive_terms()[row],
+                        room: (cap - floor) * (1.0 + share),
+                        argument: parameters_of_draw.trend.argument(model.time.scaled(*micros as f64)),
+                        reach: parameters_of_draw.rate_change * ahead.horizon(),
+                        noise,
+                    };
+                    let changes = ahead.horizon() * model.changepoints as f64;
+                    if changes <= 0.0 || growth.is_steady(changes) {
+                        Spread::Law(Law::NORMAL)
+                    } else if ahead.is_centred() {
+                        Spread::Growth(growth.centred(self.densities.of(changes), &mut self.borders))
+                    } else {
+                        Spread::Growth(growth)
+                    }
+                } else if let Trend::Flat { .. } = parameters_of_draw.trend {
+                    Spread::Law(Law::NORMAL)
+                } else {
+                    Spread::Law(ahead.law(parameters_of_draw, model.changepoints, share))
+                };
+                let mean = self.forecast.yhat()[row];
+                self.draws[row * parameters.len() + place] = Draw { mean, noise, spread };
+            }
+        }
+        for (row, micros) in features.instants().iter().enumerate() {
+            if forecast.yhat()[row].is_nan() {
+                (lower[row], upper[row]) = (f64::NAN, f64::NAN);
+                continue;
+            }
+            let draws = &self.draws[row * parameters.len()..(row + 1) * parameters.len()];
+            (lower[row], upper[row]) = match draws {
+                [Draw { mean, noise, spread: Spread::Law(law) }] if law.is_normal() => {
+                    (mean - level.z * noise, mean + level.z * noise)
+                }
+                draws => {
+                    let grows = draws.iter().any(|draw| matches!(draw.spread, Spread::Growth(_)));
+                    let changes = Ahead::of(model, *micros, row, trend).horizon() * model.changepoints as f64;
+                    let density = if grows { Some(self.densities.of(changes)) } else { None };
+                    self.mixture.interval(level, draws, density)
+                }
+            };
+        }
+    }
+}
+
+/// How far a row lies beyond what training knows.
+#[derive(Clone, Copy, Debug)]
+enum Ahead {
+    No,
+    /// `h`, in scaled time.
+    Time(f64),
+    /// `j` rows at a spacing.
+    Rows {
+        count: f64,
+        spacing: f64,
+    },
+}
+
+impl Ahead {
+    fn of(model: &Model, micros: i64, row: usize, trend: TrendUncertainty) -> Self {
+        match trend {
+            TrendUncertainty::None => Self::No,
+            TrendUncertainty::Continuous => match model.time.scaled(micros as f64) - 1.0 {
+                time if time > 0.0 => Self::Time(time),
+                _ => Self::No,
+            },
+            TrendUncertainty::Batch(grid) => match grid.steps(row) {
+                count if count > 0.0 => Self::Rows { count, spacing: grid.spacing },
+                _ => Self::No,
+            },
+        }
+    }
+
+    fn is_none(self) -> bool {
+        matches!(self, Self::No)
+    }
+
+    /// Prophet's default call takes the mean of its draws from logistic growth.
+    fn is_centred(self) -> bool {
+        matches!(self, Self::Rows { .. })
+    }
+
+    /// Of logistic growth; there a change at a row is first felt at the next.
+    fn horizon(self) -> f64 {
+        match self {
+            Self::No => 0.0,
+            Self::Time(time) => time,
+            Self::Rows { count, spacing } => (count - 1.0) * spacing,
+        }
+    }
+
+    /// Of linear growth.
+    fn law(self, parameters: &Parameters, changepoints: usize, share: f64) -> Law {
+        let changepoints = changepoints as f64;
+        let pace = parameters.rate_change * (1.0 + share).abs() / parameters.noise;
+        match self {
+            Self::No => Law::NORMAL,
+            Self::Time(time) => Law::continuous(changepoints * time, pace * time),
+            Self::Rows { count, spacing } => Law::stepwise(Steps {
+                count,
+                chance: (changepoints * spacing).min(1.0),
+                step: pace * spacing,
+            }),
+        }
+    }
+}
+
+/// Densities that were needed last; models that were trained over the same days share them.
+#[derive(Debug, Default)]
+struct Densities {
+    known: Vec<Density>,
+    next: usize,
+}
+
+/// A slice of rows has as many.
+const MOST_DENSITIES: usize = 512;
+
+impl Densities {
+    fn of(&mut self, expected: f64) -> &Density {
+        let bits = expected.to_bits();
+        let at = match self.known.iter().position(|density| density.expected.to_bits() == bits) {
+            Some(at) => at,
+            None if self.known.len() < MOST_DENSITIES => {
+                self.known.push(Density::new(expected));
+                self.known.len() - 1
+            }
+            None => {
+                let at = self.next % MOST_DENSITIES;
+                self.known[at] = Density::new(expected);
+                self.next = at + 1;
+                at
+            }
+        };
+        &self.known[at]
+    }
+}
