@@ -11,7 +11,7 @@ use super::check;
 use super::engine::Engine;
 use super::error::{DetectorError, JudgeError};
 use super::limits::Limits;
-use super::opened::{Description, Judged, Model, Summary};
+use super::said::{Description, Judged, Model, Summary};
 use super::sandbox::Sandbox;
 use super::set::{Module, Set};
 use super::ticker::{TICK, Ticker};
