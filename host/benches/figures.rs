@@ -141,8 +141,7 @@ async fn reload() {
     place.insert(START, 1);
     hand.set(START.later(STEP));
     worker.cycle(|| false).await.unwrap();
-    let reloader =
-        Reloader::new(parts.engine, parts.source, parts.shared, worker.detector().set().digest.clone());
+    let reloader = Reloader::new(parts.engine, parts.source, parts.shared, worker.detector());
     let _watch = Watch::start(reloader, Pace::default());
     tokio::time::sleep(Duration::from_millis(300)).await;
     let mut times = Vec::new();
@@ -327,7 +326,8 @@ impl Place {
 
     async fn worker(&self, clock: Clock, settings: &str) -> (Worker, Parts) {
         let engine = Engine::new(Limits::default(), None).unwrap();
-        let source = Source { module: None, models: self.models(), settings: settings.into() };
+        let source =
+            Source { module: None, models: self.models(), settings: settings.into(), own: Vec::new() };
         let set = Arc::new(source.read().unwrap());
         let detector = Detector::open(&engine, set, None).await.unwrap();
         let shared = Shared::default();

@@ -30,6 +30,8 @@ impl Reading {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed {
     pub id: Option<i64>,
+    /// Where it stands in time, if its datetime is one and something else is wrong.
+    pub datetime: Option<Datetime>,
     /// What was found and what would be right.
     pub why: String,
 }

@@ -41,7 +41,8 @@ const WRONG: &[Wrong] = &[
         arrange: |_| {},
         arguments: MODELS,
         code: 1,
-        said: "`models` cannot be read: No such file or directory",
+        said: "`models` cannot be read: No such file or directory (os error 2); name the directory that holds the models with \
+               --models or as `models` of `[detector]`",
         check: true,
     },
     Wrong {
@@ -118,7 +119,7 @@ const WRONG: &[Wrong] = &[
     Wrong {
         what: "a component of another world",
         arrange: |place| {
-            component(place, r#"(component (instance $i) (export "wasi:cli/run@0.2.0" (instance $i)))"#)
+            component(place, r#"(component (instance $i) (export "wasi:cli/run@0.2.0" (instance $i)))"#);
         },
         arguments: DETECTOR,
         code: 1,
@@ -255,6 +256,11 @@ fn bad_input_ends_in_a_message_that_a_person_can_act_on() {
         assert!(stderr.contains(wrong.said), "{}: {stderr}", wrong.what);
         assert_eq!(stdout, "", "{}", wrong.what);
         assert!(!stderr.contains("panicked"), "{}: {stderr}", wrong.what);
+        if wrong.code == 1 {
+            // A service has no other place for it.
+            let log = std::fs::read_to_string(place.path("worker.log")).unwrap();
+            assert!(log.contains(" - ERROR - ") && log.contains(wrong.said), "{}: {log}", wrong.what);
+        }
 
         if wrong.check {
             let Ran { code, stdout, stderr } = command(&["check"]);

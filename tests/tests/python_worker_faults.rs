@@ -300,6 +300,37 @@ async fn fault_14_duplicates_and_nulls_are_counted() {
     }
 }
 
+/// Without a key the allowed lateness is read again in each cycle: what is no reading in it is said and counted once all the same.
+#[tokio::test]
+async fn a_row_that_is_no_reading_is_counted_and_said_once() {
+    for layout in Layout::BOTH {
+        let (lines, _guard) = Lines::listen();
+        let bench = Bench::new(layout);
+        let mut worker = bench.worker(echo().await);
+        bench.insert(&[("10:00", "T1", 1.0)]);
+        bench.execute(
+            "INSERT INTO datos_proceso (datetime, variable_name, value) VALUES ('2025-01-15 10:00:00', 'T2', 'n/a'), \
+             ('yesterday', 'T1', 1)",
+        );
+        worker.cycle(|| false).await.unwrap();
+        worker.cycle(|| false).await.unwrap();
+        bench.insert(&[("10:05", "T1", 2.0)]);
+        bench.execute("INSERT INTO datos_proceso (datetime, variable_name, value) VALUES ('2025-01-15 10:05:00', 'T2', 'n/a')");
+        worker.cycle(|| false).await.unwrap();
+        worker.cycle(|| false).await.unwrap();
+        let counts = Counts { judged: 2, malformed: 3, ..Counts::default() };
+        assert_eq!(bench.state().await.unwrap().counts, counts, "{layout:?}");
+        let said = lines.take();
+        let about = |line: &&String| line.starts_with("WARN") && line.contains("no reading");
+        assert_eq!(said.iter().filter(about).count(), 3, "{layout:?}: {said:#?}");
+        assert_eq!(
+            said.iter().filter(|line| *line == "INFO no new data").count(),
+            2,
+            "{layout:?}: {said:#?}"
+        );
+    }
+}
+
 /// Every loop there runs the data query twice.
 #[tokio::test]
 async fn fault_15_a_cycle_reads_what_is_new_once() {

@@ -164,6 +164,36 @@ async fn a_detector_that_judges_nothing_holds_the_position() {
     }
 }
 
+/// A plant of one variable, and a reading that the detector does not survive: what the worker before the restart judged shows that
+/// the detector itself is well, so the reading is set aside and not tried for ever.
+#[tokio::test]
+async fn after_a_restart_a_reading_is_told_from_a_detector_that_fails() {
+    for layout in Layout::BOTH {
+        let mut bench = Bench::new(layout);
+        bench.insert(&[("09:55", "T1", 1.0)]);
+        bench.worker(detector("{}").await).cycle(|| false).await.unwrap();
+        bench.shared = Default::default();
+        bench.insert(&[("10:00", "T1", -1.0)]);
+        let mut worker = bench.worker(detector(r#"{"do": "trap-below-zero"}"#).await);
+        let report = worker.cycle(|| false).await.unwrap();
+        assert_eq!(report.counts, Counts { set_aside: 1, ..Counts::default() }, "{layout:?}");
+        assert_eq!(bench.state().await.unwrap().set_aside["T1"].readings, 1, "{layout:?}");
+    }
+}
+
+/// What a detector says is cut before it comes to the log and to the state row.
+#[tokio::test]
+async fn a_reason_of_any_length_is_cut() {
+    let (lines, _guard) = Lines::listen();
+    let bench = Bench::new(Layout::Keyed);
+    bench.insert(&THREE);
+    bench.worker(detector(r#"{"do": "fail-at-length"}"#).await).cycle(|| false).await.unwrap();
+    let state = bench.state().await.unwrap();
+    assert_eq!(state.set_aside.len(), 3);
+    assert!(state.set_aside.values().all(|aside| aside.reason == "é".repeat(1_000)));
+    assert!(lines.take().iter().all(|line| line.len() < 3_000));
+}
+
 /// A column's own failure is no reason to hide it from the detector: it is asked again each time.
 #[tokio::test]
 async fn a_failed_column_is_counted_and_shown_again() {

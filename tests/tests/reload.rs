@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use host::detector::{BUILT_IN, Detector};
 use host::reload::watch::{Pace, Watch};
-use host::reload::{Look, Reloader, Source};
+use host::reload::{Look, Reloader, Shared, Source};
 use host::worker::Worker;
 use tests::HOSTILE;
 use tests::bench::{Bench, Layout, at, engine, prophet_models, verdicts};
@@ -38,7 +38,7 @@ impl Disk {
         let (module, models) = (bench.dir().join("detector.wasm"), bench.dir().join("models"));
         fs::write(&module, HOSTILE).unwrap();
         make(&models);
-        let source = Source { module: Some(module), models, settings: "{}".into() };
+        let source = Source { module: Some(module), models, settings: "{}".into(), own: Vec::new() };
         let detector = Detector::open(&engine(), Arc::new(source.read().unwrap()), None).await.unwrap();
         let worker = bench.worker(detector);
         let mut disk = Self { bench, source, worker, readings: 0 };
@@ -57,8 +57,7 @@ impl Disk {
     }
 
     fn reloader(&self) -> Reloader {
-        let digest = self.worker.detector().set().digest.clone();
-        Reloader::new(engine(), self.source.clone(), self.bench.shared.clone(), digest)
+        Reloader::new(engine(), self.source.clone(), self.bench.shared.clone(), self.worker.detector())
     }
 
     fn digest(&self) -> String {
@@ -190,6 +189,20 @@ async fn each_situation_of_the_disk_is_met() {
             &[
                 (|disk| disk.write("T2", ""), Ready),
                 (|disk| fs::remove_file(disk.model("T2")).unwrap(), Ready),
+            ],
+        ),
+        (
+            "a model in use is broken: it stays, until it is mended or removed; a new one is only not used",
+            &[
+                (
+                    |disk| disk.write("T1", "broken"),
+                    Refused(
+                        "`T1` cannot be used and `T1` would lose its model, mend the file or remove it: it is broken",
+                    ),
+                ),
+                (|disk| disk.write("T1", "mended"), Ready),
+                (|disk| disk.write("T2", "broken"), Ready),
+                (|disk| disk.write("T2", "mended"), Ready),
             ],
         ),
         (
@@ -379,6 +392,51 @@ async fn a_set_that_fails_after_its_canary_gives_way_to_the_one_before() {
     disk.harm("");
     assert!(matches!(reloader.look().await, Look::Ready(_)));
     assert_ne!(disk.judge().await, good);
+}
+
+/// Log and database may stand beside the models; what the service writes there is no new set and wakes nobody.
+#[tokio::test]
+async fn the_services_own_files_are_no_models() {
+    let mut disk = Disk::new().await;
+    disk.source.own = vec![disk.model("worker.log"), disk.model("plant.sqlite")];
+    let mut reloader = disk.reloader();
+    for name in ["worker.log", "worker.log.1", "plant.sqlite", "plant.sqlite-wal"] {
+        disk.write(name, "x");
+    }
+    assert!(matches!(reloader.look().await, Look::Same));
+    disk.write("worker.logic", "x");
+    assert!(matches!(reloader.look().await, Look::Ready(_)), "a name that only begins like one");
+}
+
+/// A worker that was started anew tries a set on what the worker before it judged.
+#[tokio::test]
+async fn after_a_restart_a_new_set_is_tried_on_what_was_judged_before() {
+    let mut disk = Disk::new().await;
+    disk.bench.shared = Shared::default();
+    let detector = Detector::open(&engine(), Arc::new(disk.source.read().unwrap()), None).await.unwrap();
+    disk.worker = disk.bench.worker(detector);
+    disk.worker.cycle(|| false).await.unwrap();
+    let mut reloader = disk.reloader();
+    disk.harm("trap");
+    let Look::Refused(error) = reloader.look().await else { panic!("it is tried") };
+    assert!(error.to_string().contains("was tried on the last committed batch and failed"), "{error}");
+}
+
+/// Two reloads without a batch between them: the first has proved nothing, so it is not what the worker goes back to.
+#[tokio::test]
+async fn the_set_to_go_back_to_is_one_that_has_judged() {
+    let mut disk = Disk::new().await;
+    let good = disk.digest();
+    let mut reloader = disk.reloader();
+    for note in ["one", "two"] {
+        disk.harm("trap-below-zero");
+        disk.write("T2", note);
+        assert!(matches!(reloader.look().await, Look::Ready(_)), "{note}");
+        disk.worker.cycle(|| false).await.unwrap();
+    }
+    disk.bench.insert(&[("11:00", "T1", -1.0)]);
+    assert_eq!(disk.worker.cycle(|| false).await.unwrap().counts.judged, 1);
+    assert_eq!(disk.bench.state().await.unwrap().set_digest, Some(good));
 }
 
 /// Waits for the watch to have a detector of the set on disk ready; the events come when the system pleases.

@@ -11,7 +11,7 @@ use super::parts;
 use crate::config::{Config, Loaded};
 use crate::detector::Detector;
 use crate::store::{Input, Output, SqliteStore};
-use crate::worker::report::count;
+use crate::worker::{self, report::count};
 
 /// How many rows are looked through for variables without a model.
 const LOOKED_THROUGH: usize = 100_000;
@@ -83,6 +83,10 @@ async fn output(trials: &mut Trials, store: &SqliteStore, config: &Config) {
     // A check creates nothing: a file that `run` would make is looked for without making it.
     let existing = SqliteStore { create_output: false, ..store.clone() };
     if !store.output.exists() {
+        // Where both are one file, it is the input that must exist, and the next line says so.
+        if store.output == store.input {
+            return;
+        }
         trials.ok("output", format!("`{file}` does not exist yet; `run` creates it"));
         return;
     }
@@ -108,14 +112,16 @@ async fn readings(trials: &mut Trials, input: &mut dyn Input, config: &Config) -
             return None;
         }
     };
-    let position = if layout.has_key {
-        "positioned by its key `id`, rows may come up to 24 h late"
-    } else {
-        "positioned by `datetime` as it has no key `id`, rows may come up to 1 h late"
-    };
+    let position = if layout.has_key { "its key `id`" } else { "`datetime` as it has no key `id`" };
+    let lateness = worker::lateness(config.worker.allowed_lateness, layout);
     trials.ok(
         "input",
-        format!("`{}` in `{}`, {position}", config.input.table, config.input.database.display()),
+        format!(
+            "`{}` in `{}`, positioned by {position}, rows may come up to {} late",
+            config.input.table,
+            config.input.database.display(),
+            humantime::format_duration(lateness)
+        ),
     );
     if !layout.has_key && !layout.has_datetime_index {
         trials

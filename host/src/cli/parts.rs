@@ -1,6 +1,6 @@
 //! What the commands are put together from: a configuration's engine, store and source of detectors.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::Config;
 use crate::detector::{DetectorError, Engine, Limits};
@@ -44,6 +44,11 @@ pub(super) fn source(config: &Config) -> Source {
         module: config.detector.module.clone(),
         models: config.detector.models.clone(),
         settings: serde_json::Value::Object(config.detector.settings.clone()).to_string(),
+        own: [config.log.file.as_deref(), Some(&config.input.database), Some(config.output_database())]
+            .into_iter()
+            .flatten()
+            .map(Path::to_owned)
+            .collect(),
     }
 }
 

@@ -17,8 +17,17 @@ use crate::{signal, telemetry};
 
 /// Runs until it is stopped, or for one cycle.
 pub(super) async fn run(loaded: Loaded, once: bool) -> anyhow::Result<ExitCode> {
+    let _telemetry = telemetry::start(&loaded.config.log).context("the log cannot be started")?;
+    let ended = serve(loaded, once).await;
+    if let Err(error) = &ended {
+        // A service has no other place for it.
+        tracing::error!("{error:#}");
+    }
+    ended
+}
+
+async fn serve(loaded: Loaded, once: bool) -> anyhow::Result<ExitCode> {
     let config = loaded.config;
-    let _telemetry = telemetry::start(&config.log).context("the log cannot be started")?;
     if let Some(file) = &loaded.file {
         tracing::info!("configured by `{}`", file.display());
     }
@@ -32,12 +41,11 @@ pub(super) async fn run(loaded: Loaded, once: bool) -> anyhow::Result<ExitCode> 
     let source = parts::source(&config);
     let reading = source.clone();
     let set = Arc::new(tokio::task::spawn_blocking(move || reading.read()).await??);
-    let digest = set.digest.clone();
     let detector = Detector::open(&engine, set, None).await?;
     report::models(&detector);
 
     let shared = Shared::default();
-    let watch = Watch::start(Reloader::new(engine, source, shared.clone(), digest), Pace::default());
+    let watch = Watch::start(Reloader::new(engine, source, shared.clone(), &detector), Pace::default());
     let hangups = tokio::spawn(hint_on_hangup(watch));
 
     let settings = Settings {
@@ -52,10 +60,8 @@ pub(super) async fn run(loaded: Loaded, once: bool) -> anyhow::Result<ExitCode> 
     hangups.abort();
     match end {
         End::Stopped => Ok(ExitCode::SUCCESS),
-        End::Failed(error) => {
-            tracing::error!("{error}");
-            Err(anyhow!(error))
-        }
+        // Its text is whole; the causes below it say the same again.
+        End::Failed(error) => Err(anyhow!("{error}")),
     }
 }
 

@@ -9,25 +9,31 @@ use super::parts;
 use crate::config::Config;
 use crate::datetime::Datetime;
 use crate::state::State;
-use crate::store::Connector;
+use crate::store::{Input, Output, SqliteStore};
 use crate::worker::report;
 
 /// Prints the worker's state; fails if there is none yet.
 pub(super) async fn status(config: &Config, as_json: bool) -> anyhow::Result<ExitCode> {
-    let store = parts::store(config)?;
-    let (mut input, mut output) = store.open().await?;
-    let now = input.now().await?;
+    // Looking creates nothing: without an output file no worker has run.
+    let store = SqliteStore { create_output: false, ..parts::store(config)? };
     let name = &config.worker.name;
-    let state = output.peek(name).await?;
-    output.close().await?;
+    let mut input = store.open_input().await?;
+    let now = input.now().await?;
+    let state = if store.output.exists() {
+        let mut output = store.open_output().await?;
+        output.peek(name).await?
+    } else {
+        None
+    };
     if as_json {
         println!("{}", as_object(name, state.as_ref(), now));
         return Ok(if state.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let Some(state) = state else {
         println!(
-            "worker `{name}` has not run here yet: there is no row of it in {}",
-            config.output.state_table
+            "worker `{name}` has not run here yet: there is no row of it in `{}` of `{}`",
+            config.output.state_table,
+            store.output.display()
         );
         return Ok(ExitCode::FAILURE);
     };

@@ -104,13 +104,11 @@ pub async fn run(
     models.iter().try_for_each(|file| place.drop_in(file))?;
     let mut historian = Historian::create(&place.database())?;
 
-    let source = Source { module: None, models: place.models(), settings: "{}".to_owned() };
-    let set = Arc::new(source.read()?);
-    let digest = set.digest.clone();
-    let detector = Detector::open(&engine, set, None).await?;
+    let source = Source { module: None, models: place.models(), settings: "{}".to_owned(), own: Vec::new() };
+    let detector = Detector::open(&engine, Arc::new(source.read()?), None).await?;
     report::models(&detector);
     let shared = Shared::default();
-    let mut reloader = Reloader::new(engine, source, shared.clone(), digest);
+    let mut reloader = Reloader::new(engine, source, shared.clone(), &detector);
     let (clock, hand) = Clock::settable(START);
     let store = SqliteStore { clock, ..SqliteStore::new(place.database()) };
     let mut worker = Worker::new(settings(), Box::new(store), detector, shared);

@@ -26,6 +26,11 @@ pub enum DetectorError {
     /// It opens, but cannot judge a batch that was judged before.
     #[error("`{module}` was tried on the last committed batch and failed: {cause}")]
     Canary { module: String, cause: JudgeError },
+    /// A model file that was used until now would not be used any more.
+    #[error(
+        "`{path}` cannot be used and `{variable}` would lose its model, mend the file or remove it: {why}"
+    )]
+    LosesModel { path: String, variable: String, why: String },
     /// A file or directory of the set cannot be read.
     #[error("`{path}` cannot be read: {cause}")]
     Read { path: String, cause: std::io::Error },

@@ -11,6 +11,7 @@ use super::check;
 use super::engine::Engine;
 use super::error::{DetectorError, JudgeError};
 use super::limits::Limits;
+use super::logging::cut;
 use super::said::{Description, Judged, Model, Summary};
 use super::sandbox::Sandbox;
 use super::set::{Module, Set};
@@ -72,8 +73,8 @@ impl Instance {
             .await
             .map_err(failed)?;
         Ok(Description {
-            name: said.name,
-            version: said.version,
+            name: cut(&said.name).to_owned(),
+            version: cut(&said.version).to_owned(),
             checkpoint_schema: said.checkpoint_schema,
             lookback: std::time::Duration::from_micros(said.lookback),
         })
@@ -111,7 +112,7 @@ impl Instance {
                 .map(|model| Model {
                     path: model.path,
                     variable: model.variable.into(),
-                    refused: model.refused,
+                    refused: model.refused.map(|why| cut(&why).to_owned()),
                 })
                 .collect(),
             whole_instants: said.reach == types::Reach::WholeInstants,
@@ -134,7 +135,9 @@ impl Instance {
             .run(async |store| judging.call_detect(store, *detector, asked).await)
             .await?
             .map_err(|error| match error {
-                types::DetectError::Batch(why) | types::DetectError::Other(why) => JudgeError::Refused(why),
+                types::DetectError::Batch(why) | types::DetectError::Other(why) => {
+                    JudgeError::Refused(cut(&why).to_owned())
+                }
             })?;
         let outcomes: Vec<Outcome> = outcomes.into_iter().map(outcome).collect();
         check::answer(batch, &outcomes).map_err(JudgeError::Contract)?;
@@ -148,18 +151,21 @@ impl Instance {
 }
 
 fn refused(set: &Set, refusal: judging::OpenError) -> DetectorError {
+    let cut = |why: String| cut(&why).to_owned();
     match refusal {
-        types::OpenError::Settings(why) => DetectorError::Settings(why),
-        types::OpenError::Models(why) => DetectorError::Models(why),
-        types::OpenError::CheckpointUnreadable(why) => DetectorError::Checkpoint(why),
-        types::OpenError::Other(why) => DetectorError::Module { module: set.module.name.clone(), why },
+        types::OpenError::Settings(why) => DetectorError::Settings(cut(why)),
+        types::OpenError::Models(why) => DetectorError::Models(cut(why)),
+        types::OpenError::CheckpointUnreadable(why) => DetectorError::Checkpoint(cut(why)),
+        types::OpenError::Other(why) => {
+            DetectorError::Module { module: set.module.name.clone(), why: cut(why) }
+        }
     }
 }
 
 fn outcome(said: types::Outcome) -> Outcome {
     match said {
         types::Outcome::NoModel => Outcome::NoModel,
-        types::Outcome::Failed(why) => Outcome::Failed(why),
+        types::Outcome::Failed(why) => Outcome::Failed(cut(&why).to_owned()),
         types::Outcome::Judged(said) => Outcome::Judged(Verdicts {
             expected: said.expected,
             lower: said.lower,
@@ -170,7 +176,7 @@ fn outcome(said: types::Outcome) -> Outcome {
                 .withheld
                 .into_iter()
                 .map(|withheld| Withheld {
-                    reason: withheld.reason,
+                    reason: cut(&withheld.reason).to_owned(),
                     rows: withheld.rows.into_iter().map(|row| row as usize).collect(),
                 })
                 .collect(),

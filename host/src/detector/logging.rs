@@ -50,7 +50,8 @@ impl GuestLog {
     }
 }
 
-fn cut(message: &str) -> &str {
+/// A text of the guest's, at a length that a log and a state row can take.
+pub(super) fn cut(message: &str) -> &str {
     if message.len() <= LOG_LINE_BYTES {
         return message;
     }

@@ -231,7 +231,11 @@ mod tests {
         let mut page = Page { full, ..Page::default() };
         for &(id, seconds) in rows {
             if seconds < 0 {
-                page.malformed.push(crate::reading::Malformed { id: Some(id), why: String::new() });
+                page.malformed.push(crate::reading::Malformed {
+                    id: Some(id),
+                    datetime: None,
+                    why: String::new(),
+                });
             } else {
                 page.readings.push(crate::reading::Reading {
                     id: Some(id),

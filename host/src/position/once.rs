@@ -79,7 +79,7 @@ impl Table {
                 value: (!null).then_some(1.0),
                 source_file: None,
             }),
-            Row::Malformed => Err(Malformed { id: Some(id), why: "no datetime".to_owned() }),
+            Row::Malformed => Err(Malformed { id: Some(id), datetime: None, why: "no datetime".to_owned() }),
         }
     }
 

@@ -3,6 +3,7 @@
 //! It lives beside the worker and shares two things with it: the canary (the last committed batch), and the slot where a detector that
 //! passed waits for the worker to take it between two batches.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -34,7 +35,21 @@ struct Slots {
 /// A set that passed its canary and then failed: the worker went back to the one before.
 struct Withdrawn {
     digest: String,
-    back_to: String,
+    back_to: InUse,
+}
+
+/// What the reloader knows of a detector that the worker has, or will have at its next batch.
+struct InUse {
+    digest: String,
+    /// Variables with a model.
+    variables: HashSet<Arc<str>>,
+}
+
+impl InUse {
+    fn of(detector: &Detector) -> Self {
+        let variables = detector.summary().loaded().map(|model| Arc::clone(&model.variable)).collect();
+        Self { digest: detector.set().digest.clone(), variables }
+    }
 }
 
 impl Shared {
@@ -53,8 +68,8 @@ impl Shared {
     }
 
     /// The worker went back to an older set: this one is not tried again until its files change.
-    pub fn withdraw(&self, digest: &str, back_to: &str) {
-        self.slots().withdrawn = Some(Withdrawn { digest: digest.into(), back_to: back_to.into() });
+    pub fn withdraw(&self, digest: &str, back_to: &Detector) {
+        self.slots().withdrawn = Some(Withdrawn { digest: digest.into(), back_to: InUse::of(back_to) });
     }
 
     /// Takes the detector that waits to be used, if there is one.
@@ -83,16 +98,16 @@ pub struct Reloader {
     shared: Shared,
     /// What the bytes that were read last belong to; None if they may have changed without a trace.
     seen: Option<Fingerprint>,
-    /// The digest of the set in use, or waiting to be.
-    current: String,
+    /// The set in use, or waiting to be.
+    current: InUse,
     /// The digest, or the reason, that was refused last.
     refused: Option<String>,
 }
 
 impl Reloader {
-    /// A reloader beside a worker that uses the set with digest `current`.
-    pub fn new(engine: Engine, source: Source, shared: Shared, current: String) -> Self {
-        Self { engine, source, shared, seen: None, current, refused: None }
+    /// A reloader beside a worker that uses this detector.
+    pub fn new(engine: Engine, source: Source, shared: Shared, in_use: &Detector) -> Self {
+        Self { engine, source, shared, seen: None, current: InUse::of(in_use), refused: None }
     }
 
     /// Where it looks.
@@ -104,8 +119,11 @@ impl Reloader {
     pub async fn look(&mut self) -> Look {
         let withdrawn = self.shared.slots().withdrawn.take();
         if let Some(withdrawn) = withdrawn {
+            // Unless the files have changed again meanwhile, and the next set waits already.
+            if self.current.digest == withdrawn.digest {
+                self.current = withdrawn.back_to;
+            }
             self.refused = Some(withdrawn.digest);
-            self.current = withdrawn.back_to;
         }
         let source = self.source.clone();
         let seen = self.seen.clone();
@@ -129,7 +147,7 @@ impl Reloader {
             }
         };
         self.seen = seen;
-        if set.digest == self.current {
+        if set.digest == self.current.digest {
             self.refused = None;
             return Look::Same;
         }
@@ -139,8 +157,8 @@ impl Reloader {
         let digest = set.digest.clone();
         match self.build(Arc::new(set)).await {
             Ok(detector) => {
+                self.current = InUse::of(&detector);
                 self.shared.slots().ready = Some(detector);
-                self.current.clone_from(&digest);
                 self.refused = None;
                 Look::Ready(digest)
             }
@@ -158,6 +176,18 @@ impl Reloader {
         let resume = canary.as_ref().and_then(|canary| canary.checkpoint.clone());
         let module = set.module.name.clone();
         let mut detector = Detector::open(&self.engine, set, resume).await?;
+        // A file that is half copied or broken must not cost a variable the model that it has; one that was removed is meant.
+        for model in &detector.summary().models {
+            if let Some(why) =
+                model.refused.as_ref().filter(|_| self.current.variables.contains(&model.variable))
+            {
+                return Err(DetectorError::LosesModel {
+                    path: model.path.clone(),
+                    variable: model.variable.to_string(),
+                    why: why.clone(),
+                });
+            }
+        }
         if let Some(canary) = canary {
             detector
                 .judge(Arc::clone(&canary.batch))

@@ -24,6 +24,9 @@ pub struct Source {
     pub models: PathBuf,
     /// One JSON object.
     pub settings: String,
+    /// What this program writes itself, which may stand beside the models and is none: log and databases. Files that go by
+    /// these names and an ending (`worker.log.1`, `plant.sqlite-wal`) belong to them.
+    pub own: Vec<PathBuf>,
 }
 
 impl Source {
@@ -45,7 +48,13 @@ impl Source {
             None => Module::built_in(),
             Some(path) => Module { name: path.display().to_string(), bytes: read_at_rest(path)?.into() },
         };
-        let paths = self.model_paths().map_err(|cause| unreadable(&self.models, cause))?;
+        let paths = self.model_paths().map_err(|cause| {
+            DetectorError::NoModels(format!(
+                "`{}` cannot be read: {cause}; name the directory that holds the models with --models or as `models` of \
+                 `[detector]`",
+                self.models.display()
+            ))
+        })?;
         let mut files = Vec::with_capacity(paths.len());
         let mut bytes = 0;
         for path in paths {
@@ -65,14 +74,29 @@ impl Source {
         Ok(Set::new(module, files, self.models.display().to_string(), self.settings.clone()))
     }
 
+    /// The names of this program's own files in the models' directory.
+    fn own_names(&self) -> Vec<String> {
+        let models = fs::canonicalize(&self.models).ok();
+        let beside = |path: &&PathBuf| models.is_some() && fs::canonicalize(parent(path)).ok() == models;
+        let name = |path: &PathBuf| Some(path.file_name()?.to_string_lossy().into_owned());
+        self.own.iter().filter(beside).filter_map(name).collect()
+    }
+
+    /// Whether an event at this path is this program's own doing.
+    pub(super) fn is_own(&self, path: &Path) -> bool {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let same_place =
+            |own: &&PathBuf| fs::canonicalize(parent(own)).ok() == fs::canonicalize(parent(path)).ok();
+        self.own
+            .iter()
+            .filter(same_place)
+            .any(|own| own.file_name().is_some_and(|own| is_of(&name, &own.to_string_lossy())))
+    }
+
     /// The directories whose events are hints: a file is watched through its directory, because a watch on the file dies with
     /// the first rename over it; links are followed, and parents are watched for a directory that is itself replaced.
     pub fn directories(&self) -> Vec<PathBuf> {
         let mut directories = Vec::new();
-        let parent = |path: &Path| match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
         for path in self.module.iter() {
             directories.push(parent(path));
             directories.extend(fs::canonicalize(path).ok().map(|real| parent(&real)));
@@ -92,10 +116,13 @@ impl Source {
     /// The model files, by name.
     fn model_paths(&self) -> std::io::Result<Vec<PathBuf>> {
         let mut paths = Vec::new();
+        let own = self.own_names();
         for entry in fs::read_dir(&self.models)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            let passed_over = name.starts_with('.') || PASSED_OVER.iter().any(|end| name.ends_with(end));
+            let passed_over = name.starts_with('.')
+                || PASSED_OVER.iter().any(|end| name.ends_with(end))
+                || own.iter().any(|own| is_of(&name, own));
             // Through links; one that leads nowhere stays in, so that reading it says so.
             if !passed_over && fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_dir()) {
                 continue;
@@ -107,6 +134,18 @@ impl Source {
         paths.sort();
         Ok(paths)
     }
+}
+
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// `worker.log`, `worker.log.1` and `worker.log-journal` are of `worker.log`.
+fn is_of(name: &str, own: &str) -> bool {
+    name.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']))
 }
 
 fn read_at_rest(path: &Path) -> Result<Vec<u8>, DetectorError> {

@@ -145,6 +145,7 @@ fn watch(
 /// Which events matter. The directories that hold module and models often hold the log and the database as well, and a watch
 /// must not be kept awake by the service's own writing.
 struct Interest {
+    source: Source,
     models: PathBuf,
     names: Vec<std::ffi::OsString>,
 }
@@ -153,14 +154,14 @@ impl Interest {
     fn of(source: &Source) -> Self {
         let paths = source.module.iter().chain([&source.models]);
         let names = paths.filter_map(|path| path.file_name()).map(ToOwned::to_owned).collect();
-        Self { models: real(&source.models), names }
+        Self { source: source.clone(), models: real(&source.models), names }
     }
 
     fn is_in(&self, paths: &[PathBuf]) -> bool {
         let matters = |path: &PathBuf| {
             let name = path.file_name().unwrap_or_default();
             // `..data` and its like are how a mounted ConfigMap swaps all its files at once.
-            path.starts_with(&self.models)
+            (path.starts_with(&self.models) && !self.source.is_own(path))
                 || self.names.iter().any(|known| known == name)
                 || name.as_encoded_bytes().starts_with(b"..")
         };

@@ -74,11 +74,18 @@ pub(super) async fn prepare(
     frame: &Frame,
     step: Step,
 ) -> Result<Prepared, CycleError> {
+    let with_key = matches!(step.position, Position::Key(_));
     let mut said = Said { malformed: step.page.malformed, ..Said::default() };
+    if !with_key {
+        // The allowed lateness is read in each cycle, and what is wrong in it is news once.
+        said.malformed.retain(|row| match row.datetime {
+            Some(at) => frame.watermark.is_none_or(|watermark| at > watermark),
+            None => session.timeless.is_news(&row.why),
+        });
+    }
     said.counts.malformed = said.malformed.len() as u64;
     said.counts.too_late = step.too_late;
     let newest = step.page.readings.iter().map(|reading| reading.datetime).max();
-    let with_key = matches!(step.position, Position::Key(_));
 
     let (rows, companions) = with_companions(session, detector, frame, step.page.readings).await?;
     // Of rows that are only read for company, those without a verdict were counted when they came.

@@ -8,7 +8,7 @@ use super::error::CycleError;
 use super::report::{self, Report};
 use super::session::Session;
 use super::walk::{Step, Walk};
-use super::{Worker, warm_up};
+use super::{Worker, recall, warm_up};
 use crate::position;
 use crate::reload::Canary;
 
@@ -70,6 +70,13 @@ impl Worker {
 
     async fn begin(&mut self) -> Result<Session, CycleError> {
         let mut session = Session::begin(&self.settings, self.connector.as_ref()).await?;
+        self.watermark = session.state.watermark;
+        if self.shared.canary().is_none()
+            && let Some(batch) = recall::last_batch(&mut session).await?
+        {
+            let checkpoint = session.state.checkpoint.clone();
+            self.shared.set_canary(Canary { batch: Arc::new(batch), checkpoint });
+        }
         self.detector.committed(session.state.checkpoint.clone());
         self.detector.discard();
         warm_up::warm_up(&mut session, &mut self.detector, self.settings.batch_rows).await?;
@@ -121,6 +128,7 @@ impl Worker {
         let Prepared { verdicts, state, mut said, canary } = prepared;
         let written = session.output.commit(&self.settings.name, &verdicts, &state).await?;
         session.state = state;
+        self.watermark = session.state.watermark;
         self.detector.committed(session.state.checkpoint.clone());
         if let Some(batch) = canary {
             let checkpoint = session.state.checkpoint.clone();

@@ -6,6 +6,7 @@
 mod batch;
 mod cycle;
 mod error;
+mod recall;
 mod recover;
 pub mod report;
 pub mod schedule;
@@ -21,12 +22,14 @@ pub use error::CycleError;
 pub use report::Report;
 
 use crate::counts::Counts;
+use crate::datetime::Datetime;
 use crate::detector::Detector;
 use crate::reload::Shared;
 use crate::reload::watch::short;
 use crate::state::State;
 use crate::store::Connector;
 use session::Session;
+pub use session::lateness;
 
 /// What a worker is told.
 #[derive(Clone, Debug)]
@@ -53,6 +56,8 @@ pub struct Worker {
     /// The detector before a reload, until the new one has judged a batch.
     previous: Option<Detector>,
     shared: Shared,
+    /// As last committed or found. It outlives the session: the summary of a worker that lost its database tells it.
+    watermark: Option<Datetime>,
     cycles: u64,
     totals: Counts,
     /// Variables without a model that the log has named, for this set.
@@ -74,6 +79,7 @@ impl Worker {
             detector,
             previous: None,
             shared,
+            watermark: None,
             cycles: 0,
             totals: Counts::default(),
             named_without_model: HashSet::new(),
@@ -85,9 +91,9 @@ impl Worker {
         &self.detector
     }
 
-    /// The state as last committed; None before the first connection.
-    pub fn state(&self) -> Option<&State> {
-        self.session.as_ref().map(|session| &session.state)
+    /// The latest datetime judged, as far as this worker knows; None before the first connection.
+    pub fn watermark(&self) -> Option<Datetime> {
+        self.watermark
     }
 
     /// Cycles that were begun since the start.
@@ -106,7 +112,9 @@ impl Worker {
         next.committed(state.checkpoint.clone());
         next.discard();
         report::models(&next);
-        self.previous = Some(std::mem::replace(&mut self.detector, next));
+        let replaced = std::mem::replace(&mut self.detector, next);
+        // Of two reloads without a batch between them, the first has proved nothing: the set to go back to stays.
+        self.previous.get_or_insert(replaced);
         self.named_without_model.clear();
     }
 
@@ -116,7 +124,7 @@ impl Worker {
         previous.committed(state.checkpoint.clone());
         previous.discard();
         let failed = std::mem::replace(&mut self.detector, previous);
-        self.shared.withdraw(&failed.set().digest, &self.detector.set().digest);
+        self.shared.withdraw(&failed.set().digest, &self.detector);
         self.named_without_model.clear();
         tracing::error!(
             "set {} cannot judge what came; set {} is in use again until the files change",

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Worker;
 use super::batch::Said;
 use crate::counts::Counts;
-use crate::datetime::Datetime;
 use crate::detector::Detector;
 
 /// Names in one line; of more, the number is said.
@@ -29,10 +29,13 @@ pub fn models(detector: &Detector) {
     let summary = detector.summary();
     let loaded = summary.loaded().count();
     tracing::info!("{} loaded from {}", count(loaded as u64, "model"), detector.set().models_dir);
-    for model in &summary.models {
-        if let Some(why) = &model.refused {
-            tracing::warn!("`{}` is not used, so `{}` has no model: {why}", model.path, model.variable);
-        }
+    let refused = || summary.models.iter().filter_map(|model| Some((model, model.refused.as_ref()?)));
+    for (model, why) in refused().take(NAMED) {
+        tracing::warn!("`{}` is not used, so `{}` has no model: {why}", model.path, model.variable);
+    }
+    let more = refused().skip(NAMED).count();
+    if more > 0 {
+        tracing::warn!("{more} more models are not used; `host check` names them all");
     }
 }
 
@@ -146,21 +149,15 @@ pub fn fates(counts: &Counts) -> Option<String> {
 }
 
 /// The line of every tenth cycle, and of the end.
-pub(super) fn statistics(
-    what: &str,
-    cycles: u64,
-    failed: u64,
-    totals: &Counts,
-    watermark: Option<Datetime>,
-    up: Duration,
-) {
+pub(super) fn statistics(what: &str, worker: &Worker, failed: u64, up: Duration) {
+    let totals = worker.totals();
     let share = if totals.judged > 0 { 100.0 * totals.anomalies as f64 / totals.judged as f64 } else { 0.0 };
     tracing::info!(
         "{what}: {}, {failed} failed, {} judged, {} ({share:.2} %), last processed datetime {}, up {}",
-        count(cycles, "cycle"),
+        count(worker.cycles(), "cycle"),
         count(totals.judged, "reading"),
         anomalies(totals.anomalies),
-        watermark.map_or_else(|| "none".into(), |at| at.to_string()),
+        worker.watermark().map_or_else(|| "none".into(), |at| at.to_string()),
         humantime::format_duration(Duration::from_secs(up.as_secs())),
     );
 }

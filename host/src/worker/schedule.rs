@@ -74,16 +74,13 @@ pub async fn run(worker: &mut Worker, interval: Duration, once: bool, stop: impl
             break End::Stopped;
         }
         if worker.cycles().is_multiple_of(STATISTICS_EVERY) {
-            let watermark = worker.state().and_then(|state| state.watermark);
-            let (cycles, totals) = (worker.cycles(), worker.totals());
-            report::statistics("statistics", cycles, failed, &totals, watermark, started.elapsed());
+            report::statistics("statistics", worker, failed, started.elapsed());
         }
         if outage.pauses.is_none() {
             tracing::info!("next check in {}", in_words(interval));
         }
     };
-    let watermark = worker.state().and_then(|state| state.watermark);
-    report::statistics("stopped", worker.cycles(), failed, &worker.totals(), watermark, started.elapsed());
+    report::statistics("stopped", worker, failed, started.elapsed());
     end
 }
 

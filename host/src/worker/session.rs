@@ -3,7 +3,7 @@
 //! A session begins by taking the worker's name, which fences off whoever held it, and ends with the first call that fails: what is
 //! known after a failure is only what the database says, and the next session reads it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use super::Settings;
@@ -14,9 +14,14 @@ use crate::reading::Page;
 use crate::state::State;
 use crate::store::{Connector, Input, InputLayout, Output, StoreError};
 
-/// How much older than the watermark a reading may be. With a key, looking for late rows costs nothing.
+/// With a key, looking for late rows costs nothing.
 const LATENESS_WITH_KEY: Duration = Duration::from_secs(24 * 3600);
 const LATENESS_WITHOUT: Duration = Duration::from_secs(3600);
+
+/// How much older than the watermark a reading may be: as configured, else by what looking back costs.
+pub fn lateness(configured: Option<Duration>, layout: InputLayout) -> Duration {
+    configured.unwrap_or(if layout.has_key { LATENESS_WITH_KEY } else { LATENESS_WITHOUT })
+}
 
 /// Open connections.
 pub(super) struct Session {
@@ -24,6 +29,21 @@ pub(super) struct Session {
     pub(super) output: Box<dyn Output>,
     pub(super) lateness: Duration,
     pub(super) state: State,
+    pub(super) timeless: Timeless,
+}
+
+/// Rows without a key and without a datetime: nothing but their text tells them apart, and they are met in every cycle.
+#[derive(Default)]
+pub(super) struct Timeless(HashSet<String>);
+
+impl Timeless {
+    /// A table that holds more kinds of them is no table of readings.
+    const MOST: usize = 1000;
+
+    /// Whether this is the first of its kind in this session.
+    pub(super) fn is_news(&mut self, why: &str) -> bool {
+        self.0.len() < Self::MOST && self.0.insert(why.to_owned())
+    }
 }
 
 impl Session {
@@ -43,11 +63,7 @@ impl Session {
                 "the input table has neither an `id` nor an index on `datetime`: each cycle reads it whole"
             );
         }
-        let lateness = settings.allowed_lateness.unwrap_or(if layout.has_key {
-            LATENESS_WITH_KEY
-        } else {
-            LATENESS_WITHOUT
-        });
+        let lateness = lateness(settings.allowed_lateness, layout);
         let now = input.now().await?;
         let taken = output.take(&settings.name).await?;
         let state = match taken.state {
@@ -67,7 +83,7 @@ impl Session {
                 state.position.since()
             ),
         }
-        Ok(Self { input, output, lateness, state })
+        Ok(Self { input, output, lateness, state, timeless: Timeless::default() })
     }
 }
 

@@ -52,6 +52,11 @@ pub(crate) fn at_detect(
                 }
             }
         }
+        "fail-at-length" => {
+            for outcome in &mut outcomes {
+                *outcome = Outcome::Failed("é".repeat(5_000_000));
+            }
+        }
         "flood" => {
             for line in 0..100_000 {
                 log(Level::Info, &format!("line {line} {}", "x".repeat(10_000)));

@@ -42,6 +42,8 @@ struct Settings {
 struct Detector {
     settings: Settings,
     variables: Vec<String>,
+    /// Model files that hold the word `broken`.
+    broken: Vec<String>,
     readings: Cell<u64>,
 }
 
@@ -80,19 +82,26 @@ impl GuestDetector for Detector {
             ),
         };
         log(Level::Info, &format!("opened with {readings} readings behind it"));
-        let variables = files.into_iter().map(|file| file.path).filter(|path| path != HARM).collect();
+        let (broken, good): (Vec<_>, Vec<_>) =
+            files.into_iter().filter(|file| file.path != HARM).partition(|file| file.bytes == b"broken");
+        let paths = |files: Vec<ModelFile>| files.into_iter().map(|file| file.path).collect();
         Ok(exports::anomaly_worker::detector::judging::Detector::new(Self {
             settings,
-            variables,
+            variables: paths(good),
+            broken: paths(broken),
             readings: Cell::new(readings),
         }))
     }
 
     fn summary(&self) -> Summary {
-        let model = |path: &String| Model { path: path.clone(), variable: path.clone(), refused: None };
+        let model = |path: &String| Model {
+            path: path.clone(),
+            variable: path.clone(),
+            refused: self.broken.contains(path).then(|| "it is broken".to_owned()),
+        };
         let reach =
             if self.settings.r#do == "whole-instants" { Reach::WholeInstants } else { Reach::SingleReadings };
-        Summary { models: self.variables.iter().map(model).collect(), reach }
+        Summary { models: self.variables.iter().chain(&self.broken).map(model).collect(), reach }
     }
 
     fn detect(&self, batch: Batch) -> Result<Vec<Outcome>, DetectError> {

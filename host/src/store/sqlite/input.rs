@@ -169,7 +169,7 @@ fn read_keys(
             }
             match rows.decode(row)? {
                 Found::Reading(reading) => page.readings.push(reading),
-                Found::Malformed(_, malformed) => page.malformed.push(malformed),
+                Found::Malformed(malformed) => page.malformed.push(malformed),
             }
         }
     }

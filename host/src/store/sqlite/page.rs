@@ -1,13 +1,12 @@
 //! A page by datetime, while it is gathered: the earliest readings so far, never more than a few times the limit.
 
 use super::row::Found;
-use crate::datetime::Datetime;
 use crate::reading::{Malformed, Page, Reading};
 
 pub(super) struct Gathering {
     limit: usize,
     readings: Vec<Reading>,
-    malformed: Vec<(Option<Datetime>, Malformed)>,
+    malformed: Vec<Malformed>,
     /// Malformed rows beyond the limit, which are said but not listed.
     unlisted: u64,
 }
@@ -20,10 +19,10 @@ impl Gathering {
     pub(super) fn push(&mut self, found: Found) {
         match found {
             Found::Reading(reading) => self.readings.push(reading),
-            Found::Malformed(at, malformed) if self.malformed.len() < self.limit => {
-                self.malformed.push((at, malformed));
+            Found::Malformed(malformed) if self.malformed.len() < self.limit => {
+                self.malformed.push(malformed);
             }
-            Found::Malformed(..) => self.unlisted += 1,
+            Found::Malformed(_) => self.unlisted += 1,
         }
     }
 
@@ -50,13 +49,13 @@ impl Gathering {
         self.readings.truncate(self.limit);
         if let (true, Some(last)) = (full, self.readings.last()) {
             // The reader goes on from the last datetime, and meets what is wrong there or later then.
-            self.malformed.retain(|(at, _)| at.is_none_or(|at| at < last.datetime));
+            self.malformed.retain(|row| row.datetime.is_none_or(|at| at < last.datetime));
         }
-        let mut malformed: Vec<Malformed> =
-            self.malformed.into_iter().map(|(_, malformed)| malformed).collect();
+        let mut malformed = self.malformed;
         if self.unlisted > 0 {
             malformed.push(Malformed {
                 id: None,
+                datetime: None,
                 why: format!("and {} more rows that are no readings", self.unlisted),
             });
         }

@@ -13,17 +13,17 @@ use crate::reading::{Malformed, Reading};
 /// How much of a value that is none goes into a message.
 const SHOWN_CHARS: usize = 60;
 
-/// A row, and where it stands in time as far as its datetime is one.
+/// A row.
 pub(super) enum Found {
     Reading(Reading),
-    Malformed(Option<Datetime>, Malformed),
+    Malformed(Malformed),
 }
 
 impl Found {
     pub(super) fn at(&self) -> Option<Datetime> {
         match self {
             Self::Reading(reading) => Some(reading.datetime),
-            Self::Malformed(at, _) => *at,
+            Self::Malformed(malformed) => malformed.datetime,
         }
     }
 }
@@ -49,7 +49,7 @@ impl Rows {
         let id: Option<i64> = row.get(0)?;
         let datetime = row.get_ref(1)?;
         let at = self.instant(datetime);
-        let malformed = |why| Ok(Found::Malformed(at, Malformed { id, why }));
+        let malformed = |why| Ok(Found::Malformed(Malformed { id, datetime: at, why }));
         let Some(datetime) = at else {
             return malformed(format!(
                 "datetime is {}; right would be `2025-01-15 10:00:00`",
