@@ -47,9 +47,13 @@ fmt-check:
 lint: toolchain
     cargo clippy --workspace --all-targets -- -D warnings
 
-# Licences, advisories and sources of dependencies, where cargo-deny is installed
+# Licences and sources of dependencies, where cargo-deny is installed (`cargo install --locked cargo-deny`)
 deny:
-    @if cargo deny --version >/dev/null 2>&1; then cargo deny check; else echo "cargo-deny is not installed: cargo install --locked cargo-deny"; fi
+    @if cargo deny --version >/dev/null 2>&1; then cargo deny check licenses bans sources; else echo "left out: cargo-deny is not installed"; fi
+
+# Known vulnerabilities of dependencies; fetches the advisory database
+advisories:
+    cargo deny check advisories
 
 # Trains the demo's 25 models anew with real Prophet (needs Python; see models/README.md)
 train:

@@ -45,8 +45,9 @@ impl Guest for Component {
         }
     }
 
-    fn prepare(_: types::ModelFile) -> Result<Option<Vec<u8>>, String> {
-        Ok(None)
+    fn prepare(file: types::ModelFile) -> Result<Option<Vec<u8>>, String> {
+        log_panics();
+        crate::prepare(&File { path: &file.path, bytes: &file.bytes })
     }
 }
 

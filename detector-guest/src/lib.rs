@@ -17,7 +17,7 @@ mod settings;
 
 pub use detector::{Column, DetectError, Detector, Outcome};
 pub use judge::{Flags, Verdicts, Withholding};
-pub use models::{File, ModelState};
+pub use models::{File, ModelState, prepare};
 
 /// What the detector is called, in logs and in state.
 pub const NAME: &str = "prophet";

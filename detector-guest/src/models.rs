@@ -94,9 +94,25 @@ impl Models {
     }
 }
 
+/// The compact form of a model file, which [`Detector::open`](crate::Detector::open) takes in its place. None: the file is no
+/// model, or needs a table beside it.
+///
+/// # Errors
+/// Why no model can be made of the file; opened as it is, it is refused with the same words.
+pub fn prepare(file: &File<'_>) -> Result<Option<Vec<u8>>, String> {
+    if is_no_model_but_used(file.path) || !file.path.ends_with(SUFFIX) {
+        return Ok(None);
+    }
+    match Model::compact(file.bytes) {
+        Ok(compact) => Ok(Some(compact)),
+        Err(ReadError::NoCountryHolidays { .. }) => Ok(None),
+        Err(error) => Err(format!("`{}` {error}", file.path)),
+    }
+}
+
 /// A model; one whose file lacks the dates of its country's holidays takes them from a table beside it.
-fn read(json: &[u8], files: &[File<'_>]) -> Result<Model, String> {
-    match Model::from_json(json) {
+fn read(file: &[u8], files: &[File<'_>]) -> Result<Model, String> {
+    match Model::from_bytes(file, None) {
         Err(ReadError::NoCountryHolidays { country }) => {
             let own = format!("country_holidays_{country}.csv");
             let table = [own.as_str(), COUNTRY_HOLIDAYS]
@@ -107,7 +123,7 @@ fn read(json: &[u8], files: &[File<'_>]) -> Result<Model, String> {
             };
             let dates = country_holidays(table.bytes)
                 .map_err(|error| format!("needs the country holidays in `{}`: {error}", table.path))?;
-            Model::from_json_with_country_holidays(json, &dates).map_err(|error| error.to_string())
+            Model::from_bytes(file, Some(&dates)).map_err(|error| error.to_string())
         }
         read => read.map_err(|error| error.to_string()),
     }

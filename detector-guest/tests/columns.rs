@@ -113,13 +113,13 @@ fn a_value_that_is_missing_costs_its_instant_by_name() {
             (verdicts.withheld[0].reason.as_str(), &verdicts.withheld[0].rows[..]),
             (reason, &[3, 70][..])
         );
-        for row in 0..instants.len() {
+        for (row, yhat) in yhat.iter().enumerate() {
             let four =
                 [verdicts.expected[row], verdicts.lower[row], verdicts.upper[row], verdicts.score[row]];
             match row {
                 3 | 70 => assert!(four.iter().all(|number| number.is_nan()), "{row}"),
                 5 => assert!(verdicts.expected[row].is_nan() && verdicts.score[row] == 0.0),
-                _ => assert!((verdicts.expected[row] - yhat[row]).abs() < 1e-10),
+                _ => assert!((verdicts.expected[row] - yhat).abs() < 1e-10),
             }
         }
         let alone = judge(&mut detector, &instants[..2], &[Column { variable: "Y", values: &y[..2] }]);

@@ -125,3 +125,36 @@ fn a_setting_comes_before_the_config_and_that_before_the_model() {
         assert_eq!(row.high, high, "{settings}: {row:?}");
     }
 }
+
+#[test]
+fn prepared_models_judge_the_same() {
+    let files = models();
+    let mut prepared = files.clone();
+    for (path, bytes) in &mut prepared {
+        let compact = detector_guest::prepare(&detector_guest::File { path, bytes }).unwrap();
+        assert_eq!(compact.is_some(), path.starts_with("prophet_model_"), "{path}");
+        if let Some(compact) = compact {
+            assert!(compact.len() < bytes.len());
+            *bytes = compact;
+        }
+    }
+    let (instants, columns) = common::input(&fixtures(), "five_datetimes");
+    let [plain, prepared] =
+        [&files, &prepared].map(|files| judge(&mut open(files, "{}").unwrap(), &instants, &columns));
+    // `bound_se` is NaN here.
+    assert_eq!(format!("{plain:?}"), format!("{prepared:?}"));
+}
+
+#[test]
+fn what_cannot_be_prepared_is_said_or_left() {
+    let prepare = |path: &str, bytes: &[u8]| detector_guest::prepare(&detector_guest::File { path, bytes });
+    assert_eq!(
+        prepare("prophet_model_T1.json", b"{}").unwrap_err(),
+        "`prophet_model_T1.json` is not what Prophet's `model_to_json` writes: missing field `growth` at line 1 column 2"
+    );
+    for path in ["detector_config.json", "country_holidays.csv", "prophet_model_T1.pkl"] {
+        assert_eq!(prepare(path, b"anything"), Ok(None), "{path}");
+    }
+    let country = with("NIVEL_4", "\"country_holidays\": null", "\"country_holidays\": \"AR\"");
+    assert_eq!(prepare("prophet_model_NIVEL_4.json", &country), Ok(None));
+}

@@ -119,7 +119,7 @@ const WRONG: &[Wrong] = &[
     Wrong {
         what: "a component of another world",
         arrange: |place| {
-            component(place, r#"(component (instance $i) (export "wasi:cli/run@0.2.0" (instance $i)))"#)
+            component(place, r#"(component (instance $i) (export "wasi:cli/run@0.2.0" (instance $i)))"#);
         },
         arguments: DETECTOR,
         code: 1,

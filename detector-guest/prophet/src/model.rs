@@ -66,13 +66,22 @@ impl Model {
         read::model(json, None)
     }
 
-    /// Reads a model and takes the dates of its country's holidays from `dates` instead of the file. A model without a
-    /// country does not look at them, nor does any model at names that it did not see in training.
+    /// Reads a model in either form: JSON or [compact](Self::compact). `country_holidays` are the dates of its country's
+    /// holidays; they come before those in the file. A model without a country does not look at them, nor does any model at
+    /// names that it did not see in training.
+    ///
+    /// # Errors
+    /// As [`Self::from_json`]; a compact model that is cut, damaged or of another version.
+    pub fn from_bytes(file: &[u8], country_holidays: Option<&[CountryHoliday]>) -> Result<Self, ReadError> {
+        read::model(file, country_holidays)
+    }
+
+    /// A file's compact form: what prediction needs and nothing else, a few thousand bytes that are read in microseconds.
     ///
     /// # Errors
     /// As [`Self::from_json`].
-    pub fn from_json_with_country_holidays(json: &[u8], dates: &[CountryHoliday]) -> Result<Self, ReadError> {
-        read::model(json, Some(dates))
+    pub fn compact(file: &[u8]) -> Result<Vec<u8>, ReadError> {
+        read::compact(file)
     }
 
     /// The standard deviation of y around yhat that training found, in units of y. With MCMC that of the mean draw.

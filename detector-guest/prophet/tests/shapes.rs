@@ -72,3 +72,45 @@ fn integers_are_numbers() {
     let model = Model::from_json(document.to_string().as_bytes()).unwrap();
     assert_eq!(model.predict(&[0, 1_700_000_000_000_000]).yhat(), [2.0, 2.0]);
 }
+
+/// Draws of one changepoint or of one feature stand in a flat list; with more of them, in a list of lists.
+#[test]
+fn draws_are_read_in_every_shape() {
+    let mut document: Value = serde_json::from_slice(&model_json("mcmc_small")).unwrap();
+    document["changepoints_t"] = json!([0.5]);
+    let components: Value = serde_json::from_str(document["train_component_cols"].as_str().unwrap()).unwrap();
+    document["train_component_cols"] = json!(json!({"data": [components["data"][0]]}).to_string());
+    document["seasonalities"] = json!([[], {}]);
+    document["extra_regressors"] = json!([["load"], {"load": {"mu": 0, "std": 1, "mode": "additive", "predictor_spec": null, "predictor": null}}]);
+    let draws = |numbers: &[f64]| json!(numbers);
+    let nested = |numbers: &[f64]| json!(numbers.iter().map(|number| vec![*number]).collect::<Vec<_>>());
+    let (k, m, sigma) = ([0.1, 0.2, 0.3], [1.0, 2.0, 3.0], [0.01, 0.02, 0.03]);
+    let mut read = |delta: Value, beta: Value| {
+        document["params"] =
+            json!({"k": draws(&k), "m": draws(&m), "delta": delta, "sigma_obs": draws(&sigma), "beta": beta});
+        Model::from_json(document.to_string().as_bytes()).unwrap()
+    };
+    let (delta, beta) = ([0.1, -0.1, 0.3], [5.0, 6.0, 7.0]);
+    let flat = read(draws(&delta), draws(&beta));
+    assert_eq!(flat.draws(), 3);
+    assert_eq!(flat, read(nested(&delta), nested(&beta)));
+    assert_ne!(flat, read(draws(&[0.1, 0.3, -0.1]), draws(&beta)));
+    // The point forecast is that of the mean of the draws.
+    let single = |document: &mut Value| {
+        document["params"] =
+            json!({"k": [[0.2]], "m": [[2]], "delta": [[0.1]], "sigma_obs": [[0.02]], "beta": [[6]]});
+        Model::from_json(document.to_string().as_bytes()).unwrap()
+    };
+    let single = single(&mut document);
+    assert!((flat.noise() - single.noise()).abs() < 1e-15 * single.noise());
+    let mut inputs = prophet::Inputs::new();
+    inputs.set("load", &[1.5, -2.0]);
+    let predicted = |model: &Model| {
+        let mut forecast = prophet::Forecast::default();
+        model.forecast(&mut prophet::Features::new(&[0, 1_400_000_000_000_000]), &inputs, &mut forecast);
+        forecast.yhat().to_vec()
+    };
+    for (draws, mean) in predicted(&flat).iter().zip(predicted(&single)) {
+        assert!((draws - mean).abs() < 1e-14 * mean.abs(), "{draws} {mean}");
+    }
+}

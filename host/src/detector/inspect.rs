@@ -10,7 +10,7 @@ use super::bindings::DetectorPre;
 use super::engine::Engine;
 use super::error::DetectorError;
 use super::instance::Instance;
-use super::opened::Description;
+use super::said::Description;
 use super::sandbox::Sandbox;
 use super::set::{Module, hex};
 

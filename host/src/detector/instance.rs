@@ -12,7 +12,7 @@ use super::engine::Engine;
 use super::error::{DetectorError, JudgeError};
 use super::limits::Limits;
 use super::logging::cut;
-use super::opened::{Description, Judged, Model, Summary};
+use super::said::{Description, Judged, Model, Summary};
 use super::sandbox::Sandbox;
 use super::set::{Module, Set};
 use super::ticker::{TICK, Ticker};

@@ -14,6 +14,7 @@ mod instance;
 mod limits;
 mod logging;
 mod opened;
+mod said;
 mod sandbox;
 mod set;
 mod ticker;
@@ -22,7 +23,8 @@ pub use engine::Engine;
 pub use error::{DetectorError, JudgeError};
 pub use inspect::{Inspection, inspect};
 pub use limits::Limits;
-pub use opened::{Description, Detector, Model, Summary};
+pub use opened::Detector;
+pub use said::{Description, Judged, Model, Summary};
 pub use set::{ModelFile, Module, Set};
 
 /// The Prophet detector of `detector-guest`, built with the host so that one binary is a whole installation.

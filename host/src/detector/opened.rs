@@ -4,7 +4,6 @@
 //! bytes with the last *committed* checkpoint, so that a batch whose commit failed is judged again from the same state.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tracing::instrument::WithSubscriber;
 
@@ -13,54 +12,11 @@ use super::engine::Engine;
 use super::error::{DetectorError, JudgeError};
 use super::inspect;
 use super::instance::Instance;
+use super::said::{Description, Judged, Summary};
 use super::sandbox::Sandbox;
 use super::set::Set;
-use crate::batch::{Batch, Outcome};
+use crate::batch::Batch;
 use crate::state::Checkpoint;
-
-/// What a module says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Description {
-    pub name: String,
-    pub version: String,
-    /// 0: it keeps no state.
-    pub checkpoint_schema: u32,
-    /// How much history it wants when it starts without a checkpoint.
-    pub lookback: Duration,
-}
-
-/// What a detector made of its model files.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
-    pub models: Vec<Model>,
-    /// Whether late readings must come with all readings of their datetime.
-    pub whole_instants: bool,
-}
-
-impl Summary {
-    /// The models in use.
-    pub fn loaded(&self) -> impl Iterator<Item = &Model> {
-        self.models.iter().filter(|model| model.refused.is_none())
-    }
-}
-
-/// One model file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Model {
-    pub path: String,
-    pub variable: Arc<str>,
-    /// Why it is not used.
-    pub refused: Option<String>,
-}
-
-/// The answer to one batch.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Judged {
-    /// One per column of the batch.
-    pub outcomes: Vec<Outcome>,
-    /// Schema and bytes of the detector's state after the batch.
-    pub checkpoint: Option<(u32, Vec<u8>)>,
-}
 
 /// A set in use.
 pub struct Detector {

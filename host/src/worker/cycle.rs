@@ -5,24 +5,12 @@ use std::time::Instant;
 
 use super::batch::{self, Frame, Prepared};
 use super::error::CycleError;
+use super::report::{self, Report};
 use super::session::Session;
 use super::walk::{Step, Walk};
-use super::{Worker, recall, report, warm_up};
-use crate::counts::Counts;
+use super::{Worker, recall, warm_up};
 use crate::position;
 use crate::reload::Canary;
-
-/// What a cycle did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Batches that were committed.
-    pub batches: u64,
-    /// Rows that no earlier cycle had seen.
-    pub rows: u64,
-    pub counts: Counts,
-    /// Whether it ended because a stop was asked for, with more to read.
-    pub stopped: bool,
-}
 
 impl Worker {
     /// Runs one cycle. `stop` is asked between batches.

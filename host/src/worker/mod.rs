@@ -18,8 +18,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use cycle::Report;
 pub use error::CycleError;
+pub use report::Report;
 
 use crate::counts::Counts;
 use crate::datetime::Datetime;

@@ -6,12 +6,23 @@ use std::time::Duration;
 
 use super::Worker;
 use super::batch::Said;
-use super::cycle::Report;
 use crate::counts::Counts;
 use crate::detector::Detector;
 
 /// Names in one line; of more, the number is said.
 const NAMED: usize = 20;
+
+/// What a cycle did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Batches that were committed.
+    pub batches: u64,
+    /// Rows that no earlier cycle had seen.
+    pub rows: u64,
+    pub counts: Counts,
+    /// Whether it ended because a stop was asked for, with more to read.
+    pub stopped: bool,
+}
 
 /// The models of a detector that comes into use.
 pub fn models(detector: &Detector) {

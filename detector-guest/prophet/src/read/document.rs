@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::ReadError;
 use super::history::rows;
@@ -43,17 +43,17 @@ pub(super) struct Document {
     pub(super) extra_regressors: Ordered<ExtraRegressor>,
     pub(super) params: Params,
     #[serde(default, deserialize_with = "rows")]
-    history: Option<u64>,
+    pub(super) history: Option<u64>,
     /// Written by the export tool, which drops `history`.
     #[serde(default)]
-    history_rows: Option<u64>,
+    pub(super) history_rows: Option<u64>,
 }
 
 fn absmax() -> String {
     "absmax".to_owned()
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Season {
     /// Days.
     pub(super) period: f64,
@@ -62,7 +62,7 @@ pub(super) struct Season {
     pub(super) condition_name: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct HolidayRow {
     pub(super) holiday: String,
     pub(super) ds: String,
@@ -70,7 +70,7 @@ pub(super) struct HolidayRow {
     pub(super) upper_window: Option<f64>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct ExtraRegressor {
     pub(super) mu: f64,
     pub(super) std: f64,
@@ -78,7 +78,7 @@ pub(super) struct ExtraRegressor {
 }
 
 /// A row of `train_component_cols`: what one feature column belongs to.
-#[derive(Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Component {
     additive_terms: f64,
     multiplicative_terms: f64,
@@ -110,6 +110,17 @@ pub(super) struct Ordered<T>(Vec<String>, BTreeMap<String, T>);
 impl<T> Default for Ordered<T> {
     fn default() -> Self {
         Self(Vec::new(), BTreeMap::new())
+    }
+}
+
+impl<T> FromIterator<(String, T)> for Ordered<T> {
+    fn from_iter<I: IntoIterator<Item = (String, T)>>(pairs: I) -> Self {
+        let mut ordered = Self::default();
+        for (name, value) in pairs {
+            ordered.0.push(name.clone());
+            ordered.1.insert(name, value);
+        }
+        ordered
     }
 }
 

@@ -9,6 +9,9 @@ pub enum ReadError {
     /// It is not JSON, or not the JSON that Prophet writes.
     #[error("is not what Prophet's `model_to_json` writes: {0}")]
     Json(#[from] serde_json::Error),
+    /// It begins as a compact model and goes on as none.
+    #[error("is no compact model that can be read: {0}")]
+    Compact(String),
     /// Prophet's file names the country and leaves the dates to a Python package.
     #[error("has the country holidays of `{country}` but not their dates; the export tool adds them")]
     NoCountryHolidays { country: String },

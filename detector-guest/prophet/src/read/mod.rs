@@ -1,9 +1,10 @@
 //! From the bytes of a file to a checked [`Model`].
 //!
-//! `document` is the JSON as Prophet writes it, with `table`, `numbers` and `history` for its odd shapes; `parameters` puts
+//! `document` is the JSON as Prophet writes it, `compact` the same in few bytes, with `table`, `numbers` and `history` for its odd shapes; `parameters` puts
 //! Stan's rows in order, `features` hands each component its columns of `β`, and here the rest is checked. Every size is
 //! that of something that stands in the file, so a small file cannot ask for much memory.
 
+mod compact;
 mod document;
 mod error;
 mod features;
@@ -23,12 +24,26 @@ use crate::time::TrainingTime;
 /// Microseconds that an `f64` counts exactly; far beyond any calendar.
 const MOST_MICROS: f64 = (1_u64 << 53) as f64;
 
-pub(crate) fn model(json: &[u8], country_holidays: Option<&[CountryHoliday]>) -> Result<Model, ReadError> {
-    let document = Document::parse(json)?;
-    let time = training_time(&document)?;
-    let (point, draws) = parameters::read(&document)?;
-    let features = features::read(&document, country_holidays)?;
-    let floor = floor(&document)?;
+pub(crate) fn model(file: &[u8], country_holidays: Option<&[CountryHoliday]>) -> Result<Model, ReadError> {
+    check(&parse(file)?, country_holidays)
+}
+
+/// The compact form of a file, if a model can be made of it.
+pub(crate) fn compact(file: &[u8]) -> Result<Vec<u8>, ReadError> {
+    let document = parse(file)?;
+    check(&document, None)?;
+    compact::write(&document)
+}
+
+fn parse(file: &[u8]) -> Result<Document, ReadError> {
+    if compact::is_compact(file) { compact::parse(file) } else { Document::parse(file) }
+}
+
+fn check(document: &Document, country_holidays: Option<&[CountryHoliday]>) -> Result<Model, ReadError> {
+    let time = training_time(document)?;
+    let (point, draws) = parameters::read(document)?;
+    let features = features::read(document, country_holidays)?;
+    let floor = floor(document)?;
     let mut model = Model {
         time,
         seasonalities: features.seasonalities,
@@ -97,7 +112,8 @@ fn floor(document: &Document) -> Result<Floor, ReadError> {
     match document.scaling.as_str() {
         "absmax" | "minmax" if document.logistic_floor => Ok(Floor::Given),
         "absmax" => Ok(Floor::Fixed(0.0)),
-        "minmax" => Ok(Floor::Fixed(document.y_min)),
+        "minmax" if document.y_min.is_finite() => Ok(Floor::Fixed(document.y_min)),
+        "minmax" => Err(ReadError::invalid("y_min", document.y_min, "a finite number")),
         other => Err(ReadError::invalid("scaling", format!("`{other}`"), "`absmax` or `minmax`")),
     }
 }

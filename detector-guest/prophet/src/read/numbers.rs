@@ -9,6 +9,12 @@ use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 #[derive(Debug, PartialEq)]
 pub(super) struct Numbers(Vec<f64>);
 
+impl From<Vec<f64>> for Numbers {
+    fn from(numbers: Vec<f64>) -> Self {
+        Self(numbers)
+    }
+}
+
 impl Numbers {
     pub(super) fn leaves(&self) -> &[f64] {
         &self.0

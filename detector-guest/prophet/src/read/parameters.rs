@@ -31,10 +31,13 @@ pub(super) fn read(document: &Document) -> Result<(Parameters, Vec<Parameters>),
         if found != expected {
             return Err(ReadError::count(key, found, other, expected));
         }
+        finite(key, numbers.leaves())?;
     }
     if document.growth != "flat" && !changepoints.is_sorted() {
         return Err(ReadError::invalid("changepoints_t", "numbers out of order", "increasing numbers"));
     }
+    finite("params.k", params.k.leaves())?;
+    finite("changepoints_t", changepoints)?;
     let all = (0..draws).map(|draw| {
         let of = |numbers: &Numbers| row(numbers, draw, draws).to_vec();
         parameters(
@@ -81,6 +84,13 @@ fn parameters(
         noise: positive("params.sigma_obs", sigma_obs)?,
         rate_change: sizes + LEAST_RATE_CHANGE,
     })
+}
+
+fn finite(key: &'static str, numbers: &[f64]) -> Result<(), ReadError> {
+    match numbers.iter().find(|number| !number.is_finite()) {
+        None => Ok(()),
+        Some(number) => Err(ReadError::invalid(key, number, "finite numbers")),
+    }
 }
 
 /// The numbers of one draw; counts were checked.

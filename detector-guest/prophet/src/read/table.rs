@@ -8,6 +8,12 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error};
 #[derive(Debug)]
 pub(super) struct Table<R>(Vec<R>);
 
+impl<R> From<Vec<R>> for Table<R> {
+    fn from(rows: Vec<R>) -> Self {
+        Self(rows)
+    }
+}
+
 impl<R> Table<R> {
     pub(super) fn as_slice(&self) -> &[R] {
         &self.0

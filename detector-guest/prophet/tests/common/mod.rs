@@ -97,7 +97,7 @@ impl Case {
         let json = std::fs::read(directory.join("model.json")).unwrap();
         let dates = directory.join("country_holidays.csv");
         let model = if dates.exists() {
-            Model::from_json_with_country_holidays(&json, &country_holidays(&dates)).unwrap()
+            Model::from_bytes(&json, Some(&country_holidays(&dates))).unwrap()
         } else {
             Model::from_json(&json).unwrap()
         };
