@@ -156,15 +156,17 @@ def unpickle(path: Path):
     from pandas.compat import pickle_compat
     from prophet import Prophet
 
+    def load(unpickler):
+        with path.open("rb") as file:
+            return without_stan(unpickler)(file).load()
+
     try:
-        try:
-            with path.open("rb") as file:
-                model = without_stan(pickle.Unpickler)(file).load()
-        except Exception:  # what an older pandas pickled, pandas itself can still read, slowly
-            with path.open("rb") as file:
-                model = without_stan(pickle_compat.Unpickler)(file).load()
+        model = load(pickle.Unpickler)
     except Exception as error:  # opening runs foreign code: anything can come
-        raise Refused(f"cannot be opened: {type(error).__name__}: {error}") from error
+        try:
+            model = load(pickle_compat.Unpickler)  # slow, but it knows what older versions of pandas wrote
+        except Exception:
+            raise Refused(f"cannot be opened: {type(error).__name__}: {error}") from error
     if not isinstance(model, Prophet):
         raise Refused(f"holds a `{type(model).__module__}.{type(model).__qualname__}`, not a Prophet model")
     if getattr(model, "history", None) is None or not model.params:
@@ -458,9 +460,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pickles", type=Path, metavar="PICKLES_DIR", help=f"folder with `{PREFIX}*.pkl`")
     parser.add_argument("out", type=Path, metavar="OUT_DIR", help="folder for the JSON files; made if it is missing")
-    parser.add_argument("--years", type=int, default=10, help="years ahead for the dates of country holidays (default: 10)")
+    parser.add_argument("--years", type=int, default=10, help="of country holidays, from this year on (default: 10)")
     parser.add_argument("--i-trust-these-files", action="store_true", help="do not ask before opening pickles")
     arguments = parser.parse_args()
+    if not 0 <= arguments.years <= 100:
+        parser.error(f"--years is {arguments.years}; expected 0 to 100")
     # What goes wrong is raised; the rest is about plots and Stan.
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
