@@ -8,12 +8,12 @@
 
 Opening a pickle runs the code in it: it asks before it opens the first one. It reads `prophet_model_*.pkl`,
 `detector_config.json` and `variable_stats.json`, and writes what prediction needs: no training rows, but the dates of a
-country's holidays. A file appears under its name only after real Prophet read it back and predicted what the pickled model
+country's holidays. A file appears under its name only after real Prophet read it back and predicted what the pickle
 predicts. What cannot be converted is refused by name, and the others are converted. The exit code is 0 if all were
 converted, 1 if one was refused, 2 if nothing could be begun.
 
-The Python that trained the models is the best one to run it with (`path/to/its/python models/export_models.py …`), because it
-has the same holidays. So this stays within Python 3.8 and Prophet 1.1 to 1.5.
+Best run with the Python that trained the models (`path/to/its/python models/export_models.py …`), which has the same
+holidays. So this stays within Python 3.8 and Prophet 1.1 to 1.5.
 """
 
 from __future__ import annotations
@@ -181,8 +181,6 @@ def complete(model):
         model.scaling, model.y_min = "absmax", 0.0
     if "holidays_mode" not in before:  # before 1.1.5
         model.holidays_mode = model.seasonality_mode
-    # An integer column gives NumPy's integer here, which Prophet cannot write.
-    model.y_min = float(model.y_min)
     for regressor in model.extra_regressors.values():
         regressor["predictor"] = None  # 1.5; JSON cannot hold it, so the values come with the request
     return model
@@ -207,10 +205,10 @@ def country_holidays(model, years: int) -> list | None:
     lost = [name for name in trained if name not in then | own]
     if lost:
         # Prophet takes such a holiday for a day like any other and says nothing.
+        names = ", ".join(f"`{name}`" for name in lost)
         raise Refused(
-            f"was trained with holidays that the package `holidays` {version('holidays')} does not know in {first} to {last}: "
-            f"{', '.join(f'`{name}`' for name in lost)}; run this with the Python that trained it, or with that version of "
-            f"`holidays` (uv run --with holidays==VERSION …)"
+            f"was trained with holidays that the package `holidays` {version('holidays')} does not have in {first} to "
+            f"{last}: {names}; run this with the Python that trained it"
         )
     return [list(entry) for entry in dates]
 
@@ -218,8 +216,8 @@ def country_holidays(model, years: int) -> list | None:
 def to_text(model, dates: list | None) -> str:
     """Prophet's own JSON with two training rows instead of all, and two keys that Prophet passes over.
 
-    Two rows, because Prophet reads one thing there: the mean step of the scaled time, for the interval of a request with one
-    row. `history_rows` says how many there were; `country_holiday_dates` are for the detector.
+    Two rows, because Prophet reads one thing there: the mean step of the scaled time, for the interval of a request with
+    one row. `history_rows` says how many there were; `country_holiday_dates` are for the detector.
     """
     import numpy as np
     from prophet.serialize import model_to_dict
@@ -242,7 +240,7 @@ def to_text(model, dates: list | None) -> str:
 
 
 def plain(number):
-    """What `json` asks for a value it does not know: settings may be NumPy's numbers."""
+    """What `json` asks for a value it does not know. Prophet gives up at NumPy's integer, `y_min` of an integer column."""
     try:
         return number.item()
     except AttributeError:
@@ -376,8 +374,8 @@ def collision(path: Path, variables: list, stats: dict) -> str:
         owners = []
     whose = f", that of `{owners[0]}` by `{STATS}`" if len(owners) == 1 else ""
     return (
-        f"is the file of {names}: training kept one model of these{whose}; leave only its name in the `variables` of `{CONFIG}`, "
-        f"and train the other under another name"
+        f"is the file of {names}: training kept one model of these{whose}; leave only its name in the `variables` of "
+        f"`{CONFIG}`, and train the other under another name"
     )
 
 

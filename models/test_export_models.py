@@ -221,7 +221,7 @@ A  SIZE -> SIZE  yhat SAME linear, weekly x
 B  REFUSED: `prophet_model_B.pkl` holds a `builtins.dict`, not a Prophet model
 C  REFUSED: `prophet_model_C.pkl` holds a Prophet model that was never trained
 D  REFUSED: `prophet_model_D.pkl` cannot be converted: ValueError: Out of range float values are not JSON compliant; an older `prophet_model_D.json` stays as it was
-E  REFUSED: `prophet_model_E.pkl` was trained with holidays that the package `holidays` VERSION does not know in 2023 to 2024: `Xmas`; run this with the Python that trained it, or with that version of `holidays` (uv run --with holidays==VERSION …)
+E  REFUSED: `prophet_model_E.pkl` was trained with holidays that the package `holidays` VERSION does not have in 2023 to 2024: `Xmas`; run this with the Python that trained it
 F  REFUSED: `prophet_model_F.pkl` would predict otherwise as JSON: yhat differs by MUCH of its maximum
 G  REFUSED: `prophet_model_G.pkl` cannot be opened: UnpicklingError: pickle data was truncated
 H  SIZE -> SIZE  yhat SAME linear, weekly
