@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, ConfigError, Loaded, LogFormat};
 
@@ -64,6 +64,18 @@ Examples:
     #[command(after_help = "Example:\n  host demo --days 7 --dir /tmp/demo")]
     Demo(Demo),
 
+    /// Print what a model expects, for a table of timestamps
+    ///
+    /// Reads a CSV file with a column `ds` and the columns that the model needs, by its own names for them: `cap`, `floor`,
+    /// regressors, conditions as 0 and 1. Prints a CSV with `ds`, `yhat`, `yhat_lower` and `yhat_upper`, by the detector that
+    /// judges in `run`; rows are sorted by `ds`, as Prophet does. A row that cannot be predicted has empty fields, and stderr says
+    /// why.
+    #[command(after_help = "\
+Examples:
+  host predict prophet_model_T1.json future.csv
+  host predict prophet_model_T1.json future.csv --trend-uncertainty batch     as Prophet's own `predict` does")]
+    Predict(Predict),
+
     /// Look at detector modules
     #[command(subcommand)]
     Detector(DetectorCommand),
@@ -98,6 +110,55 @@ pub struct Status {
 
     #[command(flatten)]
     pub overrides: Overrides,
+}
+
+#[derive(Args, Debug)]
+pub struct Predict {
+    /// A Prophet model, as `model_to_json` writes it
+    #[arg(value_name = "MODEL")]
+    pub model: PathBuf,
+
+    /// A CSV file with a column `ds`: `2025-01-15`, `2025-01-15 10:00:00` or `2025-01-15T10:00:00.503000`
+    #[arg(value_name = "INPUT.csv")]
+    pub input: PathBuf,
+
+    /// What intervals allow the trend to do after training [default: none]
+    #[arg(long, value_name = "LAW")]
+    pub trend_uncertainty: Option<TrendUncertainty>,
+
+    /// Level of the intervals, between 0 and 1 [default: the model's own]
+    #[arg(long, value_name = "LEVEL")]
+    pub interval_width: Option<f64>,
+
+    /// Dates of country holidays, as a CSV file with columns `ds` and `holiday`, for a model without them
+    #[arg(long, value_name = "FILE")]
+    pub country_holidays: Option<PathBuf>,
+
+    /// A detector, as a WebAssembly component [default: the built-in Prophet detector]
+    #[arg(long, value_name = "FILE")]
+    pub detector: Option<PathBuf>,
+}
+
+/// As the detector's setting of that name.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum TrendUncertainty {
+    /// To go on as it was
+    None,
+    /// What Prophet's own `predict` allows it; depends on the number of rows and their spacing
+    Batch,
+    /// To change at any time
+    Continuous,
+}
+
+impl TrendUncertainty {
+    /// What the setting calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Batch => "batch",
+            Self::Continuous => "continuous",
+        }
+    }
 }
 
 #[derive(Args, Debug)]
@@ -251,6 +312,14 @@ mod tests {
                 r#"Demo(Demo { dir: "d", days: 30, write_history: Some("h.csv") })"#,
             ),
             ("host detector inspect d.wasm", r#"Detector(Inspect { module: "d.wasm" })"#),
+            (
+                "host predict m.json i.csv",
+                r#"Predict(Predict { model: "m.json", input: "i.csv", trend_uncertainty: None, interval_width: None, country_holidays: None, detector: None })"#,
+            ),
+            (
+                "host predict m i --trend-uncertainty batch --interval-width 0.9 --country-holidays h --detector d",
+                r#"Predict(Predict { model: "m", input: "i", trend_uncertainty: Some(Batch), interval_width: Some(0.9), country_holidays: Some("h"), detector: Some("d") })"#,
+            ),
         ] {
             assert_eq!(parse(line).map(|command| format!("{command:?}")), Ok(read.to_owned()), "{line}");
         }

@@ -9,6 +9,7 @@ mod check;
 mod demo;
 mod inspect;
 mod parts;
+mod predict;
 mod run;
 mod status;
 
@@ -39,6 +40,7 @@ pub fn main(cli: &Cli) -> ExitCode {
 async fn dispatch(cli: &Cli) -> ExitCode {
     let ended = match &cli.command {
         Command::Demo(demo) => demo::demo(demo).await,
+        Command::Predict(asked) => predict::predict(asked).await,
         Command::Detector(DetectorCommand::Inspect { module }) => inspect::inspect(module).await,
         Command::Run(run) => match configuration(&run.overrides) {
             Ok(loaded) => run::run(loaded, run.once).await,

@@ -1,0 +1,193 @@
+//! `host predict`: what a model expects, for a table of timestamps; the quickest way to compare a model here with the same in Prophet.
+//!
+//! The model goes through the very component that judges in service, opened for this one file. A batch has each instant once and
+//! a table may not: rows of one `ds` are asked about in batches of their own, the first ones, then the second ones. The intervals of
+//! `batch` depend on the number of rows before a row, as in Prophet; there all rows are in every batch, those of one `ds` a microsecond
+//! apart with the one that is asked about in its place. They can only miscount a row where `ds` differ by microseconds.
+
+mod rounds;
+mod table;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufWriter, ErrorKind, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use serde_json::{Map, Value};
+
+use self::rounds::Asked;
+use self::table::Table;
+use super::args::{Predict, TrendUncertainty};
+use super::parts;
+use crate::batch::{Batch, Column, Outcome, Verdicts};
+use crate::detector::{Detector, Engine, Limits, ModelFile, Module, Set};
+
+/// The model's file is given to the detector under this name, whatever the user calls it, so that it is the model of `y`:
+/// the one name that none of the table's columns can need.
+const MODEL: &str = "prophet_model_y.json";
+
+const COUNTRY_HOLIDAYS: &str = "country_holidays.csv";
+
+/// A person waits for this, and can end it: no need for the haste of a service.
+const DEADLINE: Duration = Duration::from_secs(600);
+
+/// Lines in one sentence.
+const NAMED: usize = 10;
+
+/// What is expected of a row, or why nothing is.
+type Row = Result<[f64; 3], String>;
+
+/// Prints a CSV; fails if not a single row could be predicted.
+pub(super) async fn predict(asked: &Predict) -> anyhow::Result<ExitCode> {
+    let input = asked.input.display();
+    let file = fs::File::open(&asked.input).with_context(|| format!("`{input}` cannot be read"))?;
+    let table = Table::read(file).with_context(|| format!("`{input}`"))?;
+    for name in &table.passed_over {
+        eprintln!("note: `{input}`: column `{name}` holds no numbers and is passed over");
+    }
+    let mut detector = open(asked).await?;
+    let by_number = matches!(asked.trend_uncertainty, Some(TrendUncertainty::Batch));
+    let rows = rows(&mut detector, &table, by_number)
+        .await
+        .with_context(|| format!("`{}`", asked.model.display()))?;
+    for (why, lines) in reasons(&table, &rows) {
+        eprintln!("note: `{input}`: {lines}: {why}");
+    }
+    match print(&table, &rows) {
+        // Whoever read this has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(error.into()),
+        Ok(()) if rows.iter().all(Result::is_err) => bail!("`{input}`: no row can be predicted"),
+        Ok(()) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Opens a detector that has this model and no other.
+async fn open(asked: &Predict) -> anyhow::Result<Detector> {
+    let read = |path: &Path| fs::read(path).with_context(|| format!("`{}` cannot be read", path.display()));
+    let module = match &asked.detector {
+        None => Module::built_in(),
+        Some(path) => Module { name: path.display().to_string(), bytes: read(path)?.into() },
+    };
+    let mut files = vec![ModelFile { path: MODEL.into(), bytes: read(&asked.model)? }];
+    if let Some(path) = &asked.country_holidays {
+        files.push(ModelFile { path: COUNTRY_HOLIDAYS.into(), bytes: read(path)? });
+    }
+    let mut settings = Map::new();
+    if let Some(width) = asked.interval_width {
+        settings.insert("interval_width".into(), width.into());
+    }
+    if let Some(trend) = asked.trend_uncertainty {
+        settings.insert("trend_uncertainty".into(), trend.name().into());
+    }
+    let model = asked.model.display().to_string();
+    let set = Set::new(module, files, model.clone(), Value::Object(settings).to_string());
+    let limits = Limits { deadline: DEADLINE, ..Limits::default() };
+    let engine = Engine::new(limits, parts::cache_dir().as_deref())?;
+    Detector::open(&engine, Arc::new(set), None).await.with_context(|| format!("`{model}`"))
+}
+
+/// What the detector says of each row of the table. `by_number`: it depends on how many rows there are before it.
+async fn rows(detector: &mut Detector, table: &Table, by_number: bool) -> anyhow::Result<Vec<Row>> {
+    let variable = match detector.summary().models.iter().find(|model| model.path == MODEL) {
+        Some(model) => match &model.refused {
+            None => Arc::clone(&model.variable),
+            Some(why) => bail!("{why}"),
+        },
+        None => bail!("the detector makes no model of it"),
+    };
+    let mut rows: Vec<Row> = vec![Err(String::new()); table.ds.len()];
+    for round in rounds::of(&table.ds, by_number) {
+        for (said, asked) in ask(detector, table, &variable, &round).await?.into_iter().zip(&round) {
+            if asked.wanted {
+                rows[asked.row] = said;
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// Asks about the rows of a round.
+async fn ask(
+    detector: &mut Detector,
+    table: &Table,
+    variable: &Arc<str>,
+    asked: &[Asked],
+) -> anyhow::Result<Vec<Row>> {
+    let mut batch = Batch {
+        datetimes: asked.iter().map(|asked| asked.at).collect(),
+        columns: vec![Column { variable: Arc::clone(variable), values: vec![f64::NAN; asked.len()] }],
+    };
+    for (name, values) in table.columns.iter().filter(|(name, _)| **name != **variable) {
+        let values = asked.iter().map(|asked| values[asked.row]).collect();
+        batch.columns.push(Column { variable: name.as_str().into(), values });
+    }
+    let said = judge(detector, &batch).await?;
+    let numbers = |at: usize| [said.expected[at], said.lower[at], said.upper[at]];
+    let missing = |at: &usize| !numbers(*at).iter().all(|number| number.is_finite());
+    let missing: Vec<usize> = (0..asked.len()).filter(missing).collect();
+    let mut rows: Vec<Row> = (0..asked.len()).map(|at| Ok(numbers(at))).collect();
+    if missing.is_empty() {
+        return Ok(rows);
+    }
+    // A detector says why it cannot judge a reading; where there is none, nothing was asked of it.
+    for &at in &missing {
+        batch.columns[0].values[at] = 0.0;
+        rows[at] = Err("the detector expects nothing there and does not say why".into());
+    }
+    for withheld in judge(detector, &batch).await?.withheld {
+        for at in withheld.rows.iter().filter(|at| missing.binary_search(at).is_ok()) {
+            rows[*at] = Err(withheld.reason.clone());
+        }
+    }
+    Ok(rows)
+}
+
+async fn judge(detector: &mut Detector, batch: &Batch) -> anyhow::Result<Verdicts> {
+    let judged = detector.judge(Arc::new(batch.clone())).await?;
+    // Nothing is learnt from a question.
+    detector.discard();
+    match judged.outcomes.into_iter().next() {
+        Some(Outcome::Judged(verdicts)) => Ok(verdicts),
+        Some(Outcome::Failed(why)) => Err(anyhow!(why)),
+        Some(Outcome::NoModel) | None => Err(anyhow!("the detector does not use its model")),
+    }
+}
+
+/// Why rows cannot be predicted, with their lines in the file.
+fn reasons<'a>(table: &Table, rows: &'a [Row]) -> BTreeMap<&'a str, String> {
+    let mut lines: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    for (row, line) in rows.iter().zip(&table.lines) {
+        if let Err(why) = row {
+            lines.entry(why).or_default().push(*line);
+        }
+    }
+    let told = |(why, mut lines): (&'a str, Vec<u64>)| {
+        lines.sort_unstable();
+        let named: Vec<String> = lines.iter().take(NAMED).map(u64::to_string).collect();
+        let more = match lines.len() - named.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let word = if lines.len() == 1 { "line" } else { "lines" };
+        (why, format!("{word} {}{more} cannot be predicted", named.join(", ")))
+    };
+    lines.into_iter().map(told).collect()
+}
+
+fn print(table: &Table, rows: &[Row]) -> std::io::Result<()> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    writeln!(out, "ds,yhat,yhat_lower,yhat_upper")?;
+    for (at, row) in table.ds.iter().zip(rows) {
+        match row {
+            // The shortest digits that are read as the same number, with an exponent where Python has one.
+            Ok([yhat, lower, upper]) => writeln!(out, "{at},{yhat:?},{lower:?},{upper:?}")?,
+            Err(_) => writeln!(out, "{at},,,")?,
+        }
+    }
+    out.flush()
+}
