@@ -55,6 +55,14 @@ deny:
 advisories:
     cargo deny check advisories
 
+# Turns a directory of pickled models into JSON (needs Python with uv; see models/README.md)
+export PICKLES_DIR OUT_DIR:
+    uv run models/export_models.py {{ PICKLES_DIR }} {{ OUT_DIR }}
+
+# Tests the export tool on pickles that real Prophet makes (needs Python with uv)
+test-export:
+    uv run models/test_export_models.py
+
 # Trains the demo's 25 models anew with real Prophet (needs Python; see models/README.md)
 train:
     uv run models/train_demo.py
