@@ -3,7 +3,7 @@
 set windows-shell := ["powershell.exe", "-NoLogo", "-Command"]
 
 # A C compiler for SQLite is the one thing that rustup does not bring.
-host := "target/debug/host" + if os_family() == "windows" { ".exe" } else { "" }
+host := env("CARGO_TARGET_DIR", "target") / "debug/host" + if os_family() == "windows" { ".exe" } else { "" }
 
 _default:
     @just --list --unsorted
