@@ -27,7 +27,7 @@ ci: toolchain fmt-check lint test deny
 # The optimised program, and the Prophet detector as a file of its own, in `dist/`
 build: toolchain
     cargo build --release --package host --target-dir target
-    cargo build --release --package detector-guest --target wasm32-wasip2 --target-dir target
+    cargo build --release --package detector-guest --target wasm32-wasip2 --target-dir target --config 'profile.release.lto="fat"' --config profile.release.codegen-units=1
     mkdir -p dist
     cp target/release/host{{ if os_family() == "windows" { ".exe" } else { "" } }} dist/
     cp target/wasm32-wasip2/release/detector_guest.wasm dist/detector.wasm
