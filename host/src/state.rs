@@ -17,7 +17,8 @@ pub struct State {
     /// The fence: raised by whoever takes the worker's name, checked by every commit.
     pub epoch: i64,
     pub position: Position,
-    /// The latest datetime that was judged; it never goes back. None before the first batch.
+    /// The latest datetime that was read and dealt with, whether or not anything could be judged there: a batch of nothing but
+    /// unknown variables moves it too. It never goes back. None before the first batch.
     pub watermark: Option<Datetime>,
     pub checkpoint: Option<Checkpoint>,
     /// The digest of the module, models and settings that judged the last batch.
