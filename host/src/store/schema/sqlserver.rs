@@ -9,10 +9,10 @@ use crate::store::table_name::quote_sql_server;
 const LONGEST_NAME: usize = 128;
 
 /// What a look-up of one verdict goes by. The datetime first: new verdicts then come at the index's end.
-pub const KEY: [&str; 2] = ["ds", "variable"];
+pub static KEY: [&str; 2] = ["ds", "variable"];
 
 /// Asked for by the queries that people run.
-pub const INDEXED: [&str; 4] = ["ds", "variable", "is_anomaly", "processed_at"];
+pub static INDEXED: [&str; 4] = ["ds", "variable", "is_anomaly", "processed_at"];
 
 /// The default input table, with the index on datetime that we would advise. For tests and new plants: a store never creates the input.
 pub fn input(name: &TableName) -> String {
