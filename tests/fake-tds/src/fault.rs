@@ -55,6 +55,11 @@ impl Fault {
         Self { when: When::Statement(statement.into()), what: What::Fail(error) }
     }
 
+    /// A login that is sent on to another server.
+    pub fn route(host: &str, port: u16) -> Self {
+        Self { when: When::Login, what: What::Route { host: host.into(), port } }
+    }
+
     /// An error instead of a login.
     pub fn login(error: SqlError) -> Self {
         Self { when: When::Login, what: What::Fail(error) }

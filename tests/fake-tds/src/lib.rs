@@ -7,14 +7,16 @@
 //! SQL Server locks rows) and no lock hints at all. That is what `just test-sqlserver` is for.
 //!
 //! A [`Server`] lives as long as the value; a thread a connection serves it, and dropping it cuts them all. What it does not
-//! know it says, with the statement's text, as an error of its own number ([`sql::UNKNOWN`]).
+//! know it says, with the statement's text, as an error of its own number ([`UNKNOWN`]).
 
 pub mod fault;
 pub mod proxy;
+mod rights;
 mod server;
 mod session;
 mod sql;
 mod wire;
 
-pub use fault::{Fault, SqlError, When};
+pub use fault::{Fault, SqlError, What, When};
+pub use sql::UNKNOWN;
 pub use server::{PASSWORD, Server, USER};

@@ -29,7 +29,7 @@ pub enum Harm {
 
 /// Which way a packet went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
+pub enum Party {
     Client,
     Server,
 }
@@ -37,7 +37,7 @@ pub enum From {
 /// A packet that came by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet {
-    pub from: From,
+    pub from: Party,
     /// What its first byte says that it is.
     pub kind: u8,
     pub length: usize,
@@ -131,7 +131,7 @@ async fn listen(listener: TcpListener, server: SocketAddr, watch: Arc<Mutex<Watc
 async fn pass(client: TcpStream, server: TcpStream, watch: &Mutex<Watch>) -> std::io::Result<()> {
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
-    let mut sides = [Side::new(client, From::Client), Side::new(server, From::Server)];
+    let mut sides = [Side::new(client, Party::Client), Side::new(server, Party::Server)];
     loop {
         let [client, server] = &mut sides;
         // Both reads can be given up at any time: what was read is in the buffer.
@@ -172,12 +172,12 @@ fn note(watch: &Mutex<Watch>, packet: Packet) -> Option<Harm> {
 
 struct Side {
     stream: TcpStream,
-    from: From,
+    from: Party,
     buffer: Vec<u8>,
 }
 
 impl Side {
-    fn new(stream: TcpStream, from: From) -> Self {
+    fn new(stream: TcpStream, from: Party) -> Self {
         Self { stream, from, buffer: Vec::new() }
     }
 

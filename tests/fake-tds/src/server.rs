@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -13,13 +13,14 @@ use chrono::NaiveDateTime;
 use tempfile::TempDir;
 
 use crate::fault::{Fault, SqlError, What, When};
+use crate::rights::Rights;
 use crate::session;
 use crate::wire::tls::Identity;
 
-/// The one login, who may everything.
+/// The login who may everything.
 pub const USER: &str = "worker";
 /// With what a password may hold, and what a test can search for.
-pub const PASSWORD: &str = "Tr0ub4dor;'&3 ñ";
+pub const PASSWORD: &str = "Tr0ub4dor;'&3";
 
 /// A running server, with its databases in a directory of its own. All of it is gone when this is dropped.
 pub struct Server {
@@ -34,7 +35,15 @@ impl Server {
     /// # Errors
     /// If there is no port, no directory, or no certificate can be made.
     pub fn start() -> Result<Self> {
-        let shared = Arc::new(Shared::new()?);
+        Self::start_in(&std::env::temp_dir())
+    }
+
+    /// The same, with its own directory in this one.
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub fn start_in(directory: &Path) -> Result<Self> {
+        let shared = Arc::new(Shared::new(directory)?);
         shared.create("master").map_err(SqlError::into_driver)?;
         shared.create("plant").map_err(SqlError::into_driver)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
@@ -80,12 +89,6 @@ impl Server {
             // One that is closed already is what was wanted.
             let _ = stream.shutdown(Shutdown::Both);
         }
-    }
-
-    /// The login may no longer do this with this object, as HAS_PERMS_BY_NAME tells it. Only told: a statement is made to fail
-    /// by a [`Fault`].
-    pub fn deny(&self, permission: &str, securable: &str) {
-        lock(&self.shared.denied).push((permission.to_lowercase(), plain(securable)));
     }
 }
 
@@ -136,22 +139,22 @@ pub(crate) struct Shared {
     faults: Mutex<Vec<Fault>>,
     requests: Mutex<Vec<String>>,
     read_only: Mutex<Vec<String>>,
-    denied: Mutex<Vec<(String, String)>>,
+    pub(crate) rights: Rights,
     streams: Mutex<BTreeMap<u16, TcpStream>>,
     stopped: AtomicBool,
 }
 
 impl Shared {
-    fn new() -> Result<Self> {
+    fn new(directory: &Path) -> Result<Self> {
         Ok(Self {
             identity: Identity::new()?,
             locks: Locks::default(),
-            directory: tempfile::tempdir()?,
+            directory: tempfile::tempdir_in(directory)?,
             now: Mutex::default(),
             faults: Mutex::default(),
             requests: Mutex::default(),
             read_only: Mutex::default(),
-            denied: Mutex::default(),
+            rights: Rights::default(),
             streams: Mutex::default(),
             stopped: AtomicBool::new(false),
         })
@@ -214,16 +217,19 @@ impl Shared {
         let _ = std::fs::remove_dir_all(self.directory.path().join(encoded(database)));
     }
 
+    /// Closes a session.
+    pub(crate) fn kill(&self, number: Option<u16>) {
+        if let Some(stream) = number.and_then(|number| lock(&self.streams).get(&number).map(TcpStream::try_clone)) {
+            let _ = stream.and_then(|stream| stream.shutdown(Shutdown::Both));
+        }
+    }
+
     pub(crate) fn forbid_writing(&self, database: &str) {
         lock(&self.read_only).push(database.to_lowercase());
     }
 
     pub(crate) fn may_write(&self, database: &str) -> bool {
         !lock(&self.read_only).contains(&database.to_lowercase())
-    }
-
-    pub(crate) fn is_denied(&self, permission: &str, securable: &str) -> bool {
-        lock(&self.denied).contains(&(permission.to_lowercase(), plain(securable)))
     }
 }
 
@@ -278,16 +284,16 @@ impl Locks {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A text without what two ways to write the same differ in.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace() && !"[]`\"".contains(*c)).flat_map(char::to_lowercase).collect()
 }
 
-/// A name as a file's: letters and digits as they are, in lower case, everything else by its number.
+/// A name as a file's: letters and digits as they are, everything else by its number.
 fn encoded(name: &str) -> String {
     let encode = |byte: u8| {
         if byte.is_ascii_alphanumeric() || byte == b'_' {
@@ -319,7 +325,7 @@ fn decoded(file: &str) -> String {
 }
 
 /// The names in a directory, without SQLite's own files beside a database's.
-fn names(directory: &std::path::Path) -> Vec<String> {
+fn names(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries
         .filter_map(|entry| entry.file_name().into_string().ok())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail, ensure};
 
 use crate::fault::{SqlError, What};
-use crate::server::{PASSWORD, Shared, USER};
+use crate::server::Shared;
 use crate::sql::{self, Sql, Stop};
 use crate::wire::login::Login;
 use crate::wire::packet::{self, kind};
@@ -61,11 +61,11 @@ fn log_in(login: &Login, number: u16, shared: &Arc<Shared>, answer: &mut Answer)
         }
         None => {}
     }
-    if !login.user.eq_ignore_ascii_case(USER) || login.password != PASSWORD {
+    if !shared.rights.may_enter(&login.user, &login.password) {
         return Err(SqlError::new(18_456, 14, format!("Login failed for user '{}'.", login.user)).into());
     }
     let database = if login.database.is_empty() { "plant" } else { &login.database };
-    let sql = Sql::open(shared, number, database)?;
+    let sql = Sql::open(shared, number, &login.user, database)?;
     answer.database(sql.database(), "master");
     answer.collation();
     answer.login();

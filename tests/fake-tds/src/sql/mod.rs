@@ -85,6 +85,7 @@ pub(crate) struct Sql {
     shared: Arc<Shared>,
     /// @@SPID.
     number: u16,
+    user: String,
     database: String,
     schemas: Vec<String>,
     wrong: function::Wrong,
@@ -103,7 +104,7 @@ impl Drop for Sql {
 }
 
 impl Sql {
-    pub(crate) fn open(shared: &Arc<Shared>, number: u16, database: &str) -> Result<Self, SqlError> {
+    pub(crate) fn open(shared: &Arc<Shared>, number: u16, user: &str, database: &str) -> Result<Self, SqlError> {
         let wrong = function::Wrong::default();
         let connection = Connection::open_in_memory().map_err(internal)?;
         function::add(&connection, shared, &wrong).map_err(internal)?;
@@ -112,6 +113,7 @@ impl Sql {
             connection,
             shared: Arc::clone(shared),
             number,
+            user: user.to_owned(),
             database: String::new(),
             schemas: Vec::new(),
             wrong,
@@ -429,7 +431,6 @@ impl Sql {
                     SqlError::new(2627, 14, format!("Violation of PRIMARY KEY constraint: {message}."))
                 }
                 ffi::SQLITE_CONSTRAINT_NOTNULL => SqlError::new(515, 16, format!("Cannot insert NULL: {message}.")),
-                ffi::SQLITE_CONSTRAINT_TRIGGER => SqlError::new(50_000, 16, message),
                 _ => SqlError::new(547, 16, message),
             },
             ErrorCode::DiskFull => SqlError::new(9002, 17, "The transaction log is full."),

@@ -68,10 +68,10 @@ impl Sql {
             probe.extend_from_slice(&query[start + length..]);
         }
         if let Ok(statement) = self.connection.prepare(&text(&rewrite::scope(&probe))) {
-            let declared = statement.columns();
+            let declared: Vec<_> =
+                statement.columns().map(|column| column.decl_type().and_then(Type::parse)).collect();
             for (at, _) in passed_on {
-                let kind = declared.get(at).and_then(|column| column.decl_type().and_then(Type::parse));
-                kinds[at] = kinds[at].or(kind);
+                kinds[at] = kinds[at].or(declared.get(at).copied().flatten());
             }
         }
         kinds

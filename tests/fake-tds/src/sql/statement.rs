@@ -30,7 +30,11 @@ impl Sql {
         if says(0, "CREATE") || says(0, "ALTER") || says(0, "DROP") {
             return self.define(&tokens).map(|()| None);
         }
-        if ["GRANT", "DENY", "REVOKE"].iter().any(|word| says(0, word)) {
+        if says(0, "GRANT") {
+            return self.grant(&tokens).map(|()| None);
+        }
+        if says(0, "KILL") {
+            self.shared.kill(tokens.get(1).map(ToString::to_string).and_then(|number| number.parse().ok()));
             return Ok(None);
         }
         let written = match &tokens[..] {
@@ -62,7 +66,6 @@ impl Sql {
         }
         let (names, declared) = statement
             .columns()
-            .iter()
             .map(|column| (column.name().to_owned(), column.decl_type().and_then(Type::parse)))
             .unzip::<_, _, Vec<_>, Vec<_>>();
         let rows = fetch(&mut statement, names.len()).map_err(fail)?;
@@ -117,7 +120,7 @@ impl Sql {
         let sql = format!("INSERT INTO {}.{} ({}) VALUES ({holes})", quote(&schema), quote(&table), names.join(", "));
         let fail = |error: rusqlite::Error| self.error(&error, &sql);
         self.simple("SAVEPOINT bulk")?;
-        let mut put = || {
+        let put = || {
             let mut statement = self.connection.prepare_cached(&sql).map_err(fail)?;
             let mut count = 0;
             for row in rows.iter() {
@@ -234,9 +237,30 @@ impl Sql {
             }
             return Ok(());
         }
+        if tokens.get(1).is_some_and(|token| token.says_one_of(&["LOGIN", "USER"])) {
+            let name = tokens.get(2).and_then(Token::name).ok_or_else(unknown)?;
+            match tokens.iter().find(|token| matches!(token, Token::Text(_))) {
+                Some(Token::Text(password)) => self.shared.rights.create(name, password),
+                _ if tokens[0].says("DROP") => self.shared.rights.remove(name),
+                _ => {}
+            }
+            return Ok(());
+        }
         self.may_write(tokens)?;
         let sql = ddl::rewrite(tokens, |name| self.table(name)).ok_or_else(unknown)?;
         self.simple(&sql)
+    }
+
+    /// `GRANT SELECT, INSERT ON dbo.t TO u`.
+    fn grant(&self, tokens: &[Token]) -> Result<(), SqlError> {
+        let unknown = || unknown(&text(tokens));
+        let on = tokens.iter().position(|token| token.says("ON")).ok_or_else(unknown)?;
+        let to = tokens.iter().position(|token| token.says("TO")).ok_or_else(unknown)?;
+        let login = tokens.get(to + 1).and_then(Token::name).ok_or_else(unknown)?;
+        for right in items(&tokens[1..on]) {
+            self.shared.rights.grant(login, &text(right), &text(&tokens[on + 1..to]));
+        }
+        Ok(())
     }
 
     /// What a table's name means: its schema as it is attached, and itself.
@@ -261,8 +285,25 @@ impl Sql {
 
     /// Refuses to write a database that is read-only.
     fn may_write(&self, tokens: &[Token]) -> Result<(), SqlError> {
-        let into_temporary = tokens.iter().take(4).any(|token| token.name().is_some_and(|name| name.starts_with('#')));
-        if into_temporary || self.shared.may_write(&self.database) {
+        let into_temporary = tokens.iter().take(5).any(|token| token.name().is_some_and(|name| name.starts_with('#')));
+        if into_temporary {
+            return Ok(());
+        }
+        let target = tokens.iter().position(|token| token.says_one_of(&["INTO", "UPDATE", "FROM"])).map_or(0, |at| at + 1);
+        if let (true, Some((schema, table))) = (target > 0, self.table(tokens.get(target..).unwrap_or_default())) {
+            let right = tokens[0].to_string().to_uppercase();
+            if !self.shared.rights.may(&self.user, &right, &format!("{schema}.{table}")) {
+                let message = format!(
+                    "The {right} permission was denied on the object '{table}', database '{}', schema '{schema}'.",
+                    self.database
+                );
+                return Err(SqlError::new(229, 14, message));
+            }
+        } else if !self.shared.rights.may(&self.user, "CREATE TABLE", &self.database) {
+            let message = format!("CREATE TABLE permission denied in database '{}'.", self.database);
+            return Err(SqlError::new(262, 14, message));
+        }
+        if self.shared.may_write(&self.database) {
             return Ok(());
         }
         let message = format!("Failed to update database \"{}\" because the database is read-only.", self.database);
@@ -376,8 +417,8 @@ impl Sql {
                     "OBJECT" => object(&securable).is_some(),
                     _ => true,
                 };
-                let denied = self.shared.is_denied(&argument(2)?, &securable);
-                if there { Token::Number(i32::from(!denied).to_string()) } else { null() }
+                let may = self.shared.rights.may(&self.user, &argument(2)?, &securable);
+                if there { Token::Number(i32::from(may).to_string()) } else { null() }
             }
             _ => return Ok(None),
         }))
