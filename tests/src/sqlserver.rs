@@ -120,7 +120,8 @@ impl Database {
         let mut visitor = Visitor::enter(&self.name).await?;
         let user = {
             let mut logins = self.logins.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            logins.push(format!("{}_{}", self.name, logins.len()));
+            let login = format!("{}_{}", self.name, logins.len());
+            logins.push(login);
             logins.last().cloned().unwrap_or_default()
         };
         visitor.run(&format!("CREATE LOGIN {user} WITH PASSWORD = '{PASSWORD}'")).await?;

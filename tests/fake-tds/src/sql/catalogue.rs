@@ -121,7 +121,7 @@ fn fill_columns(connection: &Connection, schema: &str, table: &str, object: i64)
                 column.nullable,
                 column.identity,
                 i64::from(column.has_default),
-                is_text.then_some("Latin1_General_CI_AS"),
+                is_text.then_some("Latin1_General_100_CI_AS_SC_UTF8"),
             ],
         )?;
     }

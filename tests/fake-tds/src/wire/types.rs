@@ -6,14 +6,13 @@
 use anyhow::{Context, Result, bail};
 use bytes::{Buf, BufMut};
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
-use encoding_rs::WINDOWS_1252;
 use rusqlite::types::Value;
 
 use super::{take, utf16};
 use crate::fault::SqlError;
 
-/// Latin1_General_CI_AS.
-pub(crate) const COLLATION: [u8; 5] = [0x09, 0x04, 0xD0, 0x00, 0x34];
+/// Latin1_General_100_CI_AS_SC_UTF8: a VARCHAR holds any text, and is UTF-8 on the wire.
+pub(crate) const COLLATION: [u8; 5] = [0x09, 0x04, 0xD0, 0x24, 0x00];
 /// The length that means MAX.
 const MAX: u16 = 0xFFFF;
 /// How a datetime is kept.
@@ -30,7 +29,7 @@ pub(crate) enum Type {
     Date,
     DateTime,
     DateTime2(u8),
-    /// With their greatest length, in characters; None is MAX.
+    /// With their greatest length, in bytes (NVARCHAR: in UTF-16 units); None is MAX.
     VarChar(Option<u16>),
     NVarChar(Option<u16>),
     VarBinary(Option<u16>),
@@ -132,11 +131,10 @@ impl Type {
                 Value::Text(keep(at + TimeDelta::nanoseconds((nanos + step / 2) / step * step - nanos)))
             }
             Self::VarChar(most) | Self::NVarChar(most) => {
-                let mut text = text(value)?;
-                if matches!(self, Self::VarChar(_)) {
-                    text = text.chars().map(|c| if latin(c).is_some() { c } else { '?' }).collect();
-                }
-                if most.is_some_and(|most| text.encode_utf16().count() > usize::from(most)) {
+                let text = text(value)?;
+                let length =
+                    if matches!(self, Self::VarChar(_)) { text.len() } else { text.encode_utf16().count() };
+                if most.is_some_and(|most| length > usize::from(most)) {
                     return Err(SqlError::new(2628, 16, "String or binary data would be truncated."));
                 }
                 Value::Text(text)
@@ -225,9 +223,7 @@ impl Type {
                 let bytes = match (self, value) {
                     (_, Value::Null) => None,
                     (_, Value::Blob(bytes)) => Some(bytes),
-                    (Self::VarChar(_), Value::Text(text)) => {
-                        Some(text.chars().map(|c| latin(c).unwrap_or(b'?')).collect())
-                    }
+                    (Self::VarChar(_), Value::Text(text)) => Some(text.into_bytes()),
                     (_, Value::Text(text)) => Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
                     (_, other) => bail!("{other:?} is no text"),
                 };
@@ -311,7 +307,7 @@ impl Type {
             return Ok(match (self, bytes) {
                 (_, None) => Value::Null,
                 (Self::VarBinary(_), Some(bytes)) => Value::Blob(bytes),
-                (Self::VarChar(_), Some(bytes)) => Value::Text(WINDOWS_1252.decode(&bytes).0.into_owned()),
+                (Self::VarChar(_), Some(bytes)) => Value::Text(String::from_utf8(bytes)?),
                 (_, Some(bytes)) => Value::Text(utf16(&bytes)?),
             });
         }
@@ -436,12 +432,6 @@ pub(crate) fn datetime(text: &str) -> Result<NaiveDateTime, SqlError> {
         }
     }
     Err(SqlError::new(241, 16, "Conversion failed when converting date and/or time from character string."))
-}
-
-fn latin(c: char) -> Option<u8> {
-    let mut one = [0; 4];
-    let (bytes, _, lossy) = WINDOWS_1252.encode(c.encode_utf8(&mut one));
-    (!lossy).then(|| bytes[0])
 }
 
 fn text(value: Value) -> Result<String, SqlError> {
