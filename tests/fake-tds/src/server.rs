@@ -117,9 +117,9 @@ fn listen(listener: &TcpListener, shared: &Arc<Shared>) {
         lock(&shared.streams).insert(number, kept);
         let shared = Arc::clone(shared);
         sessions.push(std::thread::spawn(move || {
+            let _listed = Listed { number, shared: &shared };
             // A connection that breaks is what many tests are about; whoever was connected knows.
             let _ = session::serve(stream, number, &shared);
-            lock(&shared.streams).remove(&number);
         }));
     }
     for stream in lock(&shared.streams).values() {
@@ -127,6 +127,20 @@ fn listen(listener: &TcpListener, shared: &Arc<Shared>) {
     }
     for session in sessions {
         let _ = session.join();
+    }
+}
+
+/// A session in the list of those that are there. Its connection is closed with it, even by a panic.
+struct Listed<'a> {
+    number: u16,
+    shared: &'a Shared,
+}
+
+impl Drop for Listed<'_> {
+    fn drop(&mut self) {
+        if let Some(stream) = lock(&self.shared.streams).remove(&self.number) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
     }
 }
 

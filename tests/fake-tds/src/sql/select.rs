@@ -6,7 +6,7 @@ use rusqlite::types::Value;
 use super::lexer::{Token, closing, items, text};
 use super::{Sql, Variables, rewrite};
 use crate::wire::token::Column;
-use crate::wire::types::{Type, datetime};
+use crate::wire::types::{KEPT, Type, datetime};
 
 /// Functions whose type is their first argument's.
 const PASSED_ON: [&str; 7] = ["MIN", "MAX", "SUM", "ISNULL", "COALESCE", "LOWER", "UPPER"];
@@ -130,7 +130,7 @@ fn of_values<'a>(values: impl Iterator<Item = &'a Value>) -> Type {
             Value::Integer(whole) if i32::try_from(*whole).is_ok() => Type::INT,
             Value::Integer(_) => Type::BIGINT,
             Value::Real(_) => Type::Float(8),
-            Value::Text(text) if text.len() == 27 && datetime(text).is_ok() => Type::DateTime2(7),
+            Value::Text(text) if text.len() == KEPT && datetime(text).is_ok() => Type::DateTime2(7),
             Value::Text(text) if text.len() > 4000 => Type::NVarChar(None),
             Value::Text(_) => Type::TEXT,
             Value::Blob(_) => Type::VarBinary(None),

@@ -15,8 +15,8 @@ use crate::fault::SqlError;
 pub(crate) const COLLATION: [u8; 5] = [0x09, 0x04, 0xD0, 0x24, 0x00];
 /// The length that means MAX.
 const MAX: u16 = 0xFFFF;
-/// How a datetime is kept.
-const TEXT: &str = "%Y-%m-%d %H:%M:%S%.7f";
+/// How long a datetime is that is kept as text.
+pub(crate) const KEPT: usize = "2025-01-15 10:00:00.5030000".len();
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Type {
@@ -415,7 +415,9 @@ fn date(bytes: &[u8]) -> Result<NaiveDate> {
 }
 
 pub(crate) fn keep(at: NaiveDateTime) -> String {
-    at.format(TEXT).to_string()
+    let mut text = at.format("%Y-%m-%d %H:%M:%S%.9f").to_string();
+    text.truncate(KEPT);
+    text
 }
 
 /// A datetime as T-SQL or this file writes it.
