@@ -65,7 +65,8 @@ impl Proxy {
     /// If no port can be had.
     pub fn start(server: u16) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
         let watch = Arc::new(Mutex::new(Watch::default()));
         let (stop, stopped) = oneshot::channel();
@@ -73,7 +74,7 @@ impl Proxy {
         let running = std::thread::spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = listen(listener, SocketAddr::from((Ipv4Addr::LOCALHOST, server)), seen) => {}
+                    _ = listen(listener, SocketAddr::from((Ipv4Addr::LOCALHOST, server)), seen) => {}
                     _ = stopped => {}
                 }
             });
@@ -114,7 +115,12 @@ fn lock(watch: &Mutex<Watch>) -> MutexGuard<'_, Watch> {
     watch.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn listen(listener: TcpListener, server: SocketAddr, watch: Arc<Mutex<Watch>>) {
+async fn listen(
+    listener: std::net::TcpListener,
+    server: SocketAddr,
+    watch: Arc<Mutex<Watch>>,
+) -> std::io::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
     loop {
         let Ok((client, _)) = listener.accept().await else { continue };
         let watch = Arc::clone(&watch);

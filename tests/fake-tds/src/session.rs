@@ -41,8 +41,17 @@ pub(crate) fn serve(mut tcp: TcpStream, number: u16, shared: &Arc<Shared>) -> Re
     let Some(sql) = session else { return Ok(()) };
     let mut session = Session { stream, sql, shared: Arc::clone(shared), load: None };
     while let Some((kind, message)) = packet::read(&mut session.stream)? {
-        if !session.request(kind, &message)? {
-            break;
+        match session.request(kind, &message) {
+            Ok(true) => {}
+            Ok(false) => break,
+            // What could not be read is said, where anybody is left to hear it.
+            Err(error) => {
+                let mut answer = Answer::default();
+                answer.error(&SqlError::new(sql::UNKNOWN, FATAL, format!("the fake gives up: {error:#}")));
+                answer.done(Done::Batch, status::ERROR, 0);
+                packet::write(&mut session.stream, kind::RESPONSE, &answer.0)?;
+                return Err(error);
+            }
         }
     }
     Ok(())
