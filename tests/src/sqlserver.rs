@@ -120,9 +120,9 @@ impl Database {
         let mut visitor = Visitor::enter(&self.name).await?;
         let user = {
             let mut logins = self.logins.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let login = format!("{}_{}", self.name, logins.len());
-            logins.push(login);
-            logins.last().cloned().unwrap_or_default()
+            let user = format!("{}_{}", self.name, logins.len());
+            logins.push(user.clone());
+            user
         };
         visitor.run(&format!("CREATE LOGIN {user} WITH PASSWORD = '{PASSWORD}'")).await?;
         visitor.run(&format!("CREATE USER {user} FOR LOGIN {user}")).await?;
