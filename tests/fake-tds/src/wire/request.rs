@@ -51,6 +51,12 @@ pub(crate) fn call(mut message: &[u8]) -> Result<Call> {
     while !message.is_empty() {
         let name = short_text(&mut message)?;
         message.try_get_u8()?;
+        // NULLTYPE: a NULL of no type.
+        if message.first() == Some(&0x1F) {
+            message.advance(1);
+            parameters.push(Parameter { name, kind: Type::TEXT, value: Value::Null });
+            continue;
+        }
         let fixed = message.first().is_some_and(|&code| is_fixed(code));
         let kind = Type::described(&mut message)?;
         parameters.push(Parameter { name, kind, value: kind.decode(&mut message, fixed)? });
