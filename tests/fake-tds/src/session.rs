@@ -129,7 +129,7 @@ impl Session {
             }
             kind::BULK => {
                 let Some(load) = self.load.take() else { bail!("rows that nobody announced") };
-                self.sql.bulk(&load, request::bulk(message)?).map(Some)
+                self.sql.bulk(&load, &request::bulk(message)?).map(Some)
             }
             kind::TRANSACTION => {
                 self.sql.transaction(request::transaction(message)?, &mut answer).map(|()| None)

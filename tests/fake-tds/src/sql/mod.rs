@@ -198,7 +198,7 @@ impl Sql {
     }
 
     /// Puts the rows of a bulk load in: all or none.
-    pub(crate) fn bulk(&mut self, load: &Load, rows: Vec<Vec<Value>>) -> Result<u64, Stop> {
+    pub(crate) fn bulk(&mut self, load: &Load, rows: &[Vec<Value>]) -> Result<u64, Stop> {
         self.strike("INSERT BULK", false)?;
         let count = self.insert_rows(load, rows)?;
         self.strike("INSERT BULK", true)?;

@@ -204,7 +204,7 @@ fn simple(tokens: &[Token]) -> Result<Statement, SqlError> {
         });
         return Ok(Statement::Execute { result, procedure: procedure.into(), arguments: arguments.collect() });
     }
-    if !says(0, &STARTS) && !says(0, &["WITH"]) || tokens.first().is_none() {
+    if !says(0, &STARTS) && !says(0, &["WITH"]) {
         return Err(unknown());
     }
     if let Some(open) = tokens.iter().position(|token| token.is("(")) {

@@ -106,7 +106,7 @@ impl Sql {
     pub(super) fn insert_rows(
         &self,
         Load { target, columns }: &Load,
-        rows: Vec<Vec<Value>>,
+        rows: &[Vec<Value>],
     ) -> Result<u64, SqlError> {
         let (schema, table) = self.table(target).ok_or_else(|| unknown(&text(target)))?;
         let known = self.known(&schema, &table)?;
@@ -123,7 +123,7 @@ impl Sql {
         let put = || {
             let mut statement = self.connection.prepare_cached(&sql).map_err(fail)?;
             let mut count = 0;
-            for row in rows.iter() {
+            for row in rows {
                 let row = row.iter().zip(&kinds).map(|(value, kind)| kind.convert(value.clone()));
                 statement.execute(params_from_iter(row.collect::<Result<Vec<_>, _>>()?)).map_err(fail)?;
                 count += 1;
