@@ -104,7 +104,13 @@ async fn first_state(
 ) -> Result<State, StoreError> {
     let Found { layout, lateness, now, epoch } = *found;
     let watermark = output.newest().await?;
-    let since = watermark.map_or(now.earlier(settings.initial_lookback), |newest| newest.earlier(lateness));
+    let lookback = now.earlier(settings.initial_lookback);
+    let since = match (watermark, settings.shard) {
+        (None, _) => lookback,
+        (Some(newest), None) => newest.earlier(lateness),
+        // The newest verdict may be another share's, which says nothing of how far this one has come.
+        (Some(newest), Some(_)) => newest.earlier(lateness).min(lookback),
+    };
     Ok(State {
         epoch,
         position: position_from(since, layout, input, now).await?,
