@@ -103,13 +103,13 @@ async fn first_state(
     output: &mut dyn Output,
 ) -> Result<State, StoreError> {
     let Found { layout, lateness, now, epoch } = *found;
-    let watermark = output.newest().await?;
+    let newest = output.newest().await?;
     let lookback = now.earlier(settings.initial_lookback);
-    let since = match (watermark, settings.shard) {
-        (None, _) => lookback,
-        (Some(newest), None) => newest.earlier(lateness),
-        // The newest verdict may be another share's, which says nothing of how far this one has come.
-        (Some(newest), Some(_)) => newest.earlier(lateness).min(lookback),
+    // The newest verdict may be another share's, which says nothing of how far this one has come.
+    let (watermark, since) = match (newest, settings.shard) {
+        (None, _) => (None, lookback),
+        (Some(newest), None) => (Some(newest), newest.earlier(lateness)),
+        (Some(newest), Some(_)) => (None, newest.earlier(lateness).min(lookback)),
     };
     Ok(State {
         epoch,
