@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::parts;
+use super::parts::{self, Store};
 use crate::config::{Config, Loaded};
 use crate::detector::Detector;
-use crate::store::{Input, Output, SqliteStore};
+use crate::store::Input;
 use crate::worker::{self, report::count};
 
 /// How many rows are looked through for variables without a model.
@@ -64,13 +64,13 @@ async fn database(trials: &mut Trials, config: &Config) -> Option<BTreeSet<Arc<s
     let store = match parts::store(config) {
         Ok(store) => store,
         Err(error) => {
-            trials.fail("tables", error);
+            trials.fail("database", error);
             return None;
         }
     };
     output(trials, &store, config).await;
     match store.open_input().await {
-        Ok(mut input) => readings(trials, &mut input, config).await,
+        Ok(mut input) => readings(trials, input.as_mut(), &store, config).await,
         Err(error) => {
             trials.fail("input", error);
             None
@@ -78,33 +78,35 @@ async fn database(trials: &mut Trials, config: &Config) -> Option<BTreeSet<Arc<s
     }
 }
 
-async fn output(trials: &mut Trials, store: &SqliteStore, config: &Config) {
-    let file = store.output.display();
-    // A check creates nothing: a file that `run` would make is looked for without making it.
-    let existing = SqliteStore { create_output: false, ..store.clone() };
-    if !store.output.exists() {
-        // Where both are one file, it is the input that must exist, and the next line says so.
-        if store.output == store.input {
+async fn output(trials: &mut Trials, store: &Store, config: &Config) {
+    let place = store.output_place();
+    let probed = match store.look_at_output().await {
+        Ok(Some(mut output)) => output.probe().await,
+        Ok(None) => {
+            // Where both are one file, it is the input that must exist, and the next line says so.
+            if place != store.input_place() {
+                trials.ok("output", format!("`{place}` does not exist yet; `run` creates it"));
+            }
             return;
         }
-        trials.ok("output", format!("`{file}` does not exist yet; `run` creates it"));
-        return;
-    }
-    let probed = match existing.open_output().await {
-        Ok(mut output) => output.probe().await,
         Err(error) => Err(error),
     };
     match probed {
         Ok(problems) if problems.is_empty() => {
             let (output, state) = (&config.output.table, &config.output.state_table);
-            trials.ok("output", format!("`{file}`: `{output}` and `{state}` can be written"));
+            trials.ok("output", format!("`{place}`: `{output}` and `{state}` can be written"));
         }
         Ok(problems) => problems.iter().for_each(|problem| trials.fail("output", problem)),
         Err(error) => trials.fail("output", error),
     }
 }
 
-async fn readings(trials: &mut Trials, input: &mut dyn Input, config: &Config) -> Option<BTreeSet<Arc<str>>> {
+async fn readings(
+    trials: &mut Trials,
+    input: &mut dyn Input,
+    store: &Store,
+    config: &Config,
+) -> Option<BTreeSet<Arc<str>>> {
     let layout = match input.layout().await {
         Ok(layout) => layout,
         Err(error) => {
@@ -119,7 +121,7 @@ async fn readings(trials: &mut Trials, input: &mut dyn Input, config: &Config) -
         format!(
             "`{}` in `{}`, positioned by {position}, rows may come up to {} late",
             config.input.table,
-            config.input.database.display(),
+            store.input_place(),
             humantime::format_duration(lateness)
         ),
     );

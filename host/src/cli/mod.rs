@@ -11,6 +11,7 @@ mod inspect;
 mod parts;
 mod predict;
 mod run;
+mod server;
 mod status;
 
 use std::process::ExitCode;

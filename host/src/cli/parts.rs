@@ -2,29 +2,96 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::anyhow;
+use async_trait::async_trait;
+
+use super::server;
 use crate::config::Config;
 use crate::detector::{DetectorError, Engine, Limits};
 use crate::reload::Source;
-use crate::store::TableNames;
-use crate::store::sqlite::SqliteStore;
-use crate::store::table_name::NotATableName;
+use crate::store::{Connector, Input, Lead, Output, SqlServerStore, SqliteStore, StoreError, TableNames};
+
+/// The store that the configuration names.
+#[derive(Clone, Debug)]
+pub(super) enum Store {
+    Sqlite(SqliteStore),
+    SqlServer(SqlServerStore),
+}
 
 /// The store that the configuration names.
 ///
 /// # Errors
-/// A table's name that is none.
-pub(super) fn store(config: &Config) -> Result<SqliteStore, NotATableName> {
+/// A table's name that is none; keys on the server that do not go together.
+pub(super) fn store(config: &Config) -> anyhow::Result<Store> {
     let tables = TableNames {
         input: config.input.table.parse()?,
         output: config.output.table.parse()?,
         state: config.output.state_table.parse()?,
     };
-    Ok(SqliteStore {
+    if config.is_on_server() {
+        let (input, output) = server::targets(config).map_err(|why| anyhow!(why))?;
+        return Ok(Store::SqlServer(SqlServerStore { input, output, tables }));
+    }
+    Ok(Store::Sqlite(SqliteStore {
         output: config.output_database().to_owned(),
         create_output: true,
         tables,
-        ..SqliteStore::new(&config.input.database)
-    })
+        ..SqliteStore::new(config.input_database())
+    }))
+}
+
+impl Store {
+    pub(super) async fn open_input(&self) -> Result<Box<dyn Input>, StoreError> {
+        Ok(match self {
+            Self::Sqlite(store) => Box::new(store.open_input().await?),
+            Self::SqlServer(store) => Box::new(store.open_input().await?),
+        })
+    }
+
+    /// Opens the output, and creates nothing. None for a file that is not there and that `run` would make.
+    pub(super) async fn look_at_output(&self) -> Result<Option<Box<dyn Output>>, StoreError> {
+        match self {
+            Self::Sqlite(store) if !store.output.exists() => Ok(None),
+            Self::Sqlite(store) => {
+                let existing = SqliteStore { create_output: false, ..store.clone() };
+                Ok(Some(Box::new(existing.open_output().await?)))
+            }
+            Self::SqlServer(store) => Ok(Some(Box::new(store.open_output().await?))),
+        }
+    }
+
+    /// Where the readings are, as a message names it.
+    pub(super) fn input_place(&self) -> String {
+        match self {
+            Self::Sqlite(store) => store.input.display().to_string(),
+            Self::SqlServer(store) => store.input.place(),
+        }
+    }
+
+    /// Where the verdicts go.
+    pub(super) fn output_place(&self) -> String {
+        match self {
+            Self::Sqlite(store) => store.output.display().to_string(),
+            Self::SqlServer(store) => store.output.place(),
+        }
+    }
+}
+
+#[async_trait]
+impl Connector for Store {
+    async fn open(&self) -> Result<(Box<dyn Input>, Box<dyn Output>), StoreError> {
+        match self {
+            Self::Sqlite(store) => store.open().await,
+            Self::SqlServer(store) => store.open().await,
+        }
+    }
+
+    async fn lead(&self, worker: &str) -> Result<Option<Box<dyn Lead>>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.lead(worker).await,
+            Self::SqlServer(store) => store.lead(worker).await,
+        }
+    }
 }
 
 /// The engine, with the configured limits and a cache for compiled modules.
@@ -40,15 +107,16 @@ pub(super) fn engine(config: &Config) -> Result<Engine, DetectorError> {
 
 /// Where the detector's parts are.
 pub(super) fn source(config: &Config) -> Source {
+    let files = if config.is_on_server() {
+        Vec::new()
+    } else {
+        vec![config.input_database(), config.output_database()]
+    };
     Source {
         module: config.detector.module.clone(),
         models: config.detector.models.clone(),
         settings: serde_json::Value::Object(config.detector.settings.clone()).to_string(),
-        own: [config.log.file.as_deref(), Some(&config.input.database), Some(config.output_database())]
-            .into_iter()
-            .flatten()
-            .map(Path::to_owned)
-            .collect(),
+        own: config.log.file.as_deref().into_iter().chain(files).map(Path::to_owned).collect(),
     }
 }
 

@@ -9,21 +9,18 @@ use super::parts;
 use crate::config::Config;
 use crate::datetime::Datetime;
 use crate::state::State;
-use crate::store::{Input, Output, SqliteStore};
 use crate::worker::report;
 
 /// Prints the worker's state; fails if there is none yet.
 pub(super) async fn status(config: &Config, as_json: bool) -> anyhow::Result<ExitCode> {
-    // Looking creates nothing: without an output file no worker has run.
-    let store = SqliteStore { create_output: false, ..parts::store(config)? };
+    let store = parts::store(config)?;
     let name = &config.worker.row();
     let mut input = store.open_input().await?;
     let now = input.now().await?;
-    let state = if store.output.exists() {
-        let mut output = store.open_output().await?;
-        output.peek(name).await?
-    } else {
-        None
+    // Without an output file no worker has run.
+    let state = match store.look_at_output().await? {
+        Some(mut output) => output.peek(name).await?,
+        None => None,
     };
     if as_json {
         println!("{}", as_object(name, state.as_ref(), now));
@@ -33,7 +30,7 @@ pub(super) async fn status(config: &Config, as_json: bool) -> anyhow::Result<Exi
         println!(
             "worker `{name}` has not run here yet: there is no row of it in `{}` of `{}`",
             config.output.state_table,
-            store.output.display()
+            store.output_place()
         );
         return Ok(ExitCode::FAILURE);
     };

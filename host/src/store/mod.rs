@@ -8,6 +8,7 @@ pub mod clock;
 mod error;
 pub mod schema;
 pub mod sqlite;
+pub mod sqlserver;
 pub mod table_name;
 
 use std::collections::HashSet;
@@ -18,6 +19,7 @@ pub use clock::Clock;
 pub use error::{StoreError, Trouble};
 pub use schema::TableNames;
 pub use sqlite::SqliteStore;
+pub use sqlserver::SqlServerStore;
 pub use table_name::TableName;
 
 use crate::datetime::Datetime;

@@ -1,0 +1,325 @@
+//! From the keys of a section to the server that they mean, or what about them does not go together.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::config::{Access, Config, Encrypt};
+use crate::store::sqlserver::{Address, Encryption, Login, Password, Target, Timeouts, Trust};
+
+/// Both servers of a configuration that names one.
+///
+/// # Errors
+/// A sentence on what does not go together.
+pub(super) fn targets(config: &Config) -> Result<(Target, Target), String> {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
+    if !config.input.access.is_server() {
+        return Err(
+            "`[output]` names a server and `[input]` does not; readings out of an SQLite file and verdicts on a server do not \
+             go together: name the input's server too"
+                .to_owned(),
+        );
+    }
+    let input = Section { name: "input", access: &config.input.access, credentials: credentials.clone() };
+    let input_target = input.target(config.input.database.as_deref())?;
+
+    let access = config.output_access();
+    // Who logs in where the input does has the input's password.
+    let own_login = config.output.access.is_server() || config.output.access.has_login();
+    let name = if own_login { "output" } else { "input" };
+    let output = Section { name, access: &access, credentials };
+    // On another server, the input's database means nothing.
+    let inherited = if config.output.access.is_server() { None } else { config.input.database.as_deref() };
+    let output_target = output.target(config.output.database.as_deref().or(inherited))?;
+    Ok((input_target, output_target))
+}
+
+struct Section<'a> {
+    /// Where a message sends its reader.
+    name: &'static str,
+    access: &'a Access,
+    /// systemd's directory of credentials.
+    credentials: Option<OsString>,
+}
+
+impl Section<'_> {
+    fn target(&self, database: Option<&Path>) -> Result<Target, String> {
+        let timeouts = Timeouts::default();
+        Ok(Target {
+            address: self.address()?,
+            database: database.map(|name| name.display().to_string()),
+            login: self.login()?,
+            timeouts: Timeouts {
+                connect: self.access.connect_timeout.unwrap_or(timeouts.connect),
+                query: self.access.query_timeout.unwrap_or(timeouts.query),
+                lock: self.access.lock_timeout.unwrap_or(timeouts.lock),
+            },
+        })
+    }
+
+    fn address(&self) -> Result<Address, String> {
+        let Access { server, port, connection_string, encrypt, trust_server_certificate, ca_file, .. } =
+            self.access;
+        let trusts_any = trust_server_certificate.unwrap_or(false);
+        if let Some(text) = connection_string {
+            let besides = [
+                ("server", server.is_some()),
+                ("port", port.is_some()),
+                ("encrypt", encrypt.is_some()),
+                ("trust_server_certificate", trust_server_certificate.is_some()),
+                ("ca_file", ca_file.is_some()),
+            ];
+            return match besides.iter().find(|(_, set)| *set) {
+                Some((key, _)) => Err(format!(
+                    "`{section}.{key}` and `{section}.connection_string` are both set; say it in the connection string alone",
+                    section = self.name
+                )),
+                None => Ok(Address::ConnectionString(text.clone())),
+            };
+        }
+        let (host, instance, written) = endpoint(server.as_deref().unwrap_or_default()).ok_or_else(|| {
+            format!(
+                "`{}.server` must be `host`, `host,port` or `host\\instance`; a connection string goes into `connection_string`",
+                self.name
+            )
+        })?;
+        if written.is_some() && port.is_some() {
+            return Err(format!(
+                "`{0}.server` holds a port and `{0}.port` is set too; say it once",
+                self.name
+            ));
+        }
+        let trust = match (trusts_any, ca_file) {
+            (true, Some(_)) => {
+                return Err(format!(
+                    "`{0}.trust_server_certificate` and `{0}.ca_file` are both set; with the file, certificates can be checked",
+                    self.name
+                ));
+            }
+            (true, None) => Trust::Any,
+            (false, Some(file)) => Trust::AlsoFile(file.clone()),
+            (false, None) => Trust::System,
+        };
+        Ok(Address::Server {
+            host,
+            port: written.or(*port),
+            instance,
+            encryption: match encrypt.unwrap_or(Encrypt::Yes) {
+                Encrypt::Yes => Encryption::Whole,
+                Encrypt::Strict => Encryption::Strict,
+                Encrypt::No => Encryption::LoginOnly,
+            },
+            trust,
+        })
+    }
+
+    fn login(&self) -> Result<Login, String> {
+        let Access { connection_string, user, password, integrated, .. } = self.access;
+        let section = self.name;
+        match (user, integrated.unwrap_or(false)) {
+            (Some(_), true) => Err(format!(
+                "`{section}.user` and `{section}.integrated` are both set; either a user logs in, or the account of this process"
+            )),
+            (None, true) => Ok(Login::Integrated),
+            (Some(user), false) => {
+                let password = match password {
+                    Some(password) => Password::Given(password.clone()),
+                    None => Password::File(self.password_file().ok_or_else(|| {
+                        format!(
+                            "there is no password for `{section}.user`; set ANOMALY_{}_PASSWORD, `password_file`, `password` or a \
+                             systemd credential `{section}_password`",
+                            section.to_uppercase()
+                        )
+                    })?),
+                };
+                Ok(Login::Sql { user: user.clone(), password })
+            }
+            (None, false) if password.is_some() || self.access.password_file.is_some() => {
+                Err(format!("there is a password for `[{section}]`, and no user; set `{section}.user`"))
+            }
+            (None, false) if connection_string.is_some() => Ok(Login::OfConnectionString),
+            (None, false) => Err(format!(
+                "nobody is named to log in; set `{section}.user` and a password, or `{section}.integrated = true`"
+            )),
+        }
+    }
+
+    /// Where the password is: the file that is named, among the credentials first, or the credential of the section's name.
+    fn password_file(&self) -> Option<PathBuf> {
+        let credential = |name: &Path| {
+            let file = Path::new(self.credentials.as_ref()?).join(name);
+            file.is_file().then_some(file)
+        };
+        match &self.access.password_file {
+            Some(file) => Some(credential(file).unwrap_or_else(|| file.clone())),
+            None => credential(Path::new(&format!("{}_password", self.name))),
+        }
+    }
+}
+
+/// Host, instance and port out of `tcp:host\instance,port`, of which all but the host may be missing.
+fn endpoint(text: &str) -> Option<(String, Option<String>, Option<u16>)> {
+    let text = text.trim();
+    let text = match text.get(..4) {
+        Some(start) if start.eq_ignore_ascii_case("tcp:") => &text[4..],
+        _ => text,
+    };
+    let (name, port) = match text.split_once(',') {
+        Some((name, port)) => (name, Some(port.trim().parse().ok().filter(|&port| port > 0)?)),
+        None => (text, None),
+    };
+    let (host, instance) = match name.split_once('\\') {
+        Some((host, instance)) => (host, Some(instance.trim())),
+        None => (name, None),
+    };
+    let host = match host.trim() {
+        "." | "(local)" => "localhost",
+        host => host,
+    };
+    let odd = |text: &str| {
+        text.is_empty() || text.contains([';', '=', '\\', ',']) || text.contains(char::is_whitespace)
+    };
+    if odd(host) || instance.is_some_and(odd) {
+        return None;
+    }
+    Some((host.to_owned(), instance.map(str::to_owned), port))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use super::*;
+    use crate::secret::Secret;
+
+    #[test]
+    fn a_server_is_read_as_people_write_it() {
+        let (host, instance) = (|name: &str| name.to_owned(), |name: &str| Some(name.to_owned()));
+        for (text, expected) in [
+            ("plant", Some((host("plant"), None, None))),
+            ("tcp:plant.example,14330", Some((host("plant.example"), None, Some(14_330)))),
+            (" plant , 1433 ", Some((host("plant"), None, Some(1433)))),
+            (r"plant\sql2019", Some((host("plant"), instance("sql2019"), None))),
+            (r"plant\sql2019,1500", Some((host("plant"), instance("sql2019"), Some(1500)))),
+            (r".\SQLEXPRESS", Some((host("localhost"), instance("SQLEXPRESS"), None))),
+            ("(local)", Some((host("localhost"), None, None))),
+            ("10.0.0.5", Some((host("10.0.0.5"), None, None))),
+            ("", None),
+            ("plant,", None),
+            ("plant,0", None),
+            ("plant,99999", None),
+            (r"plant\", None),
+            ("server=plant;user=sa", None),
+            ("my plant", None),
+        ] {
+            assert_eq!(endpoint(text), expected, "{text}");
+        }
+    }
+
+    fn on_server(access: Access) -> Config {
+        let mut config = Config::default();
+        config.input.access = Access { server: Some("plant".to_owned()), ..access };
+        config
+    }
+
+    fn sql_login() -> Access {
+        Access { user: Some("w".to_owned()), password: Some(Secret::new("p")), ..Access::default() }
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_said() {
+        let with = |change: fn(&mut Config)| {
+            let mut config = on_server(sql_login());
+            change(&mut config);
+            targets(&config).map(|_| ())
+        };
+        assert_eq!(with(|_| ()), Ok(()));
+        let cases: [(fn(&mut Config), &str); 9] = [
+            (|config| config.input.access.user = None, "there is a password for `[input]`, and no user"),
+            (
+                |config| config.input.access.password = None,
+                "there is no password for `input.user`; set ANOMALY_INPUT_PASSWORD",
+            ),
+            (
+                |config| config.input.access = Access { server: Some("h".to_owned()), ..Access::default() },
+                "nobody is named to log in",
+            ),
+            (
+                |config| config.input.access.integrated = Some(true),
+                "`input.user` and `input.integrated` are both set",
+            ),
+            (|config| config.input.access.server = Some("h;x".to_owned()), "`input.server` must be"),
+            (
+                |config| {
+                    config.input.access.server = Some("h,1".to_owned());
+                    config.input.access.port = Some(1);
+                },
+                "`input.server` holds a port and `input.port` is set too",
+            ),
+            (
+                |config| {
+                    config.input.access.trust_server_certificate = Some(true);
+                    config.input.access.ca_file = Some("ca.pem".into());
+                },
+                "`input.trust_server_certificate` and `input.ca_file` are both set",
+            ),
+            (
+                |config| {
+                    config.input.access.connection_string = Some(Secret::new("server=h"));
+                    config.input.access.server = Some("h".to_owned());
+                },
+                "`input.server` and `input.connection_string` are both set",
+            ),
+            (
+                |config| {
+                    config.output.access = config.input.access.clone();
+                    config.input.access = Access::default();
+                },
+                "`[output]` names a server and `[input]` does not",
+            ),
+        ];
+        for (change, said) in cases {
+            let error = with(change).unwrap_err();
+            assert!(error.starts_with(said), "{said}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_output_is_on_the_inputs_server_or_on_one_of_its_own() {
+        let mut config = on_server(sql_login());
+        config.input.database = Some("plant".into());
+        let said = |config: &Config| {
+            let (input, output) = targets(config).unwrap();
+            [input, output].map(|target| (target.to_string(), target.database))
+        };
+        let here = |database: &str| ("plant".to_owned(), Some(database.to_owned()));
+        assert_eq!(said(&config), [here("plant"), here("plant")]);
+        config.output.database = Some("verdicts".into());
+        assert_eq!(said(&config), [here("plant"), here("verdicts")]);
+        config.output.database = None;
+        config.output.access = Access { server: Some(r"b\i".to_owned()), ..sql_login() };
+        assert_eq!(said(&config), [here("plant"), (r"b\i".to_owned(), None)]);
+        // Whose password is missing is whose login it is.
+        config.output.access.password = None;
+        assert!(targets(&config).unwrap_err().contains("ANOMALY_OUTPUT_PASSWORD"));
+    }
+
+    #[test]
+    fn a_password_is_looked_for_among_the_credentials_first() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["input_password", "plant"] {
+            std::fs::write(directory.path().join(name), "p").unwrap();
+        }
+        for (named, found) in [
+            (None, Some(directory.path().join("input_password"))),
+            (Some("plant"), Some(directory.path().join("plant"))),
+            (Some("elsewhere/plant"), Some(PathBuf::from("elsewhere/plant"))),
+        ] {
+            let access = Access { password_file: named.map(PathBuf::from), ..Access::default() };
+            let credentials = Some(directory.path().as_os_str().to_owned());
+            let section = Section { name: "input", access: &access, credentials };
+            assert_eq!(section.password_file(), found);
+            let section = Section { name: "input", access: &access, credentials: None };
+            assert_eq!(section.password_file(), named.map(PathBuf::from));
+        }
+    }
+}

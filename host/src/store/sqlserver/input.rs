@@ -1,0 +1,281 @@
+//! The input table on a SQL Server. Each call is one statement, which reads what was committed when it came there.
+
+use async_trait::async_trait;
+use futures_util::TryStreamExt;
+use tiberius::Query;
+
+use super::connect::Session;
+use super::fault::{Answer, Fault};
+use super::link::{self, Link, Value};
+use super::moment::{self, Grain};
+use super::row::{Found, Rows, integer};
+use super::sql;
+use super::sql::input::Part;
+use super::table::Table;
+use crate::datetime::Datetime;
+use crate::reading::Page;
+use crate::store::schema::INPUT_COLUMNS;
+use crate::store::{Input, InputLayout, StoreError, TableName};
+
+/// Readings out of a SQL Server's table.
+pub struct SqlServerInput {
+    link: Link,
+    table: TableName,
+    /// As first looked at on this connection.
+    known: Option<Known>,
+}
+
+/// What the statements go by.
+#[derive(Clone, Copy)]
+struct Known {
+    layout: InputLayout,
+    grain: Grain,
+    padded: bool,
+    /// Whether rows may be there that name no variable.
+    nameless: bool,
+}
+
+impl SqlServerInput {
+    pub(super) fn new(link: Link, table: TableName) -> Self {
+        Self { link, table, known: None }
+    }
+
+    async fn known(&mut self, session: &mut Session) -> Answer<Known> {
+        if let Some(known) = self.known {
+            return Ok(known);
+        }
+        let known = look(session, &self.table).await?;
+        self.known = Some(known);
+        Ok(known)
+    }
+
+    /// As [`Self::known`], for what only a key can do.
+    async fn keyed(&mut self, session: &mut Session) -> Answer<Known> {
+        let known = self.known(session).await?;
+        if known.layout.has_key {
+            return Ok(known);
+        }
+        Err(Fault::schema(format!(
+            "table `{}` has no column `id` that is an integer key; read it by datetime",
+            self.table
+        )))
+    }
+}
+
+/// Runs one call: the session is out for as long as it takes, and gone if the call is dropped.
+macro_rules! call {
+    ($self:ident, |$session:ident| $body:expr) => {{
+        let mut session = $self.link.take()?;
+        let $session = &mut session;
+        let answer = answering(async { $body }).await;
+        $self.link.done(session, answer)
+    }};
+}
+
+/// Says what the future answers, which the compiler does not find out by itself.
+fn answering<T>(call: impl Future<Output = Answer<T>>) -> impl Future<Output = Answer<T>> {
+    call
+}
+
+#[async_trait]
+impl Input for SqlServerInput {
+    async fn layout(&mut self) -> Result<InputLayout, StoreError> {
+        self.known = None;
+        call!(self, |session| Ok(self.known(session).await?.layout))
+    }
+
+    async fn now(&mut self) -> Result<Datetime, StoreError> {
+        call!(self, |session| {
+            let row = link::row(session, sql::input::now().to_owned(), Vec::new()).await?;
+            let now = row.and_then(|row| row.into_iter().next()).and_then(|value| moment::read(&value));
+            now.ok_or_else(|| Fault::no_answer("the time"))
+        })
+    }
+
+    async fn first_key_from(&mut self, from: Datetime) -> Result<Option<i64>, StoreError> {
+        call!(self, |session| {
+            let known = self.keyed(session).await?;
+            let sql = sql::input::first_key_from(&self.table);
+            whole_number(session, sql, vec![known.grain.not_before(from)]).await
+        })
+    }
+
+    async fn last_key(&mut self) -> Result<Option<i64>, StoreError> {
+        call!(self, |session| {
+            self.keyed(session).await?;
+            whole_number(session, sql::input::last_key(&self.table), Vec::new()).await
+        })
+    }
+
+    async fn read_keys(&mut self, spans: &[(i64, i64)], limit: usize) -> Result<Page, StoreError> {
+        call!(self, |session| {
+            let known = self.keyed(session).await?;
+            let mut page = Page::default();
+            for spans in spans.chunks(sql::input::MOST_SPANS) {
+                // One more than fits shows that there is more.
+                let room = limit.saturating_sub(page.readings.len() + page.malformed.len()).saturating_add(1);
+                let shape = sql::input::spans_for(spans.len());
+                let mut values = vec![count(room)];
+                // A span that ends before it begins holds nothing.
+                let filled = spans.iter().copied().chain(std::iter::repeat((1, 0)));
+                values.extend(
+                    filled.take(shape).flat_map(|(first, last)| [first, last]).map(|id| Value::I64(Some(id))),
+                );
+                read(session, sql::input::keys(&self.table, known.layout, shape), values, known, &mut page)
+                    .await?;
+                if cut_by_key(&mut page, limit) {
+                    break;
+                }
+            }
+            Ok(page)
+        })
+    }
+
+    async fn read_range(
+        &mut self,
+        from: Datetime,
+        to: Option<Datetime>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        call!(self, |session| {
+            let known = self.known(session).await?;
+            let statement = |ends, part| sql::input::range(&self.table, known.layout, ends, part);
+            let ends = |to: Option<Datetime>| to.map(|to| known.grain.not_before(to));
+            let part = if known.nameless { Part::Named } else { Part::Whole };
+            let mut page = Page::default();
+            let mut values = vec![count(limit.saturating_add(1)), known.grain.not_before(from)];
+            values.extend(ends(to));
+            read(session, statement(to.is_some(), part), values, known, &mut page).await?;
+            page.full = page.readings.len() > limit;
+            page.readings.truncate(limit);
+            if known.nameless {
+                // The reader goes on from the last datetime, and meets what is wrong there or later then.
+                let last = page.readings.last().filter(|_| page.full).map(|reading| reading.datetime);
+                let end = last.or(to);
+                let mut values = vec![count(limit), known.grain.not_before(from)];
+                values.extend(ends(end));
+                read(session, statement(end.is_some(), Part::Nameless), values, known, &mut page).await?;
+            }
+            Ok(page)
+        })
+    }
+
+    async fn read_at(&mut self, datetimes: &[Datetime]) -> Result<Page, StoreError> {
+        let mut wanted = datetimes.to_vec();
+        wanted.sort_unstable();
+        wanted.dedup();
+        call!(self, |session| {
+            let known = self.known(session).await?;
+            let span = |first: Datetime, last: Datetime| {
+                let past = Datetime::from_micros(last.micros().saturating_add(1));
+                [known.grain.not_before(first), known.grain.not_before(past)]
+            };
+            let mut page = Page::default();
+            let (Some(&first), Some(&last)) = (wanted.first(), wanted.last()) else { return Ok(page) };
+            if !known.layout.has_datetime_index {
+                // The table is read through once for all.
+                let sql = sql::input::between(&self.table, known.layout);
+                read(session, sql, span(first, last).to_vec(), known, &mut page).await?;
+                page.readings.retain(|reading| wanted.binary_search(&reading.datetime).is_ok());
+                page.malformed.retain(|row| row.datetime.is_some_and(|at| wanted.binary_search(&at).is_ok()));
+                return Ok(page);
+            }
+            for wanted in wanted.chunks(sql::input::MOST_DATETIMES) {
+                let shape = sql::input::datetimes_for(wanted.len());
+                let mut values: Vec<Value> = wanted.iter().flat_map(|&at| span(at, at)).collect();
+                // What fills the shape up begins where it ends.
+                let end = known.grain.not_before(last);
+                values.resize(2 * shape, end);
+                read(session, sql::input::at(&self.table, known.layout, shape), values, known, &mut page)
+                    .await?;
+            }
+            Ok(page)
+        })
+    }
+
+    async fn count_range(&mut self, from: Datetime, to: Datetime) -> Result<u64, StoreError> {
+        call!(self, |session| {
+            let known = self.known(session).await?;
+            let values = vec![known.grain.not_before(from), known.grain.not_before(to)];
+            let counted = whole_number(session, sql::input::count(&self.table), values).await?;
+            Ok(counted.and_then(|rows| u64::try_from(rows).ok()).unwrap_or_default())
+        })
+    }
+}
+
+async fn look(session: &mut Session, name: &TableName) -> Answer<Known> {
+    let table =
+        Table::expect(session, name, "name the one that holds the readings in the configuration").await?;
+    table.expect_columns(name, &INPUT_COLUMNS)?;
+    let wrong = |column: &str, kind: String, right: &str| {
+        Fault::schema(format!("column `{column}` of table `{name}` is {kind}; it must be {right}"))
+    };
+    let column =
+        |name: &str| table.column(name).ok_or_else(|| Fault::schema(format!("there is no column `{name}`")));
+    let (datetime, variable, value) = (column("datetime")?, column("variable_name")?, column("value")?);
+    let Some(grain) = Grain::of(&datetime.kind) else {
+        return Err(wrong("datetime", datetime.declared(), "DATETIME or DATETIME2"));
+    };
+    if !variable.is_text() {
+        return Err(wrong("variable_name", variable.declared(), "VARCHAR or NVARCHAR"));
+    }
+    if !value.is_number() {
+        return Err(wrong("value", value.declared(), "DECIMAL, FLOAT or REAL"));
+    }
+    Ok(Known {
+        layout: InputLayout {
+            has_key: table.is_integer_key("id"),
+            has_source_file: table.has("source_file"),
+            has_datetime_index: table.has_index(&["datetime"]),
+        },
+        grain,
+        padded: variable.is_padded(),
+        nameless: variable.nullable,
+    })
+}
+
+/// Reads a statement's rows to the page's end, one after the other.
+async fn read(
+    session: &mut Session,
+    sql: String,
+    values: Vec<Value>,
+    known: Known,
+    page: &mut Page,
+) -> Answer<()> {
+    let mut query = Query::new(sql);
+    query.bind_iter(values);
+    let mut found = query.query(session).await?.into_row_stream();
+    let mut rows = Rows::new(known.padded);
+    while let Some(row) = found.try_next().await? {
+        match rows.decode(row)? {
+            Found::Reading(reading) => page.readings.push(reading),
+            Found::Malformed(malformed) => page.malformed.push(malformed),
+        }
+    }
+    Ok(())
+}
+
+/// Cuts a page that is one row over its limit; whether it was.
+fn cut_by_key(page: &mut Page, limit: usize) -> bool {
+    page.full = page.readings.len() + page.malformed.len() > limit;
+    if page.full {
+        let reading = page.readings.last().and_then(|reading| reading.id);
+        let malformed = page.malformed.last().and_then(|row| row.id);
+        if reading > malformed {
+            page.readings.pop();
+        } else {
+            page.malformed.pop();
+        }
+    }
+    page.full
+}
+
+fn count(rows: usize) -> Value {
+    Value::I64(Some(i64::try_from(rows).unwrap_or(i64::MAX)))
+}
+
+/// The only value of the only row.
+async fn whole_number(session: &mut Session, sql: String, values: Vec<Value>) -> Answer<Option<i64>> {
+    let row = link::row(session, sql, values).await?;
+    Ok(row.and_then(|row| row.into_iter().next()).and_then(|value| integer(&value)))
+}

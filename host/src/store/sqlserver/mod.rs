@@ -1,0 +1,81 @@
+//! The store on a SQL Server: readings out of one database, verdicts and state into the same, another, or one on another server.
+//!
+//! Input and output each have a connection of their own, for as long as nothing goes wrong on it: a connection whose call
+//! was cut short is out of step with the server and never used again, and whoever finds it gone opens the store anew
+//! ([`link`]). What is sent stands in [`sql`], and nowhere else. It keeps to what every T-SQL server knows: no MERGE, no hints,
+//! no settings of the database. Every failure is a [`StoreError`] that names server, database and table, with the server's own text.
+//!
+//! The users' database is in production. The input is only read, by statements that each read a bounded number of rows by seeking; no
+//! lock is waited for longer than [`Timeouts::lock`], and the one transaction of a commit lasts as long as one
+//! round trip.
+
+mod connect;
+mod fault;
+mod input;
+mod lead;
+mod link;
+mod moment;
+mod output;
+mod prepare;
+mod probe;
+mod row;
+pub mod sql;
+mod staging;
+mod state_row;
+mod table;
+mod target;
+
+use async_trait::async_trait;
+
+pub use input::SqlServerInput;
+pub use output::SqlServerOutput;
+pub use target::{Address, Encryption, Login, Password, Target, Timeouts, Trust};
+
+use super::{Connector, Input, Lead, Output, StoreError, TableNames};
+use link::Link;
+
+/// Where the databases and the tables are.
+#[derive(Clone, Debug)]
+pub struct SqlServerStore {
+    pub input: Target,
+    /// May be the same.
+    pub output: Target,
+    pub tables: TableNames,
+}
+
+impl SqlServerStore {
+    /// Opens the input.
+    ///
+    /// # Errors
+    /// `Connection` for a server that does not answer, or not in time; `Permission` for a login that it refuses.
+    pub async fn open_input(&self) -> Result<SqlServerInput, StoreError> {
+        Ok(SqlServerInput::new(Link::open(&self.input).await?, self.tables.input.clone()))
+    }
+
+    /// Opens the output. Nothing is created.
+    ///
+    /// # Errors
+    /// As for the input.
+    pub async fn open_output(&self) -> Result<SqlServerOutput, StoreError> {
+        let link = Link::open(&self.output).await?;
+        Ok(SqlServerOutput::new(
+            link,
+            self.output.clone(),
+            self.tables.output.clone(),
+            self.tables.state.clone(),
+        ))
+    }
+}
+
+#[async_trait]
+impl Connector for SqlServerStore {
+    async fn open(&self) -> Result<(Box<dyn Input>, Box<dyn Output>), StoreError> {
+        let input = self.open_input().await?;
+        let output = self.open_output().await?;
+        Ok((Box::new(input), Box::new(output)))
+    }
+
+    async fn lead(&self, worker: &str) -> Result<Option<Box<dyn Lead>>, StoreError> {
+        lead::lead(&self.output, &self.tables.state, worker).await
+    }
+}

@@ -1,0 +1,129 @@
+//! What stands between this store and a commit: rights, each by its name, and then everything tried in a transaction that is
+//! rolled back.
+//!
+//! Indexes on a table that others made are not tried: making one locks the table for as long as it takes.
+
+use std::collections::BTreeMap;
+
+use super::connect::Session;
+use super::fault::{Answer, Fault};
+use super::link;
+use super::prepare;
+use super::row::integer;
+use super::sql;
+use super::staging::Staged;
+use super::state_row;
+use super::table::{Table, text};
+use crate::batch::Flags;
+use crate::counts::Counts;
+use crate::datetime::Datetime;
+use crate::position::{Position, TimePosition};
+use crate::state::State;
+use crate::store::schema::sqlserver as ddl;
+use crate::store::{TableName, Trouble};
+use crate::verdict::VerdictRow;
+
+/// The name and the variable of what is written and taken back; a worker of this name would not notice.
+const PROBE: &str = "host check";
+
+/// The rights that the login lacks.
+pub(super) async fn missing_rights(
+    session: &mut Session,
+    output: &TableName,
+    state: &TableName,
+) -> Answer<Vec<Fault>> {
+    let mut missing = Vec::new();
+    for (table, rights) in
+        [(output, ["SELECT", "INSERT"].as_slice()), (state, &["SELECT", "INSERT", "UPDATE"])]
+    {
+        if Table::find(session, table).await?.is_none() {
+            if !may(session, None, "DATABASE", "CREATE TABLE").await? {
+                missing.push(lacking(
+                    "CREATE TABLE",
+                    &format!("table `{table}` is missing"),
+                    "let a DBA run what `host schema` prints",
+                ));
+            }
+            continue;
+        }
+        for right in rights {
+            if !may(session, Some(&table.sql_server()), "OBJECT", right).await? {
+                let grant = format!("GRANT {right} ON {} TO the user of this login", table.sql_server());
+                missing.push(lacking(right, &format!("table `{table}`"), &grant));
+            }
+        }
+    }
+    Ok(missing)
+}
+
+fn lacking(right: &str, on: &str, advice: &str) -> Fault {
+    Fault::Found(Trouble::Permission, format!("the right {right} is missing ({on}): {advice}"))
+}
+
+async fn may(session: &mut Session, securable: Option<&str>, class: &str, right: &str) -> Answer<bool> {
+    let database = match securable {
+        Some(_) => None,
+        None => link::row(session, "SELECT DB_NAME()".to_owned(), Vec::new()).await?,
+    };
+    let database = database.as_ref().and_then(|row| row.get::<&str, _>(0)).unwrap_or_default();
+    let values = vec![text(securable.unwrap_or(database)), text(class), text(right)];
+    let row = link::row(session, sql::session::may(), values).await?;
+    let answer = row.and_then(|row| row.into_iter().next()).and_then(|value| integer(&value));
+    // Where the server does not know, the trial shows it.
+    Ok(answer != Some(0))
+}
+
+/// Tries all that `prepare`, `take` and `commit` do. The caller rolls back.
+pub(super) async fn try_all(
+    session: &mut Session,
+    staged: &mut Staged,
+    output: &TableName,
+    state: &TableName,
+    now: Datetime,
+) -> Answer<()> {
+    // What is staged is the session's own and outside of the transaction.
+    staged.verdicts(session, &[probe_verdict(now)]).await?;
+    link::run(session, sql::session::begin()).await?;
+    if Table::find(session, state).await?.is_none() {
+        link::run(session, ddl::state(state)).await?;
+    }
+    if Table::find(session, output).await?.is_none() {
+        link::run(session, ddl::output(output)).await?;
+    }
+    let statements = prepare::expect_tables(session, output, state).await?;
+    let taken = link::row(session, sql::output::take(state), vec![text(PROBE)]).await?;
+    let taken = taken.ok_or_else(|| Fault::no_answer("the worker's row"))?;
+    let (epoch, _) = state_row::read(taken, state, PROBE)?;
+    let values = state_row::values(PROBE, &probe_state(epoch, now))?;
+    link::row(session, sql::output::commit(state, Some(&statements.insert)), values).await?;
+    Ok(())
+}
+
+fn probe_verdict(ds: Datetime) -> VerdictRow {
+    VerdictRow {
+        ds,
+        variable: PROBE.into(),
+        y: 0.0,
+        yhat: 0.0,
+        yhat_lower: 0.0,
+        yhat_upper: 0.0,
+        residual: 0.0,
+        flags: Flags::default(),
+        anomaly_score: 0.0,
+        prediction_error_pct: 0.0,
+        source_file: None,
+    }
+}
+
+fn probe_state(epoch: i64, now: Datetime) -> State {
+    State {
+        epoch,
+        position: Position::Time(TimePosition { since: now, passed: None }),
+        watermark: None,
+        checkpoint: None,
+        set_digest: None,
+        set_aside: BTreeMap::new(),
+        counts: Counts::default(),
+        updated_at: now,
+    }
+}

@@ -1,0 +1,184 @@
+//! What reads the input table: each statement a bounded number of rows, by seeking on the key or the datetime.
+
+use std::fmt::Write;
+
+use crate::store::{InputLayout, TableName};
+
+/// Spans that one statement reads. A position has at most 64 gaps, and the new ids.
+pub const MOST_SPANS: usize = 65;
+
+/// Datetimes that one statement reads, of two parameters each; a statement may have 2,100.
+pub const MOST_DATETIMES: usize = 1000;
+
+/// The server's clock, in the type that `processed_at` is written with.
+pub fn now() -> &'static str {
+    "SELECT GETDATE()"
+}
+
+/// `@P1`: the earliest datetime.
+pub fn first_key_from(table: &TableName) -> String {
+    format!("SELECT MIN([id]) FROM {} WHERE [datetime] >= @P1", table.sql_server())
+}
+
+pub fn last_key(table: &TableName) -> String {
+    format!("SELECT MAX([id]) FROM {}", table.sql_server())
+}
+
+/// The columns of a reading, in the order in which rows are decoded; NULL for what the table lacks.
+fn columns(layout: InputLayout) -> String {
+    format!(
+        "{}, [datetime], [variable_name], [value], {}",
+        if layout.has_key { "[id]" } else { "CAST(NULL AS bigint) AS [id]" },
+        if layout.has_source_file { "[source_file]" } else { "CAST(NULL AS varchar(1)) AS [source_file]" },
+    )
+}
+
+/// How many spans a statement has for so many: a few shapes, the rest of which is filled with spans that hold nothing.
+pub fn spans_for(count: usize) -> usize {
+    [1, 4, 16].into_iter().find(|&shape| count <= shape).unwrap_or(MOST_SPANS)
+}
+
+/// At most `@P1` rows by key, of `spans` spans, whose ends are the parameters from `@P2` on. Each span is a seek of its own that stops at as many rows.
+pub fn keys(table: &TableName, layout: InputLayout, spans: usize) -> String {
+    let columns = columns(layout);
+    let span = |at: usize| {
+        format!(
+            "SELECT TOP (@P1) {columns} FROM {} WHERE [id] BETWEEN @P{} AND @P{} ORDER BY [id]",
+            table.sql_server(),
+            2 * at + 2,
+            2 * at + 3
+        )
+    };
+    if spans == 1 {
+        return span(0);
+    }
+    let mut sql = "SELECT TOP (@P1) * FROM (".to_owned();
+    for at in 0..spans {
+        // Writing to a String cannot fail.
+        let _ =
+            write!(sql, "{}SELECT * FROM ({}) AS s{at}", if at == 0 { "" } else { " UNION ALL " }, span(at));
+    }
+    sql.push_str(") AS found ORDER BY [id]");
+    sql
+}
+
+/// Which part of a range is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Everything: the variable is never NULL.
+    Whole,
+    Named,
+    Nameless,
+}
+
+/// At most `@P1` rows from `@P2` on, before `@P3` where there is an end, by datetime and key.
+pub fn range(table: &TableName, layout: InputLayout, ends: bool, part: Part) -> String {
+    format!(
+        "SELECT TOP (@P1) {} FROM {} WHERE [datetime] >= @P2{}{} ORDER BY [datetime]{}",
+        columns(layout),
+        table.sql_server(),
+        if ends { " AND [datetime] < @P3" } else { "" },
+        match part {
+            Part::Whole => "",
+            Part::Named => " AND [variable_name] IS NOT NULL",
+            Part::Nameless => " AND [variable_name] IS NULL",
+        },
+        by_key(layout),
+    )
+}
+
+/// The same without a limit: between the first and the last of some datetimes, where no index finds each.
+pub fn between(table: &TableName, layout: InputLayout) -> String {
+    format!(
+        "SELECT {} FROM {} WHERE [datetime] >= @P1 AND [datetime] < @P2 ORDER BY [datetime]{}",
+        columns(layout),
+        table.sql_server(),
+        by_key(layout),
+    )
+}
+
+/// How many datetimes a statement has for so many.
+pub fn datetimes_for(count: usize) -> usize {
+    [1, 16, 128].into_iter().find(|&shape| count <= shape).unwrap_or(MOST_DATETIMES)
+}
+
+/// Every row at `count` datetimes, each given by its first value and the first after it, by datetime and key.
+pub fn at(table: &TableName, layout: InputLayout, count: usize) -> String {
+    let asked: Vec<String> = (0..count).map(|at| format!("(@P{}, @P{})", 2 * at + 1, 2 * at + 2)).collect();
+    format!(
+        "SELECT {} FROM (VALUES {}) AS asked ([first], [past]) \
+         JOIN {} AS r ON r.[datetime] >= asked.[first] AND r.[datetime] < asked.[past] ORDER BY r.[datetime]{}",
+        columns(layout),
+        asked.join(", "),
+        table.sql_server(),
+        by_key(layout),
+    )
+}
+
+/// Rows from `@P1` on and before `@P2`.
+pub fn count(table: &TableName) -> String {
+    format!("SELECT COUNT_BIG(*) FROM {} WHERE [datetime] >= @P1 AND [datetime] < @P2", table.sql_server())
+}
+
+fn by_key(layout: InputLayout) -> &'static str {
+    if layout.has_key { ", [id]" } else { "" }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use super::*;
+
+    const ALL: InputLayout = InputLayout { has_key: true, has_source_file: true, has_datetime_index: true };
+    const BARE: InputLayout =
+        InputLayout { has_key: false, has_source_file: false, has_datetime_index: true };
+
+    #[test]
+    fn the_statements_read_a_bounded_number_of_rows() {
+        let table: TableName = "dbo.[datos ]] de planta]".parse().unwrap();
+        for (sql, expected) in [
+            (
+                keys(&table, ALL, 1),
+                "SELECT TOP (@P1) [id], [datetime], [variable_name], [value], [source_file] FROM [dbo].[datos ]] de planta] \
+                 WHERE [id] BETWEEN @P2 AND @P3 ORDER BY [id]",
+            ),
+            (
+                range(&table, ALL, true, Part::Whole),
+                "SELECT TOP (@P1) [id], [datetime], [variable_name], [value], [source_file] FROM [dbo].[datos ]] de planta] \
+                 WHERE [datetime] >= @P2 AND [datetime] < @P3 ORDER BY [datetime], [id]",
+            ),
+            (
+                range(&table, BARE, false, Part::Named),
+                "SELECT TOP (@P1) CAST(NULL AS bigint) AS [id], [datetime], [variable_name], [value], \
+                 CAST(NULL AS varchar(1)) AS [source_file] FROM [dbo].[datos ]] de planta] \
+                 WHERE [datetime] >= @P2 AND [variable_name] IS NOT NULL ORDER BY [datetime]",
+            ),
+            (
+                at(&table, BARE, 2),
+                "SELECT CAST(NULL AS bigint) AS [id], [datetime], [variable_name], [value], \
+                 CAST(NULL AS varchar(1)) AS [source_file] FROM (VALUES (@P1, @P2), (@P3, @P4)) AS asked ([first], [past]) \
+                 JOIN [dbo].[datos ]] de planta] AS r ON r.[datetime] >= asked.[first] AND r.[datetime] < asked.[past] \
+                 ORDER BY r.[datetime]",
+            ),
+        ] {
+            assert_eq!(sql, expected);
+        }
+        let many = keys(&table, ALL, 4);
+        assert!(
+            many.starts_with("SELECT TOP (@P1) * FROM (SELECT * FROM (SELECT TOP (@P1) [id], "),
+            "{many}"
+        );
+        assert!(many.contains("BETWEEN @P8 AND @P9 ORDER BY [id]) AS s3) AS found ORDER BY [id]"), "{many}");
+    }
+
+    #[test]
+    fn a_shape_has_room_for_what_is_asked_and_for_no_more_parameters_than_a_statement_may_have() {
+        for count in 1..=MOST_SPANS {
+            assert!(spans_for(count) >= count && spans_for(count) <= MOST_SPANS);
+        }
+        for count in 1..=MOST_DATETIMES {
+            assert!(datetimes_for(count) >= count && 2 * datetimes_for(count) <= 2100);
+        }
+    }
+}

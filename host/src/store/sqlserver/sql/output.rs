@@ -1,0 +1,174 @@
+//! What reads and writes the output and the state table.
+//!
+//! Rows come through two tables of the session's own, which the driver's bulk load fills: every server takes FLOAT, DATETIME2, NVARCHAR and
+//! BIT there, all nullable, and converts them itself on the way into the real columns.
+
+use crate::store::TableName;
+
+/// The session's table for the verdicts of a commit.
+pub const STAGED_VERDICTS: &str = "#anomaly_worker_verdicts";
+
+/// The session's table for keys to look up.
+pub const STAGED_KEYS: &str = "#anomaly_worker_keys";
+
+/// The columns that hold numbers, and the widest of their digits before the point.
+pub const NUMBERS: [(&str, i32); 7] = [
+    ("y", 12),
+    ("yhat", 12),
+    ("yhat_lower", 12),
+    ("yhat_upper", 12),
+    ("residual", 12),
+    ("anomaly_score", 3),
+    ("prediction_error_pct", 3),
+];
+
+/// The columns that hold yes or no.
+pub const FLAGS: [&str; 3] = ["outside_interval", "high_residual", "is_anomaly"];
+
+/// Creates the table for verdicts. `n` counts them in their order.
+pub fn stage_verdicts() -> String {
+    let numbers: Vec<String> = NUMBERS.iter().map(|(name, _)| format!("[{name}] FLOAT NULL")).collect();
+    let flags: Vec<String> = FLAGS.iter().map(|name| format!("[{name}] BIT NULL")).collect();
+    format!(
+        "CREATE TABLE {STAGED_VERDICTS} ([n] FLOAT NULL, [ds] DATETIME2 NULL, [variable] NVARCHAR(4000) NULL, {}, {}, \
+         [source_file] NVARCHAR(4000) NULL);",
+        numbers.join(", "),
+        flags.join(", ")
+    )
+}
+
+/// Creates the table for keys.
+pub fn stage_keys() -> String {
+    format!(
+        "CREATE TABLE {STAGED_KEYS} ([n] FLOAT NULL, [ds] DATETIME2 NULL, [variable] NVARCHAR(4000) NULL);"
+    )
+}
+
+/// Empties either.
+pub fn empty(staged: &str) -> String {
+    format!("TRUNCATE TABLE {staged};")
+}
+
+/// How a column of the output is filled from the staged one of its name.
+pub struct Filled {
+    pub column: &'static str,
+    /// An expression on the staged row `s`.
+    pub by: String,
+}
+
+/// One transaction: the fence (the worker's row with its epoch, which becomes the new state), and the staged verdicts that are not there
+/// yet, where there are any. Answers how many rows the fence held (one, or nothing was written) and how many verdicts
+/// went in.
+///
+/// `@P1` worker, `@P2` epoch, `@P3` to `@P11` the state's columns in the order of [`STATE`].
+pub fn commit(state: &TableName, insert: Option<&str>) -> String {
+    let columns: Vec<String> = STATE.iter().zip(3..).map(|(name, at)| format!("[{name}] = @P{at}")).collect();
+    format!(
+        "SET NOCOUNT ON; DECLARE @held int, @inserted int; SET @inserted = 0; BEGIN TRANSACTION; \
+         UPDATE {state} SET {columns} WHERE [worker] = @P1 AND [epoch] = @P2; SET @held = @@ROWCOUNT; \
+         {insert}COMMIT TRANSACTION; SELECT @held, @inserted;",
+        state = state.sql_server(),
+        columns = columns.join(", "),
+        insert = insert.unwrap_or_default(),
+    )
+}
+
+/// The part of [`commit`] that puts the staged verdicts in: of each key the first, and none that is there already. What two texts
+/// or datetimes are the same is the table's own matter, by its types and its collation.
+pub fn insert(output: &TableName, filled: &[Filled]) -> String {
+    let of = |name: &str| {
+        filled.iter().find(|filled| filled.column == name).map_or("NULL", |filled| filled.by.as_str())
+    };
+    let columns: Vec<String> = filled.iter().map(|filled| format!("[{}]", filled.column)).collect();
+    let values: Vec<String> =
+        filled.iter().map(|filled| format!("{} AS [{}]", filled.by, filled.column)).collect();
+    format!(
+        "INSERT INTO {table} ({columns}, [processed_at]) SELECT {columns}, GETDATE() FROM (\
+         SELECT s.[n], {values}, ROW_NUMBER() OVER (PARTITION BY {variable}, {ds} ORDER BY s.[n]) AS [nth] \
+         FROM {STAGED_VERDICTS} AS s) AS v WHERE v.[nth] = 1 AND @held = 1 AND NOT EXISTS (\
+         SELECT 1 FROM {table} AS o WHERE o.[variable] = v.[variable] AND o.[ds] = v.[ds]) ORDER BY v.[n]; \
+         SET @inserted = @@ROWCOUNT; ",
+        table = output.sql_server(),
+        columns = columns.join(", "),
+        values = values.join(", "),
+        variable = of("variable"),
+        ds = of("ds"),
+    )
+}
+
+/// The `n` of those staged keys for which the output holds a verdict.
+pub fn already_judged(output: &TableName, variable: &str, ds: &str) -> String {
+    format!(
+        "SELECT s.[n] FROM {STAGED_KEYS} AS s WHERE EXISTS (\
+         SELECT 1 FROM {} AS o WHERE o.[variable] = {variable} AND o.[ds] = {ds})",
+        output.sql_server()
+    )
+}
+
+pub fn newest(output: &TableName) -> String {
+    format!("SELECT MAX([ds]) FROM {}", output.sql_server())
+}
+
+/// The columns of the state that a commit writes, as [`commit`] takes and [`read`] gives them.
+pub const STATE: [&str; 9] = [
+    "position",
+    "watermark",
+    "checkpoint",
+    "checkpoint_schema",
+    "checkpoint_digest",
+    "set_digest",
+    "set_aside",
+    "counts",
+    "updated_at",
+];
+
+/// Raises the epoch of worker `@P1`, or makes a row that holds only that; answers the row, as [`read`] does.
+pub fn take(state: &TableName) -> String {
+    format!(
+        "SET NOCOUNT ON; BEGIN TRANSACTION; \
+         UPDATE {table} SET [epoch] = [epoch] + 1 WHERE [worker] = @P1; \
+         INSERT INTO {table} ([worker], [epoch]) SELECT @P1, 1 WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE [worker] = @P1); \
+         {read}; COMMIT TRANSACTION;",
+        table = state.sql_server(),
+        read = read(state),
+    )
+}
+
+/// The row of worker `@P1`: its epoch, then the columns of [`STATE`].
+pub fn read(state: &TableName) -> String {
+    format!("SELECT [epoch], [{}] FROM {} WHERE [worker] = @P1", STATE.join("], ["), state.sql_server())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_is_one_transaction_behind_its_fence() {
+        let (state, output) = (TableName::of("dbo", "s"), TableName::of("dbo", "o"));
+        let bare = commit(&state, None);
+        assert_eq!(
+            bare,
+            "SET NOCOUNT ON; DECLARE @held int, @inserted int; SET @inserted = 0; BEGIN TRANSACTION; \
+             UPDATE [dbo].[s] SET [position] = @P3, [watermark] = @P4, [checkpoint] = @P5, [checkpoint_schema] = @P6, \
+             [checkpoint_digest] = @P7, [set_digest] = @P8, [set_aside] = @P9, [counts] = @P10, [updated_at] = @P11 \
+             WHERE [worker] = @P1 AND [epoch] = @P2; SET @held = @@ROWCOUNT; COMMIT TRANSACTION; SELECT @held, @inserted;"
+        );
+        let filled = [
+            Filled { column: "ds", by: "CAST(s.[ds] AS datetime)".to_owned() },
+            Filled { column: "variable", by: "CAST(s.[variable] AS varchar(100))".to_owned() },
+        ];
+        assert_eq!(
+            insert(&output, &filled),
+            "INSERT INTO [dbo].[o] ([ds], [variable], [processed_at]) SELECT [ds], [variable], GETDATE() FROM (\
+             SELECT s.[n], CAST(s.[ds] AS datetime) AS [ds], CAST(s.[variable] AS varchar(100)) AS [variable], \
+             ROW_NUMBER() OVER (PARTITION BY CAST(s.[variable] AS varchar(100)), CAST(s.[ds] AS datetime) ORDER BY s.[n]) AS [nth] \
+             FROM #anomaly_worker_verdicts AS s) AS v WHERE v.[nth] = 1 AND @held = 1 AND NOT EXISTS (\
+             SELECT 1 FROM [dbo].[o] AS o WHERE o.[variable] = v.[variable] AND o.[ds] = v.[ds]) ORDER BY v.[n]; \
+             SET @inserted = @@ROWCOUNT; "
+        );
+        assert!(
+            commit(&state, Some("INSERT; ")).contains("SET @held = @@ROWCOUNT; INSERT; COMMIT TRANSACTION;")
+        );
+    }
+}

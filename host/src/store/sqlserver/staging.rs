@@ -1,0 +1,111 @@
+//! Rows into the session's own tables, by the driver's bulk load.
+//!
+//! A staged table lives as long as the session and is emptied before each load, so that a load which was cut short leaves nothing for the
+//! next. A row whose values no column takes fails here, before any transaction is open.
+
+use tiberius::{IntoSql, TokenRow};
+
+use super::connect::Session;
+use super::fault::Answer;
+use super::link;
+use super::moment::fine;
+use super::sql;
+use super::sql::output::{STAGED_KEYS, STAGED_VERDICTS};
+use crate::reading::Key;
+use crate::verdict::VerdictRow;
+
+/// The longest text that a staged column takes, in UTF-16 units.
+const LONGEST: usize = 4000;
+
+/// Which of its tables the session has.
+#[derive(Default)]
+pub(super) struct Staged {
+    verdicts: bool,
+    keys: bool,
+}
+
+impl Staged {
+    /// Stages the verdicts of a commit, counted in their order.
+    pub(super) async fn verdicts(&mut self, session: &mut Session, verdicts: &[VerdictRow]) -> Answer<()> {
+        make(session, &mut self.verdicts, STAGED_VERDICTS, sql::output::stage_verdicts).await?;
+        let mut load = session.bulk_insert(STAGED_VERDICTS).await?;
+        for (n, verdict) in verdicts.iter().enumerate() {
+            load.send(row_of(n, verdict)).await?;
+        }
+        load.finalize().await?;
+        Ok(())
+    }
+
+    /// Stages keys to look up, counted in their order.
+    pub(super) async fn keys(&mut self, session: &mut Session, keys: &[Key]) -> Answer<()> {
+        make(session, &mut self.keys, STAGED_KEYS, sql::output::stage_keys).await?;
+        let mut load = session.bulk_insert(STAGED_KEYS).await?;
+        for (n, (variable, ds)) in keys.iter().enumerate() {
+            let mut row = TokenRow::with_capacity(3);
+            row.push(number(n));
+            row.push(fine(*ds));
+            row.push(cut(variable).into_sql());
+            load.send(row).await?;
+        }
+        load.finalize().await?;
+        Ok(())
+    }
+}
+
+async fn make(session: &mut Session, made: &mut bool, name: &str, create: fn() -> String) -> Answer<()> {
+    if *made {
+        return link::run(session, sql::output::empty(name)).await;
+    }
+    link::run(session, create()).await?;
+    *made = true;
+    Ok(())
+}
+
+fn row_of(n: usize, verdict: &VerdictRow) -> TokenRow<'_> {
+    let numbers = [
+        verdict.y,
+        verdict.yhat,
+        verdict.yhat_lower,
+        verdict.yhat_upper,
+        verdict.residual,
+        verdict.anomaly_score,
+        verdict.prediction_error_pct,
+    ];
+    let flags = [verdict.flags.outside_interval, verdict.flags.high_residual, verdict.flags.anomaly];
+    let mut row = TokenRow::with_capacity(14);
+    row.push(number(n));
+    row.push(fine(verdict.ds));
+    row.push(cut(&verdict.variable).into_sql());
+    numbers.into_iter().for_each(|number| row.push(number.into_sql()));
+    flags.into_iter().for_each(|flag| row.push(flag.into_sql()));
+    row.push(verdict.source_file.as_deref().map(cut).into_sql());
+    row
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a page holds far fewer rows than 2^53")]
+fn number(n: usize) -> tiberius::ColumnData<'static> {
+    tiberius::ColumnData::F64(Some(n as f64))
+}
+
+/// As much of a text as the staged column takes; a variable's name is never that long.
+fn cut(text: &str) -> &str {
+    let mut units = 0;
+    let end = text.char_indices().find(|(_, c)| {
+        units += c.len_utf16();
+        units > LONGEST
+    });
+    end.map_or(text, |(at, _)| &text[..at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!(cut("presión"), "presión");
+        let long = "é".repeat(4001);
+        assert_eq!(cut(&long).chars().count(), 4000);
+        assert_eq!(cut(&"🌡".repeat(2001)).chars().count(), 2000);
+    }
+}

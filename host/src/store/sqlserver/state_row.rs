@@ -1,0 +1,125 @@
+//! The worker's row of the state table, to and from [`State`].
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use tiberius::{ColumnData, Row};
+
+use super::fault::{Answer, Fault};
+use super::link::Value;
+use super::moment;
+use super::row::integer;
+use super::table::text;
+use crate::datetime::Datetime;
+use crate::state::{Checkpoint, SetAside, State};
+use crate::store::{TableName, Trouble};
+
+/// The parameters of a commit, in the order of [`sql::output::commit`](super::sql::output::commit).
+pub(super) fn values(worker: &str, state: &State) -> Answer<Vec<Value>> {
+    let set_aside: BTreeMap<&str, &SetAside> =
+        state.set_aside.iter().map(|(name, aside)| (&**name, aside)).collect();
+    let checkpoint = state.checkpoint.as_ref();
+    Ok(vec![
+        text(worker),
+        Value::I64(Some(state.epoch)),
+        text(&to_json(&state.position)?),
+        state.watermark.map_or(Value::DateTime2(None), moment::fine),
+        Value::Binary(checkpoint.map(|checkpoint| checkpoint.bytes.clone().into())),
+        Value::I64(checkpoint.map(|checkpoint| i64::from(checkpoint.schema))),
+        Value::String(checkpoint.map(|checkpoint| checkpoint.set_digest.clone().into())),
+        Value::String(state.set_digest.clone().map(Into::into)),
+        text(&to_json(&set_aside)?),
+        text(&to_json(&state.counts)?),
+        moment::fine(state.updated_at),
+    ])
+}
+
+/// The worker's epoch, and its state; None if nothing was committed yet.
+pub(super) fn read(row: Row, table: &TableName, worker: &str) -> Answer<(i64, Option<State>)> {
+    let unreadable = |column: &str, why: &dyn Display| {
+        Fault::Found(
+            Trouble::Other,
+            format!(
+                "the state of worker `{worker}` in table `{table}` cannot be read: column {column}: {why}; put back what was \
+                 there, or delete the row to go on from the newest verdict"
+            ),
+        )
+    };
+    let mut cells = Cells { row: row.into_iter().collect(), unreadable: &unreadable };
+    let epoch = integer(&cells.next()).ok_or_else(|| unreadable("epoch", &"no whole number"))?;
+    let ColumnData::String(Some(position)) = cells.next() else { return Ok((epoch, None)) };
+    let position = cells.json("position", &position)?;
+    let watermark = match cells.next() {
+        value @ ColumnData::DateTime2(Some(_)) => moment::read(&value),
+        _ => None,
+    };
+    let checkpoint = match (cells.next(), cells.next(), cells.next()) {
+        (ColumnData::Binary(None), ..) => None,
+        (ColumnData::Binary(Some(bytes)), schema, ColumnData::String(Some(set_digest))) => {
+            let schema = integer(&schema).and_then(|schema| u32::try_from(schema).ok());
+            let schema = schema.ok_or_else(|| unreadable("checkpoint_schema", &"no number of 32 bits"))?;
+            Some(Checkpoint { schema, bytes: bytes.into_owned(), set_digest: set_digest.into_owned() })
+        }
+        _ => {
+            return Err(unreadable("checkpoint", &"its bytes, its schema and its digest do not go together"));
+        }
+    };
+    let set_digest = match cells.next() {
+        ColumnData::String(digest) => digest.map(std::borrow::Cow::into_owned),
+        _ => None,
+    };
+    let set_aside: BTreeMap<String, SetAside> = cells.next_json("set_aside")?;
+    let counts = cells.next_json("counts")?;
+    let updated_at: Option<Datetime> = moment::read(&cells.next());
+    let state = State {
+        epoch,
+        position,
+        watermark,
+        checkpoint,
+        set_digest,
+        set_aside: set_aside.into_iter().map(|(variable, aside)| (Arc::from(variable), aside)).collect(),
+        counts,
+        updated_at: updated_at.ok_or_else(|| unreadable("updated_at", &"no datetime"))?,
+    };
+    Ok((epoch, Some(state)))
+}
+
+struct Cells<'a> {
+    row: std::collections::VecDeque<Value>,
+    unreadable: &'a dyn Fn(&str, &dyn Display) -> Fault,
+}
+
+impl Cells<'_> {
+    /// The next column's value; NULL behind the last.
+    fn next(&mut self) -> Value {
+        self.row.pop_front().unwrap_or(ColumnData::String(None))
+    }
+
+    fn next_json<T: DeserializeOwned>(&mut self, column: &str) -> Answer<T> {
+        match self.next() {
+            ColumnData::String(Some(text)) => self.json(column, &text),
+            _ => Err((self.unreadable)(column, &"no text")),
+        }
+    }
+
+    fn json<T: DeserializeOwned>(&self, column: &str, text: &str) -> Answer<T> {
+        serde_json::from_str(text).map_err(|error| (self.unreadable)(column, &error))
+    }
+}
+
+/// Why the row is no longer this worker's. `found` is its epoch now, if it is there.
+pub(super) fn fenced(table: &TableName, worker: &str, ours: i64, found: Option<i64>) -> Fault {
+    let why = match found {
+        Some(found) => format!("another process has taken it since (epoch {found}, ours is {ours})"),
+        None => format!("its row in table `{table}` is gone"),
+    };
+    Fault::Found(Trouble::Fenced, format!("this is no longer worker `{worker}`: {why}; nothing was written"))
+}
+
+fn to_json(value: &impl serde::Serialize) -> Answer<String> {
+    serde_json::to_string(value).map_err(|error| {
+        Fault::Found(Trouble::Other, format!("the state cannot be written as JSON ({error})"))
+    })
+}

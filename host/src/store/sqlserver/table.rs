@@ -1,0 +1,232 @@
+//! What a table looks like: its columns and its indexes, read from the server's catalogue once for a connection.
+//!
+//! A table that its users change under a running worker makes the next statement fail, and with it the session ends: the next one
+//! looks anew. Never altered, only read.
+
+use tiberius::Row;
+
+use super::connect::Session;
+use super::fault::{Answer, Fault};
+use super::link::{self, Value};
+use super::sql;
+use crate::store::TableName;
+
+pub(super) struct Table {
+    columns: Vec<Column>,
+    indexes: Vec<Index>,
+}
+
+/// A column.
+#[derive(Clone, Debug)]
+pub(super) struct Column {
+    /// In lower case.
+    name: String,
+    /// The base type's name, in lower case.
+    pub(super) kind: String,
+    /// In bytes; −1 for `max`.
+    max_length: i32,
+    pub(super) precision: i32,
+    pub(super) scale: i32,
+    pub(super) nullable: bool,
+    identity: bool,
+    computed: bool,
+    has_default: bool,
+    collation: Option<String>,
+}
+
+struct Index {
+    columns: Vec<String>,
+    unique: bool,
+}
+
+/// A text parameter.
+pub(super) fn text(text: &str) -> Value {
+    Value::String(Some(text.to_owned().into()))
+}
+
+impl Table {
+    /// None if there is no such table or view, or none that this login may see.
+    pub(super) async fn find(session: &mut Session, name: &TableName) -> Answer<Option<Self>> {
+        if let [_, schema] = name.qualifiers() {
+            return Err(Fault::schema(format!(
+                "table `{name}` is named with its database; name that by the key `database`, and the table as `{}`",
+                TableName::of(schema, name.table())
+            )));
+        }
+        let quoted = name.sql_server();
+        let rows = link::rows(session, sql::session::columns(), vec![text(&quoted)]).await?;
+        let columns = rows.iter().map(Column::of).collect::<Answer<Vec<_>>>()?;
+        if columns.is_empty() {
+            return Ok(None);
+        }
+        let mut indexes: Vec<Index> = Vec::new();
+        let mut current = None;
+        for row in link::rows(session, sql::session::indexes(), vec![text(&quoted)]).await? {
+            let index = number(&row, 0)?;
+            if current != Some(index) {
+                current = Some(index);
+                indexes.push(Index { columns: Vec::new(), unique: number(&row, 1)? != 0 });
+            }
+            if let Some(index) = indexes.last_mut() {
+                index.columns.push(row.try_get::<&str, _>(2)?.unwrap_or_default().to_owned());
+            }
+        }
+        Ok(Some(Self { columns, indexes }))
+    }
+
+    /// # Errors
+    /// `Schema`, with the tables that are there and the `advice`.
+    pub(super) async fn expect(session: &mut Session, name: &TableName, advice: &str) -> Answer<Self> {
+        if let Some(table) = Self::find(session, name).await? {
+            return Ok(table);
+        }
+        let rows = link::rows(session, sql::session::some_tables(), Vec::new()).await?;
+        let names: Vec<&str> = rows.iter().filter_map(|row| row.get::<&str, _>(0)).collect();
+        let found = match names.as_slice() {
+            [] => "this login sees no tables".to_owned(),
+            names => format!("this login sees `{}`", names.join("`, `")),
+        };
+        Err(Fault::schema(format!("there is no table `{name}` ({found}); {advice}")))
+    }
+
+    pub(super) fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    pub(super) fn has(&self, column: &str) -> bool {
+        self.column(column).is_some()
+    }
+
+    /// # Errors
+    /// `Schema`, naming those of the columns that the table lacks.
+    pub(super) fn expect_columns(&self, name: &TableName, columns: &[&str]) -> Answer<()> {
+        let missing: Vec<&str> = columns.iter().copied().filter(|column| !self.has(column)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Fault::schema(format!(
+            "table `{name}` lacks `{}`; add what is missing, or name another table",
+            missing.join("`, `")
+        )))
+    }
+
+    /// # Errors
+    /// `Schema`, naming columns besides `known` that would refuse every row that we write.
+    pub(super) fn expect_no_more_than(&self, name: &TableName, known: &[&str]) -> Answer<()> {
+        let wanted: Vec<&str> = self
+            .columns
+            .iter()
+            .filter(|column| column.must_be_given() && !known.contains(&column.name.as_str()))
+            .map(|column| column.name.as_str())
+            .collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        Err(Fault::schema(format!(
+            "table `{name}` wants a value for `{}` in every row, which a verdict does not have; give it a default, or name \
+             another table",
+            wanted.join("`, `")
+        )))
+    }
+
+    /// Whether `column` holds integers, each once and none NULL.
+    pub(super) fn is_integer_key(&self, column: &str) -> bool {
+        self.column(column).is_some_and(|found| found.is_integer() && !found.nullable)
+            && self.has_unique(&[column])
+    }
+
+    /// Whether an index begins with these columns, in this order.
+    pub(super) fn has_index(&self, columns: &[&str]) -> bool {
+        self.indexes.iter().any(|index| {
+            index.columns.len() >= columns.len()
+                && index.columns.iter().zip(columns).all(|(found, wanted)| found == wanted)
+        })
+    }
+
+    /// Whether a unique index is on just these columns, in any order.
+    pub(super) fn has_unique(&self, columns: &[&str]) -> bool {
+        self.indexes.iter().any(|index| {
+            index.unique
+                && index.columns.len() == columns.len()
+                && columns.iter().all(|wanted| index.columns.iter().any(|found| found == wanted))
+        })
+    }
+}
+
+impl Column {
+    fn of(row: &Row) -> Answer<Self> {
+        let text = |at: usize| Ok::<_, Fault>(row.try_get::<&str, _>(at)?.map(str::to_owned));
+        Ok(Self {
+            name: text(0)?.unwrap_or_default(),
+            kind: text(1)?.unwrap_or_default(),
+            max_length: number(row, 2)?,
+            precision: number(row, 3)?,
+            scale: number(row, 4)?,
+            nullable: number(row, 5)? != 0,
+            identity: number(row, 6)? != 0,
+            computed: number(row, 7)? != 0,
+            has_default: number(row, 8)? != 0,
+            collation: text(9)?,
+        })
+    }
+
+    fn must_be_given(&self) -> bool {
+        // A rowversion fills itself.
+        !(self.nullable || self.identity || self.computed || self.has_default || self.kind == "timestamp")
+    }
+
+    fn is_integer(&self) -> bool {
+        matches!(self.kind.as_str(), "bigint" | "int" | "smallint" | "tinyint")
+    }
+
+    /// Whether its values are numbers.
+    pub(super) fn is_number(&self) -> bool {
+        self.is_integer()
+            || self.is_decimal()
+            || matches!(self.kind.as_str(), "float" | "real" | "money" | "smallmoney")
+    }
+
+    pub(super) fn is_decimal(&self) -> bool {
+        matches!(self.kind.as_str(), "decimal" | "numeric")
+    }
+
+    /// Whether its values are texts.
+    pub(super) fn is_text(&self) -> bool {
+        self.is_padded() || matches!(self.kind.as_str(), "varchar" | "nvarchar")
+    }
+
+    /// Whether its values are filled up with blanks.
+    pub(super) fn is_padded(&self) -> bool {
+        matches!(self.kind.as_str(), "char" | "nchar")
+    }
+
+    /// As it is declared: `varchar(100)`, `decimal(18,6)`, `datetime2(7)`.
+    pub(super) fn declared(&self) -> String {
+        let kind = &self.kind;
+        match kind.as_str() {
+            "varchar" | "nvarchar" | "varbinary" if self.max_length < 0 => format!("{kind}(max)"),
+            "varchar" | "char" | "varbinary" => format!("{kind}({})", self.max_length),
+            "nvarchar" | "nchar" => format!("{kind}({})", self.max_length / 2),
+            "decimal" | "numeric" => format!("{kind}({},{})", self.precision, self.scale),
+            "datetime2" => format!("{kind}({})", self.scale),
+            _ => kind.clone(),
+        }
+    }
+
+    /// How a value is made one of this column's, in a statement: by its type, and for a text by its collation, in which the
+    /// column tells one from another.
+    pub(super) fn cast(&self, value: &str) -> String {
+        let collate = self
+            .collation
+            .as_ref()
+            .filter(|name| self.is_text() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
+        match collate {
+            Some(collation) => format!("CAST({value} AS {}) COLLATE {collation}", self.declared()),
+            None => format!("CAST({value} AS {})", self.declared()),
+        }
+    }
+}
+
+fn number(row: &Row, at: usize) -> Answer<i32> {
+    Ok(row.try_get::<i32, _>(at)?.unwrap_or_default())
+}

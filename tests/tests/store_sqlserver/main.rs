@@ -1,0 +1,78 @@
+//! The store on a SQL Server keeps what every store promises, and stands what can befall a server: where `TEST_SQLSERVER` names one.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod locks;
+mod lost;
+mod rights;
+mod shapes;
+
+use std::collections::BTreeMap;
+
+use host::batch::Flags;
+use host::counts::Counts;
+use host::datetime::Datetime;
+use host::position::{Position, TimePosition};
+use host::state::State;
+use host::store::{StoreError, Trouble};
+use host::verdict::VerdictRow;
+use tests::conformance_sqlserver::SqlServerBench;
+
+tests::conformance!(SqlServerBench where tests::sqlserver::server().is_some());
+
+/// Makes a test that is left out where there is no server.
+macro_rules! on_server {
+    ($(#[$about:meta])* async fn $name:ident() $body:block) => {
+        $(#[$about])*
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() -> anyhow::Result<()> {
+            if tests::sqlserver::server().is_none() {
+                return Ok(());
+            }
+            $body
+            #[allow(unreachable_code, reason = "a body may return by itself")]
+            Ok(())
+        }
+    };
+}
+use on_server;
+
+const WORKER: &str = "line 1";
+
+fn at(text: &str) -> Datetime {
+    Datetime::parse(text).unwrap()
+}
+
+fn verdict(ds: &str, variable: &str) -> VerdictRow {
+    VerdictRow {
+        ds: at(ds),
+        variable: variable.into(),
+        y: 21.25,
+        yhat: 20.5,
+        yhat_lower: 19.125,
+        yhat_upper: 21.000_001,
+        residual: 0.75,
+        flags: Flags { outside_interval: true, high_residual: false, anomaly: true },
+        anomaly_score: 33.33,
+        prediction_error_pct: 999.99,
+        source_file: None,
+    }
+}
+
+fn state(epoch: i64) -> State {
+    State {
+        epoch,
+        position: Position::Time(TimePosition::start(at("2025-01-15"))),
+        watermark: Some(at("2025-01-15 10:00:00")),
+        checkpoint: None,
+        set_digest: None,
+        set_aside: BTreeMap::new(),
+        counts: Counts::default(),
+        updated_at: at("2025-01-15 10:00:05"),
+    }
+}
+
+fn trouble<T>(done: Result<T, StoreError>) -> (Trouble, String) {
+    let error = done.err().expect("this call had to fail");
+    (error.trouble, error.message)
+}
