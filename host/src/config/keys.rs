@@ -4,7 +4,7 @@
 
 use super::Config;
 use super::value::{Allowed, Given, Literal};
-use super::value::{choice, duration, interval, name, optional, path, table, whole};
+use super::value::{choice, duration, interval, name, optional, path, shard, table, whole};
 
 /// One key, such as `worker.interval`.
 pub(super) struct Key {
@@ -33,6 +33,7 @@ macro_rules! keys {
 
 keys! {
     worker.name = name;
+    worker.shard = optional(shard);
     worker.interval = interval;
     worker.batch_rows = whole(1..=100_000);
     worker.initial_lookback = duration("0s", "36500days");
