@@ -39,8 +39,7 @@ async fn serve(loaded: Loaded, once: bool) -> anyhow::Result<ExitCode> {
 
     let engine = parts::engine(&config)?;
     let source = parts::source(&config);
-    let reading = source.clone();
-    let set = Arc::new(tokio::task::spawn_blocking(move || reading.read()).await??);
+    let set = Arc::new(source.read(&engine).await?);
     let detector = Detector::open(&engine, set, None).await?;
     report::models(&detector);
 

@@ -105,7 +105,7 @@ pub async fn run(
     let mut historian = Historian::create(&place.database())?;
 
     let source = Source { module: None, models: place.models(), settings: "{}".to_owned(), own: Vec::new() };
-    let detector = Detector::open(&engine, Arc::new(source.read()?), None).await?;
+    let detector = Detector::open(&engine, Arc::new(source.read(&engine).await?), None).await?;
     report::models(&detector);
     let shared = Shared::default();
     let mut reloader = Reloader::new(engine, source, shared.clone(), &detector);
