@@ -16,21 +16,26 @@ use crate::sqlserver::STAND_IN;
 pub fn stand_in() -> bool {
     static SERVER: OnceLock<Server> = OnceLock::new();
     let server = SERVER.get_or_init(|| Server::start_in(Path::new(env!("OUT_DIR"))).unwrap());
-    STAND_IN.get_or_init(|| connection_string(server.port(), "true;trustservercertificate=true"));
+    STAND_IN.get_or_init(|| connection_string(server.port(), ENCRYPTED));
     true
 }
 
-/// As ADO.NET writes it.
+/// Without encryption: what a proxy sees are packets.
+pub const PLAIN: &str = "DANGER_PLAINTEXT";
+
+/// With it, whatever the certificate.
+pub const ENCRYPTED: &str = "true;trustservercertificate=true";
+
+/// As ADO.NET writes it, with one of the two above.
 pub fn connection_string(port: u16, encrypt: &str) -> String {
     format!("server=tcp:127.0.0.1,{port};user={USER};password=\"{PASSWORD}\";encrypt={encrypt}")
 }
 
-/// The way to the database `plant` of a fake server, or of a proxy before it, without encryption: what a proxy sees are packets.
-pub fn plain(port: u16) -> Target {
-    let server = connection_string(port, "DANGER_PLAINTEXT");
+/// The way to a database of a fake server, or of a proxy before it.
+pub fn target(port: u16, encrypt: &str, database: &str) -> Target {
     Target {
-        address: Address::ConnectionString(Secret::new(server)),
-        database: Some("plant".into()),
+        address: Address::ConnectionString(Secret::new(connection_string(port, encrypt))),
+        database: Some(database.into()),
         login: Login::OfConnectionString,
         timeouts: short(),
     }

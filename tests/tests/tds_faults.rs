@@ -17,7 +17,7 @@ const WORKER: &str = "line 1";
 /// A store on a fresh server, encrypted, with its tables.
 async fn begin(server: &Server) -> SqlServerStore {
     let store = tds::store(encrypted(server.port(), Trust::Any));
-    let mut visitor = Visitor::of(&tds::connection_string(server.port(), "DANGER_PLAINTEXT"), "plant").await.unwrap();
+    let mut visitor = Visitor::of(&tds::connection_string(server.port(), tds::PLAIN), "plant").await.unwrap();
     visitor.run(&host::store::schema::sqlserver::input(&store.tables.input)).await.unwrap();
     store.open().await.unwrap().1.prepare().await.unwrap();
     store
@@ -204,7 +204,7 @@ async fn the_servers_certificate_is_checked_and_a_ca_file_or_a_word_lets_it_pass
 
 /// How many verdicts there are, as somebody else sees them.
 async fn count(server: &Server) -> i32 {
-    let direct = tds::connection_string(server.port(), "DANGER_PLAINTEXT");
+    let direct = tds::connection_string(server.port(), tds::PLAIN);
     let mut visitor = Visitor::of(&direct, "plant").await.unwrap();
     let rows = visitor.rows("SELECT COUNT(*) FROM dbo.anomalies_detector", &[]).await.unwrap();
     rows[0].get(0).unwrap()

@@ -14,92 +14,155 @@ use host::datetime::Datetime;
 use host::state::State;
 use host::store::schema::sqlserver as ddl;
 use host::store::{Connector, SqlServerStore, TableNames};
-use host::worker::{Settings, Worker};
+use host::worker::{CycleError, Settings, Worker};
 use tests::bench::{WORKER, datetime, open_set, prophet};
 use tests::sqlserver::Visitor;
-use tests::tds;
+use tests::tds::{self, ENCRYPTED, PLAIN};
 use tiberius::time::chrono::{DateTime, NaiveDateTime};
 
 /// The variables of a batch, which all have a model.
 const VARIABLES: [&str; 3] = ["TEMP-03", "NIVEL 4", "VIBRACION"];
 
-/// What TDS calls the kinds of packet that a cycle is made of.
+/// What TDS calls the kinds of packet that a cycle is made of. Anything else is a record of TLS, which holds one.
 const KINDS: [(u8, &str); 6] =
-    [(18, "prelogin"), (16, "login"), (1, "batch"), (3, "statement with parameters"), (7, "bulk load"), (4, "answer")];
+    [(18, "prelogin"), (16, "login"), (1, "batch"), (3, "statement"), (7, "bulk load"), (4, "answer")];
 
-struct Plant {
+/// How long a worker may go on trying after a harm: much longer than it ever takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server behind a proxy, with one plant.
+struct Line {
     server: Server,
     proxy: Proxy,
-    visitor: Visitor,
-    /// The store under test, behind the proxy.
-    store: SqlServerStore,
-    /// How many datetimes have readings.
-    filled: i64,
 }
 
-impl Plant {
-    async fn new(store: impl FnOnce(&Server, u16) -> SqlServerStore) -> Self {
+/// A plant's database, and the way to it that is harmed.
+struct Plant {
+    database: String,
+    visitor: Visitor,
+    store: SqlServerStore,
+    /// How many datetimes have readings.
+    filled: u32,
+}
+
+impl Line {
+    fn new() -> Self {
         let server = Server::start().unwrap();
         let proxy = Proxy::start(server.port()).unwrap();
-        let mut visitor = Visitor::of(&tds::connection_string(server.port(), "DANGER_PLAINTEXT"), "plant").await.unwrap();
-        visitor.run(&ddl::input(&TableNames::default().input)).await.unwrap();
-        let store = store(&server, proxy.port());
-        Self { server, proxy, visitor, store, filled: 0 }
+        Self { server, proxy }
     }
 
-    fn datetime(number: i64) -> Datetime {
-        datetime("00:00").later(Duration::from_secs(3600) * u32::try_from(number).unwrap())
+    /// A plant with its input table and nothing else.
+    async fn plant(&self, database: &str, encrypt: &str) -> Plant {
+        let direct = tds::connection_string(self.server.port(), PLAIN);
+        let mut visitor = Visitor::of(&direct, "master").await.unwrap();
+        visitor.run(&format!("CREATE DATABASE [{database}]")).await.unwrap();
+        visitor.run(&format!("USE [{database}]")).await.unwrap();
+        visitor.run(&ddl::input(&TableNames::default().input)).await.unwrap();
+        let store = tds::store(tds::target(self.proxy.port(), encrypt, database));
+        Plant { database: database.into(), visitor, store, filled: 0 }
     }
 
     /// The plant commits the readings of one more hour.
-    async fn fill(&mut self) {
-        let at = naive(Self::datetime(self.filled));
-        for (number, variable) in VARIABLES.iter().enumerate() {
+    async fn fill(&self, plant: &mut Plant) {
+        let at = naive(plant.datetime(plant.filled));
+        for (number, variable) in (0_u32..).zip(VARIABLES) {
             let sql = "INSERT INTO dbo.datos_proceso (datetime, variable_name, value) VALUES (CAST(@P1 AS datetime), @P2, @P3)";
-            let value = 20.0 + f64::from(u32::try_from(number).unwrap());
-            self.visitor.execute(sql, &[&at, variable, &value]).await.unwrap();
+            plant.visitor.execute(sql, &[&at, &variable, &f64::from(20 + number)]).await.unwrap();
         }
         self.server.set_now(at);
-        self.filled += 1;
-    }
-
-    async fn worker(&self) -> Worker {
-        let settings = Settings {
-            name: WORKER.into(),
-            batch_rows: 4000,
-            initial_lookback: Duration::from_secs(24 * 3600),
-            allowed_lateness: Some(Duration::from_secs(3600)),
-            settle: Duration::from_secs(20 * 60),
-        };
-        let detector = open_set(prophet("{}")).await;
-        Worker::new(settings, Box::new(self.store.clone()), detector, Default::default())
+        plant.filled += 1;
     }
 
     /// The state row, seen past the proxy.
-    async fn state(&self) -> Option<State> {
-        let direct = tds::store(tds::plain(self.server.port()));
-        direct.open().await.unwrap().1.peek(WORKER).await.unwrap()
+    async fn state(&self, plant: &Plant) -> Option<State> {
+        let direct = tds::store(tds::target(self.server.port(), PLAIN, &plant.database));
+        let mut output = direct.open().await.unwrap().1;
+        // Before its first start there is no state table either.
+        output.peek(WORKER).await.ok().flatten()
     }
 
-    /// How many verdicts there are on each reading.
-    async fn verdicts(&mut self) -> BTreeMap<(NaiveDateTime, String), i32> {
-        let sql = "SELECT ds, variable, COUNT(*) FROM dbo.anomalies_detector GROUP BY ds, variable";
-        let rows = self.visitor.rows(sql, &[]).await.unwrap();
-        rows.iter()
-            .map(|row| ((row.get(0).unwrap(), row.get::<&str, _>(1).unwrap().to_owned()), row.get(2).unwrap()))
-            .collect()
+    /// Whether a commit has come as far as the plant's readings.
+    async fn is_done(&self, plant: &Plant) -> bool {
+        self.state(plant).await.and_then(|state| state.watermark) == Some(plant.datetime(plant.filled - 1))
+    }
+
+    /// A new worker's cycle, harmed at packet `at`, and then cycles of the same worker until all is judged.
+    async fn cycle(&self, plant: &mut Plant, at: usize, harm: Harm, sweep: &mut Sweep) -> Went {
+        self.fill(plant).await;
+        // The worker before this one has given its name up.
+        self.server.wait_for_connections(1);
+        let mut worker = worker(plant).await;
+        self.proxy.harm(at, harm);
+        let cycle = worker.cycle(|| false).await;
+        let Some(struck) = self.proxy.heal() else {
+            cycle.unwrap();
+            assert!(self.is_done(plant).await, "a cycle without harm judged nothing");
+            return Went::Unharmed;
+        };
+        let what = format!("{harm:?} at packet {at}, {}", kind(struck));
+        *sweep.struck.entry(kind(struck)).or_default() += 1;
+        match cycle {
+            Ok(_) => assert!(self.is_done(plant).await, "{what}: a cycle that judged nothing"),
+            Err(_) => {
+                sweep.failed += 1;
+                sweep.lost_answers += u32::from(self.is_done(plant).await);
+            }
+        }
+        let unharmed = async {
+            // One to judge what is left, one more that has nothing to do.
+            for _ in 0..2 {
+                loop {
+                    match worker.cycle(|| false).await {
+                        Ok(_) => break,
+                        // The server has not noticed yet that the connection which held the worker's name is gone.
+                        Err(CycleError::Standby { .. }) => {}
+                        Err(error) => panic!("{what}: {error}"),
+                    }
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, unharmed).await.unwrap_or_else(|_| panic!("{what}: it stands by for ever"));
+        Went::Harmed
+    }
+}
+
+impl Plant {
+    fn datetime(&self, number: u32) -> Datetime {
+        datetime("00:00").later(Duration::from_secs(3600) * number)
     }
 
     /// Every reading has one verdict, and the state row agrees.
-    async fn assert_whole(&mut self, what: &str) {
-        let expected: BTreeMap<_, _> = (0..self.filled)
-            .flat_map(|number| VARIABLES.map(|variable| ((naive(Self::datetime(number)), variable.to_owned()), 1)))
+    async fn assert_whole(&mut self, line: &Line, what: &str) {
+        let sql = "SELECT ds, variable, COUNT(*) FROM dbo.anomalies_detector GROUP BY ds, variable";
+        let rows = self.visitor.rows(sql, &[]).await.unwrap();
+        let verdicts: BTreeMap<(NaiveDateTime, String), i32> = rows
+            .iter()
+            .map(|row| ((row.get(0).unwrap(), row.get::<&str, _>(1).unwrap().to_owned()), row.get(2).unwrap()))
             .collect();
-        assert_eq!(self.verdicts().await, expected, "{what}");
-        let state = self.state().await.unwrap();
-        assert_eq!(state.watermark, Some(Self::datetime(self.filled - 1)), "{what}");
+        let expected: BTreeMap<_, _> = (0..self.filled)
+            .flat_map(|number| {
+                let at = naive(self.datetime(number));
+                VARIABLES.map(|variable| ((at, variable.to_owned()), 1))
+            })
+            .collect();
+        assert_eq!(verdicts, expected, "{what}");
+        let state = line.state(self).await.unwrap();
+        assert_eq!(state.watermark, Some(self.datetime(self.filled - 1)), "{what}");
         assert_eq!(state.counts.judged, u64::try_from(expected.len()).unwrap(), "{what}");
     }
+}
+
+async fn worker(plant: &Plant) -> Worker {
+    let settings = Settings {
+        name: WORKER.into(),
+        shard: None,
+        batch_rows: 4000,
+        initial_lookback: Duration::from_secs(24 * 3600),
+        allowed_lateness: Some(Duration::from_secs(3600)),
+        settle: Duration::from_secs(20 * 60),
+    };
+    Worker::new(settings, Box::new(plant.store.clone()), open_set(prophet("{}")).await, Default::default())
 }
 
 fn naive(at: Datetime) -> NaiveDateTime {
@@ -111,90 +174,108 @@ fn kind(packet: Packet) -> String {
     format!("{name} from the {:?}", packet.from).to_lowercase()
 }
 
+enum Went {
+    Harmed,
+    /// The cycle had fewer packets.
+    Unharmed,
+}
+
 /// What came of the harm at each packet of a cycle.
 #[derive(Default)]
 struct Sweep {
     /// How often which packet was harmed.
     struck: BTreeMap<String, u32>,
+    failed: u32,
     /// Cycles that failed although their commit had happened.
     lost_answers: u32,
-    failed: u32,
 }
 
-/// Harms a cycle at its first packet, another at its second, until one has no packet left to harm.
-async fn sweep(plant: &mut Plant, harm: Harm) -> Sweep {
+impl Sweep {
+    fn assert_harmful(&self, harm: Harm, kinds: &[(&str, u32)]) {
+        for (kind, least) in kinds {
+            assert!(self.struck.get(*kind).is_some_and(|times| times >= least), "{kind}: {:?}", self.struck);
+        }
+        let harmed: u32 = self.struck.values().sum();
+        match harm {
+            Harm::Delay(_) => assert_eq!(self.failed, 0),
+            Harm::Half | Harm::Cut | Harm::Reset => {
+                // All but a goodbye, at which a cycle has all it wanted.
+                assert!(self.failed * 10 >= harmed * 9, "{} of {harmed} failed", self.failed);
+                assert!(self.lost_answers >= 1, "no commit happened whose answer was lost");
+            }
+        }
+    }
+}
+
+/// What a cycle is made of, on its three connections: input, output, and the one that holds the worker's name.
+const PACKETS: [(&str, u32); 6] = [
+    ("prelogin from the client", 3),
+    ("login from the client", 3),
+    ("batch from the client", 3),
+    ("statement from the client", 5),
+    ("bulk load from the client", 1),
+    ("answer from the server", 12),
+];
+
+/// The same where all but the handshake is encrypted.
+const RECORDS: [(&str, u32); 3] =
+    [("prelogin from the client", 6), ("record from the client", 12), ("record from the server", 12)];
+
+/// The first cycle of a worker is harmed at its first packet, that of the next at its second, until one has none left to harm. All
+/// of it in one database, whose tables are there.
+async fn harm_every_packet(harm: Harm, encrypt: &str, kinds: &[(&str, u32)]) {
+    let line = Line::new();
+    let mut plant = line.plant("line", encrypt).await;
+    line.fill(&mut plant).await;
+    worker(&plant).await.cycle(|| false).await.unwrap();
+    plant.assert_whole(&line, "before any harm").await;
     let mut sweep = Sweep::default();
     for at in 0.. {
-        plant.fill().await;
-        let mut worker = plant.worker().await;
-        plant.proxy.harm(at, harm);
-        let cycle = worker.cycle(|| false).await;
-        let struck = plant.proxy.heal();
-        let Some(struck) = struck else {
-            cycle.unwrap();
-            return sweep;
-        };
-        *sweep.struck.entry(kind(struck)).or_default() += 1;
-        if cycle.is_err() {
-            sweep.failed += 1;
-            let committed = plant.state().await.and_then(|state| state.watermark);
-            sweep.lost_answers += u32::from(committed == Some(Plant::datetime(plant.filled - 1)));
-        }
-        // The next cycles of the same worker run unharmed.
-        for _ in 0..2 {
-            let cycle = worker.cycle(|| false).await;
-            cycle.unwrap_or_else(|error| panic!("{harm:?} at packet {at}, {}: {error}", kind(struck)));
+        if let Went::Unharmed = line.cycle(&mut plant, at, harm, &mut sweep).await {
+            break;
         }
     }
-    sweep
-}
-
-async fn harm_every_packet(harm: Harm) {
-    let mut plant = Plant::new(|_, port| tds::store(tds::plain(port))).await;
-    plant.fill().await;
-    plant.worker().await.cycle(|| false).await.unwrap();
-    plant.assert_whole("before any harm").await;
-
-    let done = sweep(&mut plant, harm).await;
-    plant.assert_whole(&format!("{harm:?}")).await;
-    // Two connections, and on them all that a cycle is made of.
-    for (kind, least) in [
-        ("prelogin from the client", 2),
-        ("login from the client", 2),
-        ("batch from the client", 2),
-        ("statement with parameters from the client", 5),
-        ("bulk load from the client", 1),
-        ("answer from the server", 10),
-    ] {
-        assert!(done.struck.get(kind).is_some_and(|&times| times >= least), "{kind}: {:?}", done.struck);
-    }
-    let harmed: u32 = done.struck.values().sum();
-    match harm {
-        Harm::Delay(_) => assert_eq!(done.failed, 0),
-        Harm::Half | Harm::Cut | Harm::Reset => {
-            // All but the goodbye of a connection, at which a cycle has all it wanted.
-            assert!(done.failed * 10 >= harmed * 9, "{} of {harmed} failed", done.failed);
-            assert!(done.lost_answers >= 1, "no commit happened whose answer was lost");
-        }
-    }
+    plant.assert_whole(&line, &format!("{harm:?}")).await;
+    sweep.assert_harmful(harm, kinds);
 }
 
 #[tokio::test]
 async fn a_connection_cut_at_any_packet_costs_no_reading() {
-    harm_every_packet(Harm::Cut).await;
+    harm_every_packet(Harm::Cut, PLAIN, &PACKETS).await;
 }
 
 #[tokio::test]
 async fn a_connection_reset_at_any_packet_costs_no_reading() {
-    harm_every_packet(Harm::Reset).await;
+    harm_every_packet(Harm::Reset, PLAIN, &PACKETS).await;
 }
 
 #[tokio::test]
 async fn a_connection_cut_within_any_packet_costs_no_reading() {
-    harm_every_packet(Harm::Half).await;
+    harm_every_packet(Harm::Half, PLAIN, &PACKETS).await;
+}
+
+#[tokio::test]
+async fn a_connection_cut_within_any_record_of_tls_costs_no_reading() {
+    harm_every_packet(Harm::Half, ENCRYPTED, &RECORDS).await;
 }
 
 #[tokio::test]
 async fn a_packet_that_is_late_costs_nothing() {
-    harm_every_packet(Harm::Delay(Duration::from_millis(10))).await;
+    harm_every_packet(Harm::Delay(Duration::from_millis(5)), PLAIN, &PACKETS).await;
+}
+
+/// A worker's very first cycle, which makes the tables: each time in a new database.
+#[tokio::test]
+async fn a_first_start_that_is_cut_at_any_packet_costs_no_reading() {
+    let line = Line::new();
+    let mut sweep = Sweep::default();
+    for at in 0.. {
+        let mut plant = line.plant(&format!("line {at}"), PLAIN).await;
+        let went = line.cycle(&mut plant, at, Harm::Cut, &mut sweep).await;
+        plant.assert_whole(&line, &format!("first start, cut at packet {at}")).await;
+        if let Went::Unharmed = went {
+            break;
+        }
+    }
+    sweep.assert_harmful(Harm::Cut, &PACKETS);
 }

@@ -83,6 +83,18 @@ impl Server {
         std::mem::take(&mut *lock(&self.shared.requests))
     }
 
+    /// Waits until no more than so many connections are left: what one of them held is free then.
+    ///
+    /// # Panics
+    /// If that takes ten seconds: somebody holds on to one.
+    pub fn wait_for_connections(&self, most: usize) {
+        let streams = lock(&self.shared.streams);
+        let more = |streams: &mut BTreeMap<u16, TcpStream>| streams.len() > most;
+        let waited = self.shared.left.wait_timeout_while(streams, Duration::from_secs(10), more);
+        let timed_out = waited.unwrap_or_else(PoisonError::into_inner).1.timed_out();
+        assert!(!timed_out, "more than {most} connections are left");
+    }
+
     /// Closes every connection without a word, as a server that dies does.
     pub fn cut(&self) {
         for stream in lock(&self.shared.streams).values() {
@@ -141,6 +153,7 @@ impl Drop for Listed<'_> {
         if let Some(stream) = lock(&self.shared.streams).remove(&self.number) {
             let _ = stream.shutdown(Shutdown::Both);
         }
+        self.shared.left.notify_all();
     }
 }
 
@@ -155,6 +168,8 @@ pub(crate) struct Shared {
     read_only: Mutex<Vec<String>>,
     pub(crate) rights: Rights,
     streams: Mutex<BTreeMap<u16, TcpStream>>,
+    /// Told when a connection has ended.
+    left: Condvar,
     stopped: AtomicBool,
 }
 
@@ -170,6 +185,7 @@ impl Shared {
             read_only: Mutex::default(),
             rights: Rights::default(),
             streams: Mutex::default(),
+            left: Condvar::new(),
             stopped: AtomicBool::new(false),
         })
     }
