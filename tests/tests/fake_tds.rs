@@ -25,7 +25,8 @@ fn config(server: &Server) -> Config {
 }
 
 async fn connect(config: Config) -> Result<Session, Error> {
-    let stream = TcpStream::connect(("127.0.0.1", config.get_addr().rsplit(':').next().unwrap().parse().unwrap()));
+    let stream =
+        TcpStream::connect(("127.0.0.1", config.get_addr().rsplit(':').next().unwrap().parse().unwrap()));
     Client::connect(config, stream.await.unwrap().compat_write()).await
 }
 
@@ -131,8 +132,15 @@ async fn a_bulk_load_fills_a_table_of_the_session() {
 async fn what_is_not_committed_is_taken_back() {
     let server = Server::start().unwrap();
     let mut session = connect(config(&server)).await.unwrap();
-    run(&mut session, "CREATE TABLE [dbo].[t] ([a] DECIMAL(5,2) NOT NULL PRIMARY KEY, [b] DATETIME DEFAULT GETDATE())").await.unwrap();
-    run(&mut session, "SET XACT_ABORT ON; BEGIN TRANSACTION; INSERT INTO dbo.t (a) VALUES (1.005), (2)").await.unwrap();
+    run(
+        &mut session,
+        "CREATE TABLE [dbo].[t] ([a] DECIMAL(5,2) NOT NULL PRIMARY KEY, [b] DATETIME DEFAULT GETDATE())",
+    )
+    .await
+    .unwrap();
+    run(&mut session, "SET XACT_ABORT ON; BEGIN TRANSACTION; INSERT INTO dbo.t (a) VALUES (1.005), (2)")
+        .await
+        .unwrap();
     let mut other = connect(config(&server)).await.unwrap();
     run(&mut other, "SET LOCK_TIMEOUT 20").await.unwrap();
     let count = "IF (SELECT COUNT(*) FROM dbo.t) <> 0 THROW 50001, N'seen', 1";

@@ -6,6 +6,8 @@
 use std::path::PathBuf;
 
 use fake_tds::{Fault, PASSWORD, Server, SqlError, What, When};
+use host::counts::Counts;
+use host::state::State;
 use host::store::sqlserver::{Address, Encryption, Target, Trust};
 use host::store::{Connector, SqlServerStore, StoreError, Trouble};
 use tests::conformance::{state, verdict};
@@ -59,10 +61,30 @@ async fn a_login_that_fails_is_told_by_what_can_be_done() {
     let store = begin(&server).await;
     for (number, severity, message, trouble) in [
         (18_456, 14, "Login failed for user 'worker'.", Trouble::Permission),
-        (18_487, 14, "Login failed for user 'worker'. Reason: The password of the account has expired.", Trouble::Permission),
-        (4060, 11, "Cannot open database \"plant\" requested by the login. The login failed.", Trouble::Connection),
-        (40_613, 17, "Database 'plant' on server 's' is not currently available. Please retry later.", Trouble::Connection),
-        (40_501, 20, "The service is currently busy. Retry the request after 10 seconds.", Trouble::Connection),
+        (
+            18_487,
+            14,
+            "Login failed for user 'worker'. Reason: The password of the account has expired.",
+            Trouble::Permission,
+        ),
+        (
+            4060,
+            11,
+            "Cannot open database \"plant\" requested by the login. The login failed.",
+            Trouble::Connection,
+        ),
+        (
+            40_613,
+            17,
+            "Database 'plant' on server 's' is not currently available. Please retry later.",
+            Trouble::Connection,
+        ),
+        (
+            40_501,
+            20,
+            "The service is currently busy. Retry the request after 10 seconds.",
+            Trouble::Connection,
+        ),
         (10_928, 16, "Resource ID: 1. The session limit for the database is 300.", Trouble::Connection),
     ] {
         server.fault(Fault::login(SqlError::new(number, severity, message)));
@@ -112,32 +134,98 @@ async fn a_commit_that_fails_is_told_by_its_class_and_leaves_nothing() {
         (UPDATE, 1205, 13, "Transaction (Process ID 51) was deadlocked on lock resources.", Trouble::Busy),
         ("COMMIT", 1205, 13, "Transaction (Process ID 51) was deadlocked on lock resources.", Trouble::Busy),
         (UPDATE, 1222, 16, "Lock request time out period exceeded.", Trouble::Busy),
-        (INSERT, 9002, 17, "The transaction log for database 'plant' is full due to 'LOG_BACKUP'.", Trouble::Other),
-        ("COMMIT", 9002, 17, "The transaction log for database 'plant' is full due to 'LOG_BACKUP'.", Trouble::Other),
+        (
+            INSERT,
+            9002,
+            17,
+            "The transaction log for database 'plant' is full due to 'LOG_BACKUP'.",
+            Trouble::Other,
+        ),
+        (
+            "COMMIT",
+            9002,
+            17,
+            "The transaction log for database 'plant' is full due to 'LOG_BACKUP'.",
+            Trouble::Other,
+        ),
         (INSERT, 1105, 17, "Could not allocate space for object 'dbo.anomalies_detector'.", Trouble::Other),
-        (INSERT, 229, 14, "The INSERT permission was denied on the object 'anomalies_detector'.", Trouble::Permission),
-        (UPDATE, 3906, 16, "Failed to update database \"plant\" because the database is read-only.", Trouble::Permission),
+        (
+            INSERT,
+            229,
+            14,
+            "The INSERT permission was denied on the object 'anomalies_detector'.",
+            Trouble::Permission,
+        ),
+        (
+            UPDATE,
+            3906,
+            16,
+            "Failed to update database \"plant\" because the database is read-only.",
+            Trouble::Permission,
+        ),
         (INSERT, 208, 16, "Invalid object name 'dbo.anomalies_detector'.", Trouble::Schema),
         ("INSERT BULK", 9002, 17, "The transaction log for database 'tempdb' is full.", Trouble::Other),
-        (INSERT, 596, 21, "Cannot continue the execution because the session is in the kill state.", Trouble::Connection),
-        (UPDATE, 40_613, 17, "Database 'plant' on server 's' is not currently available.", Trouble::Connection),
+        (
+            INSERT,
+            596,
+            21,
+            "Cannot continue the execution because the session is in the kill state.",
+            Trouble::Connection,
+        ),
+        (
+            UPDATE,
+            40_613,
+            17,
+            "Database 'plant' on server 's' is not currently available.",
+            Trouble::Connection,
+        ),
         (INSERT, 8134, 16, "Divide by zero error encountered.", Trouble::Other),
     ] {
         let what = format!("{number} at {at}");
         let rows = [verdict("2025-01-15 10:00:00", &format!("T{inserted}"))];
+        let counts = Counts { judged: inserted + 1, ..Counts::default() };
+        let before = store.open().await.unwrap().1.peek(WORKER).await.unwrap();
         server.fault(Fault::fail(at, SqlError::new(number, severity, message)));
-        let error = output.commit(WORKER, &rows, &state(epoch)).await.unwrap_err();
+        let error = output.commit(WORKER, &rows, &State { counts, ..state(epoch) }).await.unwrap_err();
         assert_eq!(server.faults_left(), 0, "{what}: it did not strike");
         expect(&error, trouble, &["plant", message, &number.to_string()], &what);
         assert_eq!(count(&server).await, inserted, "{what}");
+        assert_eq!(store.open().await.unwrap().1.peek(WORKER).await.unwrap(), before, "{what}");
         if trouble == Trouble::Connection {
             output = store.open().await.unwrap().1;
             epoch = output.take(WORKER).await.unwrap().epoch;
         }
-        assert_eq!(output.commit(WORKER, &rows, &state(epoch)).await.unwrap(), 1, "{what}");
+        let done = output.commit(WORKER, &rows, &State { counts, ..state(epoch) }).await;
+        assert_eq!(done.unwrap(), 1, "{what}");
         inserted += 1;
     }
     assert_eq!(count(&server).await, inserted);
+}
+
+/// Readings are only read: whatever fails there, the same call works at the next try.
+#[tokio::test]
+async fn a_read_that_fails_is_told_by_its_class() {
+    const SELECT: &str = "FROM [dbo].[datos_proceso]";
+    let server = Server::start().unwrap();
+    let store = begin(&server).await;
+    let (mut input, _) = store.open().await.unwrap();
+    input.layout().await.unwrap();
+    for (number, severity, message, trouble) in [
+        (1205, 13, "Transaction (Process ID 51) was deadlocked on lock resources.", Trouble::Busy),
+        (1222, 16, "Lock request time out period exceeded.", Trouble::Busy),
+        (229, 14, "The SELECT permission was denied on the object 'datos_proceso'.", Trouble::Permission),
+        (208, 16, "Invalid object name 'dbo.datos_proceso'.", Trouble::Schema),
+        (6005, 10, "SHUTDOWN is in progress.", Trouble::Connection),
+        (823, 24, "The operating system returned error 5 to SQL Server during a read.", Trouble::Connection),
+    ] {
+        server.fault(Fault::fail(SELECT, SqlError::new(number, severity, message)));
+        let error = input.last_key().await.unwrap_err();
+        expect(&error, trouble, &["plant", message, &number.to_string()], message);
+        if matches!(trouble, Trouble::Connection | Trouble::Schema) {
+            input = store.open().await.unwrap().0;
+        }
+        assert_eq!(input.last_key().await.unwrap(), None, "{message}");
+    }
 }
 
 /// The connection dies before, in and after the commit; the state row tells whether it happened.
@@ -165,7 +253,7 @@ async fn a_lost_answer_is_told_from_a_lost_commit_by_the_state_row() {
         let mut output = store.open().await.unwrap().1;
         let found = output.peek(WORKER).await.unwrap();
         assert_eq!(found.and_then(|state| state.watermark).is_some(), happened, "{when:?}");
-        assert_eq!(count(&server).await, i32::from(happened), "{when:?}");
+        assert_eq!(count(&server).await, u64::from(happened), "{when:?}");
         let again = output.commit(WORKER, &rows, &state(epoch)).await.unwrap();
         assert_eq!(again, u64::from(!happened), "{when:?}");
         assert_eq!(count(&server).await, 1, "{when:?}");
@@ -203,9 +291,9 @@ async fn the_servers_certificate_is_checked_and_a_ca_file_or_a_word_lets_it_pass
 }
 
 /// How many verdicts there are, as somebody else sees them.
-async fn count(server: &Server) -> i32 {
+async fn count(server: &Server) -> u64 {
     let direct = tds::connection_string(server.port(), tds::PLAIN);
     let mut visitor = Visitor::of(&direct, "plant").await.unwrap();
     let rows = visitor.rows("SELECT COUNT(*) FROM dbo.anomalies_detector", &[]).await.unwrap();
-    rows[0].get(0).unwrap()
+    u64::try_from(rows[0].get::<i32, _>(0).unwrap()).unwrap()
 }

@@ -122,7 +122,9 @@ impl Line {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, unharmed).await.unwrap_or_else(|_| panic!("{what}: it stands by for ever"));
+        tokio::time::timeout(PATIENCE, unharmed)
+            .await
+            .unwrap_or_else(|_| panic!("{what}: it stands by for ever"));
         Went::Harmed
     }
 }
@@ -138,7 +140,9 @@ impl Plant {
         let rows = self.visitor.rows(sql, &[]).await.unwrap();
         let verdicts: BTreeMap<(NaiveDateTime, String), i32> = rows
             .iter()
-            .map(|row| ((row.get(0).unwrap(), row.get::<&str, _>(1).unwrap().to_owned()), row.get(2).unwrap()))
+            .map(|row| {
+                ((row.get(0).unwrap(), row.get::<&str, _>(1).unwrap().to_owned()), row.get(2).unwrap())
+            })
             .collect();
         let expected: BTreeMap<_, _> = (0..self.filled)
             .flat_map(|number| {

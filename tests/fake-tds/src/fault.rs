@@ -44,7 +44,10 @@ pub enum When {
 pub enum What {
     Fail(SqlError),
     /// At a login: the client is sent on.
-    Route { host: String, port: u16 },
+    Route {
+        host: String,
+        port: u16,
+    },
     /// The connection is closed without a word.
     Hang,
 }

@@ -18,5 +18,5 @@ mod sql;
 mod wire;
 
 pub use fault::{Fault, SqlError, What, When};
-pub use sql::UNKNOWN;
 pub use server::{PASSWORD, Server, USER};
+pub use sql::UNKNOWN;

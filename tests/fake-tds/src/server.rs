@@ -249,7 +249,9 @@ impl Shared {
 
     /// Closes a session.
     pub(crate) fn kill(&self, number: Option<u16>) {
-        if let Some(stream) = number.and_then(|number| lock(&self.streams).get(&number).map(TcpStream::try_clone)) {
+        if let Some(stream) =
+            number.and_then(|number| lock(&self.streams).get(&number).map(TcpStream::try_clone))
+        {
             let _ = stream.and_then(|stream| stream.shutdown(Shutdown::Both));
         }
     }
@@ -320,7 +322,10 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// A text without what two ways to write the same differ in.
 pub(crate) fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_whitespace() && !"[]`\"".contains(*c)).flat_map(char::to_lowercase).collect()
+    text.chars()
+        .filter(|c| !c.is_whitespace() && !"[]`\"".contains(*c))
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// A name as a file's: letters and digits as they are, everything else by its number.

@@ -24,8 +24,7 @@ pub(crate) fn serve(mut tcp: TcpStream, number: u16, shared: &Arc<Shared>) -> Re
     let Some((kind::PRELOGIN, asked)) = packet::read(&mut tcp)? else { bail!("no prelogin") };
     let tls = prelogin::wants_tls(&asked)?;
     packet::write(&mut tcp, kind::RESPONSE, &prelogin::answer(tls))?;
-    let mut stream =
-        if tls { Stream::secure(tcp, &shared.identity.config)? } else { Stream::Plain(tcp) };
+    let mut stream = if tls { Stream::secure(tcp, &shared.identity.config)? } else { Stream::Plain(tcp) };
     let Some((kind::LOGIN, login)) = packet::read(&mut stream)? else { bail!("no login") };
     let mut answer = Answer::default();
     let session = match log_in(&Login::parse(&login)?, number, shared, &mut answer) {
@@ -58,7 +57,12 @@ pub(crate) fn serve(mut tcp: TcpStream, number: u16, shared: &Arc<Shared>) -> Re
 }
 
 /// None where the client is sent elsewhere.
-fn log_in(login: &Login, number: u16, shared: &Arc<Shared>, answer: &mut Answer) -> Result<Option<Sql>, Stop> {
+fn log_in(
+    login: &Login,
+    number: u16,
+    shared: &Arc<Shared>,
+    answer: &mut Answer,
+) -> Result<Option<Sql>, Stop> {
     match shared.login_fault() {
         Some(What::Fail(error)) => return Err(error.into()),
         Some(What::Hang) => return Err(Stop::Close),

@@ -1,4 +1,4 @@
-//! `sys`: what the catalogue's views say of the tables that are there, made anew for each statement that asks.
+//! `sys`: what the catalogue's views say of the tables that are there.
 
 use rusqlite::{Connection, params};
 
@@ -15,9 +15,8 @@ const VIEWS: &str = "
     CREATE TABLE IF NOT EXISTS sys.indexes (object_id INT, name NVARCHAR(128), index_id INT, type TINYINT, is_unique BIT,
         is_primary_key BIT, has_filter BIT, is_disabled BIT);
     CREATE TABLE IF NOT EXISTS sys.index_columns (object_id INT, index_id INT, column_id INT, key_ordinal TINYINT);
-    CREATE TABLE IF NOT EXISTS sys.databases (name NVARCHAR(128), database_id INT);
     DELETE FROM sys.schemas; DELETE FROM sys.objects; DELETE FROM sys.tables; DELETE FROM sys.types; DELETE FROM sys.columns;
-    DELETE FROM sys.indexes; DELETE FROM sys.index_columns; DELETE FROM sys.databases;";
+    DELETE FROM sys.indexes; DELETE FROM sys.index_columns;";
 
 const TYPES: [(&str, i64); 16] = [
     ("date", 40),
@@ -50,7 +49,8 @@ pub(super) struct Column {
 /// An object's number: the same for the same name, and never 0.
 pub(super) fn object_id(schema: &str, table: &str) -> i64 {
     let name = format!("{schema}.{table}").to_lowercase();
-    let hash = name.bytes().fold(0x811C_9DC5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let hash =
+        name.bytes().fold(0x811C_9DC5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     i64::from(hash >> 1 | 1)
 }
 
@@ -73,13 +73,10 @@ pub(super) fn columns(connection: &Connection, schema: &str, table: &str) -> rus
 }
 
 /// Fills the views for these schemas.
-pub(super) fn fill(connection: &Connection, schemas: &[String], databases: &[String]) -> rusqlite::Result<()> {
+pub(super) fn fill(connection: &Connection, schemas: &[String]) -> rusqlite::Result<()> {
     connection.execute_batch(VIEWS)?;
     for (name, number) in TYPES {
         connection.execute("INSERT INTO sys.types VALUES (?1, ?2, ?2)", params![name, number])?;
-    }
-    for (name, number) in databases.iter().zip(5_i64..) {
-        connection.execute("INSERT INTO sys.databases VALUES (?1, ?2)", params![name, number])?;
     }
     for (schema, number) in schemas.iter().zip(1_i64..) {
         connection.execute("INSERT INTO sys.schemas VALUES (?1, ?2)", params![schema, number])?;
@@ -92,9 +89,12 @@ pub(super) fn fill(connection: &Connection, schemas: &[String], databases: &[Str
         for (table, kind) in tables {
             let object = object_id(schema, &table);
             let letter = if kind == "view" { "V" } else { "U" };
+            connection.execute(
+                "INSERT INTO sys.objects VALUES (?1, ?2, ?3, ?4, 0)",
+                params![table, object, number, letter],
+            )?;
             connection
-                .execute("INSERT INTO sys.objects VALUES (?1, ?2, ?3, ?4, 0)", params![table, object, number, letter])?;
-            connection.execute("INSERT INTO sys.tables VALUES (?1, ?2, ?3)", params![table, object, number])?;
+                .execute("INSERT INTO sys.tables VALUES (?1, ?2, ?3)", params![table, object, number])?;
             fill_columns(connection, schema, &table, object)?;
             fill_indexes(connection, schema, &table, object)?;
         }
@@ -145,8 +145,8 @@ fn sizes(kind: Type) -> (i64, u8, u8) {
 }
 
 fn fill_indexes(connection: &Connection, schema: &str, table: &str, object: i64) -> rusqlite::Result<()> {
-    let mut statement =
-        connection.prepare_cached("SELECT name, \"unique\", origin, partial FROM pragma_index_list(?1, ?2)")?;
+    let mut statement = connection
+        .prepare_cached("SELECT name, \"unique\", origin, partial FROM pragma_index_list(?1, ?2)")?;
     let indexes = statement
         .query_map([table, schema], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
         .collect::<rusqlite::Result<Vec<(String, bool, String, bool)>>>()?;

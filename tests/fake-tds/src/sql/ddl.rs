@@ -10,7 +10,9 @@ pub(super) fn rewrite(
     resolve: impl Fn(&[Token]) -> Option<(String, String)>,
 ) -> Option<String> {
     let says = |at: usize, words: &[&str]| tokens.get(at).is_some_and(|token| token.says_one_of(words));
-    let full = |at: usize| resolve(&tokens[at..]).map(|(schema, table)| format!("{}.{}", quote(&schema), quote(&table)));
+    let full = |at: usize| {
+        resolve(&tokens[at..]).map(|(schema, table)| format!("{}.{}", quote(&schema), quote(&table)))
+    };
     if says(0, &["CREATE"]) && says(1, &["TABLE"]) {
         let open = tokens.iter().position(|token| token.is("("))?;
         let columns = items(&tokens[open + 1..closing(tokens, open)?]);
@@ -24,7 +26,12 @@ pub(super) fn rewrite(
         let (schema, table) = resolve(&tokens[index + 3..])?;
         let open = tokens.iter().position(|token| token.is("("))?;
         let columns = text(&tokens[open..=closing(tokens, open)?]);
-        return Some(format!("CREATE {unique}INDEX {}.{} ON {} {columns}", quote(&schema), quote(name), quote(&table)));
+        return Some(format!(
+            "CREATE {unique}INDEX {}.{} ON {} {columns}",
+            quote(&schema),
+            quote(name),
+            quote(&table)
+        ));
     }
     if says(0, &["DROP"]) && says(1, &["TABLE"]) {
         let name = if says(2, &["IF"]) { 4 } else { 2 };
@@ -80,7 +87,9 @@ fn column(item: &[Token]) -> Option<String> {
         return Some(format!("{name} INTEGER PRIMARY KEY AUTOINCREMENT"));
     }
     let after = if item.get(2).is_some_and(|token| token.is("(")) { closing(item, 2)? + 1 } else { 2 };
-    let kind = item[1..after].iter().map(|token| if token.says("MAX") { "-1".to_owned() } else { token.to_string() });
+    let kind = item[1..after]
+        .iter()
+        .map(|token| if token.says("MAX") { "-1".to_owned() } else { token.to_string() });
     let kind: String = kind.collect();
     Some(format!("{name} {} {}", kind.replace('`', ""), plain(&item[after..])))
 }

@@ -92,7 +92,8 @@ pub(crate) fn tokens(sql: &str) -> Result<Vec<Token>, SqlError> {
                 quoted(&rest[2..], '\'').map(|(text, rest)| (Token::Text(text), rest))
             }
             _ if first.is_ascii_digit() => {
-                let length = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '.')).unwrap_or(rest.len());
+                let length =
+                    rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '.')).unwrap_or(rest.len());
                 Some((Token::Number(rest[..length].into()), &rest[length..]))
             }
             _ if first.is_alphabetic() || "_@#".contains(first) => {

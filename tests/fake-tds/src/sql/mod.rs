@@ -88,6 +88,8 @@ pub(crate) struct Sql {
     user: String,
     database: String,
     schemas: Vec<String>,
+    /// The state of each schema for which the catalogue's views were filled.
+    known: Option<Vec<(String, i64)>>,
     wrong: function::Wrong,
     row_count: u64,
     /// @@TRANCOUNT.
@@ -104,7 +106,12 @@ impl Drop for Sql {
 }
 
 impl Sql {
-    pub(crate) fn open(shared: &Arc<Shared>, number: u16, user: &str, database: &str) -> Result<Self, SqlError> {
+    pub(crate) fn open(
+        shared: &Arc<Shared>,
+        number: u16,
+        user: &str,
+        database: &str,
+    ) -> Result<Self, SqlError> {
         let wrong = function::Wrong::default();
         let connection = Connection::open_in_memory().map_err(internal)?;
         function::add(&connection, shared, &wrong).map_err(internal)?;
@@ -116,6 +123,7 @@ impl Sql {
             user: user.to_owned(),
             database: String::new(),
             schemas: Vec::new(),
+            known: None,
             wrong,
             row_count: 0,
             depth: 0,
@@ -130,6 +138,7 @@ impl Sql {
     /// Makes this the session's database.
     fn enter(&mut self, database: &str) -> Result<(), SqlError> {
         let schemas = self.shared.schemas(database).ok_or_else(|| no_database(database))?;
+        self.known = None;
         for schema in std::mem::take(&mut self.schemas) {
             self.connection.execute_batch(&format!("DETACH {}", quote(&schema))).map_err(internal)?;
         }
@@ -144,7 +153,8 @@ impl Sql {
     /// Attaches a schema's file, which is made where it is missing.
     fn attach(&self, database: &str, schema: &str, alias: &str) -> Result<(), SqlError> {
         let file = self.shared.file(database, schema);
-        let done = self.connection.execute(&format!("ATTACH ?1 AS {}", quote(alias)), [file.to_string_lossy()]);
+        let done =
+            self.connection.execute(&format!("ATTACH ?1 AS {}", quote(alias)), [file.to_string_lossy()]);
         done.map_err(internal)?;
         self.wait(self.lock_timeout)?;
         let settings = format!("PRAGMA {0}.journal_mode = WAL; PRAGMA {0}.synchronous = OFF", quote(alias));
@@ -184,7 +194,8 @@ impl Sql {
 
     /// Runs a stored procedure; its return value.
     pub(crate) fn procedure(&mut self, name: &str, parameters: Vec<Parameter>) -> Result<i32, Stop> {
-        let arguments = parameters.into_iter().map(|parameter| (parameter.name.to_lowercase(), parameter.value));
+        let arguments =
+            parameters.into_iter().map(|parameter| (parameter.name.to_lowercase(), parameter.value));
         self.execute(name, arguments.collect())
     }
 
@@ -236,14 +247,20 @@ impl Sql {
             }
             Statement::Declare(declared) => {
                 for (name, kind, value) in declared {
-                    let value = value.as_ref().map_or(Ok(Value::Null), |value| self.value(value, variables))?;
+                    let value =
+                        value.as_ref().map_or(Ok(Value::Null), |value| self.value(value, variables))?;
                     variables.insert(name.to_lowercase(), (*kind, kind.convert(value)?));
                 }
             }
             Statement::Assign(name, value) => {
                 let value = self.value(value, variables)?;
                 let Some((kind, old)) = variables.get_mut(&name.to_lowercase()) else {
-                    return Err(SqlError::new(137, 15, format!("Must declare the scalar variable \"{name}\".")).into());
+                    return Err(SqlError::new(
+                        137,
+                        15,
+                        format!("Must declare the scalar variable \"{name}\"."),
+                    )
+                    .into());
                 };
                 *old = kind.convert(value)?;
             }
@@ -257,7 +274,9 @@ impl Sql {
                     .map(|(name, value)| Ok((name.to_lowercase(), self.value(value, variables)?)))
                     .collect::<Result<_, SqlError>>()?;
                 let returned = self.execute(procedure, arguments)?;
-                if let Some((_, value)) = result.as_ref().and_then(|name| variables.get_mut(&name.to_lowercase())) {
+                if let Some((_, value)) =
+                    result.as_ref().and_then(|name| variables.get_mut(&name.to_lowercase()))
+                {
                     *value = Value::Integer(returned.into());
                 }
             }
@@ -349,7 +368,7 @@ impl Sql {
         }
         self.simple("ROLLBACK")?;
         answer.ended(false);
-        self.depth = 0;
+        (self.depth, self.known) = (0, None);
         Ok(())
     }
 
@@ -364,7 +383,7 @@ impl Sql {
         if self.depth > 0 && (gone || self.xact_abort || VICTIMS.contains(&error.number)) {
             // Where SQLite has taken it back already there is nothing more to do.
             let _ = self.connection.execute_batch("ROLLBACK");
-            self.depth = 0;
+            (self.depth, self.known) = (0, None);
             answer.ended(false);
         }
     }
@@ -374,7 +393,8 @@ impl Sql {
         let positional = ["@resource", "@lockmode", "@lockowner", "@locktimeout"];
         let mut named: BTreeMap<String, Value> = BTreeMap::new();
         for (at, (key, value)) in arguments.into_iter().enumerate() {
-            let key = if key.is_empty() { positional.get(at).copied().unwrap_or_default().to_owned() } else { key };
+            let key =
+                if key.is_empty() { positional.get(at).copied().unwrap_or_default().to_owned() } else { key };
             named.insert(key, value);
         }
         let resource = match named.get("@resource") {
@@ -430,7 +450,9 @@ impl Sql {
                 ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => {
                     SqlError::new(2627, 14, format!("Violation of PRIMARY KEY constraint: {message}."))
                 }
-                ffi::SQLITE_CONSTRAINT_NOTNULL => SqlError::new(515, 16, format!("Cannot insert NULL: {message}.")),
+                ffi::SQLITE_CONSTRAINT_NOTNULL => {
+                    SqlError::new(515, 16, format!("Cannot insert NULL: {message}."))
+                }
                 _ => SqlError::new(547, 16, message),
             },
             ErrorCode::DiskFull => SqlError::new(9002, 17, "The transaction log is full."),
@@ -440,16 +462,22 @@ impl Sql {
             _ if message.starts_with("no such column") || message.contains("has no column named") => {
                 SqlError::new(207, 16, format!("Invalid column name: {message}."))
             }
-            _ if message.contains("already exists") => {
-                SqlError::new(2714, 16, format!("There is already an object named so in the database: {message}."))
-            }
+            _ if message.contains("already exists") => SqlError::new(
+                2714,
+                16,
+                format!("There is already an object named so in the database: {message}."),
+            ),
             _ => unknown(&format!("{sql} ({message})")),
         }
     }
 }
 
 fn no_database(name: &str) -> SqlError {
-    SqlError::new(4060, 11, format!("Cannot open database \"{name}\" requested by the login. The login failed."))
+    SqlError::new(
+        4060,
+        11,
+        format!("Cannot open database \"{name}\" requested by the login. The login failed."),
+    )
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "the form that map_err wants")]

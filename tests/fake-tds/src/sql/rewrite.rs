@@ -8,8 +8,18 @@ pub(super) const CAST: &str = "tds_cast";
 
 /// Hints, which say how and not what.
 const HINTS: [&str; 12] = [
-    "NOLOCK", "HOLDLOCK", "UPDLOCK", "ROWLOCK", "TABLOCK", "TABLOCKX", "READPAST", "READCOMMITTED", "READCOMMITTEDLOCK",
-    "SERIALIZABLE", "FORCESEEK", "INDEX",
+    "NOLOCK",
+    "HOLDLOCK",
+    "UPDLOCK",
+    "ROWLOCK",
+    "TABLOCK",
+    "TABLOCKX",
+    "READPAST",
+    "READCOMMITTED",
+    "READCOMMITTEDLOCK",
+    "SERIALIZABLE",
+    "FORCESEEK",
+    "INDEX",
 ];
 
 /// Functions of another name in SQLite. Those of the same name, or made in `function`, stay.
@@ -24,9 +34,15 @@ pub(super) fn scope(tokens: &[Token]) -> Vec<Token> {
     while let Some(token) = tokens.get(at) {
         let next = tokens.get(at + 1);
         let opens = next.is_some_and(|token| token.is("("));
-        let group = if opens { closing(tokens, at + 1).map(|close| (&tokens[at + 2..close], close + 1)) } else { None };
+        let group = if opens {
+            closing(tokens, at + 1).map(|close| (&tokens[at + 2..close], close + 1))
+        } else {
+            None
+        };
         match group {
-            Some((inside, past)) if token.says("WITH") && inside.first().is_some_and(|t| t.says_one_of(&HINTS)) => {
+            Some((inside, past))
+                if token.says("WITH") && inside.first().is_some_and(|t| t.says_one_of(&HINTS)) =>
+            {
                 at = past;
                 continue;
             }
@@ -188,7 +204,10 @@ mod tests {
     #[test]
     fn what_the_two_write_differently_is_rewritten() {
         for (tsql, sqlite) in [
-            ("SELECT TOP (@P1) [a] FROM [dbo].[t] ORDER BY [a]", "SELECT `a` FROM `dbo` . `t` ORDER BY `a` LIMIT ( @P1 )"),
+            (
+                "SELECT TOP (@P1) [a] FROM [dbo].[t] ORDER BY [a]",
+                "SELECT `a` FROM `dbo` . `t` ORDER BY `a` LIMIT ( @P1 )",
+            ),
             ("SELECT TOP 0 a FROM #t", "SELECT a FROM `#t` LIMIT ( 0 )"),
             (
                 "SELECT * FROM (SELECT TOP (2) a FROM t) AS x UNION ALL SELECT 1",

@@ -8,7 +8,11 @@ use crate::wire::types::Type;
 #[derive(Debug)]
 pub(crate) enum Statement {
     Block(Vec<Statement>),
-    If { condition: Vec<Token>, then: Box<Statement>, otherwise: Option<Box<Statement>> },
+    If {
+        condition: Vec<Token>,
+        then: Box<Statement>,
+        otherwise: Option<Box<Statement>>,
+    },
     /// Name, type and what it starts with.
     Declare(Vec<(String, Type, Option<Vec<Token>>)>),
     /// A variable and its new value.
@@ -18,7 +22,11 @@ pub(crate) enum Statement {
     Begin,
     Commit,
     RollBack,
-    Execute { result: Option<String>, procedure: String, arguments: Vec<(String, Vec<Token>)> },
+    Execute {
+        result: Option<String>,
+        procedure: String,
+        arguments: Vec<(String, Vec<Token>)>,
+    },
     Throw(Vec<Token>),
     Return,
     Use(String),
@@ -30,8 +38,31 @@ pub(crate) enum Statement {
 
 /// What a statement may begin with.
 const STARTS: [&str; 26] = [
-    "ALTER", "BEGIN", "COMMIT", "CREATE", "DECLARE", "DELETE", "DENY", "DROP", "ELSE", "END", "EXEC", "EXECUTE", "GRANT",
-    "IF", "INSERT", "KILL", "RAISERROR", "RETURN", "REVOKE", "ROLLBACK", "SELECT", "SET", "THROW", "TRUNCATE", "UPDATE",
+    "ALTER",
+    "BEGIN",
+    "COMMIT",
+    "CREATE",
+    "DECLARE",
+    "DELETE",
+    "DENY",
+    "DROP",
+    "ELSE",
+    "END",
+    "EXEC",
+    "EXECUTE",
+    "GRANT",
+    "IF",
+    "INSERT",
+    "KILL",
+    "RAISERROR",
+    "RETURN",
+    "REVOKE",
+    "ROLLBACK",
+    "SELECT",
+    "SET",
+    "THROW",
+    "TRUNCATE",
+    "UPDATE",
     "USE",
 ];
 
@@ -79,7 +110,8 @@ impl<'a> Parser<'a> {
         }
         if self.says(0, &["IF"]) {
             let start = self.at + 1;
-            self.at = find(self.tokens, start, |token| token.says_one_of(&STARTS)).ok_or_else(|| self.unknown())?;
+            self.at =
+                find(self.tokens, start, |token| token.says_one_of(&STARTS)).ok_or_else(|| self.unknown())?;
             let condition = self.tokens[start..self.at].to_vec();
             let then = Box::new(self.statement()?);
             let before = self.at;
@@ -198,11 +230,18 @@ fn simple(tokens: &[Token]) -> Result<Statement, SqlError> {
         // The last part of a name with dots.
         let dots = rest.iter().skip(1).step_by(2).take_while(|token| token.is(".")).count();
         let procedure = rest.get(2 * dots).and_then(Token::name).ok_or_else(unknown)?;
-        let arguments = items(&rest[2 * dots + 1..]).into_iter().filter(|item| !item.is_empty()).map(|item| match item {
-            [Token::Variable(name), equals, value @ ..] if equals.is("=") => (name.clone(), value.to_vec()),
-            value => (String::new(), value.to_vec()),
+        let arguments =
+            items(&rest[2 * dots + 1..]).into_iter().filter(|item| !item.is_empty()).map(|item| match item {
+                [Token::Variable(name), equals, value @ ..] if equals.is("=") => {
+                    (name.clone(), value.to_vec())
+                }
+                value => (String::new(), value.to_vec()),
+            });
+        return Ok(Statement::Execute {
+            result,
+            procedure: procedure.into(),
+            arguments: arguments.collect(),
         });
-        return Ok(Statement::Execute { result, procedure: procedure.into(), arguments: arguments.collect() });
     }
     if !says(0, &STARTS) && !says(0, &["WITH"]) {
         return Err(unknown());

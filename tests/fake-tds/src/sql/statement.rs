@@ -53,8 +53,7 @@ impl Sql {
             self.may_write(&tokens)?;
         }
         if tokens.iter().any(|token| token.says("sys")) {
-            let databases = self.shared.databases();
-            catalogue::fill(&self.connection, &self.schemas, &databases).map_err(|error| self.error(&error, "sys"))?;
+            self.know().map_err(|error| self.error(&error, "sys"))?;
         }
         let sql = text(&written);
         let fail = |error: rusqlite::Error| self.error(&error, &sql);
@@ -109,15 +108,22 @@ impl Sql {
         rows: &[Vec<Value>],
     ) -> Result<u64, SqlError> {
         let (schema, table) = self.table(target).ok_or_else(|| unknown(&text(target)))?;
-        let known = self.known(&schema, &table)?;
+        let known = self.columns_of(&schema, &table)?;
         let kinds: Vec<Type> = columns
             .iter()
-            .map(|name| known.iter().find(|column| column.name.eq_ignore_ascii_case(name)).map(|column| column.kind))
+            .map(|name| {
+                known.iter().find(|column| column.name.eq_ignore_ascii_case(name)).map(|column| column.kind)
+            })
             .collect::<Option<_>>()
             .ok_or_else(|| unknown(&text(target)))?;
         let names: Vec<_> = columns.iter().map(|name| quote(name)).collect();
         let holes = vec!["?"; columns.len()].join(", ");
-        let sql = format!("INSERT INTO {}.{} ({}) VALUES ({holes})", quote(&schema), quote(&table), names.join(", "));
+        let sql = format!(
+            "INSERT INTO {}.{} ({}) VALUES ({holes})",
+            quote(&schema),
+            quote(&table),
+            names.join(", ")
+        );
         let fail = |error: rusqlite::Error| self.error(&error, &sql);
         self.simple("SAVEPOINT bulk")?;
         let put = || {
@@ -140,17 +146,21 @@ impl Sql {
         let start = 1 + usize::from(tokens.get(1).is_some_and(|token| token.says("INTO")));
         let (_, length) = rewrite::qualified(&tokens[start..]).ok_or_else(|| unknown(&text(tokens)))?;
         let (schema, table) = self.table(&tokens[start..]).ok_or_else(|| unknown(&text(tokens)))?;
-        let known = self.known(&schema, &table)?;
+        let known = self.columns_of(&schema, &table)?;
         let mut at = start + length;
-        let named: Vec<String> = match tokens.get(at).filter(|token| token.is("(")).and_then(|_| closing(tokens, at)) {
-            Some(close) => {
-                let names = items(&tokens[at + 1..close]).into_iter().filter_map(|item| item.first()?.name());
-                let names = names.map(str::to_owned).collect();
-                at = close + 1;
-                names
-            }
-            None => known.iter().filter(|column| !column.identity).map(|column| column.name.clone()).collect(),
-        };
+        let named: Vec<String> =
+            match tokens.get(at).filter(|token| token.is("(")).and_then(|_| closing(tokens, at)) {
+                Some(close) => {
+                    let names =
+                        items(&tokens[at + 1..close]).into_iter().filter_map(|item| item.first()?.name());
+                    let names = names.map(str::to_owned).collect();
+                    at = close + 1;
+                    names
+                }
+                None => {
+                    known.iter().filter(|column| !column.identity).map(|column| column.name.clone()).collect()
+                }
+            };
         let mut out = tokens_of(&format!("INSERT INTO {}.{} (", quote(&schema), quote(&table)));
         let list = |names: &mut dyn Iterator<Item = Vec<Token>>| {
             let parts: Vec<Vec<Token>> = names.collect();
@@ -184,7 +194,7 @@ impl Sql {
     fn update(&self, tokens: &[Token]) -> Result<Vec<Token>, SqlError> {
         let unknown = || unknown(&text(tokens));
         let (schema, table) = self.table(&tokens[1..]).ok_or_else(unknown)?;
-        let known = self.known(&schema, &table)?;
+        let known = self.columns_of(&schema, &table)?;
         let set = find(tokens, 1, |token| token.says("SET")).ok_or_else(unknown)?;
         let ends = ["FROM", "WHERE", "OUTPUT"];
         let end = find(tokens, set, |token| token.says_one_of(&ends)).unwrap_or(tokens.len());
@@ -192,8 +202,10 @@ impl Sql {
         for (number, item) in items(&tokens[set + 1..end]).into_iter().enumerate() {
             let [name, equals, value @ ..] = item else { return Err(unknown()) };
             let column = name.name().filter(|_| equals.is("=")).ok_or_else(unknown)?;
-            let kind = known.iter().find(|known| known.name.eq_ignore_ascii_case(column)).map(|column| column.kind);
-            let kind = kind.ok_or_else(|| SqlError::new(207, 16, format!("Invalid column name '{column}'.")))?;
+            let kind =
+                known.iter().find(|known| known.name.eq_ignore_ascii_case(column)).map(|column| column.kind);
+            let kind =
+                kind.ok_or_else(|| SqlError::new(207, 16, format!("Invalid column name '{column}'.")))?;
             if number > 0 {
                 out.push(Token::Symbol(","));
             }
@@ -263,6 +275,22 @@ impl Sql {
         Ok(())
     }
 
+    /// Has the catalogue's views say what is there, where that has changed.
+    fn know(&mut self) -> rusqlite::Result<()> {
+        let mut seen = Vec::new();
+        for schema in &self.schemas {
+            let version =
+                self.connection
+                    .pragma_query_value(Some(schema.as_str()), "schema_version", |row| row.get(0))?;
+            seen.push((schema.clone(), version));
+        }
+        if self.known != Some(seen.clone()) {
+            catalogue::fill(&self.connection, &self.schemas)?;
+            self.known = Some(seen);
+        }
+        Ok(())
+    }
+
     /// What a table's name means: its schema as it is attached, and itself.
     fn table(&self, tokens: &[Token]) -> Option<(String, String)> {
         let (mut parts, _) = rewrite::qualified(tokens)?;
@@ -274,7 +302,7 @@ impl Sql {
     }
 
     /// A table's columns.
-    fn known(&self, schema: &str, table: &str) -> Result<Vec<catalogue::Column>, SqlError> {
+    fn columns_of(&self, schema: &str, table: &str) -> Result<Vec<catalogue::Column>, SqlError> {
         let columns = catalogue::columns(&self.connection, schema, table);
         let columns = columns.map_err(|error| self.error(&error, table))?;
         if columns.is_empty() {
@@ -285,12 +313,18 @@ impl Sql {
 
     /// Refuses to write a database that is read-only.
     fn may_write(&self, tokens: &[Token]) -> Result<(), SqlError> {
-        let into_temporary = tokens.iter().take(5).any(|token| token.name().is_some_and(|name| name.starts_with('#')));
+        let into_temporary =
+            tokens.iter().take(5).any(|token| token.name().is_some_and(|name| name.starts_with('#')));
         if into_temporary {
             return Ok(());
         }
-        let target = tokens.iter().position(|token| token.says_one_of(&["INTO", "UPDATE", "FROM"])).map_or(0, |at| at + 1);
-        if let (true, Some((schema, table))) = (target > 0, self.table(tokens.get(target..).unwrap_or_default())) {
+        let target = tokens
+            .iter()
+            .position(|token| token.says_one_of(&["INTO", "UPDATE", "FROM"]))
+            .map_or(0, |at| at + 1);
+        if let (true, Some((schema, table))) =
+            (target > 0, self.table(tokens.get(target..).unwrap_or_default()))
+        {
             let right = tokens[0].to_string().to_uppercase();
             if !self.shared.rights.may(&self.user, &right, &format!("{schema}.{table}")) {
                 let message = format!(
@@ -306,7 +340,8 @@ impl Sql {
         if self.shared.may_write(&self.database) {
             return Ok(());
         }
-        let message = format!("Failed to update database \"{}\" because the database is read-only.", self.database);
+        let message =
+            format!("Failed to update database \"{}\" because the database is read-only.", self.database);
         Err(SqlError::new(3906, 16, message))
     }
 
@@ -314,9 +349,11 @@ impl Sql {
     fn mark(&self, tokens: &[Token], columns: &mut [Column]) {
         let Some(from) = find(tokens, 0, |token| token.says("FROM")) else { return };
         let Some((schema, table)) = self.table(&tokens[from + 1..]) else { return };
-        let Ok(known) = self.known(&schema, &table) else { return };
+        let Ok(known) = self.columns_of(&schema, &table) else { return };
         for column in columns {
-            if let Some(known) = known.iter().find(|known| known.name == column.name && known.kind == column.kind) {
+            if let Some(known) =
+                known.iter().find(|known| known.name == column.name && known.kind == column.kind)
+            {
                 (column.nullable, column.identity) = (known.nullable, known.identity);
             }
         }
@@ -327,7 +364,8 @@ impl Sql {
         let mut out = Vec::new();
         let mut at = 0;
         while let Some(token) = tokens.get(at) {
-            let close = tokens.get(at + 1).filter(|token| token.is("(")).and_then(|_| closing(tokens, at + 1));
+            let close =
+                tokens.get(at + 1).filter(|token| token.is("(")).and_then(|_| closing(tokens, at + 1));
             let called = match (token, close) {
                 (Token::Word(word), Some(close)) => {
                     let arguments = items(&tokens[at + 2..close]);
@@ -351,10 +389,13 @@ impl Sql {
                 at += 1;
                 continue;
             }
-            let start_of_name = token.name().is_some() && !at.checked_sub(1).is_some_and(|at| tokens[at].is("."));
+            let start_of_name =
+                token.name().is_some() && !at.checked_sub(1).is_some_and(|at| tokens[at].is("."));
             if let Some((parts, length)) = rewrite::qualified(&tokens[at..]).filter(|_| start_of_name) {
                 match &parts[..] {
-                    [.., table] if length > 1 && table.starts_with('#') => out.push(Token::Name(table.clone())),
+                    [.., table] if length > 1 && table.starts_with('#') => {
+                        out.push(Token::Name(table.clone()))
+                    }
                     [database, schema, table] if self.shared.schemas(database).is_some() => {
                         let alias = if database.eq_ignore_ascii_case(&self.database) {
                             schema.clone()
@@ -392,7 +433,7 @@ impl Sql {
         };
         let object = |name: &str| -> Option<(String, String)> {
             let (schema, table) = self.table(&lexer::tokens(name).ok()?)?;
-            self.known(&schema, &table).ok().map(|_| (schema, table))
+            self.columns_of(&schema, &table).ok().map(|_| (schema, table))
         };
         let null = || Token::word("NULL");
         Ok(Some(match &*word.to_ascii_uppercase() {
@@ -401,7 +442,11 @@ impl Sql {
             }),
             "DB_NAME" => Token::Text(self.database.clone()),
             "DB_ID" => {
-                let found = self.shared.databases().iter().position(|name| argument(0).is_ok_and(|asked| asked == *name));
+                let found = self
+                    .shared
+                    .databases()
+                    .iter()
+                    .position(|name| argument(0).is_ok_and(|asked| asked == *name));
                 found.map_or_else(null, |at| Token::Number((at + 5).to_string()))
             }
             "SCHEMA_ID" => {

@@ -34,6 +34,7 @@ fn field(message: &[u8], at: usize) -> Result<&[u8]> {
         let bytes = message.get(at..at + 2)?;
         Some(usize::from(u16::from_le_bytes([bytes[0], bytes[1]])))
     };
-    let range = number(at).zip(number(at + 2)).and_then(|(offset, units)| message.get(offset..offset + units * 2));
+    let range =
+        number(at).zip(number(at + 2)).and_then(|(offset, units)| message.get(offset..offset + units * 2));
     range.context("a login that ends early")
 }

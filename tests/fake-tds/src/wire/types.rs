@@ -25,7 +25,10 @@ pub(crate) enum Type {
     Int(u8),
     /// Of 4 or 8 bytes.
     Float(u8),
-    Decimal { precision: u8, scale: u8 },
+    Decimal {
+        precision: u8,
+        scale: u8,
+    },
     Date,
     DateTime,
     DateTime2(u8),
@@ -67,7 +70,9 @@ impl Type {
             "datetime" => Self::DateTime,
             "datetime2" => Self::DateTime2(byte(0, 7)?),
             "varchar" | "char" => Self::VarChar(number(0, 30)),
-            "nvarchar" | "nchar" | "sysname" => Self::NVarChar(number(0, if name == "sysname" { 128 } else { 30 })),
+            "nvarchar" | "nchar" | "sysname" => {
+                Self::NVarChar(number(0, if name == "sysname" { 128 } else { 30 }))
+            }
             "varbinary" | "binary" => Self::VarBinary(number(0, 30)),
             _ => return None,
         })
@@ -103,11 +108,15 @@ impl Type {
             Self::Int(bytes) => {
                 let whole = match value {
                     Value::Integer(whole) => whole,
-                    #[allow(clippy::cast_possible_truncation, reason = "it is checked below, and T-SQL truncates")]
+                    #[allow(
+                        clippy::cast_possible_truncation,
+                        reason = "it is checked below, and T-SQL truncates"
+                    )]
                     other => number(&other)?.trunc() as i64,
                 };
                 let bits = u32::from(bytes) * 8 - 1;
-                let range = if bytes == 1 { 0..=255 } else { i64::MIN >> (63 - bits)..=i64::MAX >> (63 - bits) };
+                let range =
+                    if bytes == 1 { 0..=255 } else { i64::MIN >> (63 - bits)..=i64::MAX >> (63 - bits) };
                 if !range.contains(&whole) {
                     return Err(overflow(self.name()));
                 }
@@ -205,7 +214,11 @@ impl Type {
                 let length = buffer.try_get_u16_le()?;
                 take(buffer, COLLATION.len())?;
                 let length = (length != MAX).then_some(length);
-                if code & 0x40 == 0 { Self::VarChar(length) } else { Self::NVarChar(length.map(|bytes| bytes / 2)) }
+                if code & 0x40 == 0 {
+                    Self::VarChar(length)
+                } else {
+                    Self::NVarChar(length.map(|bytes| bytes / 2))
+                }
             }
             0xA5 | 0xAD => {
                 let length = buffer.try_get_u16_le()?;
@@ -259,7 +272,11 @@ impl Type {
             }
             Self::Decimal { scale, .. } => {
                 let number = number(&value).map_err(SqlError::into_driver)?;
-                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "convert has checked it")]
+                #[allow(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "convert has checked it"
+                )]
                 let digits = (number.abs() * 10_f64.powi(i32::from(scale))).round() as u128;
                 buffer.put_slice(&[17, u8::from(number >= 0.0)]);
                 buffer.put_u128_le(digits);
@@ -337,7 +354,8 @@ impl Type {
             Self::Date => Value::Text(date(bytes)?.format("%Y-%m-%d").to_string()),
             Self::DateTime => {
                 let (days, ticks) = (bytes.try_get_i32_le()?, bytes.try_get_u32_le()?);
-                let at = from_ticks(i64::from(days) * DAY + i64::from(ticks)).map_err(SqlError::into_driver)?;
+                let at =
+                    from_ticks(i64::from(days) * DAY + i64::from(ticks)).map_err(SqlError::into_driver)?;
                 Value::Text(keep(at))
             }
             Self::DateTime2(scale) => {
