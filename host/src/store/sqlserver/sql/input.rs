@@ -32,7 +32,11 @@ fn columns(layout: InputLayout) -> String {
     format!(
         "{}, [datetime], CAST([variable_name] AS nvarchar(4000)) AS [variable_name], [value], {} AS [source_file]",
         if layout.has_key { "[id]" } else { "CAST(NULL AS bigint) AS [id]" },
-        if layout.has_source_file { "CAST([source_file] AS nvarchar(4000))" } else { "CAST(NULL AS nvarchar(1))" },
+        if layout.has_source_file {
+            "CAST([source_file] AS nvarchar(4000))"
+        } else {
+            "CAST(NULL AS nvarchar(1))"
+        },
     )
 }
 
