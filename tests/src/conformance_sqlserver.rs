@@ -8,6 +8,7 @@ use host::datetime::Datetime;
 use host::store::schema::sqlserver as ddl;
 use host::store::{Connector, SqlServerStore, TableName};
 use host::verdict::VerdictRow;
+use tiberius::ToSql;
 use tiberius::time::chrono::{DateTime, NaiveDateTime};
 
 use crate::conformance::{Bench, InputKind, OutputKind, Row, Setup, Written};
@@ -94,16 +95,20 @@ impl Bench for SqlServerBench {
             let at = naive(Datetime::parse(row.datetime)?)?;
             let mut columns = "[datetime], [variable_name], [value]".to_owned();
             let mut values = "CAST(@P1 AS datetime), @P2, @P3".to_owned();
-            if kind.source_file {
-                columns.push_str(", [source_file]");
+            let mut parameters: Vec<&dyn ToSql> = vec![&at, &row.variable, &row.value];
+            if let (true, Some(id)) = (given, &row.id) {
+                parameters.push(id);
+                columns.push_str(", [id]");
                 values.push_str(", @P4");
             }
-            if given {
-                columns.push_str(", [id]");
-                values.push_str(", @P5");
+            if let (true, Some(file)) = (kind.source_file, &row.source_file) {
+                parameters.push(file);
+                columns.push_str(", [source_file]");
+                values.push_str(&format!(", @P{}", parameters.len()));
             }
-            let sql = format!("INSERT INTO {table} ({columns}) VALUES ({values})");
-            visitor.execute(&sql, &[&at, &row.variable, &row.value, &row.source_file, &row.id]).await?;
+            visitor
+                .execute(&format!("INSERT INTO {table} ({columns}) VALUES ({values})"), &parameters)
+                .await?;
         }
         if given {
             visitor.run(&format!("SET IDENTITY_INSERT {table} OFF")).await?;
