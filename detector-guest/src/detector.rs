@@ -78,9 +78,9 @@ impl Detector {
             let interval_width = width.unwrap_or(model.interval_width());
             Ok((variable, Judge { model, interval_width, sources }))
         };
-        if let Some(unknown) =
-            settings.columns.keys().find(|key| !models.states.iter().any(|model| model.variable == **key))
-        {
+        let is_model =
+            |key: &str| models.states.binary_search_by(|model| model.variable.as_str().cmp(key)).is_ok();
+        if let Some(unknown) = settings.columns.keys().find(|key| !is_model(key)) {
             return Err(OpenError::Settings(format!("`columns`: there is no model of `{unknown}`")));
         }
         Ok(Self {

@@ -20,7 +20,11 @@ const SUFFIX: &str = ".json";
 const COUNTRY_HOLIDAYS: &str = "country_holidays.csv";
 
 fn is_no_model_but_used(path: &str) -> bool {
-    path == config::FILE_NAME || (path.starts_with("country_holidays") && path.ends_with(".csv"))
+    path == config::FILE_NAME || is_country_holidays(path)
+}
+
+fn is_country_holidays(path: &str) -> bool {
+    path.starts_with("country_holidays") && path.ends_with(".csv")
 }
 
 /// A file of the model directory.
@@ -71,9 +75,10 @@ impl Models {
         if assigned.is_empty() {
             return Err(no_models(&ignored));
         }
+        let tables: Vec<_> = files.iter().filter(|file| is_country_holidays(file.path)).copied().collect();
         let mut models = Self { by_variable: BTreeMap::new(), states: Vec::new(), ignored };
         for (variable, file) in assigned {
-            let refused = match read(file.bytes, files) {
+            let refused = match read(file.bytes, &tables) {
                 Ok(model) => {
                     models.by_variable.insert(variable.clone(), model);
                     None
@@ -111,13 +116,13 @@ pub fn prepare(file: &File<'_>) -> Result<Option<Vec<u8>>, String> {
 }
 
 /// A model; one whose file lacks the dates of its country's holidays takes them from a table beside it.
-fn read(file: &[u8], files: &[File<'_>]) -> Result<Model, String> {
+fn read(file: &[u8], tables: &[File<'_>]) -> Result<Model, String> {
     match Model::from_bytes(file, None) {
         Err(ReadError::NoCountryHolidays { country }) => {
             let own = format!("country_holidays_{country}.csv");
             let table = [own.as_str(), COUNTRY_HOLIDAYS]
                 .into_iter()
-                .find_map(|name| files.iter().find(|file| file.path == name));
+                .find_map(|name| tables.iter().find(|table| table.path == name));
             let Some(table) = table else {
                 return Err(ReadError::NoCountryHolidays { country }.to_string());
             };
@@ -153,8 +158,9 @@ type Assigned<'a> = (BTreeMap<String, File<'a>>, Vec<String>);
 fn assign<'a>(files: &[File<'a>], config: &Config, settings: &Settings) -> Result<Assigned<'a>, OpenError> {
     let mut assigned: BTreeMap<String, File<'a>> = BTreeMap::new();
     let mut taken = BTreeMap::new();
+    let by_path: BTreeMap<&str, &File<'a>> = files.iter().map(|file| (file.path, file)).collect();
     for (variable, path) in &settings.variables {
-        let file = files.iter().find(|file| file.path == path).ok_or_else(|| {
+        let file = *by_path.get(path.as_str()).ok_or_else(|| {
             OpenError::Settings(format!("`variables`: the model file `{path}` of `{variable}` is not there"))
         })?;
         if let Some(other) = taken.insert(file.path, variable) {

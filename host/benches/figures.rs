@@ -328,12 +328,13 @@ impl Place {
         let engine = Engine::new(Limits::default(), None).unwrap();
         let source =
             Source { module: None, models: self.models(), settings: settings.into(), own: Vec::new() };
-        let set = Arc::new(source.read().unwrap());
+        let set = Arc::new(source.read(&engine).await.unwrap());
         let detector = Detector::open(&engine, set, None).await.unwrap();
         let shared = Shared::default();
         let store = SqliteStore { clock, ..SqliteStore::new(self.database()) };
         let settings = Settings {
             name: "default".into(),
+            shard: None,
             batch_rows: 4000,
             initial_lookback: Duration::from_secs(24 * 3600),
             allowed_lateness: None,

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use host::datetime::Datetime;
 use host::reading::{Key, Page};
 use host::state::State;
-use host::store::{Claim, Connector, Input, InputLayout, Output, Prepared, SqliteStore, StoreError};
+use host::store::{Claim, Connector, Input, InputLayout, Lead, Output, Prepared, SqliteStore, StoreError};
 use host::verdict::VerdictRow;
 
 /// A call that is about to be made.
@@ -103,6 +103,10 @@ impl Connector for Between {
         let (input, output) = self.store.open().await?;
         let between = self.clone();
         Ok((Box::new(In { input, between }), Box::new(Out { output, between: self.clone() })))
+    }
+
+    async fn lead(&self, worker: &str) -> Result<Option<Box<dyn Lead>>, StoreError> {
+        self.store.lead(worker).await
     }
 }
 

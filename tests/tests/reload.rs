@@ -39,7 +39,8 @@ impl Disk {
         fs::write(&module, HOSTILE).unwrap();
         make(&models);
         let source = Source { module: Some(module), models, settings: "{}".into(), own: Vec::new() };
-        let detector = Detector::open(&engine(), Arc::new(source.read().unwrap()), None).await.unwrap();
+        let detector =
+            Detector::open(&engine(), Arc::new(source.read(&engine()).await.unwrap()), None).await.unwrap();
         let worker = bench.worker(detector);
         let mut disk = Self { bench, source, worker, readings: 0 };
         disk.judge().await;
@@ -60,8 +61,8 @@ impl Disk {
         Reloader::new(engine(), self.source.clone(), self.bench.shared.clone(), self.worker.detector())
     }
 
-    fn digest(&self) -> String {
-        self.source.read().unwrap().digest
+    async fn digest(&self) -> String {
+        self.source.read(&engine()).await.unwrap().digest
     }
 
     fn module(&self) -> &Path {
@@ -104,7 +105,7 @@ type Step = (fn(&Disk), Expected);
 async fn follow(situation: &str, mut disk: Disk, steps: &[Step]) {
     let (lines, _guard) = Lines::listen();
     let mut reloader = disk.reloader();
-    let mut in_use = disk.digest();
+    let mut in_use = disk.digest().await;
     assert!(matches!(reloader.look().await, Look::Same), "{situation}: nothing has changed yet");
     for (number, (change, expected)) in steps.iter().enumerate() {
         let step = format!("{situation}, step {}", number + 1);
@@ -115,7 +116,7 @@ async fn follow(situation: &str, mut disk: Disk, steps: &[Step]) {
             (Same, Look::Same) => false,
             (Ready, Look::Ready(digest)) => {
                 assert_ne!(*digest, in_use, "{step}");
-                assert_eq!(*digest, disk.digest(), "{step}");
+                assert_eq!(*digest, disk.digest().await, "{step}");
                 in_use.clone_from(digest);
                 true
             }
@@ -413,7 +414,8 @@ async fn the_services_own_files_are_no_models() {
 async fn after_a_restart_a_new_set_is_tried_on_what_was_judged_before() {
     let mut disk = Disk::new().await;
     disk.bench.shared = Shared::default();
-    let detector = Detector::open(&engine(), Arc::new(disk.source.read().unwrap()), None).await.unwrap();
+    let detector =
+        Detector::open(&engine(), Arc::new(disk.source.read(&engine()).await.unwrap()), None).await.unwrap();
     disk.worker = disk.bench.worker(detector);
     disk.worker.cycle(|| false).await.unwrap();
     let mut reloader = disk.reloader();
@@ -426,7 +428,7 @@ async fn after_a_restart_a_new_set_is_tried_on_what_was_judged_before() {
 #[tokio::test]
 async fn the_set_to_go_back_to_is_one_that_has_judged() {
     let mut disk = Disk::new().await;
-    let good = disk.digest();
+    let good = disk.digest().await;
     let mut reloader = disk.reloader();
     for note in ["one", "two"] {
         disk.harm("trap-below-zero");
@@ -441,7 +443,7 @@ async fn the_set_to_go_back_to_is_one_that_has_judged() {
 
 /// Waits for the watch to have a detector of the set on disk ready; the events come when the system pleases.
 async fn ready(disk: &Disk) -> bool {
-    let wanted = disk.digest();
+    let wanted = disk.digest().await;
     for _ in 0..2000 {
         if disk.bench.shared.take_ready().is_some_and(|detector| detector.set().digest == wanted) {
             return true;
@@ -465,8 +467,10 @@ async fn file_events_wake_the_loop() {
     disk.write("T1.tmp", "two");
     fs::rename(disk.model("T1.tmp"), disk.model("T1")).unwrap();
     assert!(ready(&disk).await, "a rename over a file");
-    let expected =
-        format!("INFO a new detector is ready and judges the next batch (set {})", &disk.digest()[..12]);
+    let expected = format!(
+        "INFO a new detector is ready and judges the next batch (set {})",
+        &disk.digest().await[..12]
+    );
     assert!(lines.take().contains(&expected));
 
     fs::remove_dir_all(&disk.source.models).unwrap();

@@ -158,8 +158,7 @@ async fn readings(
 async fn detector(trials: &mut Trials, config: &Config) -> Option<Detector> {
     let opened = async {
         let engine = parts::engine(config)?;
-        let source = parts::source(config);
-        let set = tokio::task::spawn_blocking(move || source.read()).await.map_err(anyhow::Error::from)??;
+        let set = parts::source(config).read(&engine).await?;
         anyhow::Ok(Detector::open(&engine, Arc::new(set), None).await?)
     };
     match opened.await {

@@ -9,7 +9,7 @@ use super::server;
 use crate::config::Config;
 use crate::detector::{DetectorError, Engine, Limits};
 use crate::reload::Source;
-use crate::store::{Connector, Input, Output, SqlServerStore, SqliteStore, StoreError, TableNames};
+use crate::store::{Connector, Input, Lead, Output, SqlServerStore, SqliteStore, StoreError, TableNames};
 
 /// The store that the configuration names.
 #[derive(Clone, Debug)]
@@ -83,6 +83,13 @@ impl Connector for Store {
         match self {
             Self::Sqlite(store) => store.open().await,
             Self::SqlServer(store) => store.open().await,
+        }
+    }
+
+    async fn lead(&self, worker: &str) -> Result<Option<Box<dyn Lead>>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.lead(worker).await,
+            Self::SqlServer(store) => store.lead(worker).await,
         }
     }
 }

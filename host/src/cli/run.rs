@@ -39,8 +39,7 @@ async fn serve(loaded: Loaded, once: bool) -> anyhow::Result<ExitCode> {
 
     let engine = parts::engine(&config)?;
     let source = parts::source(&config);
-    let reading = source.clone();
-    let set = Arc::new(tokio::task::spawn_blocking(move || reading.read()).await??);
+    let set = Arc::new(source.read(&engine).await?);
     let detector = Detector::open(&engine, set, None).await?;
     report::models(&detector);
 
@@ -49,7 +48,8 @@ async fn serve(loaded: Loaded, once: bool) -> anyhow::Result<ExitCode> {
     let hangups = tokio::spawn(hint_on_hangup(watch));
 
     let settings = Settings {
-        name: config.worker.name.clone(),
+        name: config.worker.row(),
+        shard: config.worker.shard,
         batch_rows: config.worker.batch_rows,
         initial_lookback: config.worker.initial_lookback,
         allowed_lateness: config.worker.allowed_lateness,

@@ -14,7 +14,7 @@ use crate::worker::report;
 /// Prints the worker's state; fails if there is none yet.
 pub(super) async fn status(config: &Config, as_json: bool) -> anyhow::Result<ExitCode> {
     let store = parts::store(config)?;
-    let name = &config.worker.name;
+    let name = &config.worker.row();
     let mut input = store.open_input().await?;
     let now = input.now().await?;
     // Without an output file no worker has run.

@@ -21,6 +21,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::worker::Shard;
+
 pub use access::{Access, Encrypt};
 pub use error::ConfigError;
 pub use value::{Level, LogFormat, interval_text};
@@ -47,8 +49,10 @@ pub struct Config {
 /// The cycle and its schedule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Worker {
-    /// Names the state row; 1 to 100 characters.
+    /// Names the state row, see [`Worker::row`]; 1 to 90 characters.
     pub name: String,
+    /// Which share of the variables is this worker's. None: all of them.
+    pub shard: Option<Shard>,
     /// Between the starts of two cycles; above zero, at most seven days.
     pub interval: Duration,
     /// Readings of one batch, 1 to 100,000; a batch still holds whole datetimes.
@@ -115,6 +119,7 @@ impl Default for Worker {
     fn default() -> Self {
         Self {
             name: "default".to_owned(),
+            shard: None,
             interval: Duration::from_secs(10 * MINUTE),
             batch_rows: 4000,
             initial_lookback: Duration::from_secs(24 * HOUR),
@@ -167,6 +172,14 @@ impl Default for Log {
 }
 
 impl Worker {
+    /// What the state row goes by: each share has a row of its own, `default 2/8`.
+    pub fn row(&self) -> String {
+        match self.shard {
+            Some(shard) => format!("{} {shard}", self.name),
+            None => self.name.clone(),
+        }
+    }
+
     /// How young a row may be and still be looked at again.
     pub fn settle(&self) -> Duration {
         self.settle.unwrap_or(self.interval.saturating_mul(2))

@@ -105,7 +105,7 @@ pub async fn run(
     let mut historian = Historian::create(&place.database())?;
 
     let source = Source { module: None, models: place.models(), settings: "{}".to_owned(), own: Vec::new() };
-    let detector = Detector::open(&engine, Arc::new(source.read()?), None).await?;
+    let detector = Detector::open(&engine, Arc::new(source.read(&engine).await?), None).await?;
     report::models(&detector);
     let shared = Shared::default();
     let mut reloader = Reloader::new(engine, source, shared.clone(), &detector);
@@ -142,7 +142,8 @@ fn settings() -> Settings {
     let config = crate::config::Worker { interval: INTERVAL, ..crate::config::Worker::default() };
     Settings {
         settle: config.settle(),
-        name: config.name,
+        name: config.row(),
+        shard: config.shard,
         batch_rows: config.batch_rows,
         initial_lookback: config.initial_lookback,
         allowed_lateness: config.allowed_lateness,

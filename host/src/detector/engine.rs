@@ -3,15 +3,17 @@
 //! It is made once, before the service starts, and lives until the process ends; an engine per module leaks memory.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use wasmtime::component::Linker;
-use wasmtime::{Cache, CacheConfig, Config};
+use wasmtime::{CacheConfig, Config};
 
-use super::bindings;
+use super::bindings::{self, DetectorPre};
+use super::cache::Cache;
 use super::error::DetectorError;
 use super::limits::{Limits, STACK};
 use super::sandbox::Sandbox;
+use super::set::Module;
 use super::ticker::Ticker;
 
 /// Compiles and runs detectors. Cheap to clone.
@@ -22,12 +24,14 @@ struct Inner {
     engine: wasmtime::Engine,
     linker: Linker<Sandbox>,
     limits: Limits,
+    cache: Option<Cache>,
+    last: Mutex<Option<(Module, DetectorPre<Sandbox>)>>,
     _ticker: Ticker,
 }
 
 impl Engine {
-    /// An engine for detectors with these limits. Compiled code is kept in `cache`, which should be a directory that nobody else
-    /// can write; without one each start compiles anew.
+    /// An engine for detectors with these limits. Compiled modules and prepared models are kept in `cache`, which should be a
+    /// directory that nobody else can write; without one each start makes them anew.
     ///
     /// # Errors
     /// [`DetectorError::Engine`] where this machine cannot run compiled WebAssembly or start a thread.
@@ -35,13 +39,11 @@ impl Engine {
         let failed = |error: wasmtime::Error| DetectorError::Engine(format!("{error:#}"));
         let mut config = Config::new();
         config.epoch_interruption(true).max_wasm_stack(STACK);
-        if let Some(directory) = cache {
-            match compiled_cache(directory) {
-                Ok(cache) => drop(config.cache(Some(cache))),
-                Err(error) => tracing::warn!(
-                    "compiled detectors are not kept, each start compiles anew: `{}`: {error:#}",
-                    directory.display()
-                ),
+        let cache = cache.map(Cache::new);
+        if let Some(cache) = &cache {
+            match compiled_cache(cache) {
+                Ok(compiled) => drop(config.cache(Some(compiled))),
+                Err(error) => cache.complain(&format!("{error:#}")),
             }
         }
         let engine = wasmtime::Engine::new(&config).map_err(failed)?;
@@ -49,7 +51,8 @@ impl Engine {
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(failed)?;
         bindings::Detector::add_to_linker::<_, Sandbox>(&mut linker, |sandbox| sandbox).map_err(failed)?;
         let ticker = Ticker::start(&engine).map_err(|error| DetectorError::Engine(error.to_string()))?;
-        Ok(Self(Arc::new(Inner { engine, linker, limits, _ticker: ticker })))
+        let last = Mutex::default();
+        Ok(Self(Arc::new(Inner { engine, linker, limits, cache, last, _ticker: ticker })))
     }
 
     pub(super) fn wasm(&self) -> &wasmtime::Engine {
@@ -63,11 +66,29 @@ impl Engine {
     pub(super) fn limits(&self) -> &Limits {
         &self.0.limits
     }
+
+    pub(crate) fn cache(&self) -> Option<&Cache> {
+        self.0.cache.as_ref()
+    }
+
+    /// Compiles a module, unless it is the one that was compiled last: models are prepared with the module that is opened next.
+    pub(super) fn compiled(
+        &self,
+        module: &Module,
+        compile: impl FnOnce() -> Result<DetectorPre<Sandbox>, DetectorError>,
+    ) -> Result<DetectorPre<Sandbox>, DetectorError> {
+        let mut last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, pre)) = last.as_ref().filter(|(compiled, _)| compiled.bytes == module.bytes) {
+            return Ok(pre.clone());
+        }
+        let pre = compile()?;
+        *last = Some((module.clone(), pre.clone()));
+        Ok(pre)
+    }
 }
 
-fn compiled_cache(directory: &Path) -> wasmtime::Result<Cache> {
-    let absolute = std::path::absolute(directory)?;
+fn compiled_cache(cache: &Cache) -> wasmtime::Result<wasmtime::Cache> {
     let mut config = CacheConfig::new();
-    config.with_directory(absolute);
-    Cache::new(config)
+    config.with_directory(cache.compiled());
+    wasmtime::Cache::new(config)
 }

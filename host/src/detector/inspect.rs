@@ -52,8 +52,8 @@ pub async fn inspect(engine: &Engine, module: &Module) -> Inspection {
 }
 
 /// Compiles a module, or takes it from the cache, and links it.
-pub(super) fn prepare(engine: &Engine, module: &Module) -> Result<DetectorPre<Sandbox>, DetectorError> {
-    linked(engine, module, &component(engine, module)?)
+pub(super) fn compiled(engine: &Engine, module: &Module) -> Result<DetectorPre<Sandbox>, DetectorError> {
+    engine.compiled(module, || linked(engine, module, &component(engine, module)?))
 }
 
 fn component(engine: &Engine, module: &Module) -> Result<Component, DetectorError> {

@@ -27,18 +27,18 @@ pub(super) struct Instance {
 }
 
 /// A store, and how long a call into it may last.
-struct Calls {
+pub(super) struct Calls {
     store: Store<Sandbox>,
     limits: Limits,
 }
 
 impl Calls {
-    fn new(engine: &Engine) -> Self {
+    pub(super) fn new(engine: &Engine) -> Self {
         Self { store: Sandbox::store(engine.wasm(), engine.limits()), limits: *engine.limits() }
     }
 
     /// Runs one call under the deadline.
-    async fn run<T>(
+    pub(super) async fn run<T>(
         &mut self,
         call: impl AsyncFnOnce(&mut Store<Sandbox>) -> wasmtime::Result<T>,
     ) -> Result<T, JudgeError> {

@@ -6,6 +6,7 @@
 //! host goes on.
 
 mod bindings;
+mod cache;
 mod check;
 mod engine;
 mod error;
@@ -14,6 +15,7 @@ mod instance;
 mod limits;
 mod logging;
 mod opened;
+mod preparing;
 mod said;
 mod sandbox;
 mod set;
@@ -24,8 +26,9 @@ pub use error::{DetectorError, JudgeError};
 pub use inspect::{Inspection, inspect};
 pub use limits::Limits;
 pub use opened::Detector;
+pub(crate) use preparing::{Preparer, Preparing};
 pub use said::{Description, Judged, Model, Summary};
-pub use set::{ModelFile, Module, Set};
+pub use set::{Digest, ModelFile, Module, Set};
 
 /// The Prophet detector of `detector-guest`, built with the host so that one binary is a whole installation.
 pub const BUILT_IN: &[u8] = include_bytes!(env!("BUILT_IN_DETECTOR"));

@@ -42,7 +42,7 @@ impl Detector {
     ) -> Result<Self, DetectorError> {
         let engine = engine.clone();
         on_a_thread(async move || {
-            let pre = inspect::prepare(&engine, &set.module)?;
+            let pre = inspect::compiled(&engine, &set.module)?;
             let description = Instance::describe(&engine, &pre, &set.module).await?;
             let resume = resume.filter(|kept| same_schema(kept, &description));
             let (opened, committed) = match Instance::open(&engine, &pre, &set, resume.as_ref()).await {

@@ -1,11 +1,16 @@
 //! What one detector is made of: module, model files and settings, with one digest over all of it.
 //!
 //! Plain bytes in memory. A set is read whole before anything is built from it, so that a file that changes on disk cannot change
-//! a running detector, and a fresh instance is opened from the very bytes of the one before.
+//! a running detector, and a fresh instance is opened from the very bytes of the one before. Of a model file it holds what the detector
+//! made of it, where it made something: megabytes of training history are not kept for months. The digest is that of the user's
+//! files all the same.
 
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
+
+/// SHA-256.
+pub type Digest = [u8; 32];
 
 /// A module as bytes, with the name to call it by in messages.
 #[derive(Clone)]
@@ -20,9 +25,14 @@ impl Module {
     pub fn built_in() -> Self {
         Self { name: "built-in".into(), bytes: super::BUILT_IN.into() }
     }
+
+    /// Of its bytes.
+    pub(crate) fn digest(&self) -> Digest {
+        Sha256::digest(&self.bytes).into()
+    }
 }
 
-/// A file of the model directory. The host never looks inside.
+/// A file of the model directory, or what the detector made of it. The host never looks inside.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ModelFile {
     /// Relative to the directory, with `/` between parts.
@@ -39,31 +49,43 @@ pub struct Set {
     pub models_dir: String,
     /// One JSON object.
     pub settings: String,
-    /// SHA-256 in hexadecimal over module, files and settings.
+    /// SHA-256 in hexadecimal over the digests of module and files, and the settings.
     pub digest: String,
 }
 
 impl Set {
-    /// Puts a set together; the order of the files does not matter.
-    pub fn new(module: Module, mut files: Vec<ModelFile>, models_dir: String, settings: String) -> Self {
-        files.sort_by(|a, b| a.path.cmp(&b.path));
-        let digest = digest(&module.bytes, &files, &settings);
+    /// Puts a set together from files as they are; their order does not matter.
+    pub fn new(module: Module, files: Vec<ModelFile>, models_dir: String, settings: String) -> Self {
+        let digests = files.iter().map(|file| Sha256::digest(&file.bytes).into()).collect::<Vec<_>>();
+        Self::prepared(module, files.into_iter().zip(digests).collect(), models_dir, settings)
+    }
+
+    /// Puts a set together from files as they are or as the detector prepared them, each with the digest of the file as it is.
+    pub(crate) fn prepared(
+        module: Module,
+        mut files: Vec<(ModelFile, Digest)>,
+        models_dir: String,
+        settings: String,
+    ) -> Self {
+        files.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
+        let digest = digest(&module, &files, &settings);
+        let files = files.into_iter().map(|(file, _)| file).collect();
         Self { module, files, models_dir, settings, digest }
     }
 }
 
-/// Each part goes in after its length, so that no two sets run together to the same bytes.
-fn digest(module: &[u8], files: &[ModelFile], settings: &str) -> String {
+/// Texts go in after their length, so that no two sets run together to the same bytes.
+fn digest(module: &Module, files: &[(ModelFile, Digest)], settings: &str) -> String {
     let mut hash = Sha256::new();
-    let mut part = |bytes: &[u8]| {
-        hash.update((bytes.len() as u64).to_le_bytes());
-        hash.update(bytes);
+    let text = |hash: &mut Sha256, text: &str| {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
     };
-    part(module);
-    part(settings.as_bytes());
-    for file in files {
-        part(file.path.as_bytes());
-        part(&file.bytes);
+    hash.update(module.digest());
+    text(&mut hash, settings);
+    for (file, digest) in files {
+        text(&mut hash, &file.path);
+        hash.update(digest);
     }
     hex(&hash.finalize())
 }

@@ -126,18 +126,15 @@ impl Reloader {
             self.refused = Some(withdrawn.digest);
         }
         let source = self.source.clone();
-        let seen = self.seen.clone();
-        let looked = tokio::task::spawn_blocking(move || {
-            let fingerprint = source.fingerprint();
-            (Some(&fingerprint) != seen.as_ref()).then(|| (fingerprint, source.read()))
-        });
-        let (seen, set) = match looked.await {
-            Ok(None) => return Look::Same,
-            Ok(Some((fingerprint, set))) => {
-                (fingerprint.is_at_rest(SystemTime::now()).then_some(fingerprint), set)
-            }
+        let fingerprint = match tokio::task::spawn_blocking(move || source.fingerprint()).await {
+            Ok(fingerprint) => fingerprint,
             Err(error) => return Look::Unsettled(DetectorError::Engine(error.to_string())),
         };
+        if self.seen.as_ref() == Some(&fingerprint) {
+            return Look::Same;
+        }
+        let set = self.source.read(&self.engine).await;
+        let seen = fingerprint.is_at_rest(SystemTime::now()).then_some(fingerprint);
         let set = match set {
             Ok(set) => set,
             Err(error @ DetectorError::Unsettled { .. }) => return Look::Unsettled(error),

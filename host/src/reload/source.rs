@@ -5,16 +5,15 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::fingerprint::{Fingerprint, Look};
-use crate::detector::{DetectorError, ModelFile, Module, Set};
+use super::loading;
+use crate::detector::{DetectorError, Engine, Module, Set};
 
 /// Files beside the models that are none: half-written by a copy, kept by an editor, or the pickles that the JSON was made
 /// from, which are large and which no sandbox should open.
 const PASSED_OVER: [&str; 6] = ["~", ".tmp", ".part", ".crdownload", ".bak", ".pkl"];
-
-/// All model files together. More than this is a wrong directory, not a set of models.
-const MOST_BYTES: u64 = 1 << 30;
 
 /// Where a set comes from.
 #[derive(Clone, Debug)]
@@ -39,14 +38,25 @@ impl Source {
         Fingerprint::of(paths)
     }
 
-    /// Reads the set whole.
+    /// Reads the set whole, each model file in the form that its module makes of it, where it makes one.
     ///
     /// # Errors
-    /// [`DetectorError::Read`] or [`DetectorError::Unsettled`] with the file.
-    pub fn read(&self) -> Result<Set, DetectorError> {
+    /// [`DetectorError::Read`] or [`DetectorError::Unsettled`] with the file, [`DetectorError::Module`] if the module cannot be used.
+    pub async fn read(&self, engine: &Engine) -> Result<Set, DetectorError> {
+        let (source, engine) = (self.clone(), engine.clone());
+        let log = tracing::dispatcher::get_default(tracing::Dispatch::clone);
+        let reading = move || tracing::dispatcher::with_default(&log, || source.read_here(&engine));
+        let read = tokio::task::spawn_blocking(reading).await;
+        read.unwrap_or_else(|error| Err(DetectorError::Engine(format!("its thread ended: {error}"))))
+    }
+
+    fn read_here(self, engine: &Engine) -> Result<Set, DetectorError> {
         let module = match &self.module {
             None => Module::built_in(),
-            Some(path) => Module { name: path.display().to_string(), bytes: read_at_rest(path)?.into() },
+            Some(path) => {
+                let look = Look::at(path).map_err(|cause| unreadable(path, cause))?;
+                Module { name: path.display().to_string(), bytes: read_at_rest(path, &look)?.into() }
+            }
         };
         let paths = self.model_paths().map_err(|cause| {
             DetectorError::NoModels(format!(
@@ -55,23 +65,8 @@ impl Source {
                 self.models.display()
             ))
         })?;
-        let mut files = Vec::with_capacity(paths.len());
-        let mut bytes = 0;
-        for path in paths {
-            let file = ModelFile {
-                path: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
-                bytes: read_at_rest(&path)?,
-            };
-            bytes += file.bytes.len() as u64;
-            if bytes > MOST_BYTES {
-                return Err(DetectorError::NoModels(format!(
-                    "`{}` holds more than 1 GiB; name the directory that holds nothing but models",
-                    self.models.display()
-                )));
-            }
-            files.push(file);
-        }
-        Ok(Set::new(module, files, self.models.display().to_string(), self.settings.clone()))
+        let files = loading::load(engine, &module, &self.models, &paths, SystemTime::now())?;
+        Ok(Set::prepared(module, files, self.models.display().to_string(), self.settings))
     }
 
     /// The names of this program's own files in the models' directory.
@@ -148,16 +143,16 @@ fn is_of(name: &str, own: &str) -> bool {
     name.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']))
 }
 
-fn read_at_rest(path: &Path) -> Result<Vec<u8>, DetectorError> {
-    let before = Look::at(path).map_err(|cause| unreadable(path, cause))?;
+/// The bytes of a file that looks the same before and after.
+pub(super) fn read_at_rest(path: &Path, before: &Look) -> Result<Vec<u8>, DetectorError> {
     let bytes = fs::read(path).map_err(|cause| unreadable(path, cause))?;
     match Look::at(path) {
-        Ok(after) if after == before => Ok(bytes),
+        Ok(after) if after == *before => Ok(bytes),
         Err(error) if error.kind() != ErrorKind::NotFound => Err(unreadable(path, error)),
         _ => Err(DetectorError::Unsettled { path: path.display().to_string() }),
     }
 }
 
-fn unreadable(path: &Path, cause: std::io::Error) -> DetectorError {
+pub(super) fn unreadable(path: &Path, cause: std::io::Error) -> DetectorError {
     DetectorError::Read { path: path.display().to_string(), cause }
 }

@@ -33,7 +33,16 @@ use crate::verdict::VerdictRow;
 pub trait Connector: Send + Sync {
     /// Opens both sides. Nothing is created but, where the configuration allows it, an empty output database.
     async fn open(&self) -> Result<(Box<dyn Input>, Box<dyn Output>), StoreError>;
+
+    /// Asks to be the one active worker of this name. None: another one is, and this one may ask again.
+    async fn lead(&self, worker: &str) -> Result<Option<Box<dyn Lead>>, StoreError>;
 }
+
+/// The right to be the one active worker of a name, until this is dropped or its process dies, however it dies.
+///
+/// It keeps workers from competing and is no proof: a connection that it hangs on may break unseen. What each commit relies on is the
+/// fence of [`Output::take`].
+pub trait Lead: Send {}
 
 /// What an input table looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::error::CycleError;
 use super::recover;
 use super::session::Session;
+use super::shard::Shard;
 use super::walk::Step;
 use crate::batch::{Batch, Column, Outcome, Withheld};
 use crate::counts::Counts;
@@ -64,6 +65,7 @@ pub(super) struct Frame {
     /// The watermark when the cycle began.
     pub(super) watermark: Option<Datetime>,
     pub(super) batch_rows: usize,
+    pub(super) shard: Option<Shard>,
 }
 
 /// Sifts, pivots and judges a page.
@@ -156,7 +158,9 @@ async fn with_companions(
     let companions = session.input.read_at(&datetimes).await?.readings;
     let mut all = readings;
     let known: HashSet<_> = all.iter().map(|reading| (reading.id, reading.key())).collect();
-    all.extend(companions.iter().filter(|reading| !known.contains(&(reading.id, reading.key()))).cloned());
+    let ours = |reading: &&Reading| frame.shard.is_none_or(|shard| shard.holds(&reading.variable));
+    let unknown = |reading: &&Reading| !known.contains(&(reading.id, reading.key()));
+    all.extend(companions.iter().filter(ours).filter(unknown).cloned());
     Ok((Rows { all, page }, companions))
 }
 

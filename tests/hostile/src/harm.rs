@@ -15,6 +15,19 @@ pub(crate) fn at_open(harm: &str) -> Result<(), OpenError> {
     }
 }
 
+pub(crate) fn at_prepare(harm: &str) -> Result<Option<Vec<u8>>, String> {
+    match harm {
+        "trap" => panic!("told to trap"),
+        "spin" => spin(),
+        "memory" => {
+            take_all_memory();
+            Ok(None)
+        }
+        "refuse" => Err("told to refuse".into()),
+        honest => Ok(Some(format!("prepared {honest}").into_bytes())),
+    }
+}
+
 pub(crate) fn at_detect(
     harm: &str,
     to: &Option<String>,

@@ -3,7 +3,8 @@
 //! Settings: `{"do": "<behaviour>", "to": "<variable>"}`. Without `to` it misbehaves on every batch, with it only on batches that
 //! hold the variable. Told nothing, it is honest: it expects just what it reads, and its checkpoint counts the readings.
 //! Model files are variables by name, so that a test decides what has a model; `*` stands for all. One called `harm.json` is none:
-//! it holds the settings instead, so that a test of reload can change them on disk.
+//! it holds the settings instead, so that a test of reload can change them on disk. A file that begins with `prepare` says what
+//! `prepare` is to do with it, and in which form it is opened is told.
 
 #![cfg(target_family = "wasm")]
 #![allow(
@@ -54,8 +55,14 @@ impl Guest for Module {
         Description { name: "hostile".into(), version: "1".into(), checkpoint_schema: 7, lookback: 0 }
     }
 
-    fn prepare(_: ModelFile) -> Result<Option<Vec<u8>>, String> {
-        Ok(None)
+    fn prepare(file: ModelFile) -> Result<Option<Vec<u8>>, String> {
+        match file.bytes.strip_prefix(b"prepare ") {
+            None => Ok(None),
+            Some(told) => {
+                log(Level::Info, &format!("prepares {}", file.path));
+                harm::at_prepare(&String::from_utf8_lossy(told))
+            }
+        }
     }
 }
 
@@ -82,6 +89,12 @@ impl GuestDetector for Detector {
             ),
         };
         log(Level::Info, &format!("opened with {readings} readings behind it"));
+        for file in files.iter().filter(|file| file.bytes.starts_with(b"prepare")) {
+            log(
+                Level::Info,
+                &format!("{} is opened as `{}`", file.path, String::from_utf8_lossy(&file.bytes)),
+            );
+        }
         let (broken, good): (Vec<_>, Vec<_>) =
             files.into_iter().filter(|file| file.path != HARM).partition(|file| file.bytes == b"broken");
         let paths = |files: Vec<ModelFile>| files.into_iter().map(|file| file.path).collect();

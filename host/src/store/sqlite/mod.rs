@@ -7,6 +7,7 @@
 mod day;
 mod fault;
 mod input;
+mod lead;
 mod link;
 mod open;
 mod output;
@@ -26,7 +27,7 @@ use async_trait::async_trait;
 pub use input::SqliteInput;
 pub use output::SqliteOutput;
 
-use super::{Clock, Connector, Input, Output, StoreError, TableNames};
+use super::{Clock, Connector, Input, Lead, Output, StoreError, TableNames};
 use link::{Link, Side};
 
 /// How long a call waits for another program's lock. Commits take milliseconds, so whoever holds a lock this long is a person's
@@ -88,5 +89,9 @@ impl Connector for SqliteStore {
         let input = self.open_input().await?;
         let output = self.open_output().await?;
         Ok((Box::new(input), Box::new(output)))
+    }
+
+    async fn lead(&self, worker: &str) -> Result<Option<Box<dyn Lead>>, StoreError> {
+        lead::lead(self, worker).await
     }
 }

@@ -12,6 +12,7 @@
 mod connect;
 mod fault;
 mod input;
+mod lead;
 mod link;
 mod moment;
 mod output;
@@ -30,7 +31,7 @@ pub use input::SqlServerInput;
 pub use output::SqlServerOutput;
 pub use target::{Address, Encryption, Login, Password, Target, Timeouts, Trust};
 
-use super::{Connector, Input, Output, StoreError, TableNames};
+use super::{Connector, Input, Lead, Output, StoreError, TableNames};
 use link::Link;
 
 /// Where the databases and the tables are.
@@ -72,5 +73,9 @@ impl Connector for SqlServerStore {
         let input = self.open_input().await?;
         let output = self.open_output().await?;
         Ok((Box::new(input), Box::new(output)))
+    }
+
+    async fn lead(&self, worker: &str) -> Result<Option<Box<dyn Lead>>, StoreError> {
+        lead::lead(&self.output, &self.tables.state, worker).await
     }
 }

@@ -55,6 +55,12 @@ pub fn some_tables() -> String {
         .to_owned()
 }
 
+/// Takes the lock `@P1` for the session, waiting as short as can be: without a wait some servers call a taken lock an error.
+pub fn lock() -> &'static str {
+    "DECLARE @answer int; EXEC @answer = sp_getapplock @Resource = @P1, @LockMode = 'Exclusive', @LockOwner = 'Session', \
+     @LockTimeout = 1; SELECT @answer;"
+}
+
 /// Whether the login may: `permission` on `securable` of `class`, all parameters. NULL where there is no such thing.
 pub fn may() -> String {
     "SELECT CAST(HAS_PERMS_BY_NAME(@P1, @P2, @P3) AS int)".to_owned()

@@ -1,0 +1,61 @@
+//! Having a module turn model files into what it opens fastest.
+//!
+//! In instances of their own: the memory of an instance never shrinks, and the one that judges for months should not have the size of the
+//! largest training history. An instance takes one file after the other and lives until its first failure; the next file gets
+//! a fresh one.
+
+use super::bindings::{self, DetectorPre, types};
+use super::engine::Engine;
+use super::error::{DetectorError, JudgeError};
+use super::inspect;
+use super::instance::Calls;
+use super::sandbox::Sandbox;
+use super::set::Module;
+
+/// A module to prepare files with.
+pub(crate) struct Preparer {
+    engine: Engine,
+    pre: DetectorPre<Sandbox>,
+}
+
+/// Prepares files one at a time.
+pub(crate) struct Preparing<'a> {
+    by: &'a Preparer,
+    live: Option<(Calls, bindings::Detector)>,
+}
+
+impl Preparer {
+    /// # Errors
+    /// The module cannot be used.
+    pub(crate) fn new(engine: &Engine, module: &Module) -> Result<Self, DetectorError> {
+        Ok(Self { engine: engine.clone(), pre: inspect::compiled(engine, module)? })
+    }
+
+    /// For one thread. Nothing is made before the first file.
+    pub(crate) fn start(&self) -> Preparing<'_> {
+        Preparing { by: self, live: None }
+    }
+}
+
+impl Preparing<'_> {
+    /// The form that `open` takes in place of the file. None: the file is to be used as it is.
+    ///
+    /// # Errors
+    /// The module trapped or did not answer in time.
+    pub(crate) async fn prepare(&mut self, path: &str, bytes: &[u8]) -> Result<Option<Vec<u8>>, JudgeError> {
+        let (mut calls, guest) = match self.live.take() {
+            Some(live) => live,
+            None => {
+                let mut calls = Calls::new(&self.by.engine);
+                let guest = calls.run(async |store| self.by.pre.instantiate_async(store).await).await?;
+                (calls, guest)
+            }
+        };
+        let file = types::ModelFile { path, bytes };
+        let judging = guest.anomaly_worker_detector_judging();
+        let prepared = calls.run(async |store| judging.call_prepare(store, file).await).await?;
+        self.live = Some((calls, guest));
+        // What is wrong with a file is said when it is opened.
+        Ok(prepared.unwrap_or(None))
+    }
+}

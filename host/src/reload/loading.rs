@@ -1,0 +1,226 @@
+//! From the files of a directory to what the detector is given, on all cores.
+//!
+//! What the detector made of a file before is taken from the pack: by the file's mark, without reading it, else by its digest. A file
+//! that is new is read, prepared and let go, one per core at a time, so that memory does not grow with the megabytes of training
+//! history in them. A file that the detector makes nothing of, or fails at, is used as it is; what is wrong with it is said when the
+//! set is opened.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::SystemTime;
+
+use rayon::prelude::*;
+use sha2::{Digest as _, Sha256};
+use tokio::runtime::Handle;
+
+use super::fingerprint::Look;
+use super::pack::{Entry, Pack};
+use super::source::{read_at_rest, unreadable};
+use crate::detector::{DetectorError, Digest, Engine, JudgeError, ModelFile, Module, Preparer, Preparing};
+
+/// What is held of all files together. More than this is a wrong directory, not a set of models.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// A module that failed at so many files will fail at the others.
+const MOST_FAILURES: usize = 10;
+
+/// Loads files of the directory `models`, in their order, each with the digest of the file as it is. Blocks; called within a runtime.
+/// `now` is when reading begins.
+///
+/// # Errors
+/// The module cannot be used, a file cannot be read, or they are too much.
+pub(super) fn load(
+    engine: &Engine,
+    module: &Module,
+    models: &Path,
+    files: &[PathBuf],
+    now: SystemTime,
+) -> Result<Vec<(ModelFile, Digest)>, DetectorError> {
+    let preparer = Preparer::new(engine, module)?;
+    let pack = engine.cache().map(|cache| (Pack::new(&cache.models(), module.digest(), models), cache));
+    let kept = pack.as_ref().map(|(pack, _)| pack.read()).unwrap_or_default();
+    let loading = Loading {
+        models,
+        kept: kept.iter().map(|entry| (entry.path.as_str(), entry)).collect(),
+        runtime: Handle::current(),
+        now,
+        held: AtomicU64::new(0),
+        failures: AtomicUsize::new(0),
+        gave_up: AtomicBool::new(false),
+    };
+    let log = tracing::dispatcher::get_default(tracing::Dispatch::clone);
+    let one = |preparing: &mut Preparing<'_>, file: &PathBuf| {
+        tracing::dispatcher::with_default(&log, || loading.one(file, preparing))
+    };
+    let loaded: Vec<_> = files.par_iter().map_init(|| preparer.start(), one).collect();
+    // Of several errors always the first: what is said once must not change.
+    let loaded: Vec<Loaded> = loaded.into_iter().collect::<Result<_, _>>()?;
+    let count = |from: From| loaded.iter().filter(|file| file.from == from).count();
+    let (before, now) = (count(From::Cache), count(From::Detector));
+    tracing::debug!(
+        "model files: {before} from the cache, {now} prepared, {} as they are",
+        loaded.len() - before - now
+    );
+    if let Some((pack, cache)) = pack {
+        let keep: Vec<_> =
+            loaded.iter().filter(|file| file.from != From::Untried).map(|file| &file.entry).collect();
+        if !keep.iter().copied().eq(&kept)
+            && let Err(error) = pack.write(&keep)
+        {
+            cache.complain(&error);
+        }
+    }
+    Ok(loaded.into_iter().map(Loaded::into_file).collect())
+}
+
+/// A file on its way into a set.
+struct Loaded {
+    entry: Entry,
+    from: From,
+    /// Where nothing was made of it.
+    as_it_is: Vec<u8>,
+}
+
+/// Where the form comes from in which a file is used.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum From {
+    Cache,
+    Detector,
+    /// The detector makes nothing of it.
+    File,
+    /// The detector was not asked, as it failed at others.
+    Untried,
+}
+
+impl Loaded {
+    fn into_file(self) -> (ModelFile, Digest) {
+        let bytes = self.entry.prepared.unwrap_or(self.as_it_is);
+        (ModelFile { path: self.entry.path, bytes }, self.entry.digest)
+    }
+}
+
+/// What the threads share.
+struct Loading<'a> {
+    models: &'a Path,
+    kept: HashMap<&'a str, &'a Entry>,
+    runtime: Handle,
+    now: SystemTime,
+    /// Bytes of all files so far, in the form that they have.
+    held: AtomicU64,
+    failures: AtomicUsize,
+    gave_up: AtomicBool,
+}
+
+impl Loading<'_> {
+    fn one(&self, file: &Path, preparing: &mut Preparing<'_>) -> Result<Loaded, DetectorError> {
+        let path = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let kept = self.kept.get(path.as_str()).copied();
+        let look = Look::at(file).map_err(|cause| unreadable(file, cause))?;
+        let same = |entry: &&Entry| entry.mark.is_some() && entry.mark == look.mark();
+        if let Some(entry) = kept.filter(same)
+            && let Some(prepared) = &entry.prepared
+        {
+            self.hold(prepared.len() as u64)?;
+            return Ok(Loaded { entry: entry.clone(), from: From::Cache, as_it_is: Vec::new() });
+        }
+        self.hold(look.length())?;
+        let bytes = read_at_rest(file, &look)?;
+        let mark = look.mark().filter(|mark| mark.is_at_rest(self.now));
+        let digest = Sha256::digest(&bytes).into();
+        let (prepared, from) = match kept.filter(|entry| entry.digest == digest) {
+            Some(Entry { prepared: Some(prepared), .. }) => (Some(prepared.clone()), From::Cache),
+            Some(_) => (None, From::File),
+            None => self.prepare(&path, &bytes, preparing),
+        };
+        let as_it_is = match &prepared {
+            None => bytes,
+            Some(prepared) => {
+                self.held.fetch_sub(look.length(), Ordering::Relaxed);
+                self.hold(prepared.len() as u64)?;
+                Vec::new()
+            }
+        };
+        Ok(Loaded { entry: Entry { path, digest, mark, prepared }, from, as_it_is })
+    }
+
+    fn prepare(&self, path: &str, bytes: &[u8], preparing: &mut Preparing<'_>) -> (Option<Vec<u8>>, From) {
+        if self.gave_up.load(Ordering::Relaxed) {
+            return (None, From::Untried);
+        }
+        match self.runtime.block_on(preparing.prepare(path, bytes)) {
+            Ok(Some(prepared)) => return (Some(prepared), From::Detector),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!("`{path}` is used as it is, preparing it failed: {error}");
+                let failures = 1 + self.failures.fetch_add(1, Ordering::Relaxed);
+                // Ten thousand files that each overrun a deadline would take days.
+                let enough = failures >= MOST_FAILURES || matches!(error, JudgeError::Deadline(_));
+                if enough && !self.gave_up.swap(true, Ordering::Relaxed) {
+                    tracing::warn!("no more files are prepared now, the others are used as they are");
+                }
+            }
+        }
+        (None, From::File)
+    }
+
+    /// Counts bytes before they are read.
+    fn hold(&self, bytes: u64) -> Result<(), DetectorError> {
+        if self.held.fetch_add(bytes, Ordering::Relaxed) + bytes <= MOST_BYTES {
+            return Ok(());
+        }
+        Err(DetectorError::NoModels(format!(
+            "`{}` holds more than 1 GiB; name the directory that holds nothing but models",
+            self.models.display()
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use std::fs;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::demo::models::FILES;
+    use crate::detector::Limits;
+
+    /// What is in the pack under a file's mark is used without a look into the file: only a forged pack can show it.
+    #[tokio::test]
+    async fn a_file_that_has_rested_is_not_even_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let models = dir.path().join("models");
+        fs::create_dir(&models).unwrap();
+        let file = models.join(FILES[1].name);
+        fs::write(&file, FILES[1].bytes).unwrap();
+        let cache = dir.path().join("cache");
+        let engine = Engine::new(Limits::default(), Some(&cache)).unwrap();
+        let module = Module::built_in();
+        let pack = Pack::new(&cache.join("models"), module.digest(), &models);
+        let load = async |now: SystemTime| {
+            let (engine, module, models, file) =
+                (engine.clone(), module.clone(), models.clone(), file.clone());
+            let load = move || load(&engine, &module, &models, &[file], now).unwrap().remove(0).0.bytes;
+            tokio::task::spawn_blocking(load).await.unwrap()
+        };
+        let forge = || {
+            let mut entry = pack.read().remove(0);
+            let marked = entry.mark.is_some();
+            entry.digest = [0; 32];
+            entry.prepared = Some(b"forged".to_vec());
+            pack.write(&[&entry]).unwrap();
+            marked
+        };
+        let (young, later) = (SystemTime::now(), SystemTime::now() + Duration::from_secs(60));
+        let prepared = load(young).await;
+        assert!(prepared.len() < FILES[1].bytes.len());
+        assert!(!forge(), "it may be written again within the same tick");
+        assert_eq!(load(later).await, prepared);
+        assert!(forge(), "it has rested");
+        assert_eq!(load(later).await, b"forged");
+        fs::write(&file, FILES[1].bytes).unwrap();
+        assert_eq!(load(later).await, prepared, "it was written again");
+    }
+}
