@@ -7,10 +7,11 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tiberius::Row;
 
 use super::connect::Session;
 use super::fault::{Answer, Fault};
-use super::link::{self, Link};
+use super::link::{self, Link, Value};
 use super::moment;
 use super::prepare::{self, Statements};
 use super::probe;
@@ -73,7 +74,7 @@ impl SqlServerOutput {
 
     async fn take_name(&mut self, session: &mut Session, worker: &str) -> Answer<Claim> {
         self.known(session).await?;
-        let row = again(session, sql::output::take(&self.state), || Ok(vec![text(worker)])).await?;
+        let row = again(session, &sql::output::take(&self.state), &[text(worker)]).await?;
         let row = row.ok_or_else(|| Fault::no_answer("the worker's row"))?;
         let (epoch, state) = state_row::read(row, &self.state, worker)?;
         Ok(Claim { epoch, state })
@@ -98,10 +99,10 @@ impl SqlServerOutput {
         let known = self.known(session).await?;
         let insert = (!verdicts.is_empty()).then_some(known.insert.as_str());
         if insert.is_some() {
-            self.staged.verdicts(session, verdicts).await?;
+            self.staged.verdicts(session, verdicts, known.grain).await?;
         }
-        let sql = sql::output::commit(&self.state, insert);
-        let row = again(session, sql, || state_row::values(worker, state)).await?;
+        let (sql, values) = state_row::commit(&self.state, worker, state, insert)?;
+        let row = again(session, &sql, &values).await?;
         let counts: Vec<Option<i64>> =
             row.map(|row| row.into_iter().map(|value| integer(&value)).collect()).unwrap_or_default();
         let [Some(held), Some(inserted)] = counts.as_slice() else {
@@ -120,7 +121,7 @@ impl SqlServerOutput {
 
     async fn look_up(&mut self, session: &mut Session, keys: &[Key]) -> Answer<HashSet<Key>> {
         let known = self.known(session).await?;
-        self.staged.keys(session, keys).await?;
+        self.staged.keys(session, keys, known.grain).await?;
         let rows = link::rows(session, known.already_judged, Vec::new()).await?;
         Ok(rows
             .iter()
@@ -244,15 +245,11 @@ impl Output for SqlServerOutput {
 }
 
 /// Runs a transaction, once more where somebody else was first with the same key.
-async fn again(
-    session: &mut Session,
-    sql: String,
-    values: impl Fn() -> Answer<Vec<link::Value>>,
-) -> Answer<Option<tiberius::Row>> {
+async fn again(session: &mut Session, sql: &str, values: &[Value]) -> Answer<Option<Row>> {
     let mut left = TRIES;
     loop {
         left -= 1;
-        match link::row(session, sql.clone(), values()?).await {
+        match link::row(session, sql.to_owned(), values.to_vec()).await {
             Err(fault) if fault.is_duplicate() && left > 0 => {
                 link::run(session, sql::session::roll_back()).await?;
             }

@@ -19,6 +19,8 @@ use crate::store::{Prepared, TableName, Trouble};
 /// The statements for tables of just these columns and types.
 #[derive(Clone)]
 pub(super) struct Statements {
+    /// In which `ds` is staged.
+    pub(super) grain: Grain,
     pub(super) insert: String,
     pub(super) already_judged: String,
 }
@@ -163,9 +165,9 @@ fn statements(table: &Table, name: &TableName) -> Answer<Statements> {
     };
     let mut filled = Vec::new();
     let ds = column("ds")?;
-    if Grain::of(&ds.kind).is_none() {
+    let Some(grain) = Grain::of(&ds.kind) else {
         return Err(wrong("ds", ds.declared(), "DATETIME or DATETIME2"));
-    }
+    };
     filled.push(Filled { column: "ds", by: ds.cast("s.[ds]") });
     for (number, digits) in NUMBERS {
         let found = column(number)?;
@@ -191,6 +193,7 @@ fn statements(table: &Table, name: &TableName) -> Answer<Statements> {
         filled.push(Filled { column: "source_file", by: file.cast("s.[source_file]") });
     }
     Ok(Statements {
+        grain,
         insert: sql::output::insert(name, &filled),
         already_judged: sql::output::already_judged(name, &variable.cast("s.[variable]"), &ds.cast("s.[ds]")),
     })

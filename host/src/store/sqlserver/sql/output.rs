@@ -60,9 +60,18 @@ pub struct Filled {
 /// yet, where there are any. Answers how many rows the fence held (one, or nothing was written) and how many verdicts
 /// went in.
 ///
-/// `@P1` worker, `@P2` epoch, `@P3` to `@P11` the state's columns in the order of [`STATE`].
-pub fn commit(state: &TableName, insert: Option<&str>) -> String {
-    let columns: Vec<String> = STATE.iter().zip(3..).map(|(name, at)| format!("[{name}] = @P{at}")).collect();
+/// `@P1` worker, `@P2` epoch; from `@P3` on those of the columns of [`STATE`] that have a value, in that order. NULL is no parameter,
+/// because it would be one without a type, which not every server takes.
+pub fn commit(state: &TableName, given: [bool; STATE.len()], insert: Option<&str>) -> String {
+    let mut parameters = 3..;
+    let columns: Vec<String> = STATE
+        .iter()
+        .zip(given)
+        .map(|(name, given)| match given.then(|| parameters.next()).flatten() {
+            Some(at) => format!("[{name}] = @P{at}"),
+            None => format!("[{name}] = NULL"),
+        })
+        .collect();
     format!(
         "SET NOCOUNT ON; DECLARE @held int, @inserted int; SET @inserted = 0; BEGIN TRANSACTION; \
          UPDATE {state} SET {columns} WHERE [worker] = @P1 AND [epoch] = @P2; SET @held = @@ROWCOUNT; \
@@ -146,7 +155,7 @@ mod tests {
     #[test]
     fn a_commit_is_one_transaction_behind_its_fence() {
         let (state, output) = (TableName::of("dbo", "s"), TableName::of("dbo", "o"));
-        let bare = commit(&state, None);
+        let bare = commit(&state, [true; STATE.len()], None);
         assert_eq!(
             bare,
             "SET NOCOUNT ON; DECLARE @held int, @inserted int; SET @inserted = 0; BEGIN TRANSACTION; \
