@@ -14,6 +14,7 @@
     reason = "a benchmark stops at the first surprise and prints"
 )]
 
+#[path = "figures/times.rs"]
 mod times;
 
 use std::fs;
