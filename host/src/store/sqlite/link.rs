@@ -18,6 +18,7 @@ use crate::store::{StoreError, Trouble};
 pub(super) enum Side {
     /// Reads only, creates nothing.
     Input,
+    /// Writes: verdicts and state, or what `host import` brings.
     Output {
         /// Whether a missing file is created.
         create: bool,

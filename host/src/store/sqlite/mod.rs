@@ -6,6 +6,7 @@
 
 mod day;
 mod fault;
+mod importer;
 mod input;
 mod link;
 mod open;
@@ -15,6 +16,7 @@ mod prepare;
 mod range;
 mod row;
 mod state_row;
+mod stored;
 mod table;
 mod verdicts;
 
@@ -23,10 +25,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use importer::SqliteImporter;
 pub use input::SqliteInput;
 pub use output::SqliteOutput;
 
-use super::{Clock, Connector, Input, Output, StoreError, TableNames};
+use super::{Clock, Connector, Importer, Input, Output, StoreError, TableNames};
 use link::{Link, Side};
 
 /// How long a call waits for another program's lock. Commits take milliseconds, so whoever holds a lock this long is a person's
@@ -88,5 +91,10 @@ impl Connector for SqliteStore {
         let input = self.open_input().await?;
         let output = self.open_output().await?;
         Ok((Box::new(input), Box::new(output)))
+    }
+
+    async fn open_importer(&self, create: bool) -> Result<Box<dyn Importer>, StoreError> {
+        let link = Link::open(self.input.clone(), Side::Output { create }, self.busy_timeout).await?;
+        Ok(Box::new(SqliteImporter::begin(link, self.tables.input.clone(), create).await?))
     }
 }
