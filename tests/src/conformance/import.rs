@@ -88,7 +88,11 @@ pub async fn a_table_without_key_or_file_takes_readings_too<B: Bench>() -> Resul
         let mut importer = bench.connector().open_importer(false).await?;
         assert_eq!(importer.insert(&[reading("2025-01-15 10:00:00", "T1", 4.0)]).await?, 1, "{kind:?}");
         let found = all(input.as_mut()).await?;
-        assert_eq!((found.len(), found[0].2, found[0].3.is_some()), (1, Some(4.0), kind.source_file), "{kind:?}");
+        assert_eq!(
+            (found.len(), found[0].2, found[0].3.is_some()),
+            (1, Some(4.0), kind.source_file),
+            "{kind:?}"
+        );
     }
     Ok(())
 }
@@ -105,7 +109,10 @@ pub async fn odd_names_and_values_are_imported_as_they_are<B: Bench>() -> Result
     assert_eq!(importer.insert(&readings).await?, 4);
     assert_eq!(importer.insert(&readings).await?, 0);
     let found = all(input.as_mut()).await?;
-    assert!(found.contains(&row_of("2025-01-15 10:00:00", "Presión 'A'; --", 999_999_999_999.5)), "{found:?}");
+    assert!(
+        found.contains(&row_of("2025-01-15 10:00:00", "Presión 'A'; --", 999_999_999_999.5)),
+        "{found:?}"
+    );
     assert!(found.contains(&row_of("2025-01-15 10:00:00", "T\"1\"", 1e-6)), "{found:?}");
     assert!(found.contains(&row_of("2025-01-15 10:00:00", "T1", -0.1)), "{found:?}");
     // 1999 lies before what `all` reads.

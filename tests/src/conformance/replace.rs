@@ -117,7 +117,8 @@ pub async fn verdicts_come_in_pages_by_time<B: Bench>() -> Result<()> {
     let day = (at("2025-01-15"), at("2025-01-16"));
     let whole = output.read_verdicts(day.0, day.1, false, 10).await?;
     assert!(!whole.full, "a limit that is just reached ends nothing");
-    let mut expected: Vec<_> = keys.iter().map(|(ds, name)| (at(ds).to_string(), (*name).to_owned())).collect();
+    let mut expected: Vec<_> =
+        keys.iter().map(|(ds, name)| (at(ds).to_string(), (*name).to_owned())).collect();
     expected.sort();
     assert_eq!(names(&whole.verdicts), expected);
     for limit in 3..10 {
@@ -137,7 +138,8 @@ pub async fn verdicts_come_in_pages_by_time<B: Bench>() -> Result<()> {
         }
         assert_eq!(found, expected, "{limit} a page");
     }
-    let one = output.read_verdicts(at("2025-01-15 10:00:00.503"), at("2025-01-15 10:05:00"), false, 10).await?;
+    let one =
+        output.read_verdicts(at("2025-01-15 10:00:00.503"), at("2025-01-15 10:05:00"), false, 10).await?;
     assert_eq!(one.verdicts.len(), 2, "half-open");
     Ok(())
 }

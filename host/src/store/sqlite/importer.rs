@@ -59,7 +59,8 @@ impl Importer for SqliteImporter {
 }
 
 fn expect_table(connection: &Connection, name: &TableName) -> Answer<InputLayout> {
-    let advice = "name the one that holds the readings in the configuration, or have it made with --create-table";
+    let advice =
+        "name the one that holds the readings in the configuration, or have it made with --create-table";
     let table = Table::expect(connection, name, advice)?;
     let mut known = INPUT_COLUMNS.to_vec();
     known.push("source_file");
@@ -67,7 +68,12 @@ fn expect_table(connection: &Connection, name: &TableName) -> Answer<InputLayout
     input::layout(connection, name)
 }
 
-fn insert(connection: &Connection, table: &TableName, layout: InputLayout, readings: &[Reading]) -> Answer<u64> {
+fn insert(
+    connection: &Connection,
+    table: &TableName,
+    layout: InputLayout,
+    readings: &[Reading],
+) -> Answer<u64> {
     let datetimes: HashSet<Datetime> = readings.iter().map(|reading| reading.datetime).collect();
     let there = input::read_at(connection, table, layout, &datetimes)?.readings;
     let mut known: HashSet<Key> =
@@ -84,7 +90,12 @@ fn insert(connection: &Connection, table: &TableName, layout: InputLayout, readi
         }
         let (datetime, variable) = (reading.datetime.to_string(), &*reading.variable);
         inserted += match layout.has_source_file {
-            true => statement.execute(params![datetime, variable, reading.value, reading.source_file.as_deref()])?,
+            true => statement.execute(params![
+                datetime,
+                variable,
+                reading.value,
+                reading.source_file.as_deref()
+            ])?,
             false => statement.execute(params![datetime, variable, reading.value])?,
         } as u64;
     }

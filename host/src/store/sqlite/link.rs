@@ -18,8 +18,12 @@ use crate::store::{StoreError, Trouble};
 pub(super) enum Side {
     /// Reads only, creates nothing.
     Input,
-    /// Writes: verdicts and state, or what `host import` brings.
     Output {
+        /// Whether a missing file is created.
+        create: bool,
+    },
+    /// Writes the input, for `host import`.
+    Import {
         /// Whether a missing file is created.
         create: bool,
     },

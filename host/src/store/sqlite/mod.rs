@@ -94,7 +94,7 @@ impl Connector for SqliteStore {
     }
 
     async fn open_importer(&self, create: bool) -> Result<Box<dyn Importer>, StoreError> {
-        let link = Link::open(self.input.clone(), Side::Output { create }, self.busy_timeout).await?;
+        let link = Link::open(self.input.clone(), Side::Import { create }, self.busy_timeout).await?;
         Ok(Box::new(SqliteImporter::begin(link, self.tables.input.clone(), create).await?))
     }
 }

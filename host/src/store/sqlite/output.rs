@@ -198,7 +198,8 @@ impl Output for SqliteOutput {
 
     async fn forget(&mut self, worker: &str, epoch: i64) -> Result<(), StoreError> {
         let worker = worker.to_owned();
-        self.write(move |connection, tables| state_row::forget(connection, &tables.state, &worker, epoch)).await
+        self.write(move |connection, tables| state_row::forget(connection, &tables.state, &worker, epoch))
+            .await
     }
 
     async fn exchange_set_aside(

@@ -29,10 +29,13 @@ pub(super) fn read(
     has_source_file: bool,
     wanted: Wanted,
 ) -> Answer<VerdictPage> {
-    let mut reader = Reader { connection, output, has_source_file, wanted, rows: Rows::default(), names: HashSet::new() };
+    let mut reader =
+        Reader { connection, output, has_source_file, wanted, rows: Rows::default(), names: HashSet::new() };
     let mut verdicts = reader.form(FORMS[0], wanted.to)?;
     let end = match verdicts.last() {
-        Some(last) if verdicts.len() > wanted.limit => Datetime::from_micros(last.ds.micros().saturating_add(1)),
+        Some(last) if verdicts.len() > wanted.limit => {
+            Datetime::from_micros(last.ds.micros().saturating_add(1))
+        }
         _ => wanted.to,
     };
     let others = reader.form(FORMS[1], end)?;
@@ -72,7 +75,9 @@ impl Reader<'_> {
         let mut found = statement.query(params![day::floor(from, form), day::ceiling(end, form)])?;
         let mut verdicts: Vec<StoredVerdict> = Vec::new();
         while let Some(row) = found.next()? {
-            let Some(ds) = self.rows.instant(row.get_ref(0)?).filter(|ds| from <= *ds && *ds < end) else { continue };
+            let Some(ds) = self.rows.instant(row.get_ref(0)?).filter(|ds| from <= *ds && *ds < end) else {
+                continue;
+            };
             if verdicts.len() > limit {
                 break;
             }
