@@ -21,6 +21,7 @@ pub mod pivot;
 pub mod position;
 pub mod reading;
 pub mod reload;
+pub mod secret;
 pub mod signal;
 pub mod state;
 pub mod store;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::import;
-use crate::config::{self, ConfigError, Loaded, LogFormat};
+use crate::config::{self, Access, ConfigError, Loaded, LogFormat};
 use crate::datetime::Datetime;
 
 /// Judges a plant's readings: reads them from a database every few minutes, hands them to a sandboxed detector, and stores the
@@ -329,7 +329,7 @@ pub struct Overrides {
     #[arg(long, value_name = "DIR")]
     pub models: Option<PathBuf>,
 
-    /// An SQLite file for readings and verdicts alike [default: anomaly-worker.sqlite]
+    /// An SQLite file for readings and verdicts alike, whatever server the configuration names [default: anomaly-worker.sqlite]
     #[arg(long, value_name = "FILE")]
     pub database: Option<PathBuf>,
 
@@ -357,8 +357,10 @@ impl Overrides {
         set(&mut config.detector.module, self.detector.clone().map(Some));
         set(&mut config.detector.models, self.models.clone());
         if let Some(database) = &self.database {
-            config.input.database.clone_from(database);
+            config.input.database = Some(database.clone());
             config.output.database = None;
+            config.input.access = Access::default();
+            config.output.access = Access::default();
         }
         let log_file = self.log_file.as_ref().map(|file| (!file.is_empty()).then(|| file.into()));
         set(&mut config.log.file, log_file);
@@ -391,7 +393,8 @@ mod tests {
     fn config(line: &str) -> Config {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("c.toml");
-        let text = "input.database = \"i\"\noutput.database = \"o\"\nlog.format = \"json\"\nworker.interval = \"1h\"";
+        let text = "input.database = \"i\"\ninput.server = \"h\"\noutput.database = \"o\"\noutput.user = \"u\"\n\
+                    log.format = \"json\"\nworker.interval = \"1h\"";
         std::fs::write(&file, text).unwrap();
         let mut overrides = match parse(line).unwrap() {
             Command::Run(run) => run.overrides,
@@ -412,8 +415,10 @@ mod tests {
     #[test]
     fn flags_go_over_environment_and_file() {
         let mut expected = Config::default();
-        expected.input.database = "i".into();
+        expected.input.database = Some("i".into());
+        expected.input.access.server = Some("h".to_owned());
         expected.output.database = Some("o".into());
+        expected.output.access.user = Some("u".to_owned());
         expected.log.format = LogFormat::Json;
         expected.worker.interval = Duration::from_secs(7200);
         for line in ["host run", "host run --once", "host check", "host status --json"] {
@@ -422,8 +427,10 @@ mod tests {
         expected.worker.interval = Duration::from_secs(600);
         expected.detector.module = Some("detector.wasm".into());
         expected.detector.models = "m".into();
-        expected.input.database = "db".into();
+        expected.input.database = Some("db".into());
+        expected.input.access = Access::default();
         expected.output.database = None;
+        expected.output.access = Access::default();
         expected.log.file = None;
         expected.log.format = LogFormat::Text;
         let flags = "--interval 10 --detector detector.wasm --models m --database db --log-file \"\" --log-format text";
@@ -502,7 +509,7 @@ mod tests {
             assert!(said.contains(&format!("[default: {flag}]")), "{said}");
         }
         assert!(
-            said.contains(&format!("[default: {}]", Config::default().input.database.display())),
+            said.contains(&format!("[default: {}]", Config::default().input_database().display())),
             "{said}"
         );
         assert!(said.contains(config::DEFAULT_FILE), "{said}");

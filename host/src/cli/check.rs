@@ -119,7 +119,7 @@ async fn readings(trials: &mut Trials, input: &mut dyn Input, config: &Config) -
         format!(
             "`{}` in `{}`, positioned by {position}, rows may come up to {} late",
             config.input.table,
-            config.input.database.display(),
+            config.input_database().display(),
             humantime::format_duration(lateness)
         ),
     );

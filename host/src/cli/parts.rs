@@ -23,7 +23,7 @@ pub(super) fn store(config: &Config) -> Result<SqliteStore, NotATableName> {
         output: config.output_database().to_owned(),
         create_output: true,
         tables,
-        ..SqliteStore::new(&config.input.database)
+        ..SqliteStore::new(config.input_database())
     })
 }
 
@@ -44,7 +44,7 @@ pub(super) fn source(config: &Config) -> Source {
         module: config.detector.module.clone(),
         models: config.detector.models.clone(),
         settings: serde_json::Value::Object(config.detector.settings.clone()).to_string(),
-        own: [config.log.file.as_deref(), Some(&config.input.database), Some(config.output_database())]
+        own: [config.log.file.as_deref(), Some(config.input_database()), Some(config.output_database())]
             .into_iter()
             .flatten()
             .map(Path::to_owned)

@@ -43,7 +43,7 @@ pub(super) fn apply(
         };
         match (key, own) {
             (Some(key), _) => (key.set)(config, &Given::Text(text))
-                .map_err(|allowed| wrong(format!("is `{}`; it must be {allowed}", found(text))))?,
+                .map_err(|allowed| wrong(format!("is `{}`; it must be {allowed}", key.found(text))))?,
             (None, Some(own)) => drop(config.detector.settings.insert(own.to_lowercase(), setting(text))),
             (None, None) => {}
         }

@@ -75,7 +75,7 @@ impl Document<'_> {
             }
             let key = keys::find(section, name.get_ref()).ok_or_else(|| self.no_key(section, name))?;
             (key.set)(config, &Given::Toml(value.get_ref())).map_err(|allowed| {
-                let found = found(self.text.get(value.span()).unwrap_or_default());
+                let found = key.found(self.text.get(value.span()).unwrap_or_default());
                 self.wrong(
                     value.span().start,
                     &format!("`{section}.{}` is `{found}`; it must be {allowed}", key.name),

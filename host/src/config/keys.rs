@@ -3,8 +3,9 @@
 //! `detector.settings` is not here: what it holds is the detector's business.
 
 use super::Config;
+use super::error::found;
 use super::value::{Allowed, Given, Literal};
-use super::value::{choice, duration, interval, name, optional, path, table, whole};
+use super::value::{choice, duration, interval, line, name, optional, path, secret, table, truth, whole};
 
 /// One key, such as `worker.interval`.
 pub(super) struct Key {
@@ -14,19 +15,30 @@ pub(super) struct Key {
     pub(super) set: fn(&mut Config, &Given<'_>) -> Result<(), Allowed>,
     /// The field as a TOML value.
     pub(super) show: fn(&Config) -> String,
+    /// Whether the value is shown to nobody.
+    pub(super) secret: bool,
 }
 
+impl Key {
+    /// What was found for this key, as an error may show it.
+    pub(super) fn found(&self, text: &str) -> String {
+        if self.secret { "(not shown)".to_owned() } else { found(text) }
+    }
+}
+
+/// `section.key`, or `section[part].key` for a field of a part of the section.
 macro_rules! keys {
-    ($($section:ident . $name:ident = $read:expr;)*) => {
+    ($($section:ident $([$part:ident])? . $name:ident = $read:expr;)*) => {
         /// By section, in the order in which they are written.
         pub(super) const KEYS: &[Key] = &[$(Key {
             section: stringify!($section),
             name: stringify!($name),
             set: |config, given| {
-                config.$section.$name = $read(given)?;
+                config.$section$(.$part)?.$name = $read(given)?;
                 Ok(())
             },
-            show: |config| config.$section.$name.literal(),
+            show: |config| config.$section$(.$part)?.$name.literal(),
+            secret: matches!(stringify!($name).as_bytes(), b"password" | b"connection_string"),
         }),*];
     };
 }
@@ -38,11 +50,37 @@ keys! {
     worker.initial_lookback = duration("0s", "36500days");
     worker.allowed_lateness = optional(duration("0s", "365days"));
     worker.settle = optional(duration("0s", "30days"));
-    input.database = path;
+    input.database = optional(path);
     input.table = table;
+    input[access].server = optional(line("a server: `host`, `host,port` or `host\\instance`"));
+    input[access].port = optional(whole(1..=65_535));
+    input[access].connection_string = optional(secret);
+    input[access].user = optional(line("a login's name"));
+    input[access].password = optional(secret);
+    input[access].password_file = optional(path);
+    input[access].integrated = optional(truth);
+    input[access].encrypt = optional(choice);
+    input[access].trust_server_certificate = optional(truth);
+    input[access].ca_file = optional(path);
+    input[access].connect_timeout = optional(duration("1s", "10m"));
+    input[access].query_timeout = optional(duration("1s", "24h"));
+    input[access].lock_timeout = optional(duration("1ms", "10m"));
     output.database = optional(path);
     output.table = table;
     output.state_table = table;
+    output[access].server = optional(line("a server: `host`, `host,port` or `host\\instance`"));
+    output[access].port = optional(whole(1..=65_535));
+    output[access].connection_string = optional(secret);
+    output[access].user = optional(line("a login's name"));
+    output[access].password = optional(secret);
+    output[access].password_file = optional(path);
+    output[access].integrated = optional(truth);
+    output[access].encrypt = optional(choice);
+    output[access].trust_server_certificate = optional(truth);
+    output[access].ca_file = optional(path);
+    output[access].connect_timeout = optional(duration("1s", "10m"));
+    output[access].query_timeout = optional(duration("1s", "24h"));
+    output[access].lock_timeout = optional(duration("1ms", "10m"));
     detector.module = optional(path);
     detector.models = path;
     detector.memory_mib = whole(1..=4096);

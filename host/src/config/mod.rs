@@ -7,6 +7,7 @@
 //! Relative paths mean the working directory, wherever they were given, as in the Python worker: a path keeps its meaning when
 //! it moves from a flag to a variable to the file.
 
+mod access;
 mod environment;
 mod error;
 mod file;
@@ -20,16 +21,20 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+pub use access::{Access, Encrypt};
 pub use error::ConfigError;
 pub use value::{Level, LogFormat, interval_text};
 
 /// Read from the working directory when no file is named and this one is there; [`Loaded::file`] says so.
 pub const DEFAULT_FILE: &str = "anomaly-worker.toml";
 
+/// The SQLite file when none is named, and no server either.
+pub const DEFAULT_DATABASE: &str = "anomaly-worker.sqlite";
+
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 
-/// Everything that can be configured. `Display` writes it as a file that reads back as itself.
+/// Everything that can be configured. `Display` writes it as a file that reads back as itself, but for secrets.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
     pub worker: Worker,
@@ -59,10 +64,11 @@ pub struct Worker {
 /// Where the readings are.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Input {
-    /// An SQLite file.
-    pub database: PathBuf,
+    /// An SQLite file; on a server, the name of a database. None: see [`Config::input_database`].
+    pub database: Option<PathBuf>,
     /// As written by the user: `table` or `schema.table`.
     pub table: String,
+    pub access: Access,
 }
 
 /// Where verdicts and state go.
@@ -72,6 +78,8 @@ pub struct Output {
     pub database: Option<PathBuf>,
     pub table: String,
     pub state_table: String,
+    /// As far as it differs from the input's; see [`Config::output_access`].
+    pub access: Access,
 }
 
 /// Who judges, with what, and within which limits.
@@ -118,7 +126,7 @@ impl Default for Worker {
 
 impl Default for Input {
     fn default() -> Self {
-        Self { database: "anomaly-worker.sqlite".into(), table: "dbo.datos_proceso".to_owned() }
+        Self { database: None, table: "dbo.datos_proceso".to_owned(), access: Access::default() }
     }
 }
 
@@ -128,6 +136,7 @@ impl Default for Output {
             database: None,
             table: "dbo.anomalies_detector".to_owned(),
             state_table: "dbo.anomaly_worker_state".to_owned(),
+            access: Access::default(),
         }
     }
 }
@@ -165,9 +174,24 @@ impl Worker {
 }
 
 impl Config {
-    /// Where the results go: the output's database, or the input's.
+    /// Whether the tables are on a SQL Server; else they are in SQLite files.
+    pub fn is_on_server(&self) -> bool {
+        self.input.access.is_server() || self.output.access.is_server()
+    }
+
+    /// The SQLite file with the readings.
+    pub fn input_database(&self) -> &Path {
+        self.input.database.as_deref().unwrap_or(Path::new(DEFAULT_DATABASE))
+    }
+
+    /// The SQLite file for the results: the output's, or the input's.
     pub fn output_database(&self) -> &Path {
-        self.output.database.as_deref().unwrap_or(&self.input.database)
+        self.output.database.as_deref().unwrap_or_else(|| self.input_database())
+    }
+
+    /// How to reach the server for the results: as the output says, and the input where it says nothing.
+    pub fn output_access(&self) -> Access {
+        self.output.access.over(&self.input.access)
     }
 }
 
@@ -207,7 +231,13 @@ impl fmt::Display for Config {
                 writeln!(f, "{}[{}]", if section.is_empty() { "" } else { "\n" }, key.section)?;
                 section = key.section;
             }
-            writeln!(f, "{} = {}", key.name, (key.show)(self))?;
+            let value = (key.show)(self);
+            // A mask in its place would be read back as the password.
+            if key.secret && value != "\"\"" {
+                writeln!(f, "# {} is set and not shown", key.name)?;
+            } else {
+                writeln!(f, "{} = {value}", key.name)?;
+            }
         }
         if self.detector.settings.is_empty() {
             return Ok(());

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::secret::Secret;
 
 /// Loads a file with this text, in an environment of these variables.
 fn loaded(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, String> {
@@ -45,10 +46,21 @@ fn every_value_is_read_from_the_file() {
         [input]
         database = 'C:\plant\data.sqlite'
         table = "proceso"
+        server = 'plant\sql'
+        port = 14330
+        user = "worker"
+        password_file = "password"
+        integrated = false
+        encrypt = "strict"
+        ca_file = "ca.pem"
+        connect_timeout = "5s"
+        query_timeout = "2m"
+        lock_timeout = "500ms"
         [output]
         database = "out.sqlite"
         table = "o"
         state_table = "s"
+        trust_server_certificate = true
         [detector]
         module = "detector.wasm"
         models = "models"
@@ -80,11 +92,28 @@ fn every_value_is_read_from_the_file() {
             allowed_lateness: Some(second(5400)),
             settle: Some(Duration::from_millis(1500)),
         },
-        input: Input { database: r"C:\plant\data.sqlite".into(), table: "proceso".to_owned() },
+        input: Input {
+            database: Some(r"C:\plant\data.sqlite".into()),
+            table: "proceso".to_owned(),
+            access: Access {
+                server: Some(r"plant\sql".to_owned()),
+                port: Some(14_330),
+                user: Some("worker".to_owned()),
+                password_file: Some("password".into()),
+                integrated: Some(false),
+                encrypt: Some(Encrypt::Strict),
+                ca_file: Some("ca.pem".into()),
+                connect_timeout: Some(second(5)),
+                query_timeout: Some(second(120)),
+                lock_timeout: Some(Duration::from_millis(500)),
+                ..Access::default()
+            },
+        },
         output: Output {
             database: Some("out.sqlite".into()),
             table: "o".to_owned(),
             state_table: "s".to_owned(),
+            access: Access { trust_server_certificate: Some(true), ..Access::default() },
         },
         detector: Detector {
             module: Some("detector.wasm".into()),
@@ -137,8 +166,76 @@ fn every_key_has_its_variable() {
     for key in keys::KEYS {
         let name = format!("ANOMALY_{}_{}", key.section, key.name).to_uppercase();
         let error = loaded("", &[(&name, "\u{7}")]).unwrap_err();
-        let start = format!("environment variable `{name}` is `\\u{{7}}`; it must be ");
+        let shown = if key.secret { "(not shown)" } else { "\\u{7}" };
+        let start = format!("environment variable `{name}` is `{shown}`; it must be ");
         assert!(error.starts_with(&start), "{error}");
+    }
+}
+
+/// A secret is read as it is, blanks included, and goes nowhere: not into the printed form, which reads back without it, and not
+/// into a line of debugging.
+#[test]
+fn a_secret_is_kept_and_not_shown() {
+    let text = "[input]\nserver = \"h\"\nuser = \"u\"\npassword = \" s3cret;'x \"\n\
+                [output]\nconnection_string = 'server=o;pwd=t0ken'";
+    let variables = [("ANOMALY_OUTPUT_PASSWORD", "w0rd")];
+    let found = config(text, &variables);
+    let revealed = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.reveal().to_owned());
+    assert_eq!(revealed(&found.input.access.password), Some(" s3cret;'x ".to_owned()));
+    assert_eq!(revealed(&found.output.access.connection_string), Some("server=o;pwd=t0ken".to_owned()));
+    assert_eq!(revealed(&found.output.access.password), Some("w0rd".to_owned()));
+
+    let (printed, debugged) = (found.to_string(), format!("{found:?} {:?}", loaded(text, &variables)));
+    for secret in ["s3cret", "t0ken", "w0rd"] {
+        assert!(!printed.contains(secret) && !debugged.contains(secret), "{printed}\n{debugged}");
+    }
+    assert_eq!(printed.matches("# password is set and not shown").count(), 2);
+    let mut without = found;
+    (without.input.access.password, without.output.access.password) = (None, None);
+    without.output.access.connection_string = None;
+    assert_eq!(config(&printed, &[]), without);
+}
+
+#[test]
+fn the_output_goes_on_from_the_input() {
+    let input = "[input]\nserver = \"h\"\nport = 1\nuser = \"u\"\npassword = \"p\"\nencrypt = \"no\"\n\
+                 connect_timeout = \"1s\"\nlock_timeout = \"1s\"\n[output]\n";
+    let all = || Access {
+        server: Some("h".to_owned()),
+        port: Some(1),
+        user: Some("u".to_owned()),
+        password: Some(Secret::new("p")),
+        encrypt: Some(Encrypt::No),
+        connect_timeout: Some(Duration::from_secs(1)),
+        lock_timeout: Some(Duration::from_secs(1)),
+        ..Access::default()
+    };
+    for (why, output, expected) in [
+        ("nothing of its own", "", all()),
+        (
+            "another login has no part of the input's",
+            "user = \"w\"\npassword_file = \"f\"\nlock_timeout = \"2s\"",
+            Access {
+                user: Some("w".to_owned()),
+                password: None,
+                password_file: Some("f".into()),
+                lock_timeout: Some(Duration::from_secs(2)),
+                ..all()
+            },
+        ),
+        (
+            "another server has only the timeouts",
+            "server = \"o\"\ntrust_server_certificate = true",
+            Access {
+                server: Some("o".to_owned()),
+                trust_server_certificate: Some(true),
+                connect_timeout: all().connect_timeout,
+                lock_timeout: all().lock_timeout,
+                ..Access::default()
+            },
+        ),
+    ] {
+        assert_eq!(config(&format!("{input}{output}"), &[]).output_access(), expected, "{why}");
     }
 }
 
@@ -189,8 +286,14 @@ fn a_mistake_is_told_with_its_place_and_what_is_right() {
             "[worker]\ndeadline = 1",
             "line 2: `[worker]` has no key `deadline`; did you mean `deadline` in `[detector]`?",
         ),
-        ("[input]\nzzz = 1", "line 2: `[input]` has no key `zzz`; its keys are `database`, `table`"),
-        ("[input]\n\"a\\nb\" = 1", "line 2: `[input]` has no key `a\\nb`; its keys are `database`, `table`"),
+        (
+            "[log]\nzzz = 1",
+            "line 2: `[log]` has no key `zzz`; its keys are `file`, `max_mib`, `keep`, `format`, `level`",
+        ),
+        (
+            "[log]\n\"a\\nb\" = 1",
+            "line 2: `[log]` has no key `a\\nb`; its keys are `file`, `max_mib`, `keep`, `format`, `level`",
+        ),
         ("[workers]\ninterval = 1", "line 1: there is no section `[workers]`; did you mean `[worker]`?"),
         (
             "\n[email]",
@@ -255,7 +358,30 @@ fn a_mistake_is_told_with_its_place_and_what_is_right() {
         ),
         (
             "[input]\ndatabase = true",
-            "line 2: `input.database` is `true`; it must be a path in quotes, in single ones if it has a `\\`",
+            "line 2: `input.database` is `true`; it must be a path in quotes, in single ones if it has a `\\`; \
+            or \"\" for the default",
+        ),
+        (
+            "[input]\nport = 70000",
+            "line 2: `input.port` is `70000`; it must be a whole number from 1 to 65535; or \"\" for the default",
+        ),
+        (
+            "[output]\nencrypt = false",
+            "line 2: `output.encrypt` is `false`; it must be \"yes\" or \"strict\" or \"no\"; or \"\" for the default",
+        ),
+        (
+            "[output]\nintegrated = \"perhaps\"",
+            "line 2: `output.integrated` is `\"perhaps\"`; it must be true or false; or \"\" for the default",
+        ),
+        // What may hold a password is not shown, whatever is wrong with it.
+        (
+            "[input]\npassword = 1234567",
+            "line 2: `input.password` is `(not shown)`; it must be a text without control characters; or \"\" for the default",
+        ),
+        (
+            "[output]\nconnection_string = [\"pwd=1234567\"]",
+            "line 2: `output.connection_string` is `(not shown)`; it must be a text without control characters; \
+            or \"\" for the default",
         ),
         ("[log]\nformat = \"xml\"", "line 2: `log.format` is `\"xml\"`; it must be \"text\" or \"json\""),
         (

@@ -10,6 +10,9 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::access::Encrypt;
+use crate::secret::Secret;
+
 /// What would have been right: `a duration of …`, to stand behind "it must be".
 pub(super) type Allowed = String;
 
@@ -71,6 +74,28 @@ pub(super) fn path(given: &Given<'_>) -> Result<PathBuf, Allowed> {
     text(given)
         .map(PathBuf::from)
         .ok_or_else(|| r"a path in quotes, in single ones if it has a `\`".to_owned())
+}
+
+/// A text of one line; `allowed` says what it names.
+pub(super) fn line(allowed: &'static str) -> impl Fn(&Given<'_>) -> Result<String, Allowed> {
+    move |given| text(given).ok_or_else(|| allowed.to_owned())
+}
+
+/// Every character of it counts, blanks too.
+pub(super) fn secret(given: &Given<'_>) -> Result<Secret, Allowed> {
+    given
+        .text()
+        .filter(|text| !text.contains(char::is_control))
+        .map(Secret::new)
+        .ok_or_else(|| "a text without control characters".to_owned())
+}
+
+pub(super) fn truth(given: &Given<'_>) -> Result<bool, Allowed> {
+    let truth = match given {
+        Given::Toml(value) => value.as_bool(),
+        Given::Text(text) => text.trim().to_ascii_lowercase().parse().ok(),
+    };
+    truth.ok_or_else(|| "true or false".to_owned())
 }
 
 fn text(given: &Given<'_>) -> Option<String> {
@@ -200,15 +225,22 @@ impl Literal for Duration {
     }
 }
 
-impl Literal for u64 {
-    fn literal(&self) -> String {
-        self.to_string()
-    }
+macro_rules! plain {
+    ($($type:ty)*) => {
+        $(impl Literal for $type {
+            fn literal(&self) -> String {
+                self.to_string()
+            }
+        })*
+    };
 }
 
-impl Literal for usize {
+plain!(bool u16 u64 usize);
+
+/// Says only that there is one.
+impl Literal for Secret {
     fn literal(&self) -> String {
-        self.to_string()
+        quoted("(not shown)")
     }
 }
 
@@ -225,6 +257,12 @@ impl Literal for LogFormat {
 }
 
 impl Literal for Level {
+    fn literal(&self) -> String {
+        word(*self)
+    }
+}
+
+impl Literal for Encrypt {
     fn literal(&self) -> String {
         word(*self)
     }

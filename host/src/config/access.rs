@@ -1,0 +1,89 @@
+//! How to reach a SQL Server: the keys that `[input]` and `[output]` have in common.
+//!
+//! Plain data, as it was written; what goes together and what does not is decided where a connection is made of it
+//! (`cli/server.rs`). Nothing is `Some` that was not written, so that `[output]` can go on from `[input]`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::value::Choice;
+use crate::secret::Secret;
+
+/// Where a SQL Server is, and how to get in. Without `server` and `connection_string` there is none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Access {
+    /// `host`, `host,port`, `host\instance`, or these with `tcp:` before them.
+    pub server: Option<String>,
+    pub port: Option<u16>,
+    /// As ADO.NET or JDBC write it, in place of `server` and all that says how to connect to it.
+    pub connection_string: Option<Secret>,
+    pub user: Option<String>,
+    pub password: Option<Secret>,
+    /// Read at each connection, so that a password can be changed under a running worker.
+    pub password_file: Option<PathBuf>,
+    /// Whether the account that this process runs under logs in.
+    pub integrated: Option<bool>,
+    /// None: [`Encrypt::Yes`].
+    pub encrypt: Option<Encrypt>,
+    /// Whether any certificate will do. None: no.
+    pub trust_server_certificate: Option<bool>,
+    /// Certificates that are trusted besides the system's.
+    pub ca_file: Option<PathBuf>,
+    pub connect_timeout: Option<Duration>,
+    pub query_timeout: Option<Duration>,
+    pub lock_timeout: Option<Duration>,
+}
+
+/// How much of a connection is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encrypt {
+    /// All of it.
+    Yes,
+    /// All of it and from the first byte on, which takes SQL Server 2022 (TDS 8.0).
+    Strict,
+    /// The login alone, where the server can.
+    No,
+}
+
+impl Choice for Encrypt {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("yes", Self::Yes), ("strict", Self::Strict), ("no", Self::No)];
+}
+
+impl Access {
+    /// Whether a server is named.
+    pub fn is_server(&self) -> bool {
+        self.server.is_some() || self.connection_string.is_some()
+    }
+
+    /// Whether anything is said of who logs in.
+    pub fn has_login(&self) -> bool {
+        self.user.is_some()
+            || self.password.is_some()
+            || self.password_file.is_some()
+            || self.integrated.is_some()
+    }
+
+    /// These keys over those of `other`: a server of its own has a login and certificates of its own too, so that no password
+    /// goes to a server that it is not for; on the same server only the login may be another.
+    #[must_use]
+    pub fn over(&self, other: &Self) -> Self {
+        let mut merged = if self.is_server() { self.clone() } else { other.clone() };
+        if !self.is_server() && self.has_login() {
+            merged.user.clone_from(&self.user);
+            merged.password.clone_from(&self.password);
+            merged.password_file.clone_from(&self.password_file);
+            merged.integrated = self.integrated;
+        }
+        if !self.is_server() {
+            merged.encrypt = self.encrypt.or(other.encrypt);
+            merged.trust_server_certificate =
+                self.trust_server_certificate.or(other.trust_server_certificate);
+            merged.ca_file = self.ca_file.clone().or_else(|| other.ca_file.clone());
+        }
+        merged.connect_timeout = self.connect_timeout.or(other.connect_timeout);
+        merged.query_timeout = self.query_timeout.or(other.query_timeout);
+        merged.lock_timeout = self.lock_timeout.or(other.lock_timeout);
+        merged
+    }
+}
