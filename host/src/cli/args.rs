@@ -101,6 +101,13 @@ Examples:
   host export --from 2025-01-01 --to 2025-02-01 --anomalies -o january.csv")]
     Export(Export),
 
+    /// Print the statements that make the tables
+    ///
+    /// With the names of the configuration, as `run` makes them itself where it may; and for SQL Server the least rights that
+    /// a login needs. Opens no database.
+    #[command(after_help = "Example:\n  host schema --dialect sqlserver > tables.sql")]
+    Schema(Schema),
+
     /// Show it all on a simulated plant, in under a minute
     ///
     /// Makes a database file with 25 variables and known faults, judges it in real cycles, drops in a new model on the way,
@@ -244,6 +251,23 @@ pub struct Export {
 }
 
 #[derive(Args, Debug)]
+pub struct Schema {
+    /// For which database [default: the one of the configuration]
+    #[arg(long, value_name = "DIALECT")]
+    pub dialect: Option<Dialect>,
+
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// A kind of database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Dialect {
+    Sqlite,
+    Sqlserver,
+}
+
+#[derive(Args, Debug)]
 pub struct Predict {
     /// A Prophet model, as `model_to_json` writes it
     #[arg(value_name = "MODEL")]
@@ -313,7 +337,7 @@ pub struct Overrides {
     /// Read this configuration [default: `anomaly-worker.toml`, if there is one here]
     ///
     /// Each key of it can also be set by an environment variable, which goes over the file: ANOMALY_WORKER_INTERVAL is `interval`
-    /// of `[worker]`. Flags go over both.
+    /// of `[worker]`. Flags go over both. A file called `.yaml` or `.yml` is read as the Python worker's `config.yaml`.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 

@@ -15,6 +15,7 @@ mod parts;
 mod predict;
 mod progress;
 mod run;
+mod schema;
 mod status;
 mod stop;
 
@@ -63,6 +64,10 @@ async fn dispatch(cli: &Cli) -> ExitCode {
         },
         Command::Export(asked) => match expect(asked.range).and_then(|()| configuration(&asked.overrides)) {
             Ok(loaded) => export::export(&loaded.config, asked).await,
+            Err(code) => return code,
+        },
+        Command::Schema(asked) => match configuration(&asked.overrides) {
+            Ok(loaded) => schema::schema(&loaded.config, asked.dialect),
             Err(code) => return code,
         },
         Command::Check(overrides) => match configuration(overrides) {

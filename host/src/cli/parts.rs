@@ -9,16 +9,24 @@ use crate::store::TableNames;
 use crate::store::sqlite::SqliteStore;
 use crate::store::table_name::NotATableName;
 
+/// The tables that the configuration names.
+///
+/// # Errors
+/// A table's name that is none.
+pub(super) fn tables(config: &Config) -> Result<TableNames, NotATableName> {
+    Ok(TableNames {
+        input: config.input.table.parse()?,
+        output: config.output.table.parse()?,
+        state: config.output.state_table.parse()?,
+    })
+}
+
 /// The store that the configuration names.
 ///
 /// # Errors
 /// A table's name that is none.
 pub(super) fn store(config: &Config) -> Result<SqliteStore, NotATableName> {
-    let tables = TableNames {
-        input: config.input.table.parse()?,
-        output: config.output.table.parse()?,
-        state: config.output.state_table.parse()?,
-    };
+    let tables = tables(config)?;
     Ok(SqliteStore {
         output: config.output_database().to_owned(),
         create_output: true,

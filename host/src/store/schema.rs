@@ -1,8 +1,9 @@
 //! The tables: their columns, which are the same in every database, and the default names.
 //!
-//! Each database's own DDL stands in a file beside [`sqlite`]; `sql_server` comes with the store for it.
+//! Each database's own DDL stands in a file of its own: [`sqlite`], [`sqlserver`].
 
 pub mod sqlite;
+pub mod sqlserver;
 
 use super::TableName;
 

@@ -40,10 +40,20 @@ impl TableName {
         &self.parts[..self.parts.len().saturating_sub(1)]
     }
 
+    /// The table for a SQL Server statement, with what stands before it.
+    pub fn sql_server(&self) -> String {
+        self.parts.iter().map(|part| quote_sql_server(part)).collect::<Vec<_>>().join(".")
+    }
+
     /// The table for a SQLite statement. SQLite has no schemas: `dbo.datos_proceso` is the table `datos_proceso`.
     pub fn sqlite(&self) -> String {
         quote_sqlite(self.table())
     }
+}
+
+/// A name between brackets, which SQL Server takes for a name whatever is in it.
+pub fn quote_sql_server(name: &str) -> String {
+    format!("[{}]", name.replace(']', "]]"))
 }
 
 /// A name between double quotes, which SQLite takes for a name whatever is in it.
@@ -147,19 +157,25 @@ mod tests {
 
     #[test]
     fn names_are_read_as_people_write_them() {
-        for (text, sqlite, shown) in [
-            ("datos_proceso", "\"datos_proceso\"", "datos_proceso"),
-            (" dbo.datos_proceso ", "\"datos_proceso\"", "dbo.datos_proceso"),
-            ("dbo.[my table]", "\"my table\"", "dbo.[my table]"),
-            ("\"a b\"", "\"a b\"", "[a b]"),
-            ("`a b`", "\"a b\"", "[a b]"),
-            ("plant.dbo.[odd ]] \" name]", "\"odd ] \"\" name\"", "plant.dbo.[odd ]] \" name]"),
-            ("\"say \"\"hi\"\"\"", "\"say \"\"hi\"\"\"", "[say \"hi\"]"),
-            ("[dbo].[a.b]", "\"a.b\"", "dbo.[a.b]"),
-            ("dbo.año-1", "\"año-1\"", "dbo.[año-1]"),
+        for (text, sqlite, sql_server, shown) in [
+            ("datos_proceso", "\"datos_proceso\"", "[datos_proceso]", "datos_proceso"),
+            (" dbo.datos_proceso ", "\"datos_proceso\"", "[dbo].[datos_proceso]", "dbo.datos_proceso"),
+            ("dbo.[my table]", "\"my table\"", "[dbo].[my table]", "dbo.[my table]"),
+            ("\"a b\"", "\"a b\"", "[a b]", "[a b]"),
+            ("`a b`", "\"a b\"", "[a b]", "[a b]"),
+            (
+                "plant.dbo.[odd ]] \" name]",
+                "\"odd ] \"\" name\"",
+                "[plant].[dbo].[odd ]] \" name]",
+                "plant.dbo.[odd ]] \" name]",
+            ),
+            ("\"say \"\"hi\"\"\"", "\"say \"\"hi\"\"\"", "[say \"hi\"]", "[say \"hi\"]"),
+            ("[dbo].[a.b]", "\"a.b\"", "[dbo].[a.b]", "dbo.[a.b]"),
+            ("dbo.año-1", "\"año-1\"", "[dbo].[año-1]", "dbo.[año-1]"),
         ] {
             let name: TableName = text.parse().unwrap();
-            assert_eq!((name.sqlite().as_str(), name.to_string().as_str()), (sqlite, shown), "{text}");
+            let found = (name.sqlite(), name.sql_server(), name.to_string());
+            assert_eq!(found, (sqlite.to_owned(), sql_server.to_owned(), shown.to_owned()), "{text}");
         }
     }
 

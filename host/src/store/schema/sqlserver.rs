@@ -1,0 +1,104 @@
+//! The tables on a SQL Server, as a DBA may run it by hand: `host schema` prints just what the store runs.
+//!
+//! Each function gives statements that fail where the table is there already.
+
+use crate::store::TableName;
+use crate::store::table_name::quote_sql_server;
+
+/// Names of objects have at most so many characters.
+const LONGEST_NAME: usize = 128;
+
+/// What a look-up of one verdict goes by. The datetime first: new verdicts then come at the index's end.
+pub static KEY: [&str; 2] = ["ds", "variable"];
+
+/// Asked for by the queries that people run.
+pub static INDEXED: [&str; 4] = ["ds", "variable", "is_anomaly", "processed_at"];
+
+/// The default input table, with the index on datetime that we would advise. For tests and new plants: a store never creates the input.
+pub fn input(name: &TableName) -> String {
+    format!(
+        "CREATE TABLE {table} (
+    [id] BIGINT IDENTITY(1,1) NOT NULL PRIMARY KEY,
+    [datetime] DATETIME NOT NULL,
+    [variable_name] VARCHAR(100) NOT NULL,
+    [value] DECIMAL(18,6) NULL,
+    [source_file] VARCHAR(255) NULL,
+    [created_at] DATETIME NULL DEFAULT GETDATE()
+);
+{index};",
+        table = name.sql_server(),
+        index = index(name, &["datetime"], false),
+    )
+}
+
+/// The output table; its indexes are made by [`indexes`].
+pub fn output(name: &TableName) -> String {
+    format!(
+        "CREATE TABLE {table} (
+    [id] BIGINT IDENTITY(1,1) NOT NULL PRIMARY KEY,
+    [ds] DATETIME NOT NULL,
+    [y] DECIMAL(18,6) NULL,
+    [yhat] DECIMAL(18,6) NULL,
+    [yhat_lower] DECIMAL(18,6) NULL,
+    [yhat_upper] DECIMAL(18,6) NULL,
+    [residual] DECIMAL(18,6) NULL,
+    [outside_interval] BIT NULL,
+    [high_residual] BIT NULL,
+    [is_anomaly] BIT NULL,
+    [anomaly_score] DECIMAL(5,2) NULL,
+    [variable] VARCHAR(100) NOT NULL,
+    [prediction_error_pct] DECIMAL(5,2) NULL,
+    [source_file] VARCHAR(255) NULL,
+    [processed_at] DATETIME NULL DEFAULT GETDATE()
+);",
+        table = name.sql_server(),
+    )
+}
+
+/// The indexes of an output table of ours.
+pub fn indexes(output: &TableName) -> Vec<String> {
+    let unique = index(output, &KEY, true);
+    std::iter::once(unique).chain(INDEXED.map(|column| index(output, &[column], false))).collect()
+}
+
+/// The state table: a row per worker. `position`, `set_aside` and `counts` are JSON.
+pub fn state(name: &TableName) -> String {
+    format!(
+        "CREATE TABLE {table} (
+    [worker] NVARCHAR(100) NOT NULL PRIMARY KEY,
+    [epoch] BIGINT NOT NULL,
+    [watermark] DATETIME2(6) NULL,
+    [position] NVARCHAR(MAX) NULL,
+    [checkpoint] VARBINARY(MAX) NULL,
+    [checkpoint_schema] BIGINT NULL,
+    [checkpoint_digest] NVARCHAR(100) NULL,
+    [set_digest] NVARCHAR(100) NULL,
+    [set_aside] NVARCHAR(MAX) NULL,
+    [counts] NVARCHAR(MAX) NULL,
+    [updated_at] DATETIME2(6) NULL
+);",
+        table = name.sql_server(),
+    )
+}
+
+/// An index on these columns, named for them.
+pub fn index(name: &TableName, columns: &[&str], unique: bool) -> String {
+    let (prefix, unique) = if unique { ("ux", "UNIQUE ") } else { ("ix", "") };
+    let columns_of_name = columns.join("_");
+    let room = LONGEST_NAME.saturating_sub(prefix.len() + columns_of_name.len() + 2);
+    let table: String = name.table().chars().take(room).collect();
+    format!(
+        "CREATE {unique}INDEX {index} ON {on} ({columns})",
+        index = quote_sql_server(&format!("{prefix}_{table}_{columns_of_name}")),
+        on = name.sql_server(),
+        columns = columns.iter().map(|column| quote_sql_server(column)).collect::<Vec<_>>().join(", "),
+    )
+}
+
+/// Shows the verdicts that an output table holds more than once: what stands in the way of its unique index.
+pub fn duplicates(name: &TableName) -> String {
+    format!(
+        "SELECT ds, variable, COUNT(*) AS verdicts FROM {} GROUP BY ds, variable HAVING COUNT(*) > 1;",
+        name.sql_server()
+    )
+}
