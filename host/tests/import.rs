@@ -219,7 +219,7 @@ fn in_judged_and_out_again() {
     );
     let database = rusqlite::Connection::open(place.path("new.sqlite")).unwrap();
     let mut statement = database.prepare("SELECT * FROM anomalies_detector ORDER BY ds, variable").unwrap();
-    let names: Vec<String> = statement.column_names().iter().map(|name| (*name).to_owned()).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query([]).unwrap();
     let mut count = 0;
     while let Some(row) = rows.next().unwrap() {
