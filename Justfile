@@ -23,8 +23,7 @@ test-kill ROUNDS="200": toolchain
 
 # The SQL Server store on the server that TEST_SQLSERVER names (an ADO.NET connection string of a login that may create databases)
 test-sqlserver *FLAGS: toolchain
-    @{{ if env("TEST_SQLSERVER", "") == "" { error("TEST_SQLSERVER is not set: Server=tcp:localhost,1433;User Id=sa;Password=...;TrustServerCertificate=true") } else { "" } }}
-    cargo test --package tests --test store_sqlserver {{ FLAGS }}
+    {{ if env("TEST_SQLSERVER", "") == "" { error("set TEST_SQLSERVER: Server=tcp:localhost,1433;User Id=sa;Password=...;TrustServerCertificate=true") } else { "cargo test --package tests --test store_sqlserver" } }} {{ FLAGS }}
 
 # All that CI runs
 ci: toolchain fmt-check lint test deny

@@ -220,9 +220,10 @@ mod tests {
              SELECT 1 FROM [dbo].[o] AS o WHERE o.[variable] = v.[variable] AND o.[ds] = v.[ds]) ORDER BY v.[n]; \
              SET @inserted = @@ROWCOUNT; "
         );
-        assert!(
-            commit(&state, [true; STATE.len()], Some("INSERT; "))
-                .contains("SET @held = @@ROWCOUNT; INSERT; COMMIT TRANSACTION;")
-        );
+        let mut given = [true; STATE.len()];
+        given[1] = false;
+        let some = commit(&state, given, Some("INSERT; "));
+        assert!(some.contains("[position] = @P3, [watermark] = NULL, [checkpoint] = @P4, "), "{some}");
+        assert!(some.contains("SET @held = @@ROWCOUNT; INSERT; COMMIT TRANSACTION;"), "{some}");
     }
 }
