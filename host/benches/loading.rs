@@ -123,7 +123,7 @@ impl Place {
     }
 }
 
-fn models(directory: &Path) -> impl Iterator<Item = PathBuf> {
+fn models(directory: &Path) -> std::vec::IntoIter<PathBuf> {
     let mut paths: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths.into_iter()
