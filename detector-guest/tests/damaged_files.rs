@@ -138,7 +138,7 @@ fn a_length_that_promises_more_than_there_is_takes_no_memory() {
 
 /// Calls `visit` with the document changed at each of its places in turn: the first, second and last of a list stand for it.
 /// Tables, which are JSON in a string, are opened.
-fn at_every_place(document: &Value, visit: &mut impl FnMut(Value)) {
+fn at_every_place(document: &Value, visit: &mut dyn FnMut(Value)) {
     for hostile in hostile() {
         visit(hostile);
     }

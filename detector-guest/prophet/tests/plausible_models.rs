@@ -113,7 +113,8 @@ proptest! {
             let rows = at..at + part.len();
             at = rows.end;
             let inputs = plausible.inputs(part);
-            prop_assert_eq!(forecast(&model, part, &inputs).yhat(), &whole.yhat()[rows.clone()]);
+            let found = forecast(&model, part, &inputs);
+            prop_assert_eq!(found.yhat(), &whole.yhat()[rows.clone()]);
             let (low, high) = interval(&model, part, &inputs, 0.8, trend);
             let width = largest(&upper) + largest(&lower);
             close(&low, &lower[rows.clone()], 1e-7 * width)?;
