@@ -4,7 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 #[path = "../../fuzz/src/lib.rs"]
-#[allow(clippy::expect_used, unreachable_pub, reason = "shared with the fuzz targets, where a panic is a finding")]
+#[allow(
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "shared with the fuzz targets, where a panic is a finding"
+)]
 mod bodies;
 
 use std::path::Path;
@@ -26,14 +30,17 @@ fn models() -> Vec<(String, Vec<u8>)> {
     let mut models: Vec<_> = std::fs::read_dir(fixtures)
         .unwrap()
         .map(|case| case.unwrap())
-        .map(|case| (case.file_name().into_string().unwrap(), std::fs::read(case.path().join("model.json")).unwrap()))
+        .map(|case| {
+            (case.file_name().into_string().unwrap(), std::fs::read(case.path().join("model.json")).unwrap())
+        })
         .collect();
     models.sort();
     models
 }
 
 fn compact_bodies() -> Vec<Vec<u8>> {
-    let body = |(_, json): (String, Vec<u8>)| prophet::Model::compact(&json).unwrap()[bodies::HEADER..].to_vec();
+    let body =
+        |(_, json): (String, Vec<u8>)| prophet::Model::compact(&json).unwrap()[bodies::HEADER..].to_vec();
     models().into_iter().map(body).collect()
 }
 
@@ -44,7 +51,7 @@ fn small() -> [(Body, Vec<&'static str>); 3] {
             bodies::settings,
             vec![
                 r#"{"threshold": 3, "interval_width": 0.9, "residual_scale": "batch", "trend_uncertainty": "batch"}"#,
-                r#"{"variables": {"A/B": "prophet_model_y.json"}, "columns": {"y": {}}}"#,
+                r#"{"variables": {"A/B": "prophet_model_y.json"}, "columns": {"A/B": {}}}"#,
             ],
         ),
         (
@@ -127,7 +134,11 @@ fn a_length_that_promises_more_than_there_is_takes_no_memory() {
     let _alone = alone();
     for body in compact_bodies() {
         for place in some(body.len(), 60) {
-            for length in [&b"\xff\xff\xff\xff\x0f"[..], b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", b"\x80\x80\x80\x04"] {
+            for length in [
+                &b"\xff\xff\xff\xff\x0f"[..],
+                b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+                b"\x80\x80\x80\x04",
+            ] {
                 let file = [&body[..place], length, &body[place..]].concat();
                 bodies::compact(&file);
                 bodies::compact(&file[..place + length.len()]);
@@ -199,9 +210,15 @@ fn hostile() -> Vec<Value> {
 fn every_value_replaced_by_what_nobody_expects() {
     let _alone = alone();
     // A case of each kind: what the others have, these have.
-    for case in ["country_holidays_us", "conditional_seasonality", "holidays_windows", "logistic_cap_floor", "mcmc_small",
-        "minmax_linear", "regressor_multiplicative_unstandardised"]
-    {
+    for case in [
+        "country_holidays_us",
+        "conditional_seasonality",
+        "holidays_windows",
+        "logistic_cap_floor",
+        "mcmc_small",
+        "minmax_linear",
+        "regressor_multiplicative_unstandardised",
+    ] {
         let (_, json) = models().into_iter().find(|(name, _)| name == case).unwrap();
         let (mut accepted, mut all) = (0, 0);
         at_every_place(&serde_json::from_slice(&json).unwrap(), &mut |document| {
@@ -242,26 +259,62 @@ fn a_small_file_cannot_ask_for_much() {
     let brackets = String::from_utf8(with("flat", &[("/params/k", json!("here"))])).unwrap();
     let brackets = brackets.replacen("\"here\"", &"[".repeat(many), 1);
     for (what, accepted, file) in [
-        ("a season of a billion columns", false, with("flat", &[("/seasonalities/1/daily/fourier_order", json!(1_000_000_000))])),
-        ("a million changepoints", true, with("flat", &[
-            ("/changepoints_t", json!(vec![0.5; many])), ("/params/delta", json!(vec![0.0; many])),
-        ])),
-        ("a million changepoints and a change", false, with("flat", &[("/changepoints_t", json!(vec![0.5; many]))])),
+        (
+            "a season of a billion columns",
+            false,
+            with("flat", &[("/seasonalities/1/daily/fourier_order", json!(1_000_000_000))]),
+        ),
+        (
+            "a million changepoints",
+            true,
+            with(
+                "flat",
+                &[("/changepoints_t", json!(vec![0.5; many])), ("/params/delta", json!(vec![0.0; many]))],
+            ),
+        ),
+        (
+            "a million changepoints and a change",
+            false,
+            with("flat", &[("/changepoints_t", json!(vec![0.5; many]))]),
+        ),
         ("a million draws", false, with("flat", &[("/params/k", json!(vec![0.5; many]))])),
-        ("windows of two billion days", false, with("flat", &[
-            ("/holidays", table(vec![holiday(0, 1e9)])), ("/train_holiday_names", names.clone().into()),
-        ])),
-        ("windows of all days", false, with("flat", &[
-            ("/holidays", table(vec![holiday(0, 1e300)])), ("/train_holiday_names", names.clone().into()),
-        ])),
+        (
+            "windows of two billion days",
+            false,
+            with(
+                "flat",
+                &[
+                    ("/holidays", table(vec![holiday(0, 1e9)])),
+                    ("/train_holiday_names", names.clone().into()),
+                ],
+            ),
+        ),
+        (
+            "windows of all days",
+            false,
+            with(
+                "flat",
+                &[
+                    ("/holidays", table(vec![holiday(0, 1e300)])),
+                    ("/train_holiday_names", names.clone().into()),
+                ],
+            ),
+        ),
         // A thousand columns for a thousand holidays each: a million days from 100 kB.
-        ("many wide windows", false, with("flat", &[
-            ("/seasonalities", json!([[], {}])),
-            ("/holidays", table((0..10_000).map(|day| holiday(day, 1_000.0)).collect())),
-            ("/train_holiday_names", names.clone().into()),
-            ("/train_component_cols", table(vec![additive; 2_001])),
-            ("/params/beta", json!(vec![0.0; 2_001])),
-        ])),
+        (
+            "many wide windows",
+            false,
+            with(
+                "flat",
+                &[
+                    ("/seasonalities", json!([[], {}])),
+                    ("/holidays", table((0..10_000).map(|day| holiday(day, 1_000.0)).collect())),
+                    ("/train_holiday_names", names.clone().into()),
+                    ("/train_component_cols", table(vec![additive; 2_001])),
+                    ("/params/beta", json!(vec![0.0; 2_001])),
+                ],
+            ),
+        ),
         ("a million brackets", false, vec![b'['; many]),
         ("a million brackets in a value", false, format!("{{\"growth\": {}", "[".repeat(many)).into_bytes()),
         ("a million brackets in a parameter", false, brackets.into_bytes()),

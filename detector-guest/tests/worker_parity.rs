@@ -140,21 +140,26 @@ const BATCHES: [(&str, usize, usize, usize); 7] = [
 fn verdicts_are_the_python_workers() {
     for trend in ["none", "batch"] {
         let compared = BATCHES.map(|(batch, ..)| (batch, check(batch, trend)));
-        let counts = compared.each_ref().map(|(batch, compared)| {
-            (*batch, compared.readings, compared.undecided, compared.otherwise)
-        });
+        let counts = compared
+            .each_ref()
+            .map(|(batch, compared)| (*batch, compared.readings, compared.undecided, compared.otherwise));
         println!("`{trend}`: batch, readings, left out, of these flagged otherwise: {counts:?}");
 
         // The draws of `offset` are those of `five_datetimes`.
         let of_own_draws = compared.iter().filter(|(batch, _)| *batch != "offset");
-        let differences: Vec<_> = of_own_draws.flat_map(|(_, compared)| &compared.differences).copied().collect();
+        let differences: Vec<_> =
+            of_own_draws.flat_map(|(_, compared)| &compared.differences).copied().collect();
         let ends = 2.0 * differences.len() as f64;
-        let sum = |of: fn(f64, f64) -> f64| differences.iter().map(|(lower, upper)| of(*lower, *upper)).sum::<f64>();
+        let sum = |of: fn(f64, f64) -> f64| {
+            differences.iter().map(|(lower, upper)| of(*lower, *upper)).sum::<f64>()
+        };
         let outward = sum(|lower, upper| upper - lower) / ends;
         let shift = sum(|lower, upper| upper + lower) / ends;
         let square = sum(|lower, upper| (lower + OUTWARD).powi(2) + (upper - OUTWARD).powi(2));
         let scatter = (square / ends).sqrt();
-        println!("`{trend}`: {ends} ends in standard errors: outward {outward:.3}, shift {shift:.3}, scatter {scatter:.3}");
+        println!(
+            "`{trend}`: {ends} ends in standard errors: outward {outward:.3}, shift {shift:.3}, scatter {scatter:.3}"
+        );
         let error = 1.0 / ends.sqrt();
         assert!((outward - OUTWARD).abs() < 3.0 * error, "{outward}");
         assert!(shift.abs() < 3.0 * error, "{shift}");

@@ -8,7 +8,9 @@ pub fn keep(verdicts: &Verdicts, values: &[f64]) {
     for count in [expected.len(), lower.len(), upper.len(), score.len(), flags.len()] {
         assert_eq!(count, values.len());
     }
-    let named = |row: &usize| withheld.iter().filter(|one| one.rows.iter().any(|named| *named as usize == *row)).count();
+    let named = |row: &usize| {
+        withheld.iter().filter(|one| one.rows.iter().any(|named| *named as usize == *row)).count()
+    };
     for withholding in withheld {
         assert!(withholding.rows.is_sorted() && !withholding.rows.is_empty(), "{withholding:?}");
         assert!(!withholding.reason.is_empty() && !withholding.reason.ends_with('.'), "{withholding:?}");

@@ -161,7 +161,9 @@ fn is_moderate(model: &Model) -> bool {
     let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && !".+-".contains(letter));
     // Whole numbers are counts and days.
     let mut numbers = words.filter(|word| word.contains(['.', 'e']) || ["inf", "-inf", "NaN"].contains(word));
-    numbers.all(|word| word.parse().map_or(true, |number: f64| number == 0.0 || MODERATE.contains(&number.abs())))
+    numbers.all(|word| {
+        word.parse().map_or(true, |number: f64| number == 0.0 || MODERATE.contains(&number.abs()))
+    })
 }
 
 fn judges(files: &[File<'_>], settings: &str, model: &Model) {

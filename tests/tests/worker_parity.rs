@@ -85,7 +85,10 @@ async fn tables_are_the_same_but_for_the_chance_in_one() {
                         _ => SIX,
                     };
                     let difference = (found[name] - expected[name]).abs();
-                    assert!(difference <= allowed, "{batch} {trend} {at:?} `{name}`: {found:?}, not {expected:?}");
+                    assert!(
+                        difference <= allowed,
+                        "{batch} {trend} {at:?} `{name}`: {found:?}, not {expected:?}"
+                    );
                 }
                 for name in ["outside_interval", "is_anomaly"].into_iter().filter(|_| !undecided) {
                     assert_eq!(found[name], expected[name], "{batch} {trend} {at:?} `{name}`");

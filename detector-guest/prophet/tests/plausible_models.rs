@@ -41,7 +41,13 @@ fn largest(numbers: &[f64]) -> f64 {
 fn close(found: &[f64], expected: &[f64], tolerance: f64) -> Result<(), TestCaseError> {
     prop_assert_eq!(found.len(), expected.len());
     for (found, expected) in found.iter().zip(expected) {
-        prop_assert!((found - expected).abs() <= tolerance, "{} not {} within {}", found, expected, tolerance);
+        prop_assert!(
+            (found - expected).abs() <= tolerance,
+            "{} not {} within {}",
+            found,
+            expected,
+            tolerance
+        );
     }
     Ok(())
 }

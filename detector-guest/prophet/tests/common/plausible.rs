@@ -4,8 +4,8 @@
 //! What a request brings besides timestamps is a function of the timestamp, so that a row has the same inputs in whatever
 //! batch it stands.
 
-use proptest::prelude::*;
 use prophet::{Inputs, Model, Role};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// Microseconds.
@@ -66,8 +66,9 @@ pub struct Draw {
 }
 
 pub fn plausible() -> impl Strategy<Value = Plausible> {
-    let season = (prop::sample::select(&PERIODS[..]), 1..4_usize, any::<bool>(), any::<bool>())
-        .prop_map(|(period, order, multiplies, conditional)| Season { period, order, multiplies, conditional });
+    let season = (prop::sample::select(&PERIODS[..]), 1..4_usize, any::<bool>(), any::<bool>()).prop_map(
+        |(period, order, multiplies, conditional)| Season { period, order, multiplies, conditional },
+    );
     let holiday = (prop::collection::vec(-3..40_i64, 0..4), (-2..1_i64, 0..3_i64))
         .prop_map(|(days, window)| Holiday { days, window });
     let draw = (
@@ -94,15 +95,28 @@ pub fn plausible() -> impl Strategy<Value = Plausible> {
         features,
         prop_oneof![2 => prop::collection::vec(draw.clone(), 1), 1 => prop::collection::vec(draw, 2..5)],
     )
-        .prop_map(|(growth, (start, span), (minmax, floor, y_scale, y_min), mut changepoints, features, draws)| {
-            changepoints.sort_by(f64::total_cmp);
-            let (seasons, holidays, holidays_mode, regressors) = features;
-            let floor = floor && growth == "logistic";
-            Plausible {
-                growth, minmax, floor, start, span, y_scale, y_min, changepoints, seasons, holidays, holidays_mode,
-                regressors, draws,
-            }
-        })
+        .prop_map(
+            |(growth, (start, span), (minmax, floor, y_scale, y_min), mut changepoints, features, draws)| {
+                changepoints.sort_by(f64::total_cmp);
+                let (seasons, holidays, holidays_mode, regressors) = features;
+                let floor = floor && growth == "logistic";
+                Plausible {
+                    growth,
+                    minmax,
+                    floor,
+                    start,
+                    span,
+                    y_scale,
+                    y_min,
+                    changepoints,
+                    seasons,
+                    holidays,
+                    holidays_mode,
+                    regressors,
+                    draws,
+                }
+            },
+        )
 }
 
 /// A model and instants from before the end of its training to half as long again after it.
@@ -176,15 +190,20 @@ impl Plausible {
         for (at, season) in self.seasons.iter().enumerate() {
             columns(2 * season.order, season.multiplies);
             let condition = season.conditional.then(|| format!("condition {at}"));
-            seasons.insert(format!("season {at}"), json!({"period": season.period, "fourier_order": season.order,
-                "prior_scale": 10.0, "mode": mode(season.multiplies), "condition_name": condition}));
+            seasons.insert(
+                format!("season {at}"),
+                json!({"period": season.period, "fourier_order": season.order,
+                "prior_scale": 10.0, "mode": mode(season.multiplies), "condition_name": condition}),
+            );
         }
         let mut dates = Vec::new();
         for (at, Holiday { days, window: (first, last) }) in self.holidays.iter().enumerate() {
             let width = if days.is_empty() { 1 } else { last - first + 1 };
             columns(width as usize, self.holidays_mode);
-            dates.extend(days.iter().map(|day| json!({"holiday": format!("holiday {at}"), "ds": date(self.start + day),
-                "lower_window": first, "upper_window": last})));
+            dates.extend(days.iter().map(|day| {
+                json!({"holiday": format!("holiday {at}"), "ds": date(self.start + day),
+                "lower_window": first, "upper_window": last})
+            }));
         }
         let mut regressors = serde_json::Map::new();
         for (at, (mu, std, multiplies)) in self.regressors.iter().enumerate() {
