@@ -140,6 +140,7 @@ fn logistic_intervals_widen_until_they_reach_from_floor_to_capacity() {
             let at = [((start + span * (1.0 + h)) * 1e6) as i64];
             let mut inputs = Inputs::new();
             inputs.set("cap", &[cap]);
+            inputs.set("floor", &[0.0]);
             let (lower, upper) = interval(&model, &at, &inputs, 0.95, TrendUncertainty::Continuous);
             // What the seasons add differs from one row to the next.
             let room = 0.2 * cap;
