@@ -21,6 +21,10 @@ test *FLAGS: toolchain
 test-kill ROUNDS="200": toolchain
     KILL_ROUNDS={{ ROUNDS }} cargo test --workspace --test kill -- --nocapture
 
+# The SQL Server store on the server that TEST_SQLSERVER names (an ADO.NET connection string of a login that may create databases)
+test-sqlserver *FLAGS: toolchain
+    {{ if env("TEST_SQLSERVER", "") == "" { error("set TEST_SQLSERVER: Server=tcp:localhost,1433;User Id=sa;Password=...;TrustServerCertificate=true") } else { "cargo test --package tests --test store_sqlserver" } }} {{ FLAGS }}
+
 # All that CI runs
 ci: toolchain fmt-check lint test deny
 

@@ -96,8 +96,11 @@ impl Database {
     /// Creates it. Where the server can, its texts are UTF-8, so that a VARCHAR holds any name.
     pub async fn create() -> Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
+        static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
         let name = format!("aw_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let mut visitor = Visitor::connect(config()?).await?;
+        // Not every server makes two at a time.
+        let _alone = ALONE.lock().await;
         let utf8 = format!("CREATE DATABASE {name} COLLATE Latin1_General_100_CI_AS_SC_UTF8");
         if visitor.run(&utf8).await.is_err() {
             visitor.run(&format!("CREATE DATABASE {name}")).await?;

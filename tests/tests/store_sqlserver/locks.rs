@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use host::store::{Connector, Trouble};
+use host::store::Trouble;
 use tests::conformance::{Bench, Setup, row};
 use tests::conformance_sqlserver::SqlServerBench;
 

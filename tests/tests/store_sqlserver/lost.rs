@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use host::store::{Connector, Trouble};
+use host::store::Trouble;
 use tests::conformance::{Bench, Setup};
 use tests::conformance_sqlserver::SqlServerBench;
 use tests::sqlserver::Visitor;

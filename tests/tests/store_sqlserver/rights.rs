@@ -1,6 +1,6 @@
 //! The least rights that do, and what is said where one is missing.
 
-use host::store::{Connector, Trouble};
+use host::store::Trouble;
 use tests::conformance::{Bench, Setup, row};
 use tests::conformance_sqlserver::SqlServerBench;
 

@@ -55,6 +55,22 @@ impl Grain {
     }
 }
 
+impl Grain {
+    /// As a DATETIME2 that is to become a value of the type: the tick next to `at` in the whole milliseconds that the server writes
+    /// it with, so that the server has nothing to round.
+    pub(super) fn staged(self, at: Datetime) -> Value {
+        match self {
+            Self::Tick => {
+                let (day, of_day) = (at.micros().div_euclid(DAY), at.micros().rem_euclid(DAY));
+                let tick = (of_day * 6 + 10_000) / 20_000;
+                let millis = (tick * 20 + 3) / 6;
+                fine(Datetime::from_micros(day.saturating_mul(DAY).saturating_add(millis * 1000)))
+            }
+            Self::Fine => fine(at),
+        }
+    }
+}
+
 /// A DATETIME2(7).
 pub(super) fn fine(at: Datetime) -> Value {
     let (first, last) = (DATETIME2_EPOCH * DAY, (DATETIME_DAYS.1 + 1) * DAY - 1);
@@ -165,6 +181,24 @@ mod tests {
         for end in [i64::MIN, i64::MAX] {
             let end = Datetime::from_micros(end);
             assert!(read(&Grain::Tick.not_before(end)).is_some() && read(&fine(end)).is_some());
+        }
+    }
+
+    #[test]
+    fn a_tick_is_staged_as_the_server_writes_it() {
+        for (text, written) in [
+            ("2025-01-15 10:00:00", "2025-01-15 10:00:00"),
+            ("2025-01-15 10:00:00.003333", "2025-01-15 10:00:00.003"),
+            ("2025-01-15 10:00:00.006667", "2025-01-15 10:00:00.007"),
+            ("2025-01-15 10:00:00.503", "2025-01-15 10:00:00.503"),
+            ("2025-01-15 10:00:00.5", "2025-01-15 10:00:00.5"),
+            ("2025-01-15 10:00:00.001", "2025-01-15 10:00:00"),
+            ("2025-01-15 10:00:00.002", "2025-01-15 10:00:00.003"),
+            ("2025-01-15 23:59:59.999", "2025-01-16 00:00:00"),
+            ("1969-12-31 23:59:59.996667", "1969-12-31 23:59:59.997"),
+        ] {
+            assert_eq!(Grain::Tick.staged(at(text)), fine(at(written)), "{text}");
+            assert_eq!(Grain::Fine.staged(at(text)), fine(at(text)));
         }
     }
 

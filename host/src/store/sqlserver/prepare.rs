@@ -19,7 +19,11 @@ use crate::store::{Prepared, TableName, Trouble};
 /// The statements for tables of just these columns and types.
 #[derive(Clone)]
 pub(super) struct Statements {
+    /// In which `ds` is staged.
+    pub(super) grain: Grain,
     pub(super) insert: String,
+    pub(super) replace: String,
+    pub(super) has_source_file: bool,
     pub(super) already_judged: String,
 }
 
@@ -141,7 +145,7 @@ pub(super) async fn expect_tables(
 
 fn expect_state(table: &Table, name: &TableName) -> Answer<()> {
     table.expect_columns(name, &STATE_COLUMNS)?;
-    table.expect_no_more_than(name, &STATE_COLUMNS)?;
+    table.expect_no_more_than(name, &STATE_COLUMNS, "verdict")?;
     if table.has_unique(&["worker"]) {
         return Ok(());
     }
@@ -153,7 +157,7 @@ fn statements(table: &Table, name: &TableName) -> Answer<Statements> {
     table.expect_columns(name, &OUTPUT_COLUMNS)?;
     let mut known = OUTPUT_COLUMNS.to_vec();
     known.extend(["id", "source_file"]);
-    table.expect_no_more_than(name, &known)?;
+    table.expect_no_more_than(name, &known, "verdict")?;
 
     let wrong = |column: &str, kind: String, right: &str| {
         Fault::schema(format!("column `{column}` of table `{name}` is {kind}; it must be {right}"))
@@ -163,9 +167,9 @@ fn statements(table: &Table, name: &TableName) -> Answer<Statements> {
     };
     let mut filled = Vec::new();
     let ds = column("ds")?;
-    if Grain::of(&ds.kind).is_none() {
+    let Some(grain) = Grain::of(&ds.kind) else {
         return Err(wrong("ds", ds.declared(), "DATETIME or DATETIME2"));
-    }
+    };
     filled.push(Filled { column: "ds", by: ds.cast("s.[ds]") });
     for (number, digits) in NUMBERS {
         let found = column(number)?;
@@ -191,7 +195,10 @@ fn statements(table: &Table, name: &TableName) -> Answer<Statements> {
         filled.push(Filled { column: "source_file", by: file.cast("s.[source_file]") });
     }
     Ok(Statements {
+        grain,
         insert: sql::output::insert(name, &filled),
+        replace: sql::output::replace(name, &filled),
+        has_source_file: table.has("source_file"),
         already_judged: sql::output::already_judged(name, &variable.cast("s.[variable]"), &ds.cast("s.[ds]")),
     })
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::connect::Session;
 use super::fault::{Answer, Fault};
 use super::link;
+use super::moment::Grain;
 use super::prepare;
 use super::row::integer;
 use super::sql;
@@ -81,8 +82,8 @@ pub(super) async fn try_all(
     state: &TableName,
     now: Datetime,
 ) -> Answer<()> {
-    // What is staged is the session's own and outside of the transaction.
-    staged.verdicts(session, &[probe_verdict(now)]).await?;
+    // The session's own table is made and filled outside of the transaction, which it would go with.
+    staged.verdicts(session, &[probe_verdict(now)], Grain::Tick).await?;
     link::run(session, sql::session::begin()).await?;
     if Table::find(session, state).await?.is_none() {
         link::run(session, ddl::state(state)).await?;
@@ -94,8 +95,8 @@ pub(super) async fn try_all(
     let taken = link::row(session, sql::output::take(state), vec![text(PROBE)]).await?;
     let taken = taken.ok_or_else(|| Fault::no_answer("the worker's row"))?;
     let (epoch, _) = state_row::read(taken, state, PROBE)?;
-    let values = state_row::values(PROBE, &probe_state(epoch, now))?;
-    link::row(session, sql::output::commit(state, Some(&statements.insert)), values).await?;
+    let (sql, values) = state_row::commit(state, PROBE, &probe_state(epoch, now), Some(&statements.insert))?;
+    link::row(session, sql, values).await?;
     Ok(())
 }
 

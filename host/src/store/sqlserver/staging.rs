@@ -8,10 +8,11 @@ use tiberius::{IntoSql, TokenRow};
 use super::connect::Session;
 use super::fault::Answer;
 use super::link;
-use super::moment::fine;
+use super::moment::Grain;
 use super::sql;
+use super::sql::input::STAGED_READINGS;
 use super::sql::output::{STAGED_KEYS, STAGED_VERDICTS};
-use crate::reading::Key;
+use crate::reading::{Key, Reading};
 use crate::verdict::VerdictRow;
 
 /// The longest text that a staged column takes, in UTF-16 units.
@@ -22,29 +23,57 @@ const LONGEST: usize = 4000;
 pub(super) struct Staged {
     verdicts: bool,
     keys: bool,
+    readings: bool,
 }
 
 impl Staged {
     /// Stages the verdicts of a commit, counted in their order.
-    pub(super) async fn verdicts(&mut self, session: &mut Session, verdicts: &[VerdictRow]) -> Answer<()> {
+    pub(super) async fn verdicts(
+        &mut self,
+        session: &mut Session,
+        verdicts: &[VerdictRow],
+        grain: Grain,
+    ) -> Answer<()> {
         make(session, &mut self.verdicts, STAGED_VERDICTS, sql::output::stage_verdicts).await?;
         let mut load = session.bulk_insert(STAGED_VERDICTS).await?;
         for (n, verdict) in verdicts.iter().enumerate() {
-            load.send(row_of(n, verdict)).await?;
+            load.send(row_of(n, verdict, grain)).await?;
         }
         load.finalize().await?;
         Ok(())
     }
 
     /// Stages keys to look up, counted in their order.
-    pub(super) async fn keys(&mut self, session: &mut Session, keys: &[Key]) -> Answer<()> {
+    pub(super) async fn keys(&mut self, session: &mut Session, keys: &[Key], grain: Grain) -> Answer<()> {
         make(session, &mut self.keys, STAGED_KEYS, sql::output::stage_keys).await?;
         let mut load = session.bulk_insert(STAGED_KEYS).await?;
         for (n, (variable, ds)) in keys.iter().enumerate() {
             let mut row = TokenRow::with_capacity(3);
             row.push(number(n));
-            row.push(fine(*ds));
+            row.push(grain.staged(*ds));
             row.push(cut(variable).into_sql());
+            load.send(row).await?;
+        }
+        load.finalize().await?;
+        Ok(())
+    }
+
+    /// Stages readings of a file, those with a value, counted in their order.
+    pub(super) async fn readings(
+        &mut self,
+        session: &mut Session,
+        readings: &[Reading],
+        grain: Grain,
+    ) -> Answer<()> {
+        make(session, &mut self.readings, STAGED_READINGS, sql::input::stage_readings).await?;
+        let mut load = session.bulk_insert(STAGED_READINGS).await?;
+        for (n, reading) in readings.iter().enumerate().filter(|(_, reading)| reading.value.is_some()) {
+            let mut row = TokenRow::with_capacity(5);
+            row.push(number(n));
+            row.push(grain.staged(reading.datetime));
+            row.push(cut(&reading.variable).into_sql());
+            row.push(reading.value.into_sql());
+            row.push(reading.source_file.as_deref().map(cut).into_sql());
             load.send(row).await?;
         }
         load.finalize().await?;
@@ -61,7 +90,7 @@ async fn make(session: &mut Session, made: &mut bool, name: &str, create: fn() -
     Ok(())
 }
 
-fn row_of(n: usize, verdict: &VerdictRow) -> TokenRow<'_> {
+fn row_of(n: usize, verdict: &VerdictRow, grain: Grain) -> TokenRow<'_> {
     let numbers = [
         verdict.y,
         verdict.yhat,
@@ -74,7 +103,7 @@ fn row_of(n: usize, verdict: &VerdictRow) -> TokenRow<'_> {
     let flags = [verdict.flags.outside_interval, verdict.flags.high_residual, verdict.flags.anomaly];
     let mut row = TokenRow::with_capacity(14);
     row.push(number(n));
-    row.push(fine(verdict.ds));
+    row.push(grain.staged(verdict.ds));
     row.push(cut(&verdict.variable).into_sql());
     numbers.into_iter().for_each(|number| row.push(number.into_sql()));
     flags.into_iter().for_each(|flag| row.push(flag.into_sql()));

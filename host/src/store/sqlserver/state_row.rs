@@ -11,29 +11,35 @@ use super::fault::{Answer, Fault};
 use super::link::Value;
 use super::moment;
 use super::row::integer;
+use super::sql;
 use super::table::text;
 use crate::datetime::Datetime;
 use crate::state::{Checkpoint, SetAside, State};
 use crate::store::{TableName, Trouble};
 
-/// The parameters of a commit, in the order of [`sql::output::commit`](super::sql::output::commit).
-pub(super) fn values(worker: &str, state: &State) -> Answer<Vec<Value>> {
-    let set_aside: BTreeMap<&str, &SetAside> =
-        state.set_aside.iter().map(|(name, aside)| (&**name, aside)).collect();
+/// The statement of a commit, and its parameters.
+pub(super) fn commit(
+    table: &TableName,
+    worker: &str,
+    state: &State,
+    insert: Option<&str>,
+) -> Answer<(String, Vec<Value>)> {
     let checkpoint = state.checkpoint.as_ref();
-    Ok(vec![
-        text(worker),
-        Value::I64(Some(state.epoch)),
-        text(&to_json(&state.position)?),
-        state.watermark.map_or(Value::DateTime2(None), moment::fine),
-        Value::Binary(checkpoint.map(|checkpoint| checkpoint.bytes.clone().into())),
-        Value::I64(checkpoint.map(|checkpoint| i64::from(checkpoint.schema))),
-        Value::String(checkpoint.map(|checkpoint| checkpoint.set_digest.clone().into())),
-        Value::String(state.set_digest.clone().map(Into::into)),
-        text(&to_json(&set_aside)?),
-        text(&to_json(&state.counts)?),
-        moment::fine(state.updated_at),
-    ])
+    let columns = [
+        Some(text(&to_json(&state.position)?)),
+        state.watermark.map(moment::fine),
+        checkpoint.map(|checkpoint| Value::Binary(Some(checkpoint.bytes.clone().into()))),
+        checkpoint.map(|checkpoint| Value::I64(Some(i64::from(checkpoint.schema)))),
+        checkpoint.map(|checkpoint| text(&checkpoint.set_digest)),
+        state.set_digest.as_deref().map(text),
+        Some(text(&set_aside(&state.set_aside)?)),
+        Some(text(&to_json(&state.counts)?)),
+        Some(moment::fine(state.updated_at)),
+    ];
+    let given = columns.each_ref().map(Option::is_some);
+    let mut values = vec![text(worker), Value::I64(Some(state.epoch))];
+    values.extend(columns.into_iter().flatten());
+    Ok((sql::output::commit(table, given, insert), values))
 }
 
 /// The worker's epoch, and its state; None if nothing was committed yet.
@@ -116,6 +122,11 @@ pub(super) fn fenced(table: &TableName, worker: &str, ours: i64, found: Option<i
         None => format!("its row in table `{table}` is gone"),
     };
     Fault::Found(Trouble::Fenced, format!("this is no longer worker `{worker}`: {why}; nothing was written"))
+}
+
+/// What is set aside, as the row has it: with its names in order, so that equal sets are equal texts.
+pub(super) fn set_aside(asides: &BTreeMap<Arc<str>, SetAside>) -> Answer<String> {
+    to_json(&asides.iter().map(|(name, aside)| (&**name, aside)).collect::<BTreeMap<_, _>>())
 }
 
 fn to_json(value: &impl serde::Serialize) -> Answer<String> {

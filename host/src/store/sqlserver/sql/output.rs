@@ -60,9 +60,18 @@ pub struct Filled {
 /// yet, where there are any. Answers how many rows the fence held (one, or nothing was written) and how many verdicts
 /// went in.
 ///
-/// `@P1` worker, `@P2` epoch, `@P3` to `@P11` the state's columns in the order of [`STATE`].
-pub fn commit(state: &TableName, insert: Option<&str>) -> String {
-    let columns: Vec<String> = STATE.iter().zip(3..).map(|(name, at)| format!("[{name}] = @P{at}")).collect();
+/// `@P1` worker, `@P2` epoch; from `@P3` on those of the columns of [`STATE`] that have a value, in that order. NULL is no parameter,
+/// because it would be one without a type, which not every server takes.
+pub fn commit(state: &TableName, given: [bool; STATE.len()], insert: Option<&str>) -> String {
+    let mut parameters = 3..;
+    let columns: Vec<String> = STATE
+        .iter()
+        .zip(given)
+        .map(|(name, given)| match given.then(|| parameters.next()).flatten() {
+            Some(at) => format!("[{name}] = @P{at}"),
+            None => format!("[{name}] = NULL"),
+        })
+        .collect();
     format!(
         "SET NOCOUNT ON; DECLARE @held int, @inserted int; SET @inserted = 0; BEGIN TRANSACTION; \
          UPDATE {state} SET {columns} WHERE [worker] = @P1 AND [epoch] = @P2; SET @held = @@ROWCOUNT; \
@@ -93,6 +102,50 @@ pub fn insert(output: &TableName, filled: &[Filled]) -> String {
         values = values.join(", "),
         variable = of("variable"),
         ds = of("ds"),
+    )
+}
+
+/// The same, in the place of what is there for the same keys. Answers how many verdicts went out.
+pub fn replace(output: &TableName, filled: &[Filled]) -> String {
+    let of = |name: &str| {
+        filled.iter().find(|filled| filled.column == name).map_or("NULL", |filled| filled.by.as_str())
+    };
+    format!(
+        "DECLARE @removed int; DELETE o FROM {} AS o WHERE @held = 1 AND EXISTS (SELECT 1 FROM {STAGED_VERDICTS} AS s \
+         WHERE {} = o.[variable] AND {} = o.[ds]); SET @removed = @@ROWCOUNT; {}SET @inserted = @removed; ",
+        output.sql_server(),
+        of("variable"),
+        of("ds"),
+        insert(output, filled),
+    )
+}
+
+/// At most `@P1` verdicts with `@P2 <= ds < @P3`, in time order. `source_file` is NULL where the table lacks it.
+pub fn verdicts(output: &TableName, has_source_file: bool, anomalies_only: bool) -> String {
+    format!(
+        "SELECT TOP (@P1) [ds], [variable], [y], [yhat], [yhat_lower], [yhat_upper], [residual], [outside_interval], \
+         [high_residual], [is_anomaly], [anomaly_score], [prediction_error_pct], [processed_at], {} FROM {} \
+         WHERE [ds] >= @P2 AND [ds] < @P3{} ORDER BY [ds], [variable]",
+        if has_source_file { "[source_file]" } else { "CAST(NULL AS varchar(1)) AS [source_file]" },
+        output.sql_server(),
+        if anomalies_only { " AND [is_anomaly] = 1" } else { "" },
+    )
+}
+
+/// Deletes the row of worker `@P1` with epoch `@P2`; answers how many rows that were.
+pub fn forget(state: &TableName) -> String {
+    format!(
+        "SET NOCOUNT ON; DELETE FROM {} WHERE [worker] = @P1 AND [epoch] = @P2; SELECT CAST(@@ROWCOUNT AS int);",
+        state.sql_server()
+    )
+}
+
+/// Puts `@P3` in the place of `@P2` in what worker `@P1` has set aside; answers how many rows that were.
+pub fn exchange_set_aside(state: &TableName) -> String {
+    format!(
+        "SET NOCOUNT ON; UPDATE {} SET [set_aside] = @P3 WHERE [worker] = @P1 AND [set_aside] = @P2; \
+         SELECT CAST(@@ROWCOUNT AS int);",
+        state.sql_server()
     )
 }
 
@@ -146,7 +199,7 @@ mod tests {
     #[test]
     fn a_commit_is_one_transaction_behind_its_fence() {
         let (state, output) = (TableName::of("dbo", "s"), TableName::of("dbo", "o"));
-        let bare = commit(&state, None);
+        let bare = commit(&state, [true; STATE.len()], None);
         assert_eq!(
             bare,
             "SET NOCOUNT ON; DECLARE @held int, @inserted int; SET @inserted = 0; BEGIN TRANSACTION; \
@@ -167,8 +220,10 @@ mod tests {
              SELECT 1 FROM [dbo].[o] AS o WHERE o.[variable] = v.[variable] AND o.[ds] = v.[ds]) ORDER BY v.[n]; \
              SET @inserted = @@ROWCOUNT; "
         );
-        assert!(
-            commit(&state, Some("INSERT; ")).contains("SET @held = @@ROWCOUNT; INSERT; COMMIT TRANSACTION;")
-        );
+        let mut given = [true; STATE.len()];
+        given[1] = false;
+        let some = commit(&state, given, Some("INSERT; "));
+        assert!(some.contains("[position] = @P3, [watermark] = NULL, [checkpoint] = @P4, "), "{some}");
+        assert!(some.contains("SET @held = @@ROWCOUNT; INSERT; COMMIT TRANSACTION;"), "{some}");
     }
 }
