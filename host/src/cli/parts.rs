@@ -15,7 +15,7 @@ use crate::store::{Connector, Input, Lead, Output, SqlServerStore, SqliteStore, 
 #[derive(Clone, Debug)]
 pub(super) enum Store {
     Sqlite(SqliteStore),
-    SqlServer(SqlServerStore),
+    SqlServer(Box<SqlServerStore>),
 }
 
 /// The store that the configuration names.
@@ -30,7 +30,7 @@ pub(super) fn store(config: &Config) -> anyhow::Result<Store> {
     };
     if config.is_on_server() {
         let (input, output) = server::targets(config).map_err(|why| anyhow!(why))?;
-        return Ok(Store::SqlServer(SqlServerStore { input, output, tables }));
+        return Ok(Store::SqlServer(Box::new(SqlServerStore { input, output, tables })));
     }
     Ok(Store::Sqlite(SqliteStore {
         output: config.output_database().to_owned(),
