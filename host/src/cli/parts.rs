@@ -18,7 +18,7 @@ use crate::store::{
 #[derive(Clone, Debug)]
 pub(super) enum Store {
     Sqlite(SqliteStore),
-    SqlServer(SqlServerStore),
+    SqlServer(Box<SqlServerStore>),
 }
 
 /// The tables that the configuration names.
@@ -41,7 +41,7 @@ pub(super) fn store(config: &Config) -> anyhow::Result<Store> {
     let tables = tables(config)?;
     if config.is_on_server() {
         let (input, output) = server::targets(config).map_err(|why| anyhow!(why))?;
-        return Ok(Store::SqlServer(SqlServerStore { input, output, tables }));
+        return Ok(Store::SqlServer(Box::new(SqlServerStore { input, output, tables })));
     }
     Ok(Store::Sqlite(SqliteStore {
         output: config.output_database().to_owned(),

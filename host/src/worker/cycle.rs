@@ -46,7 +46,7 @@ impl Worker {
         match (&self.lead, self.stands_by) {
             (Some(_), false) => {}
             (Some(_), true) => {
-                tracing::info!("no other worker named `{name}` is active any more; this one goes on")
+                tracing::info!("no other worker named `{name}` is active any more; this one goes on");
             }
             (None, false) => {
                 tracing::info!(
