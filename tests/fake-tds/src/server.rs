@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use chrono::NaiveDateTime;
+use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::fault::{Fault, SqlError, What, When};
@@ -161,6 +162,8 @@ impl Drop for Listed<'_> {
 pub(crate) struct Shared {
     pub(crate) identity: Identity,
     pub(crate) locks: Locks,
+    /// Connections that do nothing, by the database's directory. They are closed before it is removed.
+    kept: Mutex<BTreeMap<String, Vec<Connection>>>,
     directory: TempDir,
     now: Mutex<Option<NaiveDateTime>>,
     faults: Mutex<Vec<Fault>>,
@@ -178,6 +181,7 @@ impl Shared {
         Ok(Self {
             identity: Identity::new()?,
             locks: Locks::default(),
+            kept: Mutex::default(),
             directory: tempfile::tempdir_in(directory)?,
             now: Mutex::default(),
             faults: Mutex::default(),
@@ -235,14 +239,28 @@ impl Shared {
     }
 
     pub(crate) fn create(&self, database: &str) -> Result<(), SqlError> {
-        let file = self.file(database, "dbo");
-        let made = std::fs::create_dir(self.directory.path().join(encoded(database)));
-        made.and_then(|()| std::fs::write(file, [])).map_err(|error| {
+        std::fs::create_dir(self.directory.path().join(encoded(database))).map_err(|error| {
             SqlError::new(1801, 16, format!("Database '{database}' already exists ({error})."))
-        })
+        })?;
+        self.create_schema(database, "dbo")
+    }
+
+    /// Makes a schema's file, and keeps it open: whoever closes a file as the last locks it, which nobody waits for.
+    pub(crate) fn create_schema(&self, database: &str, schema: &str) -> Result<(), SqlError> {
+        let open = || {
+            let kept = Connection::open(self.file(database, schema))?;
+            kept.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+            // It has the file open only once it has read of it.
+            kept.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(()))?;
+            Ok::<_, rusqlite::Error>(kept)
+        };
+        let kept = open().map_err(|error| SqlError::new(1802, 16, format!("CREATE failed: {error}.")))?;
+        lock(&self.kept).entry(encoded(database)).or_default().push(kept);
+        Ok(())
     }
 
     pub(crate) fn remove(&self, database: &str) {
+        lock(&self.kept).remove(&encoded(database));
         // On Windows a session that is still in it keeps its files; the directory goes with the server.
         let _ = std::fs::remove_dir_all(self.directory.path().join(encoded(database)));
     }

@@ -150,15 +150,15 @@ impl Sql {
         Ok(())
     }
 
-    /// Attaches a schema's file, which is made where it is missing.
+    /// Attaches a schema's file.
     fn attach(&self, database: &str, schema: &str, alias: &str) -> Result<(), SqlError> {
         let file = self.shared.file(database, schema);
         let done =
             self.connection.execute(&format!("ATTACH ?1 AS {}", quote(alias)), [file.to_string_lossy()]);
         done.map_err(internal)?;
         self.wait(self.lock_timeout)?;
-        let settings = format!("PRAGMA {0}.journal_mode = WAL; PRAGMA {0}.synchronous = OFF", quote(alias));
-        self.connection.execute_batch(&settings).map_err(internal)
+        let done = self.connection.pragma_update(Some(alias), "synchronous", "OFF");
+        done.map_err(internal)
     }
 
     fn wait(&self, time: Duration) -> Result<(), SqlError> {

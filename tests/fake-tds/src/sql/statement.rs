@@ -45,7 +45,7 @@ impl Sql {
             }
             [first, ..] if first.says("INSERT") => self.insert(&tokens)?,
             [first, ..] if first.says("UPDATE") => self.update(&tokens)?,
-            [first, ..] if first.says("DELETE") => rewrite::scope(&tokens),
+            [first, ..] if first.says("DELETE") => rewrite::scope(&delete(&tokens)),
             _ if is_query => rewrite::scope(&tokens),
             _ => return Err(unknown(&text(&tokens))),
         };
@@ -237,6 +237,7 @@ impl Sql {
         if tokens.get(1).is_some_and(|token| token.says("SCHEMA")) {
             let name = tokens.get(2).and_then(Token::name).ok_or_else(unknown)?.to_owned();
             let database = self.database.clone();
+            self.shared.create_schema(&database, &name)?;
             self.attach(&database, &name, &name)?;
             self.schemas.push(name);
             return Ok(());
@@ -394,7 +395,7 @@ impl Sql {
             if let Some((parts, length)) = rewrite::qualified(&tokens[at..]).filter(|_| start_of_name) {
                 match &parts[..] {
                     [.., table] if length > 1 && table.starts_with('#') => {
-                        out.push(Token::Name(table.clone()))
+                        out.push(Token::Name(table.clone()));
                     }
                     [database, schema, table] if self.shared.schemas(database).is_some() => {
                         let alias = if database.eq_ignore_ascii_case(&self.database) {
@@ -472,6 +473,16 @@ impl Sql {
 
 fn tokens_of(sqlite: &str) -> Vec<Token> {
     vec![Token::word(sqlite)]
+}
+
+/// `DELETE a FROM t AS a` without its first `a`.
+fn delete(tokens: &[Token]) -> Vec<Token> {
+    let named = tokens.get(1).is_some_and(|token| !token.says("FROM"));
+    let mut tokens = tokens.to_vec();
+    if named && tokens.get(2).is_some_and(|token| token.says("FROM")) {
+        tokens.remove(1);
+    }
+    tokens
 }
 
 /// A type as a text that `Type::parse` takes.
