@@ -334,6 +334,7 @@ impl Place {
         let store = SqliteStore { clock, ..SqliteStore::new(self.database()) };
         let settings = Settings {
             name: "default".into(),
+            shard: None,
             batch_rows: 4000,
             initial_lookback: Duration::from_secs(24 * 3600),
             allowed_lateness: None,

@@ -92,6 +92,7 @@ impl Bench {
         Connection::open(&file).unwrap().execute_batch(&ddl).unwrap();
         let settings = Settings {
             name: WORKER.into(),
+            shard: None,
             batch_rows: 4000,
             initial_lookback: Duration::from_secs(24 * 3600),
             allowed_lateness: Some(Duration::from_secs(3600)),

@@ -12,7 +12,8 @@ use host::datetime::Datetime;
 use host::reading::{Key, Page};
 use host::state::{SetAside, State};
 use host::store::{
-    Claim, Connector, Importer, Input, InputLayout, Output, Prepared, SqliteStore, StoreError, VerdictPage,
+    Claim, Connector, Importer, Input, InputLayout, Lead, Output, Prepared, SqliteStore, StoreError,
+    VerdictPage,
 };
 use host::verdict::VerdictRow;
 
@@ -109,6 +110,10 @@ impl Connector for Between {
 
     async fn open_importer(&self, create: bool) -> Result<Box<dyn Importer>, StoreError> {
         self.store.open_importer(create).await
+    }
+
+    async fn lead(&self, worker: &str) -> Result<Option<Box<dyn Lead>>, StoreError> {
+        self.store.lead(worker).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use host::store::Trouble;
+use host::store::{Output, Trouble};
 use host::worker::CycleError;
 use tests::bench::{Bench, Layout, echo, verdicts};
 
@@ -25,15 +25,39 @@ async fn input_and_output_may_be_two_databases() {
 }
 
 #[tokio::test]
-async fn of_two_workers_with_one_name_the_first_is_fenced_off() {
+async fn of_two_workers_with_one_name_one_stands_by() {
     for layout in Layout::BOTH {
         let bench = Bench::new(layout);
         bench.insert(&[("10:00", "T1", 1.0)]);
         let (mut first, mut second) = (bench.worker(echo().await), bench.worker(echo().await));
         first.cycle(|| false).await.unwrap();
-        second.cycle(|| false).await.unwrap();
         bench.insert(&[("10:05", "T1", 2.0)]);
-        let error = first.cycle(|| false).await.unwrap_err();
+        for _ in 0..2 {
+            let error = second.cycle(|| false).await.unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "another worker named `default` is active; give this one another `name` if both are to run",
+                "{layout:?}"
+            );
+        }
+        assert_eq!((second.cycles(), bench.verdicts().len()), (0, 1), "{layout:?}");
+        drop(first);
+        assert_eq!(second.cycle(|| false).await.unwrap().counts.judged, 1, "{layout:?}");
+        assert_eq!(bench.verdicts(), verdicts(&[("10:00", "T1", 1.0), ("10:05", "T1", 2.0)]), "{layout:?}");
+    }
+}
+
+/// A paused worker that wakes, or one whose lock was lost with a connection: the fence stops it, and it asks for its name again.
+#[tokio::test]
+async fn a_worker_whose_name_was_taken_writes_nothing_and_takes_it_anew() {
+    for layout in Layout::BOTH {
+        let bench = Bench::new(layout);
+        bench.insert(&[("10:00", "T1", 1.0)]);
+        let mut worker = bench.worker(echo().await);
+        worker.cycle(|| false).await.unwrap();
+        bench.store.open_output().await.unwrap().take("default").await.unwrap();
+        bench.insert(&[("10:05", "T1", 2.0)]);
+        let error = worker.cycle(|| false).await.unwrap_err();
         assert!(error.is_fenced(), "{layout:?}: {error}");
         assert!(
             error.to_string().ends_with(
@@ -43,7 +67,7 @@ async fn of_two_workers_with_one_name_the_first_is_fenced_off() {
             "{layout:?}: {error}"
         );
         assert_eq!(bench.verdicts(), verdicts(&[("10:00", "T1", 1.0)]), "{layout:?}");
-        second.cycle(|| false).await.unwrap();
+        assert_eq!(worker.cycle(|| false).await.unwrap().counts.judged, 1, "{layout:?}");
         assert_eq!(bench.verdicts(), verdicts(&[("10:00", "T1", 1.0), ("10:05", "T1", 2.0)]), "{layout:?}");
     }
 }
@@ -114,6 +138,6 @@ async fn a_file_that_vanishes_is_an_error_until_it_is_back() {
 fn trouble(error: &CycleError) -> Option<Trouble> {
     match error {
         CycleError::Store(error) => Some(error.trouble),
-        CycleError::Detector { .. } => None,
+        CycleError::Detector { .. } | CycleError::Standby { .. } => None,
     }
 }

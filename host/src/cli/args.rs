@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::import;
 use crate::config::{self, Access, ConfigError, Loaded, LogFormat};
 use crate::datetime::Datetime;
+use crate::worker::Shard;
 
 /// Judges a plant's readings: reads them from a database every few minutes, hands them to a sandboxed detector, and stores the
 /// verdicts beside them.
@@ -357,6 +358,13 @@ pub struct Overrides {
     #[arg(long, value_name = "FILE")]
     pub database: Option<PathBuf>,
 
+    /// Judge one share of the variables, such as 2/8, beside workers that judge the others [default: all]
+    ///
+    /// Each worker has a position of its own. Which share a variable falls to follows from its name: nothing else has to be agreed on
+    /// but the number of shares. Workers of the same share stand by for each other.
+    #[arg(long, value_name = "K/N")]
+    pub shard: Option<Shard>,
+
     /// Write the log to this file besides the console; "" for none [default: worker.log]
     #[arg(long, value_name = "FILE", value_parser = clap::value_parser!(OsString))]
     pub log_file: Option<OsString>,
@@ -378,6 +386,7 @@ impl Overrides {
         let mut loaded = config::load(self.config.as_deref(), environment)?;
         let config = &mut loaded.config;
         set(&mut config.worker.interval, self.interval);
+        set(&mut config.worker.shard, self.shard.map(Some));
         set(&mut config.detector.module, self.detector.clone().map(Some));
         set(&mut config.detector.models, self.models.clone());
         if let Some(database) = &self.database {
@@ -457,7 +466,8 @@ mod tests {
         expected.output.access = Access::default();
         expected.log.file = None;
         expected.log.format = LogFormat::Text;
-        let flags = "--interval 10 --detector detector.wasm --models m --database db --log-file \"\" --log-format text";
+        expected.worker.shard = Some("2/8".parse().unwrap());
+        let flags = "--interval 10 --shard 2/8 --detector detector.wasm --models m --database db --log-file \"\" --log-format text";
         for command in ["run", "check", "status"] {
             assert_eq!(config(&format!("host {command} {flags}")), expected, "{command}");
         }
@@ -504,6 +514,11 @@ mod tests {
             (
                 "host run --log-format xml",
                 "invalid value 'xml' for '--log-format <FORMAT>'\n  [possible values: text, json]".to_owned(),
+            ),
+            (
+                "host run --shard 9/8",
+                "invalid value '9/8' for '--shard <K/N>': a share such as `2/8`: the second of eight, of at most 999"
+                    .to_owned(),
             ),
             ("host demo --days 0", "invalid value '0' for '--days <N>': 0 is not in 1..=30".to_owned()),
             (

@@ -49,7 +49,8 @@ async fn serve(loaded: Loaded, once: bool) -> anyhow::Result<ExitCode> {
     let hangups = tokio::spawn(hint_on_hangup(watch));
 
     let settings = Settings {
-        name: config.worker.name.clone(),
+        name: config.worker.row(),
+        shard: config.worker.shard,
         batch_rows: config.worker.batch_rows,
         initial_lookback: config.worker.initial_lookback,
         allowed_lateness: config.worker.allowed_lateness,

@@ -9,9 +9,9 @@ use std::process::ExitCode;
 use super::args::Dialect;
 use super::parts;
 use crate::config::Config;
+use crate::store::TableNames;
 use crate::store::schema::{sqlite, sqlserver};
 use crate::store::table_name::quote_sql_server;
-use crate::store::TableNames;
 
 /// A login for the example, where the configuration names none.
 const USER: &str = "anomaly_worker";
@@ -43,7 +43,8 @@ fn in_sql_server(tables: &TableNames, config: &Config) -> String {
     let from = database(config.input.database.as_deref());
     let to = database(config.output.database.as_deref().or(config.input.database.as_deref()));
     let user = quote_sql_server(config.input.access.user.as_deref().unwrap_or(USER));
-    let output_user = config.output_access().user.map_or_else(|| user.clone(), |user| quote_sql_server(&user));
+    let output_user =
+        config.output_access().user.map_or_else(|| user.clone(), |user| quote_sql_server(&user));
     let (input_table, output, state) =
         (tables.input.sql_server(), tables.output.sql_server(), tables.state.sql_server());
 
@@ -75,7 +76,8 @@ fn in_sql_server(tables: &TableNames, config: &Config) -> String {
 
 /// The input is its users' own: what a new one would be, as a remark.
 fn input(statements: &str) -> String {
-    let mut text = String::from("-- The readings are yours and are only read. A new table for them would be:\n");
+    let mut text =
+        String::from("-- The readings are yours and are only read. A new table for them would be:\n");
     statements.lines().for_each(|statement| line(&mut text, &format!("-- {statement}")));
     text
 }

@@ -16,7 +16,7 @@ use crate::worker::report;
 pub(super) async fn status(config: &Config, as_json: bool) -> anyhow::Result<ExitCode> {
     // Looking creates nothing: without an output file no worker has run.
     let store = SqliteStore { create_output: false, ..parts::store(config)? };
-    let name = &config.worker.name;
+    let name = &config.worker.row();
     let mut input = store.open_input().await?;
     let now = input.now().await?;
     let state = if store.output.exists() {

@@ -5,7 +5,9 @@
 use super::Config;
 use super::error::found;
 use super::value::{Allowed, Given, Literal};
-use super::value::{choice, duration, interval, line, name, optional, path, secret, table, truth, whole};
+use super::value::{
+    choice, duration, interval, line, name, optional, path, secret, shard, table, truth, whole,
+};
 
 /// One key, such as `worker.interval`.
 pub(super) struct Key {
@@ -45,6 +47,7 @@ macro_rules! keys {
 
 keys! {
     worker.name = name;
+    worker.shard = optional(shard);
     worker.interval = interval;
     worker.batch_rows = whole(1..=100_000);
     worker.initial_lookback = duration("0s", "36500days");

@@ -26,6 +26,8 @@ pub use access::{Access, Encrypt};
 pub use error::ConfigError;
 pub use value::{Level, LogFormat, interval_text};
 
+use crate::worker::Shard;
+
 /// Read from the working directory when no file is named and this one is there; [`Loaded::file`] says so.
 pub const DEFAULT_FILE: &str = "anomaly-worker.toml";
 
@@ -48,8 +50,10 @@ pub struct Config {
 /// The cycle and its schedule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Worker {
-    /// Names the state row; 1 to 100 characters.
+    /// Names the state row, see [`Worker::row`]; 1 to 90 characters.
     pub name: String,
+    /// Which share of the variables is this worker's. None: all of them.
+    pub shard: Option<Shard>,
     /// Between the starts of two cycles; above zero, at most seven days.
     pub interval: Duration,
     /// Readings of one batch, 1 to 100,000; a batch still holds whole datetimes.
@@ -116,6 +120,7 @@ impl Default for Worker {
     fn default() -> Self {
         Self {
             name: "default".to_owned(),
+            shard: None,
             interval: Duration::from_secs(10 * MINUTE),
             batch_rows: 4000,
             initial_lookback: Duration::from_secs(24 * HOUR),
@@ -168,6 +173,14 @@ impl Default for Log {
 }
 
 impl Worker {
+    /// What the state row goes by: each share has a row of its own, `default 2/8`.
+    pub fn row(&self) -> String {
+        match self.shard {
+            Some(shard) => format!("{} {shard}", self.name),
+            None => self.name.clone(),
+        }
+    }
+
     /// How young a row may be and still be looked at again.
     pub fn settle(&self) -> Duration {
         self.settle.unwrap_or(self.interval.saturating_mul(2))

@@ -55,7 +55,8 @@ const ANOMALY_SYSTEM: [&str; 4] = ["input_database", "input_table", "output_data
 
 /// Whether a file is one of the Python worker's, by its name.
 pub(super) fn is_meant(file: &Path) -> bool {
-    file.extension().is_some_and(|ending| ["yaml", "yml"].iter().any(|yaml| ending.eq_ignore_ascii_case(yaml)))
+    file.extension()
+        .is_some_and(|ending| ["yaml", "yml"].iter().any(|yaml| ending.eq_ignore_ascii_case(yaml)))
 }
 
 /// Applies the file; returns a sentence on what was passed over.
@@ -136,7 +137,8 @@ fn malformed(file: &Path, error: &serde_saphyr::Error) -> ConfigError {
         },
         None => Place::Whole(file.to_owned()),
     };
-    let what = "this cannot be read as YAML; a text with characters such as `:`, `#` or `@` stands in single quotes";
+    let what =
+        "this cannot be read as YAML; a text with characters such as `:`, `#` or `@` stands in single quotes";
     ConfigError::Wrong { place, what: what.to_owned() }
 }
 

@@ -38,6 +38,7 @@ fn the_example_file_holds_every_key_at_its_default() {
 fn every_value_is_read_from_the_file() {
     let text = r#"
         worker.name = "line 2"
+        worker.shard = "2/8"
         worker.interval = 5
         worker.batch_rows = 0x10
         worker.initial_lookback = "0s"
@@ -86,6 +87,7 @@ fn every_value_is_read_from_the_file() {
     let expected = Config {
         worker: Worker {
             name: "line 2".to_owned(),
+            shard: Some("2/8".parse().unwrap()),
             interval: second(300),
             batch_rows: 16,
             initial_lookback: Duration::ZERO,
@@ -315,7 +317,7 @@ fn a_mistake_is_told_with_its_place_and_what_is_right() {
         // The first mistake in the file's own order is told.
         (
             "[worker]\nzzz_b = 1\nzzz_a = 1",
-            "line 2: `[worker]` has no key `zzz_b`; its keys are `name`, `interval`, `batch_rows`, \
+            "line 2: `[worker]` has no key `zzz_b`; its keys are `name`, `shard`, `interval`, `batch_rows`, \
             `initial_lookback`, `allowed_lateness`, `settle`",
         ),
         // Values.
@@ -348,10 +350,7 @@ fn a_mistake_is_told_with_its_place_and_what_is_right() {
             "[detector]\ndeadline = \"0s\"",
             &format!("line 2: `detector.deadline` is `\"0s\"`; it must be {duration} 1ms to 1h"),
         ),
-        (
-            "[worker]\nname = \"\"",
-            "line 2: `worker.name` is `\"\"`; it must be a text of 1 to 100 characters",
-        ),
+        ("[worker]\nname = \"\"", "line 2: `worker.name` is `\"\"`; it must be a text of 1 to 90 characters"),
         (
             "[input]\ntable = 3",
             "line 2: `input.table` is `3`; it must be a table's name, such as `dbo.datos_proceso`",
@@ -457,7 +456,8 @@ fn python(text: &str) -> Result<Loaded, String> {
     let file = dir.path().join("config.yaml");
     std::fs::write(&file, text).unwrap();
     let place = file.display().to_string();
-    let mut loaded = load(Some(&file), []).map_err(|error| error.to_string().replace(&place, "config.yaml"))?;
+    let mut loaded =
+        load(Some(&file), []).map_err(|error| error.to_string().replace(&place, "config.yaml"))?;
     loaded.warnings.iter_mut().for_each(|warning| *warning = warning.replace(&place, "config.yaml"));
     Ok(loaded)
 }
@@ -505,7 +505,9 @@ logging: {level: INFO, password: t0ken}
 #[test]
 fn values_of_the_python_workers_file_are_texts() {
     let text = |rest: &str| {
-        format!("database: {{server: 's', username: u, {rest}}}\nanomaly_system: {{input_database: d, input_table: t}}")
+        format!(
+            "database: {{server: 's', username: u, {rest}}}\nanomaly_system: {{input_database: d, input_table: t}}"
+        )
     };
     for (rest, password, port, table) in [
         ("password: 0123", Some("0123"), None, "t"),
@@ -516,7 +518,11 @@ fn values_of_the_python_workers_file_are_texts() {
     ] {
         let config = python(&text(rest)).unwrap().config;
         let found = config.input.access.password.as_ref().map(Secret::reveal);
-        assert_eq!((found, config.input.access.port, config.input.table.as_str()), (password, port, table), "{rest}");
+        assert_eq!(
+            (found, config.input.access.port, config.input.table.as_str()),
+            (password, port, table),
+            "{rest}"
+        );
     }
     // The port that is said with the server counts.
     let both = text("port: 1433").replace("'s'", "'s,14330'");

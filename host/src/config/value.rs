@@ -12,6 +12,7 @@ use toml::de::DeValue;
 
 use super::access::Encrypt;
 use crate::secret::Secret;
+use crate::worker::Shard;
 
 /// What would have been right: `a duration of …`, to stand behind "it must be".
 pub(super) type Allowed = String;
@@ -59,11 +60,15 @@ pub(super) fn whole<T: TryFrom<i64>>(
     }
 }
 
-/// A name or a key in the database: it is shown in logs and stored in VARCHAR(100).
+/// A worker's name: it is shown in logs and stored in VARCHAR(100), where a share may stand behind it.
 pub(super) fn name(given: &Given<'_>) -> Result<String, Allowed> {
     text(given)
-        .filter(|text| text.chars().count() <= 100)
-        .ok_or_else(|| "a text of 1 to 100 characters".to_owned())
+        .filter(|text| text.chars().count() <= 90)
+        .ok_or_else(|| "a text of 1 to 90 characters".to_owned())
+}
+
+pub(super) fn shard(given: &Given<'_>) -> Result<Shard, Allowed> {
+    given.text().unwrap_or_default().parse()
 }
 
 pub(super) fn table(given: &Given<'_>) -> Result<String, Allowed> {
@@ -233,6 +238,12 @@ macro_rules! plain {
             }
         })*
     };
+}
+
+impl Literal for Shard {
+    fn literal(&self) -> String {
+        quoted(self)
+    }
 }
 
 plain!(bool u16 u64 usize);

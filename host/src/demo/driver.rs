@@ -142,7 +142,8 @@ fn settings() -> Settings {
     let config = crate::config::Worker { interval: INTERVAL, ..crate::config::Worker::default() };
     Settings {
         settle: config.settle(),
-        name: config.name,
+        name: config.row(),
+        shard: config.shard,
         batch_rows: config.batch_rows,
         initial_lookback: config.initial_lookback,
         allowed_lateness: config.allowed_lateness,

@@ -40,7 +40,16 @@ pub trait Connector: Send + Sync {
     /// table that is missing is made (and the file that is to hold it, where a database is a file); one that is there is
     /// never changed. [`Trouble::Schema`] for a table that is missing without it, or that no reading could be written to.
     async fn open_importer(&self, create: bool) -> Result<Box<dyn Importer>, StoreError>;
+
+    /// Asks to be the one active worker of this name. None: another one is, and this one may ask again.
+    async fn lead(&self, worker: &str) -> Result<Option<Box<dyn Lead>>, StoreError>;
 }
+
+/// The right to be the one active worker of a name, until this is dropped or its process dies, however it dies.
+///
+/// It keeps workers from competing and is no proof: a connection that it hangs on may break unseen. What each commit relies on is the
+/// fence of [`Output::take`].
+pub trait Lead: Send {}
 
 /// What an input table looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

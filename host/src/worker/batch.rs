@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::error::CycleError;
 use super::recover;
 use super::session::Session;
+use super::shard::Shard;
 use super::walk::Step;
 use crate::batch::{Batch, Column, Outcome, Withheld};
 use crate::counts::Counts;
@@ -67,9 +68,10 @@ pub(super) struct Frame {
     pub(super) scope: Scope,
 }
 
-/// Which of the readings in reach are judged: in a cycle all that have no verdict.
+/// Which of the readings in reach are judged: in a cycle all of the worker's share that have no verdict.
 #[derive(Clone, Default)]
 pub(super) struct Scope {
+    pub(super) shard: Option<Shard>,
     /// None: every variable.
     pub(super) variables: Option<HashSet<Arc<str>>>,
     /// Whether a verdict that is there is made anew.
@@ -78,7 +80,9 @@ pub(super) struct Scope {
 
 impl Scope {
     pub(super) fn holds(&self, reading: &Reading) -> bool {
-        self.variables.as_ref().is_none_or(|variables| variables.contains(&reading.variable))
+        let variable = &reading.variable;
+        self.shard.is_none_or(|shard| shard.holds(variable))
+            && self.variables.as_ref().is_none_or(|variables| variables.contains(variable))
     }
 }
 
@@ -173,7 +177,9 @@ async fn with_companions(
     let companions = session.input.read_at(&datetimes).await?.readings;
     let mut all = readings;
     let known: HashSet<_> = all.iter().map(|reading| (reading.id, reading.key())).collect();
-    all.extend(companions.iter().filter(|reading| !known.contains(&(reading.id, reading.key()))).cloned());
+    let ours = |reading: &&Reading| frame.scope.holds(reading);
+    let unknown = |reading: &&Reading| !known.contains(&(reading.id, reading.key()));
+    all.extend(companions.iter().filter(ours).filter(unknown).cloned());
     Ok((Rows { all, page }, companions))
 }
 

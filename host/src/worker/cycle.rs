@@ -8,7 +8,7 @@ use super::error::CycleError;
 use super::report::{self, Report};
 use super::session::Session;
 use super::walk::{Step, Walk};
-use super::{Worker, recall, warm_up};
+use super::{Settings, Worker, recall, warm_up};
 use crate::position;
 use crate::reload::Canary;
 
@@ -18,19 +18,45 @@ impl Worker {
     /// # Errors
     /// [`CycleError`]: what was committed before stays, and the next cycle goes on from there.
     pub async fn cycle(&mut self, stop: impl Fn() -> bool) -> Result<Report, CycleError> {
+        self.lead().await?;
         self.cycles += 1;
         let begun = Instant::now();
         let mut report = Report::default();
         let ended = self.run(stop, &mut report).await;
-        if ended.is_err() {
+        if let Err(error) = &ended {
             // The session is gone: what is known now is only what the database says.
             self.detector.discard();
+            if error.is_connection() || error.is_fenced() {
+                self.lead = None;
+            }
         }
         self.totals += report.counts;
         if ended.is_ok() || report.batches > 0 {
             report::cycle(&report, begun.elapsed());
         }
         ended.map(|()| report)
+    }
+
+    /// Makes sure that this is the one active worker of its name. The log is told when that changes.
+    async fn lead(&mut self) -> Result<(), CycleError> {
+        let name = &self.settings.name;
+        if self.lead.is_none() {
+            self.lead = self.connector.lead(name).await?;
+        }
+        match (&self.lead, self.stands_by) {
+            (Some(_), false) => {}
+            (Some(_), true) => {
+                tracing::info!("no other worker named `{name}` is active any more; this one goes on")
+            }
+            (None, false) => {
+                tracing::info!(
+                    "another worker named `{name}` is active; this one stands by until that one ends"
+                );
+            }
+            (None, true) => {}
+        }
+        self.stands_by = self.lead.is_none();
+        if self.stands_by { Err(CycleError::Standby { name: name.clone() }) } else { Ok(()) }
     }
 
     async fn run(&mut self, stop: impl Fn() -> bool, report: &mut Report) -> Result<(), CycleError> {
@@ -44,7 +70,10 @@ impl Worker {
         let mut walk = Walk::begin(&mut session, frame.reach).await?;
         frame.reach = walk.oldest(frame.reach);
         loop {
-            let step = walk.next(&mut session, frame.batch_rows, self.settings.settle).await?;
+            let mut step = walk.next(&mut session, frame.batch_rows, self.settings.settle).await?;
+            if let Some(shard) = frame.scope.shard {
+                step.keep(shard);
+            }
             let more = step.page.full;
             if step.page.readings.is_empty() && step.page.malformed.is_empty() {
                 // Gaps that were given up are not worth a write; the next commit carries them.
@@ -96,7 +125,8 @@ impl Worker {
         }
         let watermark = session.state.watermark;
         let reach = position::reach(session.state.position.since(), watermark, now, session.lateness);
-        Ok(Frame { now, reach, watermark, batch_rows: self.settings.batch_rows, scope: Scope::default() })
+        let Settings { batch_rows, shard, .. } = self.settings;
+        Ok(Frame { now, reach, watermark, batch_rows, scope: Scope { shard, ..Scope::default() } })
     }
 
     /// Has a page judged; by the set before, if the set in use is new and fails at everything.

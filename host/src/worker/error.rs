@@ -9,6 +9,9 @@ pub enum CycleError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Nothing was tried, because another worker of this name is at work.
+    #[error("another worker named `{name}` is active; give this one another `name` if both are to run")]
+    Standby { name: String },
     /// The detector cannot judge anything: no variable is at fault, and nothing was committed.
     #[error("the detector judges none of {variables} variables, so the position stays where it is: {cause}")]
     Detector { variables: usize, cause: JudgeError },
@@ -20,7 +23,7 @@ impl CycleError {
         matches!(self, Self::Store(error) if error.trouble == Trouble::Connection)
     }
 
-    /// Whether another worker goes by this worker's name: to go on would only take it away again.
+    /// Whether another worker has taken this worker's name.
     pub fn is_fenced(&self) -> bool {
         matches!(self, Self::Store(error) if error.trouble == Trouble::Fenced)
     }

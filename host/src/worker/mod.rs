@@ -13,6 +13,7 @@ mod recover;
 pub mod report;
 pub mod schedule;
 mod session;
+pub mod shard;
 mod walk;
 mod warm_up;
 
@@ -29,15 +30,18 @@ use crate::detector::Detector;
 use crate::reload::Shared;
 use crate::reload::watch::short;
 use crate::state::State;
-use crate::store::Connector;
+use crate::store::{Connector, Lead};
 use session::Session;
 pub use session::lateness;
+pub use shard::Shard;
 
 /// What a worker is told.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Its row in the state table.
     pub name: String,
+    /// Its share of the variables. None: all.
+    pub shard: Option<Shard>,
     /// Rows read at a time: what bounds memory, and the locks of one transaction.
     pub batch_rows: usize,
     /// Where a worker starts that finds neither a state row nor verdicts.
@@ -52,6 +56,10 @@ pub struct Settings {
 pub struct Worker {
     settings: Settings,
     connector: Box<dyn Connector>,
+    /// None at the start, on standby, and after the loss of the connection or of the name.
+    lead: Option<Box<dyn Lead>>,
+    /// Whether the log was told that another worker is active.
+    stands_by: bool,
     /// None at the start and after any failed call to the database.
     session: Option<Session>,
     detector: Detector,
@@ -77,6 +85,8 @@ impl Worker {
         Self {
             settings,
             connector,
+            lead: None,
+            stands_by: false,
             session: None,
             detector,
             previous: None,

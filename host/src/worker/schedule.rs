@@ -1,7 +1,7 @@
 //! When cycles run: at the start and then on every tick, until a stop is asked for.
 //!
 //! A late cycle skips ticks, they do not pile up. While the database is out of reach the next try comes sooner than the next tick, with
-//! growing pauses; an outage is one line when it begins and one when it ends.
+//! growing pauses; an outage is one line when it begins and one when it ends. A worker on standby asks every few seconds.
 
 use std::future::Future;
 use std::pin::pin;
@@ -21,6 +21,9 @@ const GRACE: Duration = Duration::from_secs(20);
 /// The longest pause between two tries to reach the database.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// How often a worker on standby asks whether the active one has ended: what a takeover costs at most.
+const STANDBY_PAUSE: Duration = Duration::from_secs(5);
+
 /// How often the statistics line comes.
 const STATISTICS_EVERY: u64 = 10;
 
@@ -29,7 +32,7 @@ const STATISTICS_EVERY: u64 = 10;
 pub enum End {
     /// A stop was asked for, or the one cycle is done.
     Stopped,
-    /// With `once`: the one cycle failed. Otherwise: another worker has this worker's name.
+    /// The one cycle failed.
     Failed(CycleError),
 }
 
@@ -41,12 +44,13 @@ pub async fn run(worker: &mut Worker, interval: Duration, once: bool, stop: impl
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut outage = Outage::default();
+    let mut stands_by = false;
     let mut failed = 0;
     let end = loop {
         tokio::select! {
             biased;
             () = &mut stop => break End::Stopped,
-            () = outage.wait(&mut ticks) => {}
+            () = wait(outage.pause().or(stands_by.then_some(STANDBY_PAUSE)), &mut ticks) => {}
         }
         let asked = Arc::clone(&stopping);
         let ended = {
@@ -64,14 +68,18 @@ pub async fn run(worker: &mut Worker, interval: Duration, once: bool, stop: impl
             tracing::warn!("the batch in hand took too long and is rolled back; the next start judges it");
             break End::Stopped;
         };
-        failed += u64::from(ended.is_err());
+        stands_by = matches!(ended, Err(CycleError::Standby { .. }));
+        failed += u64::from(ended.is_err() && !stands_by);
         match ended {
-            Err(error) if once || error.is_fenced() => break End::Failed(error),
+            Err(error) if once => break End::Failed(error),
+            Err(CycleError::Standby { .. }) | Ok(_) => outage.over(),
             Err(error) => outage.failed(&error),
-            Ok(_) => outage.over(),
         }
         if once || stopping.load(Ordering::Relaxed) {
             break End::Stopped;
+        }
+        if stands_by {
+            continue;
         }
         if worker.cycles().is_multiple_of(STATISTICS_EVERY) {
             report::statistics("statistics", worker, failed, started.elapsed());
@@ -91,16 +99,21 @@ struct Outage {
     began: Option<Instant>,
 }
 
+/// Waits for the next tick, or for a shorter pause.
+async fn wait(pause: Option<Duration>, ticks: &mut tokio::time::Interval) {
+    match pause {
+        Some(pause) => tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = ticks.tick() => {}
+        },
+        None => drop(ticks.tick().await),
+    }
+}
+
 impl Outage {
-    /// Waits for the next tick, or for a shorter pause during an outage.
-    async fn wait(&mut self, ticks: &mut tokio::time::Interval) {
-        match self.pauses.as_mut().and_then(Iterator::next) {
-            Some(pause) => tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                _ = ticks.tick() => {}
-            },
-            None => drop(ticks.tick().await),
-        }
+    /// How long to wait before the next try.
+    fn pause(&mut self) -> Option<Duration> {
+        self.pauses.as_mut().and_then(Iterator::next)
     }
 
     fn failed(&mut self, error: &CycleError) {

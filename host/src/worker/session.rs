@@ -114,8 +114,14 @@ async fn first_state(
     output: &mut dyn Output,
 ) -> Result<State, StoreError> {
     let Found { layout, lateness, now, epoch } = *found;
-    let watermark = output.newest().await?;
-    let since = watermark.map_or(now.earlier(settings.initial_lookback), |newest| newest.earlier(lateness));
+    let newest = output.newest().await?;
+    let lookback = now.earlier(settings.initial_lookback);
+    // The newest verdict may be another share's, which says nothing of how far this one has come.
+    let (watermark, since) = match (newest, settings.shard) {
+        (None, _) => (None, lookback),
+        (Some(newest), None) => (Some(newest), newest.earlier(lateness)),
+        (Some(newest), Some(_)) => (None, newest.earlier(lateness).min(lookback)),
+    };
     Ok(State {
         epoch,
         position: position_from(since, layout, input, now).await?,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::session::Session;
+use super::shard::Shard;
 use crate::datetime::Datetime;
 use crate::position::{KeyPass, Position, Taken, TimePass, TimePosition};
 use crate::reading::Page;
@@ -21,6 +22,17 @@ pub(super) struct Step {
     pub(super) position: Position,
     /// Rows that were found behind the reach, which are counted and not read.
     pub(super) too_late: u64,
+}
+
+impl Step {
+    /// Leaves the rows of other shares to their workers. What belongs to no variable is the first share's.
+    pub(super) fn keep(&mut self, shard: Shard) {
+        self.page.readings.retain(|reading| shard.holds(&reading.variable));
+        if !shard.is_first() {
+            self.page.malformed.clear();
+            self.too_late = 0;
+        }
+    }
 }
 
 impl Walk {

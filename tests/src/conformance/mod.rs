@@ -9,6 +9,7 @@ mod bench;
 pub mod commit;
 pub mod import;
 pub mod key;
+pub mod lead;
 pub mod range;
 pub mod replace;
 pub mod state;
@@ -181,6 +182,9 @@ macro_rules! conformance {
                 already_judged_names_what_is_there_and_nothing_else
                 already_judged_tells_close_instants_apart
                 the_newest_verdict_is_the_latest_in_time
+            }
+            lead {
+                of_workers_with_one_name_one_leads
             }
             state {
                 a_state_comes_back_whole

@@ -8,6 +8,7 @@ mod day;
 mod fault;
 mod importer;
 mod input;
+mod lead;
 mod link;
 mod open;
 mod output;
@@ -29,7 +30,7 @@ pub use importer::SqliteImporter;
 pub use input::SqliteInput;
 pub use output::SqliteOutput;
 
-use super::{Clock, Connector, Importer, Input, Output, StoreError, TableNames};
+use super::{Clock, Connector, Importer, Input, Lead, Output, StoreError, TableNames};
 use link::{Link, Side};
 
 /// How long a call waits for another program's lock. Commits take milliseconds, so whoever holds a lock this long is a person's
@@ -96,5 +97,9 @@ impl Connector for SqliteStore {
     async fn open_importer(&self, create: bool) -> Result<Box<dyn Importer>, StoreError> {
         let link = Link::open(self.input.clone(), Side::Import { create }, self.busy_timeout).await?;
         Ok(Box::new(SqliteImporter::begin(link, self.tables.input.clone(), create).await?))
+    }
+
+    async fn lead(&self, worker: &str) -> Result<Option<Box<dyn Lead>>, StoreError> {
+        lead::lead(self, worker).await
     }
 }

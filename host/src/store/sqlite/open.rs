@@ -67,7 +67,7 @@ fn choose_durability(connection: &Connection) -> Answer<()> {
 }
 
 /// Says plainly what SQLite calls "unable to open database file".
-fn expect_file(path: &Path, side: Side) -> Answer<()> {
+pub(super) fn expect_file(path: &Path, side: Side) -> Answer<()> {
     match path.metadata() {
         Ok(found) if found.is_dir() => {
             Err(Fault::Found(Trouble::Other, "this is a folder; name a file in it".to_owned()))

@@ -1,0 +1,95 @@
+//! One active worker a name: a locked file beside the output.
+//!
+//! The system frees the lock when the process ends, however it ends; the empty file stays, because deleting it would race with the
+//! next that locks it. Where files cannot be locked (some network shares) every worker leads, and the fence alone keeps them apart.
+
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use sha2::{Digest, Sha256};
+
+use super::SqliteStore;
+use super::fault::Fault;
+use super::link::Side;
+use super::open::expect_file;
+use crate::store::{Lead, StoreError, Trouble};
+
+/// Locked until it is dropped.
+struct Locked {
+    _file: Option<File>,
+}
+
+impl Lead for Locked {}
+
+pub(super) async fn lead(store: &SqliteStore, worker: &str) -> Result<Option<Box<dyn Lead>>, StoreError> {
+    let (store, worker) = (store.clone(), worker.to_owned());
+    // A lock's file may lie on a share that takes its time.
+    let asked = tokio::task::spawn_blocking(move || try_lead(&store, &worker)).await;
+    asked.unwrap_or_else(|error| {
+        Err(StoreError::new(Trouble::Other, format!("the thread that locks a worker's name ended: {error}")))
+    })
+}
+
+fn try_lead(store: &SqliteStore, worker: &str) -> Result<Option<Box<dyn Lead>>, StoreError> {
+    let timeout = store.busy_timeout;
+    // A mistyped path must not leave a lock's file behind.
+    expect_file(&store.input, Side::Input).map_err(|fault| fault.at(&store.input, timeout))?;
+    let side = Side::Output { create: store.create_output };
+    expect_file(&store.output, side).map_err(|fault| fault.at(&store.output, timeout))?;
+    let path = lock_path(store, worker);
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(|error| {
+        let trouble = match error.kind() {
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Trouble::Permission,
+            _ => Trouble::Connection,
+        };
+        let why = format!(
+            "the file `{}`, which tells workers of one name apart, cannot be opened ({error}); this user needs the right to \
+             write in the database's folder",
+            path.display()
+        );
+        Fault::Found(trouble, why).at(&store.output, timeout)
+    })?;
+    let locked = match file.try_lock() {
+        Ok(()) => Some(file),
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(error)) => {
+            tracing::debug!("`{}` cannot be locked: {error}", path.display());
+            None
+        }
+    };
+    Ok(Some(Box::new(Locked { _file: locked })))
+}
+
+/// `plant.sqlite-default.lock`; what no file name may hold is replaced, and a digest then tells such names apart.
+fn lock_path(store: &SqliteStore, worker: &str) -> PathBuf {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let name = if worker.chars().all(plain) {
+        worker.to_owned()
+    } else {
+        let digest: String =
+            Sha256::digest(worker).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        format!("{}-{digest}", worker.replace(|c: char| !plain(c), "_"))
+    };
+    let mut path = store.output.clone().into_os_string();
+    path.push(format!("-{name}.lock"));
+    path.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_name_has_a_file_of_its_own() {
+        let path = |worker| lock_path(&SqliteStore::new("d/plant.sqlite"), worker).display().to_string();
+        for (worker, expected) in [
+            ("default", "d/plant.sqlite-default.lock"),
+            ("default 2/8", "d/plant.sqlite-default_2_8-3ff397a3.lock"),
+            ("default_2_8", "d/plant.sqlite-default_2_8.lock"),
+            ("../x", "d/plant.sqlite-.._x-d6b96a97.lock"),
+        ] {
+            assert_eq!(path(worker), expected);
+        }
+    }
+}
