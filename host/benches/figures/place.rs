@@ -79,7 +79,7 @@ impl Place {
         let engine = Engine::new(Limits::default(), None).unwrap();
         let source =
             Source { module: None, models: self.models(), settings: settings.into(), own: Vec::new() };
-        let set = Arc::new(source.read().unwrap());
+        let set = Arc::new(source.read(&engine).await.unwrap());
         let detector = Detector::open(&engine, set, None).await.unwrap();
         let shared = Shared::default();
         let store = SqliteStore { clock, ..SqliteStore::new(self.database()) };
