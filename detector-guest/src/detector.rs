@@ -13,6 +13,9 @@ use crate::judge::{Measure, Verdicts, Withholding, deviation};
 use crate::models::{self, File, ModelState, Models};
 use crate::settings::{ResidualScale, Settings, TrendUncertainty};
 
+/// Rows in a slice: features of two seasons and the columns of one variable then fit a level-2 cache with room to spare.
+const SLICE: usize = 512;
+
 const DEFAULT_THRESHOLD: f64 = 2.0;
 
 /// Models and rules.
@@ -127,13 +130,11 @@ impl Detector {
                     TrendUncertainty::Batch => interval::TrendUncertainty::Batch(judge.model.grid(instants)),
                     TrendUncertainty::Continuous => interval::TrendUncertainty::Continuous,
                 };
-                Some((judge, trend, Verdicts::with_capacity(instants.len())))
+                Some((judge, trend, Verdicts::new(instants.len())))
             })
             .collect();
-        let at_once = judging.iter().flatten().map(|(judge, trend, _)| judge.model.rows_at_once(*trend));
-        let at_once = at_once.min().unwrap_or(instants.len()).max(1);
-        for (slice, times) in instants.chunks(at_once).enumerate() {
-            let rows = slice * at_once..slice * at_once + times.len();
+        for (slice, times) in instants.chunks(SLICE).enumerate() {
+            let rows = slice * SLICE..slice * SLICE + times.len();
             self.features.reset(times);
             for (column, judging) in columns.iter().zip(&mut judging) {
                 let Some((judge, trend, verdicts)) = judging else { continue };
@@ -143,7 +144,6 @@ impl Detector {
                         .set(&need.name, supplied.map_or(&[][..], |column| &column.values[rows.clone()]));
                 }
                 judge.model.forecast(&mut self.features, &self.inputs, &mut self.forecast);
-                verdicts.extend_to(rows.end);
                 verdicts.expected[rows.clone()].copy_from_slice(self.forecast.yhat());
                 let trend = match *trend {
                     interval::TrendUncertainty::Batch(grid) => {
@@ -173,7 +173,6 @@ impl Detector {
                 if self.residual_scale == ResidualScale::Model {
                     let measure = Measure { threshold: self.threshold, scale: judge.model.noise() };
                     verdicts.judge(column, measure, rows.clone());
-                    verdicts.withhold_what_is_no_number(column, rows.clone());
                 }
             }
         }
@@ -184,11 +183,13 @@ impl Detector {
                     Some((_, _, mut verdicts)) => {
                         if self.residual_scale == ResidualScale::Batch {
                             let scale = deviation(column.values, &verdicts.expected);
-                            let (measure, rows) =
-                                (Measure { threshold: self.threshold, scale }, 0..instants.len());
-                            verdicts.judge(column, measure, rows.clone());
-                            verdicts.withhold_what_is_no_number(column, rows);
+                            verdicts.judge(
+                                column,
+                                Measure { threshold: self.threshold, scale },
+                                0..instants.len(),
+                            );
                         }
+                        verdicts.withhold_what_is_no_number(column);
                         Outcome::Judged(verdicts)
                     }
                 }
@@ -298,16 +299,11 @@ impl Verdicts {
     }
 
     /// A model may be sound and its extrapolation still leave the range of numbers.
-    fn withhold_what_is_no_number(&mut self, column: &Column<'_>, rows: std::ops::Range<usize>) {
-        let columns = [&self.expected, &self.lower, &self.upper].map(|column| &column[rows.clone()]);
-        if all_are_numbers(columns) {
-            return;
-        }
-        let [expected, lower, upper] = columns;
-        let wrong: Vec<usize> = (0..rows.len())
-            .filter(|at| !is_number(expected[*at], lower[*at], upper[*at]))
-            .map(|at| rows.start + at)
-            .collect();
+    fn withhold_what_is_no_number(&mut self, column: &Column<'_>) {
+        // Infinite or NaN bounds make a width that is not finite; so does an expectation between them.
+        let finite =
+            |row: usize| (self.upper[row] - self.lower[row]).is_finite() && self.expected[row].is_finite();
+        let wrong: Vec<usize> = (0..self.expected.len()).filter(|row| !finite(*row)).collect();
         for row in &wrong {
             self.expected[*row] = f64::NAN;
             self.lower[*row] = f64::NAN;
@@ -323,19 +319,4 @@ impl Verdicts {
         let reason = format!("the model of `{}` predicts no finite number", column.variable);
         self.withhold(reason, column, unnamed.into_iter());
     }
-}
-
-/// Bounds that are infinite or NaN make a width that is not finite.
-fn is_number(expected: f64, lower: f64, upper: f64) -> bool {
-    (upper - lower).is_finite() & expected.is_finite()
-}
-
-/// Without branches: it is asked of every slice.
-#[cfg_attr(target_family = "wasm", target_feature(enable = "simd128"))]
-fn all_are_numbers([expected, lower, upper]: [&[f64]; 3]) -> bool {
-    let bounds = lower.iter().zip(upper);
-    expected
-        .iter()
-        .zip(bounds)
-        .fold(true, |all, (expected, (lower, upper))| all & is_number(*expected, *lower, *upper))
 }

@@ -13,7 +13,7 @@
 //! A score that is not a number counts as 0. That happens where the batch's deviation is asked for and there is none: one
 //! reading alone. The Python worker does the same, and its flags are these, so both can run side by side.
 
-/// What is said of a reading: the bits of the contract's `verdicts.flags`.
+/// What is said of a reading, as the contract's `verdict-flags` in the same order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags(u8);
 
@@ -28,7 +28,7 @@ impl Flags {
         self.0 & other.0 == other.0
     }
 
-    /// As the contract has them.
+    /// One bit a flag, the first the lowest.
     #[must_use]
     pub fn bits(self) -> u8 {
         self.0
@@ -56,25 +56,17 @@ pub struct Verdicts {
 }
 
 impl Verdicts {
-    /// No rows yet, and room for as many.
-    pub(crate) fn with_capacity(rows: usize) -> Self {
-        let column = || Vec::with_capacity(rows);
+    /// Room for `rows`, none of them judged.
+    pub(crate) fn new(rows: usize) -> Self {
+        let column = || vec![0.0; rows];
         Self {
             expected: column(),
             lower: column(),
             upper: column(),
             score: column(),
-            flags: Vec::with_capacity(rows),
+            flags: vec![Flags::default(); rows],
             withheld: Vec::new(),
         }
-    }
-
-    /// Has `rows`; those that are new are not judged. A slice at a time, so that what is about to be written is in the cache.
-    pub(crate) fn extend_to(&mut self, rows: usize) {
-        for column in [&mut self.expected, &mut self.lower, &mut self.upper, &mut self.score] {
-            column.resize(rows, 0.0);
-        }
-        self.flags.resize(rows, Flags::default());
     }
 }
 
@@ -88,8 +80,6 @@ pub(crate) struct Measure {
 
 impl Measure {
     /// Judges a slice of rows whose `expected`, `lower` and `upper` are there; a reading that is NaN gets score 0 and no flag.
-    ///
-    /// Three loops: the first two have no branches and fill vectors; the third is for the few rows outside their interval.
     #[cfg_attr(target_family = "wasm", target_feature(enable = "simd128"))]
     pub(crate) fn judge(
         &self,
@@ -100,47 +90,33 @@ impl Measure {
         score: &mut [f64],
         flags: &mut [Flags],
     ) {
-        for ((y, yhat), score) in values.iter().zip(expected).zip(score.iter_mut()) {
-            *score = to_100(20.0 * (y - yhat).abs() / self.scale);
-        }
         let beyond = self.threshold * self.scale;
         let predictions = expected.iter().zip(lower).zip(upper);
-        let mut any = 0;
-        for ((y, flags), ((yhat, lower), upper)) in values.iter().zip(flags.iter_mut()).zip(predictions) {
-            let outside = (y < lower) | (y > upper);
-            let high = (y - yhat).abs() > beyond;
+        for (((y, score), flags), ((yhat, lower), upper)) in
+            values.iter().zip(score).zip(flags).zip(predictions)
+        {
+            let residual = (y - yhat).abs();
+            let (below, above) = (lower - y, y - upper);
+            // At most one of them is above 0.
+            let (excess, half_width) =
+                if below > 0.0 { (below, yhat - lower) } else { (above, upper - yhat) };
+            let outside = excess > 0.0;
+            let high = residual > beyond;
+            let from_interval = if outside { 50.0 * excess / half_width } else { 0.0 };
+            let from_residual = 20.0 * residual / self.scale;
+            // Comparisons with NaN are false: no residual, or no scale, ends as 0.
+            let larger = if from_interval > from_residual { from_interval } else { from_residual };
+            let counted = if larger > 0.0 && !from_residual.is_nan() { larger } else { 0.0 };
+            *score = if counted > 100.0 { 100.0 } else { counted };
             *flags = Flags(u8::from(outside) | u8::from(high) << 1 | u8::from(outside | high) << 2);
-            any |= flags.0;
-        }
-        if !Flags(any).contains(Flags::OUTSIDE_INTERVAL) || self.scale.is_nan() {
-            return;
-        }
-        for (row, (flags, score)) in flags.iter().zip(score).enumerate() {
-            if flags.contains(Flags::OUTSIDE_INTERVAL) {
-                let (y, yhat) = (values[row], expected[row]);
-                let (excess, half_width) = if y < lower[row] {
-                    (lower[row] - y, yhat - lower[row])
-                } else {
-                    (y - upper[row], upper[row] - yhat)
-                };
-                *score = score.max(to_100(50.0 * excess / half_width));
-            }
         }
     }
 }
 
-/// Not a number is 0.
-#[inline(always)]
-fn to_100(score: f64) -> f64 {
-    let least = if score > 0.0 { score } else { 0.0 };
-    if least > 100.0 { 100.0 } else { least }
-}
-
-/// The sample deviation (n - 1) of the residuals of the readings that are there and have an expectation; NaN with fewer than
-/// two.
+/// The sample deviation (n - 1) of the residuals of the readings that are there; NaN with fewer than two.
 pub(crate) fn deviation(values: &[f64], expected: &[f64]) -> f64 {
     let residuals =
-        || values.iter().zip(expected).map(|(y, yhat)| y - yhat).filter(|residual| residual.is_finite());
+        || values.iter().zip(expected).map(|(y, yhat)| y - yhat).filter(|residual| !residual.is_nan());
     let count = residuals().count();
     if count < 2 {
         return f64::NAN;
@@ -207,10 +183,6 @@ mod tests {
             (&[5.0, 5.0], 0.0),
         ] {
             assert_eq!(deviation(values, &vec![10.0; values.len()]), expected);
-        }
-        // A row that the model cannot predict takes nothing from the others.
-        for infinite in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
-            assert_eq!(deviation(&[5.0, 7.0, 9.0], &[4.0, infinite, 6.0]), 2.0_f64.sqrt());
         }
         for values in [&[][..], &[1.0], &[f64::NAN, 1.0]] {
             assert!(deviation(values, &vec![10.0; values.len()]).is_nan(), "{values:?}");

@@ -146,27 +146,6 @@ fn country_holidays_come_from_a_file_beside_the_model() {
     );
 }
 
-/// What the detector prepares for itself is a model's file like any other; a part of it is not.
-#[test]
-fn a_compact_model_predicts_what_its_json_does() {
-    let (place, case) = (Place::new(), "linear_additive");
-    let json = std::fs::read(fixtures().join(case).join("model.json")).unwrap();
-    let file = detector_guest::File { path: "prophet_model_y.json", bytes: &json };
-    let compact = detector_guest::prepare(&file).unwrap().unwrap();
-    place.write("model.json", &json);
-    place.write("model.compact", &compact);
-    place.write("cut.compact", &compact[..compact.len() / 2]);
-    place.write("input.csv", request(case).turned());
-    let [from_json, from_compact] =
-        ["model.json", "model.compact"].map(|model| run(&place, &[model, "input.csv"]));
-    assert_eq!(from_compact.code, Some(0), "{}", from_compact.stderr);
-    assert_eq!((from_compact.stdout, from_compact.stderr), (from_json.stdout, from_json.stderr));
-    let ran = run(&place, &["cut.compact", "input.csv"]);
-    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""));
-    let why = "model `y` is no compact model that can be read: it is cut short or damaged\n";
-    assert!(ran.stderr.ends_with(why), "{}", ran.stderr);
-}
-
 /// The width is taken, rows of one `ds` keep their own columns, and a row without what it needs costs that row alone.
 #[test]
 fn rows_of_one_ds_are_told_apart_and_a_missing_value_costs_its_row() {

@@ -12,6 +12,8 @@ const MARK: &str = "Hush4";
 /// Nothing listens there.
 const NOBODY: &str = "127.0.0.1,1";
 
+type Variables<'a> = Vec<(&'a str, &'a str)>;
+
 #[test]
 fn a_password_is_nowhere_to_be_read() {
     let secret = format!("x{MARK};'y\"z");
@@ -19,7 +21,7 @@ fn a_password_is_nowhere_to_be_read() {
     let file = format!("{MARK}-in-a-file\n");
     let server = [("ANOMALY_INPUT_SERVER", NOBODY), ("ANOMALY_INPUT_USER", "w")];
     // What is set, what the last line of standard error says of it.
-    let cases: [(&str, Vec<(&str, &str)>, &str); 9] = [
+    let cases: [(&str, Variables<'_>, &str); 9] = [
         ("given", vec![("ANOMALY_INPUT_PASSWORD", &secret)], "it cannot be reached"),
         ("in a file", vec![("ANOMALY_INPUT_PASSWORD_FILE", "password")], "it cannot be reached"),
         ("among credentials", vec![("CREDENTIALS_DIRECTORY", "credentials")], "it cannot be reached"),

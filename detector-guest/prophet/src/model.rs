@@ -170,9 +170,11 @@ impl Model {
         {
             let scaled =
                 growth.at(&mut stretch, &micros.map(|micros| self.time.scaled(micros)), &[0.0; LANES]);
-            *trend = scaled.map(|g| g * self.y_scale + floor);
-            *additive = additive.map(|term| term * self.y_scale);
-            *yhat = std::array::from_fn(|lane| trend[lane] * (1.0 + multiplicative[lane]) + additive[lane]);
+            for lane in 0..LANES {
+                trend[lane] = scaled[lane] * self.y_scale + floor;
+                additive[lane] *= self.y_scale;
+                yhat[lane] = trend[lane] * (1.0 + multiplicative[lane]) + additive[lane];
+            }
         }
     }
 

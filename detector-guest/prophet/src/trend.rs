@@ -133,11 +133,7 @@ impl Piecewise {
             let until = self.changepoints.get(stretch).copied().unwrap_or(f64::INFINITY);
             t.iter().fold(true, |all, t| all & (from <= *t) & (*t < until))
         };
-        if holds(guess) {
-            return Some(guess);
-        }
-        let reached = self.reached(t[0]);
-        holds(reached).then_some(reached)
+        [guess, self.reached(t[0])].into_iter().find(|stretch| holds(*stretch))
     }
 
     /// One tile of rows; keeps the stretch of the first row in `guess` for the next tile.

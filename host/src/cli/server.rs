@@ -233,7 +233,8 @@ mod tests {
             targets(&config).map(|_| ())
         };
         assert_eq!(with(|_| ()), Ok(()));
-        let cases: [(fn(&mut Config), &str); 9] = [
+        type Change = fn(&mut Config);
+        let cases: [(Change, &str); 9] = [
             (|config| config.input.access.user = None, "there is a password for `[input]`, and no user"),
             (
                 |config| config.input.access.password = None,

@@ -39,7 +39,7 @@ pub(super) async fn connect(target: &Target) -> Answer<(Session, String)> {
 async fn log_in(target: &Target) -> Answer<(Session, String)> {
     let mut config = target.driver()?;
     for _ in 0..=MOST_REDIRECTS {
-        let stream = reach(&config).await.map_err(unreachable)?;
+        let stream = reach(&config).await.map_err(|error| unreachable(&error))?;
         match Client::connect(config.clone(), stream.compat_write()).await {
             Ok(session) => return set_up(session, target).await,
             Err(Error::Routing { host, port }) => {
@@ -63,8 +63,8 @@ async fn reach(config: &Config) -> Result<TcpStream, Error> {
     Ok(stream)
 }
 
-fn unreachable(error: Error) -> Fault {
-    let said = match &error {
+fn unreachable(error: &Error) -> Fault {
+    let said = match error {
         Error::Io { message, .. } => message.clone(),
         other => other.to_string(),
     };

@@ -126,7 +126,7 @@ fn first_tick(at: Datetime) -> DateTime {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
     use proptest::prelude::*;
 

@@ -1,8 +1,7 @@
-//! Times of one thing, and the row of the table that they become.
+//! Times of one thing, and their row in the table.
 
 use std::time::Instant;
 
-/// Times of one thing.
 pub(crate) struct Times(pub(crate) Vec<f64>);
 
 impl Times {
