@@ -14,6 +14,7 @@
     reason = "a benchmark stops at the first surprise and prints"
 )]
 
+#[path = "figures/times.rs"]
 mod times;
 
 use std::fs;
@@ -122,7 +123,7 @@ impl Place {
     }
 }
 
-fn models(directory: &Path) -> impl Iterator<Item = PathBuf> {
+fn models(directory: &Path) -> std::vec::IntoIter<PathBuf> {
     let mut paths: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths.into_iter()
