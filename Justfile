@@ -39,7 +39,6 @@ build: toolchain
 # Figures: throughput, cycle time, start, memory, reload, loading. Quiet machine, about ten minutes
 bench *FLAGS: toolchain
     cargo bench --package host --bench figures {{ FLAGS }}
-    cargo bench --package host --bench loading {{ FLAGS }}
 
 # Writes the code in the project's form
 fmt:

@@ -3,7 +3,7 @@
 //!
 //! The hostile detector tells in its log what it was asked to prepare and in which form files are opened.
 
-#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::fs;
 use std::path::PathBuf;

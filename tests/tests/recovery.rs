@@ -280,6 +280,7 @@ async fn state_and_verdicts_are_stored_together_or_not_at_all() {
         assert_eq!(seen(&bench.state().await.unwrap()), 6, "{layout:?}: each reading was seen once");
         assert_eq!(bench.verdicts(), verdicts(&THREE), "{layout:?}");
         // So does a worker that was killed and started again.
+        drop(worker);
         bench.insert(&[("10:10", "T1", 7.0)]);
         bench.worker(detector("{}").await).cycle(|| false).await.unwrap();
         assert_eq!(seen(&bench.state().await.unwrap()), 7, "{layout:?}");

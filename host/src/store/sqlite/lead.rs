@@ -1,16 +1,14 @@
 //! One active worker a name: a locked file beside the output.
 //!
 //! The system frees the lock when the process ends, however it ends; the empty file stays, because deleting it would race with the
-//! next that locks it. Where files cannot be locked (some network shares) every worker leads, and the fence alone keeps them apart.
+//! next that locks it. Where it cannot be made or locked (some network shares) every worker leads, and the fence alone keeps them apart.
 
 use std::fs::{File, TryLockError};
-use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use super::SqliteStore;
-use super::fault::Fault;
 use super::link::Side;
 use super::open::expect_file;
 use crate::store::{Lead, StoreError, Trouble};
@@ -38,27 +36,21 @@ fn try_lead(store: &SqliteStore, worker: &str) -> Result<Option<Box<dyn Lead>>, 
     let side = Side::Output { create: store.create_output };
     expect_file(&store.output, side).map_err(|fault| fault.at(&store.output, timeout))?;
     let path = lock_path(store, worker);
-    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(|error| {
-        let trouble = match error.kind() {
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Trouble::Permission,
-            _ => Trouble::Connection,
-        };
-        let why = format!(
-            "the file `{}`, which tells workers of one name apart, cannot be opened ({error}); this user needs the right to \
-             write in the database's folder",
-            path.display()
-        );
-        Fault::Found(trouble, why).at(&store.output, timeout)
-    })?;
-    let locked = match file.try_lock() {
-        Ok(()) => Some(file),
-        Err(TryLockError::WouldBlock) => return Ok(None),
-        Err(TryLockError::Error(error)) => {
-            tracing::debug!("`{}` cannot be locked: {error}", path.display());
-            None
-        }
+    let locked = match File::options().create(true).truncate(false).write(true).open(&path) {
+        Ok(file) => match file.try_lock() {
+            Ok(()) => Some(file),
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => without(&path, &error),
+        },
+        Err(error) => without(&path, &error),
     };
     Ok(Some(Box::new(Locked { _file: locked })))
+}
+
+/// A folder that cannot be written is said by the database itself, and better.
+fn without(path: &Path, error: &std::io::Error) -> Option<File> {
+    tracing::debug!("`{}` cannot be locked: {error}", path.display());
+    None
 }
 
 /// `plant.sqlite-default.lock`; what no file name may hold is replaced, and a digest then tells such names apart.
