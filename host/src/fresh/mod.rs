@@ -144,10 +144,10 @@ mod tests {
             row(Some(4), "", 20, Some(1.0)),
         ];
         let ids = |rows: &[Reading]| rows.iter().filter_map(|row| row.id).collect::<Vec<_>>();
-        let (held, sifted) = sift_names(rows.clone(), |name| name.is_ascii(), |_| true);
+        let (held, sifted) = sift_names(rows.clone(), str::is_ascii, |_| true);
         assert_eq!((ids(&held), sifted.counts), (vec![1, 3, 4], Counts { unfit: 1, ..Counts::default() }));
         assert_eq!(sifted.notes.named(), [Note::new(&rows[1], Why::ForeignName)]);
-        let (held, again) = sift_names(rows, |name| name.is_ascii(), |_| false);
+        let (held, again) = sift_names(rows, str::is_ascii, |_| false);
         assert_eq!((ids(&held), again), (vec![1, 3, 4], Sifted { seen_before: 1, ..Sifted::default() }));
     }
 
