@@ -66,7 +66,7 @@ fn ids(page: &Page) -> Vec<i64> {
 }
 
 /// A verdict in which each number is another.
-fn verdict(ds: &str, variable: &str) -> VerdictRow {
+pub fn verdict(ds: &str, variable: &str) -> VerdictRow {
     VerdictRow {
         ds: at(ds),
         variable: variable.into(),
@@ -83,7 +83,7 @@ fn verdict(ds: &str, variable: &str) -> VerdictRow {
 }
 
 /// The smallest state with this epoch.
-fn state(epoch: i64) -> State {
+pub fn state(epoch: i64) -> State {
     State {
         epoch,
         position: Position::Key(KeyPosition {
