@@ -193,6 +193,11 @@ impl Output for Out {
         self.output.newest().await
     }
 
+    async fn foreign_names(&mut self, names: &[Arc<str>]) -> Result<Vec<Arc<str>>, StoreError> {
+        self.between.before(Call::LookUp).await?;
+        self.output.foreign_names(names).await
+    }
+
     async fn already_judged(&mut self, keys: &[Key]) -> Result<HashSet<Key>, StoreError> {
         self.between.before(Call::LookUp).await?;
         self.output.already_judged(keys).await

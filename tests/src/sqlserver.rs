@@ -99,11 +99,17 @@ impl Database {
         static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
         let name = format!("aw_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let mut visitor = Visitor::connect(config()?).await?;
-        // Not every server makes two at a time.
+        // Not every server makes two at a time, and other processes test too.
         let _alone = ALONE.lock().await;
         let utf8 = format!("CREATE DATABASE {name} COLLATE Latin1_General_100_CI_AS_SC_UTF8");
-        if visitor.run(&utf8).await.is_err() {
-            visitor.run(&format!("CREATE DATABASE {name}")).await?;
+        let mut left = 10;
+        while visitor.run(&utf8).await.is_err() {
+            let Err(error) = visitor.run(&format!("CREATE DATABASE {name}")).await else { break };
+            left -= 1;
+            if left == 0 {
+                bail!(error);
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         }
         Ok(Self { name, logins: std::sync::Mutex::default() })
     }

@@ -89,6 +89,27 @@ pub fn sift(
     sifted
 }
 
+/// Takes out the readings of variables whose names the output cannot hold, and counts them; NULLs stay for [`sift`] to count.
+/// What is left is in the order in which it was read.
+pub fn sift_names(
+    rows: Vec<Reading>,
+    holds: impl Fn(&str) -> bool,
+    first_sight: impl Fn(&Reading) -> bool,
+) -> (Vec<Reading>, Sifted) {
+    let mut sifted = Sifted::default();
+    let (held, foreign): (Vec<_>, Vec<_>) =
+        rows.into_iter().partition(|row| row.value.is_none() || unfit(row).is_some() || holds(&row.variable));
+    for row in &foreign {
+        if first_sight(row) {
+            sifted.counts.unfit += 1;
+            sifted.notes.push(Note::new(row, Why::ForeignName));
+        } else {
+            sifted.seen_before += 1;
+        }
+    }
+    (held, sifted)
+}
+
 /// Why the output could not hold the reading, whatever its verdict.
 fn unfit(row: &Reading) -> Option<Why> {
     let characters = row.variable.chars().count();
@@ -112,6 +133,22 @@ mod tests {
 
     fn row(id: Option<i64>, variable: &str, seconds: i64, value: Option<f64>) -> Reading {
         Reading { id, datetime: at(seconds), variable: variable.into(), value, source_file: None }
+    }
+
+    #[test]
+    fn a_name_that_the_output_cannot_hold_is_counted_once() {
+        let rows = vec![
+            row(Some(1), "T1", 20, Some(1.0)),
+            row(Some(2), "温度", 20, Some(1.0)),
+            row(Some(3), "温度", 21, None),
+            row(Some(4), "", 20, Some(1.0)),
+        ];
+        let ids = |rows: &[Reading]| rows.iter().filter_map(|row| row.id).collect::<Vec<_>>();
+        let (held, sifted) = sift_names(rows.clone(), str::is_ascii, |_| true);
+        assert_eq!((ids(&held), sifted.counts), (vec![1, 3, 4], Counts { unfit: 1, ..Counts::default() }));
+        assert_eq!(sifted.notes.named(), [Note::new(&rows[1], Why::ForeignName)]);
+        let (held, again) = sift_names(rows, str::is_ascii, |_| false);
+        assert_eq!((ids(&held), again), (vec![1, 3, 4], Sifted { seen_before: 1, ..Sifted::default() }));
     }
 
     fn judged() -> HashSet<Key> {

@@ -36,6 +36,8 @@ pub enum Why {
     LongName { characters: usize },
     /// The name is empty.
     NoName,
+    /// The column `variable` would hold another name than this one.
+    ForeignName,
 }
 
 impl Note {
@@ -75,6 +77,11 @@ impl fmt::Display for Note {
                 )
             }
             Why::NoName => write!(f, "the name is empty; a variable needs one"),
+            Why::ForeignName => write!(
+                f,
+                "the column `variable` cannot hold this name: it is too short, or lacks some of its characters; an \
+                 NVARCHAR(100) holds them all"
+            ),
         }
     }
 }

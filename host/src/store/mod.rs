@@ -12,6 +12,7 @@ pub mod sqlserver;
 pub mod table_name;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -129,6 +130,9 @@ pub trait Output: Send {
 
     /// MAX(ds) of the output.
     async fn newest(&mut self) -> Result<Option<Datetime>, StoreError>;
+
+    /// Those of the names that the output would not hold as they are: its column is too short, or its code page lacks a character.
+    async fn foreign_names(&mut self, names: &[Arc<str>]) -> Result<Vec<Arc<str>>, StoreError>;
 
     /// Those of the keys for which the output holds a verdict.
     async fn already_judged(&mut self, keys: &[Key]) -> Result<HashSet<Key>, StoreError>;

@@ -97,13 +97,17 @@ pub(super) async fn prepare(
         in_page.as_ref().is_none_or(|page| page.contains(&reading.id))
             && (with_key || TimePosition::first_sight(reading, frame.watermark))
     };
-    let keys = fresh::keys_to_look_up(&rows.all, frame.reach);
-    let judged = if keys.is_empty() { HashSet::new() } else { session.output.already_judged(&keys).await? };
     let read = (rows.all.len() + said.malformed.len()) as u64;
-    let sifted = fresh::sift(rows.all, &judged, frame.reach, first_sight);
-    said.rows = read - sifted.seen_before;
+    session.learn_names(&rows.all).await?;
+    let (rows, foreign) = fresh::sift_names(rows.all, |name| session.holds(name), first_sight);
+    let keys = fresh::keys_to_look_up(&rows, frame.reach);
+    let judged = if keys.is_empty() { HashSet::new() } else { session.output.already_judged(&keys).await? };
+    let sifted = fresh::sift(rows, &judged, frame.reach, first_sight);
+    said.rows = read - foreign.seen_before - sifted.seen_before;
+    said.counts += foreign.counts;
     said.counts += sifted.counts;
-    said.notes = sifted.notes;
+    said.notes = foreign.notes;
+    said.notes.append(sifted.notes);
     said.describe(&sifted.new, detector);
 
     let mut state = session.state.clone();

@@ -161,3 +161,21 @@ on_server! {
         assert!(message.contains("`y`") && message.contains("decimal(10,6)") || message.contains("numeric(10,6)"), "{message}");
     }
 }
+
+on_server! {
+    /// A name that its column would cut or change is told, and never becomes another variable's.
+    async fn a_name_that_the_column_would_change_is_foreign() {
+        let bench = SqlServerBench::start(&Setup::default()).await?;
+        let ddl = host::store::schema::sqlserver::output(&"dbo.anomalies_detector".parse()?);
+        let narrow = ddl.replace("[variable] VARCHAR(100)", "[variable] VARCHAR(8)");
+        assert_ne!(narrow, ddl);
+        bench.output().await?.run(&narrow).await?;
+        let mut output = bench.connector().open().await?.1;
+        output.prepare().await?;
+        let names = ["T1", "Presión", "12345678", "123456789", "Nivel 04b", "t1"].map(std::sync::Arc::from);
+        let mut foreign = output.foreign_names(&names).await?;
+        foreign.sort();
+        assert_eq!(foreign, ["123456789", "Nivel 04b"].map(std::sync::Arc::from));
+        assert_eq!(output.foreign_names(&[]).await?, Vec::<std::sync::Arc<str>>::new());
+    }
+}

@@ -139,6 +139,10 @@ impl Output for SqliteOutput {
         .await
     }
 
+    async fn foreign_names(&mut self, _names: &[Arc<str>]) -> Result<Vec<Arc<str>>, StoreError> {
+        Ok(Vec::new())
+    }
+
     async fn already_judged(&mut self, keys: &[Key]) -> Result<HashSet<Key>, StoreError> {
         let keys = keys.to_vec();
         self.read(move |connection, tables| {

@@ -153,7 +153,9 @@ impl Fault {
     }
 }
 
+/// The driver's advice is for who writes a program.
 fn untrusted(text: &str) -> String {
+    let text = text.split(". To connect anyway").next().unwrap_or_default();
     format!(
         "no encrypted connection ({text}); if the server's certificate is of your own making, name its authority in `ca_file`, or \
          set `trust_server_certificate = true` where nobody can stand between"
@@ -192,9 +194,9 @@ fn told(class: Class, text: &str, place: &Place) -> (Trouble, String) {
 fn classify(number: u32, severity: u8, text: &str) -> Class {
     match number {
         // Going down, coming up, moving to another node, or not to be opened just now.
-        596 | 615 | 904 | 921 | 922 | 927 | 976 | 978 | 983 | 4060 | 4221 | 6002 | 6005 | 6006 | 10_053
-        | 10_054 | 10_060 | 10_928 | 10_929 | 17_142 | 17_148 | 17_197 | 18_401 | 40_143 | 40_197
-        | 40_501 | 40_540 | 40_613 | 42_108 | 42_109 | 49_918 | 49_919 | 49_920 => Class::Connection,
+        596 | 615 | 904 | 911 | 921 | 922 | 927 | 976 | 978 | 983 | 4060 | 4221 | 6002 | 6005 | 6006
+        | 10_053 | 10_054 | 10_060 | 10_928 | 10_929 | 17_142 | 17_148 | 17_197 | 18_401 | 40_143
+        | 40_197 | 40_501 | 40_540 | 40_613 | 42_108 | 42_109 | 49_918 | 49_919 | 49_920 => Class::Connection,
         18_450 | 18_451 | 18_452 | 18_456 | 18_461 | 18_470 | 18_486 | 18_487 | 18_488 | 4062 | 4064 => {
             Class::Login
         }

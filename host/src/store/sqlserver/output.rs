@@ -4,6 +4,7 @@
 //! is lost before the answer comes, the state row tells to whoever takes the name next.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -119,16 +120,18 @@ impl SqlServerOutput {
         Ok(inserted.unsigned_abs())
     }
 
-    async fn look_up(&mut self, session: &mut Session, keys: &[Key]) -> Answer<HashSet<Key>> {
+    /// Those of the keys whose `n` the statement answers, once they are staged.
+    async fn look_up<'k>(
+        &mut self,
+        session: &mut Session,
+        keys: &'k [Key],
+        statement: impl Fn(Statements) -> String,
+    ) -> Answer<Vec<&'k Key>> {
         let known = self.known(session).await?;
         self.staged.keys(session, keys, known.grain).await?;
-        let rows = link::rows(session, known.already_judged, Vec::new()).await?;
-        Ok(rows
-            .iter()
-            .filter_map(|row| row.get::<f64, _>(0))
-            .filter_map(|n| keys.get(position(n)))
-            .cloned()
-            .collect())
+        let rows = link::rows(session, statement(known), Vec::new()).await?;
+        let found = rows.iter().filter_map(|row| row.get::<f64, _>(0)).filter_map(|n| keys.get(position(n)));
+        Ok(found.collect())
     }
 
     async fn try_all(&mut self, session: &mut Session) -> Answer<Vec<Fault>> {
@@ -219,13 +222,23 @@ impl Output for SqlServerOutput {
         Ok(row.and_then(|row| row.into_iter().next()).and_then(|value| moment::read(&value)))
     }
 
+    async fn foreign_names(&mut self, names: &[Arc<str>]) -> Result<Vec<Arc<str>>, StoreError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys: Vec<Key> = names.iter().map(|name| (Arc::clone(name), Datetime::from_micros(0))).collect();
+        let mut session = self.link.take()?;
+        let answer = self.look_up(&mut session, &keys, |known| known.foreign_names).await;
+        Ok(self.done(session, answer).await?.into_iter().map(|(name, _)| Arc::clone(name)).collect())
+    }
+
     async fn already_judged(&mut self, keys: &[Key]) -> Result<HashSet<Key>, StoreError> {
         if keys.is_empty() {
             return Ok(HashSet::new());
         }
         let mut session = self.link.take()?;
-        let answer = self.look_up(&mut session, keys).await;
-        self.done(session, answer).await
+        let answer = self.look_up(&mut session, keys, |known| known.already_judged).await;
+        Ok(self.done(session, answer).await?.into_iter().cloned().collect())
     }
 
     async fn commit(

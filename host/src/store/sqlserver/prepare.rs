@@ -23,6 +23,7 @@ pub(super) struct Statements {
     pub(super) grain: Grain,
     pub(super) insert: String,
     pub(super) already_judged: String,
+    pub(super) foreign_names: String,
 }
 
 /// An index that an output table of others lacks.
@@ -197,6 +198,7 @@ fn statements(table: &Table, name: &TableName) -> Answer<Statements> {
     Ok(Statements {
         grain,
         insert: sql::output::insert(name, &filled),
+        foreign_names: sql::output::foreign_names(&variable.cast("s.[variable]")),
         already_judged: sql::output::already_judged(name, &variable.cast("s.[variable]"), &ds.cast("s.[ds]")),
     })
 }

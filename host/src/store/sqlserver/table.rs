@@ -214,14 +214,14 @@ impl Column {
     }
 
     /// How a value is made one of this column's, in a statement: by its type, and for a text by its collation, in which the
-    /// column tells one from another.
+    /// column tells one from another. It stands inside, because it names the code page that the text is brought into.
     pub(super) fn cast(&self, value: &str) -> String {
         let collate = self
             .collation
             .as_ref()
             .filter(|name| self.is_text() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
         match collate {
-            Some(collation) => format!("CAST({value} AS {}) COLLATE {collation}", self.declared()),
+            Some(collation) => format!("CAST({value} COLLATE {collation} AS {})", self.declared()),
             None => format!("CAST({value} AS {})", self.declared()),
         }
     }

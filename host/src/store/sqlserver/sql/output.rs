@@ -114,6 +114,15 @@ pub fn already_judged(output: &TableName, variable: &str, ds: &str) -> String {
     )
 }
 
+/// The `n` of those staged keys whose variable would become another text as `variable`, an expression on the staged row `s`. Bytes are
+/// compared, because a collation takes some different texts for the same.
+pub fn foreign_names(variable: &str) -> String {
+    format!(
+        "SELECT s.[n] FROM {STAGED_KEYS} AS s WHERE CAST(CAST({variable} AS nvarchar(4000)) AS varbinary(8000)) <> \
+         CAST(s.[variable] AS varbinary(8000))"
+    )
+}
+
 pub fn newest(output: &TableName) -> String {
     format!("SELECT MAX([ds]) FROM {}", output.sql_server())
 }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 /// The settings that hold for the session's life, and the name of its database.
 ///
-/// XACT_ABORT: a statement that fails takes its whole transaction back. The ANSI settings are what a table with an indexed
+/// XACT_ABORT: a statement that fails takes its whole transaction back. DEADLOCK_PRIORITY: of two that want what the other has, we
+/// try again and the plant's program goes on. The ANSI settings are what a table with an indexed
 /// computed column or a filtered index wants of who writes it.
 pub fn set_up(lock_timeout: Duration) -> String {
     format!(
         "SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, CONCAT_NULL_YIELDS_NULL, QUOTED_IDENTIFIER ON; \
-         SET NUMERIC_ROUNDABORT OFF; SET NOCOUNT ON; SET XACT_ABORT ON; SET LOCK_TIMEOUT {}; \
+         SET NUMERIC_ROUNDABORT OFF; SET NOCOUNT ON; SET XACT_ABORT ON; SET LOCK_TIMEOUT {}; SET DEADLOCK_PRIORITY LOW; \
          SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SELECT DB_NAME();",
         lock_timeout.as_millis()
     )

@@ -1,0 +1,65 @@
+//! Whole cycles over a server: late rows, two databases, a restart; each reading has one verdict.
+
+use std::time::Duration;
+
+use host::reload::Shared;
+use host::worker::{Settings, Worker};
+use tests::bench::echo;
+use tests::conformance::{Bench, InputKind, Setup};
+use tests::conformance_sqlserver::SqlServerBench;
+
+use super::on_server;
+
+async fn worker(bench: &SqlServerBench) -> Worker {
+    let settings = Settings {
+        name: "line 1".to_owned(),
+        batch_rows: 7,
+        initial_lookback: Duration::from_secs(24 * 3600),
+        allowed_lateness: None,
+        settle: Duration::from_secs(600),
+        shard: None,
+    };
+    Worker::new(settings, Box::new(bench.store()), echo().await, Shared::default())
+}
+
+/// Readings of `T1` to `T3`, a minute apart, so many minutes before `now`, an expression.
+async fn plant(bench: &SqlServerBench, now: &str, minutes: std::ops::Range<i32>) -> anyhow::Result<()> {
+    let table = bench.store().tables.input.sql_server();
+    let mut plant = bench.input().await?;
+    for minute in minutes.rev() {
+        plant
+            .run(&format!(
+                "INSERT INTO {table} ([datetime], [variable_name], [value]) \
+                 SELECT DATEADD(minute, -{minute}, {now}), v, {minute} \
+                 FROM (VALUES ('T1'), ('T2'), ('T3')) AS t(v)"
+            ))
+            .await?;
+    }
+    Ok(())
+}
+
+on_server! {
+    async fn every_reading_has_one_verdict() {
+        for (kind, two_databases) in [(InputKind::DEFAULT, false), (InputKind::ALL[2], true)] {
+            let setup = Setup { two_databases, ..Setup::from(kind) };
+            let bench = SqlServerBench::start(&setup).await?;
+            let now = bench.connector().open().await?.0.now().await?;
+            let now = format!("CAST('{}' AS datetime2)", now.to_string().replace(' ', "T"));
+            let mut first = worker(&bench).await;
+            plant(&bench, &now, 10..20).await?;
+            assert_eq!(first.cycle(|| false).await?.counts.judged, 30, "{kind:?}");
+            plant(&bench, &now, 0..10).await?;
+            // Late, by less than is allowed.
+            plant(&bench, &now, 20..25).await?;
+            assert_eq!(first.cycle(|| false).await?.counts.judged, 45, "{kind:?}");
+            assert_eq!(first.cycle(|| false).await?.counts.judged, 0, "{kind:?}");
+            drop(first);
+            let mut second = worker(&bench).await;
+            assert_eq!(second.cycle(|| false).await?.counts.judged, 0, "{kind:?}");
+            let keys: std::collections::HashSet<_> =
+                bench.verdicts().await?.into_iter().map(|row| (row.verdict.variable, row.verdict.ds)).collect();
+            assert_eq!(keys.len(), bench.verdicts().await?.len());
+            assert_eq!(keys.len(), 75, "{kind:?}");
+        }
+    }
+}
