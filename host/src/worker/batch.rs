@@ -66,6 +66,22 @@ pub(super) struct Frame {
     pub(super) watermark: Option<Datetime>,
     pub(super) batch_rows: usize,
     pub(super) shard: Option<Shard>,
+    pub(super) scope: Scope,
+}
+
+/// Which of the readings in reach are judged: in a cycle all that have no verdict.
+#[derive(Clone, Default)]
+pub(super) struct Scope {
+    /// None: every variable.
+    pub(super) variables: Option<HashSet<Arc<str>>>,
+    /// Whether a verdict that is there is made anew.
+    pub(super) again: bool,
+}
+
+impl Scope {
+    pub(super) fn holds(&self, reading: &Reading) -> bool {
+        self.variables.as_ref().is_none_or(|variables| variables.contains(&reading.variable))
+    }
 }
 
 /// Sifts, pivots and judges a page.
@@ -89,7 +105,8 @@ pub(super) async fn prepare(
     said.counts.too_late = step.too_late;
     let newest = step.page.readings.iter().map(|reading| reading.datetime).max();
 
-    let (rows, companions) = with_companions(session, detector, frame, step.page.readings).await?;
+    let (mut rows, companions) = with_companions(session, detector, frame, step.page.readings).await?;
+    rows.all.retain(|reading| frame.scope.holds(reading));
     // Of rows that are only read for company, those without a verdict were counted when they came.
     let in_page: Option<HashSet<Option<i64>>> =
         (!companions.is_empty()).then(|| rows.page.iter().copied().collect());
@@ -97,7 +114,7 @@ pub(super) async fn prepare(
         in_page.as_ref().is_none_or(|page| page.contains(&reading.id))
             && (with_key || TimePosition::first_sight(reading, frame.watermark))
     };
-    let keys = fresh::keys_to_look_up(&rows.all, frame.reach);
+    let keys = if frame.scope.again { Vec::new() } else { fresh::keys_to_look_up(&rows.all, frame.reach) };
     let judged = if keys.is_empty() { HashSet::new() } else { session.output.already_judged(&keys).await? };
     let read = (rows.all.len() + said.malformed.len()) as u64;
     let sifted = fresh::sift(rows.all, &judged, frame.reach, first_sight);

@@ -4,15 +4,9 @@ use rusqlite::Connection;
 
 use super::fault::{Answer, Fault};
 use super::table::Table;
-use crate::store::schema::{OUTPUT_COLUMNS, STATE_COLUMNS, sqlite as ddl};
+use crate::store::schema::sqlite::{self as ddl, INDEXED, KEY};
+use crate::store::schema::{OUTPUT_COLUMNS, STATE_COLUMNS};
 use crate::store::{Prepared, TableName};
-
-/// Asked for by the queries that people run, besides the two that the store itself needs.
-const INDEXED: [&str; 4] = ["ds", "variable", "is_anomaly", "processed_at"];
-
-/// What a look-up of one verdict goes by. Variable first: the datetimes of one second are then neighbours, whatever form
-/// their text has.
-const KEY: [&str; 2] = ["variable", "ds"];
 
 /// Creates what is missing and says so.
 pub(super) fn prepare(connection: &Connection, output: &TableName, state: &TableName) -> Answer<Prepared> {
@@ -35,7 +29,7 @@ pub(super) fn expect_tables(connection: &Connection, output: &TableName, state: 
     const ADVICE: &str = "it is created when the worker starts";
     let found = Table::expect(connection, state, ADVICE)?;
     found.expect_columns(state, &STATE_COLUMNS)?;
-    found.expect_no_more_than(state, &STATE_COLUMNS)?;
+    found.expect_no_more_than(state, &STATE_COLUMNS, "verdict")?;
     if !found.has_unique(&["worker"]) {
         return Err(Fault::schema(format!(
             "table `{}` may hold a worker twice; make `worker` its key",
@@ -46,7 +40,7 @@ pub(super) fn expect_tables(connection: &Connection, output: &TableName, state: 
     found.expect_columns(output, &OUTPUT_COLUMNS)?;
     let mut known = OUTPUT_COLUMNS.to_vec();
     known.extend(["id", "source_file"]);
-    found.expect_no_more_than(output, &known)?;
+    found.expect_no_more_than(output, &known, "verdict")?;
     Ok(found)
 }
 
@@ -76,7 +70,7 @@ fn make_indexes(
         connection.execute_batch(&ddl::index(output, &KEY, false))?;
         prepared.created.push("index on (variable, ds)".into());
     }
-    for column in INDEXED.into_iter().filter(|&column| column != KEY[0] && lacks(&[column])) {
+    for column in INDEXED.into_iter().filter(|&column| lacks(&[column])) {
         connection.execute_batch(&ddl::index(output, &[column], false))?;
         prepared.created.push(format!("index on {column}"));
     }
