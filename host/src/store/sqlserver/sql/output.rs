@@ -120,13 +120,14 @@ pub fn replace(output: &TableName, filled: &[Filled]) -> String {
     )
 }
 
-/// At most `@P1` verdicts with `@P2 <= ds < @P3`, in time order. `source_file` is NULL where the table lacks it.
+/// At most `@P1` verdicts with `@P2 <= ds < @P3`, in time order. `source_file` is NULL where the table lacks it. Texts come as
+/// NVARCHAR, for the reason that the input's do.
 pub fn verdicts(output: &TableName, has_source_file: bool, anomalies_only: bool) -> String {
     format!(
-        "SELECT TOP (@P1) [ds], [variable], [y], [yhat], [yhat_lower], [yhat_upper], [residual], [outside_interval], \
-         [high_residual], [is_anomaly], [anomaly_score], [prediction_error_pct], [processed_at], {} FROM {} \
-         WHERE [ds] >= @P2 AND [ds] < @P3{} ORDER BY [ds], [variable]",
-        if has_source_file { "[source_file]" } else { "CAST(NULL AS varchar(1)) AS [source_file]" },
+        "SELECT TOP (@P1) [ds], CAST([variable] AS nvarchar(4000)) AS [variable], [y], [yhat], [yhat_lower], [yhat_upper], \
+         [residual], [outside_interval], [high_residual], [is_anomaly], [anomaly_score], [prediction_error_pct], \
+         [processed_at], {} AS [source_file] FROM {} AS v WHERE [ds] >= @P2 AND [ds] < @P3{} ORDER BY v.[ds], v.[variable]",
+        if has_source_file { "CAST([source_file] AS nvarchar(4000))" } else { "CAST(NULL AS nvarchar(1))" },
         output.sql_server(),
         if anomalies_only { " AND [is_anomaly] = 1" } else { "" },
     )
