@@ -134,7 +134,7 @@ impl Bench for SqlServerBench {
         let sql = format!(
             "INSERT INTO {} (ds, variable, y, yhat, yhat_lower, yhat_upper, residual, outside_interval, high_residual, \
              is_anomaly, anomaly_score, prediction_error_pct, processed_at) \
-             VALUES (CAST(@P1 AS datetime), @P2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, GETDATE())",
+             VALUES (CAST(@P1 AS datetime), @P2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '2025-01-15T12:00:00')",
             self.table(|store| &store.tables.output)
         );
         let mut visitor = self.output().await?;

@@ -37,7 +37,7 @@ pub async fn readings_are_inserted_once<B: Bench>() -> Result<()> {
         let readings = [
             reading("2025-01-15 10:00:00", "T1", 1.25),
             reading("2025-01-15 10:00:00", "T2", 7.0),
-            reading("2025-01-15 10:00:00.503", "T1", -3.000_001),
+            reading("2025-01-15 10:00:00.500", "T1", -3.000_001),
             reading("2025-01-15 10:00:00", "T1", 9.0),
             Reading { value: None, ..reading("2025-01-15 10:05:00", "T1", 0.0) },
         ];
@@ -50,7 +50,7 @@ pub async fn readings_are_inserted_once<B: Bench>() -> Result<()> {
         let expected = [
             row_of("2025-01-15 10:00:00", "T1", 1.25),
             ("2025-01-15 10:00:00".to_owned(), "T2".to_owned(), Some(1.5), None),
-            row_of("2025-01-15 10:00:00.503", "T1", -3.000_001),
+            row_of("2025-01-15 10:00:00.500", "T1", -3.000_001),
         ];
         assert_eq!(found, expected);
     }

@@ -31,7 +31,7 @@ fn names(verdicts: &[StoredVerdict]) -> Vec<(String, String)> {
 pub async fn replacing_exchanges_the_verdicts_of_these_keys<B: Bench>() -> Result<()> {
     let (bench, mut input, mut output) = begin::<B>(Setup::default()).await?;
     // Written long ago, as their time tells.
-    bench.insert_verdicts(&[("2025-01-15 10:00:00", "T1"), ("2025-01-15 10:00:00.503", "T1")]).await?;
+    bench.insert_verdicts(&[("2025-01-15 10:00:00", "T1"), ("2025-01-15 10:00:00.500", "T1")]).await?;
     bench.insert_verdicts(&[("2025-01-15 10:00:00", "T2")]).await?;
     let epoch = output.take(WORKER).await?.epoch;
     let new = [
@@ -50,7 +50,7 @@ pub async fn replacing_exchanges_the_verdicts_of_these_keys<B: Bench>() -> Resul
         pairs(&[
             ("2025-01-15 10:00:00", "T1"),
             ("2025-01-15 10:00:00", "T2"),
-            ("2025-01-15 10:00:00.503000", "T1"),
+            ("2025-01-15 10:00:00.500000", "T1"),
             ("2025-01-15 10:05:00", "T1"),
         ])
     );
@@ -107,7 +107,7 @@ pub async fn verdicts_are_read_back_as_they_stand<B: Bench>() -> Result<()> {
 
 pub async fn verdicts_come_in_pages_by_time<B: Bench>() -> Result<()> {
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
-    let keys: Vec<(String, &str)> = ["10:00:00", "10:00:00.503", "10:05:00", "09:00:00", "23:59:59"]
+    let keys: Vec<(String, &str)> = ["10:00:00", "10:00:00.500", "10:05:00", "09:00:00", "23:59:59"]
         .iter()
         .flat_map(|time| ["T2", "T1"].map(|name| (format!("2025-01-15 {time}"), name)))
         .collect();
@@ -139,7 +139,7 @@ pub async fn verdicts_come_in_pages_by_time<B: Bench>() -> Result<()> {
         assert_eq!(found, expected, "{limit} a page");
     }
     let one =
-        output.read_verdicts(at("2025-01-15 10:00:00.503"), at("2025-01-15 10:05:00"), false, 10).await?;
+        output.read_verdicts(at("2025-01-15 10:00:00.500"), at("2025-01-15 10:05:00"), false, 10).await?;
     assert_eq!(one.verdicts.len(), 2, "half-open");
     Ok(())
 }
