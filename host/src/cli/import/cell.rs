@@ -1,5 +1,7 @@
 //! One cell to a number or a datetime. Pure.
 
+use std::fmt::Write;
+
 use chrono::format::{Item, StrftimeItems};
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 
@@ -19,10 +21,14 @@ pub(in crate::cli) fn datetime_format(format: &str) -> Result<String, String> {
     let example = NaiveDate::from_ymd_opt(2025, 11, 28).and_then(|day| day.and_hms_opt(13, 14, 15));
     let known = StrftimeItems::new(format).all(|item| item != Item::Error);
     // What a format writes it must be able to read; one without a day or with a zone cannot.
-    let written = example.filter(|_| known).map(|example| example.format(format).to_string());
-    match written.as_deref().map(|text| read(text, format)) {
-        Some(Some(_)) => Ok(format.to_owned()),
-        _ => Err("it must be a format of day and time without a zone, such as `%d/%m/%Y %H:%M`".to_owned()),
+    let mut written = String::new();
+    let writes =
+        known && example.is_some_and(|example| write!(written, "{}", example.format(format)).is_ok());
+    match read(&written, format).filter(|_| writes) {
+        Some(_) => Ok(format.to_owned()),
+        None => {
+            Err("it must be a format of day and time without a zone, such as `%d/%m/%Y %H:%M`".to_owned())
+        }
     }
 }
 

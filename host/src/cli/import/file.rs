@@ -99,9 +99,9 @@ impl Form {
             });
             counts.count()
         };
-        // Of two with the same number the last wins.
-        let delimiter =
-            [b'\t', b';', b','].into_iter().max_by_key(|&byte| outside_quotes(byte)).unwrap_or(b',');
+        // Of two with the same number the last wins: a comma may stand in a name.
+        let marks = [b',', b';', b'\t'].into_iter().filter(|&mark| outside_quotes(mark) > 0);
+        let delimiter = marks.max_by_key(|&mark| outside_quotes(mark)).unwrap_or(b',');
         let mut decimal = Decimal::Point;
         if delimiter != b',' {
             let mut records = csv::ReaderBuilder::new();

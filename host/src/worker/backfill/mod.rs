@@ -17,10 +17,10 @@ pub use asides::Asides;
 
 use super::batch::{self, Frame, Prepared, Scope};
 use super::error::CycleError;
-use super::report;
 use super::session::{Session, Timeless};
 use super::walk::{RangeWalk, Step};
 use super::warm_up;
+use super::{recall, report};
 use crate::batch::Batch;
 use crate::counts::Counts;
 use crate::datetime::Datetime;
@@ -129,6 +129,7 @@ impl Backfill {
             Session { input, output, lateness: Duration::ZERO, state, timeless: Timeless::default() };
         detector.committed(session.state.checkpoint.clone());
         detector.discard();
+        let canary = recall::proof(&mut session, detector).await?.map(Arc::new);
         warm_up::warm_up(&mut session, detector, plan.batch_rows).await?;
         let of = session.input.count_range(begin, plan.to).await?;
         let scope = Scope {
@@ -146,7 +147,7 @@ impl Backfill {
                 shard: None,
                 scope,
             },
-            canary: None,
+            canary,
             progress: Progress { of, until: resumed.then_some(begin), counts, ..Progress::default() },
             resumed,
             session,
