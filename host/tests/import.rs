@@ -274,7 +274,7 @@ fn an_export_that_fails_leaves_no_file() {
         (
             &["--database", "nowhere.sqlite"],
             1,
-            "error: database `nowhere.sqlite`: there is no such file; check the path in the configuration, or make one with `host demo`\n",
+            "error: there is no `nowhere.sqlite`, where verdicts would be; check the path in the configuration\n",
         ),
     ] {
         let ran = place.run(&[&["export"], &range[..], more].concat());

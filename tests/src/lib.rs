@@ -9,6 +9,7 @@ pub mod conformance_sqlite;
 pub mod conformance_sqlserver;
 pub mod logs;
 pub mod sqlserver;
+pub mod tds;
 
 /// The detector that does what it is told to (`hostile/`), built by this crate's build script.
 pub const HOSTILE: &[u8] = include_bytes!(env!("HOSTILE_DETECTOR"));

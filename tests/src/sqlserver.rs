@@ -4,6 +4,7 @@
 //! the tests say so and pass.
 
 use std::future::Future;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result, bail};
@@ -19,8 +20,14 @@ pub const VARIABLE: &str = "TEST_SQLSERVER";
 /// What a login that a test makes goes in by.
 const PASSWORD: &str = "Only-4-tests!";
 
+/// A server that this process's tests go to instead.
+pub static STAND_IN: OnceLock<String> = OnceLock::new();
+
 /// The connection string, where there is a server; else the test is left out, and says so.
 pub fn server() -> Option<String> {
+    if let Some(server) = STAND_IN.get() {
+        return Some(server.clone());
+    }
     let server = std::env::var(VARIABLE).ok().filter(|server| !server.is_empty());
     if server.is_none() {
         eprintln!("left out: {VARIABLE} is not set");
@@ -35,6 +42,13 @@ impl Visitor {
     /// Connects to a database, as the login of the connection string.
     pub async fn enter(database: &str) -> Result<Self> {
         let mut config = config()?;
+        config.database(database);
+        Self::connect(config).await
+    }
+
+    /// Connects to where a store goes.
+    pub async fn of(server: &str, database: &str) -> Result<Self> {
+        let mut config = Config::from_ado_string(server)?;
         config.database(database);
         Self::connect(config).await
     }

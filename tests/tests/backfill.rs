@@ -30,6 +30,7 @@ async fn detector(settings: &str) -> Detector {
 fn plan(from: &str, to: &str) -> Plan {
     Plan {
         worker: WORKER.into(),
+        shard: None,
         from: datetime(from),
         to: datetime(to),
         variables: None,

@@ -55,7 +55,8 @@ pub(super) async fn backfill(mut loaded: Loaded, asked: &args::Backfill) -> anyh
     let stop = Stop::listen()?;
     let names = asked.variables.iter().map(|name| Arc::from(name.trim()));
     let plan = Plan {
-        worker: loaded.config.worker.name.clone(),
+        worker: loaded.config.worker.row(),
+        shard: loaded.config.worker.shard,
         from: asked.range.from,
         to: asked.range.to,
         variables: (!asked.variables.is_empty()).then(|| names.collect()),

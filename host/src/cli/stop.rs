@@ -48,7 +48,7 @@ impl Stop {
         let mut asked = self.asked.clone();
         let at_once = async {
             if asked.wait_for(|times| *times > 1).await.is_err() {
-                pending().await
+                pending::<()>().await;
             }
         };
         tokio::select! {

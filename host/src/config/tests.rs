@@ -482,8 +482,7 @@ anomaly_system:
 logging: {level: INFO, password: t0ken}
 ";
     let loaded = python(text).unwrap();
-    let mut expected = Config::default();
-    expected.input = Input {
+    let input = Input {
         database: Some("Planta".into()),
         table: "dbo.datos_proceso".to_owned(),
         access: Access {
@@ -494,8 +493,12 @@ logging: {level: INFO, password: t0ken}
             ..Access::default()
         },
     };
-    expected.output.database = Some("Resultados".into());
-    expected.output.table = "[otro].anomalies".to_owned();
+    let output = Output {
+        database: Some("Resultados".into()),
+        table: "[otro].anomalies".to_owned(),
+        ..Output::default()
+    };
+    let expected = Config { input, output, ..Config::default() };
     assert_eq!(loaded.config, expected);
     let said = "`config.yaml`: not used here: `database.driver`, `anomaly_system.models_dir`, `logging`";
     assert_eq!(loaded.warnings, [said]);

@@ -65,13 +65,13 @@ pub(super) struct Frame {
     /// The watermark when the cycle began.
     pub(super) watermark: Option<Datetime>,
     pub(super) batch_rows: usize,
-    pub(super) shard: Option<Shard>,
     pub(super) scope: Scope,
 }
 
-/// Which of the readings in reach are judged: in a cycle all that have no verdict.
+/// Which of the readings in reach are judged: in a cycle all of the worker's share that have no verdict.
 #[derive(Clone, Default)]
 pub(super) struct Scope {
+    pub(super) shard: Option<Shard>,
     /// None: every variable.
     pub(super) variables: Option<HashSet<Arc<str>>>,
     /// Whether a verdict that is there is made anew.
@@ -80,7 +80,9 @@ pub(super) struct Scope {
 
 impl Scope {
     pub(super) fn holds(&self, reading: &Reading) -> bool {
-        self.variables.as_ref().is_none_or(|variables| variables.contains(&reading.variable))
+        let variable = &reading.variable;
+        self.shard.is_none_or(|shard| shard.holds(variable))
+            && self.variables.as_ref().is_none_or(|variables| variables.contains(variable))
     }
 }
 
@@ -175,7 +177,7 @@ async fn with_companions(
     let companions = session.input.read_at(&datetimes).await?.readings;
     let mut all = readings;
     let known: HashSet<_> = all.iter().map(|reading| (reading.id, reading.key())).collect();
-    let ours = |reading: &&Reading| frame.shard.is_none_or(|shard| shard.holds(&reading.variable));
+    let ours = |reading: &&Reading| frame.scope.holds(reading);
     let unknown = |reading: &&Reading| !known.contains(&(reading.id, reading.key()));
     all.extend(companions.iter().filter(ours).filter(unknown).cloned());
     Ok((Rows { all, page }, companions))

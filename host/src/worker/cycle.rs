@@ -71,7 +71,7 @@ impl Worker {
         frame.reach = walk.oldest(frame.reach);
         loop {
             let mut step = walk.next(&mut session, frame.batch_rows, self.settings.settle).await?;
-            if let Some(shard) = frame.shard {
+            if let Some(shard) = frame.scope.shard {
                 step.keep(shard);
             }
             let more = step.page.full;
@@ -126,7 +126,7 @@ impl Worker {
         let watermark = session.state.watermark;
         let reach = position::reach(session.state.position.since(), watermark, now, session.lateness);
         let Settings { batch_rows, shard, .. } = self.settings;
-        Ok(Frame { now, reach, watermark, batch_rows, shard, scope: Scope::default() })
+        Ok(Frame { now, reach, watermark, batch_rows, scope: Scope { shard, ..Scope::default() } })
     }
 
     /// Has a page judged; by the set before, if the set in use is new and fails at everything.

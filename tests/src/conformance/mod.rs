@@ -68,7 +68,7 @@ fn ids(page: &Page) -> Vec<i64> {
 }
 
 /// A verdict in which each number is another.
-fn verdict(ds: &str, variable: &str) -> VerdictRow {
+pub fn verdict(ds: &str, variable: &str) -> VerdictRow {
     VerdictRow {
         ds: at(ds),
         variable: variable.into(),
@@ -85,7 +85,7 @@ fn verdict(ds: &str, variable: &str) -> VerdictRow {
 }
 
 /// The smallest state with this epoch.
-fn state(epoch: i64) -> State {
+pub fn state(epoch: i64) -> State {
     State {
         epoch,
         position: Position::Key(KeyPosition {

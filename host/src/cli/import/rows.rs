@@ -35,9 +35,17 @@ pub(super) struct Rows {
     file: Arc<str>,
     fields: usize,
     datetime: usize,
-    /// Each with its place and whether it had a reading yet.
-    variables: Vec<(usize, Arc<str>, bool)>,
+    variables: Vec<Variable>,
     tally: Tally,
+}
+
+/// A column of readings.
+struct Variable {
+    name: Arc<str>,
+    /// Among the fields of a row.
+    place: usize,
+    /// Whether it had a reading yet.
+    seen: bool,
 }
 
 /// What the rows that were read held.
@@ -133,7 +141,7 @@ impl Rows {
             }
         };
         let mut readings = Vec::with_capacity(self.variables.len());
-        for (place, name, seen) in &mut self.variables {
+        for Variable { name, place, seen } in &mut self.variables {
             match cell::number(&text(*place), self.form.decimal) {
                 Ok(None) => {}
                 Ok(value) => {
@@ -170,7 +178,7 @@ fn name(field: &[u8]) -> anyhow::Result<String> {
 }
 
 /// Where the datetime is, and where each variable is. A column without a name is the index that pandas writes.
-fn columns(names: &[String]) -> anyhow::Result<(usize, Vec<(usize, Arc<str>, bool)>)> {
+fn columns(names: &[String]) -> anyhow::Result<(usize, Vec<Variable>)> {
     let mut known = HashSet::new();
     for name in names.iter().filter(|name| !name.is_empty()) {
         let shown = cell::shown(name);
@@ -197,7 +205,7 @@ fn columns(names: &[String]) -> anyhow::Result<(usize, Vec<(usize, Arc<str>, boo
         .iter()
         .enumerate()
         .filter(|(place, name)| *place != datetime && !name.is_empty())
-        .map(|(place, name)| (place, name.as_str().into(), false))
+        .map(|(place, name)| Variable { name: name.as_str().into(), place, seen: false })
         .collect();
     if variables.is_empty() {
         bail!("it has no column besides {DATETIME}; each variable needs one");

@@ -93,6 +93,7 @@ mod tests {
             let before = BTreeMap::from([("T1".into(), aside.clone())]);
             let plan = Plan {
                 worker: "default".into(),
+                shard: None,
                 from: at(10),
                 to: at(20),
                 variables: variables.map(|name: &str| [name.into()].into()),

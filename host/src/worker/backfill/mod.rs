@@ -18,6 +18,7 @@ pub use asides::Asides;
 use super::batch::{self, Frame, Prepared, Scope};
 use super::error::CycleError;
 use super::session::{Session, Timeless};
+use super::shard::Shard;
 use super::walk::{RangeWalk, Step};
 use super::warm_up;
 use super::{recall, report};
@@ -37,6 +38,8 @@ pub struct Plan {
     pub from: Datetime,
     /// Exclusive.
     pub to: Datetime,
+    /// The share of the variables that is judged. None: all.
+    pub shard: Option<Shard>,
     /// None: all.
     pub variables: Option<BTreeSet<Arc<str>>>,
     /// Whether verdicts that are there are replaced.
@@ -49,7 +52,7 @@ impl Plan {
     /// The name of its state row: the same for the same backfill, and no other's. At most 100 characters.
     pub fn name(&self) -> String {
         let mut digest = Sha256::new();
-        digest.update(format!("{:?}{:?}{}", self.worker, self.variables, self.replace));
+        digest.update(format!("{:?}{:?}{:?}{}", self.worker, self.shard, self.variables, self.replace));
         let digest: String = digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
         format!("backfill {} to {} {digest}", self.from, self.to)
     }
@@ -133,6 +136,7 @@ impl Backfill {
         warm_up::warm_up(&mut session, detector, plan.batch_rows).await?;
         let of = session.input.count_range(begin, plan.to).await?;
         let scope = Scope {
+            shard: plan.shard,
             variables: plan.variables.as_ref().map(|names| names.iter().cloned().collect()),
             again: plan.replace,
         };
@@ -144,7 +148,6 @@ impl Backfill {
                 reach: begin,
                 watermark: Some(watermark),
                 batch_rows: plan.batch_rows,
-                shard: None,
                 scope,
             },
             canary,
@@ -248,6 +251,7 @@ mod tests {
     fn a_name_is_for_one_backfill_only_and_fits_its_column() {
         let plan = Plan {
             worker: "default".into(),
+            shard: None,
             from: Datetime::from_micros(1_735_689_600_000_001),
             to: Datetime::from_micros(1_738_368_000_000_001),
             variables: None,
@@ -262,6 +266,7 @@ mod tests {
             Plan { worker: "line 2".into(), ..plan.clone() },
             Plan { from: plan.from.earlier(MICROSECOND), ..plan.clone() },
             Plan { to: plan.to.later(MICROSECOND), ..plan.clone() },
+            Plan { shard: "2/8".parse().ok(), ..plan.clone() },
             Plan { replace: true, ..plan.clone() },
             Plan { variables: only(&[]), ..plan.clone() },
             Plan { variables: only(&["T1"]), ..plan.clone() },

@@ -26,11 +26,18 @@ pub fn last_key(table: &TableName) -> String {
 }
 
 /// The columns of a reading, in the order in which rows are decoded; NULL for what the table lacks.
+///
+/// Texts come as NVARCHAR: the driver takes a VARCHAR for its collation's Windows code page, and where the collation is one of
+/// UTF-8 it would read another text.
 fn columns(layout: InputLayout) -> String {
     format!(
-        "{}, [datetime], [variable_name], [value], {}",
+        "{}, [datetime], CAST([variable_name] AS nvarchar(4000)) AS [variable_name], [value], {} AS [source_file]",
         if layout.has_key { "[id]" } else { "CAST(NULL AS bigint) AS [id]" },
-        if layout.has_source_file { "[source_file]" } else { "CAST(NULL AS varchar(1)) AS [source_file]" },
+        if layout.has_source_file {
+            "CAST([source_file] AS nvarchar(4000))"
+        } else {
+            "CAST(NULL AS nvarchar(1))"
+        },
     )
 }
 
@@ -176,24 +183,26 @@ mod tests {
         for (sql, expected) in [
             (
                 keys(&table, ALL, 1),
-                "SELECT TOP (@P1) [id], [datetime], [variable_name], [value], [source_file] FROM [dbo].[datos ]] de planta] \
+                "SELECT TOP (@P1) [id], [datetime], CAST([variable_name] AS nvarchar(4000)) AS [variable_name], [value], \
+                 CAST([source_file] AS nvarchar(4000)) AS [source_file] FROM [dbo].[datos ]] de planta] \
                  WHERE [id] BETWEEN @P2 AND @P3 ORDER BY [id]",
             ),
             (
                 range(&table, ALL, true, Part::Whole),
-                "SELECT TOP (@P1) [id], [datetime], [variable_name], [value], [source_file] FROM [dbo].[datos ]] de planta] \
+                "SELECT TOP (@P1) [id], [datetime], CAST([variable_name] AS nvarchar(4000)) AS [variable_name], [value], \
+                 CAST([source_file] AS nvarchar(4000)) AS [source_file] FROM [dbo].[datos ]] de planta] \
                  WHERE [datetime] >= @P2 AND [datetime] < @P3 ORDER BY [datetime], [id]",
             ),
             (
                 range(&table, BARE, false, Part::Named),
-                "SELECT TOP (@P1) CAST(NULL AS bigint) AS [id], [datetime], [variable_name], [value], \
-                 CAST(NULL AS varchar(1)) AS [source_file] FROM [dbo].[datos ]] de planta] \
+                "SELECT TOP (@P1) CAST(NULL AS bigint) AS [id], [datetime], CAST([variable_name] AS nvarchar(4000)) AS [variable_name], [value], \
+                 CAST(NULL AS nvarchar(1)) AS [source_file] FROM [dbo].[datos ]] de planta] \
                  WHERE [datetime] >= @P2 AND [variable_name] IS NOT NULL ORDER BY [datetime]",
             ),
             (
                 at(&table, BARE, 2),
-                "SELECT CAST(NULL AS bigint) AS [id], [datetime], [variable_name], [value], \
-                 CAST(NULL AS varchar(1)) AS [source_file] FROM (VALUES (@P1, @P2), (@P3, @P4)) AS asked ([first], [past]) \
+                "SELECT CAST(NULL AS bigint) AS [id], [datetime], CAST([variable_name] AS nvarchar(4000)) AS [variable_name], [value], \
+                 CAST(NULL AS nvarchar(1)) AS [source_file] FROM (VALUES (@P1, @P2), (@P3, @P4)) AS asked ([first], [past]) \
                  JOIN [dbo].[datos ]] de planta] AS r ON r.[datetime] >= asked.[first] AND r.[datetime] < asked.[past] \
                  ORDER BY r.[datetime]",
             ),

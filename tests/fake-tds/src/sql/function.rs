@@ -1,0 +1,70 @@
+//! The scalar functions of T-SQL that SQLite has none of.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{NaiveDateTime, TimeDelta};
+use rusqlite::Connection;
+use rusqlite::functions::{Context, FunctionFlags};
+use rusqlite::types::Value;
+
+use super::rewrite::CAST;
+use crate::fault::SqlError;
+use crate::server::Shared;
+use crate::wire::types::{Type, datetime, keep};
+
+/// Where a function puts what went wrong: SQLite passes only a text on.
+pub(super) type Wrong = Arc<Mutex<Option<SqlError>>>;
+
+pub(super) fn add(connection: &Connection, shared: &Arc<Shared>, wrong: &Wrong) -> rusqlite::Result<()> {
+    let pure = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    let report = Arc::clone(wrong);
+    connection.create_scalar_function(CAST, 2, pure, move |context| {
+        let kind: String = context.get(1)?;
+        let kind = Type::parse(&kind).ok_or_else(|| fail(&report, super::unknown(&kind)))?;
+        kind.convert(context.get(0)?).map_err(|error| fail(&report, error))
+    })?;
+    for (name, kind) in [
+        ("getdate", Type::DateTime),
+        ("current_timestamp_", Type::DateTime),
+        ("sysdatetime", Type::DateTime2(7)),
+        ("getutcdate", Type::DateTime),
+        ("sysutcdatetime", Type::DateTime2(7)),
+    ] {
+        let shared = Arc::clone(shared);
+        let report = Arc::clone(wrong);
+        connection.create_scalar_function(name, 0, FunctionFlags::SQLITE_UTF8, move |_| {
+            let now = Value::Text(keep(shared.now()));
+            kind.convert(now).map_err(|error| fail(&report, error))
+        })?;
+    }
+    let report = Arc::clone(wrong);
+    connection.create_scalar_function("dateadd", 3, pure, move |context| {
+        let (unit, count): (String, i64) = (context.get(0)?, context.get(1)?);
+        let span = span(&unit).ok_or_else(|| fail(&report, super::unknown(&unit)))?;
+        let at = instant(context, 2, &report)?;
+        Ok(at.map(|at| keep(at + span * i32::try_from(count).unwrap_or_default())))
+    })?;
+    Ok(())
+}
+
+fn instant(context: &Context<'_>, at: usize, report: &Wrong) -> rusqlite::Result<Option<NaiveDateTime>> {
+    let text: Option<String> = context.get(at)?;
+    text.map(|text| datetime(&text).map_err(|error| fail(report, error))).transpose()
+}
+
+fn span(unit: &str) -> Option<TimeDelta> {
+    Some(match &*unit.to_ascii_lowercase() {
+        "day" | "dd" | "d" => TimeDelta::days(1),
+        "hour" | "hh" => TimeDelta::hours(1),
+        "minute" | "mi" | "n" => TimeDelta::minutes(1),
+        "second" | "ss" | "s" => TimeDelta::seconds(1),
+        "millisecond" | "ms" => TimeDelta::milliseconds(1),
+        _ => return None,
+    })
+}
+
+fn fail(report: &Wrong, error: SqlError) -> rusqlite::Error {
+    let message = error.message.clone();
+    *report.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    rusqlite::Error::UserFunctionError(message.into())
+}

@@ -1,0 +1,61 @@
+//! The store for SQL Server in front of the fake one ([`fake_tds`]), which shows that the wire holds and never that the SQL is
+//! right.
+
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use fake_tds::{PASSWORD, Server, USER};
+use host::secret::Secret;
+use host::store::sqlserver::{Address, Login, Password, Target, Timeouts};
+use host::store::{SqlServerStore, TableNames};
+
+use crate::sqlserver::STAND_IN;
+
+/// Has the tests of this process that ask for a server go to a fake one, over TLS.
+pub fn stand_in() -> bool {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    let server = SERVER.get_or_init(|| Server::start_in(Path::new(env!("OUT_DIR"))).unwrap());
+    STAND_IN.get_or_init(|| connection_string(server.port(), ENCRYPTED));
+    true
+}
+
+/// Without encryption: what a proxy sees are packets.
+pub const PLAIN: &str = "DANGER_PLAINTEXT";
+
+/// With it, whatever the certificate.
+pub const ENCRYPTED: &str = "true;trustservercertificate=true";
+
+/// As ADO.NET writes it, with one of the two above.
+pub fn connection_string(port: u16, encrypt: &str) -> String {
+    format!("server=tcp:127.0.0.1,{port};user={USER};password=\"{PASSWORD}\";encrypt={encrypt}")
+}
+
+/// The way to a database of a fake server, or of a proxy before it.
+pub fn target(port: u16, encrypt: &str, database: &str) -> Target {
+    Target {
+        address: Address::ConnectionString(Secret::new(connection_string(port, encrypt))),
+        database: Some(database.into()),
+        login: Login::OfConnectionString,
+        timeouts: short(),
+    }
+}
+
+/// The one login.
+pub fn login() -> Login {
+    Login::Sql { user: USER.into(), password: Password::Given(Secret::new(PASSWORD)) }
+}
+
+/// What a test waits for at most.
+pub fn short() -> Timeouts {
+    Timeouts {
+        connect: Duration::from_secs(5),
+        query: Duration::from_secs(5),
+        lock: Duration::from_millis(500),
+    }
+}
+
+/// A store with everything in one place.
+pub fn store(target: Target) -> SqlServerStore {
+    SqlServerStore { input: target.clone(), output: target, tables: TableNames::default() }
+}
