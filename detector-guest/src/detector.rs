@@ -9,7 +9,7 @@ use prophet::interval::{self, Intervals};
 use prophet::{Features, Forecast, Inputs, Model, Need, Why};
 
 use crate::OpenError;
-use crate::judge::{Measure, Verdicts, Withholding, deviation};
+use crate::judge::{Measure, TILE, Verdicts, Withholding, deviation};
 use crate::models::{self, File, ModelState, Models};
 use crate::settings::{ResidualScale, Settings, TrendUncertainty};
 
@@ -143,8 +143,8 @@ impl Detector {
                         .set(&need.name, supplied.map_or(&[][..], |column| &column.values[rows.clone()]));
                 }
                 judge.model.forecast(&mut self.features, &self.inputs, &mut self.forecast);
+                verdicts.expected.extend_from_slice(self.forecast.yhat());
                 verdicts.extend_to(rows.end);
-                verdicts.expected[rows.clone()].copy_from_slice(self.forecast.yhat());
                 let trend = match *trend {
                     interval::TrendUncertainty::Batch(grid) => {
                         interval::TrendUncertainty::Batch(grid.after(rows.start))
@@ -333,9 +333,21 @@ fn is_number(expected: f64, lower: f64, upper: f64) -> bool {
 /// Without branches: it is asked of every slice.
 #[cfg_attr(target_family = "wasm", target_feature(enable = "simd128"))]
 fn all_are_numbers([expected, lower, upper]: [&[f64]; 3]) -> bool {
-    let bounds = lower.iter().zip(upper);
-    expected
-        .iter()
-        .zip(bounds)
-        .fold(true, |all, (expected, (lower, upper))| all & is_number(*expected, *lower, *upper))
+    let ([expected, lower, upper], [last_expected, last_lower, last_upper]) = {
+        let [(a, x), (b, y), (c, z)] = [expected, lower, upper].map(<[f64]>::as_chunks::<TILE>);
+        ([a, b, c], [x, y, z])
+    };
+    // A number times 0 is 0; what is none stays none, and so does the sum.
+    let mut zeros = [0.0; TILE];
+    for (expected, (lower, upper)) in expected.iter().zip(lower.iter().zip(upper)) {
+        for row in 0..TILE {
+            zeros[row] += (upper[row] - lower[row]) * 0.0 + expected[row] * 0.0;
+        }
+    }
+    let bounds = last_lower.iter().zip(last_upper);
+    zeros.iter().all(|zero| *zero == 0.0)
+        && last_expected
+            .iter()
+            .zip(bounds)
+            .all(|(expected, (lower, upper))| is_number(*expected, *lower, *upper))
 }

@@ -69,9 +69,10 @@ impl Verdicts {
         }
     }
 
-    /// Has `rows`; those that are new are not judged. A slice at a time, so that what is about to be written is in the cache.
+    /// Has room for the verdicts on `rows`, of which `expected` is there. A slice at a time: what is about to be written is then
+    /// in the cache.
     pub(crate) fn extend_to(&mut self, rows: usize) {
-        for column in [&mut self.expected, &mut self.lower, &mut self.upper, &mut self.score] {
+        for column in [&mut self.lower, &mut self.upper, &mut self.score] {
             column.resize(rows, 0.0);
         }
         self.flags.resize(rows, Flags::default());
@@ -88,8 +89,6 @@ pub(crate) struct Measure {
 
 impl Measure {
     /// Judges a slice of rows whose `expected`, `lower` and `upper` are there; a reading that is NaN gets score 0 and no flag.
-    ///
-    /// Three loops: the first two have no branches and fill vectors; the third is for the few rows outside their interval.
     #[cfg_attr(target_family = "wasm", target_feature(enable = "simd128"))]
     pub(crate) fn judge(
         &self,
@@ -100,40 +99,91 @@ impl Measure {
         score: &mut [f64],
         flags: &mut [Flags],
     ) {
-        for ((y, yhat), score) in values.iter().zip(expected).zip(score.iter_mut()) {
-            *score = to_100(20.0 * (y - yhat).abs() / self.scale);
+        let rows = values.len() / TILE * TILE;
+        let [y, yhat, low, up] = [values, expected, lower, upper].map(|column| column.as_chunks().0);
+        let readings = y.iter().zip(yhat).zip(low).zip(up);
+        let verdicts = score.as_chunks_mut().0.iter_mut().zip(flags.as_chunks_mut().0);
+        for ((((y, yhat), lower), upper), (score, flags)) in readings.zip(verdicts) {
+            self.judge_tile(y, yhat, lower, upper, score, flags);
+        }
+        if rows < values.len() {
+            let tile = |column: &[f64]| {
+                let mut tile = [f64::NAN; TILE];
+                tile[..column.len() - rows].copy_from_slice(&column[rows..]);
+                tile
+            };
+            let (mut last_score, mut last_flags) = ([0.0; TILE], [Flags::default(); TILE]);
+            let [y, yhat, low, up] = [values, expected, lower, upper].map(tile);
+            self.judge_tile(&y, &yhat, &low, &up, &mut last_score, &mut last_flags);
+            score[rows..].copy_from_slice(&last_score[..values.len() - rows]);
+            flags[rows..].copy_from_slice(&last_flags[..values.len() - rows]);
+        }
+    }
+
+    /// Without branches but for the few tiles that hold something special, so that rows fill vectors.
+    #[inline(always)]
+    fn judge_tile(
+        &self,
+        y: &[f64; TILE],
+        yhat: &[f64; TILE],
+        lower: &[f64; TILE],
+        upper: &[f64; TILE],
+        score: &mut [f64; TILE],
+        flags: &mut [Flags; TILE],
+    ) {
+        let (mut scores, mut bits, mut special) = ([0.0; TILE], [0; TILE], 0);
+        for row in 0..TILE {
+            scores[row] = 20.0 * (y[row] - yhat[row]).abs() / self.scale;
+        }
+        for score in scores {
+            special |= all_bits(!(score <= 100.0));
         }
         let beyond = self.threshold * self.scale;
-        let predictions = expected.iter().zip(lower).zip(upper);
-        let mut any = 0;
-        for ((y, flags), ((yhat, lower), upper)) in values.iter().zip(flags.iter_mut()).zip(predictions) {
-            let outside = (y < lower) | (y > upper);
-            let high = (y - yhat).abs() > beyond;
-            *flags = Flags(u8::from(outside) | u8::from(high) << 1 | u8::from(outside | high) << 2);
-            any |= flags.0;
+        for row in 0..TILE {
+            let outside = all_bits((y[row] < lower[row]) | (y[row] > upper[row]));
+            let high = all_bits((y[row] - yhat[row]).abs() > beyond);
+            special |= outside;
+            bits[row] = outside & 0b101 | high & 0b110;
         }
-        if !Flags(any).contains(Flags::OUTSIDE_INTERVAL) || self.scale.is_nan() {
-            return;
+        for (flags, bits) in flags.iter_mut().zip(bits) {
+            *flags = Flags(bits as u8);
         }
-        for (row, (flags, score)) in flags.iter().zip(score).enumerate() {
-            if flags.contains(Flags::OUTSIDE_INTERVAL) {
-                let (y, yhat) = (values[row], expected[row]);
-                let (excess, half_width) = if y < lower[row] {
-                    (lower[row] - y, yhat - lower[row])
+        if special != 0 {
+            for row in 0..TILE {
+                scores[row] = if scores[row].is_nan() {
+                    0.0
                 } else {
-                    (y - upper[row], upper[row] - yhat)
+                    to_100(scores[row]).max(beyond_interval(y[row], yhat[row], lower[row], upper[row]))
                 };
-                *score = score.max(to_100(50.0 * excess / half_width));
             }
         }
+        *score = scores;
     }
 }
 
-/// Not a number is 0.
+/// The interval's part of the score.
+fn beyond_interval(y: f64, yhat: f64, lower: f64, upper: f64) -> f64 {
+    if y < lower {
+        to_100(50.0 * (lower - y) / (yhat - lower))
+    } else if y > upper {
+        to_100(50.0 * (y - upper) / (upper - yhat))
+    } else {
+        0.0
+    }
+}
+
+/// Rows that are judged at once.
+pub(crate) const TILE: usize = 16;
+
+/// As wide as a number, so that vectors of both go together.
 #[inline(always)]
+fn all_bits(set: bool) -> u64 {
+    0_u64.wrapping_sub(u64::from(set))
+}
+
+/// Not a number is 0.
 fn to_100(score: f64) -> f64 {
-    let least = if score > 0.0 { score } else { 0.0 };
-    if least > 100.0 { 100.0 } else { least }
+    if score > 0.0 { score.min(100.0) } else { 0.0 }
 }
 
 /// The sample deviation (n - 1) of the residuals of the readings that are there; NaN with fewer than two.

@@ -5,7 +5,10 @@
 use crate::batch::{Batch, Column, Flags, Outcome, Verdicts};
 
 /// Checks one call's answer against the batch that was asked about. The error is a sentence for the log.
-pub(super) fn answer(batch: &Batch, outcomes: &[Outcome]) -> Result<(), String> {
+///
+/// # Errors
+/// The first rule that the answer breaks.
+pub fn answer(batch: &Batch, outcomes: &[Outcome]) -> Result<(), String> {
     if outcomes.len() != batch.columns.len() {
         return Err(format!("{} outcomes for {} columns", outcomes.len(), batch.columns.len()));
     }

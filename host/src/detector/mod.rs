@@ -6,7 +6,7 @@
 //! host goes on.
 
 mod bindings;
-mod check;
+pub mod check;
 mod engine;
 mod error;
 mod inspect;
