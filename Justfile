@@ -23,7 +23,7 @@ test-kill ROUNDS="200": toolchain
 
 # The SQL Server store on the server that TEST_SQLSERVER names (an ADO.NET connection string of a login that may create databases)
 test-sqlserver *FLAGS: toolchain
-    {{ if env("TEST_SQLSERVER", "") == "" { error("set TEST_SQLSERVER: Server=tcp:localhost,1433;User Id=sa;Password=...;TrustServerCertificate=true") } else { "cargo test --package tests --test store_sqlserver" } }} {{ FLAGS }}
+    {{ if env("TEST_SQLSERVER", "") == "" { error("set TEST_SQLSERVER: Server=tcp:localhost,1433;User Id=sa;Password=...;TrustServerCertificate=true") } else { "cargo test --workspace --test store_sqlserver" } }} {{ FLAGS }}
 
 # All that CI runs
 ci: toolchain fmt-check lint test deny
@@ -39,6 +39,7 @@ build: toolchain
 # Figures: throughput, cycle time, start, memory, reload, loading. Quiet machine, about ten minutes
 bench *FLAGS: toolchain
     cargo bench --package host --bench figures {{ FLAGS }}
+    cargo bench --package host --bench loading {{ FLAGS }}
 
 # Writes the code in the project's form
 fmt:

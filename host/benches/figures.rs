@@ -10,6 +10,8 @@
     reason = "a benchmark stops at the first surprise and prints"
 )]
 
+mod times;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -28,6 +30,7 @@ use host::store::clock::Clock;
 use host::store::{SqliteStore, TableNames, schema};
 use host::worker::{Settings, Worker};
 use rusqlite::{Connection, params};
+use times::{Times, seconds};
 
 fn main() {
     // `cargo test --benches` only wants to know that it builds.
@@ -42,33 +45,6 @@ fn main() {
     start();
     idle();
     backlog();
-}
-
-/// Times of one thing.
-struct Times(Vec<f64>);
-
-impl Times {
-    fn median(&self) -> f64 {
-        let mut sorted = self.0.clone();
-        sorted.sort_by(f64::total_cmp);
-        sorted[sorted.len() / 2]
-    }
-
-    fn row(&self, what: &str, unit: &str, digits: usize) {
-        let least = self.0.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = self.0.iter().copied().fold(0.0, f64::max);
-        println!(
-            "| {what} | {:.digits$} {unit} | {least:.digits$} – {most:.digits$} | {} |",
-            self.median(),
-            self.0.len()
-        );
-    }
-}
-
-fn seconds(work: impl FnOnce()) -> f64 {
-    let begun = Instant::now();
-    work();
-    begun.elapsed().as_secs_f64()
 }
 
 /// Points judged per second through the component and natively, alternately.

@@ -58,6 +58,13 @@ Examples:
     #[command(after_help = "Examples:\n  host status\n  host status --json | jq .watermark")]
     Status(Status),
 
+    /// Print the statements that make the tables
+    ///
+    /// With the names of the configuration, as `run` makes them itself where it may; and for SQL Server the least rights that
+    /// a login needs. Opens no database.
+    #[command(after_help = "Example:\n  host schema --dialect sqlserver > tables.sql")]
+    Schema(Schema),
+
     /// Show it all on a simulated plant, in under a minute
     ///
     /// Makes a database file with 25 variables and known faults, judges it in real cycles, drops in a new model on the way,
@@ -111,6 +118,23 @@ pub struct Status {
 
     #[command(flatten)]
     pub overrides: Overrides,
+}
+
+#[derive(Args, Debug)]
+pub struct Schema {
+    /// For which database [default: the one of the configuration]
+    #[arg(long, value_name = "DIALECT")]
+    pub dialect: Option<Dialect>,
+
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// A kind of database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Dialect {
+    Sqlite,
+    Sqlserver,
 }
 
 #[derive(Args, Debug)]

@@ -11,6 +11,7 @@ mod inspect;
 mod parts;
 mod predict;
 mod run;
+mod schema;
 mod server;
 mod status;
 
@@ -49,6 +50,10 @@ async fn dispatch(cli: &Cli) -> ExitCode {
         },
         Command::Check(overrides) => match configuration(overrides) {
             Ok(loaded) => check::check(&loaded).await,
+            Err(code) => return code,
+        },
+        Command::Schema(asked) => match configuration(&asked.overrides) {
+            Ok(loaded) => schema::schema(&loaded.config, asked.dialect),
             Err(code) => return code,
         },
         Command::Status(status) => match configuration(&status.overrides) {

@@ -9,6 +9,7 @@ use super::server;
 use crate::config::Config;
 use crate::detector::{DetectorError, Engine, Limits};
 use crate::reload::Source;
+use crate::store::table_name::NotATableName;
 use crate::store::{Connector, Input, Lead, Output, SqlServerStore, SqliteStore, StoreError, TableNames};
 
 /// The store that the configuration names.
@@ -18,16 +19,24 @@ pub(super) enum Store {
     SqlServer(Box<SqlServerStore>),
 }
 
+/// The tables that the configuration names.
+///
+/// # Errors
+/// A table's name that is none.
+pub(super) fn tables(config: &Config) -> Result<TableNames, NotATableName> {
+    Ok(TableNames {
+        input: config.input.table.parse()?,
+        output: config.output.table.parse()?,
+        state: config.output.state_table.parse()?,
+    })
+}
+
 /// The store that the configuration names.
 ///
 /// # Errors
 /// A table's name that is none; keys on the server that do not go together.
 pub(super) fn store(config: &Config) -> anyhow::Result<Store> {
-    let tables = TableNames {
-        input: config.input.table.parse()?,
-        output: config.output.table.parse()?,
-        state: config.output.state_table.parse()?,
-    };
+    let tables = tables(config)?;
     if config.is_on_server() {
         let (input, output) = server::targets(config).map_err(|why| anyhow!(why))?;
         return Ok(Store::SqlServer(Box::new(SqlServerStore { input, output, tables })));

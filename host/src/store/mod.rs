@@ -6,6 +6,8 @@
 
 pub mod clock;
 mod error;
+mod index;
+mod probe;
 pub mod schema;
 pub mod sqlite;
 pub mod sqlserver;

@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 
 use host::batch::Flags;
 use host::counts::Counts;
-use host::datetime::Datetime;
 use host::position::{Position, TimePosition};
 use host::state::State;
 use host::store::{StoreError, Trouble};
 use host::verdict::VerdictRow;
+use tests::conformance::at;
 use tests::conformance_sqlserver::SqlServerBench;
 
 tests::conformance!(SqlServerBench where tests::sqlserver::server().is_some());
@@ -39,10 +39,6 @@ macro_rules! on_server {
 use on_server;
 
 const WORKER: &str = "line 1";
-
-fn at(text: &str) -> Datetime {
-    Datetime::parse(text).unwrap()
-}
 
 fn verdict(ds: &str, variable: &str) -> VerdictRow {
     VerdictRow {

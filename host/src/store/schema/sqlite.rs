@@ -6,6 +6,13 @@
 use crate::store::TableName;
 use crate::store::table_name::quote_sqlite;
 
+/// What a look-up of one verdict goes by. Variable first: the datetimes of one second are then neighbours, whatever form
+/// their text has.
+pub const KEY: [&str; 2] = ["variable", "ds"];
+
+/// Asked for by the queries that people run, besides the one that begins with `variable`.
+pub const INDEXED: [&str; 3] = ["ds", "is_anomaly", "processed_at"];
+
 /// The default input table, with the index on datetime that we would advise. For the demo and for tests: a store never
 /// creates the input.
 pub fn input(name: &TableName) -> String {
@@ -24,7 +31,7 @@ pub fn input(name: &TableName) -> String {
     )
 }
 
-/// The output table; its indexes are made by [`index`].
+/// The output table; its indexes are made by [`indexes`].
 pub fn output(name: &TableName) -> String {
     format!(
         "CREATE TABLE {table} (
@@ -46,6 +53,12 @@ pub fn output(name: &TableName) -> String {
 );",
         table = name.sqlite(),
     )
+}
+
+/// The indexes of an output table of ours.
+pub fn indexes(output: &TableName) -> Vec<String> {
+    let unique = index(output, &KEY, true);
+    std::iter::once(unique).chain(INDEXED.map(|column| index(output, &[column], false))).collect()
 }
 
 /// The state table: a row per worker. `position`, `set_aside` and `counts` are JSON.

@@ -1,6 +1,6 @@
 //! The output and the state table in a SQLite file. Each call is one transaction, or none of it happened.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,17 +9,12 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::fault::Answer;
 use super::link::Link;
 use super::{prepare, state_row, verdicts};
-use crate::batch::Flags;
-use crate::counts::Counts;
 use crate::datetime::Datetime;
-use crate::position::{Position, TimePosition};
 use crate::reading::Key;
 use crate::state::State;
+use crate::store::probe::{self, PROBE};
 use crate::store::{Claim, Clock, Output, Prepared, StoreError, TableName, Trouble};
 use crate::verdict::VerdictRow;
-
-/// The name and the variable of what `probe` writes and takes back; a worker of this name would not notice.
-const PROBE: &str = "host check";
 
 /// Verdicts and state into a SQLite file.
 pub struct SqliteOutput {
@@ -101,7 +96,12 @@ impl Output for SqliteOutput {
                 prepare::prepare(&transaction, &tables.output, &tables.state)?;
                 let taken = state_row::take(&transaction, &tables.state, PROBE)?;
                 let now = tables.clock.now();
-                tables.commit(&transaction, PROBE, &[probe_verdict(now)], &probe_state(taken.epoch, now))?;
+                tables.commit(
+                    &transaction,
+                    PROBE,
+                    &[probe::verdict(now)],
+                    &probe::state(taken.epoch, now),
+                )?;
                 Ok(transaction.rollback()?)
             })
             .await;
@@ -171,34 +171,5 @@ impl Output for SqliteOutput {
 
     async fn close(self: Box<Self>) -> Result<(), StoreError> {
         self.link.close().await
-    }
-}
-
-fn probe_verdict(ds: Datetime) -> VerdictRow {
-    VerdictRow {
-        ds,
-        variable: PROBE.into(),
-        y: 0.0,
-        yhat: 0.0,
-        yhat_lower: 0.0,
-        yhat_upper: 0.0,
-        residual: 0.0,
-        flags: Flags::default(),
-        anomaly_score: 0.0,
-        prediction_error_pct: 0.0,
-        source_file: None,
-    }
-}
-
-fn probe_state(epoch: i64, now: Datetime) -> State {
-    State {
-        epoch,
-        position: Position::Time(TimePosition { since: now, passed: None }),
-        watermark: None,
-        checkpoint: None,
-        set_digest: None,
-        set_aside: BTreeMap::new(),
-        counts: Counts::default(),
-        updated_at: now,
     }
 }

@@ -4,15 +4,9 @@ use rusqlite::Connection;
 
 use super::fault::{Answer, Fault};
 use super::table::Table;
-use crate::store::schema::{OUTPUT_COLUMNS, STATE_COLUMNS, sqlite as ddl};
+use crate::store::schema::sqlite::{self as ddl, INDEXED, KEY};
+use crate::store::schema::{OUTPUT_COLUMNS, STATE_COLUMNS};
 use crate::store::{Prepared, TableName};
-
-/// Asked for by the queries that people run, besides the two that the store itself needs.
-const INDEXED: [&str; 4] = ["ds", "variable", "is_anomaly", "processed_at"];
-
-/// What a look-up of one verdict goes by. Variable first: the datetimes of one second are then neighbours, whatever form
-/// their text has.
-const KEY: [&str; 2] = ["variable", "ds"];
 
 /// Creates what is missing and says so.
 pub(super) fn prepare(connection: &Connection, output: &TableName, state: &TableName) -> Answer<Prepared> {
@@ -76,7 +70,7 @@ fn make_indexes(
         connection.execute_batch(&ddl::index(output, &KEY, false))?;
         prepared.created.push("index on (variable, ds)".into());
     }
-    for column in INDEXED.into_iter().filter(|&column| column != KEY[0] && lacks(&[column])) {
+    for column in INDEXED.into_iter().filter(|&column| lacks(&[column])) {
         connection.execute_batch(&ddl::index(output, &[column], false))?;
         prepared.created.push(format!("index on {column}"));
     }

@@ -5,6 +5,7 @@ use rusqlite::Connection;
 
 use super::fault::{Answer, Fault};
 use crate::store::TableName;
+use crate::store::index::Index;
 
 pub(super) struct Table {
     columns: Vec<Column>,
@@ -18,12 +19,6 @@ struct Column {
     must_be_given: bool,
     not_null: bool,
     primary_key: bool,
-}
-
-struct Index {
-    /// In lower case; an expression is an empty name.
-    columns: Vec<String>,
-    unique: bool,
 }
 
 impl Table {
@@ -116,19 +111,12 @@ impl Table {
 
     /// Whether an index begins with these columns, in this order.
     pub(super) fn has_index(&self, columns: &[&str]) -> bool {
-        self.indexes.iter().any(|index| {
-            index.columns.len() >= columns.len()
-                && index.columns.iter().zip(columns).all(|(found, wanted)| found == wanted)
-        })
+        self.indexes.iter().any(|index| index.leads_with(columns))
     }
 
     /// Whether a unique index is on just these columns, in any order.
     pub(super) fn has_unique(&self, columns: &[&str]) -> bool {
-        self.indexes.iter().any(|index| {
-            index.unique
-                && index.columns.len() == columns.len()
-                && columns.iter().all(|wanted| index.columns.iter().any(|found| found == wanted))
-        })
+        self.indexes.iter().any(|index| index.is_key(columns))
     }
 }
 

@@ -3,8 +3,6 @@
 //!
 //! Indexes on a table that others made are not tried: making one locks the table for as long as it takes.
 
-use std::collections::BTreeMap;
-
 use super::connect::Session;
 use super::fault::{Answer, Fault};
 use super::link;
@@ -15,17 +13,10 @@ use super::sql;
 use super::staging::Staged;
 use super::state_row;
 use super::table::{Table, text};
-use crate::batch::Flags;
-use crate::counts::Counts;
 use crate::datetime::Datetime;
-use crate::position::{Position, TimePosition};
-use crate::state::State;
+use crate::store::probe::{self, PROBE};
 use crate::store::schema::sqlserver as ddl;
 use crate::store::{TableName, Trouble};
-use crate::verdict::VerdictRow;
-
-/// The name and the variable of what is written and taken back; a worker of this name would not notice.
-const PROBE: &str = "host check";
 
 /// The rights that the login lacks.
 pub(super) async fn missing_rights(
@@ -83,7 +74,7 @@ pub(super) async fn try_all(
     now: Datetime,
 ) -> Answer<()> {
     // The session's own table is made and filled outside of the transaction, which it would go with.
-    staged.verdicts(session, &[probe_verdict(now)], Grain::Tick).await?;
+    staged.verdicts(session, &[probe::verdict(now)], Grain::Tick).await?;
     link::run(session, sql::session::begin()).await?;
     if Table::find(session, state).await?.is_none() {
         link::run(session, ddl::state(state)).await?;
@@ -95,36 +86,7 @@ pub(super) async fn try_all(
     let taken = link::row(session, sql::output::take(state), vec![text(PROBE)]).await?;
     let taken = taken.ok_or_else(|| Fault::no_answer("the worker's row"))?;
     let (epoch, _) = state_row::read(taken, state, PROBE)?;
-    let (sql, values) = state_row::commit(state, PROBE, &probe_state(epoch, now), Some(&statements.insert))?;
+    let (sql, values) = state_row::commit(state, PROBE, &probe::state(epoch, now), Some(&statements.insert))?;
     link::row(session, sql, values).await?;
     Ok(())
-}
-
-fn probe_verdict(ds: Datetime) -> VerdictRow {
-    VerdictRow {
-        ds,
-        variable: PROBE.into(),
-        y: 0.0,
-        yhat: 0.0,
-        yhat_lower: 0.0,
-        yhat_upper: 0.0,
-        residual: 0.0,
-        flags: Flags::default(),
-        anomaly_score: 0.0,
-        prediction_error_pct: 0.0,
-        source_file: None,
-    }
-}
-
-fn probe_state(epoch: i64, now: Datetime) -> State {
-    State {
-        epoch,
-        position: Position::Time(TimePosition { since: now, passed: None }),
-        watermark: None,
-        checkpoint: None,
-        set_digest: None,
-        set_aside: BTreeMap::new(),
-        counts: Counts::default(),
-        updated_at: now,
-    }
 }

@@ -10,6 +10,7 @@ use super::fault::{Answer, Fault};
 use super::link::{self, Value};
 use super::sql;
 use crate::store::TableName;
+use crate::store::index::Index;
 
 pub(super) struct Table {
     columns: Vec<Column>,
@@ -32,11 +33,6 @@ pub(super) struct Column {
     computed: bool,
     has_default: bool,
     collation: Option<String>,
-}
-
-struct Index {
-    columns: Vec<String>,
-    unique: bool,
 }
 
 /// A text parameter.
@@ -137,19 +133,12 @@ impl Table {
 
     /// Whether an index begins with these columns, in this order.
     pub(super) fn has_index(&self, columns: &[&str]) -> bool {
-        self.indexes.iter().any(|index| {
-            index.columns.len() >= columns.len()
-                && index.columns.iter().zip(columns).all(|(found, wanted)| found == wanted)
-        })
+        self.indexes.iter().any(|index| index.leads_with(columns))
     }
 
     /// Whether a unique index is on just these columns, in any order.
     pub(super) fn has_unique(&self, columns: &[&str]) -> bool {
-        self.indexes.iter().any(|index| {
-            index.unique
-                && index.columns.len() == columns.len()
-                && columns.iter().all(|wanted| index.columns.iter().any(|found| found == wanted))
-        })
+        self.indexes.iter().any(|index| index.is_key(columns))
     }
 }
 

@@ -1,0 +1,86 @@
+//! `host schema`: the statements that make the tables, for those who hand them to somebody else.
+//!
+//! What the store itself runs when it finds no tables, and on a server the least rights besides. Opens nothing.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::args::Dialect;
+use super::parts;
+use crate::config::Config;
+use crate::store::TableNames;
+use crate::store::schema::{sqlite, sqlserver};
+use crate::store::table_name::quote_sql_server;
+
+/// A login for the example, where the configuration names none.
+const USER: &str = "anomaly_worker";
+
+/// Prints the statements for the names of the configuration.
+pub(super) fn schema(config: &Config, dialect: Option<Dialect>) -> anyhow::Result<ExitCode> {
+    let tables = parts::tables(config)?;
+    let on_server = if config.is_on_server() { Dialect::Sqlserver } else { Dialect::Sqlite };
+    match dialect.unwrap_or(on_server) {
+        Dialect::Sqlite => print!("{}", in_sqlite(&tables)),
+        Dialect::Sqlserver => print!("{}", in_sql_server(&tables, config)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn in_sqlite(tables: &TableNames) -> String {
+    let mut text = input(&sqlite::input(&tables.input));
+    add(&mut text, "The verdicts.", &sqlite::output(&tables.output));
+    sqlite::indexes(&tables.output).iter().for_each(|index| line(&mut text, &format!("{index};")));
+    add(&mut text, "How far each worker has come.", &sqlite::state(&tables.state));
+    text
+}
+
+fn in_sql_server(tables: &TableNames, config: &Config) -> String {
+    let database = |name: Option<&Path>| match name {
+        Some(name) => format!("in database {}", quote_sql_server(&name.display().to_string())),
+        None => "in the login's own database".to_owned(),
+    };
+    let from = database(config.input.database.as_deref());
+    let to = database(config.output.database.as_deref().or(config.input.database.as_deref()));
+    let user = quote_sql_server(config.input.access.user.as_deref().unwrap_or(USER));
+    let output_user =
+        config.output_access().user.map_or_else(|| user.clone(), |user| quote_sql_server(&user));
+    let (input_table, output, state) =
+        (tables.input.sql_server(), tables.output.sql_server(), tables.state.sql_server());
+
+    let mut text = input(&sqlserver::input(&tables.input));
+    add(&mut text, &format!("The verdicts, {to}."), &sqlserver::output(&tables.output));
+    sqlserver::indexes(&tables.output).iter().for_each(|index| line(&mut text, &format!("{index};")));
+    add(&mut text, &format!("How far each worker has come, {to}."), &sqlserver::state(&tables.state));
+    add(
+        &mut text,
+        &format!("The least rights, for users of these databases. To read, {from}:"),
+        &format!("GRANT SELECT ON {input_table} TO {user};"),
+    );
+    add(
+        &mut text,
+        &format!("To write verdicts, {to}:"),
+        &format!(
+            "GRANT SELECT, INSERT ON {output} TO {output_user};\nGRANT SELECT, INSERT, UPDATE ON {state} TO {output_user};"
+        ),
+    );
+    text
+}
+
+/// The input is its users' own: what a new one would be, as a remark.
+fn input(statements: &str) -> String {
+    let mut text =
+        String::from("-- The readings are yours and are only read. A new table for them would be:\n");
+    statements.lines().for_each(|statement| line(&mut text, &format!("-- {statement}")));
+    text
+}
+
+fn add(text: &mut String, about: &str, statements: &str) {
+    // Writing to a String cannot fail.
+    let _ = write!(text, "\n-- {about}\n{statements}\n");
+}
+
+fn line(text: &mut String, statement: &str) {
+    text.push_str(statement);
+    text.push('\n');
+}

@@ -1,0 +1,23 @@
+//! What a store wants to know of a table's indexes, however it reads them from a catalogue.
+
+/// An index on all rows of a table.
+pub(super) struct Index {
+    /// In order and in lower case; an expression is an empty name.
+    pub(super) columns: Vec<String>,
+    pub(super) unique: bool,
+}
+
+impl Index {
+    /// Whether it begins with these columns, in this order.
+    pub(super) fn leads_with(&self, columns: &[&str]) -> bool {
+        self.columns.len() >= columns.len()
+            && self.columns.iter().zip(columns).all(|(found, wanted)| found == wanted)
+    }
+
+    /// Whether it is unique on just these columns, in any order.
+    pub(super) fn is_key(&self, columns: &[&str]) -> bool {
+        self.unique
+            && self.columns.len() == columns.len()
+            && columns.iter().all(|wanted| self.columns.iter().any(|found| found == wanted))
+    }
+}

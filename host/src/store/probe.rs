@@ -1,0 +1,42 @@
+//! What `probe` writes and takes back, the same in every store: a verdict and a state row that nobody would miss.
+
+use std::collections::BTreeMap;
+
+use crate::batch::Flags;
+use crate::counts::Counts;
+use crate::datetime::Datetime;
+use crate::position::{Position, TimePosition};
+use crate::state::State;
+use crate::verdict::VerdictRow;
+
+/// The worker's name and the variable; a worker of this name would not notice.
+pub(super) const PROBE: &str = "host check";
+
+pub(super) fn verdict(ds: Datetime) -> VerdictRow {
+    VerdictRow {
+        ds,
+        variable: PROBE.into(),
+        y: 0.0,
+        yhat: 0.0,
+        yhat_lower: 0.0,
+        yhat_upper: 0.0,
+        residual: 0.0,
+        flags: Flags::default(),
+        anomaly_score: 0.0,
+        prediction_error_pct: 0.0,
+        source_file: None,
+    }
+}
+
+pub(super) fn state(epoch: i64, now: Datetime) -> State {
+    State {
+        epoch,
+        position: Position::Time(TimePosition { since: now, passed: None }),
+        watermark: None,
+        checkpoint: None,
+        set_digest: None,
+        set_aside: BTreeMap::new(),
+        counts: Counts::default(),
+        updated_at: now,
+    }
+}
