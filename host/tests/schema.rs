@@ -26,7 +26,7 @@ fn for_a_server_it_prints_tables_indexes_and_least_rights() {
     let place = Place::new();
     place.write(
         "c.toml",
-        "[input]\nserver = 'plant'\nuser = 'w'\npassword = 'secret'\n[output]\ntable = 'x.odd ]name'\ndatabase = 'd'\n",
+        "[input]\nserver = 'plant'\nuser = 'w'\npassword = 'secret'\n[output]\ntable = 'x.[odd ]]name]'\ndatabase = 'd'\n",
     );
     let printed = place.run(&["schema", "--config", "c.toml"]);
     assert_eq!((printed.code, printed.stderr.as_str()), (Some(0), ""));
