@@ -11,6 +11,7 @@ mod rewrite;
 mod script;
 mod select;
 mod statement;
+mod writing;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
