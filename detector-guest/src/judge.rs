@@ -113,10 +113,11 @@ impl Measure {
     }
 }
 
-/// The sample deviation (n - 1) of the residuals of the readings that are there; NaN with fewer than two.
+/// The sample deviation (n - 1) of the residuals of the readings that are there and have an expectation; NaN with fewer than
+/// two.
 pub(crate) fn deviation(values: &[f64], expected: &[f64]) -> f64 {
     let residuals =
-        || values.iter().zip(expected).map(|(y, yhat)| y - yhat).filter(|residual| !residual.is_nan());
+        || values.iter().zip(expected).map(|(y, yhat)| y - yhat).filter(|residual| residual.is_finite());
     let count = residuals().count();
     if count < 2 {
         return f64::NAN;
@@ -183,6 +184,10 @@ mod tests {
             (&[5.0, 5.0], 0.0),
         ] {
             assert_eq!(deviation(values, &vec![10.0; values.len()]), expected);
+        }
+        // A row that the model cannot predict takes nothing from the others.
+        for infinite in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
+            assert_eq!(deviation(&[5.0, 7.0, 9.0], &[4.0, infinite, 6.0]), 2.0_f64.sqrt());
         }
         for values in [&[][..], &[1.0], &[f64::NAN, 1.0]] {
             assert!(deviation(values, &vec![10.0; values.len()]).is_nan(), "{values:?}");

@@ -36,6 +36,9 @@ pub(crate) fn day_phase(micros: i64) -> f64 {
     (std::f64::consts::PI * 2.0) * (seconds / DAY_SECONDS)
 }
 
+/// No timestamp has a larger [`day_phase`].
+pub(crate) const MOST_PHASE: f64 = 7e8;
+
 /// The calendar year of a day since 1970.
 pub(crate) fn year(day: i64) -> i64 {
     // Years from March on, so that a leap day is a year's last (Hinnant, "chrono-compatible low-level date algorithms").
