@@ -38,7 +38,7 @@ build: toolchain
 
 # Figures: throughput, cycle time, start, memory, reload, loading, or those named. Quiet machine, about ten minutes
 bench *FLAGS: toolchain
-    cargo bench --package host --bench figures {{ FLAGS }}
+    cargo bench --workspace --bench figures {{ FLAGS }}
 
 # Writes the code in the project's form
 fmt:

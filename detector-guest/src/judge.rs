@@ -136,7 +136,7 @@ impl Measure {
             scores[row] = 20.0 * (y[row] - yhat[row]).abs() / self.scale;
         }
         for score in scores {
-            special |= all_bits(!(score <= 100.0));
+            special |= !all_bits(score <= 100.0);
         }
         let beyond = self.threshold * self.scale;
         for row in 0..TILE {

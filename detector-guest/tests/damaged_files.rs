@@ -108,10 +108,12 @@ fn damage(body: Body, file: &[u8], most: usize) -> (usize, usize) {
 fn small_files_at_every_length_and_with_every_bit() {
     let _alone = alone();
     for (body, files) in small() {
-        for file in files {
-            let (accepted, all) = damage(body, file.as_bytes(), usize::MAX);
-            assert!(accepted > 0 && accepted < all, "{accepted} of {all}: {file}");
+        let (mut accepted, mut all) = (0, 0);
+        for file in &files {
+            let found = damage(body, file.as_bytes(), usize::MAX);
+            (accepted, all) = (accepted + found.0, all + found.1);
         }
+        assert!(accepted > 0 && accepted < all, "{accepted} of {all}: {files:?}");
     }
 }
 

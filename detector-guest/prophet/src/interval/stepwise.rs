@@ -109,10 +109,12 @@ mod tests {
     fn the_integral_is_the_sum() {
         for (chance, step) in [(0.002, 0.1), (0.2, 0.01), (1.0, 0.003), (0.05, 1.0)] {
             let steps = Steps { count: Steps::MANY, chance, step };
-            for (re, im) in [(0.0, 0.5), (0.3, 0.0), (0.4, 1.0), (0.2, 20.0)] {
+            // From r s j = i on the pole lies among the rows, 1.6 of them from the axis at 20 i, and a sum is off by
+            // exp(-2π · 1.6) from an integral. The noise leaves nothing of the exponential there.
+            for (re, im, most) in [(0.0, 0.5, 2e-6), (0.3, 0.0, 2e-6), (0.4, 1.0, 2e-6), (0.2, 20.0, 5e-5)] {
                 let s = Complex::new(re / steps.reach(), im / steps.reach());
                 let off = (steps.summed(s) - steps.integrated(s)).exp() - Complex::ONE;
-                assert!(off.norm_squared().sqrt() < 2e-6, "{chance} {step} {re} {im}: {off:?}");
+                assert!(off.norm_squared().sqrt() < most, "{chance} {step} {re} {im}: {off:?}");
             }
         }
     }
