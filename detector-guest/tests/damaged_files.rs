@@ -121,11 +121,11 @@ fn small_files_at_every_length_and_with_every_bit() {
 fn models_at_many_lengths_and_with_many_bits() {
     let _alone = alone();
     for (name, json) in models() {
-        let (accepted, all) = damage(bodies::json, &json, 40);
+        let (accepted, all) = damage(bodies::json, &json, 6);
         assert!(accepted > 0 && accepted < all, "{name}: {accepted} of {all}");
     }
     for body in compact_bodies() {
-        let (accepted, all) = damage(bodies::compact, &body, 60);
+        let (accepted, all) = damage(bodies::compact, &body, 10);
         assert!(accepted > 0 && accepted < all, "{accepted} of {all}");
     }
 }
@@ -149,16 +149,21 @@ fn a_length_that_promises_more_than_there_is_takes_no_memory() {
     }
 }
 
+/// Of what nobody expects each place is given these many, the next place the ones that follow.
+const AT_A_PLACE: usize = 2;
+
 /// Calls `visit` with the document changed at each of its places in turn: the first, second and last of a list stand for it.
 /// Tables, which are JSON in a string, are opened.
-fn at_every_place(document: &Value, visit: &mut dyn FnMut(Value)) {
-    for hostile in hostile() {
-        visit(hostile);
+fn at_every_place(document: &Value, turn: &mut usize, visit: &mut dyn FnMut(Value)) {
+    let hostile = hostile();
+    for _ in 0..AT_A_PLACE {
+        visit(hostile[*turn % hostile.len()].clone());
+        *turn += 1;
     }
     match document {
         Value::Object(object) => {
             for (key, value) in object {
-                at_every_place(value, &mut |value| {
+                at_every_place(value, turn, &mut |value| {
                     let mut object = object.clone();
                     object[key] = value;
                     visit(object.into());
@@ -171,7 +176,7 @@ fn at_every_place(document: &Value, visit: &mut dyn FnMut(Value)) {
         Value::Array(list) => {
             let places = [0, 1, list.len().saturating_sub(1)];
             for (at, value) in list.iter().enumerate().filter(|(at, _)| places.contains(at)) {
-                at_every_place(value, &mut |value| {
+                at_every_place(value, turn, &mut |value| {
                     let mut list = list.clone();
                     list[at] = value;
                     visit(list.into());
@@ -180,7 +185,7 @@ fn at_every_place(document: &Value, visit: &mut dyn FnMut(Value)) {
         }
         Value::String(text) if text.starts_with('{') => {
             let table: Value = serde_json::from_str(text).unwrap();
-            at_every_place(&table, &mut |table| visit(table.to_string().into()));
+            at_every_place(&table, turn, &mut |table| visit(table.to_string().into()));
         }
         _ => {}
     }
@@ -211,6 +216,7 @@ fn hostile() -> Vec<Value> {
 #[test]
 fn every_value_replaced_by_what_nobody_expects() {
     let _alone = alone();
+    let mut turn = 0;
     // A case of each kind: what the others have, these have.
     for case in [
         "country_holidays_us",
@@ -223,7 +229,7 @@ fn every_value_replaced_by_what_nobody_expects() {
     ] {
         let (_, json) = models().into_iter().find(|(name, _)| name == case).unwrap();
         let (mut accepted, mut all) = (0, 0);
-        at_every_place(&serde_json::from_slice(&json).unwrap(), &mut |document| {
+        at_every_place(&serde_json::from_slice(&json).unwrap(), &mut turn, &mut |document| {
             accepted += usize::from(bodies::json(document.to_string().as_bytes()));
             all += 1;
         });

@@ -121,7 +121,9 @@ fn model(file: &[u8]) -> bool {
     };
     predicts(&model);
     let table = File { path: "country_holidays.csv", bytes: b"ds,holiday\n2024-12-25,Christmas Day\n" };
-    let settings = SETTINGS[crc32fast::hash(file) as usize % SETTINGS.len()];
+    // An uncertain trend takes a hundred times as long where every draw has one.
+    let chance = if model.draws() > 1 { 8 } else { 1 } * SETTINGS.len();
+    let settings = SETTINGS.get(crc32fast::hash(file) as usize % chance).unwrap_or(&SETTINGS[0]);
     judges(&[File { path: MODEL.path, bytes: file }, table], settings, &model);
     true
 }
