@@ -25,6 +25,12 @@ test-kill ROUNDS="200": toolchain
 test-sqlserver *FLAGS: toolchain
     {{ if env("TEST_SQLSERVER", "") == "" { error("set TEST_SQLSERVER: Server=tcp:localhost,1433;User Id=sa;Password=...;TrustServerCertificate=true") } else { "cargo test --workspace --test store_sqlserver" } }} {{ FLAGS }}
 
+# Looks for bytes that break a reader: json, compact, detector_config, settings or country_holidays (needs `cargo install --locked cargo-fuzz`)
+[unix]
+fuzz TARGET SECONDS="600": toolchain
+    cargo run --manifest-path fuzz/Cargo.toml --release --example seeds
+    RUSTC_BOOTSTRAP=1 cargo fuzz run {{ TARGET }} -- -max_total_time={{ SECONDS }} -timeout=20
+
 # All that CI runs
 ci: toolchain fmt-check lint test deny
 

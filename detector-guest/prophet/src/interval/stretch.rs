@@ -118,7 +118,7 @@ mod tests {
         for swing in [0.0, 0.3] {
             let row = |at: u32| Row {
                 time: if at % 97 == 5 { f64::NAN } else { step * f64::from(at + 1) },
-                pace: size * (1.0 + swing * f64::from(at).sin()),
+                pace: size * (1.0 + swing * libm::sin(f64::from(at))),
             };
             let rows: Vec<_> = (0..3_000).map(row).collect();
             let mut contour = Contour::default();

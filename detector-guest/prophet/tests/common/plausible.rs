@@ -156,7 +156,8 @@ impl Plausible {
     /// What the request brings for a need.
     pub fn input(&self, name: &str, role: Role, at: i64) -> f64 {
         let hours = (at - self.start * DAY).div_euclid(DAY / 24);
-        let wave = ((hours % 101) as f64 / 16.0 + name.len() as f64).sin();
+        // From -1 to 1 and back.
+        let wave = ((hours + 17 * name.len() as i64).rem_euclid(101) as f64 / 25.0 - 2.0).abs() - 1.0;
         match role {
             Role::Cap => self.y_scale * (1.6 + 0.3 * wave) + self.fixed_floor(),
             Role::Floor => self.y_scale * 0.1 * wave,
