@@ -46,6 +46,10 @@ build: toolchain
 bench *FLAGS: toolchain
     cargo bench --workspace --bench figures {{ FLAGS }}
 
+# Where the time of a judged batch goes
+breakdown: toolchain
+    cargo bench --workspace --bench breakdown
+
 # Writes the code in the project's form
 fmt:
     cargo fmt --all

@@ -1,6 +1,6 @@
 //! Where the time of a judged batch goes, and what the floor is: complete verdicts of 25 variables with daily and weekly seasons.
 //!
-//!     cargo bench --package tests --bench breakdown
+//!     just breakdown
 //!
 //! The floor is the same way through a component that does not judge: `tests/hostile`, told nothing, gives back columns of the same
 //! size. What lies above it is computation. Natively the same library is timed part by part. All parts are taken in turn, round
@@ -24,6 +24,10 @@ use host::detector::{Detector, Engine, Limits, ModelFile, Module, Set, check};
 use prophet::interval::{Intervals, TrendUncertainty};
 use prophet::{Features, Forecast, Inputs, Model};
 use tests::HOSTILE;
+
+/// As the program has it.
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Datetimes in a batch, and rounds.
 const SIZES: [(u32, usize); 3] = [(5, 2_000), (1_440, 300), (43_200, 20)];
