@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::import;
 use crate::config::{self, Access, ConfigError, Loaded, LogFormat};
+use crate::datetime::Datetime;
 use crate::worker::Shard;
 
 /// Judges a plant's readings: reads them from a database every few minutes, hands them to a sandboxed detector, and stores the
@@ -57,6 +59,48 @@ Examples:
     /// in use, and counts. The worker need not run.
     #[command(after_help = "Examples:\n  host status\n  host status --json | jq .watermark")]
     Status(Status),
+
+    /// Judge a range of readings that is already past
+    ///
+    /// For readings from before the worker's time, those that came too late, and variables that were set aside; with
+    /// --replace also to judge anew with other models. Reads, judges and stores as `run` does, in transactions of about 4000
+    /// verdicts, and may run beside it: whoever writes a verdict first, there is one. The worker's position stays where it is.
+    ///
+    /// Ctrl+C ends it after the batch in hand, with exit code 1 as the range is not done; a second one ends it at once. The
+    /// same command, given again, goes on where it ended, also after a crash. It begins anew when module, models or settings
+    /// have changed since. Variables that the worker had set aside are set aside no longer once all of their readings lie in
+    /// a range that is done. The log goes to the console alone, unless --log-file is given: the worker's file is the worker's.
+    #[command(after_help = "\
+Examples:
+  host backfill --from 2025-01-01 --to 2025-02-01                          what has no verdict yet in January
+  host backfill --from 2025-01-01 --to 2025-02-01 --replace                all of January, with the models as they are now
+  host backfill --from \"2025-01-15 10:00\" --to 2025-01-16 --variables TEMP-03,\"AGUA/FLOW 1\"")]
+    Backfill(Backfill),
+
+    /// Load a CSV file of readings into the input table
+    ///
+    /// The file is wide: a column DATETIME and a column for each variable, named as in the input table. An empty cell is no
+    /// reading. Columns may be divided by `,`, `;` or tabs; where it is not the comma, numbers may have a decimal comma.
+    /// UTF-8 and UTF-16 are recognised.
+    ///
+    /// A reading whose variable and datetime the table already has is left out, so that a file which is loaded again, or was
+    /// loaded in part, adds only what is missing. A cell that is no number and a row without a datetime are named and counted,
+    /// and the rest is loaded. This is the only command that writes to the input table.
+    #[command(after_help = "\
+Examples:
+  host import enero.csv
+  host import enero.csv --datetime-format \"%d/%m/%Y %H:%M\"
+  host import enero.csv --database plant.sqlite --create-table")]
+    Import(Import),
+
+    /// Print the verdicts of a range as CSV
+    ///
+    /// The columns are those of the output table; NULL is an empty field, and a flag is 1 or 0.
+    #[command(after_help = "\
+Examples:
+  host export --from 2025-01-15 --to 2025-01-16 > day.csv
+  host export --from 2025-01-01 --to 2025-02-01 --anomalies -o january.csv")]
+    Export(Export),
 
     /// Print the statements that make the tables
     ///
@@ -115,6 +159,93 @@ pub struct Status {
     /// Print one JSON object, for monitoring
     #[arg(long)]
     pub json: bool,
+
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// Half-open: from a datetime on and before another.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Range {
+    /// The first datetime: `2025-01-15`, `2025-01-15 10:00` or `2025-01-15T10:00:00`
+    #[arg(long, value_name = "DATETIME", value_parser = Datetime::parse)]
+    pub from: Datetime,
+
+    /// The datetime before which it ends
+    #[arg(long, value_name = "DATETIME", value_parser = Datetime::parse)]
+    pub to: Datetime,
+}
+
+#[derive(Args, Debug)]
+pub struct Backfill {
+    #[command(flatten)]
+    pub range: Range,
+
+    /// Put new verdicts in the place of those that are there; one goes only when there is a new one for its reading
+    #[arg(long)]
+    pub replace: bool,
+
+    /// Judge only these, divided by commas [default: all]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', num_args = 1..)]
+    pub variables: Vec<String>,
+
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+#[derive(Args, Debug)]
+pub struct Import {
+    /// A CSV file with a column DATETIME and a column for each variable
+    #[arg(value_name = "FILE.csv")]
+    pub file: PathBuf,
+
+    /// How datetimes are written, as for `strftime` [default: 2025-01-15 10:00:00, with a `T` or fractions too]
+    #[arg(long, value_name = "FORMAT", value_parser = import::datetime_format)]
+    pub datetime_format: Option<String>,
+
+    /// How fractions are written [default: with a comma if columns are not divided by commas and numbers have them]
+    #[arg(long, value_name = "MARK")]
+    pub decimal: Option<Decimal>,
+
+    /// The encoding of a file that is not Unicode, such as windows-1252
+    #[arg(long, value_name = "NAME", value_parser = import::encoding)]
+    pub encoding: Option<&'static encoding_rs::Encoding>,
+
+    /// Read the whole file first, and load nothing if anything in it is wrong
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Make the input table if there is none, and the database's file
+    #[arg(long)]
+    pub create_table: bool,
+
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// What stands before the decimals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Decimal {
+    Comma,
+    Point,
+}
+
+#[derive(Args, Debug)]
+pub struct Export {
+    #[command(flatten)]
+    pub range: Range,
+
+    /// Only these, divided by commas [default: all]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', num_args = 1..)]
+    pub variables: Vec<String>,
+
+    /// Only anomalies
+    #[arg(long)]
+    pub anomalies: bool,
+
+    /// Write to this file, which is there when it is whole [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 
     #[command(flatten)]
     pub overrides: Overrides,
@@ -207,7 +338,7 @@ pub struct Overrides {
     /// Read this configuration [default: `anomaly-worker.toml`, if there is one here]
     ///
     /// Each key of it can also be set by an environment variable, which goes over the file: ANOMALY_WORKER_INTERVAL is `interval`
-    /// of `[worker]`. Flags go over both.
+    /// of `[worker]`. Flags go over both. A file called `.yaml` or `.yml` is read as the Python worker's `config.yaml`.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 

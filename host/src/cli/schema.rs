@@ -64,6 +64,13 @@ fn in_sql_server(tables: &TableNames, config: &Config) -> String {
             "GRANT SELECT, INSERT ON {output} TO {output_user};\nGRANT SELECT, INSERT, UPDATE ON {state} TO {output_user};"
         ),
     );
+    add(
+        &mut text,
+        "Only for `host backfill`, which exchanges verdicts and clears up its own row:",
+        &format!("GRANT DELETE ON {output} TO {output_user};\nGRANT DELETE ON {state} TO {output_user};"),
+    );
+    text.push_str("\n-- Only for `host import`:\n");
+    line(&mut text, &format!("-- GRANT INSERT ON {input_table} TO {user};"));
     text
 }
 

@@ -107,6 +107,17 @@ impl Session {
         }
         Ok(Self { input, output, lateness, state, timeless: Timeless::default(), names: HashMap::new() })
     }
+
+    /// What is set aside is the one thing of the row that another process may change: a `backfill` that has judged the readings
+    /// takes them out. Looked up only while there is something, just before a commit would put it back.
+    pub(super) async fn hear_of_backfill(&mut self, worker: &str) -> Result<(), StoreError> {
+        if !self.state.set_aside.is_empty()
+            && let Some(stored) = self.output.peek(worker).await?
+        {
+            self.state.set_aside = stored.set_aside;
+        }
+        Ok(())
+    }
 }
 
 /// What a new worker finds.

@@ -1,4 +1,4 @@
-//! One walk over what may be new, page by page, whichever way the table is read.
+//! Walks over the input table, page by page: over what may be new, whichever way the table is read, and over a range of datetimes.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::shard::Shard;
 use crate::datetime::Datetime;
 use crate::position::{KeyPass, Position, Taken, TimePass, TimePosition};
 use crate::reading::Page;
-use crate::store::StoreError;
+use crate::store::{Input, StoreError};
 
 /// Where a cycle's walk stands.
 pub(super) enum Walk {
@@ -90,6 +90,34 @@ impl Walk {
             match taken {
                 Taken::Rows { page, too_late } => return Ok(Step { page, position, too_late }),
                 Taken::Larger => limit = limit.saturating_mul(2),
+            }
+        }
+    }
+}
+
+/// A walk over a range of datetimes, whatever is new in it.
+pub(super) struct RangeWalk {
+    position: TimePosition,
+    pass: TimePass,
+    to: Datetime,
+    limit: usize,
+}
+
+impl RangeWalk {
+    /// From `from` up to and without `to`, in pages of about so many rows.
+    pub(super) fn new(from: Datetime, to: Datetime, rows: usize) -> Self {
+        let position = TimePosition::start(from);
+        let pass = position.pass(from, 0, 0);
+        Self { position, pass, to, limit: rows }
+    }
+
+    /// Reads the next page in whole datetimes. The walk is over after the first that is not full.
+    pub(super) async fn next(&mut self, input: &mut dyn Input) -> Result<Page, StoreError> {
+        loop {
+            let page = input.read_range(self.pass.from(), Some(self.to), self.limit).await?;
+            match self.position.advance(&mut self.pass, page) {
+                Taken::Rows { page, .. } => return Ok(page),
+                Taken::Larger => self.limit = self.limit.saturating_mul(2),
             }
         }
     }

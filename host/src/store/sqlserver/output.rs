@@ -3,7 +3,7 @@
 //! A commit stages its verdicts in the session and then is one transaction in one round trip. Whether it happened, where the connection
 //! is lost before the answer comes, the state row tells to whoever takes the name next.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,12 +20,13 @@ use super::row::integer;
 use super::sql;
 use super::staging::Staged;
 use super::state_row;
+use super::stored;
 use super::table::text;
 use super::target::{Target, Timeouts};
 use crate::datetime::Datetime;
 use crate::reading::Key;
-use crate::state::State;
-use crate::store::{Claim, Output, Prepared, StoreError, TableName, Trouble};
+use crate::state::{SetAside, State};
+use crate::store::{Claim, Output, Prepared, StoreError, TableName, Trouble, VerdictPage};
 use crate::verdict::VerdictRow;
 
 /// How long an index on a table that others filled may take to make.
@@ -96,9 +97,10 @@ impl SqlServerOutput {
         worker: &str,
         verdicts: &[VerdictRow],
         state: &State,
+        statement: fn(&Statements) -> &str,
     ) -> Answer<u64> {
         let known = self.known(session).await?;
-        let insert = (!verdicts.is_empty()).then_some(known.insert.as_str());
+        let insert = (!verdicts.is_empty()).then_some(statement(&known));
         if insert.is_some() {
             self.staged.verdicts(session, verdicts, known.grain).await?;
         }
@@ -118,6 +120,43 @@ impl SqlServerOutput {
             return Err(state_row::fenced(&self.state, worker, state.epoch, found));
         }
         Ok(inserted.unsigned_abs())
+    }
+
+    async fn read_page(
+        &mut self,
+        session: &mut Session,
+        from: Datetime,
+        to: Datetime,
+        anomalies_only: bool,
+        limit: usize,
+    ) -> Answer<VerdictPage> {
+        let known = self.known(session).await?;
+        let sql = sql::output::verdicts(&self.output, known.has_source_file, anomalies_only);
+        // One more than fits shows that there is more.
+        let rows = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
+        let values = vec![Value::I64(Some(rows)), known.grain.not_before(from), known.grain.not_before(to)];
+        stored::page(link::rows(session, sql, values).await?, limit)
+    }
+
+    async fn delete_row(&mut self, session: &mut Session, worker: &str, epoch: i64) -> Answer<()> {
+        let values = vec![text(worker), Value::I64(Some(epoch))];
+        if hit(session, sql::output::forget(&self.state), values).await? {
+            return Ok(());
+        }
+        let found = self.read_state(session, worker).await?.map(|(epoch, _)| epoch);
+        Err(state_row::fenced(&self.state, worker, epoch, found))
+    }
+
+    async fn exchange(
+        &mut self,
+        session: &mut Session,
+        worker: &str,
+        before: &BTreeMap<Arc<str>, SetAside>,
+        after: &BTreeMap<Arc<str>, SetAside>,
+    ) -> Answer<bool> {
+        let (before, after) = (state_row::set_aside(before)?, state_row::set_aside(after)?);
+        let values = vec![text(worker), text(&before), text(&after)];
+        hit(session, sql::output::exchange_set_aside(&self.state), values).await
     }
 
     /// Those of the keys whose `n` the statement answers, once they are staged.
@@ -248,13 +287,59 @@ impl Output for SqlServerOutput {
         state: &State,
     ) -> Result<u64, StoreError> {
         let mut session = self.link.take()?;
-        let answer = self.write(&mut session, worker, verdicts, state).await;
+        let answer = self.write(&mut session, worker, verdicts, state, |known| &known.insert).await;
+        self.done(session, answer).await
+    }
+
+    async fn replace(
+        &mut self,
+        worker: &str,
+        verdicts: &[VerdictRow],
+        state: &State,
+    ) -> Result<u64, StoreError> {
+        let mut session = self.link.take()?;
+        let answer = self.write(&mut session, worker, verdicts, state, |known| &known.replace).await;
+        self.done(session, answer).await
+    }
+
+    async fn read_verdicts(
+        &mut self,
+        from: Datetime,
+        to: Datetime,
+        anomalies_only: bool,
+        limit: usize,
+    ) -> Result<VerdictPage, StoreError> {
+        let mut session = self.link.take()?;
+        let answer = self.read_page(&mut session, from, to, anomalies_only, limit).await;
+        self.done(session, answer).await
+    }
+
+    async fn forget(&mut self, worker: &str, epoch: i64) -> Result<(), StoreError> {
+        let mut session = self.link.take()?;
+        let answer = self.delete_row(&mut session, worker, epoch).await;
+        self.done(session, answer).await
+    }
+
+    async fn exchange_set_aside(
+        &mut self,
+        worker: &str,
+        before: &BTreeMap<Arc<str>, SetAside>,
+        after: &BTreeMap<Arc<str>, SetAside>,
+    ) -> Result<bool, StoreError> {
+        let mut session = self.link.take()?;
+        let answer = self.exchange(&mut session, worker, before, after).await;
         self.done(session, answer).await
     }
 
     async fn close(self: Box<Self>) -> Result<(), StoreError> {
         self.link.close().await
     }
+}
+
+/// Whether a statement that answers how many rows it hit has hit one.
+async fn hit(session: &mut Session, sql: String, values: Vec<Value>) -> Answer<bool> {
+    let row = link::row(session, sql, values).await?;
+    Ok(row.and_then(|row| row.into_iter().next()).and_then(|value| integer(&value)) == Some(1))
 }
 
 /// Runs a transaction, once more where somebody else was first with the same key.

@@ -1,0 +1,286 @@
+//! Backfill: a range of readings, judged as the cycle judges them and beside whatever worker is at work.
+//!
+//! It keeps its progress as a worker does, in a state row of its own, under a name that says range and options: the same backfill
+//! begun again goes on after its last transaction, however it ended, and costs nothing for what is done. The row goes when the range
+//! is done, and is begun anew when another set judges. The worker's own row is left alone, but for the variables that are no longer
+//! set aside ([`asides`]).
+
+mod asides;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+pub use asides::Asides;
+
+use super::batch::{self, Frame, Prepared, Scope};
+use super::error::CycleError;
+use super::session::{Session, Timeless};
+use super::shard::Shard;
+use super::walk::{RangeWalk, Step};
+use super::warm_up;
+use super::{recall, report};
+use crate::batch::Batch;
+use crate::counts::Counts;
+use crate::datetime::Datetime;
+use crate::detector::Detector;
+use crate::position::{Position, TimePosition};
+use crate::state::State;
+use crate::store::Connector;
+
+/// What is judged.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The worker whose variables may be set aside.
+    pub worker: String,
+    pub from: Datetime,
+    /// Exclusive.
+    pub to: Datetime,
+    /// The share of the variables that is judged. None: all.
+    pub shard: Option<Shard>,
+    /// None: all.
+    pub variables: Option<BTreeSet<Arc<str>>>,
+    /// Whether verdicts that are there are replaced.
+    pub replace: bool,
+    /// Rows read at a time, and with them the verdicts of a transaction.
+    pub batch_rows: usize,
+}
+
+impl Plan {
+    /// The name of its state row: the same for the same backfill, and no other's. At most 100 characters.
+    pub fn name(&self) -> String {
+        let mut digest = Sha256::new();
+        digest.update(format!("{:?}{:?}{:?}{}", self.worker, self.shard, self.variables, self.replace));
+        let digest: String = digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        format!("backfill {} to {} {digest}", self.from, self.to)
+    }
+}
+
+/// A backfill under way. A call that fails ends it: begin again, and it goes on.
+pub struct Backfill {
+    plan: Plan,
+    name: String,
+    session: Session,
+    walk: RangeWalk,
+    frame: Frame,
+    canary: Option<Arc<Batch>>,
+    progress: Progress,
+    resumed: bool,
+    named_without_model: HashSet<Arc<str>>,
+    /// How many rows the log may still name one by one.
+    to_name: usize,
+    /// Variables that were asked for and not met yet.
+    unseen: BTreeSet<Arc<str>>,
+}
+
+/// How far it has come since it was begun, or gone on with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Rows that the range held then, from where it goes on.
+    pub of: u64,
+    /// Rows that were read since, whatever became of them.
+    pub rows: u64,
+    /// All readings before this datetime are dealt with.
+    pub until: Option<Datetime>,
+    /// Of the whole backfill, also of what was done before it was interrupted.
+    pub counts: Counts,
+    /// Verdicts that gave way to new ones.
+    pub replaced: u64,
+    pub judging: Duration,
+}
+
+impl Backfill {
+    /// Connects, and begins or goes on. The detector is shown its lookback, if it wants one.
+    ///
+    /// # Errors
+    /// [`CycleError`]: nothing was written but tables that were missing.
+    pub async fn begin(
+        plan: &Plan,
+        connector: &dyn Connector,
+        detector: &mut Detector,
+    ) -> Result<Self, CycleError> {
+        let (mut input, mut output) = connector.open().await?;
+        input.layout().await?;
+        let prepared = output.prepare().await?;
+        prepared.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        let (name, now) = (plan.name(), input.now().await?);
+        let taken = output.take(&name).await?;
+        let digest = detector.set().digest.clone();
+        let found = taken.state;
+        if found.as_ref().is_some_and(|state| state.set_digest.as_ref() != Some(&digest)) {
+            tracing::info!("module, models or settings are not those of the last try: it begins anew");
+        }
+        let kept = found.filter(|state| state.set_digest.as_ref() == Some(&digest));
+        let resumed = kept.is_some();
+        let before = plan.from.earlier(MICROSECOND);
+        let state = kept.unwrap_or(State {
+            epoch: taken.epoch,
+            position: Position::Time(TimePosition::start(plan.from)),
+            watermark: Some(before),
+            checkpoint: None,
+            set_digest: Some(digest),
+            set_aside: BTreeMap::new(),
+            counts: Counts::default(),
+            updated_at: now,
+        });
+        let watermark = state.watermark.unwrap_or(before);
+        let begin = watermark.later(MICROSECOND).min(plan.to);
+        let counts = state.counts;
+        let mut session = Session {
+            input,
+            output,
+            lateness: Duration::ZERO,
+            state,
+            timeless: Timeless::default(),
+            names: HashMap::new(),
+        };
+        detector.committed(session.state.checkpoint.clone());
+        detector.discard();
+        let canary = recall::proof(&mut session, detector).await?.map(Arc::new);
+        warm_up::warm_up(&mut session, detector, plan.batch_rows).await?;
+        let of = session.input.count_range(begin, plan.to).await?;
+        let scope = Scope {
+            shard: plan.shard,
+            variables: plan.variables.as_ref().map(|names| names.iter().cloned().collect()),
+            again: plan.replace,
+        };
+        Ok(Self {
+            name,
+            walk: RangeWalk::new(begin, plan.to, plan.batch_rows),
+            frame: Frame {
+                now,
+                reach: begin,
+                watermark: Some(watermark),
+                batch_rows: plan.batch_rows,
+                scope,
+            },
+            canary,
+            progress: Progress { of, until: resumed.then_some(begin), counts, ..Progress::default() },
+            resumed,
+            session,
+            plan: plan.clone(),
+            named_without_model: HashSet::new(),
+            to_name: report::NAMED,
+            unseen: if resumed { BTreeSet::new() } else { plan.variables.clone().unwrap_or_default() },
+        })
+    }
+
+    /// Whether it goes on where an earlier try has ended.
+    pub fn resumed(&self) -> bool {
+        self.resumed
+    }
+
+    /// How far it has come.
+    pub fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// Reads, judges and stores one batch. False after the last.
+    ///
+    /// # Errors
+    /// [`CycleError`]: this batch left nothing behind, those before it are stored.
+    pub async fn step(&mut self, detector: &mut Detector) -> Result<bool, CycleError> {
+        let page = self.walk.next(self.session.input.as_mut()).await?;
+        let more = page.full;
+        if page.readings.is_empty() && page.malformed.is_empty() {
+            return Ok(more);
+        }
+        if !self.unseen.is_empty() {
+            for reading in &page.readings {
+                self.unseen.remove(&reading.variable);
+            }
+        }
+        let rows = (page.readings.len() + page.malformed.len()) as u64;
+        self.frame.now = self.session.input.now().await?;
+        let step = Step { page, position: self.session.state.position.clone(), too_late: 0 };
+        let prepared =
+            batch::prepare(&mut self.session, detector, self.canary.clone(), &self.frame, step).await?;
+        self.commit(prepared, detector).await?;
+        self.progress.rows += rows;
+        self.progress.until = self.session.state.watermark.map(|at| at.later(MICROSECOND));
+        Ok(more)
+    }
+
+    async fn commit(&mut self, prepared: Prepared, detector: &mut Detector) -> Result<(), CycleError> {
+        let Prepared { verdicts, mut state, mut said, canary } = prepared;
+        let (output, name) = (&mut self.session.output, &self.name);
+        if self.plan.replace {
+            self.progress.replaced += output.replace(name, &verdicts, &state).await?;
+        } else {
+            let written = output.commit(name, &verdicts, &state).await?;
+            // A worker wrote the verdict between our look and our commit.
+            let lost = (verdicts.len() as u64).saturating_sub(written).min(said.counts.judged);
+            said.counts.judged -= lost;
+            said.counts.already_judged += lost;
+            // The next commit stores it.
+            state.counts.judged -= lost;
+            state.counts.already_judged += lost;
+        }
+        self.session.state = state;
+        self.progress.counts = self.session.state.counts;
+        self.progress.judging += said.judging;
+        detector.committed(self.session.state.checkpoint.clone());
+        self.canary = canary;
+        self.to_name = report::backfill(&mut said, self.to_name, &mut self.named_without_model);
+        Ok(())
+    }
+
+    /// After the last batch: takes out of the worker's row what is no longer set aside, and deletes its own.
+    ///
+    /// # Errors
+    /// [`CycleError`]: the range is judged; the same backfill, begun again, comes straight to this.
+    pub async fn finish(mut self) -> Result<Asides, CycleError> {
+        for variable in &self.unseen {
+            tracing::warn!("no reading of `{variable}` in this range");
+        }
+        let failed = self.session.state.set_aside.keys().chain(&self.named_without_model).cloned();
+        let failed: HashSet<Arc<str>> = failed.collect();
+        let mut asides = asides::settle(self.session.output.as_mut(), &self.plan, &failed).await?;
+        asides.failed = std::mem::take(&mut self.session.state.set_aside).into_iter().collect();
+        self.session.output.forget(&self.name, self.session.state.epoch).await?;
+        self.session.output.close().await?;
+        Ok(asides)
+    }
+}
+
+/// The step from one instant to the next: ranges are half-open, and a watermark is the last instant that is dealt with.
+const MICROSECOND: Duration = Duration::from_micros(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two backfills that differ in anything must not go on with each other's progress.
+    #[test]
+    fn a_name_is_for_one_backfill_only_and_fits_its_column() {
+        let plan = Plan {
+            worker: "default".into(),
+            shard: None,
+            from: Datetime::from_micros(1_735_689_600_000_001),
+            to: Datetime::from_micros(1_738_368_000_000_001),
+            variables: None,
+            replace: false,
+            batch_rows: 4000,
+        };
+        let only = |names: &[&str]| Some(names.iter().map(|&name| name.into()).collect());
+        let same = Plan { batch_rows: 10, ..plan.clone() };
+        assert_eq!(plan.name(), same.name());
+        let all = [
+            plan.clone(),
+            Plan { worker: "line 2".into(), ..plan.clone() },
+            Plan { from: plan.from.earlier(MICROSECOND), ..plan.clone() },
+            Plan { to: plan.to.later(MICROSECOND), ..plan.clone() },
+            Plan { shard: "2/8".parse().ok(), ..plan.clone() },
+            Plan { replace: true, ..plan.clone() },
+            Plan { variables: only(&[]), ..plan.clone() },
+            Plan { variables: only(&["T1"]), ..plan.clone() },
+            Plan { variables: only(&["T1", "T2"]), ..plan.clone() },
+            Plan { variables: only(&["T1, T2"]), ..plan },
+        ];
+        let names: BTreeSet<String> = all.iter().map(Plan::name).collect();
+        assert_eq!(names.len(), all.len(), "{names:#?}");
+        assert!(names.iter().all(|name| name.len() <= 100), "{names:#?}");
+    }
+}
