@@ -36,10 +36,11 @@ build: toolchain
     cp target/release/host{{ if os_family() == "windows" { ".exe" } else { "" } }} dist/
     cp target/wasm32-wasip2/release/detector_guest.wasm dist/detector.wasm
 
-# Figures: throughput, cycle time, start, memory, reload, loading. Quiet machine, about ten minutes
+# Figures: throughput, cycle time, start, memory, reload, loading, backfill. Quiet machine, about ten minutes
 bench *FLAGS: toolchain
     cargo bench --package host --bench figures {{ FLAGS }}
     cargo bench --package host --bench loading {{ FLAGS }}
+    cargo bench --package tests --bench backfill {{ FLAGS }}
 
 # Writes the code in the project's form
 fmt:

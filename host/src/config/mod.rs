@@ -219,10 +219,11 @@ pub struct Loaded {
     pub warnings: Vec<String>,
 }
 
-/// Defaults, then the named file (the Python worker's where its name ends in `.yaml` or `.yml`; or [`DEFAULT_FILE`], if it is there), then the environment.
+/// Defaults, then the named file (or [`DEFAULT_FILE`], if it is there), then the environment. A file whose name ends in `.yaml` or `.yml`
+/// is the Python worker's.
 ///
 /// # Errors
-/// A file that cannot be read or is not TOML, an unknown key, a value that is not allowed.
+/// A file that cannot be read or is not TOML (YAML, where that was meant), an unknown key, a value that is not allowed.
 pub fn load(
     named: Option<&Path>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,

@@ -28,7 +28,7 @@ use crate::datetime::Datetime;
 use crate::detector::Detector;
 use crate::position::{Position, TimePosition};
 use crate::state::State;
-use crate::store::Connector;
+use crate::store::{Connector, StoreError, Trouble};
 
 /// What is judged.
 #[derive(Clone, Debug)]
@@ -109,7 +109,8 @@ impl Backfill {
         let taken = output.take(&name).await?;
         let digest = detector.set().digest.clone();
         let found = taken.state;
-        if found.as_ref().is_some_and(|state| state.set_digest.as_ref() != Some(&digest)) {
+        let judged_by = found.as_ref().and_then(|state| state.set_digest.as_ref());
+        if judged_by.is_some_and(|found| *found != digest) {
             tracing::info!("module, models or settings are not those of the last try: it begins anew");
         }
         let kept = found.filter(|state| state.set_digest.as_ref() == Some(&digest));
@@ -239,9 +240,22 @@ impl Backfill {
         let failed: HashSet<Arc<str>> = failed.collect();
         let mut asides = asides::settle(self.session.output.as_mut(), &self.plan, &failed).await?;
         asides.failed = std::mem::take(&mut self.session.state.set_aside).into_iter().collect();
-        self.session.output.forget(&self.name, self.session.state.epoch).await?;
+        self.clear_up().await?;
         self.session.output.close().await?;
         Ok(asides)
+    }
+
+    /// Deletes its row. Where the login may not, the row stays and says nothing, so that the same backfill begins anew.
+    async fn clear_up(&mut self) -> Result<(), StoreError> {
+        let (output, state) = (&mut self.session.output, &self.session.state);
+        match output.forget(&self.name, state.epoch).await {
+            Err(error) if error.trouble == Trouble::Permission => {
+                tracing::warn!("{error}; the row of worker `{}` stays there, and means nothing", self.name);
+                let state = State { set_digest: None, checkpoint: None, ..state.clone() };
+                output.commit(&self.name, &[], &state).await.map(drop)
+            }
+            forgotten => forgotten,
+        }
     }
 }
 
