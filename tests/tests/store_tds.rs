@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+#[path = "store_sqlserver/backfill.rs"]
+mod backfill;
+
 use tests::conformance_sqlserver::SqlServerBench;
 
 tests::conformance!(SqlServerBench where tests::tds::stand_in());
@@ -20,6 +23,3 @@ macro_rules! on_server {
     };
 }
 use on_server;
-
-#[path = "store_sqlserver/backfill.rs"]
-mod backfill;

@@ -10,12 +10,14 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::print_stdout,
     reason = "a benchmark stops at the first surprise and prints"
 )]
 
 mod cycles;
 #[path = "../../../host/benches/times/mod.rs"]
+#[allow(dead_code, reason = "shared with benchmarks that use all of it")]
 mod times;
 
 use std::time::{Duration, Instant};

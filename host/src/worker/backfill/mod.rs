@@ -7,7 +7,7 @@
 
 mod asides;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub use asides::Asides;
 
 use super::batch::{self, Frame, Prepared, Scope};
 use super::error::CycleError;
-use super::session::{Session, Timeless};
+use super::session::Session;
 use super::shard::Shard;
 use super::walk::{RangeWalk, Step};
 use super::warm_up;
@@ -129,14 +129,7 @@ impl Backfill {
         let watermark = state.watermark.unwrap_or(before);
         let begin = watermark.later(MICROSECOND).min(plan.to);
         let counts = state.counts;
-        let mut session = Session {
-            input,
-            output,
-            lateness: Duration::ZERO,
-            state,
-            timeless: Timeless::default(),
-            names: HashMap::new(),
-        };
+        let mut session = Session::new(input, output, Duration::ZERO, state);
         detector.committed(session.state.checkpoint.clone());
         detector.discard();
         let canary = recall::proof(&mut session, detector).await?.map(Arc::new);
