@@ -67,7 +67,7 @@ impl Worker {
         tracing::info!("[cycle {}] checking for new data", self.cycles);
         self.swap(&session.state);
         let mut frame = self.frame(&mut session).await?;
-        let mut walk = Walk::begin(&mut session, frame.reach).await?;
+        let mut walk = Walk::begin(&mut session, frame.now, frame.reach).await?;
         frame.reach = walk.oldest(frame.reach);
         loop {
             let mut step = walk.next(&mut session, frame.batch_rows, self.settings.settle).await?;

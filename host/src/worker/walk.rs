@@ -11,7 +11,8 @@ use crate::store::{Input, StoreError};
 
 /// Where a cycle's walk stands.
 pub(super) enum Walk {
-    Key(KeyPass),
+    /// With the server's time, where it was asked for just now: each page wants one from before it was read.
+    Key(KeyPass, Option<Datetime>),
     Time(TimePass),
 }
 
@@ -36,11 +37,15 @@ impl Step {
 }
 
 impl Walk {
-    /// Starts a walk. Without a key this counts what stands behind the reach.
-    pub(super) async fn begin(session: &mut Session, reach: Datetime) -> Result<Self, StoreError> {
+    /// Starts a walk at `now`. Without a key this counts what stands behind the reach.
+    pub(super) async fn begin(
+        session: &mut Session,
+        now: Datetime,
+        reach: Datetime,
+    ) -> Result<Self, StoreError> {
         let Session { input, state, .. } = session;
         match &state.position {
-            Position::Key(_) => Ok(Self::Key(KeyPass::default())),
+            Position::Key(_) => Ok(Self::Key(KeyPass::default(), Some(now))),
             Position::Time(position) => {
                 let in_passed = match position.passed {
                     Some(passed) => input.count_range(passed.from, passed.to).await?,
@@ -56,7 +61,7 @@ impl Walk {
     /// The oldest datetime that this walk judges.
     pub(super) fn oldest(&self, reach: Datetime) -> Datetime {
         match self {
-            Self::Key(_) => reach,
+            Self::Key(..) => reach,
             Self::Time(pass) => pass.oldest(),
         }
     }
@@ -73,8 +78,11 @@ impl Walk {
         loop {
             let mut position = session.state.position.clone();
             let taken = match (&mut position, &mut *self) {
-                (Position::Key(position), Self::Key(pass)) => {
-                    let asked = input.now().await?;
+                (Position::Key(position), Self::Key(pass, now)) => {
+                    let asked = match now.take() {
+                        Some(now) => now,
+                        None => input.now().await?,
+                    };
                     let page = input.read_keys(&position.spans(pass), limit).await?;
                     position.advance(pass, page, asked, settle)
                 }
@@ -83,7 +91,7 @@ impl Walk {
                     position.advance(pass, page)
                 }
                 // A walk is begun from the very position that it goes on with.
-                (Position::Key(_), Self::Time(_)) | (Position::Time(_), Self::Key(_)) => {
+                (Position::Key(_), Self::Time(_)) | (Position::Time(_), Self::Key(..)) => {
                     Taken::Rows { page: Page::default(), too_late: 0 }
                 }
             };
