@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::datetime::Datetime;
+use crate::reading::Key;
 
 /// A row of the output table. Others may have written it, so that any column but those of the key may be NULL; a column that
 /// the table does not have is NULL in every row.
@@ -30,4 +31,10 @@ pub struct VerdictPage {
     pub verdicts: Vec<StoredVerdict>,
     /// Whether the limit ended the read: there are more, and those of the last ds may not all be here.
     pub full: bool,
+}
+
+/// The first and the last datetime of some keys.
+pub(super) fn span(keys: &[Key]) -> Option<(Datetime, Datetime)> {
+    let datetimes = keys.iter().map(|(_, datetime)| *datetime);
+    datetimes.clone().min().zip(datetimes.max())
 }

@@ -184,6 +184,7 @@ macro_rules! conformance {
                 a_commit_that_fails_in_the_middle_leaves_nothing
                 a_commit_of_many_verdicts_is_one_commit
                 already_judged_names_what_is_there_and_nothing_else
+                of_many_keys_a_single_verdict_is_found
                 already_judged_tells_close_instants_apart
                 the_newest_verdict_is_the_latest_in_time
             }

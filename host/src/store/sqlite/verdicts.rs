@@ -39,6 +39,24 @@ impl<'c> Lookup<'c> {
     }
 }
 
+/// Whether the output may hold a verdict from the first to the last of these datetimes. A seek, where an index leads with ds.
+pub(super) fn any_within(
+    connection: &Connection,
+    output: &TableName,
+    first: Datetime,
+    last: Datetime,
+) -> Answer<bool> {
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM {} WHERE ds >= ?1 AND ds < ?2)", output.sqlite());
+    let mut statement = connection.prepare_cached(&sql)?;
+    for form in FORMS {
+        let (from, (_, to)) = (day::floor(first, form), day::around(last, form));
+        if statement.query_row(params![from, to], |row| row.get(0))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Deletes whatever the output holds for these keys; how many rows those were.
 pub(super) fn remove(connection: &Connection, output: &TableName, verdicts: &[VerdictRow]) -> Answer<u64> {
     let table = output.sqlite();

@@ -26,11 +26,15 @@ use super::target::{Target, Timeouts};
 use crate::datetime::Datetime;
 use crate::reading::Key;
 use crate::state::{SetAside, State};
+use crate::store::stored::span;
 use crate::store::{Claim, Output, Prepared, StoreError, TableName, Trouble, VerdictPage};
 use crate::verdict::VerdictRow;
 
 /// How long an index on a table that others filled may take to make.
 const INDEXING: Duration = Duration::from_secs(6 * 3600);
+
+/// From so many keys on one seek is asked first whether any of them can have a verdict: those of a backfill mostly have none.
+const WORTH_A_SEEK: usize = 500;
 
 /// How often a transaction is tried in which somebody else was first with the same key. Each time it sees what they committed.
 const TRIES: usize = 3;
@@ -159,6 +163,22 @@ impl SqlServerOutput {
         hit(session, sql::output::exchange_set_aside(&self.state), values).await
     }
 
+    async fn judged<'k>(&mut self, session: &mut Session, keys: &'k [Key]) -> Answer<Vec<&'k Key>> {
+        let known = self.known(session).await?;
+        if keys.len() >= WORTH_A_SEEK
+            && known.has_ds_index
+            && let Some((first, last)) = span(keys)
+        {
+            // A little more on both sides: how a datetime becomes one of the column is the server's matter.
+            let (from, to) = (first.earlier(Duration::from_secs(1)), last.later(Duration::from_secs(1)));
+            let values = vec![known.grain.not_before(from), known.grain.not_before(to)];
+            if link::row(session, sql::output::any_within(&self.output), values).await?.is_none() {
+                return Ok(Vec::new());
+            }
+        }
+        self.look_up(session, keys, |known| known.already_judged).await
+    }
+
     /// Those of the keys whose `n` the statement answers, once they are staged.
     async fn look_up<'k>(
         &mut self,
@@ -276,7 +296,7 @@ impl Output for SqlServerOutput {
             return Ok(HashSet::new());
         }
         let mut session = self.link.take()?;
-        let answer = self.look_up(&mut session, keys, |known| known.already_judged).await;
+        let answer = self.judged(&mut session, keys).await;
         Ok(self.done(session, answer).await?.into_iter().cloned().collect())
     }
 

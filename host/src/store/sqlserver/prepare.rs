@@ -24,6 +24,8 @@ pub(super) struct Statements {
     pub(super) insert: String,
     pub(super) replace: String,
     pub(super) has_source_file: bool,
+    /// Whether a range of ds is found by a seek.
+    pub(super) has_ds_index: bool,
     pub(super) already_judged: String,
     pub(super) foreign_names: String,
 }
@@ -203,6 +205,7 @@ fn statements(table: &Table, name: &TableName) -> Answer<Statements> {
         foreign_names: sql::output::foreign_names(&variable.cast("s.[variable]")),
         replace: sql::output::replace(name, &filled),
         has_source_file: table.has("source_file"),
+        has_ds_index: table.has_index(&["ds"]),
         already_judged: sql::output::already_judged(name, &variable.cast("s.[variable]"), &ds.cast("s.[ds]")),
     })
 }

@@ -150,6 +150,11 @@ pub fn exchange_set_aside(state: &TableName) -> String {
     )
 }
 
+/// One of the verdicts with `@P1 <= ds < @P2`, if there is any.
+pub fn any_within(output: &TableName) -> String {
+    format!("SELECT TOP (1) [ds] FROM {} WHERE [ds] >= @P1 AND [ds] < @P2", output.sql_server())
+}
+
 /// The `n` of those staged keys for which the output holds a verdict.
 pub fn already_judged(output: &TableName, variable: &str, ds: &str) -> String {
     format!(
