@@ -251,7 +251,7 @@ mod unix {
             .query_row("SELECT max(ds) FROM anomalies_detector", [], |row| row.get(0))
             .unwrap();
         let expected = format!(
-            "error: stopped; all readings before {newest}.000001 are done, and the same command goes on from there"
+            "error: stopped; all readings up to {newest} are done, and the same command goes on from there"
         );
         assert_eq!(last, expected);
         assert_eq!(place.run(&backfill(&[])).code, Some(0));

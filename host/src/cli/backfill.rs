@@ -111,8 +111,8 @@ async fn judge(
                 return Ok(Done { progress, resumed, asides });
             }
             Ok(None) => {
-                let until = reached.progress.until.unwrap_or(plan.from);
-                bail!("stopped; all readings before {until} are done, and {GO_ON}");
+                let Some(through) = reached.progress.through else { bail!("stopped; nothing is done yet") };
+                bail!("stopped; all readings up to {through} are done, and {GO_ON}");
             }
             Err(error) if begun && passes(&error) && !stop.asked() => {
                 let Some(pause) = left.next() else { bail!("{error}; {GO_ON}") };
@@ -145,14 +145,14 @@ async fn attempt(
 ) -> Result<Option<Asides>, CycleError> {
     let mut backfill = Backfill::begin(plan, store, detector).await?;
     *reached = Reached { begun: true, resumed: backfill.resumed(), progress: backfill.progress() };
-    if let (true, Some(until)) = (reached.resumed, reached.progress.until) {
-        tracing::info!("all readings before {until} are done; it goes on from there");
+    if let (true, Some(through)) = (reached.resumed, reached.progress.through) {
+        tracing::info!("all readings up to {through} are done; it goes on from there");
     }
     progress.start(reached.progress.of);
     loop {
         let more = backfill.step(detector).await?;
         reached.progress = backfill.progress();
-        let at = reached.progress.until.map_or_else(String::new, |until| format!("up to {until}"));
+        let at = reached.progress.through.map_or_else(String::new, |through| format!("up to {through}"));
         progress.set(reached.progress.rows, &at);
         if !more {
             return backfill.finish().await.map(Some);

@@ -47,11 +47,12 @@ impl Progress {
 
     /// Begins, with so much to do.
     pub(super) fn start(&mut self, of: u64) {
+        // What does not fit in the line is left out at its end.
         let template = match self.unit {
             Unit::Readings => {
-                "[{bar:28}] {percent:>3} %  {human_pos} of {human_len} readings, {per_sec}, {eta} left{msg}"
+                "[{bar:16}] {percent:>3} %  {human_pos} of {human_len}, {per_sec}, {eta} left{wide_msg}"
             }
-            Unit::Bytes => "[{bar:28}] {percent:>3} %  {bytes} of {total_bytes}, {eta} left{msg}",
+            Unit::Bytes => "[{bar:16}] {percent:>3} %  {bytes} of {total_bytes}, {eta} left",
         };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let per_second = |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {

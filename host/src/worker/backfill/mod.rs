@@ -27,6 +27,7 @@ use crate::counts::Counts;
 use crate::datetime::Datetime;
 use crate::detector::Detector;
 use crate::position::{Position, TimePosition};
+use crate::reading::Page;
 use crate::state::State;
 use crate::store::{Connector, StoreError, Trouble};
 
@@ -64,6 +65,8 @@ pub struct Backfill {
     name: String,
     session: Session,
     walk: RangeWalk,
+    /// Read while the batch before it was stored.
+    ahead: Option<Result<Page, StoreError>>,
     frame: Frame,
     canary: Option<Arc<Batch>>,
     progress: Progress,
@@ -82,8 +85,8 @@ pub struct Progress {
     pub of: u64,
     /// Rows that were read since, whatever became of them.
     pub rows: u64,
-    /// All readings before this datetime are dealt with.
-    pub until: Option<Datetime>,
+    /// All readings up to this datetime are dealt with, those at it too.
+    pub through: Option<Datetime>,
     /// Of the whole backfill, also of what was done before it was interrupted.
     pub counts: Counts,
     /// Verdicts that gave way to new ones.
@@ -143,6 +146,7 @@ impl Backfill {
         Ok(Self {
             name,
             walk: RangeWalk::new(begin, plan.to, plan.batch_rows),
+            ahead: None,
             frame: Frame {
                 now,
                 reach: begin,
@@ -151,7 +155,7 @@ impl Backfill {
                 scope,
             },
             canary,
-            progress: Progress { of, until: resumed.then_some(begin), counts, ..Progress::default() },
+            progress: Progress { of, through: resumed.then_some(watermark), counts, ..Progress::default() },
             resumed,
             session,
             plan: plan.clone(),
@@ -176,7 +180,10 @@ impl Backfill {
     /// # Errors
     /// [`CycleError`]: this batch left nothing behind, those before it are stored.
     pub async fn step(&mut self, detector: &mut Detector) -> Result<bool, CycleError> {
-        let page = self.walk.next(self.session.input.as_mut()).await?;
+        let page = match self.ahead.take() {
+            Some(page) => page?,
+            None => self.walk.next(self.session.input.as_mut()).await?,
+        };
         let more = page.full;
         if page.readings.is_empty() && page.malformed.is_empty() {
             return Ok(more);
@@ -191,19 +198,37 @@ impl Backfill {
         let step = Step { page, position: self.session.state.position.clone(), too_late: 0 };
         let prepared =
             batch::prepare(&mut self.session, detector, self.canary.clone(), &self.frame, step).await?;
-        self.commit(prepared, detector).await?;
+        self.commit(prepared, detector, more).await?;
         self.progress.rows += rows;
-        self.progress.until = self.session.state.watermark.map(|at| at.later(MICROSECOND));
+        self.progress.through = self.session.state.watermark;
         Ok(more)
     }
 
-    async fn commit(&mut self, prepared: Prepared, detector: &mut Detector) -> Result<(), CycleError> {
+    /// Stores a batch, and reads the page after it meanwhile: the one is the output's work, the other the input's.
+    async fn commit(
+        &mut self,
+        prepared: Prepared,
+        detector: &mut Detector,
+        more: bool,
+    ) -> Result<(), CycleError> {
         let Prepared { verdicts, mut state, mut said, canary } = prepared;
-        let (output, name) = (&mut self.session.output, &self.name);
+        let Session { input, output, .. } = &mut self.session;
+        let (walk, name, replace) = (&mut self.walk, &self.name, self.plan.replace);
+        let store = async {
+            if replace {
+                output.replace(name, &verdicts, &state).await
+            } else {
+                output.commit(name, &verdicts, &state).await
+            }
+        };
+        let read = async { if more { Some(walk.next(input.as_mut()).await) } else { None } };
+        let (written, ahead) = tokio::join!(store, read);
+        let written = written?;
+        // What is wrong with the page after is no matter of this one's.
+        self.ahead = ahead;
         if self.plan.replace {
-            self.progress.replaced += output.replace(name, &verdicts, &state).await?;
+            self.progress.replaced += written;
         } else {
-            let written = output.commit(name, &verdicts, &state).await?;
             // A worker wrote the verdict between our look and our commit.
             let lost = (verdicts.len() as u64).saturating_sub(written).min(said.counts.judged);
             said.counts.judged -= lost;
