@@ -72,8 +72,9 @@ Examples:
     /// a range that is done. The log goes to the console alone, unless --log-file is given: the worker's file is the worker's.
     #[command(after_help = "\
 Examples:
-  host backfill --from 2025-01-01 --to 2025-02-01                          what has no verdict yet in January
-  host backfill --from 2025-01-01 --to 2025-02-01 --replace                all of January, with the models as they are now
+  What has no verdict yet in January; then all of it anew, with the models as they are now; then two variables:
+  host backfill --from 2025-01-01 --to 2025-02-01
+  host backfill --from 2025-01-01 --to 2025-02-01 --replace
   host backfill --from \"2025-01-15 10:00\" --to 2025-01-16 --variables TEMP-03,\"AGUA/FLOW 1\"")]
     Backfill(Backfill),
 

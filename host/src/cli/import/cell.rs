@@ -188,7 +188,11 @@ mod tests {
             ("%d.%m.%y %I:%M %p", true),
             ("%H:%M", false),
             ("%d/%m/%Y %H:%M %z", false),
+            ("%d/%m/%Y %H:%M %Z", false),
+            ("%d/%m/%Y %H:%M%:z", false),
+            ("%+", false),
             ("%d/%m/%Y %Q", false),
+            ("%d/%m/%Y %", false),
             ("dd/mm/yyyy", false),
             ("", false),
         ] {
