@@ -103,8 +103,7 @@ pub(super) fn apply(config: &mut Config, file: &Path) -> Result<Vec<String>, Con
     for (theirs, (section, name), value) in entries {
         let Some((key, value)) = keys::find(section, name).zip(value) else { continue };
         (key.set)(config, &Given::Text(&value)).map_err(|allowed| {
-            let shown = if key.secret { "not shown".to_owned() } else { found(&value) };
-            let place = Place::Whole(file.to_owned());
+            let (shown, place) = (key.found(&value), Place::Whole(file.to_owned()));
             ConfigError::Wrong { place, what: format!("`{theirs}` is `{shown}`; it must be {allowed}") }
         })?;
     }

@@ -550,7 +550,7 @@ fn what_is_wrong_in_the_python_workers_file_is_said_without_its_words() {
         ),
         (
             &whole.replace("s3cret", "\"s3cret\\n\""),
-            "`config.yaml`: `database.password` is `not shown`; it must be a text without control characters; or \"\" for the \
+            "`config.yaml`: `database.password` is `(not shown)`; it must be a text without control characters; or \"\" for the \
              default"
                 .to_owned(),
         ),
