@@ -38,9 +38,7 @@ build: toolchain
 
 # Figures: throughput, cycle time, start, memory, reload, loading, backfill. Quiet machine, about ten minutes
 bench *FLAGS: toolchain
-    cargo bench --package host --bench figures {{ FLAGS }}
-    cargo bench --package host --bench loading {{ FLAGS }}
-    cargo bench --package tests --bench backfill {{ FLAGS }}
+    cargo bench --workspace --bench figures --bench loading --bench backfill {{ FLAGS }}
 
 # Writes the code in the project's form
 fmt:

@@ -143,6 +143,32 @@ async fn a_connection_that_is_lost_at_a_commit_costs_nothing() {
     }
 }
 
+/// The next page is read while a batch is stored: that it cannot be read costs the batch nothing.
+#[tokio::test]
+async fn a_page_that_cannot_be_read_costs_the_batch_before_it_nothing() {
+    let bench = Bench::new(Layout::Keyed);
+    bench.insert(&THREE);
+    let plan = Plan { batch_rows: 4, ..plan("10:00", "11:00") };
+    let mut commits = 0;
+    let store = Between::new(&bench.store, move |call| {
+        commits += usize::from(matches!(call, Call::Commit(_)));
+        match (call, commits) {
+            (Call::Read(_), 1) => {
+                Then::Fail(StoreError::new(Trouble::Connection, "the server has gone away"))
+            }
+            _ => Then::Go,
+        }
+    });
+    let mut detector = detector("{}").await;
+    let mut first = Backfill::begin(&plan, &store, &mut detector).await.unwrap();
+    assert!(first.step(&mut detector).await.unwrap());
+    first.step(&mut detector).await.unwrap_err();
+    assert_eq!(bench.verdicts(), verdicts(&THREE[..3]));
+    let (counts, _) = backfill(&bench.store, &plan, &mut detector).await;
+    assert_eq!(counts, Counts { judged: 6, ..Counts::default() });
+    assert_eq!(bench.verdicts(), verdicts(&THREE));
+}
+
 /// The same backfill twice at once: the second has the name, and the first writes nothing more.
 #[tokio::test]
 async fn of_the_same_backfill_only_one_is_at_work() {
