@@ -154,3 +154,6 @@ fn passed_over(file: &Path, all: &BTreeMap<String, IgnoredAny>, sections: &Secti
     names.extend(others.map(|key| format!("`{}`", found(key))));
     (!names.is_empty()).then(|| format!("`{}`: not used here: {}", file.display(), names.join(", ")))
 }
+
+#[cfg(test)]
+mod tests;

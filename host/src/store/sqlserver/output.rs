@@ -3,6 +3,8 @@
 //! A commit stages its verdicts in the session and then is one transaction in one round trip. Whether it happened, where the connection
 //! is lost before the answer comes, the state row tells to whoever takes the name next.
 
+mod asked;
+
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,21 +22,16 @@ use super::row::integer;
 use super::sql;
 use super::staging::Staged;
 use super::state_row;
-use super::stored;
 use super::table::text;
 use super::target::{Target, Timeouts};
 use crate::datetime::Datetime;
 use crate::reading::Key;
 use crate::state::{SetAside, State};
-use crate::store::stored::span;
 use crate::store::{Claim, Output, Prepared, StoreError, TableName, Trouble, VerdictPage};
 use crate::verdict::VerdictRow;
 
 /// How long an index on a table that others filled may take to make.
 const INDEXING: Duration = Duration::from_secs(6 * 3600);
-
-/// From so many keys on one seek is asked first whether any of them can have a verdict: those of a backfill mostly have none.
-const WORTH_A_SEEK: usize = 500;
 
 /// How often a transaction is tried in which somebody else was first with the same key. Each time it sees what they committed.
 const TRIES: usize = 3;
@@ -126,22 +123,6 @@ impl SqlServerOutput {
         Ok(inserted.unsigned_abs())
     }
 
-    async fn read_page(
-        &mut self,
-        session: &mut Session,
-        from: Datetime,
-        to: Datetime,
-        anomalies_only: bool,
-        limit: usize,
-    ) -> Answer<VerdictPage> {
-        let known = self.known(session).await?;
-        let sql = sql::output::verdicts(&self.output, known.has_source_file, anomalies_only);
-        // One more than fits shows that there is more.
-        let rows = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
-        let values = vec![Value::I64(Some(rows)), known.grain.not_before(from), known.grain.not_before(to)];
-        stored::page(link::rows(session, sql, values).await?, limit)
-    }
-
     async fn delete_row(&mut self, session: &mut Session, worker: &str, epoch: i64) -> Answer<()> {
         let values = vec![text(worker), Value::I64(Some(epoch))];
         if hit(session, sql::output::forget(&self.state), values).await? {
@@ -161,36 +142,6 @@ impl SqlServerOutput {
         let (before, after) = (state_row::set_aside(before)?, state_row::set_aside(after)?);
         let values = vec![text(worker), text(&before), text(&after)];
         hit(session, sql::output::exchange_set_aside(&self.state), values).await
-    }
-
-    async fn judged<'k>(&mut self, session: &mut Session, keys: &'k [Key]) -> Answer<Vec<&'k Key>> {
-        let known = self.known(session).await?;
-        if keys.len() >= WORTH_A_SEEK
-            && known.has_ds_index
-            && let Some((first, last)) = span(keys)
-        {
-            // A little more on both sides: how a datetime becomes one of the column is the server's matter.
-            let (from, to) = (first.earlier(Duration::from_secs(1)), last.later(Duration::from_secs(1)));
-            let values = vec![known.grain.not_before(from), known.grain.not_before(to)];
-            if link::row(session, sql::output::any_within(&self.output), values).await?.is_none() {
-                return Ok(Vec::new());
-            }
-        }
-        self.look_up(session, keys, |known| known.already_judged).await
-    }
-
-    /// Those of the keys whose `n` the statement answers, once they are staged.
-    async fn look_up<'k>(
-        &mut self,
-        session: &mut Session,
-        keys: &'k [Key],
-        statement: impl Fn(Statements) -> String,
-    ) -> Answer<Vec<&'k Key>> {
-        let known = self.known(session).await?;
-        self.staged.keys(session, keys, known.grain).await?;
-        let rows = link::rows(session, statement(known), Vec::new()).await?;
-        let found = rows.iter().filter_map(|row| row.get::<f64, _>(0)).filter_map(|n| keys.get(position(n)));
-        Ok(found.collect())
     }
 
     async fn try_all(&mut self, session: &mut Session) -> Answer<Vec<Fault>> {
@@ -374,13 +325,4 @@ async fn again(session: &mut Session, sql: &str, values: &[Value]) -> Answer<Opt
             other => return other,
         }
     }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "it was an index before it was staged"
-)]
-fn position(n: f64) -> usize {
-    n as usize
 }
