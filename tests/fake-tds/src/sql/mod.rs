@@ -6,9 +6,11 @@
 mod batch;
 mod catalogue;
 mod ddl;
+mod definition;
 mod function;
 mod lexer;
 mod refusal;
+mod resolved;
 mod rewrite;
 mod script;
 mod select;
