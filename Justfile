@@ -25,6 +25,12 @@ test-kill ROUNDS="200": toolchain
 test-sqlserver *FLAGS: toolchain
     {{ if env("TEST_SQLSERVER", "") == "" { error("set TEST_SQLSERVER: Server=tcp:localhost,1433;User Id=sa;Password=...;TrustServerCertificate=true") } else { "cargo test --workspace --test store_sqlserver" } }} {{ FLAGS }}
 
+# Looks for bytes that break a reader: json, compact, detector_config, settings or country_holidays (needs `cargo install --locked cargo-fuzz`)
+[unix]
+fuzz TARGET SECONDS="600": toolchain
+    cargo run --manifest-path fuzz/Cargo.toml --release --example seeds
+    RUSTC_BOOTSTRAP=1 cargo fuzz run {{ TARGET }} -- -max_total_time={{ SECONDS }} -timeout=20
+
 # All that CI runs
 ci: toolchain fmt-check lint test deny
 
@@ -36,9 +42,14 @@ build: toolchain
     cp target/release/host{{ if os_family() == "windows" { ".exe" } else { "" } }} dist/
     cp target/wasm32-wasip2/release/detector_guest.wasm dist/detector.wasm
 
-# Figures: throughput, cycle time, start, memory, reload, loading, backfill. Quiet machine, about ten minutes
+# Figures: throughput, cycle time, start, memory, reload, loading and all of `bench-backfill`, or those named. Quiet machine, about ten minutes
 bench *FLAGS: toolchain
-    cargo bench --workspace --bench figures --bench loading --bench backfill {{ FLAGS }}
+    cargo bench --workspace --bench figures {{ FLAGS }}
+    {{ if FLAGS == "" { "cargo bench --workspace --bench backfill" } else { "" } }}
+
+# A backfill of BACKFILL_READINGS readings beside a plain copy of its verdicts, also where TEST_SQLSERVER says; a cycle's round trips
+bench-backfill *FLAGS: toolchain
+    cargo bench --workspace --bench backfill {{ FLAGS }}
 
 # Writes the code in the project's form
 fmt:

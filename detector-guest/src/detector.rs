@@ -9,12 +9,9 @@ use prophet::interval::{self, Intervals};
 use prophet::{Features, Forecast, Inputs, Model, Need, Why};
 
 use crate::OpenError;
-use crate::judge::{Measure, Verdicts, Withholding, deviation};
+use crate::judge::{Measure, TILE, Verdicts, Withholding, deviation};
 use crate::models::{self, File, ModelState, Models};
 use crate::settings::{ResidualScale, Settings, TrendUncertainty};
-
-/// Rows in a slice: features of two seasons and the columns of one variable then fit a level-2 cache with room to spare.
-const SLICE: usize = 512;
 
 const DEFAULT_THRESHOLD: f64 = 2.0;
 
@@ -130,11 +127,13 @@ impl Detector {
                     TrendUncertainty::Batch => interval::TrendUncertainty::Batch(judge.model.grid(instants)),
                     TrendUncertainty::Continuous => interval::TrendUncertainty::Continuous,
                 };
-                Some((judge, trend, Verdicts::new(instants.len())))
+                Some((judge, trend, Verdicts::with_capacity(instants.len())))
             })
             .collect();
-        for (slice, times) in instants.chunks(SLICE).enumerate() {
-            let rows = slice * SLICE..slice * SLICE + times.len();
+        let at_once = judging.iter().flatten().map(|(judge, trend, _)| judge.model.rows_at_once(*trend));
+        let at_once = at_once.min().unwrap_or(instants.len()).max(1);
+        for (slice, times) in instants.chunks(at_once).enumerate() {
+            let rows = slice * at_once..slice * at_once + times.len();
             self.features.reset(times);
             for (column, judging) in columns.iter().zip(&mut judging) {
                 let Some((judge, trend, verdicts)) = judging else { continue };
@@ -144,7 +143,8 @@ impl Detector {
                         .set(&need.name, supplied.map_or(&[][..], |column| &column.values[rows.clone()]));
                 }
                 judge.model.forecast(&mut self.features, &self.inputs, &mut self.forecast);
-                verdicts.expected[rows.clone()].copy_from_slice(self.forecast.yhat());
+                verdicts.expected.extend_from_slice(self.forecast.yhat());
+                verdicts.extend_to(rows.end);
                 let trend = match *trend {
                     interval::TrendUncertainty::Batch(grid) => {
                         interval::TrendUncertainty::Batch(grid.after(rows.start))
@@ -173,6 +173,7 @@ impl Detector {
                 if self.residual_scale == ResidualScale::Model {
                     let measure = Measure { threshold: self.threshold, scale: judge.model.noise() };
                     verdicts.judge(column, measure, rows.clone());
+                    verdicts.withhold_what_is_no_number(column, rows.clone());
                 }
             }
         }
@@ -183,13 +184,11 @@ impl Detector {
                     Some((_, _, mut verdicts)) => {
                         if self.residual_scale == ResidualScale::Batch {
                             let scale = deviation(column.values, &verdicts.expected);
-                            verdicts.judge(
-                                column,
-                                Measure { threshold: self.threshold, scale },
-                                0..instants.len(),
-                            );
+                            let (measure, rows) =
+                                (Measure { threshold: self.threshold, scale }, 0..instants.len());
+                            verdicts.judge(column, measure, rows.clone());
+                            verdicts.withhold_what_is_no_number(column, rows);
                         }
-                        verdicts.withhold_what_is_no_number(column);
                         Outcome::Judged(verdicts)
                     }
                 }
@@ -299,11 +298,16 @@ impl Verdicts {
     }
 
     /// A model may be sound and its extrapolation still leave the range of numbers.
-    fn withhold_what_is_no_number(&mut self, column: &Column<'_>) {
-        // Infinite or NaN bounds make a width that is not finite; so does an expectation between them.
-        let finite =
-            |row: usize| (self.upper[row] - self.lower[row]).is_finite() && self.expected[row].is_finite();
-        let wrong: Vec<usize> = (0..self.expected.len()).filter(|row| !finite(*row)).collect();
+    fn withhold_what_is_no_number(&mut self, column: &Column<'_>, rows: std::ops::Range<usize>) {
+        let columns = [&self.expected, &self.lower, &self.upper].map(|column| &column[rows.clone()]);
+        if all_are_numbers(columns) {
+            return;
+        }
+        let [expected, lower, upper] = columns;
+        let wrong: Vec<usize> = (0..rows.len())
+            .filter(|at| !is_number(expected[*at], lower[*at], upper[*at]))
+            .map(|at| rows.start + at)
+            .collect();
         for row in &wrong {
             self.expected[*row] = f64::NAN;
             self.lower[*row] = f64::NAN;
@@ -319,4 +323,31 @@ impl Verdicts {
         let reason = format!("the model of `{}` predicts no finite number", column.variable);
         self.withhold(reason, column, unnamed.into_iter());
     }
+}
+
+/// Bounds that are infinite or NaN make a width that is not finite.
+fn is_number(expected: f64, lower: f64, upper: f64) -> bool {
+    (upper - lower).is_finite() & expected.is_finite()
+}
+
+/// Without branches: it is asked of every slice.
+#[cfg_attr(target_family = "wasm", target_feature(enable = "simd128"))]
+fn all_are_numbers([expected, lower, upper]: [&[f64]; 3]) -> bool {
+    let ([expected, lower, upper], [last_expected, last_lower, last_upper]) = {
+        let [(a, x), (b, y), (c, z)] = [expected, lower, upper].map(<[f64]>::as_chunks::<TILE>);
+        ([a, b, c], [x, y, z])
+    };
+    // A number times 0 is 0; what is none stays none, and so does the sum.
+    let mut zeros = [0.0; TILE];
+    for (expected, (lower, upper)) in expected.iter().zip(lower.iter().zip(upper)) {
+        for row in 0..TILE {
+            zeros[row] += (upper[row] - lower[row]) * 0.0 + expected[row] * 0.0;
+        }
+    }
+    let bounds = last_lower.iter().zip(last_upper);
+    zeros.iter().all(|zero| *zero == 0.0)
+        && last_expected
+            .iter()
+            .zip(bounds)
+            .all(|(expected, (lower, upper))| is_number(*expected, *lower, *upper))
 }

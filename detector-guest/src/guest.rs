@@ -123,16 +123,11 @@ impl From<crate::Outcome> for types::Outcome {
                 lower: verdicts.lower,
                 upper: verdicts.upper,
                 score: verdicts.score,
-                flags: verdicts.flags.into_iter().map(Into::into).collect(),
+                // In place: the same bytes under another name.
+                flags: verdicts.flags.into_iter().map(crate::Flags::bits).collect(),
                 withheld: verdicts.withheld.into_iter().map(Into::into).collect(),
             }),
         }
-    }
-}
-
-impl From<crate::Flags> for types::VerdictFlags {
-    fn from(flags: crate::Flags) -> Self {
-        Self::from_bits_truncate(flags.bits())
     }
 }
 

@@ -13,7 +13,7 @@
 //! A score that is not a number counts as 0. That happens where the batch's deviation is asked for and there is none: one
 //! reading alone. The Python worker does the same, and its flags are these, so both can run side by side.
 
-/// What is said of a reading, as the contract's `verdict-flags` in the same order.
+/// What is said of a reading: the bits of the contract's `verdicts.flags`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags(u8);
 
@@ -28,7 +28,7 @@ impl Flags {
         self.0 & other.0 == other.0
     }
 
-    /// One bit a flag, the first the lowest.
+    /// As the contract has them.
     #[must_use]
     pub fn bits(self) -> u8 {
         self.0
@@ -56,17 +56,26 @@ pub struct Verdicts {
 }
 
 impl Verdicts {
-    /// Room for `rows`, none of them judged.
-    pub(crate) fn new(rows: usize) -> Self {
-        let column = || vec![0.0; rows];
+    /// No rows yet, and room for as many.
+    pub(crate) fn with_capacity(rows: usize) -> Self {
+        let column = || Vec::with_capacity(rows);
         Self {
             expected: column(),
             lower: column(),
             upper: column(),
             score: column(),
-            flags: vec![Flags::default(); rows],
+            flags: Vec::with_capacity(rows),
             withheld: Vec::new(),
         }
+    }
+
+    /// Has room for the verdicts on `rows`, of which `expected` is there. A slice at a time: what is about to be written is then
+    /// in the cache.
+    pub(crate) fn extend_to(&mut self, rows: usize) {
+        for column in [&mut self.lower, &mut self.upper, &mut self.score] {
+            column.resize(rows, 0.0);
+        }
+        self.flags.resize(rows, Flags::default());
     }
 }
 
@@ -90,33 +99,98 @@ impl Measure {
         score: &mut [f64],
         flags: &mut [Flags],
     ) {
-        let beyond = self.threshold * self.scale;
-        let predictions = expected.iter().zip(lower).zip(upper);
-        for (((y, score), flags), ((yhat, lower), upper)) in
-            values.iter().zip(score).zip(flags).zip(predictions)
-        {
-            let residual = (y - yhat).abs();
-            let (below, above) = (lower - y, y - upper);
-            // At most one of them is above 0.
-            let (excess, half_width) =
-                if below > 0.0 { (below, yhat - lower) } else { (above, upper - yhat) };
-            let outside = excess > 0.0;
-            let high = residual > beyond;
-            let from_interval = if outside { 50.0 * excess / half_width } else { 0.0 };
-            let from_residual = 20.0 * residual / self.scale;
-            // Comparisons with NaN are false: no residual, or no scale, ends as 0.
-            let larger = if from_interval > from_residual { from_interval } else { from_residual };
-            let counted = if larger > 0.0 && !from_residual.is_nan() { larger } else { 0.0 };
-            *score = if counted > 100.0 { 100.0 } else { counted };
-            *flags = Flags(u8::from(outside) | u8::from(high) << 1 | u8::from(outside | high) << 2);
+        let rows = values.len() / TILE * TILE;
+        let [y, yhat, low, up] = [values, expected, lower, upper].map(|column| column.as_chunks().0);
+        let readings = y.iter().zip(yhat).zip(low).zip(up);
+        let verdicts = score.as_chunks_mut().0.iter_mut().zip(flags.as_chunks_mut().0);
+        for ((((y, yhat), lower), upper), (score, flags)) in readings.zip(verdicts) {
+            self.judge_tile(y, yhat, lower, upper, score, flags);
         }
+        if rows < values.len() {
+            let tile = |column: &[f64]| {
+                let mut tile = [f64::NAN; TILE];
+                tile[..column.len() - rows].copy_from_slice(&column[rows..]);
+                tile
+            };
+            let (mut last_score, mut last_flags) = ([0.0; TILE], [Flags::default(); TILE]);
+            let [y, yhat, low, up] = [values, expected, lower, upper].map(tile);
+            self.judge_tile(&y, &yhat, &low, &up, &mut last_score, &mut last_flags);
+            score[rows..].copy_from_slice(&last_score[..values.len() - rows]);
+            flags[rows..].copy_from_slice(&last_flags[..values.len() - rows]);
+        }
+    }
+
+    /// Without branches but for the few tiles that hold something special, so that rows fill vectors.
+    #[inline(always)]
+    fn judge_tile(
+        &self,
+        y: &[f64; TILE],
+        yhat: &[f64; TILE],
+        lower: &[f64; TILE],
+        upper: &[f64; TILE],
+        score: &mut [f64; TILE],
+        flags: &mut [Flags; TILE],
+    ) {
+        let (mut scores, mut bits, mut special) = ([0.0; TILE], [0; TILE], 0);
+        for row in 0..TILE {
+            scores[row] = 20.0 * (y[row] - yhat[row]).abs() / self.scale;
+        }
+        for score in scores {
+            special |= !all_bits(score <= 100.0);
+        }
+        let beyond = self.threshold * self.scale;
+        for row in 0..TILE {
+            let outside = all_bits((y[row] < lower[row]) | (y[row] > upper[row]));
+            let high = all_bits((y[row] - yhat[row]).abs() > beyond);
+            special |= outside;
+            bits[row] = outside & 0b101 | high & 0b110;
+        }
+        for (flags, bits) in flags.iter_mut().zip(bits) {
+            *flags = Flags(bits as u8);
+        }
+        if special != 0 {
+            for row in 0..TILE {
+                scores[row] = if scores[row].is_nan() {
+                    0.0
+                } else {
+                    to_100(scores[row]).max(beyond_interval(y[row], yhat[row], lower[row], upper[row]))
+                };
+            }
+        }
+        *score = scores;
     }
 }
 
-/// The sample deviation (n - 1) of the residuals of the readings that are there; NaN with fewer than two.
+/// The interval's part of the score.
+fn beyond_interval(y: f64, yhat: f64, lower: f64, upper: f64) -> f64 {
+    if y < lower {
+        to_100(50.0 * (lower - y) / (yhat - lower))
+    } else if y > upper {
+        to_100(50.0 * (y - upper) / (upper - yhat))
+    } else {
+        0.0
+    }
+}
+
+/// Rows that are judged at once.
+pub(crate) const TILE: usize = 16;
+
+/// As wide as a number, so that vectors of both go together.
+#[inline(always)]
+fn all_bits(set: bool) -> u64 {
+    0_u64.wrapping_sub(u64::from(set))
+}
+
+/// Not a number is 0.
+fn to_100(score: f64) -> f64 {
+    if score > 0.0 { score.min(100.0) } else { 0.0 }
+}
+
+/// The sample deviation (n - 1) of the residuals of the readings that are there and have an expectation; NaN with fewer than
+/// two.
 pub(crate) fn deviation(values: &[f64], expected: &[f64]) -> f64 {
     let residuals =
-        || values.iter().zip(expected).map(|(y, yhat)| y - yhat).filter(|residual| !residual.is_nan());
+        || values.iter().zip(expected).map(|(y, yhat)| y - yhat).filter(|residual| residual.is_finite());
     let count = residuals().count();
     if count < 2 {
         return f64::NAN;
@@ -183,6 +257,10 @@ mod tests {
             (&[5.0, 5.0], 0.0),
         ] {
             assert_eq!(deviation(values, &vec![10.0; values.len()]), expected);
+        }
+        // A row that the model cannot predict takes nothing from the others.
+        for infinite in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
+            assert_eq!(deviation(&[5.0, 7.0, 9.0], &[4.0, infinite, 6.0]), 2.0_f64.sqrt());
         }
         for values in [&[][..], &[1.0], &[f64::NAN, 1.0]] {
             assert!(deviation(values, &vec![10.0; values.len()]).is_nan(), "{values:?}");

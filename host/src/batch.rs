@@ -30,6 +30,23 @@ pub struct Flags {
     pub anomaly: bool,
 }
 
+impl Flags {
+    const OUTSIDE_INTERVAL: u8 = 1;
+    const HIGH_RESIDUAL: u8 = 2;
+    const ANOMALY: u8 = 4;
+    /// The bits that have a meaning.
+    pub(crate) const ALL: u8 = Self::OUTSIDE_INTERVAL | Self::HIGH_RESIDUAL | Self::ANOMALY;
+
+    /// From the contract's byte; bits without a meaning are not looked at.
+    pub fn from_bits(bits: u8) -> Self {
+        Self {
+            outside_interval: bits & Self::OUTSIDE_INTERVAL != 0,
+            high_residual: bits & Self::HIGH_RESIDUAL != 0,
+            anomaly: bits & Self::ANOMALY != 0,
+        }
+    }
+}
+
 /// The detector's words on one column; each list is as long as the batch's `datetimes`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Verdicts {
@@ -37,7 +54,8 @@ pub struct Verdicts {
     pub lower: Vec<f64>,
     pub upper: Vec<f64>,
     pub score: Vec<f64>,
-    pub flags: Vec<Flags>,
+    /// As they crossed, a byte for each row: see [`Flags::from_bits`].
+    pub flags: Vec<u8>,
     pub withheld: Vec<Withheld>,
 }
 

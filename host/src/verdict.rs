@@ -118,7 +118,7 @@ fn verdict(reading: &Reading, verdicts: &Verdicts, row: usize) -> Option<Result<
     let y = reading.value?;
     let yhat = *verdicts.expected.get(row)?;
     let (lower, upper) = (*verdicts.lower.get(row)?, *verdicts.upper.get(row)?);
-    let (score, flags) = (*verdicts.score.get(row)?, *verdicts.flags.get(row)?);
+    let (score, flags) = (*verdicts.score.get(row)?, Flags::from_bits(*verdicts.flags.get(row)?));
     let residual = y - yhat;
     let fit = |column, value| decimal_18_6(value).ok_or(Unfit { column, value });
     let whole = || {
@@ -183,7 +183,7 @@ mod tests {
             lower: vec![lower],
             upper: vec![upper],
             score: vec![score],
-            flags: vec![Flags { anomaly: true, ..Flags::default() }],
+            flags: vec![4],
             withheld: vec![],
         })
     }
@@ -324,7 +324,7 @@ mod tests {
                             upper: expected.clone(),
                             expected,
                             score: vec![0.0; count],
-                            flags: vec![Flags { anomaly: fate == 3, ..Flags::default() }; count],
+                            flags: vec![if fate == 3 { 4 } else { 0 }; count],
                             withheld: vec![Withheld { reason: String::new(), rows: vec![0] }],
                         })
                     }

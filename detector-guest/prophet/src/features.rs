@@ -7,10 +7,13 @@
 
 use crate::lanes::{LANES, Lanes, fill};
 use crate::sincos::sincos;
-use crate::time::day_phase;
+use crate::time::{EXACT, Times, TrainingTime, day_phase, day_phases};
 
 /// Seasons that are kept at most. Models with more kinds than this recompute them; memory stays bounded.
 const MOST_PERIODS: usize = 64;
+
+/// Clocks that are kept. Models of a plant are mostly trained over the same days; if not, each computes its own.
+const MOST_CLOCKS: usize = 4;
 
 /// Feature columns for a slice of timestamps, shared by all models that predict it.
 ///
@@ -23,9 +26,11 @@ pub struct Features {
     micros: Vec<Lanes>,
     /// `2π · days` since 1970.
     phases: Vec<Lanes>,
+    /// The largest of the phases, without their signs.
+    furthest: f64,
     waves: Vec<Waves>,
-    sin: Vec<f64>,
-    cos: Vec<f64>,
+    clocks: Vec<Clock>,
+    next_clock: usize,
 }
 
 /// `sin cₙ`, `cos cₙ` of one period.
@@ -36,6 +41,14 @@ struct Waves {
     order: usize,
     /// `2 · order` columns a tile; empty until a model asks.
     columns: Vec<Lanes>,
+}
+
+/// Scaled time as one training has it.
+#[derive(Debug)]
+struct Clock {
+    training: TrainingTime,
+    /// Empty until a model asks.
+    times: Vec<Times>,
 }
 
 impl Features {
@@ -52,9 +65,18 @@ impl Features {
         self.instants.clear();
         self.instants.extend_from_slice(instants);
         fill(&mut self.micros, instants.iter().map(|micros| *micros as f64));
-        fill(&mut self.phases, instants.iter().map(|micros| day_phase(*micros)));
+        if instants.iter().all(|micros| micros.unsigned_abs() < EXACT) {
+            self.phases.clear();
+            self.phases.extend(self.micros.iter().map(day_phases));
+        } else {
+            fill(&mut self.phases, instants.iter().map(|micros| day_phase(*micros)));
+        }
+        self.furthest = self.phases.as_flattened().iter().fold(0.0, |most, phase| phase.abs().max(most));
         for waves in &mut self.waves {
             waves.columns.clear();
+        }
+        for clock in &mut self.clocks {
+            clock.times.clear();
         }
     }
 
@@ -68,8 +90,32 @@ impl Features {
         &self.instants
     }
 
-    pub(crate) fn micros(&self) -> &[Lanes] {
-        &self.micros
+    /// Tiles that the rows fill.
+    pub(crate) fn tiles(&self) -> usize {
+        self.micros.len()
+    }
+
+    /// Scaled times, tile by tile.
+    pub(crate) fn times(&mut self, training: &TrainingTime) -> &[Times] {
+        let at = match self.clocks.iter().position(|clock| clock.training == *training) {
+            Some(at) => at,
+            None => {
+                let clock = Clock { training: training.clone(), times: Vec::new() };
+                if self.clocks.len() < MOST_CLOCKS {
+                    self.clocks.push(clock);
+                    self.clocks.len() - 1
+                } else {
+                    self.next_clock = (self.next_clock + 1) % MOST_CLOCKS;
+                    self.clocks[self.next_clock] = clock;
+                    self.next_clock
+                }
+            }
+        };
+        let clock = &mut self.clocks[at];
+        if clock.times.is_empty() {
+            clock.times.extend(self.micros.iter().map(|micros| training.tile(micros)));
+        }
+        &clock.times
     }
 
     /// The columns of a season and how many there are in a tile: at least `2 · order`.
@@ -87,25 +133,20 @@ impl Features {
         let waves = &mut self.waves[at];
         if waves.columns.is_empty() || waves.order < order {
             waves.order = waves.order.max(order);
-            waves.compute(self.phases.as_flattened(), &mut self.sin, &mut self.cos);
+            waves.compute(&self.phases, self.furthest);
         }
         (&waves.columns, 2 * waves.order)
     }
 }
 
 impl Waves {
-    fn compute(&mut self, phases: &[f64], sin: &mut Vec<f64>, cos: &mut Vec<f64>) {
+    #[cfg_attr(target_family = "wasm", target_feature(enable = "simd128"))]
+    fn compute(&mut self, phases: &[Lanes], furthest: f64) {
         let stride = 2 * self.order;
-        sin.resize(phases.len(), 0.0);
-        cos.resize(phases.len(), 0.0);
-        self.columns.clear();
-        self.columns.resize(phases.len() / LANES * stride, [0.0; LANES]);
-        for n in 0..self.order {
-            sincos((n + 1) as f64 / self.period, phases, sin, cos);
-            let tiles = self.columns.chunks_exact_mut(stride);
-            for ((tile, sin), cos) in tiles.zip(sin.chunks_exact(LANES)).zip(cos.chunks_exact(LANES)) {
-                tile[2 * n].copy_from_slice(sin);
-                tile[2 * n + 1].copy_from_slice(cos);
+        self.columns.resize(phases.len() * stride, [0.0; LANES]);
+        for (tile, phase) in self.columns.chunks_exact_mut(stride).zip(phases) {
+            for (n, waves) in tile.as_chunks_mut().0.iter_mut().enumerate() {
+                sincos((n + 1) as f64 / self.period, phase, furthest, waves);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The columns that a prediction fills. Kept by who predicts slice after slice, so that nothing is allocated twice.
 
 use crate::absence::{Absence, Why};
-use crate::lanes::Lanes;
+use crate::lanes::{LANES, Lanes};
 
 /// What a model predicts, a row for each timestamp of the [`Features`](crate::Features), in their order and in the units of
 /// y; multiplicative terms are shares of the trend.
@@ -63,13 +63,16 @@ impl Forecast {
         }
     }
 
-    /// Makes room for `rows`; all terms are zero.
+    /// Makes room for `rows`; all terms are zero. Trend and yhat are to be written whole.
     pub(crate) fn reset(&mut self, rows: usize, tiles: usize) {
         self.rows = rows;
         self.absent.clear();
-        for column in [&mut self.trend, &mut self.additive, &mut self.multiplicative, &mut self.yhat] {
+        for column in [&mut self.additive, &mut self.multiplicative] {
             column.clear();
-            column.resize(tiles, [0.0; crate::lanes::LANES]);
+            column.resize(tiles, [0.0; LANES]);
+        }
+        for column in [&mut self.trend, &mut self.yhat] {
+            column.resize(tiles, [0.0; LANES]);
         }
     }
 }

@@ -50,24 +50,33 @@ pub(crate) struct Holiday {
     pub(crate) window: (i64, i64),
 }
 
+/// The windows of all rows together have no more days than this. No calendar comes near; a few kilobytes of rows could ask for
+/// all memory.
+const MOST_DAYS: u64 = 1 << 20;
+
 /// Days since 1970 of each feature, in the order of `β`; `names` without any row are features that never hold. None: there
-/// would be more than `most`, which no model has.
+/// would be more than `most`, which no model has, or more than `MOST_DAYS` days.
 pub(crate) fn features(
     rows: &[Holiday],
     names: &BTreeSet<&str>,
     most: usize,
 ) -> Option<BTreeMap<String, BTreeSet<i64>>> {
     let mut features: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
-    for name in names {
-        if !rows.iter().any(|row| row.name == **name) {
-            features.insert(format!("{name}_delim_+0"), BTreeSet::new());
-        }
+    let dated: BTreeSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+    for name in names.difference(&dated) {
+        features.insert(format!("{name}_delim_+0"), BTreeSet::new());
     }
+    let mut days = 0;
     for Holiday { name, day, window: (first, last) } in
         rows.iter().filter(|row| names.contains(row.name.as_str()))
     {
         // A window may end before it begins; it is then empty.
-        if *last >= *first && last.abs_diff(*first) >= most as u64 {
+        if *last < *first {
+            continue;
+        }
+        let width = last.abs_diff(*first).saturating_add(1);
+        days += width.min(MOST_DAYS + 1);
+        if width > most as u64 || days > MOST_DAYS {
             return None;
         }
         for offset in *first..=*last {
@@ -152,5 +161,9 @@ mod tests {
         for window in [(0, 3), (i64::MIN, i64::MAX), (-2, 1)] {
             assert_eq!(features(&[holiday("a", 5, window)], &BTreeSet::from(["a"]), 3), None);
         }
+        // A thousand columns are plausible, and so are a thousand rows; not all at once.
+        let rows = |count| (0..count).map(|row| holiday("a", 1_000 * row, (0, 999))).collect::<Vec<_>>();
+        assert_eq!(features(&rows(1_049), &BTreeSet::from(["a"]), 1_000), None);
+        assert!(features(&rows(1_048), &BTreeSet::from(["a"]), 1_000).is_some());
     }
 }

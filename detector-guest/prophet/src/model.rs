@@ -8,7 +8,7 @@ use crate::lanes::LANES;
 use crate::read::{self, CountryHoliday, ReadError};
 use crate::regressor::Regressor;
 use crate::seasonality::{Mode, Seasonality};
-use crate::time::TrainingTime;
+use crate::time::{Times, TrainingTime};
 use crate::trend::Trend;
 
 /// A trained Prophet model. A few hundred numbers, never changed after it was read.
@@ -134,7 +134,7 @@ impl Model {
         inputs: &Inputs,
         forecast: &mut Forecast,
     ) {
-        forecast.reset(features.rows(), features.micros().len());
+        forecast.reset(features.rows(), features.tiles());
         let weights = parameters.weights.as_slice();
         for season in &self.seasonalities {
             let (waves, stride) = features.waves(season.period, season.order());
@@ -153,52 +153,44 @@ impl Model {
         }
         match (&parameters.trend, self.floor) {
             (Trend::Linear(_) | Trend::Flat { .. }, Floor::Fixed(floor)) => {
-                self.combine(&parameters.trend, floor, features, forecast);
+                self.combine(&parameters.trend, floor, features.times(&self.time), forecast);
             }
-            _ => self.combine_with_room(&parameters.trend, features, inputs, forecast),
+            _ => self.combine_with_room(&parameters.trend, features.times(&self.time), inputs, forecast),
         }
     }
 
     /// `trend · (1 + multiplicative terms) + additive terms`, in units of y (`predict` in `forecaster.py`).
     #[cfg_attr(target_family = "wasm", target_feature(enable = "simd128"))]
-    fn combine(&self, growth: &Trend, floor: f64, features: &Features, forecast: &mut Forecast) {
+    fn combine(&self, growth: &Trend, floor: f64, times: &[Times], forecast: &mut Forecast) {
         let Forecast { trend, additive, multiplicative, yhat, .. } = forecast;
-        let terms = additive.iter_mut().zip(multiplicative.iter());
         let mut stretch = 0;
-        for (((micros, trend), yhat), (additive, multiplicative)) in
-            features.micros().iter().zip(trend).zip(yhat).zip(terms)
-        {
-            let scaled =
-                growth.at(&mut stretch, &micros.map(|micros| self.time.scaled(micros)), &[0.0; LANES]);
-            for lane in 0..LANES {
-                trend[lane] = scaled[lane] * self.y_scale + floor;
-                additive[lane] *= self.y_scale;
-                yhat[lane] = trend[lane] * (1.0 + multiplicative[lane]) + additive[lane];
-            }
+        for (times, trend) in times.iter().zip(trend.iter_mut()) {
+            *trend = growth.at(&mut stretch, times, &[0.0; LANES]);
+        }
+        let terms = additive.as_flattened_mut().iter_mut().zip(multiplicative.as_flattened());
+        let sums = trend.as_flattened_mut().iter_mut().zip(yhat.as_flattened_mut());
+        for ((trend, yhat), (additive, multiplicative)) in sums.zip(terms) {
+            *trend = *trend * self.y_scale + floor;
+            *additive *= self.y_scale;
+            *yhat = *trend * (1.0 + multiplicative) + *additive;
         }
     }
 
     /// The same for growth whose room, from floor to capacity, comes with the request.
-    fn combine_with_room(
-        &self,
-        growth: &Trend,
-        features: &Features,
-        inputs: &Inputs,
-        forecast: &mut Forecast,
-    ) {
+    fn combine_with_room(&self, growth: &Trend, times: &[Times], inputs: &Inputs, forecast: &mut Forecast) {
         let Forecast { trend, additive, multiplicative, yhat, .. } = forecast;
         let terms = additive.iter_mut().zip(multiplicative.iter());
         let room = inputs.tiles(Self::CAP).zip(inputs.tiles(Self::FLOOR));
         let mut stretch = 0;
-        for ((((micros, trend), yhat), (additive, multiplicative)), (cap, given)) in
-            features.micros().iter().zip(trend).zip(yhat).zip(terms).zip(room)
+        for ((((times, trend), yhat), (additive, multiplicative)), (cap, given)) in
+            times.iter().zip(trend).zip(yhat).zip(terms).zip(room)
         {
             let floor = match self.floor {
                 Floor::Fixed(floor) => [floor; LANES],
                 Floor::Given => *given,
             };
             let capacity = std::array::from_fn(|lane| (cap[lane] - floor[lane]) / self.y_scale);
-            let scaled = growth.at(&mut stretch, &micros.map(|micros| self.time.scaled(micros)), &capacity);
+            let scaled = growth.at(&mut stretch, times, &capacity);
             for lane in 0..LANES {
                 trend[lane] = scaled[lane] * self.y_scale + floor[lane];
                 additive[lane] *= self.y_scale;

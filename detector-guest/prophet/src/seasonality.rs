@@ -45,13 +45,17 @@ impl Seasonality {
     pub(crate) fn add_to(&self, sums: &mut [Lanes], waves: &[Lanes], stride: usize, weights: &[f64]) {
         let weights = &weights[self.columns.clone()];
         for (sum, columns) in sums.iter_mut().zip(waves.chunks_exact(stride)) {
-            let mut total = *sum;
-            for (column, weight) in columns.iter().zip(weights) {
-                for (total, wave) in total.iter_mut().zip(column) {
-                    *total += wave * weight;
-                }
+            let (blocks, rest) = columns[..weights.len()].as_chunks();
+            let (weights_of_blocks, weights_of_rest) = weights.as_chunks();
+            for (columns, weights) in blocks.iter().zip(weights_of_blocks) {
+                add::<8>(sum, columns, weights);
             }
-            *sum = total;
+            match rest.len() {
+                6.. => add_first::<6>(sum, rest, weights_of_rest),
+                4.. => add_first::<4>(sum, rest, weights_of_rest),
+                2.. => add_first::<2>(sum, rest, weights_of_rest),
+                _ => {}
+            }
         }
     }
 
@@ -73,5 +77,24 @@ impl Seasonality {
                 }
             }
         }
+    }
+}
+
+#[inline(always)]
+fn add_first<const N: usize>(sum: &mut Lanes, columns: &[Lanes], weights: &[f64]) {
+    if let (Some(columns), Some(weights)) = (columns.first_chunk::<N>(), weights.first_chunk::<N>()) {
+        add(sum, columns, weights);
+    }
+}
+
+/// `sum + Σ column · weight`, from the first to the last. Lane by lane, so that a sum stays in its register to the end.
+#[inline(always)]
+fn add<const N: usize>(sum: &mut Lanes, columns: &[Lanes; N], weights: &[f64; N]) {
+    for (lane, sum) in sum.iter_mut().enumerate() {
+        let mut total = *sum;
+        for (column, weight) in columns.iter().zip(weights) {
+            total += column[lane] * weight;
+        }
+        *sum = total;
     }
 }

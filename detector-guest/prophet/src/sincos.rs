@@ -6,11 +6,13 @@
 //! below 2⁻¹⁰³ of a quarter turn each. Kernels: `__kernel_sin` and `__kernel_cos` of FreeBSD's msun (Sun Microsystems 1993,
 //! freely granted), error below one unit in the last place.
 
+use crate::lanes::Lanes;
+
 /// Phases beyond this go to the general, slower reduction.
 const REACH: f64 = (1_u64 << 28) as f64;
 
 /// Adding and subtracting it rounds to an integer, whose low bits then end the sum's own. 1.5·2⁵².
-const ROUND: f64 = 6_755_399_441_055_744.0;
+pub(crate) const ROUND: f64 = 6_755_399_441_055_744.0;
 
 const QUARTER: [f64; 3] = [
     f64::from_bits(0x3ff9_21fb_4000_0000),
@@ -18,11 +20,13 @@ const QUARTER: [f64; 3] = [
     f64::from_bits(0x3cf8_4698_98cc_5170),
 ];
 
-/// `sin[i]`, `cos[i]` of `factor · phase[i]`, for the shortest of the three slices.
-pub(crate) fn sincos(factor: f64, phase: &[f64], sin: &mut [f64], cos: &mut [f64]) {
-    let furthest = phase.iter().fold(0.0, |most: f64, x| if x.abs() > most { x.abs() } else { most });
+/// Sine and cosine of `factor · phase`, a tile of each. No phase is further from 0 than `furthest`.
+#[inline(always)]
+pub(crate) fn sincos(factor: f64, phase: &Lanes, furthest: f64, [sin, cos]: &mut [Lanes; 2]) {
     if furthest * factor < REACH {
-        near(factor, phase, sin, cos);
+        for ((x, sin), cos) in phase.iter().zip(sin).zip(cos) {
+            (*sin, *cos) = near(factor * x);
+        }
     } else {
         for ((x, sin), cos) in phase.iter().zip(sin).zip(cos) {
             (*sin, *cos) = libm::sincos(factor * x);
@@ -30,26 +34,25 @@ pub(crate) fn sincos(factor: f64, phase: &[f64], sin: &mut [f64], cos: &mut [f64
     }
 }
 
-#[cfg_attr(target_family = "wasm", target_feature(enable = "simd128"))]
-fn near(factor: f64, phase: &[f64], sin: &mut [f64], cos: &mut [f64]) {
-    for ((x, sin), cos) in phase.iter().zip(sin).zip(cos) {
-        let x = factor * x;
-        let shifted = x * std::f64::consts::FRAC_2_PI + ROUND;
-        let quarters = shifted - ROUND;
-        let turned = shifted.to_bits();
+#[inline(always)]
+fn near(x: f64) -> (f64, f64) {
+    let shifted = x * std::f64::consts::FRAC_2_PI + ROUND;
+    let quarters = shifted - ROUND;
+    let turned = shifted.to_bits();
 
-        // x minus the quarter turns, as `high + low`.
-        let exact = (x - quarters * QUARTER[0]) - quarters * QUARTER[1];
-        let rest = quarters * QUARTER[2];
-        let high = exact - rest;
-        let low = (exact - high) - rest;
+    // x minus the quarter turns, as `high + low`.
+    let exact = (x - quarters * QUARTER[0]) - quarters * QUARTER[1];
+    let rest = quarters * QUARTER[2];
+    let high = exact - rest;
+    let low = (exact - high) - rest;
 
-        let (s, c) = (kernel_sin(high, low).to_bits(), kernel_cos(high, low).to_bits());
-        // An odd number of quarter turns swaps the two; the second half of a turn negates.
-        let swap = 0_u64.wrapping_sub(turned & 1);
-        *sin = f64::from_bits(((s & !swap) | (c & swap)) ^ ((turned & 2) << 62));
-        *cos = f64::from_bits(((c & !swap) | (s & swap)) ^ ((turned.wrapping_add(1) & 2) << 62));
-    }
+    let (s, c) = (kernel_sin(high, low).to_bits(), kernel_cos(high, low).to_bits());
+    // An odd number of quarter turns swaps the two; the second half of a turn negates.
+    let swap = 0_u64.wrapping_sub(turned & 1);
+    (
+        f64::from_bits(((s & !swap) | (c & swap)) ^ ((turned & 2) << 62)),
+        f64::from_bits(((c & !swap) | (s & swap)) ^ ((turned.wrapping_add(1) & 2) << 62)),
+    )
 }
 
 #[inline(always)]
@@ -88,12 +91,13 @@ fn kernel_cos(x: f64, low: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lanes::LANES;
     use proptest::prelude::*;
 
     fn at(x: f64) -> (f64, f64) {
-        let (mut sin, mut cos) = ([f64::NAN], [f64::NAN]);
-        sincos(1.0, &[x], &mut sin, &mut cos);
-        (sin[0], cos[0])
+        let mut found = [[f64::NAN; LANES]; 2];
+        sincos(1.0, &[x; LANES], x.abs(), &mut found);
+        (found[0][0], found[1][0])
     }
 
     /// Of the reduction at `REACH`; it shows where a sine is nearly 0.

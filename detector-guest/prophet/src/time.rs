@@ -3,6 +3,9 @@
 //! All read a timestamp as microseconds since 1970-01-01T00:00 without any time zone, as Prophet does. A count of
 //! microseconds is exact as an `f64` until the year 2255; beyond that it is rounded, to one part in 2⁵³.
 
+use crate::lanes::{LANES, Lanes};
+use crate::sincos::ROUND;
+
 const SECOND: i64 = 1_000_000;
 const DAY_SECONDS: f64 = 86_400.0;
 /// Microseconds.
@@ -24,6 +27,30 @@ impl TrainingTime {
     pub(crate) fn scaled(&self, micros: f64) -> f64 {
         (micros - self.start) / self.span
     }
+
+    /// The same for a tile of rows.
+    pub(crate) fn tile(&self, micros: &Lanes) -> Times {
+        let mut t = [0.0; LANES];
+        for (t, micros) in t.iter_mut().zip(micros) {
+            *t = self.scaled(*micros);
+        }
+        Times::of(t)
+    }
+}
+
+/// Scaled times of a tile of rows, and between which they lie.
+#[derive(Clone, Debug)]
+pub(crate) struct Times {
+    pub(crate) t: Lanes,
+    pub(crate) least: f64,
+    pub(crate) most: f64,
+}
+
+impl Times {
+    pub(crate) fn of(t: Lanes) -> Self {
+        let (least, most) = t.iter().fold((t[0], t[0]), |(least, most), t| (t.min(least), t.max(most)));
+        Self { t, least, most }
+    }
 }
 
 /// `2π · days` since 1970, the phase of a season of one day.
@@ -35,6 +62,26 @@ pub(crate) fn day_phase(micros: i64) -> f64 {
     let seconds = micros.div_euclid(SECOND) as f64 + micros.rem_euclid(SECOND) as f64 / 1e6;
     (std::f64::consts::PI * 2.0) * (seconds / DAY_SECONDS)
 }
+
+/// No timestamp has a larger [`day_phase`].
+pub(crate) const MOST_PHASE: f64 = 7e8;
+
+/// The same for a tile of timestamps that are whole numbers below [`EXACT`], without integers, which fill no vectors.
+pub(crate) fn day_phases(micros: &Lanes) -> Lanes {
+    let mut phases = [0.0; LANES];
+    for (phase, micros) in phases.iter_mut().zip(micros) {
+        // A multiple of a second less a microsecond is told from the multiple: a step there is below half a microsecond.
+        let seconds = micros / SECOND as f64;
+        let nearest = (seconds + ROUND) - ROUND;
+        let whole = nearest - if nearest > seconds { 1.0 } else { 0.0 };
+        let rest = micros - whole * SECOND as f64;
+        *phase = (std::f64::consts::PI * 2.0) * ((whole + rest / 1e6) / DAY_SECONDS);
+    }
+    phases
+}
+
+/// Microseconds up to which [`day_phases`] is exact: 142 years from 1970.
+pub(crate) const EXACT: u64 = 1 << 52;
 
 /// The calendar year of a day since 1970.
 pub(crate) fn year(day: i64) -> i64 {
@@ -71,6 +118,18 @@ pub(crate) fn day(text: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn tiles_have_the_phases_of_their_rows(
+            second in -4_503_599_627..4_503_599_627_i64,
+            micros in prop_oneof![Just(0), Just(1), Just(999_999), 0..1_000_000_i64],
+        ) {
+            let at = second * SECOND + micros;
+            prop_assert_eq!(day_phases(&[at as f64; LANES]), [day_phase(at); LANES]);
+        }
+    }
 
     #[test]
     fn days_and_years() {

@@ -17,6 +17,7 @@
 //! Flat: `g(t) = m`.
 
 use crate::lanes::{LANES, Lanes};
+use crate::time::Times;
 
 /// How a model grows.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,11 +88,11 @@ impl Trend {
 
     /// Trend of one tile of rows, `capacity` being used by logistic growth only. `guess` is the stretch of the tile before.
     #[inline(always)]
-    pub(crate) fn at(&self, guess: &mut usize, t: &Lanes, capacity: &Lanes) -> Lanes {
+    pub(crate) fn at(&self, guess: &mut usize, times: &Times, capacity: &Lanes) -> Lanes {
         match self {
-            Self::Linear(pieces) => pieces.at(guess, t, Stretch::line),
+            Self::Linear(pieces) => pieces.at(guess, times, Stretch::line),
             Self::Logistic(pieces) => {
-                let mut g = pieces.at(guess, t, Stretch::argument);
+                let mut g = pieces.at(guess, times, Stretch::argument);
                 for (g, capacity) in g.iter_mut().zip(capacity) {
                     *g = capacity / (1.0 + libm::exp(-*g));
                 }
@@ -127,27 +128,31 @@ impl Piecewise {
 
     /// The stretch that holds for the whole tile, if one does. `guess` is the stretch of the tile before.
     #[inline(always)]
-    fn common(&self, guess: usize, t: &Lanes) -> Option<usize> {
+    fn common(&self, guess: usize, times: &Times) -> Option<usize> {
         let holds = |stretch: usize| {
             let from = if stretch == 0 { f64::NEG_INFINITY } else { self.changepoints[stretch - 1] };
             let until = self.changepoints.get(stretch).copied().unwrap_or(f64::INFINITY);
-            t.iter().fold(true, |all, t| all & (from <= *t) & (*t < until))
+            from <= times.least && times.most < until
         };
-        [guess, self.reached(t[0])].into_iter().find(|stretch| holds(*stretch))
+        if holds(guess) {
+            return Some(guess);
+        }
+        let reached = self.reached(times.least);
+        holds(reached).then_some(reached)
     }
 
     /// One tile of rows; keeps the stretch of the first row in `guess` for the next tile.
     #[inline(always)]
-    fn at(&self, guess: &mut usize, t: &Lanes, value: impl Fn(Stretch, f64) -> f64) -> Lanes {
+    fn at(&self, guess: &mut usize, times: &Times, value: impl Fn(Stretch, f64) -> f64) -> Lanes {
         let mut g = [0.0; LANES];
-        if let Some(common) = self.common(*guess, t) {
+        if let Some(common) = self.common(*guess, times) {
             *guess = common;
             let stretch = self.stretches[common];
-            for (g, t) in g.iter_mut().zip(t) {
+            for (g, t) in g.iter_mut().zip(&times.t) {
                 *g = value(stretch, *t);
             }
         } else {
-            for (g, t) in g.iter_mut().zip(t) {
+            for (g, t) in g.iter_mut().zip(&times.t) {
                 *g = value(self.stretches[self.reached(*t)], *t);
             }
         }
@@ -167,7 +172,7 @@ mod tests {
         for (t, expected) in
             [(-1.0, 9.0), (0.0, 10.0), (0.25, 10.25), (0.375, 10.625), (0.5, 11.0), (2.0, 11.0)]
         {
-            assert_eq!(trend.at(&mut 0, &[t; LANES], &ONE), [expected; LANES], "at {t}");
+            assert_eq!(trend.at(&mut 0, &Times::of([t; LANES]), &ONE), [expected; LANES], "at {t}");
         }
     }
 
@@ -178,8 +183,8 @@ mod tests {
             for step in [0.0, 0.001, 0.01, 0.05, 0.3] {
                 let tile: Lanes = std::array::from_fn(|lane| -0.1 + step * lane as f64);
                 for first_guess in 0..=10 {
-                    let alone = tile.map(|t| trend.at(&mut 0, &[t; LANES], &ONE)[0]);
-                    assert_eq!(trend.at(&mut first_guess.clone(), &tile, &ONE), alone);
+                    let alone = tile.map(|t| trend.at(&mut 0, &Times::of([t; LANES]), &ONE)[0]);
+                    assert_eq!(trend.at(&mut first_guess.clone(), &Times::of(tile), &ONE), alone);
                 }
             }
         }
@@ -188,7 +193,7 @@ mod tests {
     #[test]
     fn a_logistic_trend_is_continuous_and_stays_below_its_capacity() {
         let trend = Trend::logistic(2.0, 0.4, [(0.25, 2.0), (0.5, -3.5)].into_iter());
-        let at = |t: f64| trend.at(&mut 0, &[t; LANES], &[10.0; LANES])[0];
+        let at = |t: f64| trend.at(&mut 0, &Times::of([t; LANES]), &[10.0; LANES])[0];
         assert_eq!(at(-1e6), 0.0);
         for changepoint in [0.25_f64, 0.5] {
             assert!((at(changepoint) - at(changepoint.next_down())).abs() < 1e-14);

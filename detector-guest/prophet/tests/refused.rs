@@ -108,6 +108,7 @@ fn what_no_trained_model_has_is_named() {
             "has period -7 in `seasonalities.daily`; expected days, above 0",
         ),
         ("/seasonalities/1/daily/period", json!(1e-320), "has period 0.000"),
+        ("/seasonalities/1/daily/period", json!(1e-300), "has period 0.000"),
         (
             "/seasonalities/1/daily/mode",
             json!("additive"),

@@ -436,6 +436,28 @@ proptest! {
         let _ = loaded(&text, &[]);
     }
 
+    /// The example, damaged: an answer that names the file, or a configuration that reads back as itself.
+    #[test]
+    fn any_damage_is_answered(
+        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4), length in any::<prop::sample::Index>(), cut: bool,
+    ) {
+        let mut bytes = EXAMPLE.as_bytes().to_vec();
+        for (at, byte) in edits {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if cut {
+            bytes.truncate(length.index(bytes.len()));
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join(DEFAULT_FILE);
+        std::fs::write(&file, bytes).unwrap();
+        match load(Some(&file), []) {
+            Ok(Loaded { config: found, .. }) => prop_assert_eq!(config(&found.to_string(), &[]), found),
+            Err(error) => prop_assert!(error.to_string().contains(DEFAULT_FILE), "{error}"),
+        }
+    }
+
     /// What is printed reads back as itself.
     #[test]
     fn what_is_printed_is_read(name in "[^\\p{C}\\s]{1,50}", millis in 1..604_800_000u64, late in proptest::option::of(0..31_536_000u64), keep in 1..1000usize, key in "\\PC{0,9}", number: f64) {

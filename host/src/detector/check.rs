@@ -2,10 +2,13 @@
 //!
 //! Pure. An answer that breaks a rule is refused whole, with the variable and the rule in words.
 
-use crate::batch::{Batch, Column, Outcome, Verdicts};
+use crate::batch::{Batch, Column, Flags, Outcome, Verdicts};
 
 /// Checks one call's answer against the batch that was asked about. The error is a sentence for the log.
-pub(super) fn answer(batch: &Batch, outcomes: &[Outcome]) -> Result<(), String> {
+///
+/// # Errors
+/// The first rule that the answer breaks.
+pub fn answer(batch: &Batch, outcomes: &[Outcome]) -> Result<(), String> {
     if outcomes.len() != batch.columns.len() {
         return Err(format!("{} outcomes for {} columns", outcomes.len(), batch.columns.len()));
     }
@@ -32,6 +35,10 @@ fn judged(column: &Column, verdicts: &Verdicts) -> Result<(), String> {
     }
     if verdicts.withheld.is_empty() && all_in_order(column, verdicts) {
         return Ok(());
+    }
+    let known = |flags: &u8| flags & !Flags::ALL == 0;
+    if let Some((row, flags)) = verdicts.flags.iter().enumerate().find(|(_, flags)| !known(flags)) {
+        return Err(format!("instant {row} has flags {flags}: only 1, 2 and 4 are bits of it"));
     }
     let withheld = withheld_rows(verdicts, rows)?;
     for (row, value) in column.values.iter().enumerate() {
@@ -69,15 +76,20 @@ fn judged(column: &Column, verdicts: &Verdicts) -> Result<(), String> {
 fn all_in_order(column: &Column, verdicts: &Verdicts) -> bool {
     let bounds = verdicts.lower.iter().zip(&verdicts.expected).zip(&verdicts.upper);
     let numbers = bounds.zip(&verdicts.score);
-    column.values.iter().zip(numbers).fold(true, |good, (value, (((lower, expected), upper), score))| {
-        // A bound that is finite on both sides of what lies between makes that finite too.
-        let in_order = (lower <= expected)
-            & (expected <= upper)
-            & (*lower > f64::NEG_INFINITY)
-            & (*upper < f64::INFINITY);
-        let fits = (*score >= 0.0) & (*score <= 100.0);
-        good & ((in_order & fits) | value.is_nan())
-    })
+    let known = verdicts.flags.iter().fold(0, |all, flags| all | flags) & !Flags::ALL == 0;
+    known
+        && column.values.iter().zip(numbers).fold(
+            true,
+            |good, (value, (((lower, expected), upper), score))| {
+                // A bound that is finite on both sides of what lies between makes that finite too.
+                let in_order = (lower <= expected)
+                    & (expected <= upper)
+                    & (*lower > f64::NEG_INFINITY)
+                    & (*upper < f64::INFINITY);
+                let fits = (*score >= 0.0) & (*score <= 100.0);
+                good & ((in_order & fits) | value.is_nan())
+            },
+        )
 }
 
 fn withheld_rows(verdicts: &Verdicts, rows: usize) -> Result<Vec<bool>, String> {
@@ -94,7 +106,7 @@ fn withheld_rows(verdicts: &Verdicts, rows: usize) -> Result<Vec<bool>, String> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::{Flags, Withheld};
+    use crate::batch::Withheld;
     use crate::datetime::Datetime;
 
     fn batch() -> Batch {
@@ -110,7 +122,7 @@ mod tests {
             lower: vec![0.0, f64::NAN],
             upper: vec![2.0, f64::NAN],
             score: vec![0.0, 0.0],
-            flags: vec![Flags::default(); 2],
+            flags: vec![0, 7],
             withheld: vec![],
         }
     }
@@ -143,6 +155,7 @@ mod tests {
                 Err("instant 0 has lower 1.5, expected 1, upper 2: not in this order"),
             ),
             (Box::new(|v| v.score[0] = 100.5), Err("instant 0 has score 100.5: not between 0 and 100")),
+            (Box::new(|v| v.flags[1] = 9), Err("instant 1 has flags 9: only 1, 2 and 4 are bits of it")),
             (Box::new(move |v| v.withheld = withheld(vec![0])), Err("instant 0 is withheld but has numbers")),
             (Box::new(move |v| v.withheld = withheld(vec![7])), Err("instant 7 is withheld, of 2 instants")),
         ] {

@@ -16,7 +16,7 @@ use super::said::{Description, Judged, Model, Summary};
 use super::sandbox::Sandbox;
 use super::set::{Module, Set};
 use super::ticker::{TICK, Ticker};
-use crate::batch::{Batch, Flags, Outcome, Verdicts, Withheld};
+use crate::batch::{Batch, Outcome, Verdicts, Withheld};
 use crate::state::Checkpoint;
 
 /// An opened detector in a store of its own.
@@ -171,7 +171,7 @@ fn outcome(said: types::Outcome) -> Outcome {
             lower: said.lower,
             upper: said.upper,
             score: said.score,
-            flags: said.flags.into_iter().map(flags).collect(),
+            flags: said.flags,
             withheld: said
                 .withheld
                 .into_iter()
@@ -181,14 +181,6 @@ fn outcome(said: types::Outcome) -> Outcome {
                 })
                 .collect(),
         }),
-    }
-}
-
-fn flags(said: types::VerdictFlags) -> Flags {
-    Flags {
-        outside_interval: said.contains(types::VerdictFlags::OUTSIDE_INTERVAL),
-        high_residual: said.contains(types::VerdictFlags::HIGH_RESIDUAL),
-        anomaly: said.contains(types::VerdictFlags::ANOMALY),
     }
 }
 

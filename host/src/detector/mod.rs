@@ -7,7 +7,7 @@
 
 mod bindings;
 mod cache;
-mod check;
+pub mod check;
 mod engine;
 mod error;
 mod inspect;

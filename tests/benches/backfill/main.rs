@@ -16,7 +16,7 @@
 )]
 
 mod cycles;
-#[path = "../../../host/benches/times/mod.rs"]
+#[path = "../../../host/benches/figures/times.rs"]
 #[allow(dead_code, reason = "shared with benchmarks that use all of it")]
 mod times;
 

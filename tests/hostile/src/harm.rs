@@ -56,6 +56,7 @@ pub(crate) fn at_detect(
             every(&mut outcomes, |verdicts| std::mem::swap(&mut verdicts.lower, &mut verdicts.upper))
         }
         "score" => every(&mut outcomes, |verdicts| verdicts.score.fill(500.0)),
+        "flags" => every(&mut outcomes, |verdicts| verdicts.flags.fill(8)),
         "huge" => every(&mut outcomes, |verdicts| verdicts.expected = vec![0.0; 4 << 20]),
         "withhold" => every(&mut outcomes, |verdicts| withhold(verdicts)),
         "fail" => {

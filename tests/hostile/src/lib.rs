@@ -22,7 +22,7 @@ use serde::Deserialize;
 use anomaly_worker::detector::logging::{Level, log};
 use anomaly_worker::detector::types::{
     Batch, Checkpoint, Description, DetectError, Model, ModelFile, OpenError, Outcome, Reach, Summary,
-    VerdictFlags, Verdicts,
+    Verdicts,
 };
 use exports::anomaly_worker::detector::judging::{Guest, GuestDetector};
 
@@ -145,7 +145,7 @@ impl Detector {
             lower: values.iter().map(|value| value - 1.0).collect(),
             upper: values.iter().map(|value| value + 1.0).collect(),
             score: vec![0.0; values.len()],
-            flags: vec![VerdictFlags::empty(); values.len()],
+            flags: vec![0; values.len()],
             withheld: vec![],
         })
     }

@@ -5,7 +5,7 @@
 //! rate of the trend may change again, see [`TrendUncertainty`]; the files here have a law each:
 //!
 //! * `law`: changes in continuous time; `stepwise`: changes at the rows of a request, Prophet's default call;
-//! * `contour` and `quantile`: from such a law to the half-width;
+//! * `contour` and `quantile`: from such a law to the half-width; `stretch` and `sheet`: to those of many rows at once;
 //! * `mixture`: many draws of the parameters (MCMC); `logistic` with `changes`: growth that a capacity bends.
 //!
 //! Nothing here is random: asked the same twice, the answer is the same to the last bit.
@@ -18,8 +18,10 @@ mod law;
 mod logistic;
 mod mixture;
 mod quantile;
+mod sheet;
 mod spline;
 mod stepwise;
+mod stretch;
 
 pub use gaussian::z;
 
@@ -33,8 +35,9 @@ use contour::Contour;
 use law::Law;
 use logistic::Growth;
 use mixture::{Draw, Mixture, Spread};
-use quantile::{Level, quantile};
+use quantile::Level;
 use stepwise::Steps;
+use stretch::{Row, Solver};
 
 /// What may become of the trend after training.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -72,7 +75,23 @@ impl Grid {
     }
 }
 
+/// Features of two seasons and the columns of one variable fit the second level of a cache with room to spare.
+const ROWS: usize = 512;
+/// Stretches are long then, and solving them costs more than memory that is slower.
+const ROWS_OF_STRETCHES: usize = 4096;
+
 impl Model {
+    /// How many rows [`Intervals::bound`] is best given at once.
+    #[must_use]
+    pub fn rows_at_once(&self, trend: TrendUncertainty) -> usize {
+        if trend == TrendUncertainty::None || self.is_mixed() { ROWS } else { ROWS_OF_STRETCHES }
+    }
+
+    /// Whether the ends of an uncertain trend's interval are solved each by itself.
+    fn is_mixed(&self) -> bool {
+        !self.draws.is_empty() || matches!(self.point.trend, Trend::Logistic(_))
+    }
+
     /// The grid of a whole request, whose timestamps are sorted; a part of it takes [`Grid::after`]. A request with a single
     /// row after training has the spacing of the training rows; where the file does not tell how many there were, the
     /// spacing is 0 and the interval that of a known trend.
@@ -98,6 +117,8 @@ pub struct Intervals {
     draws: Vec<Draw>,
     densities: Densities,
     borders: Vec<f64>,
+    rows: Vec<Row>,
+    widths: Vec<f64>,
 }
 
 impl Intervals {
@@ -151,20 +172,27 @@ impl Intervals {
         if trend == TrendUncertainty::None || matches!(model.point.trend, Trend::Flat { .. }) {
             return;
         }
-        let mut near = 0.0;
-        for (row, micros) in features.instants().iter().enumerate() {
-            let ahead = Ahead::of(model, *micros, row, trend);
+        let ahead = |(row, micros): (usize, &i64)| Row {
+            time: if forecast.yhat()[row].is_nan() {
+                f64::NAN
+            } else {
+                Ahead::of(model, *micros, row, trend).time()
+            },
+            pace: model.point.pace(forecast.multiplicative_terms()[row]),
+        };
+        self.rows.clear();
+        self.rows.extend(features.instants().iter().enumerate().map(ahead));
+        let (there, smooth_from) = match trend {
+            TrendUncertainty::Batch(grid) => (Ahead::Rows { count: 0.0, spacing: grid.spacing }, Steps::MANY),
+            _ => (Ahead::Time(0.0), 0.0),
+        };
+        let law = |time: f64, pace: f64| there.at(time).law(model.changepoints, pace);
+        Solver { level, law, smooth_from, contour: &mut self.contour }
+            .half_widths(&self.rows, &mut self.widths);
+        for (row, width) in self.widths.iter().enumerate() {
             let yhat = forecast.yhat()[row];
-            if ahead.is_none() || yhat.is_nan() {
-                continue;
-            }
-            let law = ahead.law(&model.point, model.changepoints, forecast.multiplicative_terms()[row]);
-            if law.is_normal() {
-                continue;
-            }
-            near = quantile(level, &law, near, &mut self.contour);
-            lower[row] = yhat - near * noise;
-            upper[row] = yhat + near * noise;
+            lower[row] = yhat - width * noise;
+            upper[row] = yhat + width * noise;
         }
     }
 
@@ -223,7 +251,7 @@ impl Intervals {
                 } else if let Trend::Flat { .. } = parameters_of_draw.trend {
                     Spread::Law(Law::NORMAL)
                 } else {
-                    Spread::Law(ahead.law(parameters_of_draw, model.changepoints, share))
+                    Spread::Law(ahead.law(model.changepoints, parameters_of_draw.pace(share)))
                 };
                 let mean = self.forecast.yhat()[row];
                 self.draws[row * parameters.len() + place] = Draw { mean, noise, spread };
@@ -287,8 +315,22 @@ impl Ahead {
         }
     }
 
-    fn is_none(self) -> bool {
-        matches!(self, Self::No)
+    /// What the law changes with from row to row. Not a number without any.
+    fn time(self) -> f64 {
+        match self {
+            Self::No => f64::NAN,
+            Self::Time(time) => time,
+            Self::Rows { count, .. } => count,
+        }
+    }
+
+    /// The same at another [`Self::time`].
+    fn at(self, time: f64) -> Self {
+        match self {
+            Self::No => Self::No,
+            Self::Time(_) => Self::Time(time),
+            Self::Rows { spacing, .. } => Self::Rows { count: time, spacing },
+        }
     }
 
     /// Prophet's default call takes the mean of its draws from logistic growth.
@@ -306,9 +348,8 @@ impl Ahead {
     }
 
     /// Of linear growth.
-    fn law(self, parameters: &Parameters, changepoints: usize, share: f64) -> Law {
+    fn law(self, changepoints: usize, pace: f64) -> Law {
         let changepoints = changepoints as f64;
-        let pace = parameters.rate_change * (1.0 + share).abs() / parameters.noise;
         match self {
             Self::No => Law::NORMAL,
             Self::Time(time) => Law::continuous(changepoints * time, pace * time),
@@ -318,6 +359,13 @@ impl Ahead {
                 step: pace * spacing,
             }),
         }
+    }
+}
+
+impl Parameters {
+    /// `λ |1 + m| / σ_obs`, the mean size of a change against the noise.
+    fn pace(&self, share: f64) -> f64 {
+        self.rate_change * (1.0 + share).abs() / self.noise
     }
 }
 

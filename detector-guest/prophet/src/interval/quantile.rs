@@ -26,15 +26,21 @@ const MOST_STEPS: usize = 200;
 
 /// `q` for a law. `near` is a guess, such as the row before; 0 for none. `contour` is overwritten.
 pub(super) fn quantile(level: Level, law: &Law, near: f64, contour: &mut Contour) -> f64 {
-    let Level { tail: p, z } = level;
-    if law.is_normal() {
-        return z;
-    }
+    let z = level.z;
     if let Some((a, r)) = law.poisson() {
         let r2 = r * r;
         if r < 0.25 && z < 3.5 && a * r2 * r2 * r2 * r2 < 1e-10 {
             return cornish_fisher(z, a, r2);
         }
+    }
+    solve(level, law, near, contour)
+}
+
+/// The same without the expansion, which joins the solution with a step of its error.
+pub(super) fn solve(level: Level, law: &Law, near: f64, contour: &mut Contour) -> f64 {
+    let Level { tail: p, z } = level;
+    if law.is_normal() {
+        return z;
     }
     let (mut low, mut high) = (z, f64::INFINITY);
     let mut x = if near > z && near.is_finite() { near } else { z };

@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn it_goes_through_its_knots_and_follows_a_smooth_curve() {
-        let curve = |x: f64| (2.0 * x).sin();
+        let curve = |x: f64| libm::sin(2.0 * x);
         let spline = Spline::new(
             0.0,
             std::f64::consts::PI / 400.0,

@@ -120,8 +120,8 @@ fn count(name: &str, season: &Season) -> Result<usize, ReadError> {
     if !(season.period.is_finite() && season.period > 0.0) {
         return Err(ReadError::season(name, format!("period {}", season.period), "days, above 0"));
     }
-    // `n / period` would overflow.
-    if !(f64::from(season.fourier_order) / season.period).is_finite() {
+    // The phase of some timestamp would overflow.
+    if !(f64::from(season.fourier_order) / season.period * time::MOST_PHASE).is_finite() {
         return Err(ReadError::season(name, format!("period {}", season.period), "days, not this short"));
     }
     match usize::try_from(season.fourier_order) {
@@ -149,7 +149,7 @@ fn read_holidays(
         ReadError::invalid(
             "holidays",
             "more days in its windows",
-            "as many as `train_component_cols` has rows",
+            "as many columns as `train_component_cols` has rows, and a million days at most",
         )
     })?;
     let taken = columns.take(features.len(), "holidays")?;

@@ -7,6 +7,8 @@
     reason = "test support, shared by several test binaries"
 )]
 
+pub mod plausible;
+
 use std::path::{Path, PathBuf};
 
 use prophet::interval::{Intervals, TrendUncertainty};

@@ -124,6 +124,8 @@ impl Column {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -165,6 +167,37 @@ mod tests {
             ),
         ] {
             assert_eq!(Table::read(text.as_bytes()).unwrap_err().to_string(), expected, "{text}");
+        }
+    }
+
+    const TEXT: &str = "\u{feff},ds, load ,y,note,on\n0,2025-01-02,2.5,7,\"late, \"\"x\"\"\",True\n1,2025-01-01T00:00:00.000001,,x,,False\r\n\
+                        2,2024-12-31 23:59,NaN,,early,\n3,2025-01-02 00:00:00,-1e3,,\"two\nlines\",1\n";
+
+    proptest! {
+        /// A whole table in Prophet's order, or an error that says something.
+        #[test]
+        fn any_damage_is_read_or_refused(
+            edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4), length in any::<prop::sample::Index>(), cut: bool,
+        ) {
+            let mut bytes = TEXT.as_bytes().to_vec();
+            for (at, byte) in edits {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            if cut {
+                bytes.truncate(length.index(bytes.len()));
+            }
+            match Table::read(bytes.as_slice()) {
+                Ok(table) => {
+                    prop_assert!(table.ds.is_sorted() && !table.ds.is_empty());
+                    prop_assert_eq!(table.lines.len(), table.ds.len());
+                    for (_, values) in table.columns {
+                        prop_assert_eq!(values.len(), table.ds.len());
+                        prop_assert!(values.iter().all(|value| !value.is_infinite()));
+                    }
+                }
+                Err(error) => prop_assert!(!error.to_string().is_empty()),
+            }
         }
     }
 }

@@ -1,7 +1,8 @@
-//! Times of one thing, and their row in the table.
+//! Times of one thing, and the row of the table that they become.
 
 use std::time::Instant;
 
+/// Times of one thing.
 pub(crate) struct Times(pub(crate) Vec<f64>);
 
 impl Times {

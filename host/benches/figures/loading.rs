@@ -1,4 +1,4 @@
-//! How long a start waits for its models, as a table: `just bench`.
+//! How long a start waits for its models.
 //!
 //! Loading is all between a directory of files and a detector that is ready to judge, in a sandbox, with a new engine each time as in a
 //! new process; the module was compiled before. It is measured the first time, with nothing kept, and after that; each with what it
@@ -7,14 +7,6 @@
 //! The 25 files of 2.3 MB are the demo's models with what `model_to_json` writes beside them for 14,400 rows of training: `history`,
 //! `history_dates` and `params.trend` are made up here, from plain sines. The files of 5 KB are the demo's as they are, as
 //! the export tool writes them, 400 times each under other names; compact ones are what the detector makes of those.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a benchmark stops at the first surprise and prints"
-)]
-
-mod times;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,29 +18,24 @@ use host::detector::{Detector, Engine, Limits, ModelFile, Module, Set};
 use host::reload::Source;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use times::{Times, seconds};
+
+use crate::times::{Times, seconds};
 
 /// Rows of a training over ten days, one a minute.
 const ROWS: usize = 14_400;
 
 const MANY: usize = 10_000;
 
-fn main() {
-    // `cargo test --benches` only wants to know that it builds.
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return;
-    }
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    println!("| what | median | range | runs |\n|---|---|---|---|");
-    runtime.block_on(measure("25 JSON of 2.3 MB", &large(), 15));
+pub(crate) async fn loading() {
+    measure("25 JSON of 2.3 MB", &large(), 15).await;
     let small = many(|file| file.bytes.to_vec());
-    runtime.block_on(measure("10,000 JSON of 5 KB", &small, 7));
+    measure("10,000 JSON of 5 KB", &small, 7).await;
     drop(small);
     let compact = many(|file| {
         let file = detector_guest::File { path: file.name, bytes: file.bytes };
         detector_guest::prepare(&file).unwrap().unwrap()
     });
-    runtime.block_on(measure("10,000 compact models", &compact, 7));
+    measure("10,000 compact models", &compact, 7).await;
 }
 
 /// A directory of models, and a cache.
