@@ -3,15 +3,18 @@
 //!
 //! Only what a test cannot bring about from outside is done here; locks, lost files and bad rows are made on the real files.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use host::datetime::Datetime;
 use host::reading::{Key, Page};
-use host::state::State;
-use host::store::{Claim, Connector, Input, InputLayout, Lead, Output, Prepared, SqliteStore, StoreError};
+use host::state::{SetAside, State};
+use host::store::{
+    Claim, Connector, Importer, Input, InputLayout, Lead, Output, Prepared, SqliteStore, StoreError,
+    VerdictPage,
+};
 use host::verdict::VerdictRow;
 
 /// A call that is about to be made.
@@ -107,6 +110,10 @@ impl Connector for Between {
 
     async fn lead(&self, worker: &str) -> Result<Option<Box<dyn Lead>>, StoreError> {
         self.store.lead(worker).await
+    }
+
+    async fn open_importer(&self, create: bool) -> Result<Box<dyn Importer>, StoreError> {
+        self.store.open_importer(create).await
     }
 }
 
@@ -211,6 +218,40 @@ impl Output for Out {
     ) -> Result<u64, StoreError> {
         self.between.before(Call::Commit(verdicts.len())).await?;
         self.output.commit(worker, verdicts, state).await
+    }
+
+    async fn replace(
+        &mut self,
+        worker: &str,
+        verdicts: &[VerdictRow],
+        state: &State,
+    ) -> Result<u64, StoreError> {
+        self.between.before(Call::Commit(verdicts.len())).await?;
+        self.output.replace(worker, verdicts, state).await
+    }
+
+    async fn read_verdicts(
+        &mut self,
+        from: Datetime,
+        to: Datetime,
+        anomalies_only: bool,
+        limit: usize,
+    ) -> Result<VerdictPage, StoreError> {
+        self.between.before(Call::Read(limit)).await?;
+        self.output.read_verdicts(from, to, anomalies_only, limit).await
+    }
+
+    async fn forget(&mut self, worker: &str, epoch: i64) -> Result<(), StoreError> {
+        self.output.forget(worker, epoch).await
+    }
+
+    async fn exchange_set_aside(
+        &mut self,
+        worker: &str,
+        before: &BTreeMap<Arc<str>, SetAside>,
+        after: &BTreeMap<Arc<str>, SetAside>,
+    ) -> Result<bool, StoreError> {
+        self.output.exchange_set_aside(worker, before, after).await
     }
 
     async fn close(self: Box<Self>) -> Result<(), StoreError> {

@@ -3,6 +3,23 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+#[path = "store_sqlserver/backfill.rs"]
+mod backfill;
+
 use tests::conformance_sqlserver::SqlServerBench;
 
 tests::conformance!(SqlServerBench where tests::tds::stand_in());
+
+/// As on a real server, but on the fake one.
+macro_rules! on_server {
+    ($(#[$about:meta])* async fn $name:ident() $body:block) => {
+        $(#[$about])*
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() -> anyhow::Result<()> {
+            tests::tds::stand_in();
+            $body
+            Ok(())
+        }
+    };
+}
+use on_server;

@@ -5,19 +5,24 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "commands talk to the terminal")]
 
 pub mod args;
+mod backfill;
 mod check;
 mod demo;
+mod export;
+mod import;
 mod inspect;
 mod parts;
 mod predict;
+mod progress;
 mod run;
 mod schema;
 mod server;
 mod status;
+mod stop;
 
 use std::process::ExitCode;
 
-use args::{Cli, Command, DetectorCommand, Overrides};
+use args::{Cli, Command, DetectorCommand, Overrides, Range};
 
 use crate::config::Loaded;
 
@@ -48,6 +53,20 @@ async fn dispatch(cli: &Cli) -> ExitCode {
             Ok(loaded) => run::run(loaded, run.once).await,
             Err(code) => return code,
         },
+        Command::Backfill(asked) => {
+            match expect(asked.range).and_then(|()| configuration(&asked.overrides)) {
+                Ok(loaded) => backfill::backfill(loaded, asked).await,
+                Err(code) => return code,
+            }
+        }
+        Command::Import(asked) => match configuration(&asked.overrides) {
+            Ok(loaded) => import::import(loaded, asked).await,
+            Err(code) => return code,
+        },
+        Command::Export(asked) => match expect(asked.range).and_then(|()| configuration(&asked.overrides)) {
+            Ok(loaded) => export::export(&loaded.config, asked).await,
+            Err(code) => return code,
+        },
         Command::Check(overrides) => match configuration(overrides) {
             Ok(loaded) => check::check(&loaded).await,
             Err(code) => return code,
@@ -65,6 +84,15 @@ async fn dispatch(cli: &Cli) -> ExitCode {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// A range holds something.
+fn expect(Range { from, to }: Range) -> Result<(), ExitCode> {
+    if from < to {
+        return Ok(());
+    }
+    eprintln!("error: --to ({to}) must be later than --from ({from})");
+    Err(ExitCode::from(USAGE))
 }
 
 fn configuration(overrides: &Overrides) -> Result<Loaded, ExitCode> {

@@ -10,7 +10,9 @@ use crate::config::Config;
 use crate::detector::{DetectorError, Engine, Limits};
 use crate::reload::Source;
 use crate::store::table_name::NotATableName;
-use crate::store::{Connector, Input, Lead, Output, SqlServerStore, SqliteStore, StoreError, TableNames};
+use crate::store::{
+    Connector, Importer, Input, Lead, Output, SqlServerStore, SqliteStore, StoreError, TableNames,
+};
 
 /// The store that the configuration names.
 #[derive(Clone, Debug)]
@@ -99,6 +101,13 @@ impl Connector for Store {
         match self {
             Self::Sqlite(store) => store.lead(worker).await,
             Self::SqlServer(store) => store.lead(worker).await,
+        }
+    }
+
+    async fn open_importer(&self, create: bool) -> Result<Box<dyn Importer>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.open_importer(create).await,
+            Self::SqlServer(store) => store.open_importer(create).await,
         }
     }
 }

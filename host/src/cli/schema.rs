@@ -64,6 +64,13 @@ fn in_sql_server(tables: &TableNames, config: &Config) -> String {
             "GRANT SELECT, INSERT ON {output} TO {output_user};\nGRANT SELECT, INSERT, UPDATE ON {state} TO {output_user};"
         ),
     );
+    only_for(
+        &mut text,
+        "`host backfill`, to clear up its own row",
+        &format!("GRANT DELETE ON {state} TO {output_user};"),
+    );
+    only_for(&mut text, "`host backfill --replace`", &format!("GRANT DELETE ON {output} TO {output_user};"));
+    only_for(&mut text, "`host import`", &format!("GRANT INSERT ON {input_table} TO {user};"));
     text
 }
 
@@ -73,6 +80,11 @@ fn input(statements: &str) -> String {
         String::from("-- The readings are yours and are only read. A new table for them would be:\n");
     statements.lines().for_each(|statement| line(&mut text, &format!("-- {statement}")));
     text
+}
+
+/// A right that the service itself does without, as a remark.
+fn only_for(text: &mut String, what: &str, statement: &str) {
+    add(text, &format!("Only for {what}:"), &format!("-- {statement}"));
 }
 
 fn add(text: &mut String, about: &str, statements: &str) {

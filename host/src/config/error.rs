@@ -22,6 +22,8 @@ pub enum Place {
         line: usize,
         column: Option<usize>,
     },
+    /// A file, where no line can be told.
+    Whole(PathBuf),
     Variable(String),
 }
 
@@ -32,6 +34,7 @@ impl fmt::Display for Place {
             Self::File { file, line, column: Some(column) } => {
                 write!(f, "`{}` line {line}, column {column}: ", file.display())
             }
+            Self::Whole(file) => write!(f, "`{}`: ", file.display()),
             Self::Variable(name) => write!(f, "environment variable `{name}` "),
         }
     }

@@ -12,6 +12,7 @@ mod environment;
 mod error;
 mod file;
 mod keys;
+mod python;
 mod value;
 
 use std::ffi::OsString;
@@ -214,14 +215,15 @@ pub struct Loaded {
     pub config: Config,
     /// The file that was read, for the log.
     pub file: Option<PathBuf>,
-    /// Sentences for the log: `ANOMALY_…` variables that mean nothing.
+    /// Sentences for the log: `ANOMALY_…` variables that mean nothing, what of the Python worker's file is not used.
     pub warnings: Vec<String>,
 }
 
-/// Defaults, then the named file (or [`DEFAULT_FILE`], if it is there), then the environment.
+/// Defaults, then the named file (or [`DEFAULT_FILE`], if it is there), then the environment. A file whose name ends in `.yaml` or `.yml`
+/// is the Python worker's.
 ///
 /// # Errors
-/// A file that cannot be read or is not TOML, an unknown key, a value that is not allowed.
+/// A file that cannot be read or is not TOML (YAML, where that was meant), an unknown key, a value that is not allowed.
 pub fn load(
     named: Option<&Path>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -229,10 +231,15 @@ pub fn load(
     let mut config = Config::default();
     let default = Path::new(DEFAULT_FILE);
     let file = named.or_else(|| default.exists().then_some(default));
-    if let Some(file) = file {
-        file::apply(&mut config, file)?;
-    }
-    let warnings = environment::apply(&mut config, environment)?;
+    let mut warnings = match file {
+        Some(file) if python::is_meant(file) => python::apply(&mut config, file)?,
+        Some(file) => {
+            file::apply(&mut config, file)?;
+            Vec::new()
+        }
+        None => Vec::new(),
+    };
+    warnings.extend(environment::apply(&mut config, environment)?);
     Ok(Loaded { config, file: file.map(Path::to_owned), warnings })
 }
 

@@ -1,5 +1,6 @@
 //! The database, as the cycle sees it: readings come in through [`Input`], verdicts and the state row go out through
-//! [`Output`]. The two may be one database, two, or two servers.
+//! [`Output`]. The two may be one database, two, or two servers. [`Importer`] is the one way to write readings, for the one
+//! command that does.
 //!
 //! A store lives as long as the worker. Its calls fail with a [`StoreError`], whose class says what the cycle does next; a call
 //! that fails leaves nothing half done. Every store passes the same conformance suite (`tests/`).
@@ -11,9 +12,10 @@ mod probe;
 pub mod schema;
 pub mod sqlite;
 pub mod sqlserver;
+mod stored;
 pub mod table_name;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -23,11 +25,12 @@ pub use error::{StoreError, Trouble};
 pub use schema::TableNames;
 pub use sqlite::SqliteStore;
 pub use sqlserver::SqlServerStore;
+pub use stored::{StoredVerdict, VerdictPage};
 pub use table_name::TableName;
 
 use crate::datetime::Datetime;
-use crate::reading::{Key, Page};
-use crate::state::State;
+use crate::reading::{Key, Page, Reading};
+use crate::state::{SetAside, State};
 use crate::verdict::VerdictRow;
 
 /// Where the tables are, and how to get there. It lives as long as the worker, which opens again through it after
@@ -39,6 +42,11 @@ pub trait Connector: Send + Sync {
 
     /// Asks to be the one active worker of this name. None: another one is, and this one may ask again.
     async fn lead(&self, worker: &str) -> Result<Option<Box<dyn Lead>>, StoreError>;
+
+    /// Opens the input table for `host import`, which alone writes it, and only because a person asked for it. With `create` a
+    /// table that is missing is made (and the file that is to hold it, where a database is a file); one that is there is
+    /// never changed. [`Trouble::Schema`] for a table that is missing without it, or that no reading could be written to.
+    async fn open_importer(&self, create: bool) -> Result<Box<dyn Importer>, StoreError>;
 }
 
 /// The right to be the one active worker of a name, until this is dropped or its process dies, however it dies.
@@ -92,6 +100,18 @@ pub trait Input: Send {
 
     /// How many rows there are with `from <= datetime < to`, whatever their value.
     async fn count_range(&mut self, from: Datetime, to: Datetime) -> Result<u64, StoreError>;
+}
+
+/// Writes readings into the input table.
+#[async_trait]
+pub trait Importer: Send {
+    /// In one transaction: inserts those of the readings whose variable and datetime no row with a value has yet; of several
+    /// with the same key the first. Returns how many were inserted. A reading's `id` is for the table to give, and one
+    /// without a value is left out. The readings are in the order of their datetimes, more or less; a call has some thousands.
+    async fn insert(&mut self, readings: &[Reading]) -> Result<u64, StoreError>;
+
+    /// Closes with nothing pending.
+    async fn close(self: Box<Self>) -> Result<(), StoreError>;
 }
 
 /// A hold on a worker's name.
@@ -148,6 +168,38 @@ pub trait Output: Send {
         verdicts: &[VerdictRow],
         state: &State,
     ) -> Result<u64, StoreError>;
+
+    /// As [`commit`](Output::commit), but the verdicts take the place of those that are there for the same keys, of which
+    /// an output of the Python worker's may hold several. Of a key given twice the first counts. Old and new are exchanged in
+    /// the one transaction: whoever reads the table sees the one or the other. Returns how many rows went.
+    async fn replace(
+        &mut self,
+        worker: &str,
+        verdicts: &[VerdictRow],
+        state: &State,
+    ) -> Result<u64, StoreError>;
+
+    /// At most `limit` verdicts with `from <= ds < to`, by ds and then by variable; with `anomalies_only` only those that are
+    /// anomalies. A reader goes on from the last ds. A row whose ds is no datetime has no place in time and is left out.
+    async fn read_verdicts(
+        &mut self,
+        from: Datetime,
+        to: Datetime,
+        anomalies_only: bool,
+        limit: usize,
+    ) -> Result<VerdictPage, StoreError>;
+
+    /// Deletes the worker's row, if it still has this epoch; else [`Trouble::Fenced`].
+    async fn forget(&mut self, worker: &str, epoch: i64) -> Result<(), StoreError>;
+
+    /// Puts `after` in the place of `before` in the worker's row and touches nothing else: not the epoch, so that a worker at
+    /// work under that name goes on. False, and nothing is written, if the row is gone or holds anything else than `before`.
+    async fn exchange_set_aside(
+        &mut self,
+        worker: &str,
+        before: &BTreeMap<Arc<str>, SetAside>,
+        after: &BTreeMap<Arc<str>, SetAside>,
+    ) -> Result<bool, StoreError>;
 
     /// Closes with nothing pending.
     async fn close(self: Box<Self>) -> Result<(), StoreError>;

@@ -65,7 +65,25 @@ pub(super) struct Frame {
     /// The watermark when the cycle began.
     pub(super) watermark: Option<Datetime>,
     pub(super) batch_rows: usize,
+    pub(super) scope: Scope,
+}
+
+/// Which of the readings in reach are judged: in a cycle all of the worker's share that have no verdict.
+#[derive(Clone, Default)]
+pub(super) struct Scope {
     pub(super) shard: Option<Shard>,
+    /// None: every variable.
+    pub(super) variables: Option<HashSet<Arc<str>>>,
+    /// Whether a verdict that is there is made anew.
+    pub(super) again: bool,
+}
+
+impl Scope {
+    pub(super) fn holds(&self, reading: &Reading) -> bool {
+        let variable = &reading.variable;
+        self.shard.is_none_or(|shard| shard.holds(variable))
+            && self.variables.as_ref().is_none_or(|variables| variables.contains(variable))
+    }
 }
 
 /// Sifts, pivots and judges a page.
@@ -89,7 +107,8 @@ pub(super) async fn prepare(
     said.counts.too_late = step.too_late;
     let newest = step.page.readings.iter().map(|reading| reading.datetime).max();
 
-    let (rows, companions) = with_companions(session, detector, frame, step.page.readings).await?;
+    let (mut rows, companions) = with_companions(session, detector, frame, step.page.readings).await?;
+    rows.all.retain(|reading| frame.scope.holds(reading));
     // Of rows that are only read for company, those without a verdict were counted when they came.
     let in_page: Option<HashSet<Option<i64>>> =
         (!companions.is_empty()).then(|| rows.page.iter().copied().collect());
@@ -100,7 +119,7 @@ pub(super) async fn prepare(
     let read = (rows.all.len() + said.malformed.len()) as u64;
     session.learn_names(&rows.all).await?;
     let (rows, foreign) = fresh::sift_names(rows.all, |name| session.holds(name), first_sight);
-    let keys = fresh::keys_to_look_up(&rows, frame.reach);
+    let keys = if frame.scope.again { Vec::new() } else { fresh::keys_to_look_up(&rows, frame.reach) };
     let judged = if keys.is_empty() { HashSet::new() } else { session.output.already_judged(&keys).await? };
     let sifted = fresh::sift(rows, &judged, frame.reach, first_sight);
     said.rows = read - foreign.seen_before - sifted.seen_before;
@@ -162,7 +181,7 @@ async fn with_companions(
     let companions = session.input.read_at(&datetimes).await?.readings;
     let mut all = readings;
     let known: HashSet<_> = all.iter().map(|reading| (reading.id, reading.key())).collect();
-    let ours = |reading: &&Reading| frame.shard.is_none_or(|shard| shard.holds(&reading.variable));
+    let ours = |reading: &&Reading| frame.scope.holds(reading);
     let unknown = |reading: &&Reading| !known.contains(&(reading.id, reading.key()));
     all.extend(companions.iter().filter(ours).filter(unknown).cloned());
     Ok((Rows { all, page }, companions))

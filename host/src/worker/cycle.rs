@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::batch::{self, Frame, Prepared};
+use super::batch::{self, Frame, Prepared, Scope};
 use super::error::CycleError;
 use super::report::{self, Report};
 use super::session::Session;
@@ -67,11 +67,11 @@ impl Worker {
         tracing::info!("[cycle {}] checking for new data", self.cycles);
         self.swap(&session.state);
         let mut frame = self.frame(&mut session).await?;
-        let mut walk = Walk::begin(&mut session, frame.reach).await?;
+        let mut walk = Walk::begin(&mut session, frame.now, frame.reach).await?;
         frame.reach = walk.oldest(frame.reach);
         loop {
             let mut step = walk.next(&mut session, frame.batch_rows, self.settings.settle).await?;
-            if let Some(shard) = frame.shard {
+            if let Some(shard) = frame.scope.shard {
                 step.keep(shard);
             }
             let more = step.page.full;
@@ -126,7 +126,7 @@ impl Worker {
         let watermark = session.state.watermark;
         let reach = position::reach(session.state.position.since(), watermark, now, session.lateness);
         let Settings { batch_rows, shard, .. } = self.settings;
-        Ok(Frame { now, reach, watermark, batch_rows, shard })
+        Ok(Frame { now, reach, watermark, batch_rows, scope: Scope { shard, ..Scope::default() } })
     }
 
     /// Has a page judged; by the set before, if the set in use is new and fails at everything.
@@ -136,6 +136,7 @@ impl Worker {
         frame: &Frame,
         step: Step,
     ) -> Result<Prepared, CycleError> {
+        session.hear_of_backfill(&self.settings.name).await?;
         let canary = self.shared.canary().map(|canary| canary.batch);
         let again = self.previous.is_some().then(|| step.clone());
         // That a new set judges the last batch is known and proves little: if it fails at all of this one, it is at fault itself.

@@ -1,8 +1,10 @@
 //! The worker: it reads what is new, has it judged, and stores the verdicts with its own state.
 //!
 //! A worker lives as long as the service. One cycle is one call of [`Worker::cycle`]; whatever fails in it leaves the database as it
-//! was, and the next cycle starts again from the committed state. [`schedule`] calls it on time.
+//! was, and the next cycle starts again from the committed state. [`schedule`] calls it on time. [`backfill`] judges what no cycle
+//! does, on its own account.
 
+pub mod backfill;
 mod batch;
 mod cycle;
 mod error;

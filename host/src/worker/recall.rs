@@ -4,12 +4,15 @@
 //! variable would be tried for ever; and a set that is replaced before the first batch would be used untried. Read once, at
 //! the start; what the input or the output holds no longer is left out.
 
+use std::sync::Arc;
+
 use super::session::Session;
 use crate::batch::Batch;
 use crate::datetime::Datetime;
+use crate::detector::Detector;
 use crate::pivot;
 use crate::position::Position;
-use crate::reading::{Key, Reading};
+use crate::reading::{Key, Page, Reading};
 use crate::store::StoreError;
 
 /// Rows that are looked through: some datetimes of a plant of the usual size, and a seek on any table with a key.
@@ -29,6 +32,34 @@ pub(super) async fn last_batch(session: &mut Session) -> Result<Option<Batch>, S
             session.input.read_range(watermark, Some(next), rows).await?
         }
     };
+    judged(session, page).await
+}
+
+/// The same for a backfill: of the readings at the output's newest datetime, those with a verdict. A variable that this very set does
+/// not survive is no proof of anything, so that the first that it judges is taken, of a few.
+pub(super) async fn proof(
+    session: &mut Session,
+    detector: &mut Detector,
+) -> Result<Option<Batch>, StoreError> {
+    const TRIES: usize = 3;
+    let Some(newest) = session.output.newest().await? else { return Ok(None) };
+    let next = Datetime::from_micros(newest.micros().saturating_add(1));
+    let page = session.input.read_range(newest, Some(next), usize::from(ROWS)).await?;
+    let Some(batch) = judged(session, page).await? else { return Ok(None) };
+    for column in 0..batch.columns.len().min(TRIES) {
+        let one = batch.only(&[column]);
+        let survived = detector.judge(Arc::new(one.clone())).await.is_ok();
+        detector.discard();
+        if survived {
+            return Ok(Some(one));
+        }
+    }
+    Ok(None)
+}
+
+/// Those of the readings that have a verdict, pivoted.
+async fn judged(session: &mut Session, page: Page) -> Result<Option<Batch>, StoreError> {
+    let rows = usize::from(ROWS);
     let mut readings = page.readings;
     readings.retain(|reading| reading.value.is_some_and(f64::is_finite));
     let keys: Vec<Key> = readings.iter().map(Reading::key).collect();

@@ -10,7 +10,7 @@ use crate::counts::Counts;
 use crate::detector::Detector;
 
 /// Names in one line; of more, the number is said.
-const NAMED: usize = 20;
+pub(super) const NAMED: usize = 20;
 
 /// What a cycle did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,6 +73,21 @@ pub(super) fn batch(
         tracing::debug!("{judged}");
     }
     singled_out(said, named_without_model);
+}
+
+/// One batch of a backfill: only what a person may have to act on. Of rows, the first `to_name` of the whole backfill are named,
+/// and the rest is in the count at its end; how many may still be.
+pub(super) fn backfill(
+    said: &mut Said,
+    to_name: usize,
+    named_without_model: &mut HashSet<Arc<str>>,
+) -> usize {
+    if to_name == 0 {
+        (said.malformed, said.notes, said.withheld) = Default::default();
+    }
+    let named = said.malformed.len() + said.notes.named().len() + said.withheld.len();
+    singled_out(said, named_without_model);
+    to_name.saturating_sub(named)
 }
 
 /// What a person may have to act on: each is said by name.
@@ -162,7 +177,8 @@ pub(super) fn statistics(what: &str, worker: &Worker, failed: u64, up: Duration)
     );
 }
 
-fn anomalies(number: u64) -> String {
+/// `1 anomaly`, `5 anomalies`.
+pub fn anomalies(number: u64) -> String {
     if number == 1 { "1 anomaly".into() } else { format!("{number} anomalies") }
 }
 

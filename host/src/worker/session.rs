@@ -50,6 +50,15 @@ impl Timeless {
 }
 
 impl Session {
+    pub(super) fn new(
+        input: Box<dyn Input>,
+        output: Box<dyn Output>,
+        lateness: Duration,
+        state: State,
+    ) -> Self {
+        Self { input, output, lateness, state, timeless: Timeless::default(), names: HashMap::new() }
+    }
+
     /// Asks the output about names that are met for the first time.
     pub(super) async fn learn_names(&mut self, rows: &[Reading]) -> Result<(), StoreError> {
         let met: HashSet<&Arc<str>> =
@@ -105,7 +114,18 @@ impl Session {
                 state.position.since()
             ),
         }
-        Ok(Self { input, output, lateness, state, timeless: Timeless::default(), names: HashMap::new() })
+        Ok(Self::new(input, output, lateness, state))
+    }
+
+    /// What is set aside is the one thing of the row that another process may change: a `backfill` that has judged the readings
+    /// takes them out. Looked up only while there is something, just before a commit would put it back.
+    pub(super) async fn hear_of_backfill(&mut self, worker: &str) -> Result<(), StoreError> {
+        if !self.state.set_aside.is_empty()
+            && let Some(stored) = self.output.peek(worker).await?
+        {
+            self.state.set_aside = stored.set_aside;
+        }
+        Ok(())
     }
 }
 

@@ -1,4 +1,4 @@
-//! One walk over what may be new, page by page, whichever way the table is read.
+//! Walks over the input table, page by page: over what may be new, whichever way the table is read, and over a range of datetimes.
 
 use std::time::Duration;
 
@@ -7,11 +7,12 @@ use super::shard::Shard;
 use crate::datetime::Datetime;
 use crate::position::{KeyPass, Position, Taken, TimePass, TimePosition};
 use crate::reading::Page;
-use crate::store::StoreError;
+use crate::store::{Input, StoreError};
 
 /// Where a cycle's walk stands.
 pub(super) enum Walk {
-    Key(KeyPass),
+    /// With the server's time, where it was asked for just now: each page wants one from before it was read.
+    Key(KeyPass, Option<Datetime>),
     Time(TimePass),
 }
 
@@ -36,11 +37,15 @@ impl Step {
 }
 
 impl Walk {
-    /// Starts a walk. Without a key this counts what stands behind the reach.
-    pub(super) async fn begin(session: &mut Session, reach: Datetime) -> Result<Self, StoreError> {
+    /// Starts a walk at `now`. Without a key this counts what stands behind the reach.
+    pub(super) async fn begin(
+        session: &mut Session,
+        now: Datetime,
+        reach: Datetime,
+    ) -> Result<Self, StoreError> {
         let Session { input, state, .. } = session;
         match &state.position {
-            Position::Key(_) => Ok(Self::Key(KeyPass::default())),
+            Position::Key(_) => Ok(Self::Key(KeyPass::default(), Some(now))),
             Position::Time(position) => {
                 let in_passed = match position.passed {
                     Some(passed) => input.count_range(passed.from, passed.to).await?,
@@ -56,7 +61,7 @@ impl Walk {
     /// The oldest datetime that this walk judges.
     pub(super) fn oldest(&self, reach: Datetime) -> Datetime {
         match self {
-            Self::Key(_) => reach,
+            Self::Key(..) => reach,
             Self::Time(pass) => pass.oldest(),
         }
     }
@@ -73,8 +78,11 @@ impl Walk {
         loop {
             let mut position = session.state.position.clone();
             let taken = match (&mut position, &mut *self) {
-                (Position::Key(position), Self::Key(pass)) => {
-                    let asked = input.now().await?;
+                (Position::Key(position), Self::Key(pass, now)) => {
+                    let asked = match now.take() {
+                        Some(now) => now,
+                        None => input.now().await?,
+                    };
                     let page = input.read_keys(&position.spans(pass), limit).await?;
                     position.advance(pass, page, asked, settle)
                 }
@@ -83,13 +91,41 @@ impl Walk {
                     position.advance(pass, page)
                 }
                 // A walk is begun from the very position that it goes on with.
-                (Position::Key(_), Self::Time(_)) | (Position::Time(_), Self::Key(_)) => {
+                (Position::Key(_), Self::Time(_)) | (Position::Time(_), Self::Key(..)) => {
                     Taken::Rows { page: Page::default(), too_late: 0 }
                 }
             };
             match taken {
                 Taken::Rows { page, too_late } => return Ok(Step { page, position, too_late }),
                 Taken::Larger => limit = limit.saturating_mul(2),
+            }
+        }
+    }
+}
+
+/// A walk over a range of datetimes, whatever is new in it.
+pub(super) struct RangeWalk {
+    position: TimePosition,
+    pass: TimePass,
+    to: Datetime,
+    limit: usize,
+}
+
+impl RangeWalk {
+    /// From `from` up to and without `to`, in pages of about so many rows.
+    pub(super) fn new(from: Datetime, to: Datetime, rows: usize) -> Self {
+        let position = TimePosition::start(from);
+        let pass = position.pass(from, 0, 0);
+        Self { position, pass, to, limit: rows }
+    }
+
+    /// Reads the next page in whole datetimes. The walk is over after the first that is not full.
+    pub(super) async fn next(&mut self, input: &mut dyn Input) -> Result<Page, StoreError> {
+        loop {
+            let page = input.read_range(self.pass.from(), Some(self.to), self.limit).await?;
+            match self.position.advance(&mut self.pass, page) {
+                Taken::Rows { page, .. } => return Ok(page),
+                Taken::Larger => self.limit = self.limit.saturating_mul(2),
             }
         }
     }

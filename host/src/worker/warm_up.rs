@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use super::error::CycleError;
 use super::session::Session;
+use super::walk::RangeWalk;
 use crate::detector::Detector;
 use crate::pivot;
-use crate::position::{Taken, TimePosition};
 use crate::reading::Reading;
 use crate::state::Checkpoint;
 
@@ -30,19 +30,9 @@ pub(super) async fn warm_up(
         humantime::format_duration(lookback)
     );
     let end = watermark.later(Duration::from_micros(1));
-    let begin = watermark.earlier(lookback);
-    let mut position = TimePosition::start(begin);
-    let mut pass = position.pass(begin, 0, 0);
-    let mut limit = rows;
+    let mut walk = RangeWalk::new(watermark.earlier(lookback), end, rows);
     loop {
-        let page = session.input.read_range(pass.from(), Some(end), limit).await?;
-        let page = match position.advance(&mut pass, page) {
-            Taken::Rows { page, .. } => page,
-            Taken::Larger => {
-                limit = limit.saturating_mul(2);
-                continue;
-            }
-        };
+        let page = walk.next(session.input.as_mut()).await?;
         let readings: Vec<Reading> =
             page.readings.into_iter().filter(|reading| reading.value.is_some_and(f64::is_finite)).collect();
         for part in pivot::split(readings, rows.saturating_mul(super::batch::CELLS_PER_ROW)) {

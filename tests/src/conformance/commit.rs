@@ -128,6 +128,24 @@ pub async fn already_judged_names_what_is_there_and_nothing_else<B: Bench>() -> 
     Ok(())
 }
 
+/// However a store finds that a whole stretch has none: a single verdict in it counts, also at its ends.
+pub async fn of_many_keys_a_single_verdict_is_found<B: Bench>() -> Result<()> {
+    let asked = many(1200);
+    for there in [0, 24, 600, 1175, 1199] {
+        let (_bench, _, mut output) = begin::<B>(Setup::default()).await?;
+        let epoch = output.take(WORKER).await?.epoch;
+        let around = [asked[0].ds.micros() - 300_000_000, asked[1199].ds.micros() + 300_000_000];
+        let around =
+            around.map(|micros| VerdictRow { ds: Datetime::from_micros(micros), ..asked[0].clone() });
+        output.commit(WORKER, &around, &state(epoch)).await?;
+        assert_eq!(output.already_judged(&keys(&asked)).await?, HashSet::new());
+        output.commit(WORKER, &asked[there..=there], &state(epoch)).await?;
+        let expected = keys(&asked[there..=there]).into_iter().collect();
+        assert_eq!(output.already_judged(&keys(&asked)).await?, expected, "{there}");
+    }
+    Ok(())
+}
+
 pub async fn already_judged_tells_close_instants_apart<B: Bench>() -> Result<()> {
     let (_bench, _, mut output) = begin::<B>(Setup::default()).await?;
     let epoch = output.take(WORKER).await?.epoch;

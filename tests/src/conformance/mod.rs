@@ -7,9 +7,11 @@
 
 mod bench;
 pub mod commit;
+pub mod import;
 pub mod key;
 pub mod lead;
 pub mod range;
+pub mod replace;
 pub mod state;
 pub mod tables;
 
@@ -182,6 +184,7 @@ macro_rules! conformance {
                 a_commit_that_fails_in_the_middle_leaves_nothing
                 a_commit_of_many_verdicts_is_one_commit
                 already_judged_names_what_is_there_and_nothing_else
+                of_many_keys_a_single_verdict_is_found
                 already_judged_tells_close_instants_apart
                 the_newest_verdict_is_the_latest_in_time
             }
@@ -197,6 +200,23 @@ macro_rules! conformance {
                 a_deleted_row_is_fenced_and_taken_anew
                 workers_do_not_disturb_each_other
                 a_new_connection_finds_what_the_last_one_left
+                forgetting_deletes_the_row_of_its_holder_only
+                what_is_set_aside_is_exchanged_under_a_worker_at_work
+            }
+            replace {
+                replacing_exchanges_the_verdicts_of_these_keys
+                replacing_makes_one_of_several
+                a_replacement_that_fails_leaves_the_old_verdicts
+                verdicts_are_read_back_as_they_stand
+                verdicts_come_in_pages_by_time
+                of_verdicts_the_anomalies_alone_may_be_asked_for
+            }
+            import {
+                readings_are_inserted_once
+                a_null_does_not_stand_in_the_way_of_a_reading
+                a_missing_input_table_is_made_only_if_asked_for
+                a_table_without_key_or_file_takes_readings_too
+                odd_names_and_values_are_imported_as_they_are
             }
         );
     };

@@ -168,3 +168,43 @@ pub async fn a_new_connection_finds_what_the_last_one_left<B: Bench>() -> Result
     assert!(output.already_judged(std::slice::from_ref(&asked)).await?.contains(&asked));
     Ok(())
 }
+
+pub async fn forgetting_deletes_the_row_of_its_holder_only<B: Bench>() -> Result<()> {
+    let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
+    let old = output.take("backfill").await?.epoch;
+    let epoch = output.take("backfill").await?.epoch;
+    output.commit("backfill", &[], &state(epoch)).await?;
+    let other = output.take(WORKER).await?.epoch;
+    expect_trouble(output.forget("backfill", old).await, Trouble::Fenced, &["backfill"]);
+    assert_eq!(output.peek("backfill").await?, Some(state(epoch)));
+    output.forget("backfill", epoch).await?;
+    assert_eq!(bench.workers().await?, [(WORKER.to_owned(), other)]);
+    expect_trouble(output.forget("backfill", epoch).await, Trouble::Fenced, &["backfill"]);
+    // Whoever still holds a name that was forgotten writes nothing more.
+    expect_trouble(output.commit("backfill", &[], &state(epoch)).await, Trouble::Fenced, &["backfill"]);
+    Ok(())
+}
+
+pub async fn what_is_set_aside_is_exchanged_under_a_worker_at_work<B: Bench>() -> Result<()> {
+    let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
+    let epoch = output.take(WORKER).await?.epoch;
+    let held = rich(epoch);
+    output.commit(WORKER, &[], &held).await?;
+    let mut after = held.set_aside.clone();
+    after.remove("T'1\"");
+
+    let (_, mut backfill) = bench.connector().open().await?;
+    let something_else = BTreeMap::from([("T9".into(), SetAside::empty(at("2025-01-15")))]);
+    for before in [&something_else, &after, &BTreeMap::new()] {
+        assert!(!backfill.exchange_set_aside(WORKER, before, &after).await?, "{before:?}");
+    }
+    assert!(!backfill.exchange_set_aside("line 2", &held.set_aside, &after).await?);
+    assert_eq!(output.peek(WORKER).await?, Some(held.clone()));
+    assert!(backfill.exchange_set_aside(WORKER, &held.set_aside, &after).await?);
+    let cleared = State { set_aside: after.clone(), ..held.clone() };
+    assert_eq!(output.peek(WORKER).await?, Some(cleared.clone()), "nothing else was touched");
+    assert!(backfill.exchange_set_aside(WORKER, &after, &BTreeMap::new()).await?);
+    // The worker was not fenced off.
+    output.commit(WORKER, &[], &cleared).await?;
+    Ok(())
+}

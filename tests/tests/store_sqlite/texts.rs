@@ -156,6 +156,10 @@ async fn verdicts_of_another_form_are_verdicts_all_the_same() -> Result<()> {
     ];
     let keys: Vec<_> = verdicts.iter().map(|row| (row.variable.clone(), row.ds)).collect();
     assert_eq!(output.already_judged(&keys).await?, keys[..5].iter().cloned().collect());
+    for (at, key) in keys.iter().enumerate() {
+        let found = output.already_judged(std::slice::from_ref(key)).await?.contains(key);
+        assert_eq!(found, at < 5, "{key:?} alone");
+    }
     assert_eq!(output.commit("line 1", &verdicts, &state(epoch)).await?, 2);
     Ok(())
 }

@@ -127,7 +127,7 @@ impl Input for SqliteInput {
     }
 }
 
-fn layout(connection: &Connection, name: &TableName) -> Answer<InputLayout> {
+pub(super) fn layout(connection: &Connection, name: &TableName) -> Answer<InputLayout> {
     let advice = "name the one that holds the readings in the configuration; `host demo` makes one to try";
     let table = Table::expect(connection, name, advice)?;
     table.expect_columns(name, &INPUT_COLUMNS)?;
@@ -176,7 +176,7 @@ fn read_keys(
     Ok(page)
 }
 
-fn read_at(
+pub(super) fn read_at(
     connection: &Connection,
     table: &TableName,
     layout: InputLayout,

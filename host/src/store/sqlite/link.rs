@@ -22,6 +22,11 @@ pub(super) enum Side {
         /// Whether a missing file is created.
         create: bool,
     },
+    /// Writes the input, for `host import`.
+    Import {
+        /// Whether a missing file is created.
+        create: bool,
+    },
 }
 
 /// An open database file.

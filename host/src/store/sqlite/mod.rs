@@ -6,6 +6,7 @@
 
 mod day;
 mod fault;
+mod importer;
 mod input;
 mod lead;
 mod link;
@@ -16,6 +17,7 @@ mod prepare;
 mod range;
 mod row;
 mod state_row;
+mod stored;
 mod table;
 mod verdicts;
 
@@ -24,10 +26,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use importer::SqliteImporter;
 pub use input::SqliteInput;
 pub use output::SqliteOutput;
 
-use super::{Clock, Connector, Input, Lead, Output, StoreError, TableNames};
+use super::{Clock, Connector, Importer, Input, Lead, Output, StoreError, TableNames};
 use link::{Link, Side};
 
 /// How long a call waits for another program's lock. Commits take milliseconds, so whoever holds a lock this long is a person's
@@ -93,5 +96,10 @@ impl Connector for SqliteStore {
 
     async fn lead(&self, worker: &str) -> Result<Option<Box<dyn Lead>>, StoreError> {
         lead::lead(self, worker).await
+    }
+
+    async fn open_importer(&self, create: bool) -> Result<Box<dyn Importer>, StoreError> {
+        let link = Link::open(self.input.clone(), Side::Import { create }, self.busy_timeout).await?;
+        Ok(Box::new(SqliteImporter::begin(link, self.tables.input.clone(), create).await?))
     }
 }

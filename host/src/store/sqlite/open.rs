@@ -38,8 +38,10 @@ pub(super) fn open(path: &Path, side: Side, busy_timeout: Duration) -> Answer<(C
     expect_file(path, side)?;
     let access = match side {
         Side::Input => OpenFlags::SQLITE_OPEN_READ_ONLY,
-        Side::Output { create: false } => OpenFlags::SQLITE_OPEN_READ_WRITE,
-        Side::Output { create: true } => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        Side::Output { create: false } | Side::Import { create: false } => OpenFlags::SQLITE_OPEN_READ_WRITE,
+        Side::Output { create: true } | Side::Import { create: true } => {
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
+        }
     };
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(busy_timeout)?;
@@ -72,7 +74,12 @@ pub(super) fn expect_file(path: &Path, side: Side) -> Answer<()> {
         }
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => match side {
-            Side::Output { create: true } => expect_folder(path),
+            Side::Output { create: true } | Side::Import { create: true } => expect_folder(path),
+            Side::Import { create: false } => Err(Fault::Found(
+                Trouble::Connection,
+                "there is no such file; check the path in the configuration, or have it made with --create-table"
+                    .to_owned(),
+            )),
             _ => Err(Fault::Found(
                 Trouble::Connection,
                 "there is no such file; check the path in the configuration, or make one with `host demo`"

@@ -1,6 +1,6 @@
 //! The output and the state table in a SQLite file. Each call is one transaction, or none of it happened.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,12 +8,13 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::fault::Answer;
 use super::link::Link;
-use super::{prepare, state_row, verdicts};
+use super::{prepare, state_row, stored, verdicts};
 use crate::datetime::Datetime;
 use crate::reading::Key;
-use crate::state::State;
+use crate::state::{SetAside, State};
 use crate::store::probe::{self, PROBE};
-use crate::store::{Claim, Clock, Output, Prepared, StoreError, TableName, Trouble};
+use crate::store::stored::span;
+use crate::store::{Claim, Clock, Output, Prepared, StoreError, TableName, Trouble, VerdictPage};
 use crate::verdict::VerdictRow;
 
 /// Verdicts and state into a SQLite file.
@@ -146,7 +147,14 @@ impl Output for SqliteOutput {
     async fn already_judged(&mut self, keys: &[Key]) -> Result<HashSet<Key>, StoreError> {
         let keys = keys.to_vec();
         self.read(move |connection, tables| {
-            prepare::expect_tables(connection, &tables.output, &tables.state)?;
+            let output = prepare::expect_tables(connection, &tables.output, &tables.state)?;
+            // Those of a backfill mostly have none.
+            if let Some((first, last)) = span(&keys)
+                && output.has_index(&["ds"])
+                && !verdicts::any_within(connection, &tables.output, first, last)?
+            {
+                return Ok(HashSet::new());
+            }
             let mut lookup = verdicts::Lookup::new(connection, &tables.output)?;
             let mut judged = HashSet::new();
             for key in keys {
@@ -167,6 +175,56 @@ impl Output for SqliteOutput {
     ) -> Result<u64, StoreError> {
         let (worker, verdicts, state) = (worker.to_owned(), verdicts.to_vec(), state.clone());
         self.write(move |connection, tables| tables.commit(connection, &worker, &verdicts, &state)).await
+    }
+
+    async fn replace(
+        &mut self,
+        worker: &str,
+        verdicts: &[VerdictRow],
+        state: &State,
+    ) -> Result<u64, StoreError> {
+        let (worker, verdicts, state) = (worker.to_owned(), verdicts.to_vec(), state.clone());
+        self.write(move |connection, tables| {
+            prepare::expect_tables(connection, &tables.output, &tables.state)?;
+            let removed = verdicts::remove(connection, &tables.output, &verdicts)?;
+            tables.commit(connection, &worker, &verdicts, &state)?;
+            Ok(removed)
+        })
+        .await
+    }
+
+    async fn read_verdicts(
+        &mut self,
+        from: Datetime,
+        to: Datetime,
+        anomalies_only: bool,
+        limit: usize,
+    ) -> Result<VerdictPage, StoreError> {
+        let wanted = stored::Wanted { from, to, anomalies_only, limit };
+        self.read(move |connection, tables| {
+            let output = prepare::expect_tables(connection, &tables.output, &tables.state)?;
+            stored::read(connection, &tables.output, output.has("source_file"), wanted)
+        })
+        .await
+    }
+
+    async fn forget(&mut self, worker: &str, epoch: i64) -> Result<(), StoreError> {
+        let worker = worker.to_owned();
+        self.write(move |connection, tables| state_row::forget(connection, &tables.state, &worker, epoch))
+            .await
+    }
+
+    async fn exchange_set_aside(
+        &mut self,
+        worker: &str,
+        before: &BTreeMap<Arc<str>, SetAside>,
+        after: &BTreeMap<Arc<str>, SetAside>,
+    ) -> Result<bool, StoreError> {
+        let (worker, before, after) = (worker.to_owned(), before.clone(), after.clone());
+        self.write(move |connection, tables| {
+            state_row::exchange_set_aside(connection, &tables.state, &worker, &before, &after)
+        })
+        .await
     }
 
     async fn close(self: Box<Self>) -> Result<(), StoreError> {

@@ -29,7 +29,7 @@ pub(super) fn expect_tables(connection: &Connection, output: &TableName, state: 
     const ADVICE: &str = "it is created when the worker starts";
     let found = Table::expect(connection, state, ADVICE)?;
     found.expect_columns(state, &STATE_COLUMNS)?;
-    found.expect_no_more_than(state, &STATE_COLUMNS)?;
+    found.expect_no_more_than(state, &STATE_COLUMNS, "verdict")?;
     if !found.has_unique(&["worker"]) {
         return Err(Fault::schema(format!(
             "table `{}` may hold a worker twice; make `worker` its key",
@@ -40,7 +40,7 @@ pub(super) fn expect_tables(connection: &Connection, output: &TableName, state: 
     found.expect_columns(output, &OUTPUT_COLUMNS)?;
     let mut known = OUTPUT_COLUMNS.to_vec();
     known.extend(["id", "source_file"]);
-    found.expect_no_more_than(output, &known)?;
+    found.expect_no_more_than(output, &known, "verdict")?;
     Ok(found)
 }
 

@@ -92,8 +92,6 @@ fn json<T: DeserializeOwned>(
 
 /// Writes the whole row. The fence: it must still carry the epoch with which this worker took its name.
 pub(super) fn write(connection: &Connection, table: &TableName, worker: &str, state: &State) -> Answer<()> {
-    let set_aside: BTreeMap<&str, &SetAside> =
-        state.set_aside.iter().map(|(name, aside)| (&**name, aside)).collect();
     let sql = format!(
         "UPDATE {} SET position = ?3, watermark = ?4, checkpoint = ?5, checkpoint_schema = ?6, checkpoint_digest = ?7, \
          set_digest = ?8, set_aside = ?9, counts = ?10, updated_at = ?11 WHERE worker = ?1 AND epoch = ?2",
@@ -108,11 +106,37 @@ pub(super) fn write(connection: &Connection, table: &TableName, worker: &str, st
         state.checkpoint.as_ref().map(|checkpoint| checkpoint.schema),
         state.checkpoint.as_ref().map(|checkpoint| &checkpoint.set_digest),
         state.set_digest,
-        to_json(&set_aside)?,
+        set_aside(&state.set_aside)?,
         to_json(&state.counts)?,
         state.updated_at.to_string(),
     ])?;
     if hit == 1 { Ok(()) } else { Err(fenced(connection, table, worker, state.epoch)?) }
+}
+
+/// Deletes the row, if it is still this worker's.
+pub(super) fn forget(connection: &Connection, table: &TableName, worker: &str, epoch: i64) -> Answer<()> {
+    let sql = format!("DELETE FROM {} WHERE worker = ?1 AND epoch = ?2", table.sqlite());
+    let hit = connection.prepare_cached(&sql)?.execute(params![worker, epoch])?;
+    if hit == 1 { Ok(()) } else { Err(fenced(connection, table, worker, epoch)?) }
+}
+
+/// Exchanges what is set aside, if it is still what the caller has seen.
+pub(super) fn exchange_set_aside(
+    connection: &Connection,
+    table: &TableName,
+    worker: &str,
+    before: &BTreeMap<Arc<str>, SetAside>,
+    after: &BTreeMap<Arc<str>, SetAside>,
+) -> Answer<bool> {
+    // The text itself tells: it is this worker's own, with its names in order.
+    let sql = format!("UPDATE {} SET set_aside = ?3 WHERE worker = ?1 AND set_aside = ?2", table.sqlite());
+    let hit =
+        connection.prepare_cached(&sql)?.execute(params![worker, set_aside(before)?, set_aside(after)?])?;
+    Ok(hit == 1)
+}
+
+fn set_aside(asides: &BTreeMap<Arc<str>, SetAside>) -> Answer<String> {
+    to_json(&asides.iter().map(|(name, aside)| (&**name, aside)).collect::<BTreeMap<_, _>>())
 }
 
 /// Why the row is no longer this worker's.

@@ -82,8 +82,8 @@ impl Table {
     }
 
     /// # Errors
-    /// `Schema`, naming columns besides `known` that would refuse every row that we write.
-    pub(super) fn expect_no_more_than(&self, name: &TableName, known: &[&str]) -> Answer<()> {
+    /// `Schema`, naming columns besides `known` that would refuse every row that we write: a `row`, in words.
+    pub(super) fn expect_no_more_than(&self, name: &TableName, known: &[&str], row: &str) -> Answer<()> {
         let wanted: Vec<&str> = self
             .columns
             .iter()
@@ -94,7 +94,7 @@ impl Table {
             return Ok(());
         }
         Err(Fault::schema(format!(
-            "table `{}` wants a value for `{}` in every row, which a verdict does not have; give it a default, or name \
+            "table `{}` wants a value for `{}` in every row, which a {row} does not have; give it a default, or name \
              another table",
             name.table(),
             wanted.join("`, `")

@@ -1,4 +1,5 @@
-//! Verdicts in the output table: which are there, and putting in those that are not. Pieces of one transaction.
+//! Verdicts in the output table: which are there, putting in those that are not, taking out those that are. Pieces of one
+//! transaction.
 
 use rusqlite::{Connection, params};
 
@@ -36,6 +37,51 @@ impl<'c> Lookup<'c> {
         }
         Ok(false)
     }
+}
+
+/// Whether the output may hold a verdict from the first to the last of these datetimes. A seek, where an index leads with ds.
+pub(super) fn any_within(
+    connection: &Connection,
+    output: &TableName,
+    first: Datetime,
+    last: Datetime,
+) -> Answer<bool> {
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM {} WHERE ds >= ?1 AND ds < ?2)", output.sqlite());
+    let mut statement = connection.prepare_cached(&sql)?;
+    for form in FORMS {
+        let (from, (_, to)) = (day::floor(first, form), day::around(last, form));
+        if statement.query_row(params![from, to], |row| row.get(0))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Deletes whatever the output holds for these keys; how many rows those were.
+pub(super) fn remove(connection: &Connection, output: &TableName, verdicts: &[VerdictRow]) -> Answer<u64> {
+    let table = output.sqlite();
+    let mut candidates = connection.prepare_cached(&format!(
+        "SELECT rowid, ds FROM {table} WHERE variable = ?1 AND ds >= ?2 AND ds < ?3"
+    ))?;
+    let mut delete = connection.prepare_cached(&format!("DELETE FROM {table} WHERE rowid = ?1"))?;
+    let mut rows = Rows::default();
+    let mut removed = 0;
+    for verdict in verdicts {
+        for form in FORMS {
+            let (from, to) = day::around(verdict.ds, form);
+            let mut found = candidates.query(params![&*verdict.variable, from, to])?;
+            let mut same: Vec<i64> = Vec::new();
+            while let Some(row) = found.next()? {
+                if rows.instant(row.get_ref(1)?) == Some(verdict.ds) {
+                    same.push(row.get(0)?);
+                }
+            }
+            for rowid in same {
+                removed += u64::try_from(delete.execute([rowid])?).unwrap_or_default();
+            }
+        }
+    }
+    Ok(removed)
 }
 
 /// Inserts the verdicts whose key is not there yet; how many those were. A row that the table's own unique index takes for

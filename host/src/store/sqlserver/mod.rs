@@ -11,6 +11,7 @@
 
 mod connect;
 mod fault;
+mod importer;
 mod input;
 mod lead;
 mod link;
@@ -22,16 +23,18 @@ mod row;
 pub mod sql;
 mod staging;
 mod state_row;
+mod stored;
 mod table;
 mod target;
 
 use async_trait::async_trait;
 
+pub use importer::SqlServerImporter;
 pub use input::SqlServerInput;
 pub use output::SqlServerOutput;
 pub use target::{Address, Encryption, Login, Password, Target, Timeouts, Trust};
 
-use super::{Connector, Input, Lead, Output, StoreError, TableNames};
+use super::{Connector, Importer, Input, Lead, Output, StoreError, TableNames};
 use link::Link;
 
 /// Where the databases and the tables are.
@@ -77,5 +80,10 @@ impl Connector for SqlServerStore {
 
     async fn lead(&self, worker: &str) -> Result<Option<Box<dyn Lead>>, StoreError> {
         lead::lead(&self.output, &self.tables.state, worker).await
+    }
+
+    async fn open_importer(&self, create: bool) -> Result<Box<dyn Importer>, StoreError> {
+        let link = Link::open(&self.input).await?;
+        Ok(Box::new(SqlServerImporter::begin(link, self.tables.input.clone(), create).await?))
     }
 }

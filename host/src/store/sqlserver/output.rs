@@ -3,7 +3,9 @@
 //! A commit stages its verdicts in the session and then is one transaction in one round trip. Whether it happened, where the connection
 //! is lost before the answer comes, the state row tells to whoever takes the name next.
 
-use std::collections::HashSet;
+mod asked;
+
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,8 +26,8 @@ use super::table::text;
 use super::target::{Target, Timeouts};
 use crate::datetime::Datetime;
 use crate::reading::Key;
-use crate::state::State;
-use crate::store::{Claim, Output, Prepared, StoreError, TableName, Trouble};
+use crate::state::{SetAside, State};
+use crate::store::{Claim, Output, Prepared, StoreError, TableName, Trouble, VerdictPage};
 use crate::verdict::VerdictRow;
 
 /// How long an index on a table that others filled may take to make.
@@ -96,9 +98,10 @@ impl SqlServerOutput {
         worker: &str,
         verdicts: &[VerdictRow],
         state: &State,
+        statement: fn(&Statements) -> &str,
     ) -> Answer<u64> {
         let known = self.known(session).await?;
-        let insert = (!verdicts.is_empty()).then_some(known.insert.as_str());
+        let insert = (!verdicts.is_empty()).then_some(statement(&known));
         if insert.is_some() {
             self.staged.verdicts(session, verdicts, known.grain).await?;
         }
@@ -120,18 +123,25 @@ impl SqlServerOutput {
         Ok(inserted.unsigned_abs())
     }
 
-    /// Those of the keys whose `n` the statement answers, once they are staged.
-    async fn look_up<'k>(
+    async fn delete_row(&mut self, session: &mut Session, worker: &str, epoch: i64) -> Answer<()> {
+        let values = vec![text(worker), Value::I64(Some(epoch))];
+        if hit(session, sql::output::forget(&self.state), values).await? {
+            return Ok(());
+        }
+        let found = self.read_state(session, worker).await?.map(|(epoch, _)| epoch);
+        Err(state_row::fenced(&self.state, worker, epoch, found))
+    }
+
+    async fn exchange(
         &mut self,
         session: &mut Session,
-        keys: &'k [Key],
-        statement: impl Fn(Statements) -> String,
-    ) -> Answer<Vec<&'k Key>> {
-        let known = self.known(session).await?;
-        self.staged.keys(session, keys, known.grain).await?;
-        let rows = link::rows(session, statement(known), Vec::new()).await?;
-        let found = rows.iter().filter_map(|row| row.get::<f64, _>(0)).filter_map(|n| keys.get(position(n)));
-        Ok(found.collect())
+        worker: &str,
+        before: &BTreeMap<Arc<str>, SetAside>,
+        after: &BTreeMap<Arc<str>, SetAside>,
+    ) -> Answer<bool> {
+        let (before, after) = (state_row::set_aside(before)?, state_row::set_aside(after)?);
+        let values = vec![text(worker), text(&before), text(&after)];
+        hit(session, sql::output::exchange_set_aside(&self.state), values).await
     }
 
     async fn try_all(&mut self, session: &mut Session) -> Answer<Vec<Fault>> {
@@ -237,7 +247,7 @@ impl Output for SqlServerOutput {
             return Ok(HashSet::new());
         }
         let mut session = self.link.take()?;
-        let answer = self.look_up(&mut session, keys, |known| known.already_judged).await;
+        let answer = self.judged(&mut session, keys).await;
         Ok(self.done(session, answer).await?.into_iter().cloned().collect())
     }
 
@@ -248,13 +258,59 @@ impl Output for SqlServerOutput {
         state: &State,
     ) -> Result<u64, StoreError> {
         let mut session = self.link.take()?;
-        let answer = self.write(&mut session, worker, verdicts, state).await;
+        let answer = self.write(&mut session, worker, verdicts, state, |known| &known.insert).await;
+        self.done(session, answer).await
+    }
+
+    async fn replace(
+        &mut self,
+        worker: &str,
+        verdicts: &[VerdictRow],
+        state: &State,
+    ) -> Result<u64, StoreError> {
+        let mut session = self.link.take()?;
+        let answer = self.write(&mut session, worker, verdicts, state, |known| &known.replace).await;
+        self.done(session, answer).await
+    }
+
+    async fn read_verdicts(
+        &mut self,
+        from: Datetime,
+        to: Datetime,
+        anomalies_only: bool,
+        limit: usize,
+    ) -> Result<VerdictPage, StoreError> {
+        let mut session = self.link.take()?;
+        let answer = self.read_page(&mut session, from, to, anomalies_only, limit).await;
+        self.done(session, answer).await
+    }
+
+    async fn forget(&mut self, worker: &str, epoch: i64) -> Result<(), StoreError> {
+        let mut session = self.link.take()?;
+        let answer = self.delete_row(&mut session, worker, epoch).await;
+        self.done(session, answer).await
+    }
+
+    async fn exchange_set_aside(
+        &mut self,
+        worker: &str,
+        before: &BTreeMap<Arc<str>, SetAside>,
+        after: &BTreeMap<Arc<str>, SetAside>,
+    ) -> Result<bool, StoreError> {
+        let mut session = self.link.take()?;
+        let answer = self.exchange(&mut session, worker, before, after).await;
         self.done(session, answer).await
     }
 
     async fn close(self: Box<Self>) -> Result<(), StoreError> {
         self.link.close().await
     }
+}
+
+/// Whether a statement that answers how many rows it hit has hit one.
+async fn hit(session: &mut Session, sql: String, values: Vec<Value>) -> Answer<bool> {
+    let row = link::row(session, sql, values).await?;
+    Ok(row.and_then(|row| row.into_iter().next()).and_then(|value| integer(&value)) == Some(1))
 }
 
 /// Runs a transaction, once more where somebody else was first with the same key.
@@ -269,13 +325,4 @@ async fn again(session: &mut Session, sql: &str, values: &[Value]) -> Answer<Opt
             other => return other,
         }
     }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "it was an index before it was staged"
-)]
-fn position(n: f64) -> usize {
-    n as usize
 }

@@ -22,6 +22,10 @@ pub(super) struct Statements {
     /// In which `ds` is staged.
     pub(super) grain: Grain,
     pub(super) insert: String,
+    pub(super) replace: String,
+    pub(super) has_source_file: bool,
+    /// Whether a range of ds is found by a seek.
+    pub(super) has_ds_index: bool,
     pub(super) already_judged: String,
     pub(super) foreign_names: String,
 }
@@ -146,7 +150,7 @@ pub(super) async fn expect_tables(
 
 fn expect_state(table: &Table, name: &TableName) -> Answer<()> {
     table.expect_columns(name, &STATE_COLUMNS)?;
-    table.expect_no_more_than(name, &STATE_COLUMNS)?;
+    table.expect_no_more_than(name, &STATE_COLUMNS, "verdict")?;
     if table.has_unique(&["worker"]) {
         return Ok(());
     }
@@ -158,7 +162,7 @@ fn statements(table: &Table, name: &TableName) -> Answer<Statements> {
     table.expect_columns(name, &OUTPUT_COLUMNS)?;
     let mut known = OUTPUT_COLUMNS.to_vec();
     known.extend(["id", "source_file"]);
-    table.expect_no_more_than(name, &known)?;
+    table.expect_no_more_than(name, &known, "verdict")?;
 
     let wrong = |column: &str, kind: String, right: &str| {
         Fault::schema(format!("column `{column}` of table `{name}` is {kind}; it must be {right}"))
@@ -199,6 +203,9 @@ fn statements(table: &Table, name: &TableName) -> Answer<Statements> {
         grain,
         insert: sql::output::insert(name, &filled),
         foreign_names: sql::output::foreign_names(&variable.cast("s.[variable]")),
+        replace: sql::output::replace(name, &filled),
+        has_source_file: table.has("source_file"),
+        has_ds_index: table.has_index(&["ds"]),
         already_judged: sql::output::already_judged(name, &variable.cast("s.[variable]"), &ds.cast("s.[ds]")),
     })
 }

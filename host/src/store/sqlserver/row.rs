@@ -73,7 +73,7 @@ pub(super) fn integer(value: &ColumnData<'_>) -> Option<i64> {
 }
 
 /// A number of whatever type, as the nearest float; None for NULL.
-fn number(value: &ColumnData<'_>) -> Option<f64> {
+pub(super) fn number(value: &ColumnData<'_>) -> Option<f64> {
     match value {
         ColumnData::F32(value) => value.map(f64::from),
         ColumnData::F64(value) => *value,

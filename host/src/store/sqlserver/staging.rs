@@ -10,8 +10,9 @@ use super::fault::Answer;
 use super::link;
 use super::moment::Grain;
 use super::sql;
+use super::sql::input::STAGED_READINGS;
 use super::sql::output::{STAGED_KEYS, STAGED_VERDICTS};
-use crate::reading::Key;
+use crate::reading::{Key, Reading};
 use crate::verdict::VerdictRow;
 
 /// The longest text that a staged column takes, in UTF-16 units.
@@ -22,6 +23,7 @@ const LONGEST: usize = 4000;
 pub(super) struct Staged {
     verdicts: bool,
     keys: bool,
+    readings: bool,
 }
 
 impl Staged {
@@ -50,6 +52,28 @@ impl Staged {
             row.push(number(n));
             row.push(grain.staged(*ds));
             row.push(cut(variable).into_sql());
+            load.send(row).await?;
+        }
+        load.finalize().await?;
+        Ok(())
+    }
+
+    /// Stages readings of a file, those with a value, counted in their order.
+    pub(super) async fn readings(
+        &mut self,
+        session: &mut Session,
+        readings: &[Reading],
+        grain: Grain,
+    ) -> Answer<()> {
+        make(session, &mut self.readings, STAGED_READINGS, sql::input::stage_readings).await?;
+        let mut load = session.bulk_insert(STAGED_READINGS).await?;
+        for (n, reading) in readings.iter().enumerate().filter(|(_, reading)| reading.value.is_some()) {
+            let mut row = TokenRow::with_capacity(5);
+            row.push(number(n));
+            row.push(grain.staged(reading.datetime));
+            row.push(cut(&reading.variable).into_sql());
+            row.push(reading.value.into_sql());
+            row.push(reading.source_file.as_deref().map(cut).into_sql());
             load.send(row).await?;
         }
         load.finalize().await?;

@@ -24,8 +24,6 @@ pub(super) fn commit(
     state: &State,
     insert: Option<&str>,
 ) -> Answer<(String, Vec<Value>)> {
-    let set_aside: BTreeMap<&str, &SetAside> =
-        state.set_aside.iter().map(|(name, aside)| (&**name, aside)).collect();
     let checkpoint = state.checkpoint.as_ref();
     let columns = [
         Some(text(&to_json(&state.position)?)),
@@ -34,7 +32,7 @@ pub(super) fn commit(
         checkpoint.map(|checkpoint| Value::I64(Some(i64::from(checkpoint.schema)))),
         checkpoint.map(|checkpoint| text(&checkpoint.set_digest)),
         state.set_digest.as_deref().map(text),
-        Some(text(&to_json(&set_aside)?)),
+        Some(text(&set_aside(&state.set_aside)?)),
         Some(text(&to_json(&state.counts)?)),
         Some(moment::fine(state.updated_at)),
     ];
@@ -124,6 +122,11 @@ pub(super) fn fenced(table: &TableName, worker: &str, ours: i64, found: Option<i
         None => format!("its row in table `{table}` is gone"),
     };
     Fault::Found(Trouble::Fenced, format!("this is no longer worker `{worker}`: {why}; nothing was written"))
+}
+
+/// What is set aside, as the row has it: with its names in order, so that equal sets are equal texts.
+pub(super) fn set_aside(asides: &BTreeMap<Arc<str>, SetAside>) -> Answer<String> {
+    to_json(&asides.iter().map(|(name, aside)| (&**name, aside)).collect::<BTreeMap<_, _>>())
 }
 
 fn to_json(value: &impl serde::Serialize) -> Answer<String> {

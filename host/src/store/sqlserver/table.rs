@@ -108,7 +108,7 @@ impl Table {
 
     /// # Errors
     /// `Schema`, naming columns besides `known` that would refuse every row that we write.
-    pub(super) fn expect_no_more_than(&self, name: &TableName, known: &[&str]) -> Answer<()> {
+    pub(super) fn expect_no_more_than(&self, name: &TableName, known: &[&str], row: &str) -> Answer<()> {
         let wanted: Vec<&str> = self
             .columns
             .iter()
@@ -119,7 +119,7 @@ impl Table {
             return Ok(());
         }
         Err(Fault::schema(format!(
-            "table `{name}` wants a value for `{}` in every row, which a verdict does not have; give it a default, or name \
+            "table `{name}` wants a value for `{}` in every row, which a {row} does not have; give it a default, or name \
              another table",
             wanted.join("`, `")
         )))

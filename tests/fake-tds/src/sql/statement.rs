@@ -3,9 +3,9 @@
 use rusqlite::Statement;
 use rusqlite::types::Value;
 
-use super::lexer::{Token, closing, find, items, text};
+use super::lexer::{Token, find, text};
 use super::writing::delete;
-use super::{DEFAULT, Sql, Variables, catalogue, ddl, lexer, rewrite, unknown};
+use super::{DEFAULT, Sql, Variables, catalogue, rewrite, unknown};
 use crate::fault::SqlError;
 use crate::wire::token::{Answer, Column};
 use crate::wire::types::Type;
@@ -101,51 +101,6 @@ impl Sql {
         Ok(rows.into_iter().flatten().next().unwrap_or(Value::Null))
     }
 
-    /// CREATE, ALTER and DROP.
-    fn define(&mut self, tokens: &[Token]) -> Result<(), SqlError> {
-        let unknown = || unknown(&text(tokens));
-        if tokens.get(1).is_some_and(|token| token.says("SCHEMA")) {
-            let name = tokens.get(2).and_then(Token::name).ok_or_else(unknown)?.to_owned();
-            let database = self.database.clone();
-            self.shared.create_schema(&database, &name)?;
-            self.attach(&database, &name, &name)?;
-            self.schemas.push(name);
-            return Ok(());
-        }
-        if tokens.get(1).is_some_and(|token| token.says("DATABASE")) {
-            let name = tokens.get(2).and_then(Token::name).ok_or_else(unknown)?;
-            let name = if name.eq_ignore_ascii_case("CURRENT") { &self.database } else { name };
-            if tokens.iter().any(|token| token.says("READ_ONLY")) {
-                self.shared.forbid_writing(name);
-            }
-            return Ok(());
-        }
-        if tokens.get(1).is_some_and(|token| token.says_one_of(&["LOGIN", "USER"])) {
-            let name = tokens.get(2).and_then(Token::name).ok_or_else(unknown)?;
-            match tokens.iter().find(|token| matches!(token, Token::Text(_))) {
-                Some(Token::Text(password)) => self.shared.rights.create(name, password),
-                _ if tokens[0].says("DROP") => self.shared.rights.remove(name),
-                _ => {}
-            }
-            return Ok(());
-        }
-        self.may_write(tokens)?;
-        let sql = ddl::rewrite(tokens, |name| self.table(name)).ok_or_else(unknown)?;
-        self.simple(&sql)
-    }
-
-    /// `GRANT SELECT, INSERT ON dbo.t TO u`.
-    fn grant(&self, tokens: &[Token]) -> Result<(), SqlError> {
-        let unknown = || unknown(&text(tokens));
-        let on = tokens.iter().position(|token| token.says("ON")).ok_or_else(unknown)?;
-        let to = tokens.iter().position(|token| token.says("TO")).ok_or_else(unknown)?;
-        let login = tokens.get(to + 1).and_then(Token::name).ok_or_else(unknown)?;
-        for right in items(&tokens[1..on]) {
-            self.shared.rights.grant(login, &text(right), &text(&tokens[on + 1..to]));
-        }
-        Ok(())
-    }
-
     /// Has the catalogue's views say what is there, where that has changed.
     fn know(&mut self) -> rusqlite::Result<()> {
         let mut seen = Vec::new();
@@ -182,40 +137,6 @@ impl Sql {
         Ok(columns)
     }
 
-    /// Refuses to write a database that is read-only.
-    fn may_write(&self, tokens: &[Token]) -> Result<(), SqlError> {
-        let into_temporary =
-            tokens.iter().take(5).any(|token| token.name().is_some_and(|name| name.starts_with('#')));
-        if into_temporary {
-            return Ok(());
-        }
-        let target = tokens
-            .iter()
-            .position(|token| token.says_one_of(&["INTO", "UPDATE", "FROM"]))
-            .map_or(0, |at| at + 1);
-        if let (true, Some((schema, table))) =
-            (target > 0, self.table(tokens.get(target..).unwrap_or_default()))
-        {
-            let right = tokens[0].to_string().to_uppercase();
-            if !self.shared.rights.may(&self.user, &right, &format!("{schema}.{table}")) {
-                let message = format!(
-                    "The {right} permission was denied on the object '{table}', database '{}', schema '{schema}'.",
-                    self.database
-                );
-                return Err(SqlError::new(229, 14, message));
-            }
-        } else if !self.shared.rights.may(&self.user, "CREATE TABLE", &self.database) {
-            let message = format!("CREATE TABLE permission denied in database '{}'.", self.database);
-            return Err(SqlError::new(262, 14, message));
-        }
-        if self.shared.may_write(&self.database) {
-            return Ok(());
-        }
-        let message =
-            format!("Failed to update database \"{}\" because the database is read-only.", self.database);
-        Err(SqlError::new(3906, 16, message))
-    }
-
     /// `SELECT TOP 0 … FROM t`, by which drivers learn what a bulk load writes: which columns are identities.
     fn mark(&self, tokens: &[Token], columns: &mut [Column]) {
         let Some(from) = find(tokens, 0, |token| token.says("FROM")) else { return };
@@ -228,116 +149,6 @@ impl Sql {
                 (column.nullable, column.identity) = (known.nullable, known.identity);
             }
         }
-    }
-
-    /// What only the session knows, put in: `@@ROWCOUNT`, `OBJECT_ID(…)`, names with a database.
-    fn resolved(&self, tokens: &[Token], variables: &Variables) -> Result<Vec<Token>, SqlError> {
-        let mut out = Vec::new();
-        let mut at = 0;
-        while let Some(token) = tokens.get(at) {
-            let close =
-                tokens.get(at + 1).filter(|token| token.is("(")).and_then(|_| closing(tokens, at + 1));
-            let called = match (token, close) {
-                (Token::Word(word), Some(close)) => {
-                    let arguments = items(&tokens[at + 2..close]);
-                    self.session_function(word, &arguments, variables)?.map(|value| (value, close + 1))
-                }
-                _ => None,
-            };
-            if let Some((value, past)) = called {
-                out.push(value);
-                at = past;
-                continue;
-            }
-            if let Token::Global(name) = token {
-                out.push(match &**name {
-                    "ROWCOUNT" => Token::Number(self.row_count.to_string()),
-                    "TRANCOUNT" => Token::Number(self.depth.to_string()),
-                    "SPID" => Token::Number(self.number.to_string()),
-                    "VERSION" => Token::Text("fake-tds: not SQL Server".into()),
-                    other => return Err(unknown(&format!("@@{other}"))),
-                });
-                at += 1;
-                continue;
-            }
-            let start_of_name =
-                token.name().is_some() && !at.checked_sub(1).is_some_and(|at| tokens[at].is("."));
-            if let Some((parts, length)) = rewrite::qualified(&tokens[at..]).filter(|_| start_of_name) {
-                match &parts[..] {
-                    [.., table] if length > 1 && table.starts_with('#') => {
-                        out.push(Token::Name(table.clone()));
-                    }
-                    [database, schema, table] if self.shared.schemas(database).is_some() => {
-                        let alias = if database.eq_ignore_ascii_case(&self.database) {
-                            schema.clone()
-                        } else {
-                            format!("{database}.{schema}")
-                        };
-                        // Attached before, where this fails.
-                        if alias != *schema {
-                            let _ = self.attach(database, schema, &alias);
-                        }
-                        out.extend([Token::Name(alias), Token::Symbol("."), Token::Name(table.clone())]);
-                    }
-                    _ => out.extend_from_slice(&tokens[at..at + length]),
-                }
-                at += length;
-                continue;
-            }
-            out.push(token.clone());
-            at += 1;
-        }
-        Ok(out)
-    }
-
-    fn session_function(
-        &self,
-        word: &str,
-        arguments: &[&[Token]],
-        variables: &Variables,
-    ) -> Result<Option<Token>, SqlError> {
-        let argument = |at: usize| -> Result<String, SqlError> {
-            match arguments.get(at).map(|argument| self.value(argument, variables)).transpose()? {
-                Some(Value::Text(text)) => Ok(text),
-                _ => Ok(String::new()),
-            }
-        };
-        let object = |name: &str| -> Option<(String, String)> {
-            let (schema, table) = self.table(&lexer::tokens(name).ok()?)?;
-            self.columns_of(&schema, &table).ok().map(|_| (schema, table))
-        };
-        let null = || Token::word("NULL");
-        Ok(Some(match &*word.to_ascii_uppercase() {
-            "OBJECT_ID" => object(&argument(0)?).map_or_else(null, |(schema, table)| {
-                Token::Number(catalogue::object_id(&schema, &table).to_string())
-            }),
-            "DB_NAME" => Token::Text(self.database.clone()),
-            "DB_ID" => {
-                let found = self
-                    .shared
-                    .databases()
-                    .iter()
-                    .position(|name| argument(0).is_ok_and(|asked| asked == *name));
-                found.map_or_else(null, |at| Token::Number((at + 5).to_string()))
-            }
-            "SCHEMA_ID" => {
-                let asked = argument(0)?;
-                let found = self.schemas.iter().position(|name| *name == asked);
-                found.map_or_else(null, |at| Token::Number((at + 1).to_string()))
-            }
-            "SCHEMA_NAME" => Token::Text(DEFAULT.into()),
-            "SERVERPROPERTY" => Token::Text("16.0.1000.6".into()),
-            "HAS_PERMS_BY_NAME" => {
-                let (securable, class) = (argument(0)?, argument(1)?);
-                let there = match &*class.to_ascii_uppercase() {
-                    "OBJECT" => object(&securable).is_some(),
-                    _ => true,
-                };
-                let may = self.shared.rights.may(&self.user, &argument(2)?, &securable);
-                if there { Token::Number(i32::from(may).to_string()) } else { null() }
-            }
-            _ => return Ok(None),
-        }))
     }
 }
 

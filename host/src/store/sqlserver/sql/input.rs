@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::output::Filled;
 use crate::store::{InputLayout, TableName};
 
 /// Spans that one statement reads. A position has at most 64 gaps, and the new ids.
@@ -129,6 +130,41 @@ pub fn count(table: &TableName) -> String {
 
 fn by_key(layout: InputLayout) -> &'static str {
     if layout.has_key { ", [id]" } else { "" }
+}
+
+/// The session's table for readings of a file.
+pub const STAGED_READINGS: &str = "#anomaly_worker_readings";
+
+/// Creates it. `n` counts the readings in their order.
+pub fn stage_readings() -> String {
+    format!(
+        "CREATE TABLE {STAGED_READINGS} ([n] FLOAT NULL, [datetime] DATETIME2 NULL, [variable_name] NVARCHAR(4000) NULL, \
+         [value] FLOAT NULL, [source_file] NVARCHAR(4000) NULL);"
+    )
+}
+
+/// One transaction that puts the staged readings in: of each variable and datetime the first, and none that has a value there already.
+/// Answers how many went in.
+pub fn import(table: &TableName, filled: &[Filled]) -> String {
+    let of = |name: &str| {
+        filled.iter().find(|filled| filled.column == name).map_or("NULL", |filled| filled.by.as_str())
+    };
+    let columns: Vec<String> = filled.iter().map(|filled| format!("[{}]", filled.column)).collect();
+    let values: Vec<String> =
+        filled.iter().map(|filled| format!("{} AS [{}]", filled.by, filled.column)).collect();
+    format!(
+        "SET NOCOUNT ON; DECLARE @inserted int; BEGIN TRANSACTION; \
+         INSERT INTO {table} ({columns}) SELECT {columns} FROM (\
+         SELECT s.[n], {values}, ROW_NUMBER() OVER (PARTITION BY {variable}, {datetime} ORDER BY s.[n]) AS [nth] \
+         FROM {STAGED_READINGS} AS s) AS v WHERE v.[nth] = 1 AND NOT EXISTS (SELECT 1 FROM {table} AS o \
+         WHERE o.[datetime] = v.[datetime] AND o.[variable_name] = v.[variable_name] AND o.[value] IS NOT NULL) \
+         ORDER BY v.[n]; SET @inserted = @@ROWCOUNT; COMMIT TRANSACTION; SELECT @inserted;",
+        table = table.sql_server(),
+        columns = columns.join(", "),
+        values = values.join(", "),
+        variable = of("variable_name"),
+        datetime = of("datetime"),
+    )
 }
 
 #[cfg(test)]

@@ -105,6 +105,56 @@ pub fn insert(output: &TableName, filled: &[Filled]) -> String {
     )
 }
 
+/// The same, in the place of what is there for the same keys. Answers how many verdicts went out.
+pub fn replace(output: &TableName, filled: &[Filled]) -> String {
+    let of = |name: &str| {
+        filled.iter().find(|filled| filled.column == name).map_or("NULL", |filled| filled.by.as_str())
+    };
+    format!(
+        "DECLARE @removed int; DELETE o FROM {} AS o WHERE @held = 1 AND EXISTS (SELECT 1 FROM {STAGED_VERDICTS} AS s \
+         WHERE {} = o.[variable] AND {} = o.[ds]); SET @removed = @@ROWCOUNT; {}SET @inserted = @removed; ",
+        output.sql_server(),
+        of("variable"),
+        of("ds"),
+        insert(output, filled),
+    )
+}
+
+/// At most `@P1` verdicts with `@P2 <= ds < @P3`, in time order. `source_file` is NULL where the table lacks it. Texts come as
+/// NVARCHAR, for the reason that the input's do.
+pub fn verdicts(output: &TableName, has_source_file: bool, anomalies_only: bool) -> String {
+    format!(
+        "SELECT TOP (@P1) [ds], CAST([variable] AS nvarchar(4000)) AS [variable], [y], [yhat], [yhat_lower], [yhat_upper], \
+         [residual], [outside_interval], [high_residual], [is_anomaly], [anomaly_score], [prediction_error_pct], \
+         [processed_at], {} AS [source_file] FROM {} AS v WHERE [ds] >= @P2 AND [ds] < @P3{} ORDER BY v.[ds], v.[variable]",
+        if has_source_file { "CAST([source_file] AS nvarchar(4000))" } else { "CAST(NULL AS nvarchar(1))" },
+        output.sql_server(),
+        if anomalies_only { " AND [is_anomaly] = 1" } else { "" },
+    )
+}
+
+/// Deletes the row of worker `@P1` with epoch `@P2`; answers how many rows that were.
+pub fn forget(state: &TableName) -> String {
+    format!(
+        "SET NOCOUNT ON; DELETE FROM {} WHERE [worker] = @P1 AND [epoch] = @P2; SELECT CAST(@@ROWCOUNT AS int);",
+        state.sql_server()
+    )
+}
+
+/// Puts `@P3` in the place of `@P2` in what worker `@P1` has set aside; answers how many rows that were.
+pub fn exchange_set_aside(state: &TableName) -> String {
+    format!(
+        "SET NOCOUNT ON; UPDATE {} SET [set_aside] = @P3 WHERE [worker] = @P1 AND [set_aside] = @P2; \
+         SELECT CAST(@@ROWCOUNT AS int);",
+        state.sql_server()
+    )
+}
+
+/// One of the verdicts with `@P1 <= ds < @P2`, if there is any.
+pub fn any_within(output: &TableName) -> String {
+    format!("SELECT TOP (1) [ds] FROM {} WHERE [ds] >= @P1 AND [ds] < @P2", output.sql_server())
+}
+
 /// The `n` of those staged keys for which the output holds a verdict.
 pub fn already_judged(output: &TableName, variable: &str, ds: &str) -> String {
     format!(

@@ -1,0 +1,203 @@
+//! `host backfill`: a range of readings that is already past.
+//!
+//! A connection that is lost, or a lock that is held for long, is waited for: what was stored is stored, and it goes on from there. Only
+//! the first connection must work at once.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, bail};
+use backon::{BackoffBuilder, ExponentialBuilder};
+
+use super::args;
+use super::parts;
+use super::progress::{Progress, Unit};
+use super::stop::Stop;
+use crate::config::Loaded;
+use crate::detector::Detector;
+use crate::store::{Connector, Trouble};
+use crate::telemetry;
+use crate::worker::backfill::{Asides, Backfill, Plan};
+use crate::worker::report::{self, count};
+use crate::worker::{CycleError, backfill};
+
+/// How often in a row the database may be out of reach or locked: with the pauses in between, about five minutes.
+const TRIES: usize = 10;
+
+/// Names in one line.
+const NAMED: usize = 10;
+
+/// What there is to say at the end.
+struct Done {
+    progress: backfill::Progress,
+    /// Whether an earlier try had done a part.
+    resumed: bool,
+    asides: Asides,
+}
+
+/// What is known of a connection's work, also when it ends early.
+#[derive(Default)]
+struct Reached {
+    begun: bool,
+    resumed: bool,
+    progress: backfill::Progress,
+}
+
+/// Judges the range; fails if it did not come to its end.
+pub(super) async fn backfill(mut loaded: Loaded, asked: &args::Backfill) -> anyhow::Result<ExitCode> {
+    let config = &mut loaded.config;
+    config.log.file = asked.overrides.log_file.as_ref().and(config.log.file.take());
+    let mut progress = Progress::new(Unit::Readings);
+    let _telemetry =
+        telemetry::start_on(&config.log, progress.console()).context("the log cannot be started")?;
+    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let stop = Stop::listen()?;
+    let names = asked.variables.iter().map(|name| Arc::from(name.trim()));
+    let plan = Plan {
+        worker: loaded.config.worker.row(),
+        shard: loaded.config.worker.shard,
+        from: asked.range.from,
+        to: asked.range.to,
+        variables: (!asked.variables.is_empty()).then(|| names.collect()),
+        replace: asked.replace,
+        batch_rows: loaded.config.worker.batch_rows,
+    };
+    let engine = parts::engine(&loaded.config)?;
+    let source = parts::source(&loaded.config);
+    let set = Arc::new(source.read(&engine).await?);
+    let mut detector = Detector::open(&engine, set, None).await?;
+    report::models(&detector);
+    let store = parts::store(&loaded.config)?;
+
+    let begun = Instant::now();
+    let done = judge(&plan, &store, &mut detector, &mut progress, &stop).await;
+    progress.finish();
+    let done = done?;
+    println!("{}", summary(&plan, &done, begun.elapsed()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Judges the range, however often the database goes away.
+async fn judge(
+    plan: &Plan,
+    store: &dyn Connector,
+    detector: &mut Detector,
+    progress: &mut Progress,
+    stop: &Stop,
+) -> anyhow::Result<Done> {
+    let pauses = || {
+        let longest = Duration::from_secs(30);
+        ExponentialBuilder::default().with_jitter().with_max_delay(longest).with_max_times(TRIES).build()
+    };
+    let mut left = pauses();
+    let (mut begun, mut resumed, mut replaced) = (false, false, 0);
+    loop {
+        let mut reached = Reached::default();
+        let ended =
+            stop.unless_at_once(attempt(plan, store, detector, progress, stop, &mut reached))
+                .await
+                .ok_or_else(|| anyhow!("stopped at once, and the batch in hand is rolled back; {GO_ON}"))?;
+        if !begun && reached.begun {
+            (begun, resumed) = (true, reached.resumed);
+        }
+        replaced += reached.progress.replaced;
+        if reached.progress.rows > 0 {
+            left = pauses();
+        }
+        match ended {
+            Ok(Some(asides)) => {
+                let progress = backfill::Progress { replaced, ..reached.progress };
+                return Ok(Done { progress, resumed, asides });
+            }
+            Ok(None) => {
+                let Some(through) = reached.progress.through else { bail!("stopped; nothing is done yet") };
+                bail!("stopped; all readings up to {through} are done, and {GO_ON}");
+            }
+            Err(error) if begun && passes(&error) && !stop.asked() => {
+                let Some(pause) = left.next() else { bail!("{error}; {GO_ON}") };
+                tracing::warn!("{error}; trying again");
+                stop.pause(pause).await;
+                if stop.asked() {
+                    bail!("stopped while the database was out of reach; {GO_ON}");
+                }
+            }
+            Err(error) if begun => bail!("{error}; {GO_ON}"),
+            Err(error) => bail!("{error}"),
+        }
+    }
+}
+
+const GO_ON: &str = "the same command goes on from there";
+
+fn passes(error: &CycleError) -> bool {
+    matches!(error, CycleError::Store(error) if matches!(error.trouble, Trouble::Connection | Trouble::Busy))
+}
+
+/// From one connection to its loss, or to the end. None if it was asked to stop before that.
+async fn attempt(
+    plan: &Plan,
+    store: &dyn Connector,
+    detector: &mut Detector,
+    progress: &mut Progress,
+    stop: &Stop,
+    reached: &mut Reached,
+) -> Result<Option<Asides>, CycleError> {
+    let mut backfill = Backfill::begin(plan, store, detector).await?;
+    *reached = Reached { begun: true, resumed: backfill.resumed(), progress: backfill.progress() };
+    if let (true, Some(through)) = (reached.resumed, reached.progress.through) {
+        tracing::info!("all readings up to {through} are done; it goes on from there");
+    }
+    progress.start(reached.progress.of);
+    loop {
+        let more = backfill.step(detector).await?;
+        reached.progress = backfill.progress();
+        let at = reached.progress.through.map_or_else(String::new, |through| format!("up to {through}"));
+        progress.set(reached.progress.rows, &at);
+        if !more {
+            return backfill.finish().await.map(Some);
+        }
+        if stop.asked() {
+            return Ok(None);
+        }
+    }
+}
+
+/// What came of it, in a few lines.
+fn summary(plan: &Plan, done: &Done, took: Duration) -> String {
+    let Done { progress, resumed, asides } = done;
+    let counts = &progress.counts;
+    let replaced = match (plan.replace, resumed) {
+        (false, _) => String::new(),
+        (true, false) => format!(", {} replaced", count(progress.replaced, "verdict")),
+        (true, true) => format!(", {} replaced since it went on", count(progress.replaced, "verdict")),
+    };
+    let mut text = format!(
+        "{} to {}: {} judged, {}{replaced}, in {:.1} s ({:.1} s of it judging)",
+        plan.from,
+        plan.to,
+        count(counts.judged, "reading"),
+        report::anomalies(counts.anomalies),
+        took.as_secs_f64(),
+        progress.judging.as_secs_f64(),
+    );
+    if let Some(fates) = report::fates(counts) {
+        text.push_str(&format!("\nnot judged: {fates}"));
+    }
+    if !asides.cleared.is_empty() {
+        let names: Vec<_> = asides.cleared.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+        let more = asides.cleared.len() - names.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        text.push_str(&format!("\nno longer set aside: {}{more}", names.join(", ")));
+    }
+    let all = asides.failed.iter().map(|aside| ("could not be judged", aside));
+    let all = all.chain(
+        asides.left.iter().map(|aside| ("still set aside, as not all of it lies in this range", aside)),
+    );
+    for (what, (variable, aside)) in all.take(NAMED) {
+        let readings = count(aside.readings, "reading");
+        let (first, last, why) = (aside.first, aside.last, &aside.reason);
+        text.push_str(&format!("\n{what}: `{variable}`, {readings} from {first} to {last}: {why}"));
+    }
+    text
+}

@@ -1,0 +1,141 @@
+//! `host export`: the verdicts of a range as CSV.
+//!
+//! Read page by page and written as they come, so that a year takes no more memory than a day. A file is written beside its name and
+//! renamed when it is whole.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, anyhow};
+
+use super::args;
+use super::parts;
+use crate::config::Config;
+use crate::store::{Output, StoredVerdict};
+use crate::worker::report::count;
+
+/// Verdicts of one read.
+const PAGE: usize = 10_000;
+
+/// The columns of the output table, less its key.
+const COLUMNS: [&str; 14] = [
+    "ds",
+    "y",
+    "yhat",
+    "yhat_lower",
+    "yhat_upper",
+    "residual",
+    "outside_interval",
+    "high_residual",
+    "is_anomaly",
+    "anomaly_score",
+    "variable",
+    "prediction_error_pct",
+    "source_file",
+    "processed_at",
+];
+
+/// Writes the verdicts of the range.
+pub(super) async fn export(config: &Config, asked: &args::Export) -> anyhow::Result<ExitCode> {
+    let store = parts::store(config)?;
+    let output = store.look_at_output().await.map_err(|error| anyhow!("{error}"))?;
+    let mut output = output.ok_or_else(|| {
+        anyhow!(
+            "there is no `{}`, where verdicts would be; check the path in the configuration",
+            store.output_place()
+        )
+    })?;
+    let written = match &asked.output {
+        None => match write(output.as_mut(), asked, io::stdout().lock()).await {
+            // Whoever read this has seen enough.
+            Err(error) if is_broken_pipe(&error) => return Ok(ExitCode::SUCCESS),
+            written => written?,
+        },
+        Some(file) => to_file(output.as_mut(), asked, file).await?,
+    };
+    if let Some(file) = &asked.output {
+        println!("{} written to `{}`", count(written, "verdict"), file.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// All of it, or no file.
+async fn to_file(output: &mut dyn Output, asked: &args::Export, file: &Path) -> anyhow::Result<u64> {
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(".part");
+    let beside = PathBuf::from(beside);
+    let told = || format!("`{}` cannot be written", file.display());
+    let written = write(output, asked, File::create(&beside).with_context(told)?).await;
+    let done = written.and_then(|written| {
+        fs::rename(&beside, file).with_context(told)?;
+        Ok(written)
+    });
+    if done.is_err() {
+        // What is left of it says nothing; that it cannot be deleted says less than the error.
+        let _ = fs::remove_file(&beside);
+    }
+    done
+}
+
+async fn write(output: &mut dyn Output, asked: &args::Export, out: impl Write) -> anyhow::Result<u64> {
+    let variables: HashSet<&str> = asked.variables.iter().map(|name| name.trim()).collect();
+    let mut csv = csv::Writer::from_writer(BufWriter::new(out));
+    csv.write_record(COLUMNS)?;
+    let (mut from, to) = (asked.range.from, asked.range.to);
+    let (mut limit, mut written) = (PAGE, 0);
+    loop {
+        let page = output.read_verdicts(from, to, asked.anomalies, limit).await;
+        let page = page.map_err(|error| anyhow!("{error}"))?;
+        let last = page.verdicts.last().map(|verdict| verdict.ds).filter(|_| page.full);
+        if last == page.verdicts.first().map(|verdict| verdict.ds) && last.is_some() {
+            // A page of one datetime, which may not be whole.
+            limit = limit.saturating_mul(2);
+            continue;
+        }
+        // The last datetime of a full page comes again.
+        let whole = page.verdicts.iter().filter(|verdict| last.is_none_or(|last| verdict.ds < last));
+        for verdict in whole.filter(|row| variables.is_empty() || variables.contains(&*row.variable)) {
+            csv.write_record(record(verdict))?;
+            written += 1;
+        }
+        match last {
+            Some(last) => from = last,
+            None => break,
+        }
+    }
+    csv.flush()?;
+    Ok(written)
+}
+
+/// Numbers in the fewest digits that are read as the same number.
+fn record(verdict: &StoredVerdict) -> [String; COLUMNS.len()] {
+    let number = |number: Option<f64>| number.map_or_else(String::new, |number| number.to_string());
+    let flag = |flag: Option<bool>| flag.map_or_else(String::new, |flag| u8::from(flag).to_string());
+    [
+        verdict.ds.to_string(),
+        number(verdict.y),
+        number(verdict.yhat),
+        number(verdict.yhat_lower),
+        number(verdict.yhat_upper),
+        number(verdict.residual),
+        flag(verdict.outside_interval),
+        flag(verdict.high_residual),
+        flag(verdict.is_anomaly),
+        number(verdict.anomaly_score),
+        verdict.variable.to_string(),
+        number(verdict.prediction_error_pct),
+        verdict.source_file.as_deref().unwrap_or_default().to_owned(),
+        verdict.processed_at.map_or_else(String::new, |at| at.to_string()),
+    ]
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.chain().find_map(|cause| match cause.downcast_ref::<csv::Error>().map(csv::Error::kind) {
+        Some(csv::ErrorKind::Io(error)) => Some(error.kind()),
+        _ => cause.downcast_ref::<io::Error>().map(io::Error::kind),
+    });
+    io == Some(ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,103 @@
+//! Readings into the input table of a SQLite file: what `host import` asks for, and nothing else does.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use super::fault::Answer;
+use super::input;
+use super::link::Link;
+use super::table::Table;
+use crate::datetime::Datetime;
+use crate::reading::{Key, Reading};
+use crate::store::schema::{INPUT_COLUMNS, sqlite as ddl};
+use crate::store::{Importer, InputLayout, StoreError, TableName};
+
+/// Readings into a SQLite file.
+pub struct SqliteImporter {
+    link: Link,
+    table: TableName,
+}
+
+impl SqliteImporter {
+    /// Looks at the table, or makes it where that is asked for.
+    pub(super) async fn begin(link: Link, table: TableName, create: bool) -> Result<Self, StoreError> {
+        let name = table.clone();
+        link.call(move |connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            if create && Table::find(&transaction, &name)?.is_none() {
+                transaction.execute_batch(&ddl::input(&name))?;
+            }
+            expect_table(&transaction, &name)?;
+            Ok(transaction.commit()?)
+        })
+        .await?;
+        Ok(Self { link, table })
+    }
+}
+
+#[async_trait]
+impl Importer for SqliteImporter {
+    async fn insert(&mut self, readings: &[Reading]) -> Result<u64, StoreError> {
+        let (table, readings) = (self.table.clone(), readings.to_vec());
+        self.link
+            .call(move |connection| {
+                // The write lock from the beginning: what was looked up stays as it is.
+                let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                let layout = expect_table(&transaction, &table)?;
+                let inserted = insert(&transaction, &table, layout, &readings)?;
+                transaction.commit()?;
+                Ok(inserted)
+            })
+            .await
+    }
+
+    async fn close(self: Box<Self>) -> Result<(), StoreError> {
+        self.link.close().await
+    }
+}
+
+fn expect_table(connection: &Connection, name: &TableName) -> Answer<InputLayout> {
+    let advice =
+        "name the one that holds the readings in the configuration, or have it made with --create-table";
+    let table = Table::expect(connection, name, advice)?;
+    let mut known = INPUT_COLUMNS.to_vec();
+    known.push("source_file");
+    table.expect_no_more_than(name, &known, "reading of a file")?;
+    input::layout(connection, name)
+}
+
+fn insert(
+    connection: &Connection,
+    table: &TableName,
+    layout: InputLayout,
+    readings: &[Reading],
+) -> Answer<u64> {
+    let datetimes: HashSet<Datetime> = readings.iter().map(|reading| reading.datetime).collect();
+    let there = input::read_at(connection, table, layout, &datetimes)?.readings;
+    let mut known: HashSet<Key> =
+        there.iter().filter(|reading| reading.value.is_some()).map(Reading::key).collect();
+    let (column, value) = if layout.has_source_file { (", source_file", ", ?4") } else { ("", "") };
+    let mut statement = connection.prepare_cached(&format!(
+        "INSERT INTO {} (datetime, variable_name, value{column}) VALUES (?1, ?2, ?3{value})",
+        table.sqlite()
+    ))?;
+    let mut inserted = 0;
+    for reading in readings.iter().filter(|reading| reading.value.is_some()) {
+        if !known.insert(reading.key()) {
+            continue;
+        }
+        let (datetime, variable) = (reading.datetime.to_string(), &*reading.variable);
+        inserted += match layout.has_source_file {
+            true => statement.execute(params![
+                datetime,
+                variable,
+                reading.value,
+                reading.source_file.as_deref()
+            ])?,
+            false => statement.execute(params![datetime, variable, reading.value])?,
+        } as u64;
+    }
+    Ok(inserted)
+}

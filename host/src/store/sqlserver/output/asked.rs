@@ -1,0 +1,80 @@
+//! What is asked of the output: which keys it has, which names it can hold, and its verdicts page by page.
+
+use std::time::Duration;
+
+use super::SqlServerOutput;
+use crate::datetime::Datetime;
+use crate::reading::Key;
+use crate::store::VerdictPage;
+use crate::store::sqlserver::connect::Session;
+use crate::store::sqlserver::fault::Answer;
+use crate::store::sqlserver::link::{self, Value};
+use crate::store::sqlserver::prepare::Statements;
+use crate::store::sqlserver::{sql, stored};
+use crate::store::stored::span;
+
+/// From so many keys on one seek is asked first whether any of them can have a verdict: those of a backfill mostly have none.
+const WORTH_A_SEEK: usize = 500;
+
+impl SqlServerOutput {
+    /// Those of the keys that have a verdict.
+    pub(super) async fn judged<'k>(
+        &mut self,
+        session: &mut Session,
+        keys: &'k [Key],
+    ) -> Answer<Vec<&'k Key>> {
+        let known = self.known(session).await?;
+        if keys.len() >= WORTH_A_SEEK
+            && known.has_ds_index
+            && let Some((first, last)) = span(keys)
+        {
+            // A little more on both sides: how a datetime becomes one of the column is the server's matter.
+            let (from, to) = (first.earlier(Duration::from_secs(1)), last.later(Duration::from_secs(1)));
+            let values = vec![known.grain.not_before(from), known.grain.not_before(to)];
+            if link::row(session, sql::output::any_within(&self.output), values).await?.is_none() {
+                return Ok(Vec::new());
+            }
+        }
+        self.look_up(session, keys, |known| known.already_judged).await
+    }
+
+    /// Those of the keys whose `n` the statement answers, once they are staged.
+    pub(super) async fn look_up<'k>(
+        &mut self,
+        session: &mut Session,
+        keys: &'k [Key],
+        statement: impl Fn(Statements) -> String,
+    ) -> Answer<Vec<&'k Key>> {
+        let known = self.known(session).await?;
+        self.staged.keys(session, keys, known.grain).await?;
+        let rows = link::rows(session, statement(known), Vec::new()).await?;
+        let found = rows.iter().filter_map(|row| row.get::<f64, _>(0)).filter_map(|n| keys.get(position(n)));
+        Ok(found.collect())
+    }
+
+    /// Verdicts by time.
+    pub(super) async fn read_page(
+        &mut self,
+        session: &mut Session,
+        from: Datetime,
+        to: Datetime,
+        anomalies_only: bool,
+        limit: usize,
+    ) -> Answer<VerdictPage> {
+        let known = self.known(session).await?;
+        let sql = sql::output::verdicts(&self.output, known.has_source_file, anomalies_only);
+        // One more than fits shows that there is more.
+        let rows = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
+        let values = vec![Value::I64(Some(rows)), known.grain.not_before(from), known.grain.not_before(to)];
+        stored::page(link::rows(session, sql, values).await?, limit)
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it was an index before it was staged"
+)]
+fn position(n: f64) -> usize {
+    n as usize
+}

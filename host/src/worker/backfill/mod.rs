@@ -1,0 +1,250 @@
+//! Backfill: a range of readings, judged as the cycle judges them and beside whatever worker is at work.
+//!
+//! It keeps its progress as a worker does, in a state row of its own, under a name that says range and options: the same backfill
+//! begun again goes on after its last transaction, however it ended, and costs nothing for what is done. The row goes when the range
+//! is done, and is begun anew when another set judges. The worker's own row is left alone, but for the variables that are no longer
+//! set aside ([`asides`]).
+
+mod asides;
+mod plan;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use asides::Asides;
+pub use plan::Plan;
+
+use self::plan::MICROSECOND;
+use super::batch::{self, Frame, Prepared, Scope};
+use super::error::CycleError;
+use super::session::Session;
+use super::walk::{RangeWalk, Step};
+use super::warm_up;
+use super::{recall, report};
+use crate::batch::Batch;
+use crate::counts::Counts;
+use crate::datetime::Datetime;
+use crate::detector::Detector;
+use crate::position::{Position, TimePosition};
+use crate::reading::Page;
+use crate::state::State;
+use crate::store::{Connector, StoreError, Trouble};
+
+/// A backfill under way. A call that fails ends it: begin again, and it goes on.
+pub struct Backfill {
+    plan: Plan,
+    name: String,
+    session: Session,
+    walk: RangeWalk,
+    /// Read while the batch before it was stored.
+    ahead: Option<Result<Page, StoreError>>,
+    frame: Frame,
+    canary: Option<Arc<Batch>>,
+    progress: Progress,
+    resumed: bool,
+    named_without_model: HashSet<Arc<str>>,
+    /// How many rows the log may still name one by one.
+    to_name: usize,
+    /// Variables that were asked for and not met yet.
+    unseen: BTreeSet<Arc<str>>,
+}
+
+/// How far it has come since it was begun, or gone on with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Rows that the range held then, from where it goes on.
+    pub of: u64,
+    /// Rows that were read since, whatever became of them.
+    pub rows: u64,
+    /// All readings up to this datetime are dealt with, those at it too.
+    pub through: Option<Datetime>,
+    /// Of the whole backfill, also of what was done before it was interrupted.
+    pub counts: Counts,
+    /// Verdicts that gave way to new ones.
+    pub replaced: u64,
+    pub judging: Duration,
+}
+
+impl Backfill {
+    /// Connects, and begins or goes on. The detector is shown its lookback, if it wants one.
+    ///
+    /// # Errors
+    /// [`CycleError`]: nothing was written but tables that were missing.
+    pub async fn begin(
+        plan: &Plan,
+        connector: &dyn Connector,
+        detector: &mut Detector,
+    ) -> Result<Self, CycleError> {
+        let (mut input, mut output) = connector.open().await?;
+        input.layout().await?;
+        let prepared = output.prepare().await?;
+        prepared.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        let (name, now) = (plan.name(), input.now().await?);
+        let taken = output.take(&name).await?;
+        let digest = detector.set().digest.clone();
+        let found = taken.state;
+        let judged_by = found.as_ref().and_then(|state| state.set_digest.as_ref());
+        if judged_by.is_some_and(|found| *found != digest) {
+            tracing::info!("module, models or settings are not those of the last try: it begins anew");
+        }
+        let kept = found.filter(|state| state.set_digest.as_ref() == Some(&digest));
+        let resumed = kept.is_some();
+        let before = plan.from.earlier(MICROSECOND);
+        let state = kept.unwrap_or(State {
+            epoch: taken.epoch,
+            position: Position::Time(TimePosition::start(plan.from)),
+            watermark: Some(before),
+            checkpoint: None,
+            set_digest: Some(digest),
+            set_aside: BTreeMap::new(),
+            counts: Counts::default(),
+            updated_at: now,
+        });
+        let watermark = state.watermark.unwrap_or(before);
+        let begin = watermark.later(MICROSECOND).min(plan.to);
+        let counts = state.counts;
+        let mut session = Session::new(input, output, Duration::ZERO, state);
+        detector.committed(session.state.checkpoint.clone());
+        detector.discard();
+        let canary = recall::proof(&mut session, detector).await?.map(Arc::new);
+        warm_up::warm_up(&mut session, detector, plan.batch_rows).await?;
+        let of = session.input.count_range(begin, plan.to).await?;
+        let scope = Scope {
+            shard: plan.shard,
+            variables: plan.variables.as_ref().map(|names| names.iter().cloned().collect()),
+            again: plan.replace,
+        };
+        Ok(Self {
+            name,
+            walk: RangeWalk::new(begin, plan.to, plan.batch_rows),
+            ahead: None,
+            frame: Frame {
+                now,
+                reach: begin,
+                watermark: Some(watermark),
+                batch_rows: plan.batch_rows,
+                scope,
+            },
+            canary,
+            progress: Progress { of, through: resumed.then_some(watermark), counts, ..Progress::default() },
+            resumed,
+            session,
+            plan: plan.clone(),
+            named_without_model: HashSet::new(),
+            to_name: report::NAMED,
+            unseen: if resumed { BTreeSet::new() } else { plan.variables.clone().unwrap_or_default() },
+        })
+    }
+
+    /// Whether it goes on where an earlier try has ended.
+    pub fn resumed(&self) -> bool {
+        self.resumed
+    }
+
+    /// How far it has come.
+    pub fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// Reads, judges and stores one batch. False after the last.
+    ///
+    /// # Errors
+    /// [`CycleError`]: this batch left nothing behind, those before it are stored.
+    pub async fn step(&mut self, detector: &mut Detector) -> Result<bool, CycleError> {
+        let page = match self.ahead.take() {
+            Some(page) => page?,
+            None => self.walk.next(self.session.input.as_mut()).await?,
+        };
+        let more = page.full;
+        if page.readings.is_empty() && page.malformed.is_empty() {
+            return Ok(more);
+        }
+        if !self.unseen.is_empty() {
+            for reading in &page.readings {
+                self.unseen.remove(&reading.variable);
+            }
+        }
+        let rows = (page.readings.len() + page.malformed.len()) as u64;
+        self.frame.now = self.session.input.now().await?;
+        let step = Step { page, position: self.session.state.position.clone(), too_late: 0 };
+        let prepared =
+            batch::prepare(&mut self.session, detector, self.canary.clone(), &self.frame, step).await?;
+        self.commit(prepared, detector, more).await?;
+        self.progress.rows += rows;
+        self.progress.through = self.session.state.watermark;
+        Ok(more)
+    }
+
+    /// Stores a batch, and reads the page after it meanwhile: the one is the output's work, the other the input's.
+    async fn commit(
+        &mut self,
+        prepared: Prepared,
+        detector: &mut Detector,
+        more: bool,
+    ) -> Result<(), CycleError> {
+        let Prepared { verdicts, mut state, mut said, canary } = prepared;
+        let Session { input, output, .. } = &mut self.session;
+        let (walk, name, replace) = (&mut self.walk, &self.name, self.plan.replace);
+        let store = async {
+            if replace {
+                output.replace(name, &verdicts, &state).await
+            } else {
+                output.commit(name, &verdicts, &state).await
+            }
+        };
+        let read = async { if more { Some(walk.next(input.as_mut()).await) } else { None } };
+        let (written, ahead) = tokio::join!(store, read);
+        let written = written?;
+        // What is wrong with the page after is no matter of this one's.
+        self.ahead = ahead;
+        if self.plan.replace {
+            self.progress.replaced += written;
+        } else {
+            // A worker wrote the verdict between our look and our commit.
+            let lost = (verdicts.len() as u64).saturating_sub(written).min(said.counts.judged);
+            said.counts.judged -= lost;
+            said.counts.already_judged += lost;
+            // The next commit stores it.
+            state.counts.judged -= lost;
+            state.counts.already_judged += lost;
+        }
+        self.session.state = state;
+        self.progress.counts = self.session.state.counts;
+        self.progress.judging += said.judging;
+        detector.committed(self.session.state.checkpoint.clone());
+        self.canary = canary;
+        self.to_name = report::backfill(&mut said, self.to_name, &mut self.named_without_model);
+        Ok(())
+    }
+
+    /// After the last batch: takes out of the worker's row what is no longer set aside, and deletes its own.
+    ///
+    /// # Errors
+    /// [`CycleError`]: the range is judged; the same backfill, begun again, comes straight to this.
+    pub async fn finish(mut self) -> Result<Asides, CycleError> {
+        for variable in &self.unseen {
+            tracing::warn!("no reading of `{variable}` in this range");
+        }
+        let failed = self.session.state.set_aside.keys().chain(&self.named_without_model).cloned();
+        let failed: HashSet<Arc<str>> = failed.collect();
+        let mut asides = asides::settle(self.session.output.as_mut(), &self.plan, &failed).await?;
+        asides.failed = std::mem::take(&mut self.session.state.set_aside).into_iter().collect();
+        self.clear_up().await?;
+        self.session.output.close().await?;
+        Ok(asides)
+    }
+
+    /// Deletes its row. Where the login may not, the row stays and says nothing, so that the same backfill begins anew.
+    async fn clear_up(&mut self) -> Result<(), StoreError> {
+        let (output, state) = (&mut self.session.output, &self.session.state);
+        match output.forget(&self.name, state.epoch).await {
+            Err(error) if error.trouble == Trouble::Permission => {
+                tracing::warn!("{error}; the row of worker `{}` stays there, and means nothing", self.name);
+                let state = State { set_digest: None, checkpoint: None, ..state.clone() };
+                output.commit(&self.name, &[], &state).await.map(drop)
+            }
+            forgotten => forgotten,
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What a backfill is to judge, and the name under which it keeps its progress.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use crate::datetime::Datetime;
+use crate::worker::Shard;
+
+/// The step from one instant to the next: ranges are half-open, and a watermark is the last instant that is dealt with.
+pub(super) const MICROSECOND: Duration = Duration::from_micros(1);
+
+/// What is judged.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The worker whose variables may be set aside.
+    pub worker: String,
+    pub from: Datetime,
+    /// Exclusive.
+    pub to: Datetime,
+    /// The share of the variables that is judged. None: all.
+    pub shard: Option<Shard>,
+    /// None: all.
+    pub variables: Option<BTreeSet<Arc<str>>>,
+    /// Whether verdicts that are there are replaced.
+    pub replace: bool,
+    /// Rows read at a time, and with them the verdicts of a transaction.
+    pub batch_rows: usize,
+}
+
+impl Plan {
+    /// The name of its state row: the same for the same backfill, and no other's. At most 100 characters.
+    pub fn name(&self) -> String {
+        let mut digest = Sha256::new();
+        digest.update(format!("{:?}{:?}{:?}{}", self.worker, self.shard, self.variables, self.replace));
+        let digest: String = digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        format!("backfill {} to {} {digest}", self.from, self.to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two backfills that differ in anything must not go on with each other's progress.
+    #[test]
+    fn a_name_is_for_one_backfill_only_and_fits_its_column() {
+        let plan = Plan {
+            worker: "default".into(),
+            shard: None,
+            from: Datetime::from_micros(1_735_689_600_000_001),
+            to: Datetime::from_micros(1_738_368_000_000_001),
+            variables: None,
+            replace: false,
+            batch_rows: 4000,
+        };
+        let only = |names: &[&str]| Some(names.iter().map(|&name| name.into()).collect());
+        let same = Plan { batch_rows: 10, ..plan.clone() };
+        assert_eq!(plan.name(), same.name());
+        let all = [
+            plan.clone(),
+            Plan { worker: "line 2".into(), ..plan.clone() },
+            Plan { from: plan.from.earlier(MICROSECOND), ..plan.clone() },
+            Plan { to: plan.to.later(MICROSECOND), ..plan.clone() },
+            Plan { shard: "2/8".parse().ok(), ..plan.clone() },
+            Plan { replace: true, ..plan.clone() },
+            Plan { variables: only(&[]), ..plan.clone() },
+            Plan { variables: only(&["T1"]), ..plan.clone() },
+            Plan { variables: only(&["T1", "T2"]), ..plan.clone() },
+            Plan { variables: only(&["T1, T2"]), ..plan },
+        ];
+        let names: BTreeSet<String> = all.iter().map(Plan::name).collect();
+        assert_eq!(names.len(), all.len(), "{names:#?}");
+        assert!(names.iter().all(|name| name.len() <= 100), "{names:#?}");
+    }
+}

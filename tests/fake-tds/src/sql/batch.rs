@@ -1,0 +1,159 @@
+//! What a batch does between its statements: blocks, conditions, variables, settings, procedures.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rusqlite::types::Value;
+
+use super::lexer::{self, Token};
+use super::script::Statement;
+use super::{PATIENCE, Sql, Stop, Variables, unknown};
+use crate::fault::SqlError;
+use crate::wire::token::{Answer, Done, status};
+
+impl Sql {
+    pub(super) fn block(
+        &mut self,
+        statements: &[Statement],
+        variables: &mut Variables,
+        answer: &mut Answer,
+        done: Done,
+    ) -> Result<(), Stop> {
+        statements.iter().try_for_each(|statement| self.statement(statement, variables, answer, done))
+    }
+
+    fn statement(
+        &mut self,
+        statement: &Statement,
+        variables: &mut Variables,
+        answer: &mut Answer,
+        done: Done,
+    ) -> Result<(), Stop> {
+        match statement {
+            Statement::Block(statements) => self.block(statements, variables, answer, done)?,
+            Statement::If { condition, then, otherwise } => {
+                let mut asked = vec![Token::word("CASE"), Token::word("WHEN")];
+                asked.extend_from_slice(condition);
+                asked.extend(["THEN", "1", "ELSE", "0", "END"].map(Token::word));
+                if self.value(&asked, variables)? == Value::Integer(1) {
+                    self.statement(then, variables, answer, done)?;
+                } else if let Some(otherwise) = otherwise {
+                    self.statement(otherwise, variables, answer, done)?;
+                }
+            }
+            Statement::Declare(declared) => {
+                for (name, kind, value) in declared {
+                    let value =
+                        value.as_ref().map_or(Ok(Value::Null), |value| self.value(value, variables))?;
+                    variables.insert(name.to_lowercase(), (*kind, kind.convert(value)?));
+                }
+            }
+            Statement::Assign(name, value) => {
+                let value = self.value(value, variables)?;
+                let Some((kind, old)) = variables.get_mut(&name.to_lowercase()) else {
+                    return Err(SqlError::new(
+                        137,
+                        15,
+                        format!("Must declare the scalar variable \"{name}\"."),
+                    )
+                    .into());
+                };
+                *old = kind.convert(value)?;
+            }
+            Statement::Option(option) => self.option(option)?,
+            Statement::Begin => self.begin(answer)?,
+            Statement::Commit => self.commit(answer)?,
+            Statement::RollBack => self.roll_back(answer)?,
+            Statement::Execute { result, procedure, arguments } => {
+                let arguments = arguments
+                    .iter()
+                    .map(|(name, value)| Ok((name.to_lowercase(), self.value(value, variables)?)))
+                    .collect::<Result<_, SqlError>>()?;
+                let returned = self.execute(procedure, arguments)?;
+                if let Some((_, value)) =
+                    result.as_ref().and_then(|name| variables.get_mut(&name.to_lowercase()))
+                {
+                    *value = Value::Integer(returned.into());
+                }
+            }
+            Statement::Throw(tokens) => {
+                let number = match tokens.first() {
+                    Some(Token::Number(number)) => number.parse().unwrap_or(50_000),
+                    _ => 50_000,
+                };
+                let message = tokens.iter().find_map(|token| match token {
+                    Token::Text(text) => Some(text.clone()),
+                    _ => None,
+                });
+                return Err(SqlError::new(number, 16, message.unwrap_or_default()).into());
+            }
+            Statement::Return => return Err(Stop::Return),
+            Statement::Use(name) => {
+                let old = self.database.clone();
+                self.enter(name)?;
+                answer.database(name, &old);
+            }
+            Statement::CreateDatabase(name) => self.shared.create(name)?,
+            Statement::DropDatabase(name) => {
+                let name = name.clone();
+                self.shared.remove(&name);
+            }
+            Statement::Sql(tokens) => {
+                let text = lexer::text(tokens);
+                self.strike(&text, false)?;
+                let counted = self.sql(tokens, variables, answer)?;
+                self.strike(&text, true)?;
+                if let Some(rows) = counted {
+                    self.row_count = rows.count;
+                    if rows.is_result || !self.no_count {
+                        answer.done(done, status::MORE | status::COUNT, rows.count);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn option(&mut self, option: &[Token]) -> Result<(), SqlError> {
+        let on = option.last().is_some_and(|token| token.says("ON"));
+        match option {
+            [name, ..] if name.says("XACT_ABORT") => self.xact_abort = on,
+            [name, ..] if name.says("NOCOUNT") => self.no_count = on,
+            [name, Token::Number(millis)] if name.says("LOCK_TIMEOUT") => {
+                let millis = millis.parse().map_err(|_| unknown(&lexer::text(option)))?;
+                self.lock_timeout = Duration::from_millis(millis);
+                self.wait(self.lock_timeout)?;
+            }
+            // Anything else says how a server is to go about it, or is what SQLite does anyway.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The procedures that are known.
+    pub(super) fn execute(&mut self, name: &str, arguments: Vec<(String, Value)>) -> Result<i32, Stop> {
+        let positional = ["@resource", "@lockmode", "@lockowner", "@locktimeout"];
+        let mut named: BTreeMap<String, Value> = BTreeMap::new();
+        for (at, (key, value)) in arguments.into_iter().enumerate() {
+            let key =
+                if key.is_empty() { positional.get(at).copied().unwrap_or_default().to_owned() } else { key };
+            named.insert(key, value);
+        }
+        let resource = match named.get("@resource") {
+            Some(Value::Text(text)) => format!("{}/{text}", self.database),
+            _ => String::new(),
+        };
+        let wait = match named.get("@locktimeout") {
+            Some(Value::Integer(millis)) => Duration::from_millis(u64::try_from(*millis).unwrap_or(u64::MAX)),
+            _ => self.lock_timeout,
+        };
+        match &*name.to_lowercase() {
+            "sp_getapplock" => {
+                self.strike("sp_getapplock", false)?;
+                Ok(self.shared.locks.get(&resource, self.number, wait.min(PATIENCE)))
+            }
+            "sp_releaseapplock" => Ok(self.shared.locks.release(&resource, self.number)),
+            _ => Err(unknown(name).into()),
+        }
+    }
+}

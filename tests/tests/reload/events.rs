@@ -1,0 +1,85 @@
+//! The loop that the system's own events wake: its timer is too far away to help.
+
+use std::fs;
+#[cfg(unix)]
+use std::path::Path;
+use std::time::Duration;
+
+use host::reload::watch::{Pace, Watch};
+use tests::logs::Lines;
+
+use super::disk::Disk;
+#[cfg(unix)]
+use super::links;
+
+/// Waits for the watch to have a detector of the set on disk ready; the events come when the system pleases.
+async fn ready(disk: &Disk) -> bool {
+    let wanted = disk.digest().await;
+    for _ in 0..2000 {
+        if disk.bench.shared.take_ready().is_some_and(|detector| detector.set().digest == wanted) {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    false
+}
+
+/// The loop on the system's own events: its timer is too far away to help.
+#[tokio::test]
+async fn file_events_wake_the_loop() {
+    let pace = Pace { quiet: Duration::from_millis(50), period: Duration::from_secs(3600) };
+    let (lines, _guard) = Lines::listen();
+    let disk = Disk::new().await;
+    let _watch = Watch::start(disk.reloader(), pace);
+    // The task runs up to its first wait: it watches from now on.
+    tokio::task::yield_now().await;
+    lines.take();
+
+    disk.write("T1.tmp", "two");
+    fs::rename(disk.model("T1.tmp"), disk.model("T1")).unwrap();
+    assert!(ready(&disk).await, "a rename over a file");
+    let expected = format!(
+        "INFO a new detector is ready and judges the next batch (set {})",
+        &disk.digest().await[..12]
+    );
+    assert!(lines.take().contains(&expected));
+
+    fs::remove_dir_all(&disk.source.models).unwrap();
+    let mut said = Vec::new();
+    for _ in 0..2000 {
+        said.extend(lines.take());
+        if said.iter().any(|line| line.starts_with("ERROR")) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(
+        said.iter().any(|line| line
+            .starts_with("ERROR the files changed and cannot be used, the detector in use stays: `")),
+        "{said:#?}"
+    );
+    fs::create_dir(&disk.source.models).unwrap();
+    disk.write("T1", "three");
+    assert!(ready(&disk).await, "a directory made again");
+    disk.write("T1", "four");
+    assert!(ready(&disk).await, "and a file in it");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn swapped_links_wake_the_loop() {
+    let pace = Pace { quiet: Duration::from_millis(50), period: Duration::from_secs(3600) };
+    let disk = Disk::with_models(links::releases).await;
+    let _watch = Watch::start(disk.reloader(), pace);
+    tokio::task::yield_now().await;
+    for release in ["release-2", "release-1"] {
+        links::point(&disk.source.models, Path::new(release));
+        assert!(ready(&disk).await, "a link to {release}");
+    }
+
+    let disk = Disk::with_models(links::config_map).await;
+    let _watch = Watch::start(disk.reloader(), pace);
+    tokio::task::yield_now().await;
+    links::update(&disk.source.models);
+    assert!(ready(&disk).await, "a ConfigMap");
+}
