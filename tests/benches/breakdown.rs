@@ -25,10 +25,6 @@ use prophet::interval::{Intervals, TrendUncertainty};
 use prophet::{Features, Forecast, Inputs, Model};
 use tests::HOSTILE;
 
-/// As the program has it.
-#[global_allocator]
-static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Datetimes in a batch, and rounds.
 const SIZES: [(u32, usize); 3] = [(5, 2_000), (1_440, 300), (43_200, 20)];
 

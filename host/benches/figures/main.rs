@@ -18,10 +18,6 @@ mod sample;
 mod throughput;
 mod times;
 
-/// As the program has it.
-#[global_allocator]
-static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// What can be asked for; nothing named is all.
 const PARTS: [&str; 7] = ["throughput", "cycle", "reload", "start", "idle", "backlog", "loading"];
 
