@@ -28,6 +28,7 @@ pub use gaussian::z;
 use crate::features::Features;
 use crate::forecast::Forecast;
 use crate::inputs::Inputs;
+use crate::lanes::LANES;
 use crate::model::{Floor, Model, Parameters};
 use crate::trend::Trend;
 use changes::Density;
@@ -79,12 +80,20 @@ impl Grid {
 const ROWS: usize = 512;
 /// Stretches are long then, and solving them costs more than memory that is slower.
 const ROWS_OF_STRETCHES: usize = 4096;
+/// Rows times draws: with MCMC each has a law of its own, and these take some megabytes.
+const DRAWN_ROWS: usize = 32_768;
 
 impl Model {
     /// How many rows [`Intervals::bound`] is best given at once.
     #[must_use]
     pub fn rows_at_once(&self, trend: TrendUncertainty) -> usize {
-        if trend == TrendUncertainty::None || self.is_mixed() { ROWS } else { ROWS_OF_STRETCHES }
+        if self.is_mixed() {
+            (DRAWN_ROWS / self.draws()).clamp(LANES, ROWS)
+        } else if trend == TrendUncertainty::None {
+            ROWS
+        } else {
+            ROWS_OF_STRETCHES
+        }
     }
 
     /// Whether the ends of an uncertain trend's interval are solved each by itself.
@@ -131,7 +140,7 @@ impl Intervals {
     /// The interval of level `width`, such as 0.95, for each row of `forecast`, which `model` made of `features` and
     /// `inputs`; in units of y. Rows without a prediction have none (NaN), nor has any row unless 0 < `width` < 1.
     ///
-    /// With MCMC the memory is a few numbers a row and draw: hand in slices of a few hundred rows.
+    /// With MCMC the memory is a dozen numbers a row and draw: hand in slices of [`Model::rows_at_once`].
     #[allow(clippy::too_many_arguments, reason = "what a row depends on, and where its ends go")]
     pub fn bound(
         &mut self,
