@@ -10,10 +10,13 @@
 //!
 //! Nothing here is random: asked the same twice, the answer is the same to the last bit.
 
+mod ahead;
 mod changes;
 mod complex;
 mod contour;
+mod densities;
 mod gaussian;
+mod grid;
 mod law;
 mod logistic;
 mod mixture;
@@ -24,6 +27,7 @@ mod stepwise;
 mod stretch;
 
 pub use gaussian::z;
+pub use grid::Grid;
 
 use crate::features::Features;
 use crate::forecast::Forecast;
@@ -31,8 +35,9 @@ use crate::inputs::Inputs;
 use crate::lanes::LANES;
 use crate::model::{Floor, Model, Parameters};
 use crate::trend::Trend;
-use changes::Density;
+use ahead::Ahead;
 use contour::Contour;
+use densities::Densities;
 use law::Law;
 use logistic::Growth;
 use mixture::{Draw, Mixture, Spread};
@@ -52,28 +57,6 @@ pub enum TrendUncertainty {
     Batch(Grid),
     /// Its rate changes at any time since training ended: the law of `vectorized=False`, and of the model itself.
     Continuous,
-}
-
-/// Where the rows of a request lie after training; see [`Model::grid`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Grid {
-    /// The first row after training, counted from the rows at hand.
-    first: i64,
-    /// Mean spacing of the rows after training, in scaled time.
-    spacing: f64,
-}
-
-impl Grid {
-    /// For the rows that follow the first `rows` of those at hand.
-    #[must_use]
-    pub fn after(self, rows: usize) -> Self {
-        Self { first: self.first.saturating_sub_unsigned(rows as u64), ..self }
-    }
-
-    /// `j`: 1 for the first row after training, 0 for those before.
-    fn steps(&self, row: usize) -> f64 {
-        (row as i64).saturating_sub(self.first).saturating_add(1).max(0) as f64
-    }
 }
 
 /// Features of two seasons and the columns of one variable fit the second level of a cache with room to spare.
@@ -99,21 +82,6 @@ impl Model {
     /// Whether the ends of an uncertain trend's interval are solved each by itself.
     fn is_mixed(&self) -> bool {
         !self.draws.is_empty() || matches!(self.point.trend, Trend::Logistic(_))
-    }
-
-    /// The grid of a whole request, whose timestamps are sorted; a part of it takes [`Grid::after`]. A request with a single
-    /// row after training has the spacing of the training rows; where the file does not tell how many there were, the
-    /// spacing is 0 and the interval that of a known trend.
-    #[must_use]
-    pub fn grid(&self, instants: &[i64]) -> Grid {
-        let t = |micros: i64| self.time.scaled(micros as f64);
-        let first = instants.partition_point(|micros| t(*micros) <= 1.0);
-        let spacing = match (&instants[first..], self.history_rows) {
-            ([from, .., to], _) => (t(*to) - t(*from)) / (instants.len() - first - 1) as f64,
-            (_, Some(rows @ 2..)) => 1.0 / (rows - 1) as f64,
-            _ => 0.0,
-        };
-        Grid { first: first as i64, spacing }
     }
 }
 
@@ -293,117 +261,5 @@ fn around(yhat: &[f64], half: f64, lower: &mut [f64], upper: &mut [f64]) {
     for (yhat, (lower, upper)) in yhat.iter().zip(lower.iter_mut().zip(upper)) {
         *lower = yhat - half;
         *upper = yhat + half;
-    }
-}
-
-/// How far a row lies beyond what training knows.
-#[derive(Clone, Copy, Debug)]
-enum Ahead {
-    No,
-    /// `h`, in scaled time.
-    Time(f64),
-    /// `j` rows at a spacing.
-    Rows {
-        count: f64,
-        spacing: f64,
-    },
-}
-
-impl Ahead {
-    fn of(model: &Model, micros: i64, row: usize, trend: TrendUncertainty) -> Self {
-        match trend {
-            TrendUncertainty::None => Self::No,
-            TrendUncertainty::Continuous => match model.time.scaled(micros as f64) - 1.0 {
-                time if time > 0.0 => Self::Time(time),
-                _ => Self::No,
-            },
-            TrendUncertainty::Batch(grid) => match grid.steps(row) {
-                count if count > 0.0 => Self::Rows { count, spacing: grid.spacing },
-                _ => Self::No,
-            },
-        }
-    }
-
-    /// What the law changes with from row to row. Not a number without any.
-    fn time(self) -> f64 {
-        match self {
-            Self::No => f64::NAN,
-            Self::Time(time) => time,
-            Self::Rows { count, .. } => count,
-        }
-    }
-
-    /// The same at another [`Self::time`].
-    fn at(self, time: f64) -> Self {
-        match self {
-            Self::No => Self::No,
-            Self::Time(_) => Self::Time(time),
-            Self::Rows { spacing, .. } => Self::Rows { count: time, spacing },
-        }
-    }
-
-    /// Prophet's default call takes the mean of its draws from logistic growth.
-    fn is_centred(self) -> bool {
-        matches!(self, Self::Rows { .. })
-    }
-
-    /// Of logistic growth; there a change at a row is first felt at the next.
-    fn horizon(self) -> f64 {
-        match self {
-            Self::No => 0.0,
-            Self::Time(time) => time,
-            Self::Rows { count, spacing } => (count - 1.0) * spacing,
-        }
-    }
-
-    /// Of linear growth.
-    fn law(self, changepoints: usize, pace: f64) -> Law {
-        let changepoints = changepoints as f64;
-        match self {
-            Self::No => Law::NORMAL,
-            Self::Time(time) => Law::continuous(changepoints * time, pace * time),
-            Self::Rows { count, spacing } => Law::stepwise(Steps {
-                count,
-                chance: (changepoints * spacing).min(1.0),
-                step: pace * spacing,
-            }),
-        }
-    }
-}
-
-impl Parameters {
-    /// `λ |1 + m| / σ_obs`, the mean size of a change against the noise.
-    fn pace(&self, share: f64) -> f64 {
-        self.rate_change * (1.0 + share).abs() / self.noise
-    }
-}
-
-/// Densities that were needed last; models that were trained over the same days share them.
-#[derive(Debug, Default)]
-struct Densities {
-    known: Vec<Density>,
-    next: usize,
-}
-
-/// A slice of rows has as many.
-const MOST_DENSITIES: usize = 512;
-
-impl Densities {
-    fn of(&mut self, expected: f64) -> &Density {
-        let bits = expected.to_bits();
-        let at = match self.known.iter().position(|density| density.expected.to_bits() == bits) {
-            Some(at) => at,
-            None if self.known.len() < MOST_DENSITIES => {
-                self.known.push(Density::new(expected));
-                self.known.len() - 1
-            }
-            None => {
-                let at = self.next % MOST_DENSITIES;
-                self.known[at] = Density::new(expected);
-                self.next = at + 1;
-                at
-            }
-        };
-        &self.known[at]
     }
 }
