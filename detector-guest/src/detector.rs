@@ -1,7 +1,8 @@
 //! An opened detector: models in memory, judging batch after batch.
 //!
 //! It lives as long as the host keeps the set; between batches it keeps nothing but buffers. A batch goes through in slices
-//! of rows that fit the cache: the features of a slice are computed once, then every column is predicted and judged on it.
+//! of rows: the features of a slice are computed once, then every column is predicted and judged on it. A slice is as long as
+//! the model that wants the shortest would have it, so a model of many draws makes those of the others short too.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +10,10 @@ use prophet::interval::{self, Intervals};
 use prophet::{Features, Forecast, Inputs, Model, Need, Why};
 
 use crate::OpenError;
-use crate::judge::{Measure, TILE, Verdicts, Withholding, deviation};
+use crate::judge::{Measure, deviation};
 use crate::models::{self, File, ModelState, Models};
 use crate::settings::{ResidualScale, Settings, TrendUncertainty};
+use crate::verdicts::Verdicts;
 
 const DEFAULT_THRESHOLD: f64 = 2.0;
 
@@ -255,99 +257,4 @@ impl Judge {
             other => other.to_string(),
         }
     }
-}
-
-impl Verdicts {
-    fn judge(&mut self, column: &Column<'_>, measure: Measure, rows: std::ops::Range<usize>) {
-        measure.judge(
-            &column.values[rows.clone()],
-            &self.expected[rows.clone()],
-            &self.lower[rows.clone()],
-            &self.upper[rows.clone()],
-            &mut self.score[rows.clone()],
-            &mut self.flags[rows],
-        );
-    }
-
-    /// Laws that are not symmetric can leave the expectation outside a narrow interval; the contract has it inside.
-    fn widen_to_what_is_expected(&mut self, rows: std::ops::Range<usize>) {
-        for row in rows {
-            let expected = self.expected[row];
-            if self.lower[row] > expected {
-                self.lower[row] = expected;
-            }
-            if self.upper[row] < expected {
-                self.upper[row] = expected;
-            }
-        }
-    }
-
-    /// Names the rows among `rows` that have a reading; those of the same reason are one entry.
-    fn withhold(&mut self, reason: String, column: &Column<'_>, rows: impl Iterator<Item = usize>) {
-        let rows: Vec<u32> = rows
-            .filter(|row| !column.values[*row].is_nan())
-            .filter_map(|row| u32::try_from(row).ok())
-            .collect();
-        if rows.is_empty() {
-            return;
-        }
-        match self.withheld.iter_mut().find(|withholding| withholding.reason == reason) {
-            Some(withholding) => withholding.rows.extend(rows),
-            None => self.withheld.push(Withholding { reason, rows }),
-        }
-    }
-
-    /// A model may be sound and its extrapolation still leave the range of numbers.
-    fn withhold_what_is_no_number(&mut self, column: &Column<'_>, rows: std::ops::Range<usize>) {
-        let columns = [&self.expected, &self.lower, &self.upper].map(|column| &column[rows.clone()]);
-        if all_are_numbers(columns) {
-            return;
-        }
-        let [expected, lower, upper] = columns;
-        let wrong: Vec<usize> = (0..rows.len())
-            .filter(|at| !is_number(expected[*at], lower[*at], upper[*at]))
-            .map(|at| rows.start + at)
-            .collect();
-        for row in &wrong {
-            self.expected[*row] = f64::NAN;
-            self.lower[*row] = f64::NAN;
-            self.upper[*row] = f64::NAN;
-            self.flags[*row] = crate::Flags::default();
-            self.score[*row] = if column.values[*row].is_nan() { 0.0 } else { f64::NAN };
-        }
-        let named = |row: usize| {
-            u32::try_from(row)
-                .is_ok_and(|row| self.withheld.iter().any(|other| other.rows.binary_search(&row).is_ok()))
-        };
-        let unnamed: Vec<usize> = wrong.into_iter().filter(|row| !named(*row)).collect();
-        let reason = format!("the model of `{}` predicts no finite number", column.variable);
-        self.withhold(reason, column, unnamed.into_iter());
-    }
-}
-
-/// Bounds that are infinite or NaN make a width that is not finite.
-fn is_number(expected: f64, lower: f64, upper: f64) -> bool {
-    (upper - lower).is_finite() & expected.is_finite()
-}
-
-/// Without branches: it is asked of every slice.
-#[cfg_attr(target_family = "wasm", target_feature(enable = "simd128"))]
-fn all_are_numbers([expected, lower, upper]: [&[f64]; 3]) -> bool {
-    let ([expected, lower, upper], [last_expected, last_lower, last_upper]) = {
-        let [(a, x), (b, y), (c, z)] = [expected, lower, upper].map(<[f64]>::as_chunks::<TILE>);
-        ([a, b, c], [x, y, z])
-    };
-    // A number times 0 is 0; what is none stays none, and so does the sum.
-    let mut zeros = [0.0; TILE];
-    for (expected, (lower, upper)) in expected.iter().zip(lower.iter().zip(upper)) {
-        for row in 0..TILE {
-            zeros[row] += (upper[row] - lower[row]) * 0.0 + expected[row] * 0.0;
-        }
-    }
-    let bounds = last_lower.iter().zip(last_upper);
-    zeros.iter().all(|zero| *zero == 0.0)
-        && last_expected
-            .iter()
-            .zip(bounds)
-            .all(|(expected, (lower, upper))| is_number(*expected, *lower, *upper))
 }

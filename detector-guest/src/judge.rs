@@ -35,50 +35,6 @@ impl Flags {
     }
 }
 
-/// Rows that could not be judged, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Withholding {
-    pub reason: String,
-    /// Positions in the batch, increasing.
-    pub rows: Vec<u32>,
-}
-
-/// The verdicts on one column, a row for each instant of the batch.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Verdicts {
-    pub expected: Vec<f64>,
-    pub lower: Vec<f64>,
-    pub upper: Vec<f64>,
-    /// 0 to 100.
-    pub score: Vec<f64>,
-    pub flags: Vec<Flags>,
-    pub withheld: Vec<Withholding>,
-}
-
-impl Verdicts {
-    /// No rows yet, and room for as many.
-    pub(crate) fn with_capacity(rows: usize) -> Self {
-        let column = || Vec::with_capacity(rows);
-        Self {
-            expected: column(),
-            lower: column(),
-            upper: column(),
-            score: column(),
-            flags: Vec::with_capacity(rows),
-            withheld: Vec::new(),
-        }
-    }
-
-    /// Has room for the verdicts on `rows`, of which `expected` is there. A slice at a time: what is about to be written is then
-    /// in the cache.
-    pub(crate) fn extend_to(&mut self, rows: usize) {
-        for column in [&mut self.lower, &mut self.upper, &mut self.score] {
-            column.resize(rows, 0.0);
-        }
-        self.flags.resize(rows, Flags::default());
-    }
-}
-
 /// What readings of one variable are held against.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Measure {

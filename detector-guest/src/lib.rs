@@ -5,7 +5,7 @@
 //! contract in `wit/` and this library. So tests and benchmarks of the library are tests and benchmarks of the component.
 //!
 //! Data flows one way: `settings` and `config` say what is wanted, `models` decides which file is which variable's and
-//! reads it, `detector` predicts in slices that fit the cache, `judge` makes verdicts of predictions.
+//! reads it, `detector` predicts slice by slice, `judge` makes scores and flags of predictions, `verdicts` collects them.
 
 mod config;
 mod detector;
@@ -14,10 +14,12 @@ mod guest;
 mod judge;
 mod models;
 mod settings;
+mod verdicts;
 
 pub use detector::{Column, DetectError, Detector, Outcome};
-pub use judge::{Flags, Verdicts, Withholding};
+pub use judge::Flags;
 pub use models::{File, ModelState, prepare};
+pub use verdicts::{Verdicts, Withholding};
 
 /// What the detector is called, in logs and in state.
 pub const NAME: &str = "prophet";

@@ -99,9 +99,13 @@ impl Plant {
             let verdicts = judged(&self.judge(&mut detector)[first + at]).clone();
             for (row, y) in self.columns[first + at].1.iter_mut().enumerate() {
                 let (lower, upper) = (verdicts.lower[row], verdicts.upper[row]);
-                let reading = lower + places[row] * (upper - lower);
+                let reading = lower + places[row % places.len()] * (upper - lower);
                 // Where another has no reading nothing is expected.
-                *y = if reading.is_nan() && !places[row].is_nan() { places[row] } else { reading };
+                *y = if reading.is_nan() && !places[row % places.len()].is_nan() {
+                    places[row % places.len()]
+                } else {
+                    reading
+                };
             }
         }
     }

@@ -47,6 +47,37 @@ pub fn country_holidays(bytes: &[u8]) -> bool {
     opens(&[File { path: "country_holidays.csv", bytes }, model], "{}")
 }
 
+/// A function of this file: whether it accepts the bytes.
+pub type Body = fn(&[u8]) -> bool;
+
+/// Small files that are accepted, by target.
+pub const SMALL: [(&str, Body, [&str; 2]); 3] = [
+    (
+        "settings",
+        settings,
+        [
+            r#"{"threshold": 3, "interval_width": 0.9, "residual_scale": "batch", "trend_uncertainty": "batch"}"#,
+            r#"{"variables": {"A/B": "prophet_model_y.json"}, "columns": {"A/B": {}}}"#,
+        ],
+    ),
+    (
+        "detector_config",
+        detector_config,
+        [
+            r#"{"anomaly_threshold": 2.5, "interval_width": 0.95, "variables": ["A/B", "y", "Ñ"]}"#,
+            "\u{feff}{\"variables\": null, \"seasonality_mode\": [1, {\"a\": \"b\"}]}",
+        ],
+    ),
+    (
+        "country_holidays",
+        country_holidays,
+        [
+            "\u{feff}ds,holiday\n2024-12-25,Christmas Day\n2025-07-04T00:00:00,\"Independence, \"\"Day\"\"\"\n",
+            "holiday, ds ,more\r\nChristmas Day,2023-02-28,1\r\n\r\nNew Year's Day,2024-01-01,\r\n",
+        ],
+    ),
+];
+
 const MODEL: File<'_> = File {
     path: "prophet_model_y.json",
     bytes: include_bytes!("../../detector-guest/prophet/tests/fixtures/flat/model.json"),

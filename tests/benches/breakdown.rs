@@ -28,9 +28,6 @@ use tests::HOSTILE;
 /// Datetimes in a batch, and rounds.
 const SIZES: [(u32, usize); 3] = [(5, 2_000), (1_440, 300), (43_200, 20)];
 
-/// As many rows at once as the detector takes.
-const SLICE: usize = 512;
-
 fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
@@ -161,9 +158,11 @@ impl Native {
         parts.took(NATIVE, begun.elapsed());
 
         let (mut features, mut forecast, inputs) = (Features::default(), Forecast::default(), Inputs::new());
-        let (mut intervals, mut lower, mut upper) = (Intervals::new(), [0.0; SLICE], [0.0; SLICE]);
+        let at_once = self.models[0].rows_at_once(TrendUncertainty::None);
+        let (mut intervals, mut lower, mut upper) =
+            (Intervals::new(), vec![0.0; at_once], vec![0.0; at_once]);
         let (mut common, mut sums, mut bounds) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
-        for slice in instants.chunks(SLICE) {
+        for slice in instants.chunks(at_once) {
             let begun = Instant::now();
             features.reset(slice);
             // The first model that asks has the waves computed, for all.

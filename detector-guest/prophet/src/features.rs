@@ -12,7 +12,7 @@ use crate::time::{EXACT, Times, TrainingTime, day_phase, day_phases};
 /// Seasons that are kept at most. Models with more kinds than this recompute them; memory stays bounded.
 const MOST_PERIODS: usize = 64;
 
-/// Clocks that are kept. Models of a plant are mostly trained over the same days; if not, each computes its own.
+/// Clocks that are kept. Models of a plant are mostly trained over the same days; of more trainings than these each computes its own.
 const MOST_CLOCKS: usize = 4;
 
 /// Feature columns for a slice of timestamps, shared by all models that predict it.
@@ -100,13 +100,14 @@ impl Features {
         let at = match self.clocks.iter().position(|clock| clock.training == *training) {
             Some(at) => at,
             None => {
-                let clock = Clock { training: training.clone(), times: Vec::new() };
                 if self.clocks.len() < MOST_CLOCKS {
-                    self.clocks.push(clock);
+                    self.clocks.push(Clock { training: training.clone(), times: Vec::new() });
                     self.clocks.len() - 1
                 } else {
                     self.next_clock = (self.next_clock + 1) % MOST_CLOCKS;
-                    self.clocks[self.next_clock] = clock;
+                    let clock = &mut self.clocks[self.next_clock];
+                    clock.training = training.clone();
+                    clock.times.clear();
                     self.next_clock
                 }
             }

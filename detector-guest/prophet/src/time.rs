@@ -70,7 +70,7 @@ pub(crate) const MOST_PHASE: f64 = 7e8;
 pub(crate) fn day_phases(micros: &Lanes) -> Lanes {
     let mut phases = [0.0; LANES];
     for (phase, micros) in phases.iter_mut().zip(micros) {
-        // A multiple of a second less a microsecond is told from the multiple: a step there is below half a microsecond.
+        // A multiple of a second less a microsecond is told from the multiple: what is rounded there is below half a microsecond.
         let seconds = micros / SECOND as f64;
         let nearest = (seconds + ROUND) - ROUND;
         let whole = nearest - if nearest > seconds { 1.0 } else { 0.0 };

@@ -163,15 +163,15 @@ proptest! {
         for need in model.needs() {
             let mut inputs = plausible.inputs(&instants);
             let value = |(at, hole): (&i64, &bool)| if *hole { f64::NAN } else { plausible.input(&need.name, need.role, *at) };
-            inputs.set(&need.name, &instants.iter().zip(&holes).map(value).collect::<Vec<_>>());
+            inputs.set(&need.name, &instants.iter().zip(holes.iter().cycle()).map(value).collect::<Vec<_>>());
             let found = forecast(&model, &instants, &inputs);
             let (low, high) = interval(&model, &instants, &inputs, 0.8, law(&model, which, &instants));
-            let missing: Vec<usize> = (0..instants.len()).filter(|row| holes[*row]).collect();
+            let missing: Vec<usize> = (0..instants.len()).filter(|row| holes[*row % holes.len()]).collect();
             let named: Vec<_> = found.absent().iter().map(|absence| (&absence.why, &absence.rows)).collect();
             let expected = Why::Missing(need.clone());
             prop_assert_eq!(named, if missing.is_empty() { vec![] } else { vec![(&expected, &missing)] });
             for row in 0..instants.len() {
-                if holes[row] {
+                if holes[row % holes.len()] {
                     prop_assert!(found.yhat()[row].is_nan() && low[row].is_nan() && high[row].is_nan());
                 } else {
                     let width = upper[row] - lower[row];

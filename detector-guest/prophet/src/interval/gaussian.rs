@@ -1,15 +1,29 @@
 //! The normal distribution: what remains of the interval laws within training.
 
-use statrs::function::erf::erfc_inv;
-
 /// Half the width of the interval of level `width`, in units of the noise. Not a number unless 0 < `width` < 1.
 ///
-/// Computed from the small tail, `√2 · erfc⁻¹(1 - w)`, which keeps its digits for levels near 1. Relative error below 1e-15
-/// for levels from 0.01 up (checked against 40 digits).
+/// `√2 · erf⁻¹(w)`, for wide levels by the small tail, `√2 · erfc⁻¹(1 - w)`, which keeps its digits near 1. Both functions are
+/// bent so that Newton's method comes to the root from below and never passes it. Relative error below 1e-15 (checked against
+/// 40 digits).
 #[must_use]
 pub fn z(width: f64) -> f64 {
-    if width > 0.0 && width < 1.0 { std::f64::consts::SQRT_2 * erfc_inv(1.0 - width) } else { f64::NAN }
+    if !(width > 0.0 && width < 1.0) {
+        return f64::NAN;
+    }
+    let mut x = 0.0;
+    for _ in 0..MOST_STEPS {
+        let left = if width < 0.5 { width - libm::erf(x) } else { libm::erfc(x) - (1.0 - width) };
+        let step = left / (std::f64::consts::FRAC_2_SQRT_PI * libm::exp(-x * x));
+        x += step;
+        if step <= f64::EPSILON * x {
+            break;
+        }
+    }
+    std::f64::consts::SQRT_2 * x
 }
+
+/// A level that is as near to 1 as a number can be takes forty.
+const MOST_STEPS: usize = 100;
 
 /// `1 / √(2π)`.
 const PEAK: f64 = 0.398_942_280_401_432_7;
@@ -27,6 +41,8 @@ mod tests {
     #[test]
     fn normal_quantiles() {
         for (width, expected) in [
+            (1e-300, 1.2533141373155003e-300),
+            (1e-10, 1.2533141373155003e-10),
             (0.01, 0.012533469508069264),
             (0.1, 0.12566134685507405),
             (0.5, 0.6744897501960817),
@@ -39,6 +55,7 @@ mod tests {
             (0.999, 3.2905267314918945),
             (0.9999, 3.890591886413121),
             (0.999999999999, 7.130509892879273),
+            (1.0_f64.next_down(), 8.292361075813595),
         ] {
             let found = z(width);
             assert!((found - expected).abs() <= 1e-15 * expected, "{width}: {found:?}, not {expected:?}");

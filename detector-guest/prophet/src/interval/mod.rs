@@ -96,6 +96,8 @@ pub struct Intervals {
     borders: Vec<f64>,
     rows: Vec<Row>,
     widths: Vec<f64>,
+    /// A level that was asked for last, with its z.
+    last: Option<(f64, f64)>,
 }
 
 impl Intervals {
@@ -120,7 +122,7 @@ impl Intervals {
         lower: &mut [f64],
         upper: &mut [f64],
     ) {
-        let level = Level { tail: 0.5 * (1.0 - width), z: z(width) };
+        let level = self.level(width);
         if level.z.is_nan() {
             lower.fill(f64::NAN);
             upper.fill(f64::NAN);
@@ -134,6 +136,15 @@ impl Intervals {
         }
     }
 
+    fn level(&mut self, width: f64) -> Level {
+        let z = match self.last {
+            Some((known, z)) if known == width => z,
+            _ => z(width),
+        };
+        self.last = Some((width, z));
+        Level { tail: 0.5 * (1.0 - width), z }
+    }
+
     /// `yhat ± q σ`.
     fn symmetric(
         &mut self,
@@ -145,9 +156,8 @@ impl Intervals {
         upper: &mut [f64],
     ) {
         let noise = model.noise();
-        around(forecast.yhat(), level.z * noise, lower, upper);
         if trend == TrendUncertainty::None || matches!(model.point.trend, Trend::Flat { .. }) {
-            return;
+            return around(forecast.yhat(), level.z * noise, lower, upper);
         }
         let ahead = |(row, micros): (usize, &i64)| Row {
             time: if forecast.yhat()[row].is_nan() {
