@@ -1,10 +1,10 @@
 //! An opened detector: models in memory, judging batch after batch.
 //!
 //! It lives as long as the host keeps the set; between batches it keeps nothing but buffers. A batch goes through in slices
-//! of rows: the features of a slice are computed once, then every column is predicted and judged on it. A slice is as long as
-//! the model that wants the shortest would have it, so a model of many draws makes those of the others short too.
+//! of rows: the features of a slice are computed once for all models that take slices of its length, then their columns are
+//! predicted and judged on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use prophet::interval::{self, Intervals};
 use prophet::{Features, Forecast, Inputs, Model, Need, Why};
@@ -132,13 +132,20 @@ impl Detector {
                 Some((judge, trend, Verdicts::with_capacity(instants.len())))
             })
             .collect();
-        let at_once = judging.iter().flatten().map(|(judge, trend, _)| judge.model.rows_at_once(*trend));
-        let at_once = at_once.min().unwrap_or(instants.len()).max(1);
-        for (slice, times) in instants.chunks(at_once).enumerate() {
-            let rows = slice * at_once..slice * at_once + times.len();
+        // What is said of a variable depends on its own model's slices alone, not on which others there are.
+        let sizes: BTreeSet<usize> =
+            judging.iter().flatten().map(|(judge, trend, _)| judge.model.rows_at_once(*trend)).collect();
+        let slices = sizes.iter().flat_map(|size| {
+            instants.chunks(*size).enumerate().map(move |(slice, times)| (*size, slice * size, times))
+        });
+        for (size, start, times) in slices {
+            let rows = start..start + times.len();
             self.features.reset(times);
             for (column, judging) in columns.iter().zip(&mut judging) {
                 let Some((judge, trend, verdicts)) = judging else { continue };
+                if judge.model.rows_at_once(*trend) != size {
+                    continue;
+                }
                 for (need, source) in &judge.sources {
                     let supplied = columns.iter().find(|column| column.variable == source);
                     self.inputs

@@ -151,7 +151,8 @@ impl Plausible {
         Self { start: self.start + days, ..self.clone() }
     }
 
-    fn has_stretches(&self) -> bool {
+    /// Whether rows of an uncertain trend are solved together.
+    pub fn has_stretches(&self) -> bool {
         self.is_map() && self.growth == "linear"
     }
 
