@@ -106,13 +106,17 @@ pub fn insert(output: &TableName, filled: &[Filled]) -> String {
 }
 
 /// The same, in the place of what is there for the same keys. Answers how many verdicts went out.
+///
+/// The table that loses rows has no alias: of one that has, not every server asks the right to delete. What stands there without a
+/// table's name is therefore its own.
 pub fn replace(output: &TableName, filled: &[Filled]) -> String {
     let of = |name: &str| {
         filled.iter().find(|filled| filled.column == name).map_or("NULL", |filled| filled.by.as_str())
     };
     format!(
-        "DECLARE @removed int; DELETE o FROM {} AS o WHERE @held = 1 AND EXISTS (SELECT 1 FROM {STAGED_VERDICTS} AS s \
-         WHERE {} = o.[variable] AND {} = o.[ds]); SET @removed = @@ROWCOUNT; {}SET @inserted = @removed; ",
+        "DECLARE @removed int; DELETE FROM {} WHERE @held = 1 AND EXISTS (SELECT 1 FROM (\
+         SELECT {} AS [new_variable], {} AS [new_ds] FROM {STAGED_VERDICTS} AS s) AS n \
+         WHERE n.[new_variable] = [variable] AND n.[new_ds] = [ds]); SET @removed = @@ROWCOUNT; {}SET @inserted = @removed; ",
         output.sql_server(),
         of("variable"),
         of("ds"),
