@@ -97,7 +97,7 @@ impl Connector for Store {
         }
     }
 
-    async fn lead(&self, worker: &str) -> Result<Option<Box<dyn Lead>>, StoreError> {
+    async fn lead(&self, worker: &str) -> Result<Box<dyn Lead>, StoreError> {
         match self {
             Self::Sqlite(store) => store.lead(worker).await,
             Self::SqlServer(store) => store.lead(worker).await,
