@@ -114,6 +114,11 @@ async fn readings(
             return None;
         }
     };
+    let problems = input.probe().await.unwrap_or_else(|error| vec![error]);
+    if !problems.is_empty() {
+        problems.iter().for_each(|problem| trials.fail("input", problem));
+        return None;
+    }
     let position = if layout.has_key { "its key `id`" } else { "`datetime` as it has no key `id`" };
     let lateness = worker::lateness(config.worker.allowed_lateness, layout);
     trials.ok(

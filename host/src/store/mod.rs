@@ -76,6 +76,12 @@ pub trait Input: Send {
     /// What the table looks like, read anew at each call.
     async fn layout(&mut self) -> Result<InputLayout, StoreError>;
 
+    /// What stands between this store and reading, a sentence each; nothing means that reading would work. Asked once
+    /// [`layout`](Input::layout) has found the table.
+    async fn probe(&mut self) -> Result<Vec<StoreError>, StoreError> {
+        Ok(Vec::new())
+    }
+
     /// The server's clock, which is the plant's.
     async fn now(&mut self) -> Result<Datetime, StoreError>;
 

@@ -1,5 +1,7 @@
 //! The real program on a real server: the one that `TEST_SQLSERVER` names, in a database of the test's own.
 
+#![allow(unused_imports, reason = "each test file uses a part of this")]
+
 use std::process::Command;
 
 use tiberius::Row;
@@ -10,7 +12,7 @@ use self::sqlserver::{Database, Visitor};
 #[allow(dead_code, unreachable_pub, reason = "the store's own tests have it in a library")]
 mod sqlserver;
 
-pub(crate) use self::sqlserver::server;
+pub(crate) use self::sqlserver::{PASSWORD, server};
 
 /// A database, and a connection of the plant's to it.
 pub(crate) struct OnServer {
