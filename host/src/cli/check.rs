@@ -130,9 +130,14 @@ async fn readings(
             humantime::format_duration(lateness)
         ),
     );
-    if !layout.has_key && !layout.has_datetime_index {
+    if !layout.has_datetime_index {
+        let reads = if layout.has_key {
+            "cycles go by `id`, but a first start and each batch of a backfill read"
+        } else {
+            "each cycle reads"
+        };
         trials
-            .note("input", "no index on `datetime`: each cycle reads the whole table; ask for such an index");
+            .note("input", format!("no index on `datetime`: {reads} the whole table; ask for such an index"));
     }
     let recent = async {
         let now = input.now().await?;

@@ -234,3 +234,20 @@ fn integrated() -> Result<AuthMethod, Fault> {
             .to_owned(),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    /// Where no account can log in by itself, that is said before anybody is asked.
+    #[cfg(not(any(windows, feature = "kerberos")))]
+    #[test]
+    fn an_integrated_login_takes_a_build_with_kerberos() {
+        let target = super::Target {
+            address: super::Address::ConnectionString(crate::secret::Secret::new("server=h")),
+            database: None,
+            login: super::Login::Integrated,
+            timeouts: super::Timeouts::default(),
+        };
+        let said = target.driver().err().map(|fault| fault.said());
+        assert!(said.is_some_and(|said| said.contains("build it with `--features kerberos`")));
+    }
+}
