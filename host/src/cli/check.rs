@@ -68,6 +68,7 @@ async fn database(trials: &mut Trials, config: &Config) -> Option<BTreeSet<Arc<s
             return None;
         }
     };
+    store.warnings().iter().for_each(|warning| trials.note("database", warning));
     output(trials, &store, config).await;
     match store.open_input().await {
         Ok(mut input) => readings(trials, input.as_mut(), &store, config).await,

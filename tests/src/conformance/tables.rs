@@ -96,7 +96,7 @@ async fn names_are_only_names<B: Bench>(input: &str, output: &str) -> Result<()>
     let tables =
         TableNames { input: input.parse()?, output: output.parse()?, state: "[estado d'él]".parse()? };
     let (bench, mut input, mut output) = begin::<B>(Setup { tables, ..Setup::default() }).await?;
-    bench.insert(&[row(1, "2025-01-15 10:00:00", "T1")]).await?;
+    bench.insert(&[Row { id: None, ..row(1, "2025-01-15 10:00:00", "T1") }]).await?;
     assert_eq!(ids(&input.read_keys(&[(1, 1)], 10).await?), [1]);
     let epoch = output.take("o'worker \"1\"").await?.epoch;
     let verdicts = [verdict("2025-01-15 10:00:00", "T1")];
