@@ -159,11 +159,12 @@ pub fn any_within(output: &TableName) -> String {
     format!("SELECT TOP (1) [ds] FROM {} WHERE [ds] >= @P1 AND [ds] < @P2", output.sql_server())
 }
 
-/// The `n` of those staged keys for which the output holds a verdict.
+/// The `n` of those staged keys for which the output holds a verdict. They are made values of the columns before they are looked for:
+/// there are servers that would not use the index otherwise.
 pub fn already_judged(output: &TableName, variable: &str, ds: &str) -> String {
     format!(
-        "SELECT s.[n] FROM {STAGED_KEYS} AS s WHERE EXISTS (\
-         SELECT 1 FROM {} AS o WHERE o.[variable] = {variable} AND o.[ds] = {ds})",
+        "SELECT k.[n] FROM (SELECT s.[n], {variable} AS [variable], {ds} AS [ds] FROM {STAGED_KEYS} AS s) AS k \
+         WHERE EXISTS (SELECT 1 FROM {} AS o WHERE o.[variable] = k.[variable] AND o.[ds] = k.[ds])",
         output.sql_server()
     )
 }
