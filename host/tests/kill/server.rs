@@ -45,7 +45,7 @@ fn seconds(column: &str) -> String {
 }
 
 impl Plant for OnItsServer {
-    const DATETIMES: u64 = 120;
+    const DATETIMES: u64 = 160;
     const PAUSE: u64 = 2000;
 
     fn place(&self) -> &Place {
