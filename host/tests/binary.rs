@@ -69,6 +69,31 @@ fn looking_creates_nothing() {
 }
 
 #[test]
+fn check_says_what_an_index_on_datetime_would_spare() {
+    let place = Place::new();
+    let columns = "datetime DATETIME, variable_name VARCHAR(100), value DECIMAL(18,6)";
+    place.sql(&format!(
+        "CREATE TABLE keyed (id INTEGER PRIMARY KEY, {columns}); CREATE TABLE bare ({columns})"
+    ));
+    let index = "no index on `datetime`";
+    for (table, said) in [
+        ("datos_proceso", None),
+        (
+            "keyed",
+            Some("cycles go by `id`, but a first start and each batch of a backfill read the whole table"),
+        ),
+        ("bare", Some("each cycle reads the whole table")),
+    ] {
+        let ran = Ran::of(&place.command(&["check"]).env("ANOMALY_INPUT_TABLE", table).output().unwrap());
+        assert_eq!(ran.code, Some(0), "{table}: {}", ran.stdout);
+        let found = ran.stdout.lines().find(|line| line.contains(index));
+        let expected =
+            said.map(|said| format!("note  input          {index}: {said}; ask for such an index"));
+        assert_eq!(found.map(str::to_owned), expected, "{table}");
+    }
+}
+
+#[test]
 fn status_tells_how_far_the_worker_has_come() {
     let place = Place::new();
     place.readings(&VARIABLES, 3);

@@ -1,6 +1,10 @@
 //! Nothing of a password in what the program prints, logs or is called with, whatever goes wrong on the way to the server.
 
-#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test stops at the first surprise and says what it leaves out"
+)]
 
 mod common;
 
@@ -80,6 +84,30 @@ fn a_password_is_nowhere_to_be_read() {
             assert_ne!(ran.code, Some(0), "{why}, {arguments:?}");
         }
     }
+}
+
+/// While the program waits for a server that is not there, whoever lists processes sees how it was called.
+#[cfg(unix)]
+#[test]
+fn a_list_of_processes_shows_no_password() {
+    let place = Place::new();
+    place.write("c.toml", format!("[input]\nserver = '{NOBODY}'\nuser = 'w'\npassword = '{MARK}'\n"));
+    let mut command = place.command(&["run", "--config", "c.toml", "--log-file", "log"]);
+    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let mut child = command.spawn().unwrap();
+    common::wait("it looks for its server", || {
+        std::fs::read_to_string(place.path("log")).is_ok_and(|log| log.contains("out of reach"))
+    });
+    let listed = std::process::Command::new("ps").args(["-A", "-o", "pid=,args="]).output();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let Ok(listed) = listed else {
+        eprintln!("left out: there is no `ps` here");
+        return;
+    };
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(listed.contains("--config c.toml"), "{listed}");
+    assert!(!listed.contains(MARK), "{listed}");
 }
 
 /// A flag would be seen by whoever lists processes.

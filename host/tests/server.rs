@@ -80,7 +80,13 @@ fn a_file_is_loaded_judged_judged_anew_and_written_out() {
     assert!(plant.done(&["import", "enero.csv", "--create-table"]).starts_with(&format!("{loaded}\n")));
     let again = "0 readings of 2 variables in 300 rows loaded, 600 were there already\n";
     assert_eq!(plant.done(&["import", "enero.csv"]), again);
-    assert!(plant.done(&["check"]).contains("`host run` would work"));
+    let checked = plant.done(&["check"]);
+    assert!(checked.contains("`host run` would work"), "{checked}");
+    // Said once, and not by the driver at each connection.
+    assert_eq!(checked.matches("is not checked, as it was configured").count(), 1, "{checked}");
+    let once = plant.run(&["run", "--once", "--log-file", ""]).stderr;
+    assert_eq!(once.matches("is not checked, as it was configured").count(), 1, "{once}");
+    assert_eq!(once.matches("ertificate").count(), 1, "{once}");
 
     assert!(plant.done(&backfill(&[])).contains(": 600 readings judged, "));
     assert!(plant.done(&backfill(&[])).contains(": 0 readings judged, "));

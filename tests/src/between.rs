@@ -108,7 +108,7 @@ impl Connector for Between {
         Ok((Box::new(In { input, between }), Box::new(Out { output, between: self.clone() })))
     }
 
-    async fn lead(&self, worker: &str) -> Result<Option<Box<dyn Lead>>, StoreError> {
+    async fn lead(&self, worker: &str) -> Result<Box<dyn Lead>, StoreError> {
         self.store.lead(worker).await
     }
 

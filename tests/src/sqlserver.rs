@@ -18,7 +18,7 @@ use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 pub const VARIABLE: &str = "TEST_SQLSERVER";
 
 /// What a login that a test makes goes in by.
-const PASSWORD: &str = "Only-4-tests!";
+pub const PASSWORD: &str = "Only-4-tests!";
 
 /// A server that this process's tests go to instead.
 pub static STAND_IN: OnceLock<String> = OnceLock::new();
@@ -124,8 +124,15 @@ impl Database {
         })
     }
 
-    /// A login of its own, with a user here that may do just what the statements grant it; `{user}` in them is its name.
+    /// The way in for a login of its own, whose user here may do just what the statements grant it; `{user}` in them is its name.
     pub async fn login(&self, grants: &[&str]) -> Result<Target> {
+        let user = self.new_login(grants).await?;
+        let password = Password::Given(Secret::new(PASSWORD));
+        Ok(Target { login: Login::Sql { user, password }, ..self.target()? })
+    }
+
+    /// Makes such a login; its name.
+    pub async fn new_login(&self, grants: &[&str]) -> Result<String> {
         let mut visitor = Visitor::enter(&self.name).await?;
         let user = {
             let mut logins = self.logins.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -138,8 +145,7 @@ impl Database {
         for grant in grants {
             visitor.run(&grant.replace("{user}", &user)).await?;
         }
-        let password = Password::Given(Secret::new(PASSWORD));
-        Ok(Target { login: Login::Sql { user, password }, ..self.target()? })
+        Ok(user)
     }
 
     async fn drop_it(name: String, logins: Vec<String>) -> Result<()> {

@@ -68,6 +68,7 @@ async fn database(trials: &mut Trials, config: &Config) -> Option<BTreeSet<Arc<s
             return None;
         }
     };
+    store.warnings().iter().for_each(|warning| trials.note("database", warning));
     output(trials, &store, config).await;
     match store.open_input().await {
         Ok(mut input) => readings(trials, input.as_mut(), &store, config).await,
@@ -114,6 +115,11 @@ async fn readings(
             return None;
         }
     };
+    let problems = input.probe().await.unwrap_or_else(|error| vec![error]);
+    if !problems.is_empty() {
+        problems.iter().for_each(|problem| trials.fail("input", problem));
+        return None;
+    }
     let position = if layout.has_key { "its key `id`" } else { "`datetime` as it has no key `id`" };
     let lateness = worker::lateness(config.worker.allowed_lateness, layout);
     trials.ok(
@@ -125,9 +131,14 @@ async fn readings(
             humantime::format_duration(lateness)
         ),
     );
-    if !layout.has_key && !layout.has_datetime_index {
+    if !layout.has_datetime_index {
+        let reads = if layout.has_key {
+            "cycles go by `id`, but a first start and each batch of a backfill read"
+        } else {
+            "each cycle reads"
+        };
         trials
-            .note("input", "no index on `datetime`: each cycle reads the whole table; ask for such an index");
+            .note("input", format!("no index on `datetime`: {reads} the whole table; ask for such an index"));
     }
     let recent = async {
         let now = input.now().await?;

@@ -79,6 +79,19 @@ impl Store {
         }
     }
 
+    /// What should be known of the way there.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let Self::SqlServer(store) = self else { return Vec::new() };
+        let mut servers: Vec<String> = [&store.input, &store.output]
+            .iter()
+            .filter(|target| target.trusts_any())
+            .map(ToString::to_string)
+            .collect();
+        servers.dedup();
+        let warning = |server| format!("the certificate of `{server}` is not checked, as it was configured");
+        servers.into_iter().map(warning).collect()
+    }
+
     /// Where the verdicts go.
     pub(super) fn output_place(&self) -> String {
         match self {
@@ -97,7 +110,7 @@ impl Connector for Store {
         }
     }
 
-    async fn lead(&self, worker: &str) -> Result<Option<Box<dyn Lead>>, StoreError> {
+    async fn lead(&self, worker: &str) -> Result<Box<dyn Lead>, StoreError> {
         match self {
             Self::Sqlite(store) => store.lead(worker).await,
             Self::SqlServer(store) => store.lead(worker).await,

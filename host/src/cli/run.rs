@@ -55,7 +55,9 @@ async fn serve(loaded: Loaded, once: bool) -> anyhow::Result<ExitCode> {
         allowed_lateness: config.worker.allowed_lateness,
         settle: config.worker.settle(),
     };
-    let mut worker = Worker::new(settings, Box::new(parts::store(&config)?), detector, shared);
+    let store = parts::store(&config)?;
+    store.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+    let mut worker = Worker::new(settings, Box::new(store), detector, shared);
     let end = schedule::run(&mut worker, config.worker.interval, once, stop).await;
     hangups.abort();
     match end {

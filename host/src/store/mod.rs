@@ -40,8 +40,8 @@ pub trait Connector: Send + Sync {
     /// Opens both sides. Nothing is created but, where the configuration allows it, an empty output database.
     async fn open(&self) -> Result<(Box<dyn Input>, Box<dyn Output>), StoreError>;
 
-    /// Asks to be the one active worker of this name. None: another one is, and this one may ask again.
-    async fn lead(&self, worker: &str) -> Result<Option<Box<dyn Lead>>, StoreError>;
+    /// Lines up to be the one active worker of this name; whether it is, [`Lead::ask`] tells.
+    async fn lead(&self, worker: &str) -> Result<Box<dyn Lead>, StoreError>;
 
     /// Opens the input table for `host import`, which alone writes it, and only because a person asked for it. With `create` a
     /// table that is missing is made (and the file that is to hold it, where a database is a file); one that is there is
@@ -49,11 +49,16 @@ pub trait Connector: Send + Sync {
     async fn open_importer(&self, create: bool) -> Result<Box<dyn Importer>, StoreError>;
 }
 
-/// The right to be the one active worker of a name, until this is dropped or its process dies, however it dies.
+/// A place in the line of those who would be the one active worker of a name. The first has the right to be until this is dropped or
+/// its process dies, however it dies.
 ///
 /// It keeps workers from competing and is no proof: a connection that it hangs on may break unseen. What each commit relies on is the
 /// fence of [`Output::take`].
-pub trait Lead: Send {}
+#[async_trait]
+pub trait Lead: Send {
+    /// Asks for the right. False: another one has it, and this one may ask again. After an error this is of no more use.
+    async fn ask(&mut self) -> Result<bool, StoreError>;
+}
 
 /// What an input table looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +75,12 @@ pub struct InputLayout {
 pub trait Input: Send {
     /// What the table looks like, read anew at each call.
     async fn layout(&mut self) -> Result<InputLayout, StoreError>;
+
+    /// What stands between this store and reading, a sentence each; nothing means that reading would work. Asked once
+    /// [`layout`](Input::layout) has found the table.
+    async fn probe(&mut self) -> Result<Vec<StoreError>, StoreError> {
+        Ok(Vec::new())
+    }
 
     /// The server's clock, which is the plant's.
     async fn now(&mut self) -> Result<Datetime, StoreError>;

@@ -86,7 +86,11 @@ where
         Level::Error => LevelFilter::ERROR,
     };
     // The level is for this crate; libraries (wasmtime, cranelift) are heard from their warnings on.
-    let ours = Targets::new().with_target("host", level).with_default(level.min(LevelFilter::WARN));
+    // The driver warns at each connection of what the configuration asked for; `run` says that once.
+    let ours = Targets::new()
+        .with_target("host", level)
+        .with_target("tiberius", LevelFilter::ERROR)
+        .with_default(level.min(LevelFilter::WARN));
     let file = file.map(|file| layer(log.format, clock, file));
     Dispatch::new(
         tracing_subscriber::registry().with(layer(log.format, clock, console)).with(file).with(ours),

@@ -11,6 +11,7 @@ use super::walk::{Step, Walk};
 use super::{Settings, Worker, recall, warm_up};
 use crate::position;
 use crate::reload::Canary;
+use crate::store::{StoreError, Trouble};
 
 impl Worker {
     /// Runs one cycle. `stop` is asked between batches.
@@ -27,7 +28,7 @@ impl Worker {
             // The session is gone: what is known now is only what the database says.
             self.detector.discard();
             if error.is_connection() || error.is_fenced() {
-                self.lead = None;
+                (self.lead, self.leads) = (None, false);
             }
         }
         self.totals += report.counts;
@@ -39,24 +40,36 @@ impl Worker {
 
     /// Makes sure that this is the one active worker of its name. The log is told when that changes.
     async fn lead(&mut self) -> Result<(), CycleError> {
+        self.leads = self.leads || self.ask().await?;
         let name = &self.settings.name;
-        if self.lead.is_none() {
-            self.lead = self.connector.lead(name).await?;
-        }
-        match (&self.lead, self.stands_by) {
-            (Some(_), false) => {}
-            (Some(_), true) => {
+        match (self.leads, self.stands_by) {
+            (true, true) => {
                 tracing::info!("no other worker named `{name}` is active any more; this one goes on");
             }
-            (None, false) => {
+            (false, false) => {
                 tracing::info!(
                     "another worker named `{name}` is active; this one stands by until that one ends"
                 );
             }
-            (None, true) => {}
+            (true, false) | (false, true) => {}
         }
-        self.stands_by = self.lead.is_none();
+        self.stands_by = !self.leads;
         if self.stands_by { Err(CycleError::Standby { name: name.clone() }) } else { Ok(()) }
+    }
+
+    async fn ask(&mut self) -> Result<bool, StoreError> {
+        if let Some(mut kept) = self.lead.take() {
+            match kept.ask().await {
+                // Its connection was kept open for long; that it is gone says nothing of the server.
+                Err(error) if error.trouble == Trouble::Connection => {}
+                asked => {
+                    self.lead = Some(kept);
+                    return asked;
+                }
+            }
+        }
+        let lead = self.lead.insert(self.connector.lead(&self.settings.name).await?);
+        lead.ask().await
     }
 
     async fn run(&mut self, stop: impl Fn() -> bool, report: &mut Report) -> Result<(), CycleError> {

@@ -56,8 +56,10 @@ pub struct Settings {
 pub struct Worker {
     settings: Settings,
     connector: Box<dyn Connector>,
-    /// None at the start, on standby, and after the loss of the connection or of the name.
+    /// None at the start, and after the loss of the connection or of the name.
     lead: Option<Box<dyn Lead>>,
+    /// Whether this is the active worker of its name.
+    leads: bool,
     /// Whether the log was told that another worker is active.
     stands_by: bool,
     /// None at the start and after any failed call to the database.
@@ -86,6 +88,7 @@ impl Worker {
             settings,
             connector,
             lead: None,
+            leads: false,
             stands_by: false,
             session: None,
             detector,

@@ -1,21 +1,25 @@
 //! One active worker a name.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::{Bench, Setup, WORKER};
 
 pub async fn of_workers_with_one_name_one_leads<B: Bench>() -> Result<()> {
     let bench = B::start(&Setup::default()).await?;
     let (one, other) = (bench.connector(), bench.connector());
-    let lead = one.lead(WORKER).await?.context("the first to ask leads")?;
+    let mut first = one.lead(WORKER).await?;
+    assert!(first.ask().await?, "the first to ask leads");
+    let mut second = other.lead(WORKER).await?;
     for _ in 0..2 {
-        assert!(other.lead(WORKER).await?.is_none());
+        assert!(!second.ask().await?);
+        assert!(!other.lead(WORKER).await?.ask().await?);
     }
-    assert!(other.lead("line 2").await?.is_some(), "another name is another matter");
-    drop(lead);
+    assert!(other.lead("line 2").await?.ask().await?, "another name is another matter");
+    drop(first);
     // A server may take a moment to see that a connection is gone.
     for _ in 0..500 {
-        if other.lead(WORKER).await?.is_some() {
+        if second.ask().await? {
+            assert!(!one.lead(WORKER).await?.ask().await?, "the one that stood by has it now");
             return Ok(());
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;

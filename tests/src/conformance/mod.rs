@@ -171,6 +171,7 @@ macro_rules! conformance {
                 an_output_without_source_file_is_served
                 an_output_that_cannot_serve_is_refused_by_its_missing_columns
                 odd_names_are_only_names
+                a_closing_bracket_is_part_of_a_name
                 input_and_output_may_be_two_databases
                 a_database_that_cannot_be_written_is_a_matter_of_rights
                 a_probe_leaves_no_trace

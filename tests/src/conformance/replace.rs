@@ -98,10 +98,15 @@ pub async fn verdicts_are_read_back_as_they_stand<B: Bench>() -> Result<()> {
         VerdictRow { source_file: None, y: -1e-6, ..verdict("2025-01-15 10:00:00.500", "Presión 1") },
     ];
     output.commit(WORKER, &verdicts, &state(epoch)).await?;
-    let times: Vec<Datetime> = bench.verdicts().await?.iter().map(|row| row.processed_at).collect();
-    let expected = [stored(&verdicts[0], Some(times[0])), stored(&verdicts[1], Some(times[1]))];
     let page = output.read_verdicts(at("2025-01-15"), at("2025-01-16"), false, 10).await?;
+    let times: Vec<_> = page.verdicts.iter().map(|row| row.processed_at).collect();
+    let expected = [stored(&verdicts[0], times[0]), stored(&verdicts[1], times[1])];
     assert_eq!((page.verdicts.as_slice(), page.full), (&expected[..], false));
+    for (row, read) in bench.verdicts().await?.iter().zip(times) {
+        // From outside it is seen as a text, which may be cut to milliseconds: it is the same 1/300 s, then.
+        let between = read.map(|read| (read.micros() - row.processed_at.micros()).abs());
+        assert!(between.is_some_and(|between| between < 3334), "{read:?} is not {}", row.processed_at);
+    }
     Ok(())
 }
 

@@ -1,8 +1,10 @@
 //! Whole cycles over a server: late rows, two databases, a restart; each reading has one verdict.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use host::reading::Reading;
 use host::reload::Shared;
+use host::store::Connector;
 use host::worker::{Settings, Worker};
 use tests::bench::echo;
 use tests::conformance::{Bench, InputKind, Setup};
@@ -11,9 +13,13 @@ use tests::conformance_sqlserver::SqlServerBench;
 use super::on_server;
 
 async fn worker(bench: &SqlServerBench) -> Worker {
+    worker_of(bench, 7).await
+}
+
+async fn worker_of(bench: &SqlServerBench, batch_rows: usize) -> Worker {
     let settings = Settings {
         name: "line 1".to_owned(),
-        batch_rows: 7,
+        batch_rows,
         initial_lookback: Duration::from_secs(24 * 3600),
         allowed_lateness: None,
         settle: Duration::from_secs(600),
@@ -61,5 +67,37 @@ on_server! {
             assert_eq!(keys.len(), bench.verdicts().await?.len());
             assert_eq!(keys.len(), 75, "{kind:?}");
         }
+    }
+}
+
+on_server! {
+    /// What one worker is made for at most: as many variables as this, in one datetime, which is more than a batch. How long it takes is
+    /// printed; a minute is what there is.
+    async fn ten_thousand_variables_are_judged_within_their_minute() {
+        let bench = SqlServerBench::start(&Setup::default()).await?;
+        let mut active = worker_of(&bench, 4000).await;
+        let (mut input, mut output) = bench.connector().open().await?;
+        let now = input.now().await?;
+        active.cycle(|| false).await?;
+        let mut importer = bench.store().open_importer(false).await?;
+        for minute in 1..=2 {
+            let readings: Vec<Reading> = (0..10_000)
+                .map(|n| Reading {
+                    id: None,
+                    datetime: now.earlier(Duration::from_secs(180 - 60 * minute)),
+                    variable: format!("LINE {}/T{n}", n % 40).into(),
+                    value: Some(f64::from(n)),
+                    source_file: None,
+                })
+                .collect();
+            for some in readings.chunks(4000) {
+                importer.insert(some).await?;
+            }
+            let begun = Instant::now();
+            assert_eq!(active.cycle(|| false).await?.counts.judged, 10_000);
+            eprintln!("a cycle of 10000 variables took {:.1} s", begun.elapsed().as_secs_f64());
+        }
+        let (from, to) = (now.earlier(Duration::from_secs(3600)), now.later(Duration::from_secs(3600)));
+        assert_eq!(output.read_verdicts(from, to, false, 100_000).await?.verdicts.len(), 20_000);
     }
 }

@@ -6,6 +6,7 @@ mod backfill;
 mod cycle;
 mod locks;
 mod lost;
+mod monitoring;
 mod rights;
 mod shapes;
 

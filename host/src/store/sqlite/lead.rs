@@ -6,6 +6,7 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
+use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 
 use super::SqliteStore;
@@ -13,23 +14,46 @@ use super::link::Side;
 use super::open::expect_file;
 use crate::store::{Lead, StoreError, Trouble};
 
-/// Locked until it is dropped.
-struct Locked {
-    _file: Option<File>,
+pub(super) struct Candidate {
+    store: SqliteStore,
+    worker: String,
+    /// Locked until it is dropped.
+    held: Option<File>,
 }
 
-impl Lead for Locked {}
-
-pub(super) async fn lead(store: &SqliteStore, worker: &str) -> Result<Option<Box<dyn Lead>>, StoreError> {
-    let (store, worker) = (store.clone(), worker.to_owned());
-    // A lock's file may lie on a share that takes its time.
-    let asked = tokio::task::spawn_blocking(move || try_lead(&store, &worker)).await;
-    asked.unwrap_or_else(|error| {
-        Err(StoreError::new(Trouble::Other, format!("the thread that locks a worker's name ended: {error}")))
-    })
+impl Candidate {
+    pub(super) fn new(store: &SqliteStore, worker: &str) -> Self {
+        Self { store: store.clone(), worker: worker.to_owned(), held: None }
+    }
 }
 
-fn try_lead(store: &SqliteStore, worker: &str) -> Result<Option<Box<dyn Lead>>, StoreError> {
+#[async_trait]
+impl Lead for Candidate {
+    async fn ask(&mut self) -> Result<bool, StoreError> {
+        let (store, worker) = (self.store.clone(), self.worker.clone());
+        // A lock's file may lie on a share that takes its time.
+        let asked = tokio::task::spawn_blocking(move || try_lock(&store, &worker)).await;
+        let locked = asked.unwrap_or_else(|error| {
+            let message = format!("the thread that locks a worker's name ended: {error}");
+            Err(StoreError::new(Trouble::Other, message))
+        })?;
+        Ok(match locked {
+            Locked::Here(file) => {
+                self.held = file;
+                true
+            }
+            Locked::Elsewhere => false,
+        })
+    }
+}
+
+enum Locked {
+    /// By us, with the file where there is one that can be locked.
+    Here(Option<File>),
+    Elsewhere,
+}
+
+fn try_lock(store: &SqliteStore, worker: &str) -> Result<Locked, StoreError> {
     let timeout = store.busy_timeout;
     // A mistyped path must not leave a lock's file behind.
     expect_file(&store.input, Side::Input).map_err(|fault| fault.at(&store.input, timeout))?;
@@ -39,12 +63,12 @@ fn try_lead(store: &SqliteStore, worker: &str) -> Result<Option<Box<dyn Lead>>, 
     let locked = match File::options().create(true).truncate(false).write(true).open(&path) {
         Ok(file) => match file.try_lock() {
             Ok(()) => Some(file),
-            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::WouldBlock) => return Ok(Locked::Elsewhere),
             Err(TryLockError::Error(error)) => without(&path, &error),
         },
         Err(error) => without(&path, &error),
     };
-    Ok(Some(Box::new(Locked { _file: locked })))
+    Ok(Locked::Here(locked))
 }
 
 /// A folder that cannot be written is said by the database itself, and better.

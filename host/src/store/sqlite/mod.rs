@@ -94,8 +94,8 @@ impl Connector for SqliteStore {
         Ok((Box::new(input), Box::new(output)))
     }
 
-    async fn lead(&self, worker: &str) -> Result<Option<Box<dyn Lead>>, StoreError> {
-        lead::lead(self, worker).await
+    async fn lead(&self, worker: &str) -> Result<Box<dyn Lead>, StoreError> {
+        Ok(Box::new(lead::Candidate::new(self, worker)))
     }
 
     async fn open_importer(&self, create: bool) -> Result<Box<dyn Importer>, StoreError> {

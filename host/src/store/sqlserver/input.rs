@@ -8,6 +8,7 @@ use super::connect::Session;
 use super::fault::{Answer, Fault};
 use super::link::{self, Link, Value};
 use super::moment::{self, Grain};
+use super::probe;
 use super::row::{Found, Rows, integer};
 use super::sql;
 use super::sql::input::Part;
@@ -82,6 +83,12 @@ impl Input for SqlServerInput {
     async fn layout(&mut self) -> Result<InputLayout, StoreError> {
         self.known = None;
         call!(self, |session| Ok(self.known(session).await?.layout))
+    }
+
+    async fn probe(&mut self) -> Result<Vec<StoreError>, StoreError> {
+        let rights = [(&self.table, ["SELECT"].as_slice())];
+        let lacking = call!(self, |session| probe::lacking_on(session, &rights).await)?;
+        Ok(lacking.into_iter().map(|fault| fault.at(self.link.place())).collect())
     }
 
     async fn now(&mut self) -> Result<Datetime, StoreError> {
@@ -204,8 +211,12 @@ impl Input for SqlServerInput {
 }
 
 async fn look(session: &mut Session, name: &TableName) -> Answer<Known> {
-    let table =
-        Table::expect(session, name, "name the one that holds the readings in the configuration").await?;
+    let advice = format!(
+        "name the one that holds the readings in the configuration, or, if that is it, GRANT SELECT ON {} TO the user of \
+         this login, which does not see it without",
+        name.sql_server()
+    );
+    let table = Table::expect(session, name, &advice).await?;
     table.expect_columns(name, &INPUT_COLUMNS)?;
     let wrong = |column: &str, kind: String, right: &str| {
         Fault::schema(format!("column `{column}` of table `{name}` is {kind}; it must be {right}"))

@@ -1,8 +1,10 @@
-//! One active worker a name: an application lock on a connection of its own.
+//! One active worker a name: an application lock on a connection of its own, which one that stands by keeps open too: what it asks
+//! every few seconds is then one statement and no login.
 //!
 //! The server frees the lock when that connection ends, however it ends. A connection that is half dead keeps it until the
 //! server's keep-alive notices; one that a firewall cut has lost it unseen, and the fence then stops the worker at its next commit.
 
+use async_trait::async_trait;
 use tiberius::ColumnData;
 
 use super::fault::{Answer, Fault};
@@ -14,27 +16,31 @@ use crate::store::{Lead, StoreError, TableName, Trouble};
 /// What `sp_getapplock` answers where somebody else holds the lock: its wait has ended.
 const TAKEN: i32 = -1;
 
-/// Held until the connection is closed.
-struct Locked {
-    _link: Link,
+/// What it has, it holds until the connection is closed.
+pub(super) struct Candidate {
+    link: Link,
+    resource: String,
 }
 
-impl Lead for Locked {}
-
-pub(super) async fn lead(
-    target: &Target,
-    state: &TableName,
-    worker: &str,
-) -> Result<Option<Box<dyn Lead>>, StoreError> {
-    let mut link = Link::open(target).await?;
-    let mut session = link.take()?;
-    let answer = lock(&mut session, &resource(state, worker)).await;
-    let locked = link.done(session, answer)?;
-    if !locked {
-        link.close().await?;
-        return Ok(None);
+impl Candidate {
+    pub(super) async fn line_up(
+        target: &Target,
+        state: &TableName,
+        worker: &str,
+    ) -> Result<Self, StoreError> {
+        let link = Link::open(target).await?;
+        let resource = resource(state, worker, &link.place().database);
+        Ok(Self { link, resource })
     }
-    Ok(Some(Box::new(Locked { _link: link })))
+}
+
+#[async_trait]
+impl Lead for Candidate {
+    async fn ask(&mut self) -> Result<bool, StoreError> {
+        let mut session = self.link.take()?;
+        let answer = lock(&mut session, &self.resource).await;
+        self.link.done(session, answer)
+    }
 }
 
 async fn lock(session: &mut super::connect::Session, resource: &str) -> Answer<bool> {
@@ -53,7 +59,8 @@ async fn lock(session: &mut super::connect::Session, resource: &str) -> Answer<b
     }
 }
 
-/// Locks are the database's; workers on two state tables of one database do not compete.
-fn resource(state: &TableName, worker: &str) -> String {
-    format!("anomaly-worker {worker} of {state}")
+/// Workers on two state tables of one database do not compete, nor do those of two databases: on some servers a lock is not the
+/// database's. A server takes 255 characters and cuts off the rest, which it is best to do without.
+fn resource(state: &TableName, worker: &str, database: &str) -> String {
+    format!("anomaly-worker {worker} of {state} in {database}")
 }

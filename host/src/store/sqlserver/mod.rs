@@ -78,8 +78,8 @@ impl Connector for SqlServerStore {
         Ok((Box::new(input), Box::new(output)))
     }
 
-    async fn lead(&self, worker: &str) -> Result<Option<Box<dyn Lead>>, StoreError> {
-        lead::lead(&self.output, &self.tables.state, worker).await
+    async fn lead(&self, worker: &str) -> Result<Box<dyn Lead>, StoreError> {
+        Ok(Box::new(lead::Candidate::line_up(&self.output, &self.tables.state, worker).await?))
     }
 
     async fn open_importer(&self, create: bool) -> Result<Box<dyn Importer>, StoreError> {

@@ -1,4 +1,4 @@
-//! What stands between this store and a commit: rights, each by its name, and then everything tried in a transaction that is
+//! What stands between this store and reading, or a commit: rights, each by its name, and then everything tried in a transaction that is
 //! rolled back.
 //!
 //! Indexes on a table that others made are not tried: making one locks the table for as long as it takes.
@@ -18,7 +18,7 @@ use crate::store::probe::{self, PROBE};
 use crate::store::schema::sqlserver as ddl;
 use crate::store::{TableName, Trouble};
 
-/// The rights that the login lacks.
+/// The rights that the login lacks to write.
 pub(super) async fn missing_rights(
     session: &mut Session,
     output: &TableName,
@@ -28,17 +28,27 @@ pub(super) async fn missing_rights(
     for (table, rights) in
         [(output, ["SELECT", "INSERT"].as_slice()), (state, &["SELECT", "INSERT", "UPDATE"])]
     {
-        if Table::find(session, table).await?.is_none() {
-            if !may(session, None, "DATABASE", "CREATE TABLE").await? {
-                missing.push(lacking(
-                    "CREATE TABLE",
-                    &format!("table `{table}` is missing"),
-                    "let a DBA run what `host schema` prints",
-                ));
-            }
-            continue;
+        if Table::find(session, table).await?.is_some() {
+            missing.extend(lacking_on(session, &[(table, rights)]).await?);
+        } else if !may(session, None, "DATABASE", "CREATE TABLE").await? {
+            let why = format!(
+                "table `{table}` is missing, or this login has neither {} on it and does not see it",
+                rights.join(" nor ")
+            );
+            missing.push(lacking("CREATE TABLE", &why, "let a DBA run what `host schema` prints"));
         }
-        for right in rights {
+    }
+    Ok(missing)
+}
+
+/// Those of the rights on tables that are there which the login lacks.
+pub(super) async fn lacking_on(
+    session: &mut Session,
+    rights: &[(&TableName, &[&str])],
+) -> Answer<Vec<Fault>> {
+    let mut missing = Vec::new();
+    for (table, rights) in rights {
+        for right in *rights {
             if !may(session, Some(&table.sql_server()), "OBJECT", right).await? {
                 let grant = format!("GRANT {right} ON {} TO the user of this login", table.sql_server());
                 missing.push(lacking(right, &format!("table `{table}`"), &grant));

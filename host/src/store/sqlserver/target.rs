@@ -129,6 +129,18 @@ impl Target {
         }
     }
 
+    /// Whether any certificate will do, so that whoever stands between is not noticed.
+    pub fn trusts_any(&self) -> bool {
+        match &self.address {
+            Address::Server { trust, .. } => *trust == Trust::Any,
+            Address::ConnectionString(text) => text.reveal().split(';').any(|pair| {
+                let pair: String = pair.chars().filter(|c| !c.is_whitespace()).collect();
+                let pair = pair.to_ascii_lowercase();
+                matches!(pair.as_str(), "trustservercertificate=true" | "trustservercertificate=yes")
+            }),
+        }
+    }
+
     /// Everything that the driver is told.
     pub(super) fn driver(&self) -> Result<Config, Fault> {
         let mut config = match &self.address {
@@ -233,4 +245,40 @@ fn integrated() -> Result<AuthMethod, Fault> {
          it with `--features kerberos`"
             .to_owned(),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_certificate_that_is_not_checked_is_known() {
+        for (text, expected) in [
+            ("server=h;TrustServerCertificate=True", true),
+            ("server=h;trustservercertificate = yes;encrypt=true", true),
+            ("jdbc:sqlserver://h;encrypt=true;trustServerCertificate=true", true),
+            ("server=h;trustservercertificate=false", false),
+            ("server=h", false),
+        ] {
+            let target = super::Target {
+                address: super::Address::ConnectionString(crate::secret::Secret::new(text)),
+                database: None,
+                login: super::Login::OfConnectionString,
+                timeouts: super::Timeouts::default(),
+            };
+            assert_eq!(target.trusts_any(), expected, "{text}");
+        }
+    }
+
+    /// Where no account can log in by itself, that is said before anybody is asked.
+    #[cfg(not(any(windows, feature = "kerberos")))]
+    #[test]
+    fn an_integrated_login_takes_a_build_with_kerberos() {
+        let target = super::Target {
+            address: super::Address::ConnectionString(crate::secret::Secret::new("server=h")),
+            database: None,
+            login: super::Login::Integrated,
+            timeouts: super::Timeouts::default(),
+        };
+        let said = target.driver().err().map(|fault| fault.said());
+        assert!(said.is_some_and(|said| said.contains("build it with `--features kerberos`")));
+    }
 }

@@ -57,7 +57,7 @@ fn alter(tokens: &[Token], resolve: impl Fn(&[Token]) -> Option<(String, String)
         let column = quote(rest.get(2)?.name()?);
         return Some(format!("ALTER TABLE {}.{} DROP COLUMN {column}", quote(&schema), quote(&table)));
     }
-    // SQLite adds no check to a table that is there: a trigger refuses the same rows.
+    // SQLite adds no check to a table that is there: a trigger refuses the same rows, once they have their identity.
     let check = rest.iter().position(|token| token.says("CHECK"))?;
     let name = rest.iter().position(|token| token.says("CONSTRAINT")).and_then(|at| rest.get(at + 1)?.name());
     let inside = &rest[check + 2..closing(rest, check + 1)?];
@@ -68,7 +68,7 @@ fn alter(tokens: &[Token], resolve: impl Fn(&[Token]) -> Option<(String, String)
         condition.push_str(&format!("{token} "));
     }
     Some(format!(
-        "CREATE TRIGGER {}.{} BEFORE INSERT ON {} WHEN NOT ({condition}) BEGIN SELECT RAISE(ABORT, \
+        "CREATE TRIGGER {}.{} AFTER INSERT ON {} WHEN NOT ({condition}) BEGIN SELECT RAISE(ABORT, \
          'The INSERT statement conflicted with the CHECK constraint'); END",
         quote(&schema),
         quote(name.unwrap_or("check")),

@@ -106,13 +106,17 @@ pub fn insert(output: &TableName, filled: &[Filled]) -> String {
 }
 
 /// The same, in the place of what is there for the same keys. Answers how many verdicts went out.
+///
+/// The table that loses rows has no alias: of one that has, not every server asks the right to delete. What stands there without a
+/// table's name is therefore its own.
 pub fn replace(output: &TableName, filled: &[Filled]) -> String {
     let of = |name: &str| {
         filled.iter().find(|filled| filled.column == name).map_or("NULL", |filled| filled.by.as_str())
     };
     format!(
-        "DECLARE @removed int; DELETE o FROM {} AS o WHERE @held = 1 AND EXISTS (SELECT 1 FROM {STAGED_VERDICTS} AS s \
-         WHERE {} = o.[variable] AND {} = o.[ds]); SET @removed = @@ROWCOUNT; {}SET @inserted = @removed; ",
+        "DECLARE @removed int; DELETE FROM {} WHERE @held = 1 AND EXISTS (SELECT 1 FROM (\
+         SELECT {} AS [new_variable], {} AS [new_ds] FROM {STAGED_VERDICTS} AS s) AS n \
+         WHERE n.[new_variable] = [variable] AND n.[new_ds] = [ds]); SET @removed = @@ROWCOUNT; {}SET @inserted = @removed; ",
         output.sql_server(),
         of("variable"),
         of("ds"),
@@ -155,11 +159,12 @@ pub fn any_within(output: &TableName) -> String {
     format!("SELECT TOP (1) [ds] FROM {} WHERE [ds] >= @P1 AND [ds] < @P2", output.sql_server())
 }
 
-/// The `n` of those staged keys for which the output holds a verdict.
+/// The `n` of those staged keys for which the output holds a verdict. They are made values of the columns before they are looked for:
+/// there are servers that would not use the index otherwise.
 pub fn already_judged(output: &TableName, variable: &str, ds: &str) -> String {
     format!(
-        "SELECT s.[n] FROM {STAGED_KEYS} AS s WHERE EXISTS (\
-         SELECT 1 FROM {} AS o WHERE o.[variable] = {variable} AND o.[ds] = {ds})",
+        "SELECT k.[n] FROM (SELECT s.[n], {variable} AS [variable], {ds} AS [ds] FROM {STAGED_KEYS} AS s) AS k \
+         WHERE EXISTS (SELECT 1 FROM {} AS o WHERE o.[variable] = k.[variable] AND o.[ds] = k.[ds])",
         output.sql_server()
     )
 }

@@ -1,0 +1,70 @@
+//! The real program on a real server: the one that `TEST_SQLSERVER` names, in a database of the test's own.
+
+#![allow(unused_imports, reason = "each test file uses a part of this")]
+
+use std::process::Command;
+
+use tiberius::Row;
+
+use self::sqlserver::{Database, Visitor};
+
+#[path = "../../../tests/src/sqlserver.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the store's own tests have it in a library")]
+mod sqlserver;
+
+pub(crate) use self::sqlserver::{PASSWORD, server};
+
+/// A database, and a connection of the plant's to it.
+pub(crate) struct OnServer {
+    runtime: tokio::runtime::Runtime,
+    // Before the database, which is not dropped while somebody is in it.
+    visitor: Visitor,
+    /// The plant's, for rows that it has inserted and not committed.
+    slow: Visitor,
+    database: Database,
+}
+
+impl OnServer {
+    /// None where there is no server, which is said.
+    pub(crate) fn start() -> Option<Self> {
+        server()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (database, visitor, slow) = runtime.block_on(async {
+            let database = Database::create().await.unwrap();
+            let visitor = Visitor::enter(&database.name).await.unwrap();
+            let slow = Visitor::enter(&database.name).await.unwrap();
+            (database, visitor, slow)
+        });
+        Some(Self { runtime, visitor, slow, database })
+    }
+
+    /// Has the program work there.
+    pub(crate) fn address(&self, command: &mut Command) {
+        command.env("ANOMALY_INPUT_CONNECTION_STRING", server().unwrap());
+        command.env("ANOMALY_INPUT_DATABASE", &self.database.name);
+    }
+
+    /// A login that may do what the statements grant; `{user}` in them is its name, which is returned.
+    pub(crate) fn login(&self, grants: &[&str]) -> String {
+        self.runtime.block_on(self.database.new_login(grants)).unwrap()
+    }
+
+    pub(crate) fn run(&mut self, sql: &str) {
+        self.runtime.block_on(self.visitor.run(sql)).unwrap();
+    }
+
+    /// On the plant's other connection.
+    pub(crate) fn run_slowly(&mut self, sql: &str) {
+        self.runtime.block_on(self.slow.run(sql)).unwrap();
+    }
+
+    /// The first row of a query.
+    pub(crate) fn row(&mut self, sql: &str) -> Row {
+        self.runtime.block_on(self.visitor.rows(sql, &[])).unwrap().into_iter().next().unwrap()
+    }
+
+    /// The first number of a query.
+    pub(crate) fn number(&mut self, sql: &str) -> i64 {
+        self.row(sql).get(0).unwrap_or_default()
+    }
+}
