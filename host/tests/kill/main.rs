@@ -122,10 +122,17 @@ fn survives<P: Plant>(plant: &mut P, workers: usize) {
         while alive.len() < workers {
             alive.push(command(plant, false).spawn().unwrap());
         }
-        random.pause(P::PAUSE);
+        // Half of the kills come once it works, however slow the machine is; the others at any time, before it works too.
+        let longest = if random.below(2) == 0 {
+            common::wait("a commit", || plant.ledgers().0.verdicts > before);
+            P::PAUSE / 8
+        } else {
+            P::PAUSE
+        };
+        random.pause(longest);
         plant.insert(&late_rows(next, &mut random));
         plant.release();
-        random.pause(P::PAUSE);
+        random.pause(longest);
         let mut chosen = alive.swap_remove(random.below(workers as u64) as usize);
         chosen.kill().unwrap();
         chosen.wait().unwrap();

@@ -19,7 +19,8 @@ pub(crate) trait Plant {
     /// New datetimes a round, of six readings each: more than the program can judge before most of the kills.
     const DATETIMES: u64;
 
-    /// The longest of the two pauses before a kill, in milliseconds: so that some come before the program works and some after.
+    /// The longest of the two pauses before a kill, in milliseconds: so that some come before the program
+    /// works and some after.
     const PAUSE: u64;
 
     /// Where the program runs.
