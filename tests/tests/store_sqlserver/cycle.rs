@@ -13,17 +13,17 @@ use tests::conformance_sqlserver::SqlServerBench;
 use super::on_server;
 
 async fn worker(bench: &SqlServerBench) -> Worker {
-    worker_of(bench, 7).await
+    worker_of(bench, 7, None).await
 }
 
-async fn worker_of(bench: &SqlServerBench, batch_rows: usize) -> Worker {
+async fn worker_of(bench: &SqlServerBench, batch_rows: usize, share: Option<&str>) -> Worker {
     let settings = Settings {
-        name: "line 1".to_owned(),
+        name: share.map_or("line 1".to_owned(), |share| format!("line 1 {share}")),
         batch_rows,
         initial_lookback: Duration::from_secs(24 * 3600),
         allowed_lateness: None,
         settle: Duration::from_secs(600),
-        shard: None,
+        shard: share.map(|share| share.parse().unwrap()),
     };
     Worker::new(settings, Box::new(bench.store()), echo().await, Shared::default())
 }
@@ -71,11 +71,37 @@ on_server! {
 }
 
 on_server! {
+    /// Each share has a position of its own in the same tables, and what one judges no other does.
+    async fn shares_divide_the_variables() {
+        let bench = SqlServerBench::start(&Setup::default()).await?;
+        let now = bench.connector().open().await?.0.now().await?;
+        let now = format!("CAST('{}' AS datetime2)", now.to_string().replace(' ', "T"));
+        let mut workers = Vec::new();
+        for share in ["1/2", "2/2"] {
+            workers.push(worker_of(&bench, 7, Some(share)).await);
+        }
+        let mut judged = Vec::new();
+        // The last come late.
+        for minutes in [10..20, 0..10, 20..25] {
+            plant(&bench, &now, minutes).await?;
+            for worker in &mut workers {
+                judged.push(worker.cycle(|| false).await?.counts.judged);
+            }
+        }
+        let of = |share: usize| judged.iter().skip(share).step_by(2).copied().collect::<Vec<_>>();
+        assert_eq!((of(0), of(1)), (vec![10, 10, 5], vec![20, 20, 10]));
+        let keys: std::collections::HashSet<_> =
+            bench.verdicts().await?.into_iter().map(|row| (row.verdict.variable, row.verdict.ds)).collect();
+        assert_eq!((keys.len(), bench.verdicts().await?.len()), (75, 75));
+    }
+}
+
+on_server! {
     /// What one worker is made for at most: as many variables as this, in one datetime, which is more than a batch. How long it takes is
     /// printed; a minute is what there is.
     async fn ten_thousand_variables_are_judged_within_their_minute() {
         let bench = SqlServerBench::start(&Setup::default()).await?;
-        let mut active = worker_of(&bench, 4000).await;
+        let mut active = worker_of(&bench, 4000, None).await;
         let (mut input, mut output) = bench.connector().open().await?;
         let now = input.now().await?;
         active.cycle(|| false).await?;
