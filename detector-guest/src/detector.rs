@@ -6,13 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use prophet::interval::{self, Intervals};
-use prophet::{Features, Forecast, Inputs, Model, Need, Why};
+use prophet::{Model, Need};
 
 use crate::OpenError;
-use crate::judge::{Measure, deviation};
+use crate::judging::{Buffers, Judge, Judging, Rules};
 use crate::models::{self, File, ModelState, Models};
-use crate::settings::{ResidualScale, Settings, TrendUncertainty};
+use crate::settings::Settings;
 use crate::verdicts::Verdicts;
 
 const DEFAULT_THRESHOLD: f64 = 2.0;
@@ -23,22 +22,8 @@ pub struct Detector {
     judges: BTreeMap<String, Judge>,
     states: Vec<ModelState>,
     ignored: Vec<String>,
-    threshold: f64,
-    residual_scale: ResidualScale,
-    trend_uncertainty: TrendUncertainty,
-    features: Features,
-    inputs: Inputs,
-    forecast: Forecast,
-    intervals: Intervals,
-}
-
-/// A model and what follows from it for every batch.
-#[derive(Debug)]
-struct Judge {
-    model: Model,
-    interval_width: f64,
-    /// What the model needs besides timestamps, with the variable that supplies it.
-    sources: Vec<(Need, String)>,
+    rules: Rules,
+    buffers: Buffers,
 }
 
 /// The readings of one variable, one for each instant of the batch; NaN where there is none.
@@ -86,13 +71,12 @@ impl Detector {
             judges: models.by_variable.into_iter().map(judge).collect::<Result<_, OpenError>>()?,
             states: models.states,
             ignored: models.ignored,
-            threshold: settings.threshold.or(config.threshold).unwrap_or(DEFAULT_THRESHOLD),
-            residual_scale: settings.residual_scale,
-            trend_uncertainty: settings.trend_uncertainty,
-            features: Features::default(),
-            inputs: Inputs::default(),
-            forecast: Forecast::default(),
-            intervals: Intervals::default(),
+            rules: Rules {
+                threshold: settings.threshold.or(config.threshold).unwrap_or(DEFAULT_THRESHOLD),
+                residual_scale: settings.residual_scale,
+                trend_uncertainty: settings.trend_uncertainty,
+            },
+            buffers: Buffers::default(),
         })
     }
 
@@ -120,89 +104,26 @@ impl Detector {
     /// The instants are not increasing, or a column has another number of rows.
     pub fn detect(&mut self, instants: &[i64], columns: &[Column<'_>]) -> Result<Vec<Outcome>, DetectError> {
         check(instants, columns)?;
-        let mut judging: Vec<_> = columns
+        let Self { judges, rules, buffers, .. } = self;
+        let mut judging: Vec<Option<Judging<'_>>> = columns
             .iter()
-            .map(|column| {
-                let judge = self.judges.get(column.variable)?;
-                let trend = match self.trend_uncertainty {
-                    TrendUncertainty::None => interval::TrendUncertainty::None,
-                    TrendUncertainty::Batch => interval::TrendUncertainty::Batch(judge.model.grid(instants)),
-                    TrendUncertainty::Continuous => interval::TrendUncertainty::Continuous,
-                };
-                Some((judge, trend, Verdicts::with_capacity(instants.len())))
-            })
+            .map(|column| Some(Judging::begin(judges.get(column.variable)?, *rules, *column, instants)))
             .collect();
         // What is said of a variable depends on its own model's slices alone, not on which others there are.
-        let sizes: BTreeSet<usize> =
-            judging.iter().flatten().map(|(judge, trend, _)| judge.model.rows_at_once(*trend)).collect();
-        let slices = sizes.iter().flat_map(|size| {
-            instants.chunks(*size).enumerate().map(move |(slice, times)| (*size, slice * size, times))
-        });
-        for (size, start, times) in slices {
-            let rows = start..start + times.len();
-            self.features.reset(times);
-            for (column, judging) in columns.iter().zip(&mut judging) {
-                let Some((judge, trend, verdicts)) = judging else { continue };
-                if judge.model.rows_at_once(*trend) != size {
-                    continue;
-                }
-                for (need, source) in &judge.sources {
-                    let supplied = columns.iter().find(|column| column.variable == source);
-                    self.inputs
-                        .set(&need.name, supplied.map_or(&[][..], |column| &column.values[rows.clone()]));
-                }
-                judge.model.forecast(&mut self.features, &self.inputs, &mut self.forecast);
-                verdicts.expected.extend_from_slice(self.forecast.yhat());
-                verdicts.extend_to(rows.end);
-                let trend = match *trend {
-                    interval::TrendUncertainty::Batch(grid) => {
-                        interval::TrendUncertainty::Batch(grid.after(rows.start))
-                    }
-                    other => other,
-                };
-                self.intervals.bound(
-                    &judge.model,
-                    &mut self.features,
-                    &self.inputs,
-                    &self.forecast,
-                    (judge.interval_width, trend),
-                    &mut verdicts.lower[rows.clone()],
-                    &mut verdicts.upper[rows.clone()],
-                );
-                if judge.model.draws() > 1 || self.trend_uncertainty != TrendUncertainty::None {
-                    verdicts.widen_to_what_is_expected(rows.clone());
-                }
-                for absence in self.forecast.absent() {
-                    verdicts.withhold(
-                        judge.reason(&absence.why),
-                        column,
-                        absence.rows.iter().map(|row| rows.start + row),
-                    );
-                }
-                if self.residual_scale == ResidualScale::Model {
-                    let measure = Measure { threshold: self.threshold, scale: judge.model.noise() };
-                    verdicts.judge(column, measure, rows.clone());
-                    verdicts.withhold_what_is_no_number(column, rows.clone());
+        let sizes: BTreeSet<usize> = judging.iter().flatten().map(Judging::rows_at_once).collect();
+        for size in sizes {
+            for (slice, times) in instants.chunks(size).enumerate() {
+                let rows = slice * size..slice * size + times.len();
+                buffers.features.reset(times);
+                for judging in judging.iter_mut().flatten().filter(|judging| judging.rows_at_once() == size) {
+                    judging.slice(rows.clone(), columns, buffers);
                 }
             }
         }
-        let outcome =
-            |(column, judging): (&Column<'_>, Option<(&Judge, interval::TrendUncertainty, Verdicts)>)| {
-                match judging {
-                    None => Outcome::NoModel,
-                    Some((_, _, mut verdicts)) => {
-                        if self.residual_scale == ResidualScale::Batch {
-                            let scale = deviation(column.values, &verdicts.expected);
-                            let (measure, rows) =
-                                (Measure { threshold: self.threshold, scale }, 0..instants.len());
-                            verdicts.judge(column, measure, rows.clone());
-                            verdicts.withhold_what_is_no_number(column, rows);
-                        }
-                        Outcome::Judged(verdicts)
-                    }
-                }
-            };
-        Ok(columns.iter().zip(judging).map(outcome).collect())
+        let outcome = |judging: Option<Judging<'_>>| {
+            judging.map_or(Outcome::NoModel, |judging| Outcome::Judged(judging.finish()))
+        };
+        Ok(judging.into_iter().map(outcome).collect())
     }
 }
 
@@ -244,24 +165,4 @@ fn sources(variable: &str, model: &Model, settings: &Settings) -> Result<Vec<(Ne
     let source =
         |need: &Need| renamed.and_then(|renamed| renamed.get(&need.name)).unwrap_or(&need.name).clone();
     Ok(needs.iter().map(|need| (need.clone(), source(need))).collect())
-}
-
-impl Judge {
-    /// Why a row has no prediction, in the words of who looks at the plant.
-    fn reason(&self, why: &Why) -> String {
-        let supplied = |need: &Need| {
-            let source = self.sources.iter().find(|source| source.0 == *need).map(|source| source.1.as_str());
-            match source {
-                Some(source) if source != need.name => {
-                    format!("{} `{}` (variable `{source}`)", need.role, need.name)
-                }
-                _ => format!("{} `{}`", need.role, need.name),
-            }
-        };
-        match why {
-            Why::Missing(need) => format!("{} has no reading", supplied(need)),
-            Why::NoCondition(need) => format!("{} is neither 0 nor 1", supplied(need)),
-            other => other.to_string(),
-        }
-    }
 }

@@ -5,13 +5,15 @@
 //! contract in `wit/` and this library. So tests and benchmarks of the library are tests and benchmarks of the component.
 //!
 //! Data flows one way: `settings` and `config` say what is wanted, `models` decides which file is which variable's and
-//! reads it, `detector` predicts slice by slice, `judge` makes scores and flags of predictions, `verdicts` collects them.
+//! reads it, `detector` cuts a batch into slices, `judging` predicts them, `judge` makes scores and flags of predictions,
+//! `verdicts` collects them.
 
 mod config;
 mod detector;
 #[cfg(target_family = "wasm")]
 mod guest;
 mod judge;
+mod judging;
 mod models;
 mod settings;
 mod verdicts;

@@ -12,14 +12,16 @@
     reason = "a measurement stops at the first surprise and prints"
 )]
 
+#[path = "../../host/benches/figures/sample.rs"]
+mod sample;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use host::batch::{Batch, Column};
+use host::batch::Batch;
 use host::demo::models::FILES;
-use host::demo::plant::{Plant, SEED, START, STEP};
-use host::demo::variables::{VARIABLES, Variable};
+use host::demo::variables::VARIABLES;
 use host::detector::{Detector, Engine, Limits, ModelFile, Module, Set, check};
 use prophet::interval::{Intervals, TrendUncertainty};
 use prophet::{Features, Forecast, Inputs, Model};
@@ -39,7 +41,7 @@ fn main() {
 }
 
 async fn measure(rows: u32, rounds: usize) {
-    let batch = Arc::new(batch(rows));
+    let batch = Arc::new(sample::batch(rows));
     let mut component = Component::open().await;
     let mut native = Native::open();
     let mut found: Vec<(&'static str, Vec<f64>)> = Vec::new();
@@ -97,17 +99,16 @@ struct Component {
 impl Component {
     async fn open() -> Self {
         let engine = Engine::new(Limits { memory: 1 << 30, ..Limits::default() }, None).unwrap();
-        let open = async |module: Module, files: Vec<ModelFile>| {
-            let set = Set::new(module, files, "models".into(), "{}".into());
-            Detector::open(&engine, Arc::new(set), None).await.unwrap()
+        let open = async |set: Set| Detector::open(&engine, Arc::new(set), None).await.unwrap();
+        let hostile = |files: Vec<ModelFile>| {
+            let module = Module { name: "hostile.wasm".into(), bytes: HOSTILE.into() };
+            Set::new(module, files, "models".into(), "{}".into())
         };
-        let models = FILES.iter().map(|file| ModelFile { path: file.name.into(), bytes: file.bytes.into() });
-        let hostile = || Module { name: "hostile.wasm".into(), bytes: HOSTILE.into() };
         let all = ModelFile { path: "*".into(), bytes: Vec::new() };
         Self {
-            judging: open(Module::built_in(), models.collect()).await,
-            echoing: open(hostile(), vec![all]).await,
-            ignoring: open(hostile(), Vec::new()).await,
+            judging: open(sample::set("{}")).await,
+            echoing: open(hostile(vec![all])).await,
+            ignoring: open(hostile(Vec::new())).await,
         }
     }
 
@@ -189,15 +190,4 @@ impl Native {
         parts.took("  of which weighted sums and trend", sums);
         parts.took("  of which intervals", bounds);
     }
-}
-
-fn batch(rows: u32) -> Batch {
-    let plant = Plant::new(SEED);
-    let datetimes: Vec<_> = (0..rows).map(|row| START.later(STEP * row)).collect();
-    let column = |variable: &Variable| Column {
-        variable: variable.name.into(),
-        values: datetimes.iter().map(|&at| plant.value(variable, at)).collect(),
-    };
-    let columns = VARIABLES.iter().map(column).collect();
-    Batch { datetimes, columns }
 }

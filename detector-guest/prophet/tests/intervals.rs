@@ -69,12 +69,8 @@ proptest! {
         let trend = law(&model, which, &instants);
         let whole = interval(&model, &instants, &Inputs::new(), 0.9, trend);
         let cut = cut.index(instants.len());
-        let rest = match trend {
-            TrendUncertainty::Batch(grid) => TrendUncertainty::Batch(grid.after(cut)),
-            other => other,
-        };
         let first = interval(&model, &instants[..cut], &Inputs::new(), 0.9, trend);
-        let second = interval(&model, &instants[cut..], &Inputs::new(), 0.9, rest);
+        let second = interval(&model, &instants[cut..], &Inputs::new(), 0.9, trend.after(cut));
         let parts = ([first.0, second.0].concat(), [first.1, second.1].concat());
         for row in 0..instants.len() {
             // Of its own width: that of the first row may be a hundredth of the last one's.

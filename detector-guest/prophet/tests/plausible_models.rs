@@ -113,9 +113,8 @@ proptest! {
         let model = plausible.model();
         let cut = cut.index(instants.len());
         let trend = law(&model, which, &instants);
-        let rest = if let TrendUncertainty::Batch(grid) = trend { TrendUncertainty::Batch(grid.after(cut)) } else { trend };
         let mut at = 0;
-        for (part, trend) in [(&instants[..cut], trend), (&instants[cut..], rest)] {
+        for (part, trend) in [(&instants[..cut], trend), (&instants[cut..], trend.after(cut))] {
             let rows = at..at + part.len();
             at = rows.end;
             let inputs = plausible.inputs(part);

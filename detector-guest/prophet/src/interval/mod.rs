@@ -59,6 +59,17 @@ pub enum TrendUncertainty {
     Continuous,
 }
 
+impl TrendUncertainty {
+    /// For the rows that follow the first `rows` of a request.
+    #[must_use]
+    pub fn after(self, rows: usize) -> Self {
+        match self {
+            Self::Batch(grid) => Self::Batch(grid.after(rows)),
+            other => other,
+        }
+    }
+}
+
 /// Features of two seasons and the columns of one variable fit the second level of a cache with room to spare.
 const ROWS: usize = 512;
 /// Stretches are long then, and solving them costs more than memory that is slower.
