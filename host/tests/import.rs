@@ -147,7 +147,7 @@ fn a_file_that_cannot_be_right_is_refused_whole() {
         (&["alone.csv"], 1, "`alone.csv`: it has no column besides DATETIME; each variable needs one"),
         (&["long.csv"], 1, long.as_str()),
         (&["empty.csv"], 1, "`empty.csv`: it has no column DATETIME; it is empty"),
-        (&["header.csv"], 1, "`header.csv`: there is no reading in it"),
+        (&["header.csv"], 1, "`header.csv`: there is no reading in it: below its header all cells are empty"),
         (&["bad.csv"], 1, "`bad.csv`: there is no reading in it: 1 cell that is no number (1 in `T1`)"),
         (
             &["header.csv", "--database", "nowhere.sqlite"],
@@ -239,6 +239,17 @@ fn in_judged_and_out_again() {
     // A part of it, and into a file.
     let part = ["export", "--from", "2025-01-01 01:00", "--to", "2025-01-01 02:00", "--variables", "GAS_P-2"];
     assert_eq!(run(&part).lines().count(), 1 + 60);
+    let share = |share: &str| {
+        let rows = run(&["export", "--from", "2025-01-01", "--to", "2025-02-01", "--shard", share]);
+        rows.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mut shares = [share("1/2"), share("2/2")];
+    assert!(shares.iter().all(|share| !share.is_empty()));
+    let mut whole: Vec<_> = all.lines().skip(1).map(str::to_owned).collect();
+    let mut both = shares.iter_mut().flat_map(std::mem::take).collect::<Vec<_>>();
+    whole.sort_unstable();
+    both.sort_unstable();
+    assert!(both == whole, "{} of {} verdicts in two shares", both.len(), whole.len());
     let anomalies: i64 = database
         .query_row("SELECT count(*) FROM anomalies_detector WHERE is_anomaly", [], |row| row.get(0))
         .unwrap();

@@ -85,7 +85,7 @@ Examples:
     ///
     /// A reading whose variable and datetime the table already has is left out, so that a file which is loaded again, or was
     /// loaded in part, adds only what is missing. A cell that is no number and a row without a datetime are named and counted,
-    /// and the rest is loaded. This is the only command that writes to the input table.
+    /// and the rest is loaded. This is the only command that writes to your input table.
     #[command(after_help = "\
 Examples:
   host import enero.csv

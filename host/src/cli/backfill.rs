@@ -69,6 +69,7 @@ pub(super) async fn backfill(mut loaded: Loaded, asked: &args::Backfill) -> anyh
     let mut detector = Detector::open(&engine, set, None).await?;
     report::models(&detector);
     let store = parts::store(&loaded.config)?;
+    store.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
 
     let begun = Instant::now();
     let done = judge(&plan, &store, &mut detector, &mut progress, &stop).await;
@@ -91,7 +92,8 @@ async fn judge(
         ExponentialBuilder::default().with_jitter().with_max_delay(longest).with_max_times(TRIES).build()
     };
     let mut left = pauses();
-    let (mut begun, mut resumed, mut replaced) = (false, false, 0);
+    let (mut begun, mut resumed) = (false, false);
+    let (mut replaced, mut judging) = (0, Duration::ZERO);
     loop {
         let mut reached = Reached::default();
         let ended =
@@ -102,12 +104,13 @@ async fn judge(
             (begun, resumed) = (true, reached.resumed);
         }
         replaced += reached.progress.replaced;
+        judging += reached.progress.judging;
         if reached.progress.rows > 0 {
             left = pauses();
         }
         match ended {
             Ok(Some(asides)) => {
-                let progress = backfill::Progress { replaced, ..reached.progress };
+                let progress = backfill::Progress { replaced, judging, ..reached.progress };
                 return Ok(Done { progress, resumed, asides });
             }
             Ok(None) => {
@@ -194,10 +197,14 @@ fn summary(plan: &Plan, done: &Done, took: Duration) -> String {
     let all = all.chain(
         asides.left.iter().map(|aside| ("still set aside, as not all of it lies in this range", aside)),
     );
+    let more = (asides.failed.len() + asides.left.len()).saturating_sub(NAMED);
     for (what, (variable, aside)) in all.take(NAMED) {
         let readings = count(aside.readings, "reading");
         let (first, last, why) = (aside.first, aside.last, &aside.reason);
         text.push_str(&format!("\n{what}: `{variable}`, {readings} from {first} to {last}: {why}"));
+    }
+    if more > 0 {
+        text.push_str(&format!("\nand {more} more"));
     }
     text
 }

@@ -13,8 +13,9 @@ use anyhow::{Context, anyhow};
 
 use super::args;
 use super::parts;
-use crate::config::Config;
+use crate::config::Loaded;
 use crate::store::{Output, StoredVerdict};
+use crate::worker::Shard;
 use crate::worker::report::count;
 
 /// Verdicts of one read.
@@ -38,9 +39,16 @@ const COLUMNS: [&str; 14] = [
     "processed_at",
 ];
 
+/// What is asked for, and of which share of the variables.
+type Asked<'a> = (&'a args::Export, Option<Shard>);
+
 /// Writes the verdicts of the range.
-pub(super) async fn export(config: &Config, asked: &args::Export) -> anyhow::Result<ExitCode> {
-    let store = parts::store(config)?;
+pub(super) async fn export(loaded: &Loaded, asked: &args::Export) -> anyhow::Result<ExitCode> {
+    let store = parts::store(&loaded.config)?;
+    for warning in loaded.warnings.iter().chain(&store.warnings()) {
+        eprintln!("warning: {warning}");
+    }
+    let shard = loaded.config.worker.shard;
     let output = store.look_at_output().await.map_err(|error| anyhow!("{error}"))?;
     let mut output = output.ok_or_else(|| {
         anyhow!(
@@ -49,12 +57,12 @@ pub(super) async fn export(config: &Config, asked: &args::Export) -> anyhow::Res
         )
     })?;
     let written = match &asked.output {
-        None => match write(output.as_mut(), asked, io::stdout().lock()).await {
+        None => match write(output.as_mut(), (asked, shard), io::stdout().lock()).await {
             // Whoever read this has seen enough.
             Err(error) if is_broken_pipe(&error) => return Ok(ExitCode::SUCCESS),
             written => written?,
         },
-        Some(file) => to_file(output.as_mut(), asked, file).await?,
+        Some(file) => to_file(output.as_mut(), (asked, shard), file).await?,
     };
     if let Some(file) = &asked.output {
         println!("{} written to `{}`", count(written, "verdict"), file.display());
@@ -63,7 +71,7 @@ pub(super) async fn export(config: &Config, asked: &args::Export) -> anyhow::Res
 }
 
 /// All of it, or no file.
-async fn to_file(output: &mut dyn Output, asked: &args::Export, file: &Path) -> anyhow::Result<u64> {
+async fn to_file(output: &mut dyn Output, asked: Asked<'_>, file: &Path) -> anyhow::Result<u64> {
     let mut beside = file.as_os_str().to_owned();
     beside.push(".part");
     let beside = PathBuf::from(beside);
@@ -80,7 +88,7 @@ async fn to_file(output: &mut dyn Output, asked: &args::Export, file: &Path) -> 
     done
 }
 
-async fn write(output: &mut dyn Output, asked: &args::Export, out: impl Write) -> anyhow::Result<u64> {
+async fn write(output: &mut dyn Output, (asked, shard): Asked<'_>, out: impl Write) -> anyhow::Result<u64> {
     let variables: HashSet<&str> = asked.variables.iter().map(|name| name.trim()).collect();
     let mut csv = csv::Writer::from_writer(BufWriter::new(out));
     csv.write_record(COLUMNS)?;
@@ -95,9 +103,13 @@ async fn write(output: &mut dyn Output, asked: &args::Export, out: impl Write) -
             limit = limit.saturating_mul(2);
             continue;
         }
+        limit = PAGE;
         // The last datetime of a full page comes again.
         let whole = page.verdicts.iter().filter(|verdict| last.is_none_or(|last| verdict.ds < last));
-        for verdict in whole.filter(|row| variables.is_empty() || variables.contains(&*row.variable)) {
+        let asked_for = |name: &str| {
+            (variables.is_empty() || variables.contains(name)) && shard.is_none_or(|shard| shard.holds(name))
+        };
+        for verdict in whole.filter(|row| asked_for(&row.variable)) {
             csv.write_record(record(verdict))?;
             written += 1;
         }

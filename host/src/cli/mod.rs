@@ -64,7 +64,7 @@ async fn dispatch(cli: &Cli) -> ExitCode {
             Err(code) => return code,
         },
         Command::Export(asked) => match expect(asked.range).and_then(|()| configuration(&asked.overrides)) {
-            Ok(loaded) => export::export(&loaded.config, asked).await,
+            Ok(loaded) => export::export(&loaded, asked).await,
             Err(code) => return code,
         },
         Command::Check(overrides) => match configuration(overrides) {

@@ -86,7 +86,7 @@ where
         Level::Error => LevelFilter::ERROR,
     };
     // The level is for this crate; libraries (wasmtime, cranelift) are heard from their warnings on.
-    // The driver warns at each connection of what the configuration asked for; `run` says that once.
+    // The driver warns at each connection of what the configuration asked for; the commands say that once.
     let ours = Targets::new()
         .with_target("host", level)
         .with_target("tiberius", LevelFilter::ERROR)

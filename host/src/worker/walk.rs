@@ -108,7 +108,7 @@ pub(super) struct RangeWalk {
     position: TimePosition,
     pass: TimePass,
     to: Datetime,
-    limit: usize,
+    rows: usize,
 }
 
 impl RangeWalk {
@@ -116,16 +116,17 @@ impl RangeWalk {
     pub(super) fn new(from: Datetime, to: Datetime, rows: usize) -> Self {
         let position = TimePosition::start(from);
         let pass = position.pass(from, 0, 0);
-        Self { position, pass, to, limit: rows }
+        Self { position, pass, to, rows }
     }
 
     /// Reads the next page in whole datetimes. The walk is over after the first that is not full.
     pub(super) async fn next(&mut self, input: &mut dyn Input) -> Result<Page, StoreError> {
+        let mut limit = self.rows;
         loop {
-            let page = input.read_range(self.pass.from(), Some(self.to), self.limit).await?;
+            let page = input.read_range(self.pass.from(), Some(self.to), limit).await?;
             match self.position.advance(&mut self.pass, page) {
                 Taken::Rows { page, .. } => return Ok(page),
-                Taken::Larger => self.limit = self.limit.saturating_mul(2),
+                Taken::Larger => limit = limit.saturating_mul(2),
             }
         }
     }

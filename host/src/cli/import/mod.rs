@@ -65,6 +65,7 @@ async fn load(
     }
     let (mut rows, mut wrong) = (rows()?, Wrong::default());
     let store = parts::store(config)?;
+    store.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     let mut importer = store.open_importer(asked.create_table).await.map_err(|error| anyhow!("{error}"))?;
     progress.start(rows.length());
     let mut inserted = 0;
@@ -82,7 +83,7 @@ async fn load(
     importer.close().await.map_err(|error| anyhow!("{error}"))?;
     let tally = rows.tally();
     match (tally.readings, wrong.summary()) {
-        (0, None) => bail!("there is no reading in it"),
+        (0, None) => bail!("there is no reading in it: below its header all cells are empty"),
         (0, Some(said)) => bail!("there is no reading in it: {said}"),
         (_, said) => Ok(summary(tally, inserted, said)),
     }

@@ -31,7 +31,7 @@ pub(super) async fn settle(
     failed: &HashSet<Arc<str>>,
 ) -> Result<Asides, StoreError> {
     for _ in 0..TRIES {
-        let Some(state) = output.peek(&plan.worker).await? else { break };
+        let Some(state) = output.peek(&plan.worker).await? else { return Ok(Asides::default()) };
         let (after, asides) = sort(&state.set_aside, plan, failed);
         if asides.cleared.is_empty()
             || output.exchange_set_aside(&plan.worker, &state.set_aside, &after).await?
@@ -39,6 +39,11 @@ pub(super) async fn settle(
             return Ok(asides);
         }
     }
+    tracing::warn!(
+        "what worker `{}` has set aside could not be looked through, as it wrote its row at the same moment each time; give the \
+         same backfill again",
+        plan.worker
+    );
     Ok(Asides::default())
 }
 
