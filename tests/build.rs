@@ -1,4 +1,5 @@
-//! Builds the hostile detector for wasm32-wasip2, the way the host's build script builds the real one.
+//! Builds the detectors of the tests for wasm32-wasip2, the way the host's build script builds the real one: the hostile one, and the
+//! example that a stranger starts from.
 
 use std::env;
 use std::error::Error;
@@ -7,22 +8,14 @@ use std::process::Command;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
-    for watched in ["hostile/src", "hostile/Cargo.toml", "../wit"] {
+    for watched in ["hostile", "../examples/detector-threshold", "../wit"] {
         println!("cargo::rerun-if-changed={}", here.join(watched).display());
     }
     let target = PathBuf::from(env::var("OUT_DIR")?).join("hostile");
     let built = Command::new(env::var("CARGO")?)
         .current_dir(here.join(".."))
-        .args([
-            "build",
-            "--quiet",
-            "--release",
-            "--package",
-            "hostile",
-            "--target",
-            "wasm32-wasip2",
-            "--target-dir",
-        ])
+        .args(["build", "--quiet", "--release", "--package", "hostile", "--package", "detector-threshold"])
+        .args(["--target", "wasm32-wasip2", "--target-dir"])
         .arg(&target)
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("RUSTFLAGS")
@@ -32,11 +25,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         .env("CARGO_PROFILE_RELEASE_PANIC", "abort")
         .status()?;
     if !built.success() {
-        return Err("the hostile detector does not build for wasm32-wasip2".into());
+        return Err("the detectors of the tests do not build for wasm32-wasip2".into());
     }
-    println!(
-        "cargo::rustc-env=HOSTILE_DETECTOR={}",
-        target.join("wasm32-wasip2/release/hostile.wasm").display()
-    );
+    let built = target.join("wasm32-wasip2/release");
+    println!("cargo::rustc-env=HOSTILE_DETECTOR={}", built.join("hostile.wasm").display());
+    println!("cargo::rustc-env=EXAMPLE_DETECTOR={}", built.join("detector_threshold.wasm").display());
     Ok(())
 }

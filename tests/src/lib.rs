@@ -13,3 +13,6 @@ pub mod tds;
 
 /// The detector that does what it is told to (`hostile/`), built by this crate's build script.
 pub const HOSTILE: &[u8] = include_bytes!(env!("HOSTILE_DETECTOR"));
+
+/// `examples/detector-threshold`, as a stranger would build it.
+pub const EXAMPLE: &[u8] = include_bytes!(env!("EXAMPLE_DETECTOR"));

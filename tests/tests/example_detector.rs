@@ -1,0 +1,53 @@
+//! `examples/detector-threshold`, as a stranger finds it: built, opened in the sandbox, judging in a real worker, its checkpoint kept
+//! over a restart.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::sync::Arc;
+
+use host::counts::Counts;
+use host::detector::{Module, Set};
+use tests::EXAMPLE;
+use tests::bench::{Bench, Layout, open_set};
+
+fn example(settings: &str) -> Arc<Set> {
+    let module = Module { name: "detector_threshold.wasm".into(), bytes: EXAMPLE.into() };
+    Arc::new(Set::new(module, Vec::new(), "models".into(), settings.into()))
+}
+
+#[tokio::test]
+async fn it_learns_then_judges_and_goes_on_after_a_restart() {
+    let bench = Bench::new(Layout::Keyed);
+    let times: Vec<String> = (0..14).map(|minute| format!("10:{minute:02}")).collect();
+    // 9 and 11 in turn: after ten readings the mean is 10 and the deviation 1.05.
+    let readings: Vec<_> = times
+        .iter()
+        .enumerate()
+        .map(|(n, at)| (at.as_str(), "T1", if n % 2 == 0 { 9.0 } else { 11.0 }))
+        .collect();
+    let spike = [("10:20", "T1", 20.0)];
+    let late = [("10:00:30", "T1", 20.0)];
+
+    bench.insert(&readings);
+    let report = bench.worker(open_set(example("{}")).await).cycle(|| false).await.unwrap();
+    assert_eq!(report.counts, Counts { judged: 4, withheld: 10, ..Counts::default() });
+
+    // A new worker with an instance that knows nothing but the stored checkpoint.
+    bench.insert(&spike);
+    bench.insert(&late);
+    let report = bench.worker(open_set(example("{}")).await).cycle(|| false).await.unwrap();
+    assert_eq!(report.counts, Counts { judged: 2, anomalies: 2, ..Counts::default() });
+    // The late reading of 10:00:30 comes first; it was judged by the same mean, and changed nothing.
+    let normal = ("T1".to_owned(), [false, false, false]);
+    let anomaly = ("T1".to_owned(), [true, false, true]);
+    let flags: Vec<_> = bench.flags().into_iter().map(|(variable, flags, _)| (variable, flags)).collect();
+    assert_eq!(flags, [&anomaly, &normal, &normal, &normal, &normal, &anomaly].map(Clone::clone));
+}
+
+#[tokio::test]
+async fn a_setting_that_it_does_not_know_is_refused_by_name() {
+    let refused =
+        host::detector::Detector::open(&tests::bench::engine(), example(r#"{"treshold": 3}"#), None).await;
+    let refused = refused.map(|_| ()).unwrap_err().to_string();
+    assert!(refused.contains("unknown field `treshold`, expected `threshold`"), "{refused}");
+}
