@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use prophet::{Model, Need};
 
 use crate::OpenError;
+use crate::form::nfc;
 use crate::judging::{Buffers, Judge, Judging, Rules};
 use crate::models::{self, File, ModelState, Models};
 use crate::settings::Settings;
@@ -104,6 +105,10 @@ impl Detector {
     /// The instants are not increasing, or a column has another number of rows.
     pub fn detect(&mut self, instants: &[i64], columns: &[Column<'_>]) -> Result<Vec<Outcome>, DetectError> {
         check(instants, columns)?;
+        let names: Vec<_> = columns.iter().map(|column| nfc(column.variable)).collect();
+        let columns: Vec<_> =
+            names.iter().zip(columns).map(|(variable, column)| Column { variable, ..*column }).collect();
+        let columns = columns.as_slice();
         let Self { judges, rules, buffers, .. } = self;
         let mut judging: Vec<Option<Judging<'_>>> = columns
             .iter()
@@ -151,7 +156,7 @@ fn sources(variable: &str, model: &Model, settings: &Settings) -> Result<Vec<(Ne
     let renamed = settings.columns.get(variable);
     let needs = model.needs();
     for name in renamed.into_iter().flat_map(|renamed| renamed.keys()) {
-        if !needs.iter().any(|need| need.name == *name) {
+        if !needs.iter().any(|need| nfc(&need.name) == **name) {
             let names: Vec<&str> = needs.iter().map(|need| need.name.as_str()).collect();
             return Err(OpenError::Settings(match names.as_slice() {
                 [] => format!("`columns`: the model of `{variable}` needs no column, so no `{name}`"),
@@ -162,7 +167,9 @@ fn sources(variable: &str, model: &Model, settings: &Settings) -> Result<Vec<(Ne
             }));
         }
     }
-    let source =
-        |need: &Need| renamed.and_then(|renamed| renamed.get(&need.name)).unwrap_or(&need.name).clone();
+    let source = |need: &Need| {
+        let name = nfc(&need.name);
+        renamed.and_then(|renamed| renamed.get(&*name)).cloned().unwrap_or_else(|| name.into_owned())
+    };
     Ok(needs.iter().map(|need| (need.clone(), source(need))).collect())
 }

@@ -10,6 +10,7 @@
 
 mod config;
 mod detector;
+mod form;
 #[cfg(target_family = "wasm")]
 mod guest;
 mod judge;

@@ -3,7 +3,8 @@
 //! Training names a file after its variable, `prophet_model_<name>.json`, with `/`, `\`, space and `-` turned into `_`; so
 //! `A/B` and `A_B` have one file between them. The names are found again in the settings' `variables`, then in
 //! `detector_config.json`; a file that neither knows is for the variable of its own name. Where a file could be for two
-//! variables, or a variable has two files, nothing is opened: a model that judges the wrong variable is worse than none.
+//! variables, or a variable has two files, nothing is opened: a model that judges the wrong variable is worse than none. Names
+//! that differ in their Unicode form alone are one ([`nfc`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +12,7 @@ use prophet::{CountryHoliday, Model, ReadError};
 
 use crate::OpenError;
 use crate::config::{self, Config};
+use crate::form::nfc;
 use crate::settings::Settings;
 
 const PREFIX: &str = "prophet_model_";
@@ -45,7 +47,7 @@ impl File<'_> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelState {
     pub path: String,
-    /// As the database spells it.
+    /// As the database spells it, in the form NFC.
     pub variable: String,
     /// None: loaded. Otherwise why it is not used.
     pub refused: Option<String>,
@@ -158,9 +160,15 @@ type Assigned<'a> = (BTreeMap<String, File<'a>>, Vec<String>);
 fn assign<'a>(files: &[File<'a>], config: &Config, settings: &Settings) -> Result<Assigned<'a>, OpenError> {
     let mut assigned: BTreeMap<String, File<'a>> = BTreeMap::new();
     let mut taken = BTreeMap::new();
-    let by_path: BTreeMap<&str, &File<'a>> = files.iter().map(|file| (file.path, file)).collect();
+    let composed: Vec<_> = files.iter().map(|file| (nfc(file.path), file)).collect();
+    let mut by_path: BTreeMap<&str, &File<'a>> = files.iter().map(|file| (file.path, file)).collect();
+    // A file of the very name goes before one that has it in another form.
+    composed.iter().for_each(|(path, file)| {
+        by_path.entry(path).or_insert(file);
+    });
     for (variable, path) in &settings.variables {
-        let file = *by_path.get(path.as_str()).ok_or_else(|| {
+        let found = by_path.get(path.as_str()).or_else(|| by_path.get(&*nfc(path)));
+        let file = *found.ok_or_else(|| {
             OpenError::Settings(format!("`variables`: the model file `{path}` of `{variable}` is not there"))
         })?;
         if let Some(other) = taken.insert(file.path, variable) {
@@ -168,30 +176,33 @@ fn assign<'a>(files: &[File<'a>], config: &Config, settings: &Settings) -> Resul
         }
         assigned.insert(variable.clone(), *file);
     }
-    let spelled: BTreeSet<&String> =
-        config.variables.iter().filter(|variable| !assigned.contains_key(*variable)).collect();
-    let mut named: BTreeMap<String, Vec<&String>> = BTreeMap::new();
-    for variable in spelled {
-        named.entry(file_name(variable)).or_default().push(variable);
+    let spelled: BTreeSet<_> = config.variables.iter().map(|variable| nfc(variable)).collect();
+    let mut named: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for variable in spelled.into_iter().filter(|variable| !assigned.contains_key(&**variable)) {
+        named.entry(file_name(&variable)).or_default().push(variable.into_owned());
     }
     let mut ignored = Vec::new();
     for file in files.iter().filter(|file| !taken.contains_key(file.path)) {
-        let Some(stem) = file.name().strip_prefix(PREFIX).and_then(|name| name.strip_suffix(SUFFIX)) else {
+        let name = nfc(file.name());
+        let Some(stem) = name.strip_prefix(PREFIX).and_then(|name| name.strip_suffix(SUFFIX)) else {
             if !is_no_model_but_used(file.path) {
                 ignored.push(file.path.to_owned());
             }
             continue;
         };
-        let variable = match named.get(file.name()).map(Vec::as_slice) {
+        let variable = match named.get(&*name).map(Vec::as_slice) {
             None | Some([]) => stem,
             Some([variable]) => variable.as_str(),
             Some([one, other, ..]) => return Err(one_file(file.path, one, other)),
         };
         if let Some(other) = assigned.insert(variable.to_owned(), *file) {
+            let same = nfc(other.path) == nfc(file.path);
             return Err(OpenError::Models(format!(
-                "the files `{}` and `{}` are both for the variable `{variable}`; keep one, or name it in the setting \
+                "the files `{}` and `{}` are both for the variable `{variable}`{}; keep one, or name it in the setting \
                  `variables`",
-                other.path, file.path
+                other.path,
+                file.path,
+                if same { " (their names differ in the Unicode form of a letter alone, NFC and NFD)" } else { "" }
             )));
         }
     }
@@ -251,6 +262,7 @@ mod tests {
     #[test]
     fn each_file_finds_its_variable() {
         let (ab, t1) = ("prophet_model_A_B.json", "prophet_model_T1.json");
+        let (nfc, nfd) = ("prophet_model_presi\u{f3}n.json", "prophet_model_presio\u{301}n.json");
         for (paths, config, settings, expected) in [
             (&[ab, t1][..], &["A/B", "T1"][..], &[][..], &[("A/B", ab), ("T1", t1)][..]),
             (&[ab, t1], &[r"A\B"], &[], &[(r"A\B", ab), ("T1", t1)]),
@@ -260,6 +272,11 @@ mod tests {
             (&[ab, "x.json"], &["A/B", "A_B"], &[("A/B", "x.json")], &[("A/B", "x.json"), ("A_B", ab)]),
             (&[ab], &["A/B", "A_B"], &[("A/B", ab)], &[("A/B", ab)]),
             (&["sub/prophet_model_Ñ.json"], &["Ñ"], &[], &[("Ñ", "sub/prophet_model_Ñ.json")]),
+            // The form of the file, of the configuration and of the settings is none of the database's.
+            (&[nfd], &[], &[], &[("presi\u{f3}n", nfd)]),
+            (&[nfd], &["presi\u{f3}n", "presio\u{301}n"], &[], &[("presi\u{f3}n", nfd)]),
+            (&[nfd], &[], &[("P", nfc)], &[("P", nfd)]),
+            (&[nfd, nfc], &[], &[("P", nfc), ("Q", nfd)], &[("P", nfc), ("Q", nfd)]),
             (&["detector_config.json", "variable_stats.json", "prophet_model_T1.pkl"], &["T1"], &[], &[]),
         ] {
             assert_eq!(
@@ -296,6 +313,14 @@ mod tests {
                  one, or name it in the setting `variables`",
             ),
             (&[ab], &[], &[("P", "p.json")], "`variables`: the model file `p.json` of `P` is not there"),
+            (
+                &["prophet_model_presi\u{f3}n.json", "prophet_model_presio\u{301}n.json"],
+                &[],
+                &[],
+                "the files `prophet_model_presi\u{f3}n.json` and `prophet_model_presio\u{301}n.json` are both for the variable \
+                 `presi\u{f3}n` (their names differ in the Unicode form of a letter alone, NFC and NFD); keep one, or name it \
+                 in the setting `variables`",
+            ),
         ] {
             assert_eq!(assign_names(paths, config, settings), Err(expected.to_owned()));
         }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::OpenError;
+use crate::form::nfc;
 
 const KEYS: [&str; 6] =
     ["threshold", "interval_width", "residual_scale", "trend_uncertainty", "variables", "columns"];
@@ -103,7 +104,7 @@ fn variables(key: &str, value: &Value) -> Result<BTreeMap<String, String>, OpenE
         "an object of variables and their model files, such as `{\"TEMP 3\": \"prophet_model_T3.json\"}`";
     let pairs = value.as_object().ok_or_else(|| wrong(key, value, expected))?;
     let pair = |(variable, path): (&String, &Value)| match path.as_str() {
-        Some(path) => Ok((variable.clone(), path.to_owned())),
+        Some(path) => Ok((nfc(variable).into_owned(), path.to_owned())),
         None => Err(wrong(key, value, expected)),
     };
     pairs.iter().map(pair).collect()
@@ -117,9 +118,10 @@ fn columns(key: &str, value: &Value) -> Result<BTreeMap<String, BTreeMap<String,
     for (variable, names) in value.as_object().ok_or_else(wrong)? {
         let mut sources = BTreeMap::new();
         for (name, source) in names.as_object().ok_or_else(wrong)? {
-            sources.insert(name.clone(), source.as_str().ok_or_else(wrong)?.to_owned());
+            let source = source.as_str().ok_or_else(wrong)?;
+            sources.insert(nfc(name).into_owned(), nfc(source).into_owned());
         }
-        columns.insert(variable.clone(), sources);
+        columns.insert(nfc(variable).into_owned(), sources);
     }
     Ok(columns)
 }

@@ -158,3 +158,22 @@ fn what_cannot_be_prepared_is_said_or_left() {
     let country = with("NIVEL_4", "\"country_holidays\": null", "\"country_holidays\": \"AR\"");
     assert_eq!(prepare("prophet_model_NIVEL_4.json", &country), Ok(None));
 }
+
+/// A zip made on a Mac has `ó` as two characters in its files' names, the database has it as one, and a third program as two.
+#[test]
+fn one_name_in_two_unicode_forms_is_one_variable() {
+    let (nfc, nfd) = ("NIVEL presi\u{f3}n", "NIVEL presio\u{301}n");
+    for file in [nfc, nfd] {
+        let mut files = models();
+        let found = files.iter_mut().find(|(path, _)| path == "prophet_model_NIVEL_4.json").unwrap();
+        found.0 = format!("prophet_model_{file}.json");
+        for settings in ["{}".to_owned(), format!(r#"{{"variables": {{"{nfd}": "prophet_model_{nfc}.json"}}}}"#)] {
+            let mut detector = open(&files, &settings).unwrap();
+            assert!(detector.models().iter().any(|model| model.variable == nfc), "{file} {settings}");
+            for variable in [nfc, nfd] {
+                let outcomes = detector.detect(&[0], &[Column { variable, values: &[1.0] }]).unwrap();
+                assert!(matches!(outcomes[..], [Outcome::Judged(_)]), "{file} {settings} {variable}: {outcomes:?}");
+            }
+        }
+    }
+}

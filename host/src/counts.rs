@@ -28,6 +28,8 @@ pub struct Counts {
     pub withheld: u64,
     /// A value or a name does not fit the output's columns.
     pub unfit: u64,
+    /// The output takes the name for another's, which is judged.
+    pub equal_names: u64,
     /// Not a reading: a datetime that is none, a value that is text.
     pub malformed: u64,
 }
@@ -44,6 +46,7 @@ impl AddAssign for Counts {
         self.set_aside += other.set_aside;
         self.withheld += other.withheld;
         self.unfit += other.unfit;
+        self.equal_names += other.equal_names;
         self.malformed += other.malformed;
     }
 }

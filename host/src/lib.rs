@@ -16,6 +16,7 @@ pub mod counts;
 pub mod datetime;
 pub mod demo;
 pub mod detector;
+mod form;
 pub mod fresh;
 pub mod pivot;
 pub mod position;

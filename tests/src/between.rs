@@ -12,8 +12,8 @@ use host::datetime::Datetime;
 use host::reading::{Key, Page};
 use host::state::{SetAside, State};
 use host::store::{
-    Claim, Connector, Importer, Input, InputLayout, Lead, Output, Prepared, SqliteStore, StoreError,
-    VerdictPage,
+    Claim, Connector, Importer, Input, InputLayout, Lead, Output, Prepared, Replaced, SqliteStore,
+    StoreError, VerdictPage,
 };
 use host::verdict::VerdictRow;
 
@@ -205,6 +205,16 @@ impl Output for Out {
         self.output.foreign_names(names).await
     }
 
+    async fn equal_names(&mut self, names: &[Arc<str>]) -> Result<Vec<(Arc<str>, Arc<str>)>, StoreError> {
+        self.between.before(Call::LookUp).await?;
+        self.output.equal_names(names).await
+    }
+
+    async fn other_spellings(&mut self, names: &[Arc<str>]) -> Result<Vec<(Arc<str>, Arc<str>)>, StoreError> {
+        self.between.before(Call::LookUp).await?;
+        self.output.other_spellings(names).await
+    }
+
     async fn already_judged(&mut self, keys: &[Key]) -> Result<HashSet<Key>, StoreError> {
         self.between.before(Call::LookUp).await?;
         self.output.already_judged(keys).await
@@ -225,7 +235,7 @@ impl Output for Out {
         worker: &str,
         verdicts: &[VerdictRow],
         state: &State,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Replaced, StoreError> {
         self.between.before(Call::Commit(verdicts.len())).await?;
         self.output.replace(worker, verdicts, state).await
     }

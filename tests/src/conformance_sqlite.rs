@@ -90,12 +90,16 @@ impl Bench for SqliteBench {
     async fn create_output(&self, kind: OutputKind) -> Result<()> {
         let table = self.store.tables.output.sqlite();
         let dropped: &[&str] = match kind {
-            OutputKind::Python => &[],
+            OutputKind::Python | OutputKind::EqualNames | OutputKind::ExactNames => &[],
             OutputKind::WithoutSourceFile => &["source_file"],
             OutputKind::WithoutResidual => &["residual", "anomaly_score"],
         };
         let connection = self.output()?;
-        connection.execute_batch(&ddl::output(&self.store.tables.output))?;
+        let mut ddl = ddl::output(&self.store.tables.output);
+        if kind == OutputKind::EqualNames {
+            ddl = ddl.replace("variable TEXT", "variable TEXT COLLATE NOCASE");
+        }
+        connection.execute_batch(&ddl)?;
         for column in dropped {
             connection.execute_batch(&format!("ALTER TABLE {table} DROP COLUMN {column}"))?;
         }

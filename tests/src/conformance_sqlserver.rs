@@ -117,12 +117,23 @@ impl Bench for SqlServerBench {
 
     async fn create_output(&self, kind: OutputKind) -> Result<()> {
         let dropped: &[&str] = match kind {
-            OutputKind::Python => &[],
+            OutputKind::Python | OutputKind::EqualNames | OutputKind::ExactNames => &[],
             OutputKind::WithoutSourceFile => &["source_file"],
             OutputKind::WithoutResidual => &["residual", "anomaly_score"],
         };
         let mut visitor = self.output().await?;
-        visitor.run(&ddl::output(&self.store().tables.output)).await?;
+        let collate = |collation| format!("[variable] NVARCHAR(100) COLLATE {collation}");
+        let mut ddl = ddl::output(&self.store().tables.output);
+        match kind {
+            OutputKind::EqualNames => {
+                ddl = ddl.replace("[variable] VARCHAR(100)", &collate("Latin1_General_CI_AS"));
+            }
+            OutputKind::ExactNames => {
+                ddl = ddl.replace("[variable] VARCHAR(100)", &collate("Latin1_General_BIN2"));
+            }
+            _ => {}
+        }
+        visitor.run(&ddl).await?;
         for column in dropped {
             let table = self.table(|store| &store.tables.output);
             visitor.run(&format!("ALTER TABLE {table} DROP COLUMN {column}")).await?;

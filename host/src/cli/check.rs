@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::parts::{self, Store};
 use crate::config::{Config, Loaded};
 use crate::detector::Detector;
+use crate::form::nfc;
 use crate::store::Input;
 use crate::worker::{self, report::count};
 
@@ -53,7 +54,10 @@ pub(super) async fn check(loaded: &Loaded) -> anyhow::Result<ExitCode> {
     }
     let variables = database(&mut trials, &loaded.config).await;
     if let Some(detector) = detector(&mut trials, &loaded.config).await {
-        models(&mut trials, &detector, variables);
+        models(&mut trials, &detector, variables.as_ref());
+        if let Some(variables) = &variables {
+            equal_names(&mut trials, &loaded.config, &detector, variables).await;
+        }
     }
     println!("\n{}", if trials.failed { "`host run` would not work yet" } else { "`host run` would work" });
     Ok(if trials.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -186,7 +190,28 @@ async fn detector(trials: &mut Trials, config: &Config) -> Option<Detector> {
     }
 }
 
-fn models(trials: &mut Trials, detector: &Detector, variables: Option<BTreeSet<Arc<str>>>) {
+/// Names that the output takes for one, of which one is judged. Where nothing can be asked yet, that was said before.
+async fn equal_names(
+    trials: &mut Trials,
+    config: &Config,
+    detector: &Detector,
+    variables: &BTreeSet<Arc<str>>,
+) {
+    let Ok(store) = parts::store(config) else { return };
+    let Ok(Some(mut output)) = store.look_at_output().await else { return };
+    let models: BTreeSet<_> = detector.summary().loaded().map(|model| Arc::clone(&model.variable)).collect();
+    let others = variables.difference(&models).cloned();
+    let listed: Vec<_> = models.iter().cloned().chain(others).collect();
+    let Ok(equal) = output.equal_names(&listed).await else { return };
+    for (name, first) in equal.iter().take(NAMED) {
+        trials.note("names", format!("the output takes `{name}` and `{first}` for one: one of them is judged"));
+    }
+    if equal.len() > NAMED {
+        trials.note("names", format!("and {} more", equal.len() - NAMED));
+    }
+}
+
+fn models(trials: &mut Trials, detector: &Detector, variables: Option<&BTreeSet<Arc<str>>>) {
     let summary = detector.summary();
     let loaded: BTreeSet<_> = summary.loaded().map(|model| Arc::clone(&model.variable)).collect();
     trials
@@ -197,8 +222,10 @@ fn models(trials: &mut Trials, detector: &Detector, variables: Option<BTreeSet<A
         }
     }
     let Some(variables) = variables else { return };
-    let without: Vec<_> = variables.difference(&loaded).collect();
-    let unused: Vec<_> = loaded.difference(&variables).collect();
+    let (composed, judged): (BTreeSet<_>, BTreeSet<_>) =
+        (variables.iter().map(|name| nfc(name)).collect(), loaded.iter().map(|name| nfc(name)).collect());
+    let without: Vec<_> = variables.iter().filter(|name| !judged.contains(&nfc(name))).collect();
+    let unused: Vec<_> = loaded.iter().filter(|name| !composed.contains(&nfc(name))).collect();
     if !without.is_empty() {
         trials.note("models", format!("no model for {}: their readings pass unjudged", names(&without)));
     }

@@ -89,22 +89,36 @@ pub fn sift(
     sifted
 }
 
-/// Takes out the readings of variables whose names the output cannot hold, and counts them; NULLs stay for [`sift`] to count.
-/// What is left is in the order in which it was read.
+/// What a name is to the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// It can be held.
+    Own,
+    /// It would become another name there.
+    Foreign,
+    /// It is taken for the same as another, which is judged.
+    Equal,
+}
+
+/// Takes out the readings of variables whose names the output cannot hold or takes for another's, and counts them; NULLs stay
+/// for [`sift`] to count. What is left is in the order in which it was read.
 pub fn sift_names(
     rows: Vec<Reading>,
-    holds: impl Fn(&str) -> bool,
+    name: impl Fn(&str) -> Name,
     first_sight: impl Fn(&Reading) -> bool,
 ) -> (Vec<Reading>, Sifted) {
     let mut sifted = Sifted::default();
-    let (held, foreign): (Vec<_>, Vec<_>) =
-        rows.into_iter().partition(|row| row.value.is_none() || unfit(row).is_some() || holds(&row.variable));
-    for row in &foreign {
-        if first_sight(row) {
-            sifted.counts.unfit += 1;
-            sifted.notes.push(Note::new(row, Why::ForeignName));
-        } else {
-            sifted.seen_before += 1;
+    let mut held = Vec::with_capacity(rows.len());
+    for row in rows {
+        let is_reading = row.value.is_some() && unfit(&row).is_none();
+        match if is_reading { name(&row.variable) } else { Name::Own } {
+            Name::Own => held.push(row),
+            _ if !first_sight(&row) => sifted.seen_before += 1,
+            Name::Equal => sifted.counts.equal_names += 1,
+            Name::Foreign => {
+                sifted.counts.unfit += 1;
+                sifted.notes.push(Note::new(&row, Why::ForeignName));
+            }
         }
     }
     (held, sifted)
@@ -136,19 +150,27 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_the_output_cannot_hold_is_counted_once() {
+    fn a_name_that_the_output_cannot_hold_or_tell_from_another_is_counted_once() {
         let rows = vec![
             row(Some(1), "T1", 20, Some(1.0)),
             row(Some(2), "温度", 20, Some(1.0)),
             row(Some(3), "温度", 21, None),
             row(Some(4), "", 20, Some(1.0)),
+            row(Some(5), "t1", 20, Some(1.0)),
+            row(Some(6), "t1", 20, None),
         ];
+        let name = |name: &str| match name {
+            "t1" => Name::Equal,
+            name if name.is_ascii() => Name::Own,
+            _ => Name::Foreign,
+        };
         let ids = |rows: &[Reading]| rows.iter().filter_map(|row| row.id).collect::<Vec<_>>();
-        let (held, sifted) = sift_names(rows.clone(), str::is_ascii, |_| true);
-        assert_eq!((ids(&held), sifted.counts), (vec![1, 3, 4], Counts { unfit: 1, ..Counts::default() }));
+        let (held, sifted) = sift_names(rows.clone(), name, |_| true);
+        let counts = Counts { unfit: 1, equal_names: 1, ..Counts::default() };
+        assert_eq!((ids(&held), sifted.counts), (vec![1, 3, 4, 6], counts));
         assert_eq!(sifted.notes.named(), [Note::new(&rows[1], Why::ForeignName)]);
-        let (held, again) = sift_names(rows, str::is_ascii, |_| false);
-        assert_eq!((ids(&held), again), (vec![1, 3, 4], Sifted { seen_before: 1, ..Sifted::default() }));
+        let (held, again) = sift_names(rows, name, |_| false);
+        assert_eq!((ids(&held), again), (vec![1, 3, 4, 6], Sifted { seen_before: 2, ..Sifted::default() }));
     }
 
     fn judged() -> HashSet<Key> {

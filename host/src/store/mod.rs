@@ -134,6 +134,15 @@ pub struct Claim {
     pub state: Option<State>,
 }
 
+/// What became of verdicts that were to take the place of others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Replaced {
+    /// Rows that went.
+    pub removed: u64,
+    /// Rows that came.
+    pub inserted: u64,
+}
+
 /// What became of tables and indexes that were missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prepared {
@@ -167,6 +176,15 @@ pub trait Output: Send {
     /// Those of the names that the output would not hold as they are: its column is too short, or its code page lacks a character.
     async fn foreign_names(&mut self, names: &[Arc<str>]) -> Result<Vec<Arc<str>>, StoreError>;
 
+    /// Those of the names that the output takes for the same as one before them in the list, each with the first such: of both it
+    /// can hold one verdict at a datetime. What is the same is the matter of its collation: case, accents, width and
+    /// blanks at the end may count for nothing. The names are none that [`foreign_names`](Output::foreign_names) gives.
+    async fn equal_names(&mut self, names: &[Arc<str>]) -> Result<Vec<(Arc<str>, Arc<str>)>, StoreError>;
+
+    /// Those of the names under which the output holds verdicts in another spelling, each with that one; of several that it
+    /// holds, one that stays the same.
+    async fn other_spellings(&mut self, names: &[Arc<str>]) -> Result<Vec<(Arc<str>, Arc<str>)>, StoreError>;
+
     /// Those of the keys for which the output holds a verdict.
     async fn already_judged(&mut self, keys: &[Key]) -> Result<HashSet<Key>, StoreError>;
 
@@ -182,13 +200,14 @@ pub trait Output: Send {
 
     /// As [`commit`](Output::commit), but the verdicts take the place of those that are there for the same keys, of which
     /// an output of the Python worker's may hold several. Of a key given twice the first counts. Old and new are exchanged in
-    /// the one transaction: whoever reads the table sees the one or the other. Returns how many rows went.
+    /// the one transaction: whoever reads the table sees the one or the other. A verdict under a name that the output
+    /// only takes for the same is another variable's: it stays, and nothing is written beside it.
     async fn replace(
         &mut self,
         worker: &str,
         verdicts: &[VerdictRow],
         state: &State,
-    ) -> Result<u64, StoreError>;
+    ) -> Result<Replaced, StoreError>;
 
     /// At most `limit` verdicts with `from <= ds < to`, by ds and then by variable; with `anomalies_only` only those that are
     /// anomalies. A reader goes on from the last ds. A row whose ds is no datetime has no place in time and is left out.

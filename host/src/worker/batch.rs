@@ -15,6 +15,7 @@ use crate::batch::{Batch, Column, Outcome, Withheld};
 use crate::counts::Counts;
 use crate::datetime::Datetime;
 use crate::detector::{Detector, JudgeError};
+use crate::form::nfc;
 use crate::fresh::{self, Notes};
 use crate::pivot::{self, Pivoted};
 use crate::position::{Position, TimePosition};
@@ -51,6 +52,8 @@ pub(super) struct Said {
     pub(super) malformed: Vec<Malformed>,
     /// Variables without a model.
     pub(super) without_model: Vec<Arc<str>>,
+    /// Names that the output takes for another's, each with the one that is judged.
+    pub(super) equal_names: Vec<(Arc<str>, Arc<str>)>,
     /// Variables that were set aside by this page, and why.
     pub(super) set_aside: Vec<(Arc<str>, String)>,
     /// Datetimes withheld, by variable and reason.
@@ -117,8 +120,13 @@ pub(super) async fn prepare(
             && (with_key || TimePosition::first_sight(reading, frame.watermark))
     };
     let read = (rows.all.len() + said.malformed.len()) as u64;
-    session.learn_names(&rows.all).await?;
-    let (rows, foreign) = fresh::sift_names(rows.all, |name| session.holds(name), first_sight);
+    session.learn_names(&rows.all, detector).await?;
+    let (names, met) = (&session.names, rows.all.iter().map(|reading| &reading.variable));
+    let met: HashSet<&Arc<str>> = met.filter(|name| names.of(name) == fresh::Name::Equal).collect();
+    let pair = |name: &Arc<str>| Some((Arc::clone(name), names.judged_for(name)?));
+    said.equal_names = met.into_iter().filter_map(pair).collect();
+    said.equal_names.sort_unstable();
+    let (rows, foreign) = fresh::sift_names(rows.all, |name| session.names.of(name), first_sight);
     let keys = if frame.scope.again { Vec::new() } else { fresh::keys_to_look_up(&rows, frame.reach) };
     let judged = if keys.is_empty() { HashSet::new() } else { session.output.already_judged(&keys).await? };
     let sifted = fresh::sift(rows, &judged, frame.reach, first_sight);
@@ -258,8 +266,9 @@ impl Said {
         self.datetimes = new.iter().map(|reading| reading.datetime).collect::<HashSet<_>>().len();
         let variables: HashSet<_> = new.iter().map(|reading| &*reading.variable).collect();
         self.variables = variables.len();
+        let variables: HashSet<_> = variables.into_iter().map(nfc).collect();
         self.models =
-            detector.summary().loaded().filter(|model| variables.contains(&*model.variable)).count();
+            detector.summary().loaded().filter(|model| variables.contains(&nfc(&model.variable))).count();
     }
 
     fn withhold(&mut self, column: &Column, withheld: &[Withheld]) {

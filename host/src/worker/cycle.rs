@@ -188,7 +188,7 @@ impl Worker {
         report.rows += said.rows;
         report.counts += said.counts;
         let anomalies = self.totals.anomalies + report.counts.anomalies;
-        report::batch(&said, &self.detector, anomalies, report.batches, &mut self.named_without_model);
+        report::batch(&said, &self.detector, anomalies, report.batches, &mut self.named);
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ pub mod backfill;
 mod batch;
 mod cycle;
 mod error;
+mod names;
 mod recall;
 mod recover;
 pub mod report;
@@ -17,8 +18,6 @@ pub mod shard;
 mod walk;
 mod warm_up;
 
-use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 pub use error::CycleError;
@@ -72,8 +71,7 @@ pub struct Worker {
     watermark: Option<Datetime>,
     cycles: u64,
     totals: Counts,
-    /// Variables without a model that the log has named, for this set.
-    named_without_model: HashSet<Arc<str>>,
+    named: report::Named,
 }
 
 impl Worker {
@@ -97,7 +95,7 @@ impl Worker {
             watermark: None,
             cycles: 0,
             totals: Counts::default(),
-            named_without_model: HashSet::new(),
+            named: report::Named::default(),
         }
     }
 
@@ -130,7 +128,7 @@ impl Worker {
         let replaced = std::mem::replace(&mut self.detector, next);
         // Of two reloads without a batch between them, the first has proved nothing: the set to go back to stays.
         self.previous.get_or_insert(replaced);
-        self.named_without_model.clear();
+        self.named.without_model.clear();
     }
 
     /// The set in use passed its canary and now fails: the one before goes on in its place, if it is still here.
@@ -140,7 +138,7 @@ impl Worker {
         previous.discard();
         let failed = std::mem::replace(&mut self.detector, previous);
         self.shared.withdraw(&failed.set().digest, &self.detector);
-        self.named_without_model.clear();
+        self.named.without_model.clear();
         tracing::error!(
             "set {} cannot judge what came; set {} is in use again until the files change",
             short(&failed.set().digest),

@@ -12,6 +12,15 @@ use crate::detector::Detector;
 /// Names in one line; of more, the number is said.
 pub(super) const NAMED: usize = 20;
 
+/// What the log has named, so that it is said once.
+#[derive(Default)]
+pub(super) struct Named {
+    /// Variables without a model, for this set.
+    pub(super) without_model: HashSet<Arc<str>>,
+    /// Names that the output takes for another's, each with that.
+    pub(super) equal_names: HashSet<(Arc<str>, Arc<str>)>,
+}
+
 /// What a cycle did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
@@ -45,7 +54,7 @@ pub(super) fn batch(
     detector: &Detector,
     total_anomalies: u64,
     number: u64,
-    named_without_model: &mut HashSet<Arc<str>>,
+    named: &mut Named,
 ) {
     let models = detector.summary().loaded().count();
     let found = format!(
@@ -72,7 +81,7 @@ pub(super) fn batch(
         tracing::debug!("{found}");
         tracing::debug!("{judged}");
     }
-    singled_out(said, named_without_model);
+    singled_out(said, named);
 }
 
 /// One batch of a backfill: only what a person may have to act on. Of rows, the first `to_name` of the whole backfill are named,
@@ -80,25 +89,37 @@ pub(super) fn batch(
 pub(super) fn backfill(
     said: &mut Said,
     to_name: usize,
-    named_without_model: &mut HashSet<Arc<str>>,
+    names: &mut Named,
 ) -> usize {
     if to_name == 0 {
         (said.malformed, said.notes, said.withheld) = Default::default();
     }
     let named = said.malformed.len() + said.notes.named().len() + said.withheld.len();
-    singled_out(said, named_without_model);
+    singled_out(said, names);
     to_name.saturating_sub(named)
 }
 
 /// What a person may have to act on: each is said by name.
-fn singled_out(said: &Said, named_without_model: &mut HashSet<Arc<str>>) {
+fn singled_out(said: &Said, named: &mut Named) {
     let news: Vec<_> =
-        said.without_model.iter().filter(|name| named_without_model.insert(Arc::clone(name))).collect();
+        said.without_model.iter().filter(|name| named.without_model.insert(Arc::clone(name))).collect();
     if !news.is_empty() {
         let shown: Vec<_> = news.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
         let more = news.len() - shown.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         tracing::warn!("no model for {}{more}: readings pass unjudged until there is one", shown.join(", "));
+    }
+    let news: Vec<_> = said.equal_names.iter().filter(|pair| named.equal_names.insert((*pair).clone())).collect();
+    for (name, judged) in news.iter().take(NAMED) {
+        tracing::warn!(
+            "the output takes the names `{}` and `{}` for one: `{1}` is judged and readings of `{0}` pass unjudged; rename one, or \
+             give the column `variable` of the output a collation that tells them apart",
+            name.escape_debug(),
+            judged.escape_debug()
+        );
+    }
+    if news.len() > NAMED {
+        tracing::warn!("{} more names are taken for another's", news.len() - NAMED);
     }
     for (variable, why) in &said.set_aside {
         tracing::error!("`{variable}` is set aside, its readings await `backfill`: {why}");
@@ -153,6 +174,7 @@ pub fn fates(counts: &Counts) -> Option<String> {
         (counts.set_aside, "set aside"),
         (counts.withheld, "withheld by the detector"),
         (counts.unfit, "that fit no column of the output"),
+        (counts.equal_names, "under a name that the output takes for another's"),
         (counts.malformed, "malformed"),
     ];
     let said: Vec<_> = fates

@@ -3,13 +3,14 @@
 //! A session begins by taking the worker's name, which fences off whoever held it, and ends with the first call that fails: what is
 //! known after a failure is only what the database says, and the next session reads it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use super::Settings;
+use super::names::Names;
 use crate::counts::Counts;
 use crate::datetime::Datetime;
+use crate::detector::Detector;
 use crate::position::{IN_FLIGHT, KeyPosition, Position, TimePosition};
 use crate::reading::{Page, Reading};
 use crate::state::State;
@@ -31,8 +32,7 @@ pub(super) struct Session {
     pub(super) lateness: Duration,
     pub(super) state: State,
     pub(super) timeless: Timeless,
-    /// Of the variables that were met, whether the output can hold their names.
-    names: HashMap<Arc<str>, bool>,
+    pub(super) names: Names,
 }
 
 /// Rows without a key and without a datetime: nothing but their text tells them apart, and they are met in every cycle.
@@ -56,26 +56,18 @@ impl Session {
         lateness: Duration,
         state: State,
     ) -> Self {
-        Self { input, output, lateness, state, timeless: Timeless::default(), names: HashMap::new() }
+        Self { input, output, lateness, state, timeless: Timeless::default(), names: Names::default() }
     }
 
     /// Asks the output about names that are met for the first time.
-    pub(super) async fn learn_names(&mut self, rows: &[Reading]) -> Result<(), StoreError> {
-        let met: HashSet<&Arc<str>> =
-            rows.iter().map(|row| &row.variable).filter(|name| !self.names.contains_key(*name)).collect();
-        if met.is_empty() {
-            return Ok(());
-        }
-        let met: Vec<Arc<str>> = met.into_iter().cloned().collect();
-        let foreign = self.output.foreign_names(&met).await?;
-        self.names.extend(met.into_iter().map(|name| (name, true)));
-        self.names.extend(foreign.into_iter().map(|name| (name, false)));
-        Ok(())
-    }
-
-    /// Whether the output can hold this name.
-    pub(super) fn holds(&self, name: &str) -> bool {
-        self.names.get(name).is_none_or(|holds| *holds)
+    pub(super) async fn learn_names(
+        &mut self,
+        rows: &[Reading],
+        detector: &Detector,
+    ) -> Result<(), StoreError> {
+        let met = rows.iter().map(|row| &row.variable);
+        let models = detector.summary().loaded().map(|model| &model.variable);
+        self.names.learn(self.output.as_mut(), met, &detector.set().digest, models).await
     }
 
     /// Connects, makes the tables that are missing, takes the worker's name and finds its position.

@@ -71,6 +71,10 @@ pub enum OutputKind {
     WithoutSourceFile,
     /// The same without the columns `residual` and `anomaly_score`.
     WithoutResidual,
+    /// With a collation in which case makes no difference between names.
+    EqualNames,
+    /// With one that tells names apart by their bytes.
+    ExactNames,
 }
 
 impl InputKind {

@@ -10,6 +10,7 @@ pub mod commit;
 pub mod import;
 pub mod key;
 pub mod lead;
+pub mod names;
 pub mod range;
 pub mod replace;
 pub mod state;
@@ -188,6 +189,11 @@ macro_rules! conformance {
                 of_many_keys_a_single_verdict_is_found
                 already_judged_tells_close_instants_apart
                 the_newest_verdict_is_the_latest_in_time
+            }
+            names {
+                names_are_the_same_where_the_output_takes_them_for_the_same
+                another_spelling_is_the_one_that_the_output_holds
+                a_verdict_is_replaced_by_one_of_its_very_name_only
             }
             lead {
                 of_workers_with_one_name_one_leads

@@ -41,7 +41,7 @@ pub async fn replacing_exchanges_the_verdicts_of_these_keys<B: Bench>() -> Resul
     ];
     let later = State { watermark: Some(at("2025-01-15 10:05:00")), ..state(epoch) };
     let before = input.now().await?;
-    assert_eq!(output.replace(WORKER, &new, &later).await?, 1, "one key had a verdict");
+    assert_eq!(output.replace(WORKER, &new, &later).await?.removed, 1, "one key had a verdict");
     assert_eq!(output.peek(WORKER).await?, Some(later));
     let found = bench.verdicts().await?;
     let kept: Vec<&VerdictRow> = found.iter().map(|row| &row.verdict).collect();
@@ -69,7 +69,7 @@ pub async fn replacing_makes_one_of_several<B: Bench>() -> Result<()> {
     output.prepare().await?;
     let epoch = output.take(WORKER).await?.epoch;
     let new = verdict("2025-01-15 10:00:00", "T1");
-    assert_eq!(output.replace(WORKER, std::slice::from_ref(&new), &state(epoch)).await?, 2);
+    assert_eq!(output.replace(WORKER, std::slice::from_ref(&new), &state(epoch)).await?.removed, 2);
     let found: Vec<VerdictRow> = bench.verdicts().await?.into_iter().map(|row| row.verdict).collect();
     assert_eq!(found, [new]);
     Ok(())

@@ -44,6 +44,7 @@ fn rich(epoch: i64) -> State {
             withheld: 9,
             unfit: 10,
             malformed: 11,
+            equal_names: 12,
         },
         ..state(epoch)
     }

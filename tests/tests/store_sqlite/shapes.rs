@@ -1,7 +1,10 @@
 //! Tables that people made otherwise than we would.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use host::reading::Page;
+use host::store::schema::sqlite as ddl;
 use host::store::{Input, Output, Trouble};
 use tests::conformance::{Bench, Setup, at};
 use tests::conformance_sqlite::SqliteBench;
@@ -163,6 +166,35 @@ async fn a_state_that_was_edited_by_hand_is_named_and_not_guessed_at() -> Result
         // A take that cannot be read takes nothing.
         assert_eq!(output.take("line 1").await.expect_err(set).trouble, Trouble::Other);
         assert_eq!(bench.workers().await?, [("line 1".to_owned(), epoch)]);
+    }
+    Ok(())
+}
+
+/// The column says what is the same, or a unique index on it does; SQLite is asked.
+#[tokio::test]
+async fn names_are_the_same_by_the_collation_of_column_and_unique_index() -> Result<()> {
+    let asked: Vec<Arc<str>> = ["a", "b", "A", "a ", "B "].map(Arc::from).into();
+    for (column, index, expected) in [
+        ("", "", &[][..]),
+        ("COLLATE NOCASE", "", &[("A", "a")]),
+        ("COLLATE RTRIM", "", &[("a ", "a")]),
+        ("", "CREATE UNIQUE INDEX u ON anomalies_detector (ds, variable COLLATE NOCASE)", &[("A", "a")]),
+        ("", "CREATE INDEX u ON anomalies_detector (variable COLLATE NOCASE, ds)", &[]),
+        ("", "CREATE UNIQUE INDEX u ON anomalies_detector (variable COLLATE NOCASE, ds, id)", &[]),
+        (
+            "COLLATE RTRIM",
+            "CREATE UNIQUE INDEX u ON anomalies_detector (variable COLLATE NOCASE, ds)",
+            &[("A", "a"), ("a ", "a")],
+        ),
+    ] {
+        let bench = SqliteBench::start(&Setup::default()).await?;
+        let table = ddl::output(&bench.store.tables.output).replace("variable TEXT", &format!("variable TEXT {column}"));
+        bench.output()?.execute_batch(&format!("{table}; {index}"))?;
+        let mut output = bench.store.open_output().await?;
+        output.prepare().await?;
+        let found = output.equal_names(&asked).await?;
+        let found: Vec<_> = found.iter().map(|(name, first)| (&**name, &**first)).collect();
+        assert_eq!(found, expected, "{column} {index}");
     }
     Ok(())
 }

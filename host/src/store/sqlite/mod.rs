@@ -10,6 +10,7 @@ mod importer;
 mod input;
 mod lead;
 mod link;
+mod names;
 mod open;
 mod output;
 mod page;

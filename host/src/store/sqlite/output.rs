@@ -8,13 +8,13 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::fault::Answer;
 use super::link::Link;
-use super::{prepare, state_row, stored, verdicts};
+use super::{names, prepare, state_row, stored, verdicts};
 use crate::datetime::Datetime;
 use crate::reading::Key;
 use crate::state::{SetAside, State};
 use crate::store::probe::{self, PROBE};
 use crate::store::stored::span;
-use crate::store::{Claim, Clock, Output, Prepared, StoreError, TableName, Trouble, VerdictPage};
+use crate::store::{Claim, Clock, Output, Prepared, Replaced, StoreError, TableName, Trouble, VerdictPage};
 use crate::verdict::VerdictRow;
 
 /// Verdicts and state into a SQLite file.
@@ -144,6 +144,16 @@ impl Output for SqliteOutput {
         Ok(Vec::new())
     }
 
+    async fn equal_names(&mut self, names: &[Arc<str>]) -> Result<Vec<(Arc<str>, Arc<str>)>, StoreError> {
+        let names = names.to_vec();
+        self.read(move |connection, tables| names::equal(connection, &tables.output, &names)).await
+    }
+
+    async fn other_spellings(&mut self, names: &[Arc<str>]) -> Result<Vec<(Arc<str>, Arc<str>)>, StoreError> {
+        let names = names.to_vec();
+        self.read(move |connection, tables| names::other_spellings(connection, &tables.output, &names)).await
+    }
+
     async fn already_judged(&mut self, keys: &[Key]) -> Result<HashSet<Key>, StoreError> {
         let keys = keys.to_vec();
         self.read(move |connection, tables| {
@@ -182,13 +192,13 @@ impl Output for SqliteOutput {
         worker: &str,
         verdicts: &[VerdictRow],
         state: &State,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Replaced, StoreError> {
         let (worker, verdicts, state) = (worker.to_owned(), verdicts.to_vec(), state.clone());
         self.write(move |connection, tables| {
             prepare::expect_tables(connection, &tables.output, &tables.state)?;
             let removed = verdicts::remove(connection, &tables.output, &verdicts)?;
-            tables.commit(connection, &worker, &verdicts, &state)?;
-            Ok(removed)
+            let inserted = tables.commit(connection, &worker, &verdicts, &state)?;
+            Ok(Replaced { removed, inserted })
         })
         .await
     }

@@ -57,11 +57,12 @@ pub(super) fn any_within(
     Ok(false)
 }
 
-/// Deletes whatever the output holds for these keys; how many rows those were.
+/// Deletes whatever the output holds for these keys; how many rows those were. What stands under a name that the column only takes
+/// for the same is another variable's and stays.
 pub(super) fn remove(connection: &Connection, output: &TableName, verdicts: &[VerdictRow]) -> Answer<u64> {
     let table = output.sqlite();
     let mut candidates = connection.prepare_cached(&format!(
-        "SELECT rowid, ds FROM {table} WHERE variable = ?1 AND ds >= ?2 AND ds < ?3"
+        "SELECT rowid, ds FROM {table} WHERE variable = ?1 AND ds >= ?2 AND ds < ?3 AND CAST(variable AS BLOB) = CAST(?1 AS BLOB)"
     ))?;
     let mut delete = connection.prepare_cached(&format!("DELETE FROM {table} WHERE rowid = ?1"))?;
     let mut rows = Rows::default();

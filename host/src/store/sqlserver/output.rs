@@ -27,7 +27,7 @@ use super::target::{Target, Timeouts};
 use crate::datetime::Datetime;
 use crate::reading::Key;
 use crate::state::{SetAside, State};
-use crate::store::{Claim, Output, Prepared, StoreError, TableName, Trouble, VerdictPage};
+use crate::store::{Claim, Output, Prepared, Replaced, StoreError, TableName, Trouble, VerdictPage};
 use crate::verdict::VerdictRow;
 
 /// How long an index on a table that others filled may take to make.
@@ -99,7 +99,7 @@ impl SqlServerOutput {
         verdicts: &[VerdictRow],
         state: &State,
         statement: fn(&Statements) -> &str,
-    ) -> Answer<u64> {
+    ) -> Answer<Replaced> {
         let known = self.known(session).await?;
         let insert = (!verdicts.is_empty()).then_some(statement(&known));
         if insert.is_some() {
@@ -109,7 +109,7 @@ impl SqlServerOutput {
         let row = again(session, &sql, &values).await?;
         let counts: Vec<Option<i64>> =
             row.map(|row| row.into_iter().map(|value| integer(&value)).collect()).unwrap_or_default();
-        let [Some(held), Some(inserted)] = counts.as_slice() else {
+        let [Some(held), Some(inserted), Some(removed)] = counts.as_slice() else {
             // It was committed or it was not; the next session finds out.
             return Err(Fault::Found(
                 Trouble::Connection,
@@ -120,7 +120,7 @@ impl SqlServerOutput {
             let found = self.read_state(session, worker).await?.map(|(epoch, _)| epoch);
             return Err(state_row::fenced(&self.state, worker, state.epoch, found));
         }
-        Ok(inserted.unsigned_abs())
+        Ok(Replaced { removed: removed.unsigned_abs(), inserted: inserted.unsigned_abs() })
     }
 
     async fn delete_row(&mut self, session: &mut Session, worker: &str, epoch: i64) -> Answer<()> {
@@ -236,10 +236,28 @@ impl Output for SqlServerOutput {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        let keys: Vec<Key> = names.iter().map(|name| (Arc::clone(name), Datetime::from_micros(0))).collect();
+        let keys = asked::keys_of(names);
         let mut session = self.link.take()?;
         let answer = self.look_up(&mut session, &keys, |known| known.foreign_names).await;
         Ok(self.done(session, answer).await?.into_iter().map(|(name, _)| Arc::clone(name)).collect())
+    }
+
+    async fn equal_names(&mut self, names: &[Arc<str>]) -> Result<Vec<(Arc<str>, Arc<str>)>, StoreError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut session = self.link.take()?;
+        let answer = self.equal(&mut session, names).await;
+        self.done(session, answer).await
+    }
+
+    async fn other_spellings(&mut self, names: &[Arc<str>]) -> Result<Vec<(Arc<str>, Arc<str>)>, StoreError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut session = self.link.take()?;
+        let answer = self.spellings(&mut session, names).await;
+        self.done(session, answer).await
     }
 
     async fn already_judged(&mut self, keys: &[Key]) -> Result<HashSet<Key>, StoreError> {
@@ -259,7 +277,7 @@ impl Output for SqlServerOutput {
     ) -> Result<u64, StoreError> {
         let mut session = self.link.take()?;
         let answer = self.write(&mut session, worker, verdicts, state, |known| &known.insert).await;
-        self.done(session, answer).await
+        Ok(self.done(session, answer).await?.inserted)
     }
 
     async fn replace(
@@ -267,7 +285,7 @@ impl Output for SqlServerOutput {
         worker: &str,
         verdicts: &[VerdictRow],
         state: &State,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Replaced, StoreError> {
         let mut session = self.link.take()?;
         let answer = self.write(&mut session, worker, verdicts, state, |known| &known.replace).await;
         self.done(session, answer).await

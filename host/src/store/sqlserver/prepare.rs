@@ -28,6 +28,11 @@ pub(super) struct Statements {
     pub(super) has_ds_index: bool,
     pub(super) already_judged: String,
     pub(super) foreign_names: String,
+    pub(super) equal_names: String,
+    /// Whether names are filled up with blanks.
+    pub(super) padded: bool,
+    /// None where finding a variable's verdicts would read the table.
+    pub(super) spellings: Option<String>,
 }
 
 /// An index that an output table of others lacks.
@@ -203,6 +208,11 @@ fn statements(table: &Table, name: &TableName) -> Answer<Statements> {
         grain,
         insert: sql::output::insert(name, &filled),
         foreign_names: sql::output::foreign_names(&variable.cast("s.[variable]")),
+        equal_names: sql::output::equal_names(&variable.cast("s.[variable]")),
+        padded: variable.is_padded(),
+        spellings: table
+            .has_index(&["variable"])
+            .then(|| sql::output::spellings(name, &variable.cast("s.[variable]"))),
         replace: sql::output::replace(name, &filled),
         has_source_file: table.has("source_file"),
         has_ds_index: table.has_index(&["ds"]),

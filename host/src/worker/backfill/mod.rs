@@ -21,6 +21,7 @@ use super::error::CycleError;
 use super::session::Session;
 use super::walk::{RangeWalk, Step};
 use super::warm_up;
+use super::report::Named;
 use super::{recall, report};
 use crate::batch::Batch;
 use crate::counts::Counts;
@@ -29,7 +30,7 @@ use crate::detector::Detector;
 use crate::position::{Position, TimePosition};
 use crate::reading::Page;
 use crate::state::State;
-use crate::store::{Connector, StoreError, Trouble};
+use crate::store::{Connector, Replaced, StoreError, Trouble};
 
 /// A backfill under way. A call that fails ends it: begin again, and it goes on.
 pub struct Backfill {
@@ -43,7 +44,7 @@ pub struct Backfill {
     canary: Option<Arc<Batch>>,
     progress: Progress,
     resumed: bool,
-    named_without_model: HashSet<Arc<str>>,
+    named: Named,
     /// How many rows the log may still name one by one.
     to_name: usize,
     /// Variables that were asked for and not met yet.
@@ -131,7 +132,7 @@ impl Backfill {
             resumed,
             session,
             plan: plan.clone(),
-            named_without_model: HashSet::new(),
+            named: Named::default(),
             to_name: report::NAMED,
             unseen: if resumed { BTreeSet::new() } else { plan.variables.clone().unwrap_or_default() },
         })
@@ -190,7 +191,8 @@ impl Backfill {
             if replace {
                 output.replace(name, &verdicts, &state).await
             } else {
-                output.commit(name, &verdicts, &state).await
+                let inserted = output.commit(name, &verdicts, &state).await?;
+                Ok(Replaced { removed: 0, inserted })
             }
         };
         let read = async { if more { Some(walk.next(input.as_mut()).await) } else { None } };
@@ -198,23 +200,20 @@ impl Backfill {
         let written = written?;
         // What is wrong with the page after is no matter of this one's.
         self.ahead = ahead;
-        if self.plan.replace {
-            self.progress.replaced += written;
-        } else {
-            // A worker wrote the verdict between our look and our commit.
-            let lost = (verdicts.len() as u64).saturating_sub(written).min(said.counts.judged);
-            said.counts.judged -= lost;
-            said.counts.already_judged += lost;
-            // The next commit stores it.
-            state.counts.judged -= lost;
-            state.counts.already_judged += lost;
-        }
+        self.progress.replaced += written.removed;
+        // A worker wrote the verdict between our look and our commit; or one stands there under a name that is taken for the same.
+        let lost = (verdicts.len() as u64).saturating_sub(written.inserted).min(said.counts.judged);
+        said.counts.judged -= lost;
+        said.counts.already_judged += lost;
+        // The next commit stores it.
+        state.counts.judged -= lost;
+        state.counts.already_judged += lost;
         self.session.state = state;
         self.progress.counts = self.session.state.counts;
         self.progress.judging += said.judging;
         detector.committed(self.session.state.checkpoint.clone());
         self.canary = canary;
-        self.to_name = report::backfill(&mut said, self.to_name, &mut self.named_without_model);
+        self.to_name = report::backfill(&mut said, self.to_name, &mut self.named);
         Ok(())
     }
 
@@ -226,7 +225,9 @@ impl Backfill {
         for variable in &self.unseen {
             tracing::warn!("no reading of `{variable}` in this range");
         }
-        let failed = self.session.state.set_aside.keys().chain(&self.named_without_model).cloned();
+        let Named { without_model, equal_names } = &self.named;
+        let unjudged = without_model.iter().chain(equal_names.iter().map(|(name, _)| name));
+        let failed = self.session.state.set_aside.keys().chain(unjudged).cloned();
         let failed: HashSet<Arc<str>> = failed.collect();
         let mut asides = asides::settle(self.session.output.as_mut(), &self.plan, &failed).await?;
         asides.failed = std::mem::take(&mut self.session.state.set_aside).into_iter().collect();

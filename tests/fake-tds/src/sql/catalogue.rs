@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, params};
 
+use super::collation;
 use crate::wire::types::Type;
 
 const VIEWS: &str = "
@@ -108,6 +109,11 @@ fn fill_columns(connection: &Connection, schema: &str, table: &str, object: i64)
         let system = TYPES.iter().find(|(name, _)| *name == kind).map_or(0, |(_, number)| *number);
         let (length, precision, scale) = sizes(column.kind);
         let is_text = matches!(column.kind, Type::VarChar(_) | Type::NVarChar(_));
+        let known = connection.column_metadata(Some(schema), table, &column.name).ok();
+        let collation = known.and_then(|(_, collation, ..)| Some(collation?.to_string_lossy().into_owned()));
+        // A view's columns have none of their own here.
+        let collation = is_text.then(|| collation.filter(|name| name != "BINARY"));
+        let collation = collation.map(|own| own.unwrap_or_else(|| collation::DEFAULT.to_owned()));
         connection.execute(
             "INSERT INTO sys.columns VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, ?11)",
             params![
@@ -121,7 +127,7 @@ fn fill_columns(connection: &Connection, schema: &str, table: &str, object: i64)
                 column.nullable,
                 column.identity,
                 i64::from(column.has_default),
-                is_text.then_some("Latin1_General_100_CI_AS_SC_UTF8"),
+                collation,
             ],
         )?;
     }

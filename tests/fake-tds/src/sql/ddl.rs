@@ -2,7 +2,8 @@
 //! SQLite's own kind of one, INTEGER.
 
 use super::lexer::{Token, closing, items, text};
-use super::{quote, rewrite};
+use super::{collation, quote, rewrite};
+use crate::wire::types::Type;
 
 /// A definition as SQLite's; None for one of another form. `resolve` tells a table's schema and name.
 pub(super) fn rewrite(
@@ -91,7 +92,11 @@ fn column(item: &[Token]) -> Option<String> {
         .iter()
         .map(|token| if token.says("MAX") { "-1".to_owned() } else { token.to_string() });
     let kind: String = kind.collect();
-    Some(format!("{name} {} {}", kind.replace('`', ""), plain(&item[after..])))
+    let kind = kind.replace('`', "");
+    let is_text = matches!(Type::parse(&kind), Some(Type::VarChar(_) | Type::NVarChar(_)));
+    let says_how = item.iter().any(|token| token.says("COLLATE"));
+    let collation = if is_text && !says_how { format!("COLLATE {} ", collation::DEFAULT) } else { String::new() };
+    Some(format!("{name} {kind} {collation}{}", plain(&item[after..])))
 }
 
 /// Constraints, without what SQLite has no word for; a default is an expression.
@@ -99,10 +104,6 @@ fn plain(tokens: &[Token]) -> String {
     let mut out = String::new();
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
-        if token.says("COLLATE") {
-            at += 2;
-            continue;
-        }
         if token.says("DEFAULT") && tokens.get(at + 1).is_some_and(|token| token.name().is_some()) {
             let end = if tokens.get(at + 2).is_some_and(|token| token.is("(")) {
                 closing(tokens, at + 2).unwrap_or(at + 2)

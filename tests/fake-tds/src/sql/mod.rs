@@ -5,6 +5,7 @@
 
 mod batch;
 mod catalogue;
+mod collation;
 mod ddl;
 mod definition;
 mod function;
@@ -116,6 +117,7 @@ impl Sql {
         let wrong = function::Wrong::default();
         let connection = Connection::open_in_memory().map_err(internal)?;
         function::add(&connection, shared, &wrong).map_err(internal)?;
+        collation::add(&connection).map_err(internal)?;
         connection.execute_batch("ATTACH ':memory:' AS sys").map_err(internal)?;
         let mut sql = Self {
             connection,

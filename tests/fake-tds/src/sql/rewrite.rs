@@ -1,6 +1,7 @@
 //! A statement of T-SQL as one of SQLite: what the two write differently, and no more. What is left to differ SQLite refuses, and
 //! the statement is one that the fake does not know.
 
+use super::collation;
 use super::lexer::{Token, closing, find, items, text};
 
 /// What casts; made for each connection in `function`.
@@ -76,7 +77,6 @@ pub(super) fn scope(tokens: &[Token]) -> Vec<Token> {
                 limit = next.map(|number| vec![number.clone()]);
                 at += 2;
             }
-            Token::Word(_) if token.says("COLLATE") => at += 2,
             Token::Word(_) if token.says_one_of(&["UNION", "EXCEPT", "INTERSECT"]) => {
                 end(&mut out, limit.take());
                 out.push(token.clone());
@@ -133,9 +133,12 @@ fn end(out: &mut Vec<Token>, limit: Option<Vec<Token>>) {
 
 /// A value made one of a type.
 pub(super) fn cast(value: Vec<Token>, kind: &[Token]) -> Vec<Token> {
+    // What it is cast from says how it is compared; a function's value would not.
+    let (value, collation) = collation::split(value);
     let mut out = vec![Token::word(CAST), Token::Symbol("(")];
     out.extend(value);
     out.extend([Token::Symbol(","), Token::Text(text(kind)), Token::Symbol(")")]);
+    out.extend(collation.into_iter().flatten());
     out
 }
 
@@ -221,7 +224,11 @@ mod tests {
                 "SELECT v.x FROM (VALUES (@P1, 2)) AS v ([x], y)",
                 "SELECT v . x FROM ( SELECT column1 AS `x` , column2 AS y FROM ( VALUES ( @P1 , 2 ) ) ) AS v",
             ),
-            ("SELECT a COLLATE Latin1_General_CI_AS FROM t -- why", "SELECT a FROM t"),
+            ("SELECT a FROM t -- why", "SELECT a FROM t"),
+            (
+                "SELECT CAST(a COLLATE Latin1_General_CI_AS AS varchar(9)) AS b",
+                "SELECT tds_cast ( a , 'varchar ( 9 ) ' ) COLLATE Latin1_General_CI_AS AS b",
+            ),
         ] {
             assert_eq!(text(&scope(&tokens(tsql).unwrap())).trim_end(), sqlite, "{tsql}");
         }

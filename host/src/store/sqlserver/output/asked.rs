@@ -1,6 +1,9 @@
 //! What is asked of the output: which keys it has, which names it can hold, and its verdicts page by page.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use tiberius::Row;
 
 use super::SqlServerOutput;
 use crate::datetime::Datetime;
@@ -52,6 +55,39 @@ impl SqlServerOutput {
         Ok(found.collect())
     }
 
+    /// Those of the names that are the same as one before them.
+    pub(super) async fn equal(
+        &mut self,
+        session: &mut Session,
+        names: &[Arc<str>],
+    ) -> Answer<Vec<(Arc<str>, Arc<str>)>> {
+        let known = self.known(session).await?;
+        self.staged.keys(session, &keys_of(names), known.grain).await?;
+        let rows = link::rows(session, known.equal_names, Vec::new()).await?;
+        let name = |row: &Row, at: usize| names.get(position(row.get::<f64, _>(at)?)).cloned();
+        Ok(rows.iter().filter_map(|row| Some((name(row, 0)?, name(row, 1)?))).collect())
+    }
+
+    /// Those of the names that the output spells in another way.
+    pub(super) async fn spellings(
+        &mut self,
+        session: &mut Session,
+        names: &[Arc<str>],
+    ) -> Answer<Vec<(Arc<str>, Arc<str>)>> {
+        let known = self.known(session).await?;
+        let Some(statement) = known.spellings else { return Ok(Vec::new()) };
+        self.staged.keys(session, &keys_of(names), known.grain).await?;
+        let rows = link::rows(session, statement, Vec::new()).await?;
+        let pair = |row: &Row| {
+            let name = names.get(position(row.get::<f64, _>(0)?))?;
+            let held: &str = row.get(1)?;
+            // A CHAR column fills every name up with blanks.
+            let same = held == &**name || known.padded && held.trim_end_matches(' ') == &**name;
+            (!same).then(|| (Arc::clone(name), held.into()))
+        };
+        Ok(rows.iter().filter_map(pair).collect())
+    }
+
     /// Verdicts by time.
     pub(super) async fn read_page(
         &mut self,
@@ -68,6 +104,11 @@ impl SqlServerOutput {
         let values = vec![Value::I64(Some(rows)), known.grain.not_before(from), known.grain.not_before(to)];
         stored::page(link::rows(session, sql, values).await?, limit)
     }
+}
+
+/// Names as keys, at some datetime.
+pub(super) fn keys_of(names: &[Arc<str>]) -> Vec<Key> {
+    names.iter().map(|name| (Arc::clone(name), Datetime::from_micros(0))).collect()
 }
 
 #[expect(

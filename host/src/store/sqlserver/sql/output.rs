@@ -57,8 +57,8 @@ pub struct Filled {
 }
 
 /// One transaction: the fence (the worker's row with its epoch, which becomes the new state), and the staged verdicts that are not there
-/// yet, where there are any. Answers how many rows the fence held (one, or nothing was written) and how many verdicts
-/// went in.
+/// yet, where there are any. Answers how many rows the fence held (one, or nothing was written), how many verdicts
+/// went in and how many went out.
 ///
 /// `@P1` worker, `@P2` epoch; from `@P3` on those of the columns of [`STATE`] that have a value, in that order. NULL is no parameter,
 /// because it would be one without a type, which not every server takes.
@@ -73,9 +73,10 @@ pub fn commit(state: &TableName, given: [bool; STATE.len()], insert: Option<&str
         })
         .collect();
     format!(
-        "SET NOCOUNT ON; DECLARE @held int, @inserted int; SET @inserted = 0; BEGIN TRANSACTION; \
+        "SET NOCOUNT ON; DECLARE @held int, @inserted int, @removed int; SET @inserted = 0; SET @removed = 0; \
+         BEGIN TRANSACTION; \
          UPDATE {state} SET {columns} WHERE [worker] = @P1 AND [epoch] = @P2; SET @held = @@ROWCOUNT; \
-         {insert}COMMIT TRANSACTION; SELECT @held, @inserted;",
+         {insert}COMMIT TRANSACTION; SELECT @held, @inserted, @removed;",
         state = state.sql_server(),
         columns = columns.join(", "),
         insert = insert.unwrap_or_default(),
@@ -105,7 +106,8 @@ pub fn insert(output: &TableName, filled: &[Filled]) -> String {
     )
 }
 
-/// The same, in the place of what is there for the same keys. Answers how many verdicts went out.
+/// The same, in the place of what is there for the same keys, and counts how many verdicts went out. Bytes are compared, because what
+/// stands under a name that the collation only takes for the same is another variable's.
 ///
 /// The table that loses rows has no alias: of one that has, not every server asks the right to delete. What stands there without a
 /// table's name is therefore its own.
@@ -114,9 +116,10 @@ pub fn replace(output: &TableName, filled: &[Filled]) -> String {
         filled.iter().find(|filled| filled.column == name).map_or("NULL", |filled| filled.by.as_str())
     };
     format!(
-        "DECLARE @removed int; DELETE FROM {} WHERE @held = 1 AND EXISTS (SELECT 1 FROM (\
+        "DELETE FROM {} WHERE @held = 1 AND EXISTS (SELECT 1 FROM (\
          SELECT {} AS [new_variable], {} AS [new_ds] FROM {STAGED_VERDICTS} AS s) AS n \
-         WHERE n.[new_variable] = [variable] AND n.[new_ds] = [ds]); SET @removed = @@ROWCOUNT; {}SET @inserted = @removed; ",
+         WHERE n.[new_variable] = [variable] AND n.[new_ds] = [ds] AND \
+         CAST(n.[new_variable] AS varbinary(8000)) = CAST([variable] AS varbinary(8000))); SET @removed = @@ROWCOUNT; {}",
         output.sql_server(),
         of("variable"),
         of("ds"),
@@ -178,6 +181,24 @@ pub fn foreign_names(variable: &str) -> String {
     )
 }
 
+/// The `n` of those staged keys whose variable is the same as that of one with a lower `n`, each with the lowest. They are made values of
+/// the column, so that its collation says what is the same.
+pub fn equal_names(variable: &str) -> String {
+    format!(
+        "SELECT k.[n], k.[first] FROM (SELECT s.[n], MIN(s.[n]) OVER (PARTITION BY {variable}) AS [first] \
+         FROM {STAGED_KEYS} AS s) AS k WHERE k.[first] < k.[n]"
+    )
+}
+
+/// The `n` of each staged key, and how the output spells its variable: as one of its verdicts has it, the first of the index.
+pub fn spellings(output: &TableName, variable: &str) -> String {
+    format!(
+        "SELECT k.[n], CAST((SELECT TOP (1) o.[variable] FROM {} AS o WHERE o.[variable] = k.[variable]) AS nvarchar(4000)) \
+         FROM (SELECT s.[n], {variable} AS [variable] FROM {STAGED_KEYS} AS s) AS k",
+        output.sql_server()
+    )
+}
+
 pub fn newest(output: &TableName) -> String {
     format!("SELECT MAX([ds]) FROM {}", output.sql_server())
 }
@@ -222,10 +243,11 @@ mod tests {
         let bare = commit(&state, [true; STATE.len()], None);
         assert_eq!(
             bare,
-            "SET NOCOUNT ON; DECLARE @held int, @inserted int; SET @inserted = 0; BEGIN TRANSACTION; \
+            "SET NOCOUNT ON; DECLARE @held int, @inserted int, @removed int; SET @inserted = 0; SET @removed = 0; \
+             BEGIN TRANSACTION; \
              UPDATE [dbo].[s] SET [position] = @P3, [watermark] = @P4, [checkpoint] = @P5, [checkpoint_schema] = @P6, \
              [checkpoint_digest] = @P7, [set_digest] = @P8, [set_aside] = @P9, [counts] = @P10, [updated_at] = @P11 \
-             WHERE [worker] = @P1 AND [epoch] = @P2; SET @held = @@ROWCOUNT; COMMIT TRANSACTION; SELECT @held, @inserted;"
+             WHERE [worker] = @P1 AND [epoch] = @P2; SET @held = @@ROWCOUNT; COMMIT TRANSACTION; SELECT @held, @inserted, @removed;"
         );
         let filled = [
             Filled { column: "ds", by: "CAST(s.[ds] AS datetime)".to_owned() },

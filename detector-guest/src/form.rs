@@ -1,0 +1,11 @@
+//! Unicode writes one name in several forms: `ó` is one character (NFC), or an `o` with an accent after it (NFD, as some file
+//! systems and the archives made on them have it). For models all forms are one name: it is compared as NFC.
+
+use std::borrow::Cow;
+
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+/// The name as NFC.
+pub(crate) fn nfc(name: &str) -> Cow<'_, str> {
+    if is_nfc(name) { Cow::Borrowed(name) } else { Cow::Owned(name.nfc().collect()) }
+}

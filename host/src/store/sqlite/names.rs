@@ -1,0 +1,95 @@
+//! Which names the output takes for one. The column of a table that others made may have a collation (`COLLATE NOCASE`,
+//! `RTRIM`), and so may a unique index on it; SQLite itself is asked what they take for the same.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::fault::{Answer, Fault};
+use crate::store::table_name::quote_sqlite;
+use crate::store::{TableName, Trouble};
+
+/// Tells texts apart by their bytes.
+const BINARY: &str = "BINARY";
+
+/// Those of the names that are the same as one before them, each with the first such.
+pub(super) fn equal(
+    connection: &Connection,
+    output: &TableName,
+    names: &[Arc<str>],
+) -> Answer<Vec<(Arc<str>, Arc<str>)>> {
+    let collations = collations(connection, output)?;
+    if collations.is_empty() {
+        return Ok(Vec::new());
+    }
+    let list = serde_json::to_string(&names.iter().map(|name| &**name).collect::<Vec<_>>())
+        .map_err(|error| Fault::Found(Trouble::Other, format!("names cannot be compared ({error})")))?;
+    // Names that one collation takes for the same, and another for the same as a third, are all one.
+    let mut first: Vec<usize> = (0..names.len()).collect();
+    for collation in collations {
+        let sql = format!(
+            "SELECT key, min(key) OVER (PARTITION BY value COLLATE {}) FROM json_each(?1)",
+            quote_sqlite(&collation)
+        );
+        let mut statement = connection.prepare(&sql)?;
+        let mut rows = statement.query([&list])?;
+        while let Some(row) = rows.next()? {
+            let place = |n: i64| usize::try_from(n).unwrap_or(usize::MAX);
+            let (one, other) = (root(&first, place(row.get(0)?)), root(&first, place(row.get(1)?)));
+            if let Some(entry) = first.get_mut(one.max(other)) {
+                *entry = one.min(other);
+            }
+        }
+    }
+    let pair = |(at, name): (usize, &Arc<str>)| {
+        let same = root(&first, at);
+        (same != at).then(|| Some((Arc::clone(name), Arc::clone(names.get(same)?)))).flatten()
+    };
+    Ok(names.iter().enumerate().filter_map(pair).collect())
+}
+
+fn root(first: &[usize], mut at: usize) -> usize {
+    while let Some(&before) = first.get(at).filter(|&&before| before != at) {
+        at = before;
+    }
+    at
+}
+
+/// Those of the names of which the output's first verdict has another spelling, with that.
+pub(super) fn other_spellings(
+    connection: &Connection,
+    output: &TableName,
+    names: &[Arc<str>],
+) -> Answer<Vec<(Arc<str>, Arc<str>)>> {
+    let mut found = Vec::new();
+    for collation in collations(connection, output)? {
+        let mut statement = connection.prepare(&format!(
+            "SELECT variable FROM {} WHERE variable = ?1 COLLATE {} ORDER BY ds LIMIT 1",
+            output.sqlite(),
+            quote_sqlite(&collation)
+        ))?;
+        for name in names {
+            let spelling: Option<String> = statement.query_row([&**name], |row| row.get(0)).optional()?;
+            found.extend(spelling.filter(|held| **held != **name).map(|held| (Arc::clone(name), held.into())));
+        }
+    }
+    Ok(found)
+}
+
+/// The collations in which the names of two verdicts at one datetime must differ; that of the bytes left out.
+fn collations(connection: &Connection, output: &TableName) -> Answer<Vec<String>> {
+    let (_, column, ..) = connection.column_metadata(Some("main"), output.table(), "variable")?;
+    let mut found: Vec<String> = column.map(|name| name.to_string_lossy().into_owned()).into_iter().collect();
+    let mut statement = connection.prepare_cached(
+        "SELECT info.coll FROM pragma_index_list(?1) AS list JOIN pragma_index_xinfo(list.name) AS info \
+         WHERE list.\"unique\" AND info.key AND lower(info.name) = 'variable' AND NOT EXISTS \
+         (SELECT 1 FROM pragma_index_xinfo(list.name) AS other \
+         WHERE other.key AND lower(coalesce(other.name, '')) NOT IN ('variable', 'ds'))",
+    )?;
+    let indexes = statement.query_map([output.table()], |row| row.get(0))?;
+    found.extend(indexes.collect::<Result<Vec<String>, _>>()?);
+    found.retain(|name| !name.eq_ignore_ascii_case(BINARY));
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}

@@ -1,0 +1,119 @@
+//! What the names of variables are to the output: which it cannot hold, and which it takes for one.
+//!
+//! Where its collation takes two names for the same (`TEMP-03` and `temp-03`), a verdict on the one would stand in the place of the
+//! other's. So of such names one is judged: the one that has a model, of several the first by its bytes; where none has, the one under
+//! which the output holds verdicts, else the one met first. The others' readings are counted under a reason of their own. Models and
+//! output decide before the order of arrival does, so that a worker, its other shares and a backfill come to the same.
+//!
+//! It lives for a session: the output is asked about each name once, and about all again when another set judges.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::form::nfc;
+use crate::fresh::Name;
+use crate::store::{Output, StoreError};
+
+/// What is known of the names that were met.
+#[derive(Default)]
+pub(super) struct Names {
+    met: HashMap<Arc<str>, Standing>,
+    /// Those met that the output can hold, in the order in which they were.
+    order: Vec<Arc<str>>,
+    /// The set whose models decided.
+    set: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Standing {
+    Own,
+    Foreign,
+    /// This one is judged in its place.
+    Equal(Arc<str>),
+}
+
+impl Names {
+    /// Asks the output about those of the names that are met for the first time. `models`: the variables for which this set has a model.
+    pub(super) async fn learn<'n>(
+        &mut self,
+        output: &mut dyn Output,
+        names: impl Iterator<Item = &'n Arc<str>>,
+        set: &str,
+        models: impl Iterator<Item = &'n Arc<str>>,
+    ) -> Result<(), StoreError> {
+        let mut asked = HashSet::new();
+        let new: Vec<Arc<str>> =
+            names.filter(|name| !self.met.contains_key(*name) && asked.insert(*name)).cloned().collect();
+        if new.is_empty() && self.set.as_deref() == Some(set) {
+            return Ok(());
+        }
+        let foreign: HashSet<Arc<str>> = match new.is_empty() {
+            true => HashSet::new(),
+            false => output.foreign_names(&new).await?.into_iter().collect(),
+        };
+        let fit: Vec<Arc<str>> = new.iter().filter(|name| !foreign.contains(*name)).cloned().collect();
+        let judged = |name: &&Arc<str>| self.met.get(*name) == Some(&Standing::Own);
+        let mut order = self.order.clone();
+        order.extend(fit.iter().cloned());
+        let mut ranked = with_model(models, &order);
+        ranked.extend(self.order.iter().filter(judged).cloned());
+        let modelled: HashSet<Arc<str>> = ranked.iter().cloned().collect();
+        let unknown: Vec<_> = fit.iter().filter(|name| !modelled.contains(*name)).cloned().collect();
+        if !unknown.is_empty() {
+            let held = output.other_spellings(&unknown).await?;
+            ranked.extend(held.into_iter().map(|(_, spelling)| spelling));
+        }
+        ranked.extend(order.iter().cloned());
+        let mut listed = HashSet::new();
+        ranked.retain(|name| listed.insert(Arc::clone(name)));
+        let equal: HashMap<_, _> = output.equal_names(&ranked).await?.into_iter().collect();
+
+        self.met.extend(foreign.into_iter().map(|name| (name, Standing::Foreign)));
+        for name in &order {
+            let standing = equal.get(name).map_or(Standing::Own, |first| Standing::Equal(Arc::clone(first)));
+            self.met.insert(Arc::clone(name), standing);
+        }
+        self.order = order;
+        self.set = Some(set.to_owned());
+        Ok(())
+    }
+
+    /// What this name is to the output.
+    pub(super) fn of(&self, name: &str) -> Name {
+        match self.met.get(name) {
+            Some(Standing::Foreign) => Name::Foreign,
+            Some(Standing::Equal(_)) => Name::Equal,
+            Some(Standing::Own) | None => Name::Own,
+        }
+    }
+
+    /// The name that is judged in this one's place.
+    pub(super) fn judged_for(&self, name: &str) -> Option<Arc<str>> {
+        match self.met.get(name) {
+            Some(Standing::Equal(judged)) => Some(Arc::clone(judged)),
+            _ => None,
+        }
+    }
+}
+
+/// The names with a model, by their bytes. A model is for a name in any Unicode form: where its own was not met and another was, that
+/// is the one that it judges.
+fn with_model<'n>(models: impl Iterator<Item = &'n Arc<str>>, met: &[Arc<str>]) -> Vec<Arc<str>> {
+    let mut other_forms: HashMap<String, Vec<&Arc<str>>> = HashMap::new();
+    for name in met {
+        if let Cow::Owned(composed) = nfc(name) {
+            other_forms.entry(composed).or_default().push(name);
+        }
+    }
+    let met: HashSet<&Arc<str>> = if other_forms.is_empty() { HashSet::new() } else { met.iter().collect() };
+    let mut ranked = Vec::new();
+    for model in models {
+        match other_forms.get(&**model) {
+            Some(forms) if !met.contains(model) => ranked.extend(forms.iter().copied().cloned()),
+            _ => ranked.push(Arc::clone(model)),
+        }
+    }
+    ranked.sort_unstable();
+    ranked
+}

@@ -1,0 +1,83 @@
+//! Names that an output's collation takes for one: they are told, and a verdict on the one never takes the place of the other's.
+
+use host::store::Replaced;
+
+use super::*;
+
+fn names(names: &[&str]) -> Vec<Arc<str>> {
+    names.iter().map(|&name| name.into()).collect()
+}
+
+fn sorted(mut found: Vec<(Arc<str>, Arc<str>)>) -> Vec<(String, String)> {
+    found.sort_unstable();
+    found.into_iter().map(|(name, other)| (name.to_string(), other.to_string())).collect()
+}
+
+/// An output of this kind, prepared.
+async fn output_of<B: Bench>(kind: OutputKind) -> Result<(B, Box<dyn Output>)> {
+    let bench = B::start(&Setup::default()).await?;
+    bench.create_output(kind).await?;
+    let (_, mut output) = bench.connector().open().await?;
+    output.prepare().await?;
+    Ok((bench, output))
+}
+
+pub async fn names_are_the_same_where_the_output_takes_them_for_the_same<B: Bench>() -> Result<()> {
+    let asked = names(&["TEMP-03", "O2", "temp-03", "Temp-03", "o2", "T1"]);
+    for (kind, expected) in [
+        (OutputKind::EqualNames, &[("Temp-03", "TEMP-03"), ("o2", "O2"), ("temp-03", "TEMP-03")][..]),
+        (OutputKind::ExactNames, &[]),
+    ] {
+        let (_bench, mut output) = output_of::<B>(kind).await?;
+        assert_eq!(sorted(output.equal_names(&asked).await?), pairs(expected), "{kind:?}");
+        assert_eq!(output.equal_names(&[]).await?, [], "{kind:?}");
+    }
+    Ok(())
+}
+
+pub async fn another_spelling_is_the_one_that_the_output_holds<B: Bench>() -> Result<()> {
+    let asked = names(&["TEMP-03", "temp-03", "T1", "t2"]);
+    for (kind, expected) in [
+        (OutputKind::EqualNames, &[("TEMP-03", "temp-03"), ("t2", "T2")][..]),
+        (OutputKind::ExactNames, &[]),
+    ] {
+        let (bench, mut output) = output_of::<B>(kind).await?;
+        for (ds, name) in [("10:00:00", "temp-03"), ("10:00:00", "T2"), ("10:05:00", "temp-03"), ("10:10:00", "T1")] {
+            bench.insert_verdicts(&[(&format!("2025-01-15 {ds}"), name)]).await?;
+        }
+        assert_eq!(sorted(output.other_spellings(&asked).await?), pairs(expected), "{kind:?}");
+    }
+    Ok(())
+}
+
+pub async fn a_verdict_is_replaced_by_one_of_its_very_name_only<B: Bench>() -> Result<()> {
+    for (kind, expected, replaced) in [
+        (
+            OutputKind::EqualNames,
+            &[("2025-01-15 10:00:00", "temp-03"), ("2025-01-15 10:05:00", "TEMP-03")][..],
+            Replaced { removed: 1, inserted: 1 },
+        ),
+        (
+            OutputKind::ExactNames,
+            &[
+                ("2025-01-15 10:00:00", "TEMP-03"),
+                ("2025-01-15 10:00:00", "temp-03"),
+                ("2025-01-15 10:05:00", "TEMP-03"),
+            ],
+            Replaced { removed: 1, inserted: 2 },
+        ),
+    ] {
+        let (bench, mut output) = output_of::<B>(kind).await?;
+        bench
+            .insert_verdicts(&[("2025-01-15 10:00:00", "temp-03"), ("2025-01-15 10:05:00", "TEMP-03")])
+            .await?;
+        let epoch = output.take(WORKER).await?.epoch;
+        let new = [verdict("2025-01-15 10:00:00", "TEMP-03"), verdict("2025-01-15 10:05:00", "TEMP-03")];
+        assert_eq!(output.replace(WORKER, &new, &state(epoch)).await?, replaced, "{kind:?}");
+        assert_eq!(written(&bench).await?, pairs(expected), "{kind:?}");
+        let made: Vec<_> = bench.verdicts().await?.into_iter().map(|row| row.verdict).collect();
+        assert!(made.contains(&new[1]), "{kind:?}: this one is new");
+        assert_eq!(made.contains(&new[0]), kind == OutputKind::ExactNames, "{kind:?}: that one is another's");
+    }
+    Ok(())
+}
