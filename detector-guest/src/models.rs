@@ -202,7 +202,11 @@ fn assign<'a>(files: &[File<'a>], config: &Config, settings: &Settings) -> Resul
                  `variables`",
                 other.path,
                 file.path,
-                if same { " (their names differ in the Unicode form of a letter alone, NFC and NFD)" } else { "" }
+                if same {
+                    " (their names differ in the Unicode form of a letter alone, NFC and NFD)"
+                } else {
+                    ""
+                }
             )));
         }
     }

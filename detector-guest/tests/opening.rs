@@ -167,12 +167,17 @@ fn one_name_in_two_unicode_forms_is_one_variable() {
         let mut files = models();
         let found = files.iter_mut().find(|(path, _)| path == "prophet_model_NIVEL_4.json").unwrap();
         found.0 = format!("prophet_model_{file}.json");
-        for settings in ["{}".to_owned(), format!(r#"{{"variables": {{"{nfd}": "prophet_model_{nfc}.json"}}}}"#)] {
+        for settings in
+            ["{}".to_owned(), format!(r#"{{"variables": {{"{nfd}": "prophet_model_{nfc}.json"}}}}"#)]
+        {
             let mut detector = open(&files, &settings).unwrap();
             assert!(detector.models().iter().any(|model| model.variable == nfc), "{file} {settings}");
             for variable in [nfc, nfd] {
                 let outcomes = detector.detect(&[0], &[Column { variable, values: &[1.0] }]).unwrap();
-                assert!(matches!(outcomes[..], [Outcome::Judged(_)]), "{file} {settings} {variable}: {outcomes:?}");
+                assert!(
+                    matches!(outcomes[..], [Outcome::Judged(_)]),
+                    "{file} {settings} {variable}: {outcomes:?}"
+                );
             }
         }
     }

@@ -9,8 +9,12 @@ use host::worker::backfill::{Backfill, Plan};
 use tests::bench::{Bench, Layout, WORKER, datetime, hostile, open_set, verdicts};
 use tests::logs::Lines;
 
-const BOTH: [(&str, &str, f64); 4] =
-    [("10:00", "temp-03", 1.0), ("10:00", "TEMP-03", 2.0), ("10:05", "temp-03", 3.0), ("10:05", "TEMP-03", 4.0)];
+const BOTH: [(&str, &str, f64); 4] = [
+    ("10:00", "temp-03", 1.0),
+    ("10:00", "TEMP-03", 2.0),
+    ("10:05", "temp-03", 3.0),
+    ("10:05", "TEMP-03", 4.0),
+];
 
 /// An output of another's making, whose names are in this collation.
 fn bench(layout: Layout, collation: &str) -> Bench {
@@ -68,7 +72,11 @@ async fn of_equal_names_one_is_judged_and_the_other_named_once() {
             assert_eq!((report.rows, report.counts), (4, counts), "{models:?} {layout:?}");
             assert_eq!(bench.verdicts(), verdicts(&of(judged)), "{models:?} {layout:?}");
             let again = worker.cycle(|| false).await.unwrap();
-            assert_eq!((again.rows, again.counts), (0, Counts::default()), "{models:?} {layout:?}: news once");
+            assert_eq!(
+                (again.rows, again.counts),
+                (0, Counts::default()),
+                "{models:?} {layout:?}: news once"
+            );
             bench.insert(&[("10:10", other, 5.0)]);
             worker.cycle(|| false).await.unwrap();
             assert_eq!(bench.state().await.unwrap().counts.equal_names, 3, "{models:?} {layout:?}");

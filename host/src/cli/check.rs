@@ -204,7 +204,8 @@ async fn equal_names(
     let listed: Vec<_> = models.iter().cloned().chain(others).collect();
     let Ok(equal) = output.equal_names(&listed).await else { return };
     for (name, first) in equal.iter().take(NAMED) {
-        trials.note("names", format!("the output takes `{name}` and `{first}` for one: one of them is judged"));
+        trials
+            .note("names", format!("the output takes `{name}` and `{first}` for one: one of them is judged"));
     }
     if equal.len() > NAMED {
         trials.note("names", format!("and {} more", equal.len() - NAMED));

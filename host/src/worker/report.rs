@@ -49,13 +49,7 @@ pub fn models(detector: &Detector) {
 }
 
 /// One batch that was committed. The first of a cycle is told in full; a backlog would flood the log.
-pub(super) fn batch(
-    said: &Said,
-    detector: &Detector,
-    total_anomalies: u64,
-    number: u64,
-    named: &mut Named,
-) {
+pub(super) fn batch(said: &Said, detector: &Detector, total_anomalies: u64, number: u64, named: &mut Named) {
     let models = detector.summary().loaded().count();
     let found = format!(
         "{} found: {}, {}, {} of {} apply",
@@ -86,11 +80,7 @@ pub(super) fn batch(
 
 /// One batch of a backfill: only what a person may have to act on. Of rows, the first `to_name` of the whole backfill are named,
 /// and the rest is in the count at its end; how many may still be.
-pub(super) fn backfill(
-    said: &mut Said,
-    to_name: usize,
-    names: &mut Named,
-) -> usize {
+pub(super) fn backfill(said: &mut Said, to_name: usize, names: &mut Named) -> usize {
     if to_name == 0 {
         (said.malformed, said.notes, said.withheld) = Default::default();
     }
@@ -109,7 +99,8 @@ fn singled_out(said: &Said, named: &mut Named) {
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         tracing::warn!("no model for {}{more}: readings pass unjudged until there is one", shown.join(", "));
     }
-    let news: Vec<_> = said.equal_names.iter().filter(|pair| named.equal_names.insert((*pair).clone())).collect();
+    let news: Vec<_> =
+        said.equal_names.iter().filter(|pair| named.equal_names.insert((*pair).clone())).collect();
     for (name, judged) in news.iter().take(NAMED) {
         tracing::warn!(
             "the output takes the names `{}` and `{}` for one: `{1}` is judged and readings of `{0}` pass unjudged; rename one, or \

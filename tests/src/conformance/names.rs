@@ -37,12 +37,13 @@ pub async fn names_are_the_same_where_the_output_takes_them_for_the_same<B: Benc
 
 pub async fn another_spelling_is_the_one_that_the_output_holds<B: Bench>() -> Result<()> {
     let asked = names(&["TEMP-03", "temp-03", "T1", "t2"]);
-    for (kind, expected) in [
-        (OutputKind::EqualNames, &[("TEMP-03", "temp-03"), ("t2", "T2")][..]),
-        (OutputKind::ExactNames, &[]),
-    ] {
+    for (kind, expected) in
+        [(OutputKind::EqualNames, &[("TEMP-03", "temp-03"), ("t2", "T2")][..]), (OutputKind::ExactNames, &[])]
+    {
         let (bench, mut output) = output_of::<B>(kind).await?;
-        for (ds, name) in [("10:00:00", "temp-03"), ("10:00:00", "T2"), ("10:05:00", "temp-03"), ("10:10:00", "T1")] {
+        for (ds, name) in
+            [("10:00:00", "temp-03"), ("10:00:00", "T2"), ("10:05:00", "temp-03"), ("10:10:00", "T1")]
+        {
             bench.insert_verdicts(&[(&format!("2025-01-15 {ds}"), name)]).await?;
         }
         assert_eq!(sorted(output.other_spellings(&asked).await?), pairs(expected), "{kind:?}");

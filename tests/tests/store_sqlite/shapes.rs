@@ -188,7 +188,8 @@ async fn names_are_the_same_by_the_collation_of_column_and_unique_index() -> Res
         ),
     ] {
         let bench = SqliteBench::start(&Setup::default()).await?;
-        let table = ddl::output(&bench.store.tables.output).replace("variable TEXT", &format!("variable TEXT {column}"));
+        let table = ddl::output(&bench.store.tables.output)
+            .replace("variable TEXT", &format!("variable TEXT {column}"));
         bench.output()?.execute_batch(&format!("{table}; {index}"))?;
         let mut output = bench.store.open_output().await?;
         output.prepare().await?;

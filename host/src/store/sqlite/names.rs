@@ -70,7 +70,8 @@ pub(super) fn other_spellings(
         ))?;
         for name in names {
             let spelling: Option<String> = statement.query_row([&**name], |row| row.get(0)).optional()?;
-            found.extend(spelling.filter(|held| **held != **name).map(|held| (Arc::clone(name), held.into())));
+            found
+                .extend(spelling.filter(|held| **held != **name).map(|held| (Arc::clone(name), held.into())));
         }
     }
     Ok(found)

@@ -95,7 +95,8 @@ fn column(item: &[Token]) -> Option<String> {
     let kind = kind.replace('`', "");
     let is_text = matches!(Type::parse(&kind), Some(Type::VarChar(_) | Type::NVarChar(_)));
     let says_how = item.iter().any(|token| token.says("COLLATE"));
-    let collation = if is_text && !says_how { format!("COLLATE {} ", collation::DEFAULT) } else { String::new() };
+    let collation =
+        if is_text && !says_how { format!("COLLATE {} ", collation::DEFAULT) } else { String::new() };
     Some(format!("{name} {kind} {collation}{}", plain(&item[after..])))
 }
 
