@@ -75,10 +75,11 @@ impl Document<'_> {
             }
             let key = keys::find(section, name.get_ref()).ok_or_else(|| self.no_key(section, name))?;
             (key.set)(config, &Given::Toml(value.get_ref())).map_err(|allowed| {
-                let found = key.found(self.text.get(value.span()).unwrap_or_default());
+                let written = self.text.get(value.span()).unwrap_or_default();
+                let (found, hint) = (key.found(written), escaped(value.get_ref(), written));
                 self.wrong(
                     value.span().start,
-                    &format!("`{section}.{}` is `{found}`; it must be {allowed}", key.name),
+                    &format!("`{section}.{}` is `{found}`; it must be {allowed}{hint}", key.name),
                 )
             })?;
         }
@@ -166,6 +167,16 @@ impl Document<'_> {
 pub(super) fn setting(text: &str) -> Value {
     let document = Document { file: Path::new(""), text };
     DeValue::parse(text).ok().and_then(|value| document.json("", &value).ok()).unwrap_or_else(|| text.into())
+}
+
+/// Said of a text in double quotes whose backslash made a control character: `"SRV\test"` holds a tab.
+fn escaped(value: &DeValue<'_>, written: &str) -> &'static str {
+    let control = value.as_str().is_some_and(|text| text.contains(char::is_control));
+    if control && written.starts_with('"') && written.contains('\\') {
+        r"; in double quotes `\` begins an escape such as `\t`, so write the text in single quotes"
+    } else {
+        ""
+    }
 }
 
 fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {

@@ -399,6 +399,17 @@ fn a_mistake_is_told_with_its_place_and_what_is_right() {
             "[detector.settings]\na = 9223372036854775808",
             "line 2: `detector.settings.a` is `9223372036854775808`; it must be a finite number of 64 bits",
         ),
+        // A backslash in double quotes.
+        (
+            "[input]\nserver = \"SRV\\test\"",
+            "line 2: `input.server` is `\"SRV\\test\"`; it must be a server: `host`, `host,port` or `host\\instance`; or \"\" for the \
+             default; in double quotes `\\` begins an escape such as `\\t`, so write the text in single quotes",
+        ),
+        (
+            "[detector]\nmodels = \"D:\\new\"",
+            "line 2: `detector.models` is `\"D:\\new\"`; it must be a path in quotes, in single ones if it has a `\\`; in double \
+             quotes `\\` begins an escape such as `\\t`, so write the text in single quotes",
+        ),
         // The text itself.
         ("[worker]\nname = \"a", "line 2, column 10: this is not TOML: invalid basic string, expected `\"`"),
         (

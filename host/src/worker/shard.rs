@@ -47,6 +47,9 @@ impl FromStr for Shard {
         let shard = parts.and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
         match shard {
             Some((number, of)) if (1..=of).contains(&number) && of <= MOST => Ok(Self { number, of }),
+            Some((number, of)) if number > of => {
+                Err(format!("a share `K/N` with K at most N: there is no share {number} of {of}"))
+            }
             _ => Err(format!("a share such as `2/8`: the second of eight, of at most {MOST}")),
         }
     }
@@ -63,7 +66,11 @@ mod tests {
             let shard: Result<Shard, _> = text.parse();
             assert_eq!(shard.map(|shard| shard.to_string()), expected.map(str::to_owned));
         }
-        for text in ["", "2", "0/8", "9/8", "1/0", "-1/8", "2/8/3", "1/1000", "a/b", "2 of 8"] {
+        for (text, refused) in [("9/3", "there is no share 9 of 3"), ("1/0", "there is no share 1 of 0")] {
+            let refused = Err(format!("a share `K/N` with K at most N: {refused}"));
+            assert_eq!(text.parse::<Shard>(), refused, "{text}");
+        }
+        for text in ["", "2", "0/8", "-1/8", "2/8/3", "1/1000", "a/b", "2 of 8"] {
             let refused = Err("a share such as `2/8`: the second of eight, of at most 999".to_owned());
             assert_eq!(text.parse::<Shard>(), refused, "{text}");
         }

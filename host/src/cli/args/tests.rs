@@ -109,7 +109,7 @@ fn what_is_wrong_is_said() {
         ),
         (
             "host run --shard 9/8",
-            "invalid value '9/8' for '--shard <K/N>': a share such as `2/8`: the second of eight, of at most 999"
+            "invalid value '9/8' for '--shard <K/N>': a share `K/N` with K at most N: there is no share 9 of 8"
                 .to_owned(),
         ),
         ("host demo --days 0", "invalid value '0' for '--days <N>': 0 is not in 1..=30".to_owned()),
