@@ -23,7 +23,7 @@ test-kill ROUNDS="200": toolchain
 
 # The SQL Server store, the least rights and the kill test on the server that TEST_SQLSERVER names (an ADO.NET connection string of a login that may create databases and logins)
 test-sqlserver *FLAGS: toolchain
-    {{ if env("TEST_SQLSERVER", "") == "" { error("set TEST_SQLSERVER: Server=tcp:localhost,1433;User Id=sa;Password=...;TrustServerCertificate=true") } else { "cargo test --workspace --no-fail-fast --test store_sqlserver --test rights --test kill" } }} {{ FLAGS }}
+    {{ if env("TEST_SQLSERVER", "") == "" { error("set TEST_SQLSERVER: Server=tcp:localhost,1433;User Id=sa;Password=...;TrustServerCertificate=true") } else { "cargo test --workspace --no-fail-fast --test store_sqlserver --test rights --test kill" } }} {{ FLAGS }} -- --include-ignored
 
 # Looks for bytes that break a reader: json, compact, detector_config, settings or country_holidays (needs `cargo install --locked cargo-fuzz`)
 [unix]

@@ -23,16 +23,12 @@ pub const PASSWORD: &str = "Only-4-tests!";
 /// A server that this process's tests go to instead.
 pub static STAND_IN: OnceLock<String> = OnceLock::new();
 
-/// The connection string, where there is a server; else the test is left out, and says so.
+/// The connection string, where there is a server.
 pub fn server() -> Option<String> {
     if let Some(server) = STAND_IN.get() {
         return Some(server.clone());
     }
-    let server = std::env::var(VARIABLE).ok().filter(|server| !server.is_empty());
-    if server.is_none() {
-        eprintln!("left out: {VARIABLE} is not set");
-    }
-    server
+    std::env::var(VARIABLE).ok().filter(|server| !server.is_empty())
 }
 
 /// A connection of somebody else's: of the plant's, or of a person who looks.
@@ -83,7 +79,7 @@ impl Visitor {
 }
 
 fn config() -> Result<Config> {
-    Ok(Config::from_ado_string(&server().context("no server")?)?)
+    Ok(Config::from_ado_string(&server().with_context(|| format!("{VARIABLE} is not set"))?)?)
 }
 
 /// A database of a test's own, dropped with this.
@@ -117,7 +113,9 @@ impl Database {
     /// The way there, for the store.
     pub fn target(&self) -> Result<Target> {
         Ok(Target {
-            address: Address::ConnectionString(Secret::new(server().context("no server")?)),
+            address: Address::ConnectionString(Secret::new(
+                server().with_context(|| format!("{VARIABLE} is not set"))?,
+            )),
             database: Some(self.name.clone()),
             login: Login::OfConnectionString,
             timeouts: Timeouts { lock: std::time::Duration::from_secs(2), ..Timeouts::default() },

@@ -13,11 +13,10 @@ use host::store::{SqlServerStore, TableNames};
 use crate::sqlserver::STAND_IN;
 
 /// Has the tests of this process that ask for a server go to a fake one, over TLS.
-pub fn stand_in() -> bool {
+pub fn stand_in() {
     static SERVER: OnceLock<Server> = OnceLock::new();
     let server = SERVER.get_or_init(|| Server::start_in(Path::new(env!("OUT_DIR"))).unwrap());
     STAND_IN.get_or_init(|| connection_string(server.port(), ENCRYPTED));
-    true
 }
 
 /// Without encryption: what a proxy sees are packets.

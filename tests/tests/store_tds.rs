@@ -8,7 +8,7 @@ mod backfill;
 
 use tests::conformance_sqlserver::SqlServerBench;
 
-tests::conformance!(SqlServerBench where tests::tds::stand_in());
+tests::conformance!(SqlServerBench, after tests::tds::stand_in());
 
 /// As on a real server, but on the fake one.
 macro_rules! on_server {

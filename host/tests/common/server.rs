@@ -25,9 +25,8 @@ pub(crate) struct OnServer {
 }
 
 impl OnServer {
-    /// None where there is no server, which is said.
-    pub(crate) fn start() -> Option<Self> {
-        server()?;
+    /// Fails where there is no server: who asks for these tests names one.
+    pub(crate) fn start() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (database, visitor, slow) = runtime.block_on(async {
             let database = Database::create().await.unwrap();
@@ -35,7 +34,7 @@ impl OnServer {
             let slow = Visitor::enter(&database.name).await.unwrap();
             (database, visitor, slow)
         });
-        Some(Self { runtime, visitor, slow, database })
+        Self { runtime, visitor, slow, database }
     }
 
     /// Has the program work there.

@@ -134,15 +134,13 @@ fn expect_trouble<T: std::fmt::Debug>(done: Result<T, StoreError>, trouble: Trou
     }
 }
 
-/// Makes a `#[tokio::test]` of each case for a bench: `conformance!(SqliteBench);` in a file of a crate's `tests/`. With `where` and
-/// a condition, a case for which it is false passes without being run.
+/// Makes a `#[tokio::test]` of each case for a bench: `conformance!(SqliteBench);` in a file of a crate's `tests/`. With attributes
+/// before the bench each test has them: `conformance!(#[ignore = "needs a server"] ServerBench);`. What stands after `after` is evaluated
+/// before each.
 #[macro_export]
 macro_rules! conformance {
-    ($bench:ty) => {
-        $crate::conformance!($bench where true);
-    };
-    ($bench:ty where $there:expr) => {
-        $crate::conformance!(@tests $bench, $there;
+    ($(#[$about:meta])* $bench:ty $(, after $first:expr)?) => {
+        $crate::conformance!(@tests [$(#[$about])*] [$($first)?] $bench;
             key {
                 the_layout_says_what_the_table_has
                 a_missing_input_table_is_named
@@ -227,22 +225,21 @@ macro_rules! conformance {
             }
         );
     };
-    (@tests $bench:ty, $there:expr; $($module:ident { $($case:ident)* })*) => {
-        $($crate::conformance!(@module $bench, $there; $module { $($case)* });)*
+    (@tests $about:tt $first:tt $bench:ty; $($module:ident { $($case:ident)* })*) => {
+        $($crate::conformance!(@module $about $first $bench; $module { $($case)* });)*
     };
-    (@module $bench:ty, $there:expr; $module:ident { $($case:ident)* }) => {
+    (@module $about:tt $first:tt $bench:ty; $module:ident { $($case:ident)* }) => {
         mod $module {
             use super::*;
-            $(
-                #[tokio::test]
-                async fn $case() -> anyhow::Result<()> {
-                    if $there {
-                        $crate::conformance::$module::$case::<$bench>().await
-                    } else {
-                        Ok(())
-                    }
-                }
-            )*
+            $($crate::conformance!(@test $about $first $bench; $module $case);)*
+        }
+    };
+    (@test [$(#[$about:meta])*] [$($first:expr)?] $bench:ty; $module:ident $case:ident) => {
+        #[tokio::test]
+        $(#[$about])*
+        async fn $case() -> anyhow::Result<()> {
+            $($first;)?
+            $crate::conformance::$module::$case::<$bench>().await
         }
     };
 }

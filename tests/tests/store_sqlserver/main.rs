@@ -1,4 +1,6 @@
-//! The store on a SQL Server keeps what every store promises, and stands what can befall a server: where `TEST_SQLSERVER` names one.
+//! The store on a SQL Server keeps what every store promises, and stands what can befall a server.
+//!
+//! Ignored, because it needs the server that `TEST_SQLSERVER` names: `just test-sqlserver` runs it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
@@ -21,17 +23,18 @@ use host::verdict::VerdictRow;
 use tests::conformance::at;
 use tests::conformance_sqlserver::SqlServerBench;
 
-tests::conformance!(SqlServerBench where tests::sqlserver::server().is_some());
+tests::conformance!(
+    #[ignore = "needs TEST_SQLSERVER"]
+    SqlServerBench
+);
 
-/// Makes a test that is left out where there is no server.
+/// Makes a test that is ignored unless it is asked for.
 macro_rules! on_server {
     ($(#[$about:meta])* async fn $name:ident() $body:block) => {
         $(#[$about])*
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        #[ignore = "needs TEST_SQLSERVER"]
         async fn $name() -> anyhow::Result<()> {
-            if tests::sqlserver::server().is_none() {
-                return Ok(());
-            }
             $body
             #[allow(unreachable_code, reason = "a body may return by itself")]
             Ok(())
