@@ -1,6 +1,6 @@
 //! `detector_config.json`, which the training writes beside the models: how variables are spelled, and two defaults.
 //!
-//! It has other keys, about training, which mean nothing here and are ignored.
+//! It has other keys, about training, which mean nothing here and are ignored, whatever Python wrote in them.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -28,7 +28,7 @@ struct Keys {
 impl Config {
     pub(crate) fn parse(json: &[u8]) -> Result<Self, OpenError> {
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
-        let keys: Keys = serde_json::from_slice(json).map_err(|error| in_file(&error))?;
+        let keys: Keys = prophet::from_python_json(json).map_err(|error| in_file(&error))?;
         let number = |key: &str, value: Option<Value>, read: fn(&str, &Value) -> Result<f64, OpenError>| {
             value.map(|value| read(key, &value)).transpose().map_err(|error| in_file(&error))
         };
@@ -59,6 +59,11 @@ mod tests {
                 variables: vec!["A/B".to_owned()]
             })
         );
+        // Measures of the training.
+        assert_eq!(
+            Config::parse(br#"{"interval_width": 1, "metrics": {"mape": NaN, "worst": [-Infinity]}}"#),
+            Ok(Config { interval_width: Some(1.0), ..Config::default() })
+        );
         assert_eq!(Config::parse(b"{}"), Ok(Config::default()));
         assert_eq!(Config::parse(b"\xef\xbb\xbf{\"variables\": null}"), Ok(Config::default()));
     }
@@ -73,7 +78,11 @@ mod tests {
             ),
             (
                 br#"{"interval_width": "wide"}"#,
-                "`detector_config.json`: `interval_width` is `\"wide\"`; write a number between 0 and 1, such as `0.95`",
+                "`detector_config.json`: `interval_width` is `\"wide\"`; write a number above 0, at most 1, such as `0.95`",
+            ),
+            (
+                br#"{"anomaly_threshold": NaN}"#,
+                "`detector_config.json`: `anomaly_threshold` is `\"NaN\"`; write a number above 0, such as `2.0`",
             ),
         ] {
             assert_eq!(Config::parse(json), Err(OpenError::Models(expected.to_owned())));

@@ -6,13 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use prophet::{Model, Need};
+use prophet::{Model, Need, Role};
 
 use crate::OpenError;
 use crate::form::nfc;
 use crate::judging::{Buffers, Judge, Judging, Rules};
-use crate::models::{self, File, ModelState, Models};
-use crate::settings::Settings;
+use crate::models::{self, File, ModelState, Models, Unread};
+use crate::settings::{Settings, Supply};
 use crate::verdicts::Verdicts;
 
 const DEFAULT_THRESHOLD: f64 = 2.0;
@@ -23,6 +23,7 @@ pub struct Detector {
     judges: BTreeMap<String, Judge>,
     states: Vec<ModelState>,
     ignored: Vec<String>,
+    whole: Vec<String>,
     rules: Rules,
     buffers: Buffers,
 }
@@ -54,14 +55,27 @@ impl Detector {
     /// Settings that are not understood, files that leave open which variable they are for, or no usable model at all. One
     /// bad model among others is no error: see [`Self::models`].
     pub fn open(files: &[File<'_>], settings: &str) -> Result<Self, OpenError> {
+        Self::open_without(files, &[], settings)
+    }
+
+    /// The same where some files are there and cannot be read.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; `detector_config.json` is one of them, without which it is not certain which file is for which variable.
+    pub fn open_without(
+        files: &[File<'_>],
+        unread: &[Unread<'_>],
+        settings: &str,
+    ) -> Result<Self, OpenError> {
         let settings = Settings::parse(settings)?;
-        let config = models::config(files)?;
-        let models = Models::read(files, &config, &settings)?;
+        let config = models::config(files, unread)?;
         let width = settings.interval_width.or(config.interval_width);
-        let judge = |(variable, model): (String, Model)| {
+        let models = Models::read(files, unread, &config, &settings, width)?;
+        let whole = models.by_variable.iter().filter(|(_, (model, _))| width.unwrap_or(model.interval_width()) == 1.0);
+        let whole = whole.map(|(variable, _)| variable.clone()).collect();
+        let judge = |(variable, (model, level)): (String, (Model, f64))| {
             let sources = sources(&variable, &model, &settings)?;
-            let interval_width = width.unwrap_or(model.interval_width());
-            Ok((variable, Judge { model, interval_width, sources }))
+            Ok((variable, Judge { model, level, sources }))
         };
         let is_model =
             |key: &str| models.states.binary_search_by(|model| model.variable.as_str().cmp(key)).is_ok();
@@ -72,6 +86,7 @@ impl Detector {
             judges: models.by_variable.into_iter().map(judge).collect::<Result<_, OpenError>>()?,
             states: models.states,
             ignored: models.ignored,
+            whole,
             rules: Rules {
                 threshold: settings.threshold.or(config.threshold).unwrap_or(DEFAULT_THRESHOLD),
                 residual_scale: settings.residual_scale,
@@ -93,10 +108,17 @@ impl Detector {
         &self.ignored
     }
 
+    /// Variables with an interval of width 1, for which what a range of draws holds is taken.
+    #[must_use]
+    pub fn whole(&self) -> &[String] {
+        &self.whole
+    }
+
     /// Whether a model needs other variables of the same instant.
     #[must_use]
     pub fn needs_whole_instants(&self) -> bool {
-        self.judges.values().any(|judge| !judge.sources.is_empty())
+        let by_readings = |(_, supply): &(Need, Supply)| matches!(supply, Supply::Variable(_));
+        self.judges.values().any(|judge| judge.sources.iter().any(by_readings))
     }
 
     /// One outcome a column, in their order. `instants` are microseconds since 1970-01-01T00:00, strictly increasing.
@@ -151,8 +173,8 @@ fn check(instants: &[i64], columns: &[Column<'_>]) -> Result<(), DetectError> {
     }
 }
 
-/// The variables that supply what a model needs: those of the setting `columns`, else of the column's own name.
-fn sources(variable: &str, model: &Model, settings: &Settings) -> Result<Vec<(Need, String)>, OpenError> {
+/// What supplies what a model needs: as the setting `columns` says, else the variable of the column's own name.
+fn sources(variable: &str, model: &Model, settings: &Settings) -> Result<Vec<(Need, Supply)>, OpenError> {
     let renamed = settings.columns.get(variable);
     let needs = model.needs();
     for name in renamed.into_iter().flat_map(|renamed| renamed.keys()) {
@@ -169,7 +191,15 @@ fn sources(variable: &str, model: &Model, settings: &Settings) -> Result<Vec<(Ne
     }
     let source = |need: &Need| {
         let name = nfc(&need.name);
-        renamed.and_then(|renamed| renamed.get(&*name)).cloned().unwrap_or_else(|| name.into_owned())
+        match renamed.and_then(|renamed| renamed.get(&*name)) {
+            Some(Supply::Constant(value)) if need.role == Role::Condition && *value != 0.0 && *value != 1.0 => {
+                Err(OpenError::Settings(format!(
+                    "`columns`: `{name}` of `{variable}` is {value} and a condition; write 0 or 1, or a variable"
+                )))
+            }
+            Some(supply) => Ok((need.clone(), supply.clone())),
+            None => Ok((need.clone(), Supply::Variable(name.into_owned()))),
+        }
     };
-    Ok(needs.iter().map(|need| (need.clone(), source(need))).collect())
+    needs.iter().map(source).collect()
 }

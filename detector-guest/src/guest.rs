@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::sync::Once;
 
-use crate::{Column, File, NAME, OpenError, VERSION};
+use crate::{Column, File, NAME, OpenError, Unread, VERSION};
 
 #[allow(unsafe_code, reason = "generated: what a component imports and exports is unsafe by nature")]
 mod bindings {
@@ -65,10 +65,23 @@ impl GuestDetector for Detector {
             );
             return Err(types::OpenError::CheckpointUnreadable(text));
         }
-        let files: Vec<_> = files.iter().map(|file| File { path: &file.path, bytes: &file.bytes }).collect();
-        let detector = crate::Detector::open(&files, &settings)?;
+        let read = files.iter().filter(|file| file.unreadable.is_none());
+        let read: Vec<_> = read.map(|file| File { path: &file.path, bytes: &file.bytes }).collect();
+        let unread = |file: &types::ModelFile| Some((file.path.clone(), file.unreadable.clone()?));
+        let unread: Vec<_> = files.iter().filter_map(unread).collect();
+        let unread: Vec<_> = unread.iter().map(|(path, why)| Unread { path, why }).collect();
+        let detector = crate::Detector::open_without(&read, &unread, &settings)?;
         if !detector.ignored().is_empty() {
             log(Level::Debug, &format!("files that are no models: `{}`", detector.ignored().join("`, `")));
+        }
+        if let [first, more @ ..] = detector.whole() {
+            let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+            let text = format!(
+                "`interval_width` is 1 for `{first}`{more}: an interval that holds everything has no ends, so what the range of \
+                 Prophet's 1,000 draws holds is taken, {:.3}",
+                prophet::interval::RANGE_OF_DRAWS
+            );
+            log(Level::Info, &text);
         }
         Ok(judging::Detector::new(Self(RefCell::new(detector))))
     }
@@ -85,7 +98,11 @@ impl GuestDetector for Detector {
         } else {
             types::Reach::SingleReadings
         };
-        types::Summary { models: detector.models().iter().map(model).collect(), reach }
+        types::Summary {
+            models: detector.models().iter().map(model).collect(),
+            reach,
+            passed_over: detector.ignored().to_vec(),
+        }
     }
 
     fn detect(&self, batch: types::Batch) -> Result<Vec<types::Outcome>, types::DetectError> {

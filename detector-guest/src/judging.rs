@@ -9,16 +9,17 @@ use prophet::{Features, Forecast, Inputs, Model, Need, Why};
 
 use crate::Column;
 use crate::judge::{Measure, deviation};
-use crate::settings::{ResidualScale, TrendUncertainty};
+use crate::settings::{ResidualScale, Supply, TrendUncertainty};
 use crate::verdicts::Verdicts;
 
 /// A model and what follows from it for every batch.
 #[derive(Debug)]
 pub(crate) struct Judge {
     pub(crate) model: Model,
-    pub(crate) interval_width: f64,
-    /// What the model needs besides timestamps, with the variable that supplies it.
-    pub(crate) sources: Vec<(Need, String)>,
+    /// Of its intervals.
+    pub(crate) level: f64,
+    /// What the model needs besides timestamps, with what supplies it.
+    pub(crate) sources: Vec<(Need, Supply)>,
 }
 
 /// What the settings say of every variable.
@@ -69,8 +70,13 @@ impl<'a> Judging<'a> {
         let Self { judge, rules, column, trend, verdicts } = self;
         let Buffers { features, inputs, forecast, intervals } = buffers;
         for (need, source) in &judge.sources {
-            let supplied = columns.iter().find(|column| column.variable == source);
-            inputs.set(&need.name, supplied.map_or(&[][..], |column| &column.values[rows.clone()]));
+            match source {
+                Supply::Constant(value) => inputs.set_constant(&need.name, *value, rows.len()),
+                Supply::Variable(source) => {
+                    let supplied = columns.iter().find(|column| column.variable == source);
+                    inputs.set(&need.name, supplied.map_or(&[][..], |column| &column.values[rows.clone()]));
+                }
+            }
         }
         judge.model.forecast(features, inputs, forecast);
         verdicts.expected.extend_from_slice(forecast.yhat());
@@ -80,7 +86,7 @@ impl<'a> Judging<'a> {
             features,
             inputs,
             forecast,
-            (judge.interval_width, trend.after(rows.start)),
+            (judge.level, trend.after(rows.start)),
             &mut verdicts.lower[rows.clone()],
             &mut verdicts.upper[rows.clone()],
         );
@@ -116,11 +122,12 @@ impl Judge {
     /// Why a row has no prediction, in the words of who looks at the plant.
     fn reason(&self, why: &Why) -> String {
         let supplied = |need: &Need| {
-            let source = self.sources.iter().find(|source| source.0 == *need).map(|source| source.1.as_str());
+            let source = self.sources.iter().find(|source| source.0 == *need).map(|source| &source.1);
             match source {
-                Some(source) if source != need.name => {
+                Some(Supply::Variable(source)) if *source != need.name => {
                     format!("{} `{}` (variable `{source}`)", need.role, need.name)
                 }
+                Some(Supply::Constant(value)) => format!("{} `{}` ({value})", need.role, need.name),
                 _ => format!("{} `{}`", need.role, need.name),
             }
         };

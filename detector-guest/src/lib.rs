@@ -21,7 +21,7 @@ mod verdicts;
 
 pub use detector::{Column, DetectError, Detector, Outcome};
 pub use judge::Flags;
-pub use models::{File, ModelState, prepare};
+pub use models::{File, ModelState, Unread, prepare};
 pub use verdicts::{Verdicts, Withholding};
 
 /// What the detector is called, in logs and in state.

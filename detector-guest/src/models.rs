@@ -43,6 +43,15 @@ impl File<'_> {
     }
 }
 
+/// A file of the model directory that cannot be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Unread<'a> {
+    /// As in [`File::path`].
+    pub path: &'a str,
+    /// As a sentence that goes on from the file's name and "cannot be read: ".
+    pub why: &'a str,
+}
+
 /// What became of a model file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelState {
@@ -56,7 +65,8 @@ pub struct ModelState {
 /// The models of a directory.
 #[derive(Debug)]
 pub(crate) struct Models {
-    pub(crate) by_variable: BTreeMap<String, Model>,
+    /// Each with the level of its intervals.
+    pub(crate) by_variable: BTreeMap<String, (Model, f64)>,
     /// One a model file, sorted by variable.
     pub(crate) states: Vec<ModelState>,
     /// Paths of the files that are no models.
@@ -64,7 +74,10 @@ pub(crate) struct Models {
 }
 
 /// The directory's `detector_config.json`, if it has one.
-pub(crate) fn config(files: &[File<'_>]) -> Result<Config, OpenError> {
+pub(crate) fn config(files: &[File<'_>], unread: &[Unread<'_>]) -> Result<Config, OpenError> {
+    if let Some(Unread { path, why }) = unread.iter().find(|unread| unread.path == config::FILE_NAME) {
+        return Err(OpenError::Models(format!("`{path}` cannot be read: {why}")));
+    }
     files
         .iter()
         .find(|file| file.path == config::FILE_NAME)
@@ -72,15 +85,37 @@ pub(crate) fn config(files: &[File<'_>]) -> Result<Config, OpenError> {
 }
 
 impl Models {
-    pub(crate) fn read(files: &[File<'_>], config: &Config, settings: &Settings) -> Result<Self, OpenError> {
-        let (assigned, ignored) = assign(files, config, settings)?;
+    /// `width` is that of all intervals, where it is set.
+    pub(crate) fn read(
+        files: &[File<'_>],
+        unread: &[Unread<'_>],
+        config: &Config,
+        settings: &Settings,
+        width: Option<f64>,
+    ) -> Result<Self, OpenError> {
+        let without: BTreeMap<&str, &str> = unread.iter().map(|unread| (unread.path, unread.why)).collect();
+        // Which variable a file is for is known by its name alone.
+        let unread = unread.iter().map(|unread| File { path: unread.path, bytes: b"" });
+        let files: Vec<_> = files.iter().copied().chain(unread).collect();
+        let (assigned, ignored) = assign(&files, config, settings)?;
         if assigned.is_empty() {
             return Err(no_models(&ignored));
         }
-        let tables: Vec<_> = files.iter().filter(|file| is_country_holidays(file.path)).copied().collect();
+        let tables = Tables { files: &files, without: &without };
         let mut models = Self { by_variable: BTreeMap::new(), states: Vec::new(), ignored };
         for (variable, file) in assigned {
-            let refused = match read(file.bytes, &tables) {
+            let model = match without.get(file.path) {
+                Some(why) => Err(format!("cannot be read: {why}")),
+                None => read(file.bytes, &tables),
+            };
+            let model = model.and_then(|model| {
+                let level = match width {
+                    Some(width) => prophet::interval::level(width).unwrap_or(width),
+                    None => model.level().map_err(|error| error.to_string())?,
+                };
+                Ok((model, level))
+            });
+            let refused = match model {
                 Ok(model) => {
                     models.by_variable.insert(variable.clone(), model);
                     None
@@ -117,19 +152,30 @@ pub fn prepare(file: &File<'_>) -> Result<Option<Vec<u8>>, String> {
     }
 }
 
+/// The tables of country holidays among the files.
+struct Tables<'a> {
+    files: &'a [File<'a>],
+    /// Files that cannot be read, with the reason.
+    without: &'a BTreeMap<&'a str, &'a str>,
+}
+
 /// A model; one whose file lacks the dates of its country's holidays takes them from a table beside it.
-fn read(file: &[u8], tables: &[File<'_>]) -> Result<Model, String> {
+fn read(file: &[u8], tables: &Tables<'_>) -> Result<Model, String> {
     match Model::from_bytes(file, None) {
         Err(ReadError::NoCountryHolidays { country }) => {
             let own = format!("country_holidays_{country}.csv");
             let table = [own.as_str(), COUNTRY_HOLIDAYS]
                 .into_iter()
-                .find_map(|name| tables.iter().find(|table| table.path == name));
+                .find_map(|name| tables.files.iter().find(|table| table.path == name));
             let Some(table) = table else {
                 return Err(ReadError::NoCountryHolidays { country }.to_string());
             };
-            let dates = country_holidays(table.bytes)
-                .map_err(|error| format!("needs the country holidays in `{}`: {error}", table.path))?;
+            let dates = match tables.without.get(table.path) {
+                Some(why) => Err(format!("it cannot be read: {why}")),
+                None => country_holidays(table.bytes),
+            };
+            let dates =
+                dates.map_err(|error| format!("needs the country holidays in `{}`: {error}", table.path))?;
             Model::from_bytes(file, Some(&dates)).map_err(|error| error.to_string())
         }
         read => read.map_err(|error| error.to_string()),
@@ -343,7 +389,7 @@ mod tests {
             (&["T1.json", "T2.json"], "; found 2 other files, such as `T1.json`"),
         ] {
             let files: Vec<_> = paths.iter().map(|path| File { path, bytes: b"" }).collect();
-            let error = Models::read(&files, &Config::default(), &Settings::default()).unwrap_err();
+            let error = Models::read(&files, &[], &Config::default(), &Settings::default(), None).unwrap_err();
             assert_eq!(error, OpenError::Models(format!("{start}{expected}")));
         }
     }

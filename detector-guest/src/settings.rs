@@ -16,15 +16,24 @@ const KEYS: [&str; 6] =
 pub(crate) struct Settings {
     /// Residuals beyond this many scales are high.
     pub(crate) threshold: Option<f64>,
-    /// Level of the intervals, between 0 and 1.
+    /// Width of the intervals, above 0 and at most 1.
     pub(crate) interval_width: Option<f64>,
     pub(crate) residual_scale: ResidualScale,
     /// Variables whose model file has another name than theirs would give it: variable to path.
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) trend_uncertainty: TrendUncertainty,
-    /// Columns that a model needs, where the variable that supplies one has another name: the model's variable to the
-    /// column's name to the supplying variable.
-    pub(crate) columns: BTreeMap<String, BTreeMap<String, String>>,
+    /// Columns that a model needs, where they are not the readings of the variable of that name: the model's variable to the
+    /// column's name to what supplies it.
+    pub(crate) columns: BTreeMap<String, BTreeMap<String, Supply>>,
+}
+
+/// Where the values of a column come from that a model needs.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Supply {
+    /// The readings of this variable.
+    Variable(String),
+    /// Each value is this one: most logistic models are trained with one capacity.
+    Constant(f64),
 }
 
 /// What the intervals allow the trend to do after training; see `prophet::interval::TrendUncertainty`.
@@ -91,11 +100,11 @@ pub(crate) fn threshold(key: &str, value: &Value) -> Result<f64, OpenError> {
     }
 }
 
-/// A number between 0 and 1.
+/// A number above 0, at most 1.
 pub(crate) fn interval_width(key: &str, value: &Value) -> Result<f64, OpenError> {
     match value.as_f64() {
-        Some(number) if number > 0.0 && number < 1.0 => Ok(number),
-        _ => Err(wrong(key, value, "a number between 0 and 1, such as `0.95`")),
+        Some(number) if prophet::interval::level(number).is_some() => Ok(number),
+        _ => Err(wrong(key, value, "a number above 0, at most 1, such as `0.95`")),
     }
 }
 
@@ -110,16 +119,20 @@ fn variables(key: &str, value: &Value) -> Result<BTreeMap<String, String>, OpenE
     pairs.iter().map(pair).collect()
 }
 
-fn columns(key: &str, value: &Value) -> Result<BTreeMap<String, BTreeMap<String, String>>, OpenError> {
-    let expected = "an object of variables, what their models call a column, and the variable that supplies it, such as \
-                    `{\"TEMP 3\": {\"load\": \"POWER/MW\"}}`";
+fn columns(key: &str, value: &Value) -> Result<BTreeMap<String, BTreeMap<String, Supply>>, OpenError> {
+    let expected = "an object of variables, what their models call a column, and the variable or the number that supplies it, \
+                    such as `{\"TEMP 3\": {\"load\": \"POWER/MW\", \"cap\": 30.0}}`";
     let wrong = || wrong(key, value, expected);
     let mut columns = BTreeMap::new();
     for (variable, names) in value.as_object().ok_or_else(wrong)? {
         let mut sources = BTreeMap::new();
         for (name, source) in names.as_object().ok_or_else(wrong)? {
-            let source = source.as_str().ok_or_else(wrong)?;
-            sources.insert(nfc(name).into_owned(), nfc(source).into_owned());
+            let supply = match source {
+                Value::String(variable) => Supply::Variable(nfc(variable).into_owned()),
+                Value::Number(number) => Supply::Constant(number.as_f64().ok_or_else(wrong)?),
+                _ => return Err(wrong()),
+            };
+            sources.insert(nfc(name).into_owned(), supply);
         }
         columns.insert(nfc(variable).into_owned(), sources);
     }
@@ -149,7 +162,7 @@ mod tests {
     fn what_is_set_is_read() {
         assert_eq!(Settings::parse("{}"), Ok(Settings::default()));
         let json = r#"{"threshold": 3, "interval_width": 0.9, "residual_scale": "batch", "trend_uncertainty": "batch",
-            "variables": {"A/B": "x.json"}, "columns": {"A/B": {"load": "P/MW"}}}"#;
+            "variables": {"A/B": "x.json"}, "columns": {"A/B": {"load": "P/MW", "cap": 30, "floor": -1.5}}}"#;
         assert_eq!(
             Settings::parse(json),
             Ok(Settings {
@@ -160,7 +173,11 @@ mod tests {
                 variables: BTreeMap::from([("A/B".to_owned(), "x.json".to_owned())]),
                 columns: BTreeMap::from([(
                     "A/B".to_owned(),
-                    BTreeMap::from([("load".to_owned(), "P/MW".to_owned())])
+                    BTreeMap::from([
+                        ("load".to_owned(), Supply::Variable("P/MW".to_owned())),
+                        ("cap".to_owned(), Supply::Constant(30.0)),
+                        ("floor".to_owned(), Supply::Constant(-1.5)),
+                    ])
                 )]),
             })
         );
@@ -187,7 +204,7 @@ mod tests {
             (r#"{"threshold": 0}"#, "`threshold` is `0`; write a number above 0, such as `2.0`"),
             (
                 r#"{"interval_width": 95}"#,
-                "`interval_width` is `95`; write a number between 0 and 1, such as `0.95`",
+                "`interval_width` is `95`; write a number above 0, at most 1, such as `0.95`",
             ),
             (
                 r#"{"residual_scale": "mean"}"#,
@@ -200,7 +217,12 @@ mod tests {
             (
                 r#"{"columns": {"A": "B"}}"#,
                 "`columns` is `{\"A\":\"B\"}`; write an object of variables, what their models call a column, and the \
-                 variable that supplies it, such as `{\"TEMP 3\": {\"load\": \"POWER/MW\"}}`",
+                 variable or the number that supplies it, such as `{\"TEMP 3\": {\"load\": \"POWER/MW\", \"cap\": 30.0}}`",
+            ),
+            (
+                r#"{"columns": {"A": {"cap": null}}}"#,
+                "`columns` is `{\"A\":{\"cap\":null}}`; write an object of variables, what their models call a column, and the \
+                 variable or the number that supplies it, such as `{\"TEMP 3\": {\"load\": \"POWER/MW\", \"cap\": 30.0}}`",
             ),
             (
                 r#"{"variables": ["A"]}"#,

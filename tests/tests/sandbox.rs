@@ -19,7 +19,7 @@ const SHORT: Duration = Duration::from_millis(300);
 const LONG: Duration = Duration::from_secs(60);
 
 fn engine_with(deadline: Duration) -> Engine {
-    Engine::new(Limits { memory: 64 << 20, deadline, returned: 16 << 20 }, None).unwrap()
+    Engine::new(Limits { memory: 64 << 20, deadline, returned: 16 << 20, ..Limits::default() }, None).unwrap()
 }
 
 fn engine() -> Engine {

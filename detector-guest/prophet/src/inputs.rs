@@ -58,11 +58,20 @@ impl Inputs {
     /// Takes a column, or replaces the one of that name. Values beyond the timestamps are not used; too few are missing
     /// ones.
     pub fn set(&mut self, name: &str, values: &[f64]) {
+        self.set_values(name, values.iter().copied());
+    }
+
+    fn set_values(&mut self, name: &str, values: impl ExactSizeIterator<Item = f64>) {
         let at = self.columns.iter().position(|column| column.0 == name).unwrap_or_else(|| {
             self.columns.push((name.to_owned(), Vec::new()));
             self.columns.len() - 1
         });
-        fill(&mut self.columns[at].1, values.iter().copied());
+        fill(&mut self.columns[at].1, values);
+    }
+
+    /// Takes a column of the same value for each of `rows` timestamps.
+    pub fn set_constant(&mut self, name: &str, value: f64, rows: usize) {
+        self.set_values(name, std::iter::repeat_n(value, rows));
     }
 
     /// Forgets all columns.

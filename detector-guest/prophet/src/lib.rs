@@ -46,4 +46,4 @@ pub use features::Features;
 pub use forecast::Forecast;
 pub use inputs::{Inputs, Need, Role};
 pub use model::Model;
-pub use read::{CountryHoliday, ReadError};
+pub use read::{CountryHoliday, ReadError, from_python_json};

@@ -4,6 +4,7 @@ use crate::features::Features;
 use crate::forecast::Forecast;
 use crate::holidays::Holidays;
 use crate::inputs::{Inputs, Need};
+use crate::interval;
 use crate::lanes::LANES;
 use crate::read::{self, CountryHoliday, ReadError};
 use crate::regressor::Regressor;
@@ -29,6 +30,7 @@ pub struct Model {
     pub(crate) changepoints: usize,
     /// Rows of training, if the file tells.
     pub(crate) history_rows: Option<u64>,
+    /// As it was saved.
     pub(crate) interval_width: f64,
     /// Sorted.
     pub(crate) needs: Vec<Need>,
@@ -90,10 +92,21 @@ impl Model {
         self.point.noise * self.y_scale
     }
 
-    /// The level of the intervals that the model was trained to give, such as 0.95.
+    /// The width of the intervals that the model was saved with, such as 0.95; Prophet checks it only where it is used.
     #[must_use]
     pub fn interval_width(&self) -> f64 {
         self.interval_width
+    }
+
+    /// The [level](interval::level) of that width.
+    ///
+    /// # Errors
+    /// There is no interval of that width. Nothing else depends on it.
+    pub fn level(&self) -> Result<f64, ReadError> {
+        interval::level(self.interval_width).ok_or_else(|| {
+            let found = read::in_words(self.interval_width);
+            ReadError::invalid("interval_width", found, "a number above 0, at most 1, where it is not set elsewhere")
+        })
     }
 
     /// Rows of parameters: 1, or with MCMC one a draw.

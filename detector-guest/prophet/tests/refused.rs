@@ -60,7 +60,6 @@ fn what_no_trained_model_has_is_named() {
         ("/t_scale", json!(0), "has 0 in `t_scale`; expected the seconds from first to last training row"),
         ("/t_scale", json!(1e300), "has 1"),
         ("/start", json!(1e300), "has 1"),
-        ("/interval_width", json!(95), "has 95 in `interval_width`; expected a number between 0 and 1"),
         ("/params/sigma_obs", json!([[0]]), "has 0 in `params.sigma_obs`; expected a number above 0"),
         ("/params/sigma_obs", json!([[]]), "has 0 entries in `params.sigma_obs` where `params.k` makes it 1"),
         ("/params/k", json!([]), "has no number in `params.k`; expected one number, or one for each draw"),
@@ -163,7 +162,8 @@ fn what_is_no_model_at_all_is_named() {
         (b"{}", "missing field `growth` at line 1 column 2"),
         (b"[]", "invalid length 0, expected struct Document"),
         (b"\"text\"", "expected ident at line 1 column 2"),
-        (b"{\"growth\": NaN}", "expected value at line 1 column 12"),
+        (b"{\"growth\": NaN}", "missing field `y_scale` at line 1 column 17"),
+        (b"{\"growth\": NaM}", "expected value at line 1 column 12"),
     ] {
         let expected = format!("is not what Prophet's `model_to_json` writes: {expected}");
         let found = Model::from_json(bytes).unwrap_err().to_string();

@@ -59,6 +59,7 @@ impl Learnt {
 
 struct Detector {
     settings: Settings,
+    passed_over: Vec<String>,
     variables: RefCell<BTreeMap<String, Learnt>>,
 }
 
@@ -76,7 +77,7 @@ impl Guest for Module {
 
 impl GuestDetector for Detector {
     fn open(
-        _: Vec<ModelFile>,
+        files: Vec<ModelFile>,
         settings: String,
         resume: Option<Checkpoint>,
     ) -> Result<exports::anomaly_worker::detector::judging::Detector, OpenError> {
@@ -87,12 +88,18 @@ impl GuestDetector for Detector {
                 .map_err(|error| OpenError::CheckpointUnreadable(error.to_string()))?,
             None => BTreeMap::new(),
         };
-        let detector = Self { settings, variables: RefCell::new(variables) };
+        // It learns from the readings alone.
+        let passed_over = files.into_iter().map(|file| file.path).collect();
+        let detector = Self { settings, passed_over, variables: RefCell::new(variables) };
         Ok(exports::anomaly_worker::detector::judging::Detector::new(detector))
     }
 
     fn summary(&self) -> Summary {
-        Summary { models: Vec::new(), reach: Reach::SingleReadings }
+        Summary {
+            models: Vec::new(),
+            reach: Reach::SingleReadings,
+            passed_over: self.passed_over.clone(),
+        }
     }
 
     fn detect(&self, batch: Batch) -> Result<Vec<Outcome>, DetectError> {

@@ -63,10 +63,12 @@ pub(super) async fn backfill(mut loaded: Loaded, asked: &args::Backfill) -> anyh
         replace: asked.replace,
         batch_rows: loaded.config.worker.batch_rows,
     };
-    let engine = parts::engine(&loaded.config)?;
-    let source = parts::source(&loaded.config);
-    let set = Arc::new(source.read(&engine).await?);
-    let mut detector = Detector::open(&engine, set, None).await?;
+    let opening = async {
+        let engine = parts::engine(&loaded.config)?;
+        let set = parts::source(&loaded.config).read_at_start(&engine).await?;
+        Detector::open(&engine, Arc::new(set), None).await
+    };
+    let mut detector = stop.unless_asked(opening).await.ok_or_else(|| anyhow!(NOTHING_DONE))??;
     report::models(&detector);
     let store = parts::store(&loaded.config)?;
     store.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
@@ -114,7 +116,7 @@ async fn judge(
                 return Ok(Done { progress, resumed, asides });
             }
             Ok(None) => {
-                let Some(through) = reached.progress.through else { bail!("stopped; nothing is done yet") };
+                let Some(through) = reached.progress.through else { bail!(NOTHING_DONE) };
                 bail!("stopped; all readings up to {through} are done, and {GO_ON}");
             }
             Err(error) if begun && passes(&error) && !stop.asked() => {
@@ -131,6 +133,7 @@ async fn judge(
     }
 }
 
+const NOTHING_DONE: &str = "stopped; nothing is done yet";
 const GO_ON: &str = "the same command goes on from there";
 
 fn passes(error: &CycleError) -> bool {
@@ -146,7 +149,9 @@ async fn attempt(
     stop: &Stop,
     reached: &mut Reached,
 ) -> Result<Option<Asides>, CycleError> {
-    let mut backfill = Backfill::begin(plan, store, detector).await?;
+    // Until it is connected there is no batch in hand to wait for.
+    let Some(begun) = stop.unless_asked(Backfill::begin(plan, store, detector)).await else { return Ok(None) };
+    let mut backfill = begun?;
     *reached = Reached { begun: true, resumed: backfill.resumed(), progress: backfill.progress() };
     if let (true, Some(through)) = (reached.resumed, reached.progress.through) {
         tracing::info!("all readings up to {through} are done; it goes on from there");

@@ -173,7 +173,7 @@ async fn readings(
 async fn detector(trials: &mut Trials, config: &Config) -> Option<Detector> {
     let opened = async {
         let engine = parts::engine(config)?;
-        let set = parts::source(config).read(&engine).await?;
+        let set = parts::source(config).read_at_start(&engine).await?;
         anyhow::Ok(Detector::open(&engine, Arc::new(set), None).await?)
     };
     match opened.await {

@@ -130,6 +130,9 @@ pub(super) fn engine(config: &Config) -> Result<Engine, DetectorError> {
     let limits = Limits {
         memory: usize::try_from(config.detector.memory_mib << 20).unwrap_or(usize::MAX),
         deadline: config.detector.deadline,
+        module_file: config.detector.module_mib << 20,
+        model_file: config.detector.model_mib << 20,
+        model_files: config.detector.models_mib << 20,
         ..Limits::default()
     };
     let cache = config.detector.cache_dir.clone().or_else(cache_dir);

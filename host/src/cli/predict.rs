@@ -25,6 +25,7 @@ use super::args::{Predict, TrendUncertainty};
 use super::parts;
 use crate::batch::{Batch, Column, Outcome, Verdicts};
 use crate::detector::{Detector, Engine, Limits, ModelFile, Module, Set};
+use crate::regular::{self, Most};
 
 /// The model's file is given to the detector under this name, whatever the user calls it, so that it is the model of `y`:
 /// the one name that none of the table's columns can need.
@@ -68,14 +69,17 @@ pub(super) async fn predict(asked: &Predict) -> anyhow::Result<ExitCode> {
 
 /// Opens a detector that has this model and no other.
 async fn open(asked: &Predict) -> anyhow::Result<Detector> {
-    let read = |path: &Path| fs::read(path).with_context(|| format!("`{}` cannot be read", path.display()));
+    let limits = Limits { deadline: DEADLINE, ..Limits::default() };
+    let read = |path: &Path, most: Most| {
+        regular::read(path, most).with_context(|| format!("`{}` cannot be read", path.display()))
+    };
     let module = match &asked.detector {
         None => Module::built_in(),
-        Some(path) => Module { name: path.display().to_string(), bytes: read(path)?.into() },
+        Some(path) => Module { name: path.display().to_string(), bytes: read(path, limits.of_module())?.into() },
     };
-    let mut files = vec![ModelFile { path: MODEL.into(), bytes: read(&asked.model)? }];
+    let mut files = vec![ModelFile { path: MODEL.into(), bytes: read(&asked.model, limits.of_model())? }];
     if let Some(path) = &asked.country_holidays {
-        files.push(ModelFile { path: COUNTRY_HOLIDAYS.into(), bytes: read(path)? });
+        files.push(ModelFile { path: COUNTRY_HOLIDAYS.into(), bytes: read(path, limits.of_model())? });
     }
     let mut settings = Map::new();
     if let Some(width) = asked.interval_width {
@@ -86,7 +90,6 @@ async fn open(asked: &Predict) -> anyhow::Result<Detector> {
     }
     let model = asked.model.display().to_string();
     let set = Set::new(module, files, model.clone(), Value::Object(settings).to_string());
-    let limits = Limits { deadline: DEADLINE, ..Limits::default() };
     let engine = Engine::new(limits, parts::cache_dir().as_deref())?;
     Detector::open(&engine, Arc::new(set), None).await.with_context(|| format!("`{model}`"))
 }

@@ -1,5 +1,6 @@
 //! `host run`: the service.
 
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -7,10 +8,10 @@ use anyhow::{Context, anyhow};
 use futures_util::FutureExt;
 
 use super::parts;
-use crate::config::Loaded;
-use crate::detector::Detector;
+use crate::config::{Config, Loaded};
+use crate::detector::{Detector, DetectorError, Engine};
 use crate::reload::watch::{Pace, Watch};
-use crate::reload::{Reloader, Shared};
+use crate::reload::{Reloader, Shared, Source};
 use crate::worker::schedule::{self, End};
 use crate::worker::{Settings, Worker, report};
 use crate::{signal, telemetry};
@@ -35,12 +36,15 @@ async fn serve(loaded: Loaded, once: bool) -> anyhow::Result<ExitCode> {
         tracing::warn!("{warning}");
     }
     // Listening begins before anything is opened, so that no signal finds the default behaviour.
-    let stop = signal::shutdown()?.map(|name| tracing::info!("{name}: stopping"));
+    let mut stop = pin!(signal::shutdown()?.map(|name| tracing::info!("{name}: stopping")));
 
-    let engine = parts::engine(&config)?;
-    let source = parts::source(&config);
-    let set = Arc::new(source.read(&engine).await?);
-    let detector = Detector::open(&engine, set, None).await?;
+    // What is read, compiled or opened at this moment is left to its threads, which end with the process.
+    let opened = tokio::select! {
+        biased;
+        () = &mut stop => return Ok(ExitCode::SUCCESS),
+        opened = open(&config) => opened?,
+    };
+    let (engine, source, detector) = opened;
     report::models(&detector);
 
     let shared = Shared::default();
@@ -65,6 +69,14 @@ async fn serve(loaded: Loaded, once: bool) -> anyhow::Result<ExitCode> {
         // Its text is whole; the causes below it say the same again.
         End::Failed(error) => Err(anyhow!("{error}")),
     }
+}
+
+async fn open(config: &Config) -> Result<(Engine, Source, Detector), DetectorError> {
+    let engine = parts::engine(config)?;
+    let source = parts::source(config);
+    let set = Arc::new(source.read_at_start(&engine).await?);
+    let detector = Detector::open(&engine, set, None).await?;
+    Ok((engine, source, detector))
 }
 
 /// SIGHUP is a hint like a file event. Owns the watch: it ends with this task.

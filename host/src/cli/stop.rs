@@ -58,6 +58,21 @@ impl Stop {
         }
     }
 
+    /// Runs work of which nothing is lost; None if it was asked to end before.
+    pub(super) async fn unless_asked<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut asked = self.asked.clone();
+        let end = async {
+            if asked.wait_for(|times| *times > 0).await.is_err() {
+                pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = end => None,
+            done = work => Some(done),
+        }
+    }
+
     /// Waits, but not on when it is asked to end.
     pub(super) async fn pause(&self, time: Duration) {
         let mut asked = self.asked.clone();

@@ -88,6 +88,9 @@ keys! {
     detector.models = path;
     detector.memory_mib = whole(1..=4096);
     detector.deadline = duration("1ms", "1h");
+    detector.module_mib = whole(1..=65_536);
+    detector.model_mib = whole(1..=65_536);
+    detector.models_mib = whole(1..=65_536);
     detector.cache_dir = optional(path);
     log.file = optional(path);
     log.max_mib = whole(1..=10_240);

@@ -98,6 +98,10 @@ pub struct Detector {
     pub memory_mib: u64,
     /// For each call; above zero, at most an hour.
     pub deadline: Duration,
+    /// What is read of a module, of one model, and of all models together; 1 to 65,536.
+    pub module_mib: u64,
+    pub model_mib: u64,
+    pub models_mib: u64,
     /// For compiled modules and prepared models. None: a directory of the user's own.
     pub cache_dir: Option<PathBuf>,
     /// The detector's own affair: passed on as JSON, never looked into.
@@ -154,6 +158,9 @@ impl Default for Detector {
             models: "models/prophet".into(),
             memory_mib: 256,
             deadline: Duration::from_secs(30),
+            module_mib: 64,
+            model_mib: 64,
+            models_mib: 1024,
             cache_dir: None,
             settings: Map::new(),
         }

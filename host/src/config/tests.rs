@@ -67,6 +67,9 @@ fn every_value_is_read_from_the_file() {
         models = "models"
         memory_mib = 64
         deadline = "200ms"
+        module_mib = 8
+        model_mib = 16
+        models_mib = 2048
         cache_dir = "cache"
         [detector.settings]
         threshold = 2.5
@@ -122,6 +125,9 @@ fn every_value_is_read_from_the_file() {
             models: "models".into(),
             memory_mib: 64,
             deadline: Duration::from_millis(200),
+            module_mib: 8,
+            model_mib: 16,
+            models_mib: 2048,
             cache_dir: Some("cache".into()),
             settings: settings.as_object().cloned().unwrap(),
         },

@@ -63,7 +63,7 @@ impl Engine {
         &self.0.linker
     }
 
-    pub(super) fn limits(&self) -> &Limits {
+    pub(crate) fn limits(&self) -> &Limits {
         &self.0.limits
     }
 

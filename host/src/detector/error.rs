@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::regular::Unreadable;
+
 /// A set that cannot be opened. The texts say what to do; the caller only reports them and keeps the set it has.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectorError {
@@ -33,7 +35,7 @@ pub enum DetectorError {
     LosesModel { path: String, variable: String, why: String },
     /// A file or directory of the set cannot be read.
     #[error("`{path}` cannot be read: {cause}")]
-    Read { path: String, cause: std::io::Error },
+    Read { path: String, cause: Unreadable },
     /// A file of the set changed while it was read: it is being written. The next look reads it whole.
     #[error("`{path}` changed while it was read; it is read again when it rests")]
     Unsettled { path: String },

@@ -90,8 +90,17 @@ impl Instance {
         let failed = |cause| DetectorError::Open { module: set.module.name.clone(), cause };
         let mut calls = Calls::new(engine);
         let guest = calls.run(async |store| pre.instantiate_async(store).await).await.map_err(failed)?;
-        let files: Vec<_> =
-            set.files.iter().map(|file| types::ModelFile { path: &file.path, bytes: &file.bytes }).collect();
+        let read = set.files.iter().map(|file| types::ModelFile {
+            path: &file.path,
+            bytes: &file.bytes,
+            unreadable: None,
+        });
+        let unread = set.unread.iter().map(|file| types::ModelFile {
+            path: &file.path,
+            bytes: &[],
+            unreadable: Some(&file.why),
+        });
+        let files: Vec<_> = read.chain(unread).collect();
         let resume = resume.map(|kept| types::Checkpoint { schema: kept.schema, bytes: kept.bytes.clone() });
         let judging = guest.anomaly_worker_detector_judging();
         let detector = calls
@@ -116,6 +125,7 @@ impl Instance {
                 })
                 .collect(),
             whole_instants: said.reach == types::Reach::WholeInstants,
+            passed_over: said.passed_over.into_iter().collect(),
         };
         Ok((Self { calls, guest, detector }, summary))
     }

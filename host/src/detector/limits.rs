@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::regular::Most;
+
 /// The limits of one sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -11,11 +13,36 @@ pub struct Limits {
     pub deadline: Duration,
     /// What one call may return, in bytes. A verdict is 33 bytes: the default is four million readings.
     pub returned: usize,
+    /// Length of the module's file, in bytes.
+    pub module_file: u64,
+    /// Length of one model's file, in bytes.
+    pub model_file: u64,
+    /// Of all model files together, in the form that is held. More than this is a wrong directory, not a set of models.
+    pub model_files: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { memory: 256 << 20, deadline: Duration::from_secs(30), returned: 128 << 20 }
+        Self {
+            memory: 256 << 20,
+            deadline: Duration::from_secs(30),
+            returned: 128 << 20,
+            module_file: 64 << 20,
+            model_file: 64 << 20,
+            model_files: 1 << 30,
+        }
+    }
+}
+
+impl Limits {
+    /// For reading a module.
+    pub(crate) fn of_module(&self) -> Most {
+        Most { bytes: self.module_file, key: "module_mib" }
+    }
+
+    /// For reading a model.
+    pub(crate) fn of_model(&self) -> Most {
+        Most { bytes: self.model_file, key: "model_mib" }
     }
 }
 

@@ -28,7 +28,7 @@ pub use limits::Limits;
 pub use opened::Detector;
 pub(crate) use preparing::{Preparer, Preparing};
 pub use said::{Description, Judged, Model, Summary};
-pub use set::{Digest, ModelFile, Module, Set};
+pub use set::{Digest, ModelFile, Module, Set, Unread};
 
 /// The Prophet detector of `detector-guest`, built with the host so that one binary is a whole installation.
 pub const BUILT_IN: &[u8] = include_bytes!(env!("BUILT_IN_DETECTOR"));

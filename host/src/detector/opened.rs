@@ -53,6 +53,7 @@ impl Detector {
                 opened => (opened?, resume),
             };
             let (live, summary) = opened;
+            let set = Arc::new(Arc::unwrap_or_clone(set).without(&summary.passed_over));
             Ok(Self { engine, pre, set, description, summary, committed, live: Some(live) })
         })
         .await

@@ -51,7 +51,7 @@ impl Preparing<'_> {
                 (calls, guest)
             }
         };
-        let file = types::ModelFile { path, bytes };
+        let file = types::ModelFile { path, bytes, unreadable: None };
         let judging = guest.anomaly_worker_detector_judging();
         let prepared = calls.run(async |store| judging.call_prepare(store, file).await).await?;
         self.live = Some((calls, guest));

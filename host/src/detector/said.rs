@@ -1,5 +1,6 @@
 //! What modules and detectors say, in the host's own words. Plain data, checked before it comes here.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub struct Summary {
     pub models: Vec<Model>,
     /// Whether late readings must come with all readings of their datetime.
     pub whole_instants: bool,
+    /// Paths of the files that are no part of the set.
+    pub passed_over: HashSet<String>,
 }
 
 impl Summary {

@@ -3,8 +3,9 @@
 //! Plain bytes in memory. A set is read whole before anything is built from it, so that a file that changes on disk cannot change
 //! a running detector, and a fresh instance is opened from the very bytes of the one before. Of a model file it holds what the detector
 //! made of it, where it made something: megabytes of training history are not kept for months. The digest is that of the user's
-//! files all the same.
+//! files all the same: of those that the detector uses, which it says when it is opened.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
@@ -40,52 +41,87 @@ pub struct ModelFile {
     pub bytes: Vec<u8>,
 }
 
+/// A file of the model directory that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// As of a file that can.
+    pub path: String,
+    /// A clause for the log.
+    pub why: String,
+}
+
 /// A detector's parts.
+#[derive(Clone)]
 pub struct Set {
     pub module: Module,
     /// By path.
     pub files: Vec<ModelFile>,
+    /// Of the files as they are, in the same order.
+    digests: Vec<Digest>,
+    /// By path. The detector says what follows from it.
+    pub unread: Vec<Unread>,
     /// Where the files came from, for messages.
     pub models_dir: String,
     /// One JSON object.
     pub settings: String,
     /// SHA-256 in hexadecimal over the digests of module and files, and the settings.
     pub digest: String,
+    /// The digest with the files that the detector passed over: whether the same was read once more.
+    pub read: String,
 }
 
 impl Set {
     /// Puts a set together from files as they are; their order does not matter.
     pub fn new(module: Module, files: Vec<ModelFile>, models_dir: String, settings: String) -> Self {
         let digests = files.iter().map(|file| Sha256::digest(&file.bytes).into()).collect::<Vec<_>>();
-        Self::prepared(module, files.into_iter().zip(digests).collect(), models_dir, settings)
+        Self::prepared(module, files.into_iter().zip(digests).collect(), Vec::new(), models_dir, settings)
     }
 
     /// Puts a set together from files as they are or as the detector prepared them, each with the digest of the file as it is.
     pub(crate) fn prepared(
         module: Module,
         mut files: Vec<(ModelFile, Digest)>,
+        mut unread: Vec<Unread>,
         models_dir: String,
         settings: String,
     ) -> Self {
         files.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
-        let digest = digest(&module, &files, &settings);
-        let files = files.into_iter().map(|(file, _)| file).collect();
-        Self { module, files, models_dir, settings, digest }
+        unread.sort_by(|a, b| a.path.cmp(&b.path));
+        let (files, digests): (Vec<_>, Vec<_>) = files.into_iter().unzip();
+        let mut set =
+            Self { module, files, digests, unread, models_dir, settings, digest: String::new(), read: String::new() };
+        set.digest = digest(&set);
+        set.read.clone_from(&set.digest);
+        set
+    }
+
+    /// The set as the detector uses it: without the files that it passed over.
+    pub(super) fn without(mut self, passed_over: &HashSet<String>) -> Self {
+        let files = self.files.into_iter().zip(self.digests);
+        (self.files, self.digests) = files.filter(|(file, _)| !passed_over.contains(&file.path)).unzip();
+        self.unread.retain(|file| !passed_over.contains(&file.path));
+        self.digest = digest(&self);
+        self
     }
 }
 
 /// Texts go in after their length, so that no two sets run together to the same bytes.
-fn digest(module: &Module, files: &[(ModelFile, Digest)], settings: &str) -> String {
+fn digest(set: &Set) -> String {
     let mut hash = Sha256::new();
     let text = |hash: &mut Sha256, text: &str| {
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text);
     };
-    hash.update(module.digest());
-    text(&mut hash, settings);
-    for (file, digest) in files {
+    hash.update(set.module.digest());
+    text(&mut hash, &set.settings);
+    for (file, digest) in set.files.iter().zip(&set.digests) {
         text(&mut hash, &file.path);
         hash.update(digest);
+    }
+    // No file has such a digest. The reason is not in it: it may be another at each look.
+    for file in &set.unread {
+        text(&mut hash, &file.path);
+        hash.update([0; 32]);
     }
     hex(&hash.finalize())
 }
@@ -127,6 +163,28 @@ mod tests {
             set(b"wasm", &[("a", b"1"), ("b", b"2")], "{\"threshold\":3}"),
         ] {
             assert_ne!(one, other);
+        }
+    }
+    #[test]
+    fn what_is_passed_over_is_no_part_of_the_set() {
+        let of = |files: &[&str], unread: &[&str]| {
+            let file = |path: &&str| (ModelFile { path: (*path).into(), bytes: vec![] }, [7; 32]);
+            let unread = unread.iter().map(|path| Unread { path: (*path).into(), why: "so".into() });
+            let module = Module { name: "m".into(), bytes: b"wasm"[..].into() };
+            let files = files.iter().map(file).collect();
+            Set::prepared(module, files, unread.collect(), "models".into(), "{}".into())
+        };
+        let passed_over = ["README", "pipe"].map(str::to_owned).into();
+        let (plain, with) = (of(&["a", "c"], &["b"]), of(&["a", "README", "c"], &["pipe", "b"]));
+        assert_ne!(with.digest, plain.digest);
+        let read = with.read.clone();
+        let with = with.without(&passed_over);
+        assert_eq!((&with.digest, with.read), (&plain.digest, read));
+        assert_eq!(with.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["a", "c"]);
+        assert_eq!(with.unread, plain.unread);
+        // A file that cannot be read and counts is another set than one without it, or with it whole.
+        for other in [of(&["a", "c"], &[]), of(&["a", "b", "c"], &[])] {
+            assert_ne!(other.digest, plain.digest);
         }
     }
 }

@@ -74,10 +74,6 @@ impl Look {
         })
     }
 
-    pub(super) fn length(&self) -> u64 {
-        self.length
-    }
-
     /// None where the file system says too little.
     pub(super) fn mark(&self) -> Option<Mark> {
         let modified = self.modified?.duration_since(SystemTime::UNIX_EPOCH).ok()?;

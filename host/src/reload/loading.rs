@@ -16,32 +16,37 @@ use tokio::runtime::Handle;
 
 use super::fingerprint::Look;
 use super::pack::{Entry, Pack};
-use super::source::{read_at_rest, unreadable};
-use crate::detector::{DetectorError, Digest, Engine, JudgeError, ModelFile, Module, Preparer, Preparing};
-
-/// What is held of all files together. More than this is a wrong directory, not a set of models.
-const MOST_BYTES: u64 = 1 << 30;
+use super::pulse::Pulse;
+use super::source::{Growing, read_at_rest};
+use crate::detector::{
+    DetectorError, Digest, Engine, JudgeError, Limits, ModelFile, Module, Preparer, Preparing, Unread,
+};
+use crate::regular::Unreadable;
 
 /// A module that failed at so many files will fail at the others.
 const MOST_FAILURES: usize = 10;
 
 /// Loads files of the directory `models`, in their order, each with the digest of the file as it is. Blocks; called within a runtime.
-/// `now` is when reading begins.
+/// `now` is when reading begins. A file that cannot be read costs itself.
 ///
 /// # Errors
-/// The module cannot be used, a file cannot be read, or they are too much.
+/// The module cannot be used, a file is being written, or they are too much.
 pub(super) fn load(
     engine: &Engine,
     module: &Module,
     models: &Path,
     files: &[PathBuf],
-    now: SystemTime,
-) -> Result<Vec<(ModelFile, Digest)>, DetectorError> {
+    (now, growing): (SystemTime, Growing),
+    pulse: &Pulse,
+) -> Result<(Vec<(ModelFile, Digest)>, Vec<Unread>), DetectorError> {
     let preparer = Preparer::new(engine, module)?;
     let pack = engine.cache().map(|cache| (Pack::new(&cache.models(), module.digest(), models), cache));
     let kept = pack.as_ref().map(|(pack, _)| pack.read()).unwrap_or_default();
     let loading = Loading {
         models,
+        limits: *engine.limits(),
+        growing,
+        pulse,
         kept: kept.iter().map(|entry| (entry.path.as_str(), entry)).collect(),
         runtime: Handle::current(),
         now,
@@ -51,11 +56,23 @@ pub(super) fn load(
     };
     let log = tracing::dispatcher::get_default(tracing::Dispatch::clone);
     let one = |preparing: &mut Preparing<'_>, file: &PathBuf| {
-        tracing::dispatcher::with_default(&log, || loading.one(file, preparing))
+        let loaded = tracing::dispatcher::with_default(&log, || loading.one(file, preparing));
+        loading.pulse.beat();
+        loaded
     };
-    let loaded: Vec<_> = files.par_iter().map_init(|| preparer.start(), one).collect();
+    // Threads of its own: where a read hangs, no later one waits behind it.
+    let threads = rayon::ThreadPoolBuilder::new().build();
+    let threads = threads.map_err(|error| DetectorError::Engine(error.to_string()))?;
+    let loaded: Vec<_> =
+        threads.install(|| files.par_iter().map_init(|| preparer.start(), one).collect());
     // Of several errors always the first: what is said once must not change.
-    let loaded: Vec<Loaded> = loaded.into_iter().collect::<Result<_, _>>()?;
+    let loaded: Vec<Result<Loaded, Unread>> = loaded.into_iter().collect::<Result<_, _>>()?;
+    let (mut unread, mut files) = (Vec::new(), Vec::new());
+    loaded.into_iter().for_each(|file| match file {
+        Ok(file) => files.push(file),
+        Err(file) => unread.push(file),
+    });
+    let loaded = files;
     let count = |from: From| loaded.iter().filter(|file| file.from == from).count();
     let (before, now) = (count(From::Cache), count(From::Detector));
     tracing::debug!(
@@ -71,7 +88,7 @@ pub(super) fn load(
             cache.complain(&error);
         }
     }
-    Ok(loaded.into_iter().map(Loaded::into_file).collect())
+    Ok((loaded.into_iter().map(Loaded::into_file).collect(), unread))
 }
 
 /// A file on its way into a set.
@@ -100,9 +117,30 @@ impl Loaded {
     }
 }
 
+/// Why a file is not loaded: it costs itself, or the set.
+enum Failed {
+    File(Unreadable),
+    Set(DetectorError),
+}
+
+impl std::convert::From<Unreadable> for Failed {
+    fn from(why: Unreadable) -> Self {
+        Self::File(why)
+    }
+}
+
+impl std::convert::From<DetectorError> for Failed {
+    fn from(error: DetectorError) -> Self {
+        Self::Set(error)
+    }
+}
+
 /// What the threads share.
 struct Loading<'a> {
     models: &'a Path,
+    limits: Limits,
+    growing: Growing,
+    pulse: &'a Pulse,
     kept: HashMap<&'a str, &'a Entry>,
     runtime: Handle,
     now: SystemTime,
@@ -113,10 +151,26 @@ struct Loading<'a> {
 }
 
 impl Loading<'_> {
-    fn one(&self, file: &Path, preparing: &mut Preparing<'_>) -> Result<Loaded, DetectorError> {
+    /// One file, or why it cannot be read.
+    fn one(
+        &self,
+        file: &Path,
+        preparing: &mut Preparing<'_>,
+    ) -> Result<Result<Loaded, Unread>, DetectorError> {
         let path = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let kept = self.kept.get(path.as_str()).copied();
-        let look = Look::at(file).map_err(|cause| unreadable(file, cause))?;
+        match self.load(&path, file, preparing) {
+            Ok(loaded) => Ok(Ok(loaded)),
+            Err(Failed::Set(error)) => Err(error),
+            Err(Failed::File(Unreadable::Changed)) if self.growing == Growing::Waits => {
+                Err(DetectorError::Unsettled { path: file.display().to_string() })
+            }
+            Err(Failed::File(why)) => Ok(Err(Unread { path, why: why.to_string() })),
+        }
+    }
+
+    fn load(&self, path: &str, file: &Path, preparing: &mut Preparing<'_>) -> Result<Loaded, Failed> {
+        let kept = self.kept.get(path).copied();
+        let look = Look::at(file).map_err(Unreadable::from)?;
         let same = |entry: &&Entry| entry.mark.is_some() && entry.mark == look.mark();
         if let Some(entry) = kept.filter(same)
             && let Some(prepared) = &entry.prepared
@@ -124,24 +178,25 @@ impl Loading<'_> {
             self.hold(prepared.len() as u64)?;
             return Ok(Loaded { entry: entry.clone(), from: From::Cache, as_it_is: Vec::new() });
         }
-        self.hold(look.length())?;
-        let bytes = read_at_rest(file, &look)?;
+        let bytes = read_at_rest(file, &look, self.limits.of_model())?;
+        self.hold(bytes.len() as u64)?;
+        let read = bytes.len() as u64;
         let mark = look.mark().filter(|mark| mark.is_at_rest(self.now));
         let digest = Sha256::digest(&bytes).into();
         let (prepared, from) = match kept.filter(|entry| entry.digest == digest) {
             Some(Entry { prepared: Some(prepared), .. }) => (Some(prepared.clone()), From::Cache),
             Some(_) => (None, From::File),
-            None => self.prepare(&path, &bytes, preparing),
+            None => self.prepare(path, &bytes, preparing),
         };
         let as_it_is = match &prepared {
             None => bytes,
             Some(prepared) => {
-                self.held.fetch_sub(look.length(), Ordering::Relaxed);
+                self.held.fetch_sub(read, Ordering::Relaxed);
                 self.hold(prepared.len() as u64)?;
                 Vec::new()
             }
         };
-        Ok(Loaded { entry: Entry { path, digest, mark, prepared }, from, as_it_is })
+        Ok(Loaded { entry: Entry { path: path.to_owned(), digest, mark, prepared }, from, as_it_is })
     }
 
     fn prepare(&self, path: &str, bytes: &[u8], preparing: &mut Preparing<'_>) -> (Option<Vec<u8>>, From) {
@@ -164,14 +219,16 @@ impl Loading<'_> {
         (None, From::File)
     }
 
-    /// Counts bytes before they are read.
+    /// Counts what is held.
     fn hold(&self, bytes: u64) -> Result<(), DetectorError> {
-        if self.held.fetch_add(bytes, Ordering::Relaxed) + bytes <= MOST_BYTES {
+        if self.held.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.limits.model_files {
             return Ok(());
         }
         Err(DetectorError::NoModels(format!(
-            "`{}` holds more than 1 GiB; name the directory that holds nothing but models",
-            self.models.display()
+            "`{}` holds more than {} MiB; name the directory that holds nothing but models, or raise `models_mib` of \
+             `[detector]`",
+            self.models.display(),
+            self.limits.model_files >> 20
         )))
     }
 }
@@ -185,7 +242,6 @@ mod tests {
 
     use super::*;
     use crate::demo::models::FILES;
-    use crate::detector::Limits;
 
     /// What is in the pack under a file's mark is used without a look into the file: only a forged pack can show it.
     #[tokio::test]
@@ -202,7 +258,7 @@ mod tests {
         let load = async |now: SystemTime| {
             let (engine, module, models, file) =
                 (engine.clone(), module.clone(), models.clone(), file.clone());
-            let load = move || load(&engine, &module, &models, &[file], now).unwrap().remove(0).0.bytes;
+            let load = move || load(&engine, &module, &models, &[file], (now, Growing::Waits), &Pulse::default()).unwrap().0.remove(0).0.bytes;
             tokio::task::spawn_blocking(load).await.unwrap()
         };
         let forge = || {

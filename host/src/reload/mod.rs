@@ -3,11 +3,13 @@
 //! File events are hints, a fingerprint decides. [`Source`] says where a set comes from and reads it whole, model files as the detector
 //! prepares them (`loading`), once and for all (`pack`); [`Fingerprint`] tells cheaply whether anything may have changed;
 //! [`Reloader`] looks, builds the next set beside the one in use and tries it on the last committed batch; [`watch`] is the loop
-//! that wakes it. The worker swaps between batches. On any failure the old set stays, and the log says once why.
+//! that wakes it. The worker swaps between batches. On any failure the old set stays, and the log says once why. Reading that hangs is left
+//! behind (`pulse`).
 
 mod fingerprint;
 mod loading;
 mod pack;
+mod pulse;
 mod reloader;
 mod source;
 pub mod watch;

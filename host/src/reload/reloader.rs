@@ -5,12 +5,13 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::fingerprint::Fingerprint;
-use super::source::Source;
+use super::pulse::{Left, Pulse};
+use super::source::{Reading, Source, patience};
 use crate::batch::Batch;
-use crate::detector::{Detector, DetectorError, Engine};
+use crate::detector::{Detector, DetectorError, Engine, Set};
 use crate::state::Checkpoint;
 
 /// The last committed batch: what a new set is tried on before it is used.
@@ -89,6 +90,8 @@ pub enum Look {
     Refused(DetectorError),
     /// A file is being written. The next look decides.
     Unsettled(DetectorError),
+    /// Reading has made no step for so long and is left behind.
+    Hangs(Duration),
 }
 
 /// Looks at the files of a source.
@@ -100,14 +103,36 @@ pub struct Reloader {
     seen: Option<Fingerprint>,
     /// The set in use, or waiting to be.
     current: InUse,
+    /// What was read when a set was last dealt with, see [`Set::read`].
+    dealt_with: String,
     /// The digest, or the reason, that was refused last.
     refused: Option<String>,
+    patience: Duration,
+    left: Left,
 }
 
 impl Reloader {
     /// A reloader beside a worker that uses this detector.
     pub fn new(engine: Engine, source: Source, shared: Shared, in_use: &Detector) -> Self {
-        Self { engine, source, shared, seen: None, current: InUse::of(in_use), refused: None }
+        let dealt_with = in_use.set().read.clone();
+        let patience = patience(&engine);
+        let (current, left) = (InUse::of(in_use), Left::default());
+        Self { engine, source, shared, seen: None, current, dealt_with, refused: None, patience, left }
+    }
+
+    /// Leaves reading behind that makes no step for so long.
+    #[must_use]
+    pub fn patient_for(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// For one more thread that may hang; None if too many do.
+    pub(super) fn one_more(&self) -> Option<Left> {
+        self.left.one_more()
     }
 
     /// Where it looks.
@@ -125,15 +150,25 @@ impl Reloader {
             }
             self.refused = Some(withdrawn.digest);
         }
-        let source = self.source.clone();
-        let fingerprint = match tokio::task::spawn_blocking(move || source.fingerprint()).await {
-            Ok(fingerprint) => fingerprint,
-            Err(error) => return Look::Unsettled(DetectorError::Engine(error.to_string())),
+        let Some(left) = self.left.one_more() else { return Look::Hangs(self.patience) };
+        let reading = Reading { pulse: Pulse::default(), left };
+        let (source, left) = (self.source.clone(), reading.left.clone());
+        let fingerprint = tokio::task::spawn_blocking(move || {
+            let _left = left;
+            source.fingerprint()
+        });
+        let fingerprint = match reading.pulse.patiently(self.patience, fingerprint).await {
+            Some(Ok(fingerprint)) => fingerprint,
+            Some(Err(error)) => return Look::Unsettled(DetectorError::Engine(error.to_string())),
+            None => return Look::Hangs(self.patience),
         };
         if self.seen.as_ref() == Some(&fingerprint) {
             return Look::Same;
         }
-        let set = self.source.read(&self.engine).await;
+        let set = self.source.read_watched(&self.engine, &reading);
+        let Some(set) = reading.pulse.patiently(self.patience, set).await else {
+            return Look::Hangs(self.patience);
+        };
         let seen = fingerprint.is_at_rest(SystemTime::now()).then_some(fingerprint);
         let set = match set {
             Ok(set) => set,
@@ -144,23 +179,28 @@ impl Reloader {
             }
         };
         self.seen = seen;
-        if set.digest == self.current.digest {
+        if set.read == self.dealt_with {
+            return Look::Same;
+        }
+        self.dealt_with.clone_from(&set.read);
+        let read = set.read.clone();
+        let detector = match self.build(Arc::new(set)).await {
+            Ok(detector) => detector,
+            Err(error) => return self.refuse(read, error),
+        };
+        let digest = detector.set().digest.clone();
+        // Only files that the detector passes over have changed, or all is as it was before.
+        if digest == self.current.digest {
             self.refused = None;
             return Look::Same;
         }
-        if self.refused.as_ref() == Some(&set.digest) {
+        if self.refused.as_ref() == Some(&digest) {
             return Look::Same;
         }
-        let digest = set.digest.clone();
-        match self.build(Arc::new(set)).await {
-            Ok(detector) => {
-                self.current = InUse::of(&detector);
-                self.shared.slots().ready = Some(detector);
-                self.refused = None;
-                Look::Ready(digest)
-            }
-            Err(error) => self.refuse(digest, error),
-        }
+        self.current = InUse::of(&detector);
+        self.shared.slots().ready = Some(detector);
+        self.refused = None;
+        Look::Ready(digest)
     }
 
     fn refuse(&mut self, what: String, error: DetectorError) -> Look {
@@ -168,7 +208,7 @@ impl Reloader {
     }
 
     /// Opens the set beside the one in use and tries it on the canary.
-    async fn build(&self, set: Arc<crate::detector::Set>) -> Result<Detector, DetectorError> {
+    async fn build(&self, set: Arc<Set>) -> Result<Detector, DetectorError> {
         let canary = self.shared.canary();
         let resume = canary.as_ref().and_then(|canary| canary.checkpoint.clone());
         let module = set.module.name.clone();

@@ -1,19 +1,49 @@
 //! Where a set comes from: a module file (or the built-in module), a directory of models, and settings.
 //!
-//! Reading is blocking and whole. A file that changes while it is read is an error; the next look finds it at rest.
+//! Reading is blocking and whole. A file that changes while it is read is an error; the next look finds it at rest. A model file that
+//! cannot be read is handed on as such: the detector knows what depends on it.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::pin::pin;
+use std::time::{Duration, Instant, SystemTime};
 
 use super::fingerprint::{Fingerprint, Look};
 use super::loading;
+use super::pulse::{Left, Pulse};
 use crate::detector::{DetectorError, Engine, Module, Set};
+use crate::regular::{self, Most, Unreadable};
 
 /// Files beside the models that are none: half-written by a copy, kept by an editor, or the pickles that the JSON was made
 /// from, which are large and which no sandbox should open.
 const PASSED_OVER: [&str; 6] = ["~", ".tmp", ".part", ".crdownload", ".bak", ".pkl"];
+
+/// How long a start waits for a file that is being written.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// For how long the system may leave a read without an answer.
+const HANGS: Duration = Duration::from_secs(30);
+
+/// What to do about a model file that changes while it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Growing {
+    /// The set waits for it.
+    Waits,
+    IsUnread,
+}
+
+/// One reading of a set on its threads.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reading {
+    pub(super) pulse: Pulse,
+    pub(super) left: Left,
+}
+
+/// For how long reading may make no step: between two, a module may be asked twice.
+pub(super) fn patience(engine: &Engine) -> Duration {
+    HANGS + 2 * engine.limits().deadline
+}
 
 /// Where a set comes from.
 #[derive(Clone, Debug)]
@@ -41,21 +71,86 @@ impl Source {
     /// Reads the set whole, each model file in the form that its module makes of it, where it makes one.
     ///
     /// # Errors
-    /// [`DetectorError::Read`] or [`DetectorError::Unsettled`] with the file, [`DetectorError::Module`] if the module cannot be used.
+    /// [`DetectorError::Unsettled`] with the file, [`DetectorError::Read`] or [`DetectorError::Module`] if the module cannot be used.
     pub async fn read(&self, engine: &Engine) -> Result<Set, DetectorError> {
+        self.read_with(engine, Growing::Waits, &Reading::default()).await
+    }
+
+    /// The same, told by the pulse of `reading`.
+    pub(super) async fn read_watched(&self, engine: &Engine, reading: &Reading) -> Result<Set, DetectorError> {
+        self.read_with(engine, Growing::Waits, reading).await
+    }
+
+    /// The same for a start, which has no set to go on with: a model that is still being written after a while is left out like one
+    /// that cannot be read, and taken up when it rests.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn read_at_start(&self, engine: &Engine) -> Result<Set, DetectorError> {
+        let begun = Instant::now();
+        loop {
+            match self.read_aloud(engine, Growing::Waits).await {
+                Err(DetectorError::Unsettled { .. }) if begun.elapsed() < PATIENCE => {
+                    tokio::time::sleep(PATIENCE / 8).await;
+                }
+                Err(DetectorError::Unsettled { .. }) => break,
+                read => return read,
+            }
+        }
+        match self.read_aloud(engine, Growing::IsUnread).await {
+            // The module.
+            Err(DetectorError::Unsettled { path }) => {
+                Err(DetectorError::Read { path, cause: Unreadable::Changed })
+            }
+            read => read,
+        }
+    }
+
+    /// Reads, however long it takes, and says so where it hangs.
+    async fn read_aloud(&self, engine: &Engine, growing: Growing) -> Result<Set, DetectorError> {
+        let reading = Reading::default();
+        let mut read = pin!(self.read_with(engine, growing, &reading));
+        let limit = patience(engine);
+        loop {
+            match reading.pulse.patiently(limit, &mut read).await {
+                Some(read) => return read,
+                None => tracing::warn!(
+                    "reading the module and the models in `{}` has made no step for {}: a share that does not answer?",
+                    self.models.display(),
+                    humantime::format_duration(limit)
+                ),
+            }
+        }
+    }
+
+    async fn read_with(
+        &self,
+        engine: &Engine,
+        growing: Growing,
+        reading: &Reading,
+    ) -> Result<Set, DetectorError> {
         let (source, engine) = (self.clone(), engine.clone());
         let log = tracing::dispatcher::get_default(tracing::Dispatch::clone);
-        let reading = move || tracing::dispatcher::with_default(&log, || source.read_here(&engine));
+        let Reading { pulse, left } = reading.clone();
+        let reading = move || {
+            let _left = left;
+            tracing::dispatcher::with_default(&log, || source.read_here(&engine, growing, &pulse))
+        };
         let read = tokio::task::spawn_blocking(reading).await;
         read.unwrap_or_else(|error| Err(DetectorError::Engine(format!("its thread ended: {error}"))))
     }
 
-    fn read_here(self, engine: &Engine) -> Result<Set, DetectorError> {
+    fn read_here(self, engine: &Engine, growing: Growing, pulse: &Pulse) -> Result<Set, DetectorError> {
         let module = match &self.module {
             None => Module::built_in(),
             Some(path) => {
-                let look = Look::at(path).map_err(|cause| unreadable(path, cause))?;
-                Module { name: path.display().to_string(), bytes: read_at_rest(path, &look)?.into() }
+                let name = path.display().to_string();
+                let read = Look::at(path).map_err(Unreadable::from);
+                match read.and_then(|look| read_at_rest(path, &look, engine.limits().of_module())) {
+                    Ok(bytes) => Module { name, bytes: bytes.into() },
+                    Err(Unreadable::Changed) => return Err(DetectorError::Unsettled { path: name }),
+                    Err(cause) => return Err(DetectorError::Read { path: name, cause }),
+                }
             }
         };
         let paths = self.model_paths().map_err(|cause| {
@@ -65,8 +160,9 @@ impl Source {
                 self.models.display()
             ))
         })?;
-        let files = loading::load(engine, &module, &self.models, &paths, SystemTime::now())?;
-        Ok(Set::prepared(module, files, self.models.display().to_string(), self.settings))
+        let (files, unread) =
+            loading::load(engine, &module, &self.models, &paths, (SystemTime::now(), growing), pulse)?;
+        Ok(Set::prepared(module, files, unread, self.models.display().to_string(), self.settings))
     }
 
     /// The names of this program's own files in the models' directory.
@@ -118,10 +214,7 @@ impl Source {
             let passed_over = name.starts_with('.')
                 || PASSED_OVER.iter().any(|end| name.ends_with(end))
                 || own.iter().any(|own| is_of(&name, own));
-            // Through links; one that leads nowhere stays in, so that reading it says so.
-            if !passed_over && fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_dir()) {
-                continue;
-            }
+            // Whatever it is: a directory or a link that leads nowhere may have the name of a model, and reading it says so.
             if !passed_over {
                 paths.push(entry.path());
             }
@@ -144,15 +237,11 @@ fn is_of(name: &str, own: &str) -> bool {
 }
 
 /// The bytes of a file that looks the same before and after.
-pub(super) fn read_at_rest(path: &Path, before: &Look) -> Result<Vec<u8>, DetectorError> {
-    let bytes = fs::read(path).map_err(|cause| unreadable(path, cause))?;
+pub(super) fn read_at_rest(path: &Path, before: &Look, most: Most) -> Result<Vec<u8>, Unreadable> {
+    let bytes = regular::read(path, most)?;
     match Look::at(path) {
         Ok(after) if after == *before => Ok(bytes),
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(unreadable(path, error)),
-        _ => Err(DetectorError::Unsettled { path: path.display().to_string() }),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+        _ => Err(Unreadable::Changed),
     }
-}
-
-pub(super) fn unreadable(path: &Path, cause: std::io::Error) -> DetectorError {
-    DetectorError::Read { path: path.display().to_string(), cause }
 }

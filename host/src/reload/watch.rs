@@ -2,15 +2,15 @@
 //!
 //! It wakes on any event that is not an access, on a watcher's error, on a timer and on a hangup signal; waits until no hint came for a
 //! while; then looks. The task lives as long as the [`Watch`]; dropping that stops it. Nothing in here can stop the service: without
-//! events the timer is left.
+//! events the timer is left, what hangs is left behind and tried again, and should the loop itself end, it is started anew.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::Notify;
-use tokio::task::JoinHandle;
+use tokio::sync::{Mutex, Notify};
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::reloader::{Look, Reloader};
 use super::source::Source;
@@ -30,6 +30,9 @@ impl Default for Pace {
     }
 }
 
+/// Between two tries to read what hangs.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
 /// The running loop.
 pub struct Watch {
     hint: Arc<Notify>,
@@ -40,7 +43,9 @@ impl Watch {
     /// Starts to watch.
     pub fn start(reloader: Reloader, pace: Pace) -> Self {
         let hint = Arc::new(Notify::new());
-        let task = tokio::spawn(run(reloader, pace, Arc::clone(&hint)));
+        let (reloader, hinted) = (Arc::new(Mutex::new(reloader)), Arc::clone(&hint));
+        let looks = move || run(Arc::clone(&reloader), pace, Arc::clone(&hinted));
+        let task = tokio::spawn(kept_alive(looks, pace.period));
         Self { hint, task }
     }
 
@@ -56,21 +61,49 @@ impl Drop for Watch {
     }
 }
 
-async fn run(mut reloader: Reloader, pace: Pace, hint: Arc<Notify>) {
-    let mut watching = Watching::default();
+/// Runs a task that is not meant to end; should it end, it is said, and it is started anew.
+async fn kept_alive<F: Future<Output = ()> + Send + 'static>(mut start: impl FnMut() -> F, pause: Duration) {
     loop {
-        watching.renew(reloader.source(), &hint);
+        // Ends with this one.
+        let mut task = JoinSet::new();
+        task.spawn(start());
+        let why = match task.join_next().await {
+            Some(Err(error)) => error.to_string(),
+            Some(Ok(())) | None => "it returned".to_owned(),
+        };
+        tracing::error!(
+            "the watch on module and models ended and is started anew, the detector in use goes on: {why}"
+        );
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn run(reloader: Arc<Mutex<Reloader>>, pace: Pace, hint: Arc<Notify>) {
+    let mut reloader = reloader.lock().await;
+    let mut watching = Watching::default();
+    let mut hanging = Hanging::default();
+    // What changed before the first watch was set is seen by the first look.
+    hint.notify_one();
+    loop {
+        watching = watching.renewed(&reloader, &hint).await;
         // A hint, or the timer: either way the next thing is a look.
-        let hinted = tokio::time::timeout(pace.period, hint.notified()).await.is_ok();
+        let period = hanging.pause().unwrap_or(pace.period);
+        let hinted = tokio::time::timeout(period, hint.notified()).await.is_ok();
         let hints_end = tokio::time::Instant::now() + pace.period;
         while hinted
             && tokio::time::Instant::now() < hints_end
             && tokio::time::timeout(pace.quiet, hint.notified()).await.is_ok()
         {}
         // A directory made again is watched before it is read: what is written to it later is a hint.
-        watching.renew(reloader.source(), &hint);
-        match reloader.look().await {
-            Look::Same => {}
+        watching = watching.renewed(&reloader, &hint).await;
+        let look = reloader.look().await;
+        if let Look::Hangs(time) = look {
+            hanging.again(time, pace.period);
+            continue;
+        }
+        hanging.over();
+        match look {
+            Look::Same | Look::Hangs(_) => {}
             Look::Ready(digest) => {
                 tracing::info!("a new detector is ready and judges the next batch (set {})", short(&digest));
             }
@@ -82,6 +115,38 @@ async fn run(mut reloader: Reloader, pace: Pace, hint: Arc<Notify>) {
                 hint.notify_one();
             }
         }
+    }
+}
+
+/// Reads that hang: said when it begins and when it ends, and tried again with growing pauses.
+#[derive(Default)]
+struct Hanging {
+    tries: u32,
+    pause: Duration,
+}
+
+impl Hanging {
+    fn pause(&self) -> Option<Duration> {
+        (self.tries > 0).then_some(self.pause)
+    }
+
+    fn again(&mut self, time: Duration, period: Duration) {
+        self.pause = (period * 2_u32.saturating_pow(self.tries)).min(LONGEST_PAUSE.max(period));
+        self.tries = (self.tries + 1).min(16);
+        if self.tries == 1 {
+            tracing::error!(
+                "reading the module and the models has made no step for {}: a share that does not answer? It is tried again; \
+                 the detector in use goes on",
+                humantime::format_duration(time)
+            );
+        }
+    }
+
+    fn over(&mut self) {
+        if self.tries > 0 {
+            tracing::info!("the module and the models can be read again");
+        }
+        *self = Self::default();
     }
 }
 
@@ -100,6 +165,22 @@ struct Watching {
 }
 
 impl Watching {
+    /// On a thread of its own, as it asks the file system. Where that hangs there are no events until it is set up anew.
+    async fn renewed(mut self, reloader: &Reloader, hint: &Arc<Notify>) -> Self {
+        let Some(left) = reloader.one_more() else { return self };
+        let (source, hint) = (reloader.source().clone(), Arc::clone(hint));
+        let log = tracing::dispatcher::get_default(tracing::Dispatch::clone);
+        let renewing = tokio::task::spawn_blocking(move || {
+            let _left = left;
+            tracing::dispatcher::with_default(&log, || self.renew(&source, &hint));
+            self
+        });
+        match tokio::time::timeout(reloader.patience(), renewing).await {
+            Ok(Ok(watching)) => watching,
+            Ok(Err(_)) | Err(_) => Self::default(),
+        }
+    }
+
     fn renew(&mut self, source: &Source, hint: &Arc<Notify>) {
         let directories: Vec<_> = source
             .directories()
@@ -171,4 +252,51 @@ impl Interest {
 
 fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic, reason = "the harm that is mended")]
+
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_that_ends_is_started_anew() {
+        let (starts, third) = (Arc::new(AtomicU32::new(0)), Arc::new(Notify::new()));
+        let (counted, told) = (Arc::clone(&starts), Arc::clone(&third));
+        let start = move || {
+            let (start, told) = (counted.fetch_add(1, Ordering::Relaxed), Arc::clone(&told));
+            async move {
+                match start {
+                    0 => panic!("told to panic"),
+                    1 => {}
+                    _ => {
+                        told.notify_one();
+                        std::future::pending::<()>().await;
+                    }
+                }
+            }
+        };
+        let task = tokio::spawn(kept_alive(start, Duration::from_secs(30)));
+        third.notified().await;
+        assert_eq!(starts.load(Ordering::Relaxed), 3);
+        task.abort();
+    }
+
+    #[test]
+    fn pauses_grow_and_have_an_end() {
+        let (mut hanging, period) = (Hanging::default(), Duration::from_secs(30));
+        assert_eq!(hanging.pause(), None);
+        let mut pauses = Vec::new();
+        for _ in 0..20 {
+            hanging.again(period, period);
+            pauses.extend(hanging.pause().map(|pause| pause.as_secs()));
+        }
+        assert_eq!(pauses[..9], [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]);
+        assert_eq!(pauses[19], 3600);
+        hanging.over();
+        assert_eq!(hanging.pause(), None);
+    }
 }

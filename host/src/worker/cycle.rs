@@ -1,6 +1,7 @@
 //! One cycle: read what may be new, page by page; judge; store; until nothing is left.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::batch::{self, Frame, Prepared, Scope};
@@ -19,6 +20,7 @@ impl Worker {
     /// # Errors
     /// [`CycleError`]: what was committed before stays, and the next cycle goes on from there.
     pub async fn cycle(&mut self, stop: impl Fn() -> bool) -> Result<Report, CycleError> {
+        self.in_hand.store(false, Ordering::Relaxed);
         self.lead().await?;
         self.cycles += 1;
         let begun = Instant::now();
@@ -77,6 +79,7 @@ impl Worker {
             Some(session) => session,
             None => self.begin().await?,
         };
+        self.in_hand.store(true, Ordering::Relaxed);
         tracing::info!("[cycle {}] checking for new data", self.cycles);
         self.swap(&session.state);
         let mut frame = self.frame(&mut session).await?;

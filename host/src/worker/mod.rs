@@ -18,6 +18,8 @@ pub mod shard;
 mod walk;
 mod warm_up;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 pub use error::CycleError;
@@ -69,6 +71,8 @@ pub struct Worker {
     shared: Shared,
     /// As last committed or found. It outlives the session: the summary of a worker that lost its database tells it.
     watermark: Option<Datetime>,
+    /// Whether a cycle has come to its readings: what it waits for before is nothing that a stop waits for.
+    in_hand: Arc<AtomicBool>,
     cycles: u64,
     totals: Counts,
     named: report::Named,
@@ -93,6 +97,7 @@ impl Worker {
             previous: None,
             shared,
             watermark: None,
+            in_hand: Arc::default(),
             cycles: 0,
             totals: Counts::default(),
             named: report::Named::default(),
@@ -107,6 +112,12 @@ impl Worker {
     /// The latest datetime judged, as far as this worker knows; None before the first connection.
     pub fn watermark(&self) -> Option<Datetime> {
         self.watermark
+    }
+
+    /// Tells while a cycle runs whether it has readings in hand; before that it connects, takes its name and warms the detector
+    /// up, and may be dropped at any moment.
+    fn in_hand(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.in_hand)
     }
 
     /// Cycles that were begun since the start.

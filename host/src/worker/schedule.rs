@@ -53,11 +53,15 @@ pub async fn run(worker: &mut Worker, interval: Duration, once: bool, stop: impl
             () = wait(outage.pause().or(stands_by.then_some(STANDBY_PAUSE)), &mut ticks) => {}
         }
         let asked = Arc::clone(&stopping);
+        let in_hand = worker.in_hand();
         let ended = {
             let mut cycle = pin!(worker.cycle(move || asked.load(Ordering::Relaxed)));
             tokio::select! {
                 ended = &mut cycle => Some(ended),
                 () = &mut stop => {
+                    if !in_hand.load(Ordering::Relaxed) {
+                        break End::Stopped;
+                    }
                     stopping.store(true, Ordering::Relaxed);
                     tracing::info!("stopping after the batch in hand");
                     tokio::time::timeout(GRACE, cycle).await.ok()

@@ -8,7 +8,10 @@ use crate::anomaly_worker::detector::types::{Batch, DetectError, OpenError, Outc
 pub(crate) fn at_open(harm: &str) -> Result<(), OpenError> {
     match harm {
         "trap" => panic!("told to trap"),
-        "spin" => spin(),
+        "spin" => {
+            log(Level::Warn, "spins in open");
+            spin()
+        }
         "settings" => Err(OpenError::Settings("`threshold` is -1; it must be positive".into())),
         "models" => Err(OpenError::Models("`A/B` and `A_B` both stand for `prophet_model_A_B.json`".into())),
         other => Err(OpenError::Other(format!("no harm is called `open-{other}`"))),
@@ -18,7 +21,10 @@ pub(crate) fn at_open(harm: &str) -> Result<(), OpenError> {
 pub(crate) fn at_prepare(harm: &str) -> Result<Option<Vec<u8>>, String> {
     match harm {
         "trap" => panic!("told to trap"),
-        "spin" => spin(),
+        "spin" => {
+            log(Level::Warn, "spins in prepare");
+            spin()
+        }
         "memory" => {
             take_all_memory();
             Ok(None)

@@ -43,8 +43,10 @@ struct Settings {
 struct Detector {
     settings: Settings,
     variables: Vec<String>,
-    /// Model files that hold the word `broken`.
+    /// Model files that hold the word `broken`, or that cannot be read.
     broken: Vec<String>,
+    /// Files that hold `passed over`.
+    passed_over: Vec<String>,
     readings: Cell<u64>,
 }
 
@@ -95,13 +97,18 @@ impl GuestDetector for Detector {
                 &format!("{} is opened as `{}`", file.path, String::from_utf8_lossy(&file.bytes)),
             );
         }
-        let (broken, good): (Vec<_>, Vec<_>) =
-            files.into_iter().filter(|file| file.path != HARM).partition(|file| file.bytes == b"broken");
+        let (passed_over, files): (Vec<_>, Vec<_>) =
+            files.into_iter().partition(|file| file.bytes == b"passed over");
+        let (broken, good): (Vec<_>, Vec<_>) = files
+            .into_iter()
+            .filter(|file| file.path != HARM)
+            .partition(|file| file.bytes == b"broken" || file.unreadable.is_some());
         let paths = |files: Vec<ModelFile>| files.into_iter().map(|file| file.path).collect();
         Ok(exports::anomaly_worker::detector::judging::Detector::new(Self {
             settings,
             variables: paths(good),
             broken: paths(broken),
+            passed_over: paths(passed_over),
             readings: Cell::new(readings),
         }))
     }
@@ -114,7 +121,11 @@ impl GuestDetector for Detector {
         };
         let reach =
             if self.settings.r#do == "whole-instants" { Reach::WholeInstants } else { Reach::SingleReadings };
-        Summary { models: self.variables.iter().chain(&self.broken).map(model).collect(), reach }
+        Summary {
+            models: self.variables.iter().chain(&self.broken).map(model).collect(),
+            reach,
+            passed_over: self.passed_over.clone(),
+        }
     }
 
     fn detect(&self, batch: Batch) -> Result<Vec<Outcome>, DetectError> {

@@ -83,3 +83,32 @@ async fn swapped_links_wake_the_loop() {
     links::update(&disk.source.models);
     assert!(ready(&disk).await, "a ConfigMap");
 }
+
+/// A read that does not come back, for which a `prepare` that spins stands here: what judges is not touched, and what comes later is read.
+#[tokio::test]
+async fn reading_that_hangs_is_left_behind_and_tried_again() {
+    let (lines, _guard) = Lines::listen();
+    let mut disk = Disk::new().await;
+    disk.write("T2", "prepare spin");
+    let pace = Pace { quiet: Duration::from_millis(10), period: Duration::from_millis(50) };
+    let _watch = Watch::start(disk.reloader().patient_for(Duration::from_millis(100)), pace);
+    let mut said = Vec::new();
+    said_sometime(&lines, &mut said, "ERROR reading the module and the models has made no step for 100ms").await;
+    let in_use = disk.judge().await;
+    fs::remove_file(disk.model("T2")).unwrap();
+    said_sometime(&lines, &mut said, "INFO the module and the models can be read again").await;
+    disk.write("T3", "three");
+    assert!(ready(&disk).await, "what comes later");
+    assert_ne!(disk.digest().await, in_use);
+}
+
+async fn said_sometime(lines: &Lines, said: &mut Vec<String>, line: &str) {
+    for _ in 0..2000 {
+        said.extend(lines.take());
+        if said.iter().any(|said| said.starts_with(line)) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("never said: {line}\n{said:#?}");
+}

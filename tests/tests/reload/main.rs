@@ -6,6 +6,8 @@
 mod disk;
 mod events;
 #[cfg(unix)]
+mod files;
+#[cfg(unix)]
 mod links;
 mod situations;
 mod swaps;

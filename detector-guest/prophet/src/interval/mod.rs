@@ -70,6 +70,20 @@ impl TrendUncertainty {
     }
 }
 
+/// What the range of a thousand draws holds on average: `(n - 1) / (n + 1)`.
+pub const RANGE_OF_DRAWS: f64 = 999.0 / 1001.0;
+
+/// The level for which an interval is computed where `width` is asked for; None where there is no such interval. At 1 Prophet
+/// answers the range of its draws, a thousand unless it is told otherwise. The limit of that is no interval but everything, so
+/// what such a range holds is taken.
+#[must_use]
+pub fn level(width: f64) -> Option<f64> {
+    match width {
+        1.0 => Some(RANGE_OF_DRAWS),
+        width => (width > 0.0 && width < 1.0).then_some(width),
+    }
+}
+
 /// Features of two seasons and the columns of one variable fit the second level of a cache with room to spare.
 const ROWS: usize = 512;
 /// Stretches are long then, and solving them costs more than memory that is slower.

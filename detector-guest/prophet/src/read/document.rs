@@ -1,7 +1,8 @@
 //! The JSON object of `model_to_json`, as far as prediction needs it.
 //!
 //! Keys that are not named here are skipped without a copy: the training history is a string of megabytes. Keys that
-//! versions before 1.1.5 did not write have Prophet's own defaults (`serialize.py`).
+//! versions before 1.1.5 did not write have Prophet's own defaults (`serialize.py`). Numbers are taken as Python writes them,
+//! `NaN` and `Infinity` included (`python`); the checks that follow name the key where prediction needs the number.
 
 use std::collections::BTreeMap;
 
@@ -10,22 +11,27 @@ use serde::{Deserialize, Serialize};
 use super::error::ReadError;
 use super::history::rows;
 use super::numbers::Numbers;
+use super::python::{self, number, numbers, whole};
 use super::table::Table;
 
 #[derive(Deserialize)]
 pub(super) struct Document {
     pub(super) growth: String,
+    #[serde(deserialize_with = "number")]
     pub(super) y_scale: f64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     pub(super) y_min: f64,
     #[serde(default = "absmax")]
     pub(super) scaling: String,
     #[serde(default)]
     pub(super) logistic_floor: bool,
     /// Seconds since 1970.
+    #[serde(deserialize_with = "number")]
     pub(super) start: f64,
     /// Seconds.
+    #[serde(deserialize_with = "number")]
     pub(super) t_scale: f64,
+    #[serde(deserialize_with = "number")]
     pub(super) interval_width: f64,
     #[serde(default)]
     pub(super) country_holidays: Option<String>,
@@ -37,6 +43,7 @@ pub(super) struct Document {
     #[serde(default)]
     pub(super) train_holiday_names: Option<Table<String>>,
     pub(super) train_component_cols: Table<Component>,
+    #[serde(deserialize_with = "numbers")]
     pub(super) changepoints_t: Vec<f64>,
     pub(super) seasonalities: Ordered<Season>,
     #[serde(default)]
@@ -56,7 +63,9 @@ fn absmax() -> String {
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Season {
     /// Days.
+    #[serde(deserialize_with = "number")]
     pub(super) period: f64,
+    #[serde(deserialize_with = "whole")]
     pub(super) fourier_order: u32,
     pub(super) mode: Option<String>,
     pub(super) condition_name: Option<String>,
@@ -72,7 +81,9 @@ pub(super) struct HolidayRow {
 
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct ExtraRegressor {
+    #[serde(deserialize_with = "number")]
     pub(super) mu: f64,
+    #[serde(deserialize_with = "number")]
     pub(super) std: f64,
     pub(super) mode: Option<String>,
 }
@@ -143,9 +154,9 @@ impl Document {
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json).trim_ascii_start();
         if json.first() == Some(&b'"') {
             let inner: String = serde_json::from_slice(json)?;
-            Ok(serde_json::from_str(&inner)?)
+            Ok(python::from_slice(inner.as_bytes())?)
         } else {
-            Ok(serde_json::from_slice(json)?)
+            Ok(python::from_slice(json)?)
         }
     }
 

@@ -24,7 +24,7 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    pub(super) fn invalid(key: &str, found: impl Display, expected: &'static str) -> Self {
+    pub(crate) fn invalid(key: &str, found: impl Display, expected: &'static str) -> Self {
         Self::Invalid { key: key.to_owned(), found: found.to_string(), expected }
     }
 

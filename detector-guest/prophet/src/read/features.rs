@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::document::{Component, Document, HolidayRow, Season};
 use super::error::ReadError;
+use super::in_words;
 use crate::holidays::{self, Country, Holiday, Holidays};
 use crate::regressor::Regressor;
 use crate::seasonality::{Mode, Seasonality};
@@ -52,7 +53,7 @@ pub(super) fn read(
     for (name, regressor) in document.extra_regressors.in_order("extra_regressors")? {
         let key = format!("extra_regressors.{name}");
         if !regressor.mu.is_finite() || !regressor.std.is_finite() || regressor.std == 0.0 {
-            let found = format!("mu {} and std {}", regressor.mu, regressor.std);
+            let found = format!("mu {} and std {}", in_words(regressor.mu), in_words(regressor.std));
             return Err(ReadError::invalid(&key, found, "a mean and a deviation other than 0"));
         }
         let own = columns.take(1, "extra_regressors")?;
@@ -118,11 +119,11 @@ impl Columns<'_> {
 /// Two columns a harmonic.
 fn count(name: &str, season: &Season) -> Result<usize, ReadError> {
     if !(season.period.is_finite() && season.period > 0.0) {
-        return Err(ReadError::season(name, format!("period {}", season.period), "days, above 0"));
+        return Err(ReadError::season(name, format!("period {}", in_words(season.period)), "days, above 0"));
     }
     // The phase of some timestamp would overflow.
     if !(f64::from(season.fourier_order) / season.period * time::MOST_PHASE).is_finite() {
-        return Err(ReadError::season(name, format!("period {}", season.period), "days, not this short"));
+        return Err(ReadError::season(name, format!("period {}", in_words(season.period)), "days, not this short"));
     }
     match usize::try_from(season.fourier_order) {
         Ok(order) if order > 0 => Ok(order.saturating_mul(2)),

@@ -1,6 +1,7 @@
 //! From the bytes of a file to a checked [`Model`].
 //!
-//! `document` is the JSON as Prophet writes it, `compact` the same in few bytes, with `table`, `numbers` and `history` for its odd shapes; `parameters` puts
+//! `document` is the JSON as Prophet writes it, `compact` the same in few bytes, with `table`, `numbers`,
+//! `python` and `history` for its odd shapes; `parameters` puts
 //! Stan's rows in order, `features` hands each component its columns of `β`, and here the rest is checked. Every size is
 //! that of something that stands in the file, so a small file cannot ask for much memory.
 
@@ -11,11 +12,14 @@ mod features;
 mod history;
 mod numbers;
 mod parameters;
+mod python;
 mod table;
 
 use document::Document;
+pub(crate) use python::in_words;
 pub use error::ReadError;
 pub use features::CountryHoliday;
+pub use python::from_slice as from_python_json;
 
 use crate::inputs::{Need, Role};
 use crate::model::{Floor, Model};
@@ -55,10 +59,7 @@ fn check(document: &Document, country_holidays: Option<&[CountryHoliday]>) -> Re
         draws,
         changepoints: document.changepoints_t.len(),
         history_rows: document.history_rows(),
-        interval_width: match document.interval_width {
-            width if width > 0.0 && width < 1.0 => width,
-            width => return Err(ReadError::invalid("interval_width", width, "a number between 0 and 1")),
-        },
+        interval_width: document.interval_width,
         needs: Vec::new(),
     };
     model.needs = needs(&model, document.growth == "logistic");
@@ -87,7 +88,7 @@ fn positive(key: &'static str, found: f64) -> Result<f64, ReadError> {
     if found.is_finite() && found > 0.0 {
         Ok(found)
     } else {
-        Err(ReadError::invalid(key, found, "a number above 0"))
+        Err(ReadError::invalid(key, in_words(found), "a number above 0"))
     }
 }
 
@@ -95,13 +96,13 @@ fn positive(key: &'static str, found: f64) -> Result<f64, ReadError> {
 fn training_time(document: &Document) -> Result<TrainingTime, ReadError> {
     let start = (document.start * 1e6).round_ties_even();
     if start.is_nan() || start.abs() > MOST_MICROS {
-        return Err(ReadError::invalid("start", document.start, "seconds since 1970"));
+        return Err(ReadError::invalid("start", in_words(document.start), "seconds since 1970"));
     }
     let span = (document.t_scale * 1e6).round_ties_even();
     if !(1.0..=MOST_MICROS).contains(&span) {
         return Err(ReadError::invalid(
             "t_scale",
-            document.t_scale,
+            in_words(document.t_scale),
             "the seconds from first to last training row",
         ));
     }
@@ -113,7 +114,7 @@ fn floor(document: &Document) -> Result<Floor, ReadError> {
         "absmax" | "minmax" if document.logistic_floor => Ok(Floor::Given),
         "absmax" => Ok(Floor::Fixed(0.0)),
         "minmax" if document.y_min.is_finite() => Ok(Floor::Fixed(document.y_min)),
-        "minmax" => Err(ReadError::invalid("y_min", document.y_min, "a finite number")),
+        "minmax" => Err(ReadError::invalid("y_min", in_words(document.y_min), "a finite number")),
         other => Err(ReadError::invalid("scaling", format!("`{other}`"), "`absmax` or `minmax`")),
     }
 }

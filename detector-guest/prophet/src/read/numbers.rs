@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Unexpected, Visitor};
+
+use super::python::token;
 
 /// The numbers of one parameter, row after row. Which shape they stood in has no meaning: it differs between versions
 /// of Prophet, and between a trained model and a constant series.
@@ -50,6 +52,13 @@ impl<'de> Visitor<'de> for Into<'_> {
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
         self.visit_f64(number as f64)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        match token(text) {
+            Some(number) => self.visit_f64(number),
+            None => Err(E::invalid_type(Unexpected::Str(text), &self)),
+        }
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {

@@ -5,7 +5,7 @@
 use super::document::Document;
 use super::error::ReadError;
 use super::numbers::Numbers;
-use super::positive;
+use super::{in_words, positive};
 use crate::model::Parameters;
 use crate::trend::Trend;
 
@@ -18,6 +18,8 @@ pub(super) fn read(document: &Document) -> Result<(Parameters, Vec<Parameters>),
     let changepoints = document.changepoints_t.as_slice();
     let features = document.train_component_cols.as_slice().len();
     let draws = params.k.leaves().len();
+    // What changes the rate of growth means nothing where nothing grows.
+    let grows = document.growth != "flat";
     if draws == 0 {
         return Err(ReadError::invalid("params.k", "no number", "one number, or one for each draw"));
     }
@@ -31,13 +33,17 @@ pub(super) fn read(document: &Document) -> Result<(Parameters, Vec<Parameters>),
         if found != expected {
             return Err(ReadError::count(key, found, other, expected));
         }
-        finite(key, numbers.leaves())?;
+        if grows || key != "params.delta" {
+            finite(key, numbers.leaves())?;
+        }
     }
-    if document.growth != "flat" && !changepoints.is_sorted() {
-        return Err(ReadError::invalid("changepoints_t", "numbers out of order", "increasing numbers"));
+    if grows {
+        finite("params.k", params.k.leaves())?;
+        finite("changepoints_t", changepoints)?;
+        if !changepoints.is_sorted() {
+            return Err(ReadError::invalid("changepoints_t", "numbers out of order", "increasing numbers"));
+        }
     }
-    finite("params.k", params.k.leaves())?;
-    finite("changepoints_t", changepoints)?;
     let all = (0..draws).map(|draw| {
         let of = |numbers: &Numbers| row(numbers, draw, draws).to_vec();
         parameters(
@@ -89,7 +95,7 @@ fn parameters(
 fn finite(key: &'static str, numbers: &[f64]) -> Result<(), ReadError> {
     match numbers.iter().find(|number| !number.is_finite()) {
         None => Ok(()),
-        Some(number) => Err(ReadError::invalid(key, number, "finite numbers")),
+        Some(number) => Err(ReadError::invalid(key, in_words(*number), "finite numbers")),
     }
 }
 

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error};
 
+use super::python;
+
 /// The rows of a DataFrame as `to_json(orient="table")` writes it: `{"schema": …, "data": [{column: value}, …]}`.
 #[derive(Debug)]
 pub(super) struct Table<R>(Vec<R>);
@@ -29,7 +31,7 @@ impl<'de, R: DeserializeOwned> Deserialize<'de> for Table<R> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'_, str>::deserialize(deserializer)?;
         let frame: Frame<R> =
-            serde_json::from_str(&text).map_err(|error| D::Error::custom(format!("in a table: {error}")))?;
+            python::from_slice(text.as_bytes()).map_err(|error| D::Error::custom(format!("in a table: {error}")))?;
         Ok(Self(frame.data))
     }
 }

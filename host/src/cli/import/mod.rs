@@ -58,7 +58,11 @@ async fn load(
     let rows = || Rows::open(&asked.file, asked.encoding, form, asked.datetime_format.clone());
     if asked.strict {
         let (mut rows, mut wrong) = (rows()?, Wrong::default());
-        while rows.next(&mut wrong)?.is_some() {}
+        while rows.next(&mut wrong)?.is_some() {
+            if stop.asked() {
+                bail!("stopped; nothing is loaded yet");
+            }
+        }
         if let Some(said) = wrong.summary() {
             bail!("{said}; nothing was loaded");
         }
@@ -66,7 +70,9 @@ async fn load(
     let (mut rows, mut wrong) = (rows()?, Wrong::default());
     let store = parts::store(config)?;
     store.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
-    let mut importer = store.open_importer(asked.create_table).await.map_err(|error| anyhow!("{error}"))?;
+    let opened = stop.unless_asked(store.open_importer(asked.create_table)).await;
+    let opened = opened.ok_or_else(|| anyhow!("stopped; nothing is loaded yet"))?;
+    let mut importer = opened.map_err(|error| anyhow!("{error}"))?;
     progress.start(rows.length());
     let mut inserted = 0;
     loop {

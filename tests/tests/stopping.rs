@@ -1,0 +1,98 @@
+//! The real program is asked to stop while it reads, opens or waits for a store: it ends at once, not when that is done.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tests::HOSTILE;
+
+/// Far less than what is waited for (10 minutes), far more than a busy machine takes to end a process.
+const SOON: Duration = Duration::from_secs(15);
+
+/// What the program waits for when it is asked to stop.
+enum Waits {
+    /// For a detector that computes, which has logged this.
+    Detector(&'static str),
+    /// For a server that takes the connection and says nothing.
+    Server,
+}
+
+/// Runs it, asks it to stop by the signal once it waits, and gives the exit code.
+fn stopped(dir: &Path, arguments: &[&str], signal: &str, waits: &Waits, server: &TcpListener) -> Option<i32> {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_host-under-test"))
+        .current_dir(dir)
+        .args(arguments)
+        .args(["--config", "worker.toml"])
+        .env("ANOMALY_DETECTOR_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("stopping"))
+        .env_remove("ANOMALY_INPUT_DATABASE")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let _asked = match waits {
+        Waits::Detector(line) => {
+            assert!(said.any(|said| said.unwrap().contains(line)), "{arguments:?}: it never says `{line}`");
+            None
+        }
+        Waits::Server => Some(server.accept().unwrap()),
+    };
+    let begun = Instant::now();
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+    loop {
+        match child.try_wait().unwrap() {
+            Some(ended) => break ended.code(),
+            None if begun.elapsed() > SOON => {
+                child.kill().unwrap();
+                panic!("{arguments:?}: still there {SOON:?} after {signal}");
+            }
+            None => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+}
+
+#[test]
+fn a_stop_ends_a_start_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = server.local_addr().unwrap().port();
+    std::fs::write(dir.path().join("hostile.wasm"), HOSTILE).unwrap();
+    std::fs::write(dir.path().join("in.csv"), "DATETIME,T1\n2025-01-01 00:00:00,1\n").unwrap();
+    std::fs::create_dir(dir.path().join("models")).unwrap();
+    std::fs::write(
+        dir.path().join("worker.toml"),
+        format!(
+            "[input]\nserver = \"127.0.0.1,{port}\"\ndatabase = \"plant\"\nuser = \"u\"\npassword = \"p\"\n\
+             connect_timeout = \"10m\"\n[detector]\nmodule = \"hostile.wasm\"\nmodels = \"models\"\ndeadline = \"10m\"\n\
+             [log]\nfile = \"\"\n"
+        ),
+    )
+    .unwrap();
+    let run = ["run"].as_slice();
+    let backfill = ["backfill", "--from", "2025-01-01", "--to", "2025-01-02"].as_slice();
+    let import = ["import", "in.csv"].as_slice();
+    let spin = r#"{"do": "open-spin"}"#;
+    for (file, contents, waits, commands) in [
+        ("harm.json", spin, Waits::Detector("spins in open"), &[(run, Some(0)), (backfill, Some(1))][..]),
+        (
+            "T1",
+            "prepare spin",
+            Waits::Detector("spins in prepare"),
+            &[(run, Some(0)), (backfill, Some(1))],
+        ),
+        ("T1", "", Waits::Server, &[(run, Some(0)), (backfill, Some(1)), (import, Some(1))]),
+    ] {
+        let file = dir.path().join("models").join(file);
+        std::fs::write(&file, contents).unwrap();
+        for ((arguments, code), signal) in commands.iter().zip(["-TERM", "-INT", "-INT"]) {
+            assert_eq!(stopped(dir.path(), arguments, signal, &waits, &server), *code, "{arguments:?} {contents}");
+        }
+        std::fs::remove_file(file).unwrap();
+    }
+}
