@@ -312,14 +312,15 @@ async fn old_packs_are_dropped() {
 }
 
 #[tokio::test]
-async fn a_directory_of_anything_is_refused_before_it_is_read() {
+async fn a_film_among_the_models_is_not_read_and_costs_itself() {
     let disk = Disk::new(HOSTILE, &[("T1", "prepare one")]);
     // Takes no room on the disk.
     fs::File::create(disk.path("models/film.mp4")).unwrap().set_len(5 << 30).unwrap();
-    let error = disk.source().read(&disk.engine()).await.err().unwrap();
-    assert!(
-        matches!(&error, DetectorError::NoModels(why) if why.contains("holds more than 1 GiB")),
-        "{error}"
+    let set = disk.source().read(&disk.engine()).await.unwrap();
+    let unread: Vec<_> = set.unread.iter().map(|file| (file.path.as_str(), file.why.as_str())).collect();
+    assert_eq!(
+        unread,
+        [("film.mp4", "it has 5120 MiB and at most 64 MiB are read (`model_mib` of `[detector]`)")]
     );
 }
 

@@ -175,6 +175,7 @@ impl Reloader {
             Err(error @ DetectorError::Unsettled { .. }) => return Look::Unsettled(error),
             Err(error) => {
                 self.seen = seen;
+                self.dealt_with.clear();
                 return self.refuse(error.to_string(), error);
             }
         };

@@ -56,8 +56,10 @@ impl Disk {
         Reloader::new(engine(), self.source.clone(), self.bench.shared.clone(), self.worker.detector())
     }
 
+    /// Of the set on disk, as a detector uses it.
     pub(super) async fn digest(&self) -> String {
-        self.source.read(&engine()).await.unwrap().digest
+        let set = Arc::new(self.source.read(&engine()).await.unwrap());
+        Detector::open(&engine(), set, None).await.unwrap().set().digest.clone()
     }
 
     pub(super) fn module(&self) -> &Path {
