@@ -71,7 +71,10 @@ impl Detector {
         let config = models::config(files, unread)?;
         let width = settings.interval_width.or(config.interval_width);
         let models = Models::read(files, unread, &config, &settings, width)?;
-        let whole = models.by_variable.iter().filter(|(_, (model, _))| width.unwrap_or(model.interval_width()) == 1.0);
+        let whole = models
+            .by_variable
+            .iter()
+            .filter(|(_, (model, _))| width.unwrap_or(model.interval_width()) == 1.0);
         let whole = whole.map(|(variable, _)| variable.clone()).collect();
         let judge = |(variable, (model, level)): (String, (Model, f64))| {
             let sources = sources(&variable, &model, &settings)?;
@@ -192,7 +195,9 @@ fn sources(variable: &str, model: &Model, settings: &Settings) -> Result<Vec<(Ne
     let source = |need: &Need| {
         let name = nfc(&need.name);
         match renamed.and_then(|renamed| renamed.get(&*name)) {
-            Some(Supply::Constant(value)) if need.role == Role::Condition && *value != 0.0 && *value != 1.0 => {
+            Some(Supply::Constant(value))
+                if need.role == Role::Condition && *value != 0.0 && *value != 1.0 =>
+            {
                 Err(OpenError::Settings(format!(
                     "`columns`: `{name}` of `{variable}` is {value} and a condition; write 0 or 1, or a variable"
                 )))

@@ -389,7 +389,8 @@ mod tests {
             (&["T1.json", "T2.json"], "; found 2 other files, such as `T1.json`"),
         ] {
             let files: Vec<_> = paths.iter().map(|path| File { path, bytes: b"" }).collect();
-            let error = Models::read(&files, &[], &Config::default(), &Settings::default(), None).unwrap_err();
+            let error =
+                Models::read(&files, &[], &Config::default(), &Settings::default(), None).unwrap_err();
             assert_eq!(error, OpenError::Models(format!("{start}{expected}")));
         }
     }

@@ -44,7 +44,12 @@ fn half_width(verdicts: &Verdicts) -> f64 {
 #[test]
 fn a_width_without_an_interval_costs_the_interval_where_it_is_used() {
     let noise = Model::from_json(case("interval_width_1").as_bytes()).unwrap().noise();
-    let yhat = judged(&mut of(&with("interval_width_1", "\"interval_width\": 1.0", "\"interval_width\": 0.8"), "{}", "{}").unwrap(), &[READINGS]).expected;
+    let yhat = judged(
+        &mut of(&with("interval_width_1", "\"interval_width\": 1.0", "\"interval_width\": 0.8"), "{}", "{}")
+            .unwrap(),
+        &[READINGS],
+    )
+    .expected;
     let refused = |found: &str| {
         let why = format!(
             "model `TEMP_03` has {found} in `interval_width`; expected a number above 0, at most 1, where it is not set elsewhere"
@@ -67,7 +72,8 @@ fn a_width_without_an_interval_costs_the_interval_where_it_is_used() {
         ("0", "{}", "{}", refused("0")),
         ("NaN", "{}", "{}", refused("NaN")),
     ] {
-        let model = with("interval_width_1", "\"interval_width\": 1.0", &format!("\"interval_width\": {width}"));
+        let model =
+            with("interval_width_1", "\"interval_width\": 1.0", &format!("\"interval_width\": {width}"));
         let found = of(&model, config, settings).map(|mut detector| {
             let verdicts = judged(&mut detector, &[READINGS]);
             assert_eq!(verdicts.expected, yhat, "{width} {config} {settings}");
@@ -76,7 +82,10 @@ fn a_width_without_an_interval_costs_the_interval_where_it_is_used() {
         let expected = expected.map(|(level, said)| (z(level) * noise, said));
         match (found, expected) {
             (Ok((found, said)), Ok((half, expected))) => {
-                assert!((found - half).abs() < 1e-9 * half && said == expected, "{width} {config} {settings}");
+                assert!(
+                    (found - half).abs() < 1e-9 * half && said == expected,
+                    "{width} {config} {settings}"
+                );
             }
             (found, expected) => assert_eq!(found, expected, "{width} {config} {settings}"),
         }
@@ -122,7 +131,10 @@ fn a_number_supplies_a_column_like_a_variable_that_has_it_always() {
     let reasons: Vec<_> = judged(&mut low, &[READINGS]).withheld.into_iter().map(|w| w.reason).collect();
     assert_eq!(reasons, ["the capacity `cap` is not above the floor"]);
     for (columns, expected) in [
-        (r#"{"TEMP_03": {"floor": 1}}"#, "`columns`: the model of `TEMP_03` needs no column `floor`; it needs `cap`"),
+        (
+            r#"{"TEMP_03": {"floor": 1}}"#,
+            "`columns`: the model of `TEMP_03` needs no column `floor`; it needs `cap`",
+        ),
         (r#"{"T9": {"cap": 1}}"#, "`columns`: there is no model of `T9`"),
     ] {
         let refused = of(&model, "{}", &format!(r#"{{"columns": {columns}}}"#)).map(|_| ()).unwrap_err();
@@ -149,7 +161,10 @@ fn a_file_that_cannot_be_read_costs_what_depends_on_it() {
         (&[other], Ok((vec![refused, loaded.clone()], vec![]))),
         (&["country_holidays.csv"], Ok((vec![loaded], vec![]))),
         // Without it, files could be for other variables.
-        (&["detector_config.json"], Err("`detector_config.json` cannot be read: it is a named pipe".to_owned())),
+        (
+            &["detector_config.json"],
+            Err("`detector_config.json` cannot be read: it is a named pipe".to_owned()),
+        ),
     ] {
         assert_eq!(open(unread), expected, "{unread:?}");
     }

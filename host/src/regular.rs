@@ -132,7 +132,9 @@ mod tests {
         std::fs::create_dir(at("directory")).unwrap();
         rustix::fs::mkfifoat(rustix::fs::CWD, at("pipe"), rustix::fs::Mode::RWXU).unwrap();
         let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
-        for (link, target) in [("link", "file"), ("zero", "/dev/zero"), ("pipes", "pipe"), ("nowhere", "gone")] {
+        for (link, target) in
+            [("link", "file"), ("zero", "/dev/zero"), ("pipes", "pipe"), ("nowhere", "gone")]
+        {
             std::os::unix::fs::symlink(target, at(link)).unwrap();
         }
         let not = |kind: &str| Err(format!("it is {kind}, and only regular files are read"));

@@ -80,18 +80,17 @@ fn a_stop_ends_a_start_at_once() {
     let spin = r#"{"do": "open-spin"}"#;
     for (file, contents, waits, commands) in [
         ("harm.json", spin, Waits::Detector("spins in open"), &[(run, Some(0)), (backfill, Some(1))][..]),
-        (
-            "T1",
-            "prepare spin",
-            Waits::Detector("spins in prepare"),
-            &[(run, Some(0)), (backfill, Some(1))],
-        ),
+        ("T1", "prepare spin", Waits::Detector("spins in prepare"), &[(run, Some(0)), (backfill, Some(1))]),
         ("T1", "", Waits::Server, &[(run, Some(0)), (backfill, Some(1)), (import, Some(1))]),
     ] {
         let file = dir.path().join("models").join(file);
         std::fs::write(&file, contents).unwrap();
         for ((arguments, code), signal) in commands.iter().zip(["-TERM", "-INT", "-INT"]) {
-            assert_eq!(stopped(dir.path(), arguments, signal, &waits, &server), *code, "{arguments:?} {contents}");
+            assert_eq!(
+                stopped(dir.path(), arguments, signal, &waits, &server),
+                *code,
+                "{arguments:?} {contents}"
+            );
         }
         std::fs::remove_file(file).unwrap();
     }

@@ -105,7 +105,11 @@ impl Model {
     pub fn level(&self) -> Result<f64, ReadError> {
         interval::level(self.interval_width).ok_or_else(|| {
             let found = read::in_words(self.interval_width);
-            ReadError::invalid("interval_width", found, "a number above 0, at most 1, where it is not set elsewhere")
+            ReadError::invalid(
+                "interval_width",
+                found,
+                "a number above 0, at most 1, where it is not set elsewhere",
+            )
         })
     }
 

@@ -44,7 +44,8 @@ fn a_key_that_prediction_does_not_need_may_hold_anything() {
         for (path, word) in paths.iter().flat_map(|path| WORDS.map(|word| (path, word))) {
             let file = changed(fixture, path, word);
             let read = Model::from_json(&file).unwrap();
-            let instants: Vec<i64> = (0..50).map(|hour| 1_700_000_000_000_000 + hour * 3_600_000_000).collect();
+            let instants: Vec<i64> =
+                (0..50).map(|hour| 1_700_000_000_000_000 + hour * 3_600_000_000).collect();
             let bits = |model: &Model| {
                 model.predict(&instants).yhat().iter().map(|yhat| yhat.to_bits()).collect::<Vec<_>>()
             };
@@ -69,7 +70,11 @@ fn a_key_that_prediction_needs_is_named_with_the_word() {
         ),
         ("process_10day_1min", "/params/k", "has <word> in `params.k`; expected finite numbers"),
         ("process_10day_1min", "/params/beta/0/2", "has <word> in `params.beta`; expected finite numbers"),
-        ("process_10day_1min", "/changepoints_t/7", "has <word> in `changepoints_t`; expected finite numbers"),
+        (
+            "process_10day_1min",
+            "/changepoints_t/7",
+            "has <word> in `changepoints_t`; expected finite numbers",
+        ),
         (
             "process_10day_1min",
             "/seasonalities/1/daily/period",

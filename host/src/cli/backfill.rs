@@ -150,7 +150,9 @@ async fn attempt(
     reached: &mut Reached,
 ) -> Result<Option<Asides>, CycleError> {
     // Until it is connected there is no batch in hand to wait for.
-    let Some(begun) = stop.unless_asked(Backfill::begin(plan, store, detector)).await else { return Ok(None) };
+    let Some(begun) = stop.unless_asked(Backfill::begin(plan, store, detector)).await else {
+        return Ok(None);
+    };
     let mut backfill = begun?;
     *reached = Reached { begun: true, resumed: backfill.resumed(), progress: backfill.progress() };
     if let (true, Some(through)) = (reached.resumed, reached.progress.through) {

@@ -11,7 +11,8 @@ use crate::regular;
 
 /// Prints what was found; fails if this host would not load the module.
 pub(super) async fn inspect(path: &Path) -> anyhow::Result<ExitCode> {
-    let bytes = regular::read(path, Limits::default().of_module()).with_context(|| format!("`{}` cannot be read", path.display()))?;
+    let bytes = regular::read(path, Limits::default().of_module())
+        .with_context(|| format!("`{}` cannot be read", path.display()))?;
     let module = Module { name: path.display().to_string(), bytes: bytes.into() };
     let engine = Engine::new(Limits::default(), parts::cache_dir().as_deref())?;
     let found = look(&engine, &module).await;

@@ -75,7 +75,9 @@ async fn open(asked: &Predict) -> anyhow::Result<Detector> {
     };
     let module = match &asked.detector {
         None => Module::built_in(),
-        Some(path) => Module { name: path.display().to_string(), bytes: read(path, limits.of_module())?.into() },
+        Some(path) => {
+            Module { name: path.display().to_string(), bytes: read(path, limits.of_module())?.into() }
+        }
     };
     let mut files = vec![ModelFile { path: MODEL.into(), bytes: read(&asked.model, limits.of_model())? }];
     if let Some(path) = &asked.country_holidays {

@@ -158,7 +158,9 @@ async fn look(reloader: &mut Reloader) -> anyhow::Result<String> {
         Look::Refused(error) | Look::Unsettled(error) => {
             Err(error).context("the model that was dropped in is not used")
         }
-        Look::Hangs(_) => bail!("the model that was dropped in cannot be read, the file system does not answer"),
+        Look::Hangs(_) => {
+            bail!("the model that was dropped in cannot be read, the file system does not answer")
+        }
     }
 }
 

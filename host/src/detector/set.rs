@@ -88,8 +88,16 @@ impl Set {
         files.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
         unread.sort_by(|a, b| a.path.cmp(&b.path));
         let (files, digests): (Vec<_>, Vec<_>) = files.into_iter().unzip();
-        let mut set =
-            Self { module, files, digests, unread, models_dir, settings, digest: String::new(), read: String::new() };
+        let mut set = Self {
+            module,
+            files,
+            digests,
+            unread,
+            models_dir,
+            settings,
+            digest: String::new(),
+            read: String::new(),
+        };
         set.digest = digest(&set);
         set.read.clone_from(&set.digest);
         set

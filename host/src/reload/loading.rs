@@ -63,8 +63,7 @@ pub(super) fn load(
     // Threads of its own: where a read hangs, no later one waits behind it.
     let threads = rayon::ThreadPoolBuilder::new().build();
     let threads = threads.map_err(|error| DetectorError::Engine(error.to_string()))?;
-    let loaded: Vec<_> =
-        threads.install(|| files.par_iter().map_init(|| preparer.start(), one).collect());
+    let loaded: Vec<_> = threads.install(|| files.par_iter().map_init(|| preparer.start(), one).collect());
     // Of several errors always the first: what is said once must not change.
     let loaded: Vec<Result<Loaded, Unread>> = loaded.into_iter().collect::<Result<_, _>>()?;
     let (mut unread, mut files) = (Vec::new(), Vec::new());
@@ -258,7 +257,14 @@ mod tests {
         let load = async |now: SystemTime| {
             let (engine, module, models, file) =
                 (engine.clone(), module.clone(), models.clone(), file.clone());
-            let load = move || load(&engine, &module, &models, &[file], (now, Growing::Waits), &Pulse::default()).unwrap().0.remove(0).0.bytes;
+            let load = move || {
+                load(&engine, &module, &models, &[file], (now, Growing::Waits), &Pulse::default())
+                    .unwrap()
+                    .0
+                    .remove(0)
+                    .0
+                    .bytes
+            };
             tokio::task::spawn_blocking(load).await.unwrap()
         };
         let forge = || {

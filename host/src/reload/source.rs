@@ -77,7 +77,11 @@ impl Source {
     }
 
     /// The same, told by the pulse of `reading`.
-    pub(super) async fn read_watched(&self, engine: &Engine, reading: &Reading) -> Result<Set, DetectorError> {
+    pub(super) async fn read_watched(
+        &self,
+        engine: &Engine,
+        reading: &Reading,
+    ) -> Result<Set, DetectorError> {
         self.read_with(engine, Growing::Waits, reading).await
     }
 

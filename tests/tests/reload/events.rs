@@ -93,7 +93,8 @@ async fn reading_that_hangs_is_left_behind_and_tried_again() {
     let pace = Pace { quiet: Duration::from_millis(10), period: Duration::from_millis(50) };
     let _watch = Watch::start(disk.reloader().patient_for(Duration::from_millis(100)), pace);
     let mut said = Vec::new();
-    said_sometime(&lines, &mut said, "ERROR reading the module and the models has made no step for 100ms").await;
+    said_sometime(&lines, &mut said, "ERROR reading the module and the models has made no step for 100ms")
+        .await;
     let in_use = disk.judge().await;
     fs::remove_file(disk.model("T2")).unwrap();
     said_sometime(&lines, &mut said, "INFO the module and the models can be read again").await;

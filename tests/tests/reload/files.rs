@@ -37,7 +37,9 @@ async fn what_is_no_regular_file_costs_itself() {
                         fs::remove_file(disk.model("T1")).unwrap();
                         pipe(&disk.model("T1"));
                     },
-                    Refused("`T1` cannot be used and `T1` would lose its model, mend the file or remove it: it is broken"),
+                    Refused(
+                        "`T1` cannot be used and `T1` would lose its model, mend the file or remove it: it is broken",
+                    ),
                 ),
                 (
                     |disk| {
@@ -65,7 +67,9 @@ async fn what_is_no_regular_file_costs_itself() {
                         fs::rename(disk.module(), disk.module().with_extension("kept")).unwrap();
                         pipe(disk.module());
                     },
-                    Refused("detector.wasm` cannot be read: it is a named pipe, and only regular files are read"),
+                    Refused(
+                        "detector.wasm` cannot be read: it is a named pipe, and only regular files are read",
+                    ),
                 ),
                 (
                     |disk| {
@@ -133,9 +137,8 @@ async fn each_file_and_all_together_have_a_limit() {
     let set = disk.source.read(&small).await.unwrap();
     assert_eq!(set.unread.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["T2"]);
     assert!(set.unread[0].why.ends_with("are read (`model_mib` of `[detector]`)"), "{}", set.unread[0].why);
-    let refused = async |limits: Limits| {
-        disk.source.read(&limited(limits)).await.map(|_| ()).unwrap_err().to_string()
-    };
+    let refused =
+        async |limits: Limits| disk.source.read(&limited(limits)).await.map(|_| ()).unwrap_err().to_string();
     let all = refused(Limits { model_files: 2000, ..Limits::default() }).await;
     assert!(all.contains("or raise `models_mib` of `[detector]`"), "{all}");
     let module = refused(Limits { module_file: 1000, ..Limits::default() }).await;

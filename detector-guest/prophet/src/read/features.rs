@@ -123,7 +123,11 @@ fn count(name: &str, season: &Season) -> Result<usize, ReadError> {
     }
     // The phase of some timestamp would overflow.
     if !(f64::from(season.fourier_order) / season.period * time::MOST_PHASE).is_finite() {
-        return Err(ReadError::season(name, format!("period {}", in_words(season.period)), "days, not this short"));
+        return Err(ReadError::season(
+            name,
+            format!("period {}", in_words(season.period)),
+            "days, not this short",
+        ));
     }
     match usize::try_from(season.fourier_order) {
         Ok(order) if order > 0 => Ok(order.saturating_mul(2)),

@@ -16,10 +16,10 @@ mod python;
 mod table;
 
 use document::Document;
-pub(crate) use python::in_words;
 pub use error::ReadError;
 pub use features::CountryHoliday;
 pub use python::from_slice as from_python_json;
+pub(crate) use python::in_words;
 
 use crate::inputs::{Need, Role};
 use crate::model::{Floor, Model};

@@ -141,7 +141,10 @@ mod tests {
     #[test]
     fn words_outside_of_texts_become_texts() {
         for (json, expected) in [
-            (r#"{"a": NaN, "b": [Infinity,-Infinity], "c": 1}"#, r#"{"a": "NaN", "b": ["Infinity","-Infinity"], "c": 1}"#),
+            (
+                r#"{"a": NaN, "b": [Infinity,-Infinity], "c": 1}"#,
+                r#"{"a": "NaN", "b": ["Infinity","-Infinity"], "c": 1}"#,
+            ),
             (r#"{"NaN": "say \"NaN\", \\", "x": NaN}"#, r#"{"NaN": "say \"NaN\", \\", "x": "NaN"}"#),
             ("NaN", r#""NaN""#),
             (r#"{"a": "Infinity"}"#, r#"{"a": "Infinity"}"#),

@@ -30,8 +30,8 @@ struct Frame<R> {
 impl<'de, R: DeserializeOwned> Deserialize<'de> for Table<R> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'_, str>::deserialize(deserializer)?;
-        let frame: Frame<R> =
-            python::from_slice(text.as_bytes()).map_err(|error| D::Error::custom(format!("in a table: {error}")))?;
+        let frame: Frame<R> = python::from_slice(text.as_bytes())
+            .map_err(|error| D::Error::custom(format!("in a table: {error}")))?;
         Ok(Self(frame.data))
     }
 }
