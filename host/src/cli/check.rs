@@ -74,7 +74,7 @@ async fn database(trials: &mut Trials, config: &Config) -> Option<BTreeSet<Arc<s
     };
     store.warnings().iter().for_each(|warning| trials.note("database", warning));
     output(trials, &store, config).await;
-    match store.open_input().await {
+    match store.look_at_input().await {
         Ok(mut input) => readings(trials, input.as_mut(), &store, config).await,
         Err(error) => {
             trials.fail("input", error);
@@ -85,7 +85,7 @@ async fn database(trials: &mut Trials, config: &Config) -> Option<BTreeSet<Arc<s
 
 async fn output(trials: &mut Trials, store: &Store, config: &Config) {
     let place = store.output_place();
-    let probed = match store.look_at_output().await {
+    let probed = match store.try_output().await {
         Ok(Some(mut output)) => output.probe().await,
         Ok(None) => {
             // Where both are one file, it is the input that must exist, and the next line says so.
@@ -124,7 +124,14 @@ async fn readings(
         problems.iter().for_each(|problem| trials.fail("input", problem));
         return None;
     }
-    let position = if layout.has_key { "its key `id`" } else { "`datetime` as it has no key `id`" };
+    let position = match (layout.has_key, layout.has_id) {
+        (true, _) => "its key `id`",
+        (false, false) => "`datetime` as it has no key `id`",
+        (false, true) => {
+            "`datetime` as its `id` gives no order of arrival (only a key does that the table itself counts up, and a view has none; \
+             name the table that the view reads)"
+        }
+    };
     let lateness = worker::lateness(config.worker.allowed_lateness, layout);
     trials.ok(
         "input",

@@ -52,23 +52,30 @@ pub(super) fn store(config: &Config) -> anyhow::Result<Store> {
 }
 
 impl Store {
-    pub(super) async fn open_input(&self) -> Result<Box<dyn Input>, StoreError> {
+    /// Opens the input to read some of it once. A file stays as it is, byte for byte.
+    pub(super) async fn look_at_input(&self) -> Result<Box<dyn Input>, StoreError> {
         Ok(match self {
-            Self::Sqlite(store) => Box::new(store.open_input().await?),
+            Self::Sqlite(store) => Box::new(store.look_at_input().await?),
             Self::SqlServer(store) => Box::new(store.open_input().await?),
         })
     }
 
-    /// Opens the output, and creates nothing. None for a file that is not there and that `run` would make.
+    /// Opens the output in the same way. None for a file that is not there and that `run` would make.
     pub(super) async fn look_at_output(&self) -> Result<Option<Box<dyn Output>>, StoreError> {
-        match self {
-            Self::Sqlite(store) if !store.output.exists() => Ok(None),
-            Self::Sqlite(store) => {
-                let existing = SqliteStore { create_output: false, ..store.clone() };
-                Ok(Some(Box::new(existing.open_output().await?)))
-            }
-            Self::SqlServer(store) => Ok(Some(Box::new(store.open_output().await?))),
-        }
+        Ok(match self {
+            Self::Sqlite(store) if !store.output.exists() => None,
+            Self::Sqlite(store) => Some(Box::new(store.look_at_output().await?)),
+            Self::SqlServer(store) => Some(Box::new(store.open_output().await?)),
+        })
+    }
+
+    /// Opens the output to find out whether it could be written. None as before.
+    pub(super) async fn try_output(&self) -> Result<Option<Box<dyn Output>>, StoreError> {
+        Ok(match self {
+            Self::Sqlite(store) if !store.output.exists() => None,
+            Self::Sqlite(store) => Some(Box::new(store.try_output().await?)),
+            Self::SqlServer(store) => Some(Box::new(store.open_output().await?)),
+        })
     }
 
     /// Where the readings are, as a message names it.

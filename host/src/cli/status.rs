@@ -15,7 +15,7 @@ use crate::worker::report;
 pub(super) async fn status(config: &Config, as_json: bool) -> anyhow::Result<ExitCode> {
     let store = parts::store(config)?;
     let name = &config.worker.row();
-    let mut input = store.open_input().await?;
+    let mut input = store.look_at_input().await?;
     let now = input.now().await?;
     // Without an output file no worker has run.
     let state = match store.look_at_output().await? {

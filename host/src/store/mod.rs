@@ -65,6 +65,8 @@ pub trait Lead: Send {
 pub struct InputLayout {
     /// Whether an integer key `id` gives rows an order of arrival.
     pub has_key: bool,
+    /// Whether there is a column `id` at all. One of a view gives no order: whatever it shows may come from anywhere, and twice.
+    pub has_id: bool,
     pub has_source_file: bool,
     /// Whether an index leads with the datetime: without one, finding the first row of a range reads the table.
     pub has_datetime_index: bool,

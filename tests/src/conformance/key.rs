@@ -6,8 +6,8 @@ pub async fn the_layout_says_what_the_table_has<B: Bench>() -> Result<()> {
     for kind in InputKind::ALL {
         let (_bench, mut input, _) = begin::<B>(kind).await?;
         let layout = input.layout().await?;
-        let found = (layout.has_key, layout.has_source_file, layout.has_datetime_index);
-        assert_eq!(found, (kind.key, kind.source_file, kind.datetime_index));
+        let found = (layout.has_key, layout.has_id, layout.has_source_file, layout.has_datetime_index);
+        assert_eq!(found, (kind.key, kind.key, kind.source_file, kind.datetime_index));
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use host::verdict::VerdictRow;
 use tests::conformance::{Bench, Setup, at, row};
 use tests::conformance_sqlite::SqliteBench;
 
-const WORKER: &str = "line 1";
+pub(crate) const WORKER: &str = "line 1";
 
 pub(crate) fn state(epoch: i64) -> State {
     State {

@@ -37,6 +37,10 @@ async fn only_an_integer_that_is_unique_and_never_null_is_a_key() -> Result<()> 
     let composite = "CREATE TABLE datos_proceso (id INTEGER NOT NULL, datetime, variable_name, value, \
                      PRIMARY KEY (id, datetime))";
     assert!(!with_input(composite).await?.store.open_input().await?.layout().await?.has_key);
+    let view = "CREATE TABLE plant (id INTEGER PRIMARY KEY, datetime, variable_name, value); \
+                CREATE VIEW datos_proceso AS SELECT * FROM plant UNION ALL SELECT * FROM plant";
+    let layout = with_input(view).await?.store.open_input().await?.layout().await?;
+    assert_eq!((layout.has_key, layout.has_id), (false, true), "an `id` of a view may come twice");
     Ok(())
 }
 

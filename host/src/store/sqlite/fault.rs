@@ -4,9 +4,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::ErrorCode;
-use rusqlite::ffi::SQLITE_READONLY_DBMOVED;
+use rusqlite::ffi::{
+    SQLITE_READONLY_CANTINIT, SQLITE_READONLY_DBMOVED, SQLITE_READONLY_RECOVERY, SQLITE_READONLY_ROLLBACK,
+};
 
 use crate::store::{StoreError, Trouble};
+
+/// Reading has to end first what a program did not that was killed amid a write.
+const CUT_SHORT: [std::ffi::c_int; 3] =
+    [SQLITE_READONLY_RECOVERY, SQLITE_READONLY_ROLLBACK, SQLITE_READONLY_CANTINIT];
 
 /// A call's failure before the file's name is put to it.
 #[derive(Debug)]
@@ -69,6 +75,13 @@ fn classify(error: &rusqlite::Error, busy_timeout: Duration) -> (Trouble, String
         ErrorCode::ReadOnly if sqlite.extended_code == SQLITE_READONLY_DBMOVED => {
             (Trouble::Connection, "the file was moved or deleted while it was open".to_owned())
         }
+        ErrorCode::ReadOnly if CUT_SHORT.contains(&sqlite.extended_code) => (
+            Trouble::Permission,
+            format!(
+                "a write to it was cut short, and taking that back or in is a write ({error}): start the worker, or copy the file \
+                 and what lies beside it under its name to where they can be written"
+            ),
+        ),
         ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied => (
             Trouble::Permission,
             format!(

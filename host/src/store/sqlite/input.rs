@@ -133,6 +133,7 @@ pub(super) fn layout(connection: &Connection, name: &TableName) -> Answer<InputL
     table.expect_columns(name, &INPUT_COLUMNS)?;
     Ok(InputLayout {
         has_key: table.is_integer_key("id"),
+        has_id: table.has("id"),
         has_source_file: table.has("source_file"),
         has_datetime_index: table.has_index(&["datetime"]),
     })

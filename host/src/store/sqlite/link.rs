@@ -10,7 +10,8 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::fault::{Answer, Fault};
-use super::open::{self, Identity};
+use super::log;
+use super::open::{self, Identity, Open};
 use crate::store::{StoreError, Trouble};
 
 /// What a connection is for.
@@ -18,6 +19,10 @@ use crate::store::{StoreError, Trouble};
 pub(super) enum Side {
     /// Reads only, creates nothing.
     Input,
+    /// Reads only and leaves nothing behind, also where nothing can be written: for whoever takes a look.
+    Look,
+    /// Tries to write and takes it back; how the file is kept stays as it is.
+    Trial,
     Output {
         /// Whether a missing file is created.
         create: bool,
@@ -35,8 +40,9 @@ pub(super) struct Link {
 }
 
 struct Shared {
-    connection: Mutex<Connection>,
+    connection: Mutex<Open>,
     path: PathBuf,
+    side: Side,
     identity: Identity,
     busy_timeout: Duration,
 }
@@ -44,9 +50,9 @@ struct Shared {
 impl Link {
     pub(super) async fn open(path: PathBuf, side: Side, busy_timeout: Duration) -> Result<Self, StoreError> {
         blocking(move || {
-            let (connection, identity) =
-                open::open(&path, side, busy_timeout).map_err(|fault| fault.at(&path, busy_timeout))?;
-            let shared = Shared { connection: Mutex::new(connection), path, identity, busy_timeout };
+            let opened = open::open(&path, side, busy_timeout);
+            let (open, identity) = opened.map_err(|fault| fault.at(&path, busy_timeout))?;
+            let shared = Shared { connection: Mutex::new(open), path, side, identity, busy_timeout };
             Ok(Self { shared: Arc::new(shared) })
         })
         .await
@@ -76,10 +82,24 @@ impl Link {
 impl Shared {
     fn run<T>(&self, work: impl FnOnce(&mut Connection) -> Answer<T>) -> Result<T, StoreError> {
         // A panic in an earlier call has rolled its transaction back while it unwound: the connection is as good as before.
-        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        self.still_there()
-            .and_then(|()| work(&mut connection))
-            .map_err(|fault| fault.at(&self.path, self.busy_timeout))
+        let mut open = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        self.run_on(&mut open, work).map_err(|fault| fault.at(&self.path, self.busy_timeout))
+    }
+
+    fn run_on<T>(&self, open: &mut Open, work: impl FnOnce(&mut Connection) -> Answer<T>) -> Answer<T> {
+        self.still_there()?;
+        if open.was_written(&self.path) {
+            (*open, _) = open::open(&self.path, self.side, self.busy_timeout)?;
+        }
+        let done = work(&mut open.connection)?;
+        if open.was_written(&self.path) {
+            let why = "it was written while it was looked at; look again";
+            return Err(Fault::Found(Trouble::Busy, why.to_owned()));
+        }
+        if matches!(self.side, Side::Output { .. } | Side::Import { .. }) {
+            log::cut(&open.connection, self.busy_timeout);
+        }
+        Ok(done)
     }
 
     /// An open file goes on working after it was deleted or replaced: reads would say "nothing new" for ever, and writes

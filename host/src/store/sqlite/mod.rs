@@ -10,6 +10,7 @@ mod importer;
 mod input;
 mod lead;
 mod link;
+mod log;
 mod names;
 mod open;
 mod output;
@@ -80,7 +81,35 @@ impl SqliteStore {
     /// # Errors
     /// As for the input.
     pub async fn open_output(&self) -> Result<SqliteOutput, StoreError> {
-        let side = Side::Output { create: self.create_output };
+        self.output_as(Side::Output { create: self.create_output }).await
+    }
+
+    /// Opens the input for a look: what it is kept in stays as it is, and nothing is made beside it.
+    ///
+    /// # Errors
+    /// As for the input.
+    pub async fn look_at_input(&self) -> Result<SqliteInput, StoreError> {
+        let link = Link::open(self.input.clone(), Side::Look, self.busy_timeout).await?;
+        Ok(SqliteInput::new(link, self.tables.input.clone(), self.clock.clone()))
+    }
+
+    /// Opens the output for a look, in the same way: whatever writes fails.
+    ///
+    /// # Errors
+    /// As for the input.
+    pub async fn look_at_output(&self) -> Result<SqliteOutput, StoreError> {
+        self.output_as(Side::Look).await
+    }
+
+    /// Opens the output for [`probe`](Output::probe), which takes back what it writes.
+    ///
+    /// # Errors
+    /// As for the input.
+    pub async fn try_output(&self) -> Result<SqliteOutput, StoreError> {
+        self.output_as(Side::Trial).await
+    }
+
+    async fn output_as(&self, side: Side) -> Result<SqliteOutput, StoreError> {
         let link = Link::open(self.output.clone(), side, self.busy_timeout).await?;
         Ok(SqliteOutput::new(link, self.tables.output.clone(), self.tables.state.clone(), self.clock.clone()))
     }

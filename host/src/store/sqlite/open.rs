@@ -2,12 +2,14 @@
 
 use std::io;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::fault::{Answer, Fault};
 use super::link::Side;
+use super::log;
 use crate::store::Trouble;
 
 /// Room for every statement that a side uses, so that each is compiled once.
@@ -34,25 +36,75 @@ impl Identity {
     }
 }
 
-pub(super) fn open(path: &Path, side: Side, busy_timeout: Duration) -> Answer<(Connection, Identity)> {
+/// An open file.
+pub(super) struct Open {
+    pub(super) connection: Connection,
+    /// Of a file that is taken as it stands, what it looked like.
+    as_it_stands: Option<Mark>,
+}
+
+impl Open {
+    /// Whether a file that was taken as it stands is another by now.
+    pub(super) fn was_written(&self, path: &Path) -> bool {
+        let written = |mark: &Mark| log::holds_something(path) || Mark::of(path).ok().as_ref() != Some(mark);
+        self.as_it_stands.as_ref().is_some_and(written)
+    }
+}
+
+/// By which a file that was written is known.
+#[derive(PartialEq, Eq)]
+struct Mark {
+    length: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Mark {
+    fn of(path: &Path) -> io::Result<Self> {
+        let metadata = path.metadata()?;
+        Ok(Self { length: metadata.len(), modified: metadata.modified().ok() })
+    }
+}
+
+pub(super) fn open(path: &Path, side: Side, busy_timeout: Duration) -> Answer<(Open, Identity)> {
     expect_file(path, side)?;
+    if side == Side::Look {
+        let mark = Mark::of(path).map_err(|error| cannot_look(&error))?;
+        if log::is_at_rest(path) {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+            let connection = connect(Path::new(&log::as_it_stands(path)), flags, busy_timeout)?;
+            let identity = Identity::of(path).map_err(|error| cannot_look(&error))?;
+            return Ok((Open { connection, as_it_stands: Some(mark) }, identity));
+        }
+    }
     let access = match side {
-        Side::Input => OpenFlags::SQLITE_OPEN_READ_ONLY,
-        Side::Output { create: false } | Side::Import { create: false } => OpenFlags::SQLITE_OPEN_READ_WRITE,
+        Side::Input | Side::Look => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        Side::Trial | Side::Output { create: false } | Side::Import { create: false } => {
+            OpenFlags::SQLITE_OPEN_READ_WRITE
+        }
         Side::Output { create: true } | Side::Import { create: true } => {
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
         }
     };
-    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    // What a killed worker left in the log is taken in by the next worker, and not by a trial.
+    let keep_log = side == Side::Trial && log::holds_something(path);
+    let connection = connect(path, access, busy_timeout)?;
+    if keep_log {
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    }
+    if matches!(side, Side::Output { .. } | Side::Import { .. }) {
+        choose_durability(&connection)?;
+    }
+    let identity = Identity::of(path).map_err(|error| cannot_look(&error))?;
+    Ok((Open { connection, as_it_stands: None }, identity))
+}
+
+fn connect(path: &Path, flags: OpenFlags, busy_timeout: Duration) -> Answer<Connection> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     // SQLite opens lazily: only a read shows that this is no database.
     connection.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0))?;
-    if side != Side::Input {
-        choose_durability(&connection)?;
-    }
-    let identity = Identity::of(path).map_err(|error| cannot_look(&error))?;
-    Ok((connection, identity))
+    Ok(connection)
 }
 
 /// With a write-ahead log, readers (a dashboard, a person's query) do not hold up a commit, nor it them. `synchronous =

@@ -236,6 +236,7 @@ async fn look(session: &mut Session, name: &TableName) -> Answer<Known> {
     Ok(Known {
         layout: InputLayout {
             has_key: table.is_integer_key("id"),
+            has_id: table.has("id"),
             has_source_file: table.has("source_file"),
             has_datetime_index: table.has_index(&["datetime"]),
         },

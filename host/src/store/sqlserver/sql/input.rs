@@ -173,9 +173,10 @@ mod tests {
 
     use super::*;
 
-    const ALL: InputLayout = InputLayout { has_key: true, has_source_file: true, has_datetime_index: true };
+    const ALL: InputLayout =
+        InputLayout { has_key: true, has_id: true, has_source_file: true, has_datetime_index: true };
     const BARE: InputLayout =
-        InputLayout { has_key: false, has_source_file: false, has_datetime_index: true };
+        InputLayout { has_key: false, has_id: false, has_source_file: false, has_datetime_index: true };
 
     #[test]
     fn the_statements_read_a_bounded_number_of_rows() {

@@ -1,0 +1,127 @@
+//! Whoever only takes a look (`status`, `export`, `check`) leaves the file and all beside it as it is, byte for byte; and a log that
+//! has grown is small again once nobody reads it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use host::state::State;
+use host::store::{Input, Output, SqliteStore};
+use tests::conformance::{Bench, Setup, at, row};
+use tests::conformance_sqlite::SqliteBench;
+
+use crate::files::{WORKER, state, verdict};
+
+/// What lies in a directory: of the index, which is memory that processes share, only that it is there.
+fn all_of(directory: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let bytes = if name.ends_with("-shm") { Vec::new() } else { fs::read(entry.path())? };
+        found.insert(name, bytes);
+    }
+    Ok(found)
+}
+
+/// A file as a worker left it that has committed once, and a connection that keeps it open.
+async fn worked() -> Result<(SqliteBench, State, Box<dyn Output>)> {
+    let bench = SqliteBench::start(&Setup::default()).await?;
+    bench.insert(&[row(1, "2025-01-15 10:00:00", "T1")]).await?;
+    let mut output: Box<dyn Output> = Box::new(bench.store.open_output().await?);
+    output.prepare().await?;
+    let committed = state(output.take(WORKER).await?.epoch);
+    output.commit(WORKER, &[verdict("2025-01-15 10:00:00", "T1")], &committed).await?;
+    Ok((bench, committed, output))
+}
+
+/// Looks at all there is; what the last commit left is seen.
+async fn look(store: &SqliteStore, committed: &State) -> Result<()> {
+    let (from, to) = (at("2025-01-15"), at("2025-01-16"));
+    let mut input = store.look_at_input().await?;
+    assert!(input.layout().await?.has_key);
+    assert_eq!(input.read_range(from, None, 10).await?.readings.len(), 1);
+    let mut output = store.look_at_output().await?;
+    assert_eq!(output.peek(WORKER).await?.as_ref(), Some(committed));
+    assert_eq!(output.read_verdicts(from, to, false, 10).await?.verdicts.len(), 1);
+    let mut output = store.try_output().await?;
+    assert_eq!(output.probe().await?.len(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_look_leaves_everything_as_it_is() -> Result<()> {
+    // While a worker has it open.
+    let (bench, committed, output) = worked().await?;
+    let folder = bench.store.input.parent().context("it lies in a folder")?.to_owned();
+    let before = all_of(&folder)?;
+    look(&bench.store, &committed).await?;
+    assert!(all_of(&folder)? == before, "a worker is at work");
+
+    // As a killed worker left it, with all of its commits in the log.
+    let other = tempfile::tempdir()?;
+    for name in before.keys() {
+        fs::copy(folder.join(name), other.path().join(name))?;
+    }
+    let left = SqliteStore::new(other.path().join("plant.db"));
+    assert!(before.contains_key("plant.db-wal"), "{:?}", before.keys());
+    look(&left, &committed).await?;
+    assert!(all_of(other.path())? == before, "a worker was killed");
+
+    // After its end.
+    output.close().await?;
+    let before = all_of(&folder)?;
+    assert_eq!(before.len(), 1, "{:?}", before.keys());
+    look(&bench.store, &committed).await?;
+    assert!(all_of(&folder)? == before, "no worker is at work");
+
+    // Kept in another way, as on a share.
+    let connection = bench.output()?;
+    connection.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))?;
+    drop(connection);
+    let before = all_of(&folder)?;
+    look(&bench.store, &committed).await?;
+    assert!(all_of(&folder)? == before, "without a log");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_look_that_lasts_sees_what_is_committed_meanwhile() -> Result<()> {
+    let (bench, committed, output) = worked().await?;
+    output.close().await?;
+    let mut look = bench.store.look_at_output().await?;
+    assert_eq!(look.peek(WORKER).await?, Some(committed.clone()));
+    let mut output: Box<dyn Output> = Box::new(bench.store.open_output().await?);
+    let later = State { watermark: Some(at("2025-01-15 10:05:00")), ..committed };
+    output.commit(WORKER, &[], &later).await?;
+    assert_eq!(look.peek(WORKER).await?, Some(later.clone()));
+    output.close().await?;
+    assert_eq!(look.peek(WORKER).await?, Some(later));
+    Ok(())
+}
+
+/// A dashboard holds a read transaction over many commits, then lets go.
+#[tokio::test]
+async fn a_log_that_has_grown_is_cut_once_nobody_reads_it() -> Result<()> {
+    let (bench, committed, mut output) = worked().await?;
+    let log = bench.path("plant.db-wal");
+    let mut reader = bench.output()?;
+    let dashboard = reader.transaction()?;
+    dashboard.query_row("SELECT count(*) FROM anomalies_detector", [], |row| row.get::<_, i64>(0))?;
+    let mut hour = 0;
+    while fs::metadata(&log)?.len() <= 20 << 20 {
+        let verdicts: Vec<_> = (0..3600)
+            .map(|n| verdict(&format!("2025-02-{:02} {:02}:{:02}:{:02}", 1 + hour / 24, hour % 24, n / 60, n % 60), "T1"))
+            .collect();
+        output.commit(WORKER, &verdicts, &committed).await?;
+        hour += 1;
+        assert!(hour < 200, "the log does not grow");
+    }
+    drop(dashboard);
+    let one = [verdict("2025-01-15 10:05:00", "T1")];
+    output.commit(WORKER, &one, &committed).await?;
+    assert_eq!(fs::metadata(&log)?.len(), 0);
+    assert_eq!(bench.verdicts().await?.len(), 3600 * hour + 2, "nothing was lost by it");
+    Ok(())
+}
