@@ -112,7 +112,12 @@ async fn a_log_that_has_grown_is_cut_once_nobody_reads_it() -> Result<()> {
     let mut hour = 0;
     while fs::metadata(&log)?.len() <= 20 << 20 {
         let verdicts: Vec<_> = (0..3600)
-            .map(|n| verdict(&format!("2025-02-{:02} {:02}:{:02}:{:02}", 1 + hour / 24, hour % 24, n / 60, n % 60), "T1"))
+            .map(|n| {
+                verdict(
+                    &format!("2025-02-{:02} {:02}:{:02}:{:02}", 1 + hour / 24, hour % 24, n / 60, n % 60),
+                    "T1",
+                )
+            })
             .collect();
         output.commit(WORKER, &verdicts, &committed).await?;
         hour += 1;
