@@ -21,6 +21,14 @@ test *FLAGS: toolchain
 test-kill ROUNDS="200": toolchain
     KILL_ROUNDS={{ ROUNDS }} cargo test --workspace --test kill -- --nocapture
 
+# Thousands of traps and reloads in one process; nothing may be left of them
+test-endurance ROUNDS="10000": toolchain
+    ENDURANCE={{ ROUNDS }} cargo test --workspace --test endurance -- --nocapture
+
+# A real component says what a fuzzer says: so many answers over the border
+fuzz-answers CASES="100000": toolchain
+    PROPTEST_CASES={{ CASES }} cargo test --workspace --test answers
+
 # The SQL Server store, the least rights and the kill test on the server that TEST_SQLSERVER names (an ADO.NET connection string of a login that may create databases and logins)
 test-sqlserver *FLAGS: toolchain
     {{ if env("TEST_SQLSERVER", "") == "" { error("set TEST_SQLSERVER: Server=tcp:localhost,1433;User Id=sa;Password=...;TrustServerCertificate=true") } else { "cargo test --workspace --no-fail-fast --test store_sqlserver --test rights --test kill" } }} {{ FLAGS }} -- --include-ignored

@@ -28,5 +28,6 @@ pub mod signal;
 pub mod state;
 pub mod store;
 pub mod telemetry;
+pub mod text;
 pub mod verdict;
 pub mod worker;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +51,47 @@ pub struct SetAside {
     pub first: Datetime,
     pub last: Datetime,
     pub readings: u64,
+    /// When the detector is shown it again all the same. None: not before another set is in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Again>,
+}
+
+/// Another try at a variable that was set aside because it took too long, by the database's clock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Again {
+    pub at: Datetime,
+    /// The pause before it; the next one is twice as long.
+    pub pause_seconds: u64,
+}
+
+impl Again {
+    const FIRST_SECONDS: u64 = 15 * 60;
+    const LONGEST_SECONDS: u64 = 24 * 3600;
+
+    /// The try after this one, which failed at `now`.
+    pub fn after(failed: Option<&Self>, now: Datetime) -> Self {
+        let doubled = failed.map_or(Self::FIRST_SECONDS, |failed| failed.pause_seconds.saturating_mul(2));
+        let pause_seconds = doubled.min(Self::LONGEST_SECONDS);
+        Self { at: now.later(Duration::from_secs(pause_seconds)), pause_seconds }
+    }
+}
+
+impl State {
+    /// Bytes of all reasons together, however many variables are set aside: the row is written with each commit.
+    const REASONS: usize = 64 << 10;
+    /// What of a reason stays in any case.
+    const LEAST_OF_A_REASON: usize = 60;
+
+    /// Cuts the reasons, if they are too many to be kept whole.
+    pub fn shorten_reasons(&mut self) {
+        let total: usize = self.set_aside.values().map(|aside| aside.reason.len()).sum();
+        if total > Self::REASONS {
+            let share = (Self::REASONS / self.set_aside.len()).max(Self::LEAST_OF_A_REASON);
+            for reason in self.set_aside.values_mut().map(|aside| &mut aside.reason) {
+                reason.truncate(reason.floor_char_boundary(share));
+            }
+        }
+    }
 }
 
 impl SetAside {
@@ -62,7 +104,16 @@ impl SetAside {
             first: datetime,
             last: datetime,
             readings: 0,
+            again: None,
         }
+    }
+
+    /// Whether it is time to show it to the detector again. A clock that was set back does not put it off for longer than its pause.
+    pub fn is_due(&self, now: Datetime) -> bool {
+        let due = |again: &Again| {
+            now >= again.at || again.at.since(now) > Duration::from_secs(again.pause_seconds)
+        };
+        self.held && self.again.as_ref().is_some_and(due)
     }
 
     /// One more reading awaits `backfill`.

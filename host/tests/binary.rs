@@ -225,3 +225,34 @@ mod unix {
         assert_eq!(ran.code, Some(0), "{}", log());
     }
 }
+
+/// Names come from a database that others write to, and paths from anywhere: no line but the program's own begins, and no terminal is told
+/// to do anything.
+#[test]
+fn what_is_printed_is_escaped() {
+    let place = Place::new();
+    let forged = "T1\n2025-01-15 10:00:00 - ERROR - forged\r\u{1b}[2J\u{9b}31m\u{202e}\u{2066}\u{200f}\u{61c}\u{200b}";
+    place.readings(&[forged, VARIABLES[0]], 2);
+    let shown = r"T1\n2025-01-15 10:00:00 - ERROR - forged\r\u{1b}[2J\u{9b}31m\u{202e}\u{2066}\u{200f}\u{61c}\u{200b}";
+    for (arguments, names) in [
+        (vec!["check"], true),
+        (vec!["run", "--once"], true),
+        (vec!["status"], false),
+        (vec!["status", "--json"], false),
+        (vec!["backfill", "--from", "2020-01-01", "--to", "2100-01-01", "--variables", forged], true),
+        (vec!["check", "--models", forged], true),
+        (vec!["run", "--once", "--models", forged], true),
+        (vec!["run", "--once", "--detector", forged], true),
+        (vec!["check", "--config", forged], true),
+        (vec!["detector", "inspect", forged], true),
+        (vec!["import", forged], true),
+        (vec!["predict", forged, forged], true),
+    ] {
+        let ran = place.run(&arguments);
+        let said = ran.stdout + &ran.stderr;
+        assert!(!said.chars().any(|c| c != '\n' && c.is_control()), "{arguments:?}: {said:?}");
+        assert!(!said.lines().any(|line| line.contains("forged") && !line.contains(shown)), "{arguments:?}: {said}");
+        assert!(!["\u{202e}", "\u{2066}", "\u{200f}", "\u{61c}", "\u{200b}"].iter().any(|one| said.contains(one)));
+        assert_eq!(said.contains(shown), names, "{arguments:?}: {said}");
+    }
+}

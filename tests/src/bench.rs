@@ -97,6 +97,7 @@ impl Bench {
             initial_lookback: Duration::from_secs(24 * 3600),
             allowed_lateness: Some(Duration::from_secs(3600)),
             settle: Duration::from_secs(20 * 60),
+            patience: Duration::from_secs(60),
         };
         Self { store, settings, shared: Shared::default(), hand, dir }
     }
@@ -229,6 +230,23 @@ pub fn engine() -> Engine {
     let limits = Limits { deadline: Duration::from_secs(1), ..Limits::default() };
     let compiled = Path::new(env!("OUT_DIR")).join("compiled");
     ENGINE.get_or_init(|| Engine::new(limits, Some(&compiled)).unwrap()).clone()
+}
+
+/// The hostile detector, with another schema of its checkpoints and a lookback.
+pub fn described(schema: u32, lookback: Duration) -> Module {
+    const MARK: &[u8] = b"hostile-describes:";
+    let mut bytes = HOSTILE.to_vec();
+    let at = MARK.len() + bytes.windows(MARK.len()).position(|window| window == MARK).unwrap();
+    bytes[at..at + 4].copy_from_slice(&schema.to_le_bytes());
+    let lookback = u64::try_from(lookback.as_micros()).unwrap();
+    bytes[at + 4..at + 12].copy_from_slice(&lookback.to_le_bytes());
+    Module { name: "hostile.wasm".into(), bytes: bytes.into() }
+}
+
+/// A set of this module, with models for all variables.
+pub fn told(module: Module, settings: &str) -> Arc<Set> {
+    let files = vec![ModelFile { path: "*".into(), bytes: vec![] }];
+    Arc::new(Set::new(module, files, "models".into(), settings.into()))
 }
 
 /// The detector that does what it is told, with models for these variables (`*` is all).

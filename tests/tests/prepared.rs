@@ -231,6 +231,19 @@ async fn a_module_that_fails_at_every_file_is_not_asked_for_ever() {
     }
 }
 
+/// What the host keeps of a guest's making is never more than what the user gave it.
+#[tokio::test]
+async fn a_form_larger_than_its_file_is_not_used() {
+    let (lines, _guard) = Lines::listen();
+    let disk = Disk::new(HOSTILE, &[("T1", "prepare grow"), ("T2", "prepare two")]);
+    let set = disk.read().await;
+    assert_eq!(texts(&set), [("T1", "prepare grow"), ("T2", "prepared two")]);
+    let why = "the prepared form has 5000 bytes and the file 12; it must not be larger";
+    let said = lines.take();
+    let said: Vec<_> = said.iter().filter(|line| line.contains("is used as it is")).collect();
+    assert!(matches!(&said[..], [line] if line.ends_with(why)), "{said:#?}");
+}
+
 #[tokio::test]
 async fn a_damaged_pack_is_made_anew_and_never_misread() {
     let (lines, _guard) = Lines::listen();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use host::counts::Counts;
 use host::detector::Detector;
-use host::state::{SetAside, State};
+use host::state::{Again, SetAside, State};
 use host::store::{StoreError, Trouble};
 use host::worker::Worker;
 use tests::bench::{Bench, Layout, datetime, engine, hostile, open_set, verdicts};
@@ -86,6 +86,8 @@ async fn a_variable_that_the_detector_does_not_survive_is_set_aside_and_the_rest
             first: datetime("10:00"),
             last: datetime("10:05"),
             readings: 2,
+            // What took too long may do so no more; what trapped will trap again.
+            again: (harm == "spin").then(|| Again { at: datetime("12:15"), pause_seconds: 900 }),
         };
         assert_eq!(state.set_aside, BTreeMap::from([(Arc::from("T2"), expected)]), "{harm}");
         assert_eq!(
@@ -347,4 +349,64 @@ async fn a_search_for_the_variable_at_fault_is_short() {
     // that was opened to see whether the set can be.
     let opened = lines.take().iter().filter(|line| line.contains("opened with 0 readings")).count();
     assert_eq!(opened, 1 + 2 + 12 + 1, "instances were opened");
+}
+
+/// A machine that was busy is no reason to leave a variable unjudged for ever: it is asked about again, alone, after pauses that grow.
+#[tokio::test]
+async fn what_was_set_aside_by_a_deadline_is_tried_again_after_a_while() {
+    // Without a key the readings of the allowed lateness are shown again with the new ones.
+    for layout in [Layout::Keyed] {
+        let (lines, _guard) = Lines::listen();
+        let bench = Bench::new(layout);
+        let mut worker = bench.worker(detector(r#"{"do": "spin-below-zero"}"#).await);
+        bench.insert(&[("10:00", "T1", 1.0), ("10:00", "T2", -1.0)]);
+        worker.cycle(|| false).await.unwrap();
+        let mut pause = 900;
+        for (now, reading, tried, judged) in [
+            ("12:14", ("12:14", "T2", -2.0), false, false),
+            ("12:15", ("12:15", "T2", -3.0), true, false),
+            ("12:44", ("12:44", "T2", 4.0), false, false),
+            ("12:45", ("12:45", "T2", 5.0), true, true),
+            ("12:46", ("12:46", "T2", 6.0), false, true),
+        ] {
+            bench.now(now);
+            bench.insert(&[reading, (now, "T1", 7.0)]);
+            lines.take();
+            let counts = worker.cycle(|| false).await.unwrap().counts;
+            let there = |(ds, variable, _): &(String, String, f64)| *ds == tests::bench::at(now) && variable == "T2";
+            assert_eq!(bench.verdicts().iter().any(there), judged, "{layout:?} {now}: {counts:?}");
+            let said = lines.take();
+            assert!(!said.iter().any(|line| line.contains("are looked for")), "{layout:?} {now}: {said:#?}");
+            let aside = &bench.state().await.unwrap().set_aside["T2"];
+            assert_eq!(aside.held, !judged, "{layout:?} {now}");
+            if tried && !judged {
+                pause *= 2;
+            }
+            let again = aside.again.as_ref().map(|again| again.pause_seconds);
+            assert_eq!(again, (!judged).then_some(pause), "{layout:?} {now}");
+        }
+    }
+}
+
+/// The row is written with each commit, so that it must not grow with what a guest has to say of each variable.
+#[tokio::test]
+async fn the_state_row_stays_small_however_many_variables_fail() {
+    let bench = Bench::new(Layout::Keyed);
+    let names: Vec<_> = (0..500).map(|number| format!("T{number:03}")).collect();
+    let rows: Vec<_> = names.iter().map(|name| ("10:00", name.as_str(), 1.0)).collect();
+    bench.insert(&rows);
+    bench.worker(detector(r#"{"do": "fail-at-some-length"}"#).await).cycle(|| false).await.unwrap();
+    let state = bench.state().await.unwrap();
+    let reasons: Vec<_> = state.set_aside.values().map(|aside| aside.reason.len()).collect();
+    assert_eq!(reasons, vec![130; 500]);
+}
+
+/// Nobody but the service begins a line of its log.
+#[tokio::test]
+async fn what_a_detector_says_is_cleaned_where_it_comes_in() {
+    let bench = Bench::new(Layout::Keyed);
+    bench.insert(&THREE[..1]);
+    bench.worker(detector(r#"{"do": "forge"}"#).await).cycle(|| false).await.unwrap();
+    let reason = &bench.state().await.unwrap().set_aside["T1"].reason;
+    assert_eq!(reason, r"gone\r\n2025-01-15 - ERROR - forged \u{1b}[2J\u{202e}");
 }

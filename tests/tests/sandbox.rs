@@ -93,6 +93,29 @@ async fn every_harm_is_an_error_and_the_next_call_is_served() {
     }
 }
 
+/// A guest may give its functions any name.
+#[tokio::test]
+async fn names_in_a_trap_are_cut() {
+    let mut detector = Detector::open(&engine(), hostile(r#"{"do": "trap-named"}"#), None).await.unwrap();
+    let error = detector.judge(batch(&["T1"])).await.unwrap_err().to_string();
+    let named = error.split('`').filter(|part| part.contains("a_function_with_a_name")).collect::<Vec<_>>();
+    assert!(matches!(&named[..], [name] if name.len() == 100), "{error}");
+}
+
+/// The budget is one for the guest's memory and what the host takes over: what is left after the one is all there is for the other.
+#[tokio::test]
+async fn an_answer_counts_with_the_memory() {
+    let limits = |memory| Limits { memory, deadline: LONG, ..Limits::default() };
+    for (mebibytes, refused) in [(256, false), (50, true)] {
+        let engine = Engine::new(limits(mebibytes << 20), None).unwrap();
+        // 32 MiB in the guest and as many in the host; and what the guest took on the way there.
+        let mut detector = Detector::open(&engine, hostile(r#"{"do": "huge"}"#), None).await.unwrap();
+        let error = detector.judge(batch(&["T1"])).await.unwrap_err();
+        let contract = "the detector's answer breaks the contract: variable `T1`: `expected` has 4194304 entries for 2 instants";
+        assert_eq!(error.to_string() != contract, refused, "{mebibytes} MiB: {error}");
+    }
+}
+
 #[tokio::test]
 async fn an_answer_beyond_the_limit_is_refused() {
     let mut detector = Detector::open(&engine(), hostile(r#"{"do": "huge"}"#), None).await.unwrap();

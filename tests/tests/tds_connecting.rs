@@ -112,6 +112,7 @@ fn settings() -> Settings {
         initial_lookback: Duration::from_secs(24 * 3600),
         allowed_lateness: None,
         settle: Duration::from_secs(1200),
+        patience: Duration::from_secs(60),
     }
 }
 

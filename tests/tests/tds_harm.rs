@@ -165,6 +165,7 @@ async fn worker(plant: &Plant) -> Worker {
         initial_lookback: Duration::from_secs(24 * 3600),
         allowed_lateness: Some(Duration::from_secs(3600)),
         settle: Duration::from_secs(20 * 60),
+        patience: Duration::from_secs(60),
     };
     Worker::new(settings, Box::new(plant.store.clone()), open_set(prophet("{}")).await, Default::default())
 }

@@ -21,6 +21,7 @@ async fn worker(server: &Server) -> Worker {
         initial_lookback: Duration::from_secs(24 * 3600),
         allowed_lateness: None,
         settle: Duration::from_secs(1200),
+        patience: Duration::from_secs(60),
     };
     let store = tds::store(tds::target(server.port(), PLAIN, "plant"));
     Worker::new(settings, Box::new(store), echo().await, Shared::default())

@@ -90,6 +90,7 @@ impl Place {
             initial_lookback: Duration::from_secs(24 * 3600),
             allowed_lateness: None,
             settle: Duration::from_secs(1200),
+            patience: Duration::from_secs(60),
         };
         let worker = Worker::new(settings, Box::new(store), detector, shared.clone());
         (worker, Parts { engine, source, shared })

@@ -13,11 +13,13 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use super::args;
 use super::parts;
 use super::progress::{Progress, Unit};
+use super::say;
 use super::stop::Stop;
 use crate::config::Loaded;
 use crate::detector::Detector;
 use crate::store::{Connector, Trouble};
 use crate::telemetry;
+use crate::text::escaped;
 use crate::worker::backfill::{Asides, Backfill, Plan};
 use crate::worker::report::{self, count};
 use crate::worker::{CycleError, backfill};
@@ -77,7 +79,7 @@ pub(super) async fn backfill(mut loaded: Loaded, asked: &args::Backfill) -> anyh
     let done = judge(&plan, &store, &mut detector, &mut progress, &stop).await;
     progress.finish();
     let done = done?;
-    println!("{}", summary(&plan, &done, begun.elapsed()));
+    say::lines(&summary(&plan, &done, begun.elapsed()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -195,7 +197,7 @@ fn summary(plan: &Plan, done: &Done, took: Duration) -> String {
         text.push_str(&format!("\nnot judged: {fates}"));
     }
     if !asides.cleared.is_empty() {
-        let names: Vec<_> = asides.cleared.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+        let names: Vec<_> = asides.cleared.iter().take(NAMED).map(|name| format!("`{}`", escaped(name))).collect();
         let more = asides.cleared.len() - names.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         text.push_str(&format!("\nno longer set aside: {}{more}", names.join(", ")));
@@ -207,7 +209,8 @@ fn summary(plan: &Plan, done: &Done, took: Duration) -> String {
     let more = (asides.failed.len() + asides.left.len()).saturating_sub(NAMED);
     for (what, (variable, aside)) in all.take(NAMED) {
         let readings = count(aside.readings, "reading");
-        let (first, last, why) = (aside.first, aside.last, &aside.reason);
+        let (first, last, why) = (aside.first, aside.last, escaped(&aside.reason));
+        let variable = escaped(variable);
         text.push_str(&format!("\n{what}: `{variable}`, {readings} from {first} to {last}: {why}"));
     }
     if more > 0 {

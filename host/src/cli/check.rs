@@ -8,8 +8,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::parts::{self, Store};
+use super::say::say;
 use crate::config::{Config, Loaded};
-use crate::detector::Detector;
+use crate::detector::{Detector, as_said};
 use crate::form::nfc;
 use crate::store::Input;
 use crate::worker::{self, report::count};
@@ -28,17 +29,17 @@ struct Trials {
 
 impl Trials {
     fn ok(&self, what: &str, found: impl std::fmt::Display) {
-        println!("ok    {what:<14} {found}");
+        say!("ok    {what:<14} {found}");
     }
 
     /// Not in the way of `run`, but somebody should look at it.
     fn note(&self, what: &str, found: impl std::fmt::Display) {
-        println!("note  {what:<14} {found}");
+        say!("note  {what:<14} {found}");
     }
 
     fn fail(&mut self, what: &str, found: impl std::fmt::Display) {
         self.failed = true;
-        println!("FAIL  {what:<14} {found}");
+        say!("FAIL  {what:<14} {found}");
     }
 }
 
@@ -59,7 +60,8 @@ pub(super) async fn check(loaded: &Loaded) -> anyhow::Result<ExitCode> {
             equal_names(&mut trials, &loaded.config, &detector, variables).await;
         }
     }
-    println!("\n{}", if trials.failed { "`host run` would not work yet" } else { "`host run` would work" });
+    say!("");
+    say!("{}", if trials.failed { "`host run` would not work yet" } else { "`host run` would work" });
     Ok(if trials.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -230,10 +232,12 @@ fn models(trials: &mut Trials, detector: &Detector, variables: Option<&BTreeSet<
         }
     }
     let Some(variables) = variables else { return };
+    // In words as the detector's are: what does not show is escaped.
+    let said = |name: &Arc<str>| nfc(&as_said(name)).into_owned();
     let (composed, judged): (BTreeSet<_>, BTreeSet<_>) =
-        (variables.iter().map(|name| nfc(name)).collect(), loaded.iter().map(|name| nfc(name)).collect());
-    let without: Vec<_> = variables.iter().filter(|name| !judged.contains(&nfc(name))).collect();
-    let unused: Vec<_> = loaded.iter().filter(|name| !composed.contains(&nfc(name))).collect();
+        (variables.iter().map(said).collect(), loaded.iter().map(said).collect());
+    let without: Vec<_> = variables.iter().filter(|name| !judged.contains(&said(name))).collect();
+    let unused: Vec<_> = loaded.iter().filter(|name| !composed.contains(&said(name))).collect();
     if !without.is_empty() {
         trials.note("models", format!("no model for {}: their readings pass unjudged", names(&without)));
     }

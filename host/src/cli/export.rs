@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,8 +13,10 @@ use anyhow::{Context, anyhow};
 
 use super::args;
 use super::parts;
+use super::say::{complain, say};
 use crate::config::Loaded;
 use crate::store::{Output, StoredVerdict};
+use crate::text::escaped;
 use crate::worker::Shard;
 use crate::worker::report::count;
 
@@ -42,11 +44,14 @@ const COLUMNS: [&str; 14] = [
 /// What is asked for, and of which share of the variables.
 type Asked<'a> = (&'a args::Export, Option<Shard>);
 
+/// How a text of the database's is written: as it is to a file or a pipe, escaped to a terminal.
+type Shown = fn(&str) -> String;
+
 /// Writes the verdicts of the range.
 pub(super) async fn export(loaded: &Loaded, asked: &args::Export) -> anyhow::Result<ExitCode> {
     let store = parts::store(&loaded.config)?;
     for warning in loaded.warnings.iter().chain(&store.warnings()) {
-        eprintln!("warning: {warning}");
+        complain!("warning: {warning}");
     }
     let shard = loaded.config.worker.shard;
     let output = store.look_at_output().await.map_err(|error| anyhow!("{error}"))?;
@@ -56,8 +61,9 @@ pub(super) async fn export(loaded: &Loaded, asked: &args::Export) -> anyhow::Res
             store.output_place()
         )
     })?;
+    let shown: Shown = if io::stdout().is_terminal() { escaped } else { str::to_owned };
     let written = match &asked.output {
-        None => match write(output.as_mut(), (asked, shard), io::stdout().lock()).await {
+        None => match write(output.as_mut(), (asked, shard), io::stdout().lock(), shown).await {
             // Whoever read this has seen enough.
             Err(error) if is_broken_pipe(&error) => return Ok(ExitCode::SUCCESS),
             written => written?,
@@ -65,7 +71,7 @@ pub(super) async fn export(loaded: &Loaded, asked: &args::Export) -> anyhow::Res
         Some(file) => to_file(output.as_mut(), (asked, shard), file).await?,
     };
     if let Some(file) = &asked.output {
-        println!("{} written to `{}`", count(written, "verdict"), file.display());
+        say!("{} written to `{}`", count(written, "verdict"), file.display());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -76,7 +82,7 @@ async fn to_file(output: &mut dyn Output, asked: Asked<'_>, file: &Path) -> anyh
     beside.push(".part");
     let beside = PathBuf::from(beside);
     let told = || format!("`{}` cannot be written", file.display());
-    let written = write(output, asked, File::create(&beside).with_context(told)?).await;
+    let written = write(output, asked, File::create(&beside).with_context(told)?, str::to_owned).await;
     let done = written.and_then(|written| {
         fs::rename(&beside, file).with_context(told)?;
         Ok(written)
@@ -88,7 +94,12 @@ async fn to_file(output: &mut dyn Output, asked: Asked<'_>, file: &Path) -> anyh
     done
 }
 
-async fn write(output: &mut dyn Output, (asked, shard): Asked<'_>, out: impl Write) -> anyhow::Result<u64> {
+async fn write(
+    output: &mut dyn Output,
+    (asked, shard): Asked<'_>,
+    out: impl Write,
+    shown: Shown,
+) -> anyhow::Result<u64> {
     let variables: HashSet<&str> = asked.variables.iter().map(|name| name.trim()).collect();
     let mut csv = csv::Writer::from_writer(BufWriter::new(out));
     csv.write_record(COLUMNS)?;
@@ -110,7 +121,7 @@ async fn write(output: &mut dyn Output, (asked, shard): Asked<'_>, out: impl Wri
             (variables.is_empty() || variables.contains(name)) && shard.is_none_or(|shard| shard.holds(name))
         };
         for verdict in whole.filter(|row| asked_for(&row.variable)) {
-            csv.write_record(record(verdict))?;
+            csv.write_record(record(verdict, shown))?;
             written += 1;
         }
         match last {
@@ -123,7 +134,7 @@ async fn write(output: &mut dyn Output, (asked, shard): Asked<'_>, out: impl Wri
 }
 
 /// Numbers in the fewest digits that are read as the same number.
-fn record(verdict: &StoredVerdict) -> [String; COLUMNS.len()] {
+fn record(verdict: &StoredVerdict, shown: Shown) -> [String; COLUMNS.len()] {
     let number = |number: Option<f64>| number.map_or_else(String::new, |number| number.to_string());
     let flag = |flag: Option<bool>| flag.map_or_else(String::new, |flag| u8::from(flag).to_string());
     [
@@ -137,9 +148,9 @@ fn record(verdict: &StoredVerdict) -> [String; COLUMNS.len()] {
         flag(verdict.high_residual),
         flag(verdict.is_anomaly),
         number(verdict.anomaly_score),
-        verdict.variable.to_string(),
+        shown(&verdict.variable),
         number(verdict.prediction_error_pct),
-        verdict.source_file.as_deref().unwrap_or_default().to_owned(),
+        shown(verdict.source_file.as_deref().unwrap_or_default()),
         verdict.processed_at.map_or_else(String::new, |at| at.to_string()),
     ]
 }

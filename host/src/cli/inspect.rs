@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use super::parts;
+use super::say::say;
 use crate::detector::{CONTRACT, Engine, Limits, Module, inspect as look};
 use crate::regular;
 
@@ -16,28 +17,30 @@ pub(super) async fn inspect(path: &Path) -> anyhow::Result<ExitCode> {
     let module = Module { name: path.display().to_string(), bytes: bytes.into() };
     let engine = Engine::new(Limits::default(), parts::cache_dir().as_deref())?;
     let found = look(&engine, &module).await;
-    let list =
-        |names: &[String]| if names.is_empty() { "nothing".to_owned() } else { names.join("\n           ") };
-    println!("file       {} ({} KB)", path.display(), found.bytes.div_ceil(1000));
-    println!("sha-256    {}", found.digest);
-    println!("imports    {}", list(&found.imports));
-    println!("exports    {}", list(&found.exports));
+    let list = |what: &str, names: &[String]| {
+        say!("{what:<10} {}", names.first().map_or("nothing", String::as_str));
+        names.iter().skip(1).for_each(|name| say!("{:<10} {name}", ""));
+    };
+    say!("file       {} ({} KB)", path.display(), found.bytes.div_ceil(1000));
+    say!("sha-256    {}", found.digest);
+    list("imports", &found.imports);
+    list("exports", &found.exports);
     match found.description {
         Ok(said) => {
-            println!("detector   {} {}", said.name, said.version);
-            println!(
+            say!("detector   {} {}", said.name, said.version);
+            say!(
                 "state      {}",
                 match said.checkpoint_schema {
                     0 => "none".to_owned(),
                     schema => format!("checkpoints of schema {schema}"),
                 }
             );
-            println!("lookback   {}", humantime::format_duration(said.lookback));
-            println!("loadable   yes: it is built for {CONTRACT}, which this host serves");
+            say!("lookback   {}", humantime::format_duration(said.lookback));
+            say!("loadable   yes: it is built for {CONTRACT}, which this host serves");
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
-            println!("loadable   no: {error}");
+            say!("loadable   no: {error}");
             Ok(ExitCode::FAILURE)
         }
     }

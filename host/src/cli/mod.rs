@@ -2,8 +2,6 @@
 //!
 //! Exit codes: 0 it worked; 1 it did not, and the last line on stderr says why; 2 the command line or the configuration is wrong.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "commands talk to the terminal")]
-
 pub mod args;
 mod backfill;
 mod check;
@@ -15,6 +13,7 @@ mod parts;
 mod predict;
 mod progress;
 mod run;
+mod say;
 mod schema;
 mod server;
 mod status;
@@ -23,6 +22,7 @@ mod stop;
 use std::process::ExitCode;
 
 use args::{Cli, Command, DetectorCommand, Overrides, Range};
+use say::complain;
 
 use crate::config::Loaded;
 
@@ -34,7 +34,7 @@ pub fn main(cli: &Cli) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: no threads to run on: {error}");
+            complain!("error: no threads to run on: {error}");
             return ExitCode::FAILURE;
         }
     };
@@ -81,7 +81,7 @@ async fn dispatch(cli: &Cli) -> ExitCode {
         },
     };
     ended.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        complain!("error: {error:#}");
         ExitCode::FAILURE
     })
 }
@@ -91,13 +91,13 @@ fn expect(Range { from, to }: Range) -> Result<(), ExitCode> {
     if from < to {
         return Ok(());
     }
-    eprintln!("error: --to ({to}) must be later than --from ({from})");
+    complain!("error: --to ({to}) must be later than --from ({from})");
     Err(ExitCode::from(USAGE))
 }
 
 fn configuration(overrides: &Overrides) -> Result<Loaded, ExitCode> {
     overrides.load(std::env::vars_os()).map_err(|error| {
-        eprintln!("error: {error}");
+        complain!("error: {error}");
         ExitCode::from(USAGE)
     })
 }

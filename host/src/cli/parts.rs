@@ -134,8 +134,10 @@ impl Connector for Store {
 
 /// The engine, with the configured limits and a cache for compiled modules.
 pub(super) fn engine(config: &Config) -> Result<Engine, DetectorError> {
+    let bytes = |mib: u64| usize::try_from(mib << 20).unwrap_or(usize::MAX);
     let limits = Limits {
-        memory: usize::try_from(config.detector.memory_mib << 20).unwrap_or(usize::MAX),
+        memory: bytes(config.detector.memory_mib),
+        checkpoint: bytes(config.detector.checkpoint_mib),
         deadline: config.detector.deadline,
         module_file: config.detector.module_mib << 20,
         model_file: config.detector.model_mib << 20,

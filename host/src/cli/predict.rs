@@ -23,6 +23,7 @@ use self::rounds::Asked;
 use self::table::Table;
 use super::args::{Predict, TrendUncertainty};
 use super::parts;
+use super::say::complain;
 use crate::batch::{Batch, Column, Outcome, Verdicts};
 use crate::detector::{Detector, Engine, Limits, ModelFile, Module, Set};
 use crate::regular::{self, Most};
@@ -48,7 +49,7 @@ pub(super) async fn predict(asked: &Predict) -> anyhow::Result<ExitCode> {
     let file = fs::File::open(&asked.input).with_context(|| format!("`{input}` cannot be read"))?;
     let table = Table::read(file).with_context(|| format!("`{input}`"))?;
     for name in &table.passed_over {
-        eprintln!("note: `{input}`: column `{name}` holds no numbers and is passed over");
+        complain!("note: `{input}`: column `{name}` holds no numbers and is passed over");
     }
     let mut detector = open(asked).await?;
     let by_number = matches!(asked.trend_uncertainty, Some(TrendUncertainty::Batch));
@@ -56,7 +57,7 @@ pub(super) async fn predict(asked: &Predict) -> anyhow::Result<ExitCode> {
         .await
         .with_context(|| format!("`{}`", asked.model.display()))?;
     for (why, lines) in reasons(&table, &rows) {
-        eprintln!("note: `{input}`: {lines}: {why}");
+        complain!("note: `{input}`: {lines}: {why}");
     }
     match print(&table, &rows) {
         // Whoever read this has seen enough.

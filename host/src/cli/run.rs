@@ -58,6 +58,8 @@ async fn serve(loaded: Loaded, once: bool) -> anyhow::Result<ExitCode> {
         initial_lookback: config.worker.initial_lookback,
         allowed_lateness: config.worker.allowed_lateness,
         settle: config.worker.settle(),
+        // What is left of the interval is for the calls that the search begins and ends with, and for judging.
+        patience: config.worker.interval / 3,
     };
     let store = parts::store(&config)?;
     store.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));

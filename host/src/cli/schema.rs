@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use super::args::Dialect;
 use super::parts;
+use super::say;
 use crate::config::Config;
 use crate::store::TableNames;
 use crate::store::schema::{sqlite, sqlserver};
@@ -21,8 +22,8 @@ pub(super) fn schema(config: &Config, dialect: Option<Dialect>) -> anyhow::Resul
     let tables = parts::tables(config)?;
     let on_server = if config.is_on_server() { Dialect::Sqlserver } else { Dialect::Sqlite };
     match dialect.unwrap_or(on_server) {
-        Dialect::Sqlite => print!("{}", in_sqlite(&tables)),
-        Dialect::Sqlserver => print!("{}", in_sql_server(&tables, config)),
+        Dialect::Sqlite => say::lines(&in_sqlite(&tables)),
+        Dialect::Sqlserver => say::lines(&in_sql_server(&tables, config)),
     }
     Ok(ExitCode::SUCCESS)
 }

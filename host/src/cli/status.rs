@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::parts;
+use super::say::{self, say};
 use crate::config::Config;
 use crate::datetime::Datetime;
 use crate::state::State;
+use crate::text::escaped;
 use crate::worker::report;
 
 /// Prints the worker's state; fails if there is none yet.
@@ -23,18 +25,18 @@ pub(super) async fn status(config: &Config, as_json: bool) -> anyhow::Result<Exi
         None => None,
     };
     if as_json {
-        println!("{}", as_object(name, state.as_ref(), now));
+        say::json(&as_object(name, state.as_ref(), now));
         return Ok(if state.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let Some(state) = state else {
-        println!(
+        say!(
             "worker `{name}` has not run here yet: there is no row of it in `{}` of `{}`",
             config.output.state_table,
             store.output_place()
         );
         return Ok(ExitCode::FAILURE);
     };
-    print!("{}", in_words(name, &state, now));
+    say::lines(&in_words(name, &state, now));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -61,7 +63,7 @@ fn in_words(name: &str, state: &State, now: Datetime) -> String {
     use std::fmt::Write;
     let ago = |seconds: u64| humantime::format_duration(std::time::Duration::from_secs(seconds)).to_string();
     let counts = &state.counts;
-    let mut text = format!("worker        {name}\n");
+    let mut text = format!("worker        {}\n", escaped(name));
     // Writing to a String cannot fail.
     let _ = match (state.watermark, lag(state, now)) {
         (Some(watermark), Some(lag)) => {
@@ -75,7 +77,7 @@ fn in_words(name: &str, state: &State, now: Datetime) -> String {
         state.updated_at,
         ago(now.since(state.updated_at).as_secs())
     );
-    let _ = writeln!(text, "set           {}", state.set_digest.as_deref().unwrap_or("none yet"));
+    let _ = writeln!(text, "set           {}", state.set_digest.as_deref().map_or_else(|| "none yet".into(), escaped));
     let _ = writeln!(
         text,
         "judged        {}, {} anomalies",
@@ -88,11 +90,12 @@ fn in_words(name: &str, state: &State, now: Datetime) -> String {
     for (variable, aside) in &state.set_aside {
         let _ = writeln!(
             text,
-            "set aside     `{variable}`: {} from {} to {} await `backfill`: {}",
+            "set aside     `{}`: {} from {} to {} await `backfill`: {}",
+            escaped(variable),
             report::count(aside.readings, "reading"),
             aside.first,
             aside.last,
-            aside.reason
+            escaped(&aside.reason)
         );
     }
     text

@@ -87,6 +87,7 @@ keys! {
     detector.module = optional(path);
     detector.models = path;
     detector.memory_mib = whole(1..=4096);
+    detector.checkpoint_mib = whole(1..=1024);
     detector.deadline = duration("1ms", "1h");
     detector.module_mib = whole(1..=65_536);
     detector.model_mib = whole(1..=65_536);

@@ -96,6 +96,8 @@ pub struct Detector {
     pub models: PathBuf,
     /// Of the sandbox, 1 to 4096.
     pub memory_mib: u64,
+    /// The largest checkpoint that is kept, 1 to 1024.
+    pub checkpoint_mib: u64,
     /// For each call; above zero, at most an hour.
     pub deadline: Duration,
     /// What is read of a module, of one model, and of all models together; 1 to 65,536.
@@ -157,6 +159,7 @@ impl Default for Detector {
             module: None,
             models: "models/prophet".into(),
             memory_mib: 256,
+            checkpoint_mib: 8,
             deadline: Duration::from_secs(30),
             module_mib: 64,
             model_mib: 64,

@@ -66,6 +66,7 @@ fn every_value_is_read_from_the_file() {
         module = "detector.wasm"
         models = "models"
         memory_mib = 64
+        checkpoint_mib = 2
         deadline = "200ms"
         module_mib = 8
         model_mib = 16
@@ -124,6 +125,7 @@ fn every_value_is_read_from_the_file() {
             module: Some("detector.wasm".into()),
             models: "models".into(),
             memory_mib: 64,
+            checkpoint_mib: 2,
             deadline: Duration::from_millis(200),
             module_mib: 8,
             model_mib: 16,

@@ -142,6 +142,7 @@ fn settings() -> Settings {
     let config = crate::config::Worker { interval: INTERVAL, ..crate::config::Worker::default() };
     Settings {
         settle: config.settle(),
+        patience: Duration::from_secs(60),
         name: config.row(),
         shard: config.shard,
         batch_rows: config.batch_rows,

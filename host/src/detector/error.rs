@@ -59,6 +59,9 @@ pub enum JudgeError {
     /// The detector says that it cannot judge the batch.
     #[error("the detector cannot judge the batch: {0}")]
     Refused(String),
+    /// The variable was not asked about alone: the batch that it was in failed, and the search for the one at fault was ended.
+    #[error("a batch that it was in failed, and the search for the variable at fault took too long")]
+    NotLookedAt,
     /// No fresh instance could be opened for the call.
     #[error("no fresh instance of the detector: {0}")]
     Reopen(String),

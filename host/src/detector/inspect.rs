@@ -9,10 +9,14 @@ use super::CONTRACT;
 use super::bindings::DetectorPre;
 use super::engine::Engine;
 use super::error::DetectorError;
+use super::guest_text;
 use super::instance::Instance;
 use super::said::Description;
 use super::sandbox::Sandbox;
 use super::set::{Module, hex};
+
+/// How many imports and exports are named. A component from JavaScript or Python has about twenty.
+const MOST_NAMES: usize = 50;
 
 /// What was found in a module.
 pub struct Inspection {
@@ -40,8 +44,8 @@ pub async fn inspect(engine: &Engine, module: &Module) -> Inspection {
         Err(error) => Err(error),
         Ok(component) => {
             let shape = component.component_type();
-            inspection.imports = shape.imports(engine.wasm()).map(|(name, _)| name.to_owned()).collect();
-            inspection.exports = shape.exports(engine.wasm()).map(|(name, _)| name.to_owned()).collect();
+            inspection.imports = names(shape.imports(engine.wasm()).map(|(name, _)| name));
+            inspection.exports = names(shape.exports(engine.wasm()).map(|(name, _)| name));
             match linked(engine, module, &component) {
                 Err(error) => Err(error),
                 Ok(pre) => Instance::describe(engine, &pre, module).await,
@@ -57,7 +61,10 @@ pub(super) fn compiled(engine: &Engine, module: &Module) -> Result<DetectorPre<S
 }
 
 fn component(engine: &Engine, module: &Module) -> Result<Component, DetectorError> {
-    let refused = |why: String| DetectorError::Module { module: module.name.clone(), why };
+    let refused = |why: String| DetectorError::Module {
+        module: module.name.clone(),
+        why: guest_text::line(&why),
+    };
     match module.bytes.get(..8) {
         Some(b"\0asm\x0d\0\x01\0") => {}
         Some([b'\0', b'a', b's', b'm', 1, ..]) => {
@@ -76,7 +83,10 @@ fn linked(
     module: &Module,
     component: &Component,
 ) -> Result<DetectorPre<Sandbox>, DetectorError> {
-    let refused = |why: String| DetectorError::Module { module: module.name.clone(), why };
+    let refused = |why: String| DetectorError::Module {
+        module: module.name.clone(),
+        why: guest_text::line(&why),
+    };
     let shape = component.component_type();
     let exports: Vec<_> = shape.exports(engine.wasm()).map(|(name, _)| name.to_owned()).collect();
     let imports: Vec<_> = shape.imports(engine.wasm()).map(|(name, _)| name.to_owned()).collect();
@@ -104,15 +114,28 @@ fn mismatch(exports: &[String], imports: &[String]) -> Option<String> {
         .collect();
     if let Some(found) = foreign.first() {
         return Some(format!(
-            "it is built for version {found} of the contract and this host serves {version}; \
-             rebuild it with this host's wit/detector.wit, or use the host that it was built for"
+            "it is built for version {} of the contract and this host serves {version}; \
+             rebuild it with this host's wit/detector.wit, or use the host that it was built for",
+            guest_text::short(found)
         ));
     }
     if exports.contains(&ours) {
         return None;
     }
-    let found = if exports.is_empty() { "nothing".to_owned() } else { format!("`{}`", exports.join("`, `")) };
+    let found = names(exports.iter().map(String::as_str)).join("`, `");
+    let found = if exports.is_empty() { "nothing".to_owned() } else { format!("`{found}`") };
     Some(format!("it is a component of another world: it exports {found}, and a detector exports `{ours}`"))
+}
+
+/// Names of imports or exports, of which a file may hold any number.
+fn names<'a>(all: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut all = all;
+    let mut shown: Vec<_> = all.by_ref().take(MOST_NAMES).map(guest_text::name).collect();
+    match all.count() {
+        0 => {}
+        more => shown.push(format!("and {more} more")),
+    }
+    shown
 }
 
 /// The innermost sentence of an error: the outer ones speak of Rust types that no user of a module knows.

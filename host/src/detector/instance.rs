@@ -10,8 +10,8 @@ use super::bindings::{self, DetectorPre, judging, types};
 use super::check;
 use super::engine::Engine;
 use super::error::{DetectorError, JudgeError};
+use super::guest_text;
 use super::limits::Limits;
-use super::logging::cut;
 use super::said::{Description, Judged, Model, Summary};
 use super::sandbox::Sandbox;
 use super::set::{Module, Set};
@@ -44,6 +44,8 @@ impl Calls {
     ) -> Result<T, JudgeError> {
         let deadline = self.limits.deadline;
         self.store.set_epoch_deadline(Ticker::ticks(deadline));
+        let returned = self.store.data().may_return(&self.limits);
+        self.store.set_hostcall_fuel(returned);
         // The epoch comes first for a guest that computes; the timer only sees one that waits.
         let ended = tokio::time::timeout(deadline + 2 * TICK, call(&mut self.store)).await;
         self.store.data().log.end_of_call();
@@ -73,8 +75,8 @@ impl Instance {
             .await
             .map_err(failed)?;
         Ok(Description {
-            name: cut(&said.name).to_owned(),
-            version: cut(&said.version).to_owned(),
+            name: guest_text::short(&said.name),
+            version: guest_text::short(&said.version),
             checkpoint_schema: said.checkpoint_schema,
             lookback: std::time::Duration::from_micros(said.lookback),
         })
@@ -119,9 +121,9 @@ impl Instance {
                 .models
                 .into_iter()
                 .map(|model| Model {
-                    path: model.path,
-                    variable: model.variable.into(),
-                    refused: model.refused.map(|why| cut(&why).to_owned()),
+                    path: guest_text::name(&model.path),
+                    variable: guest_text::name(&model.variable).into(),
+                    refused: model.refused.map(|why| guest_text::line(&why)),
                 })
                 .collect(),
             whole_instants: said.reach == types::Reach::WholeInstants,
@@ -130,8 +132,45 @@ impl Instance {
         Ok((Self { calls, guest, detector }, summary))
     }
 
-    /// Judges a batch and, where the detector keeps state, asks for its checkpoint. What comes back is checked.
-    pub(super) async fn judge(&mut self, batch: &Batch, keeps_state: bool) -> Result<Judged, JudgeError> {
+    /// Judges a batch and, where the detector keeps state (a schema above 0), asks for its checkpoint. What comes back is checked.
+    /// The instance is given back unless it failed at the checkpoint: that costs it its life, and nobody a verdict.
+    pub(super) async fn judge(
+        mut self,
+        batch: &Batch,
+        schema: u32,
+    ) -> Result<(Judged, Option<Self>), JudgeError> {
+        let outcomes = self.detect(batch).await?;
+        if schema == 0 {
+            return Ok((Judged { outcomes, checkpoint: None, not_kept: None }, Some(self)));
+        }
+        let (checkpoint, not_kept, alive) = match self.checkpoint(schema).await {
+            Ok(Ok(checkpoint)) => (checkpoint, None, true),
+            Ok(Err(why)) => (None, Some(why), true),
+            Err(error) => (None, Some(error.to_string()), false),
+        };
+        Ok((Judged { outcomes, checkpoint, not_kept }, alive.then_some(self)))
+    }
+
+    /// The state after the last batch: None if there is none, an error in words if it is none to keep.
+    async fn checkpoint(&mut self, schema: u32) -> Result<Result<Option<(u32, Vec<u8>)>, String>, JudgeError> {
+        let Self { calls, guest, detector } = self;
+        let judging = guest.anomaly_worker_detector_judging().detector();
+        let most = calls.limits.checkpoint;
+        let kept = calls.run(async |store| judging.call_checkpoint(store, *detector).await).await?;
+        Ok(match kept {
+            Some(kept) if kept.schema != schema => Err(format!(
+                "it has schema {}, and the module said that it writes schema {schema}",
+                kept.schema
+            )),
+            Some(kept) if kept.bytes.len() > most => Err(format!(
+                "it has {} bytes, and at most {most} are kept (`checkpoint_mib` of `[detector]`)",
+                kept.bytes.len()
+            )),
+            kept => Ok(kept.map(|kept| (kept.schema, kept.bytes))),
+        })
+    }
+
+    async fn detect(&mut self, batch: &Batch) -> Result<Vec<Outcome>, JudgeError> {
         let Self { calls, guest, detector } = self;
         let judging = guest.anomaly_worker_detector_judging().detector();
         let instants: Vec<i64> = batch.datetimes.iter().map(|at| at.micros()).collect();
@@ -146,22 +185,17 @@ impl Instance {
             .await?
             .map_err(|error| match error {
                 types::DetectError::Batch(why) | types::DetectError::Other(why) => {
-                    JudgeError::Refused(cut(&why).to_owned())
+                    JudgeError::Refused(guest_text::line(&why))
                 }
             })?;
         let outcomes: Vec<Outcome> = outcomes.into_iter().map(outcome).collect();
         check::answer(batch, &outcomes).map_err(JudgeError::Contract)?;
-        let checkpoint = if keeps_state {
-            calls.run(async |store| judging.call_checkpoint(store, *detector).await).await?
-        } else {
-            None
-        };
-        Ok(Judged { outcomes, checkpoint: checkpoint.map(|kept| (kept.schema, kept.bytes)) })
+        Ok(outcomes)
     }
 }
 
 fn refused(set: &Set, refusal: judging::OpenError) -> DetectorError {
-    let cut = |why: String| cut(&why).to_owned();
+    let cut = |why: String| guest_text::line(&why);
     match refusal {
         types::OpenError::Settings(why) => DetectorError::Settings(cut(why)),
         types::OpenError::Models(why) => DetectorError::Models(cut(why)),
@@ -175,7 +209,7 @@ fn refused(set: &Set, refusal: judging::OpenError) -> DetectorError {
 fn outcome(said: types::Outcome) -> Outcome {
     match said {
         types::Outcome::NoModel => Outcome::NoModel,
-        types::Outcome::Failed(why) => Outcome::Failed(cut(&why).to_owned()),
+        types::Outcome::Failed(why) => Outcome::Failed(guest_text::line(&why)),
         types::Outcome::Judged(said) => Outcome::Judged(Verdicts {
             expected: said.expected,
             lower: said.lower,
@@ -186,7 +220,7 @@ fn outcome(said: types::Outcome) -> Outcome {
                 .withheld
                 .into_iter()
                 .map(|withheld| Withheld {
-                    reason: cut(&withheld.reason).to_owned(),
+                    reason: guest_text::line(&withheld.reason),
                     rows: withheld.rows.into_iter().map(|row| row as usize).collect(),
                 })
                 .collect(),
@@ -196,8 +230,9 @@ fn outcome(said: types::Outcome) -> Outcome {
 
 /// A trap in one line: its cause, then the innermost guest functions of the backtrace, where there are any.
 fn sentence(error: &wasmtime::Error) -> String {
-    let cause = error.root_cause().to_string();
+    let cause = guest_text::line(&error.root_cause().to_string());
     let Some(trace) = error.downcast_ref::<wasmtime::WasmBacktrace>() else { return cause };
-    let frames: Vec<_> = trace.frames().iter().filter_map(wasmtime::FrameInfo::func_name).take(3).collect();
+    let names = trace.frames().iter().filter_map(wasmtime::FrameInfo::func_name);
+    let frames: Vec<_> = names.take(3).map(guest_text::short).collect();
     if frames.is_empty() { cause } else { format!("{cause}, in `{}`", frames.join("`, called by `")) }
 }

@@ -7,12 +7,14 @@ use crate::regular::Most;
 /// The limits of one sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Linear memory of the whole component, in bytes.
+    /// Of the whole component, in bytes: its memories, tables and instances, and what the host holds of it while a call returns.
     pub memory: usize,
     /// For one call into the detector, compilation excluded.
     pub deadline: Duration,
     /// What one call may return, in bytes. A verdict is 33 bytes: the default is four million readings.
     pub returned: usize,
+    /// The largest checkpoint that is kept, in bytes. It is written to the state row with each batch.
+    pub checkpoint: usize,
     /// Length of the module's file, in bytes.
     pub module_file: u64,
     /// Length of one model's file, in bytes.
@@ -27,6 +29,7 @@ impl Default for Limits {
             memory: 256 << 20,
             deadline: Duration::from_secs(30),
             returned: 128 << 20,
+            checkpoint: 8 << 20,
             module_file: 64 << 20,
             model_file: 64 << 20,
             model_files: 1 << 30,
@@ -52,6 +55,12 @@ pub(super) const INSTANCES: usize = 64;
 
 /// Elements of all tables: function pointers, of which a Python interpreter has some ten thousand.
 pub(super) const TABLE_ELEMENTS: usize = 100_000;
+
+/// What an entry of a table costs, and what an instance costs beside its memories and tables.
+pub(super) const TABLE_ELEMENT_BYTES: usize = 16;
+
+/// What a call may return in any case, however little of its memory a detector has left: log lines and short answers.
+pub(super) const LEAST_RETURNED: usize = 1 << 20;
 
 /// Lines that one call may log, and bytes of one line. A detector that says more floods the operator, not the host.
 pub(super) const LOG_LINES: usize = 100;

@@ -7,6 +7,7 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use super::bindings::logging::Level;
+use super::guest_text;
 use super::limits::{LOG_LINE_BYTES, LOG_LINES};
 
 /// The lines of one sandbox; shared by the logging import, stdout and stderr.
@@ -20,8 +21,11 @@ struct Budget {
 }
 
 impl GuestLog {
-    /// One line; control characters are the log's business.
+    /// One line. What the log would not show costs nothing of what a call may say.
     pub(super) fn line(&self, level: Level, message: &str) {
+        if !is_heard(level) {
+            return;
+        }
         {
             let mut budget = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if budget.lines >= LOG_LINES {
@@ -30,7 +34,7 @@ impl GuestLog {
             }
             budget.lines += 1;
         }
-        let message = cut(message);
+        let message = guest_text::line(message);
         match level {
             Level::Debug => tracing::debug!(target: "detector", "detector: {message}"),
             Level::Info => tracing::info!(target: "detector", "detector: {message}"),
@@ -50,13 +54,14 @@ impl GuestLog {
     }
 }
 
-/// A text of the guest's, at a length that a log and a state row can take.
-pub(super) fn cut(message: &str) -> &str {
-    if message.len() <= LOG_LINE_BYTES {
-        return message;
+/// Whether the log shows lines of this level.
+fn is_heard(level: Level) -> bool {
+    match level {
+        Level::Debug => tracing::enabled!(target: "detector", tracing::Level::DEBUG),
+        Level::Info => tracing::enabled!(target: "detector", tracing::Level::INFO),
+        Level::Warn => tracing::enabled!(target: "detector", tracing::Level::WARN),
+        Level::Error => tracing::enabled!(target: "detector", tracing::Level::ERROR),
     }
-    let end = (0..=LOG_LINE_BYTES).rev().find(|&at| message.is_char_boundary(at)).unwrap_or(0);
-    &message[..end]
 }
 
 /// The guest's stdout or stderr, as lines of its log.

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
 use tracing::instrument::WithSubscriber;
 
 use super::bindings::DetectorPre;
@@ -12,9 +13,10 @@ use super::engine::Engine;
 use super::error::{DetectorError, JudgeError};
 use super::inspect;
 use super::instance::Instance;
+use super::opening;
 use super::said::{Description, Judged, Summary};
 use super::sandbox::Sandbox;
-use super::set::Set;
+use super::set::{Digest, Set};
 use crate::batch::Batch;
 use crate::state::Checkpoint;
 
@@ -26,12 +28,15 @@ pub struct Detector {
     description: Description,
     summary: Summary,
     committed: Option<Checkpoint>,
+    /// A checkpoint that it cannot go on from: it is not tried again, and said once.
+    unusable: Option<Digest>,
+    /// Whether the log was told that a checkpoint of this set is not kept.
+    said_not_kept: bool,
     live: Option<Instance>,
 }
 
 impl Detector {
-    /// Compiles, describes and opens a set. A checkpoint of another schema, or one that the detector cannot read, is left out and the
-    /// log says so.
+    /// Compiles, describes and opens a set. A checkpoint that it cannot go on from is left out, and the log says so.
     ///
     /// # Errors
     /// [`DetectorError`]: the set cannot be used; nothing else is affected.
@@ -44,17 +49,20 @@ impl Detector {
         on_a_thread(async move || {
             let pre = inspect::compiled(&engine, &set.module)?;
             let description = Instance::describe(&engine, &pre, &set.module).await?;
-            let resume = resume.filter(|kept| same_schema(kept, &description));
-            let (opened, committed) = match Instance::open(&engine, &pre, &set, resume.as_ref()).await {
-                Err(DetectorError::Checkpoint(why)) if resume.is_some() => {
-                    tracing::warn!("the detector starts without its checkpoint: {why}");
-                    (Instance::open(&engine, &pre, &set, None).await?, None)
-                }
-                opened => (opened?, resume),
-            };
-            let (live, summary) = opened;
-            let set = Arc::new(Arc::unwrap_or_clone(set).without(&summary.passed_over));
-            Ok(Self { engine, pre, set, description, summary, committed, live: Some(live) })
+            let opened = opening::open(&engine, &pre, &set, &description, resume.as_ref()).await?;
+            let unusable = resume.as_ref().filter(|_| !opened.resumed).map(digest);
+            let set = Arc::new(Arc::unwrap_or_clone(set).without(&opened.summary.passed_over));
+            Ok(Self {
+                engine,
+                pre,
+                set,
+                description,
+                summary: opened.summary,
+                committed: resume.filter(|_| opened.resumed),
+                unusable,
+                said_not_kept: false,
+                live: Some(opened.instance),
+            })
         })
         .await
         .unwrap_or_else(|why| Err(DetectorError::Engine(why)))
@@ -75,57 +83,97 @@ impl Detector {
         &self.summary
     }
 
+    /// Whether it has a state to keep from batch to batch.
+    pub fn keeps_state(&self) -> bool {
+        self.description.checkpoint_schema != 0
+    }
+
     /// Judges a batch: on the instance at hand, or on a fresh one if there is none.
     ///
     /// # Errors
     /// [`JudgeError`]; the instance is gone and the next call gets a fresh one.
     pub async fn judge(&mut self, batch: Arc<Batch>) -> Result<Judged, JudgeError> {
-        let keeps_state = self.description.checkpoint_schema != 0;
-        let live = self.live.take();
-        let (engine, pre, set) = (self.engine.clone(), self.pre.clone(), Arc::clone(&self.set));
-        let resume = self.committed.clone();
-        let (instance, judged) = on_a_thread(async move || {
-            let mut instance = match live {
-                Some(instance) => instance,
-                None => {
-                    let opened = Instance::open(&engine, &pre, &set, resume.as_ref()).await;
-                    opened.map_err(|error| JudgeError::Reopen(error.to_string()))?.0
-                }
-            };
-            let judged = instance.judge(&batch, keeps_state).await?;
-            Ok((instance, judged))
-        })
-        .await
-        .unwrap_or_else(|why| Err(JudgeError::Trap(why)))?;
-        self.live = Some(instance);
+        self.be_ready().await?;
+        let Some(instance) = self.live.take() else {
+            return Err(JudgeError::Reopen("there is none".into()));
+        };
+        let schema = self.description.checkpoint_schema;
+        let judging = on_a_thread(async move || instance.judge(&batch, schema).await);
+        let (judged, live) = judging.await.unwrap_or_else(|why| Err(JudgeError::Trap(why)))?;
+        self.live = live;
+        if let Some(why) = judged.not_kept.as_ref().filter(|_| !self.said_not_kept) {
+            self.said_not_kept = true;
+            tracing::warn!(
+                "the state of detector `{}` is not kept, the verdicts are; a fresh instance starts from what was kept before: {why}",
+                self.description.name
+            );
+        }
         Ok(judged)
+    }
+
+    /// Makes sure that there is an instance, so that it is known whether it goes on from the checkpoint.
+    ///
+    /// # Errors
+    /// [`JudgeError::Reopen`].
+    pub async fn be_ready(&mut self) -> Result<(), JudgeError> {
+        if self.live.is_some() {
+            return Ok(());
+        }
+        let (engine, pre, set) = (self.engine.clone(), self.pre.clone(), Arc::clone(&self.set));
+        let (description, resume) = (self.description.clone(), self.committed.clone());
+        let opening = on_a_thread(async move || {
+            opening::open(&engine, &pre, &set, &description, resume.as_ref()).await
+        });
+        let opened = opening
+            .await
+            .map_err(JudgeError::Reopen)?
+            .map_err(|error| JudgeError::Reopen(error.to_string()))?;
+        if !opened.resumed {
+            self.put_by();
+        }
+        self.live = Some(opened.instance);
+        Ok(())
+    }
+
+    /// Whether a fresh instance goes on from a checkpoint.
+    pub fn has_checkpoint(&self) -> bool {
+        self.committed.is_some()
     }
 
     /// The verdicts of the last batch are stored, and this checkpoint with them: later instances resume from it.
     pub fn committed(&mut self, checkpoint: Option<Checkpoint>) {
-        self.committed = checkpoint;
+        let usable = |kept: &Checkpoint| self.unusable.is_none_or(|unusable| unusable != digest(kept));
+        self.committed = checkpoint.filter(usable);
+    }
+
+    /// It can be opened with its checkpoint and judges nothing then: fresh instances start without. False if it has none.
+    pub fn give_up_checkpoint(&mut self) -> bool {
+        let had_one = self.committed.is_some();
+        self.put_by();
+        self.live = None;
+        had_one
+    }
+
+    fn put_by(&mut self) {
+        if let Some(unusable) = self.committed.take() {
+            self.unusable = Some(digest(&unusable));
+        }
     }
 
     /// The last batch was judged and not stored: an instance with state has seen too much and is thrown away.
     pub fn discard(&mut self) {
-        if self.description.checkpoint_schema != 0 {
+        if self.keeps_state() {
             self.live = None;
         }
     }
 }
 
-fn same_schema(kept: &Checkpoint, description: &Description) -> bool {
-    let same = kept.schema == description.checkpoint_schema;
-    if !same {
-        tracing::warn!(
-            "the detector starts without its checkpoint: that one has schema {}, and detector `{}` {} writes schema {}",
-            kept.schema,
-            description.name,
-            description.version,
-            description.checkpoint_schema
-        );
-    }
-    same
+/// Tells checkpoints apart.
+fn digest(checkpoint: &Checkpoint) -> Digest {
+    let mut hash = Sha256::new();
+    hash.update(checkpoint.schema.to_le_bytes());
+    hash.update(&checkpoint.bytes);
+    hash.finalize().into()
 }
 
 /// Runs guest code on a thread of its own kind, because it may compute for as long as its deadline.

@@ -12,6 +12,10 @@ use super::instance::Calls;
 use super::sandbox::Sandbox;
 use super::set::Module;
 
+/// A prepared form is kept as long as its set. It may be larger than its file up to here, so that the host never holds much more than
+/// the user's own files.
+const SMALL: usize = 4096;
+
 /// A module to prepare files with.
 pub(crate) struct Preparer {
     engine: Engine,
@@ -41,7 +45,7 @@ impl Preparing<'_> {
     /// The form that `open` takes in place of the file. None: the file is to be used as it is.
     ///
     /// # Errors
-    /// The module trapped or did not answer in time.
+    /// The module trapped, did not answer in time, or made more of the file than there was.
     pub(crate) async fn prepare(&mut self, path: &str, bytes: &[u8]) -> Result<Option<Vec<u8>>, JudgeError> {
         let (mut calls, guest) = match self.live.take() {
             Some(live) => live,
@@ -56,6 +60,13 @@ impl Preparing<'_> {
         let prepared = calls.run(async |store| judging.call_prepare(store, file).await).await?;
         self.live = Some((calls, guest));
         // What is wrong with a file is said when it is opened.
-        Ok(prepared.unwrap_or(None))
+        let prepared = prepared.unwrap_or(None);
+        match prepared.as_ref().map(Vec::len) {
+            Some(length) if length > bytes.len().max(SMALL) => Err(JudgeError::Contract(format!(
+                "the prepared form has {length} bytes and the file {}; it must not be larger",
+                bytes.len()
+            ))),
+            _ => Ok(prepared),
+        }
     }
 }

@@ -50,4 +50,6 @@ pub struct Judged {
     pub outcomes: Vec<Outcome>,
     /// Schema and bytes of the detector's state after the batch.
     pub checkpoint: Option<(u32, Vec<u8>)>,
+    /// Why the state that it has is not kept, if it is not: the verdicts are good all the same.
+    pub not_kept: Option<String>,
 }

@@ -11,7 +11,7 @@ use wasmtime_wasi::{
 };
 
 use super::bindings::{logging, types};
-use super::limits::{INSTANCES, Limits, TABLE_ELEMENTS};
+use super::limits::{INSTANCES, LEAST_RETURNED, Limits, TABLE_ELEMENT_BYTES, TABLE_ELEMENTS};
 use super::logging::{GuestLog, Printed};
 
 /// The data of a store.
@@ -68,9 +68,14 @@ impl Sandbox {
         store.set_hostcall_fuel(limits.returned);
         store
     }
+
+    /// What the next call may return, in bytes. What the host takes over counts with the memory that the guest has grown to.
+    pub(super) fn may_return(&self, limits: &Limits) -> usize {
+        self.allowance.memory_left.max(LEAST_RETURNED).min(limits.returned)
+    }
 }
 
-/// What the guest may still take. The limit is on the sum: a component of many modules has many memories.
+/// What the guest may still take. The limit is on the sum: a component of many modules has many memories and tables.
 struct Allowance {
     memory_left: usize,
     table_left: usize,
@@ -92,7 +97,9 @@ impl ResourceLimiter for Allowance {
         desired: usize,
         _max: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(take(&mut self.table_left, current, desired))
+        let entries = take(&mut self.table_left, current, desired);
+        let bytes = |entries: usize| entries.saturating_mul(TABLE_ELEMENT_BYTES);
+        Ok(entries && take(&mut self.memory_left, bytes(current), bytes(desired)))
     }
 
     fn instances(&self) -> usize {

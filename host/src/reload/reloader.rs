@@ -10,8 +10,9 @@ use std::time::{Duration, SystemTime};
 use super::fingerprint::Fingerprint;
 use super::pulse::{Left, Pulse};
 use super::source::{Reading, Source, patience};
+use super::watch::short;
 use crate::batch::Batch;
-use crate::detector::{Detector, DetectorError, Engine, Set};
+use crate::detector::{Detector, DetectorError, Engine, JudgeError, Judged, Set};
 use crate::state::Checkpoint;
 
 /// The last committed batch: what a new set is tried on before it is used.
@@ -71,6 +72,16 @@ impl Shared {
     /// The worker went back to an older set: this one is not tried again until its files change.
     pub fn withdraw(&self, digest: &str, back_to: &Detector) {
         self.slots().withdrawn = Some(Withdrawn { digest: digest.into(), back_to: InUse::of(back_to) });
+    }
+
+    /// A detector waits to be used.
+    pub fn set_ready(&self, detector: Detector) {
+        self.slots().ready = Some(detector);
+    }
+
+    /// Whether a detector waits to be used.
+    pub fn has_ready(&self) -> bool {
+        self.slots().ready.is_some()
     }
 
     /// Takes the detector that waits to be used, if there is one.
@@ -199,7 +210,7 @@ impl Reloader {
             return Look::Same;
         }
         self.current = InUse::of(&detector);
-        self.shared.slots().ready = Some(detector);
+        self.shared.set_ready(detector);
         self.refused = None;
         Look::Ready(digest)
     }
@@ -212,7 +223,7 @@ impl Reloader {
     async fn build(&self, set: Arc<Set>) -> Result<Detector, DetectorError> {
         let canary = self.shared.canary();
         let resume = canary.as_ref().and_then(|canary| canary.checkpoint.clone());
-        let module = set.module.name.clone();
+        let (module, digest) = (set.module.name.clone(), set.digest.clone());
         let mut detector = Detector::open(&self.engine, set, resume).await?;
         // A file that is half copied or broken must not cost a variable the model that it has; one that was removed is meant.
         for model in &detector.summary().models {
@@ -227,10 +238,16 @@ impl Reloader {
             }
         }
         if let Some(canary) = canary {
-            detector
-                .judge(Arc::clone(&canary.batch))
-                .await
-                .map_err(|cause| DetectorError::Canary { module, cause })?;
+            let mut judged = detector.judge(Arc::clone(&canary.batch)).await;
+            // The checkpoint is the other set's, which may have written anything under the same schema.
+            if judged.is_err() && detector.give_up_checkpoint() {
+                judged = detector.judge(Arc::clone(&canary.batch)).await;
+                if judged.is_ok() {
+                    tracing::warn!("set {} judges nothing with the checkpoint that is stored, and starts without", short(&digest));
+                }
+            }
+            let broken = |judged: Judged| judged.not_kept.map_or(Ok(()), |why| Err(JudgeError::Contract(why)));
+            judged.and_then(broken).map_err(|cause| DetectorError::Canary { module, cause })?;
             // What it learnt from a batch that it was only shown is forgotten.
             detector.discard();
         }

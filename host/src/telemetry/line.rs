@@ -1,7 +1,7 @@
 //! How an event becomes a line: `2025-01-15 10:00:00 - INFO - message key=value`.
 //!
-//! Messages carry text from outside: a detector's own log, a variable's name. Control characters, line separators and what turns
-//! the direction of writing are escaped, so that nobody but the service can begin a line or move a terminal's cursor.
+//! Messages carry text from outside: a detector's own log, a variable's name. It is escaped ([`crate::text`]), so that nobody but the
+//! service can begin a line or move a terminal's cursor.
 
 use std::fmt::{self, Write};
 
@@ -12,6 +12,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::Clock;
+use crate::text::Escaped;
 
 /// Local time, as Python's logging writes it but for the milliseconds.
 pub(super) const TIME: &str = "%Y-%m-%d %H:%M:%S";
@@ -64,30 +65,5 @@ impl Visit for Text {
 
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
         self.record_debug(field, &format_args!("{value}"));
-    }
-}
-
-/// A text, fit for a line.
-pub(super) fn escaped(text: &str) -> String {
-    let mut line = String::new();
-    let _ = Escaped(&mut line).write_str(text);
-    line
-}
-
-/// Lets no character through that could forge a line or hide one.
-struct Escaped<'a>(&'a mut String);
-
-impl Write for Escaped<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for c in text.chars() {
-            match c {
-                '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                    self.0.extend(c.escape_unicode());
-                }
-                _ if c.is_control() => self.0.extend(c.escape_default()),
-                _ => self.0.push(c),
-            }
-        }
-        Ok(())
     }
 }

@@ -18,7 +18,7 @@ use chrono::{DateTime, FixedOffset, Local, SecondsFormat};
 use serde_json::json;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::SetGlobalDefaultError;
-use tracing::{Dispatch, Subscriber};
+use tracing::{Dispatch, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
@@ -28,6 +28,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::{Level, Log, LogFormat};
+use crate::text::{escaped, escaped_json};
 use line::Line;
 use rotate::RotatedFile;
 
@@ -85,10 +86,11 @@ where
         Level::Warning => LevelFilter::WARN,
         Level::Error => LevelFilter::ERROR,
     };
-    // The level is for this crate; libraries (wasmtime, cranelift) are heard from their warnings on.
+    // The level is for this crate and for what detectors say; libraries (wasmtime, cranelift) are heard from their warnings on.
     // The driver warns at each connection of what the configuration asked for; the commands say that once.
     let ours = Targets::new()
         .with_target("host", level)
+        .with_target("detector", level)
         .with_target("tiberius", LevelFilter::ERROR)
         .with_default(level.min(LevelFilter::WARN));
     let file = file.map(|file| layer(log.format, clock, file));
@@ -103,13 +105,40 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     // Internal errors would go through `eprintln!`, which panics where standard error is closed.
-    let layer = fmt::layer().with_writer(writer).with_ansi(false).log_internal_errors(false);
+    let layer = fmt::layer().with_ansi(false).log_internal_errors(false);
     match format {
-        LogFormat::Text => layer.event_format(Line { clock }).boxed(),
+        LogFormat::Text => layer.with_writer(writer).event_format(Line { clock }).boxed(),
         LogFormat::Json => {
-            let layer = layer.json().flatten_event(true).with_current_span(false).with_span_list(false);
+            let layer = layer.with_writer(Shown(writer)).json().flatten_event(true).with_current_span(false).with_span_list(false);
             layer.with_timer(Timestamp(clock)).boxed()
         }
+    }
+}
+
+/// Lines of JSON on their way to a terminal: the same to a program, and nothing in them that a terminal would take for its own.
+struct Shown<W>(W);
+
+impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for Shown<W> {
+    type Writer = Shown<W::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        Shown(self.0.make_writer())
+    }
+
+    fn make_writer_for(&'a self, line: &Metadata<'_>) -> Self::Writer {
+        Shown(self.0.make_writer_for(line))
+    }
+}
+
+impl<W: Write> Write for Shown<W> {
+    /// Takes whole lines.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.write_all(escaped_json(&String::from_utf8_lossy(line)).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 
@@ -125,10 +154,11 @@ impl FormatTime for Timestamp {
 /// What the log says of itself. It cannot go through the log, because it comes up while a line is being written.
 fn warning(format: LogFormat, clock: Clock, message: &str) -> String {
     match format {
-        LogFormat::Text => format!("{} - WARNING - {}\n", clock().format(line::TIME), line::escaped(message)),
+        LogFormat::Text => format!("{} - WARNING - {}\n", clock().format(line::TIME), escaped(message)),
         LogFormat::Json => {
             let timestamp = clock().to_rfc3339_opts(SecondsFormat::Millis, true);
-            format!("{}\n", json!({"timestamp": timestamp, "level": "WARN", "message": message}))
+            let line = json!({"timestamp": timestamp, "level": "WARN", "message": message}).to_string();
+            format!("{}\n", escaped_json(&line))
         }
     }
 }

@@ -58,6 +58,27 @@ fn a_line_is_the_python_workers() {
     assert_eq!(console(&log(LogFormat::Text, Level::Debug), events), expected);
 }
 
+/// What a detector says of itself is heard as what the service says is.
+#[test]
+fn a_detectors_own_lines_are_heard_at_the_level_that_was_chosen() {
+    let says = || {
+        debug!(target: "detector", "detector: d");
+        info!(target: "detector", "detector: i");
+        warn!(target: "detector", "detector: w");
+        error!(target: "detector", "detector: e");
+    };
+    for (level, heard) in [
+        (Level::Debug, ["DEBUG", "INFO", "WARNING", "ERROR"].as_slice()),
+        (Level::Info, &["INFO", "WARNING", "ERROR"]),
+        (Level::Warning, &["WARNING", "ERROR"]),
+        (Level::Error, &["ERROR"]),
+    ] {
+        let lines = console(&log(LogFormat::Text, level), says);
+        let levels: Vec<_> = lines.lines().filter_map(|line| line.split(" - ").nth(1)).collect();
+        assert_eq!(levels, heard, "{level:?}");
+    }
+}
+
 #[test]
 fn the_level_decides_what_is_heard() {
     for (level, heard) in [
@@ -102,6 +123,7 @@ fn text_from_outside_cannot_forge_a_line() {
         assert_eq!(text, format!("2025-01-15 10:00:00 - INFO - {shown} said={shown} plain={shown}\n"));
         let json = console(&log(LogFormat::Json, Level::Info), || info!(said, "{said}"));
         assert_eq!(json.lines().count(), 1, "{json}");
+        assert_eq!(crate::text::escaped(json.trim_end()), json.trim_end());
         let object: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!((&object["message"], &object["said"]), (&json!(said), &json!(said)));
         let warned = warning(LogFormat::Text, ten_o_clock, said);

@@ -7,20 +7,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::CycleError;
-use super::recover;
+use super::again;
+use super::patience::Patience;
+use super::recover::{self, After, Unjudged};
+use super::search::Learnt;
 use super::session::Session;
 use super::shard::Shard;
 use super::walk::Step;
 use crate::batch::{Batch, Column, Outcome, Withheld};
 use crate::counts::Counts;
 use crate::datetime::Datetime;
-use crate::detector::{Detector, JudgeError};
+use crate::detector::{Detector, as_said};
 use crate::form::nfc;
 use crate::fresh::{self, Notes};
 use crate::pivot::{self, Pivoted};
 use crate::position::{Position, TimePosition};
 use crate::reading::{Malformed, Reading};
-use crate::state::{Checkpoint, SetAside, State};
+use crate::state::{Again, Checkpoint, SetAside, State};
 use crate::store::StoreError;
 use crate::verdict::{self, VerdictRow};
 
@@ -89,10 +92,17 @@ impl Scope {
     }
 }
 
+/// What a detector that fails may cost, and what is known of its faults.
+pub(super) struct Care<'a, 'b> {
+    pub(super) learnt: &'a mut Learnt,
+    pub(super) patience: &'a mut Patience<'b>,
+}
+
 /// Sifts, pivots and judges a page.
 pub(super) async fn prepare(
     session: &mut Session,
     detector: &mut Detector,
+    care: &mut Care<'_, '_>,
     canary: Option<Arc<Batch>>,
     frame: &Frame,
     step: Step,
@@ -145,6 +155,16 @@ pub(super) async fn prepare(
     for aside in state.set_aside.values_mut() {
         aside.held &= aside.set_digest == digest;
     }
+    if !detector.keeps_state() && state.checkpoint.take().is_some() {
+        let said = detector.description();
+        tracing::info!(
+            "the checkpoint that is stored is cleared: detector `{}` {} keeps no state",
+            said.name,
+            said.version
+        );
+    }
+    let (asides, patience) = (&mut state.set_aside, &mut *care.patience);
+    again::ask(detector, asides, &sifted.new, &companions, frame.now, patience).await;
     let held = |reading: &Reading| state.set_aside.get(&reading.variable).is_some_and(|aside| aside.held);
     let (held, new): (Vec<_>, Vec<_>) = sifted.new.into_iter().partition(held);
     said.rows -= held.iter().filter(|reading| !first_sight(reading)).count() as u64;
@@ -158,10 +178,11 @@ pub(super) async fn prepare(
 
     let mut prepared = Prepared { verdicts: Vec::new(), state, said, canary };
     for part in pivot::split(new, frame.batch_rows.saturating_mul(CELLS_PER_ROW)) {
-        prepared.judge(detector, &part, &companions, first_sight).await?;
+        prepared.judge(detector, care, &part, &companions, first_sight).await?;
     }
     let counts = prepared.said.counts;
     prepared.state.counts += counts;
+    prepared.state.shorten_reasons();
     Ok(prepared)
 }
 
@@ -200,6 +221,7 @@ impl Prepared {
     async fn judge(
         &mut self,
         detector: &mut Detector,
+        care: &mut Care<'_, '_>,
         readings: &[Reading],
         companions: &[Reading],
         first_sight: impl Fn(&Reading) -> bool,
@@ -207,9 +229,9 @@ impl Prepared {
         let Pivoted { batch, cells } = pivot::pivot(readings, companions);
         let batch = Arc::new(batch);
         let begun = std::time::Instant::now();
-        let recovered = recover::judge(detector, &batch, self.canary.clone())
+        let recovered = recover::judge(detector, &batch, self.canary.clone(), care.learnt, care.patience)
             .await
-            .map_err(|cause| held(&batch, cause))?;
+            .map_err(|unjudged| held(&batch, unjudged))?;
         self.said.judging += begun.elapsed();
 
         let written = verdict::rows(readings, &cells, &recovered.outcomes, &first_sight);
@@ -244,14 +266,20 @@ impl Prepared {
             let aside = aside.or_insert_with(|| SetAside::empty(oldest));
             aside.reason.clone_from(&reason);
             aside.held |= fault.is_some();
+            aside.again = fault
+                .filter(|(_, error)| again::may_pass(error))
+                .map(|_| Again::after(aside.again.as_ref(), self.state.updated_at));
             aside.set_digest.clone_from(&set_digest);
             of_column()
                 .filter(|reading| first_sight(reading))
                 .for_each(|reading| aside.pass_over(reading.datetime));
             self.said.set_aside.push((Arc::clone(&column.variable), reason));
         }
-        if let Some((schema, bytes)) = recovered.checkpoint {
-            self.state.checkpoint = Some(Checkpoint { schema, bytes, set_digest });
+        if let After::Checkpoint(checkpoint) = recovered.after {
+            self.state.checkpoint =
+                checkpoint.map(|(schema, bytes)| Checkpoint { schema, bytes, set_digest });
+            // The next part of the page comes after this one, on whatever instance.
+            detector.committed(self.state.checkpoint.clone());
         }
         if recovered.at_fault.is_empty() {
             self.canary = Some(batch);
@@ -266,9 +294,10 @@ impl Said {
         self.datetimes = new.iter().map(|reading| reading.datetime).collect::<HashSet<_>>().len();
         let variables: HashSet<_> = new.iter().map(|reading| &*reading.variable).collect();
         self.variables = variables.len();
-        let variables: HashSet<_> = variables.into_iter().map(nfc).collect();
+        let said = |name: &str| nfc(&as_said(name)).into_owned();
+        let variables: HashSet<_> = variables.into_iter().map(said).collect();
         self.models =
-            detector.summary().loaded().filter(|model| variables.contains(&nfc(&model.variable))).count();
+            detector.summary().loaded().filter(|model| variables.contains(&said(&model.variable))).count();
     }
 
     fn withhold(&mut self, column: &Column, withheld: &[Withheld]) {
@@ -278,6 +307,11 @@ impl Said {
     }
 }
 
-fn held(batch: &Batch, cause: JudgeError) -> CycleError {
-    CycleError::Detector { variables: batch.columns.len(), cause }
+fn held(batch: &Batch, unjudged: Unjudged) -> CycleError {
+    let variables = batch.columns.len();
+    match unjudged {
+        Unjudged::Failed(cause) => CycleError::Detector { variables, cause },
+        Unjudged::Unfinished { left, cause } => CycleError::Searching { variables, left, cause },
+        Unjudged::Ended(ended) => CycleError::Ended(ended),
+    }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::batch::{self, Frame, Prepared, Scope};
+use super::batch::{self, Care, Frame, Prepared, Scope};
 use super::error::CycleError;
+use super::patience::{self, Ended, Patience};
 use super::report::{self, Report};
 use super::session::Session;
 use super::walk::{Step, Walk};
@@ -19,7 +20,7 @@ impl Worker {
     ///
     /// # Errors
     /// [`CycleError`]: what was committed before stays, and the next cycle goes on from there.
-    pub async fn cycle(&mut self, stop: impl Fn() -> bool) -> Result<Report, CycleError> {
+    pub async fn cycle(&mut self, stop: impl Fn() -> bool + Sync) -> Result<Report, CycleError> {
         self.in_hand.store(false, Ordering::Relaxed);
         self.lead().await?;
         self.cycles += 1;
@@ -74,19 +75,58 @@ impl Worker {
         lead.ask().await
     }
 
-    async fn run(&mut self, stop: impl Fn() -> bool, report: &mut Report) -> Result<(), CycleError> {
+    async fn run(&mut self, stop: impl Fn() -> bool + Sync, report: &mut Report) -> Result<(), CycleError> {
         let mut session = match self.session.take() {
             Some(session) => session,
             None => self.begin().await?,
         };
-        self.in_hand.store(true, Ordering::Relaxed);
         tracing::info!("[cycle {}] checking for new data", self.cycles);
-        self.swap(&session.state);
-        let mut frame = self.frame(&mut session).await?;
-        let mut walk = Walk::begin(&mut session, frame.now, frame.reach).await?;
+        let shared = self.shared.clone();
+        let ready = || shared.has_ready();
+        let budget = self.settings.patience;
+        let mut patience = Patience::new(budget, &patience::system, &stop, &ready);
+        loop {
+            // Nothing is lost by a lookback that is not shown to its end: a stop need not wait for the call in hand.
+            self.in_hand.store(false, Ordering::Relaxed);
+            let mut warming = Patience::new(budget, &patience::system, &stop, &ready);
+            let ended = match self.make_ready(&mut session, &mut warming).await? {
+                Some(ended) => Err(CycleError::Ended(ended)),
+                None => {
+                    self.in_hand.store(true, Ordering::Relaxed);
+                    self.walk(&mut session, &mut patience, &stop, report).await
+                }
+            };
+            match ended {
+                Err(CycleError::Ended(why)) => {
+                    // The batch in hand is as if it had not been read.
+                    self.detector.committed(session.state.checkpoint.clone());
+                    self.detector.discard();
+                    if why == Ended::Ready {
+                        continue;
+                    }
+                    report.stopped = true;
+                }
+                ended => ended?,
+            }
+            break;
+        }
+        self.session = Some(session);
+        Ok(())
+    }
+
+    /// Reads, judges and stores until nothing is left.
+    async fn walk(
+        &mut self,
+        session: &mut Session,
+        patience: &mut Patience<'_>,
+        stop: &(impl Fn() -> bool + Sync),
+        report: &mut Report,
+    ) -> Result<(), CycleError> {
+        let mut frame = self.frame(session).await?;
+        let mut walk = Walk::begin(session, frame.now, frame.reach).await?;
         frame.reach = walk.oldest(frame.reach);
         loop {
-            let mut step = walk.next(&mut session, frame.batch_rows, self.settings.settle).await?;
+            let mut step = walk.next(session, frame.batch_rows, self.settings.settle).await?;
             if let Some(shard) = frame.scope.shard {
                 step.keep(shard);
             }
@@ -97,20 +137,20 @@ impl Worker {
                 session.state.counts.too_late += step.too_late;
                 report.counts.too_late += step.too_late;
             } else {
-                let prepared = self.prepare(&mut session, &frame, step).await?;
-                self.commit(&mut session, prepared, report).await?;
+                let prepared = self.prepare(session, &frame, step, patience).await?;
+                self.commit(session, prepared, report).await?;
             }
             if !more {
-                break;
+                return Ok(());
             }
             if stop() {
                 report.stopped = true;
-                break;
+                return Ok(());
             }
-            self.swap(&session.state);
+            if self.shared.has_ready() {
+                return Err(CycleError::Ended(Ended::Ready));
+            }
         }
-        self.session = Some(session);
-        Ok(())
     }
 
     async fn begin(&mut self) -> Result<Session, CycleError> {
@@ -124,8 +164,28 @@ impl Worker {
         }
         self.detector.committed(session.state.checkpoint.clone());
         self.detector.discard();
-        warm_up::warm_up(&mut session, &mut self.detector, self.settings.batch_rows).await?;
+        self.warm = false;
         Ok(session)
+    }
+
+    /// Has the newest set in use, and has it shown its lookback. What ended that early, if it was a stop.
+    async fn make_ready(
+        &mut self,
+        session: &mut Session,
+        patience: &mut Patience<'_>,
+    ) -> Result<Option<Ended>, CycleError> {
+        loop {
+            self.swap(&session.state);
+            if self.warm {
+                return Ok(None);
+            }
+            let rows = self.settings.batch_rows;
+            match warm_up::warm_up(session, &mut self.detector, rows, patience).await? {
+                Some(Ended::Ready) => {}
+                Some(ended) => return Ok(Some(ended)),
+                None => self.warm = true,
+            }
+        }
     }
 
     async fn frame(&self, session: &mut Session) -> Result<Frame, CycleError> {
@@ -151,16 +211,21 @@ impl Worker {
         session: &mut Session,
         frame: &Frame,
         step: Step,
+        patience: &mut Patience<'_>,
     ) -> Result<Prepared, CycleError> {
         session.hear_of_backfill(&self.settings.name).await?;
         let canary = self.shared.canary().map(|canary| canary.batch);
         let again = self.previous.is_some().then(|| step.clone());
         // That a new set judges the last batch is known and proves little: if it fails at all of this one, it is at fault itself.
         let proof = if again.is_some() { None } else { canary.clone() };
-        let prepared = batch::prepare(session, &mut self.detector, proof, frame, step).await;
+        let mut care = Care { learnt: &mut self.learnt, patience };
+        let prepared = batch::prepare(session, &mut self.detector, &mut care, proof, frame, step).await;
         match (prepared, again) {
-            (Err(CycleError::Detector { .. }), Some(again)) if self.swap_back(&session.state) => {
-                batch::prepare(session, &mut self.detector, canary, frame, again).await
+            (Err(CycleError::Detector { .. } | CycleError::Searching { .. }), Some(again))
+                if self.swap_back(&session.state) =>
+            {
+                let mut care = Care { learnt: &mut self.learnt, patience };
+                batch::prepare(session, &mut self.detector, &mut care, canary, frame, again).await
             }
             (prepared, _) => prepared,
         }
@@ -182,6 +247,7 @@ impl Worker {
             self.shared.set_canary(Canary { batch: Arc::clone(&batch), checkpoint });
         }
         self.previous = None;
+        self.learnt.clear();
 
         // Somebody else, the Python worker say, wrote a verdict between our look and our commit.
         let lost = (verdicts.len() as u64).saturating_sub(written).min(said.counts.judged);

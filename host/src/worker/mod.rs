@@ -5,14 +5,17 @@
 //! does, on its own account.
 
 pub mod backfill;
+mod again;
 mod batch;
 mod cycle;
 mod error;
 mod names;
+mod patience;
 mod recall;
 mod recover;
 pub mod report;
 pub mod schedule;
+mod search;
 mod session;
 pub mod shard;
 mod walk;
@@ -32,6 +35,8 @@ use crate::reload::Shared;
 use crate::reload::watch::short;
 use crate::state::State;
 use crate::store::{Connector, Lead};
+pub use patience::Ended;
+use search::Learnt;
 use session::Session;
 pub use session::lateness;
 pub use shard::Shard;
@@ -51,6 +56,8 @@ pub struct Settings {
     pub allowed_lateness: Option<Duration>,
     /// How long an id that is not there may still belong to an insert in flight.
     pub settle: Duration,
+    /// What a detector that fails, or wants to see readings before it judges, may cost a cycle: see [`patience`].
+    pub patience: Duration,
 }
 
 /// A worker between two cycles.
@@ -69,6 +76,10 @@ pub struct Worker {
     /// The detector before a reload, until the new one has judged a batch.
     previous: Option<Detector>,
     shared: Shared,
+    /// What is known of the detector's faults and not stored.
+    learnt: Learnt,
+    /// Whether the detector in use was shown its lookback, as far as it wants one.
+    warm: bool,
     /// As last committed or found. It outlives the session: the summary of a worker that lost its database tells it.
     watermark: Option<Datetime>,
     /// Whether a cycle has come to its readings: what it waits for before is nothing that a stop waits for.
@@ -96,6 +107,8 @@ impl Worker {
             detector,
             previous: None,
             shared,
+            learnt: Learnt::default(),
+            warm: false,
             watermark: None,
             in_hand: Arc::default(),
             cycles: 0,
@@ -140,6 +153,7 @@ impl Worker {
         // Of two reloads without a batch between them, the first has proved nothing: the set to go back to stays.
         self.previous.get_or_insert(replaced);
         self.named.without_model.clear();
+        self.warm = false;
     }
 
     /// The set in use passed its canary and now fails: the one before goes on in its place, if it is still here.

@@ -1,115 +1,173 @@
 //! What happens when a batch is not judged: once more on a fresh instance, then by halves, until the variables at fault are known.
 //!
 //! A detector that cannot even judge the last committed batch is at fault itself; then nothing is set aside and the position stays.
+//! Unless it judges that batch without its checkpoint: then the checkpoint is at fault, and is given up.
 
 use std::sync::Arc;
 
+use super::patience::{Ended, Patience};
+use super::search::{self, Learnt};
 use crate::batch::{Batch, Outcome};
-use crate::detector::{Detector, JudgeError};
+use crate::detector::{Detector, JudgeError, Judged};
 
-/// How many failing probes the search may cost. Each can take a whole deadline; beyond this the fault is not in single
-/// variables, and searching on would only keep the service from its next cycle.
-const MOST_PROBES: usize = 64;
+/// What is asked to judge: a detector, or a test's idea of one.
+pub(super) trait Judge {
+    /// Judges a batch, on a fresh instance if the last one failed.
+    async fn judge(&mut self, batch: Arc<Batch>) -> Result<Judged, JudgeError>;
+    /// The next batch is judged from the committed state.
+    fn discard(&mut self);
+    fn keeps_state(&self) -> bool;
+    /// The next batch is judged without the checkpoint; false if there is none.
+    fn give_up_checkpoint(&mut self) -> bool;
+    /// Of its set.
+    fn digest(&self) -> &str;
+}
+
+impl Judge for Detector {
+    async fn judge(&mut self, batch: Arc<Batch>) -> Result<Judged, JudgeError> {
+        Detector::judge(self, batch).await
+    }
+
+    fn discard(&mut self) {
+        Detector::discard(self);
+    }
+
+    fn keeps_state(&self) -> bool {
+        Detector::keeps_state(self)
+    }
+
+    fn give_up_checkpoint(&mut self) -> bool {
+        Detector::give_up_checkpoint(self)
+    }
+
+    fn digest(&self) -> &str {
+        &self.set().digest
+    }
+}
 
 /// A batch, judged as far as that goes.
+#[derive(Debug)]
 pub(super) struct Recovered {
     /// One per column.
     pub(super) outcomes: Vec<Outcome>,
-    pub(super) checkpoint: Option<(u32, Vec<u8>)>,
+    pub(super) after: After,
     /// Columns that the detector could not judge, with its last words on each.
     pub(super) at_fault: Vec<(usize, JudgeError)>,
+}
+
+/// The detector's state after a batch.
+#[derive(Debug, PartialEq)]
+pub(super) enum After {
+    /// As before it: nothing was judged, or the new state is none to keep.
+    Unchanged,
+    /// None: there is nothing to keep.
+    Checkpoint(Option<(u32, Vec<u8>)>),
+}
+
+/// Why a batch brought nothing.
+#[derive(Debug, PartialEq)]
+pub(super) enum Unjudged {
+    /// No single variables can be made out that are at fault.
+    Failed(JudgeError),
+    /// The search is not over, and goes on in the next cycle. So many variables are still to be looked at.
+    Unfinished { left: usize, cause: JudgeError },
+    /// There is something better to do; never [`Ended::Time`].
+    Ended(Ended),
 }
 
 /// Judges a batch.
 ///
 /// # Errors
-/// The error of the whole batch, if no single variables can be made out that are at fault.
+/// [`Unjudged`]; `learnt` holds what was found out.
 pub(super) async fn judge(
-    detector: &mut Detector,
+    detector: &mut impl Judge,
     batch: &Arc<Batch>,
     canary: Option<Arc<Batch>>,
-) -> Result<Recovered, JudgeError> {
+    learnt: &mut Learnt,
+    patience: &mut Patience<'_>,
+) -> Result<Recovered, Unjudged> {
+    let judged = attempt(detector, batch, canary, learnt, patience).await;
+    if let Err(Unjudged::Failed(_)) = &judged {
+        // It is no matter of single variables: the next cycle begins with the whole.
+        learnt.clear();
+    }
+    judged
+}
+
+async fn attempt(
+    detector: &mut impl Judge,
+    batch: &Arc<Batch>,
+    canary: Option<Arc<Batch>>,
+    learnt: &mut Learnt,
+    patience: &mut Patience<'_>,
+) -> Result<Recovered, Unjudged> {
+    learnt.keep_for(detector.digest());
+    let known_good = canary.is_some();
+    if !learnt.is_empty() {
+        // The cycle before has tried the whole and asked the canary.
+        return search::search(detector, batch, None, known_good, learnt, patience).await;
+    }
     let first = match detector.judge(Arc::clone(batch)).await {
-        Ok(judged) => return Ok(whole(judged.outcomes, judged.checkpoint)),
+        Ok(judged) => return Ok(Recovered::whole(judged)),
         Err(error) => error,
     };
+    go_on(patience)?;
     tracing::warn!("{}: {first}; it is tried once more on a fresh instance", name(batch));
     let second = match detector.judge(Arc::clone(batch)).await {
-        Ok(judged) => return Ok(whole(judged.outcomes, judged.checkpoint)),
+        Ok(judged) => return Ok(Recovered::whole(judged)),
         Err(error) => error,
     };
-    let known_good = match canary {
-        Some(canary) => {
-            detector.discard();
-            detector.judge(canary).await?;
-            true
+    go_on(patience)?;
+    if let Some(canary) = canary {
+        detector.discard();
+        if let Err(error) = detector.judge(Arc::clone(&canary)).await {
+            go_on(patience)?;
+            return without_checkpoint(detector, &canary, batch, error).await;
         }
-        None => false,
-    };
+    }
     tracing::warn!("{}: {second}; the variables at fault are looked for", name(batch));
-    let found = search(detector, batch, second.clone()).await?;
-    if found.at_fault.len() == batch.columns.len() && !known_good {
-        return Err(second);
+    match search::search(detector, batch, Some(second), known_good, learnt, patience).await {
+        Err(Unjudged::Failed(error)) if !known_good => {
+            without_checkpoint(detector, batch, batch, error).await
+        }
+        ended => ended,
     }
-    let good: Vec<usize> = (0..batch.columns.len()).filter(|column| !found.is_at_fault(*column)).collect();
+}
+
+/// The detector fails at everything. If it judges the `proof` without its checkpoint, that was at fault.
+async fn without_checkpoint(
+    detector: &mut impl Judge,
+    proof: &Arc<Batch>,
+    batch: &Arc<Batch>,
+    error: JudgeError,
+) -> Result<Recovered, Unjudged> {
+    if !detector.give_up_checkpoint() || detector.judge(Arc::clone(proof)).await.is_err() {
+        return Err(Unjudged::Failed(error));
+    }
+    tracing::warn!("the detector judges nothing with the checkpoint that is stored, and goes on without: {error}");
     detector.discard();
-    let (outcomes, checkpoint) = match detector.judge(Arc::new(batch.only(&good))).await {
-        Ok(judged) => (good.into_iter().zip(judged.outcomes).collect(), judged.checkpoint),
-        // Each part was judged and the whole is not: too large for the limits, say. Without state the parts will do.
-        Err(_) if detector.description().checkpoint_schema == 0 => (found.judged, None),
-        Err(error) => return Err(error),
-    };
-    let mut all: Vec<_> = batch.columns.iter().map(|_| Outcome::Failed("set aside".into())).collect();
-    for (column, outcome) in outcomes {
-        all[column] = outcome;
-    }
-    Ok(Recovered { outcomes: all, checkpoint, at_fault: found.at_fault })
+    detector.judge(Arc::clone(batch)).await.map(Recovered::whole).map_err(Unjudged::Failed)
 }
 
-fn whole(outcomes: Vec<Outcome>, checkpoint: Option<(u32, Vec<u8>)>) -> Recovered {
-    Recovered { outcomes, checkpoint, at_fault: Vec::new() }
-}
-
-/// What a search found out about each column.
-#[derive(Default)]
-struct Found {
-    at_fault: Vec<(usize, JudgeError)>,
-    judged: Vec<(usize, Outcome)>,
-}
-
-impl Found {
-    fn is_at_fault(&self, column: usize) -> bool {
-        self.at_fault.iter().any(|(bad, _)| *bad == column)
+impl Recovered {
+    fn whole(judged: Judged) -> Self {
+        let after = After::of(&judged);
+        Self { outcomes: judged.outcomes, after, at_fault: Vec::new() }
     }
 }
 
-/// Halves the columns until every failing part is a single one. Each probe starts from the committed state.
-async fn search(detector: &mut Detector, batch: &Batch, whole: JudgeError) -> Result<Found, JudgeError> {
-    let mut found = Found::default();
-    let mut suspects = vec![((0..batch.columns.len()).collect::<Vec<_>>(), whole.clone())];
-    let mut failures = 0;
-    while let Some((columns, error)) = suspects.pop() {
-        if let [column] = columns[..] {
-            found.at_fault.push((column, error));
-            continue;
-        }
-        let (left, right) = columns.split_at(columns.len() / 2);
-        for half in [right, left] {
-            detector.discard();
-            match detector.judge(Arc::new(batch.only(half))).await {
-                Ok(judged) => found.judged.extend(half.iter().copied().zip(judged.outcomes)),
-                Err(error) => {
-                    failures += 1;
-                    if failures > MOST_PROBES {
-                        return Err(whole);
-                    }
-                    suspects.push((half.to_vec(), error));
-                }
-            }
-        }
+impl After {
+    pub(super) fn of(judged: &Judged) -> Self {
+        if judged.not_kept.is_some() { Self::Unchanged } else { Self::Checkpoint(judged.checkpoint.clone()) }
     }
-    found.at_fault.sort_by_key(|(column, _)| *column);
-    Ok(found)
+}
+
+/// A stop, and a set that is ready, end what is tried here at once; time is the search's affair.
+fn go_on(patience: &Patience<'_>) -> Result<(), Unjudged> {
+    match patience.ended() {
+        Some(ended @ (Ended::Stop | Ended::Ready)) => Err(Unjudged::Ended(ended)),
+        Some(Ended::Time) | None => Ok(()),
+    }
 }
 
 /// The batch in words, for the log.

@@ -135,7 +135,7 @@ fn singled_out(said: &Said, named: &mut Named) {
 /// The end of a cycle: what was passed over, and the sum where there was more than one batch.
 pub(super) fn cycle(report: &Report, took: Duration) {
     let counts = &report.counts;
-    if report.rows == 0 && counts.too_late == 0 {
+    if report.rows == 0 && counts.too_late == 0 && !report.stopped {
         tracing::info!("no new data");
     }
     if report.batches > 1 {

@@ -32,6 +32,7 @@ pub(super) async fn count() {
         initial_lookback: Duration::from_secs(24 * 3600),
         allowed_lateness: None,
         settle: 2 * INTERVAL,
+        patience: Duration::from_secs(60),
     };
     let store = tds::store(tds::target(proxy.port(), PLAIN, "plant"));
     let detector = open_set(prophet("{}")).await;

@@ -30,6 +30,7 @@ pub(crate) fn at_prepare(harm: &str) -> Result<Option<Vec<u8>>, String> {
             Ok(None)
         }
         "refuse" => Err("told to refuse".into()),
+        "grow" => Ok(Some(vec![1; 5000])),
         honest => Ok(Some(format!("prepared {honest}").into_bytes())),
     }
 }
@@ -41,7 +42,20 @@ pub(crate) fn at_detect(
     mut outcomes: Vec<Outcome>,
 ) -> Result<Vec<Outcome>, DetectError> {
     match harm {
-        "" | "whole-instants" => {}
+        "" | "whole-instants" | "resumed-trap" | "open-resumed-trap" => {}
+        checkpoint if checkpoint.starts_with("checkpoint-") => {}
+        "say" => return crate::saying::say(batch),
+        "trap-named" => a_function_with_a_name_that_is_far_longer_than_any_line_of_a_log_should_have_to_carry_from_a_guest_who_says_it_to_an_operator_who_reads_it_at_night_and_wants_to_know_what_has_failed_and_nothing_else_of_it(),
+        "spin-below-zero" => {
+            if batch.columns.iter().flat_map(|column| &column.values).any(|value| *value < 0.0) {
+                spin();
+            }
+        }
+        "forge" => {
+            for outcome in &mut outcomes {
+                *outcome = Outcome::Failed("gone\r\n2025-01-15 - ERROR - forged \u{1b}[2J\u{202e}".into());
+            }
+        }
         "trap" => panic!("told to trap"),
         "trap-below-zero" => {
             if batch.columns.iter().flat_map(|column| &column.values).any(|value| *value < 0.0) {
@@ -70,6 +84,11 @@ pub(crate) fn at_detect(
                 if to.as_ref().is_none_or(|to| *to == column.variable) {
                     *outcome = Outcome::Failed("told to fail".into());
                 }
+            }
+        }
+        "fail-at-some-length" => {
+            for outcome in &mut outcomes {
+                *outcome = Outcome::Failed("é".repeat(2_000));
             }
         }
         "fail-at-length" => {
@@ -136,6 +155,12 @@ fn withhold(verdicts: &mut Verdicts) {
         }
     }
     verdicts.withheld = vec![Withholding { reason: "regressor `T2` has no reading".into(), rows: vec![0] }];
+}
+
+#[inline(never)]
+fn a_function_with_a_name_that_is_far_longer_than_any_line_of_a_log_should_have_to_carry_from_a_guest_who_says_it_to_an_operator_who_reads_it_at_night_and_wants_to_know_what_has_failed_and_nothing_else_of_it() {
+    std::hint::black_box(());
+    core::arch::wasm32::unreachable()
 }
 
 fn spin() -> ! {

@@ -5,6 +5,8 @@
 //! Model files are variables by name, so that a test decides what has a model; `*` stands for all. One called `harm.json` is none:
 //! it holds the settings instead, so that a test of reload can change them on disk. A file that begins with `prepare` says what
 //! `prepare` is to do with it, and in which form it is opened is told.
+//!
+//! What it says of itself before it is told anything stands in its bytes ([`DESCRIBED`]), where a test writes something else.
 
 #![cfg(target_family = "wasm")]
 #![allow(
@@ -14,6 +16,7 @@
 #![allow(clippy::panic, clippy::print_stdout, reason = "that is the harm")]
 
 mod harm;
+mod saying;
 
 use std::cell::Cell;
 
@@ -29,6 +32,17 @@ use exports::anomaly_worker::detector::judging::{Guest, GuestDetector};
 wit_bindgen::generate!({ path: "../../wit", world: "detector" });
 
 const HARM: &str = "harm.json";
+
+/// A mark to find it by, the schema of its checkpoints, and its lookback in microseconds; little-endian.
+#[used]
+static DESCRIBED: [u8; 30] = *b"hostile-describes:\x07\0\0\0\0\0\0\0\0\0\0\0";
+
+fn described() -> (u32, u64) {
+    // Or the compiler would know what stands there.
+    let described = std::hint::black_box(&DESCRIBED);
+    let schema = described[18..22].try_into().map_or(0, u32::from_le_bytes);
+    (schema, described[22..].try_into().map_or(0, u64::from_le_bytes))
+}
 
 struct Module;
 
@@ -48,13 +62,15 @@ struct Detector {
     /// Files that hold `passed over`.
     passed_over: Vec<String>,
     readings: Cell<u64>,
+    resumed: bool,
 }
 
 impl Guest for Module {
     type Detector = Detector;
 
     fn describe() -> Description {
-        Description { name: "hostile".into(), version: "1".into(), checkpoint_schema: 7, lookback: 0 }
+        let (checkpoint_schema, lookback) = described();
+        Description { name: "hostile".into(), version: "1".into(), checkpoint_schema, lookback }
     }
 
     fn prepare(file: ModelFile) -> Result<Option<Vec<u8>>, String> {
@@ -79,8 +95,12 @@ impl GuestDetector for Detector {
             None => serde_json::from_str(&settings),
         };
         let settings: Settings = settings.map_err(|error| OpenError::Settings(error.to_string()))?;
-        if let Some(harm) = settings.r#do.strip_prefix("open-") {
+        if let Some(harm) = settings.r#do.strip_prefix("open-").filter(|harm| *harm != "resumed-trap") {
             harm::at_open(harm)?;
+        }
+        let resumed = resume.is_some();
+        if resumed && settings.r#do == "open-resumed-trap" {
+            panic!("told to trap");
         }
         let readings = match resume {
             None => 0,
@@ -110,6 +130,7 @@ impl GuestDetector for Detector {
             broken: paths(broken),
             passed_over: paths(passed_over),
             readings: Cell::new(readings),
+            resumed,
         }))
     }
 
@@ -129,6 +150,9 @@ impl GuestDetector for Detector {
     }
 
     fn detect(&self, batch: Batch) -> Result<Vec<Outcome>, DetectError> {
+        if self.resumed && self.settings.r#do == "resumed-trap" {
+            panic!("told to trap");
+        }
         let readings = batch.columns.iter().flat_map(|column| &column.values).filter(|value| !value.is_nan());
         self.readings.set(self.readings.get() + readings.count() as u64);
         let told = self.settings.to.as_ref().is_none_or(|to| batch.columns.iter().any(|c| c.variable == *to));
@@ -142,7 +166,16 @@ impl GuestDetector for Detector {
     }
 
     fn checkpoint(&self) -> Option<Checkpoint> {
-        Some(Checkpoint { schema: 7, bytes: self.readings.get().to_le_bytes().to_vec() })
+        let honest = Checkpoint { schema: described().0, bytes: self.readings.get().to_le_bytes().to_vec() };
+        match &*self.settings.r#do {
+            "checkpoint-none" => None,
+            "checkpoint-empty" => Some(Checkpoint { bytes: Vec::new(), ..honest }),
+            "checkpoint-large" => Some(Checkpoint { bytes: vec![1; (8 << 20) + 1], ..honest }),
+            "checkpoint-huge" => Some(Checkpoint { bytes: vec![1; 20 << 20], ..honest }),
+            "checkpoint-mislabelled" => Some(Checkpoint { schema: honest.schema + 1, ..honest }),
+            "checkpoint-trap" => panic!("told to trap"),
+            _ => Some(honest),
+        }
     }
 }
 

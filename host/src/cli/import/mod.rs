@@ -23,6 +23,7 @@ use self::wrong::Wrong;
 use super::args;
 use super::parts;
 use super::progress::{Progress, Unit};
+use super::say;
 use super::stop::Stop;
 use crate::config::{Config, Loaded};
 use crate::reading::Reading;
@@ -42,7 +43,7 @@ pub(super) async fn import(mut loaded: Loaded, asked: &args::Import) -> anyhow::
     let stop = Stop::listen()?;
     let said = load(&loaded.config, asked, &mut progress, &stop).await;
     progress.finish();
-    println!("{}", said.with_context(|| format!("`{}`", asked.file.display()))?);
+    say::lines(&said.with_context(|| format!("`{}`", asked.file.display()))?);
     Ok(ExitCode::SUCCESS)
 }
 

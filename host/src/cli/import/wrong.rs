@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::text::escaped;
 use crate::worker::report::count;
 
 /// So many are named of a file, and of one column: a column of remarks must not hide what else is wrong.
@@ -58,7 +59,7 @@ impl Wrong {
                 self.cells.iter().map(|(name, cells)| (name, *cells)).collect();
             columns.sort_by_key(|(_, cells)| std::cmp::Reverse(*cells));
             let shown: Vec<String> =
-                columns.iter().take(COLUMNS).map(|(name, cells)| format!("{cells} in `{name}`")).collect();
+                columns.iter().take(COLUMNS).map(|(name, cells)| format!("{cells} in `{}`", escaped(name))).collect();
             let more = columns.len() - shown.len();
             let more = if more > 0 {
                 format!(" and those of {}", count(more as u64, "more column"))

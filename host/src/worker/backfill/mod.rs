@@ -16,9 +16,11 @@ pub use asides::Asides;
 pub use plan::Plan;
 
 use self::plan::MICROSECOND;
-use super::batch::{self, Frame, Prepared, Scope};
+use super::batch::{self, Care, Frame, Prepared, Scope};
 use super::error::CycleError;
+use super::patience::{self, Patience};
 use super::report::Named;
+use super::search::Learnt;
 use super::session::Session;
 use super::walk::{RangeWalk, Step};
 use super::warm_up;
@@ -42,6 +44,7 @@ pub struct Backfill {
     ahead: Option<Result<Page, StoreError>>,
     frame: Frame,
     canary: Option<Arc<Batch>>,
+    learnt: Learnt,
     progress: Progress,
     resumed: bool,
     named: Named,
@@ -49,6 +52,13 @@ pub struct Backfill {
     to_name: usize,
     /// Variables that were asked for and not met yet.
     unseen: BTreeSet<Arc<str>>,
+}
+
+/// A person waits for a backfill, and can end it: a search for the variables at fault may take as long as it takes.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+fn patience() -> Patience<'static> {
+    Patience::new(PATIENCE, &patience::system, &|| false, &|| false)
 }
 
 /// How far it has come since it was begun, or gone on with.
@@ -109,7 +119,7 @@ impl Backfill {
         detector.committed(session.state.checkpoint.clone());
         detector.discard();
         let canary = recall::proof(&mut session, detector).await?.map(Arc::new);
-        warm_up::warm_up(&mut session, detector, plan.batch_rows).await?;
+        warm_up::warm_up(&mut session, detector, plan.batch_rows, &mut patience()).await?;
         let of = session.input.count_range(begin, plan.to).await?;
         let scope = Scope {
             shard: plan.shard,
@@ -128,6 +138,7 @@ impl Backfill {
                 scope,
             },
             canary,
+            learnt: Learnt::default(),
             progress: Progress { of, through: resumed.then_some(watermark), counts, ..Progress::default() },
             resumed,
             session,
@@ -169,8 +180,11 @@ impl Backfill {
         let rows = (page.readings.len() + page.malformed.len()) as u64;
         self.frame.now = self.session.input.now().await?;
         let step = Step { page, position: self.session.state.position.clone(), too_late: 0 };
+        let mut care = Care { learnt: &mut self.learnt, patience: &mut patience() };
         let prepared =
-            batch::prepare(&mut self.session, detector, self.canary.clone(), &self.frame, step).await?;
+            batch::prepare(&mut self.session, detector, &mut care, self.canary.clone(), &self.frame, step)
+                .await?;
+        self.learnt.clear();
         self.commit(prepared, detector, more).await?;
         self.progress.rows += rows;
         self.progress.through = self.session.state.watermark;

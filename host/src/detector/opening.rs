@@ -1,0 +1,64 @@
+//! The one way to a fresh instance: at the start, after a trap, for a reload, and when an older set comes back.
+//!
+//! A checkpoint is a help and never a condition. One that is of another schema, or that the detector fails to be opened with in
+//! whatever way, is left out with one line in the log; what the detector says without it is what counts.
+
+use super::bindings::DetectorPre;
+use super::engine::Engine;
+use super::error::DetectorError;
+use super::instance::Instance;
+use super::said::{Description, Summary};
+use super::sandbox::Sandbox;
+use super::set::Set;
+use crate::state::Checkpoint;
+
+/// A fresh instance.
+pub(super) struct Opened {
+    pub(super) instance: Instance,
+    pub(super) summary: Summary,
+    /// Whether it goes on from the checkpoint.
+    pub(super) resumed: bool,
+}
+
+/// Opens a fresh instance of a set.
+///
+/// # Errors
+/// The set cannot be opened without a checkpoint either.
+pub(super) async fn open(
+    engine: &Engine,
+    pre: &DetectorPre<Sandbox>,
+    set: &Set,
+    description: &Description,
+    kept: Option<&Checkpoint>,
+) -> Result<Opened, DetectorError> {
+    let mut why = None;
+    if let Some(kept) = kept {
+        if description.checkpoint_schema == 0 {
+            // It is cleared with the next batch, and said then.
+        } else if let Some(other) = foreign(kept, description) {
+            why = Some(other);
+        } else {
+            match Instance::open(engine, pre, set, Some(kept)).await {
+                Ok((instance, summary)) => return Ok(Opened { instance, summary, resumed: true }),
+                Err(error) => why = Some(error.to_string()),
+            }
+        }
+    }
+    let (instance, summary) = Instance::open(engine, pre, set, None).await?;
+    if let Some(why) = why {
+        tracing::warn!("the detector starts without the checkpoint that is stored: {why}");
+    }
+    Ok(Opened { instance, summary, resumed: false })
+}
+
+/// Why this checkpoint is not one of this detector's.
+fn foreign(kept: &Checkpoint, said: &Description) -> Option<String> {
+    let Description { name, version, checkpoint_schema, .. } = said;
+    match *checkpoint_schema {
+        schema if schema == kept.schema => None,
+        schema => Some(format!(
+            "that one has schema {}, and detector `{name}` {version} writes schema {schema}",
+            kept.schema
+        )),
+    }
+}

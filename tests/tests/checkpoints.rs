@@ -1,0 +1,182 @@
+//! A checkpoint is a help and never a condition: whatever a detector has left in the state row, the next one judges, says so in one
+//! line, and leaves there what it can go on from itself.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use host::detector::{Detector, Module, Set};
+use host::reload::{Canary, Shared};
+use host::state::{Checkpoint, State};
+use host::store::Connector;
+use tests::bench::{Bench, Layout, described, engine, hostile, open_set, told, verdicts};
+use tests::logs::Lines;
+
+const FIRST: (&str, &str, f64) = ("10:00", "T1", 1.0);
+const SECOND: (&str, &str, f64) = ("10:05", "T1", 2.0);
+const BELOW_ZERO: (&str, &str, f64) = ("10:05", "T2", -2.0);
+
+/// A module that keeps no state.
+fn stateless() -> Module {
+    described(0, Duration::ZERO)
+}
+
+fn stateful() -> Module {
+    described(7, Duration::ZERO)
+}
+
+/// Puts a checkpoint into the state row, as whatever wrote it left it there.
+async fn leave(bench: &Bench, checkpoint: Option<Checkpoint>) {
+    let state = bench.state().await.unwrap();
+    let (_, mut output) = bench.store.open().await.unwrap();
+    let taken = output.take(&bench.settings.name).await.unwrap();
+    output.commit(&bench.settings.name, &[], &State { epoch: taken.epoch, checkpoint, ..state }).await.unwrap();
+}
+
+fn left(schema: u32, bytes: &[u8]) -> Option<Checkpoint> {
+    Some(Checkpoint { schema, bytes: bytes.into(), set_digest: "another".into() })
+}
+
+/// What is stored: the schema, and how many readings the honest detector has counted.
+async fn stored(bench: &Bench) -> Option<(u32, u64)> {
+    let checkpoint = bench.state().await.unwrap().checkpoint?;
+    Some((checkpoint.schema, u64::from_le_bytes(checkpoint.bytes.try_into().unwrap())))
+}
+
+fn about_checkpoints(lines: &Lines) -> Vec<String> {
+    lines.take().into_iter().filter(|line| line.contains("checkpoint") && !line.contains("is tried")).collect()
+}
+
+/// What is in the row, the detector that comes, what it is told, and what it leaves there.
+#[tokio::test]
+async fn whatever_is_stored_the_next_detector_judges() {
+    let not_read = "WARN the detector starts without the checkpoint that is stored: ";
+    for (why, checkpoint, module, harm, after, line) in [
+        ("none", None, stateful(), "", Some((7, 1)), None),
+        ("its own", left(7, &5_u64.to_le_bytes()), stateful(), "", Some((7, 6)), None),
+        ("empty", left(7, b""), stateful(), "", Some((7, 1)), Some(not_read)),
+        ("of another length", left(7, b"123456789"), stateful(), "", Some((7, 1)), Some(not_read)),
+        ("of another schema", left(9, &5_u64.to_le_bytes()), stateful(), "", Some((7, 1)), Some(not_read)),
+        ("it traps over it", left(7, &5_u64.to_le_bytes()), stateful(), "open-resumed-trap", Some((7, 1)), {
+            Some(not_read)
+        }),
+        ("it can be opened with it and no more", left(7, &5_u64.to_le_bytes()), stateful(), "resumed-trap", {
+            Some((7, 1))
+        }, Some("WARN the detector judges nothing with the checkpoint that is stored, and goes on without: ")),
+        ("it keeps none", left(7, &5_u64.to_le_bytes()), stateless(), "", None, {
+            Some("INFO the checkpoint that is stored is cleared: detector `hostile` 1 keeps no state")
+        }),
+    ] {
+        let bench = Bench::new(Layout::Keyed);
+        bench.insert(&[FIRST]);
+        bench.worker(open_set(told(stateful(), "{}")).await).cycle(|| false).await.unwrap();
+        leave(&bench, checkpoint).await;
+        bench.insert(&[SECOND]);
+        let (lines, _guard) = Lines::listen();
+        let settings = format!(r#"{{"do": "{harm}"}}"#);
+        let mut worker = bench.worker(open_set(told(module, &settings)).await);
+        assert_eq!(worker.cycle(|| false).await.unwrap().counts.judged, 1, "{why}");
+        assert_eq!(bench.verdicts(), verdicts(&[FIRST, SECOND]), "{why}");
+        assert_eq!(stored(&bench).await, after, "{why}");
+        let said = about_checkpoints(&lines);
+        assert_eq!(said.len(), usize::from(line.is_some()), "{why}: {said:#?}");
+        assert!(said.iter().zip(line).all(|(said, line)| said.starts_with(line)), "{why}: {said:#?}");
+    }
+}
+
+/// The built-in detector keeps no state. It died at its first trap after one that does.
+#[tokio::test]
+async fn a_detector_without_state_survives_its_traps_after_one_with_state() {
+    let bench = Bench::new(Layout::Keyed);
+    bench.insert(&[FIRST]);
+    bench.worker(open_set(told(stateful(), "{}")).await).cycle(|| false).await.unwrap();
+    let mut worker = bench.worker(open_set(told(stateless(), r#"{"do": "trap-below-zero"}"#)).await);
+    bench.insert(&[SECOND, BELOW_ZERO]);
+    let counts = worker.cycle(|| false).await.unwrap().counts;
+    assert_eq!((counts.judged, counts.set_aside), (1, 1));
+    assert_eq!(stored(&bench).await, None);
+}
+
+/// Another process has taken the worker's name meanwhile, and left what it left.
+#[tokio::test]
+async fn a_worker_that_takes_its_name_back_goes_on_over_a_foreign_checkpoint() {
+    let bench = Bench::new(Layout::Keyed);
+    bench.insert(&[FIRST]);
+    let mut worker = bench.worker(open_set(told(stateful(), "{}")).await);
+    worker.cycle(|| false).await.unwrap();
+    leave(&bench, left(9, b"foreign")).await;
+    bench.insert(&[SECOND]);
+    assert!(worker.cycle(|| false).await.is_err_and(|error| error.is_fenced()));
+    assert_eq!(worker.cycle(|| false).await.unwrap().counts.judged, 1);
+    assert_eq!(stored(&bench).await, Some((7, 1)));
+}
+
+/// What a detector hands out is no state to keep, but its verdicts are good: they are stored, what was kept before stays, and the log
+/// is told once.
+#[tokio::test]
+async fn a_checkpoint_that_is_none_costs_no_verdict() {
+    for (harm, why) in [
+        ("mislabelled", "it has schema 8, and the module said that it writes schema 7"),
+        ("large", "it has 8388609 bytes, and at most 8388608 are kept (`checkpoint_mib` of `[detector]`)"),
+        ("huge", "it has 20971520 bytes, and at most 8388608 are kept (`checkpoint_mib` of `[detector]`)"),
+        ("trap", "the detector trapped: wasm trap: wasm `unreachable` instruction executed"),
+    ] {
+        let bench = Bench::new(Layout::Keyed);
+        bench.insert(&[FIRST]);
+        bench.worker(open_set(told(stateful(), "{}")).await).cycle(|| false).await.unwrap();
+        let (lines, _guard) = Lines::listen();
+        let settings = format!(r#"{{"do": "checkpoint-{harm}"}}"#);
+        let mut worker = bench.worker(open_set(told(stateful(), &settings)).await);
+        for reading in [SECOND, ("10:10", "T1", 3.0)] {
+            bench.insert(&[reading]);
+            assert_eq!(worker.cycle(|| false).await.unwrap().counts.judged, 1, "{harm}");
+        }
+        assert_eq!(stored(&bench).await, Some((7, 1)), "{harm}");
+        let said: Vec<_> = lines.take().into_iter().filter(|line| line.contains("is not kept")).collect();
+        assert!(matches!(&said[..], [line] if line.contains(why)), "{harm}: {said:#?}");
+    }
+}
+
+/// A detector that keeps state and says that there is none to keep has what was stored cleared.
+#[tokio::test]
+async fn no_checkpoint_is_one_as_well() {
+    let bench = Bench::new(Layout::Keyed);
+    bench.insert(&[FIRST]);
+    bench.worker(open_set(told(stateful(), "{}")).await).cycle(|| false).await.unwrap();
+    bench.insert(&[SECOND]);
+    let settings = r#"{"do": "checkpoint-none"}"#;
+    bench.worker(open_set(told(stateful(), settings)).await).cycle(|| false).await.unwrap();
+    assert_eq!(stored(&bench).await, None);
+}
+
+/// Where a page is judged in several parts, each goes on from the one before, also on a fresh instance.
+#[tokio::test]
+async fn a_part_of_a_page_goes_on_from_the_part_before() {
+    let mut bench = Bench::new(Layout::Keyed);
+    // Sixteen cells a row: every variable at a datetime of its own makes several parts.
+    bench.settings.batch_rows = 40;
+    let names: Vec<_> = (0..40).map(|number| format!("T{number}")).collect();
+    let times: Vec<_> = (0..40).map(|minute| format!("10:{minute:02}")).collect();
+    let rows: Vec<_> =
+        names.iter().zip(&times).map(|(name, time)| (time.as_str(), name.as_str(), 1.0)).collect();
+    bench.insert(&rows);
+    // It fails in a part that is not the first, and is judged there by a fresh instance.
+    let settings = r#"{"do": "trap", "to": "T39"}"#;
+    let counts = bench.worker(open_set(hostile(settings, &["*"])).await).cycle(|| false).await.unwrap().counts;
+    assert_eq!((counts.judged, counts.set_aside), (39, 1));
+    assert_eq!(stored(&bench).await, Some((7, 39)));
+}
+
+/// A reload tries a set on the last batch and its checkpoint, which may be anything of another detector's.
+#[tokio::test]
+async fn a_detector_is_opened_beside_a_checkpoint_that_it_cannot_read() {
+    let (lines, _guard) = Lines::listen();
+    for checkpoint in [left(9, b""), left(7, b"")] {
+        let set: Arc<Set> = told(stateful(), "{}");
+        let shared = Shared::default();
+        shared.set_canary(Canary { batch: Arc::default(), checkpoint: checkpoint.clone() });
+        assert!(Detector::open(&engine(), set, checkpoint).await.is_ok());
+        assert_eq!(about_checkpoints(&lines).len(), 1);
+    }
+}

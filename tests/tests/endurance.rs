@@ -1,0 +1,123 @@
+//! Thousands of traps and of reloads in one process: memory, threads, handles and files stay as they are after the first half.
+//!
+//! ENDURANCE says how many of each (`just test-endurance`); the tests take a few hundred.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test stops at the first surprise")]
+
+use std::fs;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use host::detector::Detector;
+use host::reload::{Look, Reloader, Source};
+use tests::HOSTILE;
+use tests::bench::{Bench, Layout, engine, hostile, open_set};
+
+/// Threads for blocking work.
+const POOL: usize = 16;
+
+/// What the process holds.
+#[derive(Debug)]
+struct Held {
+    resident: u64,
+    threads: usize,
+    handles: usize,
+    files: usize,
+}
+
+fn held(bench: &Bench) -> Held {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let number = |key: &str| {
+        let line = status.lines().find(|line| line.starts_with(key)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    let count = |directory: &std::path::Path| fs::read_dir(directory).unwrap().count();
+    Held {
+        resident: number("VmRSS:"),
+        threads: usize::try_from(number("Threads:")).unwrap(),
+        handles: count(std::path::Path::new("/proc/self/fd")),
+        files: count(bench.dir()),
+    }
+}
+
+fn rounds() -> usize {
+    std::env::var("ENDURANCE").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(200)
+}
+
+/// From here on the process is warm after half of the rounds, and its memory stays within 5 %; a short run is still warming up.
+const WARM: usize = 1000;
+
+/// Whether what is held is what was held after the first half.
+fn stays(what: &str, rounds: usize, took: Duration, first: &Held, last: &Held) {
+    println!("{rounds} {what} in {took:.1?}: {first:?} to {last:?}");
+    let slack = if rounds >= WARM { first.resident / 20 } else { first.resident / 4 };
+    assert!(last.resident <= first.resident + slack, "{what}: {first:?} to {last:?}");
+    // This one and the test harness's, the pools, the engine's clock.
+    assert!(last.threads <= POOL + 8, "{what}: {first:?} to {last:?}");
+    assert_eq!((last.handles, last.files), (first.handles, first.files), "{what}");
+}
+
+/// One after the other: what is measured is the process's.
+#[test]
+fn traps_and_reloads_leave_nothing_behind() {
+    // Threads of the pool for blocking work stay for a while after it: without a bound their number says how busy the machine was.
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(POOL).enable_all().build();
+    runtime.unwrap().block_on(async {
+        traps().await;
+        reloads().await;
+    });
+}
+
+async fn traps() {
+    let bench = Bench::new(Layout::Keyed);
+    let mut detector = open_set(hostile(r#"{"do": "trap", "to": "BAD"}"#, &["*"])).await;
+    let batch = |variable: &str| {
+        let column = host::batch::Column { variable: variable.into(), values: vec![1.0] };
+        let datetimes = vec![host::datetime::Datetime::from_micros(0)];
+        Arc::new(host::batch::Batch { datetimes, columns: vec![column] })
+    };
+    let begun = Instant::now();
+    let mut first = None;
+    for round in 0..rounds() {
+        detector.judge(batch("BAD")).await.unwrap_err();
+        detector.judge(batch("T1")).await.unwrap();
+        if round == rounds() / 2 {
+            first = Some(held(&bench));
+        }
+    }
+    stays("traps", rounds(), begun.elapsed(), &first.unwrap(), &held(&bench));
+}
+
+/// Each with other models, every tenth with another module, and a batch judged by each.
+async fn reloads() {
+    let bench = Bench::new(Layout::Keyed);
+    let (module, models) = (bench.dir().join("detector.wasm"), bench.dir().join("models"));
+    fs::create_dir(&models).unwrap();
+    fs::write(models.join("T1"), "one").unwrap();
+    fs::write(&module, HOSTILE).unwrap();
+    let rebuilt = [HOSTILE, &[0, 6, 4, b'n', b'o', b't', b'e', b'!']].concat();
+    let source = Source { module: Some(module.clone()), models: models.clone(), settings: "{}".into(), own: Vec::new() };
+    let detector =
+        Detector::open(&engine(), Arc::new(source.read(&engine()).await.unwrap()), None).await.unwrap();
+    let mut worker = bench.worker(detector);
+    let mut reloader = Reloader::new(engine(), source, bench.shared.clone(), worker.detector());
+    let begun = Instant::now();
+    let mut first = None;
+    for round in 0..rounds() {
+        fs::write(models.join("T1"), format!("{round}")).unwrap();
+        if round % 10 == 5 {
+            fs::write(&module, if round % 20 == 5 { &rebuilt } else { HOSTILE }).unwrap();
+        }
+        let look = reloader.look().await;
+        assert!(matches!(look, Look::Ready(_)), "{look:?}");
+        let (minute, second) = (round / 60, round % 60);
+        let at = format!("{:02}:{:02}:{second:02}", 9 + minute / 60, minute % 60);
+        bench.insert(&[(&at, "T1", 1.0)]);
+        assert_eq!(worker.cycle(|| false).await.unwrap().counts.judged, 1, "{round}");
+        if round == rounds() / 2 {
+            first = Some(held(&bench));
+        }
+    }
+    stays("reloads", rounds(), begun.elapsed(), &first.unwrap(), &held(&bench));
+}
