@@ -110,9 +110,8 @@ impl SetAside {
 
     /// Whether it is time to show it to the detector again. A clock that was set back does not put it off for longer than its pause.
     pub fn is_due(&self, now: Datetime) -> bool {
-        let due = |again: &Again| {
-            now >= again.at || again.at.since(now) > Duration::from_secs(again.pause_seconds)
-        };
+        let due =
+            |again: &Again| now >= again.at || again.at.since(now) > Duration::from_secs(again.pause_seconds);
         self.held && self.again.as_ref().is_some_and(due)
     }
 

@@ -231,7 +231,8 @@ mod unix {
 #[test]
 fn what_is_printed_is_escaped() {
     let place = Place::new();
-    let forged = "T1\n2025-01-15 10:00:00 - ERROR - forged\r\u{1b}[2J\u{9b}31m\u{202e}\u{2066}\u{200f}\u{61c}\u{200b}";
+    let forged =
+        "T1\n2025-01-15 10:00:00 - ERROR - forged\r\u{1b}[2J\u{9b}31m\u{202e}\u{2066}\u{200f}\u{61c}\u{200b}";
     place.readings(&[forged, VARIABLES[0]], 2);
     let shown = r"T1\n2025-01-15 10:00:00 - ERROR - forged\r\u{1b}[2J\u{9b}31m\u{202e}\u{2066}\u{200f}\u{61c}\u{200b}";
     for (arguments, names) in [
@@ -251,8 +252,13 @@ fn what_is_printed_is_escaped() {
         let ran = place.run(&arguments);
         let said = ran.stdout + &ran.stderr;
         assert!(!said.chars().any(|c| c != '\n' && c.is_control()), "{arguments:?}: {said:?}");
-        assert!(!said.lines().any(|line| line.contains("forged") && !line.contains(shown)), "{arguments:?}: {said}");
-        assert!(!["\u{202e}", "\u{2066}", "\u{200f}", "\u{61c}", "\u{200b}"].iter().any(|one| said.contains(one)));
+        assert!(
+            !said.lines().any(|line| line.contains("forged") && !line.contains(shown)),
+            "{arguments:?}: {said}"
+        );
+        assert!(
+            !["\u{202e}", "\u{2066}", "\u{200f}", "\u{61c}", "\u{200b}"].iter().any(|one| said.contains(one))
+        );
         assert_eq!(said.contains(shown), names, "{arguments:?}: {said}");
     }
 }

@@ -31,7 +31,10 @@ async fn leave(bench: &Bench, checkpoint: Option<Checkpoint>) {
     let state = bench.state().await.unwrap();
     let (_, mut output) = bench.store.open().await.unwrap();
     let taken = output.take(&bench.settings.name).await.unwrap();
-    output.commit(&bench.settings.name, &[], &State { epoch: taken.epoch, checkpoint, ..state }).await.unwrap();
+    output
+        .commit(&bench.settings.name, &[], &State { epoch: taken.epoch, checkpoint, ..state })
+        .await
+        .unwrap();
 }
 
 fn left(schema: u32, bytes: &[u8]) -> Option<Checkpoint> {
@@ -45,7 +48,11 @@ async fn stored(bench: &Bench) -> Option<(u32, u64)> {
 }
 
 fn about_checkpoints(lines: &Lines) -> Vec<String> {
-    lines.take().into_iter().filter(|line| line.contains("checkpoint") && !line.contains("is tried")).collect()
+    lines
+        .take()
+        .into_iter()
+        .filter(|line| line.contains("checkpoint") && !line.contains("is tried"))
+        .collect()
 }
 
 /// What is in the row, the detector that comes, what it is told, and what it leaves there.
@@ -61,9 +68,16 @@ async fn whatever_is_stored_the_next_detector_judges() {
         ("it traps over it", left(7, &5_u64.to_le_bytes()), stateful(), "open-resumed-trap", Some((7, 1)), {
             Some(not_read)
         }),
-        ("it can be opened with it and no more", left(7, &5_u64.to_le_bytes()), stateful(), "resumed-trap", {
-            Some((7, 1))
-        }, Some("WARN the detector judges nothing with the checkpoint that is stored, and goes on without: ")),
+        (
+            "it can be opened with it and no more",
+            left(7, &5_u64.to_le_bytes()),
+            stateful(),
+            "resumed-trap",
+            { Some((7, 1)) },
+            Some(
+                "WARN the detector judges nothing with the checkpoint that is stored, and goes on without: ",
+            ),
+        ),
         ("it keeps none", left(7, &5_u64.to_le_bytes()), stateless(), "", None, {
             Some("INFO the checkpoint that is stored is cleared: detector `hostile` 1 keeps no state")
         }),
@@ -163,7 +177,8 @@ async fn a_part_of_a_page_goes_on_from_the_part_before() {
     bench.insert(&rows);
     // It fails in a part that is not the first, and is judged there by a fresh instance.
     let settings = r#"{"do": "trap", "to": "T39"}"#;
-    let counts = bench.worker(open_set(hostile(settings, &["*"])).await).cycle(|| false).await.unwrap().counts;
+    let counts =
+        bench.worker(open_set(hostile(settings, &["*"])).await).cycle(|| false).await.unwrap().counts;
     assert_eq!((counts.judged, counts.set_aside), (39, 1));
     assert_eq!(stored(&bench).await, Some((7, 39)));
 }

@@ -3,7 +3,12 @@
 //! ENDURANCE says how many of each (`just test-endurance`); the tests take a few hundred.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test stops at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test stops at the first surprise"
+)]
 
 use std::fs;
 use std::sync::Arc;
@@ -62,7 +67,8 @@ fn stays(what: &str, rounds: usize, took: Duration, first: &Held, last: &Held) {
 #[test]
 fn traps_and_reloads_leave_nothing_behind() {
     // Threads of the pool for blocking work stay for a while after it: without a bound their number says how busy the machine was.
-    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(POOL).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().max_blocking_threads(POOL).enable_all().build();
     runtime.unwrap().block_on(async {
         traps().await;
         reloads().await;
@@ -97,7 +103,12 @@ async fn reloads() {
     fs::write(models.join("T1"), "one").unwrap();
     fs::write(&module, HOSTILE).unwrap();
     let rebuilt = [HOSTILE, &[0, 6, 4, b'n', b'o', b't', b'e', b'!']].concat();
-    let source = Source { module: Some(module.clone()), models: models.clone(), settings: "{}".into(), own: Vec::new() };
+    let source = Source {
+        module: Some(module.clone()),
+        models: models.clone(),
+        settings: "{}".into(),
+        own: Vec::new(),
+    };
     let detector =
         Detector::open(&engine(), Arc::new(source.read(&engine()).await.unwrap()), None).await.unwrap();
     let mut worker = bench.worker(detector);

@@ -373,7 +373,8 @@ async fn what_was_set_aside_by_a_deadline_is_tried_again_after_a_while() {
             bench.insert(&[reading, (now, "T1", 7.0)]);
             lines.take();
             let counts = worker.cycle(|| false).await.unwrap().counts;
-            let there = |(ds, variable, _): &(String, String, f64)| *ds == tests::bench::at(now) && variable == "T2";
+            let there =
+                |(ds, variable, _): &(String, String, f64)| *ds == tests::bench::at(now) && variable == "T2";
             assert_eq!(bench.verdicts().iter().any(there), judged, "{layout:?} {now}: {counts:?}");
             let said = lines.take();
             assert!(!said.iter().any(|line| line.contains("are looked for")), "{layout:?} {now}: {said:#?}");

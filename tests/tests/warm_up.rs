@@ -41,7 +41,9 @@ async fn seen(bench: &Bench) -> u64 {
 #[tokio::test]
 async fn a_detector_is_shown_what_it_asks_for_at_a_start_and_at_a_swap() {
     for hot in [false, true] {
-        for (lookback, shown) in [(Duration::ZERO, 0), (HOUR / 3, 2), (HOUR, 4), (Duration::from_micros(u64::MAX), 4)] {
+        for (lookback, shown) in
+            [(Duration::ZERO, 0), (HOUR / 3, 2), (HOUR, 4), (Duration::from_micros(u64::MAX), 4)]
+        {
             let bench = judged_before().await;
             bench.insert(&[NEW]);
             let module = described(7, lookback);
@@ -84,7 +86,8 @@ async fn a_detector_that_fails_at_its_lookback_judges_all_the_same() {
     let mut worker = bench.worker(opened(looks_back(), "trap-below-zero").await);
     assert_eq!(worker.cycle(|| false).await.unwrap().counts.judged, 1);
     assert_eq!(seen(&bench).await, 1);
-    let cold = "WARN the detector fails at the readings before those that it judges, and starts without them: ";
+    let cold =
+        "WARN the detector fails at the readings before those that it judges, and starts without them: ";
     assert_eq!(lines.take().iter().filter(|line| line.starts_with(cold)).count(), 1);
 }
 
@@ -98,7 +101,10 @@ async fn a_lookback_has_a_budget_of_time() {
     let mut worker = bench.worker(opened(looks_back(), "").await);
     assert_eq!(worker.cycle(|| false).await.unwrap().counts.judged, 1);
     assert_eq!(seen(&bench).await, 1);
-    assert_eq!(lines.take().iter().filter(|line| line.contains("takes too long over the readings")).count(), 1);
+    assert_eq!(
+        lines.take().iter().filter(|line| line.contains("takes too long over the readings")).count(),
+        1
+    );
 }
 
 /// A detector spins over its lookback. A stop is heard after the call in hand, and a set that is ready takes its place there.

@@ -197,7 +197,8 @@ fn summary(plan: &Plan, done: &Done, took: Duration) -> String {
         text.push_str(&format!("\nnot judged: {fates}"));
     }
     if !asides.cleared.is_empty() {
-        let names: Vec<_> = asides.cleared.iter().take(NAMED).map(|name| format!("`{}`", escaped(name))).collect();
+        let names: Vec<_> =
+            asides.cleared.iter().take(NAMED).map(|name| format!("`{}`", escaped(name))).collect();
         let more = asides.cleared.len() - names.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         text.push_str(&format!("\nno longer set aside: {}{more}", names.join(", ")));

@@ -77,7 +77,11 @@ fn in_words(name: &str, state: &State, now: Datetime) -> String {
         state.updated_at,
         ago(now.since(state.updated_at).as_secs())
     );
-    let _ = writeln!(text, "set           {}", state.set_digest.as_deref().map_or_else(|| "none yet".into(), escaped));
+    let _ = writeln!(
+        text,
+        "set           {}",
+        state.set_digest.as_deref().map_or_else(|| "none yet".into(), escaped)
+    );
     let _ = writeln!(
         text,
         "judged        {}, {} anomalies",

@@ -61,10 +61,8 @@ pub(super) fn compiled(engine: &Engine, module: &Module) -> Result<DetectorPre<S
 }
 
 fn component(engine: &Engine, module: &Module) -> Result<Component, DetectorError> {
-    let refused = |why: String| DetectorError::Module {
-        module: module.name.clone(),
-        why: guest_text::line(&why),
-    };
+    let refused =
+        |why: String| DetectorError::Module { module: module.name.clone(), why: guest_text::line(&why) };
     match module.bytes.get(..8) {
         Some(b"\0asm\x0d\0\x01\0") => {}
         Some([b'\0', b'a', b's', b'm', 1, ..]) => {
@@ -83,10 +81,8 @@ fn linked(
     module: &Module,
     component: &Component,
 ) -> Result<DetectorPre<Sandbox>, DetectorError> {
-    let refused = |why: String| DetectorError::Module {
-        module: module.name.clone(),
-        why: guest_text::line(&why),
-    };
+    let refused =
+        |why: String| DetectorError::Module { module: module.name.clone(), why: guest_text::line(&why) };
     let shape = component.component_type();
     let exports: Vec<_> = shape.exports(engine.wasm()).map(|(name, _)| name.to_owned()).collect();
     let imports: Vec<_> = shape.imports(engine.wasm()).map(|(name, _)| name.to_owned()).collect();

@@ -152,7 +152,10 @@ impl Instance {
     }
 
     /// The state after the last batch: None if there is none, an error in words if it is none to keep.
-    async fn checkpoint(&mut self, schema: u32) -> Result<Result<Option<(u32, Vec<u8>)>, String>, JudgeError> {
+    async fn checkpoint(
+        &mut self,
+        schema: u32,
+    ) -> Result<Result<Option<(u32, Vec<u8>)>, String>, JudgeError> {
         let Self { calls, guest, detector } = self;
         let judging = guest.anomaly_worker_detector_judging().detector();
         let most = calls.limits.checkpoint;

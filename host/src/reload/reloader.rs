@@ -243,10 +243,14 @@ impl Reloader {
             if judged.is_err() && detector.give_up_checkpoint() {
                 judged = detector.judge(Arc::clone(&canary.batch)).await;
                 if judged.is_ok() {
-                    tracing::warn!("set {} judges nothing with the checkpoint that is stored, and starts without", short(&digest));
+                    tracing::warn!(
+                        "set {} judges nothing with the checkpoint that is stored, and starts without",
+                        short(&digest)
+                    );
                 }
             }
-            let broken = |judged: Judged| judged.not_kept.map_or(Ok(()), |why| Err(JudgeError::Contract(why)));
+            let broken =
+                |judged: Judged| judged.not_kept.map_or(Ok(()), |why| Err(JudgeError::Contract(why)));
             judged.and_then(broken).map_err(|cause| DetectorError::Canary { module, cause })?;
             // What it learnt from a batch that it was only shown is forgotten.
             detector.discard();

@@ -109,7 +109,12 @@ where
     match format {
         LogFormat::Text => layer.with_writer(writer).event_format(Line { clock }).boxed(),
         LogFormat::Json => {
-            let layer = layer.with_writer(Shown(writer)).json().flatten_event(true).with_current_span(false).with_span_list(false);
+            let layer = layer
+                .with_writer(Shown(writer))
+                .json()
+                .flatten_event(true)
+                .with_current_span(false)
+                .with_span_list(false);
             layer.with_timer(Timestamp(clock)).boxed()
         }
     }

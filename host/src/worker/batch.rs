@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::error::CycleError;
 use super::again;
+use super::error::CycleError;
 use super::patience::Patience;
 use super::recover::{self, After, Unjudged};
 use super::search::Learnt;

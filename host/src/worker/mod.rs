@@ -4,8 +4,8 @@
 //! was, and the next cycle starts again from the committed state. [`schedule`] calls it on time. [`backfill`] judges what no cycle
 //! does, on its own account.
 
-pub mod backfill;
 mod again;
+pub mod backfill;
 mod batch;
 mod cycle;
 mod error;

@@ -144,7 +144,9 @@ async fn without_checkpoint(
     if !detector.give_up_checkpoint() || detector.judge(Arc::clone(proof)).await.is_err() {
         return Err(Unjudged::Failed(error));
     }
-    tracing::warn!("the detector judges nothing with the checkpoint that is stored, and goes on without: {error}");
+    tracing::warn!(
+        "the detector judges nothing with the checkpoint that is stored, and goes on without: {error}"
+    );
     detector.discard();
     detector.judge(Arc::clone(batch)).await.map(Recovered::whole).map_err(Unjudged::Failed)
 }

@@ -148,9 +148,9 @@ fn put_off(
     let variable = |column: &usize| Arc::clone(&batch.columns[*column].variable);
     learnt.at_fault.extend(found.at_fault.iter().map(|(column, error)| (variable(column), error.clone())));
     let left = parts.iter().map(|(columns, _)| columns.len()).sum();
-    let suspects = parts.iter().filter_map(|(columns, error)| {
-        Some((columns.iter().map(variable).collect(), error.clone()?))
-    });
+    let suspects = parts
+        .iter()
+        .filter_map(|(columns, error)| Some((columns.iter().map(variable).collect(), error.clone()?)));
     learnt.parts = suspects.collect();
     if ended != Ended::Time {
         return Err(Unjudged::Ended(ended));

@@ -99,7 +99,9 @@ async fn show(
 ) -> Option<Ended> {
     if let Some(ended) = patience.ended() {
         if ended == Ended::Time {
-            tracing::warn!("the detector takes too long over the readings before, and judges with what it has seen of them");
+            tracing::warn!(
+                "the detector takes too long over the readings before, and judges with what it has seen of them"
+            );
         }
         return Some(ended);
     }
@@ -111,8 +113,7 @@ async fn show(
         Ok(recovered) => {
             if let After::Checkpoint(checkpoint) = recovered.after {
                 let set_digest = detector.set().digest.clone();
-                let checkpoint =
-                    checkpoint.map(|(schema, bytes)| Checkpoint { schema, bytes, set_digest });
+                let checkpoint = checkpoint.map(|(schema, bytes)| Checkpoint { schema, bytes, set_digest });
                 detector.committed(checkpoint);
             }
             return None;
@@ -120,7 +121,9 @@ async fn show(
         Err(Unjudged::Ended(ended)) => return Some(ended),
         Err(Unjudged::Failed(why) | Unjudged::Unfinished { cause: why, .. }) => why,
     };
-    tracing::warn!("the detector fails at the readings before those that it judges, and starts without them: {why}");
+    tracing::warn!(
+        "the detector fails at the readings before those that it judges, and starts without them: {why}"
+    );
     detector.committed(None);
     detector.discard();
     Some(Ended::Time)

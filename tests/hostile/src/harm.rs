@@ -158,7 +158,8 @@ fn withhold(verdicts: &mut Verdicts) {
 }
 
 #[inline(never)]
-fn a_function_with_a_name_that_is_far_longer_than_any_line_of_a_log_should_have_to_carry_from_a_guest_who_says_it_to_an_operator_who_reads_it_at_night_and_wants_to_know_what_has_failed_and_nothing_else_of_it() {
+fn a_function_with_a_name_that_is_far_longer_than_any_line_of_a_log_should_have_to_carry_from_a_guest_who_says_it_to_an_operator_who_reads_it_at_night_and_wants_to_know_what_has_failed_and_nothing_else_of_it()
+ {
     std::hint::black_box(());
     core::arch::wasm32::unreachable()
 }

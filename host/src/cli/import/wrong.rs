@@ -58,8 +58,11 @@ impl Wrong {
             let mut columns: Vec<(&Arc<str>, u64)> =
                 self.cells.iter().map(|(name, cells)| (name, *cells)).collect();
             columns.sort_by_key(|(_, cells)| std::cmp::Reverse(*cells));
-            let shown: Vec<String> =
-                columns.iter().take(COLUMNS).map(|(name, cells)| format!("{cells} in `{}`", escaped(name))).collect();
+            let shown: Vec<String> = columns
+                .iter()
+                .take(COLUMNS)
+                .map(|(name, cells)| format!("{cells} in `{}`", escaped(name)))
+                .collect();
             let more = columns.len() - shown.len();
             let more = if more > 0 {
                 format!(" and those of {}", count(more as u64, "more column"))

@@ -76,8 +76,13 @@ fn outcome(recovered: Result<Recovered, Unjudged>) -> Result<Vec<usize>, String>
     match recovered {
         Ok(recovered) => {
             let failed = |outcome: &Outcome| matches!(outcome, Outcome::Failed(_));
-            let failed: Vec<_> =
-                recovered.outcomes.iter().enumerate().filter(|(_, one)| failed(one)).map(|(at, _)| at).collect();
+            let failed: Vec<_> = recovered
+                .outcomes
+                .iter()
+                .enumerate()
+                .filter(|(_, one)| failed(one))
+                .map(|(at, _)| at)
+                .collect();
             let at_fault: Vec<_> = recovered.at_fault.iter().map(|(at, _)| *at).collect();
             assert_eq!(failed, at_fault);
             Ok(at_fault)
@@ -117,17 +122,24 @@ async fn cycles(
 async fn a_search_keeps_to_its_time_and_goes_on_where_it_left_off() {
     let left = |number: usize| Err(format!("{number} left"));
     for (why, bad, seconds, expected) in [
-        ("time for all of it: two tries of the whole and six halvings", vec![40], 1000, vec![
-            (Ok(vec![40]), 240),
-        ]),
-        ("four probes a cycle, and the last may begin just before the end", vec![40], 100, vec![
-            (left(24), 180),
-            (Ok(vec![40]), 60),
-        ]),
-        ("two at fault: what was found in one cycle is not asked about in the next", vec![3, 40], 200, vec![
-            (left(32), 270),
-            (Ok(vec![3, 40]), 150),
-        ]),
+        (
+            "time for all of it: two tries of the whole and six halvings",
+            vec![40],
+            1000,
+            vec![(Ok(vec![40]), 240)],
+        ),
+        (
+            "four probes a cycle, and the last may begin just before the end",
+            vec![40],
+            100,
+            vec![(left(24), 180), (Ok(vec![40]), 60)],
+        ),
+        (
+            "two at fault: what was found in one cycle is not asked about in the next",
+            vec![3, 40],
+            200,
+            vec![(left(32), 270), (Ok(vec![3, 40]), 150)],
+        ),
     ] {
         let clock = AtomicU64::new(0);
         let came_to = cycles(&mut told(&bad, &clock), &batch(0, 64), canary(), seconds).await;
@@ -194,8 +206,7 @@ async fn a_stop_or_a_set_that_is_ready_ends_it() {
             let mut patience = Patience::new(Duration::from_secs(1000), &now, stop, ready);
             let mut detector = told(&[5], &clock);
             let (batch, mut learnt) = (batch(0, 8), Learnt::default());
-            let judged =
-                recover::judge(&mut detector, &batch, canary(), &mut learnt, &mut patience).await;
+            let judged = recover::judge(&mut detector, &batch, canary(), &mut learnt, &mut patience).await;
             assert_eq!(outcome(judged), Err(expected.to_owned()), "{seconds} s");
             // The first call is always made: most batches are good.
             assert_eq!(detector.asked.len(), asked.max(1), "{seconds} s");
