@@ -1,7 +1,7 @@
 //! Prophet's forecasts in Rust.
 //!
 //! A [`Model`] is read from the JSON that Prophet's own `model_to_json` writes, and gives the `yhat` that Prophet gives, to
-//! rounding error. Training is left to Prophet; nothing of the training history is kept.
+//! rounding error; nothing of the training history is kept. [`mod@fit`] trains a model and writes that JSON.
 //!
 //! ```text
 //! yhat(t) = trend(t) · (1 + multiplicative terms(t)) + additive terms(t)
@@ -28,6 +28,7 @@
 
 mod absence;
 mod features;
+pub mod fit;
 mod forecast;
 mod holidays;
 mod inputs;
@@ -43,6 +44,7 @@ pub mod trend;
 
 pub use absence::{Absence, Why};
 pub use features::Features;
+pub use fit::fit;
 pub use forecast::Forecast;
 pub use inputs::{Inputs, Need, Role};
 pub use model::Model;

@@ -93,6 +93,52 @@ pub(crate) fn year(day: i64) -> i64 {
     era * 400 + year + i64::from(of_year >= 306)
 }
 
+/// Year, month and day of a day since 1970 (Hinnant, as above).
+fn date(day: i64) -> (i64, i64, i64) {
+    let year = year(day);
+    let from_march = (day + 719_468).rem_euclid(146_097);
+    let of_era = (from_march - from_march / 1_460 + from_march / 36_524 - from_march / 146_096) / 365;
+    let of_year = from_march - (365 * of_era + of_era / 4 - of_era / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    (year, if month < 10 { month + 3 } else { month - 9 }, day)
+}
+
+/// A timestamp as ISO 8601 has it, to the second, or where it is none to the microsecond.
+pub(crate) fn text(micros: i64) -> String {
+    let (year, month, day) = date(micros.div_euclid(DAY));
+    let of_day = micros.rem_euclid(DAY);
+    let (seconds, rest) = (of_day / SECOND, of_day % SECOND);
+    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    let whole = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+    if rest == 0 { whole } else { format!("{whole}.{rest:06}") }
+}
+
+/// A timestamp from `2024-12-25`, `2024-12-25 10:30`, `2024-12-25T10:30:05.25` and the like; without a time zone.
+pub(crate) fn instant(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let midnight = day(text)? * DAY;
+    let Some((_, clock)) = text.split_once(['T', ' ']) else { return Some(midnight) };
+    let (clock, fraction) = clock.trim().split_once('.').unwrap_or((clock.trim(), ""));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let mut parts = [0_i64; 3];
+    for (at, part) in clock.split(':').enumerate() {
+        if part.len() != 2 || !digits(part) {
+            return None;
+        }
+        *parts.get_mut(at)? = part.parse().ok()?;
+    }
+    let [hour, minute, second] = parts;
+    if clock.split(':').count() < 2 || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    if !fraction.is_empty() && !digits(fraction) {
+        return None;
+    }
+    let micros: i64 = format!("{fraction:0<6}").get(..6)?.parse().ok()?;
+    Some(midnight + ((hour * 60 + minute) * 60 + second) * SECOND + micros)
+}
+
 /// Days since 1970 of the date that `text` begins with: `2024-12-25`, and whatever follows as the time of day.
 pub(crate) fn day(text: &str) -> Option<i64> {
     let date = text.trim().split(['T', ' ']).next()?;
@@ -128,6 +174,34 @@ mod tests {
         ) {
             let at = second * SECOND + micros;
             prop_assert_eq!(day_phases(&[at as f64; LANES]), [day_phase(at); LANES]);
+        }
+    }
+
+    #[test]
+    fn timestamps_of_texts() {
+        for (given, expected) in [
+            ("1970-01-01", Some((0, "1970-01-01T00:00:00"))),
+            ("1969-12-31 23:59:59.999999", Some((-1, "1969-12-31T23:59:59.999999"))),
+            ("2024-02-29T10:30", Some((1_709_202_600_000_000, "2024-02-29T10:30:00"))),
+            ("2024-03-01 00:00:07.25", Some((1_709_251_207_250_000, "2024-03-01T00:00:07.250000"))),
+            ("1900-03-01", Some((-2_203_891_200_000_000, "1900-03-01T00:00:00"))),
+            ("2024-02-29T24:00", None),
+            ("2024-02-29T10", None),
+            ("2024-02-29T10:30:00Z", None),
+            ("2024-02-29T10:30+01:00", None),
+            ("2024-02-29T", None),
+            ("2024-02-29T10:30:00:00", None),
+            ("soon", None),
+        ] {
+            let found = instant(given).map(|micros| (micros, text(micros)));
+            assert_eq!(found, expected.map(|(micros, text)| (micros, text.to_owned())), "{given}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_timestamp_is_read_as_it_was_written(micros in -9_000_000_000_000_000..9_000_000_000_000_000_i64) {
+            prop_assert_eq!(instant(&text(micros)), Some(micros));
         }
     }
 

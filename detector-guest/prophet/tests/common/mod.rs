@@ -4,10 +4,13 @@
     unreachable_pub,
     clippy::unwrap_used,
     clippy::panic,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
     reason = "test support, shared by several test binaries"
 )]
 
 pub mod plausible;
+pub mod training;
 
 use std::path::{Path, PathBuf};
 

@@ -1,0 +1,66 @@
+//! The scale of y, and the floor that it is counted from (`initialize_scales` and `setup_dataframe` in `forecaster.py`).
+
+use crate::fit::error::FitError;
+use crate::fit::series::Rows;
+use crate::fit::settings::{Growth, Scaling, Settings};
+use crate::inputs::Role;
+use crate::model::Model;
+
+/// `y' = (y - floor) / y_scale`.
+pub(in crate::fit) struct Scale {
+    pub(in crate::fit) y_scale: f64,
+    pub(in crate::fit) y_min: f64,
+    /// Growth is logistic and the series has a floor of its own.
+    pub(in crate::fit) logistic_floor: bool,
+    /// Of each row, in units of y.
+    pub(in crate::fit) floor: Vec<f64>,
+    /// Of each row, in units of y; empty unless growth is logistic.
+    pub(in crate::fit) cap: Vec<f64>,
+}
+
+fn least(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(f64::INFINITY, f64::min)
+}
+
+fn most(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(f64::NEG_INFINITY, f64::max)
+}
+
+impl Scale {
+    pub(super) fn of(rows: &Rows<'_>, settings: &Settings) -> Result<Self, FitError> {
+        let logistic = settings.prophet.growth == Growth::Logistic;
+        let scaling = settings.prophet.scaling;
+        let cap = if logistic { rows.column(Model::CAP, Role::Cap)? } else { Vec::new() };
+        let logistic_floor = logistic && rows.has(Model::FLOOR);
+        let y = || rows.y.iter().copied();
+        let (y_min, y_scale, floor);
+        if logistic_floor {
+            floor = rows.column(Model::FLOOR, Role::Floor)?;
+            let above = || y().zip(&floor).map(|(y, floor)| (y - floor).abs());
+            (y_min, y_scale) = match scaling {
+                Scaling::Absmax => (least(above()), most(above())),
+                Scaling::Minmax => {
+                    let lowest = least(floor.iter().copied());
+                    (lowest, most(cap.iter().copied()) - lowest)
+                }
+            };
+        } else {
+            (y_min, y_scale) = match scaling {
+                Scaling::Absmax => (0.0, most(y().map(f64::abs))),
+                Scaling::Minmax => (least(y()), most(y()) - least(y())),
+            };
+            floor = vec![y_min; rows.len()];
+        }
+        for (row, (cap, floor)) in cap.iter().zip(&floor).enumerate() {
+            if cap <= floor {
+                return Err(FitError::CapNotAboveFloor { cap: *cap, floor: *floor, at: rows.at(row) });
+            }
+        }
+        let y_scale = if y_scale == 0.0 { 1.0 } else { y_scale };
+        // A divisor below this is rounded so coarsely that quotients are no longer what they say.
+        if !y_scale.is_finite() || y_scale < f64::MIN_POSITIVE {
+            return Err(FitError::Diverged);
+        }
+        Ok(Self { y_scale, y_min, logistic_floor, floor, cap })
+    }
+}
