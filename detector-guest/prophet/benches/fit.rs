@@ -1,4 +1,5 @@
-//! One training on 14,400 rows: ten days of minutes with a daily and a weekly season, both multiplicative.
+//! One training on 14,400 rows: ten days of minutes with a daily and a weekly season, both
+//! multiplicative.
 //!
 //! `cargo bench -p prophet`; items are rows.
 #![allow(clippy::unwrap_used, reason = "a benchmark")]

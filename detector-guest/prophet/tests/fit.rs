@@ -1,4 +1,5 @@
-//! Models fitted to the rows of the training cases, beside what Prophet 1.5.0 made of the same rows and beside the optimum.
+//! Models fitted to the rows of the training cases, beside what Prophet 1.5.0 made of the same rows
+//! and beside the optimum.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -29,7 +30,8 @@ fn numbers(value: &Value) -> Vec<f64> {
     numbers
 }
 
-/// Sorted: a country's come in the order of the table that was given, which is not that of Prophet's package.
+/// Sorted: a country's come in the order of the table that was given, which is not that of
+/// Prophet's package.
 fn holiday_names(file: &Value) -> Vec<String> {
     let list = match &file["train_holiday_names"] {
         Value::String(text) => serde_json::from_str::<Value>(text).unwrap()["data"].clone(),
@@ -135,7 +137,8 @@ fn distance(a: &[f64], b: &[f64], sigma: f64) -> f64 {
     (squares / a.len() as f64).sqrt() / sigma
 }
 
-/// Prophet again, on values changed by 10⁻¹³, is the yardstick: its own choice of where to stop is not reproducible.
+/// Prophet again, on values changed by 10⁻¹³, is the yardstick: its own choice of where to stop is
+/// not reproducible.
 #[test]
 fn as_prophet_is_as_near_to_prophet_as_prophet() {
     let mut ratios = Vec::new();
@@ -167,7 +170,8 @@ fn as_prophet_is_as_near_to_prophet_as_prophet() {
             case.expected["prophet"]["lp"].as_f64().unwrap(),
         );
         if name == "edge_tight_changepoints" {
-            // Its L-BFGS fails at once, and its Newton's method stops 39 below the optimum, which is what is given here.
+            // Its L-BFGS fails at once, and its Newton's method stops 39 below the optimum, which
+            // is what is given here.
             assert!(
                 fitted.report().log_density.unwrap()
                     > case.expected["prophet"]["lp"].as_f64().unwrap() + 39.0
@@ -183,8 +187,8 @@ fn as_prophet_is_as_near_to_prophet_as_prophet() {
     assert!(median <= 1.5, "{median} times as far from Prophet as Prophet");
 }
 
-/// The same file as Prophet 1.5.0 saved for the same rows, but for what was searched, and for the history, whose copies here
-/// have none.
+/// The same file as Prophet 1.5.0 saved for the same rows, but for what was searched, and for the
+/// history, whose copies here have none.
 #[test]
 fn the_file_is_prophets() {
     let mut seen = 0;

@@ -40,8 +40,8 @@ impl Plausible {
     }
 }
 
-/// Between 150 and 400 readings an hour or so apart, with a level, a slope, a change of slope, a day and noise; a
-/// regressor and a condition.
+/// Between 150 and 400 readings an hour or so apart, with a level, a slope, a change of slope, a
+/// day and noise; a regressor and a condition.
 fn plausible() -> impl Strategy<Value = Plausible> {
     let shape = (150..400_usize, 30.0..300.0, -0.1..0.1, -0.2..0.2, 0.0..20.0, 0.1..3.0);
     let choices = (
@@ -91,7 +91,8 @@ fn plausible() -> impl Strategy<Value = Plausible> {
     })
 }
 
-/// The log density and its derivatives by differences, from the model's own forecasts: nothing of what searched.
+/// The log density and its derivatives by differences, from the model's own forecasts: nothing of
+/// what searched.
 fn density(fitted: &Fitted<'_>, case: &Plausible, change: impl Fn(&mut Value)) -> f64 {
     let mut file: Value = serde_json::from_slice(&fitted.to_short_json()).unwrap();
     change(&mut file);
@@ -120,14 +121,16 @@ fn density(fitted: &Fitted<'_>, case: &Plausible, change: impl Fn(&mut Value)) -
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// The density is what the report says, no parameter moved by itself makes it larger, and the file has all digits.
+    /// The density is what the report says, no parameter moved by itself makes it larger, and the
+    /// file has all digits.
     #[test]
     fn nothing_near_is_better(case in plausible()) {
         let (series, settings) = (case.rows.series(), case.settings());
         let fitted = fit(&series, &settings, None).unwrap();
         let report = fitted.report();
         prop_assert!(report.violation <= 1e-6, "{report:?}");
-        // With minmax scaling Prophet multiplies the floor too, so the forecast is not that of the search.
+        // With minmax scaling Prophet multiplies the floor too, so the forecast is not that of the
+        // search.
         prop_assume!(settings.prophet.scaling == prophet::fit::Scaling::Absmax);
         let here = density(&fitted, &case, |_| ());
         let known = report.log_density.unwrap();
@@ -158,7 +161,8 @@ proptest! {
             let (series, settings) = (case.rows.series(), case.settings());
             fit(&series, &settings, None).unwrap().to_json()
         };
-        // No two rows are of one instant, so the sorted rows are the same, and the files to the last byte.
+        // No two rows are of one instant, so the sorted rows are the same, and the files to the
+        // last byte.
         prop_assert_eq!(whole(&case), whole(&turned));
     }
 
@@ -188,7 +192,8 @@ proptest! {
         }
     }
 
-    /// Weeks and days later all is the same, but for the rounding of phases, which grow with the date.
+    /// Weeks and days later all is the same, but for the rounding of phases, which grow with the
+    /// date.
     #[test]
     fn whole_periods_do_not_matter(case in plausible(), weeks in -500..500_i64) {
         let mut later = case.clone();

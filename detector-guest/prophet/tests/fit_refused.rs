@@ -222,7 +222,8 @@ fn a_country_holiday_without_a_date_is_refused() {
     );
 }
 
-/// Rows that a model fits exactly: the density has no bound, and the noise is Prophet's for a constant series.
+/// Rows that a model fits exactly: the density has no bound, and the noise is Prophet's for a
+/// constant series.
 #[test]
 fn what_fits_exactly_says_so() {
     let hours = hours(300);
@@ -262,7 +263,8 @@ fn what_fits_exactly_says_so() {
     }
 }
 
-/// A level that logistic growth cannot be at without growing: there is an optimum, far along a valley.
+/// A level that logistic growth cannot be at without growing: there is an optimum, far along a
+/// valley.
 #[test]
 fn a_constant_below_its_capacity_is_fitted_well() {
     let hours = hours(300);
@@ -273,7 +275,8 @@ fn a_constant_below_its_capacity_is_fitted_well() {
     assert!(fitted.report().noise < 1e-3, "{:?}", fitted.report());
 }
 
-/// A million rows of a million values at a thousand instants: no special case, and no more memory than they need.
+/// A million rows of a million values at a thousand instants: no special case, and no more memory
+/// than they need.
 #[test]
 fn many_rows_of_few_instants() {
     let instants: Vec<i64> = (0..1_000_000).map(|row| START + row % 1_000 * HOUR).collect();
@@ -290,7 +293,8 @@ fn many_rows_of_few_instants() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever the numbers are, there is a model that can be read and predicts numbers, or an error that says why.
+    /// Whatever the numbers are, there is a model that can be read and predicts numbers, or an
+    /// error that says why.
     #[test]
     fn any_numbers_end_in_a_model_or_a_sentence(
         rows in prop::collection::vec((any_instant(), any_number()), 0..40),

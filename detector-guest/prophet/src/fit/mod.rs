@@ -4,8 +4,9 @@
 //! # fn main() -> Result<(), prophet::fit::FitError> {
 //! use prophet::fit::{Series, Settings, fit};
 //!
-//! let hours: Vec<i64> = (0..500).map(|hour| 1_709_251_200_000_000 + hour * 3_600_000_000).collect();
-//! let y: Vec<f64> = (0..500).map(|hour| 20.0 + f64::from(hour % 24) + f64::from(hour % 7) * 0.1).collect();
+//! let hour = |row: i64| 1_709_251_200_000_000 + row * 3_600_000_000;
+//! let hours: Vec<i64> = (0..500).map(hour).collect();
+//! let y: Vec<f64> = (0..500).map(|row| 20.0 + f64::from(row % 24 + row % 7)).collect();
 //! let settings = Settings::from_json(br#"{"prophet": {"weekly_seasonality": false}}"#)?;
 //! let series = Series::new(&hours, &y);
 //! let fitted = fit(&series, &settings, None)?;
@@ -16,14 +17,16 @@
 //! # }
 //! ```
 //!
-//! The model is that of Taylor and Letham ("Forecasting at scale", 2018) as Prophet 1.5 has it: `prepare` makes of the rows
-//! what Prophet hands to Stan, bit for bit (`forecaster.py`); `solve` maximises the density of `prophet.stan`; `write`
-//! makes the file. Only maximum a posteriori estimates: sampling is left to Prophet.
+//! The model is that of Taylor and Letham ("Forecasting at scale", 2018) as Prophet 1.5 has it:
+//! `prepare` makes of the rows what Prophet hands to Stan, bit for bit (`forecaster.py`); `solve`
+//! maximises the density of `prophet.stan`; `write` makes the file. Only maximum a posteriori
+//! estimates: sampling is left to Prophet.
 //!
-//! Prophet's own search stops short of the optimum, at a point that hangs on the last bits of `y`. [`Method::Optimum`]
-//! ends at the optimum, whose density is never lower; [`Method::AsProphet`] stops where Prophet does, as far as it agrees
-//! with itself. There are no random numbers, no threads and no platform's mathematics: the same rows and settings have
-//! the same file to the last byte, natively and in WebAssembly.
+//! Prophet's own search stops short of the optimum, at a point that hangs on the last bits of `y`.
+//! [`Method::Optimum`] ends at the optimum, whose density is never lower; [`Method::AsProphet`]
+//! stops where Prophet does, as far as it agrees with itself. There are no random numbers, no
+//! threads and no platform's mathematics: the same rows and settings have the same file to the last
+//! byte, natively and in WebAssembly.
 
 mod error;
 mod prepare;
@@ -57,8 +60,9 @@ pub struct Fitted<'a> {
     report: Report,
 }
 
-/// Fits a model. `country_holidays` are the dates of the country's holidays, for the years of the rows and for those that
-/// the model will be asked about; they are not looked at unless the settings name a country.
+/// Fits a model. `country_holidays` are the dates of the country's holidays, for the years of the
+/// rows and for those that the model will be asked about; they are not looked at unless the
+/// settings name a country.
 ///
 /// # Errors
 /// Rows or settings that no model can be fitted with; the text goes on from the series' name.
@@ -127,8 +131,9 @@ impl Fitted<'_> {
         &self.report
     }
 
-    /// The file that `prophet.serialize.model_to_json` of Prophet 1.5 writes, training history and all. The dates of a
-    /// country's holidays stand in a key of their own, which Prophet passes over.
+    /// The file that `prophet.serialize.model_to_json` of Prophet 1.5 writes, training history and
+    /// all. The dates of a country's holidays stand in a key of their own, which Prophet passes
+    /// over.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         write::json(self, true)

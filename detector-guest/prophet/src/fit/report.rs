@@ -17,8 +17,8 @@ pub struct Report {
     pub first: i64,
     pub last: i64,
     pub method: Method,
-    /// The logarithm of the posterior density without constants, Prophet's `lp__`. None for a constant series, for which
-    /// nothing is searched.
+    /// The logarithm of the posterior density without constants, Prophet's `lp__`. None for a
+    /// constant series, for which nothing is searched.
     pub log_density: Option<f64>,
     pub steps: u32,
     /// By how much a condition of optimality is missed at worst; a millionth is nothing.
@@ -35,7 +35,8 @@ pub struct Report {
 pub enum Warning {
     /// A season was asked for on less than two of its periods.
     ShortHistory { season: String, period_days: f64, span_days: f64 },
-    /// The model can be made to fit exactly; the density then has no bound, and the search ended at the least noise.
+    /// The model can be made to fit exactly; the density then has no bound, and the search ended at
+    /// the least noise.
     Exact,
     /// The search ended although a condition of optimality is missed by more than rounding.
     NotAtOptimum { violation: f64 },

@@ -4,7 +4,8 @@ use super::error::FitError;
 use crate::inputs::Role;
 use crate::time;
 
-/// Readings of one variable, with the other columns that its settings use. In any order; an instant may come twice.
+/// Readings of one variable, with the other columns that its settings use. In any order; an instant
+/// may come twice.
 #[derive(Clone, Debug, Default)]
 pub struct Series<'a> {
     instants: &'a [i64],
@@ -13,13 +14,15 @@ pub struct Series<'a> {
 }
 
 impl<'a> Series<'a> {
-    /// `y` at `instants`: microseconds since 1970-01-01T00:00 without a time zone. NaN is no value; such a row is left out.
+    /// `y` at `instants`: microseconds since 1970-01-01T00:00 without a time zone. NaN is no value;
+    /// such a row is left out.
     #[must_use]
     pub fn new(instants: &'a [i64], y: &'a [f64]) -> Self {
         Self { instants, y, columns: Vec::new() }
     }
 
-    /// With another column: `cap`, `floor`, a regressor or a condition. Of two with one name the last counts.
+    /// With another column: `cap`, `floor`, a regressor or a condition. Of two with one name the
+    /// last counts.
     #[must_use]
     pub fn with(mut self, name: &'a str, values: &'a [f64]) -> Self {
         self.columns.retain(|column| column.0 != name);

@@ -1,4 +1,5 @@
-//! Reading of training cases: rows and settings as they go into Prophet's `fit`, and what Prophet 1.5.0 made of them.
+//! Reading of training cases: rows and settings as they go into Prophet's `fit`, and what Prophet
+//! 1.5.0 made of them.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -9,7 +9,8 @@ use crate::time::{self, TrainingTime};
 pub(in crate::fit) struct Changepoints {
     /// In the order given; empty if there are none.
     pub(in crate::fit) instants: Vec<i64>,
-    /// The index that Prophet's file has beside each: the row it comes from, or its place in the settings.
+    /// The index that Prophet's file has beside each: the row it comes from, or its place in the
+    /// settings.
     pub(in crate::fit) index: Vec<usize>,
     /// Sorted, in scaled time. Without any there is one at 0, whose change is no change.
     pub(in crate::fit) scaled: Vec<f64>,

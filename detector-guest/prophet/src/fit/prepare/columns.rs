@@ -1,7 +1,8 @@
-//! Feature columns: seasons, then holidays, then regressors (`make_all_seasonality_features` in `forecaster.py`).
+//! Feature columns: seasons, then holidays, then regressors (`make_all_seasonality_features` in
+//! `forecaster.py`).
 //!
-//! The sines and cosines are those that predict, from the same code: a model is fitted to exactly the features that it
-//! will be evaluated with.
+//! The sines and cosines are those that predict, from the same code: a model is fitted to exactly
+//! the features that it will be evaluated with.
 
 use super::{Holidays, Regressor, Season};
 use crate::features::Features;

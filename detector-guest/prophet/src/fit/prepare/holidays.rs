@@ -1,5 +1,5 @@
-//! The features of holidays: those of the user's table, then a country's (`construct_holiday_dataframe` and
-//! `make_holiday_features` in `forecaster.py`).
+//! The features of holidays: those of the user's table, then a country's
+//! (`construct_holiday_dataframe` and `make_holiday_features` in `forecaster.py`).
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,8 +1,9 @@
-//! From rows and settings to the numbers that a model is searched in: what Prophet hands to Stan, bit for bit.
+//! From rows and settings to the numbers that a model is searched in: what Prophet hands to Stan,
+//! bit for bit.
 //!
-//! The steps are those of `fit` and `preprocess` in Prophet 1.5's `forecaster.py`, in its order. Each has a file: `scale`
-//! (y, capacity and floor), `seasons`, `holidays`, `regressors`, `changepoints`; `columns` computes the features and
-//! `start` where the search begins.
+//! The steps are those of `fit` and `preprocess` in Prophet 1.5's `forecaster.py`, in its order.
+//! Each has a file: `scale` (y, capacity and floor), `seasons`, `holidays`, `regressors`,
+//! `changepoints`; `columns` computes the features and `start` where the search begins.
 
 mod changepoints;
 mod columns;

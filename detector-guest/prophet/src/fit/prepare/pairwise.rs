@@ -1,8 +1,9 @@
-//! Sums as numpy has them: in pairs of halves, with eight running sums in each block of 128 (`pairwise_sum` in numpy's
-//! `loops_utils.h`; the method is Higham's, "The accuracy of floating point summation", 1993).
+//! Sums as numpy has them: in pairs of halves, with eight running sums in each block of 128
+//! (`pairwise_sum` in numpy's `loops_utils.h`; the method is Higham's, "The accuracy of floating
+//! point summation", 1993).
 //!
-//! The mean of a regressor stands in the model's file, and the features are counted from it. Another order of additions
-//! would give another mean.
+//! The mean of a regressor stands in the model's file, and the features are counted from it.
+//! Another order of additions would give another mean.
 
 /// Values that are summed without a division into halves.
 const BLOCK: usize = 128;

@@ -1,4 +1,5 @@
-//! Extra regressors: which of them are standardised, and by what (`initialize_scales` in `forecaster.py`).
+//! Extra regressors: which of them are standardised, and by what (`initialize_scales` in
+//! `forecaster.py`).
 
 use super::pairwise;
 use crate::fit::error::FitError;

@@ -1,4 +1,5 @@
-//! The scale of y, and the floor that it is counted from (`initialize_scales` and `setup_dataframe` in `forecaster.py`).
+//! The scale of y, and the floor that it is counted from (`initialize_scales` and `setup_dataframe`
+//! in `forecaster.py`).
 
 use crate::fit::error::FitError;
 use crate::fit::series::Rows;

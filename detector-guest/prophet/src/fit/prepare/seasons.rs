@@ -1,7 +1,9 @@
-//! Which seasons a model has (`set_auto_seasonalities` and `parse_seasonality_args` in `forecaster.py`).
+//! Which seasons a model has (`set_auto_seasonalities` and `parse_seasonality_args` in
+//! `forecaster.py`).
 //!
-//! The user's come first, in their order. Of the three that Prophet knows by name each follows if it is asked for, or if
-//! nothing was said and the rows bear it: two periods of them, and rows closer than a period.
+//! The user's come first, in their order. Of the three that Prophet knows by name each follows if
+//! it is asked for, or if nothing was said and the rows bear it: two periods of them, and rows
+//! closer than a period.
 
 use crate::fit::report::Warning;
 use crate::fit::series::Rows;

@@ -1,10 +1,14 @@
-//! What can be set: the arguments of `Prophet(…)`, of `add_seasonality` and of `add_regressor`, by Prophet's names.
+//! What can be set: the arguments of `Prophet(…)`, of `add_seasonality` and of `add_regressor`, by
+//! Prophet's names.
 //!
 //! ```
 //! # fn main() -> Result<(), prophet::fit::FitError> {
 //! use prophet::fit::{Settings, Switch};
 //! let settings = Settings::from_json(
-//!     br#"{"prophet": {"weekly_seasonality": 5}, "seasonalities": [{"name": "shift", "period": 0.5, "fourier_order": 2}]}"#,
+//!     br#"{
+//!         "prophet": {"weekly_seasonality": 5},
+//!         "seasonalities": [{"name": "shift", "period": 0.5, "fourier_order": 2}]
+//!     }"#,
 //! )?;
 //! assert_eq!(settings.prophet.weekly_seasonality, Switch::Order(5));
 //! # Ok(())
@@ -221,12 +225,12 @@ pub struct Holiday {
 }
 
 impl Settings {
-    /// Settings as JSON: `{"prophet": {…}, "seasonalities": [{…}], "regressors": [{…}], "country_holidays": "US"}`, all
-    /// of which may be absent.
+    /// Settings as JSON: `{"prophet": {…}, "seasonalities": [{…}], "regressors": [{…}],
+    /// "country_holidays": "US"}`, all of which may be absent.
     ///
     /// # Errors
-    /// It is not JSON, or has a key or a kind of value that Prophet does not have. Whether the values make sense is
-    /// checked when a model is fitted.
+    /// It is not JSON, or has a key or a kind of value that Prophet does not have. Whether the
+    /// values make sense is checked when a model is fitted.
     pub fn from_json(json: &[u8]) -> Result<Self, FitError> {
         serde_json::from_slice(json).map_err(|error| FitError::Settings(error.to_string()))
     }

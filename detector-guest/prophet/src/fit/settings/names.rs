@@ -1,5 +1,5 @@
-//! Names that a component may have: Prophet's predictions have columns by these names (`validate_column_name` in
-//! `forecaster.py`).
+//! Names that a component may have: Prophet's predictions have columns by these names
+//! (`validate_column_name` in `forecaster.py`).
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! `A = L Lᵀ` of a symmetric positive definite matrix, and systems that it solves (Golub and Van Loan, "Matrix
-//! computations", 4.2).
+//! `A = L Lᵀ` of a symmetric positive definite matrix, and systems that it solves (Golub and Van
+//! Loan, "Matrix computations", 4.2).
 //!
 //! The order of every sum is written here, and so is the result to the last bit.
 

@@ -1,8 +1,9 @@
 //! The sum of squares, its gradient and its Hessian from [`Sums`].
 //!
-//! With `ω` the weights of the centre less those of the model, and 1 for the last column, the sum of squares is
-//! `Σ ωᵀ G ω` over the stretches; its derivatives follow from `e = G ω` and from `P = G v` and `Q = G v` of the first and
-//! the second block, `v = (1, β of the multiplicative columns)`.
+//! With `ω` the weights of the centre less those of the model, and 1 for the last column, the sum
+//! of squares is `Σ ωᵀ G ω` over the stretches; its derivatives follow from `e = G ω` and from `P =
+//! G v` and `Q = G v` of the first and the second block, `v = (1, β of the multiplicative
+//! columns)`.
 
 use super::problem::{OFFSET, Problem};
 use super::spread::{self, Line};
@@ -10,7 +11,8 @@ use super::sums::Sums;
 use super::{Curve, Shape};
 use crate::fit::settings::Growth;
 
-/// `out = Σ factorᵢ · row firstᵢ of the matrix`: the matrix is symmetric, so this is its product with a vector.
+/// `out = Σ factorᵢ · row firstᵢ of the matrix`: the matrix is symmetric, so this is its product
+/// with a vector.
 #[cfg_attr(target_family = "wasm", target_feature(enable = "simd128"))]
 fn product(matrix: &[f64], width: usize, first: usize, factors: &[f64], out: &mut [f64]) {
     out.fill(0.0);

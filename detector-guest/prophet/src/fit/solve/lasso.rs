@@ -1,8 +1,9 @@
 //! `min ½ xᵀQx - rᵀx + λ Σ|x|`, exactly.
 //!
-//! The search goes over which coordinates are not 0 and with which sign (Lee, Battle, Raina and Ng, "Efficient sparse
-//! coding algorithms", 2006, "feature-sign search"): for given signs the minimum is a linear system. The objective falls
-//! with every change of signs, so none comes back, and what is found is the minimum, with zeros that are exactly 0.
+//! The search goes over which coordinates are not 0 and with which sign (Lee, Battle, Raina and Ng,
+//! "Efficient sparse coding algorithms", 2006, "feature-sign search"): for given signs the minimum
+//! is a linear system. The objective falls with every change of signs, so none comes back, and what
+//! is found is the minimum, with zeros that are exactly 0.
 
 use super::cholesky::Cholesky;
 
@@ -36,7 +37,8 @@ impl Lasso<'_> {
         Some(())
     }
 
-    /// Goes to the minimum for these signs, or as far as pays until one of them changes; whether one did.
+    /// Goes to the minimum for these signs, or as far as pays until one of them changes; whether
+    /// one did.
     fn toward(&self, x: &mut [f64], signs: &mut [f64]) -> Option<bool> {
         let active: Vec<usize> = (0..x.len()).filter(|place| signs[*place] != 0.0).collect();
         if active.is_empty() {
@@ -53,7 +55,8 @@ impl Lasso<'_> {
             }
             return Some(false);
         }
-        // On the way the objective bends where a coordinate becomes 0. Its minimum is at such a point, or at the end.
+        // On the way the objective bends where a coordinate becomes 0. Its minimum is at such a
+        // point, or at the end.
         let mut best: Option<(f64, Vec<f64>)> = None;
         let crossings = active.iter().zip(&end).filter_map(|(place, end)| {
             let way = x[*place] - end;
@@ -82,7 +85,8 @@ impl Lasso<'_> {
         Some(true)
     }
 
-    /// The zero coordinate from which the objective falls most steeply, with the sign of its way down.
+    /// The zero coordinate from which the objective falls most steeply, with the sign of its way
+    /// down.
     fn steepest(&self, x: &[f64], signs: &[f64]) -> Option<(usize, f64)> {
         let mut worst = (self.penalty * TOLERANCE, None);
         for place in (0..x.len()).filter(|place| signs[*place] == 0.0) {

@@ -1,6 +1,6 @@
-//! L-BFGS (Nocedal and Wright, "Numerical optimization", 2nd ed., algorithm 7.4) as Stan runs it: five pairs, the first
-//! trial step from a cubic through the step before, one new start along the gradient when a line search fails, and
-//! CmdStan's own tests of when to stop.
+//! L-BFGS (Nocedal and Wright, "Numerical optimization", 2nd ed., algorithm 7.4) as Stan runs it:
+//! five pairs, the first trial step from a cubic through the step before, one new start along the
+//! gradient when a line search fails, and CmdStan's own tests of when to stop.
 
 use std::collections::VecDeque;
 
@@ -14,7 +14,8 @@ const FIRST_STEP: f64 = 1e-3;
 /// Prophet's own limit.
 const MOST_STEPS: u32 = 10_000;
 
-/// CmdStan's `tol_obj`, `tol_grad`, `tol_param`, and with units of rounding `tol_rel_obj` and `tol_rel_grad`.
+/// CmdStan's `tol_obj`, `tol_grad`, `tol_param`, and with units of rounding `tol_rel_obj` and
+/// `tol_rel_grad`.
 const VALUE: f64 = 1e-12;
 const GRADIENT: f64 = 1e-8;
 const MOVE: f64 = 1e-8;

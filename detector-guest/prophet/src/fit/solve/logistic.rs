@@ -1,7 +1,8 @@
 //! Logistic growth: value, gradient and Hessian go through the rows at each step.
 //!
-//! With `e = g/C` the share of the capacity, `∂g/∂x = g(1-e)` and `∂²g/∂x² = g(1-e)(1-2e)`. A stretch's argument is
-//! `c + b u` as for linear growth; that of the first begins at `-k m`, from where the last step goes to `m`.
+//! With `e = g/C` the share of the capacity, `∂g/∂x = g(1-e)` and `∂²g/∂x² = g(1-e)(1-2e)`. A
+//! stretch's argument is `c + b u` as for linear growth; that of the first begins at `-k m`, from
+//! where the last step goes to `m`.
 
 use super::problem::{OFFSET, Problem, RATE};
 use super::rows::{self, Weights};

@@ -1,15 +1,18 @@
 //! The search for parameters.
 //!
-//! `problem` has the density that is maximised, and `rows` evaluates it row by row. For linear and flat growth the rows
-//! are needed once: `sums` has what is left of them, and a step costs the same for two hundred rows and for two hundred
-//! thousand. `logistic` goes through the rows at each step. Both are a [`Shape`] to the two searches:
+//! `problem` has the density that is maximised, and `rows` evaluates it row by row. For linear and
+//! flat growth the rows are needed once: `sums` has what is left of them, and a step costs the same
+//! for two hundred rows and for two hundred thousand. `logistic` goes through the rows at each
+//! step. Both are a [`Shape`] to the two searches:
 //!
-//! * `optimum`: proximal Newton steps, `step` one of them, with the Laplace prior solved exactly by `lasso`;
+//! * `optimum`: proximal Newton steps, `step` one of them, with the Laplace prior solved exactly by
+//!   `lasso`;
 //! * `as_prophet`: `lbfgs` with the line search of `wolfe`, which stops where Prophet's does.
 //!
-//! Matrices are at most some hundreds wide, dense and positive definite, so `cholesky` is all the linear algebra there
-//! is. Libraries for it choose their kernels by the processor they find (fused multiply-add, width of vectors), and with
-//! them the last bits; here the same series must have the same model on every machine and in WebAssembly.
+//! Matrices are at most some hundreds wide, dense and positive definite, so `cholesky` is all the
+//! linear algebra there is. Libraries for it choose their kernels by the processor they find (fused
+//! multiply-add, width of vectors), and with them the last bits; here the same series must have the
+//! same model on every machine and in WebAssembly.
 
 mod as_prophet;
 mod cholesky;
@@ -30,8 +33,8 @@ pub(super) use optimum::optimum;
 pub(super) use problem::{Problem, Table};
 pub(super) use rows::trend;
 
-/// The noise of a model that fits exactly, in scaled units: what Prophet writes for a constant series. Below it the
-/// density has no bound.
+/// The noise of a model that fits exactly, in scaled units: what Prophet writes for a constant
+/// series. Below it the density has no bound.
 pub(super) const LEAST_NOISE: f64 = 1e-9;
 
 /// Parameters, and how they were found.
@@ -60,7 +63,8 @@ trait Shape {
     /// The sum of squares, and the gradient of half of it.
     fn slope(&self, theta: &[f64], gradient: &mut [f64]) -> f64;
 
-    /// With the Hessian of half the sum: the exact one, or Gauss and Newton's, which is never indefinite.
+    /// With the Hessian of half the sum: the exact one, or Gauss and Newton's, which is never
+    /// indefinite.
     fn curve(&self, theta: &[f64], exact: bool) -> Curve;
 }
 

@@ -1,8 +1,9 @@
 //! The optimum of the density: steps in `θ` at a fixed `σ`, and between them the best `σ`.
 //!
-//! For linear growth without multiplicative terms there is one optimum for each `σ`, and `σ` falls from step to step to
-//! its largest fixed point. Multiplicative terms are bilinear, logistic growth is worse: a step is then halved until the
-//! density does not fall, and logistic growth is begun from two places.
+//! For linear growth without multiplicative terms there is one optimum for each `σ`, and `σ` falls
+//! from step to step to its largest fixed point. Multiplicative terms are bilinear, logistic growth
+//! is worse: a step is then halved until the density does not fall, and logistic growth is begun
+//! from two places.
 
 use super::logistic::Logistic;
 use super::problem::{CHANGES, OFFSET, Problem, RATE, Table};
@@ -15,8 +16,8 @@ use crate::fit::settings::Growth;
 /// Conditions that hold to this are met.
 const MET: f64 = 1e-7;
 
-/// Steps at most in one go. Plausible series need at most some fifty; the most are needed by logistic growth that is to be
-/// flat, for `k` goes to 0 along a valley that bends.
+/// Steps at most in one go. Plausible series need at most some fifty; the most are needed by
+/// logistic growth that is to be flat, for `k` goes to 0 along a valley that bends.
 const MOST_STEPS: u32 = 1_000;
 
 /// Halvings of one step at most.
@@ -74,7 +75,8 @@ pub(super) fn checked(problem: &Problem, found: Found) -> Found {
     }
 }
 
-/// From `theta` down to where no condition is missed; `strictly`, or as far as the sums have digits.
+/// From `theta` down to where no condition is missed; `strictly`, or as far as the sums have
+/// digits.
 fn descend(shape: &impl Shape, theta: Vec<f64>, sigma: Option<f64>, strictly: bool) -> Option<Found> {
     let problem = shape.problem();
     let exact = !shape.is_quadratic();
@@ -108,7 +110,8 @@ fn descend(shape: &impl Shape, theta: Vec<f64>, sigma: Option<f64>, strictly: bo
         }
         sigma = best;
         if !exact {
-            // Aitken's extrapolation: the way to a fixed point of one number shrinks by a constant ratio.
+            // Aitken's extrapolation: the way to a fixed point of one number shrinks by a constant
+            // ratio.
             let ratio = change / last_change;
             if ratio > 0.05 && ratio < 0.9 && change.abs() < 0.3 {
                 sigma *= libm::exp((change * ratio / (1.0 - ratio)).clamp(-0.5, 0.5));
@@ -148,7 +151,8 @@ fn shorten(shape: &impl Shape, from: &[f64], to: &[f64], squares: f64, sigma: f6
     None
 }
 
-/// The second start of logistic growth: the argument as a linear trend through the logit of `y`, without features.
+/// The second start of logistic growth: the argument as a linear trend through the logit of `y`,
+/// without features.
 fn logit(problem: &Problem) -> Option<Vec<f64>> {
     let table = &problem.table;
     let rows = table.y.iter().zip(&table.cap).map(|(y, cap)| {

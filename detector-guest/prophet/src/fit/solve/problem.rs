@@ -1,4 +1,5 @@
-//! What is maximised: the posterior density of Prophet's model (`prophet.stan`), in scaled units and without constants.
+//! What is maximised: the posterior density of Prophet's model (`prophet.stan`), in scaled units
+//! and without constants.
 //!
 //! ```text
 //! ln p = -(k² + m²)/50 - Σ |δⱼ|/τ - Σ β²/(2ς²) - 2σ² - n ln σ - Σ (y - μ)²/(2σ²)
@@ -8,7 +9,8 @@
 //! g = C / (1 + exp(-x)),  x = k (t - m) + Σ δⱼ (t - sⱼ)+     logistic
 //! ```
 //!
-//! The hinges `(t - sⱼ)+` make trend and argument continuous, so that Prophet's offsets `γ` are not needed.
+//! The hinges `(t - sⱼ)+` make trend and argument continuous, so that Prophet's offsets `γ` are not
+//! needed.
 
 use std::ops::Range;
 
@@ -112,7 +114,8 @@ impl Problem {
         if stretch == 0 { 0.0 } else { self.changepoints[stretch - 1] }
     }
 
-    /// Of each stretch the value at its origin and the slope: of the trend, or of the argument of logistic growth.
+    /// Of each stretch the value at its origin and the slope: of the trend, or of the argument of
+    /// logistic growth.
     pub(super) fn lines(&self, theta: &[f64]) -> Vec<(f64, f64)> {
         let (rate, offset) = (theta[RATE], theta[OFFSET]);
         let (mut value, mut slope) = match self.growth {
@@ -171,14 +174,16 @@ impl Problem {
         self.prior(theta) + 2.0 * variance + rows * libm::log(sigma) + squares / (2.0 * variance)
     }
 
-    /// The `σ` that is best for a sum of squares: `4σ⁴ + nσ² - squares = 0`, in a form that does not cancel.
+    /// The `σ` that is best for a sum of squares: `4σ⁴ + nσ² - squares = 0`, in a form that does
+    /// not cancel.
     pub(super) fn noise(&self, squares: f64) -> f64 {
         let rows = self.rows() as f64;
         (2.0 * squares / (rows + (rows * rows + 16.0 * squares).sqrt())).sqrt()
     }
 
-    /// By how much the conditions of an optimum at this `σ` are missed at worst. `gradient` is that of half the sum of
-    /// squares. Zero changes may have any slope up to `1/τ`; changes count in units of it.
+    /// By how much the conditions of an optimum at this `σ` are missed at worst. `gradient` is that
+    /// of half the sum of squares. Zero changes may have any slope up to `1/τ`; changes count in
+    /// units of it.
     pub(super) fn violation(&self, theta: &[f64], gradient: &[f64], sigma: f64) -> f64 {
         let scale = self.change_scale;
         let mut worst: f64 = 0.0;

@@ -1,4 +1,5 @@
-//! The sum of squares and its gradient from the rows: for logistic growth, and to check what came of sums.
+//! The sum of squares and its gradient from the rows: for logistic growth, and to check what came
+//! of sums.
 
 use super::problem::{CHANGES, OFFSET, Problem, RATE};
 use crate::fit::settings::Growth;
@@ -73,8 +74,8 @@ pub(super) fn squares(problem: &Problem, theta: &[f64]) -> f64 {
     residuals(problem, theta).iter().fold(0.0, |sum, residual| sum + residual * residual)
 }
 
-/// The sum of squares, and the gradient of half of it. What a change of rate does to all rows behind it is a sum over the
-/// stretches, from the last to the first.
+/// The sum of squares, and the gradient of half of it. What a change of rate does to all rows
+/// behind it is a sum over the stretches, from the last to the first.
 pub(super) fn slope(problem: &Problem, theta: &[f64], gradient: &mut [f64]) -> f64 {
     let table = &problem.table;
     let weights = Weights::of(problem, theta);

@@ -1,7 +1,7 @@
 //! From a stretch's line to the parameters that make it: `k`, `m` and the changes up to it.
 //!
-//! In stretch `g`, value and slope are sums over `k (s_g, 1) + m (1, 0) + δⱼ (s_g - sⱼ, 1)`. So are, transposed, their
-//! parts of the gradient, and from both sides those of the Hessian.
+//! In stretch `g`, value and slope are sums over `k (s_g, 1) + m (1, 0) + δⱼ (s_g - sⱼ, 1)`. So
+//! are, transposed, their parts of the gradient, and from both sides those of the Hessian.
 
 use super::Curve;
 use super::problem::{CHANGES, OFFSET, Problem, RATE};

@@ -1,7 +1,8 @@
-//! One proximal Newton step at a fixed `σ`: the minimum of the quadratic that half the sum of squares is near `θ`, with
-//! the priors as they are.
+//! One proximal Newton step at a fixed `σ`: the minimum of the quadratic that half the sum of
+//! squares is near `θ`, with the priors as they are.
 //!
-//! `k`, `m` and `β` have normal priors and are eliminated by a Cholesky factor; what is left is a lasso in `δ`.
+//! `k`, `m` and `β` have normal priors and are eliminated by a Cholesky factor; what is left is a
+//! lasso in `δ`.
 
 use super::Curve;
 use super::cholesky::Cholesky;
@@ -9,7 +10,8 @@ use super::lasso::Lasso;
 use super::problem::{CHANGES, Problem};
 use crate::fit::settings::Growth;
 
-/// Equal changepoints and stretches without rows leave the matrix of `δ` singular; this, of its largest entry, is added.
+/// Equal changepoints and stretches without rows leave the matrix of `δ` singular; this, of its
+/// largest entry, is added.
 const RIDGE: f64 = 1e-13;
 
 /// Times that a ridge that was not enough is made a thousand times larger.

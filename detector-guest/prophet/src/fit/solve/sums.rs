@@ -1,4 +1,5 @@
-//! What is left of the rows of linear and flat growth: sums of products, once for each stretch between changepoints.
+//! What is left of the rows of linear and flat growth: sums of products, once for each stretch
+//! between changepoints.
 //!
 //! Within a stretch the trend is `c + b u`, with `u` the time since the stretch began. A row is
 //!
@@ -6,18 +7,20 @@
 //! z = [ 1, X_m | u, u X_m | X_a | y ]
 //! ```
 //!
-//! (features of multiplicative terms, of additive ones) and `G = Σ z zᵀ` over the rows of the stretch: the sum of squares
-//! is a quadratic form of `G` in the weights that the model has there. Local time keeps the sums well conditioned.
+//! (features of multiplicative terms, of additive ones) and `G = Σ z zᵀ` over the rows of the
+//! stretch: the sum of squares is a quadratic form of `G` in the weights that the model has there.
+//! Local time keeps the sums well conditioned.
 //!
-//! A small sum of squares from sums of `y²` has few digits. [`Sums::recentre`] puts residuals of a model that is nearly
-//! right in the place of `y`, and weights then count from those of that model.
+//! A small sum of squares from sums of `y²` has few digits. [`Sums::recentre`] puts residuals of a
+//! model that is nearly right in the place of `y`, and weights then count from those of that model.
 
 use super::problem::Problem;
 use super::rows;
 
 pub(super) struct Sums<'a> {
     pub(super) problem: &'a Problem,
-    /// One more than the number of multiplicative columns: the length of each of the first two blocks.
+    /// One more than the number of multiplicative columns: the length of each of the first two
+    /// blocks.
     pub(super) block: usize,
     /// The length of `z`.
     pub(super) width: usize,

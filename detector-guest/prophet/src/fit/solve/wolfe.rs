@@ -1,6 +1,7 @@
-//! A step along a direction that meets the strong Wolfe conditions (Nocedal and Wright, "Numerical optimization", 2nd ed.,
-//! algorithms 3.5 and 3.6), with the choices that Stan makes: brackets grow tenfold, steps within them are minima of
-//! cubics, and the decrease is asked of the first trial step while a bracket is sought.
+//! A step along a direction that meets the strong Wolfe conditions (Nocedal and Wright, "Numerical
+//! optimization", 2nd ed., algorithms 3.5 and 3.6), with the choices that Stan makes: brackets grow
+//! tenfold, steps within them are minima of cubics, and the decrease is asked of the first trial
+//! step while a bracket is sought.
 
 /// Decrease of the value, and of the slope.
 const DECREASE: f64 = 1e-4;
@@ -132,7 +133,8 @@ fn between(low: Trial, high: Trial) -> f64 {
     high.step - (high.step - low.step) * (high.slope + d2 - d1) / (high.slope - low.slope + 2.0 * d2)
 }
 
-/// The minimum, on `[least, most]`, of the cubic with value 0 and slope `start` at 0, and `value` and `slope` at `step`.
+/// The minimum, on `[least, most]`, of the cubic with value 0 and slope `start` at 0, and `value`
+/// and `slope` at `step`.
 pub(super) fn cubic(start: f64, step: f64, value: f64, slope: f64, [least, most]: [f64; 2]) -> f64 {
     let third = (-12.0 * value + 6.0 * step * (start + slope)) / (step * step * step);
     let second = -(4.0 * start + 2.0 * slope) / step + 6.0 * value / (step * step);

@@ -1,5 +1,5 @@
-//! JSON in ASCII, as Python writes it: other characters are `\u` escapes, so that a file is the same in whatever encoding
-//! it is opened.
+//! JSON in ASCII, as Python writes it: other characters are `\u` escapes, so that a file is the
+//! same in whatever encoding it is opened.
 
 use std::io::{self, Write};
 

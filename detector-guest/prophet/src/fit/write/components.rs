@@ -61,7 +61,8 @@ pub(super) fn modes<'a>(fitted: &'a Fitted<'_>) -> Modes<'a> {
     modes
 }
 
-/// The table `train_component_cols`: for each column 1 at the components and groups that it is part of.
+/// The table `train_component_cols`: for each column 1 at the components and groups that it is part
+/// of.
 pub(super) fn columns(fitted: &Fitted<'_>) -> String {
     let prepared = &fitted.prepared;
     let mut owners: Vec<Vec<&str>> = Vec::new();

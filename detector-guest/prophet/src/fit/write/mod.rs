@@ -1,8 +1,9 @@
 //! The file of a model, as `model_to_json` of Prophet 1.5 writes it (`serialize.py`).
 //!
-//! Keys, their order and the shapes of their values are Prophet's. Numbers are written so that they read back to the last
-//! bit; those in the tables have ten decimals, as pandas leaves them. `components` has who owns which column, `tables`
-//! the series and tables of pandas, which are JSON inside a JSON string, and `ascii` the form of the text.
+//! Keys, their order and the shapes of their values are Prophet's. Numbers are written so that they
+//! read back to the last bit; those in the tables have ten decimals, as pandas leaves them.
+//! `components` has who owns which column, `tables` the series and tables of pandas, which are JSON
+//! inside a JSON string, and `ascii` the form of the text.
 
 mod ascii;
 mod components;

@@ -1,6 +1,7 @@
 //! Series and tables as pandas writes them (`to_json` with `orient="split"` and `orient="table"`).
 //!
-//! Dates are cut to milliseconds and numbers rounded to ten decimals. Nothing that prediction needs is taken from them.
+//! Dates are cut to milliseconds and numbers rounded to ten decimals. Nothing that prediction needs
+//! is taken from them.
 
 use std::fmt::Write;
 
