@@ -50,7 +50,7 @@ build: toolchain
     cp target/release/host{{ if os_family() == "windows" { ".exe" } else { "" } }} dist/
     cp target/wasm32-wasip2/release/detector_guest.wasm dist/detector.wasm
 
-# Figures: throughput, cycle time, start, memory, reload, loading and all of `bench-backfill`, or those named. Quiet machine, about ten minutes
+# Figures: throughput, cycle time, start, memory, reload, import, loading and all of `bench-backfill`, or those named. Quiet machine, about ten minutes
 bench *FLAGS: toolchain
     cargo bench --workspace --bench figures {{ FLAGS }}
     {{ if FLAGS == "" { "cargo bench --workspace --bench backfill" } else { "" } }}

@@ -86,6 +86,32 @@ fn a_password_is_nowhere_to_be_read() {
     }
 }
 
+/// What cannot be meant is said before anybody is asked, and nothing goes to another server than the one that is named.
+#[test]
+fn a_connection_string_is_understood_or_refused() {
+    let login = format!("Database=p;User ID=u;Password=x{MARK}");
+    for (string, said) in [
+        (format!("Server={NOBODY};{login};Encrypt=Mandatory"), "it cannot be reached"),
+        (format!("Server={NOBODY};{login};Encrypt=Optional"), "it cannot be reached"),
+        (format!("Server={NOBODY};{login};Encrypt=Strict"), "it cannot be reached"),
+        (format!("Server={NOBODY};{login};Encrypt=Sometimes"), "`Encrypt` of the connection string must be `true`"),
+        (format!("Sever={NOBODY};{login}"), "has a key `Sever`, which there is not; did you mean `Server`?"),
+        (login.clone(), "the connection string names no server"),
+        (
+            format!("mssql+pyodbc://u:x{MARK}@10.9.8.7:1433/p?driver=ODBC+Driver+18+for+SQL+Server"),
+            "begins with `mssql+pyodbc://` is one of another kind; write it as ADO.NET does",
+        ),
+    ] {
+        let place = Place::new();
+        let mut command = place.command(&["check"]);
+        command.env("ANOMALY_INPUT_CONNECTION_STRING", &string).env_remove("ANOMALY_INPUT_DATABASE");
+        let ran = Ran::of(&command.output().unwrap());
+        let line = ran.stdout.lines().find(|line| line.starts_with("FAIL  input")).unwrap_or_default();
+        assert!(line.contains(said), "{string}: {}{}", ran.stdout, ran.stderr);
+        assert!(!format!("{}{}", ran.stdout, ran.stderr).contains(MARK), "{}{}", ran.stdout, ran.stderr);
+    }
+}
+
 /// While the program waits for a server that is not there, whoever lists processes sees how it was called.
 #[cfg(unix)]
 #[test]

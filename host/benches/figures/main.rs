@@ -11,6 +11,7 @@
 )]
 
 mod cycle;
+mod importing;
 mod loading;
 mod place;
 mod program;
@@ -19,7 +20,8 @@ mod throughput;
 mod times;
 
 /// What can be asked for; nothing named is all.
-const PARTS: [&str; 7] = ["throughput", "cycle", "reload", "start", "idle", "backlog", "loading"];
+const PARTS: [&str; 8] =
+    ["throughput", "cycle", "reload", "start", "idle", "backlog", "import", "loading"];
 
 fn main() {
     let asked: Vec<String> = std::env::args().skip(1).collect();
@@ -43,6 +45,7 @@ fn main() {
             "start" => program::start(),
             "idle" => program::idle(),
             "backlog" => program::backlog(),
+            "import" => importing::importing(),
             _ => runtime.block_on(loading::loading()),
         }
     }

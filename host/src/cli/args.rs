@@ -80,12 +80,13 @@ Examples:
     /// Load a CSV file of readings into the input table
     ///
     /// The file is wide: a column DATETIME and a column for each variable, named as in the input table. An empty cell is no
-    /// reading. Columns may be divided by `,`, `;` or tabs; where it is not the comma, numbers may have a decimal comma.
-    /// UTF-8 and UTF-16 are recognised.
+    /// reading, and neither is `NaN`, `null` or `-`. UTF-8 and UTF-16 are recognised, and so is what divides columns. What stands
+    /// before decimals is taken from all the numbers of the file; where they contradict each other, nothing is loaded.
     ///
     /// A reading whose variable and datetime the table already has is left out, so that a file which is loaded again, or was
-    /// loaded in part, adds only what is missing. A cell that is no number and a row without a datetime are named and counted,
-    /// and the rest is loaded. This is the only command that writes to your input table.
+    /// loaded in part, adds only what is missing; of those that the file has twice the first counts. A cell that is no number
+    /// and a row without a datetime are named and counted, and the rest is loaded. The counts add up to the cells of the file,
+    /// or the command fails. This is the only command that writes to your input table.
     #[command(after_help = "\
 Examples:
   host import enero.csv

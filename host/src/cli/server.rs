@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::config::{Access, Config, Encrypt};
-use crate::store::sqlserver::{Address, Encryption, Login, Password, Target, Timeouts, Trust};
+use crate::store::sqlserver::{Address, Encryption, Login, Password, Target, Timeouts, Trust, endpoint};
 
 /// Both servers of a configuration that names one.
 ///
@@ -78,7 +78,7 @@ impl Section<'_> {
         }
         let (host, instance, written) = endpoint(server.as_deref().unwrap_or_default()).ok_or_else(|| {
             format!(
-                "`{}.server` must be `host`, `host,port` or `host\\instance`; a connection string goes into `connection_string`",
+                "`{}.server` must be `host`, `host,port` or `host\\instance`, by TCP; a connection string goes into `connection_string`",
                 self.name
             )
         })?;
@@ -156,64 +156,12 @@ impl Section<'_> {
     }
 }
 
-/// Host, instance and port out of `tcp:host\instance,port`, of which all but the host may be missing.
-fn endpoint(text: &str) -> Option<(String, Option<String>, Option<u16>)> {
-    let text = text.trim();
-    let text = match text.get(..4) {
-        Some(start) if start.eq_ignore_ascii_case("tcp:") => &text[4..],
-        _ => text,
-    };
-    let (name, port) = match text.split_once(',') {
-        Some((name, port)) => (name, Some(port.trim().parse().ok().filter(|&port| port > 0)?)),
-        None => (text, None),
-    };
-    let (host, instance) = match name.split_once('\\') {
-        Some((host, instance)) => (host, Some(instance.trim())),
-        None => (name, None),
-    };
-    let host = match host.trim() {
-        "." | "(local)" => "localhost",
-        host => host,
-    };
-    let odd = |text: &str| {
-        text.is_empty() || text.contains([';', '=', '\\', ',']) || text.contains(char::is_whitespace)
-    };
-    if odd(host) || instance.is_some_and(odd) {
-        return None;
-    }
-    Some((host.to_owned(), instance.map(str::to_owned), port))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
     use super::*;
     use crate::secret::Secret;
-
-    #[test]
-    fn a_server_is_read_as_people_write_it() {
-        let (host, instance) = (|name: &str| name.to_owned(), |name: &str| Some(name.to_owned()));
-        for (text, expected) in [
-            ("plant", Some((host("plant"), None, None))),
-            ("tcp:plant.example,14330", Some((host("plant.example"), None, Some(14_330)))),
-            (" plant , 1433 ", Some((host("plant"), None, Some(1433)))),
-            (r"plant\sql2019", Some((host("plant"), instance("sql2019"), None))),
-            (r"plant\sql2019,1500", Some((host("plant"), instance("sql2019"), Some(1500)))),
-            (r".\SQLEXPRESS", Some((host("localhost"), instance("SQLEXPRESS"), None))),
-            ("(local)", Some((host("localhost"), None, None))),
-            ("10.0.0.5", Some((host("10.0.0.5"), None, None))),
-            ("", None),
-            ("plant,", None),
-            ("plant,0", None),
-            ("plant,99999", None),
-            (r"plant\", None),
-            ("server=plant;user=sa", None),
-            ("my plant", None),
-        ] {
-            assert_eq!(endpoint(text), expected, "{text}");
-        }
-    }
 
     fn on_server(access: Access) -> Config {
         let mut config = Config::default();

@@ -1,6 +1,7 @@
 //! Readings that a person has loaded into the input table.
 
 use host::reading::Reading;
+use host::store::Inserted;
 
 use super::*;
 
@@ -41,9 +42,11 @@ pub async fn readings_are_inserted_once<B: Bench>() -> Result<()> {
             reading("2025-01-15 10:00:00", "T1", 9.0),
             Reading { value: None, ..reading("2025-01-15 10:05:00", "T1", 0.0) },
         ];
-        assert_eq!(importer.insert(&readings).await?, 2);
-        assert_eq!(importer.insert(&readings).await?, 0, "a second time there is nothing to do");
-        assert_eq!(importer.insert(&[]).await?, 0);
+        assert_eq!(importer.has_datetime_index(), datetime_index);
+        assert_eq!(importer.insert(&readings).await?, Inserted { inserted: 2, repeated: 1 });
+        let again = importer.insert(&readings).await?;
+        assert_eq!(again, Inserted { inserted: 0, repeated: 1 }, "a second time there is nothing to do");
+        assert_eq!(importer.insert(&[]).await?, Inserted::default());
         importer.close().await?;
         let mut found = all(input.as_mut()).await?;
         found.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
@@ -62,7 +65,7 @@ pub async fn a_null_does_not_stand_in_the_way_of_a_reading<B: Bench>() -> Result
     let (bench, mut input, _) = begin::<B>(Setup::default()).await?;
     bench.insert(&[Row { value: None, ..row(1, "2025-01-15 10:00:00", "T1") }]).await?;
     let mut importer = bench.connector().open_importer(false).await?;
-    assert_eq!(importer.insert(&[reading("2025-01-15 10:00:00", "T1", 4.0)]).await?, 1);
+    assert_eq!(importer.insert(&[reading("2025-01-15 10:00:00", "T1", 4.0)]).await?.inserted, 1);
     assert_eq!(all(input.as_mut()).await?.len(), 2);
     Ok(())
 }
@@ -73,7 +76,7 @@ pub async fn a_missing_input_table_is_made_only_if_asked_for<B: Bench>() -> Resu
     expect_trouble(refused, Trouble::Schema, &["datos_proceso", "--create-table"]);
     expect_trouble(input.layout().await, Trouble::Schema, &["datos_proceso"]);
     let mut importer = bench.connector().open_importer(true).await?;
-    assert_eq!(importer.insert(&[reading("2025-01-15 10:00:00", "T1", 4.0)]).await?, 1);
+    assert_eq!(importer.insert(&[reading("2025-01-15 10:00:00", "T1", 4.0)]).await?.inserted, 1);
     let layout = input.layout().await?;
     assert!(layout.has_key && layout.has_source_file && layout.has_datetime_index, "{layout:?}");
     // What is there is never made anew.
@@ -86,7 +89,7 @@ pub async fn a_table_without_key_or_file_takes_readings_too<B: Bench>() -> Resul
     for kind in InputKind::ALL {
         let (bench, mut input, _) = begin::<B>(kind).await?;
         let mut importer = bench.connector().open_importer(false).await?;
-        assert_eq!(importer.insert(&[reading("2025-01-15 10:00:00", "T1", 4.0)]).await?, 1, "{kind:?}");
+        assert_eq!(importer.insert(&[reading("2025-01-15 10:00:00", "T1", 4.0)]).await?.inserted, 1, "{kind:?}");
         let found = all(input.as_mut()).await?;
         assert_eq!(
             (found.len(), found[0].2, found[0].3.is_some()),
@@ -106,8 +109,11 @@ pub async fn odd_names_and_values_are_imported_as_they_are<B: Bench>() -> Result
         reading("1999-12-31 23:59:59", "T1", 0.0),
         reading("2025-01-15 10:00:00", "T1", -0.1),
     ];
-    assert_eq!(importer.insert(&readings).await?, 4);
-    assert_eq!(importer.insert(&readings).await?, 0);
+    let names: Vec<_> = readings.iter().map(|reading| reading.variable.clone()).collect();
+    assert_eq!(importer.foreign_names(&names).await?, [], "they are held as they are");
+    assert_eq!(importer.held(at("2025-01-15 10:00:00")), at("2025-01-15 10:00:00"));
+    assert_eq!(importer.insert(&readings).await?.inserted, 4);
+    assert_eq!(importer.insert(&readings).await?.inserted, 0);
     let found = all(input.as_mut()).await?;
     assert!(
         found.contains(&row_of("2025-01-15 10:00:00", "Presión 'A'; --", 999_999_999_999.5)),

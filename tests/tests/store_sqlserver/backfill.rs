@@ -44,7 +44,7 @@ fn plan(replace: bool) -> Plan {
 async fn plant() -> anyhow::Result<SqlServerBench> {
     let bench = SqlServerBench::start(&Setup::default()).await?;
     let mut importer = bench.connector().open_importer(false).await?;
-    assert_eq!(importer.insert(&readings()).await?, 24);
+    assert_eq!(importer.insert(&readings()).await?.inserted, 24);
     importer.close().await?;
     Ok(bench)
 }

@@ -39,15 +39,15 @@ pub struct Backfill {
 
 #[derive(Args, Debug)]
 pub struct Import {
-    /// A CSV file with a column DATETIME and a column for each variable
+    /// A CSV file with a column DATETIME and a column for each variable; `-` is standard input
     #[arg(value_name = "FILE.csv")]
     pub file: PathBuf,
 
-    /// How datetimes are written, as for `strftime` [default: 2025-01-15 10:00:00, with a `T` or fractions too]
+    /// How datetimes are written, as for Python's `strftime` [default: 2025-01-15 10:00:00, with a `T` or fractions too]
     #[arg(long, value_name = "FORMAT", value_parser = import::datetime_format)]
-    pub datetime_format: Option<String>,
+    pub datetime_format: Option<import::DatetimeFormat>,
 
-    /// How fractions are written [default: with a comma if columns are not divided by commas and numbers have them]
+    /// What stands before decimals; the other mark may group digits [default: what all the numbers of the file say]
     #[arg(long, value_name = "MARK")]
     pub decimal: Option<Decimal>,
 
@@ -55,7 +55,7 @@ pub struct Import {
     #[arg(long, value_name = "NAME", value_parser = import::encoding)]
     pub encoding: Option<&'static encoding_rs::Encoding>,
 
-    /// Read the whole file first, and load nothing if anything in it is wrong
+    /// Load nothing if anything in the file is wrong, or repeats
     #[arg(long)]
     pub strict: bool,
 

@@ -1,12 +1,23 @@
 //! `host import`: a wide CSV file into the input table.
 //!
-//! The file is read once, row by row, and stored in batches; the memory it takes is a batch. With `--strict` it is read once more
-//! before, and nothing is written unless all of it is right. A load that ends early leaves whole batches behind, and the same
-//! command loads the rest, because what the table has is left out.
+//! The file is read twice, row by row: first to see how it is written and how many cells it has, by all of it, and then to load it in
+//! batches; the memory it takes is a batch. At the end every cell is accounted for, or that is an error. A load that ends early leaves
+//! whole batches behind, and the same command loads the rest, because what the table has is left out.
 
+mod accounts;
 mod cell;
-mod file;
+mod form;
+mod header;
+mod lines;
+mod loading;
+mod look;
+mod moment;
+mod number;
+mod opened;
+mod records;
+mod repeats;
 mod rows;
+mod source;
 mod wrong;
 
 use std::process::ExitCode;
@@ -14,24 +25,21 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 
-pub(super) use cell::datetime_format;
-pub(super) use file::encoding;
+pub(super) use moment::{DatetimeFormat, datetime_format};
+pub(super) use source::encoding;
 
-use self::file::Form;
-use self::rows::{Rows, Tally};
-use self::wrong::Wrong;
+use self::loading::{Loaded as Done, Loading};
+use self::look::look;
+use self::source::Source;
 use super::args;
 use super::parts;
 use super::progress::{Progress, Unit};
 use super::say;
 use super::stop::Stop;
 use crate::config::{Config, Loaded};
-use crate::reading::Reading;
-use crate::store::{Connector, Importer};
+use crate::store::Connector;
 use crate::telemetry;
 use crate::worker::report::count;
-
-const AGAIN: &str = "the same command loads the rest";
 
 /// Loads the file; fails if it has no reading, or with `--strict` if anything in it is wrong.
 pub(super) async fn import(mut loaded: Loaded, asked: &args::Import) -> anyhow::Result<ExitCode> {
@@ -53,86 +61,61 @@ async fn load(
     progress: &mut Progress,
     stop: &Stop,
 ) -> anyhow::Result<String> {
-    let mut form = Form::of(&asked.file, asked.encoding)?;
-    form.decimal = asked.decimal.unwrap_or(form.decimal);
-    tracing::info!("{form}");
-    let rows = || Rows::open(&asked.file, asked.encoding, form, asked.datetime_format.clone());
+    let source = Source::open(&asked.file, asked.encoding)?;
+    let format = asked.datetime_format.as_ref();
+    progress.start(source.length);
+    let looked = look(&source, format, asked.decimal, |read| {
+        progress.set(read, "looked at");
+        if stop.asked() { Err(anyhow!("stopped; nothing is loaded yet")) } else { Ok(()) }
+    })?;
+    tracing::info!("{}", looked.form);
+    let mut loading = Loading { source: &source, format, looked: &looked, batch: config.worker.batch_rows };
     if asked.strict {
-        let (mut rows, mut wrong) = (rows()?, Wrong::default());
-        while rows.next(&mut wrong)?.is_some() {
-            if stop.asked() {
-                bail!("stopped; nothing is loaded yet");
-            }
-        }
-        if let Some(said) = wrong.summary() {
-            bail!("{said}; nothing was loaded");
+        let done = loading.rehearse(stop)?;
+        let said: Vec<String> = [done.wrong.summary(), done.accounts.repeats()].into_iter().flatten().collect();
+        if !said.is_empty() {
+            bail!("{}; nothing was loaded", said.join("; "));
         }
     }
-    let (mut rows, mut wrong) = (rows()?, Wrong::default());
     let store = parts::store(config)?;
     store.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     let opened = stop.unless_asked(store.open_importer(asked.create_table)).await;
     let opened = opened.ok_or_else(|| anyhow!("stopped; nothing is loaded yet"))?;
     let mut importer = opened.map_err(|error| anyhow!("{error}"))?;
-    progress.start(rows.length());
-    let mut inserted = 0;
-    loop {
-        let (batch, more) = next_batch(&mut rows, &mut wrong, config.worker.batch_rows)?;
-        inserted += store_batch(importer.as_mut(), &batch, stop).await?;
-        progress.set(rows.read(), "");
-        if !more {
-            break;
-        }
-        if stop.asked() {
-            bail!("stopped after {}; {AGAIN}", count(rows.tally().readings, "reading"));
-        }
+    if !importer.has_datetime_index() {
+        tracing::warn!(
+            "no index of `{}` begins with `datetime`: what is there already is looked for in the whole table, once for each \
+             {}; make one, or load into a small table",
+            config.input.table,
+            count(config.worker.batch_rows as u64, "reading")
+        );
     }
+    progress.start(source.length);
+    let done = loading.run(importer.as_mut(), stop, progress).await?;
     importer.close().await.map_err(|error| anyhow!("{error}"))?;
-    let tally = rows.tally();
-    match (tally.readings, wrong.summary()) {
+    done.accounts.expect(looked.cells)?;
+    match (done.accounts.readings(), done.wrong.summary()) {
         (0, None) => bail!("there is no reading in it: below its header all cells are empty"),
         (0, Some(said)) => bail!("there is no reading in it: {said}"),
-        (_, said) => Ok(summary(tally, inserted, said)),
+        _ => Ok(summary(&done)),
     }
 }
 
-/// The readings of the next rows, about so many, and whether there are more.
-fn next_batch(rows: &mut Rows, wrong: &mut Wrong, most: usize) -> anyhow::Result<(Vec<Reading>, bool)> {
-    let mut batch = Vec::new();
-    while batch.len() < most {
-        match rows.next(wrong)? {
-            Some(readings) => batch.extend(readings),
-            None => return Ok((batch, false)),
-        }
-    }
-    Ok((batch, true))
-}
-
-async fn store_batch(importer: &mut dyn Importer, batch: &[Reading], stop: &Stop) -> anyhow::Result<u64> {
-    if batch.is_empty() {
-        return Ok(0);
-    }
-    let stored = stop.unless_at_once(importer.insert(batch)).await;
-    let stored = stored.ok_or_else(|| anyhow!("stopped at once; {AGAIN}"))?;
-    // Its text is whole; the causes below it say the same again.
-    stored.map_err(|error| anyhow!("{error}; {AGAIN}"))
-}
-
-fn summary(tally: &Tally, inserted: u64, wrong: Option<String>) -> String {
+fn summary(done: &Done) -> String {
+    let accounts = &done.accounts;
     let mut text = format!(
         "{} of {} in {} loaded",
-        count(inserted, "reading"),
-        count(tally.variables() as u64, "variable"),
-        count(tally.rows, "row")
+        count(accounts.loaded, "reading"),
+        count(done.variables, "variable"),
+        count(done.rows, "row")
     );
-    let there = tally.readings.saturating_sub(inserted);
-    if there > 0 {
-        text.push_str(&format!(", {there} were there already"));
+    if accounts.present > 0 {
+        text.push_str(&format!(", {} were there already", accounts.present));
     }
-    if let Some(wrong) = wrong {
-        text.push_str(&format!("\nnot loaded: {wrong}"));
+    for said in [accounts.repeats(), done.wrong.summary().map(|wrong| format!("not loaded: {wrong}"))] {
+        text.push_str(&said.map_or_else(String::new, |said| format!("\n{said}")));
     }
-    if let (Some((first, last)), true) = (tally.span, inserted > 0) {
+    if let (Some((first, last)), true) = (accounts.span, accounts.loaded > 0) {
         let next = last.later(Duration::from_secs(1));
         text.push_str(&format!(
             "\nthey are from {first} to {last}; what is too old for `host run` is judged by:\n  \

@@ -1,214 +1,147 @@
-//! The rows of a wide file, each as the readings of one datetime.
-//!
-//! A header that cannot be right refuses the file. Below it, what is wrong costs its cell, or its row, and is handed to [`Wrong`].
+//! The rows of a wide file, each as the values of one datetime. What is wrong costs its cell, or its row, and is handed to [`Wrong`].
 
-use std::collections::HashSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::{Context, anyhow, bail};
-use csv::ByteRecord;
-use encoding_rs::Encoding;
-
 use super::cell;
-use super::file::{Form, Text};
+use super::form::{DATETIME, Form};
+use super::header::Header;
+use super::moment::{DatetimeFormat, datetime};
+use super::opened::Opened;
+use super::records::{Record, Records};
+use super::source::{Source, Text};
 use super::wrong::Wrong;
 use crate::datetime::Datetime;
-use crate::reading::Reading;
-
-/// The column of the datetimes, in upper or lower case.
-const DATETIME: &str = "DATETIME";
-
-/// What VARCHAR(100) and VARCHAR(255) take.
-const LONGEST_NAME: usize = 100;
-const LONGEST_FILE: usize = 255;
 
 /// The rows of a file that are still to be read.
 pub(super) struct Rows {
-    csv: csv::Reader<Text>,
-    record: ByteRecord,
-    length: u64,
-    read: Arc<AtomicU64>,
+    records: Records<Text>,
+    header: Header,
+    /// Places of the header without a name.
+    nameless: Vec<usize>,
+    /// So many fields hold all that have a name.
+    named: usize,
     form: Form,
-    datetime_format: Option<String>,
-    file: Arc<str>,
-    fields: usize,
-    datetime: usize,
-    variables: Vec<Variable>,
-    tally: Tally,
+    format: Option<DatetimeFormat>,
+    read: Arc<AtomicU64>,
+    /// Rows that ended before the header does: how many, and the line of the first.
+    pub(super) short: (u64, u64),
+    /// Rows that were read.
+    pub(super) count: u64,
 }
 
-/// A column of readings.
-struct Variable {
-    name: Arc<str>,
-    /// Among the fields of a row.
-    place: usize,
-    /// Whether it had a reading yet.
-    seen: bool,
-}
-
-/// What the rows that were read held.
-#[derive(Default)]
-pub(super) struct Tally {
-    pub(super) rows: u64,
-    pub(super) readings: u64,
-    /// The first and the last datetime of a reading.
-    pub(super) span: Option<(Datetime, Datetime)>,
-    variables: usize,
-}
-
-impl Tally {
-    /// How many variables had a reading.
-    pub(super) fn variables(&self) -> usize {
-        self.variables
-    }
+/// A row.
+pub(super) struct Row {
+    pub(super) line: u64,
+    pub(super) at: Datetime,
+    /// By the variable's number.
+    pub(super) readings: Vec<(usize, f64)>,
 }
 
 impl Rows {
-    /// Opens a file and reads its header.
-    ///
     /// # Errors
-    /// It cannot be read, is not UTF-8, or its header has no DATETIME, no variable, or one twice.
+    /// The file cannot be read, or its header cannot be right.
     pub(super) fn open(
-        path: &Path,
-        encoding: Option<&'static Encoding>,
+        source: &Source,
         form: Form,
-        datetime_format: Option<String>,
+        format: Option<&DatetimeFormat>,
     ) -> anyhow::Result<Self> {
-        let text = Text::open(path, encoding)?;
-        let (length, read) = (text.length, Arc::clone(&text.read));
-        let mut csv = csv::ReaderBuilder::new();
-        csv.delimiter(form.delimiter).flexible(true).trim(csv::Trim::All);
-        let mut csv = csv.from_reader(text);
-        let header = csv.byte_headers().context("it cannot be read")?;
-        let names: Vec<String> = header.iter().map(name).collect::<anyhow::Result<_>>()?;
-        let (datetime, variables) = columns(&names)?;
-        let file = path.file_name().unwrap_or_default().to_string_lossy();
-        Ok(Self {
-            csv,
-            record: ByteRecord::new(),
-            length,
-            read,
-            form,
-            datetime_format,
-            file: file.chars().take(LONGEST_FILE).collect::<String>().into(),
-            fields: names.len(),
-            datetime,
-            variables,
-            tally: Tally::default(),
-        })
+        let Opened { records, header, read, .. } = Opened::of(source, format)?;
+        let places = header.variables.iter().map(|(place, _)| *place);
+        let named = places.chain([header.datetime]).max().map_or(0, |last| last + 1);
+        let has_name = |place: usize| {
+            place == header.datetime
+                || Some(place) == header.index
+                || header.variables.binary_search_by_key(&place, |(place, _)| *place).is_ok()
+        };
+        let nameless = (0..header.fields).filter(|place| !has_name(*place)).collect();
+        let format = format.cloned();
+        Ok(Self { records, header, nameless, named, form, format, read, short: (0, 0), count: 0 })
     }
 
-    /// Bytes of the file.
-    pub(super) fn length(&self) -> u64 {
-        self.length
-    }
-
-    /// Of those, how many were read.
+    /// Of the file's bytes, how many were read.
     pub(super) fn read(&self) -> u64 {
         self.read.load(Ordering::Relaxed)
     }
 
-    pub(super) fn tally(&self) -> &Tally {
-        &self.tally
+    /// The name of each variable.
+    pub(super) fn variable(&self, number: usize) -> Option<&Arc<str>> {
+        self.header.variables.get(number).map(|(_, name)| name)
     }
 
-    /// The readings of the next row; none of a row that is passed over. None at the end.
+    /// The names of all variables.
+    pub(super) fn names(&self) -> Vec<Arc<str>> {
+        self.header.variables.iter().map(|(_, name)| Arc::clone(name)).collect()
+    }
+
+    /// The next row that is one; None at the end.
     ///
     /// # Errors
     /// The file cannot be read any further.
-    pub(super) fn next(&mut self, wrong: &mut Wrong) -> anyhow::Result<Option<Vec<Reading>>> {
-        if !self.csv.read_byte_record(&mut self.record).context("it cannot be read to its end")? {
-            return Ok(None);
+    pub(super) fn next(&mut self, wrong: &mut Wrong) -> anyhow::Result<Option<Row>> {
+        while self.records.next()? {
+            self.count += 1;
+            if let Some(row) = self.row(wrong) {
+                return Ok(Some(row));
+            }
         }
-        // Spreadsheets end in rows of nothing but delimiters.
-        if self.record.iter().all(<[u8]>::is_empty) {
-            return Ok(Some(Vec::new()));
-        }
-        self.tally.rows += 1;
-        let line = self.record.position().map_or(0, csv::Position::line);
-        if self.record.len() != self.fields {
-            wrong.row(line, &format!(" has {} fields and the header {}", self.record.len(), self.fields));
-            return Ok(Some(Vec::new()));
-        }
-        let text = |place: usize| String::from_utf8_lossy(self.record.get(place).unwrap_or_default());
-        let at = match cell::datetime(&text(self.datetime), self.datetime_format.as_deref()) {
-            Ok(at) => at,
-            Err(why) => {
-                wrong.row(line, &format!(", column `{DATETIME}`: {why}"));
-                return Ok(Some(Vec::new()));
+        Ok(None)
+    }
+
+    fn row(&mut self, wrong: &mut Wrong) -> Option<Row> {
+        let (record, header) = (&self.records.record, &self.header);
+        let line = record.line;
+        let cells = || header.cells(record).count() as u64;
+        let found = datetime(&record.field(header.datetime), self.format.as_ref());
+        let at = match (self.odd_width(record), found) {
+            (None, Ok(at)) => at,
+            (Some(why), _) => {
+                wrong.row(line, &why, cells());
+                return None;
+            }
+            (None, Err(why)) => {
+                wrong.row(line, &format!(", column `{DATETIME}`: {why}"), cells());
+                return None;
             }
         };
-        let mut readings = Vec::with_capacity(self.variables.len());
-        for Variable { name, place, seen } in &mut self.variables {
-            match cell::number(&text(*place), self.form.decimal) {
+        if record.len() < self.named {
+            self.short = (self.short.0 + 1, if self.short.0 == 0 { line } else { self.short.1 });
+        }
+        let mut readings = Vec::with_capacity(header.variables.len());
+        for (number, (place, name)) in header.variables.iter().enumerate() {
+            match cell::number(&record.field(*place), self.form.decimal) {
                 Ok(None) => {}
-                Ok(value) => {
-                    self.tally.variables += usize::from(!*seen);
-                    *seen = true;
-                    readings.push(Reading {
-                        id: None,
-                        datetime: at,
-                        variable: Arc::clone(name),
-                        value,
-                        source_file: Some(Arc::clone(&self.file)),
-                    });
-                }
+                Ok(Some(value)) => readings.push((number, value)),
                 Err(why) => wrong.cell(line, name, &why),
             }
         }
-        if !readings.is_empty() {
-            let (first, last) = self.tally.span.unwrap_or((at, at));
-            self.tally.span = Some((first.min(at), last.max(at)));
-            self.tally.readings += readings.len() as u64;
+        for &place in &self.nameless {
+            let field = record.field(place);
+            if !cell::is_none(&field) {
+                let why = format!("`{}` stands in a column that has no name", cell::shown(&field));
+                wrong.cell(line, &format!("number {}", place + 1).into(), &why);
+            }
         }
-        Ok(Some(readings))
+        Some(Row { line, at, readings })
     }
-}
 
-fn name(field: &[u8]) -> anyhow::Result<String> {
-    match std::str::from_utf8(field) {
-        Ok(name) => Ok(name.to_owned()),
-        Err(_) => Err(anyhow!(
-            "column `{}` is not UTF-8 text; save the file as \"CSV UTF-8\", or say --encoding windows-1252",
-            cell::shown(&String::from_utf8_lossy(field))
-        )),
-    }
-}
-
-/// Where the datetime is, and where each variable is. A column without a name is the index that pandas writes.
-fn columns(names: &[String]) -> anyhow::Result<(usize, Vec<Variable>)> {
-    let mut known = HashSet::new();
-    for name in names.iter().filter(|name| !name.is_empty()) {
-        let shown = cell::shown(name);
-        if !known.insert(name) {
-            bail!("it has two columns `{shown}`; keep one");
+    /// Why a row cannot be told from the number of its fields. What it lacks at its end may be empty, as spreadsheets leave it out; but
+    /// not where something in it may have pushed its cells out of their places.
+    fn odd_width(&self, record: &Record) -> Option<String> {
+        let widths = || format!(" has {} fields and the header {}", record.len(), self.header.fields);
+        if record.len() >= self.named {
+            return self.header.is_exceeded(record).then(widths);
         }
-        let characters = name.chars().count();
-        if characters > LONGEST_NAME {
-            bail!(
-                "the name of column `{shown}` has {characters} characters; a variable's takes at most {LONGEST_NAME}"
-            );
+        let number = |place: usize| cell::number(&record.field(place), self.form.decimal).is_ok();
+        let places = self.header.variables.iter().map(|(place, _)| *place);
+        if !record.ended {
+            Some(format!("{}, and the file ends in it", widths()))
+        } else if record.holds(self.form.delimiter) {
+            Some(format!("{}, and a quoted cell holds what divides cells", widths()))
+        } else if !places.take_while(|place| *place < record.len()).all(number) {
+            Some(format!("{}, and a cell that is no number", widths()))
+        } else {
+            None
         }
     }
-    let datetime = names.iter().position(|name| name.eq_ignore_ascii_case(DATETIME)).ok_or_else(|| {
-        let shown: Vec<String> =
-            names.iter().take(10).map(|name| format!("`{}`", cell::shown(name))).collect();
-        let more = if names.len() > shown.len() { " and more" } else { "" };
-        match shown.as_slice() {
-            [] => anyhow!("it has no column {DATETIME}; it is empty"),
-            shown => anyhow!("it has no column {DATETIME}; its columns are {}{more}", shown.join(", ")),
-        }
-    })?;
-    let variables: Vec<_> = names
-        .iter()
-        .enumerate()
-        .filter(|(place, name)| *place != datetime && !name.is_empty())
-        .map(|(place, name)| Variable { name: name.as_str().into(), place, seen: false })
-        .collect();
-    if variables.is_empty() {
-        bail!("it has no column besides {DATETIME}; each variable needs one");
-    }
-    Ok((datetime, variables))
 }

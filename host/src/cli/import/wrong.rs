@@ -17,15 +17,17 @@ const COLUMNS: usize = 10;
 #[derive(Default)]
 pub(super) struct Wrong {
     named: u64,
-    /// Rows that have no datetime or not as many fields as the header.
+    /// Rows that have no datetime or not as many fields as the header, and their cells.
     rows: u64,
+    cells_of_rows: u64,
     cells: BTreeMap<Arc<str>, u64>,
 }
 
 impl Wrong {
-    /// A row is passed over. `why` goes on from its place.
-    pub(super) fn row(&mut self, line: u64, why: &str) {
+    /// A row of so many cells is passed over. `why` goes on from its place.
+    pub(super) fn row(&mut self, line: u64, why: &str, cells: u64) {
         self.rows += 1;
+        self.cells_of_rows += cells;
         if self.rows <= NAMED_OF_COLUMN {
             self.name(&format!("line {line}{why}; the row is passed over"));
         }
@@ -47,11 +49,16 @@ impl Wrong {
         self.named += 1;
     }
 
+    /// Cells that were passed over, by themselves or with their row.
+    pub(super) fn refused(&self) -> u64 {
+        self.cells_of_rows + self.cells.values().sum::<u64>()
+    }
+
     /// All of it, counted; None if nothing was wrong.
     pub(super) fn summary(&self) -> Option<String> {
         let mut said = Vec::new();
         if self.rows > 0 {
-            said.push(count(self.rows, "row"));
+            said.push(format!("{} of {}", count(self.rows, "row"), count(self.cells_of_rows, "cell")));
         }
         let cells: u64 = self.cells.values().sum();
         if cells > 0 {
@@ -69,8 +76,8 @@ impl Wrong {
             } else {
                 String::new()
             };
-            let no_numbers = if cells == 1 { "that is no number" } else { "that are no numbers" };
-            said.push(format!("{} {no_numbers} ({}{more})", count(cells, "cell"), shown.join(", ")));
+            let no_readings = if cells == 1 { "that is no reading" } else { "that are no readings" };
+            said.push(format!("{} {no_readings} ({}{more})", count(cells, "cell"), shown.join(", ")));
         }
         (!said.is_empty()).then(|| said.join(" and "))
     }
@@ -86,9 +93,9 @@ mod tests {
         assert_eq!(wrong.summary(), None);
         wrong.cell(2, &"T1".into(), "`x` is not a number");
         (0..5).for_each(|line| wrong.cell(line, &"NOTE".into(), "`x` is not a number"));
-        assert_eq!(wrong.summary().as_deref(), Some("6 cells that are no numbers (5 in `NOTE`, 1 in `T1`)"));
-        wrong.row(9, " has 3 fields and the header 4");
-        let said = "1 row and 6 cells that are no numbers (5 in `NOTE`, 1 in `T1`)";
-        assert_eq!(wrong.summary().as_deref(), Some(said));
+        assert_eq!(wrong.summary().as_deref(), Some("6 cells that are no readings (5 in `NOTE`, 1 in `T1`)"));
+        wrong.row(9, " has 3 fields and the header 4", 2);
+        let said = "1 row of 2 cells and 6 cells that are no readings (5 in `NOTE`, 1 in `T1`)";
+        assert_eq!((wrong.summary().as_deref(), wrong.refused()), (Some(said), 8));
     }
 }

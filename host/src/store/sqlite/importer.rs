@@ -1,6 +1,7 @@
 //! Readings into the input table of a SQLite file: what `host import` asks for, and nothing else does.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -12,34 +13,36 @@ use super::table::Table;
 use crate::datetime::Datetime;
 use crate::reading::{Key, Reading};
 use crate::store::schema::{INPUT_COLUMNS, sqlite as ddl};
-use crate::store::{Importer, InputLayout, StoreError, TableName};
+use crate::store::{Importer, InputLayout, Inserted, StoreError, TableName};
 
 /// Readings into a SQLite file.
 pub struct SqliteImporter {
     link: Link,
     table: TableName,
+    has_datetime_index: bool,
 }
 
 impl SqliteImporter {
     /// Looks at the table, or makes it where that is asked for.
     pub(super) async fn begin(link: Link, table: TableName, create: bool) -> Result<Self, StoreError> {
         let name = table.clone();
-        link.call(move |connection| {
+        let look = move |connection: &mut Connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             if create && Table::find(&transaction, &name)?.is_none() {
                 transaction.execute_batch(&ddl::input(&name))?;
             }
-            expect_table(&transaction, &name)?;
-            Ok(transaction.commit()?)
-        })
-        .await?;
-        Ok(Self { link, table })
+            let layout = expect_table(&transaction, &name)?;
+            transaction.commit()?;
+            Ok(layout.has_datetime_index)
+        };
+        let has_datetime_index = link.call(look).await?;
+        Ok(Self { link, table, has_datetime_index })
     }
 }
 
 #[async_trait]
 impl Importer for SqliteImporter {
-    async fn insert(&mut self, readings: &[Reading]) -> Result<u64, StoreError> {
+    async fn insert(&mut self, readings: &[Reading]) -> Result<Inserted, StoreError> {
         let (table, readings) = (self.table.clone(), readings.to_vec());
         self.link
             .call(move |connection| {
@@ -51,6 +54,18 @@ impl Importer for SqliteImporter {
                 Ok(inserted)
             })
             .await
+    }
+
+    async fn foreign_names(&mut self, _: &[Arc<str>]) -> Result<Vec<Arc<str>>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn held(&self, at: Datetime) -> Datetime {
+        at
+    }
+
+    fn has_datetime_index(&self) -> bool {
+        self.has_datetime_index
     }
 
     async fn close(self: Box<Self>) -> Result<(), StoreError> {
@@ -73,23 +88,30 @@ fn insert(
     table: &TableName,
     layout: InputLayout,
     readings: &[Reading],
-) -> Answer<u64> {
+) -> Answer<Inserted> {
     let datetimes: HashSet<Datetime> = readings.iter().map(|reading| reading.datetime).collect();
     let there = input::read_at(connection, table, layout, &datetimes)?.readings;
-    let mut known: HashSet<Key> =
+    let there: HashSet<Key> =
         there.iter().filter(|reading| reading.value.is_some()).map(Reading::key).collect();
+    let mut met: HashSet<Key> = HashSet::with_capacity(readings.len());
     let (column, value) = if layout.has_source_file { (", source_file", ", ?4") } else { ("", "") };
     let mut statement = connection.prepare_cached(&format!(
         "INSERT INTO {} (datetime, variable_name, value{column}) VALUES (?1, ?2, ?3{value})",
         table.sqlite()
     ))?;
-    let mut inserted = 0;
+    let mut done = Inserted::default();
     for reading in readings.iter().filter(|reading| reading.value.is_some()) {
-        if !known.insert(reading.key()) {
+        let key = reading.key();
+        let present = there.contains(&key);
+        if !met.insert(key) {
+            done.repeated += 1;
+            continue;
+        }
+        if present {
             continue;
         }
         let (datetime, variable) = (reading.datetime.to_string(), &*reading.variable);
-        inserted += match layout.has_source_file {
+        done.inserted += match layout.has_source_file {
             true => statement.execute(params![
                 datetime,
                 variable,
@@ -99,5 +121,5 @@ fn insert(
             false => statement.execute(params![datetime, variable, reading.value])?,
         } as u64;
     }
-    Ok(inserted)
+    Ok(done)
 }

@@ -1,6 +1,10 @@
 //! Readings into the input table on a SQL Server: what `host import` asks for, and nothing else does.
 //!
-//! They go the way of verdicts: by bulk load into a table of the session's own, then by one statement into the real one.
+//! They go the way of verdicts: by bulk load into a table of the session's own, then by one statement into the real one. That
+//! looks for what is there within the datetimes of the batch, so that a table's size does not matter where an index leads with them.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -13,16 +17,29 @@ use super::sql;
 use super::sql::output::Filled;
 use super::staging::Staged;
 use super::table::Table;
-use crate::reading::Reading;
+use crate::datetime::Datetime;
+use crate::reading::{Key, Reading};
 use crate::store::schema::{INPUT_COLUMNS, sqlserver as ddl};
-use crate::store::{Importer, StoreError, TableName};
+use crate::store::{Importer, Inserted, StoreError, TableName};
+
+/// A SMALLDATETIME rounds by as much at most.
+const ROUNDS_BY: Duration = Duration::from_secs(60);
 
 /// Readings into a SQL Server's table.
 pub struct SqlServerImporter {
     link: Link,
     staged: Staged,
+    into: Into,
+}
+
+/// A table that is filled.
+struct Into {
     grain: Grain,
+    /// Of a DATETIME2.
+    decimals: Option<u32>,
+    has_datetime_index: bool,
     insert: String,
+    foreign_names: String,
 }
 
 impl SqlServerImporter {
@@ -30,17 +47,34 @@ impl SqlServerImporter {
     pub(super) async fn begin(mut link: Link, table: TableName, create: bool) -> Result<Self, StoreError> {
         let mut session = link.take()?;
         let answer = look(&mut session, &table, create).await;
-        let (grain, insert) = link.done(session, answer)?;
-        Ok(Self { link, staged: Staged::default(), grain, insert })
+        let into = link.done(session, answer)?;
+        Ok(Self { link, staged: Staged::default(), into })
     }
 }
 
 #[async_trait]
 impl Importer for SqlServerImporter {
-    async fn insert(&mut self, readings: &[Reading]) -> Result<u64, StoreError> {
+    async fn insert(&mut self, readings: &[Reading]) -> Result<Inserted, StoreError> {
         let mut session = self.link.take()?;
-        let answer = insert(&mut session, &mut self.staged, self.grain, &self.insert, readings).await;
+        let answer = insert(&mut session, &mut self.staged, &self.into, readings).await;
         self.link.done(session, answer)
+    }
+
+    async fn foreign_names(&mut self, names: &[Arc<str>]) -> Result<Vec<Arc<str>>, StoreError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut session = self.link.take()?;
+        let answer = foreign(&mut session, &mut self.staged, &self.into, names).await;
+        self.link.done(session, answer)
+    }
+
+    fn held(&self, at: Datetime) -> Datetime {
+        self.into.grain.held(at, self.into.decimals)
+    }
+
+    fn has_datetime_index(&self) -> bool {
+        self.into.has_datetime_index
     }
 
     async fn close(self: Box<Self>) -> Result<(), StoreError> {
@@ -51,21 +85,41 @@ impl Importer for SqlServerImporter {
 async fn insert(
     session: &mut Session,
     staged: &mut Staged,
-    grain: Grain,
-    sql: &str,
+    into: &Into,
     readings: &[Reading],
-) -> Answer<u64> {
-    staged.readings(session, readings, grain).await?;
-    let row = link::row(session, sql.to_owned(), Vec::new()).await;
+) -> Answer<Inserted> {
+    let datetimes = readings.iter().filter(|reading| reading.value.is_some()).map(|reading| reading.datetime);
+    let (Some(first), Some(last)) = (datetimes.clone().min(), datetimes.clone().max()) else {
+        return Ok(Inserted::default());
+    };
+    staged.readings(session, readings, into.grain).await?;
+    let bounds = [first.earlier(ROUNDS_BY), last.later(ROUNDS_BY)].map(|at| into.grain.not_before(at));
+    let row = link::row(session, into.insert.clone(), bounds.into()).await;
     if row.is_err() {
         link::run(session, sql::session::roll_back()).await?;
     }
-    let inserted = row?.and_then(|row| row.into_iter().next()).and_then(|value| integer(&value));
-    inserted.map(i64::unsigned_abs).ok_or_else(|| Fault::no_answer("the number of readings"))
+    let counts = row?.into_iter().flatten().filter_map(|value| integer(&value)).map(i64::unsigned_abs);
+    let counts: Vec<u64> = counts.collect();
+    let [inserted, different] = counts[..] else { return Err(Fault::no_answer("the number of readings")) };
+    Ok(Inserted { inserted, repeated: (datetimes.count() as u64).saturating_sub(different) })
 }
 
-/// The grain of its datetimes, and the statement that fills it.
-async fn look(session: &mut Session, name: &TableName, create: bool) -> Answer<(Grain, String)> {
+async fn foreign(
+    session: &mut Session,
+    staged: &mut Staged,
+    into: &Into,
+    names: &[Arc<str>],
+) -> Answer<Vec<Arc<str>>> {
+    let some = Datetime::from_micros(0);
+    let keys: Vec<Key> = names.iter().map(|name| (Arc::clone(name), some)).collect();
+    staged.keys(session, &keys, into.grain).await?;
+    let rows = link::rows(session, into.foreign_names.clone(), Vec::new()).await?;
+    let places = rows.iter().filter_map(|row| row.get::<f64, _>(0));
+    Ok(places.filter_map(|n| names.get(n as usize)).cloned().collect())
+}
+
+/// How a table is filled.
+async fn look(session: &mut Session, name: &TableName, create: bool) -> Answer<Into> {
     if create && Table::find(session, name).await?.is_none() {
         link::run(session, ddl::input(name)).await?;
     }
@@ -77,16 +131,21 @@ async fn look(session: &mut Session, name: &TableName, create: bool) -> Answer<(
     known.extend(["id", "source_file"]);
     table.expect_no_more_than(name, &known, "reading of a file")?;
     let mut filled = Vec::new();
-    let mut grain = None;
+    let (mut grain, mut decimals) = (None, None);
     for column in ["datetime", "variable_name", "value", "source_file"] {
         let Some(found) = table.column(column) else { continue };
         if column == "datetime" {
             grain = Grain::of(&found.kind);
+            decimals = (found.kind == "datetime2").then_some(found.scale.unsigned_abs());
         }
         filled.push(Filled { column, by: found.cast(&format!("s.[{column}]")) });
     }
     let grain = grain.ok_or_else(|| {
         Fault::schema(format!("column `datetime` of table `{name}` must be DATETIME or DATETIME2"))
     })?;
-    Ok((grain, sql::input::import(name, &filled)))
+    let has_datetime_index = table.has_index(&["datetime"]);
+    let insert = sql::input::import(name, &filled, has_datetime_index);
+    let variable = table.column("variable_name").map(|found| found.cast("s.[variable]")).unwrap_or_default();
+    let foreign_names = sql::output::foreign_names(&variable);
+    Ok(Into { grain, decimals, has_datetime_index, insert, foreign_names })
 }

@@ -2,14 +2,16 @@
 //!
 //! Input and output each have a connection of their own, for as long as nothing goes wrong on it: a connection whose call
 //! was cut short is out of step with the server and never used again, and whoever finds it gone opens the store anew
-//! ([`link`]). What is sent stands in [`sql`], and nowhere else. It keeps to what every T-SQL server knows: no MERGE, no hints,
-//! no settings of the database. Every failure is a [`StoreError`] that names server, database and table, with the server's own text.
+//! ([`link`]). What is sent stands in [`sql`], and nowhere else. It keeps to what every T-SQL server knows: no MERGE, no hints
+//! but for the import's, no settings of the database. Every failure is a [`StoreError`] that names server, database and table, with the server's own text.
 //!
 //! The users' database is in production. The input is only read, by statements that each read a bounded number of rows by seeking; no
 //! lock is waited for longer than [`Timeouts::lock`], and the one transaction of a commit lasts as long as one
 //! round trip.
 
 mod connect;
+mod connection_string;
+mod endpoint;
 mod fault;
 mod importer;
 mod input;
@@ -29,6 +31,7 @@ mod target;
 
 use async_trait::async_trait;
 
+pub use endpoint::endpoint;
 pub use importer::SqlServerImporter;
 pub use input::SqlServerInput;
 pub use output::SqlServerOutput;

@@ -61,14 +61,32 @@ impl Grain {
     pub(super) fn staged(self, at: Datetime) -> Value {
         match self {
             Self::Tick => {
-                let (day, of_day) = (at.micros().div_euclid(DAY), at.micros().rem_euclid(DAY));
-                let tick = (of_day * 6 + 10_000) / 20_000;
+                let (day, tick) = nearest_tick(at);
                 let millis = (tick * 20 + 3) / 6;
                 fine(Datetime::from_micros(day.saturating_mul(DAY).saturating_add(millis * 1000)))
             }
             Self::Fine => fine(at),
         }
     }
+
+    /// What stands in a column of the type for `at`: of a DATETIME2 with so many decimals, or of a SMALLDATETIME (none).
+    pub(super) fn held(self, at: Datetime, decimals: Option<u32>) -> Datetime {
+        let unit = match (self, decimals) {
+            (Self::Tick, _) => {
+                let (day, tick) = nearest_tick(at);
+                return Datetime::from_micros(day.saturating_mul(DAY).saturating_add(micros_of(tick)));
+            }
+            (Self::Fine, Some(decimals)) => 10_i64.pow(6_u32.saturating_sub(decimals)),
+            (Self::Fine, None) => 60_000_000,
+        };
+        Datetime::from_micros(at.micros().saturating_add(unit / 2).div_euclid(unit).saturating_mul(unit))
+    }
+}
+
+/// The day, and the tick of it that is next to `at`; after the last one comes the next day's first.
+fn nearest_tick(at: Datetime) -> (i64, i64) {
+    let (day, of_day) = (at.micros().div_euclid(DAY), at.micros().rem_euclid(DAY));
+    (day, (of_day * 6 + 10_000) / 20_000)
 }
 
 /// A DATETIME2(7).
@@ -199,6 +217,21 @@ mod tests {
         ] {
             assert_eq!(Grain::Tick.staged(at(text)), fine(at(written)), "{text}");
             assert_eq!(Grain::Fine.staged(at(text)), fine(at(text)));
+        }
+    }
+
+    #[test]
+    fn a_coarse_column_holds_what_is_next() {
+        for (grain, decimals, text, held) in [
+            (Grain::Tick, None, "2025-01-15 10:00:00.001", "2025-01-15 10:00:00"),
+            (Grain::Tick, None, "2025-01-15 10:00:00.503", "2025-01-15 10:00:00.503333"),
+            (Grain::Tick, None, "2025-01-15 23:59:59.999", "2025-01-16"),
+            (Grain::Fine, Some(7), "2025-01-15 10:00:00.000001", "2025-01-15 10:00:00.000001"),
+            (Grain::Fine, Some(3), "2025-01-15 10:00:00.0005", "2025-01-15 10:00:00.001"),
+            (Grain::Fine, Some(0), "2025-01-15 10:00:00.499999", "2025-01-15 10:00:00"),
+            (Grain::Fine, None, "2025-01-15 10:00:30", "2025-01-15 10:01:00"),
+        ] {
+            assert_eq!(grain.held(at(text), decimals), at(held), "{grain:?} {decimals:?} {text}");
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tiberius::{AuthMethod, Config, EncryptionLevel};
 
+use super::connection_string::{ConnectionString, Encrypt};
 use super::fault::Fault;
 use crate::secret::Secret;
 use crate::store::Trouble;
@@ -105,19 +106,26 @@ impl Default for Timeouts {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.address {
-            Address::Server { host, port, instance, .. } => {
-                f.write_str(host)?;
-                if let Some(instance) = instance {
-                    write!(f, "\\{instance}")?;
-                }
-                port.map_or(Ok(()), |port| write!(f, ",{port}"))
-            }
+            Address::Server { host, port, instance, .. } => server(f, host, instance.as_deref(), *port),
             Address::ConnectionString(text) => match parsed(text) {
-                Ok(config) => f.write_str(&config.get_addr().replacen(':', ",", 1)),
+                Ok(said) => server(f, &said.host, said.instance.as_deref(), said.port),
                 Err(_) => f.write_str("connection_string"),
             },
         }
     }
+}
+
+fn server(
+    f: &mut fmt::Formatter<'_>,
+    host: &str,
+    instance: Option<&str>,
+    port: Option<u16>,
+) -> fmt::Result {
+    f.write_str(host)?;
+    if let Some(instance) = instance {
+        write!(f, "\\{instance}")?;
+    }
+    port.map_or(Ok(()), |port| write!(f, ",{port}"))
 }
 
 impl Target {
@@ -133,11 +141,7 @@ impl Target {
     pub fn trusts_any(&self) -> bool {
         match &self.address {
             Address::Server { trust, .. } => *trust == Trust::Any,
-            Address::ConnectionString(text) => text.reveal().split(';').any(|pair| {
-                let pair: String = pair.chars().filter(|c| !c.is_whitespace()).collect();
-                let pair = pair.to_ascii_lowercase();
-                matches!(pair.as_str(), "trustservercertificate=true" | "trustservercertificate=yes")
-            }),
+            Address::ConnectionString(text) => parsed(text).is_ok_and(|said| said.trusts_any),
         }
     }
 
@@ -153,11 +157,7 @@ impl Target {
                 if let Some(instance) = instance {
                     config.instance_name(instance);
                 }
-                config.encryption(match encryption {
-                    Encryption::Whole => EncryptionLevel::Required,
-                    Encryption::Strict => EncryptionLevel::Strict,
-                    Encryption::LoginOnly => EncryptionLevel::Off,
-                });
+                config.encryption(encryption.level());
                 match trust {
                     Trust::System => {}
                     Trust::AlsoFile(file) => config.trust_cert_ca_bundle(certificates(file)?),
@@ -165,7 +165,7 @@ impl Target {
                 }
                 config
             }
-            Address::ConnectionString(text) => parsed(text)?,
+            Address::ConnectionString(text) => self.as_said(parsed(text)?)?,
         };
         if let Some(database) = &self.database {
             config.database(database);
@@ -183,6 +183,53 @@ impl Target {
         // A name that is no Unicode is somebody's odd name, and no reason to stop reading.
         config.lossy_utf16_decoding(true);
         Ok(config)
+    }
+
+    fn as_said(&self, said: ConnectionString) -> Result<Config, Fault> {
+        let mut config = Config::new();
+        config.host(&said.host);
+        if matches!(self.login, Login::OfConnectionString) {
+            config.authentication(login(&said)?);
+        }
+        said.port.into_iter().for_each(|port| config.port(port));
+        said.instance.into_iter().for_each(|instance| config.instance_name(instance));
+        said.database.into_iter().for_each(|database| config.database(database));
+        said.ca_file.into_iter().for_each(|file| config.trust_cert_ca(file));
+        said.host_in_certificate.into_iter().for_each(|host| config.hostname_in_certificate(host));
+        said.workstation.into_iter().for_each(|name| config.client_name(name));
+        config.encryption(match said.encryption.unwrap_or(Encrypt::Some(Encryption::Whole)) {
+            Encrypt::Some(encryption) => encryption.level(),
+            Encrypt::Nothing => EncryptionLevel::NotSupported,
+        });
+        if said.trusts_any {
+            config.trust_cert();
+        }
+        config.readonly(said.read_only);
+        config.multi_subnet_failover(said.multi_subnet);
+        Ok(config)
+    }
+}
+
+impl Encryption {
+    fn level(self) -> EncryptionLevel {
+        match self {
+            Self::Whole => EncryptionLevel::Required,
+            Self::Strict => EncryptionLevel::Strict,
+            Self::LoginOnly => EncryptionLevel::Off,
+        }
+    }
+}
+
+/// Who a connection string names. An account of Windows counts before a user, as everywhere.
+fn login(said: &ConnectionString) -> Result<AuthMethod, Fault> {
+    let wrong = |why: &str| Err(Fault::Found(Trouble::Other, why.to_owned()));
+    match (said.integrated, &said.user, &said.password) {
+        (true, _, _) => integrated(),
+        (false, Some(user), Some(password)) => Ok(AuthMethod::sql_server(user, password.reveal())),
+        (false, Some(_), None) => wrong("the connection string names a user and no `Password`"),
+        (false, None, _) => {
+            wrong("the connection string names nobody to log in: it takes `User ID` and `Password`, or `Integrated Security=true`")
+        }
     }
 }
 
@@ -203,23 +250,8 @@ impl Password {
     }
 }
 
-/// The driver's own words on what is wrong could repeat a part of it.
-fn parsed(text: &Secret) -> Result<Config, Fault> {
-    let text = text.reveal().trim();
-    let parsed = if is_jdbc(text) { Config::from_jdbc_string(text) } else { Config::from_ado_string(text) };
-    parsed.map_err(|_| {
-        Fault::Found(
-            Trouble::Other,
-            "the connection string is neither ADO.NET's nor JDBC's: pairs `key=value` stand between `;`, a value that holds \
-             a `;` stands in quotes (JDBC: in braces), `TrustServerCertificate` and `TrustServerCertificateCA` exclude each \
-             other, and all of it is ASCII: another user or password goes into the keys `user` and `password`"
-                .to_owned(),
-        )
-    })
-}
-
-fn is_jdbc(text: &str) -> bool {
-    text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("jdbc:"))
+fn parsed(text: &Secret) -> Result<ConnectionString, Fault> {
+    ConnectionString::read(text.reveal()).map_err(|why| Fault::Found(Trouble::Other, why))
 }
 
 fn certificates(file: &Path) -> Result<Vec<u8>, Fault> {
@@ -255,6 +287,7 @@ mod tests {
             ("server=h;TrustServerCertificate=True", true),
             ("server=h;trustservercertificate = yes;encrypt=true", true),
             ("jdbc:sqlserver://h;encrypt=true;trustServerCertificate=true", true),
+            ("server=h;Trust Server Certificate=1", true),
             ("server=h;trustservercertificate=false", false),
             ("server=h", false),
         ] {
@@ -266,6 +299,37 @@ mod tests {
             };
             assert_eq!(target.trusts_any(), expected, "{text}");
         }
+    }
+
+    /// Who logs in is said, by the string or beside it.
+    #[test]
+    fn a_connection_string_names_who_logs_in() {
+        let target = |text: &str, login| super::Target {
+            address: super::Address::ConnectionString(crate::secret::Secret::new(text)),
+            database: None,
+            login,
+            timeouts: super::Timeouts::default(),
+        };
+        let by_key = || super::Login::Sql {
+            user: "w".to_owned(),
+            password: super::Password::Given(crate::secret::Secret::new("p")),
+        };
+        for (text, login, said) in [
+            ("server=h,1;user=w;password=p", super::Login::OfConnectionString, None),
+            ("server=h,1;user=w;password=", super::Login::OfConnectionString, None),
+            ("server=h,1", by_key(), None),
+            ("server=h,1;user=w", super::Login::OfConnectionString, Some("names a user and no `Password`")),
+            ("server=h,1", super::Login::OfConnectionString, Some("names nobody to log in")),
+            ("database=p", by_key(), Some("names no server")),
+        ] {
+            let found = target(text, login).driver().map(|config| config.get_addr());
+            match said {
+                None => assert_eq!(found.ok().as_deref(), Some("h:1"), "{text}"),
+                Some(said) => assert!(found.is_err_and(|fault| fault.said().contains(said)), "{text}"),
+            }
+        }
+        let shown = |text: &str| target(text, super::Login::Integrated).to_string();
+        assert_eq!((shown(r"server=h\i;database=d"), shown("jdbc:sqlserver://h:5")), (r"h\i".to_owned(), "h,5".to_owned()));
     }
 
     /// Where no account can log in by itself, that is said before anybody is asked.

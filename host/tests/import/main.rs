@@ -3,8 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod forms;
+mod refused;
 
+use std::io::Write;
 use std::process::Stdio;
 
 use common::{Place, Ran, masked, wait};
@@ -40,7 +44,19 @@ fn files_are_read_as_people_write_them() {
         ("UTF-16", utf16(spanish, true), day_first),
         ("UTF-16 without a mark", utf16(comma, false), &["--encoding", "utf-16le"]),
         ("decimals as told", "DATETIME,TEMP-03,AGUA/FLOW 1\n2025-01-15 10:00,\"21,5\",3\n2025-01-15 10:05,\"-0,25\",\n".into(), &["--decimal", "comma"]),
+        ("decimals as they are", "DATETIME,TEMP-03,AGUA/FLOW 1\n2025-01-15 10:00,\"21,5\",3\n2025-01-15 10:05,\"-0,25\",\n".into(), &[]),
         ("strictly", comma.into(), &["--strict"]),
+        ("Excel's first line", format!("sep=;\r\n{}", comma.replace(',', ";")).into(), &[]),
+        ("Excel's first line with a mark", utf16(&format!("sep=,\r\n{comma}"), true), &[]),
+        ("separators at the end", "DATETIME;TEMP-03;AGUA/FLOW 1\n2025-01-15 10:00;21,5;3;\n2025-01-15 10:05;-0,25;;;\n".into(), &[]),
+        ("separators at the end of all", "DATETIME;TEMP-03;AGUA/FLOW 1;\n2025-01-15 10:00;21.5;3;\n2025-01-15 10:05;-0.25;\n".into(), &[]),
+        ("bars", comma.replace(',', "|").into(), &[]),
+        ("old line ends", comma.replace('\n', "\r").into(), &[]),
+        ("blank lines", format!("\n;;\n{}\n \n\n", comma.replace('\n', "\n\n")).into(), &[]),
+        ("no reading by another name", comma.replace("-0.25,", "-0.25,N/A").into(), &[]),
+        ("no reading as a dash", comma.replace("-0.25,", "-0.25,-").into(), &[]),
+        ("halves of a day", spanish.replace(":00;", ":00 a.\u{a0}m.;").replace(":05;", ":05 A. M.;").into(), &["--datetime-format", "%d/%m/%Y %I:%M %p"]),
+        ("a minus of typesetters", comma.replace(",-0.25", ",\u{2212}0.25").into(), &[]),
     ] {
         let place = Place::new();
         place.write("enero.csv", bytes);
@@ -62,120 +78,19 @@ fn files_are_read_as_people_write_them() {
     }
 }
 
+/// What is piped in can be read only once, and is.
 #[test]
-fn what_is_wrong_in_a_file_is_named_and_the_rest_is_loaded() {
+fn a_file_may_come_through_a_pipe() {
     let place = Place::new();
-    let mut text = String::from(
-        "DATETIME;TEMP-03;NOTE\n2025-01-15 10:00:00;1,5;\n15/01/2025 10:05;2,5;\n2025-01-15 10:10:00;3,5\n",
-    );
-    text.push_str("2025-01-15 10:15:00;1.234,5;ok\n2025-01-15 10:20:00;1e15;\n;4,5;\n");
-    for minute in 21..30 {
-        text.push_str(&format!("2025-01-15 10:{minute}:00;{minute};turno {minute}\n"));
-    }
-    place.write("marzo.csv", &text);
-    let strictly = place.run(&["import", "marzo.csv", "--strict"]);
-    let counted = "3 rows and 12 cells that are no numbers (10 in `NOTE`, 2 in `TEMP-03`)";
-    assert_eq!((strictly.code, strictly.stdout.as_str()), (Some(1), ""));
-    let last = strictly.stderr.lines().last().unwrap();
-    assert_eq!(last, format!("error: `marzo.csv`: {counted}; nothing was loaded"));
-    assert_eq!(loaded(&place), "");
-
-    let ran = place.run(&["import", "marzo.csv"]);
+    let text = month(3000);
+    let mut command = place.command(&["import", "-"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let ran = Ran::of(&child.wait_with_output().unwrap());
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    let mut said: Vec<&str> = ran.stderr.lines().map(|line| line.get(22..).unwrap_or(line)).collect();
-    said.sort_unstable();
-    let mut expected = vec![
-        "INFO - columns are divided by `;`, decimals by a comma",
-        "WARNING - line 3, column `DATETIME`: `15/01/2025 10:05` is not a datetime such as `2025-01-15 10:00:00`; \
-         --datetime-format says how others are written, such as \"%d/%m/%Y %H:%M\"; the row is passed over",
-        "WARNING - line 4 has 2 fields and the header 3; the row is passed over",
-        "WARNING - line 5, column `NOTE`: `ok` is not a number; the cell is passed over",
-        "WARNING - line 5, column `TEMP-03`: `1.234,5` is not a number with a decimal comma; if it has a decimal point, say \
-         --decimal point; the cell is passed over",
-        "WARNING - line 6, column `TEMP-03`: `1e15` has more than twelve digits before the decimals; the cell is passed over",
-        "WARNING - line 7, column `DATETIME`: it is empty; the row is passed over",
-        "WARNING - line 8, column `NOTE`: `turno 21` is not a number; the cell is passed over",
-        "WARNING - line 9, column `NOTE`: `turno 22` is not a number; the cell is passed over",
-    ];
-    expected.sort_unstable();
-    assert_eq!(said, expected);
-    assert!(
-        ran.stdout
-            .starts_with(&format!("10 readings of 1 variable in 15 rows loaded\nnot loaded: {counted}\n")),
-        "{}",
-        ran.stdout
-    );
-    assert_eq!(
-        place.number("SELECT count(*) FROM datos_proceso WHERE variable_name = 'TEMP-03' AND value <= 29"),
-        Some(10)
-    );
-}
-
-#[test]
-fn a_file_that_cannot_be_right_is_refused_whole() {
-    let place = Place::new();
-    place.write("latin1.csv", b"DATETIME;PRESI\xd3N\n2025-01-15;1,5\n");
-    place.write("wide.csv", utf16("DATETIME,T1\n2025-01-15,1\n", false));
-    place.write("book.csv", b"PK\x03\x04\x14\x00");
-    place.write("twice.csv", "DATETIME,T1,T1\n2025-01-15,1,2\n");
-    place.write("fecha.csv", "Fecha;T1\n2025-01-15;1\n");
-    place.write("alone.csv", "DATETIME\n2025-01-15\n");
-    place.write("long.csv", format!("DATETIME,{}\n2025-01-15,1\n", "x".repeat(101)));
-    place.write("empty.csv", "");
-    place.write("header.csv", "DATETIME,T1\n");
-    place.write("bad.csv", "DATETIME,T1\n2025-01-15,x\n");
-    let long = format!(
-        "`long.csv`: the name of column `{}…` has 101 characters; a variable's takes at most 100",
-        "x".repeat(40)
-    );
-    for (arguments, code, said) in [
-        (&["nowhere.csv"][..], 1, "`nowhere.csv`: it cannot be read: No such file or directory (os error 2)"),
-        (
-            &["latin1.csv"],
-            1,
-            "`latin1.csv`: column `PRESI\u{fffd}N` is not UTF-8 text; save the file as \"CSV UTF-8\", or say --encoding \
-             windows-1252",
-        ),
-        (
-            &["wide.csv"],
-            1,
-            "`wide.csv`: this is no text; a file of UTF-16 without a mark needs --encoding utf-16le",
-        ),
-        (&["book.csv"], 1, "`book.csv`: this is a workbook or an archive, not text; save it as CSV"),
-        (&["twice.csv"], 1, "`twice.csv`: it has two columns `T1`; keep one"),
-        (&["fecha.csv"], 1, "`fecha.csv`: it has no column DATETIME; its columns are `Fecha`, `T1`"),
-        (&["alone.csv"], 1, "`alone.csv`: it has no column besides DATETIME; each variable needs one"),
-        (&["long.csv"], 1, long.as_str()),
-        (&["empty.csv"], 1, "`empty.csv`: it has no column DATETIME; it is empty"),
-        (&["header.csv"], 1, "`header.csv`: there is no reading in it: below its header all cells are empty"),
-        (&["bad.csv"], 1, "`bad.csv`: there is no reading in it: 1 cell that is no number (1 in `T1`)"),
-        (
-            &["header.csv", "--database", "nowhere.sqlite"],
-            1,
-            "`header.csv`: database `nowhere.sqlite`: there is no such file; check the path in the configuration, or have it \
-             made with --create-table",
-        ),
-        (
-            &["header.csv", "--datetime-format", "dd/mm/yyyy"],
-            2,
-            "invalid value 'dd/mm/yyyy' for '--datetime-format <FORMAT>': it must be a format of day and time without a zone, \
-             such as `%d/%m/%Y %H:%M`",
-        ),
-        (
-            &["header.csv", "--encoding", "ansi2"],
-            2,
-            "invalid value 'ansi2' for '--encoding <NAME>': it must be an encoding's name, such as `windows-1252` or `utf-16le`",
-        ),
-    ] {
-        let ran = place.run(&[&["import"], arguments].concat());
-        assert_eq!((ran.code, ran.stdout.as_str()), (Some(code), ""), "{arguments:?}: {}", ran.stderr);
-        let found = ran.stderr.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
-        assert_eq!(found, format!("error: {said}"), "{arguments:?}: {}", ran.stderr);
-    }
-    assert_eq!(loaded(&place), "");
-    let ran = place.run(&["import", "latin1.csv", "--encoding", "windows-1252"]);
-    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert_eq!(loaded(&place), "2025-01-15 00:00:00 PRESIÓN 1.5 latin1.csv");
+    assert!(ran.stdout.starts_with("18000 readings of 6 variables in 3000 rows loaded\n"), "{}", ran.stdout);
+    let files = "SELECT count(*) FROM datos_proceso WHERE source_file = 'stdin'";
+    assert_eq!(place.number(files), Some(18_000));
 }
 
 /// A file of six variables, a datetime a minute.

@@ -1,0 +1,121 @@
+//! Readings that a file has twice: in autumn an hour comes twice on the plant's clock, and files are put together from overlapping ones.
+//!
+//! Of one variable and datetime the first counts. Where datetimes come in order, equal ones stand beside each other. Where they do not, all
+//! that were met are kept, in a temporary database that goes to the disk when it grows: memory has an end, a file may have none.
+
+use anyhow::Context;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::datetime::Datetime;
+
+/// What was met so far.
+pub(super) enum Repeats {
+    InOrder(Option<Met>),
+    InDisorder(Connection),
+}
+
+/// A datetime that was met.
+pub(super) struct Met {
+    at: Datetime,
+    columns: Columns,
+}
+
+/// A set of columns, a bit each.
+#[derive(Default)]
+struct Columns(Vec<u8>);
+
+impl Columns {
+    /// False if it was there already.
+    fn add(&mut self, column: usize) -> bool {
+        let (byte, bit) = (column / 8, 1 << (column % 8));
+        if self.0.len() <= byte {
+            self.0.resize(byte + 1, 0);
+        }
+        let new = self.0[byte] & bit == 0;
+        self.0[byte] |= bit;
+        new
+    }
+}
+
+impl Repeats {
+    /// # Errors
+    /// There is no room for a temporary database.
+    pub(super) fn new(in_order: bool) -> anyhow::Result<Self> {
+        if in_order {
+            return Ok(Self::InOrder(None));
+        }
+        Ok(Self::InDisorder(temporary().context(NO_ROOM)?))
+    }
+
+    /// Leaves those readings of a row, each by its column, that were not met before at this datetime. Returns how many went.
+    ///
+    /// # Errors
+    /// There is no room for a temporary database.
+    pub(super) fn drop_known(
+        &mut self,
+        at: Datetime,
+        readings: &mut Vec<(usize, f64)>,
+    ) -> anyhow::Result<u64> {
+        let before = readings.len();
+        match self {
+            Self::InOrder(met) => {
+                let met = match met {
+                    Some(met) if met.at == at => met,
+                    _ => met.insert(Met { at, columns: Columns::default() }),
+                };
+                readings.retain(|(column, _)| met.columns.add(*column));
+            }
+            Self::InDisorder(_) if before == 0 => {}
+            Self::InDisorder(database) => among(database, at, readings).context(NO_ROOM)?,
+        }
+        Ok((before - readings.len()) as u64)
+    }
+}
+
+const NO_ROOM: &str = "what of the file was read cannot be kept in a temporary database";
+
+fn temporary() -> rusqlite::Result<Connection> {
+    // Without a name it is on the disk, is in memory as long as it is small, and goes when it is closed.
+    let database = Connection::open("")?;
+    database.execute_batch(
+        "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN; \
+         CREATE TABLE met (at INTEGER PRIMARY KEY, columns BLOB NOT NULL)",
+    )?;
+    Ok(database)
+}
+
+fn among(database: &Connection, at: Datetime, readings: &mut Vec<(usize, f64)>) -> rusqlite::Result<()> {
+    let mut find = database.prepare_cached("SELECT columns FROM met WHERE at = ?1")?;
+    let known: Option<Vec<u8>> = find.query_row([at.micros()], |row| row.get(0)).optional()?;
+    let mut columns = Columns(known.unwrap_or_default());
+    readings.retain(|(column, _)| columns.add(*column));
+    let mut keep = database.prepare_cached("INSERT OR REPLACE INTO met (at, columns) VALUES (?1, ?2)")?;
+    keep.execute(params![at.micros(), columns.0])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use super::*;
+
+    /// How many went of each row.
+    fn dropped(in_order: bool, rows: &[(i64, &[usize])]) -> Vec<u64> {
+        let mut repeats = Repeats::new(in_order).unwrap();
+        let mut of_row = |&(at, columns): &(i64, &[usize])| {
+            let mut readings: Vec<_> = columns.iter().map(|column| (*column, 1.0)).collect();
+            repeats.drop_known(Datetime::from_micros(at), &mut readings).unwrap()
+        };
+        rows.iter().map(&mut of_row).collect()
+    }
+
+    #[test]
+    fn the_first_reading_of_a_variable_and_datetime_counts() {
+        let rows: [(i64, &[usize]); 6] = [(1, &[0, 9]), (1, &[0, 1]), (1, &[1, 9, 20]), (2, &[0]), (2, &[]), (2, &[0])];
+        assert_eq!(dropped(true, &rows), [0, 1, 2, 0, 0, 1]);
+        assert_eq!(dropped(false, &rows), [0, 1, 2, 0, 0, 1]);
+        let apart: [(i64, &[usize]); 4] = [(1, &[0]), (-2, &[0]), (1, &[0, 1]), (1, &[1])];
+        assert_eq!(dropped(false, &apart), [0, 0, 1, 1]);
+    }
+}

@@ -1,0 +1,145 @@
+//! The keys of connection strings, as ADO.NET, ODBC, OLE DB and JDBC have them (SqlClient's `ConnectionString` property, the ODBC driver's
+//! keywords, and JDBC's "Setting the connection properties", as Microsoft documents them). Pure.
+
+/// What a key means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    Server,
+    Port,
+    Instance,
+    Database,
+    User,
+    Password,
+    Integrated,
+    Encrypt,
+    TrustAny,
+    CaFile,
+    HostInCertificate,
+    Workstation,
+    Intent,
+    MultiSubnet,
+    /// Known, and nothing that would change what this program does.
+    PassedOver,
+    /// It cannot be done, for this reason.
+    Refused(&'static str),
+}
+
+const ENTRA: Key = Key::Refused("logins of Microsoft Entra are not served; name a SQL login, or a Windows account");
+const DSN: Key = Key::Refused("a data source of ODBC is not read; write what it says into the string");
+const FILE: Key = Key::Refused("a database's file is not attached; name a database that is");
+
+/// By meaning; the first of a meaning is what is suggested.
+const KEYS: [(Key, &[&str]); 18] = [
+    (Key::Server, &["Server", "Data Source", "Address", "Addr", "Network Address", "Server Name"]),
+    (Key::Port, &["Port", "Port Number"]),
+    (Key::Instance, &["Instance Name", "Instance"]),
+    (Key::Database, &["Database", "Initial Catalog", "Database Name"]),
+    (Key::User, &["User ID", "UID", "User", "User Name"]),
+    (Key::Password, &["Password", "PWD"]),
+    (Key::Integrated, &["Integrated Security", "Trusted_Connection"]),
+    (Key::Encrypt, &["Encrypt"]),
+    (Key::TrustAny, &["TrustServerCertificate"]),
+    (Key::CaFile, &["TrustServerCertificateCA"]),
+    (Key::HostInCertificate, &["HostNameInCertificate"]),
+    (Key::Workstation, &["Workstation ID", "WSID"]),
+    (Key::Intent, &["ApplicationIntent"]),
+    (Key::MultiSubnet, &["MultiSubnetFailover"]),
+    (
+        Key::PassedOver,
+        &[
+            "Application Name", "App", "Connect Timeout", "Connection Timeout", "Timeout", "Login Timeout", "Command Timeout",
+            "Query Timeout", "Socket Timeout", "Lock Timeout", "Cancel Query Timeout", "Persist Security Info", "Pooling",
+            "Max Pool Size", "Min Pool Size", "Multiple Active Result Sets", "MARS Connection", "Mars_Connection", "Packet Size",
+            "Current Language", "Language", "Failover Partner", "Failover Partner SPN", "Server SPN", "Asynchronous Processing",
+            "Async", "Column Encryption Setting", "Column Encryption", "Connect Retry Count", "Connect Retry Interval",
+            "Connection Retry Count", "Connection Retry Interval", "Load Balance Timeout", "Connection Lifetime",
+            "Connection Reset", "Network Library", "Network", "Net", "Pool Blocking Period", "Replication",
+            "Transaction Binding", "Type System Version", "User Instance", "Enlist", "Context Connection",
+            "IP Address Preference", "Attestation Protocol", "Enclave Attestation Url", "Driver", "Provider", "Regional",
+            "AnsiNPW", "AutoTranslate", "Auto Translate", "QuotedId", "Description", "Data Type Compatibility",
+            "Use Procedure for Prepare", "Use Encryption for Data", "Send String Parameters As Unicode", "Select Method",
+            "Response Buffering", "Disable Statement Pooling", "Statement Pooling Cache Size", "Send Time As Datetime",
+            "Last Update Count", "Xopen States", "Use Bulk Copy For Batch Insert", "Use Fmt Only", "Delay Loading Lobs",
+            "Transparent Network IP Resolution", "Keep Alive", "Keep Alive Interval", "TDS_Version", "ClientCharset",
+            "Authentication Scheme", "SSL Protocol",
+        ],
+    ),
+    (ENTRA, &["Authentication", "Access Token", "Access Token Callback Class", "Msi Client Id", "AAD Secure Principal Id"]),
+    (DSN, &["DSN", "FileDSN", "SaveFile"]),
+    (FILE, &["AttachDbFilename", "AttachDBFileName", "Extended Properties", "Initial File Name"]),
+];
+
+/// Programs tell keys apart neither by case nor, between them, by blanks.
+fn plain(key: &str) -> String {
+    key.chars().filter(|c| !matches!(c, ' ' | '_' | '-')).flat_map(char::to_lowercase).collect()
+}
+
+fn all() -> impl Iterator<Item = (Key, &'static str)> {
+    KEYS.iter().flat_map(|(key, names)| names.iter().map(|name| (*key, *name)))
+}
+
+/// None if there is no such key.
+pub(super) fn known(written: &str) -> Option<Key> {
+    let written = plain(written);
+    all().find(|(_, name)| plain(name) == written).map(|(key, _)| key)
+}
+
+/// The key that a mistyped one most likely meant, if any comes near.
+pub(super) fn nearest(written: &str) -> Option<&'static str> {
+    const LIKELY: f64 = 0.7;
+    let written = plain(written);
+    all()
+        .map(|(_, name)| {
+            let name_plain = plain(name);
+            // The beginning of a long name is what people remember of it.
+            let begins = written.len() >= 8 && name_plain.starts_with(&written);
+            let likeness = strsim::normalized_damerau_levenshtein(&written, &name_plain);
+            (if begins { likeness.max(LIKELY) } else { likeness }, name)
+        })
+        .filter(|(likeness, _)| *likeness >= LIKELY)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_known_by_all_their_names() {
+        for (written, key) in [
+            ("server", Some(Key::Server)),
+            ("DATA SOURCE", Some(Key::Server)),
+            ("serverName", Some(Key::Server)),
+            ("Trust Server Certificate", Some(Key::TrustAny)),
+            ("trusted_connection", Some(Key::Integrated)),
+            ("integratedSecurity", Some(Key::Integrated)),
+            ("loginTimeout", Some(Key::PassedOver)),
+            ("Sever", None),
+        ] {
+            assert_eq!(known(written), key, "{written}");
+        }
+        let mut names: Vec<_> = all().map(|(_, name)| plain(name)).collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        // `MARS Connection` and `AttachDbFilename` are written in two ways.
+        assert!(count - names.len() <= 3, "{names:?}");
+    }
+
+    #[test]
+    fn a_mistyped_key_is_recognised() {
+        for (written, near) in [
+            ("Sever", Some("Server")),
+            ("Datasorce", Some("Data Source")),
+            ("Databse", Some("Database")),
+            ("User_IDs", Some("User ID")),
+            ("TrustServerCert", Some("TrustServerCertificate")),
+            ("Inital Catalog", Some("Initial Catalog")),
+            ("s3cret", None),
+            ("x", None),
+        ] {
+            assert_eq!(nearest(written), near, "{written}");
+        }
+    }
+}
