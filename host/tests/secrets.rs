@@ -94,7 +94,10 @@ fn a_connection_string_is_understood_or_refused() {
         (format!("Server={NOBODY};{login};Encrypt=Mandatory"), "it cannot be reached"),
         (format!("Server={NOBODY};{login};Encrypt=Optional"), "it cannot be reached"),
         (format!("Server={NOBODY};{login};Encrypt=Strict"), "it cannot be reached"),
-        (format!("Server={NOBODY};{login};Encrypt=Sometimes"), "`Encrypt` of the connection string must be `true`"),
+        (
+            format!("Server={NOBODY};{login};Encrypt=Sometimes"),
+            "`Encrypt` of the connection string must be `true`",
+        ),
         (format!("Sever={NOBODY};{login}"), "has a key `Sever`, which there is not; did you mean `Server`?"),
         (login.clone(), "the connection string names no server"),
         (

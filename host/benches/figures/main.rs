@@ -20,8 +20,7 @@ mod throughput;
 mod times;
 
 /// What can be asked for; nothing named is all.
-const PARTS: [&str; 8] =
-    ["throughput", "cycle", "reload", "start", "idle", "backlog", "import", "loading"];
+const PARTS: [&str; 8] = ["throughput", "cycle", "reload", "start", "idle", "backlog", "import", "loading"];
 
 fn main() {
     let asked: Vec<String> = std::env::args().skip(1).collect();

@@ -11,10 +11,16 @@ fn import(file: &str, more: &[&str]) -> (Option<i32>, String, String) {
     std::fs::copy(from, place.path(file)).unwrap();
     let ran = place.run(&[&["import", file], more].concat());
     let said = match ran.code {
-        Some(0) => ran.stdout.lines().take_while(|line| !line.starts_with("they are from")).collect::<Vec<_>>().join("\n"),
+        Some(0) => ran
+            .stdout
+            .lines()
+            .take_while(|line| !line.starts_with("they are from"))
+            .collect::<Vec<_>>()
+            .join("\n"),
         _ => ran.stderr.lines().last().unwrap_or_default().to_owned(),
     };
-    let rows = "SELECT group_concat(datetime || ' ' || value, ', ') FROM (SELECT * FROM datos_proceso ORDER BY id)";
+    let rows =
+        "SELECT group_concat(datetime || ' ' || value, ', ') FROM (SELECT * FROM datos_proceso ORDER BY id)";
     let rows = place.database().query_row(rows, [], |row| row.get::<_, Option<String>>(0)).unwrap();
     (ran.code, said, rows.unwrap_or_default())
 }
@@ -86,11 +92,16 @@ fn what_repeats_is_told_from_what_was_there() {
     let mut text = String::from("DATETIME,T1,T2\n");
     for round in 0..2 {
         for minute in 0..50 {
-            text.push_str(&format!("2025-01-15 10:{minute:02}:00,{minute},{}\n", if round == 0 { "" } else { "7" }));
+            text.push_str(&format!(
+                "2025-01-15 10:{minute:02}:00,{minute},{}\n",
+                if round == 0 { "" } else { "7" }
+            ));
         }
     }
     place.write("twice.csv", text);
-    place.sql("INSERT INTO datos_proceso (datetime, variable_name, value) VALUES ('2025-01-15 10:00:00', 'T1', 1)");
+    place.sql(
+        "INSERT INTO datos_proceso (datetime, variable_name, value) VALUES ('2025-01-15 10:00:00', 'T1', 1)",
+    );
     for expected in [
         "99 readings of 2 variables in 100 rows loaded, 1 were there already",
         "0 readings of 2 variables in 100 rows loaded, 100 were there already",

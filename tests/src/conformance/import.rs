@@ -89,7 +89,11 @@ pub async fn a_table_without_key_or_file_takes_readings_too<B: Bench>() -> Resul
     for kind in InputKind::ALL {
         let (bench, mut input, _) = begin::<B>(kind).await?;
         let mut importer = bench.connector().open_importer(false).await?;
-        assert_eq!(importer.insert(&[reading("2025-01-15 10:00:00", "T1", 4.0)]).await?.inserted, 1, "{kind:?}");
+        assert_eq!(
+            importer.insert(&[reading("2025-01-15 10:00:00", "T1", 4.0)]).await?.inserted,
+            1,
+            "{kind:?}"
+        );
         let found = all(input.as_mut()).await?;
         assert_eq!(
             (found.len(), found[0].2, found[0].3.is_some()),

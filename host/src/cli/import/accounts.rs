@@ -98,7 +98,10 @@ mod tests {
         let more = "4 readings have the variable and datetime of one before in the file (1970-01-01 00:00:00 to 1970-01-01 00:01:00, \
                     lines 5 to 9): the first counts";
         assert_eq!(accounts.repeats().as_deref(), Some(more));
-        assert_eq!((accounts.loaded, accounts.present, accounts.repeated, accounts.readings()), (6, 3, 4, 13));
+        assert_eq!(
+            (accounts.loaded, accounts.present, accounts.repeated, accounts.readings()),
+            (6, 3, 4, 13)
+        );
         assert!(accounts.expect(18).is_ok());
         let said = accounts.expect(19).map_err(|error| error.to_string());
         let lost = "it has 19 cells and 18 are accounted for (6 loaded, 3 there already, 4 repeated, 5 refused); it was changed while it \

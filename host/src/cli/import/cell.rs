@@ -6,7 +6,8 @@ use crate::verdict::decimal_18_6;
 
 /// What programs write where there is no value, in lower case.
 const NONE: [&str; 14] = [
-    "nan", "null", "none", "nil", "na", "n/a", "n/d", "nat", "<na>", "<null>", "(null)", "\\n", "#n/a", "#n/d",
+    "nan", "null", "none", "nil", "na", "n/a", "n/d", "nat", "<na>", "<null>", "(null)", "\\n", "#n/a",
+    "#n/d",
 ];
 
 /// Whether a cell says that there is no reading: it is empty, or says so in somebody's way.
@@ -14,7 +15,9 @@ pub(super) fn is_none(cell: &str) -> bool {
     match cell.chars().next() {
         None => true,
         Some(first) if first.is_ascii_digit() => false,
-        Some('-' | '\u{2013}' | '\u{2014}') => cell.chars().all(|c| matches!(c, '-' | '\u{2013}' | '\u{2014}')),
+        Some('-' | '\u{2013}' | '\u{2014}') => {
+            cell.chars().all(|c| matches!(c, '-' | '\u{2013}' | '\u{2014}'))
+        }
         Some(_) => NONE.iter().any(|none| cell.eq_ignore_ascii_case(none)),
     }
 }
@@ -91,7 +94,13 @@ mod tests {
             ("Bad Input", Point, Err("`Bad Input` is not a number")),
             ("a\nb", Point, Err("`a\\nb` is not a number")),
             ("1e12", Point, Err("`1e12` has more than twelve digits before the decimals")),
-            ("1e999", Point, Err("`1e999` is not a number with a decimal point; if it has a decimal comma, say --decimal comma")),
+            (
+                "1e999",
+                Point,
+                Err(
+                    "`1e999` is not a number with a decimal point; if it has a decimal comma, say --decimal comma",
+                ),
+            ),
         ] {
             assert_eq!(number(cell, decimal), expected.map_err(str::to_owned), "{cell}");
         }
@@ -99,7 +108,10 @@ mod tests {
 
     #[test]
     fn nothing_is_written_in_many_ways() {
-        for cell in ["", "NaN", "nan", "NULL", "None", "n/a", "-", "--", "----", "\u{2014}", "NaT", "<NA>", "\\N", "#N/D"] {
+        for cell in [
+            "", "NaN", "nan", "NULL", "None", "n/a", "-", "--", "----", "\u{2014}", "NaT", "<NA>", "\\N",
+            "#N/D",
+        ] {
             assert_eq!((number(cell, Decimal::Comma), is_none(cell)), (Ok(None), true), "{cell}");
         }
         for cell in ["0", "-1", "x", "-x", "#DIV/0!", "nano"] {

@@ -107,13 +107,19 @@ impl Evidence {
         const SAY: &str = "say --decimal comma or --decimal point";
         match (&self.comma, &self.point, &self.either_comma, &self.either_point) {
             (Some(comma), Some(point), _, _) => {
-                bail!("{comma} has a decimal comma and {point} a decimal point; {SAY}, and what is written otherwise is passed over")
+                bail!(
+                    "{comma} has a decimal comma and {point} a decimal point; {SAY}, and what is written otherwise is passed over"
+                )
             }
             (Some(comma), None, _, Some(either)) if !self.grouped => {
-                bail!("{comma} has a decimal comma, and {either} has a point that groups digits or is a decimal point; {SAY}")
+                bail!(
+                    "{comma} has a decimal comma, and {either} has a point that groups digits or is a decimal point; {SAY}"
+                )
             }
             (None, Some(point), Some(either), _) if !self.grouped => {
-                bail!("{point} has a decimal point, and {either} has a comma that groups digits or is a decimal comma; {SAY}")
+                bail!(
+                    "{point} has a decimal point, and {either} has a comma that groups digits or is a decimal comma; {SAY}"
+                )
             }
             (Some(_), None, _, _) => Ok(Decimal::Comma),
             (None, Some(_), _, _) => Ok(Decimal::Point),
@@ -207,27 +213,37 @@ mod tests {
             (
                 "1,234 21.5",
                 b';',
-                says("`21.5` (line 3, column `T1`) has a decimal point, and `1,234` (line 2, column `T1`) has a comma that groups digits or is a decimal comma"),
+                says(
+                    "`21.5` (line 3, column `T1`) has a decimal point, and `1,234` (line 2, column `T1`) has a comma that groups digits or is a decimal comma",
+                ),
             ),
             (
                 "21,5 1.234",
                 b';',
-                says("`21,5` (line 2, column `T1`) has a decimal comma, and `1.234` (line 3, column `T1`) has a point that groups digits or is a decimal point"),
+                says(
+                    "`21,5` (line 2, column `T1`) has a decimal comma, and `1.234` (line 3, column `T1`) has a point that groups digits or is a decimal point",
+                ),
             ),
             (
                 "15 1,234",
                 b';',
-                says("`1,234` (line 3, column `T1`) is a thousand or a fraction, and no number of the file tells which"),
+                says(
+                    "`1,234` (line 3, column `T1`) is a thousand or a fraction, and no number of the file tells which",
+                ),
             ),
             (
                 "1.234",
                 b'\t',
-                says("`1.234` (line 2, column `T1`) is a thousand or a fraction, and no number of the file tells which"),
+                says(
+                    "`1.234` (line 2, column `T1`) is a thousand or a fraction, and no number of the file tells which",
+                ),
             ),
             (
                 "1,234 1.234",
                 b';',
-                says("`1,234` (line 2, column `T1`) and `1.234` (line 3, column `T1`) cannot both have decimals"),
+                says(
+                    "`1,234` (line 2, column `T1`) and `1.234` (line 3, column `T1`) cannot both have decimals",
+                ),
             ),
         ] {
             let mut evidence = Evidence::default();

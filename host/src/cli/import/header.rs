@@ -47,14 +47,18 @@ impl Header {
 
     fn of(names: &[String]) -> anyhow::Result<Self> {
         check(names)?;
-        let datetime = names.iter().position(|name| name.eq_ignore_ascii_case(DATETIME)).ok_or_else(|| {
-            let shown: Vec<String> = names.iter().take(10).map(|name| format!("`{}`", shown(name))).collect();
-            let more = if names.len() > shown.len() { " and more" } else { "" };
-            match shown.as_slice() {
-                [] => anyhow!("it has no column {DATETIME}; it is empty"),
-                shown => anyhow!("it has no column {DATETIME}; its columns are {}{more}", shown.join(", ")),
-            }
-        })?;
+        let datetime =
+            names.iter().position(|name| name.eq_ignore_ascii_case(DATETIME)).ok_or_else(|| {
+                let shown: Vec<String> =
+                    names.iter().take(10).map(|name| format!("`{}`", shown(name))).collect();
+                let more = if names.len() > shown.len() { " and more" } else { "" };
+                match shown.as_slice() {
+                    [] => anyhow!("it has no column {DATETIME}; it is empty"),
+                    shown => {
+                        anyhow!("it has no column {DATETIME}; its columns are {}{more}", shown.join(", "))
+                    }
+                }
+            })?;
         let index = names.first().filter(|name| name.is_empty() || *name == UNNAMED).map(|_| 0);
         let variables: Vec<_> = names
             .iter()

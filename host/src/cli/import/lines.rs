@@ -85,7 +85,8 @@ mod tests {
                     let line = String::from_utf8_lossy(&lines.line).into_owned();
                     found.push((lines.number, line, lines.ended));
                 }
-                let found: Vec<_> = found.iter().map(|(n, line, ended)| (*n, line.as_str(), *ended)).collect();
+                let found: Vec<_> =
+                    found.iter().map(|(n, line, ended)| (*n, line.as_str(), *ended)).collect();
                 assert_eq!(found, expected, "{text:?}");
             }
         }

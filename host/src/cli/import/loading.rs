@@ -70,7 +70,8 @@ impl Loading<'_> {
         let mut walk = Walk::begin(self)?;
         let foreign = importer.foreign_names(&walk.rows.names()).await.map_err(|error| anyhow!("{error}"))?;
         if !foreign.is_empty() {
-            let names: Vec<String> = foreign.iter().take(NAMED).map(|name| format!("`{}`", shown(name))).collect();
+            let names: Vec<String> =
+                foreign.iter().take(NAMED).map(|name| format!("`{}`", shown(name))).collect();
             bail!(
                 "the table would hold {} otherwise: its column `variable_name` is too short for {}, or has no such characters",
                 names.join(", "),
@@ -219,12 +220,14 @@ mod tests {
     fn line() -> impl Strategy<Value = Line> {
         let cell = prop_oneof![6 => (-99_999..99_999_i32).prop_map(Cell::Number), 2 => Just(Cell::Nothing), 1 => Just(Cell::Text)];
         let minute = prop_oneof![9 => (0..30_i64).prop_map(Some), 1 => Just(None)];
-        (minute, prop::collection::vec(cell, 1..=VARIABLES), prop::bool::weighted(0.05)).prop_map(|(minute, mut cells, over)| {
-            if over {
-                cells.resize(VARIABLES, Cell::Nothing);
-            }
-            Line { minute, cells, over }
-        })
+        (minute, prop::collection::vec(cell, 1..=VARIABLES), prop::bool::weighted(0.05)).prop_map(
+            |(minute, mut cells, over)| {
+                if over {
+                    cells.resize(VARIABLES, Cell::Nothing);
+                }
+                Line { minute, cells, over }
+            },
+        )
     }
 
     const VARIABLES: usize = 3;
@@ -232,7 +235,9 @@ mod tests {
     fn text(lines: &[Line], comma: bool) -> String {
         let mut text = String::from("DATETIME;T0;T1;T2\n");
         for Line { minute, cells, over } in lines {
-            text.push_str(&minute.map_or_else(|| "soon".to_owned(), |minute| format!("2025-01-15 10:{minute:02}:00")));
+            text.push_str(
+                &minute.map_or_else(|| "soon".to_owned(), |minute| format!("2025-01-15 10:{minute:02}:00")),
+            );
             for cell in cells {
                 text.push(';');
                 match cell {
@@ -255,7 +260,8 @@ mod tests {
         let mut met = std::collections::BTreeSet::new();
         let before = table.clone();
         for Line { minute, cells, over } in lines {
-            let held = cells.iter().filter(|cell| !matches!(cell, Cell::Nothing)).count() as u64 + u64::from(*over);
+            let held =
+                cells.iter().filter(|cell| !matches!(cell, Cell::Nothing)).count() as u64 + u64::from(*over);
             let text = cells.iter().any(|cell| matches!(cell, Cell::Text));
             let Some(minute) = minute.filter(|_| !over && !(cells.len() < VARIABLES && text)) else {
                 refused += held;

@@ -72,7 +72,8 @@ async fn load(
     let mut loading = Loading { source: &source, format, looked: &looked, batch: config.worker.batch_rows };
     if asked.strict {
         let done = loading.rehearse(stop)?;
-        let said: Vec<String> = [done.wrong.summary(), done.accounts.repeats()].into_iter().flatten().collect();
+        let said: Vec<String> =
+            [done.wrong.summary(), done.accounts.repeats()].into_iter().flatten().collect();
         if !said.is_empty() {
             bail!("{}; nothing was loaded", said.join("; "));
         }

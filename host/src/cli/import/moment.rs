@@ -57,7 +57,8 @@ impl DatetimeFormat {
         let first_time = pieces.iter().position(Piece::is_time);
         let last_day = pieces.iter().rposition(Piece::is_day)?;
         let day = first_time.filter(|first| last_day < *first).map(|_| pieces[..=last_day].to_vec());
-        let noon = |piece: &Piece| matches!(piece, Piece::Item(Item::Fixed(Fixed::UpperAmPm | Fixed::LowerAmPm)));
+        let noon =
+            |piece: &Piece| matches!(piece, Piece::Item(Item::Fixed(Fixed::UpperAmPm | Fixed::LowerAmPm)));
         let format = Self {
             text: text.to_owned(),
             has_time: first_time.is_some(),
@@ -76,9 +77,17 @@ impl DatetimeFormat {
         write!(written, "{}", example.format_with_items(items)).ok()?;
         if fraction {
             // Its digits stand in the middle and are none of chrono's: the rest is what is tried.
-            return Self { pieces: format.pieces.iter().filter(|piece| !matches!(piece, Piece::Fraction { .. })).cloned().collect(), ..format.clone() }
-                .reads(&written, example)
-                .then_some(format);
+            return Self {
+                pieces: format
+                    .pieces
+                    .iter()
+                    .filter(|piece| !matches!(piece, Piece::Fraction { .. }))
+                    .cloned()
+                    .collect(),
+                ..format.clone()
+            }
+            .reads(&written, example)
+            .then_some(format);
         }
         format.reads(&written, example).then_some(format)
     }

@@ -74,12 +74,15 @@ impl Written {
         }
         // The last one, alone of its kind, may set off a fraction.
         let last = separators.last().copied();
-        let fraction = last.filter(|&c| mark(c).is_some() && separators.iter().filter(|&&found| found == c).count() == 1);
+        let fraction = last
+            .filter(|&c| mark(c).is_some() && separators.iter().filter(|&&found| found == c).count() == 1);
         let (whole, decimals) = fraction.and_then(|c| body.split_once(c)).unwrap_or((body, ""));
         let groups = &separators[..separators.len() - usize::from(fraction.is_some())];
         let group = match groups {
             [] => None,
-            [first, rest @ ..] if rest.iter().all(|c| c == first) && is_grouped(whole, *first) => Some(*first),
+            [first, rest @ ..] if rest.iter().all(|c| c == first) && is_grouped(whole, *first) => {
+                Some(*first)
+            }
             _ => return None,
         };
         if group.is_some() && exponent.is_some() {
@@ -180,8 +183,30 @@ mod tests {
     #[test]
     fn what_nobody_writes_is_no_number() {
         for cell in [
-            "", "-", ".", ",", "e5", "1e", "1e+", "inf", "nan", "1.2.3", "15.01.2025", "1,2,3", "1,23,456", "1234,567,890",
-            "1,234.5e6", "--1", "1-2", "0x1F", "1_000", "21.5 C", "10:00", "1.234,567.8", "1 23", "\u{661}",
+            "",
+            "-",
+            ".",
+            ",",
+            "e5",
+            "1e",
+            "1e+",
+            "inf",
+            "nan",
+            "1.2.3",
+            "15.01.2025",
+            "1,2,3",
+            "1,23,456",
+            "1234,567,890",
+            "1,234.5e6",
+            "--1",
+            "1-2",
+            "0x1F",
+            "1_000",
+            "21.5 C",
+            "10:00",
+            "1.234,567.8",
+            "1 23",
+            "\u{661}",
         ] {
             assert_eq!(Written::read(cell), None, "{cell}");
         }

@@ -146,22 +146,29 @@ impl<R: Read> Records<R> {
     fn go_on(&mut self) -> anyhow::Result<()> {
         let opened = self.record.line;
         let Some(sign) = &self.sign else {
-            bail!("line {opened}: a quote opens the name of a column and is not closed in its line; remove it, or close it");
+            bail!(
+                "line {opened}: a quote opens the name of a column and is not closed in its line; remove it, or close it"
+            );
         };
         if !self.lines.next()? {
-            bail!("line {opened}: a quote opens a cell and is not closed to the end of the file; remove it, or close it");
+            bail!(
+                "line {opened}: a quote opens a cell and is not closed to the end of the file; remove it, or close it"
+            );
         }
         let number = self.lines.number;
         let field = self.lines.line.split(|byte| *byte == self.delimiter).nth(sign.place).unwrap_or_default();
         let field = String::from_utf8_lossy(field);
-        if datetime(field.trim_matches(|c: char| c.is_whitespace() || c == '"'), sign.format.as_ref()).is_ok() {
+        if datetime(field.trim_matches(|c: char| c.is_whitespace() || c == '"'), sign.format.as_ref()).is_ok()
+        {
             bail!(
                 "line {opened}: a quote opens a cell that would swallow line {number}, which is a row of its own; remove the \
                  quote, or close it"
             );
         }
         if number - opened >= MOST_LINES {
-            bail!("line {opened}: a quote opens a cell and is not closed within {MOST_LINES} lines; remove it, or close it");
+            bail!(
+                "line {opened}: a quote opens a cell and is not closed within {MOST_LINES} lines; remove it, or close it"
+            );
         }
         self.lines.line.push(b'\n');
         Ok(())
@@ -196,25 +203,42 @@ mod tests {
     #[test]
     fn a_quoted_cell_may_have_lines_and_may_not_swallow_rows() {
         for (text, expected) in [
-            ("DATETIME;A\n2025-01-15; 1 \n\n;;\n  \n2025-01-16;\"2\"\n", vec!["1-1: DATETIME|A", "2-2: 2025-01-15|1", "6-6: 2025-01-16|2"]),
+            (
+                "DATETIME;A\n2025-01-15; 1 \n\n;;\n  \n2025-01-16;\"2\"\n",
+                vec!["1-1: DATETIME|A", "2-2: 2025-01-15|1", "6-6: 2025-01-16|2"],
+            ),
             ("DATETIME;A\n2025-01-15;\"a\"\"b;c\"\n", vec!["1-1: DATETIME|A", "2-2: 2025-01-15|a\"b;c"]),
-            ("DATETIME;A\n2025-01-15;\"a\r\n\r\nb\";5\n2025-01-16;1", vec!["1-1: DATETIME|A", "2-4: 2025-01-15|a\n\nb|5", "5-5: 2025-01-16|1"]),
+            (
+                "DATETIME;A\n2025-01-15;\"a\r\n\r\nb\";5\n2025-01-16;1",
+                vec!["1-1: DATETIME|A", "2-4: 2025-01-15|a\n\nb|5", "5-5: 2025-01-16|1"],
+            ),
             ("DATETIME;A\n2025-01-15;12\" pipe\n", vec!["1-1: DATETIME|A", "2-2: 2025-01-15|12\" pipe"]),
             (
                 "DATETIME;A\n2025-01-15;\"ok\n2025-01-16;1\n",
-                vec!["1-1: DATETIME|A", "line 2: a quote opens a cell that would swallow line 3, which is a row of its own; remove the quote, or close it"],
+                vec![
+                    "1-1: DATETIME|A",
+                    "line 2: a quote opens a cell that would swallow line 3, which is a row of its own; remove the quote, or close it",
+                ],
             ),
             (
                 "DATETIME;A\n\"2025-01-15;1\n\"2025-01-16\";1\n",
-                vec!["1-1: DATETIME|A", "line 2: a quote opens a cell that would swallow line 3, which is a row of its own; remove the quote, or close it"],
+                vec![
+                    "1-1: DATETIME|A",
+                    "line 2: a quote opens a cell that would swallow line 3, which is a row of its own; remove the quote, or close it",
+                ],
             ),
             (
                 "DATETIME;A\n2025-01-15;\"ok\n",
-                vec!["1-1: DATETIME|A", "line 2: a quote opens a cell and is not closed to the end of the file; remove it, or close it"],
+                vec![
+                    "1-1: DATETIME|A",
+                    "line 2: a quote opens a cell and is not closed to the end of the file; remove it, or close it",
+                ],
             ),
             (
                 "DATETIME;\"A\nB\"\n2025-01-15;1\n",
-                vec!["line 1: a quote opens the name of a column and is not closed in its line; remove it, or close it"],
+                vec![
+                    "line 1: a quote opens the name of a column and is not closed in its line; remove it, or close it",
+                ],
             ),
         ] {
             assert_eq!(read(text), expected, "{text:?}");

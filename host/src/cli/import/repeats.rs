@@ -112,7 +112,8 @@ mod tests {
 
     #[test]
     fn the_first_reading_of_a_variable_and_datetime_counts() {
-        let rows: [(i64, &[usize]); 6] = [(1, &[0, 9]), (1, &[0, 1]), (1, &[1, 9, 20]), (2, &[0]), (2, &[]), (2, &[0])];
+        let rows: [(i64, &[usize]); 6] =
+            [(1, &[0, 9]), (1, &[0, 1]), (1, &[1, 9, 20]), (2, &[0]), (2, &[]), (2, &[0])];
         assert_eq!(dropped(true, &rows), [0, 1, 2, 0, 0, 1]);
         assert_eq!(dropped(false, &rows), [0, 1, 2, 0, 0, 1]);
         let apart: [(i64, &[usize]); 4] = [(1, &[0]), (-2, &[0]), (1, &[0, 1]), (1, &[1])];

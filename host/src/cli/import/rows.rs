@@ -41,11 +41,7 @@ pub(super) struct Row {
 impl Rows {
     /// # Errors
     /// The file cannot be read, or its header cannot be right.
-    pub(super) fn open(
-        source: &Source,
-        form: Form,
-        format: Option<&DatetimeFormat>,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn open(source: &Source, form: Form, format: Option<&DatetimeFormat>) -> anyhow::Result<Self> {
         let Opened { records, header, read, .. } = Opened::of(source, format)?;
         let places = header.variables.iter().map(|(place, _)| *place);
         let named = places.chain([header.datetime]).max().map_or(0, |last| last + 1);

@@ -53,11 +53,15 @@ impl ConnectionString {
         let mut met: Vec<(Key, String)> = Vec::new();
         for (at, Pair { key: written, value }) in pairs.into_iter().enumerate() {
             let Some(key) = known(&written) else { return Err(unknown(&written, at)) };
-            if matches!(key, Key::PassedOver) || value.is_empty() && !matches!(key, Key::Server | Key::Password) {
+            if matches!(key, Key::PassedOver)
+                || value.is_empty() && !matches!(key, Key::Server | Key::Password)
+            {
                 continue;
             }
             if met.iter().any(|(other, before)| *other == key && *before != value) {
-                return Err(format!("the connection string says `{written}` twice, and not the same; say it once"));
+                return Err(format!(
+                    "the connection string says `{written}` twice, and not the same; say it once"
+                ));
             }
             met.push((key, value.clone()));
             match key {
@@ -67,7 +71,9 @@ impl ConnectionString {
                 Key::Database => said.database = Some(value),
                 Key::User => said.user = Some(value),
                 Key::Password => said.password = Some(Secret::new(value)),
-                Key::Integrated => said.integrated = value.eq_ignore_ascii_case("sspi") || truth(&written, &value)?,
+                Key::Integrated => {
+                    said.integrated = value.eq_ignore_ascii_case("sspi") || truth(&written, &value)?
+                }
                 Key::Encrypt => said.encryption = Some(encrypt(&written, &value)?),
                 Key::TrustAny => said.trusts_any = truth(&written, &value)?,
                 Key::CaFile => said.ca_file = Some(value),
@@ -77,7 +83,9 @@ impl ConnectionString {
                 Key::MultiSubnet => said.multi_subnet = truth(&written, &value)?,
                 // A SQL login by its full name.
                 Key::Refused(_) if value.replace(' ', "").eq_ignore_ascii_case("sqlpassword") => {}
-                Key::Refused(why) => return Err(format!("the connection string has a key `{written}`: {why}")),
+                Key::Refused(why) => {
+                    return Err(format!("the connection string has a key `{written}`: {why}"));
+                }
                 Key::PassedOver => {}
             }
         }
@@ -99,7 +107,12 @@ impl ConnectionString {
              `host:port`)",
         )?;
         let said = match ports.first() {
-            Some(port) => Some(port.parse().ok().filter(|port| *port > 0).ok_or("`port` must be a number from 1 to 65535")?),
+            Some(port) => Some(
+                port.parse()
+                    .ok()
+                    .filter(|port| *port > 0)
+                    .ok_or("`port` must be a number from 1 to 65535")?,
+            ),
             None => None,
         };
         if port.is_some() && said.is_some_and(|said| Some(said) != port) {
@@ -119,7 +132,9 @@ fn other_kind(text: &str) -> Result<(), String> {
     });
     match scheme {
         Some(scheme) if scheme.eq_ignore_ascii_case("jdbc:sqlserver") => Ok(()),
-        Some(scheme) => Err(format!("a connection string that begins with `{scheme}://` is one of another kind; {RIGHT}")),
+        Some(scheme) => {
+            Err(format!("a connection string that begins with `{scheme}://` is one of another kind; {RIGHT}"))
+        }
         None if text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("jdbc:")) => {
             Err("a connection string of JDBC begins with `jdbc:sqlserver://`".to_owned())
         }
@@ -205,11 +220,27 @@ mod tests {
             ("Server=h;Encrypt=DANGER_PLAINTEXT", encrypted(Encrypt::Nothing)),
             ("Server=h;Trusted_Connection=Yes", ConnectionString { integrated: true, ..on("h", None) }),
             ("Server=h;Integrated Security=SSPI", ConnectionString { integrated: true, ..on("h", None) }),
-            (r"Server=.\SQLEXPRESS", ConnectionString { instance: Some("SQLEXPRESS".into()), ..on("localhost", None) }),
-            (r"jdbc:sqlserver://h\i:1500", ConnectionString { instance: Some("i".into()), ..on("h", Some(1500)) }),
+            (
+                r"Server=.\SQLEXPRESS",
+                ConnectionString { instance: Some("SQLEXPRESS".into()), ..on("localhost", None) },
+            ),
+            (
+                r"jdbc:sqlserver://h\i:1500",
+                ConnectionString { instance: Some("i".into()), ..on("h", Some(1500)) },
+            ),
             ("Server=h;Database=;Authentication=Sql Password", on("h", None)),
-            ("Server=h;MultiSubnetFailover=true;ApplicationIntent=ReadOnly", ConnectionString { multi_subnet: true, read_only: true, ..on("h", None) }),
-            ("Server=h;User ID=ñ;Password=contraseña", ConnectionString { user: Some("ñ".into()), password: Some(Secret::new("contraseña")), ..on("h", None) }),
+            (
+                "Server=h;MultiSubnetFailover=true;ApplicationIntent=ReadOnly",
+                ConnectionString { multi_subnet: true, read_only: true, ..on("h", None) },
+            ),
+            (
+                "Server=h;User ID=ñ;Password=contraseña",
+                ConnectionString {
+                    user: Some("ñ".into()),
+                    password: Some(Secret::new("contraseña")),
+                    ..on("h", None)
+                },
+            ),
         ] {
             assert_eq!(ConnectionString::read(text).as_ref(), Ok(&expected), "{text}");
         }
@@ -218,17 +249,38 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_said_without_any_value() {
         for (text, said) in [
-            ("Sever=h;Database=p", "the connection string has a key `Sever`, which there is not; did you mean `Server`?"),
-            ("Server=h;Pasword=Hush", "the connection string has a key `Pasword`, which there is not; did you mean `Password`?"),
-            ("Server=h;Encript=no", "the connection string has a key `Encript`, which there is not; did you mean `Encrypt`?"),
-            ("Server=h;TrustServerCert=true", "`TrustServerCert`, which there is not; did you mean `TrustServerCertificate`?"),
-            ("Server=h;Password=a;Hush=b", "the key number 3 of the connection string is none that is known; a value that holds a `;`"),
+            (
+                "Sever=h;Database=p",
+                "the connection string has a key `Sever`, which there is not; did you mean `Server`?",
+            ),
+            (
+                "Server=h;Pasword=Hush",
+                "the connection string has a key `Pasword`, which there is not; did you mean `Password`?",
+            ),
+            (
+                "Server=h;Encript=no",
+                "the connection string has a key `Encript`, which there is not; did you mean `Encrypt`?",
+            ),
+            (
+                "Server=h;TrustServerCert=true",
+                "`TrustServerCert`, which there is not; did you mean `TrustServerCertificate`?",
+            ),
+            (
+                "Server=h;Password=a;Hush=b",
+                "the key number 3 of the connection string is none that is known; a value that holds a `;`",
+            ),
             ("Database=p;User ID=u;Password=x", "the connection string names no server: `Server=host,port`"),
             ("Server=;Database=p", "the connection string names no server"),
             ("jdbc:sqlserver://;databaseName=p", "the connection string names no server"),
-            ("mssql+pyodbc://u:Hush@h:1433/p?driver=x", "begins with `mssql+pyodbc://` is one of another kind; write it as ADO.NET does"),
+            (
+                "mssql+pyodbc://u:Hush@h:1433/p?driver=x",
+                "begins with `mssql+pyodbc://` is one of another kind; write it as ADO.NET does",
+            ),
             ("postgresql://u:Hush@h/p", "begins with `postgresql://` is one of another kind"),
-            ("jdbc:postgresql://h/p?password=Hush", "begins with `jdbc:postgresql://` is one of another kind"),
+            (
+                "jdbc:postgresql://h/p?password=Hush",
+                "begins with `jdbc:postgresql://` is one of another kind",
+            ),
             ("jdbc:Hush", "a connection string of JDBC begins with `jdbc:sqlserver://`"),
             ("plant-sql,1433", "the connection string has no `key=value`"),
             ("Server=h:1433", "the server of the connection string must be `host`, `host,port`"),
@@ -237,7 +289,10 @@ mod tests {
             ("Server=a;Data Source=b", "the connection string says `Data Source` twice, and not the same"),
             ("Server=a,1;Port=2", "the connection string says the port twice"),
             ("Server=h;Encrypt=Hush", "`Encrypt` of the connection string must be `true` or `mandatory`"),
-            ("Server=h;TrustServerCertificate=Hush", "`TrustServerCertificate` of the connection string must be `true` or `false`"),
+            (
+                "Server=h;TrustServerCertificate=Hush",
+                "`TrustServerCertificate` of the connection string must be `true` or `false`",
+            ),
             ("Server=h;Authentication=Active Directory Hush", "a key `Authentication`: "),
             ("DSN=Hush", "a key `DSN`: "),
             ("Server=h;TrustServerCertificate=true;TrustServerCertificateCA=ca.pem", "exclude each other"),

@@ -115,12 +115,7 @@ impl fmt::Display for Target {
     }
 }
 
-fn server(
-    f: &mut fmt::Formatter<'_>,
-    host: &str,
-    instance: Option<&str>,
-    port: Option<u16>,
-) -> fmt::Result {
+fn server(f: &mut fmt::Formatter<'_>, host: &str, instance: Option<&str>, port: Option<u16>) -> fmt::Result {
     f.write_str(host)?;
     if let Some(instance) = instance {
         write!(f, "\\{instance}")?;
@@ -227,9 +222,9 @@ fn login(said: &ConnectionString) -> Result<AuthMethod, Fault> {
         (true, _, _) => integrated(),
         (false, Some(user), Some(password)) => Ok(AuthMethod::sql_server(user, password.reveal())),
         (false, Some(_), None) => wrong("the connection string names a user and no `Password`"),
-        (false, None, _) => {
-            wrong("the connection string names nobody to log in: it takes `User ID` and `Password`, or `Integrated Security=true`")
-        }
+        (false, None, _) => wrong(
+            "the connection string names nobody to log in: it takes `User ID` and `Password`, or `Integrated Security=true`",
+        ),
     }
 }
 
@@ -329,7 +324,10 @@ mod tests {
             }
         }
         let shown = |text: &str| target(text, super::Login::Integrated).to_string();
-        assert_eq!((shown(r"server=h\i;database=d"), shown("jdbc:sqlserver://h:5")), (r"h\i".to_owned(), "h,5".to_owned()));
+        assert_eq!(
+            (shown(r"server=h\i;database=d"), shown("jdbc:sqlserver://h:5")),
+            (r"h\i".to_owned(), "h,5".to_owned())
+        );
     }
 
     /// Where no account can log in by itself, that is said before anybody is asked.
