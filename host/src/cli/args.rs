@@ -132,6 +132,25 @@ Examples:
     /// Look at detector modules
     #[command(subcommand)]
     Detector(DetectorCommand),
+
+    /// Compile a module from stdin to stdout: the process that `host` starts for that
+    #[command(hide = true)]
+    CompileModule(CompileModule),
+}
+
+#[derive(Args, Debug)]
+pub struct CompileModule {
+    /// Most memory of this process, in bytes
+    #[arg(long, value_name = "BYTES")]
+    pub memory: u64,
+
+    /// Most time of all its threads
+    #[arg(long, value_name = "SECONDS")]
+    pub seconds: u64,
+
+    /// Digest of the engine that the code is for
+    #[arg(long, value_name = "DIGEST")]
+    pub engine: String,
 }
 
 #[derive(Debug, Subcommand)]

@@ -31,6 +31,10 @@ const USAGE: u8 = 2;
 
 /// Runs the command.
 pub fn main(cli: &Cli) -> ExitCode {
+    if let Command::CompileModule(asked) = &cli.command {
+        // Before there is any other thread: its limits are those of all of them.
+        return crate::detector::compile::serve(asked.memory, asked.seconds, &asked.engine);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -46,6 +50,8 @@ pub fn main(cli: &Cli) -> ExitCode {
 
 async fn dispatch(cli: &Cli) -> ExitCode {
     let ended = match &cli.command {
+        // Has ended before a runtime was there.
+        Command::CompileModule(_) => return ExitCode::from(USAGE),
         Command::Demo(demo) => demo::demo(demo).await,
         Command::Predict(asked) => predict::predict(asked).await,
         Command::Detector(DetectorCommand::Inspect { module }) => inspect::inspect(module).await,

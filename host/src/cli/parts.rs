@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::server;
 use crate::config::Config;
-use crate::detector::{DetectorError, Engine, Limits};
+use crate::detector::{Compiler, DetectorError, Engine, Limits};
 use crate::reload::Source;
 use crate::store::table_name::NotATableName;
 use crate::store::{
@@ -145,7 +145,14 @@ pub(super) fn engine(config: &Config) -> Result<Engine, DetectorError> {
         ..Limits::default()
     };
     let cache = config.detector.cache_dir.clone().or_else(cache_dir);
-    Engine::new(limits, cache.as_deref())
+    let compiler = Compiler::this_program()
+        .limited(config.detector.compile_memory_mib << 20, config.detector.compile_deadline);
+    Engine::with_compiler(limits, cache.as_deref(), compiler)
+}
+
+/// An engine for a command without a configuration.
+pub(super) fn plain_engine(limits: Limits) -> Result<Engine, DetectorError> {
+    Engine::with_compiler(limits, cache_dir().as_deref(), Compiler::this_program())
 }
 
 /// Where the detector's parts are.
@@ -163,8 +170,10 @@ pub(super) fn source(config: &Config) -> Source {
     }
 }
 
-/// A directory of this user's own: systemd's `CacheDirectory=`, else the platform's.
-pub(super) fn cache_dir() -> Option<PathBuf> {
-    let systemd = std::env::var_os("CACHE_DIRECTORY").map(PathBuf::from);
+/// A directory of this user's own: systemd's `CacheDirectory=`, of several the first, else the platform's.
+fn cache_dir() -> Option<PathBuf> {
+    let systemd = std::env::var_os("CACHE_DIRECTORY")
+        .and_then(|directories| std::env::split_paths(&directories).next())
+        .filter(|first| !first.as_os_str().is_empty());
     systemd.or_else(|| dirs::cache_dir().map(|cache| cache.join("anomaly-worker")))
 }

@@ -25,7 +25,7 @@ use super::args::{Predict, TrendUncertainty};
 use super::parts;
 use super::say::complain;
 use crate::batch::{Batch, Column, Outcome, Verdicts};
-use crate::detector::{Detector, Engine, Limits, ModelFile, Module, Set};
+use crate::detector::{Detector, Limits, ModelFile, Module, Set};
 use crate::regular::{self, Most};
 
 /// The model's file is given to the detector under this name, whatever the user calls it, so that it is the model of `y`:
@@ -93,7 +93,7 @@ async fn open(asked: &Predict) -> anyhow::Result<Detector> {
     }
     let model = asked.model.display().to_string();
     let set = Set::new(module, files, model.clone(), Value::Object(settings).to_string());
-    let engine = Engine::new(limits, parts::cache_dir().as_deref())?;
+    let engine = parts::plain_engine(limits)?;
     Detector::open(&engine, Arc::new(set), None).await.with_context(|| format!("`{model}`"))
 }
 

@@ -92,6 +92,8 @@ keys! {
     detector.module_mib = whole(1..=65_536);
     detector.model_mib = whole(1..=65_536);
     detector.models_mib = whole(1..=65_536);
+    detector.compile_memory_mib = whole(64..=65_536);
+    detector.compile_deadline = duration("1ms", "1h");
     detector.cache_dir = optional(path);
     log.file = optional(path);
     log.max_mib = whole(1..=10_240);

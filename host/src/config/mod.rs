@@ -104,6 +104,10 @@ pub struct Detector {
     pub module_mib: u64,
     pub model_mib: u64,
     pub models_mib: u64,
+    /// Of the process that compiles a module, 64 to 65536.
+    pub compile_memory_mib: u64,
+    /// For compiling a module; above zero, at most an hour.
+    pub compile_deadline: Duration,
     /// For compiled modules and prepared models. None: a directory of the user's own.
     pub cache_dir: Option<PathBuf>,
     /// The detector's own affair: passed on as JSON, never looked into.
@@ -164,6 +168,8 @@ impl Default for Detector {
             module_mib: 64,
             model_mib: 64,
             models_mib: 1024,
+            compile_memory_mib: 416,
+            compile_deadline: Duration::from_secs(10),
             cache_dir: None,
             settings: Map::new(),
         }

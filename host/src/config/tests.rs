@@ -71,6 +71,8 @@ fn every_value_is_read_from_the_file() {
         module_mib = 8
         model_mib = 16
         models_mib = 2048
+        compile_memory_mib = 600
+        compile_deadline = "20s"
         cache_dir = "cache"
         [detector.settings]
         threshold = 2.5
@@ -130,6 +132,8 @@ fn every_value_is_read_from_the_file() {
             module_mib: 8,
             model_mib: 16,
             models_mib: 2048,
+            compile_memory_mib: 600,
+            compile_deadline: Duration::from_secs(20),
             cache_dir: Some("cache".into()),
             settings: settings.as_object().cloned().unwrap(),
         },

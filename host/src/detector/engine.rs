@@ -2,18 +2,22 @@
 //!
 //! It is made once, before the service starts, and lives until the process ends; an engine per module leaks memory.
 
+use std::hash::{Hash, Hasher};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use wasmtime::component::Linker;
-use wasmtime::{CacheConfig, Config};
+use sha2::{Digest as _, Sha256};
+use wasmtime::Config;
+use wasmtime::component::{Component, Linker};
 
 use super::bindings::{self, DetectorPre};
-use super::cache::Cache;
+use super::cache::{Cache, Key, Trial};
+use super::compile::Compiler;
 use super::error::DetectorError;
+use super::guest_text;
 use super::limits::{Limits, STACK};
 use super::sandbox::Sandbox;
-use super::set::Module;
+use super::set::{Module, hex};
 use super::ticker::Ticker;
 
 /// Compiles and runs detectors. Cheap to clone.
@@ -24,35 +28,50 @@ struct Inner {
     engine: wasmtime::Engine,
     linker: Linker<Sandbox>,
     limits: Limits,
+    compiler: Compiler,
     cache: Option<Cache>,
-    last: Mutex<Option<(Module, DetectorPre<Sandbox>)>>,
+    /// Held while something is compiled: what several want is compiled once.
+    last: tokio::sync::Mutex<Option<(Module, DetectorPre<Sandbox>)>>,
+    /// Code from the cache that has not run yet.
+    trial: Mutex<Option<Trial>>,
     _ticker: Ticker,
 }
 
 impl Engine {
-    /// An engine for detectors with these limits. Compiled modules and prepared models are kept in `cache`, which should be a
-    /// directory that nobody else can write; without one each start makes them anew.
+    /// An engine for detectors with these limits, which compiles in this process: for tests and benchmarks. Compiled modules and
+    /// prepared models are kept in `cache`, a directory that nobody else can write; without one each start makes them anew.
     ///
     /// # Errors
     /// [`DetectorError::Engine`] where this machine cannot run compiled WebAssembly or start a thread.
     pub fn new(limits: Limits, cache: Option<&Path>) -> Result<Self, DetectorError> {
+        Self::with_compiler(limits, cache, Compiler::here())
+    }
+
+    /// The same with another compiler.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn with_compiler(
+        limits: Limits,
+        cache: Option<&Path>,
+        compiler: Compiler,
+    ) -> Result<Self, DetectorError> {
         let failed = |error: wasmtime::Error| DetectorError::Engine(format!("{error:#}"));
-        let mut config = Config::new();
-        config.epoch_interruption(true).max_wasm_stack(STACK);
-        let cache = cache.map(Cache::new);
-        if let Some(cache) = &cache {
-            match compiled_cache(cache) {
-                Ok(compiled) => drop(config.cache(Some(compiled))),
-                Err(error) => cache.complain(&format!("{error:#}")),
-            }
-        }
-        let engine = wasmtime::Engine::new(&config).map_err(failed)?;
+        let engine = wasmtime::Engine::new(&config()).map_err(failed)?;
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(failed)?;
         bindings::Detector::add_to_linker::<_, Sandbox>(&mut linker, |sandbox| sandbox).map_err(failed)?;
         let ticker = Ticker::start(&engine).map_err(|error| DetectorError::Engine(error.to_string()))?;
-        let last = Mutex::default();
-        Ok(Self(Arc::new(Inner { engine, linker, limits, cache, last, _ticker: ticker })))
+        Ok(Self(Arc::new(Inner {
+            engine,
+            linker,
+            limits,
+            compiler,
+            cache: cache.and_then(Cache::open),
+            last: tokio::sync::Mutex::default(),
+            trial: Mutex::default(),
+            _ticker: ticker,
+        })))
     }
 
     pub(super) fn wasm(&self) -> &wasmtime::Engine {
@@ -71,24 +90,109 @@ impl Engine {
         self.0.cache.as_ref()
     }
 
-    /// Compiles a module, unless it is the one that was compiled last: models are prepared with the module that is opened next.
-    pub(super) fn compiled(
+    /// Compiles and links a module, unless it is the one that was compiled last: models are prepared with the module that is opened
+    /// next.
+    pub(super) async fn compiled(
         &self,
         module: &Module,
-        compile: impl FnOnce() -> Result<DetectorPre<Sandbox>, DetectorError>,
+        link: impl FnOnce(&Component) -> Result<DetectorPre<Sandbox>, DetectorError>,
     ) -> Result<DetectorPre<Sandbox>, DetectorError> {
-        let mut last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.0.last.lock().await;
         if let Some((_, pre)) = last.as_ref().filter(|(compiled, _)| compiled.bytes == module.bytes) {
             return Ok(pre.clone());
         }
-        let pre = compile()?;
+        let pre = link(&self.component(module).await?)?;
         *last = Some((module.clone(), pre.clone()));
         Ok(pre)
     }
+
+    /// A module's code: from the cache, else compiled. Dropping the future ends it.
+    pub(super) async fn component(&self, module: &Module) -> Result<Component, DetectorError> {
+        let refused =
+            |why: String| DetectorError::Module { module: module.name.clone(), why: guest_text::line(&why) };
+        let key = Key::new(&module.digest(), &digest(&self.0.engine));
+        let (engine, key) = (self.clone(), Arc::new(key));
+        let kept = {
+            let (engine, key) = (engine.clone(), Arc::clone(&key));
+            on_a_thread(move || engine.kept(&key)).await?
+        };
+        if let Some(component) = kept {
+            return Ok(component);
+        }
+        let code = self.0.compiler.compile(&self.0.engine, module, &self.0.limits).await.map_err(refused)?;
+        let loaded = on_a_thread(move || {
+            let component = loaded(&engine.0.engine, &code)?;
+            if let Some(cache) = &engine.0.cache {
+                cache.keep(&key, &code);
+            }
+            wasmtime::Result::Ok(component)
+        });
+        loaded.await?.map_err(|error: wasmtime::Error| refused(format!("it does not compile: {}", error.root_cause())))
+    }
+
+    /// What the cache has of it. Of a crash at its first use the next start will know.
+    fn kept(&self, key: &Key) -> Option<Component> {
+        let cache = self.0.cache.as_ref()?;
+        let found = cache.code(key)?;
+        match loaded(&self.0.engine, &found.code) {
+            Ok(component) => {
+                *self.0.trial.lock().unwrap_or_else(PoisonError::into_inner) = found.trial;
+                Some(component)
+            }
+            Err(error) => {
+                tracing::warn!("compiled code in the cache cannot be used and is made anew: {error:#}");
+                cache.forget(key);
+                None
+            }
+        }
+    }
+
+    /// How long compiling a module may take.
+    pub(crate) fn compile_deadline(&self) -> std::time::Duration {
+        self.0.compiler.deadline()
+    }
+
+    /// The code has run, however it ended: this process is still there.
+    pub(super) fn has_run(&self) {
+        self.0.trial.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
 }
 
-fn compiled_cache(cache: &Cache) -> wasmtime::Result<wasmtime::Cache> {
-    let mut config = CacheConfig::new();
-    config.with_directory(cache.compiled());
-    wasmtime::Cache::new(config)
+/// What every engine of this program is made with.
+pub(super) fn config() -> Config {
+    let mut config = Config::new();
+    config.epoch_interruption(true).max_wasm_stack(STACK);
+    config
+}
+
+/// Of everything that decides whether an engine can run code: wasmtime's version, the target with what this processor can do, the settings.
+pub(super) fn digest(engine: &wasmtime::Engine) -> String {
+    struct Writer(Sha256);
+    impl Hasher for Writer {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+    let mut writer = Writer(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut writer);
+    hex(&writer.0.finalize())
+}
+
+/// Code that is ready to run.
+#[allow(unsafe_code, reason = "wasmtime believes every byte of compiled code")]
+fn loaded(engine: &wasmtime::Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: the bytes are what this program's compiler answered, in this process or in one that it started, or what it
+    // answered before: then from a file that only this user can write, with the right digest over what it was made of and over
+    // its code (`cache`). They are copied, so that no later change of a file reaches them.
+    unsafe { Component::deserialize(engine, code) }
+}
+
+async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, DetectorError> {
+    let log = tracing::dispatcher::get_default(tracing::Dispatch::clone);
+    let ended = tokio::task::spawn_blocking(move || tracing::dispatcher::with_default(&log, work)).await;
+    ended.map_err(|error| DetectorError::Engine(format!("its thread ended: {error}")))
 }

@@ -40,7 +40,7 @@ pub async fn inspect(engine: &Engine, module: &Module) -> Inspection {
         exports: Vec::new(),
         description: Err(DetectorError::Engine("not looked at".into())),
     };
-    inspection.description = match component(engine, module) {
+    inspection.description = match component(engine, module).await {
         Err(error) => Err(error),
         Ok(component) => {
             let shape = component.component_type();
@@ -55,25 +55,27 @@ pub async fn inspect(engine: &Engine, module: &Module) -> Inspection {
     inspection
 }
 
-/// Compiles a module, or takes it from the cache, and links it.
-pub(super) fn compiled(engine: &Engine, module: &Module) -> Result<DetectorPre<Sandbox>, DetectorError> {
-    engine.compiled(module, || linked(engine, module, &component(engine, module)?))
+/// Compiles a module, or takes it from the cache, and links it. Dropping the future ends it.
+pub(super) async fn compiled(engine: &Engine, module: &Module) -> Result<DetectorPre<Sandbox>, DetectorError> {
+    is_component(module)?;
+    engine.compiled(module, |component| linked(engine, module, component)).await
 }
 
-fn component(engine: &Engine, module: &Module) -> Result<Component, DetectorError> {
-    let refused =
-        |why: String| DetectorError::Module { module: module.name.clone(), why: guest_text::line(&why) };
+async fn component(engine: &Engine, module: &Module) -> Result<Component, DetectorError> {
+    is_component(module)?;
+    engine.component(module).await
+}
+
+/// By its first bytes.
+fn is_component(module: &Module) -> Result<(), DetectorError> {
+    let refused = |why: String| DetectorError::Module { module: module.name.clone(), why };
     match module.bytes.get(..8) {
-        Some(b"\0asm\x0d\0\x01\0") => {}
+        Some(b"\0asm\x0d\0\x01\0") => Ok(()),
         Some([b'\0', b'a', b's', b'm', 1, ..]) => {
-            return Err(refused(
-                "it is a core WebAssembly module, not a component; build it for wasm32-wasip2".into(),
-            ));
+            Err(refused("it is a core WebAssembly module, not a component; build it for wasm32-wasip2".into()))
         }
-        _ => return Err(refused("it is not a WebAssembly component".into())),
+        _ => Err(refused("it is not a WebAssembly component".into())),
     }
-    Component::new(engine.wasm(), &module.bytes)
-        .map_err(|error| refused(format!("it does not compile: {}", root(&error))))
 }
 
 fn linked(
@@ -132,9 +134,4 @@ fn names<'a>(all: impl Iterator<Item = &'a str>) -> Vec<String> {
         more => shown.push(format!("and {more} more")),
     }
     shown
-}
-
-/// The innermost sentence of an error: the outer ones speak of Rust types that no user of a module knows.
-fn root(error: &wasmtime::Error) -> String {
-    error.root_cause().to_string()
 }

@@ -70,10 +70,10 @@ impl Instance {
         let failed = |cause| DetectorError::Open { module: module.name.clone(), cause };
         let mut calls = Calls::new(engine);
         let guest = calls.run(async |store| pre.instantiate_async(store).await).await.map_err(failed)?;
-        let said = calls
-            .run(async |store| guest.anomaly_worker_detector_judging().call_describe(store).await)
-            .await
-            .map_err(failed)?;
+        let said =
+            calls.run(async |store| guest.anomaly_worker_detector_judging().call_describe(store).await).await;
+        engine.has_run();
+        let said = said.map_err(failed)?;
         Ok(Description {
             name: guest_text::short(&said.name),
             version: guest_text::short(&said.version),

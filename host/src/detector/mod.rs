@@ -8,6 +8,7 @@
 mod bindings;
 mod cache;
 pub mod check;
+pub mod compile;
 mod engine;
 mod error;
 mod guest_text;
@@ -23,6 +24,7 @@ mod sandbox;
 mod set;
 mod ticker;
 
+pub use compile::Compiler;
 pub use engine::Engine;
 pub use error::{DetectorError, JudgeError};
 pub(crate) use guest_text::name as as_said;

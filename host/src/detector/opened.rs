@@ -46,8 +46,8 @@ impl Detector {
         resume: Option<Checkpoint>,
     ) -> Result<Self, DetectorError> {
         let engine = engine.clone();
+        let pre = inspect::compiled(&engine, &set.module).await?;
         on_a_thread(async move || {
-            let pre = inspect::compiled(&engine, &set.module)?;
             let description = Instance::describe(&engine, &pre, &set.module).await?;
             let opened = opening::open(&engine, &pre, &set, &description, resume.as_ref()).await?;
             let unusable = resume.as_ref().filter(|_| !opened.resumed).map(digest);

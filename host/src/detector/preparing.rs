@@ -31,8 +31,8 @@ pub(crate) struct Preparing<'a> {
 impl Preparer {
     /// # Errors
     /// The module cannot be used.
-    pub(crate) fn new(engine: &Engine, module: &Module) -> Result<Self, DetectorError> {
-        Ok(Self { engine: engine.clone(), pre: inspect::compiled(engine, module)? })
+    pub(crate) async fn new(engine: &Engine, module: &Module) -> Result<Self, DetectorError> {
+        Ok(Self { engine: engine.clone(), pre: inspect::compiled(engine, module).await? })
     }
 
     /// For one thread. Nothing is made before the first file.
@@ -57,7 +57,9 @@ impl Preparing<'_> {
         };
         let file = types::ModelFile { path, bytes, unreadable: None };
         let judging = guest.anomaly_worker_detector_judging();
-        let prepared = calls.run(async |store| judging.call_prepare(store, file).await).await?;
+        let prepared = calls.run(async |store| judging.call_prepare(store, file).await).await;
+        self.by.engine.has_run();
+        let prepared = prepared?;
         self.live = Some((calls, guest));
         // What is wrong with a file is said when it is opened.
         let prepared = prepared.unwrap_or(None);

@@ -30,16 +30,16 @@ const MOST_FAILURES: usize = 10;
 /// `now` is when reading begins. A file that cannot be read costs itself.
 ///
 /// # Errors
-/// The module cannot be used, a file is being written, or they are too much.
+/// A file is being written, or they are too much.
 pub(super) fn load(
     engine: &Engine,
     module: &Module,
+    preparer: &Preparer,
     models: &Path,
     files: &[PathBuf],
     (now, growing): (SystemTime, Growing),
     pulse: &Pulse,
 ) -> Result<(Vec<(ModelFile, Digest)>, Vec<Unread>), DetectorError> {
-    let preparer = Preparer::new(engine, module)?;
     let pack = engine.cache().map(|cache| (Pack::new(&cache.models(), module.digest(), models), cache));
     let kept = pack.as_ref().map(|(pack, _)| pack.read()).unwrap_or_default();
     let loading = Loading {
@@ -257,13 +257,11 @@ mod tests {
         let load = async |now: SystemTime| {
             let (engine, module, models, file) =
                 (engine.clone(), module.clone(), models.clone(), file.clone());
+            let preparer = Preparer::new(&engine, &module).await.unwrap();
             let load = move || {
-                load(&engine, &module, &models, &[file], (now, Growing::Waits), &Pulse::default())
-                    .unwrap()
-                    .0
-                    .remove(0)
-                    .0
-                    .bytes
+                let now = (now, Growing::Waits);
+                let loaded = load(&engine, &module, &preparer, &models, &[file], now, &Pulse::default());
+                loaded.unwrap().0.remove(0).0.bytes
             };
             tokio::task::spawn_blocking(load).await.unwrap()
         };

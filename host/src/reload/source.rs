@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::fingerprint::{Fingerprint, Look};
 use super::loading;
 use super::pulse::{Left, Pulse};
-use crate::detector::{DetectorError, Engine, Module, Set};
+use crate::detector::{DetectorError, Engine, Module, Preparer, Set};
 use crate::regular::{self, Most, Unreadable};
 
 /// Files beside the models that are none: half-written by a copy, kept by an editor, or the pickles that the JSON was made
@@ -40,9 +40,9 @@ pub(super) struct Reading {
     pub(super) left: Left,
 }
 
-/// For how long reading may make no step: between two, a module may be asked twice.
+/// For how long reading may make no step: between two, a module may be asked twice, or compiled.
 pub(super) fn patience(engine: &Engine) -> Duration {
-    HANGS + 2 * engine.limits().deadline
+    HANGS + (2 * engine.limits().deadline).max(engine.compile_deadline())
 }
 
 /// Where a set comes from.
@@ -133,30 +133,44 @@ impl Source {
         growing: Growing,
         reading: &Reading,
     ) -> Result<Set, DetectorError> {
-        let (source, engine) = (self.clone(), engine.clone());
-        let log = tracing::dispatcher::get_default(tracing::Dispatch::clone);
         let Reading { pulse, left } = reading.clone();
-        let reading = move || {
+        let (source, most, held) = (self.clone(), engine.limits().of_module(), left.clone());
+        let module = on_a_thread(move || {
+            let _left = held;
+            source.read_module(most)
+        });
+        let module = module.await?;
+        pulse.beat();
+        // Awaited here, so that whoever stops waiting ends it.
+        let preparer = Preparer::new(engine, &module).await?;
+        pulse.beat();
+        let (source, engine) = (self.clone(), engine.clone());
+        on_a_thread(move || {
             let _left = left;
-            tracing::dispatcher::with_default(&log, || source.read_here(&engine, growing, &pulse))
-        };
-        let read = tokio::task::spawn_blocking(reading).await;
-        read.unwrap_or_else(|error| Err(DetectorError::Engine(format!("its thread ended: {error}"))))
+            source.read_models(&engine, module, &preparer, growing, &pulse)
+        })
+        .await
     }
 
-    fn read_here(self, engine: &Engine, growing: Growing, pulse: &Pulse) -> Result<Set, DetectorError> {
-        let module = match &self.module {
-            None => Module::built_in(),
-            Some(path) => {
-                let name = path.display().to_string();
-                let read = Look::at(path).map_err(Unreadable::from);
-                match read.and_then(|look| read_at_rest(path, &look, engine.limits().of_module())) {
-                    Ok(bytes) => Module { name, bytes: bytes.into() },
-                    Err(Unreadable::Changed) => return Err(DetectorError::Unsettled { path: name }),
-                    Err(cause) => return Err(DetectorError::Read { path: name, cause }),
-                }
-            }
-        };
+    fn read_module(&self, most: Most) -> Result<Module, DetectorError> {
+        let Some(path) = &self.module else { return Ok(Module::built_in()) };
+        let name = path.display().to_string();
+        let read = Look::at(path).map_err(Unreadable::from);
+        match read.and_then(|look| read_at_rest(path, &look, most)) {
+            Ok(bytes) => Ok(Module { name, bytes: bytes.into() }),
+            Err(Unreadable::Changed) => Err(DetectorError::Unsettled { path: name }),
+            Err(cause) => Err(DetectorError::Read { path: name, cause }),
+        }
+    }
+
+    fn read_models(
+        self,
+        engine: &Engine,
+        module: Module,
+        preparer: &Preparer,
+        growing: Growing,
+        pulse: &Pulse,
+    ) -> Result<Set, DetectorError> {
         let paths = self.model_paths().map_err(|cause| {
             DetectorError::NoModels(format!(
                 "`{}` cannot be read: {cause}; name the directory that holds the models with --models or as `models` of \
@@ -165,7 +179,7 @@ impl Source {
             ))
         })?;
         let (files, unread) =
-            loading::load(engine, &module, &self.models, &paths, (SystemTime::now(), growing), pulse)?;
+            loading::load(engine, &module, preparer, &self.models, &paths, (SystemTime::now(), growing), pulse)?;
         Ok(Set::prepared(module, files, unread, self.models.display().to_string(), self.settings))
     }
 
@@ -226,6 +240,14 @@ impl Source {
         paths.sort();
         Ok(paths)
     }
+}
+
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, DetectorError> + Send + 'static,
+) -> Result<T, DetectorError> {
+    let log = tracing::dispatcher::get_default(tracing::Dispatch::clone);
+    let read = tokio::task::spawn_blocking(move || tracing::dispatcher::with_default(&log, work)).await;
+    read.unwrap_or_else(|error| Err(DetectorError::Engine(format!("its thread ended: {error}"))))
 }
 
 fn parent(path: &Path) -> PathBuf {

@@ -1,0 +1,149 @@
+//! Machine code that was made before, an entry a file.
+//!
+//! Loading code is running it: wasmtime believes every byte. So an entry is found by what it was made of (the module, the compiler
+//! with its version, target and settings), carries a digest over that and over its code, and is used only if the digest is right
+//! and nobody else can have written the file. A damaged entry is removed, and made anew.
+
+use std::fs;
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::trial::{self, Trial};
+use super::{Cache, private};
+use crate::detector::set::{Digest, hex};
+
+/// Changes with everything that changes what the bytes mean.
+const MAGIC: &[u8] = b"anomaly-worker code 1\n";
+
+/// Entries and bytes of one directory. More are left behind by modules and versions that are gone; what was used last stays.
+const MOST_ENTRIES: usize = 32;
+const MOST_BYTES: u64 = 512 << 20;
+
+/// What an entry was made of.
+pub(in crate::detector) struct Key(Digest);
+
+impl Key {
+    /// Of a module, and the digest of the engine that it is compiled for.
+    pub(in crate::detector) fn new(module: &Digest, engine: &str) -> Self {
+        Self(Sha256::new().chain_update(module).chain_update(engine).finalize().into())
+    }
+
+    fn file(&self) -> String {
+        hex(&self.0[..16])
+    }
+}
+
+/// An entry that was found, and the mark that it is being tried.
+pub(in crate::detector) struct Found {
+    pub(in crate::detector) code: Vec<u8>,
+    pub(in crate::detector) trial: Option<Trial>,
+}
+
+impl Cache {
+    /// The code of this key, if it is here, whole and ours.
+    pub(in crate::detector) fn code(&self, key: &Key) -> Option<Found> {
+        let path = self.compiled().join(key.file());
+        let code = match private::check(&self.compiled()).and_then(|()| read(&path, key)) {
+            Ok(code) => code,
+            Err(error) if error.kind() == ErrorKind::NotFound => return None,
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                tracing::warn!("`{}` is damaged and is made anew", path.display());
+                remove(&path);
+                return None;
+            }
+            Err(error) => {
+                self.complain(&format!("`{}` is not used: {error}", path.display()));
+                return None;
+            }
+        };
+        match trial::begin(&path) {
+            trial::Begun::Mine(trial) => Some(Found { code, trial: Some(trial) }),
+            trial::Begun::Unmarked => Some(Found { code, trial: None }),
+            trial::Begun::Died => {
+                tracing::warn!(
+                    "the program ended when `{}` was used for the first time; it is made anew",
+                    path.display()
+                );
+                remove(&path);
+                None
+            }
+        }
+    }
+
+    /// An entry that the engine itself refuses is of no use.
+    pub(in crate::detector) fn forget(&self, key: &Key) {
+        remove(&self.compiled().join(key.file()));
+    }
+
+    /// Keeps code.
+    pub(in crate::detector) fn keep(&self, key: &Key, code: &[u8]) {
+        let directory = self.compiled();
+        let kept = private::create(&directory).and_then(|()| {
+            let mut file = tempfile::NamedTempFile::new_in(&directory)?;
+            file.write_all(MAGIC)?;
+            file.write_all(&digest(key, code))?;
+            file.write_all(code)?;
+            file.persist(directory.join(key.file()))?;
+            prune(&directory)
+        });
+        if let Err(error) = kept {
+            self.complain(&error);
+        }
+    }
+}
+
+/// Not the code of another module under this name either.
+fn digest(key: &Key, code: &[u8]) -> Digest {
+    Sha256::new().chain_update(key.0).chain_update(code).finalize().into()
+}
+
+fn read(path: &Path, key: &Key) -> io::Result<Vec<u8>> {
+    let file = private::open(path)?;
+    let length = file.metadata()?.len();
+    if length > MOST_BYTES {
+        return Err(ErrorKind::InvalidData.into());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    file.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    let header = MAGIC.len() + size_of::<Digest>();
+    let whole = bytes.get(header..).is_some_and(|code| bytes[..header] == *[MAGIC, &digest(key, code)].concat());
+    if !whole {
+        return Err(ErrorKind::InvalidData.into());
+    }
+    // Says that it is in use.
+    let _ = fs::File::options().write(true).open(path).and_then(|file| file.set_modified(std::time::SystemTime::now()));
+    bytes.drain(..header);
+    Ok(bytes)
+}
+
+/// Another worker may have removed it meanwhile; what cannot be removed is replaced, or found damaged again.
+fn remove(path: &Path) {
+    let _ = fs::remove_file(path);
+}
+
+/// The oldest go first. Temporary files and marks of a process that was killed go with them.
+fn prune(directory: &Path) -> io::Result<()> {
+    let mut found: Vec<(std::time::SystemTime, u64, PathBuf)> = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if let Ok(metadata) = entry.metadata()
+            && metadata.is_file()
+        {
+            found.push((metadata.modified()?, metadata.len(), entry.path()));
+        }
+    }
+    found.sort();
+    let mut bytes = 0;
+    for (place, (_, length, path)) in found.iter().rev().enumerate() {
+        bytes += length;
+        if place > 0 && (place >= MOST_ENTRIES || bytes > MOST_BYTES) {
+            remove(path);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! The cache directory: what was made once and need not be made again. `compiled` holds machine code (`compiled`), `models` what
+//! detectors made of model files.
+//!
+//! All of it can be deleted at any time, and several workers may share it: files come under a temporary name and are renamed. A directory
+//! that cannot be written, or that is not ours alone, is said once and costs time, nothing else.
+
+mod compiled;
+mod private;
+mod trial;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub(super) use compiled::Key;
+pub(super) use trial::Trial;
+
+/// A cache directory, as long as the engine.
+pub(crate) struct Cache {
+    directory: PathBuf,
+    said: AtomicBool,
+}
+
+impl Cache {
+    /// None, and a line, if it is there and others can write it: whoever puts a file there runs it in this process.
+    pub(super) fn open(directory: &Path) -> Option<Self> {
+        let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+        match private::check(&directory) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(
+                    "the cache directory `{}` is not used, so that each start takes longer: {error}",
+                    directory.display()
+                );
+                None
+            }
+            _ => Some(Self { directory, said: AtomicBool::new(false) }),
+        }
+    }
+
+    /// For machine code.
+    fn compiled(&self) -> PathBuf {
+        self.directory.join("compiled")
+    }
+
+    /// For what detectors made of model files.
+    pub(crate) fn models(&self) -> PathBuf {
+        self.directory.join("models")
+    }
+
+    /// Something cannot be kept.
+    pub(crate) fn complain(&self, error: &dyn std::fmt::Display) {
+        if !self.said.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "nothing new is kept in the cache directory `{}`, so that a start takes longer: {error}",
+                self.directory.display()
+            );
+        }
+    }
+}

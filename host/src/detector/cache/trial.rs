@@ -1,0 +1,58 @@
+//! A mark beside an entry from when its code is loaded until it has run once.
+//!
+//! Code that crashes the process would crash it at each start. A mark that is found with nobody behind it tells of such a crash,
+//! and the entry is made anew. Its process holds a lock on it, so that workers that start together do not take each other for dead.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+/// The mark of this process; dropped when the code has run.
+pub(in crate::detector) struct Trial {
+    mark: PathBuf,
+    file: File,
+}
+
+/// How a trial begins.
+pub(super) enum Begun {
+    /// Marked.
+    Mine(Trial),
+    /// Somebody else is at it, or no mark can be written here.
+    Unmarked,
+    /// Whoever tried it before did not live to say that it runs.
+    Died,
+}
+
+/// Where the mark of an entry is.
+pub(super) fn mark(entry: &Path) -> PathBuf {
+    entry.with_extension("trial")
+}
+
+pub(super) fn begin(entry: &Path) -> Begun {
+    let mark = mark(entry);
+    let Ok(mut file) = File::options().read(true).write(true).create(true).truncate(false).open(&mark) else {
+        return Begun::Unmarked;
+    };
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock | TryLockError::Error(_)) => return Begun::Unmarked,
+    }
+    // Its owner writes the mark under the lock, and empties it before it lets go.
+    let mut said = Vec::new();
+    let died = file.read_to_end(&mut said).is_ok() && !said.is_empty();
+    if died {
+        let _ = fs::remove_file(&mark);
+        return Begun::Died;
+    }
+    if file.write_all(b"tried\n").is_err() {
+        return Begun::Unmarked;
+    }
+    Begun::Mine(Trial { mark, file })
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        let _ = self.file.set_len(0);
+        let _ = fs::remove_file(&self.mark);
+    }
+}

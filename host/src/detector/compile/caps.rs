@@ -1,0 +1,141 @@
+//! What a module may consist of: counted before anything is compiled.
+//!
+//! A compiler takes time and memory for what a module says, not for its bytes: a kilobyte can stand for a million instances. The
+//! numbers are several times what a detector of whole Python or JavaScript consists of; what no number here catches meets the
+//! limits of the process that compiles.
+
+use crate::detector::limits::Limits;
+
+/// One thing that is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Bytes,
+    Depth,
+    Components,
+    Modules,
+    Instances,
+    Items,
+    Types,
+    TypeBytes,
+    TypeDepth,
+    NameBytes,
+    Functions,
+    FunctionBytes,
+    Locals,
+    Blocks,
+    LocalsByBlocks,
+    Targets,
+    Segments,
+    Elements,
+    Tables,
+    TableElements,
+    Memories,
+    MemoryBytes,
+    Globals,
+}
+
+use What::*;
+
+/// Each with its words, and how much of it there may be.
+const DEFAULT: [(What, &str, u64); 23] = [
+    (Bytes, "bytes", 64 << 20),
+    (Depth, "levels of components in components", 32),
+    (Components, "components", 1_000),
+    (Modules, "core modules", 200),
+    (Instances, "instances, each counted as often as it is made", 1_000),
+    (Items, "instances, functions and names of components, each counted as often as it is made", 200_000),
+    (Types, "types", 50_000),
+    (TypeBytes, "bytes of types", 2 << 20),
+    (TypeDepth, "levels of types in types", 256),
+    (NameBytes, "bytes of imports and exports", 8 << 20),
+    (Functions, "functions", 200_000),
+    (FunctionBytes, "bytes of one function", 2 << 20),
+    (Locals, "variables of one function", 10_000),
+    (Blocks, "levels of blocks in blocks", 5_000),
+    (LocalsByBlocks, "variables times blocks of one function", 20_000_000),
+    (Targets, "targets of the branch tables of one function", 100_000),
+    (Segments, "segments of elements and data", 50_000),
+    (Elements, "elements of tables", 200_000),
+    (Tables, "tables", 200),
+    (TableElements, "elements of tables to begin with", 200_000),
+    (Memories, "memories", 200),
+    (MemoryBytes, "bytes of memory to begin with", 256 << 20),
+    (Globals, "globals", 100_000),
+];
+
+/// How much there may be of everything that is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Caps([u64; DEFAULT.len()]);
+
+impl Default for Caps {
+    fn default() -> Self {
+        Self(DEFAULT.map(|(_, _, most)| most))
+    }
+}
+
+impl Caps {
+    /// With what is set: the length of the file, and the memory of a sandbox.
+    pub(super) fn of(mut self, limits: &Limits) -> Self {
+        for (what, most) in [(Bytes, limits.module_file), (MemoryBytes, limits.memory as u64)] {
+            let cap = &mut self.0[what as usize];
+            // What is lifted stays so.
+            if *cap != u64::MAX {
+                *cap = most;
+            }
+        }
+        self
+    }
+
+    /// None at all: to see what a module that gets through does.
+    pub(super) fn lifted() -> Self {
+        Self([u64::MAX; DEFAULT.len()])
+    }
+
+    /// Whether so much of it may be there.
+    pub(super) fn check(&self, what: What, found: u64) -> Result<(), String> {
+        let most = self.0[what as usize];
+        if found <= most {
+            return Ok(());
+        }
+        let (_, words, _) = DEFAULT[what as usize];
+        Err(format!("it has more {words} than a detector may have: {most} are allowed"))
+    }
+}
+
+/// What was found so far of a whole module.
+pub(super) struct Tally {
+    caps: Caps,
+    found: [u64; DEFAULT.len()],
+}
+
+impl Tally {
+    pub(super) fn new(caps: Caps) -> Self {
+        Self { caps, found: [0; DEFAULT.len()] }
+    }
+
+    pub(super) fn caps(&self) -> &Caps {
+        &self.caps
+    }
+
+    /// So much more of it.
+    pub(super) fn add(&mut self, what: What, more: u64) -> Result<(), String> {
+        let found = &mut self.found[what as usize];
+        *found = found.saturating_add(more);
+        self.caps.check(what, *found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_number_stands_in_its_place() {
+        for (place, (what, _, most)) in DEFAULT.iter().enumerate() {
+            assert_eq!(*what as usize, place, "{what:?}");
+            let caps = Caps::default();
+            assert_eq!(caps.check(*what, *most), Ok(()), "{what:?}");
+            assert!(caps.check(*what, most + 1).is_err(), "{what:?}");
+        }
+    }
+}

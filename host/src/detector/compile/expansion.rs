@@ -1,0 +1,129 @@
+//! How many instances there are once every component is made as often as the module says: a component that makes another one twice, which
+//! makes another one twice, and so on, has 2^n of them in n lines.
+//!
+//! Each component is counted once, when its end is read: what it makes itself, and what is in those that it makes, all of which
+//! come before it. Only a component that is not in the file as such could be more than what is counted; one that makes such a
+//! component is refused.
+
+use wasmparser::{ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, Instance};
+
+use super::caps::{Caps, What};
+
+/// What one instance of a component consists of.
+#[derive(Clone, Copy, Default)]
+struct Made {
+    instances: u64,
+    items: u64,
+}
+
+/// A component while it is read.
+#[derive(Default)]
+struct Frame {
+    made: Made,
+    /// Its components by their index. None: one that it is given.
+    components: Vec<Option<Made>>,
+}
+
+/// The components that are open while a module is read, and the core modules in them, which have an end as well.
+pub(super) struct Components(Vec<Option<Frame>>);
+
+impl Default for Components {
+    fn default() -> Self {
+        Self(vec![Some(Frame::default())])
+    }
+}
+
+impl Components {
+    pub(super) fn enter(&mut self) {
+        self.0.push(Some(Frame::default()));
+    }
+
+    pub(super) fn enter_module(&mut self) {
+        self.0.push(None);
+    }
+
+    /// The end of a component or a core module.
+    pub(super) fn leave(&mut self, caps: &Caps) -> Result<(), String> {
+        if let Some(Some(ended)) = self.0.pop()
+            && let Some(Some(outer)) = self.0.last_mut()
+        {
+            outer.components.push(Some(ended.made));
+            return self.items(1, caps);
+        }
+        Ok(())
+    }
+
+    pub(super) fn depth(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    /// So many more things that are neither instances nor components.
+    pub(super) fn items(&mut self, more: u32, caps: &Caps) -> Result<(), String> {
+        self.make(Made { instances: 0, items: more.into() }, caps)
+    }
+
+    /// A component that is not in the file as such.
+    pub(super) fn unknown(&mut self) {
+        self.add(None);
+    }
+
+    /// The component of this index, so many levels outwards, once more.
+    pub(super) fn again(&mut self, outwards: u32, index: u32) {
+        let known = self.find(outwards, index);
+        self.add(known);
+    }
+
+    pub(super) fn alias(&mut self, alias: &ComponentAlias<'_>) {
+        match *alias {
+            ComponentAlias::InstanceExport { kind: ComponentExternalKind::Component, .. } => self.unknown(),
+            ComponentAlias::Outer { kind: ComponentOuterAliasKind::Component, count, index } => {
+                self.again(count, index);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn instance(&mut self, instance: &ComponentInstance<'_>, caps: &Caps) -> Result<(), String> {
+        let made = match instance {
+            ComponentInstance::FromExports(exports) => Made { instances: 1, items: exports.len() as u64 },
+            ComponentInstance::Instantiate { component_index, args } => {
+                let Some(made) = self.find(0, *component_index) else {
+                    return Err("it makes an instance of a component that it does not hold itself".into());
+                };
+                Made {
+                    instances: made.instances.saturating_add(1),
+                    items: made.items.saturating_add(args.len() as u64),
+                }
+            }
+        };
+        self.make(made, caps)
+    }
+
+    pub(super) fn core_instance(&mut self, instance: &Instance<'_>, caps: &Caps) -> Result<(), String> {
+        let items = match instance {
+            Instance::FromExports(exports) => exports.len(),
+            Instance::Instantiate { args, .. } => args.len(),
+        };
+        self.make(Made { instances: 1, items: items as u64 }, caps)
+    }
+
+    fn make(&mut self, more: Made, caps: &Caps) -> Result<(), String> {
+        let Some(Some(frame)) = self.0.last_mut() else { return Ok(()) };
+        let made = &mut frame.made;
+        made.instances = made.instances.saturating_add(more.instances);
+        made.items = made.items.saturating_add(more.items);
+        caps.check(What::Instances, made.instances)?;
+        caps.check(What::Items, made.items)
+    }
+
+    fn find(&self, outwards: u32, index: u32) -> Option<Made> {
+        let frame = self.0.iter().rev().flatten().nth(outwards as usize)?;
+        frame.components.get(index as usize).copied().flatten()
+    }
+
+    fn add(&mut self, component: Option<Made>) {
+        if let Some(Some(frame)) = self.0.last_mut() {
+            frame.components.push(component);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! From a module's bytes to machine code, at a cost that is known beforehand.
+//!
+//! What a module consists of is counted first (`count`, `caps`). What gets through is compiled by a process of its own (`child`, `served`),
+//! which has limits on memory and time and ends with its parent: no module takes either from the service. Dropping the future of
+//! a compilation kills that process.
+
+mod caps;
+mod child;
+mod count;
+mod expansion;
+mod served;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use self::caps::Caps;
+use self::child::{Failure, Order};
+use super::limits::Limits;
+use super::set::Module;
+pub(crate) use served::serve;
+
+/// What compiles modules: this process, or one that is started for each.
+#[derive(Clone, Debug)]
+pub struct Compiler {
+    place: Place,
+    caps: Caps,
+    memory: u64,
+    deadline: Duration,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Here,
+    Child(PathBuf),
+}
+
+/// Of the process that compiles, in bytes: together with this one, its parent, it stays below 512 MB.
+const MEMORY: u64 = 416 << 20;
+
+/// A Rust detector takes half a second, a whole Python interpreter eight.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// The module that is part of this program is no bomb, and may take as long as a busy machine needs.
+const BUILT_IN_DEADLINE: Duration = Duration::from_secs(120);
+
+impl Compiler {
+    /// Compiles in this process, after counting: for tests and benchmarks, which are no `host`.
+    pub fn here() -> Self {
+        Self { place: Place::Here, caps: Caps::default(), memory: MEMORY, deadline: DEADLINE }
+    }
+
+    /// Compiles in a process of `program`, which is `host`.
+    pub fn child(program: PathBuf) -> Self {
+        Self { place: Place::Child(program), ..Self::here() }
+    }
+
+    /// Compiles in another process of this program. On Linux the very program that runs, even if its file has been replaced since.
+    pub fn this_program() -> Self {
+        let itself = PathBuf::from("/proc/self/exe");
+        let program = if cfg!(target_os = "linux") && itself.exists() {
+            itself
+        } else {
+            std::env::current_exe().unwrap_or_else(|_| "host".into())
+        };
+        Self::child(program)
+    }
+
+    /// The process that compiles gets so many bytes and so much time.
+    #[must_use]
+    pub fn limited(self, memory: u64, deadline: Duration) -> Self {
+        Self { memory, deadline, ..self }
+    }
+
+    /// Nothing is counted: for tests, which see what the process's own limits do.
+    #[must_use]
+    pub fn without_caps(self) -> Self {
+        Self { caps: Caps::lifted(), ..self }
+    }
+
+    pub(super) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// Compiles a module for this engine, whose sandboxes have these limits. The error is a sentence that begins with "it".
+    pub(super) async fn compile(
+        &self,
+        engine: &wasmtime::Engine,
+        module: &Module,
+        limits: &Limits,
+    ) -> Result<Vec<u8>, String> {
+        let (caps, bytes, begun) = (self.caps.of(limits), module.bytes.clone(), Instant::now());
+        on_a_thread(move || count::count(&bytes, caps)).await?;
+        let Place::Child(program) = &self.place else { return here(engine, module).await };
+        let built_in = *module.bytes == *super::BUILT_IN;
+        let deadline = if built_in { BUILT_IN_DEADLINE.max(self.deadline) } else { self.deadline };
+        let order = Order {
+            program,
+            memory: self.memory,
+            deadline,
+            // Counting is a part of it.
+            left: deadline.saturating_sub(begun.elapsed()),
+            engine: super::engine::digest(engine),
+        };
+        match child::compile(&order, module.bytes.clone()).await {
+            Ok(compiled) => Ok(compiled),
+            Err(Failure::Refused(why)) => Err(why),
+            Err(Failure::NotStarted(error)) if built_in => {
+                tracing::warn!(
+                    "no process can be started to compile in ({error}): the built-in detector is compiled here, and no other \
+                     module will be"
+                );
+                here(engine, module).await
+            }
+            Err(Failure::NotStarted(error)) => Err(format!(
+                "it is not compiled: no process can be started for that, and within this one nothing limits it: {error}"
+            )),
+        }
+    }
+}
+
+async fn here(engine: &wasmtime::Engine, module: &Module) -> Result<Vec<u8>, String> {
+    let (engine, bytes) = (engine.clone(), module.bytes.clone());
+    on_a_thread(move || compiled(&engine, &bytes)).await
+}
+
+/// Machine code in the form that wasmtime keeps.
+fn compiled(engine: &wasmtime::Engine, bytes: &[u8]) -> Result<Vec<u8>, String> {
+    // The innermost sentence: the outer ones speak of Rust types that no user of a module knows.
+    engine
+        .precompile_component(bytes)
+        .map_err(|error| format!("it does not compile: {}", error.root_cause()))
+}
+
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    let ended = tokio::task::spawn_blocking(work).await;
+    ended.unwrap_or_else(|error| Err(format!("it is not compiled: {error}")))
+}
+
+/// For the fuzz target: whether the caps let these bytes through.
+pub fn within_caps(bytes: &[u8]) -> bool {
+    count::count(bytes, Caps::default()).is_ok()
+}
