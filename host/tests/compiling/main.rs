@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test stops at the first surprise")]
 
 mod bombs;
+#[cfg(target_os = "linux")]
+mod cached;
 #[path = "../common/mod.rs"]
 mod common;
 #[cfg(target_os = "linux")]
@@ -52,8 +54,17 @@ async fn what_there_is_too_much_of_is_refused_before_it_is_compiled() {
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use std::process::{Command, Stdio};
+    use std::sync::Arc;
+
+    use host::detector::BUILT_IN;
+
     use super::*;
+    use crate::common::{Place, Ran, VARIABLES, wait};
     use crate::usage::{Usage, descendants};
+
+    /// For tests that look at the processes of this one.
+    pub(crate) static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
     const TIME: Duration = Duration::from_secs(10);
     /// For whoever waits for the processor on a busy machine.
@@ -63,6 +74,7 @@ mod linux {
     /// The numbers are not looked at: what the process that compiles is allowed holds by itself.
     #[tokio::test(flavor = "multi_thread")]
     async fn what_gets_through_is_ended_by_the_limits_of_its_process() {
+        let _alone = ALONE.lock().await;
         let engine = engine(Compiler::child(program()).without_caps());
         for bomb in &BOMBS {
             let bytes = (bomb.make)();
@@ -79,5 +91,117 @@ mod linux {
             assert!(most < MEMORY, "{}: {most} bytes", bomb.name);
             assert!(descendants(std::process::id()).is_empty(), "{}: a process is left", bomb.name);
         }
+    }
+
+    /// One that is counted and one that only a limit ends, by each command that compiles, the service itself counted as well.
+    #[test]
+    fn a_bomb_costs_a_command_one_line() {
+        let _alone = ALONE.blocking_lock();
+        let place = Place::new();
+        place.readings(&VARIABLES, 1);
+        let cache = place.path("cache");
+        for name in ["instances that double 30 times", "60 MB of code"] {
+            let bomb = BOMBS.iter().find(|bomb| bomb.name == name).unwrap();
+            place.write("bomb.wasm", (bomb.make)());
+            let expected = match bomb.refused {
+                Some(why) => format!("`bomb.wasm` cannot be used: it has more {why} are allowed"),
+                None => "`bomb.wasm` cannot be used: it does not compile within 10s; `compile_deadline` of `[detector]` can \
+                         be longer"
+                    .into(),
+            };
+            for arguments in [
+                &["detector", "inspect", "bomb.wasm"][..],
+                &["check", "--detector", "bomb.wasm"],
+                &["run", "--once", "--detector", "bomb.wasm"],
+            ] {
+                let mut command = place.command(arguments);
+                command.env("ANOMALY_DETECTOR_CACHE_DIR", &cache).env("CACHE_DIRECTORY", &cache);
+                let (usage, begun) = (Usage::watch(std::process::id()), Instant::now());
+                let ran = Ran::of(&command.output().unwrap());
+                let (most, took) = (usage.most(), begun.elapsed());
+                eprintln!("{name}, `{}`: {took:.1?}, {} MB", arguments[0], most / 1_000_000);
+                assert_eq!(ran.code, Some(1), "{name}: {}", ran.stderr);
+                let said = format!("{}{}", ran.stdout, ran.stderr);
+                assert!(said.contains(&expected), "{name}: {said}");
+                assert!(took < TIME + SLACK && most < MEMORY, "{name}: {took:?}, {most} bytes");
+            }
+        }
+    }
+
+    fn slow() -> Module {
+        let bomb = BOMBS.iter().find(|bomb| bomb.name == "60 MB of code").unwrap();
+        Module { name: "bomb.wasm".into(), bytes: (bomb.make)().into() }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn whoever_stops_waiting_ends_the_process() {
+        let _alone = ALONE.lock().await;
+        let engine = engine(Compiler::child(program()));
+        let module = slow();
+        let before = descendants(std::process::id());
+        let compiling = tokio::spawn(async move { inspect(&engine, &module).await.bytes });
+        let ours = || descendants(std::process::id()).into_iter().filter(|child| !before.contains(child));
+        wait("a process that compiles", || ours().next().is_some());
+        compiling.abort();
+        wait("its end", || ours().next().is_none());
+    }
+
+    #[test]
+    fn a_service_that_is_killed_leaves_no_process_behind() {
+        let _alone = ALONE.blocking_lock();
+        let place = Place::new();
+        place.write("bomb.wasm", &*slow().bytes);
+        let mut command = place.command(&["detector", "inspect", "bomb.wasm"]);
+        let mut service = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut children = Vec::new();
+        wait("a process that compiles", || {
+            children = descendants(service.id());
+            !children.is_empty()
+        });
+        service.kill().unwrap();
+        service.wait().unwrap();
+        let there = |child: &u32| {
+            let status = std::fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default();
+            status.contains("State:") && !status.contains("(zombie)")
+        };
+        wait("its end", || !children.iter().any(there));
+    }
+
+    #[tokio::test]
+    async fn without_a_process_nothing_but_the_built_in_detector_is_compiled() {
+        let _alone = ALONE.lock().await;
+        let engine = engine(Compiler::child("/nowhere/host".into()));
+        let built_in = Module::built_in();
+        assert_eq!(inspect(&engine, &built_in).await.description.unwrap().name, "prophet");
+        let other = Module { name: "other.wasm".into(), bytes: Arc::from([BUILT_IN, &[0, 2, 1, b'x']].concat()) };
+        let said = inspect(&engine, &other).await.description.unwrap_err().to_string();
+        assert_eq!(
+            said,
+            "`other.wasm` cannot be used: it is not compiled: no process can be started for that, and within this one nothing \
+             limits it: No such file or directory (os error 2)"
+        );
+    }
+
+    /// Such as a newer version that was put in its place while the service runs.
+    #[test]
+    fn a_program_that_is_not_the_one_that_asks_says_so() {
+        let _alone = ALONE.blocking_lock();
+        let arguments = ["compile-module", "--memory", "400000000", "--seconds", "5", "--engine", "another"];
+        let mut child = Command::new(program())
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        std::io::Write::write_all(&mut stdin, &0u64.to_le_bytes()).unwrap();
+        let mut said = String::new();
+        std::io::Read::read_to_string(&mut child.stdout.take().unwrap(), &mut said).unwrap();
+        drop(stdin);
+        assert_eq!(child.wait().unwrap().code(), Some(1));
+        assert_eq!(
+            said,
+            "it is not compiled: the program's file was replaced by another version; start the service again"
+        );
     }
 }

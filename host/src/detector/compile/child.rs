@@ -164,7 +164,7 @@ fn died(status: ExitStatus, said: &str, order: &Order<'_>) -> String {
         return format!("it compiles to more than {} MiB", COMPILED >> 20);
     }
     let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-    format!("the process that compiled it ended without an answer ({status}): {last}")
+    format!("it ended the process that compiled it ({status}): {last}")
 }
 
 pub(super) fn too_little(memory: u64) -> String {

@@ -138,7 +138,5 @@ async fn on_a_thread<T: Send + 'static>(
     ended.unwrap_or_else(|error| Err(format!("it is not compiled: {error}")))
 }
 
-/// For the fuzz target: whether the caps let these bytes through.
-pub fn within_caps(bytes: &[u8]) -> bool {
-    count::count(bytes, Caps::default()).is_ok()
-}
+#[cfg(test)]
+mod tests;
