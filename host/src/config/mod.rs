@@ -169,7 +169,7 @@ impl Default for Detector {
             model_mib: 64,
             models_mib: 1024,
             compile_memory_mib: 416,
-            compile_deadline: Duration::from_secs(10),
+            compile_deadline: Duration::from_secs(9),
             cache_dir: None,
             settings: Map::new(),
         }

@@ -105,7 +105,7 @@ mod linux {
             place.write("bomb.wasm", (bomb.make)());
             let expected = match bomb.refused {
                 Some(why) => format!("`bomb.wasm` cannot be used: it has more {why} are allowed"),
-                None => "`bomb.wasm` cannot be used: it does not compile within 10s; `compile_deadline` of `[detector]` can \
+                None => "`bomb.wasm` cannot be used: it does not compile within 9s; `compile_deadline` of `[detector]` can \
                          be longer"
                     .into(),
             };
