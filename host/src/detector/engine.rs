@@ -127,7 +127,9 @@ impl Engine {
             }
             wasmtime::Result::Ok(component)
         });
-        loaded.await?.map_err(|error: wasmtime::Error| refused(format!("it does not compile: {}", error.root_cause())))
+        loaded
+            .await?
+            .map_err(|error: wasmtime::Error| refused(format!("it does not compile: {}", error.root_cause())))
     }
 
     /// What the cache has of it. Of a crash at its first use the next start will know.
@@ -191,7 +193,9 @@ fn loaded(engine: &wasmtime::Engine, code: &[u8]) -> wasmtime::Result<Component>
     unsafe { Component::deserialize(engine, code) }
 }
 
-async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, DetectorError> {
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, DetectorError> {
     let log = tracing::dispatcher::get_default(tracing::Dispatch::clone);
     let ended = tokio::task::spawn_blocking(move || tracing::dispatcher::with_default(&log, work)).await;
     ended.map_err(|error| DetectorError::Engine(format!("its thread ended: {error}")))

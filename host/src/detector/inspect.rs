@@ -56,7 +56,10 @@ pub async fn inspect(engine: &Engine, module: &Module) -> Inspection {
 }
 
 /// Compiles a module, or takes it from the cache, and links it. Dropping the future ends it.
-pub(super) async fn compiled(engine: &Engine, module: &Module) -> Result<DetectorPre<Sandbox>, DetectorError> {
+pub(super) async fn compiled(
+    engine: &Engine,
+    module: &Module,
+) -> Result<DetectorPre<Sandbox>, DetectorError> {
     is_component(module)?;
     engine.compiled(module, |component| linked(engine, module, component)).await
 }
@@ -71,9 +74,9 @@ fn is_component(module: &Module) -> Result<(), DetectorError> {
     let refused = |why: String| DetectorError::Module { module: module.name.clone(), why };
     match module.bytes.get(..8) {
         Some(b"\0asm\x0d\0\x01\0") => Ok(()),
-        Some([b'\0', b'a', b's', b'm', 1, ..]) => {
-            Err(refused("it is a core WebAssembly module, not a component; build it for wasm32-wasip2".into()))
-        }
+        Some([b'\0', b'a', b's', b'm', 1, ..]) => Err(refused(
+            "it is a core WebAssembly module, not a component; build it for wasm32-wasip2".into(),
+        )),
         _ => Err(refused("it is not a WebAssembly component".into())),
     }
 }

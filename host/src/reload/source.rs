@@ -178,8 +178,15 @@ impl Source {
                 self.models.display()
             ))
         })?;
-        let (files, unread) =
-            loading::load(engine, &module, preparer, &self.models, &paths, (SystemTime::now(), growing), pulse)?;
+        let (files, unread) = loading::load(
+            engine,
+            &module,
+            preparer,
+            &self.models,
+            &paths,
+            (SystemTime::now(), growing),
+            pulse,
+        )?;
         Ok(Set::prepared(module, files, unread, self.models.display().to_string(), self.settings))
     }
 

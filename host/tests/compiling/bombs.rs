@@ -274,13 +274,25 @@ fn table() -> Vec<u8> {
 
 fn memory(pages: u64) -> Vec<u8> {
     let mut memories = MemorySection::new();
-    memories.memory(MemoryType { minimum: pages, maximum: None, memory64: false, shared: false, page_size_log2: None });
+    memories.memory(MemoryType {
+        minimum: pages,
+        maximum: None,
+        memory64: false,
+        shared: false,
+        page_size_log2: None,
+    });
     component(Module::new().section(&memories).as_slice())
 }
 
 fn segments() -> Vec<u8> {
     let (mut memories, mut data) = (MemorySection::new(), DataSection::new());
-    memories.memory(MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None });
+    memories.memory(MemoryType {
+        minimum: 1,
+        maximum: None,
+        memory64: false,
+        shared: false,
+        page_size_log2: None,
+    });
     for _ in 0..100_000 {
         data.active(0, &ConstExpr::i32_const(0), [1]);
     }
@@ -303,7 +315,5 @@ fn exports() -> Vec<u8> {
     let (mut declared, mut code) = (FunctionSection::new(), CodeSection::new());
     declared.function(0);
     code.function(&function([], &[]));
-    component(
-        Module::new().section(&nothing()).section(&declared).section(&names).section(&code).as_slice(),
-    )
+    component(Module::new().section(&nothing()).section(&declared).section(&names).section(&code).as_slice())
 }

@@ -173,7 +173,8 @@ mod linux {
         let engine = engine(Compiler::child("/nowhere/host".into()));
         let built_in = Module::built_in();
         assert_eq!(inspect(&engine, &built_in).await.description.unwrap().name, "prophet");
-        let other = Module { name: "other.wasm".into(), bytes: Arc::from([BUILT_IN, &[0, 2, 1, b'x']].concat()) };
+        let other =
+            Module { name: "other.wasm".into(), bytes: Arc::from([BUILT_IN, &[0, 2, 1, b'x']].concat()) };
         let said = inspect(&engine, &other).await.description.unwrap_err().to_string();
         assert_eq!(
             said,

@@ -108,12 +108,16 @@ fn read(path: &Path, key: &Key) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
     file.take(MOST_BYTES).read_to_end(&mut bytes)?;
     let header = MAGIC.len() + size_of::<Digest>();
-    let whole = bytes.get(header..).is_some_and(|code| bytes[..header] == *[MAGIC, &digest(key, code)].concat());
+    let whole =
+        bytes.get(header..).is_some_and(|code| bytes[..header] == *[MAGIC, &digest(key, code)].concat());
     if !whole {
         return Err(ErrorKind::InvalidData.into());
     }
     // Says that it is in use.
-    let _ = fs::File::options().write(true).open(path).and_then(|file| file.set_modified(std::time::SystemTime::now()));
+    let _ = fs::File::options()
+        .write(true)
+        .open(path)
+        .and_then(|file| file.set_modified(std::time::SystemTime::now()));
     bytes.drain(..header);
     Ok(bytes)
 }

@@ -157,7 +157,10 @@ fn kept() -> impl Iterator<Item = (&'static str, OsString)> {
 /// Why a process ended without an answer.
 fn died(status: ExitStatus, said: &str, order: &Order<'_>) -> String {
     // What Rust says before it gives up, and what a system call answers.
-    if ["memory allocation of", "Cannot allocate memory", "os error 12"].iter().any(|words| said.contains(words)) {
+    if ["memory allocation of", "Cannot allocate memory", "os error 12"]
+        .iter()
+        .any(|words| said.contains(words))
+    {
         return too_little(order.memory);
     }
     if status.code() == Some(0) {

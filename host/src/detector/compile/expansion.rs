@@ -5,7 +5,9 @@
 //! come before it. Only a component that is not in the file as such could be more than what is counted; one that makes such a
 //! component is refused.
 
-use wasmparser::{ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, Instance};
+use wasmparser::{
+    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, Instance,
+};
 
 use super::caps::{Caps, What};
 

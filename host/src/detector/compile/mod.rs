@@ -126,9 +126,7 @@ async fn here(engine: &wasmtime::Engine, module: &Module) -> Result<Vec<u8>, Str
 /// Machine code in the form that wasmtime keeps.
 fn compiled(engine: &wasmtime::Engine, bytes: &[u8]) -> Result<Vec<u8>, String> {
     // The innermost sentence: the outer ones speak of Rust types that no user of a module knows.
-    engine
-        .precompile_component(bytes)
-        .map_err(|error| format!("it does not compile: {}", error.root_cause()))
+    engine.precompile_component(bytes).map_err(|error| format!("it does not compile: {}", error.root_cause()))
 }
 
 async fn on_a_thread<T: Send + 'static>(

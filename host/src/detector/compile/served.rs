@@ -33,9 +33,13 @@ fn answer(memory: u64, expected: &str) -> Result<Vec<u8>, String> {
     };
     let watching = thread::Builder::new().name("parent".into()).spawn(watch);
     watching.map_err(|error| format!("it is not compiled: {error}"))?;
-    let engine = wasmtime::Engine::new(&engine::config()).map_err(|error| format!("it is not compiled: {error:#}"))?;
+    let engine =
+        wasmtime::Engine::new(&engine::config()).map_err(|error| format!("it is not compiled: {error:#}"))?;
     if engine::digest(&engine) != expected {
-        return Err("it is not compiled: the program's file was replaced by another version; start the service again".into());
+        return Err(
+            "it is not compiled: the program's file was replaced by another version; start the service again"
+                .into(),
+        );
     }
     let compiled = super::compiled(&engine, &module).map_err(|why| {
         // The compiler's own request for pages, refused.
