@@ -6,6 +6,7 @@
 //! set is opened.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::SystemTime;
@@ -134,6 +135,16 @@ impl std::convert::From<DetectorError> for Failed {
     }
 }
 
+/// A name that is no text, as one: what is none stands as `\xF3`. Two such names stay two.
+fn spelled(name: &OsStr) -> String {
+    let mut text = String::new();
+    for chunk in name.as_encoded_bytes().utf8_chunks() {
+        text.push_str(chunk.valid());
+        chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02X}")));
+    }
+    text
+}
+
 /// What the threads share.
 struct Loading<'a> {
     models: &'a Path,
@@ -156,14 +167,18 @@ impl Loading<'_> {
         file: &Path,
         preparing: &mut Preparing<'_>,
     ) -> Result<Result<Loaded, Unread>, DetectorError> {
-        let path = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        match self.load(&path, file, preparing) {
+        let name = file.file_name().unwrap_or_default();
+        let Some(path) = name.to_str() else {
+            let why = "its name holds bytes that are no text (UTF-8); rename it".to_owned();
+            return Ok(Err(Unread { path: spelled(name), why }));
+        };
+        match self.load(path, file, preparing) {
             Ok(loaded) => Ok(Ok(loaded)),
             Err(Failed::Set(error)) => Err(error),
             Err(Failed::File(Unreadable::Changed)) if self.growing == Growing::Waits => {
                 Err(DetectorError::Unsettled { path: file.display().to_string() })
             }
-            Err(Failed::File(why)) => Ok(Err(Unread { path, why: why.to_string() })),
+            Err(Failed::File(why)) => Ok(Err(Unread { path: path.to_owned(), why: why.to_string() })),
         }
     }
 

@@ -128,6 +128,24 @@ async fn a_start_names_the_file_and_the_others_judge() {
     assert_eq!(loaded, if readable { vec!["T1", "T2"] } else { vec!["T1"] });
 }
 
+/// An archive from a system with another code page: names whose bytes are no text look alike, and are two.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn names_that_are_no_text_cost_their_files_alone() {
+    use std::os::unix::ffi::OsStrExt;
+    let disk = Disk::new().await;
+    for name in [&b"presi\xf3n"[..], b"presi\xf2n"] {
+        fs::write(disk.model(".").join(std::ffi::OsStr::from_bytes(name)), "a model").unwrap();
+    }
+    let set = disk.source.read_at_start(&engine()).await.unwrap();
+    let unread: Vec<_> = set.unread.iter().map(|file| (file.path.as_str(), file.why.as_str())).collect();
+    let why = "its name holds bytes that are no text (UTF-8); rename it";
+    assert_eq!(unread, [(r"presi\xF2n", why), (r"presi\xF3n", why)]);
+    let detector = Detector::open(&engine(), Arc::new(set), None).await.unwrap();
+    let loaded: Vec<_> = detector.summary().loaded().map(|model| model.path.as_str()).collect();
+    assert_eq!(loaded, ["T1"]);
+}
+
 #[tokio::test]
 async fn each_file_and_all_together_have_a_limit() {
     let disk = Disk::new().await;
