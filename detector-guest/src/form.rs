@@ -1,5 +1,6 @@
-//! Unicode writes one name in several forms: `ó` is one character (NFC), or an `o` with an accent after it (NFD, as some file
-//! systems and the archives made on them have it). For models all forms are one name: it is compared as NFC.
+//! Unicode writes one name in several forms: `ó` is one character (NFC), or an `o` with an accent
+//! after it (NFD, as some file systems and the archives made on them have it). For models all forms
+//! are one name: it is compared as NFC.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
-//! Names that the output's collation takes for one (`TEMP-03` and `temp-03`): one is judged, the other's readings are counted, and no
-//! verdict is shared.
+//! Names that the output's collation takes for one (`TEMP-03` and `temp-03`): one is judged, the
+//! other's readings are counted, and no verdict is shared.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -106,7 +106,8 @@ async fn where_the_output_tells_names_apart_both_are_judged() {
     }
 }
 
-/// What was judged stays the one that is judged, whichever comes first after a restart; another set may know better.
+/// What was judged stays the one that is judged, whichever comes first after a restart; another set
+/// may know better.
 #[tokio::test]
 async fn the_choice_outlives_a_restart() {
     for layout in Layout::BOTH {
@@ -149,7 +150,8 @@ async fn shares_agree_on_the_one_that_is_judged() {
     }
 }
 
-/// A backfill that replaces: of the one name its own verdicts, of the other none, and what stands there of another's stays.
+/// A backfill that replaces: of the one name its own verdicts, of the other none, and what stands
+/// there of another's stays.
 #[tokio::test]
 async fn a_backfill_of_one_name_leaves_the_verdicts_of_the_other() {
     for layout in Layout::BOTH {
@@ -166,7 +168,8 @@ async fn a_backfill_of_one_name_leaves_the_verdicts_of_the_other() {
             assert_eq!(found, (counts, replaced), "{layout:?} {variables:?}");
             assert_eq!(bench.verdicts(), verdicts(&of("TEMP-03")), "{layout:?} {variables:?}");
         }
-        // The other has the model now. It is judged where there is room, and takes nothing of the first.
+        // The other has the model now. It is judged where there is room, and takes nothing of the
+        // first.
         bench.insert(&[("10:10", "temp-03", 5.0)]);
         let mut other = with_models(&["temp-03"]).await;
         let (counts, replaced) = backfill(&bench, &plan(None), &mut other).await;

@@ -1,11 +1,14 @@
 //! What the names of variables are to the output: which it cannot hold, and which it takes for one.
 //!
-//! Where its collation takes two names for the same (`TEMP-03` and `temp-03`), a verdict on the one would stand in the place of the
-//! other's. So of such names one is judged: the one that has a model, of several the first by its bytes; where none has, the one under
-//! which the output holds verdicts, else the one met first. The others' readings are counted under a reason of their own. Models and
-//! output decide before the order of arrival does, so that a worker, its other shares and a backfill come to the same.
+//! Where its collation takes two names for the same (`TEMP-03` and `temp-03`), a verdict on the one
+//! would stand in the place of the other's. So of such names one is judged: the one that has a
+//! model, of several the first by its bytes; where none has, the one under which the output holds
+//! verdicts, else the one met first. The others' readings are counted under a reason of their own.
+//! Models and output decide before the order of arrival does, so that a worker, its other shares
+//! and a backfill come to the same.
 //!
-//! It lives for a session: the output is asked about each name once, and about all again when another set judges.
+//! It lives for a session: the output is asked about each name once, and about all again when
+//! another set judges.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -34,7 +37,8 @@ enum Standing {
 }
 
 impl Names {
-    /// Asks the output about those of the names that are met for the first time. `models`: the variables for which this set has a model.
+    /// Asks the output about those of the names that are met for the first time. `models`: the
+    /// variables for which this set has a model.
     pub(super) async fn learn<'n>(
         &mut self,
         output: &mut dyn Output,
@@ -97,8 +101,8 @@ impl Names {
     }
 }
 
-/// The names with a model, by their bytes. A model is for a name in any Unicode form: where its own was not met and another was, that
-/// is the one that it judges.
+/// The names with a model, by their bytes. A model is for a name in any Unicode form: where its own
+/// was not met and another was, that is the one that it judges.
 fn with_model<'n>(models: impl Iterator<Item = &'n Arc<str>>, met: &[Arc<str>]) -> Vec<Arc<str>> {
     let mut other_forms: HashMap<String, Vec<&Arc<str>>> = HashMap::new();
     for name in met {

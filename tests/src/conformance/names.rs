@@ -1,4 +1,5 @@
-//! Names that an output's collation takes for one: they are told, and a verdict on the one never takes the place of the other's.
+//! Names that an output's collation takes for one: they are told, and a verdict on the one never
+//! takes the place of the other's.
 
 use host::store::Replaced;
 

@@ -1,5 +1,5 @@
-//! Whoever only takes a look (`status`, `export`, `check`) leaves the file and all beside it as it is, byte for byte; and a log that
-//! has grown is small again once nobody reads it.
+//! Whoever only takes a look (`status`, `export`, `check`) leaves the file and all beside it as it
+//! is, byte for byte; and a log that has grown is small again once nobody reads it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,8 @@ use tests::conformance_sqlite::SqliteBench;
 
 use crate::files::{WORKER, state, verdict};
 
-/// What lies in a directory: of the index, which is memory that processes share, only that it is there.
+/// What lies in a directory: of the index, which is memory that processes share, only that it is
+/// there.
 fn all_of(directory: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(directory)? {

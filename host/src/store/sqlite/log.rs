@@ -1,8 +1,10 @@
-//! The write-ahead log, `plant.sqlite-wal` beside `plant.sqlite`: what was committed and is not in the file itself yet.
+//! The write-ahead log, `plant.sqlite-wal` beside `plant.sqlite`: what was committed and is not in
+//! the file itself yet.
 //!
-//! Whoever opens a file that is kept with one makes it and an index beside it, even to read; a folder that cannot be written then
-//! keeps a reader out, and a reader that may not write leaves both behind. Where the log is empty or absent, all is in the file
-//! itself, and it can be read as it stands without either.
+//! Whoever opens a file that is kept with one makes it and an index beside it, even to read; a
+//! folder that cannot be written then keeps a reader out, and a reader that may not write leaves
+//! both behind. Where the log is empty or absent, all is in the file itself, and it can be read as
+//! it stands without either.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -11,11 +13,13 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-/// A log that has grown beyond this is cut after a commit. SQLite begins it anew from 4 MiB on, so that it is no larger but for
-/// one large transaction, or for a reader that stayed long: while it does, nothing can be cut.
+/// A log that has grown beyond this is cut after a commit. SQLite begins it anew from 4 MiB on, so
+/// that it is no larger but for one large transaction, or for a reader that stayed long: while it
+/// does, nothing can be cut.
 pub(super) const LARGEST: u64 = 16 << 20;
 
-/// Where the header of a database file says how it is written and read, and what stands there of one with a log.
+/// Where the header of a database file says how it is written and read, and what stands there of
+/// one with a log.
 const VERSIONS: std::ops::Range<usize> = 18..20;
 const WITH_LOG: [u8; 2] = [2, 2];
 

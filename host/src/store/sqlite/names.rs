@@ -1,5 +1,6 @@
-//! Which names the output takes for one. The column of a table that others made may have a collation (`COLLATE NOCASE`,
-//! `RTRIM`), and so may a unique index on it; SQLite itself is asked what they take for the same.
+//! Which names the output takes for one. The column of a table that others made may have a
+//! collation (`COLLATE NOCASE`, `RTRIM`), and so may a unique index on it; SQLite itself is asked
+//! what they take for the same.
 
 use std::sync::Arc;
 
@@ -24,7 +25,8 @@ pub(super) fn equal(
     }
     let list = serde_json::to_string(&names.iter().map(|name| &**name).collect::<Vec<_>>())
         .map_err(|error| Fault::Found(Trouble::Other, format!("names cannot be compared ({error})")))?;
-    // Names that one collation takes for the same, and another for the same as a third, are all one.
+    // Names that one collation takes for the same, and another for the same as a third, are all
+    // one.
     let mut first: Vec<usize> = (0..names.len()).collect();
     for collation in collations {
         let sql = format!(
@@ -77,7 +79,8 @@ pub(super) fn other_spellings(
     Ok(found)
 }
 
-/// The collations in which the names of two verdicts at one datetime must differ; that of the bytes left out.
+/// The collations in which the names of two verdicts at one datetime must differ; that of the bytes
+/// left out.
 fn collations(connection: &Connection, output: &TableName) -> Answer<Vec<String>> {
     let (_, column, ..) = connection.column_metadata(Some("main"), output.table(), "variable")?;
     let mut found: Vec<String> = column.map(|name| name.to_string_lossy().into_owned()).into_iter().collect();

@@ -1,5 +1,6 @@
-//! What texts are the same, by a collation's name: case and accents count for nothing where it says so, blanks at the end never count,
-//! and how a letter is put together only by its bytes (`_BIN`). SQLite is told of each collation when it meets it.
+//! What texts are the same, by a collation's name: case and accents count for nothing where it says
+//! so, blanks at the end never count, and how a letter is put together only by its bytes (`_BIN`).
+//! SQLite is told of each collation when it meets it.
 
 use std::cmp::Ordering;
 
