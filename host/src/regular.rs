@@ -11,7 +11,7 @@ use std::path::Path;
 /// Why there are no bytes.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
-    #[error("{0}")]
+    #[error(transparent)]
     Io(#[from] io::Error),
     #[error("it is {0}, and only regular files are read")]
     NotRegular(&'static str),

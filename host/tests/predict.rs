@@ -186,6 +186,22 @@ fn rows_of_one_ds_are_told_apart_and_a_missing_value_costs_its_row() {
     assert!(((numbers[2] - numbers[1]) / width(&cells, 0) - ratio).abs() < 1e-9);
 }
 
+#[cfg(unix)]
+#[test]
+fn only_regular_files_are_read() {
+    let place = Place::new();
+    place.write("good.csv", "ds\n2025-01-01\n");
+    for arguments in [
+        &["predict", "/dev/zero", "good.csv"][..],
+        &["predict", "good.csv", "good.csv", "--detector", "/dev/zero"],
+        &["detector", "inspect", "/dev/zero"],
+    ] {
+        let ran = place.run(arguments);
+        let said = "error: `/dev/zero` cannot be read: it is a device, and only regular files are read\n";
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(1), said), "{arguments:?}");
+    }
+}
+
 #[test]
 fn bad_input_is_named() {
     let place = Place::new();
@@ -226,8 +242,8 @@ fn bad_input_is_named() {
         (
             &[&linear, "good.csv", "--interval-width", "95"],
             format!(
-                "error: `{linear}`: the detector refuses its settings: `interval_width` is `95.0`; write a number between 0 \
-                 and 1, such as `0.95`\n"
+                "error: `{linear}`: the detector refuses its settings: `interval_width` is `95.0`; write a number above 0, \
+                 at most 1, such as `0.95`\n"
             ),
         ),
         (

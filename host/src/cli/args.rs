@@ -215,7 +215,7 @@ pub struct Predict {
     #[arg(long, value_name = "LAW")]
     pub trend_uncertainty: Option<TrendUncertainty>,
 
-    /// Level of the intervals, between 0 and 1 [default: the model's own]
+    /// Width of the intervals, above 0 and at most 1 [default: the model's own]
     #[arg(long, value_name = "LEVEL")]
     pub interval_width: Option<f64>,
 
