@@ -19,6 +19,7 @@ use super::limits::{Limits, STACK};
 use super::sandbox::Sandbox;
 use super::set::{Module, hex};
 use super::ticker::Ticker;
+use super::weight::Weights;
 
 /// Compiles and runs detectors. Cheap to clone.
 #[derive(Clone)]
@@ -34,6 +35,7 @@ struct Inner {
     last: tokio::sync::Mutex<Option<(Module, DetectorPre<Sandbox>)>>,
     /// Code from the cache that has not run yet.
     trial: Mutex<Option<Trial>>,
+    weights: Weights,
     _ticker: Ticker,
 }
 
@@ -70,6 +72,7 @@ impl Engine {
             cache: cache.and_then(Cache::open),
             last: tokio::sync::Mutex::default(),
             trial: Mutex::default(),
+            weights: Weights::default(),
             _ticker: ticker,
         })))
     }
@@ -80,6 +83,11 @@ impl Engine {
 
     pub(super) fn linker(&self) -> &Linker<Sandbox> {
         &self.0.linker
+    }
+
+    /// What all instances of this module together take beside their memories and tables, in bytes.
+    pub(super) fn weight(&self, module: &Module) -> usize {
+        self.0.weights.of(module)
     }
 
     pub(crate) fn limits(&self) -> &Limits {

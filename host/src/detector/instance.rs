@@ -33,8 +33,9 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    pub(super) fn new(engine: &Engine) -> Self {
-        Self { store: Sandbox::store(engine.wasm(), engine.limits()), limits: *engine.limits() }
+    pub(super) fn new(engine: &Engine, module: &Module) -> Self {
+        let store = Sandbox::store(engine.wasm(), engine.limits(), engine.weight(module));
+        Self { store, limits: *engine.limits() }
     }
 
     /// Runs one call under the deadline.
@@ -44,10 +45,11 @@ impl Calls {
     ) -> Result<T, JudgeError> {
         let deadline = self.limits.deadline;
         self.store.set_epoch_deadline(Ticker::ticks(deadline));
-        let returned = self.store.data().may_return(&self.limits);
+        let returned = self.store.data_mut().set_by(&self.limits);
         self.store.set_hostcall_fuel(returned);
         // The epoch comes first for a guest that computes; the timer only sees one that waits.
         let ended = tokio::time::timeout(deadline + 2 * TICK, call(&mut self.store)).await;
+        self.store.data_mut().give_back();
         self.store.data().log.end_of_call();
         match ended {
             Ok(Ok(answer)) => Ok(answer),
@@ -68,7 +70,7 @@ impl Instance {
         module: &Module,
     ) -> Result<Description, DetectorError> {
         let failed = |cause| DetectorError::Open { module: module.name.clone(), cause };
-        let mut calls = Calls::new(engine);
+        let mut calls = Calls::new(engine, module);
         let guest = calls.run(async |store| pre.instantiate_async(store).await).await.map_err(failed)?;
         let said =
             calls.run(async |store| guest.anomaly_worker_detector_judging().call_describe(store).await).await;
@@ -90,7 +92,7 @@ impl Instance {
         resume: Option<&Checkpoint>,
     ) -> Result<(Self, Summary), DetectorError> {
         let failed = |cause| DetectorError::Open { module: set.module.name.clone(), cause };
-        let mut calls = Calls::new(engine);
+        let mut calls = Calls::new(engine, &set.module);
         let guest = calls.run(async |store| pre.instantiate_async(store).await).await.map_err(failed)?;
         let read = set.files.iter().map(|file| types::ModelFile {
             path: &file.path,

@@ -23,6 +23,7 @@ mod said;
 mod sandbox;
 mod set;
 mod ticker;
+mod weight;
 
 pub use compile::Compiler;
 pub use engine::Engine;

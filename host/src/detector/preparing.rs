@@ -19,6 +19,7 @@ const SMALL: usize = 4096;
 /// A module to prepare files with.
 pub(crate) struct Preparer {
     engine: Engine,
+    module: Module,
     pre: DetectorPre<Sandbox>,
 }
 
@@ -32,7 +33,7 @@ impl Preparer {
     /// # Errors
     /// The module cannot be used.
     pub(crate) async fn new(engine: &Engine, module: &Module) -> Result<Self, DetectorError> {
-        Ok(Self { engine: engine.clone(), pre: inspect::compiled(engine, module).await? })
+        Ok(Self { engine: engine.clone(), module: module.clone(), pre: inspect::compiled(engine, module).await? })
     }
 
     /// For one thread. Nothing is made before the first file.
@@ -50,7 +51,7 @@ impl Preparing<'_> {
         let (mut calls, guest) = match self.live.take() {
             Some(live) => live,
             None => {
-                let mut calls = Calls::new(&self.by.engine);
+                let mut calls = Calls::new(&self.by.engine, &self.by.module);
                 let guest = calls.run(async |store| self.by.pre.instantiate_async(store).await).await?;
                 (calls, guest)
             }

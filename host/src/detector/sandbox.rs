@@ -47,7 +47,8 @@ impl HostMonotonicClock for Stopped {
 
 impl Sandbox {
     /// A store with nothing in it: no preopened directory, environment, argument, socket or name look-up.
-    pub(super) fn store(engine: &wasmtime::Engine, limits: &Limits) -> Store<Self> {
+    /// `weight`: what its instances take, which is no longer there for the rest.
+    pub(super) fn store(engine: &wasmtime::Engine, limits: &Limits, weight: usize) -> Store<Self> {
         let log = GuestLog::default();
         let wasi = WasiCtxBuilder::new()
             .stdout(Printed::new(log.clone(), logging::Level::Info))
@@ -61,7 +62,7 @@ impl Sandbox {
             .insecure_random_seed(0)
             .max_random_size(1 << 20)
             .build();
-        let allowance = Allowance { memory_left: limits.memory, table_left: TABLE_ELEMENTS };
+        let allowance = Allowance { memory_left: limits.memory.saturating_sub(weight), table_left: TABLE_ELEMENTS, set_by: 0 };
         let mut store = Store::new(engine, Self { wasi, table: ResourceTable::new(), allowance, log });
         store.limiter(|sandbox| &mut sandbox.allowance);
         store.epoch_deadline_trap();
@@ -69,15 +70,27 @@ impl Sandbox {
         store
     }
 
-    /// What the next call may return, in bytes. What the host takes over counts with the memory that the guest has grown to.
-    pub(super) fn may_return(&self, limits: &Limits) -> usize {
-        self.allowance.memory_left.max(LEAST_RETURNED).min(limits.returned)
+    /// Sets by what the next call may return, and says how many bytes: what the host takes over
+    /// counts with the memory that the guest grows to meanwhile.
+    pub(super) fn set_by(&mut self, limits: &Limits) -> usize {
+        let Allowance { memory_left, set_by, .. } = &mut self.allowance;
+        let returned = (*memory_left / 4).max(LEAST_RETURNED).min(limits.returned);
+        *set_by = returned.min(*memory_left);
+        *memory_left -= *set_by;
+        returned
+    }
+
+    /// The call is over, and the host is done with its answer.
+    pub(super) fn give_back(&mut self) {
+        self.allowance.memory_left += std::mem::take(&mut self.allowance.set_by);
     }
 }
 
 /// What the guest may still take. The limit is on the sum: a component of many modules has many memories and tables.
 struct Allowance {
     memory_left: usize,
+    /// For the answer to the call in hand.
+    set_by: usize,
     table_left: usize,
 }
 
