@@ -33,7 +33,11 @@ impl Preparer {
     /// # Errors
     /// The module cannot be used.
     pub(crate) async fn new(engine: &Engine, module: &Module) -> Result<Self, DetectorError> {
-        Ok(Self { engine: engine.clone(), module: module.clone(), pre: inspect::compiled(engine, module).await? })
+        Ok(Self {
+            engine: engine.clone(),
+            module: module.clone(),
+            pre: inspect::compiled(engine, module).await?,
+        })
     }
 
     /// For one thread. Nothing is made before the first file.

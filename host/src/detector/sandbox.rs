@@ -62,7 +62,11 @@ impl Sandbox {
             .insecure_random_seed(0)
             .max_random_size(1 << 20)
             .build();
-        let allowance = Allowance { memory_left: limits.memory.saturating_sub(weight), table_left: TABLE_ELEMENTS, set_by: 0 };
+        let allowance = Allowance {
+            memory_left: limits.memory.saturating_sub(weight),
+            table_left: TABLE_ELEMENTS,
+            set_by: 0,
+        };
         let mut store = Store::new(engine, Self { wasi, table: ResourceTable::new(), allowance, log });
         store.limiter(|sandbox| &mut sandbox.allowance);
         store.epoch_deadline_trap();

@@ -32,7 +32,9 @@ impl Weights {
     /// For all instances of this module together, in bytes.
     pub(super) fn of(&self, module: &Module) -> usize {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = |(bytes, _): &&(Weak<[u8]>, usize)| std::ptr::addr_eq(Weak::as_ptr(bytes), Arc::as_ptr(&module.bytes));
+        let same = |(bytes, _): &&(Weak<[u8]>, usize)| {
+            std::ptr::addr_eq(Weak::as_ptr(bytes), Arc::as_ptr(&module.bytes))
+        };
         if let Some((_, weight)) = known.iter().find(same) {
             return *weight;
         }
