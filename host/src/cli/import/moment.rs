@@ -66,30 +66,18 @@ impl DatetimeFormat {
             day,
             pieces,
         };
-        // What it writes it must be able to read; one without a day, with a zone or with half a time cannot.
+        // What it writes it must be able to read; one without a day, with a zone or with half a time cannot. Fractions are left out:
+        // where no mark announces them, the example would have none to read.
+        let items: Vec<_> = format.pieces.iter().filter(|piece| matches!(piece, Piece::Item(_))).cloned().collect();
+        let tried = Self { pieces: items, ..format.clone() };
         let example = NaiveDate::from_ymd_opt(2025, 11, 28)?.and_hms_opt(13, 14, 15)?;
         let mut written = String::new();
-        let items = format.pieces.iter().filter_map(|piece| match piece {
-            Piece::Item(item) => Some(item.clone()),
+        let items = tried.pieces.iter().filter_map(|piece| match piece {
+            Piece::Item(item) => Some(item),
             Piece::Fraction { .. } => None,
         });
-        let fraction = format.pieces.iter().any(|piece| matches!(piece, Piece::Fraction { marked: false }));
         write!(written, "{}", example.format_with_items(items)).ok()?;
-        if fraction {
-            // Its digits stand in the middle and are none of chrono's: the rest is what is tried.
-            return Self {
-                pieces: format
-                    .pieces
-                    .iter()
-                    .filter(|piece| !matches!(piece, Piece::Fraction { .. }))
-                    .cloned()
-                    .collect(),
-                ..format.clone()
-            }
-            .reads(&written, example)
-            .then_some(format);
-        }
-        format.reads(&written, example).then_some(format)
+        tried.reads(&written, example).then_some(format)
     }
 
     fn reads(&self, written: &str, example: NaiveDateTime) -> bool {
@@ -127,8 +115,14 @@ impl DatetimeFormat {
             let mut letters = after[pad..].chars();
             swapped.push_str(&after[..pad]);
             match letters.next() {
-                Some('d' | 'e') => (days, _) = (days + 1, swapped.push('m')),
-                Some('m') => (months, _) = (months + 1, swapped.push('d')),
+                Some('d' | 'e') => {
+                    days += 1;
+                    swapped.push('m');
+                }
+                Some('m') => {
+                    months += 1;
+                    swapped.push('d');
+                }
                 Some(other) => swapped.push(other),
                 None => {}
             }
