@@ -263,7 +263,7 @@ mod tests {
             let held =
                 cells.iter().filter(|cell| !matches!(cell, Cell::Nothing)).count() as u64 + u64::from(*over);
             let text = cells.iter().any(|cell| matches!(cell, Cell::Text));
-            let Some(minute) = minute.filter(|_| !over && !(cells.len() < VARIABLES && text)) else {
+            let Some(minute) = minute.filter(|_| !(*over || (cells.len() < VARIABLES && text))) else {
                 refused += held;
                 continue;
             };

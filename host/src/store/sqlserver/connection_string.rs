@@ -72,7 +72,7 @@ impl ConnectionString {
                 Key::User => said.user = Some(value),
                 Key::Password => said.password = Some(Secret::new(value)),
                 Key::Integrated => {
-                    said.integrated = value.eq_ignore_ascii_case("sspi") || truth(&written, &value)?
+                    said.integrated = value.eq_ignore_ascii_case("sspi") || truth(&written, &value)?;
                 }
                 Key::Encrypt => said.encryption = Some(encrypt(&written, &value)?),
                 Key::TrustAny => said.trusts_any = truth(&written, &value)?,
