@@ -68,7 +68,8 @@ impl DatetimeFormat {
         };
         // What it writes it must be able to read; one without a day, with a zone or with half a time cannot. Fractions are left out:
         // where no mark announces them, the example would have none to read.
-        let items: Vec<_> = format.pieces.iter().filter(|piece| matches!(piece, Piece::Item(_))).cloned().collect();
+        let items: Vec<_> =
+            format.pieces.iter().filter(|piece| matches!(piece, Piece::Item(_))).cloned().collect();
         let tried = Self { pieces: items, ..format.clone() };
         let example = NaiveDate::from_ymd_opt(2025, 11, 28)?.and_hms_opt(13, 14, 15)?;
         let mut written = String::new();
