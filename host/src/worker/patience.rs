@@ -21,6 +21,7 @@ pub(super) struct Patience<'a> {
 }
 
 /// See [`Patience::mark`].
+#[derive(Clone, Copy)]
 pub(super) struct Mark {
     at: Duration,
     left: Duration,
