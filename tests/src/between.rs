@@ -12,7 +12,7 @@ use host::datetime::Datetime;
 use host::reading::{Key, Page};
 use host::state::{SetAside, State};
 use host::store::{
-    Claim, Connector, Importer, Input, InputLayout, Lead, Output, Prepared, Replaced, SqliteStore,
+    Claim, Connector, Importer, Input, InputLayout, Lead, Output, Prepared, Probed, Replaced, SqliteStore,
     StoreError, VerdictPage,
 };
 use host::verdict::VerdictRow;
@@ -182,8 +182,20 @@ impl Output for Out {
         self.output.prepare().await
     }
 
-    async fn probe(&mut self) -> Result<Vec<StoreError>, StoreError> {
+    async fn probe(&mut self) -> Result<Probed, StoreError> {
         self.output.probe().await
+    }
+
+    async fn alive(&mut self) -> Result<(), StoreError> {
+        self.output.alive().await
+    }
+
+    async fn attempt(&mut self, verdicts: &[VerdictRow]) -> Result<(), StoreError> {
+        self.output.attempt(verdicts).await
+    }
+
+    async fn datetimes(&mut self) -> Result<(Datetime, Datetime), StoreError> {
+        self.output.datetimes().await
     }
 
     async fn take(&mut self, worker: &str) -> Result<Claim, StoreError> {

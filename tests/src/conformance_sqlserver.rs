@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use host::batch::Flags;
 use host::datetime::Datetime;
 use host::store::schema::sqlserver as ddl;
-use host::store::{Connector, SqlServerStore, TableName};
+use host::store::{Connector, PlantClock, SqlServerStore, TableName};
 use host::verdict::VerdictRow;
 use tiberius::ToSql;
 use tiberius::time::chrono::{DateTime, NaiveDateTime};
@@ -67,6 +67,7 @@ impl Bench for SqlServerBench {
             input: input.target()?,
             output: output.as_ref().unwrap_or(&input).target()?,
             tables: setup.tables.clone(),
+            clock: PlantClock::default(),
         };
         let bench = Self { store: Mutex::new(store), kind: setup.input, input, output };
         let mut visitor = bench.input().await?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use fake_tds::{PASSWORD, Server, USER};
 use host::secret::Secret;
 use host::store::sqlserver::{Address, Login, Password, Target, Timeouts};
-use host::store::{SqlServerStore, TableNames};
+use host::store::{PlantClock, SqlServerStore, TableNames};
 
 use crate::sqlserver::STAND_IN;
 
@@ -56,5 +56,5 @@ pub fn short() -> Timeouts {
 
 /// A store with everything in one place.
 pub fn store(target: Target) -> SqlServerStore {
-    SqlServerStore { input: target.clone(), output: target, tables: TableNames::default() }
+    SqlServerStore { input: target.clone(), output: target, tables: TableNames::default(), clock: PlantClock::default() }
 }

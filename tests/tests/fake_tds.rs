@@ -101,11 +101,34 @@ async fn values_come_back_as_they_went_in() {
     assert_eq!(row.get::<i64, _>(11), Some(1));
 }
 
+/// Of a text of more than 2,000 characters the driver announces `max` and then sends a size, which SQL Server refuses.
+#[tokio::test]
+async fn a_bulk_load_sends_the_types_that_it_announced() {
+    for (kind, expected) in [
+        ("NVARCHAR(MAX)", None),
+        ("NVARCHAR(2000)", None),
+        ("NVARCHAR(2001)", Some(4816)),
+        ("NVARCHAR(4000)", Some(4816)),
+        ("VARCHAR(8000)", None),
+    ] {
+        let server = Server::start().unwrap();
+        let mut session = connect(config(&server)).await.unwrap();
+        run(&mut session, &format!("CREATE TABLE #staged ([n] FLOAT NULL, [t] {kind} NULL)")).await.unwrap();
+        let mut load = session.bulk_insert("#staged").await.unwrap();
+        let mut row = TokenRow::new();
+        row.push(1.0_f64.into_sql());
+        row.push("text".into_sql());
+        load.send(row).await.unwrap();
+        let found = load.finalize().await.err().map(|error| number(&error));
+        assert_eq!(found, expected, "{kind}");
+    }
+}
+
 #[tokio::test]
 async fn a_bulk_load_fills_a_table_of_the_session() {
     let server = Server::start().unwrap();
     let mut session = connect(config(&server)).await.unwrap();
-    let table = "CREATE TABLE #staged ([n] FLOAT NULL, [ds] DATETIME2 NULL, [variable] NVARCHAR(4000) NULL, [f] BIT NULL)";
+    let table = "CREATE TABLE #staged ([n] FLOAT NULL, [ds] DATETIME2 NULL, [variable] NVARCHAR(MAX) NULL, [f] BIT NULL)";
     run(&mut session, table).await.unwrap();
     let at = NaiveDateTime::parse_from_str("2025-01-15 10:00:00", "%Y-%m-%d %H:%M:%S").unwrap();
     let mut load = session.bulk_insert("#staged").await.unwrap();
@@ -156,7 +179,7 @@ async fn what_is_not_committed_is_taken_back() {
         ("INSERT INTO dbo.t (a) VALUES (999.995)", 8115),
         ("SELECT 1 FROM dbo.u", 208),
         ("SELECT u FROM dbo.t", 207),
-        ("MERGE dbo.t USING dbo.u ON 1 = 1", 50_999),
+        ("MERGE dbo.t USING dbo.u ON 1 = 1", 46_999),
     ] {
         let sql = format!("SET XACT_ABORT ON; {sql}");
         assert_eq!(number(&run(&mut other, &sql).await.unwrap_err()), expected, "{sql}");

@@ -11,7 +11,7 @@ use host::reload::Shared;
 use host::secret::Secret;
 use host::store::schema::sqlserver as ddl;
 use host::store::sqlserver::{Address, Encryption, Login, Target, Trust};
-use host::store::{SqlServerStore, TableNames};
+use host::store::{PlantClock, SqlServerStore, TableNames};
 use host::worker::schedule::{self, End};
 use host::worker::{Settings, Worker};
 use tests::bench::{WORKER, echo};
@@ -132,7 +132,7 @@ async fn readings_come_from_one_server_and_verdicts_go_to_another() {
     let (one, other) = (Server::start().unwrap(), Server::start().unwrap());
     plant(&one).await;
     let target = |server: &Server| tds::target(server.port(), PLAIN, "plant");
-    let store = SqlServerStore { input: target(&one), output: target(&other), tables: TableNames::default() };
+    let store = SqlServerStore { input: target(&one), output: target(&other), tables: TableNames::default(), clock: PlantClock::default() };
     let mut worker = Worker::new(settings(), Box::new(store), echo().await, Shared::default());
     assert_eq!(worker.cycle(|| false).await.unwrap().counts.judged, 1);
     let mut there = Visitor::of(&tds::connection_string(other.port(), PLAIN), "plant").await.unwrap();

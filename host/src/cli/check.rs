@@ -3,20 +3,22 @@
 //! Each trial is a line: what was tried, what was found, and where it fails what to do. It goes on after a failure as far as the
 //! rest can still be tried. Nothing is written: rights are tried in a transaction that is rolled back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::parts::{self, Store};
 use super::say::say;
+use crate::batch::Flags;
 use crate::config::{Config, Loaded};
+use crate::datetime::Datetime;
 use crate::detector::{Detector, as_said};
 use crate::form::nfc;
-use crate::store::Input;
+use crate::reading::{Page, Reading};
+use crate::store::{Input, InputLayout, Output, PlantClock, StoreError};
+use crate::verdict::{VerdictRow, decimal_18_6};
 use crate::worker::{self, report::count};
-
-/// How many rows are looked through for variables without a model.
-const LOOKED_THROUGH: usize = 100_000;
 
 /// Names in one line.
 const NAMED: usize = 10;
@@ -75,37 +77,95 @@ async fn database(trials: &mut Trials, config: &Config) -> Option<BTreeSet<Arc<s
         }
     };
     store.warnings().iter().for_each(|warning| trials.note("database", warning));
-    output(trials, &store, config).await;
-    match store.look_at_input().await {
-        Ok(mut input) => readings(trials, input.as_mut(), &store, config).await,
+    let output = output(trials, &store, config).await;
+    let rows = match store.look_at_input().await {
+        Ok(mut input) => readings(trials, input.as_mut(), &store, config).await?,
         Err(error) => {
             trials.fail("input", error);
-            None
+            return None;
         }
+    };
+    if let Some(mut output) = output {
+        verdicts(trials, output.as_mut(), &rows).await;
+    }
+    Some(rows.into_iter().map(|row| row.variable).collect())
+}
+
+/// Tries a verdict on each variable that was read, and takes it back: a constraint may refuse some of them.
+async fn verdicts(trials: &mut Trials, output: &mut dyn Output, rows: &[Reading]) {
+    let newest: BTreeMap<_, _> = rows.iter().map(|row| (&row.variable, row)).collect();
+    let verdicts: Vec<_> = newest.into_values().filter_map(as_expected).collect();
+    if verdicts.is_empty() {
+        return;
+    }
+    match worker::refused::find(output, &verdicts).await {
+        Ok(refused) if refused.is_empty() => {}
+        Ok(refused) => {
+            let all = refused.len() == verdicts.len();
+            let why = refused.values().next().cloned().unwrap_or_default();
+            let names: Vec<_> = refused.keys().collect();
+            let said = format!("it refuses verdicts on {} ({why})", names_of(&names));
+            if all && refused.len() > 1 {
+                trials.fail("output", said);
+            } else {
+                trials.note("output", format!("{said}; they are left out, and the others are stored"));
+            }
+        }
+        Err(error) => trials.fail("output", error),
     }
 }
 
-async fn output(trials: &mut Trials, store: &Store, config: &Config) {
+/// A verdict that finds the reading as it was expected; None without a value that the output holds.
+fn as_expected(row: &Reading) -> Option<VerdictRow> {
+    let y = decimal_18_6(row.value?)?;
+    Some(VerdictRow {
+        ds: row.datetime,
+        variable: Arc::clone(&row.variable),
+        y,
+        yhat: y,
+        yhat_lower: y,
+        yhat_upper: y,
+        residual: 0.0,
+        flags: Flags::default(),
+        anomaly_score: 0.0,
+        prediction_error_pct: 0.0,
+        source_file: row.source_file.clone(),
+    })
+}
+
+/// Tries the output. None where nothing more can be tried on it.
+async fn output(trials: &mut Trials, store: &Store, config: &Config) -> Option<Box<dyn Output>> {
     let place = store.output_place();
-    let probed = match store.try_output().await {
-        Ok(Some(mut output)) => output.probe().await,
+    let mut output = match store.try_output().await {
+        Ok(Some(output)) => output,
         Ok(None) => {
             // Where both are one file, it is the input that must exist, and the next line says so.
             if place != store.input_place() {
                 trials.ok("output", format!("`{place}` does not exist yet; `run` creates it"));
             }
-            return;
+            return None;
         }
-        Err(error) => Err(error),
+        Err(error) => {
+            trials.fail("output", error);
+            return None;
+        }
     };
-    match probed {
-        Ok(problems) if problems.is_empty() => {
-            let (output, state) = (&config.output.table, &config.output.state_table);
-            trials.ok("output", format!("`{place}`: `{output}` and `{state}` can be written"));
+    let probed = match output.probe().await {
+        Ok(probed) => probed,
+        Err(error) => {
+            trials.fail("output", error);
+            return None;
         }
-        Ok(problems) => problems.iter().for_each(|problem| trials.fail("output", problem)),
-        Err(error) => trials.fail("output", error),
+    };
+    if probed.problems.is_empty() {
+        let (output, state) = (&config.output.table, &config.output.state_table);
+        trials.ok("output", format!("`{place}`: `{output}` and `{state}` can be written"));
     }
+    probed.problems.iter().for_each(|problem| trials.fail("output", problem));
+    probed.notes.iter().for_each(|note| trials.note("output", note));
+    // Where the tables are still to be made, there is nothing that could refuse a verdict.
+    let there = output.peek(&config.worker.row()).await.is_ok();
+    (probed.problems.is_empty() && there).then_some(output)
 }
 
 async fn readings(
@@ -113,7 +173,7 @@ async fn readings(
     input: &mut dyn Input,
     store: &Store,
     config: &Config,
-) -> Option<BTreeSet<Arc<str>>> {
+) -> Option<Vec<Reading>> {
     let layout = match input.layout().await {
         Ok(layout) => layout,
         Err(error) => {
@@ -153,14 +213,10 @@ async fn readings(
         trials
             .note("input", format!("no index on `datetime`: {reads} the whole table; ask for such an index"));
     }
-    let recent = async {
-        let now = input.now().await?;
-        input.read_range(now.earlier(std::time::Duration::from_secs(24 * 3600)), None, LOOKED_THROUGH).await
-    };
-    match recent.await {
-        Ok(page) => {
-            let variables: BTreeSet<_> =
-                page.readings.iter().map(|reading| Arc::clone(&reading.variable)).collect();
+    match recent(input, layout, config.worker.batch_rows).await {
+        Ok((now, page)) => {
+            trials.ok("clock", format!("{now}, by {}", clock(&config.input.clock)));
+            let variables: BTreeSet<_> = page.readings.iter().map(|reading| &reading.variable).collect();
             trials.ok(
                 "readings",
                 format!(
@@ -170,12 +226,40 @@ async fn readings(
                     count(variables.len() as u64, "variable"),
                 ),
             );
-            Some(variables)
+            Some(page.readings)
         }
         Err(error) => {
             trials.fail("readings", error);
             None
         }
+    }
+}
+
+/// The time, and at most a batch of the last day's readings: no more than a cycle reads, and in the same way.
+async fn recent(
+    input: &mut dyn Input,
+    layout: InputLayout,
+    rows: usize,
+) -> Result<(Datetime, Page), StoreError> {
+    let now = input.now().await?;
+    let since = now.earlier(Duration::from_secs(24 * 3600));
+    if !layout.has_key || layout.has_datetime_index {
+        return Ok((now, input.read_range(since, None, rows).await?));
+    }
+    let Some(last) = input.last_key().await? else { return Ok((now, Page::default())) };
+    let first = last.saturating_sub(i64::try_from(rows).unwrap_or(i64::MAX)).saturating_add(1);
+    let mut page = input.read_keys(&[(first, last)], rows).await?;
+    let read = page.readings.len();
+    page.readings.retain(|reading| reading.datetime >= since);
+    // Where all of them are of the last day, there may be more before them.
+    page.full = read > 0 && page.readings.len() == read && input.read_keys(&[(i64::MIN, first - 1)], 1).await? != Page::default();
+    Ok((now, page))
+}
+
+fn clock(clock: &PlantClock) -> String {
+    match clock {
+        PlantClock::Server => "the database's own clock; where that is not the plant's, as on Azure, set `input.clock`".to_owned(),
+        clock => format!("`input.clock` = \"{clock}\""),
     }
 }
 
@@ -239,15 +323,15 @@ fn models(trials: &mut Trials, detector: &Detector, variables: Option<&BTreeSet<
     let without: Vec<_> = variables.iter().filter(|name| !judged.contains(&said(name))).collect();
     let unused: Vec<_> = loaded.iter().filter(|name| !composed.contains(&said(name))).collect();
     if !without.is_empty() {
-        trials.note("models", format!("no model for {}: their readings pass unjudged", names(&without)));
+        trials.note("models", format!("no model for {}: their readings pass unjudged", names_of(&without)));
     }
     if !unused.is_empty() && !variables.is_empty() {
         trials
-            .note("models", format!("no reading in the last 24 hours for the models of {}", names(&unused)));
+            .note("models", format!("no reading in the last 24 hours for the models of {}", names_of(&unused)));
     }
 }
 
-fn names(variables: &[&Arc<str>]) -> String {
+fn names_of(variables: &[&Arc<str>]) -> String {
     let shown: Vec<_> = variables.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
     match variables.len() - shown.len() {
         0 => shown.join(", "),

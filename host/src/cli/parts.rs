@@ -11,7 +11,8 @@ use crate::detector::{Compiler, DetectorError, Engine, Limits};
 use crate::reload::Source;
 use crate::store::table_name::NotATableName;
 use crate::store::{
-    Connector, Importer, Input, Lead, Output, SqlServerStore, SqliteStore, StoreError, TableNames,
+    Clock, Connector, Importer, Input, Lead, Output, PlantClock, SqlServerStore, SqliteStore, StoreError,
+    TableNames,
 };
 
 /// The store that the configuration names.
@@ -41,12 +42,24 @@ pub(super) fn store(config: &Config) -> anyhow::Result<Store> {
     let tables = tables(config)?;
     if config.is_on_server() {
         let (input, output) = server::targets(config).map_err(|why| anyhow!(why))?;
-        return Ok(Store::SqlServer(Box::new(SqlServerStore { input, output, tables })));
+        let clock = config.input.clock.clone();
+        return Ok(Store::SqlServer(Box::new(SqlServerStore { input, output, tables, clock })));
     }
+    let clock = match &config.input.clock {
+        PlantClock::Server => Clock::system(),
+        PlantClock::Offset { minutes } => Clock::before_utc(*minutes),
+        PlantClock::Zone(zone) => {
+            return Err(anyhow!(
+                "`input.clock` is the time zone `{zone}`, which only a server knows; for a file it is \"server\", the clock of this machine, \
+                 or hours before UTC"
+            ));
+        }
+    };
     Ok(Store::Sqlite(SqliteStore {
         output: config.output_database().to_owned(),
         create_output: true,
         tables,
+        clock,
         ..SqliteStore::new(config.input_database())
     }))
 }

@@ -45,10 +45,11 @@ impl Progress {
         Around(self.bar.clone())
     }
 
-    /// Begins, with so much to do.
+    /// Begins, with so much to do; 0 where that is not known.
     pub(super) fn start(&mut self, of: u64) {
         // What does not fit in the line is left out at its end.
         let template = match self.unit {
+            Unit::Readings if of == 0 => "{human_pos} readings, {per_sec}{wide_msg}",
             Unit::Readings => {
                 "[{bar:16}] {percent:>3} %  {human_pos} of {human_len}, {per_sec}, {eta} left{wide_msg}"
             }
@@ -86,12 +87,14 @@ impl Progress {
 
 /// `200000 of 5000000 readings (4 %), up to 2025-01-15 10:00:00, 21000 a second, 3m 48s left`
 fn line(unit: Unit, done: u64, of: u64, elapsed: Duration, at: &str) -> String {
+    let known = of > 0 || done == 0;
     let share = (100 * u128::from(done)).checked_div(u128::from(of)).unwrap_or(100).min(100);
     let what = match unit {
+        Unit::Readings if !known => count(done, "reading"),
         Unit::Readings => format!("{done} of {}", count(of, "reading")),
         Unit::Bytes => format!("{} of {}", indicatif::HumanBytes(done), indicatif::HumanBytes(of)),
     };
-    let mut line = format!("{what} ({share} %)");
+    let mut line = if known { format!("{what} ({share} %)") } else { what };
     if !at.is_empty() {
         line.push_str(&format!(", {at}"));
     }
@@ -101,7 +104,9 @@ fn line(unit: Unit, done: u64, of: u64, elapsed: Duration, at: &str) -> String {
         if unit == Unit::Readings {
             line.push_str(&format!(", {rate:.0} a second"));
         }
-        line.push_str(&format!(", {} left", humantime::format_duration(left.unwrap_or(Duration::MAX))));
+        if known {
+            line.push_str(&format!(", {} left", humantime::format_duration(left.unwrap_or(Duration::MAX))));
+        }
     }
     line
 }
@@ -145,6 +150,7 @@ mod tests {
             ),
             (Unit::Readings, 0, 7, second(10), "", "0 of 7 readings (0 %)"),
             (Unit::Readings, 0, 0, second(10), "", "0 of 0 readings (100 %)"),
+            (Unit::Readings, 9, 0, second(3), "up to 2025", "9 readings, up to 2025, 3 a second"),
             (Unit::Readings, 9, 7, second(1), "", "9 of 7 readings (100 %), 9 a second, 0s left"),
             (Unit::Bytes, 1 << 20, 3 << 20, second(2), "", "1.00 MiB of 3.00 MiB (33 %), 4s left"),
             (Unit::Readings, 5, u64::MAX, Duration::ZERO, "", "5 of 18446744073709551615 readings (0 %)"),

@@ -6,7 +6,7 @@ use super::Config;
 use super::error::found;
 use super::value::{Allowed, Given, Literal};
 use super::value::{
-    choice, duration, interval, line, name, optional, path, secret, shard, table, truth, whole,
+    choice, clock, duration, interval, line, name, optional, path, secret, shard, table, truth, whole,
 };
 
 /// One key, such as `worker.interval`.
@@ -55,6 +55,7 @@ keys! {
     worker.settle = optional(duration("0s", "30days"));
     input.database = optional(path);
     input.table = table;
+    input.clock = clock;
     input[access].server = optional(line("a server: `host`, `host,port` or `host\\instance`"));
     input[access].port = optional(whole(1..=65_535));
     input[access].connection_string = optional(secret);

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::store::PlantClock;
 use crate::worker::Shard;
 
 pub use access::{Access, Encrypt};
@@ -73,6 +74,8 @@ pub struct Input {
     pub database: Option<PathBuf>,
     /// As written by the user: `table` or `schema.table`.
     pub table: String,
+    /// What tells the plant's time, where that is not the server's.
+    pub clock: PlantClock,
     pub access: Access,
 }
 
@@ -142,7 +145,12 @@ impl Default for Worker {
 
 impl Default for Input {
     fn default() -> Self {
-        Self { database: None, table: "dbo.datos_proceso".to_owned(), access: Access::default() }
+        Self {
+            database: None,
+            table: "dbo.datos_proceso".to_owned(),
+            clock: PlantClock::default(),
+            access: Access::default(),
+        }
     }
 }
 

@@ -47,6 +47,7 @@ fn every_value_is_read_from_the_file() {
         [input]
         database = 'C:\plant\data.sqlite'
         table = "proceso"
+        clock = "UTC+2"
         server = 'plant\sql'
         port = 14330
         user = "worker"
@@ -103,6 +104,7 @@ fn every_value_is_read_from_the_file() {
         input: Input {
             database: Some(r"C:\plant\data.sqlite".into()),
             table: "proceso".to_owned(),
+            clock: PlantClock::Offset { minutes: 120 },
             access: Access {
                 server: Some(r"plant\sql".to_owned()),
                 port: Some(14_330),

@@ -12,6 +12,7 @@ use toml::de::DeValue;
 
 use super::access::Encrypt;
 use crate::secret::Secret;
+use crate::store::PlantClock;
 use crate::worker::Shard;
 
 /// What would have been right: `a duration of …`, to stand behind "it must be".
@@ -152,6 +153,14 @@ fn with_unit(text: &str) -> Option<Duration> {
     (text.len() <= 20).then(|| humantime::parse_duration(text).ok()).flatten()
 }
 
+/// What tells the plant's time.
+pub(super) fn clock(given: &Given<'_>) -> Result<PlantClock, Allowed> {
+    PlantClock::parse(given.text().unwrap_or_default()).ok_or_else(|| {
+        "\"server\", hours before UTC such as \"+02:00\", or a time zone as the server names it, such as \"Romance Standard Time\""
+            .to_owned()
+    })
+}
+
 /// A word out of a short list.
 pub(super) trait Choice: Sized + Copy + 'static {
     const ALL: &'static [(&'static str, Self)];
@@ -201,6 +210,12 @@ pub(super) trait Literal {
 
 fn quoted(text: impl fmt::Display) -> String {
     toml::Value::String(text.to_string()).to_string()
+}
+
+impl Literal for PlantClock {
+    fn literal(&self) -> String {
+        quoted(self)
+    }
 }
 
 impl Literal for String {

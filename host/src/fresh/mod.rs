@@ -124,6 +124,35 @@ pub fn sift_names(
     (held, sifted)
 }
 
+/// Takes out the readings that the output does not hold for this reason, and counts them as [`sift_names`] does.
+pub fn sift_out(
+    rows: Vec<Reading>,
+    why: Why,
+    holds: impl Fn(&Reading) -> bool,
+    first_sight: impl Fn(&Reading) -> bool,
+) -> (Vec<Reading>, Sifted) {
+    let mut sifted = Sifted::default();
+    let (held, out): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.value.is_none() || holds(row));
+    for row in &out {
+        if first_sight(row) {
+            sifted.counts.unfit += 1;
+            sifted.notes.push(Note::new(row, why));
+        } else {
+            sifted.seen_before += 1;
+        }
+    }
+    (held, sifted)
+}
+
+impl Sifted {
+    /// Takes in what was sifted out before.
+    pub fn add(&mut self, other: Self) {
+        self.counts += other.counts;
+        self.seen_before += other.seen_before;
+        self.notes.append(other.notes);
+    }
+}
+
 /// Why the output could not hold the reading, whatever its verdict.
 fn unfit(row: &Reading) -> Option<Why> {
     let characters = row.variable.chars().count();

@@ -38,6 +38,10 @@ pub enum Why {
     NoName,
     /// The column `variable` would hold another name than this one.
     ForeignName,
+    /// The column `ds` cannot hold the datetime.
+    Datetime,
+    /// A constraint or a trigger of the output does not take the variable.
+    Refused,
 }
 
 impl Note {
@@ -76,6 +80,14 @@ impl fmt::Display for Note {
                     super::LONGEST_NAME
                 )
             }
+            Why::Datetime => write!(
+                f,
+                "the column `ds` cannot hold this datetime; a DATETIME begins with 1753, and a DATETIME2 holds them all"
+            ),
+            Why::Refused => write!(
+                f,
+                "a constraint or a trigger of the output refuses this variable; `host backfill` judges what is left out here"
+            ),
             Why::NoName => write!(f, "the name is empty; a variable needs one"),
             Why::ForeignName => write!(
                 f,

@@ -1,4 +1,4 @@
-//! What a store without a server takes for the server's clock.
+//! What a store without a server takes for the server's clock, and what a server's clock is read by.
 //!
 //! A SQLite file has no clock of its own. The wall clock of this machine, as local time without a zone, is the plant's as long
 //! as both stand in one place; tests and the demo bring their own. Never fails; lives as long as whoever holds it.
@@ -8,6 +8,71 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::datetime::Datetime;
+
+/// What tells the plant's time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum PlantClock {
+    /// The server's own time: GETDATE(). On Azure that is UTC.
+    #[default]
+    Server,
+    /// So many minutes before UTC, all the year.
+    Offset { minutes: i32 },
+    /// A zone by the name that the server knows it by, such as `Romance Standard Time`, with its summer time.
+    Zone(String),
+}
+
+/// As it is written: `server`, `+02:00`, or the zone's name.
+impl fmt::Display for PlantClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server => f.write_str("server"),
+            Self::Offset { minutes } => {
+                let sign = if *minutes < 0 { '-' } else { '+' };
+                write!(f, "{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
+            }
+            Self::Zone(name) => f.write_str(name),
+        }
+    }
+}
+
+impl PlantClock {
+    /// Reads what [`Display`](fmt::Display) writes, and `UTC`, `UTC+2`, `+2`, `+0530`; None if it is none of these and no name either.
+    pub fn parse(text: &str) -> Option<Self> {
+        /// The server's offsets go to 14 hours.
+        const MOST: i32 = 14 * 60;
+        let text = text.trim();
+        if text.eq_ignore_ascii_case("server") {
+            return Some(Self::Server);
+        }
+        let offset = match text.get(..3) {
+            Some(utc) if utc.eq_ignore_ascii_case("utc") => &text[3..],
+            _ => text,
+        };
+        if offset.is_empty() {
+            return (!text.is_empty()).then_some(Self::Offset { minutes: 0 });
+        }
+        let (sign, digits) = match offset.split_at_checked(1) {
+            Some(("+", digits)) => (1, digits),
+            Some(("-", digits)) => (-1, digits),
+            _ => return Self::zone(text),
+        };
+        let (hours, minutes) = match digits.split_once(':') {
+            Some(parts) => parts,
+            None if digits.len() == 4 => digits.split_at_checked(2)?,
+            None => (digits, "0"),
+        };
+        let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<i32>().ok())?;
+        let (hours, minutes) = (number(hours)?, number(minutes)?);
+        let all = hours.checked_mul(60)?.checked_add(minutes)?;
+        (minutes < 60 && all <= MOST).then_some(Self::Offset { minutes: sign * all })
+    }
+
+    fn zone(text: &str) -> Option<Self> {
+        let of_name = |c: char| c.is_alphanumeric() || " .-+()_/".contains(c);
+        let is_name = text.chars().any(char::is_alphabetic) && text.chars().all(of_name);
+        is_name.then(|| Self::Zone(text.to_owned()))
+    }
+}
 
 /// Tells the time on the database's clock.
 #[derive(Clone)]
@@ -21,6 +86,12 @@ impl Clock {
     /// This machine's wall clock, local time.
     pub fn system() -> Self {
         Self::new(|| Datetime::from_micros(chrono::Local::now().naive_local().and_utc().timestamp_micros()))
+    }
+
+    /// So many minutes before UTC.
+    pub fn before_utc(minutes: i32) -> Self {
+        let offset = i64::from(minutes) * 60_000_000;
+        Self::new(move || Datetime::from_micros(chrono::Utc::now().timestamp_micros().saturating_add(offset)))
     }
 
     /// Always the same time.
@@ -69,5 +140,33 @@ mod tests {
         assert_eq!(clock.now(), Datetime::from_micros(1));
         hand.set(Datetime::from_micros(-5));
         assert_eq!(clock.clone().now(), Datetime::from_micros(-5));
+    }
+
+    #[test]
+    fn a_clock_is_the_servers_an_offset_or_a_zone() {
+        let minutes = |minutes| Some(PlantClock::Offset { minutes });
+        for (text, expected) in [
+            ("server", Some(PlantClock::Server)),
+            (" Server ", Some(PlantClock::Server)),
+            ("UTC", minutes(0)),
+            ("utc+2", minutes(120)),
+            ("+02:00", minutes(120)),
+            ("-0330", minutes(-210)),
+            ("+14:00", minutes(840)),
+            ("Romance Standard Time", Some(PlantClock::Zone("Romance Standard Time".to_owned()))),
+            ("Europe/Madrid", Some(PlantClock::Zone("Europe/Madrid".to_owned()))),
+            ("+14:01", None),
+            ("+2:75", None),
+            ("+", None),
+            ("+two", None),
+            ("", None),
+            ("12", None),
+            ("x'; DROP", None),
+        ] {
+            let found = PlantClock::parse(text);
+            assert_eq!(found, expected, "`{text}`");
+            let again = found.as_ref().and_then(|clock| PlantClock::parse(&clock.to_string()));
+            assert_eq!(again, found, "`{text}` as it is written");
+        }
     }
 }

@@ -15,12 +15,14 @@ pub struct StoreError {
 pub enum Trouble {
     /// The connection is gone or was never there: open it again, with backoff.
     Connection,
-    /// Somebody holds a lock, or this was a deadlock's victim: the same call may work at the next tick.
+    /// Somebody holds a lock, this was a deadlock's victim, or the server took too long: the same call may work at the next tick.
     Busy,
     /// The login or a right is missing, or the database is read-only: a person must act.
     Permission,
     /// A table or a column is missing or of a kind that cannot serve.
     Schema,
+    /// A constraint, a trigger or a column's type of the output refuses a verdict: without that one the others may be taken.
+    Refused,
     /// Another worker has taken this worker's name.
     Fenced,
     /// Anything else; the text is the server's.

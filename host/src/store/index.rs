@@ -2,7 +2,7 @@
 
 /// An index on all rows of a table.
 pub(super) struct Index {
-    /// In order and in lower case; an expression is an empty name.
+    /// In order; an expression is an empty name.
     pub(super) columns: Vec<String>,
     pub(super) unique: bool,
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use clock::Clock;
+pub use clock::{Clock, PlantClock};
 pub use error::{StoreError, Trouble};
 pub use schema::TableNames;
 pub use sqlite::SqliteStore;
@@ -56,7 +56,8 @@ pub trait Connector: Send + Sync {
 /// fence of [`Output::take`].
 #[async_trait]
 pub trait Lead: Send {
-    /// Asks for the right. False: another one has it, and this one may ask again. After an error this is of no more use.
+    /// Asks for the right, or whether it is still held. False: another one has it, and this one may ask again. After an error this is
+    /// of no more use.
     async fn ask(&mut self) -> Result<bool, StoreError>;
 }
 
@@ -172,15 +173,36 @@ pub struct Prepared {
     pub warnings: Vec<String>,
 }
 
+/// What a trial of the output has shown.
+#[derive(Debug, Default)]
+pub struct Probed {
+    /// What stands between this store and a commit, a sentence each; nothing means that a commit would work.
+    pub problems: Vec<StoreError>,
+    /// What is in nobody's way and should be known.
+    pub notes: Vec<String>,
+}
+
 /// The output table and the state table, which are in one database so that one transaction can hold both.
 #[async_trait]
 pub trait Output: Send {
     /// Creates the tables and indexes that are missing, as far as that can be done.
     async fn prepare(&mut self) -> Result<Prepared, StoreError>;
 
-    /// What stands between this store and a commit, a sentence each; nothing means that a commit would work. Tries all that
-    /// `prepare`, `take` and `commit` do, in a transaction that is rolled back.
-    async fn probe(&mut self) -> Result<Vec<StoreError>, StoreError>;
+    /// Tries all that `prepare`, `take` and `commit` do, in a transaction that is rolled back.
+    async fn probe(&mut self) -> Result<Probed, StoreError>;
+
+    /// Whether the connection is still there. One that rests long may have been cut by whoever stands between.
+    async fn alive(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Inserts these verdicts and takes them back. [`Trouble::Refused`] if the table does not take one of them.
+    async fn attempt(&mut self, verdicts: &[VerdictRow]) -> Result<(), StoreError>;
+
+    /// The first and the last datetime that a verdict can have here.
+    async fn datetimes(&mut self) -> Result<(Datetime, Datetime), StoreError> {
+        Ok((Datetime::from_micros(i64::MIN), Datetime::from_micros(i64::MAX)))
+    }
 
     /// Takes the worker's name: raises the epoch of its row (or makes a row that holds nothing but the epoch), which fences off
     /// whoever held it.
@@ -208,7 +230,8 @@ pub trait Output: Send {
     async fn already_judged(&mut self, keys: &[Key]) -> Result<HashSet<Key>, StoreError>;
 
     /// In one transaction: checks the fence (`state.epoch`), inserts the verdicts whose key is not there yet, writes the state
-    /// row. Returns how many were inserted. [`Trouble::Fenced`] if another worker has taken the name since, or somebody has
+    /// row. Returns how many were inserted. [`Trouble::Refused`] if the table does not take one of the verdicts;
+    /// [`Trouble::Fenced`] if another worker has taken the name since, or somebody has
     /// deleted the row: take the name again.
     async fn commit(
         &mut self,

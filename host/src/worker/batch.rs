@@ -10,6 +10,7 @@ use super::again;
 use super::error::CycleError;
 use super::patience::Patience;
 use super::recover::{self, After, Unjudged};
+use super::refused;
 use super::search::Learnt;
 use super::session::Session;
 use super::shard::Shard;
@@ -19,7 +20,7 @@ use crate::counts::Counts;
 use crate::datetime::Datetime;
 use crate::detector::{Detector, as_said};
 use crate::form::nfc;
-use crate::fresh::{self, Notes};
+use crate::fresh::{self, Notes, Why};
 use crate::pivot::{self, Pivoted};
 use crate::position::{Position, TimePosition};
 use crate::reading::{Malformed, Reading};
@@ -136,7 +137,12 @@ pub(super) async fn prepare(
     let pair = |name: &Arc<str>| Some((Arc::clone(name), names.judged_for(name)?));
     said.equal_names = met.into_iter().filter_map(pair).collect();
     said.equal_names.sort_unstable();
-    let (rows, foreign) = fresh::sift_names(rows.all, |name| session.names.of(name), first_sight);
+    let (rows, outside) =
+        fresh::sift_out(rows.all, Why::Datetime, |row| session.holds_datetime(row.datetime), first_sight);
+    let (rows, refused) = fresh::sift_out(rows, Why::Refused, |row| !session.refuses(&row.variable), first_sight);
+    let (rows, mut foreign) = fresh::sift_names(rows, |name| session.names.of(name), first_sight);
+    foreign.add(outside);
+    foreign.add(refused);
     let keys = if frame.scope.again { Vec::new() } else { fresh::keys_to_look_up(&rows, frame.reach) };
     let judged = if keys.is_empty() { HashSet::new() } else { session.output.already_judged(&keys).await? };
     let sifted = fresh::sift(rows, &judged, frame.reach, first_sight);
@@ -217,6 +223,31 @@ async fn with_companions(
 }
 
 impl Prepared {
+    /// What is left of it once the variables are taken out that a constraint of the output refuses: they are counted as unfit and
+    /// named, and left out for as long as the session lasts. `error` is what the whole of it was refused with.
+    pub(super) async fn without_refused(
+        mut self,
+        session: &mut Session,
+        error: StoreError,
+    ) -> Result<Self, StoreError> {
+        let refused = refused::find(session.output.as_mut(), &self.verdicts).await?;
+        let Some(kept) = refused::without(&self.verdicts, &refused) else { return Err(error) };
+        for (variable, why) in &refused {
+            tracing::warn!("the output refuses `{variable}`: {why}");
+        }
+        for verdict in self.verdicts.iter().filter(|verdict| refused.contains_key(&verdict.variable)) {
+            let anomalies = u64::from(verdict.flags.anomaly);
+            for counts in [&mut self.said.counts, &mut self.state.counts] {
+                counts.judged = counts.judged.saturating_sub(1);
+                counts.anomalies = counts.anomalies.saturating_sub(anomalies);
+                counts.unfit += 1;
+            }
+        }
+        self.verdicts = kept;
+        session.refuse(refused);
+        Ok(self)
+    }
+
     /// Judges one part of a page; the detector sees the parts in order.
     async fn judge(
         &mut self,

@@ -11,6 +11,7 @@ use super::report::{self, Report};
 use super::session::Session;
 use super::walk::{Step, Walk};
 use super::{Settings, Worker, recall, warm_up};
+use crate::datetime::Datetime;
 use crate::position;
 use crate::reload::Canary;
 use crate::store::{StoreError, Trouble};
@@ -41,9 +42,14 @@ impl Worker {
         ended.map(|()| report)
     }
 
-    /// Makes sure that this is the one active worker of its name. The log is told when that changes.
+    /// Makes sure that this is the one active worker of its name, each time anew: the connection that says so may have been cut
+    /// while it rested, and another may lead since. The log is told when that changes.
     async fn lead(&mut self) -> Result<(), CycleError> {
-        self.leads = self.leads || self.ask().await?;
+        self.leads = self.ask().await?;
+        if !self.leads {
+            // What this one knew, the other one goes on from.
+            self.session = None;
+        }
         let name = &self.settings.name;
         match (self.leads, self.stands_by) {
             (true, true) => {
@@ -76,10 +82,7 @@ impl Worker {
     }
 
     async fn run(&mut self, stop: impl Fn() -> bool + Sync, report: &mut Report) -> Result<(), CycleError> {
-        let mut session = match self.session.take() {
-            Some(session) => session,
-            None => self.begin().await?,
-        };
+        let mut session = self.awake().await?;
         tracing::info!("[cycle {}] checking for new data", self.cycles);
         let shared = self.shared.clone();
         let ready = || shared.has_ready();
@@ -151,6 +154,16 @@ impl Worker {
                 return Err(CycleError::Ended(Ended::Ready));
             }
         }
+    }
+
+    /// The session, or a new one where a connection of it was cut while it rested.
+    async fn awake(&mut self) -> Result<Session, CycleError> {
+        if let Some(mut session) = self.session.take()
+            && session.is_alive().await?
+        {
+            return Ok(session);
+        }
+        self.begin().await
     }
 
     async fn begin(&mut self) -> Result<Session, CycleError> {
@@ -237,8 +250,17 @@ impl Worker {
         prepared: Prepared,
         report: &mut Report,
     ) -> Result<(), CycleError> {
-        let Prepared { verdicts, state, mut said, canary } = prepared;
-        let written = session.output.commit(&self.settings.name, &verdicts, &state).await?;
+        let prepared = match session.output.commit(&self.settings.name, &prepared.verdicts, &prepared.state).await {
+            Ok(written) => (prepared, written),
+            Err(error) if error.trouble == Trouble::Refused => {
+                let prepared = prepared.without_refused(session, error).await?;
+                let written =
+                    session.output.commit(&self.settings.name, &prepared.verdicts, &prepared.state).await?;
+                (prepared, written)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let (Prepared { verdicts, state, mut said, canary }, written) = prepared;
         session.state = state;
         self.watermark = session.state.watermark;
         self.detector.committed(session.state.checkpoint.clone());

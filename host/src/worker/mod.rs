@@ -13,6 +13,7 @@ mod names;
 mod patience;
 mod recall;
 mod recover;
+pub mod refused;
 pub mod report;
 pub mod schedule;
 mod search;

@@ -77,6 +77,11 @@ pub async fn run(worker: &mut Worker, interval: Duration, once: bool, stop: impl
         match ended {
             Err(error) if once => break End::Failed(error),
             Err(CycleError::Standby { .. }) | Ok(_) => outage.over(),
+            // Somebody else is at work, or deleted the row: the next cycle asks who leads.
+            Err(error) if error.is_fenced() => {
+                outage.over();
+                tracing::warn!("{error}; this one steps back");
+            }
             Err(error) => outage.failed(&error),
         }
         if once || stopping.load(Ordering::Relaxed) {

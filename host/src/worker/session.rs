@@ -4,6 +4,7 @@
 //! known after a failure is only what the database says, and the next session reads it.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Settings;
@@ -14,7 +15,7 @@ use crate::detector::Detector;
 use crate::position::{IN_FLIGHT, KeyPosition, Position, TimePosition};
 use crate::reading::{Page, Reading};
 use crate::state::State;
-use crate::store::{Connector, Input, InputLayout, Output, StoreError};
+use crate::store::{Connector, Input, InputLayout, Output, StoreError, Trouble};
 
 /// With a key, looking for late rows costs nothing.
 const LATENESS_WITH_KEY: Duration = Duration::from_secs(24 * 3600);
@@ -33,6 +34,10 @@ pub(super) struct Session {
     pub(super) state: State,
     pub(super) timeless: Timeless,
     pub(super) names: Names,
+    /// Between which the output can hold datetimes; None before it was asked.
+    datetimes: Option<(Datetime, Datetime)>,
+    /// Variables that a constraint of the output refused, with its words. Tried again by the next session.
+    refused: BTreeMap<Arc<str>, String>,
 }
 
 /// Rows without a key and without a datetime: nothing but their text tells them apart, and they are met in every cycle.
@@ -56,15 +61,56 @@ impl Session {
         lateness: Duration,
         state: State,
     ) -> Self {
-        Self { input, output, lateness, state, timeless: Timeless::default(), names: Names::default() }
+        Self {
+            input,
+            output,
+            lateness,
+            state,
+            timeless: Timeless::default(),
+            names: Names::default(),
+            datetimes: None,
+            refused: BTreeMap::new(),
+        }
     }
 
-    /// Asks the output about names that are met for the first time.
+    /// Whether it can be gone on with. A connection that rests is cut by some firewalls, and by Azure after 30 minutes; that says
+    /// nothing of the server.
+    pub(super) async fn is_alive(&mut self) -> Result<bool, StoreError> {
+        let asked = match self.output.alive().await {
+            Ok(()) => self.input.now().await.map(drop),
+            Err(error) => Err(error),
+        };
+        match asked {
+            Ok(()) => Ok(true),
+            Err(error) if error.trouble == Trouble::Connection => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Leaves the readings of these variables out from now on: the output's constraint, with its words, refuses them.
+    pub(super) fn refuse(&mut self, refused: BTreeMap<Arc<str>, String>) {
+        self.refused.extend(refused);
+    }
+
+    /// Whether a constraint of the output was seen to refuse this variable.
+    pub(super) fn refuses(&self, variable: &str) -> bool {
+        self.refused.contains_key(variable)
+    }
+
+    /// Whether the output can hold this datetime, as far as it was asked.
+    pub(super) fn holds_datetime(&self, at: Datetime) -> bool {
+        self.datetimes.is_none_or(|(first, last)| (first..=last).contains(&at))
+    }
+
+    /// Asks the output what datetimes it holds, and about names that are met for the first time.
     pub(super) async fn learn_names(
         &mut self,
         rows: &[Reading],
         detector: &Detector,
     ) -> Result<(), StoreError> {
+        if self.datetimes.is_none() {
+            self.datetimes = Some(self.output.datetimes().await?);
+        }
         let met = rows.iter().map(|row| &row.variable);
         let models = detector.summary().loaded().map(|model| &model.variable);
         self.names.learn(self.output.as_mut(), met, &detector.set().digest, models).await

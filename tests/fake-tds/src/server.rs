@@ -169,6 +169,7 @@ pub(crate) struct Shared {
     faults: Mutex<Vec<Fault>>,
     requests: Mutex<Vec<String>>,
     read_only: Mutex<Vec<String>>,
+    pub(crate) made: Made,
     pub(crate) rights: Rights,
     streams: Mutex<BTreeMap<u16, TcpStream>>,
     /// Told when a connection has ended.
@@ -187,6 +188,7 @@ impl Shared {
             faults: Mutex::default(),
             requests: Mutex::default(),
             read_only: Mutex::default(),
+            made: Made::default(),
             rights: Rights::default(),
             streams: Mutex::default(),
             left: Condvar::new(),
@@ -283,6 +285,17 @@ impl Shared {
     }
 }
 
+/// What SQLite has none of, or not in this form, by database.
+#[derive(Default)]
+pub(crate) struct Made {
+    /// Database, schema, name, and what it stands for.
+    pub(crate) synonyms: Mutex<Vec<(String, String, String, String)>>,
+    /// Database, schema and table, and the query that answers after an INSERT.
+    pub(crate) triggers: Mutex<Vec<(String, String, String, String)>>,
+    /// Databases that tell upper case from lower in the names of their catalogue.
+    pub(crate) tell_case: Mutex<Vec<String>>,
+}
+
 /// The applocks, each with the session that holds it and how often.
 #[derive(Default)]
 pub(crate) struct Locks {
@@ -309,6 +322,11 @@ impl Locks {
             waited = 1;
             held = self.freed.wait_timeout(held, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// Whether the session has it.
+    pub(crate) fn has(&self, resource: &str, session: u16) -> bool {
+        lock(&self.held).get(resource).is_some_and(|(owner, _)| *owner == session)
     }
 
     /// What sp_releaseapplock returns: 0, or −999 for a lock that is not held.

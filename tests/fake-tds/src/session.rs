@@ -133,7 +133,8 @@ impl Session {
             }
             kind::BULK => {
                 let Some(load) = self.load.take() else { bail!("rows that nobody announced") };
-                self.sql.bulk(&load, &request::bulk(message)?).map(Some)
+                let (kinds, rows) = request::bulk(message)?;
+                self.sql.bulk(&load, &kinds, &rows).map(Some)
             }
             kind::TRANSACTION => {
                 self.sql.transaction(request::transaction(message)?, &mut answer).map(|()| None)

@@ -135,7 +135,7 @@ pub async fn a_database_that_cannot_be_written_is_a_matter_of_rights<B: Bench>()
     expect_trouble(output.take(WORKER).await, Trouble::Permission, &["right"]);
     let second = [verdict("2025-01-15 10:05:00", "T1")];
     expect_trouble(output.commit(WORKER, &second, &state(epoch)).await, Trouble::Permission, &["right"]);
-    assert_eq!(output.probe().await?.first().map(|problem| problem.trouble), Some(Trouble::Permission));
+    assert_eq!(output.probe().await?.problems.first().map(|problem| problem.trouble), Some(Trouble::Permission));
     // Reading goes on.
     assert_eq!(output.peek(WORKER).await?, Some(state(epoch)));
     assert_eq!(output.newest().await?, Some(at("2025-01-15 10:00:00")));
@@ -146,11 +146,11 @@ pub async fn a_database_that_cannot_be_written_is_a_matter_of_rights<B: Bench>()
 pub async fn a_probe_leaves_no_trace<B: Bench>() -> Result<()> {
     let bench = B::start(&Setup::default()).await?;
     let (_, mut output) = bench.connector().open().await?;
-    assert!(output.probe().await?.is_empty(), "tables that are missing can be made");
+    assert!(output.probe().await?.problems.is_empty(), "tables that are missing can be made");
     expect_trouble(output.peek(WORKER).await, Trouble::Schema, &["anomaly_worker_state"]);
     output.prepare().await?;
     let epoch = output.take(WORKER).await?.epoch;
-    assert!(output.probe().await?.is_empty());
+    assert!(output.probe().await?.problems.is_empty());
     assert_eq!((bench.verdicts().await?, bench.workers().await?), (vec![], vec![(WORKER.to_owned(), epoch)]));
     Ok(())
 }
@@ -159,7 +159,7 @@ pub async fn a_probe_finds_what_would_keep_a_commit_from_working<B: Bench>() -> 
     let bench = B::start(&Setup::default()).await?;
     bench.create_output(OutputKind::WithoutResidual).await?;
     let (_, mut output) = bench.connector().open().await?;
-    let problems = output.probe().await?;
+    let problems = output.probe().await?.problems;
     let said: Vec<(Trouble, bool)> =
         problems.iter().map(|problem| (problem.trouble, problem.message.contains("`residual`"))).collect();
     assert_eq!(said, [(Trouble::Schema, true)], "{problems:?}");

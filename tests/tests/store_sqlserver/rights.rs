@@ -28,7 +28,7 @@ on_server! {
         assert!(input.layout().await?.has_key);
         assert_eq!(input.read_keys(&[(1, 1)], 10).await?.readings.len(), 1);
         assert_eq!(output.prepare().await?, host::store::Prepared::default());
-        let problems: Vec<String> = output.probe().await?.iter().map(ToString::to_string).collect();
+        let problems: Vec<String> = output.probe().await?.problems.iter().map(ToString::to_string).collect();
         assert_eq!(problems, Vec::<String>::new());
         let epoch = output.take(WORKER).await?.epoch;
         let rows = [verdict("2025-01-15 10:00:00", "T1")];
@@ -47,7 +47,7 @@ on_server! {
         let writer = bench.output_database().login(&[select, select_state]).await?;
         bench.change(|store| store.output = writer);
         let mut output = bench.connector().open().await?.1;
-        let problems = output.probe().await?;
+        let problems = output.probe().await?.problems;
         assert!(problems.iter().all(|problem| problem.trouble == Trouble::Permission), "{problems:?}");
         let said: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
         let names = |right: &str, table: &str| said.iter().any(|said| said.contains(right) && said.contains(table));

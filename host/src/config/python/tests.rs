@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use crate::config::{Access, Config, Input, Loaded, Output, load};
 use crate::secret::Secret;
+use crate::store::PlantClock;
 
 /// Loads a `config.yaml` with this text.
 fn python(text: &str) -> Result<Loaded, String> {
@@ -42,6 +43,7 @@ logging: {level: INFO, password: t0ken}
     let input = Input {
         database: Some("Planta".into()),
         table: "dbo.datos_proceso".to_owned(),
+        clock: PlantClock::Server,
         access: Access {
             server: Some("sql.plant.local".to_owned()),
             port: Some(1433),

@@ -95,6 +95,11 @@ pub fn index(name: &TableName, columns: &[&str], unique: bool) -> String {
     )
 }
 
+/// Has an index of the output tried once more, which `note` in the state table says was tried.
+pub fn try_index_again(state: &TableName, note: &str) -> String {
+    format!("DELETE FROM {} WHERE [worker] = N'{}';", state.sql_server(), note.replace('\'', "''"))
+}
+
 /// Shows the verdicts that an output table holds more than once: what stands in the way of its unique index.
 pub fn duplicates(name: &TableName) -> String {
     format!(

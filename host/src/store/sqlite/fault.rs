@@ -35,9 +35,22 @@ impl Fault {
         Self::Found(Trouble::Schema, message.into())
     }
 
-    /// Whether a UNIQUE index refused something.
+    /// Whether a constraint, a unique index or a trigger refused something.
     pub(super) fn is_constraint(&self) -> bool {
         matches!(self, Self::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation))
+    }
+
+    /// Whether the table does not take a row.
+    pub(super) fn is_refused(&self) -> bool {
+        self.is_constraint()
+    }
+
+    /// SQLite's own words, where it said something.
+    pub(super) fn said(&self) -> String {
+        match self {
+            Self::Sqlite(error) => error.to_string(),
+            Self::Found(_, message) => message.clone(),
+        }
     }
 
     /// The error that the caller sees.
@@ -110,6 +123,7 @@ fn classify(error: &rusqlite::Error, busy_timeout: Duration) -> (Trouble, String
             format!("the file is damaged ({error}); bring back a backup, or save what can be read with `sqlite3 FILE .recover`"),
         ),
         ErrorCode::DiskFull => (Trouble::Other, format!("there is no space left ({error}); nothing was written")),
+        ErrorCode::ConstraintViolation => (Trouble::Refused, error.to_string()),
         ErrorCode::Unknown if names_a_missing_thing(error) => (Trouble::Schema, error.to_string()),
         _ => (Trouble::Other, error.to_string()),
     }

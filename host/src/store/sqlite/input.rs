@@ -132,7 +132,7 @@ pub(super) fn layout(connection: &Connection, name: &TableName) -> Answer<InputL
     let table = Table::expect(connection, name, advice)?;
     table.expect_columns(name, &INPUT_COLUMNS)?;
     Ok(InputLayout {
-        has_key: table.is_integer_key("id"),
+        has_key: table.is_order_of_arrival("id"),
         has_id: table.has("id"),
         has_source_file: table.has("source_file"),
         has_datetime_index: table.has_index(&["datetime"]),

@@ -30,6 +30,10 @@ impl Candidate {
 #[async_trait]
 impl Lead for Candidate {
     async fn ask(&mut self) -> Result<bool, StoreError> {
+        // A lock that is held stays; asked for through another handle it would look taken.
+        if self.held.is_some() {
+            return Ok(true);
+        }
         let (store, worker) = (self.store.clone(), self.worker.clone());
         // A lock's file may lie on a share that takes its time.
         let asked = tokio::task::spawn_blocking(move || try_lock(&store, &worker)).await;

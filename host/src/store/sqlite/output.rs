@@ -14,7 +14,9 @@ use crate::reading::Key;
 use crate::state::{SetAside, State};
 use crate::store::probe::{self, PROBE};
 use crate::store::stored::span;
-use crate::store::{Claim, Clock, Output, Prepared, Replaced, StoreError, TableName, Trouble, VerdictPage};
+use crate::store::{
+    Claim, Clock, Output, Prepared, Probed, Replaced, StoreError, TableName, Trouble, VerdictPage,
+};
 use crate::verdict::VerdictRow;
 
 /// Verdicts and state into a SQLite file.
@@ -76,9 +78,14 @@ impl Tables {
         verdicts: &[VerdictRow],
         state: &State,
     ) -> Answer<u64> {
-        let output = prepare::expect_tables(connection, &self.output, &self.state)?;
+        prepare::expect_tables(connection, &self.output, &self.state)?;
         state_row::write(connection, &self.state, worker, state)?;
-        verdicts::insert(connection, &self.output, output.has("source_file"), verdicts, self.clock.now())
+        self.insert(connection, verdicts)
+    }
+
+    fn insert(&self, connection: &Connection, verdicts: &[VerdictRow]) -> Answer<u64> {
+        let output = prepare::expect_tables(connection, &self.output, &self.state)?;
+        verdicts::insert(connection, &self.output, &output, verdicts, self.clock.now())
     }
 }
 
@@ -88,30 +95,52 @@ impl Output for SqliteOutput {
         self.write(|connection, tables| prepare::prepare(connection, &tables.output, &tables.state)).await
     }
 
-    async fn probe(&mut self) -> Result<Vec<StoreError>, StoreError> {
+    async fn probe(&mut self) -> Result<Probed, StoreError> {
         let tables = Arc::clone(&self.tables);
         let tried = self
             .link
             .call(move |connection| {
                 let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-                prepare::prepare(&transaction, &tables.output, &tables.state)?;
+                let prepared = prepare::prepare(&transaction, &tables.output, &tables.state)?;
                 let taken = state_row::take(&transaction, &tables.state, PROBE)?;
                 let now = tables.clock.now();
-                tables.commit(
+                let tried = tables.commit(
                     &transaction,
                     PROBE,
                     &[probe::verdict(now)],
                     &probe::state(taken.epoch, now),
-                )?;
-                Ok(transaction.rollback()?)
+                );
+                let mut notes = prepared.warnings;
+                match tried {
+                    Err(fault) if fault.is_refused() => notes.push(format!(
+                        "`{}` refuses the verdict that was tried ({}), on a variable `{PROBE}`; whether it takes those of your \
+                         variables is tried with your readings",
+                        tables.output.table(),
+                        fault.said()
+                    )),
+                    tried => drop(tried?),
+                }
+                transaction.rollback()?;
+                Ok(notes)
             })
             .await;
         match tried {
-            Ok(()) => Ok(Vec::new()),
+            Ok(notes) => Ok(Probed { problems: Vec::new(), notes }),
             // Nothing was found out.
             Err(error) if matches!(error.trouble, Trouble::Connection | Trouble::Busy) => Err(error),
-            Err(error) => Ok(vec![error]),
+            Err(error) => Ok(Probed { problems: vec![error], notes: Vec::new() }),
         }
+    }
+
+    async fn attempt(&mut self, verdicts: &[VerdictRow]) -> Result<(), StoreError> {
+        let (tables, verdicts) = (Arc::clone(&self.tables), verdicts.to_vec());
+        self.link
+            .call(move |connection| {
+                let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                tables.insert(&transaction, &verdicts)?;
+                Ok(transaction.rollback()?)
+            })
+            .await
     }
 
     async fn take(&mut self, worker: &str) -> Result<Claim, StoreError> {

@@ -39,7 +39,7 @@ pub(super) fn expect_tables(connection: &Connection, output: &TableName, state: 
     let found = Table::expect(connection, output, ADVICE)?;
     found.expect_columns(output, &OUTPUT_COLUMNS)?;
     let mut known = OUTPUT_COLUMNS.to_vec();
-    known.extend(["id", "source_file"]);
+    known.push("source_file");
     found.expect_no_more_than(output, &known, "verdict")?;
     Ok(found)
 }
@@ -50,8 +50,16 @@ fn make_indexes(
     table: &Table,
     prepared: &mut Prepared,
 ) -> Answer<()> {
-    let unique = table.has_unique(&KEY);
-    if !unique {
+    // Where a plain index is in its place, the unique one was tried before, and trying sorts the table.
+    let tried = table.has_plain(&KEY);
+    if !table.has_unique(&KEY) && tried {
+        prepared.warnings.push(format!(
+            "table `{}` has no unique index on (variable, ds), and a plain one; it is not tried again by itself. When this shows no \
+             duplicates any more: {} drop the plain one, and the next start makes it unique",
+            output.table(),
+            ddl::duplicates(output)
+        ));
+    } else if !table.has_unique(&KEY) {
         match connection.execute_batch(&ddl::index(output, &KEY, true)).map_err(Fault::from) {
             Ok(()) => prepared.created.push("unique index on (variable, ds)".into()),
             Err(fault) if fault.is_constraint() => prepared.warnings.push(format!(

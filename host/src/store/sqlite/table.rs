@@ -10,6 +10,8 @@ use crate::store::index::Index;
 pub(super) struct Table {
     columns: Vec<Column>,
     indexes: Vec<Index>,
+    /// Whether its rows have no number of SQLite's own.
+    without_rowid: bool,
 }
 
 struct Column {
@@ -17,32 +19,37 @@ struct Column {
     name: String,
     declared: String,
     must_be_given: bool,
-    not_null: bool,
     primary_key: bool,
+    generated: bool,
 }
 
 impl Table {
     /// None if there is no such table or view.
     pub(super) fn find(connection: &Connection, name: &TableName) -> Answer<Option<Self>> {
         let mut statement = connection.prepare_cached(
-            "SELECT lower(name), upper(type), \"notnull\", dflt_value IS NULL, pk FROM pragma_table_xinfo(?1)",
+            "SELECT lower(name), upper(type), \"notnull\", dflt_value IS NULL, pk, hidden IN (2, 3) \
+             FROM pragma_table_xinfo(?1)",
         )?;
         let columns = statement
             .query_map([name.table()], |row| {
                 let (not_null, no_default, key): (bool, bool, i64) = (row.get(2)?, row.get(3)?, row.get(4)?);
+                let generated: bool = row.get(5)?;
                 Ok(Column {
                     name: row.get(0)?,
                     declared: row.get(1)?,
-                    must_be_given: not_null && no_default && key == 0,
-                    not_null,
+                    must_be_given: not_null && no_default && key == 0 && !generated,
                     primary_key: key > 0,
+                    generated,
                 })
             })?
             .collect::<Result<Vec<_>, _>>()?;
         if columns.is_empty() {
             return Ok(None);
         }
-        Ok(Some(Self { columns, indexes: indexes(connection, name)? }))
+        let mut statement = connection
+            .prepare_cached("SELECT coalesce(max(wr), 0) FROM pragma_table_list WHERE lower(name) = lower(?1)")?;
+        let without_rowid = statement.query_row([name.table()], |row| row.get(0))?;
+        Ok(Some(Self { columns, indexes: indexes(connection, name)?, without_rowid }))
     }
 
     /// # Errors
@@ -101,17 +108,27 @@ impl Table {
         )))
     }
 
-    /// Whether `column` holds integers, each once and none NULL.
-    pub(super) fn is_integer_key(&self, column: &str) -> bool {
+    /// Whether `column` gives rows an order of arrival: SQLite itself counts it up. One that is only unique may be filled in any
+    /// order.
+    pub(super) fn is_order_of_arrival(&self, column: &str) -> bool {
         let Some(found) = self.columns.iter().find(|found| found.name == column) else { return false };
         let alone = self.columns.iter().filter(|column| column.primary_key).count() == 1;
-        let rowid = found.primary_key && alone && found.declared == "INTEGER";
-        rowid || (found.declared.contains("INT") && found.not_null && self.has_unique(&[column]))
+        found.primary_key && alone && found.declared == "INTEGER" && !self.without_rowid
+    }
+
+    /// Whether no statement may give it a value, because it is computed.
+    pub(super) fn fills_itself(&self, column: &str) -> bool {
+        self.columns.iter().any(|found| found.name == column && found.generated)
     }
 
     /// Whether an index begins with these columns, in this order.
     pub(super) fn has_index(&self, columns: &[&str]) -> bool {
         self.indexes.iter().any(|index| index.leads_with(columns))
+    }
+
+    /// Whether a plain index is on just these columns.
+    pub(super) fn has_plain(&self, columns: &[&str]) -> bool {
+        self.indexes.iter().any(|index| !index.unique && index.columns == columns)
     }
 
     /// Whether a unique index is on just these columns, in any order.

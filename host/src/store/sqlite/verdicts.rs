@@ -1,11 +1,13 @@
 //! Verdicts in the output table: which are there, putting in those that are not, taking out those that are. Pieces of one
 //! transaction.
 
+use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
 use super::day::{self, FORMS};
 use super::fault::Answer;
 use super::row::Rows;
+use super::table::Table;
 use crate::datetime::Datetime;
 use crate::store::TableName;
 use crate::verdict::VerdictRow;
@@ -90,17 +92,18 @@ pub(super) fn remove(connection: &Connection, output: &TableName, verdicts: &[Ve
 pub(super) fn insert(
     connection: &Connection,
     output: &TableName,
-    has_source_file: bool,
+    table: &Table,
     verdicts: &[VerdictRow],
     now: Datetime,
 ) -> Answer<u64> {
     let mut lookup = Lookup::new(connection, output)?;
-    let (column, value) = if has_source_file { (", source_file", ", ?14") } else { ("", "") };
+    let given = |column: &&&str| table.has(column) && !table.fills_itself(column);
+    let columns: Vec<&str> = COLUMNS.iter().filter(given).copied().collect();
     let mut statement = connection.prepare_cached(&format!(
-        "INSERT INTO {} (ds, y, yhat, yhat_lower, yhat_upper, residual, outside_interval, high_residual, is_anomaly, \
-         anomaly_score, variable, prediction_error_pct, processed_at{column}) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13{value}) ON CONFLICT DO NOTHING",
-        output.sqlite()
+        "INSERT INTO {} ({}) VALUES ({}) ON CONFLICT DO NOTHING",
+        output.sqlite(),
+        columns.join(", "),
+        vec!["?"; columns.len()].join(", ")
     ))?;
     let now = now.to_string();
     let mut inserted = 0;
@@ -108,27 +111,50 @@ pub(super) fn insert(
         if lookup.finds(&verdict.variable, verdict.ds)? {
             continue;
         }
-        let numbers = [verdict.y, verdict.yhat, verdict.yhat_lower, verdict.yhat_upper, verdict.residual];
-        let flags = [verdict.flags.outside_interval, verdict.flags.high_residual, verdict.flags.anomaly];
-        let mut at = 1;
-        let mut put = |value: &dyn rusqlite::ToSql| {
-            let done = statement.raw_bind_parameter(at, value);
-            at += 1;
-            done
-        };
-        put(&verdict.ds.to_string())?;
-        numbers.iter().try_for_each(|number| put(number))?;
-        flags.iter().try_for_each(|flag| put(flag))?;
-        put(&verdict.anomaly_score)?;
-        put(&&*verdict.variable)?;
-        put(&verdict.prediction_error_pct)?;
-        put(&now)?;
-        if has_source_file {
-            put(&verdict.source_file.as_deref())?;
+        for (at, column) in columns.iter().enumerate() {
+            statement.raw_bind_parameter(at + 1, value(verdict, column, &now))?;
         }
         inserted += u64::try_from(statement.raw_execute()?).unwrap_or_default();
     }
     Ok(inserted)
+}
+
+/// What a verdict fills, as far as the table has it and does not fill it itself.
+const COLUMNS: [&str; 14] = [
+    "ds",
+    "y",
+    "yhat",
+    "yhat_lower",
+    "yhat_upper",
+    "residual",
+    "outside_interval",
+    "high_residual",
+    "is_anomaly",
+    "anomaly_score",
+    "variable",
+    "prediction_error_pct",
+    "processed_at",
+    "source_file",
+];
+
+fn value(verdict: &VerdictRow, column: &str, now: &str) -> Value {
+    let flags = &verdict.flags;
+    match column {
+        "ds" => Value::from(verdict.ds.to_string()),
+        "y" => verdict.y.into(),
+        "yhat" => verdict.yhat.into(),
+        "yhat_lower" => verdict.yhat_lower.into(),
+        "yhat_upper" => verdict.yhat_upper.into(),
+        "residual" => verdict.residual.into(),
+        "outside_interval" => flags.outside_interval.into(),
+        "high_residual" => flags.high_residual.into(),
+        "is_anomaly" => flags.anomaly.into(),
+        "anomaly_score" => verdict.anomaly_score.into(),
+        "variable" => verdict.variable.to_string().into(),
+        "prediction_error_pct" => verdict.prediction_error_pct.into(),
+        "processed_at" => now.to_owned().into(),
+        _ => verdict.source_file.as_deref().map(str::to_owned).into(),
+    }
 }
 
 /// MAX(ds), by time and not by text.

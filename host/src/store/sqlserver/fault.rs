@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use tiberius::error::Error;
 
+use super::class::{Class, classify};
 use super::target::Target;
 use crate::store::{StoreError, Trouble};
-
-/// From this severity on the server closes the connection.
-const FATAL: u8 = 20;
 
 /// A call's failure before the server's name is put to it.
 #[derive(Debug)]
@@ -57,22 +55,6 @@ impl From<Error> for Fault {
     }
 }
 
-/// What an error of the server's means, by its number; the text decides where a server has one number for everything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
-    Connection,
-    Login,
-    Right,
-    ReadOnly,
-    Deadlock,
-    Lock,
-    Schema,
-    Duplicate,
-    Exists,
-    LogFull,
-    Other,
-}
-
 impl Fault {
     pub(super) fn schema(message: impl Into<String>) -> Self {
         Self::Found(Trouble::Schema, message.into())
@@ -100,6 +82,16 @@ impl Fault {
     /// Whether what was to be created is there already.
     pub(super) fn exists_already(&self) -> bool {
         self.class() == Some(Class::Exists)
+    }
+
+    /// Whether the same may work in a while: somebody holds a lock.
+    pub(super) fn is_lock(&self) -> bool {
+        matches!(self.class(), Some(Class::Lock | Class::Conflict | Class::Short))
+    }
+
+    /// Whether a constraint or its like refused a row.
+    pub(super) fn is_refused(&self) -> bool {
+        self.class() == Some(Class::Refused)
     }
 
     /// Whether a right is missing.
@@ -136,9 +128,11 @@ impl Fault {
             Error::Server(token) => {
                 told(class.unwrap_or(Class::Other), &format!("{} (error {})", token.message(), token.code()), place)
             }
+            // Whoever asks the same again at once waits as long again.
             Error::Io { kind: std::io::ErrorKind::TimedOut, .. } => (
-                Trouble::Connection,
-                "no answer within the query timeout; the connection was closed, and what was not committed is rolled back"
+                Trouble::Busy,
+                "no answer within the query timeout; the connection was closed, and what was not committed is rolled back; it is \
+                 tried again at the next cycle"
                     .to_owned(),
             ),
             Error::Io { message, .. } => (Trouble::Connection, format!("the connection is lost ({message})")),
@@ -173,7 +167,11 @@ fn told(class: Class, text: &str, place: &Place) -> (Trouble, String) {
         Class::ReadOnly => {
             (Trouble::Permission, format!("{text}; nobody has the right to write a read-only database"))
         }
-        Class::Deadlock => {
+        Class::Database => (
+            Trouble::Schema,
+            format!("{text}; is this the database's name, and may this login enter it? It is tried again at the next cycle"),
+        ),
+        Class::Conflict | Class::Short => {
             (Trouble::Busy, format!("{text}; nothing was written, and it is tried again at the next cycle"))
         }
         Class::Lock => (
@@ -184,81 +182,8 @@ fn told(class: Class, text: &str, place: &Place) -> (Trouble, String) {
             ),
         ),
         Class::Schema => (Trouble::Schema, text.to_owned()),
-        Class::LogFull => {
-            (Trouble::Other, format!("{text}; nothing was written until the log has room again"))
-        }
+        Class::Refused => (Trouble::Refused, text.to_owned()),
+        Class::Full => (Trouble::Other, format!("{text}; nothing is written until there is room again")),
         Class::Duplicate | Class::Exists | Class::Other => (Trouble::Other, text.to_owned()),
-    }
-}
-
-fn classify(number: u32, severity: u8, text: &str) -> Class {
-    match number {
-        // Going down, coming up, moving to another node, or not to be opened just now.
-        596 | 615 | 904 | 911 | 921 | 922 | 927 | 976 | 978 | 983 | 4060 | 4221 | 6002 | 6005 | 6006
-        | 10_053 | 10_054 | 10_060 | 10_928 | 10_929 | 17_142 | 17_148 | 17_197 | 18_401 | 40_143
-        | 40_197 | 40_501 | 40_540 | 40_613 | 42_108 | 42_109 | 49_918 | 49_919 | 49_920 => Class::Connection,
-        18_450 | 18_451 | 18_452 | 18_456 | 18_461 | 18_470 | 18_486 | 18_487 | 18_488 | 4062 | 4064 => {
-            Class::Login
-        }
-        229 | 230 | 262 | 297 | 300 | 378 | 916 | 1088 | 2760 | 4613 | 5011 | 10_330 | 15_151 | 15_247 => {
-            Class::Right
-        }
-        3906 | 3908 => Class::ReadOnly,
-        1205 | 3960 | 41_302 | 41_305 | 41_325 => Class::Deadlock,
-        1203 | 1204 | 1222 | 8645 => Class::Lock,
-        207 | 208 | 213 | 4902 | 4121 => Class::Schema,
-        2601 | 2627 | 1505 => Class::Duplicate,
-        1913 | 2714 => Class::Exists,
-        1105 | 9002 => Class::LogFull,
-        _ if severity >= FATAL => Class::Connection,
-        _ => by_text(text),
-    }
-}
-
-/// For servers whose numbers say nothing.
-fn by_text(text: &str) -> Class {
-    const WORDS: [(&str, Class); 12] = [
-        ("permission denied", Class::Right),
-        ("must be owner of", Class::Right),
-        ("read-only", Class::ReadOnly),
-        ("deadlock detected", Class::Deadlock),
-        ("could not serialize access", Class::Deadlock),
-        ("lock timeout", Class::Lock),
-        ("lock request time out", Class::Lock),
-        ("duplicate key", Class::Duplicate),
-        ("could not create unique index", Class::Duplicate),
-        ("already exists", Class::Exists),
-        ("already an object named", Class::Exists),
-        ("does not exist", Class::Schema),
-    ];
-    let text = text.to_lowercase();
-    WORDS.iter().find(|(words, _)| text.contains(words)).map_or(Class::Other, |(_, class)| *class)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_has_a_class_by_its_number_or_else_by_its_text() {
-        for (number, severity, text, class) in [
-            (18_456, 14, "Login failed for user 'w'.", Class::Login),
-            (229, 14, "The INSERT permission was denied on the object 'a'.", Class::Right),
-            (3906, 16, "Failed to update database \"d\" because the database is read-only.", Class::ReadOnly),
-            (1205, 13, "Transaction was deadlocked on lock resources.", Class::Deadlock),
-            (1222, 16, "Lock request time out period exceeded.", Class::Lock),
-            (2601, 14, "Cannot insert duplicate key row in object 'a'.", Class::Duplicate),
-            (2627, 14, "Violation of UNIQUE KEY constraint.", Class::Duplicate),
-            (208, 16, "Invalid object name 'a'.", Class::Schema),
-            (9002, 17, "The transaction log for database 'd' is full.", Class::LogFull),
-            (40_613, 17, "Database 'd' on server 's' is not currently available.", Class::Connection),
-            (99_999, 20, "A severe error occurred on the current command.", Class::Connection),
-            (99_999, 16, "relation \"dbo.a\" does not exist", Class::Schema),
-            (99_999, 16, "permission denied for table a", Class::Right),
-            (99_999, 16, "canceling statement due to lock timeout", Class::Lock),
-            (8134, 16, "Divide by zero error encountered.", Class::Other),
-        ] {
-            assert_eq!(classify(number, severity, text), class, "{number} {text}");
-        }
     }
 }

@@ -94,11 +94,11 @@ async fn insert(
     };
     staged.readings(session, readings, into.grain).await?;
     let bounds = [first.earlier(ROUNDS_BY), last.later(ROUNDS_BY)].map(|at| into.grain.not_before(at));
-    let row = link::row(session, into.insert.clone(), bounds.into()).await;
-    if row.is_err() {
+    let answered = link::last(session, into.insert.clone(), bounds.into()).await;
+    if answered.is_err() {
         link::run(session, sql::session::roll_back()).await?;
     }
-    let counts = row?.into_iter().flatten().filter_map(|value| integer(&value)).map(i64::unsigned_abs);
+    let counts = answered?.ours.into_iter().flatten().filter_map(|value| integer(&value)).map(i64::unsigned_abs);
     let counts: Vec<u64> = counts.collect();
     let [inserted, different] = counts[..] else { return Err(Fault::no_answer("the number of readings")) };
     Ok(Inserted { inserted, repeated: (datetimes.count() as u64).saturating_sub(different) })

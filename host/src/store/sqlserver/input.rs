@@ -1,4 +1,6 @@
-//! The input table on a SQL Server. Each call is one statement, which reads what was committed when it came there.
+//! The input table on a SQL Server. Each call is one statement or a few, which read what was committed when they came there.
+
+mod first;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
@@ -9,19 +11,20 @@ use super::fault::{Answer, Fault};
 use super::link::{self, Link, Value};
 use super::moment::{self, Grain};
 use super::probe;
-use super::row::{Found, Rows, integer};
+use super::row::{Found, Padded, Rows, integer};
 use super::sql;
 use super::sql::input::Part;
-use super::table::Table;
+use super::table::{Column, Table, text};
 use crate::datetime::Datetime;
 use crate::reading::Page;
 use crate::store::schema::INPUT_COLUMNS;
-use crate::store::{Input, InputLayout, StoreError, TableName};
+use crate::store::{Input, InputLayout, PlantClock, StoreError, TableName};
 
 /// Readings out of a SQL Server's table.
 pub struct SqlServerInput {
     link: Link,
     table: TableName,
+    clock: PlantClock,
     /// As first looked at on this connection.
     known: Option<Known>,
 }
@@ -31,14 +34,15 @@ pub struct SqlServerInput {
 struct Known {
     layout: InputLayout,
     grain: Grain,
-    padded: bool,
+    /// Which texts are filled up with blanks.
+    padded: Padded,
     /// Whether rows may be there that name no variable.
     nameless: bool,
 }
 
 impl SqlServerInput {
-    pub(super) fn new(link: Link, table: TableName) -> Self {
-        Self { link, table, known: None }
+    pub(super) fn new(link: Link, table: TableName, clock: PlantClock) -> Self {
+        Self { link, table, clock, known: None }
     }
 
     async fn known(&mut self, session: &mut Session) -> Answer<Known> {
@@ -57,7 +61,7 @@ impl SqlServerInput {
             return Ok(known);
         }
         Err(Fault::schema(format!(
-            "table `{}` has no column `id` that is an integer key; read it by datetime",
+            "table `{}` has no column `id` that it counts up itself and that is unique; read it by datetime",
             self.table
         )))
     }
@@ -93,7 +97,11 @@ impl Input for SqlServerInput {
 
     async fn now(&mut self) -> Result<Datetime, StoreError> {
         call!(self, |session| {
-            let row = link::row(session, sql::input::now().to_owned(), Vec::new()).await?;
+            let zone = match &self.clock {
+                PlantClock::Zone(zone) => vec![text(zone)],
+                PlantClock::Server | PlantClock::Offset { .. } => Vec::new(),
+            };
+            let row = link::row(session, sql::input::now(&self.clock), zone).await?;
             let now = row.and_then(|row| row.into_iter().next()).and_then(|value| moment::read(&value));
             now.ok_or_else(|| Fault::no_answer("the time"))
         })
@@ -102,8 +110,11 @@ impl Input for SqlServerInput {
     async fn first_key_from(&mut self, from: Datetime) -> Result<Option<i64>, StoreError> {
         call!(self, |session| {
             let known = self.keyed(session).await?;
-            let sql = sql::input::first_key_from(&self.table);
-            whole_number(session, sql, vec![known.grain.not_before(from)]).await
+            if known.layout.has_datetime_index {
+                first::by_datetime(session, &self.table, known.grain, from).await
+            } else {
+                first::by_key(session, &self.table, known.grain, from).await
+            }
         })
     }
 
@@ -147,21 +158,19 @@ impl Input for SqlServerInput {
         call!(self, |session| {
             let known = self.known(session).await?;
             let statement = |ends, part| sql::input::range(&self.table, known.layout, ends, part);
-            let ends = |to: Option<Datetime>| to.map(|to| known.grain.not_before(to));
+            let end = |to: Option<Datetime>| to.map_or(known.grain.last(), |to| known.grain.not_before(to));
             let part = if known.nameless { Part::Named } else { Part::Whole };
             let mut page = Page::default();
-            let mut values = vec![count(limit.saturating_add(1)), known.grain.not_before(from)];
-            values.extend(ends(to));
+            let values = vec![count(limit.saturating_add(1)), known.grain.not_before(from), end(to)];
             read(session, statement(to.is_some(), part), values, known, &mut page).await?;
             page.full = page.readings.len() > limit;
             page.readings.truncate(limit);
             if known.nameless {
                 // The reader goes on from the last datetime, and meets what is wrong there or later then.
                 let last = page.readings.last().filter(|_| page.full).map(|reading| reading.datetime);
-                let end = last.or(to);
-                let mut values = vec![count(limit), known.grain.not_before(from)];
-                values.extend(ends(end));
-                read(session, statement(end.is_some(), Part::Nameless), values, known, &mut page).await?;
+                let past = last.or(to);
+                let values = vec![count(limit), known.grain.not_before(from), end(past)];
+                read(session, statement(past.is_some(), Part::Nameless), values, known, &mut page).await?;
             }
             Ok(page)
         })
@@ -235,13 +244,16 @@ async fn look(session: &mut Session, name: &TableName) -> Answer<Known> {
     }
     Ok(Known {
         layout: InputLayout {
-            has_key: table.is_integer_key("id"),
+            has_key: table.is_order_of_arrival("id"),
             has_id: table.has("id"),
             has_source_file: table.has("source_file"),
             has_datetime_index: table.has_index(&["datetime"]),
         },
         grain,
-        padded: variable.is_padded(),
+        padded: Padded {
+            name: variable.is_padded(),
+            file: table.column("source_file").is_some_and(Column::is_padded),
+        },
         nameless: variable.nullable,
     })
 }

@@ -2,7 +2,7 @@
 //! every few seconds is then one statement and no login.
 //!
 //! The server frees the lock when that connection ends, however it ends. A connection that is half dead keeps it until the
-//! server's keep-alive notices; one that a firewall cut has lost it unseen, and the fence then stops the worker at its next commit.
+//! server's keep-alive notices; one that a firewall or Azure's gateway cut has lost it, which the next question shows.
 
 use async_trait::async_trait;
 use tiberius::ColumnData;

@@ -86,6 +86,22 @@ pub(super) async fn row(session: &mut Session, sql: String, values: Vec<Value>) 
     Ok(rows(session, sql, values).await?.into_iter().next())
 }
 
+/// The first row of the last thing that a statement which writes has answered: a trigger may have answered before it.
+pub(super) async fn last(session: &mut Session, sql: String, values: Vec<Value>) -> Answer<Answered> {
+    let mut query = Query::new(sql);
+    query.bind_iter(values);
+    let mut results = query.query(session).await?.into_results().await?;
+    let ours = results.pop().unwrap_or_default().into_iter().next();
+    Ok(Answered { ours, others: !results.is_empty() })
+}
+
+/// What a statement that writes has answered.
+pub(super) struct Answered {
+    pub(super) ours: Option<Row>,
+    /// Whether a trigger answered something too.
+    pub(super) others: bool,
+}
+
 /// Statements without parameters, in the session's own scope: what they set and create outlives them.
 pub(super) async fn run(session: &mut Session, sql: impl Into<String>) -> Answer<()> {
     session.simple_query(sql.into()).await?.into_results().await?;

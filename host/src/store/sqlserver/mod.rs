@@ -9,6 +9,7 @@
 //! lock is waited for longer than [`Timeouts::lock`], and the one transaction of a commit lasts as long as one
 //! round trip.
 
+mod class;
 mod connect;
 mod connection_string;
 mod endpoint;
@@ -37,7 +38,7 @@ pub use input::SqlServerInput;
 pub use output::SqlServerOutput;
 pub use target::{Address, Encryption, Login, Password, Target, Timeouts, Trust};
 
-use super::{Connector, Importer, Input, Lead, Output, StoreError, TableNames};
+use super::{Connector, Importer, Input, Lead, Output, PlantClock, StoreError, TableNames};
 use link::Link;
 
 /// Where the databases and the tables are.
@@ -47,6 +48,8 @@ pub struct SqlServerStore {
     /// May be the same.
     pub output: Target,
     pub tables: TableNames,
+    /// What tells the plant's time.
+    pub clock: PlantClock,
 }
 
 impl SqlServerStore {
@@ -55,7 +58,7 @@ impl SqlServerStore {
     /// # Errors
     /// `Connection` for a server that does not answer, or not in time; `Permission` for a login that it refuses.
     pub async fn open_input(&self) -> Result<SqlServerInput, StoreError> {
-        Ok(SqlServerInput::new(Link::open(&self.input).await?, self.tables.input.clone()))
+        Ok(SqlServerInput::new(Link::open(&self.input).await?, self.tables.input.clone(), self.clock.clone()))
     }
 
     /// Opens the output. Nothing is created.

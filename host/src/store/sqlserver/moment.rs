@@ -56,6 +56,11 @@ impl Grain {
 }
 
 impl Grain {
+    /// As a parameter: the last value of the type.
+    pub(super) fn last(self) -> Value {
+        self.not_before(Datetime::from_micros(i64::MAX))
+    }
+
     /// As a DATETIME2 that is to become a value of the type: the tick next to `at` in the whole milliseconds that the server writes
     /// it with, so that the server has nothing to round.
     pub(super) fn staged(self, at: Datetime) -> Value {
@@ -87,6 +92,21 @@ impl Grain {
 fn nearest_tick(at: Datetime) -> (i64, i64) {
     let (day, of_day) = (at.micros().div_euclid(DAY), at.micros().rem_euclid(DAY));
     (day, (of_day * 6 + 10_000) / 20_000)
+}
+
+/// The first and the last datetime that a column of this type holds, whatever its precision: what lies a rounding beyond its last
+/// day is none of it.
+pub(super) fn span(kind: &str) -> (Datetime, Datetime) {
+    // In days of our scale.
+    const SMALL: (i64, i64) = (DATETIME_EPOCH, 39_968);
+    let ((first, last), slack) = match kind {
+        // The last tick is .997.
+        "datetime" => (DATETIME_DAYS, 2_000),
+        // It rounds to minutes, from 29.999 s on upwards.
+        "smalldatetime" => (SMALL, 30_002_000),
+        _ => ((DATETIME2_EPOCH, DATETIME_DAYS.1), 500_001),
+    };
+    (Datetime::from_micros(first * DAY), Datetime::from_micros((last + 1) * DAY - slack))
 }
 
 /// A DATETIME2(7).
@@ -200,6 +220,22 @@ mod tests {
             let end = Datetime::from_micros(end);
             assert!(read(&Grain::Tick.not_before(end)).is_some() && read(&fine(end)).is_some());
         }
+    }
+
+    #[test]
+    fn a_type_ends_before_what_it_would_round_beyond_its_last_day() {
+        for (kind, first, last) in [
+            ("datetime", "1753-01-01", "9999-12-31 23:59:59.998"),
+            ("smalldatetime", "1900-01-01", "2079-06-06 23:59:29.998"),
+            ("datetime2", "0001-01-01", "9999-12-31 23:59:59.499999"),
+        ] {
+            assert_eq!(span(kind), (at(first), at(last)), "{kind}");
+        }
+        // The last of them is staged as what the server still takes.
+        let (_, last) = span("datetime");
+        assert_eq!(Grain::Tick.staged(last), fine(at("9999-12-31 23:59:59.997")));
+        let past = Datetime::from_micros(last.micros() + 1000);
+        assert_ne!(Grain::Tick.staged(past), fine(at("9999-12-31 23:59:59.997")));
     }
 
     #[test]

@@ -4,10 +4,10 @@
 //! is lost before the answer comes, the state row tells to whoever takes the name next.
 
 mod asked;
+mod indexing;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use tiberius::Row;
@@ -23,15 +23,14 @@ use super::sql;
 use super::staging::Staged;
 use super::state_row;
 use super::table::text;
-use super::target::{Target, Timeouts};
+use super::target::Target;
 use crate::datetime::Datetime;
 use crate::reading::Key;
 use crate::state::{SetAside, State};
-use crate::store::{Claim, Output, Prepared, Replaced, StoreError, TableName, Trouble, VerdictPage};
+use crate::store::{
+    Claim, Output, PlantClock, Prepared, Probed, Replaced, StoreError, TableName, Trouble, VerdictPage,
+};
 use crate::verdict::VerdictRow;
-
-/// How long an index on a table that others filled may take to make.
-const INDEXING: Duration = Duration::from_secs(6 * 3600);
 
 /// How often a transaction is tried in which somebody else was first with the same key. Each time it sees what they committed.
 const TRIES: usize = 3;
@@ -56,7 +55,8 @@ impl SqlServerOutput {
         if let Some(known) = &self.known {
             return Ok(known.clone());
         }
-        let known = prepare::expect_tables(session, &self.output, &self.state).await?;
+        let wait = self.target.timeouts.lock;
+        let known = prepare::expect_tables(session, &self.output, &self.state, wait).await?;
         Ok(self.known.insert(known).clone())
     }
 
@@ -101,11 +101,13 @@ impl SqlServerOutput {
         statement: fn(&Statements) -> &str,
     ) -> Answer<Replaced> {
         let known = self.known(session).await?;
-        let insert = (!verdicts.is_empty()).then_some(statement(&known));
-        if insert.is_some() {
+        let within = known.around(verdicts.iter().map(|verdict| verdict.ds));
+        if within.is_some() {
             self.staged.verdicts(session, verdicts, known.grain).await?;
         }
-        let (sql, values) = state_row::commit(&self.state, worker, state, insert)?;
+        let insert = sql::output::Staged { insert: statement(&known), lock: known.lock.as_deref() };
+        let staged = within.map(|within| (insert, within));
+        let (sql, values) = state_row::commit(&self.state, worker, state, staged)?;
         let row = again(session, &sql, &values).await?;
         let counts: Vec<Option<i64>> =
             row.map(|row| row.into_iter().map(|value| integer(&value)).collect()).unwrap_or_default();
@@ -116,6 +118,17 @@ impl SqlServerOutput {
                 "the server did not say what it committed".to_owned(),
             ));
         };
+        if *held < 0 {
+            return Err(Fault::Found(
+                Trouble::Busy,
+                format!(
+                    "table `{}` has no unique index on (ds, variable), so one process writes it at a time, and another one has \
+                     been at it for more than {} s; it is tried again at the next cycle",
+                    self.output,
+                    self.target.timeouts.lock.as_secs_f64()
+                ),
+            ));
+        }
         if *held != 1 {
             let found = self.read_state(session, worker).await?.map(|(epoch, _)| epoch);
             return Err(state_row::fenced(&self.state, worker, state.epoch, found));
@@ -144,39 +157,32 @@ impl SqlServerOutput {
         hit(session, sql::output::exchange_set_aside(&self.state), values).await
     }
 
-    async fn try_all(&mut self, session: &mut Session) -> Answer<Vec<Fault>> {
+    /// What is in the way, and what should be known.
+    async fn try_all(&mut self, session: &mut Session) -> Answer<(Vec<Fault>, Vec<String>)> {
         let missing = probe::missing_rights(session, &self.output, &self.state).await?;
         if !missing.is_empty() {
-            return Ok(missing);
+            return Ok((missing, Vec::new()));
         }
-        let row = link::row(session, sql::input::now().to_owned(), Vec::new()).await?;
+        let row = link::row(session, sql::input::now(&PlantClock::Server), Vec::new()).await?;
         let now = row.and_then(|row| row.into_iter().next()).and_then(|value| moment::read(&value));
         let now = now.ok_or_else(|| Fault::no_answer("the time"))?;
-        let tried = probe::try_all(session, &mut self.staged, &self.output, &self.state, now).await;
+        let wait = self.target.timeouts.lock;
+        let tried = probe::try_all(session, &mut self.staged, &self.output, &self.state, now, wait).await;
         link::run(session, sql::session::roll_back()).await?;
         match tried {
-            Ok(()) => Ok(Vec::new()),
-            Err(fault) => Ok(vec![fault]),
+            Ok(notes) => Ok((Vec::new(), notes)),
+            Err(fault) => Ok((vec![fault], Vec::new())),
         }
     }
 
-    /// Indexes on a table that others filled, each as long as it takes.
-    async fn make_indexes(
-        &self,
-        lacking: &[prepare::Lacking],
-        prepared: &mut Prepared,
-    ) -> Result<(), StoreError> {
-        if lacking.is_empty() {
-            return Ok(());
-        }
-        let timeouts = Timeouts { query: INDEXING, ..self.target.timeouts };
-        let mut link = Link::open(&Target { timeouts, ..self.target.clone() }).await?;
-        for index in lacking {
-            let mut session = link.take()?;
-            let made = prepare::make_index(&mut session, &self.output, index, prepared).await;
-            link.done(session, made)?;
-        }
-        link.close().await
+    async fn attempt(&mut self, session: &mut Session, verdicts: &[VerdictRow]) -> Answer<()> {
+        let known = self.known(session).await?;
+        let Some([first, last]) = known.around(verdicts.iter().map(|verdict| verdict.ds)) else { return Ok(()) };
+        self.staged.verdicts(session, verdicts, known.grain).await?;
+        // The insert takes its bounds where a commit has them.
+        let values = vec![Value::I64(None), Value::I64(None), first, last];
+        link::last(session, sql::output::attempt(&known.insert), values).await?;
+        Ok(())
     }
 }
 
@@ -187,14 +193,20 @@ impl Output for SqlServerOutput {
         let mut session = self.link.take()?;
         let answer = prepare::prepare(&mut session, &self.output, &self.state).await;
         let (mut prepared, lacking) = self.done(session, answer).await?;
-        self.make_indexes(&lacking, &mut prepared).await?;
+        self.make_indexes(lacking, &mut prepared).await?;
         Ok(prepared)
     }
 
-    async fn probe(&mut self) -> Result<Vec<StoreError>, StoreError> {
+    async fn alive(&mut self) -> Result<(), StoreError> {
+        let mut session = self.link.take()?;
+        let answer = link::run(&mut session, sql::session::alive()).await;
+        self.link.done(session, answer)
+    }
+
+    async fn probe(&mut self) -> Result<Probed, StoreError> {
         let mut session = self.link.take()?;
         let answer = self.try_all(&mut session).await;
-        let found = self.done(session, answer).await?;
+        let (found, notes) = self.done(session, answer).await?;
         let mut problems = Vec::new();
         for fault in found {
             let error = fault.at(self.link.place());
@@ -204,7 +216,19 @@ impl Output for SqlServerOutput {
             }
             problems.push(error);
         }
-        Ok(problems)
+        Ok(Probed { problems, notes })
+    }
+
+    async fn attempt(&mut self, verdicts: &[VerdictRow]) -> Result<(), StoreError> {
+        let mut session = self.link.take()?;
+        let answer = self.attempt(&mut session, verdicts).await;
+        self.done(session, answer).await
+    }
+
+    async fn datetimes(&mut self) -> Result<(Datetime, Datetime), StoreError> {
+        let mut session = self.link.take()?;
+        let answer = self.known(&mut session).await.map(|known| known.datetimes);
+        self.done(session, answer).await
     }
 
     async fn take(&mut self, worker: &str) -> Result<Claim, StoreError> {
@@ -238,7 +262,7 @@ impl Output for SqlServerOutput {
         }
         let keys = asked::keys_of(names);
         let mut session = self.link.take()?;
-        let answer = self.look_up(&mut session, &keys, |known| known.foreign_names).await;
+        let answer = self.look_up(&mut session, &keys, |known| known.foreign_names, Vec::new()).await;
         Ok(self.done(session, answer).await?.into_iter().map(|(name, _)| Arc::clone(name)).collect())
     }
 
@@ -327,7 +351,7 @@ impl Output for SqlServerOutput {
 
 /// Whether a statement that answers how many rows it hit has hit one.
 async fn hit(session: &mut Session, sql: String, values: Vec<Value>) -> Answer<bool> {
-    let row = link::row(session, sql, values).await?;
+    let row = link::last(session, sql, values).await?.ours;
     Ok(row.and_then(|row| row.into_iter().next()).and_then(|value| integer(&value)) == Some(1))
 }
 
@@ -336,11 +360,11 @@ async fn again(session: &mut Session, sql: &str, values: &[Value]) -> Answer<Opt
     let mut left = TRIES;
     loop {
         left -= 1;
-        match link::row(session, sql.to_owned(), values.to_vec()).await {
+        match link::last(session, sql.to_owned(), values.to_vec()).await {
             Err(fault) if fault.is_duplicate() && left > 0 => {
                 link::run(session, sql::session::roll_back()).await?;
             }
-            other => return other,
+            other => return other.map(|answered| answered.ours),
         }
     }
 }

@@ -1,16 +1,19 @@
 //! The output and the state table: made where they are missing, looked over where they exist.
 //!
 //! What exists and cannot serve is refused before anything is made. Tables of our own get all their indexes; one that others made
-//! gets those that it lacks, over a connection of its own that may take its time, and where that is refused it is served
-//! without.
+//! gets those that it lacks ([`indexing`](super::output)), and where that is refused it is served without.
+
+use std::time::Duration;
 
 use super::connect::Session;
 use super::fault::{Answer, Fault};
-use super::link;
-use super::moment::Grain;
+use super::link::{self, Value};
+use super::moment::{self, Grain};
+use super::row::Padded;
 use super::sql;
 use super::sql::output::{FLAGS, Filled, NUMBERS};
-use super::table::Table;
+use super::table::{Column, Table};
+use crate::datetime::Datetime;
 use crate::store::schema::sqlserver as ddl;
 use crate::store::schema::sqlserver::{INDEXED, KEY};
 use crate::store::schema::{OUTPUT_COLUMNS, STATE_COLUMNS};
@@ -29,16 +32,30 @@ pub(super) struct Statements {
     pub(super) already_judged: String,
     pub(super) foreign_names: String,
     pub(super) equal_names: String,
-    /// Whether names are filled up with blanks.
-    pub(super) padded: bool,
     /// None where finding a variable's verdicts would read the table.
     pub(super) spellings: Option<String>,
+    /// Keeps other writers out, where no unique index does.
+    pub(super) lock: Option<String>,
+    pub(super) padded: Padded,
+    /// The first and the last that `ds` can hold.
+    pub(super) datetimes: (Datetime, Datetime),
+}
+
+impl Statements {
+    /// The datetimes between which the output is read for rows at these; None where there are none. A little more on both sides:
+    /// how a datetime becomes one of the column is the server's matter, and a SMALLDATETIME rounds to minutes.
+    pub(super) fn around(&self, datetimes: impl Iterator<Item = Datetime> + Clone) -> Option<[Value; 2]> {
+        const ROUNDING: Duration = Duration::from_secs(60);
+        let (first, last) = (datetimes.clone().min()?, datetimes.max()?);
+        Some([first.earlier(ROUNDING), last.later(ROUNDING)].map(|at| self.grain.not_before(at)))
+    }
 }
 
 /// An index that an output table of others lacks.
+#[derive(Clone, Copy)]
 pub(super) struct Lacking {
-    columns: &'static [&'static str],
-    unique: bool,
+    pub(super) columns: &'static [&'static str],
+    pub(super) unique: bool,
 }
 
 /// Makes the tables that are missing; which indexes are missing still.
@@ -51,7 +68,7 @@ pub(super) async fn prepare(
     let found = Table::find(session, output).await?;
     let found_state = Table::find(session, state).await?;
     if let Some(table) = &found {
-        statements(table, output)?;
+        statements(table, output, Duration::ZERO)?;
     }
     if let Some(table) = &found_state {
         expect_state(table, state)?;
@@ -88,7 +105,7 @@ async fn create(session: &mut Session, name: &TableName, ddl: &str) -> Answer<bo
     }
 }
 
-fn lacking(table: &Table) -> Vec<Lacking> {
+pub(super) fn lacking(table: &Table) -> Vec<Lacking> {
     let mut lacking = Vec::new();
     if !table.has_unique(&KEY) {
         lacking.push(Lacking { columns: &KEY, unique: true });
@@ -104,53 +121,17 @@ fn lacking(table: &Table) -> Vec<Lacking> {
     lacking
 }
 
-/// Makes an index, or says why it is done without.
-pub(super) async fn make_index(
-    session: &mut Session,
-    output: &TableName,
-    index: &Lacking,
-    prepared: &mut Prepared,
-) -> Answer<()> {
-    let columns = index.columns.join(", ");
-    let named = |unique: bool| format!("{}index on ({columns})", if unique { "unique " } else { "" });
-    let statement = ddl::index(output, index.columns, index.unique);
-    match link::run(session, statement.clone()).await {
-        Ok(()) => {
-            prepared.created.push(named(index.unique));
-            Ok(())
-        }
-        Err(fault) if fault.is_duplicate() && index.unique => {
-            prepared.warnings.push(format!(
-                "table `{output}` holds several verdicts for one variable and datetime, so it gets no unique index; this worker \
-                 adds none, and this shows them: {}",
-                ddl::duplicates(output)
-            ));
-            let plain = Lacking { unique: false, ..*index };
-            Box::pin(make_index(session, output, &plain, prepared)).await
-        }
-        Err(fault) if fault.exists_already() => Ok(()),
-        Err(fault) if fault.leaves_session() => {
-            prepared.warnings.push(format!(
-                "table `{output}` has no {}, and it could not be made ({}); who may can run: {statement}",
-                named(index.unique),
-                fault.said()
-            ));
-            Ok(())
-        }
-        Err(fault) => Err(fault),
-    }
-}
-
-/// Looks both tables over, which are there and take what a commit writes.
+/// Looks both tables over, which are there and take what a commit writes; no lock is waited for longer than `wait`.
 pub(super) async fn expect_tables(
     session: &mut Session,
     output: &TableName,
     state: &TableName,
+    wait: Duration,
 ) -> Answer<Statements> {
     let found = Table::expect(session, state, MADE_AT_START).await?;
     expect_state(&found, state)?;
     let found = Table::expect(session, output, MADE_AT_START).await?;
-    statements(&found, output)
+    statements(&found, output, wait)
 }
 
 fn expect_state(table: &Table, name: &TableName) -> Answer<()> {
@@ -162,11 +143,11 @@ fn expect_state(table: &Table, name: &TableName) -> Answer<()> {
     Err(Fault::schema(format!("table `{name}` may hold a worker twice; make `worker` its key")))
 }
 
-/// What a commit and a look-up say to a table like this.
-fn statements(table: &Table, name: &TableName) -> Answer<Statements> {
+/// What a commit and a look-up say to a table like this. Columns that fill themselves are left to do so.
+fn statements(table: &Table, name: &TableName, wait: Duration) -> Answer<Statements> {
     table.expect_columns(name, &OUTPUT_COLUMNS)?;
     let mut known = OUTPUT_COLUMNS.to_vec();
-    known.extend(["id", "source_file"]);
+    known.push("source_file");
     table.expect_no_more_than(name, &known, "verdict")?;
 
     let wrong = |column: &str, kind: String, right: &str| {
@@ -176,44 +157,59 @@ fn statements(table: &Table, name: &TableName) -> Answer<Statements> {
         table.column(column).ok_or_else(|| Fault::schema(format!("table `{name}` lacks `{column}`")))
     };
     let mut filled = Vec::new();
+    let mut fill = |column: &'static str, found: &Column| {
+        if !found.fills_itself() {
+            filled.push(Filled { column, by: found.cast(&format!("s.[{column}]")) });
+        }
+    };
     let ds = column("ds")?;
     let Some(grain) = Grain::of(&ds.kind) else {
         return Err(wrong("ds", ds.declared(), "DATETIME or DATETIME2"));
     };
-    filled.push(Filled { column: "ds", by: ds.cast("s.[ds]") });
+    fill("ds", ds);
     for (number, digits) in NUMBERS {
         let found = column(number)?;
         if !found.is_number() || (found.is_decimal() && found.precision - found.scale < digits) {
             let right = format!("DECIMAL with {digits} digits before the point, or FLOAT");
             return Err(wrong(number, found.declared(), &right));
         }
-        filled.push(Filled { column: number, by: found.cast(&format!("s.[{number}]")) });
+        fill(number, found);
     }
     for flag in FLAGS {
         let found = column(flag)?;
         if found.kind != "bit" && !found.is_number() {
             return Err(wrong(flag, found.declared(), "BIT"));
         }
-        filled.push(Filled { column: flag, by: found.cast(&format!("s.[{flag}]")) });
+        fill(flag, found);
     }
     let variable = column("variable")?;
     if !variable.is_text() {
         return Err(wrong("variable", variable.declared(), "VARCHAR or NVARCHAR"));
     }
-    filled.push(Filled { column: "variable", by: variable.cast("s.[variable]") });
-    if let Some(file) = table.column("source_file") {
-        filled.push(Filled { column: "source_file", by: file.cast("s.[source_file]") });
+    fill("variable", variable);
+    let file = table.column("source_file");
+    if let Some(file) = file {
+        fill("source_file", file);
     }
+    for (column, found) in [("ds", ds), ("variable", variable)] {
+        if found.fills_itself() {
+            return Err(wrong(column, "filled by the table itself".to_owned(), "given by whoever inserts"));
+        }
+    }
+    let gives_time = !column("processed_at")?.fills_itself();
+    let padded = Padded { name: variable.is_padded(), file: file.is_some_and(Column::is_padded) };
     Ok(Statements {
         grain,
-        insert: sql::output::insert(name, &filled),
-        foreign_names: sql::output::foreign_names(&variable.cast("s.[variable]")),
+        insert: sql::output::insert(name, &filled, gives_time),
+        foreign_names: sql::output::foreign_names(&variable.cast("s.[variable]"), padded.name),
+        replace: sql::output::replace(name, &filled, gives_time),
         equal_names: sql::output::equal_names(&variable.cast("s.[variable]")),
-        padded: variable.is_padded(),
         spellings: table
             .has_index(&["variable"])
             .then(|| sql::output::spellings(name, &variable.cast("s.[variable]"))),
-        replace: sql::output::replace(name, &filled),
+        lock: (!table.has_unique(&KEY)).then(|| sql::output::alone(name, wait)),
+        padded,
+        datetimes: moment::span(&ds.kind),
         has_source_file: table.has("source_file"),
         has_ds_index: table.has_index(&["ds"]),
         already_judged: sql::output::already_judged(name, &variable.cast("s.[variable]"), &ds.cast("s.[ds]")),

@@ -3,6 +3,8 @@
 //!
 //! Indexes on a table that others made are not tried: making one locks the table for as long as it takes.
 
+use std::time::Duration;
+
 use super::connect::Session;
 use super::fault::{Answer, Fault};
 use super::link;
@@ -58,6 +60,11 @@ pub(super) async fn lacking_on(
     Ok(missing)
 }
 
+/// Whether the login may make an index on the table, as far as the server says.
+pub(super) async fn may_alter(session: &mut Session, table: &TableName) -> Answer<bool> {
+    may(session, Some(&table.sql_server()), "OBJECT", "ALTER").await
+}
+
 fn lacking(right: &str, on: &str, advice: &str) -> Fault {
     Fault::Found(Trouble::Permission, format!("the right {right} is missing ({on}): {advice}"))
 }
@@ -75,28 +82,53 @@ async fn may(session: &mut Session, securable: Option<&str>, class: &str, right:
     Ok(answer != Some(0))
 }
 
-/// Tries all that `prepare`, `take` and `commit` do. The caller rolls back.
+/// Tries all that `prepare`, `take` and `commit` do; what should be known of the tables. The caller rolls back.
 pub(super) async fn try_all(
     session: &mut Session,
     staged: &mut Staged,
     output: &TableName,
     state: &TableName,
     now: Datetime,
-) -> Answer<()> {
+    wait: Duration,
+) -> Answer<Vec<String>> {
     // The session's own table is made and filled outside of the transaction, which it would go with.
     staged.verdicts(session, &[probe::verdict(now)], Grain::Tick).await?;
     link::run(session, sql::session::begin()).await?;
     if Table::find(session, state).await?.is_none() {
         link::run(session, ddl::state(state)).await?;
     }
-    if Table::find(session, output).await?.is_none() {
+    let existed = Table::find(session, output).await?;
+    if existed.is_none() {
         link::run(session, ddl::output(output)).await?;
     }
-    let statements = prepare::expect_tables(session, output, state).await?;
-    let taken = link::row(session, sql::output::take(state), vec![text(PROBE)]).await?;
+    let statements = prepare::expect_tables(session, output, state, wait).await?;
+    let taken = link::last(session, sql::output::take(state), vec![text(PROBE)]).await?.ours;
     let taken = taken.ok_or_else(|| Fault::no_answer("the worker's row"))?;
     let (epoch, _) = state_row::read(taken, state, PROBE)?;
-    let (sql, values) = state_row::commit(state, PROBE, &probe::state(epoch, now), Some(&statements.insert))?;
-    link::row(session, sql, values).await?;
-    Ok(())
+    let insert = sql::output::Staged { insert: &statements.insert, lock: statements.lock.as_deref() };
+    let within = statements.around(std::iter::once(now));
+    let (sql, values) =
+        state_row::commit(state, PROBE, &probe::state(epoch, now), within.map(|within| (insert, within)))?;
+    let mut notes = Vec::new();
+    match link::last(session, sql, values).await {
+        Ok(answered) if answered.others => {
+            notes.push(format!("a trigger of `{output}` or `{state}` answers rows at each commit; they are passed over"));
+        }
+        Ok(_) => {}
+        Err(fault) if fault.is_refused() => {
+            notes.push(format!(
+                "`{output}` refuses the verdict that was tried ({}), on a variable `{PROBE}`; whether it takes those of your \
+                 variables is tried with your readings",
+                fault.said()
+            ));
+        }
+        Err(fault) => return Err(fault),
+    }
+    if existed.is_some_and(|table| prepare::lacking(&table).iter().any(|index| index.unique)) {
+        notes.push(format!(
+            "`{output}` has no unique index on (ds, variable): commits keep other writers out while they last. `host run` tries \
+             once to make one"
+        ));
+    }
+    Ok(notes)
 }

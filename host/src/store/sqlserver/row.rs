@@ -16,15 +16,27 @@ pub(super) enum Found {
     Malformed(Malformed),
 }
 
+/// Which texts are filled up with blanks, which belong to the column and not to them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Padded {
+    pub(super) name: bool,
+    pub(super) file: bool,
+}
+
+impl Padded {
+    pub(super) fn without(padded: bool, text: &str) -> &str {
+        if padded { text.trim_end_matches(' ') } else { text }
+    }
+}
+
 /// Turns rows into readings.
 pub(super) struct Rows {
     names: HashSet<Arc<str>>,
-    /// Whether names are filled up with blanks, which belong to the column and not to them.
-    padded: bool,
+    padded: Padded,
 }
 
 impl Rows {
-    pub(super) fn new(padded: bool) -> Self {
+    pub(super) fn new(padded: Padded) -> Self {
         Self { names: HashSet::new(), padded }
     }
 
@@ -42,10 +54,9 @@ impl Rows {
         let ColumnData::String(Some(name)) = name else {
             return malformed("variable_name is NULL; right would be a text");
         };
-        let name = if self.padded { name.trim_end_matches(' ') } else { &name };
-        let variable = self.shared(name);
+        let variable = self.shared(Padded::without(self.padded.name, &name));
         let source_file = match file {
-            ColumnData::String(Some(file)) => Some(self.shared(&file)),
+            ColumnData::String(Some(file)) => Some(self.shared(Padded::without(self.padded.file, &file))),
             _ => None,
         };
         Ok(Found::Reading(Reading { id, datetime, variable, value: number(&value), source_file }))
@@ -61,13 +72,14 @@ impl Rows {
     }
 }
 
-/// An integer of whatever width.
+/// A whole number of whatever type.
 pub(super) fn integer(value: &ColumnData<'_>) -> Option<i64> {
     match value {
         ColumnData::U8(value) => value.map(i64::from),
         ColumnData::I16(value) => value.map(i64::from),
         ColumnData::I32(value) => value.map(i64::from),
         ColumnData::I64(value) => *value,
+        ColumnData::Numeric(Some(value)) if value.scale() == 0 => i64::try_from(value.value()).ok(),
         _ => None,
     }
 }

@@ -2,6 +2,10 @@
 //!
 //! A staged table lives as long as the session and is emptied before each load, so that a load which was cut short leaves nothing for the
 //! next. A row whose values no column takes fails here, before any transaction is open.
+//!
+//! Texts are staged as NVARCHAR(MAX): a load announces its columns twice, in INSERT BULK and before its rows, and of a sized
+//! NVARCHAR the driver counts the bytes of its length as characters in the first: above 2,000 characters it then says `max` there and
+//! a size here, which SQL Server refuses (error 4816, tiberius#322). What its own tests load into SQL Server is NVARCHAR(MAX).
 
 use tiberius::{IntoSql, TokenRow};
 
@@ -15,7 +19,7 @@ use super::sql::output::{STAGED_KEYS, STAGED_VERDICTS};
 use crate::reading::{Key, Reading};
 use crate::verdict::VerdictRow;
 
-/// The longest text that a staged column takes, in UTF-16 units.
+/// The longest text that is staged, in UTF-16 units: what a column that is not MAX takes.
 const LONGEST: usize = 4000;
 
 /// Which of its tables the session has.
@@ -116,7 +120,7 @@ fn number(n: usize) -> tiberius::ColumnData<'static> {
     tiberius::ColumnData::F64(Some(n as f64))
 }
 
-/// As much of a text as the staged column takes; a variable's name is never that long.
+/// As much of a text as is staged; a variable's name is never that long.
 fn cut(text: &str) -> &str {
     let mut units = 0;
     let end = text.char_indices().find(|(_, c)| {

@@ -17,12 +17,12 @@ use crate::datetime::Datetime;
 use crate::state::{Checkpoint, SetAside, State};
 use crate::store::{TableName, Trouble};
 
-/// The statement of a commit, and its parameters.
+/// The statement of a commit, and its parameters. With what is staged goes where in the output it is looked for.
 pub(super) fn commit(
     table: &TableName,
     worker: &str,
     state: &State,
-    insert: Option<&str>,
+    staged: Option<(sql::output::Staged<'_>, [Value; 2])>,
 ) -> Answer<(String, Vec<Value>)> {
     let checkpoint = state.checkpoint.as_ref();
     let columns = [
@@ -38,8 +38,12 @@ pub(super) fn commit(
     ];
     let given = columns.each_ref().map(Option::is_some);
     let mut values = vec![text(worker), Value::I64(Some(state.epoch))];
+    let staged = staged.map(|(staged, within)| {
+        values.extend(within);
+        staged
+    });
     values.extend(columns.into_iter().flatten());
-    Ok((sql::output::commit(table, given, insert), values))
+    Ok((sql::output::commit(table, given, staged), values))
 }
 
 /// The worker's epoch, and its state; None if nothing was committed yet.

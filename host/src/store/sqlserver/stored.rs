@@ -7,38 +7,41 @@ use tiberius::{ColumnData, Row};
 
 use super::fault::{Answer, Fault};
 use super::moment;
-use super::row::{integer, number};
+use super::row::{Padded, integer, number};
 use crate::store::{StoredVerdict, VerdictPage};
 
 /// Rows of [`sql::output::verdicts`](super::sql::output::verdicts) to a page of `limit`.
-pub(super) fn page(rows: Vec<Row>, limit: usize) -> Answer<VerdictPage> {
+pub(super) fn page(rows: Vec<Row>, limit: usize, padded: Padded) -> Answer<VerdictPage> {
     let full = rows.len() > limit;
     let mut names = HashSet::new();
     let mut verdicts =
-        rows.into_iter().take(limit).map(|row| verdict(row, &mut names)).collect::<Answer<Vec<_>>>()?;
+        rows.into_iter().take(limit).map(|row| verdict(row, &mut names, padded)).collect::<Answer<Vec<_>>>()?;
     // The server's order of names is its collation's.
     verdicts.sort_by(|a, b| (a.ds, &a.variable).cmp(&(b.ds, &b.variable)));
     Ok(VerdictPage { verdicts, full })
 }
 
-fn verdict(row: Row, names: &mut HashSet<Arc<str>>) -> Answer<StoredVerdict> {
+fn verdict(row: Row, names: &mut HashSet<Arc<str>>, padded: Padded) -> Answer<StoredVerdict> {
     let mut cells = row.into_iter();
     let mut next = || cells.next().unwrap_or(ColumnData::String(None));
     let ds = moment::read(&next()).ok_or_else(|| Fault::no_answer("the datetime of a verdict"))?;
-    let mut shared = |value: ColumnData<'static>| match value {
-        ColumnData::String(Some(text)) => Some(match names.get(&*text) {
-            Some(known) => Arc::clone(known),
-            None => {
-                let name: Arc<str> = text.as_ref().into();
-                names.insert(Arc::clone(&name));
-                name
-            }
-        }),
+    let mut shared = |value: ColumnData<'static>, padded: bool| match value {
+        ColumnData::String(Some(text)) => {
+            let text = Padded::without(padded, &text);
+            Some(match names.get(text) {
+                Some(known) => Arc::clone(known),
+                None => {
+                    let name: Arc<str> = text.into();
+                    names.insert(Arc::clone(&name));
+                    name
+                }
+            })
+        }
         _ => None,
     };
     Ok(StoredVerdict {
         ds,
-        variable: shared(next()).unwrap_or_default(),
+        variable: shared(next(), padded.name).unwrap_or_default(),
         y: number(&next()),
         yhat: number(&next()),
         yhat_lower: number(&next()),
@@ -50,7 +53,7 @@ fn verdict(row: Row, names: &mut HashSet<Arc<str>>) -> Answer<StoredVerdict> {
         anomaly_score: number(&next()),
         prediction_error_pct: number(&next()),
         processed_at: moment::read(&next()),
-        source_file: shared(next()),
+        source_file: shared(next(), padded.file),
     })
 }
 

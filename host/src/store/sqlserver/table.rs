@@ -12,6 +12,9 @@ use super::sql;
 use crate::store::TableName;
 use crate::store::index::Index;
 
+/// So many digits fit into 64 bits, whatever they are.
+const WHOLE_DIGITS: i32 = 18;
+
 pub(super) struct Table {
     columns: Vec<Column>,
     indexes: Vec<Index>,
@@ -20,8 +23,11 @@ pub(super) struct Table {
 /// A column.
 #[derive(Clone, Debug)]
 pub(super) struct Column {
-    /// In lower case.
+    number: i32,
+    /// Ours, where the server takes it for the same; else as it is written.
     name: String,
+    /// As it is written.
+    written: String,
     /// The base type's name, in lower case.
     pub(super) kind: String,
     /// In bytes; −1 for `max`.
@@ -30,7 +36,8 @@ pub(super) struct Column {
     pub(super) scale: i32,
     pub(super) nullable: bool,
     identity: bool,
-    computed: bool,
+    /// Whether it is computed, or of a period.
+    generated: bool,
     has_default: bool,
     collation: Option<String>,
 }
@@ -63,8 +70,10 @@ impl Table {
                 current = Some(index);
                 indexes.push(Index { columns: Vec::new(), unique: number(&row, 1)? != 0 });
             }
+            let column = number(&row, 2)?;
+            let name = columns.iter().find(|found| found.number == column).map(|found| found.name.clone());
             if let Some(index) = indexes.last_mut() {
-                index.columns.push(row.try_get::<&str, _>(2)?.unwrap_or_default().to_owned());
+                index.columns.push(name.unwrap_or_default());
             }
         }
         Ok(Some(Self { columns, indexes }))
@@ -75,6 +84,12 @@ impl Table {
     pub(super) async fn expect(session: &mut Session, name: &TableName, advice: &str) -> Answer<Self> {
         if let Some(table) = Self::find(session, name).await? {
             return Ok(table);
+        }
+        if let Some(base) = synonym(session, name).await? {
+            return Err(Fault::schema(format!(
+                "`{name}` is a synonym for `{base}`, and what is behind it is not seen through it; name that table, and its database \
+                 by the key `database`"
+            )));
         }
         let rows = link::rows(session, sql::session::some_tables(), Vec::new()).await?;
         let names: Vec<&str> = rows.iter().filter_map(|row| row.get::<&str, _>(0)).collect();
@@ -100,8 +115,18 @@ impl Table {
         if missing.is_empty() {
             return Ok(());
         }
+        let alike: Vec<&str> = self
+            .columns
+            .iter()
+            .map(|column| column.written.as_str())
+            .filter(|written| missing.iter().any(|missing| written.eq_ignore_ascii_case(missing)))
+            .collect();
+        let alike = match alike.as_slice() {
+            [] => String::new(),
+            alike => format!(" (it has `{}`, which this database takes for another name)", alike.join("`, `")),
+        };
         Err(Fault::schema(format!(
-            "table `{name}` lacks `{}`; add what is missing, or name another table",
+            "table `{name}` lacks `{}`{alike}; add what is missing, or name another table",
             missing.join("`, `")
         )))
     }
@@ -125,10 +150,13 @@ impl Table {
         )))
     }
 
-    /// Whether `column` holds integers, each once and none NULL.
-    pub(super) fn is_integer_key(&self, column: &str) -> bool {
-        self.column(column).is_some_and(|found| found.is_integer() && !found.nullable)
-            && self.has_unique(&[column])
+    /// Whether `column` gives rows an order of arrival: whole numbers that the table itself counts up (an identity, or a default,
+    /// which can only be a sequence's), and the first of a unique index. It may have other columns behind it, as a partitioned
+    /// table's must.
+    pub(super) fn is_order_of_arrival(&self, column: &str) -> bool {
+        self.column(column).is_some_and(|found| {
+            found.is_whole() && !found.nullable && (found.identity || found.has_default)
+        }) && self.indexes.iter().any(|index| index.unique && index.leads_with(&[column]))
     }
 
     /// Whether an index begins with these columns, in this order.
@@ -145,23 +173,35 @@ impl Table {
 impl Column {
     fn of(row: &Row) -> Answer<Self> {
         let text = |at: usize| Ok::<_, Fault>(row.try_get::<&str, _>(at)?.map(str::to_owned));
+        let written = text(1)?.unwrap_or_default();
         Ok(Self {
-            name: text(0)?.unwrap_or_default(),
-            kind: text(1)?.unwrap_or_default(),
-            max_length: number(row, 2)?,
-            precision: number(row, 3)?,
-            scale: number(row, 4)?,
-            nullable: number(row, 5)? != 0,
-            identity: number(row, 6)? != 0,
-            computed: number(row, 7)? != 0,
-            has_default: number(row, 8)? != 0,
-            collation: text(9)?,
+            number: number(row, 0)?,
+            name: text(2)?.unwrap_or_else(|| written.clone()),
+            written,
+            kind: text(3)?.unwrap_or_default().to_ascii_lowercase(),
+            max_length: number(row, 4)?,
+            precision: number(row, 5)?,
+            scale: number(row, 6)?,
+            nullable: number(row, 7)? != 0,
+            identity: number(row, 8)? != 0,
+            generated: number(row, 9)? != 0,
+            has_default: number(row, 10)? != 0,
+            collation: text(11)?,
         })
     }
 
+    /// Whether no statement may give it a value: an identity, a rowversion, computed, or of a period.
+    pub(super) fn fills_itself(&self) -> bool {
+        self.identity || self.generated || self.kind == "timestamp"
+    }
+
     fn must_be_given(&self) -> bool {
-        // A rowversion fills itself.
-        !(self.nullable || self.identity || self.computed || self.has_default || self.kind == "timestamp")
+        !(self.nullable || self.has_default || self.fills_itself())
+    }
+
+    /// Whether its values are whole numbers of 64 bits.
+    fn is_whole(&self) -> bool {
+        self.is_integer() || self.is_decimal() && self.scale == 0 && self.precision <= WHOLE_DIGITS
     }
 
     fn is_integer(&self) -> bool {
@@ -193,6 +233,7 @@ impl Column {
     pub(super) fn declared(&self) -> String {
         let kind = &self.kind;
         match kind.as_str() {
+            "" => "of a type that is not the system's".to_owned(),
             "varchar" | "nvarchar" | "varbinary" if self.max_length < 0 => format!("{kind}(max)"),
             "varchar" | "char" | "varbinary" => format!("{kind}({})", self.max_length),
             "nvarchar" | "nchar" => format!("{kind}({})", self.max_length / 2),
@@ -213,6 +254,15 @@ impl Column {
             Some(collation) => format!("CAST({value} COLLATE {collation} AS {})", self.declared()),
             None => format!("CAST({value} AS {})", self.declared()),
         }
+    }
+}
+
+/// What a synonym stands for. A server that knows none has no catalogue of them.
+async fn synonym(session: &mut Session, name: &TableName) -> Answer<Option<String>> {
+    match link::row(session, sql::session::synonym(), vec![text(&name.sql_server())]).await {
+        Ok(row) => Ok(row.and_then(|row| row.get::<&str, _>(0).map(str::to_owned))),
+        Err(fault) if fault.leaves_session() => Ok(None),
+        Err(fault) => Err(fault),
     }
 }
 

@@ -120,7 +120,16 @@ impl Backfill {
         detector.discard();
         let canary = recall::proof(&mut session, detector).await?.map(Arc::new);
         warm_up::warm_up(&mut session, detector, plan.batch_rows, &mut patience()).await?;
-        let of = session.input.count_range(begin, plan.to).await?;
+        let of = match session.input.count_range(begin, plan.to).await {
+            Ok(rows) => rows,
+            // It is only for the bar. A call that took too long has cost its connection.
+            Err(error) if matches!(error.trouble, Trouble::Busy | Trouble::Connection | Trouble::Other) => {
+                tracing::warn!("how many readings the range holds is not known: {error}");
+                (session.input, _) = connector.open().await?;
+                0
+            }
+            Err(error) => return Err(error.into()),
+        };
         let scope = Scope {
             shard: plan.shard,
             variables: plan.variables.as_ref().map(|names| names.iter().cloned().collect()),
@@ -211,9 +220,19 @@ impl Backfill {
         };
         let read = async { if more { Some(walk.next(input.as_mut()).await) } else { None } };
         let (written, ahead) = tokio::join!(store, read);
-        let written = written?;
+        let written = match written {
+            Err(error) if error.trouble == Trouble::Refused => {
+                let prepared = Prepared { verdicts, state, said, canary };
+                let left = prepared.without_refused(&mut self.session, error).await?;
+                self.ahead = ahead;
+                return Box::pin(self.commit(left, detector, false)).await;
+            }
+            written => written?,
+        };
         // What is wrong with the page after is no matter of this one's.
-        self.ahead = ahead;
+        if ahead.is_some() {
+            self.ahead = ahead;
+        }
         self.progress.replaced += written.removed;
         // A worker wrote the verdict between our look and our commit; or one stands there under a name that is taken for the same.
         let lost = (verdicts.len() as u64).saturating_sub(written.inserted).min(said.counts.judged);

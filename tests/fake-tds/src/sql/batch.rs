@@ -9,6 +9,7 @@ use super::lexer::{self, Token};
 use super::script::Statement;
 use super::{PATIENCE, Sql, Stop, Variables, unknown};
 use crate::fault::SqlError;
+use crate::server::lock;
 use crate::wire::token::{Answer, Done, status};
 
 impl Sql {
@@ -93,7 +94,12 @@ impl Sql {
                 self.enter(name)?;
                 answer.database(name, &old);
             }
-            Statement::CreateDatabase(name) => self.shared.create(name)?,
+            Statement::CreateDatabase(name, tells_case) => {
+                self.shared.create(name)?;
+                if *tells_case {
+                    lock(&self.shared.made.tell_case).push(name.clone());
+                }
+            }
             Statement::DropDatabase(name) => {
                 let name = name.clone();
                 self.shared.remove(&name);
@@ -102,6 +108,7 @@ impl Sql {
                 let text = lexer::text(tokens);
                 self.strike(&text, false)?;
                 let counted = self.sql(tokens, variables, answer)?;
+                self.answer_triggers(tokens, variables, answer, done)?;
                 self.strike(&text, true)?;
                 if let Some(rows) = counted {
                     self.row_count = rows.count;
@@ -109,6 +116,32 @@ impl Sql {
                         answer.done(done, status::MORE | status::COUNT, rows.count);
                     }
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows that triggers answer after an INSERT.
+    fn answer_triggers(
+        &mut self,
+        tokens: &[Token],
+        variables: &mut Variables,
+        answer: &mut Answer,
+        done: Done,
+    ) -> Result<(), Stop> {
+        let into = if tokens.get(1).is_some_and(|token| token.says("INTO")) { 2 } else { 1 };
+        if !tokens[0].says("INSERT") {
+            return Ok(());
+        }
+        let Some((schema, table)) = self.table(&tokens[into..]) else { return Ok(()) };
+        let queries: Vec<String> = lock(&self.shared.made.triggers)
+            .iter()
+            .filter(|(database, of, on, _)| *database == self.database && *of == schema && *on == table)
+            .map(|(_, _, _, query)| query.clone())
+            .collect();
+        for query in queries {
+            if let Some(rows) = self.sql(&lexer::tokens(&query)?, variables, answer)? {
+                answer.done(done, status::MORE | status::COUNT, rows.count);
             }
         }
         Ok(())
@@ -150,7 +183,12 @@ impl Sql {
         match &*name.to_lowercase() {
             "sp_getapplock" => {
                 self.strike("sp_getapplock", false)?;
-                Ok(self.shared.locks.get(&resource, self.number, wait.min(PATIENCE)))
+                let answer = self.shared.locks.get(&resource, self.number, wait.min(PATIENCE));
+                let of_transaction = matches!(named.get("@lockowner"), Some(Value::Text(owner)) if owner == "Transaction");
+                if answer >= 0 && of_transaction {
+                    self.locked.push(resource);
+                }
+                Ok(answer)
             }
             "sp_releaseapplock" => Ok(self.shared.locks.release(&resource, self.number)),
             _ => Err(unknown(name).into()),

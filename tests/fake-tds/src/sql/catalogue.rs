@@ -12,14 +12,16 @@ const VIEWS: &str = "
     CREATE TABLE IF NOT EXISTS sys.types (name NVARCHAR(128), system_type_id TINYINT, user_type_id INT);
     CREATE TABLE IF NOT EXISTS sys.columns (object_id INT, name NVARCHAR(128), column_id INT, system_type_id TINYINT,
         user_type_id INT, max_length SMALLINT, precision TINYINT, scale TINYINT, is_nullable BIT, is_identity BIT,
-        is_computed BIT, default_object_id INT, collation_name NVARCHAR(128));
+        is_computed BIT, default_object_id INT, collation_name NVARCHAR(128), generated_always_type INT);
+    CREATE TABLE IF NOT EXISTS sys.synonyms (name NVARCHAR(128), object_id INT, base_object_name NVARCHAR(1035));
     CREATE TABLE IF NOT EXISTS sys.indexes (object_id INT, name NVARCHAR(128), index_id INT, type TINYINT, is_unique BIT,
-        is_primary_key BIT, has_filter BIT, is_disabled BIT);
+        is_primary_key BIT, has_filter BIT, is_disabled BIT, is_hypothetical BIT);
     CREATE TABLE IF NOT EXISTS sys.index_columns (object_id INT, index_id INT, column_id INT, key_ordinal TINYINT);
     DELETE FROM sys.schemas; DELETE FROM sys.objects; DELETE FROM sys.tables; DELETE FROM sys.types; DELETE FROM sys.columns;
-    DELETE FROM sys.indexes; DELETE FROM sys.index_columns;";
+    DELETE FROM sys.indexes; DELETE FROM sys.index_columns; DELETE FROM sys.synonyms;";
 
-const TYPES: [(&str, i64); 16] = [
+const TYPES: [(&str, i64); 17] = [
+    ("timestamp", 189),
     ("date", 40),
     ("datetime2", 42),
     ("tinyint", 48),
@@ -38,6 +40,14 @@ const TYPES: [(&str, i64); 16] = [
     ("xml", 241),
 ];
 
+/// What stands behind the type of a period's columns in SQLite, and the type of a ROWVERSION.
+pub(super) const ROW_START: &str = " ROW_START";
+pub(super) const ROW_END: &str = " ROW_END";
+pub(super) const ROW_VERSION: &str = "TIMESTAMP";
+
+/// What is hypothetical has a name that begins so.
+pub(super) const HYPOTHETICAL: &str = "hypothetical ";
+
 /// A column as SQLite knows it.
 pub(super) struct Column {
     pub(super) name: String,
@@ -45,6 +55,11 @@ pub(super) struct Column {
     pub(super) nullable: bool,
     pub(super) identity: bool,
     has_default: bool,
+    computed: bool,
+    /// 1 and 2 for the columns of a period.
+    period: i64,
+    /// What fills itself at each change.
+    row_version: bool,
 }
 
 /// An object's number: the same for the same name, and never 0.
@@ -58,24 +73,38 @@ pub(super) fn object_id(schema: &str, table: &str) -> i64 {
 /// The columns of a table or view; none if there is no such thing.
 pub(super) fn columns(connection: &Connection, schema: &str, table: &str) -> rusqlite::Result<Vec<Column>> {
     let mut statement = connection.prepare_cached(
-        "SELECT name, type, \"notnull\", dflt_value IS NOT NULL FROM pragma_table_xinfo(?1, ?2) ORDER BY cid",
+        "SELECT name, type, \"notnull\", dflt_value IS NOT NULL, hidden IN (2, 3) FROM pragma_table_xinfo(?1, ?2) ORDER BY cid",
     )?;
     let rows = statement.query_map([table, schema], |row| {
-        let kind: String = row.get(1)?;
+        let written: String = row.get(1)?;
+        let upper = written.to_uppercase();
+        let period = i64::from(upper.ends_with(ROW_START)) + 2 * i64::from(upper.ends_with(ROW_END));
+        let kind = upper.trim_end_matches(ROW_START).trim_end_matches(ROW_END).trim();
+        let row_version = kind == ROW_VERSION;
         Ok(Column {
             name: row.get(0)?,
-            kind: Type::parse(&kind).unwrap_or(Type::TEXT),
+            kind: if row_version { Type::VarBinary(Some(8)) } else { Type::parse(kind).unwrap_or(Type::TEXT) },
             identity: kind.eq_ignore_ascii_case("INTEGER"),
             nullable: !row.get::<_, bool>(2)? && !kind.eq_ignore_ascii_case("INTEGER"),
-            has_default: row.get(3)?,
+            // What fills itself does so by a default here, and has none to whoever asks.
+            has_default: row.get::<_, bool>(3)? && period == 0 && !row_version,
+            computed: row.get(4)?,
+            period,
+            row_version,
         })
     })?;
     rows.collect()
 }
 
 /// Fills the views for these schemas.
-pub(super) fn fill(connection: &Connection, schemas: &[String]) -> rusqlite::Result<()> {
-    connection.execute_batch(VIEWS)?;
+pub(super) fn fill(
+    connection: &Connection,
+    schemas: &[String],
+    tells_case: bool,
+) -> rusqlite::Result<()> {
+    let names = format!("NVARCHAR(128) COLLATE {}", if tells_case { "BINARY" } else { "NOCASE" });
+    connection.execute_batch("DROP TABLE IF EXISTS sys.columns")?;
+    connection.execute_batch(&VIEWS.replace("NVARCHAR(128), column_id", &format!("{names}, column_id")))?;
     for (name, number) in TYPES {
         connection.execute("INSERT INTO sys.types VALUES (?1, ?2, ?2)", params![name, number])?;
     }
@@ -103,9 +132,24 @@ pub(super) fn fill(connection: &Connection, schemas: &[String]) -> rusqlite::Res
     Ok(())
 }
 
+/// Lists the synonyms, each by its schema, its name and what it stands for.
+pub(super) fn fill_synonyms<'a>(
+    connection: &Connection,
+    synonyms: impl Iterator<Item = (&'a str, &'a str, &'a str)>,
+) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM sys.synonyms", [])?;
+    for (schema, name, base) in synonyms {
+        connection.execute(
+            "INSERT INTO sys.synonyms VALUES (?1, ?2, ?3)",
+            params![name, object_id(schema, name), base],
+        )?;
+    }
+    Ok(())
+}
+
 fn fill_columns(connection: &Connection, schema: &str, table: &str, object: i64) -> rusqlite::Result<()> {
     for (column, number) in columns(connection, schema, table)?.into_iter().zip(1_i64..) {
-        let kind = column.kind.name();
+        let kind = if column.row_version { "timestamp" } else { column.kind.name() };
         let system = TYPES.iter().find(|(name, _)| *name == kind).map_or(0, |(_, number)| *number);
         let (length, precision, scale) = sizes(column.kind);
         let is_text = matches!(column.kind, Type::VarChar(_) | Type::NVarChar(_));
@@ -115,7 +159,7 @@ fn fill_columns(connection: &Connection, schema: &str, table: &str, object: i64)
         let collation = is_text.then(|| collation.filter(|name| name != "BINARY"));
         let collation = collation.map(|own| own.unwrap_or_else(|| collation::DEFAULT.to_owned()));
         connection.execute(
-            "INSERT INTO sys.columns VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, ?11)",
+            "INSERT INTO sys.columns VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             params![
                 object,
                 column.name,
@@ -126,8 +170,10 @@ fn fill_columns(connection: &Connection, schema: &str, table: &str, object: i64)
                 scale,
                 column.nullable,
                 column.identity,
+                column.computed,
                 i64::from(column.has_default),
                 collation,
+                column.period,
             ],
         )?;
     }
@@ -158,8 +204,8 @@ fn fill_indexes(connection: &Connection, schema: &str, table: &str, object: i64)
         .collect::<rusqlite::Result<Vec<(String, bool, String, bool)>>>()?;
     for ((name, unique, origin, partial), number) in indexes.into_iter().zip(2_i64..) {
         connection.execute(
-            "INSERT INTO sys.indexes VALUES (?1, ?2, ?3, 2, ?4, ?5, ?6, 0)",
-            params![object, name, number, unique, origin == "pk", partial],
+            "INSERT INTO sys.indexes VALUES (?1, ?2, ?3, 2, ?4, ?5, ?6, 0, ?7)",
+            params![object, name, number, unique, origin == "pk", partial, name.starts_with(HYPOTHETICAL)],
         )?;
         connection.execute(
             "INSERT INTO sys.index_columns SELECT ?1, ?2, cid + 1, seqno + 1 FROM pragma_index_info(?3, ?4)",
@@ -169,7 +215,7 @@ fn fill_indexes(connection: &Connection, schema: &str, table: &str, object: i64)
     // An identity key is the table itself in SQLite and no index.
     let key = columns(connection, schema, table)?.iter().position(|column| column.identity);
     if let Some(key) = key {
-        connection.execute("INSERT INTO sys.indexes VALUES (?1, 'PK', 1, 1, 1, 1, 0, 0)", [object])?;
+        connection.execute("INSERT INTO sys.indexes VALUES (?1, 'PK', 1, 1, 1, 1, 0, 0, 0)", [object])?;
         let column = i64::try_from(key).unwrap_or_default() + 1;
         connection.execute("INSERT INTO sys.index_columns VALUES (?1, 1, ?2, 1)", [object, column])?;
     }

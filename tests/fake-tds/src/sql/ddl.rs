@@ -1,6 +1,7 @@
 //! Tables and indexes, as SQLite makes them. A column keeps its type's T-SQL name, by which it is known again; an identity is
 //! SQLite's own kind of one, INTEGER.
 
+use super::catalogue::{HYPOTHETICAL, ROW_END, ROW_START, ROW_VERSION};
 use super::lexer::{Token, closing, items, text};
 use super::{collation, quote, rewrite};
 use crate::wire::types::Type;
@@ -23,14 +24,17 @@ pub(super) fn rewrite(
     if says(0, &["CREATE"]) && tokens.iter().take(4).any(|token| token.says("INDEX")) {
         let unique = if says(1, &["UNIQUE"]) { "UNIQUE " } else { "" };
         let index = tokens.iter().position(|token| token.says("INDEX"))?;
-        let name = tokens.get(index + 1)?.name()?;
+        let name = tokens.get(index + 1)?.name()?.to_owned();
+        // As the tuning advisor makes them.
+        let hypothetical = tokens.iter().any(|token| token.says("STATISTICS_ONLY"));
+        let name = if hypothetical { format!("{HYPOTHETICAL}{name}") } else { name };
         let (schema, table) = resolve(&tokens[index + 3..])?;
         let open = tokens.iter().position(|token| token.is("("))?;
         let columns = text(&tokens[open..=closing(tokens, open)?]);
         return Some(format!(
             "CREATE {unique}INDEX {}.{} ON {} {columns}",
             quote(&schema),
-            quote(name),
+            quote(&name),
             quote(&table)
         ));
     }
@@ -80,10 +84,25 @@ fn alter(tokens: &[Token], resolve: impl Fn(&[Token]) -> Option<(String, String)
 /// A column or a constraint of a table; None for a constraint that says again what the identity says.
 fn column(item: &[Token]) -> Option<String> {
     let first = item.first()?;
+    if first.says("PERIOD") {
+        return None;
+    }
     if first.says_one_of(&["CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK"]) {
         return Some(plain(item));
     }
     let name = quote(first.name()?);
+    if item.get(1)?.says("AS") {
+        let end = closing(item, 2)?;
+        return Some(format!("{name} GENERATED ALWAYS AS {} STORED", text(&item[2..=end])));
+    }
+    if item.get(1)?.says_one_of(&["ROWVERSION", "TIMESTAMP"]) {
+        return Some(format!("{name} {ROW_VERSION} NOT NULL DEFAULT (randomblob(8))"));
+    }
+    let ends = |word: &str| item.iter().any(|token| token.says("GENERATED")) && item.iter().any(|token| token.says(word));
+    if ends("START") || ends("END") {
+        let mark = if ends("START") { ROW_START } else { ROW_END };
+        return Some(format!("{name} DATETIME2{mark} NOT NULL DEFAULT (sysutcdatetime())"));
+    }
     if item.iter().any(|token| token.says("IDENTITY")) {
         return Some(format!("{name} INTEGER PRIMARY KEY AUTOINCREMENT"));
     }

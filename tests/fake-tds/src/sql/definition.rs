@@ -3,6 +3,7 @@
 use super::lexer::{Token, items, text};
 use super::{Sql, ddl, unknown};
 use crate::fault::SqlError;
+use crate::server::lock;
 
 impl Sql {
     /// CREATE, ALTER and DROP.
@@ -14,6 +15,21 @@ impl Sql {
             self.shared.create_schema(&database, &name)?;
             self.attach(&database, &name, &name)?;
             self.schemas.push(name);
+            return Ok(());
+        }
+        if tokens.get(1).is_some_and(|token| token.says("SYNONYM")) {
+            let (schema, name) = self.table(&tokens[2..]).ok_or_else(unknown)?;
+            let stands_for = tokens.iter().position(|token| token.says("FOR")).ok_or_else(unknown)?;
+            let base: String = tokens[stands_for + 1..].iter().map(|token| token.to_string().replace('`', "")).collect();
+            lock(&self.shared.made.synonyms).push((self.database.clone(), schema, name, base));
+            return Ok(());
+        }
+        if tokens.get(1).is_some_and(|token| token.says("TRIGGER")) {
+            let on = tokens.iter().position(|token| token.says("ON")).ok_or_else(unknown)?;
+            let (schema, table) = self.table(&tokens[on + 1..]).ok_or_else(unknown)?;
+            let body = tokens.iter().position(|token| token.says("AS")).ok_or_else(unknown)?;
+            let query = text(&tokens[body + 1..]);
+            lock(&self.shared.made.triggers).push((self.database.clone(), schema, table, query));
             return Ok(());
         }
         if tokens.get(1).is_some_and(|token| token.says("DATABASE")) {

@@ -60,7 +60,8 @@ impl From<SqlError> for Stop {
 /// What `INSERT BULK` announces.
 pub(crate) struct Load {
     target: Vec<Token>,
-    columns: Vec<String>,
+    /// Each with its type.
+    columns: Vec<(String, Type)>,
 }
 
 impl Load {
@@ -73,8 +74,36 @@ impl Load {
         }
         let open = rest.iter().position(|token| token.is("("))?;
         let columns = lexer::items(&rest[open + 1..lexer::closing(rest, open)?]);
-        let columns = columns.into_iter().map(|column| Some(column.first()?.name()?.to_owned()));
+        let columns = columns.into_iter().map(|column| {
+            let kind: String = column.get(1..)?.iter().map(ToString::to_string).collect();
+            Some((column.first()?.name()?.to_owned(), Type::parse(&kind.replace('`', ""))?))
+        });
         Some(Self { target: rest[..open].to_vec(), columns: columns.collect::<Option<_>>()? })
+    }
+}
+
+impl Load {
+    /// SQL Server refuses rows whose types are others than those announced. That a sized text is announced longer than it is, which
+    /// drivers do, it lets pass; that one is `max` and the other has a size, it does not.
+    fn expect(&self, told: &[Type]) -> Result<(), SqlError> {
+        let same = |announced: Type, told: Type| match (announced, told) {
+            (Type::VarChar(a), Type::VarChar(b))
+            | (Type::NVarChar(a), Type::NVarChar(b))
+            | (Type::VarBinary(a), Type::VarBinary(b)) => a.is_none() == b.is_none() && a >= b,
+            (announced, told) => announced == told,
+        };
+        let wrong = if self.columns.len() == told.len() {
+            self.columns.iter().zip(told).position(|((_, announced), &told)| !same(*announced, told))
+        } else {
+            Some(self.columns.len().min(told.len()))
+        };
+        match wrong {
+            None => Ok(()),
+            Some(at) => {
+                let message = format!("Invalid column type from bcp client for colid {}.", at + 1);
+                Err(SqlError::new(4816, 16, message))
+            }
+        }
     }
 }
 
@@ -99,6 +128,8 @@ pub(crate) struct Sql {
     xact_abort: bool,
     no_count: bool,
     lock_timeout: Duration,
+    /// Applocks that end with the transaction.
+    locked: Vec<String>,
 }
 
 impl Drop for Sql {
@@ -133,6 +164,7 @@ impl Sql {
             xact_abort: false,
             no_count: false,
             lock_timeout: PATIENCE,
+            locked: Vec::new(),
         };
         sql.enter(database)?;
         Ok(sql)
@@ -211,9 +243,10 @@ impl Sql {
         }
     }
 
-    /// Puts the rows of a bulk load in: all or none.
-    pub(crate) fn bulk(&mut self, load: &Load, rows: &[Vec<Value>]) -> Result<u64, Stop> {
+    /// Puts the rows of a bulk load in: all or none. The types before the rows must be those that INSERT BULK announced.
+    pub(crate) fn bulk(&mut self, load: &Load, kinds: &[Type], rows: &[Vec<Value>]) -> Result<u64, Stop> {
         self.strike("INSERT BULK", false)?;
+        load.expect(kinds)?;
         let count = self.insert_rows(load, rows)?;
         self.strike("INSERT BULK", true)?;
         Ok(count)

@@ -8,7 +8,7 @@ use super::Sql;
 use crate::fault::SqlError;
 
 /// The error number of what the fake does not know.
-pub const UNKNOWN: i32 = 50_999;
+pub const UNKNOWN: i32 = 46_999;
 
 pub(crate) fn unknown(text: &str) -> SqlError {
     SqlError::new(UNKNOWN, 16, format!("the fake does not know this: {}", text.trim()))

@@ -5,6 +5,7 @@ use rusqlite::types::Value;
 use super::lexer::{self, Token, closing, items};
 use super::{DEFAULT, Sql, Variables, catalogue, rewrite, unknown};
 use crate::fault::SqlError;
+use crate::server::lock;
 
 impl Sql {
     /// What only the session knows, put in: `@@ROWCOUNT`, `OBJECT_ID(…)`, names with a database.
@@ -81,13 +82,28 @@ impl Sql {
         };
         let object = |name: &str| -> Option<(String, String)> {
             let (schema, table) = self.table(&lexer::tokens(name).ok()?)?;
-            self.columns_of(&schema, &table).ok().map(|_| (schema, table))
+            let is_synonym = lock(&self.shared.made.synonyms)
+                .iter()
+                .any(|(database, of, name, _)| *database == self.database && *of == schema && *name == table);
+            (is_synonym || self.columns_of(&schema, &table).is_ok()).then_some((schema, table))
         };
         let null = || Token::word("NULL");
         Ok(Some(match &*word.to_ascii_uppercase() {
             "OBJECT_ID" => object(&argument(0)?).map_or_else(null, |(schema, table)| {
                 Token::Number(catalogue::object_id(&schema, &table).to_string())
             }),
+            // Which of a column's properties is asked stands in the view.
+            "COLUMNPROPERTY" => match arguments.first().copied() {
+                Some([alias, dot, _]) if dot.is(".") => {
+                    Token::word(&format!("{}.generated_always_type", alias.to_string().trim()))
+                }
+                _ => null(),
+            },
+            "APPLOCK_MODE" => {
+                let resource = format!("{}/{}", self.database, argument(1)?);
+                let has = self.shared.locks.has(&resource, self.number);
+                Token::Text(if has { "Exclusive" } else { "NoLock" }.into())
+            }
             "DB_NAME" => Token::Text(self.database.clone()),
             "DB_ID" => {
                 let found = self

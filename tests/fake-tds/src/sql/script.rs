@@ -30,7 +30,8 @@ pub(crate) enum Statement {
     Throw(Vec<Token>),
     Return,
     Use(String),
-    CreateDatabase(String),
+    /// With whether its collation tells upper case from lower.
+    CreateDatabase(String, bool),
     DropDatabase(String),
     /// Anything that SQLite is to do.
     Sql(Vec<Token>),
@@ -195,7 +196,11 @@ fn simple(tokens: &[Token]) -> Result<Statement, SqlError> {
         return Ok(Statement::Use(name(1)?));
     }
     if says(1, &["DATABASE"]) && says(0, &["CREATE"]) {
-        return Ok(Statement::CreateDatabase(name(2)?));
+        let tells_case = tokens.iter().any(|token| {
+            let token = token.to_string().to_uppercase();
+            token.contains("_CS_") || token.contains("_BIN")
+        });
+        return Ok(Statement::CreateDatabase(name(2)?, tells_case));
     }
     if says(1, &["DATABASE"]) && says(0, &["DROP"]) {
         let at = if says(2, &["IF"]) { 4 } else { 2 };

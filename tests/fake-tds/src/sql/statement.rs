@@ -7,6 +7,7 @@ use super::lexer::{Token, find, text};
 use super::writing::delete;
 use super::{DEFAULT, Sql, Variables, catalogue, rewrite, unknown};
 use crate::fault::SqlError;
+use crate::server::lock;
 use crate::wire::token::{Answer, Column};
 use crate::wire::types::Type;
 
@@ -111,9 +112,13 @@ impl Sql {
             seen.push((schema.clone(), version));
         }
         if self.known != Some(seen.clone()) {
-            catalogue::fill(&self.connection, &self.schemas)?;
+            let tells_case = lock(&self.shared.made.tell_case).contains(&self.database);
+            catalogue::fill(&self.connection, &self.schemas, tells_case)?;
             self.known = Some(seen);
         }
+        let synonyms = lock(&self.shared.made.synonyms);
+        let ours = synonyms.iter().filter(|(database, ..)| *database == self.database);
+        catalogue::fill_synonyms(&self.connection, ours.map(|(_, schema, name, base)| (&**schema, &**name, &**base)))?;
         Ok(())
     }
 

@@ -29,6 +29,9 @@ impl Sql {
             _ => {}
         }
         self.depth -= 1;
+        if self.depth == 0 {
+            self.unlock();
+        }
         self.strike("COMMIT TRANSACTION", true)
     }
 
@@ -40,7 +43,15 @@ impl Sql {
         self.simple("ROLLBACK")?;
         answer.ended(false);
         (self.depth, self.known) = (0, None);
+        self.unlock();
         Ok(())
+    }
+
+    /// Gives up the applocks that end with the transaction.
+    fn unlock(&mut self) {
+        for resource in std::mem::take(&mut self.locked) {
+            self.shared.locks.release(&resource, self.number);
+        }
     }
 
     pub(super) fn simple(&self, sql: &str) -> Result<(), SqlError> {
@@ -55,6 +66,7 @@ impl Sql {
             // Where SQLite has taken it back already there is nothing more to do.
             let _ = self.connection.execute_batch("ROLLBACK");
             (self.depth, self.known) = (0, None);
+            self.unlock();
             answer.ended(false);
         }
     }

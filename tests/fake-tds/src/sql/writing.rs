@@ -20,12 +20,12 @@ impl Sql {
         let known = self.columns_of(&schema, &table)?;
         let kinds: Vec<Type> = columns
             .iter()
-            .map(|name| {
+            .map(|(name, _)| {
                 known.iter().find(|column| column.name.eq_ignore_ascii_case(name)).map(|column| column.kind)
             })
             .collect::<Option<_>>()
             .ok_or_else(|| unknown(&text(target)))?;
-        let names: Vec<_> = columns.iter().map(|name| quote(name)).collect();
+        let names: Vec<_> = columns.iter().map(|(name, _)| quote(name)).collect();
         let holes = vec!["?"; columns.len()].join(", ");
         let sql = format!(
             "INSERT INTO {}.{} ({}) VALUES ({holes})",

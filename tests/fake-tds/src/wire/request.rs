@@ -76,7 +76,7 @@ pub(crate) fn call(mut message: &[u8]) -> Result<Call> {
 }
 
 /// The rows of a bulk load, in the form of a result: their columns' types, then the rows.
-pub(crate) fn bulk(mut message: &[u8]) -> Result<Vec<Vec<Value>>> {
+pub(crate) fn bulk(mut message: &[u8]) -> Result<(Vec<Type>, Vec<Vec<Value>>)> {
     let mut columns = Vec::new();
     let mut rows = Vec::new();
     while !message.is_empty() {
@@ -93,7 +93,7 @@ pub(crate) fn bulk(mut message: &[u8]) -> Result<Vec<Vec<Value>>> {
                 let row = columns.iter().map(|&(kind, fixed)| kind.decode(&mut message, fixed));
                 rows.push(row.collect::<Result<_>>()?);
             }
-            0xFD => return Ok(rows),
+            0xFD => return Ok((columns.into_iter().map(|(kind, _)| kind).collect(), rows)),
             other => bail!("a bulk load with the token {other:#04x}"),
         }
     }

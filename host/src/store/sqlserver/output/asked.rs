@@ -1,7 +1,6 @@
 //! What is asked of the output: which keys it has, which names it can hold, and its verdicts page by page.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tiberius::Row;
 
@@ -14,7 +13,6 @@ use crate::store::sqlserver::fault::Answer;
 use crate::store::sqlserver::link::{self, Value};
 use crate::store::sqlserver::prepare::Statements;
 use crate::store::sqlserver::{sql, stored};
-use crate::store::stored::span;
 
 /// From so many keys on one seek is asked first whether any of them can have a verdict: those of a backfill mostly have none.
 const WORTH_A_SEEK: usize = 500;
@@ -27,18 +25,14 @@ impl SqlServerOutput {
         keys: &'k [Key],
     ) -> Answer<Vec<&'k Key>> {
         let known = self.known(session).await?;
-        if keys.len() >= WORTH_A_SEEK
-            && known.has_ds_index
-            && let Some((first, last)) = span(keys)
-        {
-            // A little more on both sides: how a datetime becomes one of the column is the server's matter.
-            let (from, to) = (first.earlier(Duration::from_secs(1)), last.later(Duration::from_secs(1)));
-            let values = vec![known.grain.not_before(from), known.grain.not_before(to)];
-            if link::row(session, sql::output::any_within(&self.output), values).await?.is_none() {
+        let Some(within) = known.around(keys.iter().map(|(_, ds)| *ds)) else { return Ok(Vec::new()) };
+        if keys.len() >= WORTH_A_SEEK && known.has_ds_index {
+            let any = sql::output::any_within(&self.output);
+            if link::row(session, any, within.to_vec()).await?.is_none() {
                 return Ok(Vec::new());
             }
         }
-        self.look_up(session, keys, |known| known.already_judged).await
+        self.look_up(session, keys, |known| known.already_judged, within.to_vec()).await
     }
 
     /// Those of the keys whose `n` the statement answers, once they are staged.
@@ -47,10 +41,11 @@ impl SqlServerOutput {
         session: &mut Session,
         keys: &'k [Key],
         statement: impl Fn(Statements) -> String,
+        values: Vec<Value>,
     ) -> Answer<Vec<&'k Key>> {
         let known = self.known(session).await?;
         self.staged.keys(session, keys, known.grain).await?;
-        let rows = link::rows(session, statement(known), Vec::new()).await?;
+        let rows = link::rows(session, statement(known), values).await?;
         let found = rows.iter().filter_map(|row| row.get::<f64, _>(0)).filter_map(|n| keys.get(position(n)));
         Ok(found.collect())
     }
@@ -82,7 +77,7 @@ impl SqlServerOutput {
             let name = names.get(position(row.get::<f64, _>(0)?))?;
             let held: &str = row.get(1)?;
             // A CHAR column fills every name up with blanks.
-            let same = held == &**name || known.padded && held.trim_end_matches(' ') == &**name;
+            let same = held == &**name || known.padded.name && held.trim_end_matches(' ') == &**name;
             (!same).then(|| (Arc::clone(name), held.into()))
         };
         Ok(rows.iter().filter_map(pair).collect())
@@ -102,7 +97,7 @@ impl SqlServerOutput {
         // One more than fits shows that there is more.
         let rows = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
         let values = vec![Value::I64(Some(rows)), known.grain.not_before(from), known.grain.not_before(to)];
-        stored::page(link::rows(session, sql, values).await?, limit)
+        stored::page(link::rows(session, sql, values).await?, limit, known.padded)
     }
 }
 

@@ -1,24 +1,51 @@
 //! What reads the input table: each statement a bounded number of rows, by seeking on the key or the datetime.
+//!
+//! Where rows are found by their datetime, the range has two ends and the rows come in the order of the index, from its first end up to
+//! a number of rows. No statement asks for the least key of a range: that the optimiser finds by walking along the key from the
+//! table's oldest row, index on datetime or not.
 
 use std::fmt::Write;
 
 use super::output::Filled;
-use crate::store::{InputLayout, TableName};
+use crate::store::{InputLayout, PlantClock, TableName};
 
 /// Spans that one statement reads. A position has at most 64 gaps, and the new ids.
 pub const MOST_SPANS: usize = 65;
 
-/// Datetimes that one statement reads, of two parameters each; a statement may have 2,100.
-pub const MOST_DATETIMES: usize = 1000;
+/// Datetimes that one statement reads, each by a seek of its own.
+pub const MOST_DATETIMES: usize = 64;
 
-/// The server's clock, in the type that `processed_at` is written with.
-pub fn now() -> &'static str {
-    "SELECT GETDATE()"
+/// The plant's clock.
+pub fn now(clock: &PlantClock) -> String {
+    match clock {
+        PlantClock::Server => "SELECT GETDATE()".to_owned(),
+        PlantClock::Offset { .. } => {
+            format!("SELECT CAST(SWITCHOFFSET(SYSDATETIMEOFFSET(), '{clock}') AS datetime)")
+        }
+        PlantClock::Zone(_) => "SELECT CAST(SYSDATETIMEOFFSET() AT TIME ZONE @P1 AS datetime)".to_owned(),
+    }
 }
 
-/// `@P1`: the earliest datetime.
-pub fn first_key_from(table: &TableName) -> String {
-    format!("SELECT MIN([id]) FROM {} WHERE [datetime] >= @P1", table.sql_server())
+/// Of at most `@P1` rows from `@P2` up to `@P3`, by datetime and key: the least key, the latest datetime, and how many there were.
+pub fn stretch(table: &TableName) -> String {
+    format!(
+        "SELECT MIN(s.[id]), MAX(s.[datetime]), COUNT_BIG(*) FROM (SELECT TOP (@P1) [id], [datetime] FROM {} \
+         WHERE [datetime] >= @P2 AND [datetime] <= @P3 ORDER BY [datetime], [id]) AS s",
+        table.sql_server()
+    )
+}
+
+/// Of at most `@P1` rows whose key is `@P2` up to `@P3`, by key: the least key of one at or after `@P4`, and the greatest key of all.
+pub fn probe(table: &TableName) -> String {
+    format!(
+        "SELECT MIN(CASE WHEN s.[datetime] >= @P4 THEN s.[id] END), MAX(s.[id]) FROM (SELECT TOP (@P1) [id], [datetime] FROM {} \
+         WHERE [id] BETWEEN @P2 AND @P3 ORDER BY [id]) AS s",
+        table.sql_server()
+    )
+}
+
+pub fn first_key(table: &TableName) -> String {
+    format!("SELECT MIN([id]) FROM {}", table.sql_server())
 }
 
 pub fn last_key(table: &TableName) -> String {
@@ -79,13 +106,13 @@ pub enum Part {
     Nameless,
 }
 
-/// At most `@P1` rows from `@P2` on, before `@P3` where there is an end, by datetime and key.
+/// At most `@P1` rows from `@P2` on, before `@P3` where there is an end and else up to it, by datetime and key.
 pub fn range(table: &TableName, layout: InputLayout, ends: bool, part: Part) -> String {
     format!(
-        "SELECT TOP (@P1) {} FROM {} WHERE [datetime] >= @P2{}{} ORDER BY [datetime]{}",
+        "SELECT TOP (@P1) {} FROM {} WHERE [datetime] >= @P2 AND [datetime] {} @P3{} ORDER BY [datetime]{}",
         columns(layout),
         table.sql_server(),
-        if ends { " AND [datetime] < @P3" } else { "" },
+        if ends { "<" } else { "<=" },
         match part {
             Part::Whole => "",
             Part::Named => " AND [variable_name] IS NOT NULL",
@@ -107,20 +134,22 @@ pub fn between(table: &TableName, layout: InputLayout) -> String {
 
 /// How many datetimes a statement has for so many.
 pub fn datetimes_for(count: usize) -> usize {
-    [1, 16, 128].into_iter().find(|&shape| count <= shape).unwrap_or(MOST_DATETIMES)
+    [1, 4, 16].into_iter().find(|&shape| count <= shape).unwrap_or(MOST_DATETIMES)
 }
 
 /// Every row at `count` datetimes, each given by its first value and the first after it, by datetime and key.
 pub fn at(table: &TableName, layout: InputLayout, count: usize) -> String {
-    let asked: Vec<String> = (0..count).map(|at| format!("(@P{}, @P{})", 2 * at + 1, 2 * at + 2)).collect();
-    format!(
-        "SELECT {} FROM (VALUES {}) AS asked ([first], [past]) \
-         JOIN {} AS r ON r.[datetime] >= asked.[first] AND r.[datetime] < asked.[past] ORDER BY r.[datetime]{}",
-        columns(layout),
-        asked.join(", "),
-        table.sql_server(),
-        by_key(layout),
-    )
+    let columns = columns(layout);
+    let single = |at: usize| {
+        format!(
+            "SELECT {columns} FROM {} WHERE [datetime] >= @P{} AND [datetime] < @P{}",
+            table.sql_server(),
+            2 * at + 1,
+            2 * at + 2
+        )
+    };
+    let all: Vec<String> = (0..count).map(single).collect();
+    format!("{} ORDER BY [datetime]{}", all.join(" UNION ALL "), by_key(layout))
 }
 
 /// Rows from `@P1` on and before `@P2`.
@@ -138,8 +167,8 @@ pub const STAGED_READINGS: &str = "#anomaly_worker_readings";
 /// Creates it. `n` counts the readings in their order.
 pub fn stage_readings() -> String {
     format!(
-        "CREATE TABLE {STAGED_READINGS} ([n] FLOAT NULL, [datetime] DATETIME2 NULL, [variable_name] NVARCHAR(4000) NULL, \
-         [value] FLOAT NULL, [source_file] NVARCHAR(4000) NULL);"
+        "CREATE TABLE {STAGED_READINGS} ([n] FLOAT NULL, [datetime] DATETIME2 NULL, [variable_name] NVARCHAR(MAX) NULL, \
+         [value] FLOAT NULL, [source_file] NVARCHAR(MAX) NULL);"
     )
 }
 
@@ -206,14 +235,16 @@ mod tests {
                 range(&table, BARE, false, Part::Named),
                 "SELECT TOP (@P1) CAST(NULL AS bigint) AS [id], [datetime], CAST([variable_name] AS nvarchar(4000)) AS [variable_name], [value], \
                  CAST(NULL AS nvarchar(1)) AS [source_file] FROM [dbo].[datos ]] de planta] \
-                 WHERE [datetime] >= @P2 AND [variable_name] IS NOT NULL ORDER BY [datetime]",
+                 WHERE [datetime] >= @P2 AND [datetime] <= @P3 AND [variable_name] IS NOT NULL ORDER BY [datetime]",
             ),
             (
                 at(&table, BARE, 2),
                 "SELECT CAST(NULL AS bigint) AS [id], [datetime], CAST([variable_name] AS nvarchar(4000)) AS [variable_name], [value], \
-                 CAST(NULL AS nvarchar(1)) AS [source_file] FROM (VALUES (@P1, @P2), (@P3, @P4)) AS asked ([first], [past]) \
-                 JOIN [dbo].[datos ]] de planta] AS r ON r.[datetime] >= asked.[first] AND r.[datetime] < asked.[past] \
-                 ORDER BY r.[datetime]",
+                 CAST(NULL AS nvarchar(1)) AS [source_file] FROM [dbo].[datos ]] de planta] \
+                 WHERE [datetime] >= @P1 AND [datetime] < @P2 UNION ALL \
+                 SELECT CAST(NULL AS bigint) AS [id], [datetime], CAST([variable_name] AS nvarchar(4000)) AS [variable_name], [value], \
+                 CAST(NULL AS nvarchar(1)) AS [source_file] FROM [dbo].[datos ]] de planta] \
+                 WHERE [datetime] >= @P3 AND [datetime] < @P4 ORDER BY [datetime]",
             ),
         ] {
             assert_eq!(sql, expected);

@@ -3,6 +3,8 @@
 //! Rows come through two tables of the session's own, which the driver's bulk load fills: every server takes FLOAT, DATETIME2, NVARCHAR and
 //! BIT there, all nullable, and converts them itself on the way into the real columns.
 
+use std::time::Duration;
+
 use crate::store::TableName;
 
 /// The session's table for the verdicts of a commit.
@@ -30,8 +32,8 @@ pub fn stage_verdicts() -> String {
     let numbers: Vec<String> = NUMBERS.iter().map(|(name, _)| format!("[{name}] FLOAT NULL")).collect();
     let flags: Vec<String> = FLAGS.iter().map(|name| format!("[{name}] BIT NULL")).collect();
     format!(
-        "CREATE TABLE {STAGED_VERDICTS} ([n] FLOAT NULL, [ds] DATETIME2 NULL, [variable] NVARCHAR(4000) NULL, {}, {}, \
-         [source_file] NVARCHAR(4000) NULL);",
+        "CREATE TABLE {STAGED_VERDICTS} ([n] FLOAT NULL, [ds] DATETIME2 NULL, [variable] NVARCHAR(MAX) NULL, {}, {}, \
+         [source_file] NVARCHAR(MAX) NULL);",
         numbers.join(", "),
         flags.join(", ")
     )
@@ -40,7 +42,7 @@ pub fn stage_verdicts() -> String {
 /// Creates the table for keys.
 pub fn stage_keys() -> String {
     format!(
-        "CREATE TABLE {STAGED_KEYS} ([n] FLOAT NULL, [ds] DATETIME2 NULL, [variable] NVARCHAR(4000) NULL);"
+        "CREATE TABLE {STAGED_KEYS} ([n] FLOAT NULL, [ds] DATETIME2 NULL, [variable] NVARCHAR(MAX) NULL);"
     )
 }
 
@@ -56,14 +58,23 @@ pub struct Filled {
     pub by: String,
 }
 
+/// What goes into the output with a commit.
+#[derive(Clone, Copy)]
+pub struct Staged<'a> {
+    /// [`insert`] or [`replace`]; it reads the output from `@P3` up to `@P4`, datetimes around those that are staged.
+    pub insert: &'a str,
+    /// [`alone`], where no unique index keeps two writers from writing the same.
+    pub lock: Option<&'a str>,
+}
+
 /// One transaction: the fence (the worker's row with its epoch, which becomes the new state), and the staged verdicts that are not there
-/// yet, where there are any. Answers how many rows the fence held (one, or nothing was written), how many verdicts
-/// went in and how many went out.
+/// yet, where there are any. Answers how many rows the fence held (one, or nothing was written; −1: another one writes the table),
+/// how many verdicts went in and how many went out. A trigger may answer something before.
 ///
-/// `@P1` worker, `@P2` epoch; from `@P3` on those of the columns of [`STATE`] that have a value, in that order. NULL is no parameter,
+/// `@P1` worker, `@P2` epoch; then those of the columns of [`STATE`] that have a value, in that order. NULL is no parameter,
 /// because it would be one without a type, which not every server takes.
-pub fn commit(state: &TableName, given: [bool; STATE.len()], insert: Option<&str>) -> String {
-    let mut parameters = 3..;
+pub fn commit(state: &TableName, given: [bool; STATE.len()], staged: Option<Staged<'_>>) -> String {
+    let mut parameters = if staged.is_some() { 5.. } else { 3.. };
     let columns: Vec<String> = STATE
         .iter()
         .zip(given)
@@ -72,20 +83,51 @@ pub fn commit(state: &TableName, given: [bool; STATE.len()], insert: Option<&str
             None => format!("[{name}] = NULL"),
         })
         .collect();
-    format!(
-        "SET NOCOUNT ON; DECLARE @held int, @inserted int, @removed int; SET @inserted = 0; SET @removed = 0; \
-         BEGIN TRANSACTION; \
-         UPDATE {state} SET {columns} WHERE [worker] = @P1 AND [epoch] = @P2; SET @held = @@ROWCOUNT; \
-         {insert}COMMIT TRANSACTION; SELECT @held, @inserted, @removed;",
+    let write = format!(
+        "UPDATE {state} SET {columns} WHERE [worker] = @P1 AND [epoch] = @P2; SET @held = @@ROWCOUNT; {insert}",
         state = state.sql_server(),
         columns = columns.join(", "),
-        insert = insert.unwrap_or_default(),
+        insert = staged.map(|staged| staged.insert).unwrap_or_default(),
+    );
+    let write = match staged.and_then(|staged| staged.lock) {
+        Some(lock) => format!("{lock}IF @answer >= 0 BEGIN {write}END; "),
+        None => write,
+    };
+    format!(
+        "SET NOCOUNT ON; DECLARE @held int, @inserted int, @removed int; SET @held = -1; SET @inserted = 0; SET @removed = 0; \
+         BEGIN TRANSACTION; {write}COMMIT TRANSACTION; SELECT @held, @inserted, @removed;"
+    )
+}
+
+/// The part of [`commit`] that keeps other writers of this program out until the transaction ends: under READ COMMITTED two of them
+/// may both find that a verdict is not there yet. The table goes by its number, because names are compared byte by byte.
+pub fn alone(output: &TableName, wait: Duration) -> String {
+    format!(
+        "DECLARE @lock nvarchar(255), @answer int; SET @lock = 'anomaly-worker writes ' + CAST(OBJECT_ID({table}) AS nvarchar(20)); \
+         EXEC @answer = sp_getapplock @Resource = @lock, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = {wait}; ",
+        table = text(&output.sql_server()),
+        wait = wait.as_millis(),
+    )
+}
+
+/// A text as a literal.
+fn text(text: &str) -> String {
+    format!("N'{}'", text.replace('\'', "''"))
+}
+
+/// Puts the staged verdicts in and takes them back. Fails as the commit would.
+pub fn attempt(insert: &str) -> String {
+    format!(
+        "SET NOCOUNT ON; DECLARE @held int, @inserted int; SET @held = 1; BEGIN TRANSACTION; {insert}\
+         IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION; SELECT @held, @inserted;"
     )
 }
 
 /// The part of [`commit`] that puts the staged verdicts in: of each key the first, and none that is there already. What two texts
 /// or datetimes are the same is the table's own matter, by its types and its collation.
-pub fn insert(output: &TableName, filled: &[Filled]) -> String {
+///
+/// The datetimes are bounded besides, so that no plan reads the output from its beginning.
+pub fn insert(output: &TableName, filled: &[Filled], gives_time: bool) -> String {
     let of = |name: &str| {
         filled.iter().find(|filled| filled.column == name).map_or("NULL", |filled| filled.by.as_str())
     };
@@ -93,13 +135,15 @@ pub fn insert(output: &TableName, filled: &[Filled]) -> String {
     let values: Vec<String> =
         filled.iter().map(|filled| format!("{} AS [{}]", filled.by, filled.column)).collect();
     format!(
-        "INSERT INTO {table} ({columns}, [processed_at]) SELECT {columns}, GETDATE() FROM (\
+        "INSERT INTO {table} ({columns}{at}) SELECT {columns}{now} FROM (\
          SELECT s.[n], {values}, ROW_NUMBER() OVER (PARTITION BY {variable}, {ds} ORDER BY s.[n]) AS [nth] \
          FROM {STAGED_VERDICTS} AS s) AS v WHERE v.[nth] = 1 AND @held = 1 AND NOT EXISTS (\
-         SELECT 1 FROM {table} AS o WHERE o.[variable] = v.[variable] AND o.[ds] = v.[ds]) ORDER BY v.[n]; \
-         SET @inserted = @@ROWCOUNT; ",
+         SELECT 1 FROM {table} AS o WHERE o.[variable] = v.[variable] AND o.[ds] = v.[ds] AND o.[ds] >= @P3 AND o.[ds] <= @P4) \
+         ORDER BY v.[n]; SET @inserted = @@ROWCOUNT; ",
         table = output.sql_server(),
         columns = columns.join(", "),
+        at = if gives_time { ", [processed_at]" } else { "" },
+        now = if gives_time { ", GETDATE()" } else { "" },
         values = values.join(", "),
         variable = of("variable"),
         ds = of("ds"),
@@ -111,24 +155,25 @@ pub fn insert(output: &TableName, filled: &[Filled]) -> String {
 ///
 /// The table that loses rows has no alias: of one that has, not every server asks the right to delete. What stands there without a
 /// table's name is therefore its own.
-pub fn replace(output: &TableName, filled: &[Filled]) -> String {
+pub fn replace(output: &TableName, filled: &[Filled], gives_time: bool) -> String {
     let of = |name: &str| {
         filled.iter().find(|filled| filled.column == name).map_or("NULL", |filled| filled.by.as_str())
     };
     format!(
-        "DELETE FROM {} WHERE @held = 1 AND EXISTS (SELECT 1 FROM (\
+        "DELETE FROM {} WHERE @held = 1 AND [ds] >= @P3 AND [ds] <= @P4 AND EXISTS (SELECT 1 FROM (\
          SELECT {} AS [new_variable], {} AS [new_ds] FROM {STAGED_VERDICTS} AS s) AS n \
          WHERE n.[new_variable] = [variable] AND n.[new_ds] = [ds] AND \
          CAST(n.[new_variable] AS varbinary(8000)) = CAST([variable] AS varbinary(8000))); SET @removed = @@ROWCOUNT; {}",
         output.sql_server(),
         of("variable"),
         of("ds"),
-        insert(output, filled),
+        insert(output, filled, gives_time),
     )
 }
 
 /// At most `@P1` verdicts with `@P2 <= ds < @P3`, in time order. `source_file` is NULL where the table lacks it. Texts come as
-/// NVARCHAR, for the reason that the input's do.
+/// NVARCHAR, for the reason that the input's do. The flag is asked as a number, which no index finds: one on the flag leads to
+/// all the anomalies that the table ever had.
 pub fn verdicts(output: &TableName, has_source_file: bool, anomalies_only: bool) -> String {
     format!(
         "SELECT TOP (@P1) [ds], CAST([variable] AS nvarchar(4000)) AS [variable], [y], [yhat], [yhat_lower], [yhat_upper], \
@@ -136,7 +181,7 @@ pub fn verdicts(output: &TableName, has_source_file: bool, anomalies_only: bool)
          [processed_at], {} AS [source_file] FROM {} AS v WHERE [ds] >= @P2 AND [ds] < @P3{} ORDER BY v.[ds], v.[variable]",
         if has_source_file { "CAST([source_file] AS nvarchar(4000))" } else { "CAST(NULL AS nvarchar(1))" },
         output.sql_server(),
-        if anomalies_only { " AND [is_anomaly] = 1" } else { "" },
+        if anomalies_only { " AND CAST([is_anomaly] AS int) = 1" } else { "" },
     )
 }
 
@@ -157,27 +202,46 @@ pub fn exchange_set_aside(state: &TableName) -> String {
     )
 }
 
-/// One of the verdicts with `@P1 <= ds < @P2`, if there is any.
+/// One of the verdicts with `@P1 <= ds <= @P2`, if there is any.
 pub fn any_within(output: &TableName) -> String {
-    format!("SELECT TOP (1) [ds] FROM {} WHERE [ds] >= @P1 AND [ds] < @P2", output.sql_server())
+    format!("SELECT TOP (1) [ds] FROM {} WHERE [ds] >= @P1 AND [ds] <= @P2", output.sql_server())
 }
 
-/// The `n` of those staged keys for which the output holds a verdict. They are made values of the columns before they are looked for:
+/// The `n` of those staged keys for which the output holds a verdict, between `@P1` and `@P2`, datetimes around those of the keys:
+/// whatever the plan, it reads no more than that of the output. They are made values of the columns before they are looked for:
 /// there are servers that would not use the index otherwise.
 pub fn already_judged(output: &TableName, variable: &str, ds: &str) -> String {
     format!(
         "SELECT k.[n] FROM (SELECT s.[n], {variable} AS [variable], {ds} AS [ds] FROM {STAGED_KEYS} AS s) AS k \
-         WHERE EXISTS (SELECT 1 FROM {} AS o WHERE o.[variable] = k.[variable] AND o.[ds] = k.[ds])",
+         WHERE EXISTS (SELECT 1 FROM {} AS o WHERE o.[variable] = k.[variable] AND o.[ds] = k.[ds] \
+         AND o.[ds] >= @P1 AND o.[ds] <= @P2)",
         output.sql_server()
     )
 }
 
 /// The `n` of those staged keys whose variable would become another text as `variable`, an expression on the staged row `s`. Bytes are
-/// compared, because a collation takes some different texts for the same.
-pub fn foreign_names(variable: &str) -> String {
+/// compared, because a collation takes some different texts for the same. The blanks that a column of one length is `padded`
+/// with are no part of a name.
+pub fn foreign_names(variable: &str, padded: bool) -> String {
+    let kept = format!("CAST({variable} AS nvarchar(4000))");
+    let kept = if padded { format!("RTRIM({kept})") } else { kept };
     format!(
-        "SELECT s.[n] FROM {STAGED_KEYS} AS s WHERE CAST(CAST({variable} AS nvarchar(4000)) AS varbinary(8000)) <> \
-         CAST(s.[variable] AS varbinary(8000))"
+        "SELECT s.[n] FROM {STAGED_KEYS} AS s WHERE CAST({kept} AS varbinary(8000)) <> CAST(s.[variable] AS varbinary(8000))"
+    )
+}
+
+/// Whether the state table says of `@P1`, an index of the output, that it was tried.
+pub fn tried(state: &TableName) -> String {
+    format!("SELECT [epoch] FROM {} WHERE [worker] = @P1", state.sql_server())
+}
+
+/// Notes in the state table of `@P1`, an index of the output, that it was tried (`@P2` is 1), or is to be tried again (0).
+pub fn note_tried(state: &TableName) -> String {
+    format!(
+        "SET NOCOUNT ON; UPDATE {table} SET [epoch] = @P2, [updated_at] = GETDATE() WHERE [worker] = @P1; \
+         INSERT INTO {table} ([worker], [epoch], [updated_at]) SELECT @P1, @P2, GETDATE() \
+         WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE [worker] = @P1);",
+        table = state.sql_server(),
     )
 }
 
@@ -239,11 +303,11 @@ mod tests {
 
     #[test]
     fn a_commit_is_one_transaction_behind_its_fence() {
-        let (state, output) = (TableName::of("dbo", "s"), TableName::of("dbo", "o"));
+        let (state, output) = (TableName::of("dbo", "s"), TableName::of("dbo", "o's"));
         let bare = commit(&state, [true; STATE.len()], None);
         assert_eq!(
             bare,
-            "SET NOCOUNT ON; DECLARE @held int, @inserted int, @removed int; SET @inserted = 0; SET @removed = 0; \
+            "SET NOCOUNT ON; DECLARE @held int, @inserted int, @removed int; SET @held = -1; SET @inserted = 0; SET @removed = 0; \
              BEGIN TRANSACTION; \
              UPDATE [dbo].[s] SET [position] = @P3, [watermark] = @P4, [checkpoint] = @P5, [checkpoint_schema] = @P6, \
              [checkpoint_digest] = @P7, [set_digest] = @P8, [set_aside] = @P9, [counts] = @P10, [updated_at] = @P11 \
@@ -254,18 +318,29 @@ mod tests {
             Filled { column: "variable", by: "CAST(s.[variable] AS varchar(100))".to_owned() },
         ];
         assert_eq!(
-            insert(&output, &filled),
-            "INSERT INTO [dbo].[o] ([ds], [variable], [processed_at]) SELECT [ds], [variable], GETDATE() FROM (\
+            insert(&output, &filled, true),
+            "INSERT INTO [dbo].[o's] ([ds], [variable], [processed_at]) SELECT [ds], [variable], GETDATE() FROM (\
              SELECT s.[n], CAST(s.[ds] AS datetime) AS [ds], CAST(s.[variable] AS varchar(100)) AS [variable], \
              ROW_NUMBER() OVER (PARTITION BY CAST(s.[variable] AS varchar(100)), CAST(s.[ds] AS datetime) ORDER BY s.[n]) AS [nth] \
              FROM #anomaly_worker_verdicts AS s) AS v WHERE v.[nth] = 1 AND @held = 1 AND NOT EXISTS (\
-             SELECT 1 FROM [dbo].[o] AS o WHERE o.[variable] = v.[variable] AND o.[ds] = v.[ds]) ORDER BY v.[n]; \
-             SET @inserted = @@ROWCOUNT; "
+             SELECT 1 FROM [dbo].[o's] AS o WHERE o.[variable] = v.[variable] AND o.[ds] = v.[ds] AND o.[ds] >= @P3 \
+             AND o.[ds] <= @P4) ORDER BY v.[n]; SET @inserted = @@ROWCOUNT; "
         );
         let mut given = [true; STATE.len()];
         given[1] = false;
-        let some = commit(&state, given, Some("INSERT; "));
-        assert!(some.contains("[position] = @P3, [watermark] = NULL, [checkpoint] = @P4, "), "{some}");
+        let some = commit(&state, given, Some(Staged { insert: "INSERT; ", lock: None }));
+        assert!(some.contains("[position] = @P5, [watermark] = NULL, [checkpoint] = @P6, "), "{some}");
         assert!(some.contains("SET @held = @@ROWCOUNT; INSERT; COMMIT TRANSACTION;"), "{some}");
+        let lock = alone(&output, Duration::from_secs(5));
+        let locked = commit(&state, given, Some(Staged { insert: "INSERT; ", lock: Some(&lock) }));
+        assert!(
+            locked.contains(
+                "BEGIN TRANSACTION; DECLARE @lock nvarchar(255), @answer int; SET @lock = 'anomaly-worker writes ' + \
+                 CAST(OBJECT_ID(N'[dbo].[o''s]') AS nvarchar(20)); EXEC @answer = sp_getapplock @Resource = @lock, \
+                 @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = 5000; IF @answer >= 0 BEGIN UPDATE [dbo].[s] "
+            ),
+            "{locked}"
+        );
+        assert!(locked.ends_with("INSERT; END; COMMIT TRANSACTION; SELECT @held, @inserted, @removed;"), "{locked}");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::store::schema::{INPUT_COLUMNS, OUTPUT_COLUMNS, STATE_COLUMNS};
+
 /// The settings that hold for the session's life, and the name of its database.
 ///
 /// XACT_ABORT: a statement that fails takes its whole transaction back. DEADLOCK_PRIORITY: of two that want what the other has, we
@@ -26,27 +28,47 @@ pub fn roll_back() -> &'static str {
     "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;"
 }
 
-/// The columns of the table or view `@P1`: name, type, length in bytes, precision, scale, nullable, identity, computed, whether it
-/// has a default, collation. No rows if there is none, or none that this login may see.
+/// The columns of the table or view `@P1`: number, name as it is written, ours that the server takes for the same, type, length in
+/// bytes, precision, scale, nullable, identity, whether it fills itself (computed, or of a period), whether it has a default,
+/// collation. No rows if there is none, or none that this login may see.
+///
+/// What names are the same is asked of the server, by the collation of its catalogue: whether case counts, and what the small letter
+/// of an `I` is. A type that is none of the system's (CLR) has no name.
 pub fn columns() -> String {
-    "SELECT LOWER(c.name), LOWER(t.name), CAST(c.max_length AS int), CAST(c.precision AS int), CAST(c.scale AS int), \
-     CAST(c.is_nullable AS int), CAST(c.is_identity AS int), CAST(c.is_computed AS int), \
-     CASE WHEN c.default_object_id = 0 THEN 0 ELSE 1 END, c.collation_name \
-     FROM sys.columns AS c JOIN sys.types AS t ON t.user_type_id = c.system_type_id \
-     WHERE c.object_id = OBJECT_ID(@P1) ORDER BY c.column_id"
+    let ours: Vec<String> = known_columns().map(|name| format!("WHEN '{name}' THEN '{name}'")).collect();
+    format!(
+        "SELECT CAST(c.column_id AS int), c.name, CASE c.name {} END, t.name, CAST(c.max_length AS int), \
+         CAST(c.precision AS int), CAST(c.scale AS int), CAST(c.is_nullable AS int), CAST(c.is_identity AS int), \
+         CASE WHEN c.is_computed = 1 OR COLUMNPROPERTY(c.object_id, c.name, 'GeneratedAlwaysType') > 0 THEN 1 ELSE 0 END, \
+         CASE WHEN c.default_object_id = 0 THEN 0 ELSE 1 END, c.collation_name \
+         FROM sys.columns AS c LEFT JOIN sys.types AS t ON t.user_type_id = c.system_type_id \
+         WHERE c.object_id = OBJECT_ID(@P1) ORDER BY c.column_id",
+        ours.join(" ")
+    )
+}
+
+/// The columns that this store looks for, each once.
+fn known_columns() -> impl Iterator<Item = &'static str> {
+    let all = INPUT_COLUMNS.iter().chain(&OUTPUT_COLUMNS).chain(&STATE_COLUMNS).chain(&["id", "source_file"]);
+    all.copied().collect::<std::collections::BTreeSet<_>>().into_iter()
+}
+
+/// The key columns of the indexes of `@P1`, in order: index, unique, the column's number. Without those that serve neither
+/// look-ups nor uniqueness: on a part of the rows, disabled, hypothetical (the tuning advisor's, which hold nothing), and of other
+/// kinds than a sorted one.
+pub fn indexes() -> String {
+    "SELECT CAST(i.index_id AS int), CAST(i.is_unique AS int), CAST(k.column_id AS int) \
+     FROM sys.indexes AS i \
+     JOIN sys.index_columns AS k ON k.object_id = i.object_id AND k.index_id = i.index_id \
+     WHERE i.object_id = OBJECT_ID(@P1) AND i.type IN (1, 2) AND i.has_filter = 0 AND i.is_disabled = 0 \
+     AND i.is_hypothetical = 0 AND k.key_ordinal > 0 \
+     ORDER BY i.index_id, k.key_ordinal"
         .to_owned()
 }
 
-/// The key columns of the indexes of `@P1`, in order: index, unique, column. Without indexes on a part of the rows, which serve neither
-/// look-ups nor uniqueness.
-pub fn indexes() -> String {
-    "SELECT CAST(i.index_id AS int), CAST(i.is_unique AS int), LOWER(c.name) \
-     FROM sys.indexes AS i \
-     JOIN sys.index_columns AS k ON k.object_id = i.object_id AND k.index_id = i.index_id \
-     JOIN sys.columns AS c ON c.object_id = k.object_id AND c.column_id = k.column_id \
-     WHERE i.object_id = OBJECT_ID(@P1) AND i.has_filter = 0 AND i.is_disabled = 0 AND k.key_ordinal > 0 \
-     ORDER BY i.index_id, k.key_ordinal"
-        .to_owned()
+/// What the synonym `@P1` stands for; no row if it is none.
+pub fn synonym() -> String {
+    "SELECT s.base_object_name FROM sys.synonyms AS s WHERE s.object_id = OBJECT_ID(@P1)".to_owned()
 }
 
 /// Names of tables and views that are there, for an error.
@@ -56,10 +78,17 @@ pub fn some_tables() -> String {
         .to_owned()
 }
 
-/// Takes the lock `@P1` for the session, waiting as short as can be: without a wait some servers call a taken lock an error.
+/// Takes the lock `@P1` for the session, or finds that it has it, waiting as short as can be: without a wait some servers call a
+/// taken lock an error. A lock that is taken twice has to be given back twice, so it is taken once.
 pub fn lock() -> &'static str {
-    "DECLARE @answer int; EXEC @answer = sp_getapplock @Resource = @P1, @LockMode = 'Exclusive', @LockOwner = 'Session', \
-     @LockTimeout = 1; SELECT @answer;"
+    "DECLARE @answer int; SET @answer = 0; IF COALESCE(APPLOCK_MODE('public', @P1, 'Session'), 'NoLock') <> 'Exclusive' \
+     EXEC @answer = sp_getapplock @Resource = @P1, @LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = 1; \
+     SELECT @answer;"
+}
+
+/// Does nothing: a session that answers is there.
+pub fn alive() -> &'static str {
+    "SELECT 1"
 }
 
 /// Whether the login may: `permission` on `securable` of `class`, all parameters. NULL where there is no such thing.

@@ -1,0 +1,86 @@
+//! Where the rows of a time begin, by key.
+//!
+//! Nobody says that rows came in the order of their datetimes, so the least key is none of a single seek. With an index on datetime
+//! the rows from that time on are looked through, stretch by stretch, in the index alone; each is a row that is about to be
+//! read. Without one the key is halved until the rows of that time begin, which holds as far as keys rise with time: a table that
+//! is loaded with history behind its live rows is then read from too late a place, and `backfill` finds the rest.
+
+use crate::datetime::Datetime;
+use crate::store::TableName;
+use crate::store::sqlserver::connect::Session;
+use crate::store::sqlserver::fault::{Answer, Fault};
+use crate::store::sqlserver::link::{self, Value};
+use crate::store::sqlserver::moment::{self, Grain};
+use crate::store::sqlserver::row::integer;
+use crate::store::sqlserver::sql;
+
+/// Rows that one statement looks through: some megabytes of an index.
+const STRETCH: i64 = 50_000;
+
+/// Rows that stand for their place in the order of keys. A few late ones among them do not hide that the time has come.
+const PLACE: i64 = 64;
+
+/// With an index on datetime.
+pub(super) async fn by_datetime(
+    session: &mut Session,
+    table: &TableName,
+    grain: Grain,
+    from: Datetime,
+) -> Answer<Option<i64>> {
+    let (mut first, mut from) = (None, from);
+    loop {
+        let values = vec![whole(STRETCH), grain.not_before(from), grain.last()];
+        let found = link::row(session, sql::input::stretch(table), values).await?;
+        let found: Vec<Value> = found.map(|row| row.into_iter().collect()).unwrap_or_default();
+        let [key, last, rows] = found.as_slice() else { return Err(Fault::no_answer("a stretch of readings")) };
+        first = first.into_iter().chain(integer(key)).min();
+        match (integer(rows), moment::read(last)) {
+            (Some(rows), Some(last)) if rows >= STRETCH => {
+                from = last.max(Datetime::from_micros(from.micros().saturating_add(1)));
+            }
+            _ => return Ok(first),
+        }
+    }
+}
+
+/// Without one.
+pub(super) async fn by_key(
+    session: &mut Session,
+    table: &TableName,
+    grain: Grain,
+    from: Datetime,
+) -> Answer<Option<i64>> {
+    let (Some(mut low), Some(last)) =
+        (end(session, sql::input::first_key(table)).await?, end(session, sql::input::last_key(table)).await?)
+    else {
+        return Ok(None);
+    };
+    // Below `low` nothing is of that time; from `high` on everything is, as far as was seen.
+    let (mut high, mut first) = (last.saturating_add(1), None);
+    while low < high {
+        // Of two negative keys the middle may be the higher.
+        let middle = low.midpoint(high).min(high - 1);
+        let values = vec![whole(PLACE), whole(middle), whole(last), grain.not_before(from)];
+        let found = link::row(session, sql::input::probe(table), values).await?;
+        let found: Vec<Option<i64>> =
+            found.map(|row| row.into_iter().map(|value| integer(&value)).collect()).unwrap_or_default();
+        match found.as_slice() {
+            [Some(reached), _] => {
+                first = Some(*reached);
+                high = middle;
+            }
+            [None, Some(passed)] => low = passed.saturating_add(1),
+            _ => high = middle,
+        }
+    }
+    Ok(first)
+}
+
+async fn end(session: &mut Session, sql: String) -> Answer<Option<i64>> {
+    let row = link::row(session, sql, Vec::new()).await?;
+    Ok(row.and_then(|row| row.into_iter().next()).and_then(|value| integer(&value)))
+}
+
+fn whole(number: i64) -> Value {
+    Value::I64(Some(number))
+}

@@ -1,0 +1,145 @@
+//! Indexes that an output table of others lacks.
+//!
+//! Making one reads and sorts the table under a lock, and where that fails it costs the same again. So each is tried once, which is
+//! said before it begins and noted in the state table, in a row of its own: that takes no right that a commit does not. It goes
+//! over a connection of its own, which may take its time. What costs nothing, a right or a lock that is missing, is tried again.
+
+use std::time::Duration;
+
+use super::SqlServerOutput;
+use crate::store::schema::sqlserver as ddl;
+use crate::store::sqlserver::connect::Session;
+use crate::store::sqlserver::fault::Answer;
+use crate::store::sqlserver::link::{self, Link, Value};
+use crate::store::sqlserver::prepare::Lacking;
+use crate::store::sqlserver::row::integer;
+use crate::store::sqlserver::table::text;
+use crate::store::sqlserver::target::{Target, Timeouts};
+use crate::store::sqlserver::{probe, sql};
+use crate::store::{Prepared, StoreError};
+
+/// How long one may take to make.
+const INDEXING: Duration = Duration::from_secs(6 * 3600);
+
+/// The state table's `worker` takes so many characters.
+const LONGEST: usize = 100;
+
+impl SqlServerOutput {
+    /// Makes them, each as long as it takes, or says why it is done without.
+    pub(super) async fn make_indexes(
+        &mut self,
+        mut lacking: Vec<Lacking>,
+        prepared: &mut Prepared,
+    ) -> Result<(), StoreError> {
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        let timeouts = Timeouts { query: INDEXING, ..self.target.timeouts };
+        let mut link = Link::open(&Target { timeouts, ..self.target.clone() }).await?;
+        lacking.reverse();
+        while let Some(index) = lacking.pop() {
+            let mut session = link.take()?;
+            let made = self.make_index(&mut session, &index, prepared).await;
+            // Several verdicts for one key: look-ups go by a plain one.
+            if link.done(session, made)? == Made::Duplicates {
+                lacking.push(Lacking { unique: false, ..index });
+            }
+        }
+        link.close().await
+    }
+
+    async fn make_index(
+        &self,
+        session: &mut Session,
+        index: &Lacking,
+        prepared: &mut Prepared,
+    ) -> Answer<Made> {
+        let output = &self.output;
+        let name = named(index);
+        let statement = ddl::index(output, index.columns, index.unique);
+        let note = noted(&name, &output.to_string());
+        let without = |why: &str| format!("table `{output}` has no {name}, and it could not be made ({why}); who may can run: {statement}");
+        if !probe::may_alter(session, output).await? {
+            prepared.warnings.push(without("the right ALTER on it is missing"));
+            return Ok(Made::Not);
+        }
+        if self.was_tried(session, &note).await? {
+            prepared.warnings.push(format!(
+                "table `{output}` has no {name}: it was tried once and is not tried again by itself, because that sorts the table under \
+                 a lock; {}run: {statement}; or have it tried at the next start by: {}",
+                if index.unique {
+                    format!("when this shows no duplicates any more: {} ", ddl::duplicates(output))
+                } else {
+                    String::new()
+                },
+                ddl::try_index_again(&self.state, &note)
+            ));
+            return Ok(if index.unique { Made::Duplicates } else { Made::Not });
+        }
+        self.note(session, &note, true).await?;
+        tracing::info!(
+            "making the {name} of table `{output}`, once: the table is sorted and locked against writing meanwhile, which takes long where it \
+             is large"
+        );
+        match link::run(session, statement.clone()).await {
+            Ok(()) => {
+                prepared.created.push(name);
+                Ok(Made::Made)
+            }
+            Err(fault) if fault.is_duplicate() && index.unique => {
+                prepared.warnings.push(format!(
+                    "table `{output}` holds several verdicts for one variable and datetime, so it gets no unique index; this \
+                     worker adds none, and this shows them: {}",
+                    ddl::duplicates(output)
+                ));
+                Ok(Made::Duplicates)
+            }
+            Err(fault) if fault.exists_already() => Ok(Made::Not),
+            Err(fault) if fault.leaves_session() => {
+                if fault.is_right() || fault.is_lock() {
+                    self.note(session, &note, false).await?;
+                }
+                prepared.warnings.push(without(&fault.said()));
+                Ok(Made::Not)
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn was_tried(&self, session: &mut Session, note: &str) -> Answer<bool> {
+        let row = link::row(session, sql::output::tried(&self.state), vec![text(note)]).await?;
+        let tried = row.and_then(|row| row.into_iter().next()).and_then(|value| integer(&value));
+        Ok(tried.is_some_and(|tried| tried > 0))
+    }
+
+    async fn note(&self, session: &mut Session, note: &str, tried: bool) -> Answer<()> {
+        let values = vec![text(note), Value::I64(Some(i64::from(tried)))];
+        match link::last(session, sql::output::note_tried(&self.state), values).await {
+            Ok(_) => Ok(()),
+            // A commit will say it.
+            Err(fault) if fault.is_right() => Ok(()),
+            Err(fault) => Err(fault),
+        }
+    }
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Made {
+    Made,
+    Not,
+    /// It was or is known to be impossible, as the table holds a key more than once.
+    Duplicates,
+}
+
+fn named(index: &Lacking) -> String {
+    let columns = index.columns.join(", ");
+    format!("{}index on ({columns})", if index.unique { "unique " } else { "" })
+}
+
+/// What its row in the state table goes by.
+fn noted(name: &str, table: &str) -> String {
+    let room = LONGEST.saturating_sub(name.chars().count() + 4);
+    let table: String = table.chars().take(room).collect();
+    format!("{name} of {table}")
+}
