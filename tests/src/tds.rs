@@ -56,5 +56,10 @@ pub fn short() -> Timeouts {
 
 /// A store with everything in one place.
 pub fn store(target: Target) -> SqlServerStore {
-    SqlServerStore { input: target.clone(), output: target, tables: TableNames::default(), clock: PlantClock::default() }
+    SqlServerStore {
+        input: target.clone(),
+        output: target,
+        tables: TableNames::default(),
+        clock: PlantClock::default(),
+    }
 }

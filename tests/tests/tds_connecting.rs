@@ -132,7 +132,12 @@ async fn readings_come_from_one_server_and_verdicts_go_to_another() {
     let (one, other) = (Server::start().unwrap(), Server::start().unwrap());
     plant(&one).await;
     let target = |server: &Server| tds::target(server.port(), PLAIN, "plant");
-    let store = SqlServerStore { input: target(&one), output: target(&other), tables: TableNames::default(), clock: PlantClock::default() };
+    let store = SqlServerStore {
+        input: target(&one),
+        output: target(&other),
+        tables: TableNames::default(),
+        clock: PlantClock::default(),
+    };
     let mut worker = Worker::new(settings(), Box::new(store), echo().await, Shared::default());
     assert_eq!(worker.cycle(|| false).await.unwrap().counts.judged, 1);
     let mut there = Visitor::of(&tds::connection_string(other.port(), PLAIN), "plant").await.unwrap();

@@ -26,7 +26,10 @@ async fn begin(server: &Server, setup: &[&str]) -> (SqlServerStore, Visitor) {
 
 fn output_with(more: &str) -> String {
     let made = ddl::output(&TableNames::default().output);
-    made.replace("[processed_at] DATETIME NULL DEFAULT GETDATE()", &format!("[processed_at] DATETIME NULL DEFAULT GETDATE(){more}"))
+    made.replace(
+        "[processed_at] DATETIME NULL DEFAULT GETDATE()",
+        &format!("[processed_at] DATETIME NULL DEFAULT GETDATE(){more}"),
+    )
 }
 
 #[tokio::test]
@@ -36,7 +39,10 @@ async fn a_commit_reads_its_own_answer_and_no_triggers() {
     let mut output = store.open().await.unwrap().1;
     output.prepare().await.unwrap();
     for table in ["anomalies_detector", "anomaly_worker_state"] {
-        visitor.run(&format!("CREATE TRIGGER t ON dbo.{table} AFTER INSERT AS SELECT 7 AS a, 8 AS b, 9 AS c")).await.unwrap();
+        visitor
+            .run(&format!("CREATE TRIGGER t ON dbo.{table} AFTER INSERT AS SELECT 7 AS a, 8 AS b, 9 AS c"))
+            .await
+            .unwrap();
     }
     let epoch = output.take(WORKER).await.unwrap().epoch;
     assert_eq!(epoch, 1);
@@ -63,7 +69,10 @@ async fn columns_that_fill_themselves_are_left_to_do_so() {
     let epoch = output.take(WORKER).await.unwrap().epoch;
     let rows = [verdict("2025-01-15 10:00:00", "T1")];
     assert_eq!(output.commit(WORKER, &rows, &state(epoch)).await.unwrap(), 1);
-    let rows = visitor.rows("SELECT CAST([residual] AS float), CAST([twice] AS float) FROM dbo.anomalies_detector", &[]).await.unwrap();
+    let rows = visitor
+        .rows("SELECT CAST([residual] AS float), CAST([twice] AS float) FROM dbo.anomalies_detector", &[])
+        .await
+        .unwrap();
     assert_eq!((rows[0].get::<f64, _>(0), rows[0].get::<f64, _>(1)), (Some(0.75), Some(42.5)));
 }
 
@@ -126,12 +135,17 @@ async fn an_index_is_tried_once_and_said_so_after() {
     let server = Server::start().unwrap();
     let twice = "INSERT INTO dbo.anomalies_detector ([ds], [variable]) SELECT '2025-01-15', 'T1' UNION ALL SELECT '2025-01-15', 'T1'";
     let (store, mut visitor) = begin(&server, &[&output_with(""), twice]).await;
-    let tried = |requests: Vec<String>| requests.iter().filter(|text| text.starts_with("CREATE UNIQUE INDEX")).count();
+    let tried = |requests: Vec<String>| {
+        requests.iter().filter(|text| text.starts_with("CREATE UNIQUE INDEX")).count()
+    };
     for (round, expected, said) in [(1, 1, "several verdicts"), (2, 0, "tried once"), (3, 0, "tried once")] {
         server.requests();
         let prepared = store.open().await.unwrap().1.prepare().await.unwrap();
         assert_eq!(tried(server.requests()), expected, "round {round}");
-        assert!(prepared.warnings.iter().any(|warning| warning.contains(said)), "round {round}: {prepared:?}");
+        assert!(
+            prepared.warnings.iter().any(|warning| warning.contains(said)),
+            "round {round}: {prepared:?}"
+        );
     }
     // What the warning says to do.
     visitor.run("DELETE FROM dbo.anomalies_detector").await.unwrap();
@@ -141,7 +155,10 @@ async fn an_index_is_tried_once_and_said_so_after() {
     );
     visitor.run(&again).await.unwrap();
     let prepared = store.open().await.unwrap().1.prepare().await.unwrap();
-    assert!(prepared.created.iter().any(|made| made.contains("unique index on (ds, variable)")), "{prepared:?}");
+    assert!(
+        prepared.created.iter().any(|made| made.contains("unique index on (ds, variable)")),
+        "{prepared:?}"
+    );
 }
 
 #[tokio::test]
@@ -161,7 +178,8 @@ async fn without_a_unique_index_writers_wait_for_each_other() {
     visitor.run(&hold).await.unwrap();
     let error = output.commit(WORKER, &rows, &state(epoch)).await.unwrap_err();
     assert_eq!(error.trouble, Trouble::Busy, "{error}");
-    let release = format!("DECLARE @lock nvarchar(255); SET @lock = {name}; EXEC sp_releaseapplock @Resource = @lock");
+    let release =
+        format!("DECLARE @lock nvarchar(255); SET @lock = {name}; EXEC sp_releaseapplock @Resource = @lock");
     visitor.run(&release).await.unwrap();
     // The lock ends with the transaction, so that a second commit and another writer get it.
     assert_eq!(output.commit(WORKER, &rows, &state(epoch)).await.unwrap(), 1);
@@ -186,7 +204,10 @@ async fn an_order_of_arrival_is_what_the_table_counts_itself() {
         let server = Server::start().unwrap();
         let (store, _) = begin(&server, &[&INPUT.replace("{id}", id).replace("{more}", more)]).await;
         let layout = store.open_input().await.unwrap();
-        let layout = { let mut input = layout; host::store::Input::layout(&mut input).await.unwrap() };
+        let layout = {
+            let mut input = layout;
+            host::store::Input::layout(&mut input).await.unwrap()
+        };
         assert_eq!(layout.has_key, has_key, "id BIGINT {id}{more}");
     }
 }
@@ -218,7 +239,10 @@ async fn names_of_columns_are_compared_as_the_server_compares_them() {
         let server = Server::start().unwrap();
         let (_, mut visitor) = begin(&server, &[&format!("CREATE DATABASE named COLLATE {collation}")]).await;
         visitor.run("USE named").await.unwrap();
-        let table = INPUT.replace("{id}", "IDENTITY PRIMARY KEY").replace("{more}", "").replace("datetime DATETIME", "DateTime DATETIME");
+        let table = INPUT
+            .replace("{id}", "IDENTITY PRIMARY KEY")
+            .replace("{more}", "")
+            .replace("datetime DATETIME", "DateTime DATETIME");
         visitor.run(&table).await.unwrap();
         let store = tds::store(tds::target(server.port(), PLAIN, "named"));
         let found = store.open().await.unwrap().0.layout().await;
@@ -237,9 +261,13 @@ async fn the_first_key_of_a_time_is_found_with_and_without_an_index() {
     for index in ["SELECT 1", "CREATE INDEX i ON dbo.datos_proceso (datetime)"] {
         let server = Server::start().unwrap();
         let table = INPUT.replace("{id}", "IDENTITY PRIMARY KEY").replace("{more}", "");
-        let values: Vec<String> =
-            (0..2000).map(|n| format!("('2025-01-15 {:02}:{:02}:{:02}', 'T1', 1)", n / 200, n / 20 % 10, n % 20)).collect();
-        let rows: Vec<String> = values.chunks(500).map(|part| format!("INSERT INTO dbo.datos_proceso VALUES {}", part.join(", "))).collect();
+        let values: Vec<String> = (0..2000)
+            .map(|n| format!("('2025-01-15 {:02}:{:02}:{:02}', 'T1', 1)", n / 200, n / 20 % 10, n % 20))
+            .collect();
+        let rows: Vec<String> = values
+            .chunks(500)
+            .map(|part| format!("INSERT INTO dbo.datos_proceso VALUES {}", part.join(", ")))
+            .collect();
         let mut setup = vec![table.as_str(), index];
         setup.extend(rows.iter().map(String::as_str));
         let (store, _) = begin(&server, &setup).await;

@@ -252,13 +252,18 @@ async fn recent(
     let read = page.readings.len();
     page.readings.retain(|reading| reading.datetime >= since);
     // Where all of them are of the last day, there may be more before them.
-    page.full = read > 0 && page.readings.len() == read && input.read_keys(&[(i64::MIN, first - 1)], 1).await? != Page::default();
+    page.full = read > 0
+        && page.readings.len() == read
+        && input.read_keys(&[(i64::MIN, first - 1)], 1).await? != Page::default();
     Ok((now, page))
 }
 
 fn clock(clock: &PlantClock) -> String {
     match clock {
-        PlantClock::Server => "the database's own clock; where that is not the plant's, as on Azure, set `input.clock`".to_owned(),
+        PlantClock::Server => {
+            "the database's own clock; where that is not the plant's, as on Azure, set `input.clock`"
+                .to_owned()
+        }
         clock => format!("`input.clock` = \"{clock}\""),
     }
 }
@@ -326,8 +331,10 @@ fn models(trials: &mut Trials, detector: &Detector, variables: Option<&BTreeSet<
         trials.note("models", format!("no model for {}: their readings pass unjudged", names_of(&without)));
     }
     if !unused.is_empty() && !variables.is_empty() {
-        trials
-            .note("models", format!("no reading in the last 24 hours for the models of {}", names_of(&unused)));
+        trials.note(
+            "models",
+            format!("no reading in the last 24 hours for the models of {}", names_of(&unused)),
+        );
     }
 }
 

@@ -53,6 +53,11 @@ fn in_sql_server(tables: &TableNames, config: &Config) -> String {
     add(&mut text, &format!("The verdicts, {to}."), &sqlserver::output(&tables.output));
     sqlserver::indexes(&tables.output).iter().for_each(|index| line(&mut text, &format!("{index};")));
     add(&mut text, &format!("How far each worker has come, {to}."), &sqlserver::state(&tables.state));
+    only_for(
+        &mut text,
+        "an output table that held duplicates, to have the worker try its unique index again once they are gone",
+        &sqlserver::try_index_again(&tables.state, &sqlserver::noted(&sqlserver::KEY, true, &tables.output)),
+    );
     add(
         &mut text,
         &format!("The least rights, for users of these databases. To read, {from}:"),

@@ -61,7 +61,8 @@ impl PlantClock {
             None if digits.len() == 4 => digits.split_at_checked(2)?,
             None => (digits, "0"),
         };
-        let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<i32>().ok())?;
+        let number =
+            |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<i32>().ok())?;
         let (hours, minutes) = (number(hours)?, number(minutes)?);
         let all = hours.checked_mul(60)?.checked_add(minutes)?;
         (minutes < 60 && all <= MOST).then_some(Self::Offset { minutes: sign * all })

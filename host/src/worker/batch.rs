@@ -139,7 +139,8 @@ pub(super) async fn prepare(
     said.equal_names.sort_unstable();
     let (rows, outside) =
         fresh::sift_out(rows.all, Why::Datetime, |row| session.holds_datetime(row.datetime), first_sight);
-    let (rows, refused) = fresh::sift_out(rows, Why::Refused, |row| !session.refuses(&row.variable), first_sight);
+    let (rows, refused) =
+        fresh::sift_out(rows, Why::Refused, |row| !session.refuses(&row.variable), first_sight);
     let (rows, mut foreign) = fresh::sift_names(rows, |name| session.names.of(name), first_sight);
     foreign.add(outside);
     foreign.add(refused);

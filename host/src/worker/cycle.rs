@@ -250,16 +250,19 @@ impl Worker {
         prepared: Prepared,
         report: &mut Report,
     ) -> Result<(), CycleError> {
-        let prepared = match session.output.commit(&self.settings.name, &prepared.verdicts, &prepared.state).await {
-            Ok(written) => (prepared, written),
-            Err(error) if error.trouble == Trouble::Refused => {
-                let prepared = prepared.without_refused(session, error).await?;
-                let written =
-                    session.output.commit(&self.settings.name, &prepared.verdicts, &prepared.state).await?;
-                (prepared, written)
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let prepared =
+            match session.output.commit(&self.settings.name, &prepared.verdicts, &prepared.state).await {
+                Ok(written) => (prepared, written),
+                Err(error) if error.trouble == Trouble::Refused => {
+                    let prepared = prepared.without_refused(session, error).await?;
+                    let written = session
+                        .output
+                        .commit(&self.settings.name, &prepared.verdicts, &prepared.state)
+                        .await?;
+                    (prepared, written)
+                }
+                Err(error) => return Err(error.into()),
+            };
         let (Prepared { verdicts, state, mut said, canary }, written) = prepared;
         session.state = state;
         self.watermark = session.state.watermark;

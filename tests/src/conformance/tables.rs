@@ -135,7 +135,10 @@ pub async fn a_database_that_cannot_be_written_is_a_matter_of_rights<B: Bench>()
     expect_trouble(output.take(WORKER).await, Trouble::Permission, &["right"]);
     let second = [verdict("2025-01-15 10:05:00", "T1")];
     expect_trouble(output.commit(WORKER, &second, &state(epoch)).await, Trouble::Permission, &["right"]);
-    assert_eq!(output.probe().await?.problems.first().map(|problem| problem.trouble), Some(Trouble::Permission));
+    assert_eq!(
+        output.probe().await?.problems.first().map(|problem| problem.trouble),
+        Some(Trouble::Permission)
+    );
     // Reading goes on.
     assert_eq!(output.peek(WORKER).await?, Some(state(epoch)));
     assert_eq!(output.newest().await?, Some(at("2025-01-15 10:00:00")));

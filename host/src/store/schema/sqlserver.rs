@@ -95,6 +95,21 @@ pub fn index(name: &TableName, columns: &[&str], unique: bool) -> String {
     )
 }
 
+/// An index of the output in words.
+pub fn named(columns: &[&str], unique: bool) -> String {
+    format!("{}index on ({})", if unique { "unique " } else { "" }, columns.join(", "))
+}
+
+/// What the row in the state table goes by that notes that an index of the output was tried.
+pub fn noted(columns: &[&str], unique: bool, output: &TableName) -> String {
+    /// The state table's `worker` takes so many characters.
+    const LONGEST: usize = 100;
+    let name = named(columns, unique);
+    let room = LONGEST.saturating_sub(name.chars().count() + 4);
+    let table: String = output.to_string().chars().take(room).collect();
+    format!("{name} of {table}")
+}
+
 /// Has an index of the output tried once more, which `note` in the state table says was tried.
 pub fn try_index_again(state: &TableName, note: &str) -> String {
     format!("DELETE FROM {} WHERE [worker] = N'{}';", state.sql_server(), note.replace('\'', "''"))

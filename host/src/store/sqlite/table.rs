@@ -46,8 +46,9 @@ impl Table {
         if columns.is_empty() {
             return Ok(None);
         }
-        let mut statement = connection
-            .prepare_cached("SELECT coalesce(max(wr), 0) FROM pragma_table_list WHERE lower(name) = lower(?1)")?;
+        let mut statement = connection.prepare_cached(
+            "SELECT coalesce(max(wr), 0) FROM pragma_table_list WHERE lower(name) = lower(?1)",
+        )?;
         let without_rowid = statement.query_row([name.table()], |row| row.get(0))?;
         Ok(Some(Self { columns, indexes: indexes(connection, name)?, without_rowid }))
     }

@@ -169,7 +169,9 @@ fn told(class: Class, text: &str, place: &Place) -> (Trouble, String) {
         }
         Class::Database => (
             Trouble::Schema,
-            format!("{text}; is this the database's name, and may this login enter it? It is tried again at the next cycle"),
+            format!(
+                "{text}; is this the database's name, and may this login enter it? It is tried again at the next cycle"
+            ),
         ),
         Class::Conflict | Class::Short => {
             (Trouble::Busy, format!("{text}; nothing was written, and it is tried again at the next cycle"))

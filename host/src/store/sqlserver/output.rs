@@ -177,7 +177,9 @@ impl SqlServerOutput {
 
     async fn attempt(&mut self, session: &mut Session, verdicts: &[VerdictRow]) -> Answer<()> {
         let known = self.known(session).await?;
-        let Some([first, last]) = known.around(verdicts.iter().map(|verdict| verdict.ds)) else { return Ok(()) };
+        let Some([first, last]) = known.around(verdicts.iter().map(|verdict| verdict.ds)) else {
+            return Ok(());
+        };
         self.staged.verdicts(session, verdicts, known.grain).await?;
         // The insert takes its bounds where a commit has them.
         let values = vec![Value::I64(None), Value::I64(None), first, last];

@@ -112,7 +112,9 @@ pub(super) async fn try_all(
     let mut notes = Vec::new();
     match link::last(session, sql, values).await {
         Ok(answered) if answered.others => {
-            notes.push(format!("a trigger of `{output}` or `{state}` answers rows at each commit; they are passed over"));
+            notes.push(format!(
+                "a trigger of `{output}` or `{state}` answers rows at each commit; they are passed over"
+            ));
         }
         Ok(_) => {}
         Err(fault) if fault.is_refused() => {

@@ -14,8 +14,11 @@ use crate::store::{StoredVerdict, VerdictPage};
 pub(super) fn page(rows: Vec<Row>, limit: usize, padded: Padded) -> Answer<VerdictPage> {
     let full = rows.len() > limit;
     let mut names = HashSet::new();
-    let mut verdicts =
-        rows.into_iter().take(limit).map(|row| verdict(row, &mut names, padded)).collect::<Answer<Vec<_>>>()?;
+    let mut verdicts = rows
+        .into_iter()
+        .take(limit)
+        .map(|row| verdict(row, &mut names, padded))
+        .collect::<Answer<Vec<_>>>()?;
     // The server's order of names is its collation's.
     verdicts.sort_by(|a, b| (a.ds, &a.variable).cmp(&(b.ds, &b.variable)));
     Ok(VerdictPage { verdicts, full })

@@ -123,7 +123,9 @@ impl Table {
             .collect();
         let alike = match alike.as_slice() {
             [] => String::new(),
-            alike => format!(" (it has `{}`, which this database takes for another name)", alike.join("`, `")),
+            alike => {
+                format!(" (it has `{}`, which this database takes for another name)", alike.join("`, `"))
+            }
         };
         Err(Fault::schema(format!(
             "table `{name}` lacks `{}`{alike}; add what is missing, or name another table",
@@ -154,9 +156,9 @@ impl Table {
     /// which can only be a sequence's), and the first of a unique index. It may have other columns behind it, as a partitioned
     /// table's must.
     pub(super) fn is_order_of_arrival(&self, column: &str) -> bool {
-        self.column(column).is_some_and(|found| {
-            found.is_whole() && !found.nullable && (found.identity || found.has_default)
-        }) && self.indexes.iter().any(|index| index.unique && index.leads_with(&[column]))
+        self.column(column)
+            .is_some_and(|found| found.is_whole() && !found.nullable && (found.identity || found.has_default))
+            && self.indexes.iter().any(|index| index.unique && index.leads_with(&[column]))
     }
 
     /// Whether an index begins with these columns, in this order.

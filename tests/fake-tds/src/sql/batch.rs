@@ -184,7 +184,8 @@ impl Sql {
             "sp_getapplock" => {
                 self.strike("sp_getapplock", false)?;
                 let answer = self.shared.locks.get(&resource, self.number, wait.min(PATIENCE));
-                let of_transaction = matches!(named.get("@lockowner"), Some(Value::Text(owner)) if owner == "Transaction");
+                let of_transaction =
+                    matches!(named.get("@lockowner"), Some(Value::Text(owner)) if owner == "Transaction");
                 if answer >= 0 && of_transaction {
                     self.locked.push(resource);
                 }

@@ -83,7 +83,11 @@ pub(super) fn columns(connection: &Connection, schema: &str, table: &str) -> rus
         let row_version = kind == ROW_VERSION;
         Ok(Column {
             name: row.get(0)?,
-            kind: if row_version { Type::VarBinary(Some(8)) } else { Type::parse(kind).unwrap_or(Type::TEXT) },
+            kind: if row_version {
+                Type::VarBinary(Some(8))
+            } else {
+                Type::parse(kind).unwrap_or(Type::TEXT)
+            },
             identity: kind.eq_ignore_ascii_case("INTEGER"),
             nullable: !row.get::<_, bool>(2)? && !kind.eq_ignore_ascii_case("INTEGER"),
             // What fills itself does so by a default here, and has none to whoever asks.
@@ -97,11 +101,7 @@ pub(super) fn columns(connection: &Connection, schema: &str, table: &str) -> rus
 }
 
 /// Fills the views for these schemas.
-pub(super) fn fill(
-    connection: &Connection,
-    schemas: &[String],
-    tells_case: bool,
-) -> rusqlite::Result<()> {
+pub(super) fn fill(connection: &Connection, schemas: &[String], tells_case: bool) -> rusqlite::Result<()> {
     let names = format!("NVARCHAR(128) COLLATE {}", if tells_case { "BINARY" } else { "NOCASE" });
     connection.execute_batch("DROP TABLE IF EXISTS sys.columns")?;
     connection.execute_batch(&VIEWS.replace("NVARCHAR(128), column_id", &format!("{names}, column_id")))?;

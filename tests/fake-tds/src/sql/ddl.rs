@@ -98,7 +98,9 @@ fn column(item: &[Token]) -> Option<String> {
     if item.get(1)?.says_one_of(&["ROWVERSION", "TIMESTAMP"]) {
         return Some(format!("{name} {ROW_VERSION} NOT NULL DEFAULT (randomblob(8))"));
     }
-    let ends = |word: &str| item.iter().any(|token| token.says("GENERATED")) && item.iter().any(|token| token.says(word));
+    let ends = |word: &str| {
+        item.iter().any(|token| token.says("GENERATED")) && item.iter().any(|token| token.says(word))
+    };
     if ends("START") || ends("END") {
         let mark = if ends("START") { ROW_START } else { ROW_END };
         return Some(format!("{name} DATETIME2{mark} NOT NULL DEFAULT (sysutcdatetime())"));

@@ -20,7 +20,8 @@ impl Sql {
         if tokens.get(1).is_some_and(|token| token.says("SYNONYM")) {
             let (schema, name) = self.table(&tokens[2..]).ok_or_else(unknown)?;
             let stands_for = tokens.iter().position(|token| token.says("FOR")).ok_or_else(unknown)?;
-            let base: String = tokens[stands_for + 1..].iter().map(|token| token.to_string().replace('`', "")).collect();
+            let base: String =
+                tokens[stands_for + 1..].iter().map(|token| token.to_string().replace('`', "")).collect();
             lock(&self.shared.made.synonyms).push((self.database.clone(), schema, name, base));
             return Ok(());
         }

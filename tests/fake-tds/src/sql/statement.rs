@@ -118,7 +118,10 @@ impl Sql {
         }
         let synonyms = lock(&self.shared.made.synonyms);
         let ours = synonyms.iter().filter(|(database, ..)| *database == self.database);
-        catalogue::fill_synonyms(&self.connection, ours.map(|(_, schema, name, base)| (&**schema, &**name, &**base)))?;
+        catalogue::fill_synonyms(
+            &self.connection,
+            ours.map(|(_, schema, name, base)| (&**schema, &**name, &**base)),
+        )?;
         Ok(())
     }
 

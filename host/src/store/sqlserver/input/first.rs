@@ -32,7 +32,9 @@ pub(super) async fn by_datetime(
         let values = vec![whole(STRETCH), grain.not_before(from), grain.last()];
         let found = link::row(session, sql::input::stretch(table), values).await?;
         let found: Vec<Value> = found.map(|row| row.into_iter().collect()).unwrap_or_default();
-        let [key, last, rows] = found.as_slice() else { return Err(Fault::no_answer("a stretch of readings")) };
+        let [key, last, rows] = found.as_slice() else {
+            return Err(Fault::no_answer("a stretch of readings"));
+        };
         first = first.into_iter().chain(integer(key)).min();
         match (integer(rows), moment::read(last)) {
             (Some(rows), Some(last)) if rows >= STRETCH => {

@@ -21,9 +21,6 @@ use crate::store::{Prepared, StoreError};
 /// How long one may take to make.
 const INDEXING: Duration = Duration::from_secs(6 * 3600);
 
-/// The state table's `worker` takes so many characters.
-const LONGEST: usize = 100;
-
 impl SqlServerOutput {
     /// Makes them, each as long as it takes, or says why it is done without.
     pub(super) async fn make_indexes(
@@ -55,10 +52,14 @@ impl SqlServerOutput {
         prepared: &mut Prepared,
     ) -> Answer<Made> {
         let output = &self.output;
-        let name = named(index);
+        let name = ddl::named(index.columns, index.unique);
         let statement = ddl::index(output, index.columns, index.unique);
-        let note = noted(&name, &output.to_string());
-        let without = |why: &str| format!("table `{output}` has no {name}, and it could not be made ({why}); who may can run: {statement}");
+        let note = ddl::noted(index.columns, index.unique, output);
+        let without = |why: &str| {
+            format!(
+                "table `{output}` has no {name}, and it could not be made ({why}); who may can run: {statement}"
+            )
+        };
         if !probe::may_alter(session, output).await? {
             prepared.warnings.push(without("the right ALTER on it is missing"));
             return Ok(Made::Not);
@@ -130,16 +131,4 @@ enum Made {
     Not,
     /// It was or is known to be impossible, as the table holds a key more than once.
     Duplicates,
-}
-
-fn named(index: &Lacking) -> String {
-    let columns = index.columns.join(", ");
-    format!("{}index on ({columns})", if index.unique { "unique " } else { "" })
-}
-
-/// What its row in the state table goes by.
-fn noted(name: &str, table: &str) -> String {
-    let room = LONGEST.saturating_sub(name.chars().count() + 4);
-    let table: String = table.chars().take(room).collect();
-    format!("{name} of {table}")
 }

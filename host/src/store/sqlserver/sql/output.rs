@@ -341,6 +341,9 @@ mod tests {
             ),
             "{locked}"
         );
-        assert!(locked.ends_with("INSERT; END; COMMIT TRANSACTION; SELECT @held, @inserted, @removed;"), "{locked}");
+        assert!(
+            locked.ends_with("INSERT; END; COMMIT TRANSACTION; SELECT @held, @inserted, @removed;"),
+            "{locked}"
+        );
     }
 }
