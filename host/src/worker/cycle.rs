@@ -11,7 +11,6 @@ use super::report::{self, Report};
 use super::session::Session;
 use super::walk::{Step, Walk};
 use super::{Settings, Worker, recall, warm_up};
-use crate::datetime::Datetime;
 use crate::position;
 use crate::reload::Canary;
 use crate::store::{StoreError, Trouble};

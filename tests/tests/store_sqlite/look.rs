@@ -47,7 +47,7 @@ async fn look(store: &SqliteStore, committed: &State) -> Result<()> {
     assert_eq!(output.peek(WORKER).await?.as_ref(), Some(committed));
     assert_eq!(output.read_verdicts(from, to, false, 10).await?.verdicts.len(), 1);
     let mut output = store.try_output().await?;
-    assert_eq!(output.probe().await?.len(), 0);
+    assert_eq!(output.probe().await?.problems.len(), 0);
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use super::row::integer;
 use super::sql;
 use super::sql::output::Filled;
 use super::staging::Staged;
-use super::table::Table;
+use super::table::{Column, Table};
 use crate::datetime::Datetime;
 use crate::reading::{Key, Reading};
 use crate::store::schema::{INPUT_COLUMNS, sqlserver as ddl};
@@ -145,7 +145,9 @@ async fn look(session: &mut Session, name: &TableName, create: bool) -> Answer<I
     })?;
     let has_datetime_index = table.has_index(&["datetime"]);
     let insert = sql::input::import(name, &filled, has_datetime_index);
-    let variable = table.column("variable_name").map(|found| found.cast("s.[variable]")).unwrap_or_default();
-    let foreign_names = sql::output::foreign_names(&variable);
+    let variable = table.column("variable_name");
+    let padded = variable.is_some_and(Column::is_padded);
+    let variable = variable.map(|found| found.cast("s.[variable]")).unwrap_or_default();
+    let foreign_names = sql::output::foreign_names(&variable, padded);
     Ok(Into { grain, decimals, has_datetime_index, insert, foreign_names })
 }
