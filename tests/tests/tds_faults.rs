@@ -71,7 +71,7 @@ async fn a_login_that_fails_is_told_by_what_can_be_done() {
             4060,
             11,
             "Cannot open database \"plant\" requested by the login. The login failed.",
-            Trouble::Connection,
+            Trouble::Schema,
         ),
         (
             40_613,

@@ -62,18 +62,15 @@ async fn columns_that_fill_themselves_are_left_to_do_so() {
     let more = ", [twice] AS ([y] * 2), [version] ROWVERSION NOT NULL, \
                 [since] DATETIME2 GENERATED ALWAYS AS ROW START NOT NULL, [until] DATETIME2 GENERATED ALWAYS AS ROW END NOT NULL, \
                 PERIOD FOR SYSTEM_TIME ([since], [until])";
-    let made = output_with(more).replace("[residual] DECIMAL(18,6) NULL", "[residual] AS ([y] - [yhat])");
+    let made = output_with(more);
     let (store, mut visitor) = begin(&server, &[&made]).await;
     let mut output = store.open().await.unwrap().1;
     output.prepare().await.unwrap();
     let epoch = output.take(WORKER).await.unwrap().epoch;
     let rows = [verdict("2025-01-15 10:00:00", "T1")];
     assert_eq!(output.commit(WORKER, &rows, &state(epoch)).await.unwrap(), 1);
-    let rows = visitor
-        .rows("SELECT CAST([residual] AS float), CAST([twice] AS float) FROM dbo.anomalies_detector", &[])
-        .await
-        .unwrap();
-    assert_eq!((rows[0].get::<f64, _>(0), rows[0].get::<f64, _>(1)), (Some(0.75), Some(42.5)));
+    let rows = visitor.rows("SELECT CAST([twice] AS float) FROM dbo.anomalies_detector", &[]).await.unwrap();
+    assert_eq!(rows[0].get::<f64, _>(0), Some(42.5));
 }
 
 #[tokio::test]

@@ -59,9 +59,9 @@ pub(super) async fn by_key(
     };
     // Below `low` nothing is of that time; from `high` on everything is, as far as was seen.
     let (mut high, mut first) = (last.saturating_add(1), None);
+    // A table that is no more than a place is looked through whole.
+    let mut middle = low;
     while low < high {
-        // Of two negative keys the middle may be the higher.
-        let middle = low.midpoint(high).min(high - 1);
         let values = vec![whole(PLACE), whole(middle), whole(last), grain.not_before(from)];
         let found = link::row(session, sql::input::probe(table), values).await?;
         let found: Vec<Option<i64>> =
@@ -74,6 +74,8 @@ pub(super) async fn by_key(
             [None, Some(passed)] => low = passed.saturating_add(1),
             _ => high = middle,
         }
+        // Of two negative keys the middle may be the higher.
+        middle = low.midpoint(high).min(high.saturating_sub(1));
     }
     Ok(first)
 }
