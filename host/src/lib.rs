@@ -21,6 +21,7 @@ pub mod fresh;
 pub mod pivot;
 pub mod position;
 pub mod reading;
+pub mod reconciliation;
 pub mod regular;
 pub mod reload;
 pub mod secret;

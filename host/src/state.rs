@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::counts::Counts;
 use crate::datetime::Datetime;
-use crate::position::Position;
+use crate::position::{Ahead, Position};
+use crate::reconciliation::Reconciliation;
 
 /// One worker's row of the state table.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,8 +20,13 @@ pub struct State {
     pub epoch: i64,
     pub position: Position,
     /// The latest datetime that was read and dealt with, whether or not anything could be judged there: a batch of nothing but
-    /// unknown variables moves it too. It never goes back. None before the first batch.
+    /// unknown variables moves it too. It never goes ahead of the server's clock, and never back, unless that clock was days
+    /// ahead. None before the first batch.
     pub watermark: Option<Datetime>,
+    /// Datetimes beyond it that were dealt with and lie ahead of the clock.
+    pub ahead: Ahead,
+    /// What the last look for unjudged readings came to, and where one that is under way stands.
+    pub reconciliation: Reconciliation,
     pub checkpoint: Option<Checkpoint>,
     /// The digest of the module, models and settings that judged the last batch.
     pub set_digest: Option<String>,
@@ -29,6 +35,33 @@ pub struct State {
     pub counts: Counts,
     /// The server's time of the last commit.
     pub updated_at: Datetime,
+}
+
+impl State {
+    /// The watermark by a clock that has gone on since the last commit.
+    pub fn watermark_at(&self, now: Datetime) -> Option<Datetime> {
+        self.watermark.max(self.ahead.reached(now))
+    }
+
+    /// What the column `position` keeps.
+    pub fn standing(&self) -> Standing {
+        Standing {
+            position: self.position.clone(),
+            ahead: self.ahead.clone(),
+            reconciliation: self.reconciliation.clone(),
+        }
+    }
+}
+
+/// The column `position`. A row of an earlier version has the position alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Standing {
+    #[serde(flatten)]
+    pub position: Position,
+    #[serde(default, skip_serializing_if = "Ahead::is_empty")]
+    pub ahead: Ahead,
+    #[serde(default)]
+    pub reconciliation: Reconciliation,
 }
 
 /// The detector's own state, and the set that wrote it.

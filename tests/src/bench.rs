@@ -98,6 +98,7 @@ impl Bench {
             allowed_lateness: Some(Duration::from_secs(3600)),
             settle: Duration::from_secs(20 * 60),
             patience: Duration::from_secs(60),
+            reconcile: Some(Duration::from_secs(3600)),
         };
         Self { store, settings, shared: Shared::default(), hand, dir }
     }

@@ -207,9 +207,14 @@ impl Output for Out {
         self.output.peek(worker).await
     }
 
-    async fn newest(&mut self) -> Result<Option<Datetime>, StoreError> {
+    async fn newest(&mut self, until: Datetime) -> Result<Option<Datetime>, StoreError> {
         self.between.before(Call::Begin).await?;
-        self.output.newest().await
+        self.output.newest(until).await
+    }
+
+    async fn workers(&mut self) -> Result<Vec<String>, StoreError> {
+        self.between.before(Call::Begin).await?;
+        self.output.workers().await
     }
 
     async fn foreign_names(&mut self, names: &[Arc<str>]) -> Result<Vec<Arc<str>>, StoreError> {

@@ -113,6 +113,7 @@ fn settings() -> Settings {
         allowed_lateness: None,
         settle: Duration::from_secs(1200),
         patience: Duration::from_secs(60),
+        reconcile: None,
     }
 }
 

@@ -166,6 +166,7 @@ async fn worker(plant: &Plant) -> Worker {
         allowed_lateness: Some(Duration::from_secs(3600)),
         settle: Duration::from_secs(20 * 60),
         patience: Duration::from_secs(60),
+        reconcile: None,
     };
     Worker::new(settings, Box::new(plant.store.clone()), open_set(prophet("{}")).await, Default::default())
 }

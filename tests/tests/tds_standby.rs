@@ -22,6 +22,7 @@ async fn worker(server: &Server) -> Worker {
         allowed_lateness: None,
         settle: Duration::from_secs(1200),
         patience: Duration::from_secs(60),
+        reconcile: None,
     };
     let store = tds::store(tds::target(server.port(), PLAIN, "plant"));
     Worker::new(settings, Box::new(store), echo().await, Shared::default())

@@ -91,6 +91,7 @@ impl Place {
             allowed_lateness: None,
             settle: Duration::from_secs(1200),
             patience: Duration::from_secs(60),
+            reconcile: None,
         };
         let worker = Worker::new(settings, Box::new(store), detector, shared.clone());
         (worker, Parts { engine, source, shared })

@@ -59,6 +59,15 @@ Examples:
     #[command(after_help = "Examples:\n  host status\n  host status --json | jq .watermark")]
     Status(Status),
 
+    /// Look for unjudged readings now, and judge them
+    ///
+    /// Looks at every reading of the allowed lateness, whatever its id: it has a verdict, or a reason why it has none, or the next
+    /// cycle reads it. What has none of these is judged, and said by cause. `run` does the same every hour between its cycles
+    /// (`reconcile` of `[worker]`); beside a worker that is active this command does it on its own account. Exit code 0 if
+    /// everything is accounted for.
+    #[command(after_help = "Example:\n  host reconcile --config anomaly-worker.toml")]
+    Reconcile(Overrides),
+
     /// Judge a range of readings that is already past
     ///
     /// For readings from before the worker's time, those that came too late, and variables that were set aside; with

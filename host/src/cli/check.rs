@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ahead;
 use super::parts::{self, Store};
 use super::say::say;
 use crate::batch::Flags;
@@ -226,6 +227,7 @@ async fn readings(
                     count(variables.len() as u64, "variable"),
                 ),
             );
+            dated_ahead(trials, input, store).await;
             Some(page.readings)
         }
         Err(error) => {
@@ -265,6 +267,25 @@ fn clock(clock: &PlantClock) -> String {
                 .to_owned()
         }
         clock => format!("`input.clock` = \"{clock}\""),
+    }
+}
+
+/// A clock that is wrong somewhere, which is in nobody's way but should be known.
+async fn dated_ahead(trials: &mut Trials, input: &mut dyn Input, store: &Store) {
+    let said = async {
+        let now = input.now().await?;
+        // Without the tables of a worker there are no verdicts.
+        if let Some(mut output) = store.look_at_output().await?
+            && let Ok(said) = ahead::ahead(input, Some(output.as_mut()), now).await
+        {
+            return Ok(said);
+        }
+        ahead::ahead(input, None, now).await
+    };
+    let said: Result<Vec<String>, crate::store::StoreError> = said.await;
+    // That the database cannot be read was said by then.
+    for sentence in said.unwrap_or_default() {
+        trials.note("clock", sentence);
     }
 }
 

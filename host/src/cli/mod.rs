@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 it worked; 1 it did not, and the last line on stderr says why; 2 the command line or the configuration is wrong.
 
+mod ahead;
 pub mod args;
 mod backfill;
 mod check;
@@ -12,6 +13,7 @@ mod inspect;
 mod parts;
 mod predict;
 mod progress;
+mod reconcile;
 mod run;
 mod say;
 mod schema;
@@ -57,6 +59,10 @@ async fn dispatch(cli: &Cli) -> ExitCode {
         Command::Detector(DetectorCommand::Inspect { module }) => inspect::inspect(module).await,
         Command::Run(run) => match configuration(&run.overrides) {
             Ok(loaded) => run::run(loaded, run.once).await,
+            Err(code) => return code,
+        },
+        Command::Reconcile(overrides) => match configuration(overrides) {
+            Ok(loaded) => reconcile::reconcile(loaded, overrides).await,
             Err(code) => return code,
         },
         Command::Backfill(asked) => {

@@ -51,16 +51,7 @@ async fn serve(loaded: Loaded, once: bool) -> anyhow::Result<ExitCode> {
     let watch = Watch::start(Reloader::new(engine, source, shared.clone(), &detector), Pace::default());
     let hangups = tokio::spawn(hint_on_hangup(watch));
 
-    let settings = Settings {
-        name: config.worker.row(),
-        shard: config.worker.shard,
-        batch_rows: config.worker.batch_rows,
-        initial_lookback: config.worker.initial_lookback,
-        allowed_lateness: config.worker.allowed_lateness,
-        settle: config.worker.settle(),
-        // What is left of the interval is for the calls that the search begins and ends with, and for judging.
-        patience: config.worker.interval / 3,
-    };
+    let settings = settings(&config);
     let store = parts::store(&config)?;
     store.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     let mut worker = Worker::new(settings, Box::new(store), detector, shared);
@@ -79,6 +70,21 @@ async fn open(config: &Config) -> Result<(Engine, Source, Detector), DetectorErr
     let set = Arc::new(source.read_at_start(&engine).await?);
     let detector = Detector::open(&engine, set, None).await?;
     Ok((engine, source, detector))
+}
+
+/// What a worker is told.
+pub(super) fn settings(config: &Config) -> Settings {
+    Settings {
+        name: config.worker.row(),
+        shard: config.worker.shard,
+        batch_rows: config.worker.batch_rows,
+        initial_lookback: config.worker.initial_lookback,
+        allowed_lateness: config.worker.allowed_lateness,
+        settle: config.worker.settle(),
+        // What is left of the interval is for the calls that the search begins and ends with, and for judging.
+        patience: config.worker.interval / 3,
+        reconcile: config.worker.reconcile.0,
+    }
 }
 
 /// SIGHUP is a hint like a file event. Owns the watch: it ends with this task.

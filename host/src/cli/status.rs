@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use serde_json::json;
 
-use super::parts;
 use super::say::{self, say};
+use super::{ahead, parts};
 use crate::config::Config;
 use crate::datetime::Datetime;
+use crate::reconciliation::Reconciliation;
 use crate::state::State;
 use crate::text::escaped;
-use crate::worker::report;
+use crate::worker::{self, report};
 
 /// Prints the worker's state; fails if there is none yet.
 pub(super) async fn status(config: &Config, as_json: bool) -> anyhow::Result<ExitCode> {
@@ -20,12 +22,19 @@ pub(super) async fn status(config: &Config, as_json: bool) -> anyhow::Result<Exi
     let mut input = store.look_at_input().await?;
     let now = input.now().await?;
     // Without an output file no worker has run.
-    let state = match store.look_at_output().await? {
-        Some(mut output) => output.peek(name).await?,
+    let mut output = store.look_at_output().await?;
+    let state = match &mut output {
+        Some(output) => output.peek(name).await?,
         None => None,
     };
+    let ahead = match &state {
+        Some(_) => ahead::ahead(input.as_mut(), output.as_deref_mut(), now).await?,
+        None => Vec::new(),
+    };
+    let lateness = worker::lateness(config.worker.allowed_lateness, input.layout().await?);
+    let looked_for = config.worker.reconcile.0.is_some();
     if as_json {
-        say::json(&as_object(name, state.as_ref(), now));
+        say::json(&as_object(name, state.as_ref(), now, &ahead));
         return Ok(if state.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let Some(state) = state else {
@@ -37,19 +46,54 @@ pub(super) async fn status(config: &Config, as_json: bool) -> anyhow::Result<Exi
         return Ok(ExitCode::FAILURE);
     };
     say::lines(&in_words(name, &state, now));
+    say!("{}", unjudged(&state.reconciliation, looked_for, lateness));
+    for sentence in ahead {
+        say!("dated ahead   {sentence}");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-fn lag(state: &State, now: Datetime) -> Option<u64> {
-    state.watermark.map(|watermark| now.since(watermark).as_secs())
+/// In seconds; below zero where the watermark lies ahead of the clock.
+fn lag(state: &State, now: Datetime) -> Option<i64> {
+    let micros = |watermark: Datetime| now.micros().saturating_sub(watermark.micros());
+    state.watermark_at(now).map(|watermark| micros(watermark).div_euclid(1_000_000))
 }
 
-fn as_object(name: &str, state: Option<&State>, now: Datetime) -> serde_json::Value {
+/// What the last look for unjudged readings came to.
+fn unjudged(looks: &Reconciliation, looked_for: bool, lateness: Duration) -> String {
+    let Some(look) = &looks.last else {
+        let why = if looked_for { "not looked at yet" } else { "not looked at, as `reconcile` is off" };
+        return format!("unjudged readings: {why}");
+    };
+    let found = match look.found.total() {
+        0 => String::new(),
+        found => format!(" ({found} were found and judged then: {})", look.found),
+    };
+    format!(
+        "unjudged readings in the last {}: {}, looked at {}{found}",
+        span(lateness),
+        look.unjudged,
+        look.looked_at
+    )
+}
+
+/// `24 h`, `90 min`.
+fn span(span: Duration) -> String {
+    match span.as_secs() {
+        seconds if seconds % 3600 == 0 => format!("{} h", seconds / 3600),
+        seconds => format!("{} min", seconds.div_ceil(60)),
+    }
+}
+
+fn as_object(name: &str, state: Option<&State>, now: Datetime, ahead: &[String]) -> serde_json::Value {
     let Some(state) = state else { return json!({ "worker": name, "watermark": null }) };
     json!({
         "worker": name,
-        "watermark": state.watermark,
+        "watermark": state.watermark_at(now),
         "lag_seconds": lag(state, now),
+        "unjudged": state.reconciliation.last.as_ref().map(|look| look.unjudged),
+        "reconciliation": state.reconciliation,
+        "dated_ahead": ahead,
         "set": state.set_digest,
         "counts": state.counts,
         "set_aside": state.set_aside.iter().map(|(name, aside)| (&**name, aside)).collect::<BTreeMap<_, _>>(),
@@ -65,9 +109,14 @@ fn in_words(name: &str, state: &State, now: Datetime) -> String {
     let counts = &state.counts;
     let mut text = format!("worker        {}\n", escaped(name));
     // Writing to a String cannot fail.
-    let _ = match (state.watermark, lag(state, now)) {
+    let _ = match (state.watermark_at(now), lag(state, now)) {
+        (Some(watermark), Some(lag)) if lag < 0 => writeln!(
+            text,
+            "watermark     {watermark}\nlag           none: the database's clock, which says {now}, is {} behind the watermark",
+            ago(lag.unsigned_abs())
+        ),
         (Some(watermark), Some(lag)) => {
-            writeln!(text, "watermark     {watermark}\nlag           {}", ago(lag))
+            writeln!(text, "watermark     {watermark}\nlag           {}", ago(lag.unsigned_abs()))
         }
         _ => writeln!(text, "watermark     none: nothing was judged yet"),
     };

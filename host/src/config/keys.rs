@@ -6,7 +6,7 @@ use super::Config;
 use super::error::found;
 use super::value::{Allowed, Given, Literal};
 use super::value::{
-    choice, clock, duration, interval, line, name, optional, path, secret, shard, table, truth, whole,
+    choice, clock, duration, every, interval, line, name, optional, path, secret, shard, table, truth, whole,
 };
 
 /// One key, such as `worker.interval`.
@@ -53,6 +53,7 @@ keys! {
     worker.initial_lookback = duration("0s", "36500days");
     worker.allowed_lateness = optional(duration("0s", "365days"));
     worker.settle = optional(duration("0s", "30days"));
+    worker.reconcile = every("1s", "7days");
     input.database = optional(path);
     input.table = table;
     input.clock = clock;

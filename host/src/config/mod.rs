@@ -27,7 +27,7 @@ use crate::worker::Shard;
 
 pub use access::{Access, Encrypt};
 pub use error::ConfigError;
-pub use value::{Level, LogFormat, interval_text};
+pub use value::{Every, Level, LogFormat, interval_text};
 
 /// Read from the working directory when no file is named and this one is there; [`Loaded::file`] says so.
 pub const DEFAULT_FILE: &str = "anomaly-worker.toml";
@@ -65,6 +65,8 @@ pub struct Worker {
     pub allowed_lateness: Option<Duration>,
     /// How young a row may be and still be looked at again. None: two intervals, see [`Worker::settle`].
     pub settle: Option<Duration>,
+    /// How often unjudged readings are looked for.
+    pub reconcile: Every,
 }
 
 /// Where the readings are.
@@ -139,6 +141,7 @@ impl Default for Worker {
             initial_lookback: Duration::from_secs(24 * HOUR),
             allowed_lateness: None,
             settle: None,
+            reconcile: Every(Some(Duration::from_secs(HOUR))),
         }
     }
 }

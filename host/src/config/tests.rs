@@ -44,6 +44,7 @@ fn every_value_is_read_from_the_file() {
         worker.initial_lookback = "0s"
         worker.allowed_lateness = "90m"
         worker.settle = "1500ms"
+        worker.reconcile = "off"
         [input]
         database = 'C:\plant\data.sqlite'
         table = "proceso"
@@ -100,6 +101,7 @@ fn every_value_is_read_from_the_file() {
             initial_lookback: Duration::ZERO,
             allowed_lateness: Some(second(5400)),
             settle: Some(Duration::from_millis(1500)),
+            reconcile: Every(None),
         },
         input: Input {
             database: Some(r"C:\plant\data.sqlite".into()),

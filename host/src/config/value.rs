@@ -128,6 +128,21 @@ pub(super) fn duration(least: &str, most: &str) -> impl Fn(&Given<'_>) -> Result
     }
 }
 
+/// How often something is done. None: never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Every(pub Option<Duration>);
+
+/// A duration, or `off`.
+pub(super) fn every(least: &str, most: &str) -> impl Fn(&Given<'_>) -> Result<Every, Allowed> {
+    let duration = duration(least, most);
+    move |given| match given.text() {
+        Some(text) if text.trim().eq_ignore_ascii_case("off") => Ok(Every(None)),
+        _ => duration(given)
+            .map(|every| Every(Some(every)))
+            .map_err(|allowed| format!("{allowed}; or \"off\"")),
+    }
+}
+
 /// The time between two cycles; a bare number is minutes, as it always was.
 pub(super) fn interval(given: &Given<'_>) -> Result<Duration, Allowed> {
     let bare = || given.integer().or_else(|| given.text()?.trim().parse().ok());
@@ -242,6 +257,12 @@ impl Literal for Duration {
             None if nanos == 0 => quoted("0s"),
             None => quoted(format!("{nanos}ns")),
         }
+    }
+}
+
+impl Literal for Every {
+    fn literal(&self) -> String {
+        self.0.map_or_else(|| quoted("off"), |every| every.literal())
     }
 }
 

@@ -143,6 +143,7 @@ fn settings() -> Settings {
     Settings {
         settle: config.settle(),
         patience: Duration::from_secs(60),
+        reconcile: None,
         name: config.row(),
         shard: config.shard,
         batch_rows: config.batch_rows,

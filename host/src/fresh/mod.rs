@@ -153,6 +153,11 @@ impl Sifted {
     }
 }
 
+/// Whether the output could hold the reading, as far as that follows from it alone.
+pub fn fits(row: &Reading) -> bool {
+    unfit(row).is_none()
+}
+
 /// Why the output could not hold the reading, whatever its verdict.
 fn unfit(row: &Reading) -> Option<Why> {
     let characters = row.variable.chars().count();

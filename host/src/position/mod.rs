@@ -9,7 +9,9 @@
 //! row; a *pass* is one walk over what may be new and lives for a cycle. Nothing here can fail: a position that was never
 //! committed is simply dropped, and the committed one reads the same rows again.
 
+mod ahead;
 mod key;
+mod mark;
 #[cfg(test)]
 mod once;
 mod time;
@@ -18,7 +20,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use key::{Gap, IN_FLIGHT, KeyPass, KeyPosition};
+pub use ahead::Ahead;
+pub use key::{Doubt, Gap, IN_FLIGHT, KeyPass, KeyPosition, Passing};
+pub use mark::Mark;
 pub use time::{Passed, TimePass, TimePosition};
 
 use crate::datetime::Datetime;
@@ -42,6 +46,14 @@ impl Position {
             Self::Time(position) => position.since,
         }
     }
+
+    /// From now on readings older than this belong to the time before this worker.
+    pub fn set_since(&mut self, since: Datetime) {
+        match self {
+            Self::Key(position) => position.since = since,
+            Self::Time(position) => position.since = since,
+        }
+    }
 }
 
 /// What became of a page that was read.
@@ -57,6 +69,8 @@ pub enum Taken {
     },
     /// The page is full and holds no whole datetime. Nothing was changed: read the same with twice the limit.
     Larger,
+    /// The row that was read last is not where it was. Nothing was changed: find out why, see [`KeyPosition::resolve`].
+    Doubtful,
 }
 
 /// The oldest datetime that is still judged: the allowed lateness before the watermark, never before `since`.

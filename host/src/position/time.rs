@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Taken;
+use super::{Ahead, Taken};
 use crate::datetime::Datetime;
-use crate::reading::{Page, Reading};
+use crate::reading::Page;
 
 /// How far behind the reach rows that come too late are noticed: counting costs an index range a cycle, and an outage that is
 /// buffered for longer than a day is known to the plant.
@@ -95,10 +95,11 @@ impl TimePosition {
         Taken::Rows { page, too_late }
     }
 
-    /// Whether this cycle is the first to see the reading, as far as that can be known: whether it lies ahead of the watermark
-    /// with which the cycle began. A late row without a verdict is not counted; none is counted twice.
-    pub fn first_sight(reading: &Reading, watermark: Option<Datetime>) -> bool {
-        watermark.is_none_or(|watermark| reading.datetime > watermark)
+    /// Whether this cycle is the first to see a row at this datetime, as far as that can be known: whether it lies ahead of the
+    /// watermark with which the cycle began, and is none of those that were met ahead of the clock. A late row without a
+    /// verdict is not counted; none is counted twice.
+    pub fn first_sight(at: Datetime, watermark: Option<Datetime>, ahead: &Ahead) -> bool {
+        watermark.is_none_or(|watermark| at > watermark) && !ahead.holds(at)
     }
 }
 
@@ -117,6 +118,7 @@ impl TimePass {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reading::Reading;
 
     fn at(seconds: i64) -> Datetime {
         Datetime::from_micros(seconds * 1_000_000)
@@ -192,8 +194,16 @@ mod tests {
 
     #[test]
     fn what_lies_ahead_of_the_watermark_is_news() {
-        for (watermark, news) in [(None, true), (Some(4), true), (Some(5), false), (Some(6), false)] {
-            assert_eq!(TimePosition::first_sight(&reading(5), watermark.map(at)), news);
+        let mut met = Ahead::default();
+        met.take_in([at(7)].into_iter(), at(6));
+        for (second, watermark, news) in [
+            (5, None, true),
+            (5, Some(4), true),
+            (5, Some(5), false),
+            (5, Some(6), false),
+            (7, Some(4), false),
+        ] {
+            assert_eq!(TimePosition::first_sight(at(second), watermark.map(at), &met), news);
         }
     }
 }

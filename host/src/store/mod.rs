@@ -211,8 +211,11 @@ pub trait Output: Send {
     /// The worker's row, without taking it; None before its first commit.
     async fn peek(&mut self, worker: &str) -> Result<Option<State>, StoreError>;
 
-    /// MAX(ds) of the output.
-    async fn newest(&mut self) -> Result<Option<Datetime>, StoreError>;
+    /// The greatest ds of the output that is not later than `until`: a verdict dated ahead says nothing of where a worker stands.
+    async fn newest(&mut self, until: Datetime) -> Result<Option<Datetime>, StoreError>;
+
+    /// The names of the workers that have a row.
+    async fn workers(&mut self) -> Result<Vec<String>, StoreError>;
 
     /// Those of the names that the output would not hold as they are: its column is too short, or its code page lacks a character.
     async fn foreign_names(&mut self, names: &[Arc<str>]) -> Result<Vec<Arc<str>>, StoreError>;

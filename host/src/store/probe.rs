@@ -32,6 +32,8 @@ pub(super) fn state(epoch: i64, now: Datetime) -> State {
     State {
         epoch,
         position: Position::Time(TimePosition { since: now, passed: None }),
+        ahead: Default::default(),
+        reconciliation: Default::default(),
         watermark: None,
         checkpoint: None,
         set_digest: None,

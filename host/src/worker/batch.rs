@@ -2,7 +2,7 @@
 //!
 //! Nothing here writes. What it returns is committed whole or not at all, and judged again from the same state if it was not.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::detector::{Detector, as_said};
 use crate::form::nfc;
 use crate::fresh::{self, Notes, Why};
 use crate::pivot::{self, Pivoted};
-use crate::position::{Position, TimePosition};
+use crate::position::{Ahead, Position, TimePosition};
 use crate::reading::{Malformed, Reading};
 use crate::state::{Again, Checkpoint, SetAside, State};
 use crate::store::StoreError;
@@ -60,6 +60,8 @@ pub(super) struct Said {
     pub(super) equal_names: Vec<(Arc<str>, Arc<str>)>,
     /// Variables that were set aside by this page, and why.
     pub(super) set_aside: Vec<(Arc<str>, String)>,
+    /// Readings that are dated ahead of the database's clock, and are news.
+    pub(super) ahead: Vec<(Arc<str>, Datetime)>,
     /// Datetimes withheld, by variable and reason.
     pub(super) withheld: Vec<(Arc<str>, String, usize)>,
     pub(super) judging: Duration,
@@ -69,11 +71,20 @@ pub(super) struct Said {
 pub(super) struct Frame {
     pub(super) now: Datetime,
     pub(super) reach: Datetime,
+    /// The watermark goes no further than this: in a cycle no further than the clock.
+    pub(super) until: Datetime,
     /// The watermark when the cycle began.
     pub(super) watermark: Option<Datetime>,
+    /// What was met ahead of the clock by then.
+    pub(super) ahead: Ahead,
     pub(super) batch_rows: usize,
     pub(super) scope: Scope,
+    /// Whether the rows were looked for because they lack a verdict: then all of them are news.
+    pub(super) looked_for: bool,
 }
+
+/// Devices whose clocks are ahead by no more than this are no news.
+const AHEAD: Duration = Duration::from_secs(5 * 60);
 
 /// Which of the readings in reach are judged: in a cycle all of the worker's share that have no verdict.
 #[derive(Clone, Default)]
@@ -113,13 +124,16 @@ pub(super) async fn prepare(
     if !with_key {
         // The allowed lateness is read in each cycle, and what is wrong in it is news once.
         said.malformed.retain(|row| match row.datetime {
-            Some(at) => frame.watermark.is_none_or(|watermark| at > watermark),
+            Some(at) => TimePosition::first_sight(at, frame.watermark, &frame.ahead),
             None => session.timeless.is_news(&row.why),
         });
     }
     said.counts.malformed = said.malformed.len() as u64;
     said.counts.too_late = step.too_late;
-    let newest = step.page.readings.iter().map(|reading| reading.datetime).max();
+    let datetimes = step.page.readings.iter().map(|reading| reading.datetime);
+    let datetimes: Vec<Datetime> =
+        datetimes.chain(said.malformed.iter().filter_map(|row| row.datetime)).collect();
+    let (is_last, position) = (!step.page.full, step.position);
 
     let (mut rows, companions) = with_companions(session, detector, frame, step.page.readings).await?;
     rows.all.retain(|reading| frame.scope.holds(reading));
@@ -128,7 +142,9 @@ pub(super) async fn prepare(
         (!companions.is_empty()).then(|| rows.page.iter().copied().collect());
     let first_sight = |reading: &Reading| {
         in_page.as_ref().is_none_or(|page| page.contains(&reading.id))
-            && (with_key || TimePosition::first_sight(reading, frame.watermark))
+            && (with_key
+                || frame.looked_for
+                || TimePosition::first_sight(reading.datetime, frame.watermark, &frame.ahead))
     };
     let read = (rows.all.len() + said.malformed.len()) as u64;
     session.learn_names(&rows.all, detector).await?;
@@ -154,9 +170,17 @@ pub(super) async fn prepare(
     said.notes.append(sifted.notes);
     said.describe(&sifted.new, detector);
 
+    said.ahead = dated_ahead(&sifted.new, frame, first_sight);
+
     let mut state = session.state.clone();
-    state.position = step.position;
-    state.watermark = state.watermark.max(newest);
+    state.position = position;
+    if is_last {
+        // Not before all that lies between was read.
+        state.watermark = state.watermark.max(state.ahead.reached(frame.until));
+        state.ahead.forget(frame.until);
+    }
+    state.watermark = state.watermark.max(datetimes.iter().copied().filter(|at| *at <= frame.until).max());
+    state.ahead.take_in(datetimes.into_iter(), frame.until);
     state.updated_at = frame.now;
     let digest = detector.set().digest.clone();
     for aside in state.set_aside.values_mut() {
@@ -191,6 +215,21 @@ pub(super) async fn prepare(
     prepared.state.counts += counts;
     prepared.state.shorten_reasons();
     Ok(prepared)
+}
+
+/// Those of the readings that are news and dated ahead of the clock, each variable once, with its furthest.
+fn dated_ahead(
+    new: &[Reading],
+    frame: &Frame,
+    first_sight: impl Fn(&Reading) -> bool,
+) -> Vec<(Arc<str>, Datetime)> {
+    let edge = frame.until.later(AHEAD);
+    let mut ahead: BTreeMap<&Arc<str>, Datetime> = BTreeMap::new();
+    for reading in new.iter().filter(|reading| reading.datetime > edge && first_sight(reading)) {
+        let furthest = ahead.entry(&reading.variable).or_insert(reading.datetime);
+        *furthest = (*furthest).max(reading.datetime);
+    }
+    ahead.into_iter().map(|(variable, at)| (Arc::clone(variable), at)).collect()
 }
 
 /// The rows of a page, and which ids they have.

@@ -10,8 +10,7 @@ use super::patience::{self, Ended, Patience};
 use super::report::{self, Report};
 use super::session::Session;
 use super::walk::{Step, Walk};
-use super::{Settings, Worker, recall, warm_up};
-use crate::position;
+use super::{Settings, Worker, correct, recall, warm_up};
 use crate::reload::Canary;
 use crate::store::{StoreError, Trouble};
 
@@ -43,7 +42,7 @@ impl Worker {
 
     /// Makes sure that this is the one active worker of its name, each time anew: the connection that says so may have been cut
     /// while it rested, and another may lead since. The log is told when that changes.
-    async fn lead(&mut self) -> Result<(), CycleError> {
+    pub(super) async fn lead(&mut self) -> Result<(), CycleError> {
         self.leads = self.ask().await?;
         if !self.leads {
             // What this one knew, the other one goes on from.
@@ -126,7 +125,7 @@ impl Worker {
     ) -> Result<(), CycleError> {
         let mut frame = self.frame(session).await?;
         let mut walk = Walk::begin(session, frame.now, frame.reach).await?;
-        frame.reach = walk.oldest(frame.reach);
+        frame.reach = walk.oldest();
         loop {
             let mut step = walk.next(session, frame.batch_rows, self.settings.settle).await?;
             if let Some(shard) = frame.scope.shard {
@@ -156,7 +155,7 @@ impl Worker {
     }
 
     /// The session, or a new one where a connection of it was cut while it rested.
-    async fn awake(&mut self) -> Result<Session, CycleError> {
+    pub(super) async fn awake(&mut self) -> Result<Session, CycleError> {
         if let Some(mut session) = self.session.take()
             && session.is_alive().await?
         {
@@ -165,7 +164,7 @@ impl Worker {
         self.begin().await
     }
 
-    async fn begin(&mut self) -> Result<Session, CycleError> {
+    pub(super) async fn begin(&mut self) -> Result<Session, CycleError> {
         let mut session = Session::begin(&self.settings, self.connector.as_ref()).await?;
         self.watermark = session.state.watermark;
         if self.shared.canary().is_none()
@@ -181,7 +180,7 @@ impl Worker {
     }
 
     /// Has the newest set in use, and has it shown its lookback. What ended that early, if it was a stop.
-    async fn make_ready(
+    pub(super) async fn make_ready(
         &mut self,
         session: &mut Session,
         patience: &mut Patience<'_>,
@@ -200,25 +199,30 @@ impl Worker {
         }
     }
 
-    async fn frame(&self, session: &mut Session) -> Result<Frame, CycleError> {
+    pub(super) async fn frame(&self, session: &mut Session) -> Result<Frame, CycleError> {
         let now = session.input.now().await?;
-        if now < session.state.updated_at {
+        session.now = now;
+        let Session { input, output, state, lateness, .. } = session;
+        correct::watermark(state, now, output.as_mut()).await?;
+        if now < state.updated_at {
+            correct::since(state, &self.settings, *lateness, now, input.as_mut(), output.as_mut()).await?;
             tracing::warn!(
                 "the database's clock says {now}, and said {} at the last commit: it was set back, or another database's; \
-                 readings go by their own datetimes and are judged all the same",
-                session.state.updated_at
+                 readings go by their own datetimes",
+                state.updated_at
             );
             // Said once; the next commit stores what the clock says then.
-            session.state.updated_at = now;
+            state.updated_at = now;
         }
-        let watermark = session.state.watermark;
-        let reach = position::reach(session.state.position.since(), watermark, now, session.lateness);
+        let (watermark, ahead) = (state.watermark, state.ahead.clone());
+        let reach = session.reach(now);
         let Settings { batch_rows, shard, .. } = self.settings;
-        Ok(Frame { now, reach, watermark, batch_rows, scope: Scope { shard, ..Scope::default() } })
+        let scope = Scope { shard, ..Scope::default() };
+        Ok(Frame { now, until: now, reach, watermark, ahead, batch_rows, scope, looked_for: false })
     }
 
     /// Has a page judged; by the set before, if the set in use is new and fails at everything.
-    async fn prepare(
+    pub(super) async fn prepare(
         &mut self,
         session: &mut Session,
         frame: &Frame,
@@ -243,7 +247,7 @@ impl Worker {
         }
     }
 
-    async fn commit(
+    pub(super) async fn commit(
         &mut self,
         session: &mut Session,
         prepared: Prepared,

@@ -7,11 +7,14 @@
 mod again;
 pub mod backfill;
 mod batch;
+mod correct;
 mod cycle;
+mod doubt;
 mod error;
 mod names;
 mod patience;
 mod recall;
+mod reconcile;
 mod recover;
 pub mod refused;
 pub mod report;
@@ -19,6 +22,8 @@ pub mod schedule;
 mod search;
 mod session;
 pub mod shard;
+mod siblings;
+mod tell;
 mod walk;
 mod warm_up;
 
@@ -27,6 +32,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 pub use error::CycleError;
+pub use reconcile::Slice;
 pub use report::Report;
 
 use crate::counts::Counts;
@@ -37,6 +43,7 @@ use crate::reload::watch::short;
 use crate::state::State;
 use crate::store::{Connector, Lead};
 pub use patience::Ended;
+use reconcile::Reasons;
 use search::Learnt;
 use session::Session;
 pub use session::lateness;
@@ -59,6 +66,8 @@ pub struct Settings {
     pub settle: Duration,
     /// What a detector that fails, or wants to see readings before it judges, may cost a cycle: see [`patience`].
     pub patience: Duration,
+    /// How often all readings of the allowed lateness are looked at, whatever their position. None: never.
+    pub reconcile: Option<Duration>,
 }
 
 /// A worker between two cycles.
@@ -88,6 +97,7 @@ pub struct Worker {
     cycles: u64,
     totals: Counts,
     named: report::Named,
+    reasons: Reasons,
 }
 
 impl Worker {
@@ -115,6 +125,7 @@ impl Worker {
             cycles: 0,
             totals: Counts::default(),
             named: report::Named::default(),
+            reasons: Reasons::default(),
         }
     }
 

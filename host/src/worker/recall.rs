@@ -42,7 +42,8 @@ pub(super) async fn proof(
     detector: &mut Detector,
 ) -> Result<Option<Batch>, StoreError> {
     const TRIES: usize = 3;
-    let Some(newest) = session.output.newest().await? else { return Ok(None) };
+    let now = session.input.now().await?;
+    let Some(newest) = session.output.newest(now).await? else { return Ok(None) };
     let next = Datetime::from_micros(newest.micros().saturating_add(1));
     let page = session.input.read_range(newest, Some(next), usize::from(ROWS)).await?;
     let Some(batch) = judged(session, page).await? else { return Ok(None) };

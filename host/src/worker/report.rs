@@ -112,6 +112,18 @@ fn singled_out(said: &Said, named: &mut Named) {
     if news.len() > NAMED {
         tracing::warn!("{} more names are taken for another's", news.len() - NAMED);
     }
+    if let Some((variable, at)) = said.ahead.iter().max_by_key(|(_, at)| *at) {
+        let others = said.ahead.len() - 1;
+        let others = if others > 0 {
+            format!(" and of {}", count(others as u64, "more variable"))
+        } else {
+            String::new()
+        };
+        tracing::warn!(
+            "a reading of `{variable}`{others} is dated ahead of the database's clock, at {at}: it is judged, and the watermark \
+             does not go there"
+        );
+    }
     for (variable, why) in &said.set_aside {
         tracing::error!("`{variable}` is set aside, its readings await `backfill`: {why}");
     }

@@ -4,7 +4,7 @@
 //! growing pauses; an outage is one line when it begins and one when it ends. A worker on standby asks every few seconds.
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::time::MissedTickBehavior;
 
 use super::error::CycleError;
-use super::{Worker, report};
+use super::{Slice, Worker, report};
 
 /// How long a batch in hand may take after a stop was asked for. Then it is rolled back; service managers kill after 90 s.
 const GRACE: Duration = Duration::from_secs(20);
@@ -45,13 +45,16 @@ pub async fn run(worker: &mut Worker, interval: Duration, once: bool, stop: impl
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut outage = Outage::default();
     let mut stands_by = false;
+    let mut ticked = false;
     let mut failed = 0;
     let end = loop {
         tokio::select! {
             biased;
             () = &mut stop => break End::Stopped,
-            () = wait(outage.pause().or(stands_by.then_some(STANDBY_PAUSE)), &mut ticks) => {}
+            () = wait(outage.pause().or(stands_by.then_some(STANDBY_PAUSE)), &mut ticks), if !ticked => {}
+            () = std::future::ready(()), if ticked => {}
         }
+        ticked = false;
         let asked = Arc::clone(&stopping);
         let in_hand = worker.in_hand();
         let ended = {
@@ -84,8 +87,14 @@ pub async fn run(worker: &mut Worker, interval: Duration, once: bool, stop: impl
             }
             Err(error) => outage.failed(&error),
         }
-        if once || stopping.load(Ordering::Relaxed) {
+        if stopping.load(Ordering::Relaxed) {
             break End::Stopped;
+        }
+        if once {
+            break match look(worker, None, stop.as_mut()).await {
+                Looked::Failed(error) => End::Failed(error),
+                Looked::Over | Looked::Ticked | Looked::Stopped => End::Stopped,
+            };
         }
         if stands_by {
             continue;
@@ -95,10 +104,67 @@ pub async fn run(worker: &mut Worker, interval: Duration, once: bool, stop: impl
         }
         if outage.pauses.is_none() {
             tracing::info!("next check in {}", in_words(interval));
+            match look(worker, Some(&mut ticks), stop.as_mut()).await {
+                Looked::Over => {}
+                Looked::Ticked => ticked = true,
+                Looked::Stopped => break End::Stopped,
+                Looked::Failed(error) => {
+                    failed += 1;
+                    outage.failed(&error);
+                }
+            }
         }
     };
     report::statistics("stopped", worker, failed, started.elapsed());
     end
+}
+
+/// How a look between two cycles ended.
+enum Looked {
+    /// There is nothing more to look at.
+    Over,
+    /// The next cycle is due; the look goes on after it.
+    Ticked,
+    Stopped,
+    Failed(CycleError),
+}
+
+/// Looks for unjudged readings until the next tick, page by page, and rests after each for as long as it took. Without ticks the look
+/// comes to its end at once.
+async fn look(
+    worker: &mut Worker,
+    mut ticks: Option<&mut tokio::time::Interval>,
+    mut stop: Pin<&mut impl Future<Output = ()>>,
+) -> Looked {
+    while worker.looks() {
+        let begun = Instant::now();
+        let ended = {
+            let mut slice = pin!(worker.look());
+            tokio::select! {
+                ended = &mut slice => Some(ended),
+                () = &mut stop => {
+                    // Left in the middle of a statement it would cost the connection, and gain seconds.
+                    let _ = tokio::time::timeout(GRACE, slice).await;
+                    None
+                }
+            }
+        };
+        match ended {
+            None => return Looked::Stopped,
+            Some(Err(error)) => return Looked::Failed(error),
+            Some(Ok(Slice::Done(_) | Slice::NoIndex)) => return Looked::Over,
+            Some(Ok(Slice::More)) => {}
+        }
+        if let Some(ticks) = &mut ticks {
+            tokio::select! {
+                biased;
+                () = &mut stop => return Looked::Stopped,
+                _ = ticks.tick() => return Looked::Ticked,
+                () = tokio::time::sleep(begun.elapsed()) => {}
+            }
+        }
+    }
+    Looked::Over
 }
 
 /// Whether the database is out of reach, and how long to wait before the next try.

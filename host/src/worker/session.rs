@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Settings;
 use super::names::Names;
+use super::{Settings, correct, doubt, siblings};
 use crate::counts::Counts;
 use crate::datetime::Datetime;
 use crate::detector::Detector;
-use crate::position::{IN_FLIGHT, KeyPosition, Position, TimePosition};
+use crate::position::{self, Ahead, IN_FLIGHT, KeyPosition, Position, TimePosition};
 use crate::reading::{Page, Reading};
+use crate::reconciliation::Reconciliation;
 use crate::state::State;
 use crate::store::{Connector, Input, InputLayout, Output, StoreError, Trouble};
 
@@ -31,6 +32,9 @@ pub(super) struct Session {
     pub(super) input: Box<dyn Input>,
     pub(super) output: Box<dyn Output>,
     pub(super) lateness: Duration,
+    pub(super) has_datetime_index: bool,
+    /// The server's time, as it was asked for last.
+    pub(super) now: Datetime,
     pub(super) state: State,
     pub(super) timeless: Timeless,
     pub(super) names: Names,
@@ -61,12 +65,15 @@ impl Session {
         lateness: Duration,
         state: State,
     ) -> Self {
+        let (now, timeless) = (state.updated_at, Timeless::default());
         Self {
             input,
             output,
             lateness,
+            has_datetime_index: false,
+            now,
             state,
-            timeless: Timeless::default(),
+            timeless,
             names: Names::default(),
             datetimes: None,
             refused: BTreeMap::new(),
@@ -136,7 +143,11 @@ impl Session {
         let now = input.now().await?;
         let taken = output.take(&settings.name).await?;
         let state = match taken.state {
-            Some(state) => fit_layout(state, layout, input.as_mut(), lateness, now).await?,
+            Some(mut state) => {
+                correct::watermark(&mut state, now, output.as_mut()).await?;
+                correct::since(&mut state, settings, lateness, now, input.as_mut(), output.as_mut()).await?;
+                fit_layout(state, layout, input.as_mut(), lateness, now).await?
+            }
             None => {
                 let found = Found { layout, lateness, now, epoch: taken.epoch };
                 let state = first_state(settings, &found, input.as_mut(), output.as_mut()).await?;
@@ -152,7 +163,16 @@ impl Session {
                 state.position.since()
             ),
         }
-        Ok(Self::new(input, output, lateness, state))
+        let mut session = Self::new(input, output, lateness, state);
+        (session.has_datetime_index, session.now) = (layout.has_datetime_index, now);
+        let reach = session.reach(now);
+        doubt::adopt(&mut session, reach).await?;
+        Ok(session)
+    }
+
+    /// The oldest datetime that is judged at this time.
+    pub(super) fn reach(&self, now: Datetime) -> Datetime {
+        position::reach(self.state.position.since(), self.state.watermark_at(now), now, self.lateness)
     }
 
     /// What is set aside is the one thing of the row that another process may change: a `backfill` that has judged the readings
@@ -175,7 +195,8 @@ struct Found {
     epoch: i64,
 }
 
-/// The position of a worker without a state row: after the output's last verdict, else a while back.
+/// The position of a worker without a state row: after the output's last verdict, else a while back; in any case where others of
+/// its name with another number of shares have left off.
 async fn first_state(
     settings: &Settings,
     found: &Found,
@@ -183,23 +204,39 @@ async fn first_state(
     output: &mut dyn Output,
 ) -> Result<State, StoreError> {
     let Found { layout, lateness, now, epoch } = *found;
-    let newest = output.newest().await?;
-    let lookback = now.earlier(settings.initial_lookback);
-    // The newest verdict may be another share's, which says nothing of how far this one has come.
-    let (watermark, since) = match (newest, settings.shard) {
-        (None, _) => (None, lookback),
-        (Some(newest), None) => (Some(newest), newest.earlier(lateness)),
-        (Some(newest), Some(_)) => (None, newest.earlier(lateness).min(lookback)),
+    let (watermark, since) = begin_from(settings, lateness, now, output).await?;
+    let (watermark, since) = match siblings::left_off(settings, lateness, output).await? {
+        Some(left_off) if left_off < since => (None, left_off),
+        _ => (watermark, since),
     };
     Ok(State {
         epoch,
         position: position_from(since, layout, input, now).await?,
         watermark,
+        ahead: Ahead::default(),
+        reconciliation: Reconciliation::default(),
         checkpoint: None,
         set_digest: None,
         set_aside: BTreeMap::new(),
         counts: Counts::default(),
         updated_at: now,
+    })
+}
+
+/// Where a worker begins that comes now: its watermark, and the oldest datetime that is its business.
+pub(super) async fn begin_from(
+    settings: &Settings,
+    lateness: Duration,
+    now: Datetime,
+    output: &mut dyn Output,
+) -> Result<(Option<Datetime>, Datetime), StoreError> {
+    let newest = output.newest(now).await?;
+    let lookback = now.earlier(settings.initial_lookback);
+    // The newest verdict may be another share's, which says nothing of how far this one has come.
+    Ok(match (newest, settings.shard) {
+        (None, _) => (None, lookback),
+        (Some(newest), None) => (Some(newest), newest.earlier(lateness)),
+        (Some(newest), Some(_)) => (None, newest.earlier(lateness).min(lookback)),
     })
 }
 
@@ -222,7 +259,7 @@ async fn fit_layout(
     Ok(state)
 }
 
-async fn position_from(
+pub(super) async fn position_from(
     since: Datetime,
     layout: InputLayout,
     input: &mut dyn Input,

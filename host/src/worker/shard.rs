@@ -27,6 +27,11 @@ impl Shard {
         number % self.of == self.number - 1
     }
 
+    /// How many shares there are.
+    pub fn of(self) -> u64 {
+        self.of
+    }
+
     /// Whether this is the share that speaks for all where something belongs to no variable, so that it is said once.
     pub fn is_first(self) -> bool {
         self.number == 1

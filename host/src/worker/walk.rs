@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::doubt::{self, Settled};
 use super::session::Session;
 use super::shard::Shard;
 use crate::datetime::Datetime;
@@ -11,8 +12,9 @@ use crate::store::{Input, StoreError};
 
 /// Where a cycle's walk stands.
 pub(super) enum Walk {
-    /// With the server's time, where it was asked for just now: each page wants one from before it was read.
-    Key(KeyPass, Option<Datetime>),
+    /// With the server's time, where it was asked for just now: each page wants one from before it was read; and with the oldest
+    /// datetime that is judged.
+    Key(KeyPass, Option<Datetime>, Datetime),
     Time(TimePass),
 }
 
@@ -45,7 +47,7 @@ impl Walk {
     ) -> Result<Self, StoreError> {
         let Session { input, state, .. } = session;
         match &state.position {
-            Position::Key(_) => Ok(Self::Key(KeyPass::default(), Some(now))),
+            Position::Key(_) => Ok(Self::Key(KeyPass::default(), Some(now), reach)),
             Position::Time(position) => {
                 let in_passed = match position.passed {
                     Some(passed) => input.count_range(passed.from, passed.to).await?,
@@ -59,9 +61,9 @@ impl Walk {
     }
 
     /// The oldest datetime that this walk judges.
-    pub(super) fn oldest(&self, reach: Datetime) -> Datetime {
+    pub(super) fn oldest(&self) -> Datetime {
         match self {
-            Self::Key(..) => reach,
+            Self::Key(.., reach) => *reach,
             Self::Time(pass) => pass.oldest(),
         }
     }
@@ -73,12 +75,12 @@ impl Walk {
         rows: usize,
         settle: Duration,
     ) -> Result<Step, StoreError> {
-        let input = &mut session.input;
         let mut limit = rows;
         loop {
+            let input = &mut session.input;
             let mut position = session.state.position.clone();
             let taken = match (&mut position, &mut *self) {
-                (Position::Key(position), Self::Key(pass, now)) => {
+                (Position::Key(position), Self::Key(pass, now, _)) => {
                     let asked = match now.take() {
                         Some(now) => now,
                         None => input.now().await?,
@@ -98,6 +100,14 @@ impl Walk {
             match taken {
                 Taken::Rows { page, too_late } => return Ok(Step { page, position, too_late }),
                 Taken::Larger => limit = limit.saturating_mul(2),
+                Taken::Doubtful => match doubt::settle(session, self.oldest()).await? {
+                    Settled::GoOn => {}
+                    Settled::Anew => *self = Self::Key(KeyPass::default(), None, self.oldest()),
+                    Settled::Nothing => {
+                        let position = session.state.position.clone();
+                        return Ok(Step { page: Page::default(), position, too_late: 0 });
+                    }
+                },
             }
         }
     }
@@ -126,7 +136,7 @@ impl RangeWalk {
             let page = input.read_range(self.pass.from(), Some(self.to), limit).await?;
             match self.position.advance(&mut self.pass, page) {
                 Taken::Rows { page, .. } => return Ok(page),
-                Taken::Larger => limit = limit.saturating_mul(2),
+                Taken::Larger | Taken::Doubtful => limit = limit.saturating_mul(2),
             }
         }
     }

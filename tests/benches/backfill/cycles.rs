@@ -33,6 +33,7 @@ pub(super) async fn count() {
         allowed_lateness: None,
         settle: 2 * INTERVAL,
         patience: Duration::from_secs(60),
+        reconcile: None,
     };
     let store = tds::store(tds::target(proxy.port(), PLAIN, "plant"));
     let detector = open_set(prophet("{}")).await;

@@ -170,9 +170,12 @@ pub async fn the_newest_verdict_is_the_latest_in_time<B: Bench>() -> Result<()> 
         ("2025-01-15 10:00:00.5", "2025-01-15 10:00:00.5"),
         ("2025-01-14 23:00:00", "2025-01-15 10:00:00.5"),
         ("2025-01-15 10:00:01", "2025-01-15 10:00:01"),
+        // A verdict dated ahead is none that anything may begin from.
+        ("2099-01-01 00:00:00", "2025-01-15 10:00:01"),
+        ("2025-01-16 00:00:00", "2025-01-16 00:00:00"),
     ] {
         output.commit(WORKER, &[verdict(ds, "T1")], &state(epoch)).await?;
-        assert_eq!(output.newest().await?, Some(at(newest)));
+        assert_eq!(output.newest(at("2025-01-16")).await?, Some(at(newest)));
     }
     Ok(())
 }

@@ -89,12 +89,10 @@ pub fn verdict(ds: &str, variable: &str) -> VerdictRow {
 pub fn state(epoch: i64) -> State {
     State {
         epoch,
-        position: Position::Key(KeyPosition {
-            since: at("2025-01-14 10:00:00"),
-            scanned: 7,
-            gaps: Vec::new(),
-        }),
+        position: Position::Key(KeyPosition::at(at("2025-01-14 10:00:00"), 7)),
         watermark: Some(at("2025-01-15 10:00:00")),
+        ahead: host::position::Ahead::default(),
+        reconciliation: host::reconciliation::Reconciliation::default(),
         checkpoint: None,
         set_digest: None,
         set_aside: BTreeMap::new(),

@@ -1,6 +1,7 @@
 //! The worker's row: whole, and one holder at a time.
 
-use host::position::{Gap, Passed, TimePosition};
+use host::position::{Ahead, Gap, Mark, Passed, TimePosition};
+use host::reconciliation::{Causes, Look, Reconciliation};
 use host::state::{Checkpoint, SetAside};
 
 use host::store::Prepared;
@@ -21,10 +22,19 @@ fn rich(epoch: i64) -> State {
         since: at("2025-01-14 10:00:00"),
         scanned: i64::MAX - 1,
         gaps: vec![gap(3, 3), gap(7, 9_000_000_000)],
+        marks: vec![Mark { id: 9, datetime: at("2025-01-15 10:00:00"), variable: "Presión 1".to_owned() }],
+        began: Some(-5),
+        given_up: vec![gap(1, 2)],
     };
+    let mut ahead = Ahead::default();
+    ahead.take_in([at("2099-01-01")].into_iter(), at("2025-01-15"));
+    let look = Look { unjudged: 1, awaited: 2, ..Look::over(at("2025-01-14"), at("2025-01-15")) };
+    let found = Causes { late: 1, below: 2, changed: 3, behind: 4 };
     State {
         position: Position::Key(position),
         watermark: Some(at("2025-01-15 10:00:00.503")),
+        ahead,
+        reconciliation: Reconciliation { last: Some(look.clone()), under_way: Some(look), found },
         checkpoint: Some(Checkpoint {
             schema: u32::MAX,
             bytes: (0..=255).chain([0, 0]).collect(),

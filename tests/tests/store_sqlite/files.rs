@@ -24,6 +24,8 @@ pub(crate) fn state(epoch: i64) -> State {
         epoch,
         position: Position::Time(TimePosition::start(at("2025-01-15"))),
         watermark: None,
+        ahead: Default::default(),
+        reconciliation: Default::default(),
         checkpoint: None,
         set_digest: None,
         set_aside: BTreeMap::new(),

@@ -143,7 +143,7 @@ async fn verdicts_of_another_form_are_verdicts_all_the_same() -> Result<()> {
     let mut output = bench.store.open_output().await?;
     output.prepare().await?;
     // The latest text has a `T`, the latest instant has not; and `never` is not a time.
-    assert_eq!(output.newest().await?, Some(at("2025-01-15 11:00:00")));
+    assert_eq!(output.newest(at("2025-01-16")).await?, Some(at("2025-01-15 11:00:00")));
     let epoch = output.take("line 1").await?.epoch;
     let verdicts = [
         verdict("2025-01-15 10:00:00", "T1"),

@@ -24,6 +24,7 @@ async fn worker_of(bench: &SqlServerBench, batch_rows: usize, share: Option<&str
         allowed_lateness: None,
         settle: Duration::from_secs(600),
         patience: Duration::from_secs(60),
+        reconcile: None,
         shard: share.map(|share| share.parse().unwrap()),
     };
     Worker::new(settings, Box::new(bench.store()), echo().await, Shared::default())

@@ -66,6 +66,8 @@ fn state(epoch: i64) -> State {
         epoch,
         position: Position::Time(TimePosition::start(at("2025-01-15"))),
         watermark: Some(at("2025-01-15 10:00:00")),
+        ahead: Default::default(),
+        reconciliation: Default::default(),
         checkpoint: None,
         set_digest: None,
         set_aside: BTreeMap::new(),

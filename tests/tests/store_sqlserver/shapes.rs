@@ -145,7 +145,7 @@ on_server! {
         assert_eq!(found, rows);
         let keys: Vec<_> = rows.iter().map(|row| (row.variable.clone(), row.ds)).collect();
         assert_eq!(output.already_judged(&keys).await?.len(), 2);
-        assert_eq!(output.newest().await?, Some(at("2025-01-15 10:00:00.507")));
+        assert_eq!(output.newest(at("2025-01-16")).await?, Some(at("2025-01-15 10:00:00.507")));
     }
 }
 

@@ -161,10 +161,18 @@ impl Output for SqliteOutput {
         .await
     }
 
-    async fn newest(&mut self) -> Result<Option<Datetime>, StoreError> {
+    async fn newest(&mut self, until: Datetime) -> Result<Option<Datetime>, StoreError> {
+        self.read(move |connection, tables| {
+            prepare::expect_tables(connection, &tables.output, &tables.state)?;
+            verdicts::newest(connection, &tables.output, until)
+        })
+        .await
+    }
+
+    async fn workers(&mut self) -> Result<Vec<String>, StoreError> {
         self.read(|connection, tables| {
             prepare::expect_tables(connection, &tables.output, &tables.state)?;
-            verdicts::newest(connection, &tables.output)
+            state_row::workers(connection, &tables.state)
         })
         .await
     }

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::fault::{Answer, Fault};
 use crate::datetime::Datetime;
-use crate::state::{Checkpoint, SetAside, State};
+use crate::state::{Checkpoint, SetAside, Standing, State};
 use crate::store::{Claim, TableName, Trouble};
 
 /// Raises the epoch of the worker's row, or makes one that holds only that.
@@ -20,6 +20,14 @@ pub(super) fn take(connection: &Connection, table: &TableName, worker: &str) -> 
     );
     let epoch = connection.prepare_cached(&sql)?.query_row([worker], |row| row.get(0))?;
     Ok(Claim { epoch, state: read(connection, table, worker)? })
+}
+
+/// The names of all workers.
+pub(super) fn workers(connection: &Connection, table: &TableName) -> Answer<Vec<String>> {
+    let sql = format!("SELECT worker FROM {} ORDER BY worker", table.sqlite());
+    let mut statement = connection.prepare_cached(&sql)?;
+    let names = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(names)
 }
 
 /// The worker's row; None if there is none, or nothing was committed yet.
@@ -59,10 +67,13 @@ fn state(row: &Row<'_>, unreadable: &dyn Fn(&str, &dyn Display) -> Fault) -> Ans
         |column: &str, text: &str| Datetime::parse(text).map_err(|error| unreadable(column, &error));
     let watermark: Option<String> = get(row, 2, "watermark", unreadable)?;
     let set_aside: BTreeMap<String, SetAside> = json(row, 7, "set_aside", unreadable)?;
+    let Standing { position, ahead, reconciliation } = json(row, 1, "position", unreadable)?;
     Ok(State {
         epoch: get(row, 0, "epoch", unreadable)?,
-        position: json(row, 1, "position", unreadable)?,
+        position,
         watermark: watermark.map(|text| datetime("watermark", &text)).transpose()?,
+        ahead,
+        reconciliation,
         checkpoint,
         set_digest: get(row, 6, "set_digest", unreadable)?,
         set_aside: set_aside.into_iter().map(|(variable, aside)| (Arc::from(variable), aside)).collect(),
@@ -100,7 +111,7 @@ pub(super) fn write(connection: &Connection, table: &TableName, worker: &str, st
     let hit = connection.prepare_cached(&sql)?.execute(params![
         worker,
         state.epoch,
-        to_json(&state.position)?,
+        to_json(&state.standing())?,
         state.watermark.map(|at| at.to_string()),
         state.checkpoint.as_ref().map(|checkpoint| &checkpoint.bytes),
         state.checkpoint.as_ref().map(|checkpoint| checkpoint.schema),

@@ -157,32 +157,33 @@ fn value(verdict: &VerdictRow, column: &str, now: &str) -> Value {
     }
 }
 
-/// MAX(ds), by time and not by text.
-pub(super) fn newest(connection: &Connection, output: &TableName) -> Answer<Option<Datetime>> {
-    // What begins with something above the digits is no datetime.
-    let Some((text, at)) = latest_before(connection, output, ":")? else { return Ok(None) };
-    if text.as_bytes().get(10) != Some(&b'T') {
-        return Ok(Some(at));
-    }
-    // Within its day, every text with a space sorts before this one, and may still be later.
-    let other = latest_before(connection, output, &format!("{}T", &text[..10]))?;
-    Ok(Some(other.map_or(at, |(_, other)| at.max(other))))
-}
-
-/// The last text before `end` that is a datetime.
-fn latest_before(
+/// The greatest ds up to `until`, by time and not by text. A few seeks from there backwards.
+pub(super) fn newest(
     connection: &Connection,
     output: &TableName,
-    end: &str,
-) -> Answer<Option<(String, Datetime)>> {
-    let sql = format!("SELECT ds FROM {} WHERE ds < ?1 ORDER BY ds DESC", output.sqlite());
+    until: Datetime,
+) -> Answer<Option<Datetime>> {
+    let sql = format!("SELECT ds FROM {} WHERE ds >= ?1 AND ds < ?2 ORDER BY ds DESC", output.sqlite());
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut found = statement.query([end])?;
     let mut rows = Rows::default();
-    while let Some(row) = found.next()? {
-        if let Some(at) = rows.instant(row.get_ref(0)?) {
-            return Ok(Some((row.get(0)?, at)));
+    // The last text in a range that is a datetime, and not later. Of one form, it is the latest.
+    let mut last = |from: &str, to: &str| -> Answer<Option<(String, Datetime)>> {
+        let mut found = statement.query([from, to])?;
+        while let Some(row) = found.next()? {
+            if let Some(at) = rows.instant(row.get_ref(0)?).filter(|at| *at <= until) {
+                return Ok(Some((row.get(0)?, at)));
+            }
+        }
+        Ok(None)
+    };
+    let [spaced, late] = FORMS.map(|form| day::around(until, form).1);
+    let mut newest = last(&format!("{}T", &late[..10]), &late)?.map(|(_, at)| at);
+    if let Some((text, at)) = last("", &spaced)? {
+        newest = newest.max(Some(at));
+        // Within its day, every text with a space sorts before this one, and may still be later.
+        if text.as_bytes().get(10) == Some(&b'T') {
+            newest = newest.max(last("", &format!("{}T", &text[..10]))?.map(|(_, at)| at));
         }
     }
-    Ok(None)
+    Ok(newest)
 }

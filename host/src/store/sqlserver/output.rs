@@ -248,14 +248,32 @@ impl Output for SqlServerOutput {
         self.done(session, answer).await
     }
 
-    async fn newest(&mut self) -> Result<Option<Datetime>, StoreError> {
+    async fn newest(&mut self, until: Datetime) -> Result<Option<Datetime>, StoreError> {
+        let past = Datetime::from_micros(until.micros().saturating_add(1));
         let mut session = self.link.take()?;
         let answer = match self.known(&mut session).await {
-            Ok(_) => link::row(&mut session, sql::output::newest(&self.output), Vec::new()).await,
+            Ok(known) => {
+                let values = vec![known.grain.not_before(past)];
+                link::row(&mut session, sql::output::newest(&self.output), values).await
+            }
             Err(fault) => Err(fault),
         };
         let row = self.done(session, answer).await?;
         Ok(row.and_then(|row| row.into_iter().next()).and_then(|value| moment::read(&value)))
+    }
+
+    async fn workers(&mut self) -> Result<Vec<String>, StoreError> {
+        let mut session = self.link.take()?;
+        let answer = match self.known(&mut session).await {
+            Ok(_) => link::rows(&mut session, sql::output::workers(&self.state), Vec::new()).await,
+            Err(fault) => Err(fault),
+        };
+        let rows = self.done(session, answer).await?;
+        let name = |row: Row| match row.into_iter().next() {
+            Some(tiberius::ColumnData::String(Some(name))) => Some(name.into_owned()),
+            _ => None,
+        };
+        Ok(rows.into_iter().filter_map(name).collect())
     }
 
     async fn foreign_names(&mut self, names: &[Arc<str>]) -> Result<Vec<Arc<str>>, StoreError> {

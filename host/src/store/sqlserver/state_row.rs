@@ -14,7 +14,7 @@ use super::row::integer;
 use super::sql;
 use super::table::text;
 use crate::datetime::Datetime;
-use crate::state::{Checkpoint, SetAside, State};
+use crate::state::{Checkpoint, SetAside, Standing, State};
 use crate::store::{TableName, Trouble};
 
 /// The statement of a commit, and its parameters. With what is staged goes where in the output it is looked for.
@@ -26,7 +26,7 @@ pub(super) fn commit(
 ) -> Answer<(String, Vec<Value>)> {
     let checkpoint = state.checkpoint.as_ref();
     let columns = [
-        Some(text(&to_json(&state.position)?)),
+        Some(text(&to_json(&state.standing())?)),
         state.watermark.map(moment::fine),
         checkpoint.map(|checkpoint| Value::Binary(Some(checkpoint.bytes.clone().into()))),
         checkpoint.map(|checkpoint| Value::I64(Some(i64::from(checkpoint.schema)))),
@@ -60,7 +60,7 @@ pub(super) fn read(row: Row, table: &TableName, worker: &str) -> Answer<(i64, Op
     let mut cells = Cells { row: row.into_iter().collect(), unreadable: &unreadable };
     let epoch = integer(&cells.next()).ok_or_else(|| unreadable("epoch", &"no whole number"))?;
     let ColumnData::String(Some(position)) = cells.next() else { return Ok((epoch, None)) };
-    let position = cells.json("position", &position)?;
+    let Standing { position, ahead, reconciliation } = cells.json("position", &position)?;
     let watermark = match cells.next() {
         value @ ColumnData::DateTime2(Some(_)) => moment::read(&value),
         _ => None,
@@ -87,6 +87,8 @@ pub(super) fn read(row: Row, table: &TableName, worker: &str) -> Answer<(i64, Op
         epoch,
         position,
         watermark,
+        ahead,
+        reconciliation,
         checkpoint,
         set_digest,
         set_aside: set_aside.into_iter().map(|(variable, aside)| (Arc::from(variable), aside)).collect(),

@@ -29,8 +29,9 @@ use crate::batch::Batch;
 use crate::counts::Counts;
 use crate::datetime::Datetime;
 use crate::detector::Detector;
-use crate::position::{Position, TimePosition};
+use crate::position::{Ahead, Position, TimePosition};
 use crate::reading::Page;
+use crate::reconciliation::Reconciliation;
 use crate::state::State;
 use crate::store::{Connector, Replaced, StoreError, Trouble};
 
@@ -106,6 +107,8 @@ impl Backfill {
             epoch: taken.epoch,
             position: Position::Time(TimePosition::start(plan.from)),
             watermark: Some(before),
+            ahead: Ahead::default(),
+            reconciliation: Reconciliation::default(),
             checkpoint: None,
             set_digest: Some(digest),
             set_aside: BTreeMap::new(),
@@ -141,10 +144,13 @@ impl Backfill {
             ahead: None,
             frame: Frame {
                 now,
+                until: plan.to,
                 reach: begin,
                 watermark: Some(watermark),
+                ahead: Ahead::default(),
                 batch_rows: plan.batch_rows,
                 scope,
+                looked_for: false,
             },
             canary,
             learnt: Learnt::default(),

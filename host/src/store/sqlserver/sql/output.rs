@@ -263,8 +263,14 @@ pub fn spellings(output: &TableName, variable: &str) -> String {
     )
 }
 
+/// The greatest ds before `@P1`: the first row of the index on ds, from there backwards.
 pub fn newest(output: &TableName) -> String {
-    format!("SELECT MAX([ds]) FROM {}", output.sql_server())
+    format!("SELECT TOP (1) [ds] FROM {} WHERE [ds] < @P1 ORDER BY [ds] DESC", output.sql_server())
+}
+
+/// The names of all workers. The table has a row for each of them, and no more.
+pub fn workers(state: &TableName) -> String {
+    format!("SELECT [worker] FROM {} ORDER BY [worker]", state.sql_server())
 }
 
 /// The columns of the state that a commit writes, as [`commit`] takes and [`read`] gives them.

@@ -1,0 +1,129 @@
+//! `host reconcile`: a look for unjudged readings now.
+//!
+//! Where no worker of the name is active, it is the worker's own look, and its result is in the state row. Where one is, the same
+//! readings are judged as a backfill judges them, beside it: whoever writes a verdict first, there is one.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow, bail};
+
+use super::args::Overrides;
+use super::parts;
+use super::run::settings;
+use super::say::say;
+use super::stop::Stop;
+use crate::config::Loaded;
+use crate::detector::Detector;
+use crate::reconciliation::Look;
+use crate::reload::Shared;
+use crate::store::Connector;
+use crate::telemetry;
+use crate::worker::backfill::{Backfill, Plan};
+use crate::worker::report::{self, count};
+use crate::worker::{self, CycleError, Slice, Worker};
+
+/// Looks, judges and says what came of it.
+pub(super) async fn reconcile(mut loaded: Loaded, asked: &Overrides) -> anyhow::Result<ExitCode> {
+    let config = &mut loaded.config;
+    config.log.file = asked.log_file.as_ref().and(config.log.file.take());
+    let _telemetry = telemetry::start(&config.log).context("the log cannot be started")?;
+    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let config = &loaded.config;
+    let stop = Stop::listen()?;
+    let engine = parts::engine(config)?;
+    let set = Arc::new(parts::source(config).read_at_start(&engine).await?);
+    let detector = Detector::open(&engine, Arc::clone(&set), None).await?;
+    let store = parts::store(config)?;
+    let mut worker = Worker::new(settings(config), Box::new(store.clone()), detector, Shared::default());
+    match worker.begin_look().await {
+        Ok(()) => {}
+        Err(CycleError::Standby { .. }) => {
+            let mut detector = Detector::open(&engine, set, None).await?;
+            return beside(&loaded, &store, &mut detector, &stop).await;
+        }
+        Err(error) => bail!("{error}"),
+    }
+    loop {
+        let slice = stop.unless_at_once(worker.look()).await;
+        match slice.ok_or_else(|| anyhow!("stopped at once"))?.map_err(|error| anyhow!("{error}"))? {
+            Slice::More if stop.asked() => bail!("stopped; not all was looked at"),
+            Slice::More => {}
+            Slice::Done(look) => {
+                say!("{}", in_words(&look));
+                return Ok(if look.unjudged == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            }
+            Slice::NoIndex => bail!("nothing was looked at: the input table has no index on `datetime`"),
+        }
+    }
+}
+
+/// Beside an active worker.
+async fn beside(
+    loaded: &Loaded,
+    store: &dyn Connector,
+    detector: &mut Detector,
+    stop: &Stop,
+) -> anyhow::Result<ExitCode> {
+    let config = &loaded.config.worker;
+    let (mut input, mut output) = store.open().await?;
+    let layout = input.layout().await?;
+    if !layout.has_datetime_index {
+        bail!("nothing was looked at: the input table has no index on `datetime`");
+    }
+    let now = input.now().await?;
+    let since = output.peek(&config.row()).await?.map(|state| state.position.since());
+    let from = now.earlier(worker::lateness(config.allowed_lateness, layout));
+    let plan = Plan {
+        worker: config.row(),
+        shard: config.shard,
+        from: since.map_or(from, |since| from.max(since)),
+        to: now,
+        variables: None,
+        replace: false,
+        batch_rows: config.batch_rows,
+    };
+    output.close().await?;
+    tracing::info!("worker `{}` is active; this looks beside it", config.row());
+    let mut backfill = Backfill::begin(&plan, store, detector).await?;
+    while backfill.step(detector).await? {
+        if stop.asked() {
+            bail!("stopped; not all was looked at");
+        }
+    }
+    let counts = backfill.progress().counts;
+    backfill.finish().await?;
+    say!(
+        "readings from {} to {}: {} had no verdict and have one now, {} had one",
+        plan.from,
+        plan.to,
+        counts.judged,
+        counts.already_judged
+    );
+    if let Some(fates) = report::fates(&crate::counts::Counts { already_judged: 0, ..counts }) {
+        say!("without a verdict: {fates}");
+    }
+    say!("unjudged readings: 0");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn in_words(look: &Look) -> String {
+    let found = match look.found.total() {
+        0 => String::new(),
+        found => format!(", {found} of them judged now: {}", look.found),
+    };
+    let mut text = format!(
+        "readings from {} to {}: {} with a verdict{found}",
+        look.from,
+        look.to,
+        count(look.rows.judged, "reading")
+    );
+    if let Some(fates) = report::fates(&look.rows) {
+        text.push_str(&format!("\nwithout a verdict: {fates}"));
+    }
+    if look.awaited > 0 {
+        text.push_str(&format!("\nread by the next cycle: {}", look.awaited));
+    }
+    text.push_str(&format!("\nunjudged readings: {}", look.unjudged));
+    text
+}

@@ -1,0 +1,43 @@
+//! Rows that were read, remembered so that the next pass can tell whether the table still is what it was.
+//!
+//! A table that was emptied, restored from a backup or renamed gives its ids to other rows, and a position that goes by ids alone
+//! would pass over those for ever. A mark is the id, the datetime and the variable of a reading: an update of its value is none of
+//! its business.
+
+use serde::{Deserialize, Serialize};
+
+use crate::datetime::Datetime;
+use crate::reading::Reading;
+
+/// How many are kept: those of as many pages. Somebody who deletes the newest rows rarely deletes all of these.
+const MOST: usize = 4;
+
+/// A reading that was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    pub id: i64,
+    pub datetime: Datetime,
+    pub variable: String,
+}
+
+impl Mark {
+    /// Whether this is the same reading.
+    pub fn is(&self, reading: &Reading) -> bool {
+        reading.id == Some(self.id)
+            && reading.datetime == self.datetime
+            && *reading.variable == *self.variable
+    }
+}
+
+/// Remembers the reading with the greatest id, if it is greater than those that are remembered.
+pub(super) fn remember<'a>(marks: &mut Vec<Mark>, readings: impl Iterator<Item = &'a Reading>) {
+    let Some((id, reading)) =
+        readings.filter_map(|reading| Some((reading.id?, reading))).max_by_key(|(id, _)| *id)
+    else {
+        return;
+    };
+    if marks.last().is_none_or(|last| last.id < id) {
+        marks.push(Mark { id, datetime: reading.datetime, variable: reading.variable.to_string() });
+        marks.drain(..marks.len().saturating_sub(MOST));
+    }
+}

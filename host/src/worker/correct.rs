@@ -1,0 +1,63 @@
+//! What a wrong clock has left in the state row, put right: a worker that began while the server's clock was days ahead, and a
+//! watermark that a row dated ahead has taken along in an earlier version.
+//!
+//! Without this everything would be too late until real time has caught up. What has a verdict is left out as always.
+
+use std::time::Duration;
+
+use super::Settings;
+use super::session::{begin_from, position_from};
+use crate::datetime::Datetime;
+use crate::state::State;
+use crate::store::{Input, Output, StoreError};
+
+/// How far ahead of the clock a watermark may lie and stay: clocks are set back by an hour each autumn.
+const FAR: Duration = Duration::from_secs(24 * 3600);
+
+/// Puts a watermark right that lies days ahead of the clock.
+pub(super) async fn watermark(
+    state: &mut State,
+    now: Datetime,
+    output: &mut dyn Output,
+) -> Result<(), StoreError> {
+    let Some(wrong) = state.watermark.filter(|watermark| *watermark > now.later(FAR)) else {
+        return Ok(());
+    };
+    state.watermark = output.newest(now).await?;
+    state.ahead.take_in(std::iter::once(wrong), now);
+    tracing::warn!(
+        "the last processed datetime was {wrong}, far ahead of the database's clock, which says {now}: a row was dated ahead, or \
+         the clock was wrong; it is {} now",
+        state.watermark.map_or_else(|| "none".into(), |at| at.to_string())
+    );
+    Ok(())
+}
+
+/// Puts right where this worker's time begins, if a clock said so that was ahead.
+pub(super) async fn since(
+    state: &mut State,
+    settings: &Settings,
+    lateness: Duration,
+    now: Datetime,
+    input: &mut dyn Input,
+    output: &mut dyn Output,
+) -> Result<(), StoreError> {
+    let since = state.position.since();
+    // A worker that begins now would begin at least so far back.
+    let latest = now.earlier(lateness.min(settings.initial_lookback));
+    let set_back = now < state.updated_at && since > latest;
+    if since <= now && !set_back {
+        return Ok(());
+    }
+    let (_, right) = begin_from(settings, lateness, now, output).await?;
+    if right >= since {
+        return Ok(());
+    }
+    tracing::warn!(
+        "this worker began when the database's clock was ahead, and took readings before {since} for older than itself; the clock \
+         says {now}, and those from {right} on are judged"
+    );
+    let layout = input.layout().await?;
+    state.position = position_from(right, layout, input, now).await?;
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! Where workers of the same name have left off that divided the variables in another way.
+//!
+//! When the number of shares changes, each new worker begins without a row of its own, and the output's newest verdict tells nothing
+//! of a share that lags: its backlog would be lost. The rows of the last division tell.
+
+use std::time::Duration;
+
+use super::{Settings, Shard};
+use crate::datetime::Datetime;
+use crate::state::State;
+use crate::store::{Output, StoreError};
+
+/// The oldest datetime that some worker of the last division had still to judge; None if there was none.
+pub(super) async fn left_off(
+    settings: &Settings,
+    lateness: Duration,
+    output: &mut dyn Output,
+) -> Result<Option<Datetime>, StoreError> {
+    let base = base(&settings.name, settings.shard);
+    let mut found: Vec<(u64, State)> = Vec::new();
+    for name in output.workers().await? {
+        if name != settings.name
+            && let Some(shares) = shares(&name, base)
+            && let Some(state) = output.peek(&name).await?
+        {
+            found.push((shares, state));
+        }
+    }
+    // Rows of earlier divisions stay in the table for ever.
+    let last = found.iter().max_by_key(|(_, state)| state.updated_at).map(|(shares, _)| *shares);
+    let of_last = found.iter().filter(|(shares, _)| Some(*shares) == last);
+    Ok(of_last.map(|(_, state)| until(state, lateness)).min())
+}
+
+/// Before this, a worker in this state has nothing to judge.
+fn until(state: &State, lateness: Duration) -> Datetime {
+    let since = state.position.since();
+    state.watermark.map_or(since, |watermark| watermark.earlier(lateness).max(since))
+}
+
+fn base(name: &str, shard: Option<Shard>) -> &str {
+    let suffix = shard.map(|shard| format!(" {shard}"));
+    suffix.and_then(|suffix| name.strip_suffix(&suffix)).unwrap_or(name)
+}
+
+/// Into how many shares a worker of this base divides the variables, by its name; None for another's.
+fn shares(name: &str, base: &str) -> Option<u64> {
+    match name.strip_prefix(base)? {
+        "" => Some(1),
+        rest => rest.strip_prefix(' ')?.parse().ok().map(Shard::of),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_division_is_told_by_its_names() {
+        for (name, base, found) in [
+            ("default", "default", Some(1)),
+            ("default 2/3", "default", Some(3)),
+            ("default 2/3 1/2", "default", None),
+            ("default2 2/3", "default", None),
+            ("other", "default", None),
+            ("default 4/3", "default", None),
+        ] {
+            assert_eq!(shares(name, base), found, "{name}");
+        }
+        assert_eq!(base("default 2/3", "2/3".parse().ok()), "default");
+        assert_eq!(base("default 2/3", None), "default 2/3");
+    }
+}
