@@ -160,17 +160,19 @@ pub(super) fn known(written: &str) -> Option<Key> {
 pub(super) fn nearest(written: &str) -> Option<&'static str> {
     const LIKELY: f64 = 0.7;
     let written = plain(written);
-    all()
-        .map(|(_, name)| {
-            let name_plain = plain(name);
-            // The beginning of a long name is what people remember of it.
-            let begins = written.len() >= 8 && name_plain.starts_with(&written);
-            let likeness = strsim::normalized_damerau_levenshtein(&written, &name_plain);
-            (if begins { likeness.max(LIKELY) } else { likeness }, name)
-        })
-        .filter(|(likeness, _)| *likeness >= LIKELY)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, name)| name)
+    let mut best: Option<(f64, &'static str)> = None;
+    for (_, name) in all() {
+        let known = plain(name);
+        // The beginning of a long name is what people remember of it.
+        let begins = written.len() >= 8 && known.starts_with(&written);
+        let likeness = strsim::normalized_damerau_levenshtein(&written, &known);
+        let likeness = if begins { likeness.max(LIKELY) } else { likeness };
+        // Of two that are as near, the first: `TrustServerCertificate` before the rarer one of its certificates.
+        if likeness >= LIKELY && best.is_none_or(|(before, _)| likeness > before) {
+            best = Some((likeness, name));
+        }
+    }
+    best.map(|(_, name)| name)
 }
 
 #[cfg(test)]
