@@ -98,7 +98,8 @@ async fn insert(
     if answered.is_err() {
         link::run(session, sql::session::roll_back()).await?;
     }
-    let counts = answered?.ours.into_iter().flatten().filter_map(|value| integer(&value)).map(i64::unsigned_abs);
+    let counts =
+        answered?.ours.into_iter().flatten().filter_map(|value| integer(&value)).map(i64::unsigned_abs);
     let counts: Vec<u64> = counts.collect();
     let [inserted, different] = counts[..] else { return Err(Fault::no_answer("the number of readings")) };
     Ok(Inserted { inserted, repeated: (datetimes.count() as u64).saturating_sub(different) })
