@@ -7,6 +7,8 @@
 
 mod ascii;
 mod components;
+mod dates;
+mod history;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -181,7 +183,7 @@ pub(super) fn json(fitted: &Fitted<'_>, whole: bool) -> Vec<u8> {
         start: report.first as f64 / 1e6,
         t_scale: (report.last - report.first) as f64 / 1e6,
         holidays: prophet.holidays.as_ref().map(|rows| tables::holidays(rows)),
-        history: whole.then(|| tables::history(prepared)),
+        history: whole.then(|| history::history(prepared)),
         train_component_cols: components::columns(fitted),
         changepoints_t: &prepared.changepoints.scaled,
         seasonalities: Ordered(seasons.collect()),

@@ -1,0 +1,72 @@
+//! The rows of training, as Prophet keeps them: what was given, and what was made of it.
+//!
+//! Numbers are rounded to ten decimals, as pandas leaves them; prediction takes nothing from here.
+
+use super::ascii::compact;
+use super::dates::Dates;
+use super::tables;
+use crate::fit::prepare::Prepared;
+use crate::fit::settings::Growth;
+use crate::inputs::Role;
+
+enum Column<'a> {
+    Numbers(&'a [f64]),
+    Truths(Vec<f64>),
+}
+
+/// The rows of training with what was made of them.
+pub(super) fn history(prepared: &Prepared<'_>) -> String {
+    let (rows, problem) = (&prepared.rows, &prepared.problem);
+    let mut columns = vec![("y", Column::Numbers(&rows.y))];
+    if problem.growth == Growth::Logistic {
+        columns.push(("cap", Column::Numbers(&prepared.scale.cap)));
+    }
+    for condition in prepared.seasons.iter().filter_map(|season| season.condition.as_deref()) {
+        // It was there when the features were computed.
+        if !columns.iter().any(|(name, _)| *name == condition)
+            && let Ok(values) = rows.column(condition, Role::Condition)
+        {
+            columns.push((condition, Column::Truths(values)));
+        }
+    }
+    for regressor in &prepared.regressors {
+        if !columns.iter().any(|(name, _)| *name == regressor.name) {
+            columns.push((&regressor.name, Column::Numbers(&regressor.values)));
+        }
+    }
+    columns.push(("floor", Column::Numbers(&prepared.scale.floor)));
+    if problem.growth == Growth::Logistic {
+        columns.push(("cap_scaled", Column::Numbers(problem.capacities())));
+    }
+    columns.push(("t", Column::Numbers(problem.times())));
+    columns.push(("y_scaled", Column::Numbers(problem.values())));
+
+    let kind = |column: &Column<'_>| if matches!(column, Column::Truths(_)) { "boolean" } else { "number" };
+    let fields: Vec<(&str, &str)> = std::iter::once(("ds", "datetime"))
+        .chain(columns.iter().map(|(name, column)| (*name, kind(column))))
+        .collect();
+    let keys: Vec<String> = columns.iter().map(|(name, _)| format!(",{}:", compact(name))).collect();
+    let mut out = Vec::with_capacity(rows.len() * 24 * (columns.len() + 1));
+    let mut dates = Dates::default();
+    for (row, micros) in rows.instants.iter().enumerate() {
+        out.extend_from_slice(if row == 0 { b"{\"ds\":\"" } else { b",{\"ds\":\"" });
+        dates.write(*micros, &mut out);
+        out.push(b'"');
+        for (key, (_, column)) in keys.iter().zip(&columns) {
+            out.extend_from_slice(key.as_bytes());
+            // Writing to memory does not fail.
+            let _ = match column {
+                Column::Numbers(values) => serde_json::to_writer(&mut out, &rounded(values[row])),
+                Column::Truths(values) => serde_json::to_writer(&mut out, &(values[row] != 0.0)),
+            };
+        }
+        out.push(b'}');
+    }
+    tables::table(&fields, &String::from_utf8(out).unwrap_or_default())
+}
+
+/// To ten decimals; a large number has none of them left.
+fn rounded(value: f64) -> f64 {
+    let scaled = value * 1e10;
+    if scaled.abs() < 4_503_599_627_370_496.0 { scaled.round_ties_even() / 1e10 } else { value }
+}
