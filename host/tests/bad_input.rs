@@ -232,8 +232,7 @@ const WRONG: &[Wrong] = &[
         },
         arguments: &[],
         code: 0,
-        said: "at the last commit: it was set back, or another database's; readings go by their own datetimes and are judged \
-               all the same",
+        said: "at the last commit: it was set back, or another database's; readings go by their own datetimes",
         check: false,
     },
 ];

@@ -253,7 +253,10 @@ fn what_is_printed_is_escaped() {
         let said = ran.stdout + &ran.stderr;
         assert!(!said.chars().any(|c| c != '\n' && c.is_control()), "{arguments:?}: {said:?}");
         assert!(
-            !said.lines().any(|line| line.contains("forged") && !line.contains(shown)),
+            // JSON has escapes of its own, on one line.
+            !said
+                .lines()
+                .any(|line| line.contains("forged") && !line.contains(shown) && !line.starts_with('{')),
             "{arguments:?}: {said}"
         );
         assert!(

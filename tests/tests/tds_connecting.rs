@@ -152,8 +152,8 @@ async fn a_database_that_comes_up_later_is_waited_for() {
     let server = Server::start().unwrap();
     let mut plant = plant(&server).await;
     for _ in 0..2 {
-        let text = "Cannot open database \"plant\" requested by the login. The login failed.";
-        server.fault(Fault::login(SqlError::new(4060, 11, text)));
+        let text = "Database 'plant' is being recovered. Waiting until recovery is finished.";
+        server.fault(Fault::login(SqlError::new(922, 14, text)));
     }
     let store = tds::store(tds::target(server.port(), PLAIN, "plant"));
     let mut worker = Worker::new(settings(), Box::new(store), echo().await, Shared::default());

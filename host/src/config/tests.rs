@@ -334,7 +334,7 @@ fn a_mistake_is_told_with_its_place_and_what_is_right() {
         (
             "[worker]\nzzz_b = 1\nzzz_a = 1",
             "line 2: `[worker]` has no key `zzz_b`; its keys are `name`, `shard`, `interval`, `batch_rows`, \
-            `initial_lookback`, `allowed_lateness`, `settle`",
+            `initial_lookback`, `allowed_lateness`, `settle`, `reconcile`",
         ),
         // Values.
         ("[worker]\ninterval = 0", &format!("line 2: `worker.interval` is `0`; it must be {INTERVAL}")),

@@ -104,10 +104,14 @@ mod linux {
             let bomb = BOMBS.iter().find(|bomb| bomb.name == name).unwrap();
             place.write("bomb.wasm", (bomb.make)());
             let expected = match bomb.refused {
-                Some(why) => format!("`bomb.wasm` cannot be used: it has more {why} are allowed"),
-                None => "`bomb.wasm` cannot be used: it does not compile within 9s; `compile_deadline` of `[detector]` can \
-                         be longer"
-                    .into(),
+                Some(why) => vec![format!("`bomb.wasm` cannot be used: it has more {why} are allowed")],
+                // A fast machine compiles it in time, and finds that it is no detector.
+                None => vec![
+                    "`bomb.wasm` cannot be used: it does not compile within 9s; `compile_deadline` of `[detector]` can \
+                     be longer"
+                        .into(),
+                    "`bomb.wasm` cannot be used: it is a component of another world".into(),
+                ],
             };
             for arguments in [
                 &["detector", "inspect", "bomb.wasm"][..],
@@ -122,7 +126,7 @@ mod linux {
                 eprintln!("{name}, `{}`: {took:.1?}, {} MB", arguments[0], most / 1_000_000);
                 assert_eq!(ran.code, Some(1), "{name}: {}", ran.stderr);
                 let said = format!("{}{}", ran.stdout, ran.stderr);
-                assert!(said.contains(&expected), "{name}: {said}");
+                assert!(expected.iter().any(|expected| said.contains(expected)), "{name}: {said}");
                 assert!(took < TIME + SLACK && most < MEMORY, "{name}: {took:?}, {most} bytes");
             }
         }

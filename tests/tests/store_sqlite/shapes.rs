@@ -18,12 +18,12 @@ async fn with_input(ddl: &str) -> Result<SqliteBench> {
 }
 
 #[tokio::test]
-async fn only_an_integer_that_is_unique_and_never_null_is_a_key() -> Result<()> {
+async fn only_an_integer_that_the_database_counts_up_is_a_key() -> Result<()> {
     for (id, has_key) in [
         ("id INTEGER PRIMARY KEY", true),
         ("ID integer primary key autoincrement", true),
-        ("id BIGINT NOT NULL UNIQUE", true),
-        ("id INT NOT NULL PRIMARY KEY", true),
+        ("id BIGINT NOT NULL UNIQUE", false),
+        ("id INT NOT NULL PRIMARY KEY", false),
         ("id BIGINT PRIMARY KEY", false),
         ("id BIGINT NOT NULL", false),
         ("id TEXT NOT NULL UNIQUE", false),

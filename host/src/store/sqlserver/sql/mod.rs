@@ -5,6 +5,8 @@
 //! Parameters are `@P1`, `@P2`, …; names are quoted by [`TableName::sql_server`](crate::store::TableName::sql_server). A statement has
 //! few shapes, so that the server's cache of plans holds each once. Pure.
 
+#[cfg(test)]
+mod documented;
 pub mod input;
 pub mod output;
 pub mod session;
