@@ -90,7 +90,7 @@ fn kind(metadata: &Metadata) -> &'static str {
 fn mib(bytes: u64) -> String {
     match (bytes >> 20, bytes % (1 << 20)) {
         (whole, 0) => format!("{whole} MiB"),
-        (whole, rest) => format!("{whole}.{} MiB", rest * 10 >> 20),
+        (whole, rest) => format!("{whole}.{} MiB", (rest * 10) >> 20),
     }
 }
 

@@ -27,6 +27,9 @@ use crate::regular::Unreadable;
 /// A module that failed at so many files will fail at the others.
 const MOST_FAILURES: usize = 10;
 
+/// The files that were read, each with its digest, and those that could not be.
+pub(super) type FilesRead = (Vec<(ModelFile, Digest)>, Vec<Unread>);
+
 /// Loads files of the directory `models`, in their order, each with the digest of the file as it is. Blocks; called within a runtime.
 /// `now` is when reading begins. A file that cannot be read costs itself.
 ///
@@ -40,7 +43,7 @@ pub(super) fn load(
     files: &[PathBuf],
     (now, growing): (SystemTime, Growing),
     pulse: &Pulse,
-) -> Result<(Vec<(ModelFile, Digest)>, Vec<Unread>), DetectorError> {
+) -> Result<FilesRead, DetectorError> {
     let pack = engine.cache().map(|cache| (Pack::new(&cache.models(), module.digest(), models), cache));
     let kept = pack.as_ref().map(|(pack, _)| pack.read()).unwrap_or_default();
     let loading = Loading {

@@ -16,6 +16,7 @@ use super::error::CycleError;
 use super::patience::{self, Patience};
 use super::report::Report;
 use super::session::Session;
+use super::shard::Shard;
 use super::walk::{RangeWalk, Step};
 use super::{Worker, tell};
 use crate::counts::Counts;
@@ -192,7 +193,7 @@ impl Worker {
         rows.retain(|row| frame.scope.holds(row));
         session.learn_names(&rows, &self.detector).await?;
         let mut examined = Examined::default();
-        if frame.scope.shard.is_none_or(|shard| shard.is_first()) {
+        if frame.scope.shard.is_none_or(Shard::is_first) {
             examined.rows.malformed = page.malformed.len() as u64;
         }
         let keys = fresh::keys_to_look_up(&rows, frame.reach);

@@ -115,7 +115,7 @@ async fn a_start_names_the_file_and_the_others_judge() {
     let disk = Disk::new().await;
     disk.write("T2", "two");
     pipe(&disk.model("T3"));
-    fs::set_permissions(disk.model("T2"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(disk.model("T2"), fs::Permissions::from_mode(0o000)).unwrap();
     // Root reads it all the same.
     let readable = fs::read(disk.model("T2")).is_ok();
     let set = disk.source.read_at_start(&engine()).await.unwrap();

@@ -29,6 +29,7 @@ struct Counting<'a> {
 }
 
 /// As the compiler says it.
+#[allow(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]
 fn unreadable(error: BinaryReaderError) -> String {
     format!("it does not compile: {error}")
 }

@@ -85,7 +85,7 @@ impl SqlServerOutput {
         match link::run(session, statement.clone()).await {
             Ok(()) => {
                 prepared.created.push(name);
-                Ok(Made::Made)
+                Ok(Made::New)
             }
             Err(fault) if fault.is_duplicate() && index.unique => {
                 prepared.warnings.push(format!(
@@ -127,7 +127,7 @@ impl SqlServerOutput {
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Made {
-    Made,
+    New,
     Not,
     /// It was or is known to be impossible, as the table holds a key more than once.
     Duplicates,
