@@ -188,6 +188,7 @@ fn function(
     function
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "code that is made for the call reads better so")]
 fn one_function<const N: usize>(locals: [(u32, ValType); N], code: Vec<Instruction<'static>>) -> Vec<u8> {
     module_of([function(locals, &code)])
 }
