@@ -434,8 +434,14 @@ mod tests {
                 position(9, &[gap(2, 6, 1)]),
                 vec![(4, 0)],
                 9,
-                // Whoever wrote it may go on.
-                position(9, &[gap(2, 3, 1), gap(5, 6, 9)]),
+                position(9, &[gap(2, 3, 1), gap(5, 6, 1)]),
+            ),
+            (
+                "another writer's range: whoever wrote there may go on",
+                position(300_000, &[gap(2, 250_000, 1)]),
+                vec![(4, 0)],
+                9,
+                position(300_000, &[gap(2, 3, 1), gap(5, 250_000, 9)]),
             ),
             (
                 "a gap just young enough",
