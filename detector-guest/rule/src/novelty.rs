@@ -1,0 +1,50 @@
+//! How much of what a variable does now it has not done before.
+
+use serde::{Deserialize, Serialize};
+
+use crate::phase::Phase;
+
+/// Blocks of a warm-up.
+const BLOCKS: u32 = 104;
+
+/// The most phases: with seven the state has 30 KB, and seven are all that a warm-up of up to 831 readings has. Of longer blocks
+/// the phases begin at even distances.
+const MOST_PHASES: u32 = 7;
+
+/// What one variable has done, in bounded memory.
+///
+/// The warm-up is its only unit of time. Readings are one per step: a gap is left out, and so is a reading that is not finite.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Novelty {
+    /// Readings of the warm-up.
+    warm_up: u32,
+    /// The first reading: what is kept is relative to it, so that single precision suffices at any offset.
+    origin: Option<f64>,
+    phases: Vec<Phase>,
+}
+
+impl Novelty {
+    /// Knows nothing yet. `warm_up` is how many readings it sees before its answers mean something; at least 8.
+    pub fn new(warm_up: u32) -> Self {
+        let warm_up = warm_up.max(8);
+        let size = (warm_up / BLOCKS).max(1);
+        let phases = size.min(MOST_PHASES);
+        let phase = |at| Phase::new(at * size / phases, size, warm_up / size);
+        Self { warm_up, origin: None, phases: (0..phases).map(phase).collect() }
+    }
+
+    /// Readings of the warm-up.
+    pub fn warm_up(&self) -> u32 {
+        self.warm_up
+    }
+
+    /// Takes in a reading: how new it is. 0 for what is known, about 1 for what is nothing like the past; a reading that is not finite
+    /// is passed over and has the answer of the one before.
+    pub fn push(&mut self, y: f64) -> f64 {
+        if y.is_finite() {
+            let x = y - *self.origin.get_or_insert(y);
+            self.phases.iter_mut().for_each(|phase| phase.push(x));
+        }
+        self.phases.iter().map(|phase| phase.novelty).sum::<f64>() / self.phases.len() as f64
+    }
+}
