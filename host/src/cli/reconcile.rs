@@ -50,7 +50,7 @@ pub(super) async fn reconcile(mut loaded: Loaded, asked: &Overrides) -> anyhow::
             Slice::More if stop.asked() => bail!("stopped; not all was looked at"),
             Slice::More => {}
             Slice::Done(look) => {
-                say!("{}", in_words(&look));
+                in_words(&look).lines().for_each(|line| say!("{line}"));
                 return Ok(if look.unjudged == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
             }
             Slice::NoIndex => bail!("nothing was looked at: the input table has no index on `datetime`"),
