@@ -10,6 +10,7 @@ use super::row::Rows;
 use super::table::Table;
 use crate::datetime::Datetime;
 use crate::store::TableName;
+use crate::store::schema::OUTPUT_COLUMNS;
 use crate::verdict::VerdictRow;
 
 /// Looks verdicts up by key, whatever form the text of their datetime has.
@@ -98,7 +99,7 @@ pub(super) fn insert(
 ) -> Answer<u64> {
     let mut lookup = Lookup::new(connection, output)?;
     let given = |column: &&&str| table.has(column) && !table.fills_itself(column);
-    let columns: Vec<&str> = COLUMNS.iter().filter(given).copied().collect();
+    let columns: Vec<&str> = OUTPUT_COLUMNS.iter().chain(&["source_file"]).filter(given).copied().collect();
     let mut statement = connection.prepare_cached(&format!(
         "INSERT INTO {} ({}) VALUES ({}) ON CONFLICT DO NOTHING",
         output.sqlite(),
@@ -118,24 +119,6 @@ pub(super) fn insert(
     }
     Ok(inserted)
 }
-
-/// What a verdict fills, as far as the table has it and does not fill it itself.
-const COLUMNS: [&str; 14] = [
-    "ds",
-    "y",
-    "yhat",
-    "yhat_lower",
-    "yhat_upper",
-    "residual",
-    "outside_interval",
-    "high_residual",
-    "is_anomaly",
-    "anomaly_score",
-    "variable",
-    "prediction_error_pct",
-    "processed_at",
-    "source_file",
-];
 
 fn value(verdict: &VerdictRow, column: &str, now: &str) -> Value {
     let flags = &verdict.flags;
