@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use detector_guest::{Column, Detector, File};
+use detector_guest::{Column, File, ProphetDetector};
 use divan::counter::ItemsCount;
 
 const VARIABLES: usize = 25;
@@ -15,7 +15,7 @@ fn main() {
 }
 
 /// The fixtures' six models under 25 names.
-fn detector(settings: &str) -> Detector {
+fn detector(settings: &str) -> ProphetDetector {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models");
     let mut models: Vec<Vec<u8>> = Vec::new();
     for name in ["AGUA_FLOW_1", "GAS_P_2", "NIVEL_4", "POTENCIA_MW", "TEMP_03", "VIBRACION"] {
@@ -25,7 +25,7 @@ fn detector(settings: &str) -> Detector {
         (0..VARIABLES).map(|variable| format!("prophet_model_V{variable}.json")).collect();
     let files: Vec<_> =
         paths.iter().zip(models.iter().cycle()).map(|(path, bytes)| File { path, bytes }).collect();
-    Detector::open(&files, settings).unwrap()
+    ProphetDetector::open(&files, settings).unwrap()
 }
 
 /// 5-minute readings from the end of training on, some of them absent.

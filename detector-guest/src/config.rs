@@ -11,7 +11,7 @@ use crate::settings::{interval_width, threshold};
 pub(crate) const FILE_NAME: &str = "detector_config.json";
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Config {
+pub(crate) struct DetectorConfig {
     pub(crate) threshold: Option<f64>,
     pub(crate) interval_width: Option<f64>,
     /// As the database spells them; file names cannot.
@@ -25,7 +25,7 @@ struct Keys {
     variables: Option<Vec<String>>,
 }
 
-impl Config {
+impl DetectorConfig {
     pub(crate) fn parse(json: &[u8]) -> Result<Self, OpenError> {
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
         let keys: Keys = prophet::from_python_json(json).map_err(|error| in_file(&error))?;
@@ -52,8 +52,8 @@ mod tests {
     fn what_training_wrote_is_read() {
         let json = br#"{"interval_width": 0.95, "seasonality_mode": "multiplicative", "anomaly_threshold": 2.5, "variables": ["A/B"]}"#;
         assert_eq!(
-            Config::parse(json),
-            Ok(Config {
+            DetectorConfig::parse(json),
+            Ok(DetectorConfig {
                 threshold: Some(2.5),
                 interval_width: Some(0.95),
                 variables: vec!["A/B".to_owned()]
@@ -61,11 +61,16 @@ mod tests {
         );
         // Measures of the training.
         assert_eq!(
-            Config::parse(br#"{"interval_width": 1, "metrics": {"mape": NaN, "worst": [-Infinity]}}"#),
-            Ok(Config { interval_width: Some(1.0), ..Config::default() })
+            DetectorConfig::parse(
+                br#"{"interval_width": 1, "metrics": {"mape": NaN, "worst": [-Infinity]}}"#
+            ),
+            Ok(DetectorConfig { interval_width: Some(1.0), ..DetectorConfig::default() })
         );
-        assert_eq!(Config::parse(b"{}"), Ok(Config::default()));
-        assert_eq!(Config::parse(b"\xef\xbb\xbf{\"variables\": null}"), Ok(Config::default()));
+        assert_eq!(DetectorConfig::parse(b"{}"), Ok(DetectorConfig::default()));
+        assert_eq!(
+            DetectorConfig::parse(b"\xef\xbb\xbf{\"variables\": null}"),
+            Ok(DetectorConfig::default())
+        );
     }
 
     #[test]
@@ -85,7 +90,7 @@ mod tests {
                 "`detector_config.json`: `anomaly_threshold` is `\"NaN\"`; write a number above 0, such as `2.0`",
             ),
         ] {
-            assert_eq!(Config::parse(json), Err(OpenError::Models(expected.to_owned())));
+            assert_eq!(DetectorConfig::parse(json), Err(OpenError::Models(expected.to_owned())));
         }
     }
 }

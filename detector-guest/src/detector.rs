@@ -9,18 +9,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use prophet::{Model, Need, Role};
 
 use crate::OpenError;
+use crate::column::{Buffers, ColumnJudge, Judging, Rules};
 use crate::form::nfc;
-use crate::judging::{Buffers, Judge, Judging, Rules};
-use crate::models::{self, File, ModelState, Models, Unread};
+use crate::models::{self, File, ModelState, Models, Unreadable};
 use crate::settings::{Settings, Supply};
-use crate::verdicts::Verdicts;
+use crate::verdicts::ColumnVerdicts;
 
 const DEFAULT_THRESHOLD: f64 = 2.0;
 
 /// Models and rules.
 #[derive(Debug)]
-pub struct Detector {
-    judges: BTreeMap<String, Judge>,
+pub struct ProphetDetector {
+    judges: BTreeMap<String, ColumnJudge>,
     states: Vec<ModelState>,
     ignored: Vec<String>,
     whole: Vec<String>,
@@ -37,8 +37,8 @@ pub struct Column<'a> {
 
 /// What became of a column.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
-    Judged(Verdicts),
+pub enum ColumnOutcome {
+    Judged(ColumnVerdicts),
     /// There is no model for the variable, or it was refused.
     NoModel,
 }
@@ -48,7 +48,7 @@ pub enum Outcome {
 #[error("{0}")]
 pub struct DetectError(String);
 
-impl Detector {
+impl ProphetDetector {
     /// Reads the models among `files`. `settings` is one JSON object.
     ///
     /// # Errors
@@ -64,7 +64,7 @@ impl Detector {
     /// As [`Self::open`]; `detector_config.json` is one of them, without which it is not certain which file is for which variable.
     pub fn open_without(
         files: &[File<'_>],
-        unread: &[Unread<'_>],
+        unread: &[Unreadable<'_>],
         settings: &str,
     ) -> Result<Self, OpenError> {
         let settings = Settings::parse(settings)?;
@@ -78,7 +78,7 @@ impl Detector {
         let whole = whole.map(|(variable, _)| variable.clone()).collect();
         let judge = |(variable, (model, level)): (String, (Model, f64))| {
             let sources = sources(&variable, &model, &settings)?;
-            Ok((variable, Judge { model, level, sources }))
+            Ok((variable, ColumnJudge { model, level, sources }))
         };
         let is_model =
             |key: &str| models.states.binary_search_by(|model| model.variable.as_str().cmp(key)).is_ok();
@@ -128,7 +128,11 @@ impl Detector {
     ///
     /// # Errors
     /// The instants are not increasing, or a column has another number of rows.
-    pub fn detect(&mut self, instants: &[i64], columns: &[Column<'_>]) -> Result<Vec<Outcome>, DetectError> {
+    pub fn detect(
+        &mut self,
+        instants: &[i64],
+        columns: &[Column<'_>],
+    ) -> Result<Vec<ColumnOutcome>, DetectError> {
         check(instants, columns)?;
         let names: Vec<_> = columns.iter().map(|column| nfc(column.variable)).collect();
         let columns: Vec<_> =
@@ -151,7 +155,7 @@ impl Detector {
             }
         }
         let outcome = |judging: Option<Judging<'_>>| {
-            judging.map_or(Outcome::NoModel, |judging| Outcome::Judged(judging.finish()))
+            judging.map_or(ColumnOutcome::NoModel, |judging| ColumnOutcome::Judged(judging.finish()))
         };
         Ok(judging.into_iter().map(outcome).collect())
     }

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::sync::Once;
 
-use crate::{Column, File, NAME, OpenError, Unread, VERSION};
+use crate::{Column, File, NAME, OpenError, Unreadable, VERSION};
 
 #[allow(unsafe_code, reason = "generated: what a component imports and exports is unsafe by nature")]
 mod bindings {
@@ -26,7 +26,7 @@ mod export {
     bindings::export!(Component with_types_in bindings);
 }
 
-struct Detector(RefCell<crate::Detector>);
+struct DetectorResource(RefCell<crate::ProphetDetector>);
 
 fn log_panics() {
     static ONCE: Once = Once::new();
@@ -34,7 +34,7 @@ fn log_panics() {
 }
 
 impl Guest for Component {
-    type Detector = Detector;
+    type Detector = DetectorResource;
 
     fn describe() -> types::Description {
         types::Description {
@@ -51,7 +51,7 @@ impl Guest for Component {
     }
 }
 
-impl GuestDetector for Detector {
+impl GuestDetector for DetectorResource {
     fn open(
         files: Vec<types::ModelFile>,
         settings: String,
@@ -69,8 +69,8 @@ impl GuestDetector for Detector {
         let read: Vec<_> = read.map(|file| File { path: &file.path, bytes: &file.bytes }).collect();
         let unread = |file: &types::ModelFile| Some((file.path.clone(), file.unreadable.clone()?));
         let unread: Vec<_> = files.iter().filter_map(unread).collect();
-        let unread: Vec<_> = unread.iter().map(|(path, why)| Unread { path, why }).collect();
-        let detector = crate::Detector::open_without(&read, &unread, &settings)?;
+        let unread: Vec<_> = unread.iter().map(|(path, why)| Unreadable { path, why }).collect();
+        let detector = crate::ProphetDetector::open_without(&read, &unread, &settings)?;
         if !detector.ignored().is_empty() {
             log(Level::Debug, &format!("files that are no models: `{}`", detector.ignored().join("`, `")));
         }
@@ -93,14 +93,14 @@ impl GuestDetector for Detector {
             refused: model.refused.clone(),
         };
         let detector = self.0.borrow();
-        let reach = if detector.needs_whole_instants() {
-            types::Reach::WholeInstants
+        let scope = if detector.needs_whole_instants() {
+            types::InstantScope::WholeInstants
         } else {
-            types::Reach::SingleReadings
+            types::InstantScope::SingleReadings
         };
         types::Summary {
             models: detector.models().iter().map(model).collect(),
-            reach,
+            scope,
             passed_over: detector.ignored().to_vec(),
         }
     }
@@ -131,17 +131,17 @@ impl From<OpenError> for types::OpenError {
     }
 }
 
-impl From<crate::Outcome> for types::Outcome {
-    fn from(outcome: crate::Outcome) -> Self {
+impl From<crate::ColumnOutcome> for types::Outcome {
+    fn from(outcome: crate::ColumnOutcome) -> Self {
         match outcome {
-            crate::Outcome::NoModel => Self::NoModel,
-            crate::Outcome::Judged(verdicts) => Self::Judged(types::Verdicts {
+            crate::ColumnOutcome::NoModel => Self::NoModel,
+            crate::ColumnOutcome::Judged(verdicts) => Self::Judged(types::Verdicts {
                 expected: verdicts.expected,
                 lower: verdicts.lower,
                 upper: verdicts.upper,
                 score: verdicts.score,
                 // In place: the same bytes under another name.
-                flags: verdicts.flags.into_iter().map(crate::Flags::bits).collect(),
+                flags: verdicts.flags.into_iter().map(crate::FlagBits::bits).collect(),
                 withheld: verdicts.withheld.into_iter().map(Into::into).collect(),
             }),
         }

@@ -1,6 +1,6 @@
 //! Prophet as a detector component.
 //!
-//! The judging is an ordinary library: [`Detector::open`] takes model files and settings, [`Detector::detect`] judges a batch
+//! The judging is an ordinary library: [`ProphetDetector::open`] takes model files and settings, [`ProphetDetector::detect`] judges a batch
 //! column by column. Only `guest` knows of WebAssembly; it exists in a component build alone and translates between the
 //! contract in `wit/` and this library. So tests and benchmarks of the library are tests and benchmarks of the component.
 //!
@@ -8,21 +8,21 @@
 //! reads it, `detector` cuts a batch into slices, `judging` predicts them, `judge` makes scores and flags of predictions,
 //! `verdicts` collects them.
 
+mod column;
 mod config;
 mod detector;
 mod form;
 #[cfg(target_family = "wasm")]
 mod guest;
-mod judge;
-mod judging;
 mod models;
+mod score;
 mod settings;
 mod verdicts;
 
-pub use detector::{Column, DetectError, Detector, Outcome};
-pub use judge::Flags;
-pub use models::{File, ModelState, Unread, prepare};
-pub use verdicts::{Verdicts, Withholding};
+pub use detector::{Column, ColumnOutcome, DetectError, ProphetDetector};
+pub use models::{File, ModelState, Unreadable, prepare};
+pub use score::FlagBits;
+pub use verdicts::{ColumnVerdicts, Withholding};
 
 /// What the detector is called, in logs and in state.
 pub const NAME: &str = "prophet";

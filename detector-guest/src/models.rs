@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use prophet::{CountryHoliday, Model, ReadError};
 
 use crate::OpenError;
-use crate::config::{self, Config};
+use crate::config::{self, DetectorConfig};
 use crate::form::nfc;
 use crate::settings::Settings;
 
@@ -45,7 +45,7 @@ impl File<'_> {
 
 /// A file of the model directory that cannot be read.
 #[derive(Clone, Copy, Debug)]
-pub struct Unread<'a> {
+pub struct Unreadable<'a> {
     /// As in [`File::path`].
     pub path: &'a str,
     /// As a sentence that goes on from the file's name and "cannot be read: ".
@@ -74,22 +74,22 @@ pub(crate) struct Models {
 }
 
 /// The directory's `detector_config.json`, if it has one.
-pub(crate) fn config(files: &[File<'_>], unread: &[Unread<'_>]) -> Result<Config, OpenError> {
-    if let Some(Unread { path, why }) = unread.iter().find(|unread| unread.path == config::FILE_NAME) {
+pub(crate) fn config(files: &[File<'_>], unread: &[Unreadable<'_>]) -> Result<DetectorConfig, OpenError> {
+    if let Some(Unreadable { path, why }) = unread.iter().find(|unread| unread.path == config::FILE_NAME) {
         return Err(OpenError::Models(format!("`{path}` cannot be read: {why}")));
     }
     files
         .iter()
         .find(|file| file.path == config::FILE_NAME)
-        .map_or_else(|| Ok(Config::default()), |file| Config::parse(file.bytes))
+        .map_or_else(|| Ok(DetectorConfig::default()), |file| DetectorConfig::parse(file.bytes))
 }
 
 impl Models {
     /// `width` is that of all intervals, where it is set.
     pub(crate) fn read(
         files: &[File<'_>],
-        unread: &[Unread<'_>],
-        config: &Config,
+        unread: &[Unreadable<'_>],
+        config: &DetectorConfig,
         settings: &Settings,
         width: Option<f64>,
     ) -> Result<Self, OpenError> {
@@ -101,7 +101,7 @@ impl Models {
         if assigned.is_empty() {
             return Err(no_models(&ignored));
         }
-        let tables = Tables { files: &files, without: &without };
+        let tables = CountryTables { files: &files, without: &without };
         let mut models = Self { by_variable: BTreeMap::new(), states: Vec::new(), ignored };
         for (variable, file) in assigned {
             let model = match without.get(file.path) {
@@ -136,7 +136,7 @@ impl Models {
     }
 }
 
-/// The compact form of a model file, which [`Detector::open`](crate::Detector::open) takes in its place. None: the file is no
+/// The compact form of a model file, which [`Detector::open`](crate::ProphetDetector::open) takes in its place. None: the file is no
 /// model, or needs a table beside it.
 ///
 /// # Errors
@@ -153,14 +153,14 @@ pub fn prepare(file: &File<'_>) -> Result<Option<Vec<u8>>, String> {
 }
 
 /// The tables of country holidays among the files.
-struct Tables<'a> {
+struct CountryTables<'a> {
     files: &'a [File<'a>],
     /// Files that cannot be read, with the reason.
     without: &'a BTreeMap<&'a str, &'a str>,
 }
 
 /// A model; one whose file lacks the dates of its country's holidays takes them from a table beside it.
-fn read(file: &[u8], tables: &Tables<'_>) -> Result<Model, String> {
+fn read(file: &[u8], tables: &CountryTables<'_>) -> Result<Model, String> {
     match Model::from_bytes(file, None) {
         Err(ReadError::NoCountryHolidays { country }) => {
             let own = format!("country_holidays_{country}.csv");
@@ -203,7 +203,11 @@ fn country_holidays(table: &[u8]) -> Result<Vec<CountryHoliday>, String> {
 type Assigned<'a> = (BTreeMap<String, File<'a>>, Vec<String>);
 
 /// Variables with their files, and the paths that are left.
-fn assign<'a>(files: &[File<'a>], config: &Config, settings: &Settings) -> Result<Assigned<'a>, OpenError> {
+fn assign<'a>(
+    files: &[File<'a>],
+    config: &DetectorConfig,
+    settings: &Settings,
+) -> Result<Assigned<'a>, OpenError> {
     let mut assigned: BTreeMap<String, File<'a>> = BTreeMap::new();
     let mut taken = BTreeMap::new();
     let composed: Vec<_> = files.iter().map(|file| (nfc(file.path), file)).collect();
@@ -296,8 +300,10 @@ mod tests {
         settings: &[(&str, &str)],
     ) -> Result<Vec<(String, String)>, String> {
         let files: Vec<_> = paths.iter().map(|path| File { path, bytes: b"" }).collect();
-        let config =
-            Config { variables: config.iter().map(ToString::to_string).collect(), ..Config::default() };
+        let config = DetectorConfig {
+            variables: config.iter().map(ToString::to_string).collect(),
+            ..DetectorConfig::default()
+        };
         let variables =
             settings.iter().map(|(variable, path)| (variable.to_string(), path.to_string())).collect();
         let (assigned, _) = assign(&files, &config, &Settings { variables, ..Settings::default() })
@@ -389,8 +395,8 @@ mod tests {
             (&["T1.json", "T2.json"], "; found 2 other files, such as `T1.json`"),
         ] {
             let files: Vec<_> = paths.iter().map(|path| File { path, bytes: b"" }).collect();
-            let error =
-                Models::read(&files, &[], &Config::default(), &Settings::default(), None).unwrap_err();
+            let error = Models::read(&files, &[], &DetectorConfig::default(), &Settings::default(), None)
+                .unwrap_err();
             assert_eq!(error, OpenError::Models(format!("{start}{expected}")));
         }
     }

@@ -21,7 +21,7 @@ pub(crate) struct Settings {
     pub(crate) residual_scale: ResidualScale,
     /// Variables whose model file has another name than theirs would give it: variable to path.
     pub(crate) variables: BTreeMap<String, String>,
-    pub(crate) trend_uncertainty: TrendUncertainty,
+    pub(crate) trend_uncertainty: TrendUncertaintyKey,
     /// Columns that a model needs, where they are not the readings of the variable of that name: the model's variable to the
     /// column's name to what supplies it.
     pub(crate) columns: BTreeMap<String, BTreeMap<String, Supply>>,
@@ -38,7 +38,7 @@ pub(crate) enum Supply {
 
 /// What the intervals allow the trend to do after training; see `prophet::interval::TrendUncertainty`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum TrendUncertainty {
+pub(crate) enum TrendUncertaintyKey {
     /// To go on as it was.
     #[default]
     None,
@@ -77,9 +77,9 @@ impl Settings {
                 }
                 "trend_uncertainty" => {
                     settings.trend_uncertainty = match value.as_str() {
-                        Some("none") => TrendUncertainty::None,
-                        Some("batch") => TrendUncertainty::Batch,
-                        Some("continuous") => TrendUncertainty::Continuous,
+                        Some("none") => TrendUncertaintyKey::None,
+                        Some("batch") => TrendUncertaintyKey::Batch,
+                        Some("continuous") => TrendUncertaintyKey::Continuous,
                         _ => return Err(wrong(key, value, "`\"none\"`, `\"batch\"` or `\"continuous\"`")),
                     };
                 }
@@ -169,7 +169,7 @@ mod tests {
                 threshold: Some(3.0),
                 interval_width: Some(0.9),
                 residual_scale: ResidualScale::Batch,
-                trend_uncertainty: TrendUncertainty::Batch,
+                trend_uncertainty: TrendUncertaintyKey::Batch,
                 variables: BTreeMap::from([("A/B".to_owned(), "x.json".to_owned())]),
                 columns: BTreeMap::from([(
                     "A/B".to_owned(),

@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use crate::Column;
-use crate::judge::{Flags, Measure, TILE};
+use crate::score::{FlagBits, Measure, TILE};
 
 /// Rows that could not be judged, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,17 +17,17 @@ pub struct Withholding {
 
 /// The verdicts on one column, a row for each instant of the batch.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Verdicts {
+pub struct ColumnVerdicts {
     pub expected: Vec<f64>,
     pub lower: Vec<f64>,
     pub upper: Vec<f64>,
     /// 0 to 100.
     pub score: Vec<f64>,
-    pub flags: Vec<Flags>,
+    pub flags: Vec<FlagBits>,
     pub withheld: Vec<Withholding>,
 }
 
-impl Verdicts {
+impl ColumnVerdicts {
     /// No rows yet, and room for as many.
     pub(crate) fn with_capacity(rows: usize) -> Self {
         let column = || Vec::with_capacity(rows);
@@ -47,7 +47,7 @@ impl Verdicts {
         for column in [&mut self.lower, &mut self.upper, &mut self.score] {
             column.resize(rows, 0.0);
         }
-        self.flags.resize(rows, Flags::default());
+        self.flags.resize(rows, FlagBits::default());
     }
 
     pub(crate) fn judge(&mut self, column: &Column<'_>, measure: Measure, rows: Range<usize>) {
@@ -109,7 +109,7 @@ impl Verdicts {
             self.expected[*row] = f64::NAN;
             self.lower[*row] = f64::NAN;
             self.upper[*row] = f64::NAN;
-            self.flags[*row] = Flags::default();
+            self.flags[*row] = FlagBits::default();
             self.score[*row] = if column.values[*row].is_nan() { 0.0 } else { f64::NAN };
         }
         let named = |row: usize| {

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{fixtures, open};
-use detector_guest::{Column, Detector, File, OpenError, Outcome, Unread, Verdicts};
+use detector_guest::{Column, ColumnOutcome, ColumnVerdicts, File, OpenError, ProphetDetector, Unreadable};
 use prophet::Model;
 use prophet::interval::{RANGE_OF_DRAWS, z};
 
@@ -23,21 +23,21 @@ fn with(name: &str, from: &str, to: &str) -> String {
 }
 
 /// A detector of this one model.
-fn of(model: &str, config: &str, settings: &str) -> Result<Detector, OpenError> {
+fn of(model: &str, config: &str, settings: &str) -> Result<ProphetDetector, OpenError> {
     let files = [("detector_config.json", config), (FILE, model)];
     open(&files.map(|(path, text)| (path.to_owned(), text.into())), settings)
 }
 
-fn judged(detector: &mut Detector, columns: &[Column<'_>]) -> Verdicts {
+fn judged(detector: &mut ProphetDetector, columns: &[Column<'_>]) -> ColumnVerdicts {
     match detector.detect(&INSTANTS, columns).unwrap().swap_remove(0) {
-        Outcome::Judged(verdicts) => verdicts,
-        Outcome::NoModel => unreachable!("the model was opened"),
+        ColumnOutcome::Judged(verdicts) => verdicts,
+        ColumnOutcome::NoModel => unreachable!("the model was opened"),
     }
 }
 
 const READINGS: Column<'_> = Column { variable: "TEMP_03", values: &[20.0, 21.0, 90.0] };
 
-fn half_width(verdicts: &Verdicts) -> f64 {
+fn half_width(verdicts: &ColumnVerdicts) -> f64 {
     verdicts.upper[0] - verdicts.expected[0]
 }
 
@@ -125,7 +125,7 @@ fn a_number_supplies_a_column_like_a_variable_that_has_it_always() {
     let values = vec![20.0; 5000];
     let mut constant = of(&model, "{}", r#"{"columns": {"TEMP_03": {"cap": 30}}}"#).unwrap();
     let outcome = constant.detect(&instants, &[Column { variable: "TEMP_03", values: &values }]).unwrap();
-    assert!(matches!(&outcome[..], [Outcome::Judged(verdicts)] if verdicts.withheld.is_empty()));
+    assert!(matches!(&outcome[..], [ColumnOutcome::Judged(verdicts)] if verdicts.withheld.is_empty()));
     // Not above the floor: said for the rows, as with a variable.
     let mut low = of(&model, "{}", r#"{"columns": {"TEMP_03": {"cap": -1}}}"#).unwrap();
     let reasons: Vec<_> = judged(&mut low, &[READINGS]).withheld.into_iter().map(|w| w.reason).collect();
@@ -148,8 +148,9 @@ fn a_file_that_cannot_be_read_costs_what_depends_on_it() {
     let model = case("infinity");
     let files = [File { path: FILE, bytes: model.as_bytes() }];
     let open = |unread: &[&str]| {
-        let unread: Vec<_> = unread.iter().map(|path| Unread { path, why: pipe }).collect();
-        let detector = Detector::open_without(&files, &unread, "{}").map_err(|error| error.to_string())?;
+        let unread: Vec<_> = unread.iter().map(|path| Unreadable { path, why: pipe }).collect();
+        let detector =
+            ProphetDetector::open_without(&files, &unread, "{}").map_err(|error| error.to_string())?;
         let states: Vec<_> =
             detector.models().iter().map(|model| (model.path.clone(), model.refused.clone())).collect();
         Ok::<_, String>((states, detector.ignored().to_vec()))
@@ -170,9 +171,9 @@ fn a_file_that_cannot_be_read_costs_what_depends_on_it() {
     }
     let country = with("infinity", "\"country_holidays\": null", "\"country_holidays\": \"AR\"");
     let files = [File { path: FILE, bytes: country.as_bytes() }];
-    let table = [Unread { path: "country_holidays.csv", why: pipe }];
+    let table = [Unreadable { path: "country_holidays.csv", why: pipe }];
     assert_eq!(
-        Detector::open_without(&files, &table, "{}").map(|_| ()).unwrap_err().to_string(),
+        ProphetDetector::open_without(&files, &table, "{}").map(|_| ()).unwrap_err().to_string(),
         format!(
             "none of the 1 model files can be used; `{FILE}`: model `TEMP_03` needs the country holidays in \
              `country_holidays.csv`: it cannot be read: it is a named pipe"

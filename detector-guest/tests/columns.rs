@@ -6,7 +6,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::open;
-use detector_guest::{Column, Detector, OpenError, Outcome, Verdicts};
+use detector_guest::{Column, ColumnOutcome, ColumnVerdicts, OpenError, ProphetDetector};
 use prophet::interval::{Intervals, TrendUncertainty};
 
 fn case(name: &str) -> PathBuf {
@@ -54,9 +54,9 @@ fn micros(ds: &str) -> i64 {
     ((days * 24 + clock[0]) * 60 + clock[1]) * 60_000_000 + clock[2] * 1_000_000 + fraction
 }
 
-fn judge(detector: &mut Detector, instants: &[i64], columns: &[Column<'_>]) -> Verdicts {
+fn judge(detector: &mut ProphetDetector, instants: &[i64], columns: &[Column<'_>]) -> ColumnVerdicts {
     match detector.detect(instants, columns).unwrap().into_iter().next() {
-        Some(Outcome::Judged(verdicts)) => verdicts,
+        Some(ColumnOutcome::Judged(verdicts)) => verdicts,
         other => unreachable!("{other:?}"),
     }
 }

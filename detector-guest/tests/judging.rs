@@ -6,7 +6,7 @@ mod common;
 use std::sync::LazyLock;
 
 use common::{expected, files, fixtures, input, judge, open};
-use detector_guest::{Column, Outcome, Verdicts};
+use detector_guest::{Column, ColumnOutcome, ColumnVerdicts};
 use proptest::prelude::*;
 
 static FILES: LazyLock<Vec<(String, Vec<u8>)>> = LazyLock::new(|| files(&fixtures().join("models")));
@@ -70,15 +70,15 @@ fn what_cannot_be_judged_is_said_and_what_is_absent_is_quiet() {
     ];
     let outcomes = detector.detect(&[0, 1_000_000], &columns).unwrap();
     assert!(
-        matches!(&outcomes[..], [Outcome::NoModel, Outcome::Judged(_), Outcome::NoModel]),
+        matches!(&outcomes[..], [ColumnOutcome::NoModel, ColumnOutcome::Judged(_), ColumnOutcome::NoModel]),
         "{outcomes:?}"
     );
-    let Outcome::Judged(verdicts) = &outcomes[1] else { return };
+    let ColumnOutcome::Judged(verdicts) = &outcomes[1] else { return };
     assert!(verdicts.expected[0].is_finite() && verdicts.lower[0] < verdicts.upper[0]);
     assert_eq!((verdicts.score[0], verdicts.flags[0].bits()), (0.0, 0));
     assert_eq!(
         detector.detect(&[], &[Column { variable: "VIBRACION", values: &[] }]),
-        Ok(vec![Outcome::Judged(Verdicts::default())])
+        Ok(vec![ColumnOutcome::Judged(ColumnVerdicts::default())])
     );
     assert_eq!(detector.detect(&[5], &[]), Ok(vec![]));
 }
@@ -95,7 +95,7 @@ fn a_model_that_leaves_the_range_of_numbers_is_withheld_by_name() {
     let outcomes = detector
         .detect(&instants, &[Column { variable: "VIBRACION", values: &[f64::NAN, 1.0, 1.0] }])
         .unwrap();
-    let [Outcome::Judged(verdicts)] = &outcomes[..] else { unreachable!("{outcomes:?}") };
+    let [ColumnOutcome::Judged(verdicts)] = &outcomes[..] else { unreachable!("{outcomes:?}") };
     assert_eq!(verdicts.withheld.len(), 1);
     assert_eq!(verdicts.withheld[0].reason, "the model of `VIBRACION` predicts no finite number");
     assert_eq!(verdicts.withheld[0].rows.last(), Some(&2));
@@ -104,9 +104,9 @@ fn a_model_that_leaves_the_range_of_numbers_is_withheld_by_name() {
     assert!(!verdicts.withheld[0].rows.contains(&0));
 }
 
-fn one(outcomes: Vec<Outcome>) -> Verdicts {
+fn one(outcomes: Vec<ColumnOutcome>) -> ColumnVerdicts {
     match outcomes.into_iter().next() {
-        Some(Outcome::Judged(verdicts)) => verdicts,
+        Some(ColumnOutcome::Judged(verdicts)) => verdicts,
         other => unreachable!("{other:?}"),
     }
 }
@@ -155,7 +155,7 @@ proptest! {
         prop_assert_eq!(&together, &turned);
         let cut = cut.index(rows);
         for (column, together) in columns.iter().zip({ let mut turned = together; turned.rotate_left(turn); turned }) {
-            let part = |rows: std::ops::Range<usize>, detector: &mut detector_guest::Detector| {
+            let part = |rows: std::ops::Range<usize>, detector: &mut detector_guest::ProphetDetector| {
                 one(detector.detect(&instants[rows.clone()], &[Column { variable: column.variable, values: &values[rows] }]).unwrap())
             };
             let (first, second) = (part(0..cut, &mut detector), part(cut..rows, &mut detector));

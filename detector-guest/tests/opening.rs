@@ -4,7 +4,7 @@
 mod common;
 
 use common::{files, fixtures, judge, open};
-use detector_guest::{Column, OpenError, Outcome};
+use detector_guest::{Column, ColumnOutcome, OpenError};
 
 fn models() -> Vec<(String, Vec<u8>)> {
     files(&fixtures().join("models"))
@@ -56,7 +56,7 @@ fn a_bad_model_is_refused_by_name_and_the_others_work() {
             Column { variable: "VIBRACION", values: &[1.0] },
         ];
         let outcomes = detector.detect(&[0], &columns).unwrap();
-        assert!(matches!(outcomes[..], [Outcome::NoModel, Outcome::Judged(_)]), "{outcomes:?}");
+        assert!(matches!(outcomes[..], [ColumnOutcome::NoModel, ColumnOutcome::Judged(_)]), "{outcomes:?}");
     }
 }
 
@@ -175,7 +175,7 @@ fn one_name_in_two_unicode_forms_is_one_variable() {
             for variable in [nfc, nfd] {
                 let outcomes = detector.detect(&[0], &[Column { variable, values: &[1.0] }]).unwrap();
                 assert!(
-                    matches!(outcomes[..], [Outcome::Judged(_)]),
+                    matches!(outcomes[..], [ColumnOutcome::Judged(_)]),
                     "{file} {settings} {variable}: {outcomes:?}"
                 );
             }

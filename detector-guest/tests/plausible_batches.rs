@@ -8,7 +8,7 @@ mod contract;
 #[allow(unreachable_pub, dead_code, reason = "shared with the tests of the models")]
 mod plausible;
 
-use detector_guest::{Column, Detector, File, Outcome, Verdicts};
+use detector_guest::{Column, ColumnOutcome, ColumnVerdicts, File, ProphetDetector};
 use plausible::{COMMON_PERIOD, DAY, Plausible, request};
 use prophet::{Need, Role};
 use proptest::prelude::*;
@@ -116,7 +116,7 @@ impl Plant {
         }
     }
 
-    fn detector(&self) -> Detector {
+    fn detector(&self) -> ProphetDetector {
         let mut columns = Map::new();
         for (at, model) in self.models.iter().enumerate() {
             let needs = model.model().needs().to_vec();
@@ -132,10 +132,10 @@ impl Plant {
             .map(|(at, model)| (format!("prophet_model_V{at}.json"), model.json()))
             .collect();
         let files: Vec<_> = files.iter().map(|(path, bytes)| File { path, bytes }).collect();
-        Detector::open(&files, &settings.to_string()).unwrap()
+        ProphetDetector::open(&files, &settings.to_string()).unwrap()
     }
 
-    fn judge(&self, detector: &mut Detector) -> Vec<Outcome> {
+    fn judge(&self, detector: &mut ProphetDetector) -> Vec<ColumnOutcome> {
         detector.detect(&self.instants, &borrowed(&self.columns)).unwrap()
     }
 
@@ -178,10 +178,10 @@ fn borrowed(columns: &[(String, Vec<f64>)]) -> Vec<Column<'_>> {
     columns.iter().map(|(variable, values)| Column { variable, values }).collect()
 }
 
-fn judged(outcome: &Outcome) -> &Verdicts {
+fn judged(outcome: &ColumnOutcome) -> &ColumnVerdicts {
     match outcome {
-        Outcome::Judged(verdicts) => verdicts,
-        Outcome::NoModel => unreachable!("not judged"),
+        ColumnOutcome::Judged(verdicts) => verdicts,
+        ColumnOutcome::NoModel => unreachable!("not judged"),
     }
 }
 
@@ -205,8 +205,8 @@ fn same(found: &impl std::fmt::Debug, expected: &impl std::fmt::Debug) -> Result
 /// Scores and flags that are the same to rounding: a score moves by at most `tolerance`, and a flag only with a reading on
 /// the very edge.
 fn same_to_rounding(
-    found: &Verdicts,
-    expected: &Verdicts,
+    found: &ColumnVerdicts,
+    expected: &ColumnVerdicts,
     values: &[f64],
     tolerance: f64,
 ) -> Result<(), TestCaseError> {
@@ -233,8 +233,8 @@ proptest! {
     fn verdicts_keep_the_contract(plant in plant()) {
         for (column, outcome) in plant.columns.iter().zip(plant.judge(&mut plant.detector())) {
             match outcome {
-                Outcome::Judged(verdicts) => contract::keep(&verdicts, &column.1),
-                Outcome::NoModel => prop_assert!(!column.0.starts_with('V')),
+                ColumnOutcome::Judged(verdicts) => contract::keep(&verdicts, &column.1),
+                ColumnOutcome::NoModel => prop_assert!(!column.0.starts_with('V')),
             }
         }
     }
@@ -277,12 +277,12 @@ proptest! {
             for at in plant.columns.len() - plant.models.len()..plant.columns.len() {
                 let (whole, part) = (judged(&together[at]), judged(&outcomes[at]));
                 same(&part.expected, &whole.expected[rows.clone()].to_vec())?;
-                let whole = Verdicts {
+                let whole = ColumnVerdicts {
                     lower: whole.lower[rows.clone()].to_vec(),
                     upper: whole.upper[rows.clone()].to_vec(),
                     score: whole.score[rows.clone()].to_vec(),
                     flags: whole.flags[rows.clone()].to_vec(),
-                    ..Verdicts::default()
+                    ..ColumnVerdicts::default()
                 };
                 // A quantile is found from the one of the row before, to 1e-12 or so.
                 same_to_rounding(part, &whole, &plant.columns[at].1[rows.clone()], 1e-6)?;
@@ -300,7 +300,7 @@ proptest! {
         let (last, outcome) = (plant.columns.len() - 1, expected.last().unwrap());
         let doubled = plant.scaled(2.0_f64.powi(power));
         let found = doubled.judge(&mut doubled.detector());
-        let of = |outcome: &Outcome| shown(&(&judged(outcome).score, &judged(outcome).flags, &judged(outcome).withheld));
+        let of = |outcome: &ColumnOutcome| shown(&(&judged(outcome).score, &judged(outcome).flags, &judged(outcome).withheld));
         prop_assert_eq!(of(&found[last]), of(outcome));
         let scaled = plant.scaled(factor);
         let found = scaled.judge(&mut scaled.detector());

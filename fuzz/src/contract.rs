@@ -1,10 +1,10 @@
 //! What the contract promises of a column's verdicts; `wit/detector.wit` says it in words.
 
-use detector_guest::{Flags, Verdicts};
+use detector_guest::{ColumnVerdicts, FlagBits};
 
 /// Panics, with what is wrong, unless these verdicts on `values` keep the contract.
-pub fn keep(verdicts: &Verdicts, values: &[f64]) {
-    let Verdicts { expected, lower, upper, score, flags, withheld } = verdicts;
+pub fn keep(verdicts: &ColumnVerdicts, values: &[f64]) {
+    let ColumnVerdicts { expected, lower, upper, score, flags, withheld } = verdicts;
     for count in [expected.len(), lower.len(), upper.len(), score.len(), flags.len()] {
         assert_eq!(count, values.len());
     }
@@ -22,17 +22,17 @@ pub fn keep(verdicts: &Verdicts, values: &[f64]) {
             && (lower[row]..=upper[row]).contains(&expected[row])
             && (0.0..=100.0).contains(&score[row]);
         if y.is_nan() {
-            assert_eq!((named(&row), score[row], flags[row]), (0, 0.0, Flags::default()), "{context}");
+            assert_eq!((named(&row), score[row], flags[row]), (0, 0.0, FlagBits::default()), "{context}");
             assert!(judged || four[..3].iter().all(|number| number.is_nan()), "{context}");
         } else if judged {
             let said = |flag| flags[row].contains(flag);
             assert_eq!(named(&row), 0, "{context}");
-            assert_eq!(said(Flags::OUTSIDE_INTERVAL), *y < lower[row] || *y > upper[row], "{context}");
-            let either = said(Flags::OUTSIDE_INTERVAL) || said(Flags::HIGH_RESIDUAL);
-            assert_eq!(said(Flags::ANOMALY), either, "{context}");
+            assert_eq!(said(FlagBits::OUTSIDE_INTERVAL), *y < lower[row] || *y > upper[row], "{context}");
+            let either = said(FlagBits::OUTSIDE_INTERVAL) || said(FlagBits::HIGH_RESIDUAL);
+            assert_eq!(said(FlagBits::ANOMALY), either, "{context}");
         } else {
             assert!(four.iter().all(|number| number.is_nan()), "{context}");
-            assert_eq!((named(&row), flags[row]), (1, Flags::default()), "{context}");
+            assert_eq!((named(&row), flags[row]), (1, FlagBits::default()), "{context}");
         }
     }
 }

@@ -10,7 +10,7 @@ pub mod contract;
 use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
-use detector_guest::{Column, Detector, File, Outcome};
+use detector_guest::{Column, ColumnOutcome, File, ProphetDetector};
 use peak_alloc::PeakAlloc;
 use prophet::{CountryHoliday, Features, Forecast, Inputs, Model, ReadError, Role};
 
@@ -200,7 +200,7 @@ fn is_moderate(model: &Model) -> bool {
 }
 
 fn judges(files: &[File<'_>], settings: &str, model: &Model) {
-    let mut detector = match Detector::open(files, settings) {
+    let mut detector = match ProphetDetector::open(files, settings) {
         Ok(detector) => detector,
         // The table has fewer dates than `model` was given.
         Err(_) if files.iter().any(|file| Model::from_bytes(file.bytes, None).is_err()) => return,
@@ -216,10 +216,10 @@ fn judges(files: &[File<'_>], settings: &str, model: &Model) {
     judge(&mut detector, &columns);
 }
 
-fn judge(detector: &mut Detector, columns: &[Column<'_>]) {
+fn judge(detector: &mut ProphetDetector, columns: &[Column<'_>]) {
     let outcomes = detector.detect(&INSTANTS, columns).expect("the batch is one");
     for (column, outcome) in columns.iter().zip(outcomes) {
-        if let Outcome::Judged(verdicts) = outcome {
+        if let ColumnOutcome::Judged(verdicts) = outcome {
             contract::keep(&verdicts, column.values);
         }
     }
@@ -228,7 +228,7 @@ fn judge(detector: &mut Detector, columns: &[Column<'_>]) {
 /// Opens a detector, which may refuse; if it does not, it judges.
 fn opens(files: &[File<'_>], settings: &str) -> bool {
     let length = settings.len() + files.iter().map(|file| file.bytes.len()).sum::<usize>();
-    match frugally(length, || Detector::open(files, settings)) {
+    match frugally(length, || ProphetDetector::open(files, settings)) {
         Ok(mut detector) => {
             judge(&mut detector, &[Column { variable: "y", values: &READINGS }]);
             true

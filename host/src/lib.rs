@@ -7,7 +7,7 @@
 //! readings (long) --pivot--> batch (wide) --WIT--> detector.wasm + model files --> verdicts --one transaction--> results + state
 //! ```
 //!
-//! [`store`] knows nothing of WebAssembly, [`detector`] nothing of SQL; [`position`], [`fresh`], [`pivot`] and [`verdict`] are pure.
+//! [`store`] knows nothing of WebAssembly, [`detector`] nothing of SQL; [`position`], [`new_readings`], [`pivot`] and [`verdict`] are pure.
 
 pub mod batch;
 pub mod cli;
@@ -17,7 +17,7 @@ pub mod datetime;
 pub mod demo;
 pub mod detector;
 mod form;
-pub mod fresh;
+pub mod new_readings;
 pub mod pivot;
 pub mod position;
 pub mod reading;

@@ -17,11 +17,11 @@ pub struct Reading {
 }
 
 /// What makes two readings the same: one verdict per key is all that the output may hold.
-pub type Key = (Arc<str>, Datetime);
+pub type ReadingKey = (Arc<str>, Datetime);
 
 impl Reading {
     /// The variable and the datetime.
-    pub fn key(&self) -> Key {
+    pub fn key(&self) -> ReadingKey {
         (Arc::clone(&self.variable), self.datetime)
     }
 }

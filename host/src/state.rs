@@ -44,8 +44,8 @@ impl State {
     }
 
     /// What the column `position` keeps.
-    pub fn standing(&self) -> Standing {
-        Standing {
+    pub fn standing(&self) -> StoredPosition {
+        StoredPosition {
             position: self.position.clone(),
             ahead: self.ahead.clone(),
             reconciliation: self.reconciliation.clone(),
@@ -55,7 +55,7 @@ impl State {
 
 /// The column `position`. A row of an earlier version has the position alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct StoredPosition {
     #[serde(flatten)]
     pub position: Position,
     #[serde(default, skip_serializing_if = "Ahead::is_empty")]
@@ -77,7 +77,7 @@ pub struct Checkpoint {
 pub struct SetAside {
     pub reason: String,
     /// Whether the detector is not shown this variable again, because it does not survive it. Another set is.
-    pub held: bool,
+    pub quarantined: bool,
     /// The set at fault.
     pub set_digest: String,
     /// The first and the last datetime passed over.
@@ -132,7 +132,7 @@ impl SetAside {
     pub fn empty(datetime: Datetime) -> Self {
         Self {
             reason: String::new(),
-            held: false,
+            quarantined: false,
             set_digest: String::new(),
             first: datetime,
             last: datetime,
@@ -145,7 +145,7 @@ impl SetAside {
     pub fn is_due(&self, now: Datetime) -> bool {
         let due =
             |again: &Again| now >= again.at || again.at.since(now) > Duration::from_secs(again.pause_seconds);
-        self.held && self.again.as_ref().is_some_and(due)
+        self.quarantined && self.again.as_ref().is_some_and(due)
     }
 
     /// One more reading awaits `backfill`.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::batch::{Flags, Outcome, Verdicts};
 use crate::counts::Counts;
 use crate::datetime::Datetime;
-use crate::fresh::{Note, Notes};
+use crate::new_readings::{Note, Notes};
 use crate::pivot::Cell;
 use crate::reading::Reading;
 
@@ -47,7 +47,7 @@ pub struct Written {
 
 /// The verdict on each reading. `cells` says where each stands in the batch (as [`crate::pivot::pivot`] gives them),
 /// `outcomes` holds one entry per column of it. Each reading is counted under exactly one fate, or as seen before:
-/// readings without a verdict come again with each window of a table without a key, and `first_sight` tells which of them
+/// readings without a verdict come again with each window of a table without a key, and `first_seen` tells which of them
 /// are news.
 ///
 /// The outcomes were checked against the contract. A verdict that is missing all the same sets its reading aside.
@@ -55,7 +55,7 @@ pub fn rows(
     readings: &[Reading],
     cells: &[Cell],
     outcomes: &[Outcome],
-    first_sight: impl Fn(&Reading) -> bool,
+    first_seen: impl Fn(&Reading) -> bool,
 ) -> Written {
     let withheld: Vec<Vec<bool>> = outcomes.iter().map(withheld).collect();
     let mut written = Written::default();
@@ -85,7 +85,7 @@ pub fn rows(
             },
             Some((_, Outcome::Failed(_), _)) | None => once.set_aside = 1,
         }
-        if first_sight(reading) {
+        if first_seen(reading) {
             written.counts += once;
             note.into_iter().for_each(|note| written.notes.push(note));
         } else {

@@ -11,7 +11,7 @@
 
 use std::time::{Duration, Instant};
 
-use tests::bench::{Bench, Layout, open_set, prophet};
+use tests::fixture::{Fixture, Layout, open_set, prophet};
 
 const VARIABLES: [&str; 6] = ["AGUA/FLOW 1", "GAS_P-2", "NIVEL 4", "POTENCIA/MW", "TEMP-03", "VIBRACION"];
 
@@ -27,7 +27,7 @@ fn peak() -> Option<u64> {
 
 /// Works off so many rows; returns what the peak was then.
 async fn work_off(layout: Layout, rows: usize) -> Option<u64> {
-    let mut bench = Bench::new(layout);
+    let mut bench = Fixture::new(layout);
     bench.settings.initial_lookback = Duration::from_secs(400 * 24 * 3600);
     let variables: Vec<_> = VARIABLES.iter().map(|variable| format!("('{variable}')")).collect();
     bench.execute(&format!(

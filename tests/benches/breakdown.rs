@@ -135,7 +135,7 @@ impl Component {
 
 /// The library by itself.
 struct Native {
-    detector: detector_guest::Detector,
+    detector: detector_guest::ProphetDetector,
     models: Vec<Model>,
 }
 
@@ -144,7 +144,10 @@ impl Native {
         let files: Vec<_> =
             FILES.iter().map(|file| detector_guest::File { path: file.name, bytes: file.bytes }).collect();
         let models = FILES.iter().filter_map(|file| Model::from_json(file.bytes).ok());
-        Self { detector: detector_guest::Detector::open(&files, "{}").unwrap(), models: models.collect() }
+        Self {
+            detector: detector_guest::ProphetDetector::open(&files, "{}").unwrap(),
+            models: models.collect(),
+        }
     }
 
     fn measure(&mut self, batch: &Batch, parts: &mut Parts<'_>) {

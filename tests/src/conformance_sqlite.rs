@@ -13,19 +13,19 @@ use host::verdict::VerdictRow;
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
 
-use crate::conformance::{Bench, InputKind, OutputKind, Row, Setup, Written};
+use crate::conformance::{InputKind, OutputKind, Row, Setup, TestDb, Written};
 
 /// Where the header of a database file says which version may write it.
 const WRITE_VERSION: usize = 18;
 
 /// A directory with one or two database files.
-pub struct SqliteBench {
+pub struct SqliteTestDb {
     pub store: SqliteStore,
     input: Option<InputKind>,
     directory: TempDir,
 }
 
-impl SqliteBench {
+impl SqliteTestDb {
     /// The path of a file that is not there yet.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
@@ -42,7 +42,7 @@ impl SqliteBench {
     }
 }
 
-impl Bench for SqliteBench {
+impl TestDb for SqliteTestDb {
     async fn start(setup: &Setup) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let input = directory.path().join("plant.db");

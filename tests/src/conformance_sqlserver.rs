@@ -11,11 +11,11 @@ use host::verdict::VerdictRow;
 use tiberius::ToSql;
 use tiberius::time::chrono::{DateTime, NaiveDateTime};
 
-use crate::conformance::{Bench, InputKind, OutputKind, Row, Setup, Written};
-use crate::sqlserver::{Database, Visitor};
+use crate::conformance::{InputKind, OutputKind, Row, Setup, TestDb, Written};
+use crate::sqlserver::{Database, SideConnection};
 
 /// One or two databases on the server that the environment names.
-pub struct SqlServerBench {
+pub struct SqlServerTestDb {
     store: Mutex<SqlServerStore>,
     kind: Option<InputKind>,
     input: Database,
@@ -23,7 +23,7 @@ pub struct SqlServerBench {
     output: Option<Database>,
 }
 
-impl SqlServerBench {
+impl SqlServerTestDb {
     /// The store under test.
     pub fn store(&self) -> SqlServerStore {
         self.store.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -45,13 +45,13 @@ impl SqlServerBench {
     }
 
     /// A connection of somebody else's to the input.
-    pub async fn input(&self) -> Result<Visitor> {
-        Visitor::enter(&self.input.name).await
+    pub async fn input(&self) -> Result<SideConnection> {
+        SideConnection::enter(&self.input.name).await
     }
 
     /// A connection of somebody else's to the output.
-    pub async fn output(&self) -> Result<Visitor> {
-        Visitor::enter(&self.output_database().name).await
+    pub async fn output(&self) -> Result<SideConnection> {
+        SideConnection::enter(&self.output_database().name).await
     }
 
     fn table(&self, of: impl Fn(&SqlServerStore) -> &TableName) -> String {
@@ -59,7 +59,7 @@ impl SqlServerBench {
     }
 }
 
-impl Bench for SqlServerBench {
+impl TestDb for SqlServerTestDb {
     async fn start(setup: &Setup) -> Result<Self> {
         let input = Database::create().await?;
         let output = if setup.two_databases { Some(Database::create().await?) } else { None };

@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-pub mod bench;
-pub mod between;
 pub mod conformance;
 pub mod conformance_sqlite;
 pub mod conformance_sqlserver;
+pub mod fixture;
+pub mod intercept;
 pub mod logs;
 pub mod sqlserver;
 pub mod tds;

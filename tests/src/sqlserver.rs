@@ -32,9 +32,9 @@ pub fn server() -> Option<String> {
 }
 
 /// A connection of somebody else's: of the plant's, or of a person who looks.
-pub struct Visitor(Client<Compat<TcpStream>>);
+pub struct SideConnection(Client<Compat<TcpStream>>);
 
-impl Visitor {
+impl SideConnection {
     /// Connects to a database, as the login of the connection string.
     pub async fn enter(database: &str) -> Result<Self> {
         let mut config = config()?;
@@ -94,7 +94,7 @@ impl Database {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
         let name = format!("aw_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let mut visitor = Visitor::connect(config()?).await?;
+        let mut visitor = SideConnection::connect(config()?).await?;
         // Not every server makes two at a time, and other processes test too.
         let _alone = ALONE.lock().await;
         let utf8 = format!("CREATE DATABASE {name} COLLATE Latin1_General_100_CI_AS_SC_UTF8");
@@ -131,7 +131,7 @@ impl Database {
 
     /// Makes such a login; its name.
     pub async fn new_login(&self, grants: &[&str]) -> Result<String> {
-        let mut visitor = Visitor::enter(&self.name).await?;
+        let mut visitor = SideConnection::enter(&self.name).await?;
         let user = {
             let mut logins = self.logins.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             let user = format!("{}_{}", self.name, logins.len());
@@ -147,7 +147,7 @@ impl Database {
     }
 
     async fn drop_it(name: String, logins: Vec<String>) -> Result<()> {
-        let mut visitor = Visitor::connect(config()?).await?;
+        let mut visitor = SideConnection::connect(config()?).await?;
         // Where a server does not know this, its sessions are gone by themselves in a moment.
         let _ = visitor.run(&format!("ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE")).await;
         let mut left = 20;

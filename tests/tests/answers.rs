@@ -15,7 +15,7 @@ use host::reading::Reading;
 use host::verdict;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use tests::bench::{hostile, open_set};
+use tests::fixture::{hostile, open_set};
 
 /// What the guest is told, number by number; a column for each list.
 fn told() -> impl Strategy<Value = Vec<Vec<u32>>> {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use host::counts::Counts;
 use host::detector::Detector;
 use host::state::State;
-use host::store::{Connector, StoreError, Trouble};
-use host::worker::backfill::{Asides, Backfill, Plan};
-use tests::bench::{Bench, Layout, WORKER, datetime, hostile, open_set, verdicts};
-use tests::between::{Between, Call, Then};
+use host::store::{Connector, ErrorKind, StoreError};
+use host::worker::backfill::{Backfill, BackfillPlan, SetAsideOutcome};
+use tests::fixture::{Fixture, Layout, WORKER, datetime, hostile, open_set, verdicts};
+use tests::intercept::{Action, Call, Intercepted};
 
 const THREE: [(&str, &str, f64); 6] = [
     ("10:00", "T1", 1.0),
@@ -27,8 +27,8 @@ async fn detector(settings: &str) -> Detector {
     open_set(hostile(settings, &["*"])).await
 }
 
-fn plan(from: &str, to: &str) -> Plan {
-    Plan {
+fn plan(from: &str, to: &str) -> BackfillPlan {
+    BackfillPlan {
         worker: WORKER.into(),
         shard: None,
         from: datetime(from),
@@ -40,7 +40,11 @@ fn plan(from: &str, to: &str) -> Plan {
 }
 
 /// Runs one to its end.
-async fn backfill(store: &dyn Connector, plan: &Plan, detector: &mut Detector) -> (Counts, Asides) {
+async fn backfill(
+    store: &dyn Connector,
+    plan: &BackfillPlan,
+    detector: &mut Detector,
+) -> (Counts, SetAsideOutcome) {
     let mut backfill = Backfill::begin(plan, store, detector).await.unwrap();
     while backfill.step(detector).await.unwrap() {}
     let counts = backfill.progress().counts;
@@ -48,7 +52,7 @@ async fn backfill(store: &dyn Connector, plan: &Plan, detector: &mut Detector) -
 }
 
 /// The row in which a backfill keeps its progress.
-async fn progress(bench: &Bench, plan: &Plan) -> Option<State> {
+async fn progress(bench: &Fixture, plan: &BackfillPlan) -> Option<State> {
     let (_, mut output) = bench.store.open().await.unwrap();
     output.peek(&plan.name()).await.unwrap()
 }
@@ -57,17 +61,21 @@ async fn progress(bench: &Bench, plan: &Plan) -> Option<State> {
 #[tokio::test]
 async fn a_variable_is_set_aside_no_longer_once_its_readings_are_judged() {
     for layout in Layout::BOTH {
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         bench.insert(&THREE);
         let mut worker = bench.worker(detector(TRAP).await);
         worker.cycle(|| false).await.unwrap();
         let before = bench.state().await.unwrap();
-        assert!(before.set_aside["T2"].held, "{layout:?}");
+        assert!(before.set_aside["T2"].quarantined, "{layout:?}");
 
         let mut honest = detector("{}").await;
         let (counts, asides) = backfill(&bench.store, &plan("10:00", "11:00"), &mut honest).await;
         assert_eq!(counts, Counts { judged: 2, already_judged: 4, ..Counts::default() }, "{layout:?}");
-        assert_eq!(asides, Asides { cleared: vec!["T2".into()], ..Asides::default() }, "{layout:?}");
+        assert_eq!(
+            asides,
+            SetAsideOutcome { cleared: vec!["T2".into()], ..SetAsideOutcome::default() },
+            "{layout:?}"
+        );
         assert_eq!(bench.verdicts(), verdicts(&THREE), "{layout:?}");
         let cleared = State { set_aside: Default::default(), ..before };
         assert_eq!(bench.state().await.unwrap(), cleared, "{layout:?}: nothing else was touched");
@@ -92,12 +100,12 @@ async fn what_was_not_judged_stays_set_aside() {
         ("a part of it lies before the range", "{}", "10:05", None, false, true),
         ("it was not asked for", "{}", "10:00", Some("T1"), false, false),
     ] {
-        let bench = Bench::new(Layout::Keyed);
+        let bench = Fixture::new(Layout::Keyed);
         bench.insert(&THREE);
         bench.worker(detector(TRAP).await).cycle(|| false).await.unwrap();
         let before = bench.state().await.unwrap();
         let variables = only.map(|name: &str| [Arc::from(name)].into());
-        let plan = Plan { variables, ..plan(from, "11:00") };
+        let plan = BackfillPlan { variables, ..plan(from, "11:00") };
         let (_, asides) = backfill(&bench.store, &plan, &mut detector(settings).await).await;
         let names = |asides: &[(Arc<str>, _)]| asides.len() == 1 && &*asides[0].0 == "T2";
         assert_eq!(
@@ -113,17 +121,17 @@ async fn what_was_not_judged_stays_set_aside() {
 #[tokio::test]
 async fn a_connection_that_is_lost_at_a_commit_costs_nothing() {
     for layout in Layout::BOTH {
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         bench.insert(&THREE);
-        let plan = Plan { batch_rows: 4, ..plan("10:00", "11:00") };
+        let plan = BackfillPlan { batch_rows: 4, ..plan("10:00", "11:00") };
         let mut commits = 0;
-        let store = Between::new(&bench.store, move |call| {
+        let store = Intercepted::new(&bench.store, move |call| {
             commits += usize::from(matches!(call, Call::Commit(_)));
             match (call, commits) {
                 (Call::Commit(_), 2) => {
-                    Then::Fail(StoreError::new(Trouble::Connection, "the server has gone away"))
+                    Action::Fail(StoreError::new(ErrorKind::Connection, "the server has gone away"))
                 }
-                _ => Then::Go,
+                _ => Action::Go,
             }
         });
         let mut detector = detector("{}").await;
@@ -146,17 +154,17 @@ async fn a_connection_that_is_lost_at_a_commit_costs_nothing() {
 /// The next page is read while a batch is stored: that it cannot be read costs the batch nothing.
 #[tokio::test]
 async fn a_page_that_cannot_be_read_costs_the_batch_before_it_nothing() {
-    let bench = Bench::new(Layout::Keyed);
+    let bench = Fixture::new(Layout::Keyed);
     bench.insert(&THREE);
-    let plan = Plan { batch_rows: 4, ..plan("10:00", "11:00") };
+    let plan = BackfillPlan { batch_rows: 4, ..plan("10:00", "11:00") };
     let mut commits = 0;
-    let store = Between::new(&bench.store, move |call| {
+    let store = Intercepted::new(&bench.store, move |call| {
         commits += usize::from(matches!(call, Call::Commit(_)));
         match (call, commits) {
             (Call::Read(_), 1) => {
-                Then::Fail(StoreError::new(Trouble::Connection, "the server has gone away"))
+                Action::Fail(StoreError::new(ErrorKind::Connection, "the server has gone away"))
             }
-            _ => Then::Go,
+            _ => Action::Go,
         }
     });
     let mut detector = detector("{}").await;
@@ -172,9 +180,9 @@ async fn a_page_that_cannot_be_read_costs_the_batch_before_it_nothing() {
 /// The same backfill twice at once: the second has the name, and the first writes nothing more.
 #[tokio::test]
 async fn of_the_same_backfill_only_one_is_at_work() {
-    let bench = Bench::new(Layout::Keyed);
+    let bench = Fixture::new(Layout::Keyed);
     bench.insert(&THREE);
-    let plan = Plan { batch_rows: 4, ..plan("10:00", "11:00") };
+    let plan = BackfillPlan { batch_rows: 4, ..plan("10:00", "11:00") };
     let (mut one, mut other) = (detector("{}").await, detector("{}").await);
     let mut first = Backfill::begin(&plan, &bench.store, &mut one).await.unwrap();
     first.step(&mut one).await.unwrap();
@@ -189,7 +197,7 @@ async fn of_the_same_backfill_only_one_is_at_work() {
 #[tokio::test]
 async fn what_came_too_late_is_judged() {
     for layout in Layout::BOTH {
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         bench.insert(&THREE);
         let mut worker = bench.worker(detector("{}").await);
         worker.cycle(|| false).await.unwrap();
@@ -210,9 +218,10 @@ async fn what_came_too_late_is_judged() {
 async fn the_other_variables_come_for_company_only() {
     for (reach, shown) in [("", 2), ("whole-instants", 6)] {
         for replace in [false, true] {
-            let bench = Bench::new(Layout::Keyed);
+            let bench = Fixture::new(Layout::Keyed);
             bench.insert(&THREE);
-            let plan = Plan { variables: Some(["T2".into()].into()), replace, ..plan("10:00", "11:00") };
+            let plan =
+                BackfillPlan { variables: Some(["T2".into()].into()), replace, ..plan("10:00", "11:00") };
             let mut detector = detector(&format!(r#"{{"do": "{reach}"}}"#)).await;
             let mut run = Backfill::begin(&plan, &bench.store, &mut detector).await.unwrap();
             assert!(!run.step(&mut detector).await.unwrap());
@@ -228,13 +237,13 @@ async fn the_other_variables_come_for_company_only() {
 /// Memory does not grow with the range: pages are of the size that was asked for, and cut between datetimes.
 #[tokio::test]
 async fn a_long_range_is_read_in_pages() {
-    let bench = Bench::new(Layout::Keyed);
+    let bench = Fixture::new(Layout::Keyed);
     let times: Vec<String> = (0..600).map(|n| format!("{:02}:{:02}", n / 60, n % 60)).collect();
     let rows: Vec<_> =
         times.iter().flat_map(|time| ["T1", "T2", "T3"].map(|name| (time.as_str(), name, 1.0))).collect();
     bench.insert(&rows);
-    let store = Between::new(&bench.store, |_| Then::Go);
-    let plan = Plan { batch_rows: 50, ..plan("00:00", "12:00") };
+    let store = Intercepted::new(&bench.store, |_| Action::Go);
+    let plan = BackfillPlan { batch_rows: 50, ..plan("00:00", "12:00") };
     let (counts, _) = backfill(&store, &plan, &mut detector("{}").await).await;
     assert_eq!(counts.judged, 1800);
     assert_eq!(bench.verdicts(), verdicts(&rows));

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host::detector::{Detector, Module, Set};
-use host::reload::{Canary, Shared};
+use host::reload::{Canary, ReloadSlots};
 use host::state::{Checkpoint, State};
 use host::store::Connector;
-use tests::bench::{Bench, Layout, described, engine, hostile, open_set, told, verdicts};
+use tests::fixture::{Fixture, Layout, described, engine, hostile, open_set, told, verdicts};
 use tests::logs::Lines;
 
 const FIRST: (&str, &str, f64) = ("10:00", "T1", 1.0);
@@ -27,10 +27,10 @@ fn stateful() -> Module {
 }
 
 /// Puts a checkpoint into the state row, as whatever wrote it left it there.
-async fn leave(bench: &Bench, checkpoint: Option<Checkpoint>) {
+async fn leave(bench: &Fixture, checkpoint: Option<Checkpoint>) {
     let state = bench.state().await.unwrap();
     let (_, mut output) = bench.store.open().await.unwrap();
-    let taken = output.take(&bench.settings.name).await.unwrap();
+    let taken = output.claim(&bench.settings.name).await.unwrap();
     output
         .commit(&bench.settings.name, &[], &State { epoch: taken.epoch, checkpoint, ..state })
         .await
@@ -42,7 +42,7 @@ fn left(schema: u32, bytes: &[u8]) -> Option<Checkpoint> {
 }
 
 /// What is stored: the schema, and how many readings the honest detector has counted.
-async fn stored(bench: &Bench) -> Option<(u32, u64)> {
+async fn stored(bench: &Fixture) -> Option<(u32, u64)> {
     let checkpoint = bench.state().await.unwrap().checkpoint?;
     Some((checkpoint.schema, u64::from_le_bytes(checkpoint.bytes.try_into().unwrap())))
 }
@@ -82,7 +82,7 @@ async fn whatever_is_stored_the_next_detector_judges() {
             Some("INFO the checkpoint that is stored is cleared: detector `hostile` 1 keeps no state")
         }),
     ] {
-        let bench = Bench::new(Layout::Keyed);
+        let bench = Fixture::new(Layout::Keyed);
         bench.insert(&[FIRST]);
         bench.worker(open_set(told(stateful(), "{}")).await).cycle(|| false).await.unwrap();
         leave(&bench, checkpoint).await;
@@ -102,7 +102,7 @@ async fn whatever_is_stored_the_next_detector_judges() {
 /// The built-in detector keeps no state. It died at its first trap after one that does.
 #[tokio::test]
 async fn a_detector_without_state_survives_its_traps_after_one_with_state() {
-    let bench = Bench::new(Layout::Keyed);
+    let bench = Fixture::new(Layout::Keyed);
     bench.insert(&[FIRST]);
     bench.worker(open_set(told(stateful(), "{}")).await).cycle(|| false).await.unwrap();
     let mut worker = bench.worker(open_set(told(stateless(), r#"{"do": "trap-below-zero"}"#)).await);
@@ -115,7 +115,7 @@ async fn a_detector_without_state_survives_its_traps_after_one_with_state() {
 /// Another process has taken the worker's name meanwhile, and left what it left.
 #[tokio::test]
 async fn a_worker_that_takes_its_name_back_goes_on_over_a_foreign_checkpoint() {
-    let bench = Bench::new(Layout::Keyed);
+    let bench = Fixture::new(Layout::Keyed);
     bench.insert(&[FIRST]);
     let mut worker = bench.worker(open_set(told(stateful(), "{}")).await);
     worker.cycle(|| false).await.unwrap();
@@ -136,7 +136,7 @@ async fn a_checkpoint_that_is_none_costs_no_verdict() {
         ("huge", "it has 20971520 bytes, and at most 8388608 are kept (`checkpoint_mib` of `[detector]`)"),
         ("trap", "the detector trapped: wasm trap: wasm `unreachable` instruction executed"),
     ] {
-        let bench = Bench::new(Layout::Keyed);
+        let bench = Fixture::new(Layout::Keyed);
         bench.insert(&[FIRST]);
         bench.worker(open_set(told(stateful(), "{}")).await).cycle(|| false).await.unwrap();
         let (lines, _guard) = Lines::listen();
@@ -155,7 +155,7 @@ async fn a_checkpoint_that_is_none_costs_no_verdict() {
 /// A detector that keeps state and says that there is none to keep has what was stored cleared.
 #[tokio::test]
 async fn no_checkpoint_is_one_as_well() {
-    let bench = Bench::new(Layout::Keyed);
+    let bench = Fixture::new(Layout::Keyed);
     bench.insert(&[FIRST]);
     bench.worker(open_set(told(stateful(), "{}")).await).cycle(|| false).await.unwrap();
     bench.insert(&[SECOND]);
@@ -167,7 +167,7 @@ async fn no_checkpoint_is_one_as_well() {
 /// Where a page is judged in several parts, each goes on from the one before, also on a fresh instance.
 #[tokio::test]
 async fn a_part_of_a_page_goes_on_from_the_part_before() {
-    let mut bench = Bench::new(Layout::Keyed);
+    let mut bench = Fixture::new(Layout::Keyed);
     // Sixteen cells a row: every variable at a datetime of its own makes several parts.
     bench.settings.batch_rows = 40;
     let names: Vec<_> = (0..40).map(|number| format!("T{number}")).collect();
@@ -189,7 +189,7 @@ async fn a_detector_is_opened_beside_a_checkpoint_that_it_cannot_read() {
     let (lines, _guard) = Lines::listen();
     for checkpoint in [left(9, b""), left(7, b"")] {
         let set: Arc<Set> = told(stateful(), "{}");
-        let shared = Shared::default();
+        let shared = ReloadSlots::default();
         shared.set_canary(Canary { batch: Arc::default(), checkpoint: checkpoint.clone() });
         assert!(Detector::open(&engine(), set, checkpoint).await.is_ok());
         assert_eq!(about_checkpoints(&lines).len(), 1);

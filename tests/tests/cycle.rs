@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use host::counts::Counts;
 use host::position::Position;
-use host::worker::Report;
-use tests::bench::{Bench, Layout, at, datetime, echo, hostile, open_set, verdicts};
-use tests::between::{Between, Call, Then};
+use host::worker::CycleReport;
+use tests::fixture::{Fixture, Layout, at, datetime, echo, hostile, open_set, verdicts};
+use tests::intercept::{Action, Call, Intercepted};
 use tests::logs::{Lines, masked};
 
 /// What a cycle of one batch reports.
-fn one_batch(rows: u64, counts: Counts) -> Report {
-    Report { batches: 1, rows, counts, stopped: false }
+fn one_batch(rows: u64, counts: Counts) -> CycleReport {
+    CycleReport { batches: 1, rows, counts, stopped: false }
 }
 
 fn judged(number: u64) -> Counts {
@@ -24,7 +24,7 @@ fn judged(number: u64) -> Counts {
 #[tokio::test]
 async fn a_first_start_looks_a_day_back() {
     for layout in Layout::BOTH {
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         bench.insert(&[("14 11:59", "T1", 1.0), ("14 12:00", "T1", 2.0), ("11:55", "T1", 3.0)]);
         let mut worker = bench.worker(echo().await);
         let report = worker.cycle(|| false).await.unwrap();
@@ -45,7 +45,7 @@ async fn a_first_start_looks_a_day_back() {
 #[tokio::test]
 async fn a_cycle_is_told_in_the_lines_that_people_know() {
     let (lines, _guard) = Lines::listen();
-    let bench = Bench::new(Layout::Keyed);
+    let bench = Fixture::new(Layout::Keyed);
     bench.insert(&[("11:50", "T1", 1.0), ("11:50", "T2", 2.0), ("11:55", "T1", 3.0), ("11:55", "X", 4.0)]);
     let mut worker = bench.worker(open_set(hostile("{}", &["T1", "T2", "T3"])).await);
     lines.take();
@@ -75,7 +75,7 @@ async fn a_cycle_is_told_in_the_lines_that_people_know() {
 async fn a_first_start_goes_on_from_the_python_workers_output() {
     for layout in Layout::BOTH {
         let (lines, _guard) = Lines::listen();
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         bench.python_output(&[("09:55", "T1", 1.0), ("09:55", "T1", 1.0), ("10:00", "T1", 2.0)]);
         bench.insert(&[
             ("08:55", "T1", 0.0),
@@ -114,7 +114,7 @@ async fn a_first_start_goes_on_from_the_python_workers_output() {
 #[tokio::test]
 async fn a_restart_goes_on_from_the_state_row() {
     for layout in Layout::BOTH {
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         bench.insert(&[("10:00", "T1", 1.0), ("10:05", "T1", 2.0)]);
         bench.worker(echo().await).cycle(|| false).await.unwrap();
         let before = bench.state().await.unwrap();
@@ -138,7 +138,7 @@ async fn a_restart_goes_on_from_the_state_row() {
 async fn late_rows_are_judged_and_those_too_late_are_counted() {
     for layout in Layout::BOTH {
         let (lines, _guard) = Lines::listen();
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         let mut worker = bench.worker(echo().await);
         bench.insert(&[("10:00", "T1", 1.0)]);
         worker.cycle(|| false).await.unwrap();
@@ -163,7 +163,7 @@ async fn late_rows_are_judged_and_those_too_late_are_counted() {
 /// Order of commit is not order of key: an id that was not there is looked at again until it is older than the settle time.
 #[tokio::test]
 async fn a_row_committed_out_of_key_order_is_judged() {
-    let bench = Bench::new(Layout::Keyed);
+    let bench = Fixture::new(Layout::Keyed);
     let mut worker = bench.worker(echo().await);
     let row = |id: i64, short: &str| {
         let ds = at(short);
@@ -197,7 +197,7 @@ async fn a_row_committed_out_of_key_order_is_judged() {
 #[tokio::test]
 async fn nulls_and_duplicates_are_counted_and_the_first_by_id_wins() {
     for layout in Layout::BOTH {
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         bench.insert(&[
             ("10:00", "T1", 1.0),
             ("10:00", "T1", 2.0),
@@ -225,7 +225,7 @@ async fn nulls_and_duplicates_are_counted_and_the_first_by_id_wins() {
 #[tokio::test]
 async fn a_batch_of_unknown_variables_moves_the_watermark() {
     for layout in Layout::BOTH {
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         let mut worker = bench.worker(open_set(hostile("{}", &["T1"])).await);
         bench.insert(&[("10:00", "X", 1.0), ("10:05", "Y", 2.0)]);
         let report = worker.cycle(|| false).await.unwrap();
@@ -241,7 +241,7 @@ async fn a_batch_of_unknown_variables_moves_the_watermark() {
 #[tokio::test]
 async fn fractions_of_a_second_are_judged_once() {
     for layout in Layout::BOTH {
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         bench.insert(&[("10:00:00.503", "T1", 1.0), ("10:00:00", "T1", 2.0)]);
         for cycle in 0..4 {
             let mut worker = bench.worker(echo().await);
@@ -260,7 +260,7 @@ async fn a_backlog_is_worked_off_in_bounded_batches() {
     const VARIABLES: usize = 25;
     const DATETIMES: usize = 2000;
     for layout in Layout::BOTH {
-        let mut bench = Bench::new(layout);
+        let mut bench = Fixture::new(layout);
         bench.settings.batch_rows = 1000;
         bench.settings.initial_lookback = Duration::from_secs(30 * 24 * 3600);
         bench.execute(&format!(
@@ -269,7 +269,7 @@ async fn a_backlog_is_worked_off_in_bounded_batches() {
              SELECT datetime('2025-01-01', (i / {VARIABLES}) || ' minutes'), 'T' || (i % {VARIABLES}), i FROM n",
             VARIABLES * DATETIMES
         ));
-        let store = Between::new(&bench.store, |_| Then::Go);
+        let store = Intercepted::new(&bench.store, |_| Action::Go);
         let mut worker = bench.worker_over(store.clone(), echo().await);
         let report = worker.cycle(|| false).await.unwrap();
         let all = (VARIABLES * DATETIMES) as u64;
@@ -292,7 +292,7 @@ async fn a_backlog_is_worked_off_in_bounded_batches() {
 #[tokio::test]
 async fn a_stop_between_two_batches_loses_nothing() {
     for layout in Layout::BOTH {
-        let mut bench = Bench::new(layout);
+        let mut bench = Fixture::new(layout);
         bench.settings.batch_rows = 2;
         let rows = [("10:00", "T1", 1.0), ("10:05", "T1", 2.0), ("10:10", "T1", 3.0), ("10:15", "T1", 4.0)];
         bench.insert(&rows);
@@ -309,7 +309,7 @@ async fn a_stop_between_two_batches_loses_nothing() {
 async fn what_fits_no_column_is_one_logged_reading() {
     for layout in Layout::BOTH {
         let (lines, _guard) = Lines::listen();
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         let long = "x".repeat(101);
         bench.insert(&[
             ("10:00", "T1", 1e12),
@@ -352,7 +352,7 @@ async fn what_fits_no_column_is_one_logged_reading() {
 async fn a_clock_set_back_loses_nothing() {
     for layout in Layout::BOTH {
         let (lines, _guard) = Lines::listen();
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         let mut worker = bench.worker(echo().await);
         bench.insert(&[("11:55", "T1", 1.0)]);
         worker.cycle(|| false).await.unwrap();
@@ -381,7 +381,7 @@ async fn a_clock_set_back_loses_nothing() {
 #[tokio::test]
 async fn a_row_dated_ahead_makes_no_other_too_late() {
     for layout in Layout::BOTH {
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         let mut worker = bench.worker(echo().await);
         bench.execute("INSERT INTO datos_proceso (datetime, variable_name, value) VALUES ('2035-01-01 00:00:00', 'T1', 1)");
         worker.cycle(|| false).await.unwrap();

@@ -2,14 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use host::store::{Output, Trouble};
+use host::store::{ErrorKind, Output};
 use host::worker::CycleError;
-use tests::bench::{Bench, Layout, echo, verdicts};
+use tests::fixture::{Fixture, Layout, echo, verdicts};
 
 #[tokio::test]
 async fn input_and_output_may_be_two_databases() {
     for layout in Layout::BOTH {
-        let mut bench = Bench::new(layout);
+        let mut bench = Fixture::new(layout);
         bench.store.output = bench.dir().join("results.sqlite");
         bench.insert(&[("10:00", "T1", 1.0)]);
         bench.worker(echo().await).cycle(|| false).await.unwrap();
@@ -27,7 +27,7 @@ async fn input_and_output_may_be_two_databases() {
 #[tokio::test]
 async fn of_two_workers_with_one_name_one_stands_by() {
     for layout in Layout::BOTH {
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         bench.insert(&[("10:00", "T1", 1.0)]);
         let (mut first, mut second) = (bench.worker(echo().await), bench.worker(echo().await));
         first.cycle(|| false).await.unwrap();
@@ -51,11 +51,11 @@ async fn of_two_workers_with_one_name_one_stands_by() {
 #[tokio::test]
 async fn a_worker_whose_name_was_taken_writes_nothing_and_takes_it_anew() {
     for layout in Layout::BOTH {
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         bench.insert(&[("10:00", "T1", 1.0)]);
         let mut worker = bench.worker(echo().await);
         worker.cycle(|| false).await.unwrap();
-        bench.store.open_output().await.unwrap().take("default").await.unwrap();
+        bench.store.open_output().await.unwrap().claim("default").await.unwrap();
         bench.insert(&[("10:05", "T1", 2.0)]);
         let error = worker.cycle(|| false).await.unwrap_err();
         assert!(error.is_fenced(), "{layout:?}: {error}");
@@ -76,7 +76,7 @@ async fn a_worker_whose_name_was_taken_writes_nothing_and_takes_it_anew() {
 #[tokio::test]
 async fn workers_of_two_names_do_not_judge_twice() {
     for layout in Layout::BOTH {
-        let mut bench = Bench::new(layout);
+        let mut bench = Fixture::new(layout);
         let rows = [("10:00", "T1", 1.0), ("10:05", "T1", 2.0)];
         bench.insert(&rows);
         let mut one = bench.worker(echo().await);
@@ -90,7 +90,7 @@ async fn workers_of_two_names_do_not_judge_twice() {
 
 #[tokio::test]
 async fn a_lock_is_an_error_and_the_next_cycle_goes_on() {
-    let bench = Bench::new(Layout::Keyed);
+    let bench = Fixture::new(Layout::Keyed);
     let mut worker = bench.worker(echo().await);
     bench.insert(&[("10:00", "T1", 1.0)]);
     worker.cycle(|| false).await.unwrap();
@@ -98,7 +98,7 @@ async fn a_lock_is_an_error_and_the_next_cycle_goes_on() {
     let browser = bench.output();
     browser.execute_batch("BEGIN IMMEDIATE").unwrap();
     let error = worker.cycle(|| false).await.unwrap_err();
-    assert_eq!(trouble(&error), Some(Trouble::Busy), "{error}");
+    assert_eq!(error_of(&error), Some(ErrorKind::Busy), "{error}");
     assert_eq!(
         error.to_string(),
         format!(
@@ -116,7 +116,7 @@ async fn a_lock_is_an_error_and_the_next_cycle_goes_on() {
 #[tokio::test]
 async fn a_file_that_vanishes_is_an_error_until_it_is_back() {
     for layout in Layout::BOTH {
-        let mut bench = Bench::new(layout);
+        let mut bench = Fixture::new(layout);
         bench.store.output = bench.dir().join("results.sqlite");
         let mut worker = bench.worker(echo().await);
         bench.insert(&[("10:00", "T1", 1.0)]);
@@ -135,9 +135,9 @@ async fn a_file_that_vanishes_is_an_error_until_it_is_back() {
     }
 }
 
-fn trouble(error: &CycleError) -> Option<Trouble> {
+fn error_of(error: &CycleError) -> Option<ErrorKind> {
     match error {
-        CycleError::Store(error) => Some(error.trouble),
+        CycleError::Store(error) => Some(error.kind),
         _ => None,
     }
 }

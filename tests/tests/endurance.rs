@@ -15,9 +15,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use host::detector::Detector;
-use host::reload::{Look, Reloader, Source};
+use host::reload::{ReloadOutcome, Reloader, SetSource};
 use tests::HOSTILE;
-use tests::bench::{Bench, Layout, engine, hostile, open_set};
+use tests::fixture::{Fixture, Layout, engine, hostile, open_set};
 
 /// Threads for blocking work.
 const POOL: usize = 16;
@@ -31,7 +31,7 @@ struct Held {
     files: usize,
 }
 
-fn held(bench: &Bench) -> Held {
+fn held(bench: &Fixture) -> Held {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let number = |key: &str| {
         let line = status.lines().find(|line| line.starts_with(key)).unwrap();
@@ -52,7 +52,7 @@ fn rounds() -> usize {
 
 /// What is held at the lowest in the third quarter and in the last: an allocator gives back what
 /// it has when it likes, and what leaks is not given back at all.
-fn watch(lowest: &mut [Option<Held>; 2], round: usize, bench: &Bench) {
+fn watch(lowest: &mut [Option<Held>; 2], round: usize, bench: &Fixture) {
     let window = match 4 * round / rounds() {
         2 => &mut lowest[0],
         3 => &mut lowest[1],
@@ -90,7 +90,7 @@ fn traps_and_reloads_leave_nothing_behind() {
 }
 
 async fn traps() {
-    let bench = Bench::new(Layout::Keyed);
+    let bench = Fixture::new(Layout::Keyed);
     let mut detector = open_set(hostile(r#"{"do": "trap", "to": "BAD"}"#, &["*"])).await;
     let batch = |variable: &str| {
         let column = host::batch::Column { variable: variable.into(), values: vec![1.0] };
@@ -110,13 +110,13 @@ async fn traps() {
 
 /// Each with other models, every tenth with another module, and a batch judged by each.
 async fn reloads() {
-    let bench = Bench::new(Layout::Keyed);
+    let bench = Fixture::new(Layout::Keyed);
     let (module, models) = (bench.dir().join("detector.wasm"), bench.dir().join("models"));
     fs::create_dir(&models).unwrap();
     fs::write(models.join("T1"), "one").unwrap();
     fs::write(&module, HOSTILE).unwrap();
     let rebuilt = [HOSTILE, &[0, 6, 4, b'n', b'o', b't', b'e', b'!']].concat();
-    let source = Source {
+    let source = SetSource {
         module: Some(module.clone()),
         models: models.clone(),
         settings: "{}".into(),
@@ -134,7 +134,7 @@ async fn reloads() {
             fs::write(&module, if round % 20 == 5 { &rebuilt } else { HOSTILE }).unwrap();
         }
         let look = reloader.look().await;
-        assert!(matches!(look, Look::Ready(_)), "{look:?}");
+        assert!(matches!(look, ReloadOutcome::Ready(_)), "{look:?}");
         let (minute, second) = (round / 60, round % 60);
         let at = format!("{:02}:{:02}:{second:02}", 9 + minute / 60, minute % 60);
         bench.insert(&[(&at, "T1", 1.0)]);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use host::counts::Counts;
 use rusqlite::types::ValueRef;
-use tests::bench::{Bench, Layout, open_set, prophet};
+use tests::fixture::{Fixture, Layout, open_set, prophet};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
@@ -33,7 +33,7 @@ async fn every_column_of_every_row() {
         expected.records().map(|row| row.unwrap().iter().map(ToOwned::to_owned).collect()).collect();
 
     for batch_rows in [4000, 10] {
-        let mut bench = Bench::new(Layout::Keyed);
+        let mut bench = Fixture::new(Layout::Keyed);
         bench.settings.batch_rows = batch_rows;
         bench.now("11 01:30");
         bench.insert_csv(&fixture("batch.csv"));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use host::counts::Counts;
 use host::detector::{Module, Set};
 use tests::EXAMPLE;
-use tests::bench::{Bench, Layout, open_set};
+use tests::fixture::{Fixture, Layout, open_set};
 
 fn example(settings: &str) -> Arc<Set> {
     let module = Module { name: "detector_threshold.wasm".into(), bytes: EXAMPLE.into() };
@@ -17,7 +17,7 @@ fn example(settings: &str) -> Arc<Set> {
 
 #[tokio::test]
 async fn it_learns_then_judges_and_goes_on_after_a_restart() {
-    let bench = Bench::new(Layout::Keyed);
+    let bench = Fixture::new(Layout::Keyed);
     let times: Vec<String> = (0..14).map(|minute| format!("10:{minute:02}")).collect();
     // 9 and 11 in turn: after ten readings the mean is 10 and the deviation 1.05.
     let readings: Vec<_> = times
@@ -47,7 +47,7 @@ async fn it_learns_then_judges_and_goes_on_after_a_restart() {
 #[tokio::test]
 async fn a_setting_that_it_does_not_know_is_refused_by_name() {
     let refused =
-        host::detector::Detector::open(&tests::bench::engine(), example(r#"{"treshold": 3}"#), None).await;
+        host::detector::Detector::open(&tests::fixture::engine(), example(r#"{"treshold": 3}"#), None).await;
     let refused = refused.map(|_| ()).unwrap_err().to_string();
     assert!(refused.contains("unknown field `treshold`, expected `threshold`"), "{refused}");
 }

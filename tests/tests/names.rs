@@ -5,8 +5,8 @@
 
 use host::counts::Counts;
 use host::detector::Detector;
-use host::worker::backfill::{Backfill, Plan};
-use tests::bench::{Bench, Layout, WORKER, datetime, hostile, open_set, verdicts};
+use host::worker::backfill::{Backfill, BackfillPlan};
+use tests::fixture::{Fixture, Layout, WORKER, datetime, hostile, open_set, verdicts};
 use tests::logs::Lines;
 
 const BOTH: [(&str, &str, f64); 4] = [
@@ -17,8 +17,8 @@ const BOTH: [(&str, &str, f64); 4] = [
 ];
 
 /// An output of another's making, whose names are in this collation.
-fn bench(layout: Layout, collation: &str) -> Bench {
-    let bench = Bench::new(layout);
+fn bench(layout: Layout, collation: &str) -> Fixture {
+    let bench = Fixture::new(layout);
     let ddl = host::store::schema::sqlite::output(&bench.store.tables.output);
     let column = format!("variable TEXT COLLATE {collation}");
     bench.execute(&ddl.replace("variable TEXT", &column));
@@ -33,8 +33,8 @@ fn of(name: &str) -> Vec<(&'static str, &'static str, f64)> {
     BOTH.into_iter().filter(|(_, variable, _)| *variable == name).collect()
 }
 
-fn plan(variables: Option<&str>) -> Plan {
-    Plan {
+fn plan(variables: Option<&str>) -> BackfillPlan {
+    BackfillPlan {
         worker: WORKER.into(),
         shard: None,
         from: datetime("09:00"),
@@ -45,7 +45,7 @@ fn plan(variables: Option<&str>) -> Plan {
     }
 }
 
-async fn backfill(bench: &Bench, plan: &Plan, detector: &mut Detector) -> (Counts, u64) {
+async fn backfill(bench: &Fixture, plan: &BackfillPlan, detector: &mut Detector) -> (Counts, u64) {
     let mut backfill = Backfill::begin(plan, &bench.store, detector).await.unwrap();
     while backfill.step(detector).await.unwrap() {}
     let progress = backfill.progress();

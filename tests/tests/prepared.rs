@@ -13,10 +13,10 @@ use std::time::Duration;
 use host::batch::{Batch, Column};
 use host::datetime::Datetime;
 use host::detector::{BUILT_IN, Detector, DetectorError, Engine, Limits, ModelFile, Module, Set};
-use host::reload::{Look, Reloader, Shared, Source};
+use host::reload::{ReloadOutcome, ReloadSlots, Reloader, SetSource};
 use tempfile::TempDir;
 use tests::HOSTILE;
-use tests::bench::prophet_models;
+use tests::fixture::prophet_models;
 use tests::logs::Lines;
 
 /// A module and models in files, and a cache.
@@ -39,8 +39,8 @@ impl Disk {
         fs::write(self.path("models").join(name), text).unwrap();
     }
 
-    fn source(&self) -> Source {
-        Source {
+    fn source(&self) -> SetSource {
+        SetSource {
             module: Some(self.path("detector.wasm")),
             models: self.path("models"),
             settings: "{}".into(),
@@ -164,13 +164,16 @@ async fn a_reload_prepares_what_changed_and_nothing_else() {
     let engine = disk.engine();
     let set = Arc::new(disk.source().read(&engine).await.unwrap());
     let detector = Detector::open(&engine, set, None).await.unwrap();
-    let mut reloader = Reloader::new(engine, disk.source(), Shared::default(), &detector);
+    let mut reloader = Reloader::new(engine, disk.source(), ReloadSlots::default(), &detector);
     for (text, prepared) in [("prepare 2", vec!["T2".to_owned()]), ("prepare 2", vec![]), ("plain", vec![])] {
         disk.write("T2", text);
         lines.take();
         let same = prepared.is_empty() && text != "plain";
         let look = reloader.look().await;
-        assert!(matches!((same, &look), (true, Look::Same) | (false, Look::Ready(_))), "{text}: {look:?}");
+        assert!(
+            matches!((same, &look), (true, ReloadOutcome::Same) | (false, ReloadOutcome::Ready(_))),
+            "{text}: {look:?}"
+        );
         assert_eq!(asked(&lines), (prepared, vec![]), "{text}");
     }
 }

@@ -11,10 +11,10 @@ use host::datetime::Datetime;
 use host::reconciliation::{Causes, Look};
 use host::worker::{Slice, Worker};
 use proptest::prelude::*;
-use tests::bench::{Bench, Layout, at, datetime, echo, verdicts};
+use tests::fixture::{Fixture, Layout, at, datetime, echo, verdicts};
 use tests::logs::Lines;
 
-fn row(bench: &Bench, id: i64, short: &str, value: &str) {
+fn row(bench: &Fixture, id: i64, short: &str, value: &str) {
     let ds = at(short);
     bench.execute(&format!(
         "INSERT INTO datos_proceso (id, datetime, variable_name, value) VALUES ({id}, '{ds}', 'T1', {value})"
@@ -40,7 +40,7 @@ fn warned(lines: &Lines, words: &str) -> usize {
 #[tokio::test]
 async fn a_verdict_dated_ahead_decides_nothing() {
     for layout in Layout::BOTH {
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         bench.python_output(&[("14 16:00", "T1", 1.0)]);
         bench
             .output()
@@ -60,7 +60,7 @@ async fn a_verdict_dated_ahead_decides_nothing() {
 async fn a_reading_dated_ahead_is_judged_named_once_and_moves_no_watermark() {
     for layout in Layout::BOTH {
         let (lines, _guard) = Lines::listen();
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         bench.insert(&[("11:00", "T1", 1.0)]);
         bench.execute("INSERT INTO datos_proceso (datetime, variable_name, value) VALUES ('2099-01-01 00:00:00', 'T1', 2)");
         bench.worker(echo().await).cycle(|| false).await.unwrap();
@@ -76,7 +76,7 @@ async fn a_reading_dated_ahead_is_judged_named_once_and_moves_no_watermark() {
 async fn ids_that_start_again_are_read_again() {
     for (why, after) in [("below what was read", 20), ("beyond what was read", 70)] {
         let (lines, _guard) = Lines::listen();
-        let bench = Bench::new(Layout::Keyed);
+        let bench = Fixture::new(Layout::Keyed);
         (1..=50).for_each(|id| row(&bench, id, &format!("11:00:{id:02}"), "1"));
         bench.worker(echo().await).cycle(|| false).await.unwrap();
         bench.execute("DELETE FROM datos_proceso");
@@ -92,7 +92,7 @@ async fn ids_that_start_again_are_read_again() {
 
 #[tokio::test]
 async fn a_writer_in_a_lower_range_is_found_and_then_followed() {
-    let bench = Bench::new(Layout::Keyed);
+    let bench = Fixture::new(Layout::Keyed);
     row(&bench, 1_000_000_000, "11:00", "1");
     let mut worker = bench.worker(echo().await);
     worker.cycle(|| false).await.unwrap();
@@ -112,7 +112,7 @@ async fn a_writer_in_a_lower_range_is_found_and_then_followed() {
 #[tokio::test]
 async fn what_is_filled_in_or_committed_late_is_found() {
     for layout in Layout::BOTH {
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         bench.insert(&[("11:30", "T1", f64::NAN), ("11:40", "T1", 1.0), ("11:50", "T1", 2.0)]);
         let mut worker = bench.worker(echo().await);
         worker.cycle(|| false).await.unwrap();
@@ -144,7 +144,7 @@ async fn look_now(worker: &mut Worker) -> Look {
 #[tokio::test]
 async fn a_worker_that_began_days_ahead_judges_once_the_clock_is_right() {
     for layout in Layout::BOTH {
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         bench.now("18 12:00");
         bench.insert(&[("11:00", "T1", 1.0)]);
         bench.worker(echo().await).cycle(|| false).await.unwrap();
@@ -158,12 +158,12 @@ async fn a_worker_that_began_days_ahead_judges_once_the_clock_is_right() {
 /// One share of three has lagged for days when their number becomes two.
 #[tokio::test]
 async fn a_share_that_lags_loses_nothing_when_the_number_of_shares_changes() {
-    let mut bench = Bench::new(Layout::Keyed);
+    let mut bench = Fixture::new(Layout::Keyed);
     let variables: Vec<_> = (0..12).map(|number| format!("T{number}")).collect();
     let rows = |short: &'static str| -> Vec<_> {
         variables.iter().map(|variable| (short, variable.as_str(), 1.0)).collect()
     };
-    let share = |bench: &mut Bench, share: &str| {
+    let share = |bench: &mut Fixture, share: &str| {
         bench.settings.name = format!("default {share}");
         bench.settings.shard = Some(share.parse().unwrap());
     };
@@ -230,7 +230,7 @@ fn short(minutes: i64) -> String {
 }
 
 async fn play(events: Vec<Event>) {
-    let mut bench = Bench::new(Layout::Keyed);
+    let mut bench = Fixture::new(Layout::Keyed);
     bench.settings.batch_rows = 3;
     bench.settings.reconcile = Some(Duration::from_secs(1));
     let mut worker = bench.worker(echo().await);

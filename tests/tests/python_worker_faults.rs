@@ -8,20 +8,20 @@ use std::time::Duration;
 
 use host::counts::Counts;
 use host::detector::{Detector, ModelFile, Module, Set};
-use host::store::{StoreError, Trouble};
+use host::store::{ErrorKind, StoreError};
 use host::worker::schedule;
 use rusqlite::Connection;
-use tests::bench::{
-    Bench, Layout, datetime, echo, engine, hostile, insert, open_set, oracle, prophet, prophet_models,
+use tests::fixture::{
+    Fixture, Layout, datetime, echo, engine, hostile, insert, open_set, oracle, prophet, prophet_models,
     verdicts,
 };
-use tests::between::{Between, Call, Then};
+use tests::intercept::{Action, Call, Intercepted};
 use tests::logs::Lines;
 use tokio::time::Instant;
 
 /// One of the oracle's batches, judged by Prophet in the sandbox.
-async fn judged(batch: &str) -> Bench {
-    let bench = Bench::new(Layout::Keyed);
+async fn judged(batch: &str) -> Fixture {
+    let bench = Fixture::new(Layout::Keyed);
     bench.now("11 01:00");
     bench.insert_csv(&oracle(batch));
     bench.worker(open_set(prophet("{}")).await).cycle(|| false).await.unwrap();
@@ -50,7 +50,7 @@ fn expected(number: usize) -> Vec<(String, f64)> {
 
 /// Judges readings that lie so far above what is expected, where the model's own noise is 0.56.
 async fn judged_above(offsets: &[f64]) -> Vec<(String, [bool; 3], f64)> {
-    let bench = Bench::new(Layout::Keyed);
+    let bench = Fixture::new(Layout::Keyed);
     bench.now("11 01:00");
     for ((at, yhat), offset) in expected(offsets.len()).iter().zip(offsets) {
         bench.insert(&[(at, "TEMP-03", yhat + offset)]);
@@ -82,7 +82,7 @@ async fn fault_5_two_fine_readings_are_not_flagged() {
 async fn fault_6_bounds_do_not_depend_on_the_run_or_the_batch() {
     let mut seen = Vec::new();
     for batch_rows in [4000, 4000, 7] {
-        let mut bench = Bench::new(Layout::Keyed);
+        let mut bench = Fixture::new(Layout::Keyed);
         bench.settings.batch_rows = batch_rows;
         bench.now("11 05:00");
         bench.insert_csv(&oracle("gaps.input.csv"));
@@ -108,7 +108,7 @@ async fn fault_6_bounds_do_not_depend_on_the_run_or_the_batch() {
 #[tokio::test]
 async fn fault_7_a_fraction_of_a_second_is_judged_once_in_four_cycles() {
     for layout in Layout::BOTH {
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         bench.insert(&[("10:00:00.503", "T1", 1.0)]);
         let mut worker = bench.worker(echo().await);
         let mut judged = Vec::new();
@@ -125,7 +125,7 @@ async fn fault_7_a_fraction_of_a_second_is_judged_once_in_four_cycles() {
 #[tokio::test]
 async fn fault_8_rows_committed_while_a_batch_is_judged_are_not_skipped() {
     for layout in Layout::BOTH {
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         bench.insert(&[("10:00", "T1", 1.0), ("10:10", "T1", 2.0)]);
         let file = bench.store.input.clone();
         let mut meanwhile = vec![[("10:05", "T1", 3.0), ("10:15", "T1", 4.0)]];
@@ -136,9 +136,9 @@ async fn fault_8_rows_committed_while_a_batch_is_judged_are_not_skipped() {
             {
                 insert(&Connection::open(&file).unwrap(), &rows);
             }
-            Then::Go
+            Action::Go
         };
-        let mut worker = bench.worker_over(Between::new(&bench.store, plant), echo().await);
+        let mut worker = bench.worker_over(Intercepted::new(&bench.store, plant), echo().await);
         worker.cycle(|| false).await.unwrap();
         assert_eq!(bench.verdicts(), verdicts(&[("10:00", "T1", 1.0), ("10:10", "T1", 2.0)]), "{layout:?}");
         worker.cycle(|| false).await.unwrap();
@@ -151,7 +151,7 @@ async fn fault_8_rows_committed_while_a_batch_is_judged_are_not_skipped() {
 #[tokio::test]
 async fn fault_9_late_rows_are_judged() {
     for layout in Layout::BOTH {
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         let mut worker = bench.worker(echo().await);
         bench.insert(&[("10:00", "T1", 1.0), ("10:05", "T1", 2.0)]);
         worker.cycle(|| false).await.unwrap();
@@ -166,7 +166,7 @@ async fn fault_9_late_rows_are_judged() {
 #[tokio::test(start_paused = true)]
 async fn fault_10_a_lost_connection_is_said_and_opened_again() {
     let (lines, _guard) = Lines::listen();
-    let mut bench = Bench::new(Layout::Keyed);
+    let mut bench = Fixture::new(Layout::Keyed);
     bench.store.output = bench.dir().join("results.sqlite");
     let (here, aside) = (bench.store.input.clone(), bench.dir().join("aside.sqlite"));
     let mut worker = bench.worker(echo().await);
@@ -180,7 +180,7 @@ async fn fault_10_a_lost_connection_is_said_and_opened_again() {
         tokio::time::sleep(Duration::from_secs(70)).await;
     };
     let end = schedule::run(&mut worker, Duration::from_secs(600), false, plant).await;
-    assert!(matches!(end, schedule::End::Stopped), "{end:?}");
+    assert!(matches!(end, schedule::ScheduleEnd::Stopped), "{end:?}");
     assert_eq!(bench.verdicts(), verdicts(&[("10:00", "T1", 1.0)]));
     let said = lines.take();
     let count = |part: &str| said.iter().filter(|line| line.contains(part)).count();
@@ -194,17 +194,17 @@ async fn fault_10_a_lost_connection_is_said_and_opened_again() {
 async fn fault_11_a_failed_write_is_an_error_and_the_backlog_stays_in_bounds() {
     for layout in Layout::BOTH {
         let (lines, _guard) = Lines::listen();
-        let mut bench = Bench::new(layout);
+        let mut bench = Fixture::new(layout);
         bench.settings.batch_rows = 4;
         bench.insert(&[("10:00", "T1", 0.0)]);
         bench.worker(echo().await).cycle(|| false).await.unwrap();
         let mut failures = 3;
-        let store = Between::new(&bench.store, move |call| match call {
+        let store = Intercepted::new(&bench.store, move |call| match call {
             Call::Commit(verdicts) if verdicts > 0 && failures > 0 => {
                 failures -= 1;
-                Then::Fail(StoreError::new(Trouble::Other, "the transaction log is full"))
+                Action::Fail(StoreError::new(ErrorKind::Other, "the transaction log is full"))
             }
-            _ => Then::Go,
+            _ => Action::Go,
         });
         let mut worker = bench.worker_over(store.clone(), echo().await);
         let mut all = vec![("10:00", "T1", 0.0)];
@@ -239,7 +239,7 @@ async fn fault_11_a_failed_write_is_an_error_and_the_backlog_stays_in_bounds() {
 #[tokio::test]
 async fn fault_12_unknown_variables_are_read_once() {
     for layout in Layout::BOTH {
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         let mut worker = bench.worker(open_set(hostile("{}", &["T1"])).await);
         for (cycle, short) in ["10:00", "10:05", "10:10"].into_iter().enumerate() {
             bench.insert(&[(short, "X", 1.0), (short, "Y", 1.0)]);
@@ -276,7 +276,7 @@ async fn fault_13_a_model_that_could_be_for_two_variables_is_refused_until_it_is
     );
 
     let certain = r#"{"variables": {"A_B": "prophet_model_second.json"}}"#;
-    let bench = Bench::new(Layout::Keyed);
+    let bench = Fixture::new(Layout::Keyed);
     bench.now("11 01:00");
     bench.insert(&[("11 00:05", "A/B", 352.270825), ("11 00:05", "A_B", -12.924536)]);
     bench.worker(open_set(set(certain)).await).cycle(|| false).await.unwrap();
@@ -290,7 +290,7 @@ async fn fault_13_a_model_that_could_be_for_two_variables_is_refused_until_it_is
 async fn fault_14_duplicates_and_nulls_are_counted() {
     for layout in Layout::BOTH {
         let (lines, _guard) = Lines::listen();
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         bench.insert(&[("10:00", "T1", 1.0), ("10:00", "T1", 2.0), ("10:00", "T2", f64::NAN)]);
         bench.worker(echo().await).cycle(|| false).await.unwrap();
         let counts = Counts { judged: 1, nulls: 1, duplicates: 1, ..Counts::default() };
@@ -305,7 +305,7 @@ async fn fault_14_duplicates_and_nulls_are_counted() {
 async fn a_row_that_is_no_reading_is_counted_and_said_once() {
     for layout in Layout::BOTH {
         let (lines, _guard) = Lines::listen();
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         let mut worker = bench.worker(echo().await);
         bench.insert(&[("10:00", "T1", 1.0)]);
         bench.execute(
@@ -335,8 +335,8 @@ async fn a_row_that_is_no_reading_is_counted_and_said_once() {
 #[tokio::test]
 async fn fault_15_a_cycle_reads_what_is_new_once() {
     for layout in Layout::BOTH {
-        let bench = Bench::new(layout);
-        let store = Between::new(&bench.store, |_| Then::Go);
+        let bench = Fixture::new(layout);
+        let store = Intercepted::new(&bench.store, |_| Action::Go);
         let mut worker = bench.worker_over(store.clone(), echo().await);
         worker.cycle(|| false).await.unwrap();
         for readings in [&[("10:00", "T1", 1.0), ("10:05", "T1", 2.0)][..], &[]] {
@@ -352,25 +352,25 @@ async fn fault_15_a_cycle_reads_what_is_new_once() {
 /// Its sleep comes after the work, so the schedule drifts.
 #[tokio::test(start_paused = true)]
 async fn fault_17_cycles_begin_on_the_tick_however_long_they_take() {
-    let mut bench = Bench::new(Layout::Keyless);
+    let mut bench = Fixture::new(Layout::Keyless);
     // A look for unjudged readings reads as well, between cycles.
     bench.settings.reconcile = None;
     let begun = Instant::now();
     let starts = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&starts);
     // A cycle without a key and without a backlog reads once. The third takes longer than two intervals.
-    let store = Between::new(&bench.store, move |call| {
+    let store = Intercepted::new(&bench.store, move |call| {
         if !matches!(call, Call::Read(_)) {
-            return Then::Go;
+            return Action::Go;
         }
         let mut starts = noted.lock().unwrap();
         starts.push(begun.elapsed().as_secs());
-        Then::Wait(Duration::from_secs(if starts.len() == 3 { 130 } else { 7 }))
+        Action::Wait(Duration::from_secs(if starts.len() == 3 { 130 } else { 7 }))
     });
     let mut worker = bench.worker_over(store, echo().await);
     let stop = tokio::time::sleep(Duration::from_secs(400));
     let end = schedule::run(&mut worker, Duration::from_secs(60), false, stop).await;
-    assert!(matches!(end, schedule::End::Stopped), "{end:?}");
+    assert!(matches!(end, schedule::ScheduleEnd::Stopped), "{end:?}");
     // The ticks at 180 and 240 were missed: one cycle makes up for both, and then the grid is met again.
     assert_eq!(*starts.lock().unwrap(), [0, 60, 120, 250, 300, 360]);
 }
@@ -379,7 +379,7 @@ async fn fault_17_cycles_begin_on_the_tick_however_long_they_take() {
 #[tokio::test]
 async fn fault_18_the_first_look_back_is_on_the_databases_clock() {
     for layout in Layout::BOTH {
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         bench.now("03 06:00");
         bench.insert(&[("02 05:59", "T1", 1.0), ("02 06:00", "T1", 2.0)]);
         bench.worker(echo().await).cycle(|| false).await.unwrap();

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use host::counts::Counts;
 use host::detector::Detector;
 use host::state::{Again, SetAside, State};
-use host::store::{StoreError, Trouble};
+use host::store::{ErrorKind, StoreError};
 use host::worker::Worker;
-use tests::bench::{Bench, Layout, datetime, engine, hostile, open_set, verdicts};
-use tests::between::{Between, Call, Then};
+use tests::fixture::{Fixture, Layout, datetime, engine, hostile, open_set, verdicts};
+use tests::intercept::{Action, Call, Intercepted};
 use tests::logs::Lines;
 
 const THREE: [(&str, &str, f64); 6] = [
@@ -65,7 +65,7 @@ async fn a_variable_that_the_detector_does_not_survive_is_set_aside_and_the_rest
         ("score", format!("{broken} variable `T2`: instant 0 has score 500: not between 0 and 100")),
     ] {
         let (lines, _guard) = Lines::listen();
-        let bench = Bench::new(Layout::Keyed);
+        let bench = Fixture::new(Layout::Keyed);
         bench.insert(&THREE);
         let mut worker = bench.worker(detector(&told(harm, "T2")).await);
         let report = worker.cycle(|| false).await.unwrap();
@@ -81,7 +81,7 @@ async fn a_variable_that_the_detector_does_not_survive_is_set_aside_and_the_rest
         aside.reason.clear();
         let expected = SetAside {
             reason: String::new(),
-            held: true,
+            quarantined: true,
             set_digest: digest,
             first: datetime("10:00"),
             last: datetime("10:05"),
@@ -115,7 +115,7 @@ async fn a_variable_that_the_detector_does_not_survive_is_set_aside_and_the_rest
 #[tokio::test]
 async fn a_variable_that_is_set_aside_is_judged_by_another_set() {
     for layout in Layout::BOTH {
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         bench.insert(&THREE);
         bench.worker(detector(&told("trap", "T2")).await).cycle(|| false).await.unwrap();
         bench.insert(&[("10:10", "T2", 8.0)]);
@@ -127,7 +127,11 @@ async fn a_variable_that_is_set_aside_is_judged_by_another_set() {
         assert!(report.counts.judged >= 1, "{layout:?}: {report:?}");
         let state = bench.state().await.unwrap();
         let aside = &state.set_aside["T2"];
-        assert_eq!((aside.held, aside.readings, aside.first), (false, 3, datetime("10:00")), "{layout:?}");
+        assert_eq!(
+            (aside.quarantined, aside.readings, aside.first),
+            (false, 3, datetime("10:00")),
+            "{layout:?}"
+        );
         assert!(bench.verdicts().contains(&verdicts(&[("10:15", "T2", 9.0)])[0]), "{layout:?}");
     }
 }
@@ -136,7 +140,7 @@ async fn a_variable_that_is_set_aside_is_judged_by_another_set() {
 #[tokio::test]
 async fn a_detector_that_judges_nothing_holds_the_position() {
     for layout in Layout::BOTH {
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         bench.insert(&[("09:55", "T1", 0.0)]);
         bench.worker(detector("{}").await).cycle(|| false).await.unwrap();
         let before = bench.state().await.unwrap();
@@ -171,7 +175,7 @@ async fn a_detector_that_judges_nothing_holds_the_position() {
 #[tokio::test]
 async fn after_a_restart_a_reading_is_told_from_a_detector_that_fails() {
     for layout in Layout::BOTH {
-        let mut bench = Bench::new(layout);
+        let mut bench = Fixture::new(layout);
         bench.insert(&[("09:55", "T1", 1.0)]);
         bench.worker(detector("{}").await).cycle(|| false).await.unwrap();
         bench.shared = Default::default();
@@ -187,7 +191,7 @@ async fn after_a_restart_a_reading_is_told_from_a_detector_that_fails() {
 #[tokio::test]
 async fn a_reason_of_any_length_is_cut() {
     let (lines, _guard) = Lines::listen();
-    let bench = Bench::new(Layout::Keyed);
+    let bench = Fixture::new(Layout::Keyed);
     bench.insert(&THREE);
     bench.worker(detector(r#"{"do": "fail-at-length"}"#).await).cycle(|| false).await.unwrap();
     let state = bench.state().await.unwrap();
@@ -201,7 +205,7 @@ async fn a_reason_of_any_length_is_cut() {
 async fn a_failed_column_is_counted_and_shown_again() {
     for layout in Layout::BOTH {
         let (lines, _guard) = Lines::listen();
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         let mut worker = bench.worker(detector(&told("fail", "T2")).await);
         bench.insert(&THREE);
         worker.cycle(|| false).await.unwrap();
@@ -211,7 +215,7 @@ async fn a_failed_column_is_counted_and_shown_again() {
         let state = bench.state().await.unwrap();
         let aside = &state.set_aside["T2"];
         assert_eq!(
-            (aside.held, aside.readings, aside.reason.as_str(), state.counts.judged),
+            (aside.quarantined, aside.readings, aside.reason.as_str(), state.counts.judged),
             (false, 3, "told to fail", 4),
             "{layout:?}"
         );
@@ -226,7 +230,7 @@ async fn a_failed_column_is_counted_and_shown_again() {
 async fn a_withheld_verdict_is_counted_and_said_with_its_reason() {
     for layout in Layout::BOTH {
         let (lines, _guard) = Lines::listen();
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         bench.insert(&[("10:00", "T1", 1.0), ("10:05", "T1", 2.0)]);
         let mut worker = bench.worker(detector(r#"{"do": "withhold"}"#).await);
         let report = worker.cycle(|| false).await.unwrap();
@@ -249,18 +253,18 @@ async fn a_withheld_verdict_is_counted_and_said_with_its_reason() {
 #[tokio::test]
 async fn state_and_verdicts_are_stored_together_or_not_at_all() {
     for layout in Layout::BOTH {
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         let mut failures = 0;
-        let store = Between::new(&bench.store, move |call| {
+        let store = Intercepted::new(&bench.store, move |call| {
             // The first commit of a session stores no verdicts; the third and fourth after it fail.
             if !matches!(call, Call::Commit(verdicts) if verdicts > 0) {
-                return Then::Go;
+                return Action::Go;
             }
             failures += 1;
             if failures == 2 || failures == 3 {
-                return Then::Fail(StoreError::new(Trouble::Connection, "the server has gone away"));
+                return Action::Fail(StoreError::new(ErrorKind::Connection, "the server has gone away"));
             }
-            Then::Go
+            Action::Go
         });
         let mut worker = bench.worker_over(store, detector("{}").await);
         bench.insert(&THREE[..3]);
@@ -295,7 +299,7 @@ async fn state_and_verdicts_are_stored_together_or_not_at_all() {
 async fn a_detector_that_wants_whole_instants_gets_them() {
     for layout in Layout::BOTH {
         for (reach, shown) in [("", 3 + 1), ("whole-instants", 3 + 3)] {
-            let bench = Bench::new(layout);
+            let bench = Fixture::new(layout);
             let settings = format!(r#"{{"do": "{reach}"}}"#);
             let mut worker = bench.worker(detector(&settings).await);
             let rows = [("10:00", "T1", 1.0), ("10:00", "T2", 2.0), ("10:05", "T1", 3.0)];
@@ -318,7 +322,7 @@ async fn a_detector_that_wants_whole_instants_gets_them() {
 async fn a_late_reading_that_the_detector_does_not_survive_is_shown_once() {
     for layout in Layout::BOTH {
         let (lines, _guard) = Lines::listen();
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         let mut worker = bench.worker(detector(&told("trap", "T2")).await);
         bench.insert(&[("10:00", "T1", 1.0)]);
         worker.cycle(|| false).await.unwrap();
@@ -326,7 +330,7 @@ async fn a_late_reading_that_the_detector_does_not_survive_is_shown_once() {
         worker.cycle(|| false).await.unwrap();
         assert_eq!(bench.verdicts(), verdicts(&[("09:30", "T1", 3.0), ("10:00", "T1", 1.0)]), "{layout:?}");
         let aside = bench.state().await.unwrap().set_aside["T2"].clone();
-        assert_eq!((aside.held, aside.first), (true, datetime("09:30")), "{layout:?}");
+        assert_eq!((aside.quarantined, aside.first), (true, datetime("09:30")), "{layout:?}");
         lines.take();
         worker.cycle(|| false).await.unwrap();
         assert_eq!(heard(&lines), ["INFO [cycle 3] checking for new data", "INFO no new data"], "{layout:?}");
@@ -336,7 +340,7 @@ async fn a_late_reading_that_the_detector_does_not_survive_is_shown_once() {
 /// What a search costs grows with the logarithm of the variables.
 #[tokio::test]
 async fn a_search_for_the_variable_at_fault_is_short() {
-    let bench = Bench::new(Layout::Keyed);
+    let bench = Fixture::new(Layout::Keyed);
     let names: Vec<_> = (0..64).map(|number| format!("T{number:02}")).collect();
     let rows: Vec<_> = names.iter().map(|name| ("10:00", name.as_str(), 1.0)).collect();
     bench.insert(&rows);
@@ -357,7 +361,7 @@ async fn what_was_set_aside_by_a_deadline_is_tried_again_after_a_while() {
     // Without a key the readings of the allowed lateness are shown again with the new ones.
     for layout in [Layout::Keyed] {
         let (lines, _guard) = Lines::listen();
-        let bench = Bench::new(layout);
+        let bench = Fixture::new(layout);
         let mut worker = bench.worker(detector(r#"{"do": "spin-below-zero"}"#).await);
         bench.insert(&[("10:00", "T1", 1.0), ("10:00", "T2", -1.0)]);
         worker.cycle(|| false).await.unwrap();
@@ -373,13 +377,14 @@ async fn what_was_set_aside_by_a_deadline_is_tried_again_after_a_while() {
             bench.insert(&[reading, (now, "T1", 7.0)]);
             lines.take();
             let counts = worker.cycle(|| false).await.unwrap().counts;
-            let there =
-                |(ds, variable, _): &(String, String, f64)| *ds == tests::bench::at(now) && variable == "T2";
+            let there = |(ds, variable, _): &(String, String, f64)| {
+                *ds == tests::fixture::at(now) && variable == "T2"
+            };
             assert_eq!(bench.verdicts().iter().any(there), judged, "{layout:?} {now}: {counts:?}");
             let said = lines.take();
             assert!(!said.iter().any(|line| line.contains("are looked for")), "{layout:?} {now}: {said:#?}");
             let aside = &bench.state().await.unwrap().set_aside["T2"];
-            assert_eq!(aside.held, !judged, "{layout:?} {now}");
+            assert_eq!(aside.quarantined, !judged, "{layout:?} {now}");
             if tried && !judged {
                 pause *= 2;
             }
@@ -392,7 +397,7 @@ async fn what_was_set_aside_by_a_deadline_is_tried_again_after_a_while() {
 /// The row is written with each commit, so that it must not grow with what a guest has to say of each variable.
 #[tokio::test]
 async fn the_state_row_stays_small_however_many_variables_fail() {
-    let bench = Bench::new(Layout::Keyed);
+    let bench = Fixture::new(Layout::Keyed);
     let names: Vec<_> = (0..500).map(|number| format!("T{number:03}")).collect();
     let rows: Vec<_> = names.iter().map(|name| ("10:00", name.as_str(), 1.0)).collect();
     bench.insert(&rows);
@@ -405,7 +410,7 @@ async fn the_state_row_stays_small_however_many_variables_fail() {
 /// Nobody but the service begins a line of its log.
 #[tokio::test]
 async fn what_a_detector_says_is_cleaned_where_it_comes_in() {
-    let bench = Bench::new(Layout::Keyed);
+    let bench = Fixture::new(Layout::Keyed);
     bench.insert(&THREE[..1]);
     bench.worker(detector(r#"{"do": "forge"}"#).await).cycle(|| false).await.unwrap();
     let reason = &bench.state().await.unwrap().set_aside["T1"].reason;

@@ -46,13 +46,13 @@ fn natively(files: &[(String, Vec<u8>)], settings: &str, batch: &Batch) -> Vec<O
         .columns
         .iter()
         .map(|column| detector_guest::Column { variable: &column.variable, values: &column.values });
-    let mut detector = detector_guest::Detector::open(&files, settings).unwrap();
-    let column = |outcome: detector_guest::Outcome| match outcome {
-        detector_guest::Outcome::Judged(said) => Some(bits(
+    let mut detector = detector_guest::ProphetDetector::open(&files, settings).unwrap();
+    let column = |outcome: detector_guest::ColumnOutcome| match outcome {
+        detector_guest::ColumnOutcome::Judged(said) => Some(bits(
             [&said.expected, &said.lower, &said.upper, &said.score],
             said.flags.iter().map(|flags| flags.bits()),
         )),
-        detector_guest::Outcome::NoModel => None,
+        detector_guest::ColumnOutcome::NoModel => None,
     };
     detector.detect(&instants, &columns.collect::<Vec<_>>()).unwrap().into_iter().map(column).collect()
 }

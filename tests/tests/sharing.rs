@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use host::counts::Counts;
-use host::worker::schedule::{self, End};
-use tests::bench::{Bench, Layout, at, echo, verdicts};
+use host::worker::schedule::{self, ScheduleEnd};
+use tests::fixture::{Fixture, Layout, at, echo, verdicts};
 use tests::logs::Lines;
 
 const INTERVAL: Duration = Duration::from_secs(600);
@@ -14,14 +14,14 @@ const INTERVAL: Duration = Duration::from_secs(600);
 #[tokio::test(start_paused = true)]
 async fn a_worker_on_standby_takes_over_when_the_active_one_ends() {
     let (lines, _guard) = Lines::listen();
-    let bench = Bench::new(Layout::Keyed);
+    let bench = Fixture::new(Layout::Keyed);
     let (first, mut second) = (bench.worker(echo().await), bench.worker(echo().await));
     bench.insert(&[("10:00", "T1", 1.0)]);
     let active = async {
         let mut first = first;
         let stop = tokio::time::sleep(Duration::from_secs(1300));
         let end = schedule::run(&mut first, INTERVAL, false, stop).await;
-        assert!(matches!(end, End::Stopped), "{end:?}");
+        assert!(matches!(end, ScheduleEnd::Stopped), "{end:?}");
         // A worker that is killed takes no leave either: what it held is gone with it.
         drop(first);
         bench.insert(&[("10:05", "T1", 2.0)]);
@@ -33,7 +33,7 @@ async fn a_worker_on_standby_takes_over_when_the_active_one_ends() {
         schedule::run(&mut second, INTERVAL, false, stop).await
     };
     let ((), end) = tokio::join!(active, standby);
-    assert!(matches!(end, End::Stopped), "{end:?}");
+    assert!(matches!(end, ScheduleEnd::Stopped), "{end:?}");
     assert_eq!(bench.verdicts(), verdicts(&[("10:00", "T1", 1.0), ("10:05", "T1", 2.0)]));
     let said = lines.take();
     let of_standby: Vec<_> = said.iter().filter(|line| line.contains("worker named")).collect();
@@ -49,11 +49,11 @@ async fn a_worker_on_standby_takes_over_when_the_active_one_ends() {
 
 #[tokio::test]
 async fn one_cycle_beside_an_active_worker_fails_and_says_why() {
-    let bench = Bench::new(Layout::Keyed);
+    let bench = Fixture::new(Layout::Keyed);
     let (mut first, mut second) = (bench.worker(echo().await), bench.worker(echo().await));
     first.cycle(|| false).await.unwrap();
     let end = schedule::run(&mut second, INTERVAL, true, std::future::pending()).await;
-    let End::Failed(error) = end else { unreachable!("{end:?}") };
+    let ScheduleEnd::Failed(error) = end else { unreachable!("{end:?}") };
     assert_eq!(
         error.to_string(),
         "another worker named `default` is active; give this one another `name` if both are to run"
@@ -65,7 +65,7 @@ async fn one_cycle_beside_an_active_worker_fails_and_says_why() {
 #[tokio::test]
 async fn shares_divide_the_readings() {
     for layout in Layout::BOTH {
-        let mut bench = Bench::new(layout);
+        let mut bench = Fixture::new(layout);
         bench.settings.batch_rows = 7;
         let variables: Vec<_> = (0..20).map(|number| format!("T{number}")).collect();
         let rows: Vec<_> = ["09:30", "10:00", "10:05"]
@@ -102,7 +102,7 @@ async fn shares_divide_the_readings() {
 #[tokio::test]
 async fn a_share_that_starts_late_begins_where_a_first_worker_would() {
     for layout in Layout::BOTH {
-        let mut bench = Bench::new(layout);
+        let mut bench = Fixture::new(layout);
         let variables: Vec<_> = (0..20).map(|number| format!("T{number}")).collect();
         let rows: Vec<_> = ["14 12:00", "14 20:00", "11:59"]
             .iter()

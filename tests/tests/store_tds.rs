@@ -6,9 +6,9 @@
 #[path = "store_sqlserver/backfill.rs"]
 mod backfill;
 
-use tests::conformance_sqlserver::SqlServerBench;
+use tests::conformance_sqlserver::SqlServerTestDb;
 
-tests::conformance!(SqlServerBench, after tests::tds::stand_in());
+tests::conformance!(SqlServerTestDb, after tests::tds::stand_in());
 
 /// As on a real server, but on the fake one.
 macro_rules! on_server {

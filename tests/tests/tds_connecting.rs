@@ -7,16 +7,16 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use fake_tds::{Fault, PASSWORD, Server, SqlError, USER};
-use host::reload::Shared;
+use host::reload::ReloadSlots;
 use host::secret::Secret;
 use host::store::schema::sqlserver as ddl;
 use host::store::sqlserver::{Address, Encryption, Login, Target, Trust};
 use host::store::{PlantClock, SqlServerStore, TableNames};
-use host::worker::schedule::{self, End};
-use host::worker::{Settings, Worker};
-use tests::bench::{WORKER, echo};
+use host::worker::schedule::{self, ScheduleEnd};
+use host::worker::{Worker, WorkerSettings};
+use tests::fixture::{WORKER, echo};
 use tests::logs::Lines;
-use tests::sqlserver::Visitor;
+use tests::sqlserver::SideConnection;
 use tests::tds::{self, PLAIN};
 
 /// Where the service listens that knows the ports of a machine's instances.
@@ -104,8 +104,8 @@ async fn an_instance_is_asked_for_by_its_name() {
     assert!(opened.is_ok(), "{}", opened.err().unwrap());
 }
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> WorkerSettings {
+    WorkerSettings {
         name: WORKER.into(),
         shard: None,
         batch_rows: 4000,
@@ -118,8 +118,8 @@ fn settings() -> Settings {
 }
 
 /// A plant with a reading of this moment.
-async fn plant(server: &Server) -> Visitor {
-    let mut plant = Visitor::of(&tds::connection_string(server.port(), PLAIN), "plant").await.unwrap();
+async fn plant(server: &Server) -> SideConnection {
+    let mut plant = SideConnection::of(&tds::connection_string(server.port(), PLAIN), "plant").await.unwrap();
     plant.run(&ddl::input(&TableNames::default().input)).await.unwrap();
     plant
         .run("INSERT INTO dbo.datos_proceso (datetime, variable_name, value) SELECT GETDATE(), 'T1', 1")
@@ -139,9 +139,9 @@ async fn readings_come_from_one_server_and_verdicts_go_to_another() {
         tables: TableNames::default(),
         clock: PlantClock::default(),
     };
-    let mut worker = Worker::new(settings(), Box::new(store), echo().await, Shared::default());
+    let mut worker = Worker::new(settings(), Box::new(store), echo().await, ReloadSlots::default());
     assert_eq!(worker.cycle(|| false).await.unwrap().counts.judged, 1);
-    let mut there = Visitor::of(&tds::connection_string(other.port(), PLAIN), "plant").await.unwrap();
+    let mut there = SideConnection::of(&tds::connection_string(other.port(), PLAIN), "plant").await.unwrap();
     assert_eq!(there.rows("SELECT ds FROM dbo.anomalies_detector", &[]).await.unwrap().len(), 1);
 }
 
@@ -156,7 +156,7 @@ async fn a_database_that_comes_up_later_is_waited_for() {
         server.fault(Fault::login(SqlError::new(922, 14, text)));
     }
     let store = tds::store(tds::target(server.port(), PLAIN, "plant"));
-    let mut worker = Worker::new(settings(), Box::new(store), echo().await, Shared::default());
+    let mut worker = Worker::new(settings(), Box::new(store), echo().await, ReloadSlots::default());
     let judged = async {
         // Until there is such a table, and a row in it.
         let verdicts = "SELECT ds FROM dbo.anomalies_detector";
@@ -165,7 +165,7 @@ async fn a_database_that_comes_up_later_is_waited_for() {
         }
     };
     let end = schedule::run(&mut worker, Duration::from_secs(3600), false, judged).await;
-    assert!(matches!(end, End::Stopped), "{end:?}");
+    assert!(matches!(end, ScheduleEnd::Stopped), "{end:?}");
     let said = lines.take();
     let count = |part: &str| said.iter().filter(|line| line.contains(part)).count();
     assert_eq!(count("ERROR the database is out of reach, trying again until it is back: "), 1, "{said:#?}");

@@ -9,9 +9,9 @@ use fake_tds::{Fault, PASSWORD, Server, SqlError, What, When};
 use host::counts::Counts;
 use host::state::State;
 use host::store::sqlserver::{Address, Encryption, Target, Trust};
-use host::store::{Connector, SqlServerStore, StoreError, Trouble};
+use host::store::{Connector, ErrorKind, SqlServerStore, StoreError};
 use tests::conformance::{state, verdict};
-use tests::sqlserver::Visitor;
+use tests::sqlserver::SideConnection;
 use tests::tds;
 
 const WORKER: &str = "line 1";
@@ -19,9 +19,10 @@ const WORKER: &str = "line 1";
 /// A store on a fresh server, encrypted, with its tables.
 async fn begin(server: &Server) -> SqlServerStore {
     let store = tds::store(encrypted(server.port(), Trust::Any));
-    let mut visitor = Visitor::of(&tds::connection_string(server.port(), tds::PLAIN), "plant").await.unwrap();
+    let mut visitor =
+        SideConnection::of(&tds::connection_string(server.port(), tds::PLAIN), "plant").await.unwrap();
     visitor.run(&host::store::schema::sqlserver::input(&store.tables.input)).await.unwrap();
-    store.open().await.unwrap().1.prepare().await.unwrap();
+    store.open().await.unwrap().1.ensure_tables().await.unwrap();
     store
 }
 
@@ -47,8 +48,8 @@ fn shown(error: &StoreError) -> String {
     shown
 }
 
-fn expect(error: &StoreError, trouble: Trouble, words: &[&str], what: &str) {
-    assert_eq!(error.trouble, trouble, "{what}: {error}");
+fn expect(error: &StoreError, kind: ErrorKind, words: &[&str], what: &str) {
+    assert_eq!(error.kind, kind, "{what}: {error}");
     for word in words {
         assert!(error.message.contains(word), "{what}: `{word}` is missing in: {error}");
     }
@@ -59,42 +60,42 @@ fn expect(error: &StoreError, trouble: Trouble, words: &[&str], what: &str) {
 async fn a_login_that_fails_is_told_by_what_can_be_done() {
     let server = Server::start().unwrap();
     let store = begin(&server).await;
-    for (number, severity, message, trouble) in [
-        (18_456, 14, "Login failed for user 'worker'.", Trouble::Permission),
+    for (number, severity, message, kind) in [
+        (18_456, 14, "Login failed for user 'worker'.", ErrorKind::Permission),
         (
             18_487,
             14,
             "Login failed for user 'worker'. Reason: The password of the account has expired.",
-            Trouble::Permission,
+            ErrorKind::Permission,
         ),
         (
             4060,
             11,
             "Cannot open database \"plant\" requested by the login. The login failed.",
-            Trouble::Schema,
+            ErrorKind::Schema,
         ),
         (
             40_613,
             17,
             "Database 'plant' on server 's' is not currently available. Please retry later.",
-            Trouble::Connection,
+            ErrorKind::Connection,
         ),
         (
             40_501,
             20,
             "The service is currently busy. Retry the request after 10 seconds.",
-            Trouble::Connection,
+            ErrorKind::Connection,
         ),
-        (10_928, 16, "Resource ID: 1. The session limit for the database is 300.", Trouble::Connection),
+        (10_928, 16, "Resource ID: 1. The session limit for the database is 300.", ErrorKind::Connection),
     ] {
         server.fault(Fault::login(SqlError::new(number, severity, message)));
         let error = store.open().await.err().expect("this login fails");
-        expect(&error, trouble, &["localhost", message, &number.to_string()], message);
+        expect(&error, kind, &["localhost", message, &number.to_string()], message);
         store.open().await.unwrap();
     }
     server.fault(Fault { when: When::Login, what: What::Hang });
     let error = store.open().await.err().expect("nobody answers");
-    expect(&error, Trouble::Connection, &["localhost"], "a login that is not answered");
+    expect(&error, ErrorKind::Connection, &["localhost"], "a login that is not answered");
 }
 
 #[tokio::test]
@@ -107,15 +108,15 @@ async fn a_redirect_is_followed_to_where_it_leads() {
         gateway.fault(Fault::route("localhost", node.port()));
     }
     let (_, mut output) = at_gateway.open().await.unwrap();
-    let epoch = output.take(WORKER).await.unwrap().epoch;
+    let epoch = output.claim(WORKER).await.unwrap().epoch;
     assert_eq!(gateway.faults_left(), 0);
-    assert_eq!(store.open().await.unwrap().1.take(WORKER).await.unwrap().epoch, epoch + 1);
+    assert_eq!(store.open().await.unwrap().1.claim(WORKER).await.unwrap().epoch, epoch + 1);
     // One that goes in a circle is given up.
     for _ in 0..10 {
         gateway.fault(Fault::route("localhost", gateway.port()));
     }
     let error = at_gateway.open().await.err().expect("a circle");
-    expect(&error, Trouble::Connection, &["sent us on"], "a circle");
+    expect(&error, ErrorKind::Connection, &["sent us on"], "a circle");
 }
 
 /// Each at a statement of a commit, which then leaves nothing, and works when it is tried again: on the same connection where it
@@ -127,59 +128,65 @@ async fn a_commit_that_fails_is_told_by_its_class_and_leaves_nothing() {
     let server = Server::start().unwrap();
     let store = begin(&server).await;
     let (_, mut output) = store.open().await.unwrap();
-    let mut epoch = output.take(WORKER).await.unwrap().epoch;
+    let mut epoch = output.claim(WORKER).await.unwrap().epoch;
     let mut inserted = 0;
-    for (at, number, severity, message, trouble) in [
-        (INSERT, 1205, 13, "Transaction (Process ID 51) was deadlocked on lock resources.", Trouble::Busy),
-        (UPDATE, 1205, 13, "Transaction (Process ID 51) was deadlocked on lock resources.", Trouble::Busy),
-        ("COMMIT", 1205, 13, "Transaction (Process ID 51) was deadlocked on lock resources.", Trouble::Busy),
-        (UPDATE, 1222, 16, "Lock request time out period exceeded.", Trouble::Busy),
+    for (at, number, severity, message, kind) in [
+        (INSERT, 1205, 13, "Transaction (Process ID 51) was deadlocked on lock resources.", ErrorKind::Busy),
+        (UPDATE, 1205, 13, "Transaction (Process ID 51) was deadlocked on lock resources.", ErrorKind::Busy),
+        (
+            "COMMIT",
+            1205,
+            13,
+            "Transaction (Process ID 51) was deadlocked on lock resources.",
+            ErrorKind::Busy,
+        ),
+        (UPDATE, 1222, 16, "Lock request time out period exceeded.", ErrorKind::Busy),
         (
             INSERT,
             9002,
             17,
             "The transaction log for database 'plant' is full due to 'LOG_BACKUP'.",
-            Trouble::Other,
+            ErrorKind::Other,
         ),
         (
             "COMMIT",
             9002,
             17,
             "The transaction log for database 'plant' is full due to 'LOG_BACKUP'.",
-            Trouble::Other,
+            ErrorKind::Other,
         ),
-        (INSERT, 1105, 17, "Could not allocate space for object 'dbo.anomalies_detector'.", Trouble::Other),
+        (INSERT, 1105, 17, "Could not allocate space for object 'dbo.anomalies_detector'.", ErrorKind::Other),
         (
             INSERT,
             229,
             14,
             "The INSERT permission was denied on the object 'anomalies_detector'.",
-            Trouble::Permission,
+            ErrorKind::Permission,
         ),
         (
             UPDATE,
             3906,
             16,
             "Failed to update database \"plant\" because the database is read-only.",
-            Trouble::Permission,
+            ErrorKind::Permission,
         ),
-        (INSERT, 208, 16, "Invalid object name 'dbo.anomalies_detector'.", Trouble::Schema),
-        ("INSERT BULK", 9002, 17, "The transaction log for database 'tempdb' is full.", Trouble::Other),
+        (INSERT, 208, 16, "Invalid object name 'dbo.anomalies_detector'.", ErrorKind::Schema),
+        ("INSERT BULK", 9002, 17, "The transaction log for database 'tempdb' is full.", ErrorKind::Other),
         (
             INSERT,
             596,
             21,
             "Cannot continue the execution because the session is in the kill state.",
-            Trouble::Connection,
+            ErrorKind::Connection,
         ),
         (
             UPDATE,
             40_613,
             17,
             "Database 'plant' on server 's' is not currently available.",
-            Trouble::Connection,
+            ErrorKind::Connection,
         ),
-        (INSERT, 8134, 16, "Divide by zero error encountered.", Trouble::Other),
+        (INSERT, 8134, 16, "Divide by zero error encountered.", ErrorKind::Other),
     ] {
         let what = format!("{number} at {at}");
         let rows = [verdict("2025-01-15 10:00:00", &format!("T{inserted}"))];
@@ -188,12 +195,12 @@ async fn a_commit_that_fails_is_told_by_its_class_and_leaves_nothing() {
         server.fault(Fault::fail(at, SqlError::new(number, severity, message)));
         let error = output.commit(WORKER, &rows, &State { counts, ..state(epoch) }).await.unwrap_err();
         assert_eq!(server.faults_left(), 0, "{what}: it did not strike");
-        expect(&error, trouble, &["plant", message, &number.to_string()], &what);
+        expect(&error, kind, &["plant", message, &number.to_string()], &what);
         assert_eq!(count(&server).await, inserted, "{what}");
         assert_eq!(store.open().await.unwrap().1.peek(WORKER).await.unwrap(), before, "{what}");
-        if trouble == Trouble::Connection {
+        if kind == ErrorKind::Connection {
             output = store.open().await.unwrap().1;
-            epoch = output.take(WORKER).await.unwrap().epoch;
+            epoch = output.claim(WORKER).await.unwrap().epoch;
         }
         let done = output.commit(WORKER, &rows, &State { counts, ..state(epoch) }).await;
         assert_eq!(done.unwrap(), 1, "{what}");
@@ -210,18 +217,23 @@ async fn a_read_that_fails_is_told_by_its_class() {
     let store = begin(&server).await;
     let (mut input, _) = store.open().await.unwrap();
     input.layout().await.unwrap();
-    for (number, severity, message, trouble) in [
-        (1205, 13, "Transaction (Process ID 51) was deadlocked on lock resources.", Trouble::Busy),
-        (1222, 16, "Lock request time out period exceeded.", Trouble::Busy),
-        (229, 14, "The SELECT permission was denied on the object 'datos_proceso'.", Trouble::Permission),
-        (208, 16, "Invalid object name 'dbo.datos_proceso'.", Trouble::Schema),
-        (6005, 10, "SHUTDOWN is in progress.", Trouble::Connection),
-        (823, 24, "The operating system returned error 5 to SQL Server during a read.", Trouble::Connection),
+    for (number, severity, message, kind) in [
+        (1205, 13, "Transaction (Process ID 51) was deadlocked on lock resources.", ErrorKind::Busy),
+        (1222, 16, "Lock request time out period exceeded.", ErrorKind::Busy),
+        (229, 14, "The SELECT permission was denied on the object 'datos_proceso'.", ErrorKind::Permission),
+        (208, 16, "Invalid object name 'dbo.datos_proceso'.", ErrorKind::Schema),
+        (6005, 10, "SHUTDOWN is in progress.", ErrorKind::Connection),
+        (
+            823,
+            24,
+            "The operating system returned error 5 to SQL Server during a read.",
+            ErrorKind::Connection,
+        ),
     ] {
         server.fault(Fault::fail(SELECT, SqlError::new(number, severity, message)));
         let error = input.last_key().await.unwrap_err();
-        expect(&error, trouble, &["plant", message, &number.to_string()], message);
-        if matches!(trouble, Trouble::Connection | Trouble::Schema) {
+        expect(&error, kind, &["plant", message, &number.to_string()], message);
+        if matches!(kind, ErrorKind::Connection | ErrorKind::Schema) {
             input = store.open().await.unwrap().0;
         }
         assert_eq!(input.last_key().await.unwrap(), None, "{message}");
@@ -241,14 +253,14 @@ async fn a_lost_answer_is_told_from_a_lost_commit_by_the_state_row() {
         let server = Server::start().unwrap();
         let store = begin(&server).await;
         let (_, mut output) = store.open().await.unwrap();
-        let epoch = output.take(WORKER).await.unwrap().epoch;
+        let epoch = output.claim(WORKER).await.unwrap().epoch;
         let rows = [verdict("2025-01-15 10:00:00", "T1")];
         server.fault(Fault { when: when.clone(), what: What::Hang });
         let error = output.commit(WORKER, &rows, &state(epoch)).await.unwrap_err();
-        expect(&error, Trouble::Connection, &["plant"], &format!("{when:?}"));
+        expect(&error, ErrorKind::Connection, &["plant"], &format!("{when:?}"));
         assert_eq!(server.faults_left(), 0, "{when:?}");
         // The connection is not used again.
-        assert_eq!(output.peek(WORKER).await.unwrap_err().trouble, Trouble::Connection, "{when:?}");
+        assert_eq!(output.peek(WORKER).await.unwrap_err().kind, ErrorKind::Connection, "{when:?}");
 
         let mut output = store.open().await.unwrap().1;
         let found = output.peek(WORKER).await.unwrap();
@@ -281,19 +293,19 @@ async fn the_servers_certificate_is_checked_and_a_ca_file_or_a_word_lets_it_pass
             Ok(_) => assert!(enters, "{trust:?}"),
             Err(error) => {
                 assert!(!enters, "{trust:?}: {error}");
-                expect(&error, Trouble::Connection, &["ca_file", "trust_server_certificate"], "TLS");
+                expect(&error, ErrorKind::Connection, &["ca_file", "trust_server_certificate"], "TLS");
             }
         }
     }
     let missing = tds::store(encrypted(server.port(), Trust::AlsoFile(directory.path().join("none.pem"))));
     let error = missing.open().await.err().expect("there is no such file");
-    expect(&error, Trouble::Permission, &["none.pem"], "a missing file");
+    expect(&error, ErrorKind::Permission, &["none.pem"], "a missing file");
 }
 
 /// How many verdicts there are, as somebody else sees them.
 async fn count(server: &Server) -> u64 {
     let direct = tds::connection_string(server.port(), tds::PLAIN);
-    let mut visitor = Visitor::of(&direct, "plant").await.unwrap();
+    let mut visitor = SideConnection::of(&direct, "plant").await.unwrap();
     let rows = visitor.rows("SELECT COUNT(*) FROM dbo.anomalies_detector", &[]).await.unwrap();
     u64::try_from(rows[0].get::<i32, _>(0).unwrap()).unwrap()
 }

@@ -14,9 +14,9 @@ use host::datetime::Datetime;
 use host::state::State;
 use host::store::schema::sqlserver as ddl;
 use host::store::{Connector, SqlServerStore, TableNames};
-use host::worker::{CycleError, Settings, Worker};
-use tests::bench::{WORKER, datetime, open_set, prophet};
-use tests::sqlserver::Visitor;
+use host::worker::{CycleError, Worker, WorkerSettings};
+use tests::fixture::{WORKER, datetime, open_set, prophet};
+use tests::sqlserver::SideConnection;
 use tests::tds::{self, ENCRYPTED, PLAIN};
 use tiberius::time::chrono::{DateTime, NaiveDateTime};
 
@@ -39,7 +39,7 @@ struct Line {
 /// A plant's database, and the way to it that is harmed.
 struct Plant {
     database: String,
-    visitor: Visitor,
+    visitor: SideConnection,
     store: SqlServerStore,
     /// How many datetimes have readings.
     filled: u32,
@@ -55,7 +55,7 @@ impl Line {
     /// A plant with its input table and nothing else.
     async fn plant(&self, database: &str, encrypt: &str) -> Plant {
         let direct = tds::connection_string(self.server.port(), PLAIN);
-        let mut visitor = Visitor::of(&direct, "master").await.unwrap();
+        let mut visitor = SideConnection::of(&direct, "master").await.unwrap();
         visitor.run(&format!("CREATE DATABASE [{database}]")).await.unwrap();
         visitor.run(&format!("USE [{database}]")).await.unwrap();
         visitor.run(&ddl::input(&TableNames::default().input)).await.unwrap();
@@ -158,7 +158,7 @@ impl Plant {
 }
 
 async fn worker(plant: &Plant) -> Worker {
-    let settings = Settings {
+    let settings = WorkerSettings {
         name: WORKER.into(),
         shard: None,
         batch_rows: 4000,

@@ -5,16 +5,16 @@
 use std::time::Duration;
 
 use fake_tds::Server;
-use host::reload::Shared;
+use host::reload::ReloadSlots;
 use host::store::TableNames;
 use host::store::schema::sqlserver as ddl;
-use host::worker::{CycleError, Settings, Worker};
-use tests::bench::{WORKER, echo};
-use tests::sqlserver::Visitor;
+use host::worker::{CycleError, Worker, WorkerSettings};
+use tests::fixture::{WORKER, echo};
+use tests::sqlserver::SideConnection;
 use tests::tds::{self, PLAIN};
 
 async fn worker(server: &Server) -> Worker {
-    let settings = Settings {
+    let settings = WorkerSettings {
         name: WORKER.into(),
         shard: None,
         batch_rows: 4000,
@@ -25,7 +25,7 @@ async fn worker(server: &Server) -> Worker {
         reconcile: None,
     };
     let store = tds::store(tds::target(server.port(), PLAIN, "plant"));
-    Worker::new(settings, Box::new(store), echo().await, Shared::default())
+    Worker::new(settings, Box::new(store), echo().await, ReloadSlots::default())
 }
 
 /// How often the worker asks, and which requests that comes to, each by what it is about.
@@ -42,7 +42,7 @@ async fn asks(worker: &mut Worker, server: &Server, times: usize) -> Vec<&'stati
 #[tokio::test]
 async fn a_worker_on_standby_keeps_its_connection_and_opens_it_anew_when_it_is_lost() {
     let server = Server::start().unwrap();
-    let mut plant = Visitor::of(&tds::connection_string(server.port(), PLAIN), "plant").await.unwrap();
+    let mut plant = SideConnection::of(&tds::connection_string(server.port(), PLAIN), "plant").await.unwrap();
     plant.run(&ddl::input(&TableNames::default().input)).await.unwrap();
     let (mut active, mut standby) = (worker(&server).await, worker(&server).await);
     active.cycle(|| false).await.unwrap();

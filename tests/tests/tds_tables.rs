@@ -8,16 +8,17 @@ use std::collections::BTreeMap;
 
 use fake_tds::Server;
 use host::store::schema::sqlserver as ddl;
-use host::store::{Connector, SqlServerStore, TableNames, Trouble};
+use host::store::{Connector, ErrorKind, SqlServerStore, TableNames};
 use host::worker::refused;
 use tests::conformance::{at, state, verdict};
-use tests::sqlserver::Visitor;
+use tests::sqlserver::SideConnection;
 use tests::tds::{self, PLAIN};
 
 const WORKER: &str = "line 1";
 
-async fn begin(server: &Server, setup: &[&str]) -> (SqlServerStore, Visitor) {
-    let mut visitor = Visitor::of(&tds::connection_string(server.port(), PLAIN), "plant").await.unwrap();
+async fn begin(server: &Server, setup: &[&str]) -> (SqlServerStore, SideConnection) {
+    let mut visitor =
+        SideConnection::of(&tds::connection_string(server.port(), PLAIN), "plant").await.unwrap();
     for statement in setup {
         visitor.run(statement).await.unwrap();
     }
@@ -37,14 +38,14 @@ async fn a_commit_reads_its_own_answer_and_no_triggers() {
     let server = Server::start().unwrap();
     let (store, mut visitor) = begin(&server, &[&output_with("")]).await;
     let mut output = store.open().await.unwrap().1;
-    output.prepare().await.unwrap();
+    output.ensure_tables().await.unwrap();
     for table in ["anomalies_detector", "anomaly_worker_state"] {
         visitor
             .run(&format!("CREATE TRIGGER t ON dbo.{table} AFTER INSERT AS SELECT 7 AS a, 8 AS b, 9 AS c"))
             .await
             .unwrap();
     }
-    let epoch = output.take(WORKER).await.unwrap().epoch;
+    let epoch = output.claim(WORKER).await.unwrap().epoch;
     assert_eq!(epoch, 1);
     let rows = [verdict("2025-01-15 10:00:00", "T1"), verdict("2025-01-15 10:00:00", "T2")];
     assert_eq!(output.commit(WORKER, &rows, &state(epoch)).await.unwrap(), 2);
@@ -65,8 +66,8 @@ async fn columns_that_fill_themselves_are_left_to_do_so() {
     let made = output_with(more);
     let (store, mut visitor) = begin(&server, &[&made]).await;
     let mut output = store.open().await.unwrap().1;
-    output.prepare().await.unwrap();
-    let epoch = output.take(WORKER).await.unwrap().epoch;
+    output.ensure_tables().await.unwrap();
+    let epoch = output.claim(WORKER).await.unwrap().epoch;
     let rows = [verdict("2025-01-15 10:00:00", "T1")];
     assert_eq!(output.commit(WORKER, &rows, &state(epoch)).await.unwrap(), 1);
     let rows = visitor.rows("SELECT CAST([twice] AS float) FROM dbo.anomalies_detector", &[]).await.unwrap();
@@ -81,8 +82,8 @@ async fn a_column_that_wants_a_value_is_named_before_anything_is_written() {
     ] {
         let server = Server::start().unwrap();
         let (store, _) = begin(&server, &[&output_with("").replace(from, to)]).await;
-        let error = store.open().await.unwrap().1.prepare().await.unwrap_err();
-        assert_eq!(error.trouble, Trouble::Schema, "{error}");
+        let error = store.open().await.unwrap().1.ensure_tables().await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Schema, "{error}");
         assert!(error.message.contains(named), "{error}");
     }
 }
@@ -93,11 +94,11 @@ async fn a_variable_that_a_constraint_refuses_is_found_and_costs_no_other() {
     let check = "ALTER TABLE dbo.anomalies_detector ADD CONSTRAINT known CHECK ([variable] <> 'T3')";
     let (store, mut visitor) = begin(&server, &[&output_with(""), check]).await;
     let mut output = store.open().await.unwrap().1;
-    output.prepare().await.unwrap();
-    let epoch = output.take(WORKER).await.unwrap().epoch;
+    output.ensure_tables().await.unwrap();
+    let epoch = output.claim(WORKER).await.unwrap().epoch;
     let rows: Vec<_> = (0..8).map(|n| verdict("2025-01-15 10:00:00", &format!("T{n}"))).collect();
     let error = output.commit(WORKER, &rows, &state(epoch)).await.unwrap_err();
-    assert_eq!(error.trouble, Trouble::Refused, "{error}");
+    assert_eq!(error.kind, ErrorKind::Refused, "{error}");
     let found = refused::find(output.as_mut(), &rows).await.unwrap();
     assert_eq!(found.keys().map(|name| &**name).collect::<Vec<_>>(), ["T3"]);
     assert_eq!(refused::find(output.as_mut(), &rows[..3]).await.unwrap(), BTreeMap::new());
@@ -117,9 +118,9 @@ async fn a_datetime_that_ds_cannot_hold_is_known_beforehand() {
         let made = output_with("").replace("[ds] DATETIME NOT NULL", &format!("[ds] {kind} NOT NULL"));
         let (store, _) = begin(&server, &[&made]).await;
         let mut output = store.open().await.unwrap().1;
-        output.prepare().await.unwrap();
+        output.ensure_tables().await.unwrap();
         assert_eq!(output.datetimes().await.unwrap(), (at(first), at(last)), "{kind}");
-        let epoch = output.take(WORKER).await.unwrap().epoch;
+        let epoch = output.claim(WORKER).await.unwrap().epoch;
         for (n, ds) in [first, last].iter().enumerate() {
             let row = verdict(ds, &format!("T{n}"));
             assert_eq!(output.commit(WORKER, &[row], &state(epoch)).await.unwrap(), 1, "{kind} {ds}");
@@ -137,7 +138,7 @@ async fn an_index_is_tried_once_and_said_so_after() {
     };
     for (round, expected, said) in [(1, 1, "several verdicts"), (2, 0, "tried once"), (3, 0, "tried once")] {
         server.requests();
-        let prepared = store.open().await.unwrap().1.prepare().await.unwrap();
+        let prepared = store.open().await.unwrap().1.ensure_tables().await.unwrap();
         assert_eq!(tried(server.requests()), expected, "round {round}");
         assert!(
             prepared.warnings.iter().any(|warning| warning.contains(said)),
@@ -151,7 +152,7 @@ async fn an_index_is_tried_once_and_said_so_after() {
         "unique index on (ds, variable) of dbo.anomalies_detector",
     );
     visitor.run(&again).await.unwrap();
-    let prepared = store.open().await.unwrap().1.prepare().await.unwrap();
+    let prepared = store.open().await.unwrap().1.ensure_tables().await.unwrap();
     assert!(
         prepared.created.iter().any(|made| made.contains("unique index on (ds, variable)")),
         "{prepared:?}"
@@ -164,8 +165,8 @@ async fn without_a_unique_index_writers_wait_for_each_other() {
     let twice = "INSERT INTO dbo.anomalies_detector ([ds], [variable]) SELECT '2025-01-15', 'T1' UNION ALL SELECT '2025-01-15', 'T1'";
     let (store, mut visitor) = begin(&server, &[&output_with(""), twice]).await;
     let mut output = store.open().await.unwrap().1;
-    output.prepare().await.unwrap();
-    let epoch = output.take(WORKER).await.unwrap().epoch;
+    output.ensure_tables().await.unwrap();
+    let epoch = output.claim(WORKER).await.unwrap().epoch;
     let rows = [verdict("2025-01-15 10:00:00", "T1")];
     let name = "'anomaly-worker writes ' + CAST(OBJECT_ID('dbo.anomalies_detector') AS nvarchar(20))";
     let hold = format!(
@@ -174,14 +175,14 @@ async fn without_a_unique_index_writers_wait_for_each_other() {
     );
     visitor.run(&hold).await.unwrap();
     let error = output.commit(WORKER, &rows, &state(epoch)).await.unwrap_err();
-    assert_eq!(error.trouble, Trouble::Busy, "{error}");
+    assert_eq!(error.kind, ErrorKind::Busy, "{error}");
     let release =
         format!("DECLARE @lock nvarchar(255); SET @lock = {name}; EXEC sp_releaseapplock @Resource = @lock");
     visitor.run(&release).await.unwrap();
     // The lock ends with the transaction, so that a second commit and another writer get it.
     assert_eq!(output.commit(WORKER, &rows, &state(epoch)).await.unwrap(), 1);
     let mut other = store.open().await.unwrap().1;
-    let epoch = other.take("line 2").await.unwrap().epoch;
+    let epoch = other.claim("line 2").await.unwrap().epoch;
     assert_eq!(other.commit("line 2", &rows, &state(epoch)).await.unwrap(), 0);
 }
 
@@ -226,7 +227,7 @@ async fn a_synonym_is_named_as_one() {
     let server = Server::start().unwrap();
     let (store, _) = begin(&server, &["CREATE SYNONYM dbo.datos_proceso FOR historian.dbo.readings"]).await;
     let error = store.open().await.unwrap().0.layout().await.unwrap_err();
-    assert_eq!(error.trouble, Trouble::Schema);
+    assert_eq!(error.kind, ErrorKind::Schema);
     assert!(error.message.contains("a synonym for `historian.dbo.readings`"), "{error}");
 }
 

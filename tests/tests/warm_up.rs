@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use host::detector::{Detector, Module};
-use tests::bench::{Bench, Layout, described, open_set, told, verdicts};
+use tests::fixture::{Fixture, Layout, described, open_set, told, verdicts};
 use tests::logs::Lines;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -25,15 +25,15 @@ async fn opened(module: Module, harm: &str) -> Detector {
 }
 
 /// A bench where a detector without state has judged the readings before.
-async fn judged_before() -> Bench {
-    let bench = Bench::new(Layout::Keyed);
+async fn judged_before() -> Fixture {
+    let bench = Fixture::new(Layout::Keyed);
     bench.insert(&BEFORE);
     bench.worker(opened(described(0, Duration::ZERO), "").await).cycle(|| false).await.unwrap();
     bench
 }
 
 /// How many readings the detector has seen, as far as its stored state goes.
-async fn seen(bench: &Bench) -> u64 {
+async fn seen(bench: &Fixture) -> u64 {
     let checkpoint = bench.state().await.unwrap().checkpoint.unwrap();
     u64::from_le_bytes(checkpoint.bytes.try_into().unwrap())
 }
@@ -78,7 +78,7 @@ async fn a_detector_that_fails_at_its_lookback_judges_all_the_same() {
         assert_eq!(worker.cycle(|| false).await.unwrap().counts.judged, 1, "{harm}");
         assert_eq!(seen(&bench).await, shown + 1, "{harm}: {:#?}", lines.take());
     }
-    let bench = Bench::new(Layout::Keyed);
+    let bench = Fixture::new(Layout::Keyed);
     bench.insert(&[("10:00", "T1", -1.0)]);
     bench.worker(opened(described(0, Duration::ZERO), "").await).cycle(|| false).await.unwrap();
     bench.insert(&[NEW]);

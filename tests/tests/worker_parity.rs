@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tests::bench::{Bench, Layout, open_set, oracle, prophet};
+use tests::fixture::{Fixture, Layout, open_set, oracle, prophet};
 
 /// Standard errors of a simulated bound that are still chance.
 const CHANCE: f64 = 4.0;
@@ -47,7 +47,7 @@ fn of_the_python_worker(batch: &str) -> Table {
 }
 
 async fn of_this_worker(batch: &str, settings: &str) -> Table {
-    let mut bench = Bench::new(Layout::Keyed);
+    let mut bench = Fixture::new(Layout::Keyed);
     bench.settings.initial_lookback = Duration::from_secs(40 * 24 * 3600);
     bench.now("31 23:00");
     bench.insert_csv(&oracle(&format!("{batch}.input.csv")));

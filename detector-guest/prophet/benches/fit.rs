@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark")]
 
 use divan::counter::ItemsCount;
-use prophet::fit::{Series, Settings, fit};
+use prophet::fit::{FitSettings, Series, fit};
 
 const ROWS: usize = 14_400;
 
@@ -31,7 +31,7 @@ fn rows() -> (Vec<i64>, Vec<f64>) {
 
 fn train(bencher: divan::Bencher<'_, '_>, settings: &str) {
     let (instants, y) = rows();
-    let settings = Settings::from_json(settings.as_bytes()).unwrap();
+    let settings = FitSettings::from_json(settings.as_bytes()).unwrap();
     let series = Series::new(&instants, &y);
     bencher
         .counter(ItemsCount::new(ROWS))
@@ -59,7 +59,7 @@ fn as_prophet(bencher: divan::Bencher<'_, '_>) {
 #[divan::bench]
 fn file(bencher: divan::Bencher<'_, '_>) {
     let (instants, y) = rows();
-    let settings = Settings::from_json(b"{}").unwrap();
+    let settings = FitSettings::from_json(b"{}").unwrap();
     let series = Series::new(&instants, &y);
     let fitted = fit(&series, &settings, None).unwrap();
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| fitted.to_json());

@@ -29,7 +29,7 @@ pub struct Features {
     /// The largest of the phases, without their signs.
     furthest: f64,
     waves: Vec<Waves>,
-    clocks: Vec<Clock>,
+    clocks: Vec<TrainingClock>,
     next_clock: usize,
 }
 
@@ -45,7 +45,7 @@ struct Waves {
 
 /// Scaled time as one training has it.
 #[derive(Debug)]
-struct Clock {
+struct TrainingClock {
     training: TrainingTime,
     /// Empty until a model asks.
     times: Vec<Times>,
@@ -101,7 +101,7 @@ impl Features {
             Some(at) => at,
             None => {
                 if self.clocks.len() < MOST_CLOCKS {
-                    self.clocks.push(Clock { training: training.clone(), times: Vec::new() });
+                    self.clocks.push(TrainingClock { training: training.clone(), times: Vec::new() });
                     self.clocks.len() - 1
                 } else {
                     self.next_clock = (self.next_clock + 1) % MOST_CLOCKS;

@@ -1,7 +1,7 @@
 //! The columns that a prediction fills. Kept by who predicts slice after slice, so that nothing is allocated twice.
 
-use crate::absence::{Absence, Why};
 use crate::lanes::{LANES, Lanes};
+use crate::missing::{Missing, Reason};
 
 /// What a model predicts, a row for each timestamp of the [`Features`](crate::Features), in their order and in the units of
 /// y; multiplicative terms are shares of the trend.
@@ -12,7 +12,7 @@ pub struct Forecast {
     pub(crate) additive: Vec<Lanes>,
     pub(crate) multiplicative: Vec<Lanes>,
     pub(crate) yhat: Vec<Lanes>,
-    absent: Vec<Absence>,
+    absent: Vec<Missing>,
 }
 
 impl Forecast {
@@ -42,13 +42,13 @@ impl Forecast {
 
     /// The rows that could not be predicted; a row is named once.
     #[must_use]
-    pub fn absent(&self) -> &[Absence] {
+    pub fn absent(&self) -> &[Missing] {
         &self.absent
     }
 
     /// Takes the prediction from those rows that are marked and still have one.
-    pub(crate) fn drop_rows(&mut self, why: Why, marks: impl Iterator<Item = bool>) {
-        let dropped = |row: usize, absent: &[Absence]| {
+    pub(crate) fn drop_rows(&mut self, why: Reason, marks: impl Iterator<Item = bool>) {
+        let dropped = |row: usize, absent: &[Missing]| {
             absent.iter().any(|other| other.rows.binary_search(&row).is_ok())
         };
         let marked = marks.enumerate().filter(|(_, marked)| *marked).map(|(row, _)| row);
@@ -59,7 +59,7 @@ impl Forecast {
             }
         }
         if !rows.is_empty() {
-            self.absent.push(Absence { why, rows });
+            self.absent.push(Missing { why, rows });
         }
     }
 

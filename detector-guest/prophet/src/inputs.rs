@@ -1,6 +1,6 @@
 //! What a request brings besides timestamps: capacities, floors, regressors and conditions, by the model's names for them.
 //!
-//! A value that is missing costs its timestamp, never the request: the row is then [absent](crate::Absence), by name.
+//! A value that is missing costs its timestamp, never the request: the row is then [absent](crate::Missing), by name.
 
 use std::fmt;
 

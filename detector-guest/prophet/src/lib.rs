@@ -26,7 +26,6 @@
 //! # }
 //! ```
 
-mod absence;
 mod features;
 pub mod fit;
 mod forecast;
@@ -34,6 +33,7 @@ mod holidays;
 mod inputs;
 pub mod interval;
 mod lanes;
+mod missing;
 mod model;
 mod read;
 mod regressor;
@@ -42,10 +42,10 @@ mod sincos;
 mod time;
 pub mod trend;
 
-pub use absence::{Absence, Why};
 pub use features::Features;
 pub use fit::fit;
 pub use forecast::Forecast;
 pub use inputs::{Inputs, Need, Role};
+pub use missing::{Missing, Reason};
 pub use model::Model;
 pub use read::{CountryHoliday, ReadError, from_python_json};

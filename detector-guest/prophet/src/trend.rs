@@ -33,16 +33,16 @@ pub(crate) struct Piecewise {
     /// `τ`, increasing.
     changepoints: Vec<f64>,
     /// Before the first changepoint, and from each on: one more than changepoints.
-    stretches: Vec<Stretch>,
+    stretches: Vec<Segment>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Stretch {
+pub(crate) struct Segment {
     rate: f64,
     offset: f64,
 }
 
-impl Stretch {
+impl Segment {
     #[inline(always)]
     fn line(self, t: f64) -> f64 {
         self.rate * t + self.offset
@@ -90,9 +90,9 @@ impl Trend {
     #[inline(always)]
     pub(crate) fn at(&self, guess: &mut usize, times: &Times, capacity: &Lanes) -> Lanes {
         match self {
-            Self::Linear(pieces) => pieces.at(guess, times, Stretch::line),
+            Self::Linear(pieces) => pieces.at(guess, times, Segment::line),
             Self::Logistic(pieces) => {
-                let mut g = pieces.at(guess, times, Stretch::argument);
+                let mut g = pieces.at(guess, times, Segment::argument);
                 for (g, capacity) in g.iter_mut().zip(capacity) {
                     *g = capacity / (1.0 + libm::exp(-*g));
                 }
@@ -113,12 +113,12 @@ impl Trend {
 
 impl Piecewise {
     fn starting(rate: f64, offset: f64) -> Self {
-        Self { changepoints: Vec::new(), stretches: vec![Stretch { rate, offset }] }
+        Self { changepoints: Vec::new(), stretches: vec![Segment { rate, offset }] }
     }
 
     fn push(&mut self, at: f64, rate: f64, offset: f64) {
         self.changepoints.push(at);
-        self.stretches.push(Stretch { rate, offset });
+        self.stretches.push(Segment { rate, offset });
     }
 
     /// The number of changepoints that `t` has reached: the index of its stretch.
@@ -143,7 +143,7 @@ impl Piecewise {
 
     /// One tile of rows; keeps the stretch of the first row in `guess` for the next tile.
     #[inline(always)]
-    fn at(&self, guess: &mut usize, times: &Times, value: impl Fn(Stretch, f64) -> f64) -> Lanes {
+    fn at(&self, guess: &mut usize, times: &Times, value: impl Fn(Segment, f64) -> f64) -> Lanes {
         let mut g = [0.0; LANES];
         if let Some(common) = self.common(*guess, times) {
             *guess = common;

@@ -12,7 +12,7 @@ mod common;
 
 use common::training::{Training, training_cases};
 use prophet::Model;
-use prophet::fit::{Method, Report, Settings, Warning, fit};
+use prophet::fit::{FitReport, FitSettings, Method, Warning, fit};
 use serde_json::Value;
 
 fn cases() -> impl Iterator<Item = Training> {
@@ -127,8 +127,8 @@ fn the_optimum_is_reached() {
     }
 }
 
-fn as_prophet(settings: &Settings) -> Settings {
-    Settings { method: Method::AsProphet, ..settings.clone() }
+fn as_prophet(settings: &FitSettings) -> FitSettings {
+    FitSettings { method: Method::AsProphet, ..settings.clone() }
 }
 
 /// The mean square distance of two forecasts, in σ of Prophet's.
@@ -252,7 +252,7 @@ fn a_report_says_what_was_done() {
     let missing = y.iter().filter(|y| y.is_nan()).count();
     assert!(missing > 0);
     let found = fitted.report();
-    let expected = Report {
+    let expected = FitReport {
         rows: y.len() - missing,
         rows_without_value: missing,
         first: found.first,

@@ -5,7 +5,7 @@ mod common;
 
 use common::training::Table;
 use prophet::Model;
-use prophet::fit::{Fitted, Settings, fit};
+use prophet::fit::{FitSettings, Fitted, fit};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -21,8 +21,8 @@ struct Plausible {
 }
 
 impl Plausible {
-    fn settings(&self) -> Settings {
-        Settings::from_json(self.settings.to_string().as_bytes()).unwrap()
+    fn settings(&self) -> FitSettings {
+        FitSettings::from_json(self.settings.to_string().as_bytes()).unwrap()
     }
 
     fn optimum(&self) -> (Model, f64, f64) {

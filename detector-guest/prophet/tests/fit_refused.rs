@@ -3,7 +3,7 @@
 
 use prophet::CountryHoliday;
 use prophet::Model;
-use prophet::fit::{FitError, Series, Settings, Warning, fit};
+use prophet::fit::{FitError, FitSettings, Series, Warning, fit};
 use proptest::prelude::*;
 
 const HOUR: i64 = 3_600_000_000;
@@ -18,7 +18,7 @@ fn wave(count: i64) -> Vec<f64> {
 }
 
 fn refusal(series: &Series<'_>, settings: &str) -> String {
-    match Settings::from_json(settings.as_bytes()) {
+    match FitSettings::from_json(settings.as_bytes()) {
         Ok(settings) => match fit(series, &settings, None) {
             Ok(_) => "fitted".to_owned(),
             Err(error) => error.to_string(),
@@ -209,7 +209,7 @@ fn settings_that_make_no_model_are_named() {
 #[test]
 fn a_country_holiday_without_a_date_is_refused() {
     let (hours, wave) = (hours(50), wave(50));
-    let settings = Settings::from_json(br#"{"country_holidays": "US"}"#).unwrap();
+    let settings = FitSettings::from_json(br#"{"country_holidays": "US"}"#).unwrap();
     let dates = [CountryHoliday { date: "soon".to_owned(), name: "Easter".to_owned() }];
     let error = fit(&Series::new(&hours, &wave), &settings, Some(&dates)).err().unwrap();
     assert_eq!(
@@ -250,7 +250,7 @@ fn what_fits_exactly_says_so() {
         // Prophet's own search of logistic growth stops anywhere on the way down.
         let methods = if settings == logistic { &["optimum"][..] } else { &["optimum", "as-prophet"] };
         for method in methods {
-            let mut settings = Settings::from_json(settings.as_bytes()).unwrap();
+            let mut settings = FitSettings::from_json(settings.as_bytes()).unwrap();
             settings.method = serde_json::from_value((*method).into()).unwrap();
             let fitted = fit(&series, &settings, None).unwrap();
             assert!(
@@ -269,7 +269,7 @@ fn what_fits_exactly_says_so() {
 fn a_constant_below_its_capacity_is_fitted_well() {
     let hours = hours(300);
     let (same, cap) = (vec![7.25; 300], vec![10.0; 300]);
-    let settings = Settings::from_json(br#"{"prophet": {"growth": "logistic"}}"#).unwrap();
+    let settings = FitSettings::from_json(br#"{"prophet": {"growth": "logistic"}}"#).unwrap();
     let series = Series::new(&hours, &same).with("cap", &cap);
     let fitted = fit(&series, &settings, None).unwrap();
     assert!(fitted.report().noise < 1e-3, "{:?}", fitted.report());
@@ -282,7 +282,7 @@ fn many_rows_of_few_instants() {
     let instants: Vec<i64> = (0..1_000_000).map(|row| START + row % 1_000 * HOUR).collect();
     let y: Vec<f64> = (0..1_000_000).map(|row| 5.0 + f64::from(row) * 1e-6).collect();
     let settings =
-        Settings::from_json(br#"{"prophet": {"weekly_seasonality": false, "daily_seasonality": 1}}"#)
+        FitSettings::from_json(br#"{"prophet": {"weekly_seasonality": false, "daily_seasonality": 1}}"#)
             .unwrap();
     let series = Series::new(&instants, &y);
     let fitted = fit(&series, &settings, None).unwrap();
@@ -308,7 +308,7 @@ proptest! {
     ) {
         let (instants, y): (Vec<i64>, Vec<f64>) = rows.into_iter().unzip();
         let others = &others[..y.len()];
-        let settings = Settings::from_json(settings.as_bytes()).unwrap();
+        let settings = FitSettings::from_json(settings.as_bytes()).unwrap();
         let series = Series::new(&instants, &y).with("cap", others).with("load", others);
         match fit(&series, &settings, None) {
             Ok(fitted) => {

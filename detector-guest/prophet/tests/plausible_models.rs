@@ -6,7 +6,7 @@ mod common;
 use common::interval;
 use common::plausible::{COMMON_PERIOD, DAY, Plausible, request};
 use prophet::interval::TrendUncertainty;
-use prophet::{Features, Forecast, Inputs, Model, Why};
+use prophet::{Features, Forecast, Inputs, Model, Reason};
 use proptest::prelude::*;
 
 const LAWS: usize = 3;
@@ -167,7 +167,7 @@ proptest! {
             let (low, high) = interval(&model, &instants, &inputs, 0.8, law(&model, which, &instants));
             let missing: Vec<usize> = (0..instants.len()).filter(|row| holes[*row % holes.len()]).collect();
             let named: Vec<_> = found.absent().iter().map(|absence| (&absence.why, &absence.rows)).collect();
-            let expected = Why::Missing(need.clone());
+            let expected = Reason::Missing(need.clone());
             prop_assert_eq!(named, if missing.is_empty() { vec![] } else { vec![(&expected, &missing)] });
             for row in 0..instants.len() {
                 if holes[row % holes.len()] {

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use detector_guest::{Column, Detector, File, Flags, OpenError, Outcome};
+use detector_guest::{Column, ColumnOutcome, File, FlagBits, OpenError, ProphetDetector};
 
 pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
@@ -27,9 +27,9 @@ pub fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-pub fn open(files: &[(String, Vec<u8>)], settings: &str) -> Result<Detector, OpenError> {
+pub fn open(files: &[(String, Vec<u8>)], settings: &str) -> Result<ProphetDetector, OpenError> {
     let files: Vec<_> = files.iter().map(|(path, bytes)| File { path, bytes }).collect();
-    Detector::open(&files, settings)
+    ProphetDetector::open(&files, settings)
 }
 
 /// One row of `<batch>.expected.csv`, or what this detector says of the same reading.
@@ -92,12 +92,14 @@ pub fn input(directory: &Path, batch: &str) -> (Vec<i64>, Vec<(String, Vec<f64>)
 }
 
 /// What the detector says of every reading of a batch.
-pub fn judge(detector: &mut Detector, instants: &[i64], columns: &[(String, Vec<f64>)]) -> Rows {
+pub fn judge(detector: &mut ProphetDetector, instants: &[i64], columns: &[(String, Vec<f64>)]) -> Rows {
     let borrowed: Vec<_> = columns.iter().map(|(variable, values)| Column { variable, values }).collect();
     let outcomes = detector.detect(instants, &borrowed).unwrap();
     let mut rows = Rows::new();
     for ((variable, values), outcome) in columns.iter().zip(outcomes) {
-        let Outcome::Judged(verdicts) = outcome else { panic!("`{variable}` was not judged: {outcome:?}") };
+        let ColumnOutcome::Judged(verdicts) = outcome else {
+            panic!("`{variable}` was not judged: {outcome:?}")
+        };
         assert_eq!(verdicts.withheld, []);
         for (at, y) in values.iter().enumerate().filter(|(_, y)| !y.is_nan()) {
             let flags = verdicts.flags[at];
@@ -107,9 +109,9 @@ pub fn judge(detector: &mut Detector, instants: &[i64], columns: &[(String, Vec<
                 lower: verdicts.lower[at],
                 upper: verdicts.upper[at],
                 score: verdicts.score[at],
-                outside: flags.contains(Flags::OUTSIDE_INTERVAL),
-                high: flags.contains(Flags::HIGH_RESIDUAL),
-                anomaly: flags.contains(Flags::ANOMALY),
+                outside: flags.contains(FlagBits::OUTSIDE_INTERVAL),
+                high: flags.contains(FlagBits::HIGH_RESIDUAL),
+                anomaly: flags.contains(FlagBits::ANOMALY),
                 bound_se: f64::NAN,
             };
             rows.insert((variable.clone(), instants[at]), row);

@@ -95,7 +95,11 @@ impl GuestDetector for Detector {
     }
 
     fn summary(&self) -> Summary {
-        Summary { models: Vec::new(), reach: Reach::SingleReadings, passed_over: self.passed_over.clone() }
+        Summary {
+            models: Vec::new(),
+            scope: InstantScope::SingleReadings,
+            passed_over: self.passed_over.clone(),
+        }
     }
 
     fn detect(&self, batch: Batch) -> Result<Vec<Outcome>, DetectError> {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use host::demo::models::FILES;
 use host::demo::plant::{START, STEP};
 use host::reload::Reloader;
-use host::reload::watch::{Pace, Watch};
+use host::reload::watch::{Timing, Watch};
 use host::store::clock::Clock;
 
 use crate::place::Place;
@@ -49,7 +49,7 @@ pub(crate) async fn reload() {
     hand.set(START.later(STEP));
     worker.cycle(|| false).await.unwrap();
     let reloader = Reloader::new(parts.engine, parts.source, parts.shared, worker.detector());
-    let _watch = Watch::start(reloader, Pace::default());
+    let _watch = Watch::start(reloader, Timing::default());
     tokio::time::sleep(Duration::from_millis(300)).await;
     let mut times = Vec::new();
     for round in 1..=7 {

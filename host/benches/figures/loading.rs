@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use host::demo::models::FILES;
 use host::detector::{Detector, Engine, Limits, ModelFile, Module, Set};
-use host::reload::Source;
+use host::reload::SetSource;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -66,7 +66,8 @@ impl Place {
     /// Seconds until a detector is ready.
     async fn load(&self) -> f64 {
         let engine = self.engine();
-        let source = Source { module: None, models: self.models(), settings: "{}".into(), own: Vec::new() };
+        let source =
+            SetSource { module: None, models: self.models(), settings: "{}".into(), own: Vec::new() };
         let begun = Instant::now();
         let set = source.read(&engine).await.unwrap();
         let detector = Detector::open(&engine, Arc::new(set), None).await.unwrap();
@@ -143,7 +144,7 @@ fn large() -> Place {
 }
 
 /// The demo's models many times, in some form.
-fn many(form: impl Fn(&host::demo::models::ModelFile) -> Vec<u8>) -> Place {
+fn many(form: impl Fn(&host::demo::models::DemoModel) -> Vec<u8>) -> Place {
     let forms: Vec<_> = demo_models().map(form).collect();
     let file = |number: usize| {
         (format!("prophet_model_VARIABLE_{number:05}.json"), forms[number % forms.len()].clone())
@@ -151,7 +152,7 @@ fn many(form: impl Fn(&host::demo::models::ModelFile) -> Vec<u8>) -> Place {
     Place::new((0..MANY).map(file))
 }
 
-fn demo_models() -> impl Iterator<Item = &'static host::demo::models::ModelFile> {
+fn demo_models() -> impl Iterator<Item = &'static host::demo::models::DemoModel> {
     FILES.iter().filter(|file| file.name.starts_with("prophet_model_"))
 }
 

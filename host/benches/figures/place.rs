@@ -11,10 +11,10 @@ use host::demo::models::FILES;
 use host::demo::plant::{Plant, SEED, STEP};
 use host::demo::variables::VARIABLES;
 use host::detector::{Detector, Engine, Limits};
-use host::reload::{Shared, Source};
+use host::reload::{ReloadSlots, SetSource};
 use host::store::clock::Clock;
 use host::store::{SqliteStore, TableNames, schema};
-use host::worker::{Settings, Worker};
+use host::worker::{Worker, WorkerSettings};
 use rusqlite::{Connection, params};
 
 /// A directory with a database, the demo's models and a cache of its own.
@@ -22,8 +22,8 @@ pub(crate) struct Place(tempfile::TempDir);
 
 pub(crate) struct Parts {
     pub(crate) engine: Engine,
-    pub(crate) source: Source,
-    pub(crate) shared: Shared,
+    pub(crate) source: SetSource,
+    pub(crate) shared: ReloadSlots,
 }
 
 impl Place {
@@ -78,12 +78,12 @@ impl Place {
     pub(crate) async fn worker(&self, clock: Clock, settings: &str) -> (Worker, Parts) {
         let engine = Engine::new(Limits::default(), None).unwrap();
         let source =
-            Source { module: None, models: self.models(), settings: settings.into(), own: Vec::new() };
+            SetSource { module: None, models: self.models(), settings: settings.into(), own: Vec::new() };
         let set = Arc::new(source.read(&engine).await.unwrap());
         let detector = Detector::open(&engine, set, None).await.unwrap();
-        let shared = Shared::default();
+        let shared = ReloadSlots::default();
         let store = SqliteStore { clock, ..SqliteStore::new(self.database()) };
-        let settings = Settings {
+        let settings = WorkerSettings {
             name: "default".into(),
             shard: None,
             batch_rows: 4000,

@@ -24,7 +24,7 @@ pub(crate) async fn throughput() {
         let mut component = Detector::open(&engine, Arc::new(set(&settings)), None).await.unwrap();
         let files: Vec<_> =
             FILES.iter().map(|file| detector_guest::File { path: file.name, bytes: file.bytes }).collect();
-        let mut native = detector_guest::Detector::open(&files, &settings).unwrap();
+        let mut native = detector_guest::ProphetDetector::open(&files, &settings).unwrap();
         for &(rows, rounds) in sizes {
             compare(&mut component, &mut native, (rows, rounds), &format!("`{law}`, {rows} × 25")).await;
         }
@@ -33,7 +33,7 @@ pub(crate) async fn throughput() {
 
 async fn compare(
     component: &mut Detector,
-    native: &mut detector_guest::Detector,
+    native: &mut detector_guest::ProphetDetector,
     (rows, rounds): (u32, usize),
     what: &str,
 ) {

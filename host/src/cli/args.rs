@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use overrides::Overrides;
-pub use ranges::{Backfill, Decimal, Export, Import, Range};
+pub use ranges::{BackfillArgs, DatetimeRange, Decimal, Export, Import};
 
 /// Judges a plant's readings: reads them from a database every few minutes, hands them to a sandboxed detector, and stores the
 /// verdicts beside them.
@@ -84,7 +84,7 @@ Examples:
   host backfill --from 2025-01-01 --to 2025-02-01
   host backfill --from 2025-01-01 --to 2025-02-01 --replace
   host backfill --from \"2025-01-15 10:00\" --to 2025-01-16 --variables TEMP-03,\"AGUA/FLOW 1\"")]
-    Backfill(Backfill),
+    Backfill(BackfillArgs),
 
     /// Load a CSV file of readings into the input table
     ///
@@ -117,7 +117,7 @@ Examples:
     /// With the names of the configuration, as `run` makes them itself where it may; and for SQL Server the least rights that
     /// a login needs. Opens no database.
     #[command(after_help = "Example:\n  host schema --dialect sqlserver > tables.sql")]
-    Schema(Schema),
+    Schema(SchemaArgs),
 
     /// Show it all on a simulated plant, in under a minute
     ///
@@ -194,7 +194,7 @@ pub struct Status {
 }
 
 #[derive(Args, Debug)]
-pub struct Schema {
+pub struct SchemaArgs {
     /// For which database [default: the one of the configuration]
     #[arg(long, value_name = "DIALECT")]
     pub dialect: Option<Dialect>,
@@ -222,7 +222,7 @@ pub struct Predict {
 
     /// What intervals allow the trend to do after training [default: none]
     #[arg(long, value_name = "LAW")]
-    pub trend_uncertainty: Option<TrendUncertainty>,
+    pub trend_uncertainty: Option<TrendUncertaintyArg>,
 
     /// Width of the intervals, above 0 and at most 1 [default: the model's own]
     #[arg(long, value_name = "LEVEL")]
@@ -239,7 +239,7 @@ pub struct Predict {
 
 /// As the detector's setting of that name.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum TrendUncertainty {
+pub enum TrendUncertaintyArg {
     /// To go on as it was
     None,
     /// What Prophet's own `predict` allows it; depends on the number of rows and their spacing
@@ -248,7 +248,7 @@ pub enum TrendUncertainty {
     Continuous,
 }
 
-impl TrendUncertainty {
+impl TrendUncertaintyArg {
     /// What the setting calls it.
     pub fn name(self) -> &'static str {
         match self {

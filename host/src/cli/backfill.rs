@@ -11,16 +11,16 @@ use anyhow::{Context, anyhow, bail};
 use backon::{BackoffBuilder, ExponentialBuilder};
 
 use super::args;
-use super::parts;
-use super::progress::{Progress, Unit};
+use super::progress::{ProgressDisplay, Unit};
 use super::say;
 use super::stop::Stop;
-use crate::config::Loaded;
+use super::wiring;
+use crate::config::LoadedConfig;
 use crate::detector::Detector;
-use crate::store::{Connector, Trouble};
+use crate::store::{Connector, ErrorKind};
 use crate::telemetry;
 use crate::text::escaped;
-use crate::worker::backfill::{Asides, Backfill, Plan};
+use crate::worker::backfill::{Backfill, BackfillPlan, SetAsideOutcome};
 use crate::worker::report::{self, count};
 use crate::worker::{CycleError, backfill};
 
@@ -32,10 +32,10 @@ const NAMED: usize = 10;
 
 /// What there is to say at the end.
 struct Done {
-    progress: backfill::Progress,
+    progress: backfill::BackfillProgress,
     /// Whether an earlier try had done a part.
     resumed: bool,
-    asides: Asides,
+    asides: SetAsideOutcome,
 }
 
 /// What is known of a connection's work, also when it ends early.
@@ -43,20 +43,23 @@ struct Done {
 struct Reached {
     begun: bool,
     resumed: bool,
-    progress: backfill::Progress,
+    progress: backfill::BackfillProgress,
 }
 
 /// Judges the range; fails if it did not come to its end.
-pub(super) async fn backfill(mut loaded: Loaded, asked: &args::Backfill) -> anyhow::Result<ExitCode> {
+pub(super) async fn backfill(
+    mut loaded: LoadedConfig,
+    asked: &args::BackfillArgs,
+) -> anyhow::Result<ExitCode> {
     let config = &mut loaded.config;
     config.log.file = asked.overrides.log_file.as_ref().and(config.log.file.take());
-    let mut progress = Progress::new(Unit::Readings);
+    let mut progress = ProgressDisplay::new(Unit::Readings);
     let _telemetry =
         telemetry::start_on(&config.log, progress.console()).context("the log cannot be started")?;
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let stop = Stop::listen()?;
     let names = asked.variables.iter().map(|name| Arc::from(name.trim()));
-    let plan = Plan {
+    let plan = BackfillPlan {
         worker: loaded.config.worker.row(),
         shard: loaded.config.worker.shard,
         from: asked.range.from,
@@ -66,13 +69,13 @@ pub(super) async fn backfill(mut loaded: Loaded, asked: &args::Backfill) -> anyh
         batch_rows: loaded.config.worker.batch_rows,
     };
     let opening = async {
-        let engine = parts::engine(&loaded.config)?;
-        let set = parts::source(&loaded.config).read_at_start(&engine).await?;
+        let engine = wiring::engine(&loaded.config)?;
+        let set = wiring::source(&loaded.config).read_at_start(&engine).await?;
         Detector::open(&engine, Arc::new(set), None).await
     };
     let mut detector = stop.unless_asked(opening).await.ok_or_else(|| anyhow!(NOTHING_DONE))??;
     report::models(&detector);
-    let store = parts::store(&loaded.config)?;
+    let store = wiring::store(&loaded.config)?;
     store.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
 
     let begun = Instant::now();
@@ -85,10 +88,10 @@ pub(super) async fn backfill(mut loaded: Loaded, asked: &args::Backfill) -> anyh
 
 /// Judges the range, however often the database goes away.
 async fn judge(
-    plan: &Plan,
+    plan: &BackfillPlan,
     store: &dyn Connector,
     detector: &mut Detector,
-    progress: &mut Progress,
+    progress: &mut ProgressDisplay,
     stop: &Stop,
 ) -> anyhow::Result<Done> {
     let pauses = || {
@@ -114,7 +117,7 @@ async fn judge(
         }
         match ended {
             Ok(Some(asides)) => {
-                let progress = backfill::Progress { replaced, judging, ..reached.progress };
+                let progress = backfill::BackfillProgress { replaced, judging, ..reached.progress };
                 return Ok(Done { progress, resumed, asides });
             }
             Ok(None) => {
@@ -139,18 +142,18 @@ const NOTHING_DONE: &str = "stopped; nothing is done yet";
 const GO_ON: &str = "the same command goes on from there";
 
 fn passes(error: &CycleError) -> bool {
-    matches!(error, CycleError::Store(error) if matches!(error.trouble, Trouble::Connection | Trouble::Busy))
+    matches!(error, CycleError::Store(error) if matches!(error.kind, ErrorKind::Connection | ErrorKind::Busy))
 }
 
 /// From one connection to its loss, or to the end. None if it was asked to stop before that.
 async fn attempt(
-    plan: &Plan,
+    plan: &BackfillPlan,
     store: &dyn Connector,
     detector: &mut Detector,
-    progress: &mut Progress,
+    progress: &mut ProgressDisplay,
     stop: &Stop,
     reached: &mut Reached,
-) -> Result<Option<Asides>, CycleError> {
+) -> Result<Option<SetAsideOutcome>, CycleError> {
     // Until it is connected there is no batch in hand to wait for.
     let Some(begun) = stop.unless_asked(Backfill::begin(plan, store, detector)).await else {
         return Ok(None);
@@ -176,7 +179,7 @@ async fn attempt(
 }
 
 /// What came of it, in a few lines.
-fn summary(plan: &Plan, done: &Done, took: Duration) -> String {
+fn summary(plan: &BackfillPlan, done: &Done, took: Duration) -> String {
     let Done { progress, resumed, asides } = done;
     let counts = &progress.counts;
     let replaced = match (plan.replace, resumed) {

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ahead;
-use super::parts::{self, Store};
 use super::say::say;
+use super::wiring::{self, Store};
 use crate::batch::Flags;
-use crate::config::{Config, Loaded};
+use crate::config::{Config, LoadedConfig};
 use crate::datetime::Datetime;
 use crate::detector::{Detector, as_said};
 use crate::form::nfc;
@@ -47,7 +47,7 @@ impl Trials {
 }
 
 /// Prints a line for each trial; succeeds only if `run` would work.
-pub(super) async fn check(loaded: &Loaded) -> anyhow::Result<ExitCode> {
+pub(super) async fn check(loaded: &LoadedConfig) -> anyhow::Result<ExitCode> {
     let mut trials = Trials::default();
     match &loaded.file {
         Some(file) => trials.ok("configuration", format!("`{}`", file.display())),
@@ -70,7 +70,7 @@ pub(super) async fn check(loaded: &Loaded) -> anyhow::Result<ExitCode> {
 
 /// Tries both databases. Returns the variables of the last day.
 async fn database(trials: &mut Trials, config: &Config) -> Option<BTreeSet<Arc<str>>> {
-    let store = match parts::store(config) {
+    let store = match wiring::store(config) {
         Ok(store) => store,
         Err(error) => {
             trials.fail("database", error);
@@ -291,8 +291,8 @@ async fn dated_ahead(trials: &mut Trials, input: &mut dyn Input, store: &Store) 
 
 async fn detector(trials: &mut Trials, config: &Config) -> Option<Detector> {
     let opened = async {
-        let engine = parts::engine(config)?;
-        let set = parts::source(config).read_at_start(&engine).await?;
+        let engine = wiring::engine(config)?;
+        let set = wiring::source(config).read_at_start(&engine).await?;
         anyhow::Ok(Detector::open(&engine, Arc::new(set), None).await?)
     };
     match opened.await {
@@ -316,7 +316,7 @@ async fn equal_names(
     detector: &Detector,
     variables: &BTreeSet<Arc<str>>,
 ) {
-    let Ok(store) = parts::store(config) else { return };
+    let Ok(store) = wiring::store(config) else { return };
     let Ok(Some(mut output)) = store.look_at_output().await else { return };
     let models: BTreeSet<_> = detector.summary().loaded().map(|model| Arc::clone(&model.variable)).collect();
     let others = variables.difference(&models).cloned();

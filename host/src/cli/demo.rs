@@ -7,15 +7,15 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use super::{args, parts};
+use super::{args, wiring};
 use crate::config::{Config, Log};
 use crate::datetime::Datetime;
 use crate::demo::console::Console;
-use crate::demo::driver::{self, Event, Outcome, Plan};
+use crate::demo::directory::DemoDirectory;
+use crate::demo::driver::{self, DemoEvent, DemoPlan, DemoResult};
 use crate::demo::faults::Kind;
-use crate::demo::place::Place;
 use crate::demo::plant::{Plant, SEED, START};
-use crate::demo::score::{FaultScore, Outcome as Came};
+use crate::demo::score::{FaultOutcome as Came, FaultScore};
 use crate::demo::variables::VARIABLES;
 use crate::demo::{history, models, tables};
 use crate::store::TableNames;
@@ -27,8 +27,8 @@ pub(super) async fn demo(demo: &args::Demo) -> anyhow::Result<ExitCode> {
     if let Some(file) = &demo.write_history {
         return write_history(file);
     }
-    let plan = Plan::new(demo.days);
-    let place = Place::prepare(&demo.dir)?;
+    let plan = DemoPlan::new(demo.days);
+    let place = DemoDirectory::prepare(&demo.dir)?;
     let console = Console::new(plan.cycles());
     let log = Log { file: Some(place.log()), ..Log::default() };
     let _telemetry = telemetry::start_on(&log, console.clone()).context("the log cannot be started")?;
@@ -37,7 +37,7 @@ pub(super) async fn demo(demo: &args::Demo) -> anyhow::Result<ExitCode> {
     console.progress(0, minute(START));
 
     console.show_log(true);
-    let engine = parts::engine(&Config::default())?;
+    let engine = wiring::engine(&Config::default())?;
     let ran = driver::run(plan, &place, engine, |event| follow(&console, plan, event)).await;
     console.finish();
     let outcome = ran?;
@@ -58,7 +58,7 @@ fn write_history(file: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn introduce(console: &Console, demo: &args::Demo, place: &Place) {
+fn introduce(console: &Console, demo: &args::Demo, place: &DemoDirectory) {
     if place.replaced {
         console.say(&format!("The former demo in {} is replaced.", demo.dir.display()));
     }
@@ -75,14 +75,14 @@ fn introduce(console: &Console, demo: &args::Demo, place: &Place) {
 }
 
 /// The log of the first two cycles, and of the two around the new model; the bar for all.
-fn follow(console: &Console, plan: Plan, event: Event<'_>) {
+fn follow(console: &Console, plan: DemoPlan, event: DemoEvent<'_>) {
     match event {
-        Event::DroppedIn { set } => console.say(&format!(
+        DemoEvent::DroppedIn { set } => console.say(&format!(
             "\nA model for {} is dropped into the directory. The worker runs on:\n\
              the new set {set} was opened beside its own and tried on the last batch.",
             models::WITHHELD,
         )),
-        Event::Cycle(cycle) => {
+        DemoEvent::Cycle(cycle) => {
             let at = minute(plan.time_of(cycle));
             let shown = |cycle| cycle <= 2 || cycle == plan.drop_before() || cycle + 1 == plan.drop_before();
             if shown(cycle) {
@@ -97,8 +97,8 @@ fn follow(console: &Console, plan: Plan, event: Event<'_>) {
 }
 
 /// What was injected, found and missed, and what was flagged for nothing.
-fn summary(outcome: &Outcome, plan: Plan, seconds: f64) -> String {
-    let Outcome { score, counts, by_new_model: (by_new_model, first) } = outcome;
+fn summary(outcome: &DemoResult, plan: DemoPlan, seconds: f64) -> String {
+    let DemoResult { score, counts, by_new_model: (by_new_model, first) } = outcome;
     let first = first.map_or_else(|| "never".to_owned(), minute);
     let came = |wanted| score.faults.iter().filter(|fault| fault.outcome == wanted).count();
     let in_values = score.faults.iter().filter(|fault| fault.fault.kind.in_values()).count();
@@ -135,7 +135,7 @@ fn summary(outcome: &Outcome, plan: Plan, seconds: f64) -> String {
 }
 
 /// Commands to go on with, as they can be typed here.
-fn where_next(plan: Plan, place: &Place) -> String {
+fn where_next(plan: DemoPlan, place: &DemoDirectory) -> String {
     let host = invoked_as();
     let (database, models) = (place.database(), place.models());
     let (database, models) = (database.display(), models.display());

@@ -12,9 +12,9 @@ use std::process::ExitCode;
 use anyhow::{Context, anyhow};
 
 use super::args;
-use super::parts;
 use super::say::{complain, say};
-use crate::config::Loaded;
+use super::wiring;
+use crate::config::LoadedConfig;
 use crate::store::{Output, StoredVerdict};
 use crate::text::escaped;
 use crate::worker::Shard;
@@ -42,14 +42,14 @@ const COLUMNS: [&str; 14] = [
 ];
 
 /// What is asked for, and of which share of the variables.
-type Asked<'a> = (&'a args::Export, Option<Shard>);
+type ExportRequest<'a> = (&'a args::Export, Option<Shard>);
 
 /// How a text of the database's is written: as it is to a file or a pipe, escaped to a terminal.
-type Shown = fn(&str) -> String;
+type TextStyle = fn(&str) -> String;
 
 /// Writes the verdicts of the range.
-pub(super) async fn export(loaded: &Loaded, asked: &args::Export) -> anyhow::Result<ExitCode> {
-    let store = parts::store(&loaded.config)?;
+pub(super) async fn export(loaded: &LoadedConfig, asked: &args::Export) -> anyhow::Result<ExitCode> {
+    let store = wiring::store(&loaded.config)?;
     for warning in loaded.warnings.iter().chain(&store.warnings()) {
         complain!("warning: {warning}");
     }
@@ -61,7 +61,7 @@ pub(super) async fn export(loaded: &Loaded, asked: &args::Export) -> anyhow::Res
             store.output_place()
         )
     })?;
-    let shown: Shown = if io::stdout().is_terminal() { escaped } else { str::to_owned };
+    let shown: TextStyle = if io::stdout().is_terminal() { escaped } else { str::to_owned };
     let written = match &asked.output {
         None => match write(output.as_mut(), (asked, shard), io::stdout().lock(), shown).await {
             // Whoever read this has seen enough.
@@ -77,7 +77,7 @@ pub(super) async fn export(loaded: &Loaded, asked: &args::Export) -> anyhow::Res
 }
 
 /// All of it, or no file.
-async fn to_file(output: &mut dyn Output, asked: Asked<'_>, file: &Path) -> anyhow::Result<u64> {
+async fn to_file(output: &mut dyn Output, asked: ExportRequest<'_>, file: &Path) -> anyhow::Result<u64> {
     let mut beside = file.as_os_str().to_owned();
     beside.push(".part");
     let beside = PathBuf::from(beside);
@@ -96,9 +96,9 @@ async fn to_file(output: &mut dyn Output, asked: Asked<'_>, file: &Path) -> anyh
 
 async fn write(
     output: &mut dyn Output,
-    (asked, shard): Asked<'_>,
+    (asked, shard): ExportRequest<'_>,
     out: impl Write,
-    shown: Shown,
+    shown: TextStyle,
 ) -> anyhow::Result<u64> {
     let variables: HashSet<&str> = asked.variables.iter().map(|name| name.trim()).collect();
     let mut csv = csv::Writer::from_writer(BufWriter::new(out));
@@ -134,7 +134,7 @@ async fn write(
 }
 
 /// Numbers in the fewest digits that are read as the same number.
-fn record(verdict: &StoredVerdict, shown: Shown) -> [String; COLUMNS.len()] {
+fn record(verdict: &StoredVerdict, shown: TextStyle) -> [String; COLUMNS.len()] {
     let number = |number: Option<f64>| number.map_or_else(String::new, |number| number.to_string());
     let flag = |flag: Option<bool>| flag.map_or_else(String::new, |flag| u8::from(flag).to_string());
     [

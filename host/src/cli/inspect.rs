@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use super::parts;
 use super::say::say;
+use super::wiring;
 use crate::detector::{CONTRACT, Limits, Module, inspect as look};
 use crate::regular;
 
@@ -15,7 +15,7 @@ pub(super) async fn inspect(path: &Path) -> anyhow::Result<ExitCode> {
     let bytes = regular::read(path, Limits::default().of_module())
         .with_context(|| format!("`{}` cannot be read", path.display()))?;
     let module = Module { name: path.display().to_string(), bytes: bytes.into() };
-    let engine = parts::plain_engine(Limits::default())?;
+    let engine = wiring::plain_engine(Limits::default())?;
     let found = look(&engine, &module).await;
     let list = |what: &str, names: &[String]| {
         say!("{what:<10} {}", names.first().map_or("nothing", String::as_str));

@@ -10,23 +10,23 @@ mod demo;
 mod export;
 mod import;
 mod inspect;
-mod parts;
 mod predict;
 mod progress;
 mod reconcile;
 mod run;
 mod say;
 mod schema;
-mod server;
+mod sqlserver_target;
 mod status;
 mod stop;
+mod wiring;
 
 use std::process::ExitCode;
 
-use args::{Cli, Command, DetectorCommand, Overrides, Range};
+use args::{Cli, Command, DatetimeRange, DetectorCommand, Overrides};
 use say::complain;
 
-use crate::config::Loaded;
+use crate::config::LoadedConfig;
 
 /// The command line or the configuration is wrong.
 const USAGE: u8 = 2;
@@ -99,7 +99,7 @@ async fn dispatch(cli: &Cli) -> ExitCode {
 }
 
 /// A range holds something.
-fn expect(Range { from, to }: Range) -> Result<(), ExitCode> {
+fn expect(DatetimeRange { from, to }: DatetimeRange) -> Result<(), ExitCode> {
     if from < to {
         return Ok(());
     }
@@ -107,7 +107,7 @@ fn expect(Range { from, to }: Range) -> Result<(), ExitCode> {
     Err(ExitCode::from(USAGE))
 }
 
-fn configuration(overrides: &Overrides) -> Result<Loaded, ExitCode> {
+fn configuration(overrides: &Overrides) -> Result<LoadedConfig, ExitCode> {
     overrides.load(std::env::vars_os()).map_err(|error| {
         complain!("error: {error}");
         ExitCode::from(USAGE)

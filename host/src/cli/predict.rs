@@ -19,11 +19,11 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use serde_json::{Map, Value};
 
-use self::rounds::Asked;
-use self::table::Table;
-use super::args::{Predict, TrendUncertainty};
-use super::parts;
+use self::rounds::BatchRow;
+use self::table::PredictTable;
+use super::args::{Predict, TrendUncertaintyArg};
 use super::say::complain;
+use super::wiring;
 use crate::batch::{Batch, Column, Outcome, Verdicts};
 use crate::detector::{Detector, Limits, ModelFile, Module, Set};
 use crate::regular::{self, Most};
@@ -41,18 +41,18 @@ const DEADLINE: Duration = Duration::from_secs(600);
 const NAMED: usize = 10;
 
 /// What is expected of a row, or why nothing is.
-type Row = Result<[f64; 3], String>;
+type Prediction = Result<[f64; 3], String>;
 
 /// Prints a CSV; fails if not a single row could be predicted.
 pub(super) async fn predict(asked: &Predict) -> anyhow::Result<ExitCode> {
     let input = asked.input.display();
     let file = fs::File::open(&asked.input).with_context(|| format!("`{input}` cannot be read"))?;
-    let table = Table::read(file).with_context(|| format!("`{input}`"))?;
+    let table = PredictTable::read(file).with_context(|| format!("`{input}`"))?;
     for name in &table.passed_over {
         complain!("note: `{input}`: column `{name}` holds no numbers and is passed over");
     }
     let mut detector = open(asked).await?;
-    let by_number = matches!(asked.trend_uncertainty, Some(TrendUncertainty::Batch));
+    let by_number = matches!(asked.trend_uncertainty, Some(TrendUncertaintyArg::Batch));
     let rows = rows(&mut detector, &table, by_number)
         .await
         .with_context(|| format!("`{}`", asked.model.display()))?;
@@ -93,12 +93,16 @@ async fn open(asked: &Predict) -> anyhow::Result<Detector> {
     }
     let model = asked.model.display().to_string();
     let set = Set::new(module, files, model.clone(), Value::Object(settings).to_string());
-    let engine = parts::plain_engine(limits)?;
+    let engine = wiring::plain_engine(limits)?;
     Detector::open(&engine, Arc::new(set), None).await.with_context(|| format!("`{model}`"))
 }
 
 /// What the detector says of each row of the table. `by_number`: it depends on how many rows there are before it.
-async fn rows(detector: &mut Detector, table: &Table, by_number: bool) -> anyhow::Result<Vec<Row>> {
+async fn rows(
+    detector: &mut Detector,
+    table: &PredictTable,
+    by_number: bool,
+) -> anyhow::Result<Vec<Prediction>> {
     let variable = match detector.summary().models.iter().find(|model| model.path == MODEL) {
         Some(model) => match &model.refused {
             None => Arc::clone(&model.variable),
@@ -106,7 +110,7 @@ async fn rows(detector: &mut Detector, table: &Table, by_number: bool) -> anyhow
         },
         None => bail!("the detector makes no model of it"),
     };
-    let mut rows: Vec<Row> = vec![Err(String::new()); table.ds.len()];
+    let mut rows: Vec<Prediction> = vec![Err(String::new()); table.ds.len()];
     for round in rounds::of(&table.ds, by_number) {
         for (said, asked) in ask(detector, table, &variable, &round).await?.into_iter().zip(&round) {
             if asked.wanted {
@@ -120,10 +124,10 @@ async fn rows(detector: &mut Detector, table: &Table, by_number: bool) -> anyhow
 /// Asks about the rows of a round.
 async fn ask(
     detector: &mut Detector,
-    table: &Table,
+    table: &PredictTable,
     variable: &Arc<str>,
-    asked: &[Asked],
-) -> anyhow::Result<Vec<Row>> {
+    asked: &[BatchRow],
+) -> anyhow::Result<Vec<Prediction>> {
     let mut batch = Batch {
         datetimes: asked.iter().map(|asked| asked.at).collect(),
         columns: vec![Column { variable: Arc::clone(variable), values: vec![f64::NAN; asked.len()] }],
@@ -136,7 +140,7 @@ async fn ask(
     let numbers = |at: usize| [said.expected[at], said.lower[at], said.upper[at]];
     let missing = |at: &usize| !numbers(*at).iter().all(|number| number.is_finite());
     let missing: Vec<usize> = (0..asked.len()).filter(missing).collect();
-    let mut rows: Vec<Row> = (0..asked.len()).map(|at| Ok(numbers(at))).collect();
+    let mut rows: Vec<Prediction> = (0..asked.len()).map(|at| Ok(numbers(at))).collect();
     if missing.is_empty() {
         return Ok(rows);
     }
@@ -165,7 +169,7 @@ async fn judge(detector: &mut Detector, batch: &Batch) -> anyhow::Result<Verdict
 }
 
 /// Why rows cannot be predicted, with their lines in the file.
-fn reasons<'a>(table: &Table, rows: &'a [Row]) -> BTreeMap<&'a str, String> {
+fn reasons<'a>(table: &PredictTable, rows: &'a [Prediction]) -> BTreeMap<&'a str, String> {
     let mut lines: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     for (row, line) in rows.iter().zip(&table.lines) {
         if let Err(why) = row {
@@ -185,7 +189,7 @@ fn reasons<'a>(table: &Table, rows: &'a [Row]) -> BTreeMap<&'a str, String> {
     lines.into_iter().map(told).collect()
 }
 
-fn print(table: &Table, rows: &[Row]) -> std::io::Result<()> {
+fn print(table: &PredictTable, rows: &[Prediction]) -> std::io::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     writeln!(out, "ds,yhat,yhat_lower,yhat_upper")?;
     for (at, row) in table.ds.iter().zip(rows) {

@@ -22,7 +22,7 @@ pub(super) enum Unit {
 }
 
 /// A bar, or lines.
-pub(super) struct Progress {
+pub(super) struct ProgressDisplay {
     bar: ProgressBar,
     unit: Unit,
     begun: Instant,
@@ -33,7 +33,7 @@ pub(super) struct Progress {
 #[derive(Clone)]
 pub(super) struct Around(ProgressBar);
 
-impl Progress {
+impl ProgressDisplay {
     /// Nothing to be seen yet: see [`start`](Self::start).
     pub(super) fn new(unit: Unit) -> Self {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());

@@ -9,33 +9,33 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow, bail};
 
 use super::args::Overrides;
-use super::parts;
 use super::run::settings;
 use super::say::say;
 use super::stop::Stop;
-use crate::config::Loaded;
+use super::wiring;
+use crate::config::LoadedConfig;
 use crate::detector::Detector;
 use crate::reconciliation::Look;
-use crate::reload::Shared;
+use crate::reload::ReloadSlots;
 use crate::store::Connector;
 use crate::telemetry;
-use crate::worker::backfill::{Backfill, Plan};
+use crate::worker::backfill::{Backfill, BackfillPlan};
 use crate::worker::report::{self, count};
 use crate::worker::{self, CycleError, Slice, Worker};
 
 /// Looks, judges and says what came of it.
-pub(super) async fn reconcile(mut loaded: Loaded, asked: &Overrides) -> anyhow::Result<ExitCode> {
+pub(super) async fn reconcile(mut loaded: LoadedConfig, asked: &Overrides) -> anyhow::Result<ExitCode> {
     let config = &mut loaded.config;
     config.log.file = asked.log_file.as_ref().and(config.log.file.take());
     let _telemetry = telemetry::start(&config.log).context("the log cannot be started")?;
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let config = &loaded.config;
     let stop = Stop::listen()?;
-    let engine = parts::engine(config)?;
-    let set = Arc::new(parts::source(config).read_at_start(&engine).await?);
+    let engine = wiring::engine(config)?;
+    let set = Arc::new(wiring::source(config).read_at_start(&engine).await?);
     let detector = Detector::open(&engine, Arc::clone(&set), None).await?;
-    let store = parts::store(config)?;
-    let mut worker = Worker::new(settings(config), Box::new(store.clone()), detector, Shared::default());
+    let store = wiring::store(config)?;
+    let mut worker = Worker::new(settings(config), Box::new(store.clone()), detector, ReloadSlots::default());
     match worker.begin_look().await {
         Ok(()) => {}
         Err(CycleError::Standby { .. }) => {
@@ -60,7 +60,7 @@ pub(super) async fn reconcile(mut loaded: Loaded, asked: &Overrides) -> anyhow::
 
 /// Beside an active worker.
 async fn beside(
-    loaded: &Loaded,
+    loaded: &LoadedConfig,
     store: &dyn Connector,
     detector: &mut Detector,
     stop: &Stop,
@@ -74,7 +74,7 @@ async fn beside(
     let now = input.now().await?;
     let since = output.peek(&config.row()).await?.map(|state| state.position.since());
     let from = now.earlier(worker::lateness(config.allowed_lateness, layout));
-    let plan = Plan {
+    let plan = BackfillPlan {
         worker: config.row(),
         shard: config.shard,
         from: since.map_or(from, |since| from.max(since)),

@@ -7,17 +7,17 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 use futures_util::FutureExt;
 
-use super::parts;
-use crate::config::{Config, Loaded};
+use super::wiring;
+use crate::config::{Config, LoadedConfig};
 use crate::detector::{Detector, DetectorError, Engine};
-use crate::reload::watch::{Pace, Watch};
-use crate::reload::{Reloader, Shared, Source};
-use crate::worker::schedule::{self, End};
-use crate::worker::{Settings, Worker, report};
+use crate::reload::watch::{Timing, Watch};
+use crate::reload::{ReloadSlots, Reloader, SetSource};
+use crate::worker::schedule::{self, ScheduleEnd};
+use crate::worker::{Worker, WorkerSettings, report};
 use crate::{signal, telemetry};
 
 /// Runs until it is stopped, or for one cycle.
-pub(super) async fn run(loaded: Loaded, once: bool) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(loaded: LoadedConfig, once: bool) -> anyhow::Result<ExitCode> {
     let _telemetry = telemetry::start(&loaded.config.log).context("the log cannot be started")?;
     let ended = serve(loaded, once).await;
     if let Err(error) = &ended {
@@ -27,7 +27,7 @@ pub(super) async fn run(loaded: Loaded, once: bool) -> anyhow::Result<ExitCode> 
     ended
 }
 
-async fn serve(loaded: Loaded, once: bool) -> anyhow::Result<ExitCode> {
+async fn serve(loaded: LoadedConfig, once: bool) -> anyhow::Result<ExitCode> {
     let config = loaded.config;
     if let Some(file) = &loaded.file {
         tracing::info!("configured by `{}`", file.display());
@@ -47,34 +47,34 @@ async fn serve(loaded: Loaded, once: bool) -> anyhow::Result<ExitCode> {
     let (engine, source, detector) = opened;
     report::models(&detector);
 
-    let shared = Shared::default();
-    let watch = Watch::start(Reloader::new(engine, source, shared.clone(), &detector), Pace::default());
+    let shared = ReloadSlots::default();
+    let watch = Watch::start(Reloader::new(engine, source, shared.clone(), &detector), Timing::default());
     let hangups = tokio::spawn(hint_on_hangup(watch));
 
     let settings = settings(&config);
-    let store = parts::store(&config)?;
+    let store = wiring::store(&config)?;
     store.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     let mut worker = Worker::new(settings, Box::new(store), detector, shared);
     let end = schedule::run(&mut worker, config.worker.interval, once, stop).await;
     hangups.abort();
     match end {
-        End::Stopped => Ok(ExitCode::SUCCESS),
+        ScheduleEnd::Stopped => Ok(ExitCode::SUCCESS),
         // Its text is whole; the causes below it say the same again.
-        End::Failed(error) => Err(anyhow!("{error}")),
+        ScheduleEnd::Failed(error) => Err(anyhow!("{error}")),
     }
 }
 
-async fn open(config: &Config) -> Result<(Engine, Source, Detector), DetectorError> {
-    let engine = parts::engine(config)?;
-    let source = parts::source(config);
+async fn open(config: &Config) -> Result<(Engine, SetSource, Detector), DetectorError> {
+    let engine = wiring::engine(config)?;
+    let source = wiring::source(config);
     let set = Arc::new(source.read_at_start(&engine).await?);
     let detector = Detector::open(&engine, set, None).await?;
     Ok((engine, source, detector))
 }
 
 /// What a worker is told.
-pub(super) fn settings(config: &Config) -> Settings {
-    Settings {
+pub(super) fn settings(config: &Config) -> WorkerSettings {
+    WorkerSettings {
         name: config.worker.row(),
         shard: config.worker.shard,
         batch_rows: config.worker.batch_rows,

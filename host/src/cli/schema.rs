@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::args::Dialect;
-use super::parts;
 use super::say;
+use super::wiring;
 use crate::config::Config;
 use crate::store::TableNames;
 use crate::store::schema::{sqlite, sqlserver};
@@ -19,7 +19,7 @@ const USER: &str = "anomaly_worker";
 
 /// Prints the statements for the names of the configuration.
 pub(super) fn schema(config: &Config, dialect: Option<Dialect>) -> anyhow::Result<ExitCode> {
-    let tables = parts::tables(config)?;
+    let tables = wiring::tables(config)?;
     let on_server = if config.is_on_server() { Dialect::Sqlserver } else { Dialect::Sqlite };
     match dialect.unwrap_or(on_server) {
         Dialect::Sqlite => say::lines(&in_sqlite(&tables)),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::say::{self, say};
-use super::{ahead, parts};
+use super::{ahead, wiring};
 use crate::config::Config;
 use crate::datetime::Datetime;
 use crate::reconciliation::Reconciliation;
@@ -17,7 +17,7 @@ use crate::worker::{self, report};
 
 /// Prints the worker's state; fails if there is none yet.
 pub(super) async fn status(config: &Config, as_json: bool) -> anyhow::Result<ExitCode> {
-    let store = parts::store(config)?;
+    let store = wiring::store(config)?;
     let name = &config.worker.row();
     let mut input = store.look_at_input().await?;
     let now = input.now().await?;

@@ -6,15 +6,15 @@
 use std::ffi::OsString;
 
 use super::Config;
-use super::error::{ConfigError, Place, found};
+use super::error::{ConfigError, KeyLocation, found};
 use super::file::setting;
-use super::keys::{KEYS, Key, nearest};
+use super::keys::{ConfigKey, KEYS, nearest};
 use super::value::Given;
 
 const PREFIX: &str = "ANOMALY_";
 const SETTINGS: &str = "ANOMALY_DETECTOR_SETTINGS_";
 
-fn variable(key: &Key) -> String {
+fn variable(key: &ConfigKey) -> String {
     format!("{PREFIX}{}_{}", key.section, key.name).to_uppercase()
 }
 
@@ -37,7 +37,7 @@ pub(super) fn apply(
             warnings.push(unknown(&name));
             continue;
         }
-        let wrong = |what| ConfigError::Wrong { place: Place::Variable(name.clone()), what };
+        let wrong = |what| ConfigError::Wrong { place: KeyLocation::Variable(name.clone()), what };
         let Some(text) = value.to_str() else {
             return Err(wrong("is not UTF-8 text".to_owned()));
         };

@@ -10,12 +10,12 @@ pub enum ConfigError {
     #[error("cannot read the configuration `{}`: {source}", file.display())]
     Unreadable { file: PathBuf, source: io::Error },
     #[error("{place}{what}")]
-    Wrong { place: Place, what: String },
+    Wrong { place: KeyLocation, what: String },
 }
 
 /// Where something stands.
 #[derive(Debug)]
-pub enum Place {
+pub enum KeyLocation {
     /// Both count from 1. Columns are given where the text as such is broken.
     File {
         file: PathBuf,
@@ -27,7 +27,7 @@ pub enum Place {
     Variable(String),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for KeyLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { file, line, column: None } => write!(f, "`{}` line {line}: ", file.display()),
@@ -40,7 +40,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl Place {
+impl KeyLocation {
     /// The place of a byte in a text.
     pub(super) fn line(file: &Path, text: &str, at: usize) -> Self {
         let line = before(text, at).split('\n').count();

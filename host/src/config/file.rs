@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::Config;
-use super::error::{ConfigError, Place, found};
+use super::error::{ConfigError, KeyLocation, found};
 use super::keys::{self, KEYS, SETTINGS, nearest};
 use super::value::{Given, integer};
 
@@ -18,18 +18,18 @@ pub(super) fn apply(config: &mut Config, file: &Path) -> Result<(), ConfigError>
     let unreadable = |source| ConfigError::Unreadable { file: file.to_owned(), source };
     let bytes = std::fs::read(file).map_err(unreadable)?;
     match String::from_utf8(bytes) {
-        Ok(text) => Document { file, text: &text }.apply(config),
+        Ok(text) => ConfigFile { file, text: &text }.apply(config),
         Err(error) => {
             let valid =
                 String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]).into_owned();
-            let document = Document { file, text: &valid };
+            let document = ConfigFile { file, text: &valid };
             Err(document.wrong(valid.len(), "this is not UTF-8 text; save the file as UTF-8"))
         }
     }
 }
 
 /// A file's name and text, for errors that say where.
-struct Document<'a> {
+struct ConfigFile<'a> {
     file: &'a Path,
     text: &'a str,
 }
@@ -43,7 +43,7 @@ fn entries<'t, 'a>(table: &'t DeTable<'a>) -> Vec<Entry<'t, 'a>> {
     entries
 }
 
-impl Document<'_> {
+impl ConfigFile<'_> {
     fn apply(&self, config: &mut Config) -> Result<(), ConfigError> {
         let table = DeTable::parse(self.text).map_err(|error| self.malformed(&error))?;
         for (section, value) in entries(table.get_ref()) {
@@ -60,7 +60,7 @@ impl Document<'_> {
     /// The error's own form prints the line at fault, which may hold a password; its message does not.
     fn malformed(&self, error: &toml::de::Error) -> ConfigError {
         let at = error.span().unwrap_or_default().start;
-        let place = Place::column(self.file, self.text, at);
+        let place = KeyLocation::column(self.file, self.text, at);
         let rest_of_line = self.text.get(at.saturating_sub(1)..).unwrap_or_default().lines().next();
         let backslash = rest_of_line.is_some_and(|rest| rest.contains('\\'));
         let hint = if backslash { "; a path with `\\` stands in single quotes" } else { "" };
@@ -159,13 +159,13 @@ impl Document<'_> {
     }
 
     fn wrong(&self, at: usize, what: &str) -> ConfigError {
-        ConfigError::Wrong { place: Place::line(self.file, self.text, at), what: what.to_owned() }
+        ConfigError::Wrong { place: KeyLocation::line(self.file, self.text, at), what: what.to_owned() }
     }
 }
 
 /// A setting from an environment variable: TOML where it is TOML (`2.5`, `true`, `[1, 2]`), else the text itself.
 pub(super) fn setting(text: &str) -> Value {
-    let document = Document { file: Path::new(""), text };
+    let document = ConfigFile { file: Path::new(""), text };
     DeValue::parse(text).ok().and_then(|value| document.json("", &value).ok()).unwrap_or_else(|| text.into())
 }
 

@@ -10,7 +10,7 @@ use super::value::{
 };
 
 /// One key, such as `worker.interval`.
-pub(super) struct Key {
+pub(super) struct ConfigKey {
     pub(super) section: &'static str,
     pub(super) name: &'static str,
     /// Reads a value into its field, or says what is allowed.
@@ -21,7 +21,7 @@ pub(super) struct Key {
     pub(super) secret: bool,
 }
 
-impl Key {
+impl ConfigKey {
     /// What was found for this key, as an error may show it.
     pub(super) fn found(&self, text: &str) -> String {
         if self.secret { "(not shown)".to_owned() } else { found(text) }
@@ -32,7 +32,7 @@ impl Key {
 macro_rules! keys {
     ($($section:ident $([$part:ident])? . $name:ident = $read:expr;)*) => {
         /// By section, in the order in which they are written.
-        pub(super) const KEYS: &[Key] = &[$(Key {
+        pub(super) const KEYS: &[ConfigKey] = &[$(ConfigKey {
             section: stringify!($section),
             name: stringify!($name),
             set: |config, given| {
@@ -114,7 +114,7 @@ pub(super) fn sections() -> Vec<&'static str> {
     sections
 }
 
-pub(super) fn find(section: &str, name: &str) -> Option<&'static Key> {
+pub(super) fn find(section: &str, name: &str) -> Option<&'static ConfigKey> {
     KEYS.iter().find(|key| key.section == section && key.name == name)
 }
 

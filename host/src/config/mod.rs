@@ -27,9 +27,9 @@ use crate::worker::Shard;
 
 pub use access::{Access, Encrypt};
 pub use error::ConfigError;
-pub use value::{Every, Level, LogFormat, interval_text};
+pub use value::{Every, LogFormat, LogLevel, interval_text};
 
-/// Read from the working directory when no file is named and this one is there; [`Loaded::file`] says so.
+/// Read from the working directory when no file is named and this one is there; [`LoadedConfig::file`] says so.
 pub const DEFAULT_FILE: &str = "anomaly-worker.toml";
 
 /// The SQLite file when none is named, and no server either.
@@ -41,17 +41,17 @@ const HOUR: u64 = 60 * MINUTE;
 /// Everything that can be configured. `Display` writes it as a file that reads back as itself, but for secrets.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
-    pub worker: Worker,
-    pub input: Input,
-    pub output: Output,
-    pub detector: Detector,
+    pub worker: WorkerSection,
+    pub input: InputSection,
+    pub output: OutputSection,
+    pub detector: DetectorSection,
     pub log: Log,
 }
 
 /// The cycle and its schedule.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Worker {
-    /// Names the state row, see [`Worker::row`]; 1 to 90 characters.
+pub struct WorkerSection {
+    /// Names the state row, see [`WorkerSection::row`]; 1 to 90 characters.
     pub name: String,
     /// Which share of the variables is this worker's. None: all of them.
     pub shard: Option<Shard>,
@@ -63,7 +63,7 @@ pub struct Worker {
     pub initial_lookback: Duration,
     /// None: 24 h where the input has a key, 1 h where it has none.
     pub allowed_lateness: Option<Duration>,
-    /// How young a row may be and still be looked at again. None: two intervals, see [`Worker::settle`].
+    /// How young a row may be and still be looked at again. None: two intervals, see [`WorkerSection::settle`].
     pub settle: Option<Duration>,
     /// How often unjudged readings are looked for.
     pub reconcile: Every,
@@ -71,7 +71,7 @@ pub struct Worker {
 
 /// Where the readings are.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Input {
+pub struct InputSection {
     /// An SQLite file; on a server, the name of a database. None: see [`Config::input_database`].
     pub database: Option<PathBuf>,
     /// As written by the user: `table` or `schema.table`.
@@ -83,7 +83,7 @@ pub struct Input {
 
 /// Where verdicts and state go.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Output {
+pub struct OutputSection {
     /// None: the input's; see [`Config::output_database`].
     pub database: Option<PathBuf>,
     pub table: String,
@@ -94,7 +94,7 @@ pub struct Output {
 
 /// Who judges, with what, and within which limits.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Detector {
+pub struct DetectorSection {
     /// A component's file. None: the detector that is built in.
     pub module: Option<PathBuf>,
     /// A directory.
@@ -128,10 +128,10 @@ pub struct Log {
     /// How many rotated files stay, `worker.log.1` the youngest; 1 to 1000.
     pub keep: usize,
     pub format: LogFormat,
-    pub level: Level,
+    pub level: LogLevel,
 }
 
-impl Default for Worker {
+impl Default for WorkerSection {
     fn default() -> Self {
         Self {
             name: "default".to_owned(),
@@ -146,7 +146,7 @@ impl Default for Worker {
     }
 }
 
-impl Default for Input {
+impl Default for InputSection {
     fn default() -> Self {
         Self {
             database: None,
@@ -157,7 +157,7 @@ impl Default for Input {
     }
 }
 
-impl Default for Output {
+impl Default for OutputSection {
     fn default() -> Self {
         Self {
             database: None,
@@ -168,7 +168,7 @@ impl Default for Output {
     }
 }
 
-impl Default for Detector {
+impl Default for DetectorSection {
     fn default() -> Self {
         Self {
             module: None,
@@ -194,12 +194,12 @@ impl Default for Log {
             max_mib: 10,
             keep: 5,
             format: LogFormat::Text,
-            level: Level::Info,
+            level: LogLevel::Info,
         }
     }
 }
 
-impl Worker {
+impl WorkerSection {
     /// What the state row goes by: each share has a row of its own, `default 2/8`.
     pub fn row(&self) -> String {
         match self.shard {
@@ -238,7 +238,7 @@ impl Config {
 
 /// A configuration and how it came about.
 #[derive(Debug, PartialEq)]
-pub struct Loaded {
+pub struct LoadedConfig {
     pub config: Config,
     /// The file that was read, for the log.
     pub file: Option<PathBuf>,
@@ -254,7 +254,7 @@ pub struct Loaded {
 pub fn load(
     named: Option<&Path>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
-) -> Result<Loaded, ConfigError> {
+) -> Result<LoadedConfig, ConfigError> {
     let mut config = Config::default();
     let default = Path::new(DEFAULT_FILE);
     let file = named.or_else(|| default.exists().then_some(default));
@@ -267,7 +267,7 @@ pub fn load(
         None => Vec::new(),
     };
     warnings.extend(environment::apply(&mut config, environment)?);
-    Ok(Loaded { config, file: file.map(Path::to_owned), warnings })
+    Ok(LoadedConfig { config, file: file.map(Path::to_owned), warnings })
 }
 
 impl fmt::Display for Config {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::Config;
-use super::error::{ConfigError, Place, found};
+use super::error::{ConfigError, KeyLocation, found};
 use super::keys;
 use super::value::Given;
 use crate::store::TableName;
@@ -18,7 +18,7 @@ use crate::store::TableName;
 /// What of the file is ours.
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Document {
+struct PythonConfig {
     database: Option<Database>,
     anomaly_system: Option<AnomalySystem>,
 }
@@ -64,7 +64,7 @@ pub(super) fn apply(config: &mut Config, file: &Path) -> Result<Vec<String>, Con
     let unreadable = |source| ConfigError::Unreadable { file: file.to_owned(), source };
     let text = std::fs::read_to_string(file).map_err(unreadable)?;
     let malformed = |error: serde_saphyr::Error| malformed(file, &error);
-    let document: Document = serde_saphyr::from_str(&text).map_err(malformed)?;
+    let document: PythonConfig = serde_saphyr::from_str(&text).map_err(malformed)?;
     let database = document.database.unwrap_or_default();
     let system = document.anomaly_system.unwrap_or_default();
 
@@ -79,7 +79,7 @@ pub(super) fn apply(config: &mut Config, file: &Path) -> Result<Vec<String>, Con
         .map(|(key, _)| format!("`{key}`"))
         .collect();
     if !missing.is_empty() {
-        let place = Place::Whole(file.to_owned());
+        let place = KeyLocation::Whole(file.to_owned());
         let what = format!("as the Python worker's configuration it lacks {}", missing.join(", "));
         return Err(ConfigError::Wrong { place, what });
     }
@@ -103,7 +103,7 @@ pub(super) fn apply(config: &mut Config, file: &Path) -> Result<Vec<String>, Con
     for (theirs, (section, name), value) in entries {
         let Some((key, value)) = keys::find(section, name).zip(value) else { continue };
         (key.set)(config, &Given::Text(&value)).map_err(|allowed| {
-            let (shown, place) = (key.found(&value), Place::Whole(file.to_owned()));
+            let (shown, place) = (key.found(&value), KeyLocation::Whole(file.to_owned()));
             ConfigError::Wrong { place, what: format!("`{theirs}` is `{shown}`; it must be {allowed}") }
         })?;
     }
@@ -129,12 +129,12 @@ fn in_schema(name: String, schema: Option<&str>) -> String {
 /// Its own words quote the file, where a password may stand.
 fn malformed(file: &Path, error: &serde_saphyr::Error) -> ConfigError {
     let place = match error.location() {
-        Some(at) => Place::File {
+        Some(at) => KeyLocation::File {
             file: file.to_owned(),
             line: usize::try_from(at.line()).unwrap_or_default(),
             column: usize::try_from(at.column()).ok(),
         },
-        None => Place::Whole(file.to_owned()),
+        None => KeyLocation::Whole(file.to_owned()),
     };
     let what =
         "this cannot be read as YAML; a text with characters such as `:`, `#` or `@` stands in single quotes";

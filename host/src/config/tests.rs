@@ -9,7 +9,7 @@ use super::*;
 use crate::secret::Secret;
 
 /// Loads a file with this text, in an environment of these variables.
-fn loaded(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, String> {
+fn loaded(text: &str, variables: &[(&str, &str)]) -> Result<LoadedConfig, String> {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join(DEFAULT_FILE);
     std::fs::write(&file, text).unwrap();
@@ -93,7 +93,7 @@ fn every_value_is_read_from_the_file() {
         "threshold": 2.5, "since": "2025-01-15T10:00:00", "names": ["T1", "T 2"], "nested": {"a": true, "b": {"c": -1}},
     });
     let expected = Config {
-        worker: Worker {
+        worker: WorkerSection {
             name: "line 2".to_owned(),
             shard: Some("2/8".parse().unwrap()),
             interval: second(300),
@@ -103,7 +103,7 @@ fn every_value_is_read_from_the_file() {
             settle: Some(Duration::from_millis(1500)),
             reconcile: Every(None),
         },
-        input: Input {
+        input: InputSection {
             database: Some(r"C:\plant\data.sqlite".into()),
             table: "proceso".to_owned(),
             clock: PlantClock::Offset { minutes: 120 },
@@ -121,13 +121,13 @@ fn every_value_is_read_from_the_file() {
                 ..Access::default()
             },
         },
-        output: Output {
+        output: OutputSection {
             database: Some("out.sqlite".into()),
             table: "o".to_owned(),
             state_table: "s".to_owned(),
             access: Access { trust_server_certificate: Some(true), ..Access::default() },
         },
-        detector: Detector {
+        detector: DetectorSection {
             module: Some("detector.wasm".into()),
             models: "models".into(),
             memory_mib: 64,
@@ -141,7 +141,7 @@ fn every_value_is_read_from_the_file() {
             cache_dir: Some("cache".into()),
             settings: settings.as_object().cloned().unwrap(),
         },
-        log: Log { file: None, max_mib: 1, keep: 2, format: LogFormat::Json, level: Level::Error },
+        log: Log { file: None, max_mib: 1, keep: 2, format: LogFormat::Json, level: LogLevel::Error },
     };
     assert_eq!(config(text, &[]), expected);
     assert_eq!(config(&expected.to_string(), &[]), expected);
@@ -480,7 +480,7 @@ proptest! {
         let file = dir.path().join(DEFAULT_FILE);
         std::fs::write(&file, bytes).unwrap();
         match load(Some(&file), []) {
-            Ok(Loaded { config: found, .. }) => prop_assert_eq!(config(&found.to_string(), &[]), found),
+            Ok(LoadedConfig { config: found, .. }) => prop_assert_eq!(config(&found.to_string(), &[]), found),
             Err(error) => prop_assert!(error.to_string().contains(DEFAULT_FILE), "{error}"),
         }
     }

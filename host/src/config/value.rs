@@ -202,7 +202,7 @@ pub enum LogFormat {
 
 /// The least that is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
+pub enum LogLevel {
     Debug,
     Info,
     Warning,
@@ -213,7 +213,7 @@ impl Choice for LogFormat {
     const ALL: &'static [(&'static str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
 }
 
-impl Choice for Level {
+impl Choice for LogLevel {
     const ALL: &'static [(&'static str, Self)] =
         &[("debug", Self::Debug), ("info", Self::Info), ("warning", Self::Warning), ("error", Self::Error)];
 }
@@ -303,7 +303,7 @@ impl Literal for LogFormat {
     }
 }
 
-impl Literal for Level {
+impl Literal for LogLevel {
     fn literal(&self) -> String {
         word(*self)
     }

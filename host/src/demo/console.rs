@@ -15,9 +15,9 @@ use tracing_subscriber::fmt::writer::OptionalWriter;
 
 /// Standard output and the bar.
 #[derive(Clone)]
-pub struct Console(Arc<Inner>);
+pub struct Console(Arc<ConsoleState>);
 
-struct Inner {
+struct ConsoleState {
     bar: ProgressBar,
     log_shown: AtomicBool,
 }
@@ -28,7 +28,7 @@ impl Console {
         let style = ProgressStyle::with_template("[{bar:28}] {pos} of {len} cycles, plant time {msg}");
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ");
         let bar = ProgressBar::new(cycles).with_style(style);
-        Self(Arc::new(Inner { bar, log_shown: AtomicBool::new(false) }))
+        Self(Arc::new(ConsoleState { bar, log_shown: AtomicBool::new(false) }))
     }
 
     /// Writes a line, or several.

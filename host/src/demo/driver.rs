@@ -10,31 +10,31 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use super::arrivals::Arrivals;
+use super::directory::DemoDirectory;
 use super::faults;
 use super::historian::Historian;
 use super::models::{DROPPED_IN_AFTER, WITHHELD, start_and_later};
-use super::place::Place;
 use super::plant::{Plant, SEED, START};
 use super::score::{self, Score};
 use crate::counts::Counts;
 use crate::datetime::Datetime;
 use crate::detector::{Detector, Engine};
 use crate::reload::watch::short;
-use crate::reload::{Look, Reloader, Shared, Source};
+use crate::reload::{ReloadOutcome, ReloadSlots, Reloader, SetSource};
 use crate::store::{Clock, SqliteStore};
 use crate::verdict::VerdictRow;
-use crate::worker::{Settings, Worker, report};
+use crate::worker::{Worker, WorkerSettings, report};
 
 /// Between two cycles: what `host run` has by default.
 pub const INTERVAL: Duration = Duration::from_secs(10 * 60);
 
 /// What happens when.
 #[derive(Clone, Copy, Debug)]
-pub struct Plan {
+pub struct DemoPlan {
     days: u32,
 }
 
-impl Plan {
+impl DemoPlan {
     /// A demo of that many days, at least one.
     pub fn new(days: u32) -> Self {
         Self { days: days.max(1) }
@@ -71,7 +71,7 @@ fn cycles_in(span: Duration) -> u64 {
 
 /// What the driver tells while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event<'a> {
+pub enum DemoEvent<'a> {
     /// A model is in the directory, and a set with it was found and tried; its short digest.
     DroppedIn { set: &'a str },
     /// A cycle begins; the first is number 1.
@@ -80,7 +80,7 @@ pub enum Event<'a> {
 
 /// What it all came to.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct DemoResult {
     pub score: Score,
     /// What became of all rows, as the worker counted them.
     pub counts: Counts,
@@ -93,21 +93,22 @@ pub struct Outcome {
 /// # Errors
 /// The first thing that fails: a file, the detector, a cycle, or the model that was dropped in and not taken up.
 pub async fn run(
-    plan: Plan,
-    place: &Place,
+    plan: DemoPlan,
+    place: &DemoDirectory,
     engine: Engine,
-    mut tell: impl FnMut(Event<'_>),
-) -> anyhow::Result<Outcome> {
+    mut tell: impl FnMut(DemoEvent<'_>),
+) -> anyhow::Result<DemoResult> {
     let faults = faults::until(plan.end());
     let arrivals = Arrivals::new(Plant::new(SEED), &faults, plan.end());
     let (models, later) = start_and_later();
     models.iter().try_for_each(|file| place.drop_in(file))?;
     let mut historian = Historian::create(&place.database())?;
 
-    let source = Source { module: None, models: place.models(), settings: "{}".to_owned(), own: Vec::new() };
+    let source =
+        SetSource { module: None, models: place.models(), settings: "{}".to_owned(), own: Vec::new() };
     let detector = Detector::open(&engine, Arc::new(source.read(&engine).await?), None).await?;
     report::models(&detector);
-    let shared = Shared::default();
+    let shared = ReloadSlots::default();
     let mut reloader = Reloader::new(engine, source, shared.clone(), &detector);
     let (clock, hand) = Clock::settable(START);
     let store = SqliteStore { clock, ..SqliteStore::new(place.database()) };
@@ -121,16 +122,16 @@ pub async fn run(
         if cycle == plan.drop_before() {
             later.iter().try_for_each(|file| place.drop_in(file))?;
             let set = look(&mut reloader).await?;
-            tell(Event::DroppedIn { set: short(&set) });
+            tell(DemoEvent::DroppedIn { set: short(&set) });
         }
-        tell(Event::Cycle(cycle));
+        tell(DemoEvent::Cycle(cycle));
         worker.cycle(|| false).await.with_context(|| format!("cycle {cycle}"))?;
         before = now;
     }
 
     let verdicts = historian.verdicts().context("the verdicts cannot be read")?;
     let new = verdicts.iter().filter(|verdict| &*verdict.variable == WITHHELD);
-    Ok(Outcome {
+    Ok(DemoResult {
         score: score::score(&faults, arrivals.all(), &verdicts),
         counts: worker.totals(),
         by_new_model: (new.clone().count(), new.map(|verdict: &VerdictRow| verdict.ds).min()),
@@ -138,9 +139,10 @@ pub async fn run(
 }
 
 /// As a worker without a configuration has them.
-fn settings() -> Settings {
-    let config = crate::config::Worker { interval: INTERVAL, ..crate::config::Worker::default() };
-    Settings {
+fn settings() -> WorkerSettings {
+    let config =
+        crate::config::WorkerSection { interval: INTERVAL, ..crate::config::WorkerSection::default() };
+    WorkerSettings {
         settle: config.settle(),
         patience: Duration::from_secs(60),
         reconcile: None,
@@ -155,22 +157,22 @@ fn settings() -> Settings {
 /// The digest of the set that the reloader found and tried.
 async fn look(reloader: &mut Reloader) -> anyhow::Result<String> {
     match reloader.look().await {
-        Look::Ready(digest) => Ok(digest),
-        Look::Same => bail!("the model that was dropped in was not noticed"),
-        Look::Refused(error) | Look::Unsettled(error) => {
+        ReloadOutcome::Ready(digest) => Ok(digest),
+        ReloadOutcome::Same => bail!("the model that was dropped in was not noticed"),
+        ReloadOutcome::Refused(error) | ReloadOutcome::Unsettled(error) => {
             Err(error).context("the model that was dropped in is not used")
         }
-        Look::Hangs(_) => {
+        ReloadOutcome::Hangs(_) => {
             bail!("the model that was dropped in cannot be read, the file system does not answer")
         }
     }
 }
 
-impl Outcome {
+impl DemoResult {
     /// What the worker did wrong, a sentence each; nothing if it kept its promises.
     pub fn broken_promises(&self) -> Vec<String> {
         let readings = &self.score.readings;
-        let harmful = |fault: &&score::FaultScore| fault.outcome == score::Outcome::Harmful;
+        let harmful = |fault: &&score::FaultScore| fault.outcome == score::FaultOutcome::Harmful;
         let harmful = self.score.faults.iter().filter(harmful).count();
         let without_model = usize::try_from(self.counts.no_model).unwrap_or(usize::MAX);
         let expected = readings.arrived.saturating_sub(without_model);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// A file of the model directory.
 #[derive(Clone, Copy, Debug)]
-pub struct ModelFile {
+pub struct DemoModel {
     pub name: &'static str,
     pub bytes: &'static [u8],
 }
@@ -14,8 +14,8 @@ pub struct ModelFile {
 macro_rules! model_files {
     ($($stem:literal),* $(,)?) => {
         &[
-            ModelFile { name: "detector_config.json", bytes: include_bytes!("../../../models/demo/detector_config.json") },
-            $(ModelFile {
+            DemoModel { name: "detector_config.json", bytes: include_bytes!("../../../models/demo/detector_config.json") },
+            $(DemoModel {
                 name: concat!("prophet_model_", $stem, ".json"),
                 bytes: include_bytes!(concat!("../../../models/demo/prophet_model_", $stem, ".json")),
             }),*
@@ -24,7 +24,7 @@ macro_rules! model_files {
 }
 
 /// `detector_config.json`, then one file for each variable, in the plant's order.
-pub const FILES: &[ModelFile] = model_files![
+pub const FILES: &[DemoModel] = model_files![
     "AGUA_FLOW_1",
     "AGUA_FLOW_2",
     "TEMP_03",
@@ -59,7 +59,7 @@ pub const WITHHELD: &str = "CALDERA_P-2";
 pub const DROPPED_IN_AFTER: Duration = Duration::from_secs(36 * 3600);
 
 /// The files that the demo starts with, and the one that comes on the way.
-pub fn start_and_later() -> (Vec<ModelFile>, Vec<ModelFile>) {
+pub fn start_and_later() -> (Vec<DemoModel>, Vec<DemoModel>) {
     let withheld = file_name(WITHHELD);
     FILES.iter().copied().partition(|file| file.name != withheld)
 }
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
     use crate::datetime::Datetime;
 
-    fn parsed(file: &ModelFile) -> Value {
+    fn parsed(file: &DemoModel) -> Value {
         serde_json::from_slice(file.bytes).unwrap()
     }
 

@@ -33,11 +33,11 @@ pub struct FaultScore {
     pub flagged: usize,
     /// From the fault's beginning to its first flagged reading, on the plant's clock.
     pub first_after: Option<Duration>,
-    pub outcome: Outcome,
+    pub outcome: FaultOutcome,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum FaultOutcome {
     /// A fault in the values, and at least one of its readings is flagged.
     Found,
     /// Judged, and nothing was flagged.
@@ -118,11 +118,11 @@ fn fault_score(
             key == judged && matches!(rows.as_slice(), [row] if (row.y - **value).abs() <= SAME_VALUE)
         });
     let outcome = match (fault.kind.in_values(), flagged) {
-        (true, 0) if verdicts.is_empty() => Outcome::Unjudged,
-        (true, 0) => Outcome::Missed,
-        (true, _) => Outcome::Found,
-        (false, _) if one_each => Outcome::Harmless,
-        (false, _) => Outcome::Harmful,
+        (true, 0) if verdicts.is_empty() => FaultOutcome::Unjudged,
+        (true, 0) => FaultOutcome::Missed,
+        (true, _) => FaultOutcome::Found,
+        (false, _) if one_each => FaultOutcome::Harmless,
+        (false, _) => FaultOutcome::Harmful,
     };
     let judged = readings.iter().filter(|(key, _)| judged.contains_key(*key)).count();
     FaultScore { fault: *fault, readings: readings.len(), judged, flagged, first_after, outcome }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 
 use super::faults::{Fault, Kind};
-use super::score::{FaultScore, Outcome, Score};
+use super::score::{FaultOutcome, FaultScore, Score};
 
 /// A line under the header and nothing else.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('-'));
@@ -54,17 +54,19 @@ fn printed(mut table: Table) -> String {
 fn fault_row(score: &FaultScore) -> [String; 4] {
     let FaultScore { fault, readings, judged, flagged, first_after, outcome } = score;
     let came = match (outcome, first_after) {
-        (Outcome::Found, Some(Duration::ZERO)) => "found at once".to_owned(),
-        (Outcome::Found, Some(after)) => format!("found in {}", duration(*after)),
-        (Outcome::Found, None) => "found".to_owned(),
-        (Outcome::Missed, _) => "missed".to_owned(),
-        (Outcome::Unjudged, _) => "not judged".to_owned(),
-        (Outcome::Harmless, _) => "harmless".to_owned(),
-        (Outcome::Harmful, _) => "HARMFUL".to_owned(),
+        (FaultOutcome::Found, Some(Duration::ZERO)) => "found at once".to_owned(),
+        (FaultOutcome::Found, Some(after)) => format!("found in {}", duration(*after)),
+        (FaultOutcome::Found, None) => "found".to_owned(),
+        (FaultOutcome::Missed, _) => "missed".to_owned(),
+        (FaultOutcome::Unjudged, _) => "not judged".to_owned(),
+        (FaultOutcome::Harmless, _) => "harmless".to_owned(),
+        (FaultOutcome::Harmful, _) => "HARMFUL".to_owned(),
     };
     let of = match outcome {
-        Outcome::Found | Outcome::Missed => format!("{flagged} of {judged}"),
-        Outcome::Unjudged | Outcome::Harmless | Outcome::Harmful => format!("{judged} of {readings}"),
+        FaultOutcome::Found | FaultOutcome::Missed => format!("{flagged} of {judged}"),
+        FaultOutcome::Unjudged | FaultOutcome::Harmless | FaultOutcome::Harmful => {
+            format!("{judged} of {readings}")
+        }
     };
     [
         what(fault),
@@ -102,7 +104,7 @@ mod tests {
         kind: Kind,
         counts: (usize, usize, usize),
         first_after: Option<u64>,
-        outcome: Outcome,
+        outcome: FaultOutcome,
     ) -> FaultScore {
         let minutes = |n: u64| Duration::from_secs(60 * n);
         let fault = Fault {
@@ -122,13 +124,13 @@ mod tests {
             |variable: &str, judged, flagged| Alarms { variable: variable.to_owned(), judged, flagged };
         let score = Score {
             faults: vec![
-                scored(Kind::Spike { sigmas: 12.0 }, (1, 1, 1), Some(0), Outcome::Found),
-                scored(Kind::Drift { sigmas: -8.0 }, (15, 14, 7), Some(40), Outcome::Found),
-                scored(Kind::Stuck, (15, 15, 0), None, Outcome::Missed),
-                scored(Kind::Shift { sigmas: 5.0 }, (15, 0, 0), None, Outcome::Unjudged),
+                scored(Kind::Spike { sigmas: 12.0 }, (1, 1, 1), Some(0), FaultOutcome::Found),
+                scored(Kind::Drift { sigmas: -8.0 }, (15, 14, 7), Some(40), FaultOutcome::Found),
+                scored(Kind::Stuck, (15, 15, 0), None, FaultOutcome::Missed),
+                scored(Kind::Shift { sigmas: 5.0 }, (15, 0, 0), None, FaultOutcome::Unjudged),
                 // The flagged reading is a spike's, which has a line of its own.
-                scored(Kind::Late { by: hour * 3 }, (15, 15, 1), Some(5), Outcome::Harmless),
-                scored(Kind::Repeated { by: hour }, (15, 15, 0), None, Outcome::Harmful),
+                scored(Kind::Late { by: hour * 3 }, (15, 15, 1), Some(5), FaultOutcome::Harmless),
+                scored(Kind::Repeated { by: hour }, (15, 15, 0), None, FaultOutcome::Harmful),
             ],
             alarms: vec![alarms("A", 10, 1), alarms("B", 20, 0), alarms("C", 30, 3)],
             readings: Readings::default(),

@@ -11,7 +11,7 @@ use wasmtime::Config;
 use wasmtime::component::{Component, Linker};
 
 use super::bindings::{self, DetectorPre};
-use super::cache::{Cache, Key, Trial};
+use super::cache::{Cache, CacheKey, FirstLoad};
 use super::compile::Compiler;
 use super::error::DetectorError;
 use super::guest_text;
@@ -23,9 +23,9 @@ use super::weight::Weights;
 
 /// Compiles and runs detectors. Cheap to clone.
 #[derive(Clone)]
-pub struct Engine(Arc<Inner>);
+pub struct Engine(Arc<EngineInner>);
 
-struct Inner {
+struct EngineInner {
     engine: wasmtime::Engine,
     linker: Linker<Sandbox>,
     limits: Limits,
@@ -34,7 +34,7 @@ struct Inner {
     /// Held while something is compiled: what several want is compiled once.
     last: tokio::sync::Mutex<Option<(Module, DetectorPre<Sandbox>)>>,
     /// Code from the cache that has not run yet.
-    trial: Mutex<Option<Trial>>,
+    trial: Mutex<Option<FirstLoad>>,
     weights: Weights,
     _ticker: Ticker,
 }
@@ -64,7 +64,7 @@ impl Engine {
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(failed)?;
         bindings::Detector::add_to_linker::<_, Sandbox>(&mut linker, |sandbox| sandbox).map_err(failed)?;
         let ticker = Ticker::start(&engine).map_err(|error| DetectorError::Engine(error.to_string()))?;
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Arc::new(EngineInner {
             engine,
             linker,
             limits,
@@ -118,7 +118,7 @@ impl Engine {
     pub(super) async fn component(&self, module: &Module) -> Result<Component, DetectorError> {
         let refused =
             |why: String| DetectorError::Module { module: module.name.clone(), why: guest_text::line(&why) };
-        let key = Key::new(&module.digest(), &digest(&self.0.engine));
+        let key = CacheKey::new(&module.digest(), &digest(&self.0.engine));
         let (engine, key) = (self.clone(), Arc::new(key));
         let kept = {
             let (engine, key) = (engine.clone(), Arc::clone(&key));
@@ -141,7 +141,7 @@ impl Engine {
     }
 
     /// What the cache has of it. Of a crash at its first use the next start will know.
-    fn kept(&self, key: &Key) -> Option<Component> {
+    fn kept(&self, key: &CacheKey) -> Option<Component> {
         let cache = self.0.cache.as_ref()?;
         let found = cache.code(key)?;
         match loaded(&self.0.engine, &found.code) {

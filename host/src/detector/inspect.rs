@@ -7,11 +7,11 @@ use wasmtime::component::Component;
 
 use super::CONTRACT;
 use super::bindings::DetectorPre;
+use super::description::Description;
 use super::engine::Engine;
 use super::error::DetectorError;
 use super::guest_text;
 use super::instance::Instance;
-use super::said::Description;
 use super::sandbox::Sandbox;
 use super::set::{Module, hex};
 

@@ -8,11 +8,11 @@ use wasmtime::{Store, Trap};
 
 use super::bindings::{self, DetectorPre, judging, types};
 use super::check;
+use super::description::{Description, Judged, ModelStatus, Summary};
 use super::engine::Engine;
 use super::error::{DetectorError, JudgeError};
 use super::guest_text;
 use super::limits::Limits;
-use super::said::{Description, Judged, Model, Summary};
 use super::sandbox::Sandbox;
 use super::set::{Module, Set};
 use super::ticker::{TICK, Ticker};
@@ -122,13 +122,13 @@ impl Instance {
             models: said
                 .models
                 .into_iter()
-                .map(|model| Model {
+                .map(|model| ModelStatus {
                     path: guest_text::name(&model.path),
                     variable: guest_text::name(&model.variable).into(),
                     refused: model.refused.map(|why| guest_text::line(&why)),
                 })
                 .collect(),
-            whole_instants: said.reach == types::Reach::WholeInstants,
+            whole_instants: said.scope == types::InstantScope::WholeInstants,
             passed_over: said.passed_over.into_iter().collect(),
         };
         Ok((Self { calls, guest, detector }, summary))

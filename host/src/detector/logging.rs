@@ -90,17 +90,17 @@ impl StdoutStream for Printed {
     }
 
     fn p2_stream(&self) -> Box<dyn OutputStream> {
-        Box::new(Lines { printed: self.clone(), partial: Vec::new() })
+        Box::new(LineBuffer { printed: self.clone(), partial: Vec::new() })
     }
 }
 
 /// Bytes gathered to lines. A line that never ends is given out at the length where it would be cut.
-struct Lines {
+struct LineBuffer {
     printed: Printed,
     partial: Vec<u8>,
 }
 
-impl Lines {
+impl LineBuffer {
     fn give_out(&mut self) {
         if !self.partial.is_empty() {
             let text = String::from_utf8_lossy(&self.partial);
@@ -111,11 +111,11 @@ impl Lines {
 }
 
 #[wasmtime_wasi::async_trait]
-impl Pollable for Lines {
+impl Pollable for LineBuffer {
     async fn ready(&mut self) {}
 }
 
-impl OutputStream for Lines {
+impl OutputStream for LineBuffer {
     fn write(&mut self, bytes: bytes::Bytes) -> StreamResult<()> {
         for &byte in &bytes {
             if byte == b'\n' || self.partial.len() == LOG_LINE_BYTES {
@@ -137,7 +137,7 @@ impl OutputStream for Lines {
     }
 }
 
-impl Drop for Lines {
+impl Drop for LineBuffer {
     fn drop(&mut self) {
         self.give_out();
     }

@@ -4,16 +4,16 @@
 //! whatever way, is left out with one line in the log; what the detector says without it is what counts.
 
 use super::bindings::DetectorPre;
+use super::description::{Description, Summary};
 use super::engine::Engine;
 use super::error::DetectorError;
 use super::instance::Instance;
-use super::said::{Description, Summary};
 use super::sandbox::Sandbox;
 use super::set::Set;
 use crate::state::Checkpoint;
 
 /// A fresh instance.
-pub(super) struct Opened {
+pub(super) struct OpenedInstance {
     pub(super) instance: Instance,
     pub(super) summary: Summary,
     /// Whether it goes on from the checkpoint.
@@ -30,7 +30,7 @@ pub(super) async fn open(
     set: &Set,
     description: &Description,
     kept: Option<&Checkpoint>,
-) -> Result<Opened, DetectorError> {
+) -> Result<OpenedInstance, DetectorError> {
     let mut why = None;
     if let Some(kept) = kept {
         if description.checkpoint_schema == 0 {
@@ -39,7 +39,7 @@ pub(super) async fn open(
             why = Some(other);
         } else {
             match Instance::open(engine, pre, set, Some(kept)).await {
-                Ok((instance, summary)) => return Ok(Opened { instance, summary, resumed: true }),
+                Ok((instance, summary)) => return Ok(OpenedInstance { instance, summary, resumed: true }),
                 Err(error) => why = Some(error.to_string()),
             }
         }
@@ -48,7 +48,7 @@ pub(super) async fn open(
     if let Some(why) = why {
         tracing::warn!("the detector starts without the checkpoint that is stored: {why}");
     }
-    Ok(Opened { instance, summary, resumed: false })
+    Ok(OpenedInstance { instance, summary, resumed: false })
 }
 
 /// Why this checkpoint is not one of this detector's.

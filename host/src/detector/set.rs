@@ -43,7 +43,7 @@ pub struct ModelFile {
 
 /// A file of the model directory that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unread {
+pub struct UnreadableFile {
     /// As of a file that can.
     pub path: String,
     /// A clause for the log.
@@ -59,7 +59,7 @@ pub struct Set {
     /// Of the files as they are, in the same order.
     digests: Vec<Digest>,
     /// By path. The detector says what follows from it.
-    pub unread: Vec<Unread>,
+    pub unread: Vec<UnreadableFile>,
     /// Where the files came from, for messages.
     pub models_dir: String,
     /// One JSON object.
@@ -81,7 +81,7 @@ impl Set {
     pub(crate) fn prepared(
         module: Module,
         mut files: Vec<(ModelFile, Digest)>,
-        mut unread: Vec<Unread>,
+        mut unread: Vec<UnreadableFile>,
         models_dir: String,
         settings: String,
     ) -> Self {
@@ -177,7 +177,7 @@ mod tests {
     fn what_is_passed_over_is_no_part_of_the_set() {
         let of = |files: &[&str], unread: &[&str]| {
             let file = |path: &&str| (ModelFile { path: (*path).into(), bytes: vec![] }, [7; 32]);
-            let unread = unread.iter().map(|path| Unread { path: (*path).into(), why: "so".into() });
+            let unread = unread.iter().map(|path| UnreadableFile { path: (*path).into(), why: "so".into() });
             let module = Module { name: "m".into(), bytes: b"wasm"[..].into() };
             let files = files.iter().map(file).collect();
             Set::prepared(module, files, unread.collect(), "models".into(), "{}".into())

@@ -5,15 +5,15 @@
 //! insert that stays open for longer than that is found by the reconciliation. A gap as wide as no transaction is the way
 //! from one range of ids to the next, each with a writer of its own: it stays open. So does one that is being filled.
 //!
-//! That ids go on from where they were is not believed either: the last rows read are remembered ([`super::Mark`]), and each
+//! That ids go on from where they were is not believed either: the last rows read are remembered ([`super::ReadMark`]), and each
 //! pass looks at the last of them again.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Taken;
-use super::mark::{self, Mark};
+use super::PageOutcome;
+use super::mark::{self, ReadMark};
 use crate::datetime::Datetime;
 use crate::reading::Page;
 
@@ -48,7 +48,7 @@ pub struct KeyPosition {
     pub gaps: Vec<Gap>,
     /// Some of the last readings read, ascending.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub marks: Vec<Mark>,
+    pub marks: Vec<ReadMark>,
     /// The greatest id that this worker did not read because it is from before its time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub began: Option<i64>,
@@ -67,17 +67,17 @@ pub struct Gap {
     pub seen: Datetime,
 }
 
-/// One walk over the gaps and then the new ids. It looks at each gap once, so that a cycle ends however many rows lie between
+/// One scan over the gaps and then the new ids. It looks at each gap once, so that a cycle ends however many rows lie between
 /// merged gaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyPass {
+pub struct KeyScan {
     /// Gaps up to this id were looked at in this pass.
     looked_to: i64,
     /// Whether the last mark was found where it was, or needs not be.
     certain: bool,
 }
 
-impl Default for KeyPass {
+impl Default for KeyScan {
     fn default() -> Self {
         Self { looked_to: i64::MIN, certain: false }
     }
@@ -126,7 +126,7 @@ impl KeyPosition {
 
     /// What the next page of this pass is to read: gaps that were not looked at yet, then every new id, and just before them the
     /// last mark until it was found. Both ends inclusive; ascending and disjoint.
-    pub fn spans(&self, pass: &KeyPass) -> Vec<(i64, i64)> {
+    pub fn spans(&self, pass: &KeyScan) -> Vec<(i64, i64)> {
         let left = self.gaps.iter().filter(|gap| gap.last > pass.looked_to);
         let gaps = left.map(|gap| (gap.first.max(pass.looked_to.saturating_add(1)), gap.last));
         let new = match self.looked_for(pass) {
@@ -137,13 +137,13 @@ impl KeyPosition {
     }
 
     /// The mark that the pass has still to find: only one at `scanned`, which costs no seek of its own.
-    fn looked_for(&self, pass: &KeyPass) -> Option<&Mark> {
+    fn looked_for(&self, pass: &KeyScan) -> Option<&ReadMark> {
         self.marks.last().filter(|mark| mark.id == self.scanned && !pass.certain)
     }
 
     /// Takes the mark out of the page, which is no news. False: it had to be there and is not, so that nothing may be believed of
     /// what stands at other ids.
-    fn find_mark(&self, pass: &mut KeyPass, page: &mut Page) -> bool {
+    fn find_mark(&self, pass: &mut KeyScan, page: &mut Page) -> bool {
         let Some(mark) = self.looked_for(pass) else { return true };
         let past = |id: Option<i64>| id.is_some_and(|id| id > mark.id);
         let reached = !page.full
@@ -166,15 +166,15 @@ impl KeyPosition {
     /// up, so a gap is always looked at once more when its time is over. Malformed rows have been read like any others.
     pub fn advance(
         &mut self,
-        pass: &mut KeyPass,
+        pass: &mut KeyScan,
         mut page: Page,
         asked: Datetime,
         settle: Duration,
-    ) -> Taken {
+    ) -> PageOutcome {
         if !self.find_mark(pass, &mut page) {
-            return Taken::Doubtful;
+            return PageOutcome::Doubtful;
         }
-        let Some(read_to) = self.cut(&mut page) else { return Taken::Larger };
+        let Some(read_to) = self.cut(&mut page) else { return PageOutcome::TooSmall };
         let ids = ids(&page);
 
         let wide = |first: i64, last: i64| first.abs_diff(last) >= WIDE;
@@ -211,7 +211,7 @@ impl KeyPosition {
         pass.looked_to = pass.looked_to.max(read_to);
         // What follows on in this pass has been seen in one read with rows that were certain.
         pass.certain |= pass.looked_to >= self.scanned;
-        Taken::Rows { page, too_late: 0 }
+        PageOutcome::Accepted { page, too_late: 0 }
     }
 
     /// Remembers the last reading of a page that was read before.
@@ -250,15 +250,15 @@ impl KeyPosition {
     /// After the last mark was not found: what is to be made of it. `found` holds the rows at the ids of all marks, `last` is the
     /// table's greatest id.
     pub fn resolve(&mut self, found: &Page, last: Option<i64>) -> Doubt {
-        let stands = |mark: &Mark| found.readings.iter().any(|reading| mark.is(reading));
-        let other = |mark: &Mark| {
+        let stands = |mark: &ReadMark| found.readings.iter().any(|reading| mark.is(reading));
+        let other = |mark: &ReadMark| {
             found.readings.iter().any(|reading| reading.id == Some(mark.id) && !mark.is(reading))
         };
         if last.is_none() {
             // Emptied. Whether ids go on or start again, the first row tells.
             return Doubt::Empty;
         }
-        let known: Vec<Mark> = self.marks.iter().filter(|mark| stands(mark)).cloned().collect();
+        let known: Vec<ReadMark> = self.marks.iter().filter(|mark| stands(mark)).cloned().collect();
         if known.is_empty() || self.marks.iter().any(other) {
             return Doubt::StartedAgain;
         }
@@ -490,8 +490,8 @@ mod tests {
         ] {
             let mut found = before;
             let page = page(&rows, false);
-            let taken = found.advance(&mut KeyPass::default(), page.clone(), at(now), SETTLE);
-            assert_eq!((bare(found), taken), (after, Taken::Rows { page, too_late: 0 }), "{why}");
+            let taken = found.advance(&mut KeyScan::default(), page.clone(), at(now), SETTLE);
+            assert_eq!((bare(found), taken), (after, PageOutcome::Accepted { page, too_late: 0 }), "{why}");
         }
     }
 
@@ -506,7 +506,7 @@ mod tests {
             (i64::MAX, 6, vec![(7, 8)]),
             (i64::MAX, i64::MAX, vec![]),
         ] {
-            assert_eq!(position(scanned, &gaps).spans(&KeyPass { looked_to, certain: false }), expected);
+            assert_eq!(position(scanned, &gaps).spans(&KeyScan { looked_to, certain: false }), expected);
         }
     }
 
@@ -544,9 +544,11 @@ mod tests {
             ("the first gap reached to its end", vec![(3, 1)], Some(vec![(3, 1)]), 9, vec![gap(6, 6, 0)]),
         ] {
             let mut found = position(9, &gaps);
-            let taken = found.advance(&mut KeyPass::default(), page(&rows, true), at(100), SETTLE);
-            let expected =
-                kept.map_or(Taken::Larger, |kept| Taken::Rows { page: page(&kept, true), too_late: 0 });
+            let taken = found.advance(&mut KeyScan::default(), page(&rows, true), at(100), SETTLE);
+            let expected = kept.map_or(PageOutcome::TooSmall, |kept| PageOutcome::Accepted {
+                page: page(&kept, true),
+                too_late: 0,
+            });
             assert_eq!((bare(found), taken), (position(scanned, &gaps_left), expected), "{why}");
         }
     }
@@ -555,33 +557,33 @@ mod tests {
     fn a_gap_is_looked_at_once_more_when_its_time_is_over() {
         // Seen in this very pass, with no settle time at all: the next pass looks, and only then gives up.
         let mut found = position(0, &[]);
-        let mut pass = KeyPass::default();
+        let mut pass = KeyScan::default();
         found.advance(&mut pass, page(&[(2, 1), (3, 2)], true), at(0), Duration::ZERO);
         found.advance(&mut pass, page(&[(3, 2)], false), at(50), Duration::ZERO);
         assert_eq!(bare(found.clone()), position(3, &[gap(1, 1, 0)]));
         // The last row read is where it was, and is no news.
-        found.advance(&mut KeyPass::default(), page(&[(3, 2)], false), at(50), Duration::ZERO);
+        found.advance(&mut KeyScan::default(), page(&[(3, 2)], false), at(50), Duration::ZERO);
         assert_eq!(bare(found), position(3, &[]));
     }
 
     /// Ids up to 9 were read, and those at 5 and 9 are remembered.
     #[test]
     fn a_row_that_is_not_where_it_was_is_made_sense_of() {
-        let mark = |id, second| Mark { id, datetime: at(second), variable: "T1".to_owned() };
+        let mark = |id, second| ReadMark { id, datetime: at(second), variable: "T1".to_owned() };
         let remembering =
             || KeyPosition { marks: vec![mark(5, 5), mark(9, 9)], ..position(9, &[gap(7, 8, 1)]) };
-        assert_eq!(remembering().spans(&KeyPass::default()), [(7, 8), (9, i64::MAX)]);
+        assert_eq!(remembering().spans(&KeyScan::default()), [(7, 8), (9, i64::MAX)]);
         let advance = |rows: &[(i64, i64)]| {
             let mut found = remembering();
-            let taken = found.advance(&mut KeyPass::default(), page(rows, false), at(2), SETTLE);
+            let taken = found.advance(&mut KeyScan::default(), page(rows, false), at(2), SETTLE);
             (taken, found.scanned)
         };
-        let rows = |rows: &[(i64, i64)]| Taken::Rows { page: page(rows, false), too_late: 0 };
+        let rows = |rows: &[(i64, i64)]| PageOutcome::Accepted { page: page(rows, false), too_late: 0 };
         assert_eq!(advance(&[(9, 9)]), (rows(&[]), 9), "it is where it was, and no news");
         assert_eq!(advance(&[(9, 9), (10, 11)]), (rows(&[(10, 11)]), 10));
         for (why, there) in [("gone", vec![]), ("gone, with news", vec![(10, 1)]), ("another", vec![(9, 4)])]
         {
-            assert_eq!(advance(&there), (Taken::Doubtful, 9), "{why}");
+            assert_eq!(advance(&there), (PageOutcome::Doubtful, 9), "{why}");
         }
         for (why, found, last, doubt, scanned) in [
             ("emptied", vec![], None, Doubt::Empty, 9),
@@ -603,11 +605,11 @@ mod tests {
     fn a_range_of_ids_below_the_greatest_is_followed() {
         let mut found = position(0, &[]);
         let mut take = |rows: &[(i64, i64)], now: i64| {
-            let spans = found.spans(&KeyPass::default());
+            let spans = found.spans(&KeyScan::default());
             let asked = |id: i64| spans.iter().any(|(first, last)| (*first..=*last).contains(&id));
             assert!(rows.iter().all(|(id, _)| asked(*id)), "{rows:?} of {spans:?}");
             found.marks.clear();
-            found.advance(&mut KeyPass::default(), page(rows, false), at(now), SETTLE);
+            found.advance(&mut KeyScan::default(), page(rows, false), at(now), SETTLE);
         };
         take(&[(1, 1), (2, 1), (1_000_000_000, 1)], 1);
         take(&[], 10_000);
@@ -620,8 +622,8 @@ mod tests {
     fn a_page_too_large_for_memory_is_taken_in_the_middle_of_a_datetime() {
         let rows: Vec<(i64, i64)> = (1..=LARGEST_PAGE as i64).map(|id| (id, 7)).collect();
         let mut found = position(0, &[]);
-        let taken = found.advance(&mut KeyPass::default(), page(&rows, true), at(0), SETTLE);
-        let whole = Taken::Rows { page: page(&rows, true), too_late: 0 };
+        let taken = found.advance(&mut KeyScan::default(), page(&rows, true), at(0), SETTLE);
+        let whole = PageOutcome::Accepted { page: page(&rows, true), too_late: 0 };
         assert_eq!((bare(found), taken), (position(LARGEST_PAGE as i64, &[]), whole));
     }
 

@@ -14,13 +14,13 @@ const MOST: usize = 4;
 
 /// A reading that was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mark {
+pub struct ReadMark {
     pub id: i64,
     pub datetime: Datetime,
     pub variable: String,
 }
 
-impl Mark {
+impl ReadMark {
     /// Whether this is the same reading.
     pub fn is(&self, reading: &Reading) -> bool {
         reading.id == Some(self.id)
@@ -30,14 +30,14 @@ impl Mark {
 }
 
 /// Remembers the reading with the greatest id, if it is greater than those that are remembered.
-pub(super) fn remember<'a>(marks: &mut Vec<Mark>, readings: impl Iterator<Item = &'a Reading>) {
+pub(super) fn remember<'a>(marks: &mut Vec<ReadMark>, readings: impl Iterator<Item = &'a Reading>) {
     let Some((id, reading)) =
         readings.filter_map(|reading| Some((reading.id?, reading))).max_by_key(|(id, _)| *id)
     else {
         return;
     };
     if marks.last().is_none_or(|last| last.id < id) {
-        marks.push(Mark { id, datetime: reading.datetime, variable: reading.variable.to_string() });
+        marks.push(ReadMark { id, datetime: reading.datetime, variable: reading.variable.to_string() });
         marks.drain(..marks.len().saturating_sub(MOST));
     }
 }

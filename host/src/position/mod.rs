@@ -6,14 +6,14 @@
 //! cycle costs one seek. Without a key the whole allowed lateness is looked at again.
 //!
 //! Pure: the cycle asks what to read, tells what it read, and stores the result with the verdicts. A position lives in the state
-//! row; a *pass* is one walk over what may be new and lives for a cycle. Nothing here can fail: a position that was never
+//! row; a *pass* is one scan over what may be new and lives for a cycle. Nothing here can fail: a position that was never
 //! committed is simply dropped, and the committed one reads the same rows again.
 
 mod ahead;
+#[cfg(test)]
+mod exactly_once_tests;
 mod key;
 mod mark;
-#[cfg(test)]
-mod once;
 mod time;
 
 use std::time::Duration;
@@ -21,9 +21,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use ahead::Ahead;
-pub use key::{Doubt, Gap, IN_FLIGHT, KeyPass, KeyPosition, Passing};
-pub use mark::Mark;
-pub use time::{Passed, TimePass, TimePosition};
+pub use key::{Doubt, Gap, IN_FLIGHT, KeyPosition, KeyScan, Passing};
+pub use mark::ReadMark;
+pub use time::{Passed, TimePosition, TimeScan};
 
 use crate::datetime::Datetime;
 use crate::reading::Page;
@@ -58,9 +58,9 @@ impl Position {
 
 /// What became of a page that was read.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Taken {
+pub enum PageOutcome {
     /// The page is taken in: commit the position with what becomes of these rows.
-    Rows {
+    Accepted {
         /// The rows to go on with; those of a datetime that the limit cut in two were left for the next page. While `full` is
         /// set there may be more: read on.
         page: Page,
@@ -68,16 +68,21 @@ pub enum Taken {
         too_late: u64,
     },
     /// The page is full and holds no whole datetime. Nothing was changed: read the same with twice the limit.
-    Larger,
+    TooSmall,
     /// The row that was read last is not where it was. Nothing was changed: find out why, see [`KeyPosition::resolve`].
     Doubtful,
 }
 
 /// The oldest datetime that is still judged: the allowed lateness before the watermark, never before `since`.
 ///
-/// A single row dated years ahead moves the watermark there. So that it does not make every later reading too late, the reach is
+/// A single row dated years ahead moves the watermark there. So that it does not make every later reading too late, the oldest allowed datetime is
 /// counted from the server's clock where that is behind the watermark. A clock set back only widens it.
-pub fn reach(since: Datetime, watermark: Option<Datetime>, now: Datetime, lateness: Duration) -> Datetime {
+pub fn oldest_allowed(
+    since: Datetime,
+    watermark: Option<Datetime>,
+    now: Datetime,
+    lateness: Duration,
+) -> Datetime {
     watermark.map_or(since, |watermark| watermark.min(now).earlier(lateness).max(since))
 }
 
@@ -96,7 +101,7 @@ mod tests {
             ("a row dated ahead does not pull the reach with it", 10, Some(9_000), 51, 50),
             ("a clock set back widens the reach", 10, Some(50), 20, 19),
         ] {
-            assert_eq!(reach(at(since), watermark.map(at), at(now), HOUR), at(expected), "{why}");
+            assert_eq!(oldest_allowed(at(since), watermark.map(at), at(now), HOUR), at(expected), "{why}");
         }
     }
 }

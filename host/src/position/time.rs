@@ -4,18 +4,18 @@
 //! the same each time; it is counted when its datetime first lies ahead of the watermark, and never again. So that this
 //! ends, the watermark must move to the last datetime that was *read*, whether or not anything could be judged there.
 //!
-//! Rows that come to datetimes behind the reach are not read, but they are not silent either: each cycle counts how many
-//! rows a stretch behind the reach holds, and the next compares.
+//! Rows that come to datetimes before the oldest allowed datetime are not read, but they are not silent either: each cycle counts how many
+//! rows a stretch before the oldest allowed datetime holds, and the next compares.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ahead, Taken};
+use super::{Ahead, PageOutcome};
 use crate::datetime::Datetime;
 use crate::reading::Page;
 
-/// How far behind the reach rows that come too late are noticed: counting costs an index range a cycle, and an outage that is
+/// How far before the oldest allowed datetime rows that come too late are noticed: counting costs an index range a cycle, and an outage that is
 /// buffered for longer than a day is known to the plant.
 const NOTICED: Duration = Duration::from_secs(24 * 3600);
 
@@ -37,12 +37,12 @@ pub struct Passed {
     pub rows: u64,
 }
 
-/// One walk from the reach to the newest row.
+/// One scan from the oldest allowed datetime to the newest row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimePass {
+pub struct TimeScan {
     oldest: Datetime,
     from: Datetime,
-    /// What the position is to remember once everything in it was read a last time, and what it found behind the last reach.
+    /// What the position is to remember once everything in it was read a last time, and what it found before the last oldest allowed datetime.
     remember: Option<(Passed, u64)>,
 }
 
@@ -52,64 +52,64 @@ impl TimePosition {
         Self { since, passed: None }
     }
 
-    /// The stretch behind the reach: `from` inclusive, `to` exclusive.
-    pub fn stretch(reach: Datetime) -> (Datetime, Datetime) {
-        (reach.earlier(NOTICED), reach)
+    /// The stretch before the oldest allowed datetime: `from` inclusive, `to` exclusive.
+    pub fn stretch(oldest_allowed: Datetime) -> (Datetime, Datetime) {
+        (oldest_allowed.earlier(NOTICED), oldest_allowed)
     }
 
-    /// Starts a cycle's walk. `in_passed` is how many rows the stretch of `self.passed` holds by now, `in_stretch` how many the
-    /// [`Self::stretch`] of this reach holds; both are counted before anything is read. What fell out of reach since the
+    /// Starts a cycle's scan. `in_passed` is how many rows the stretch of `self.passed` holds by now, `in_stretch` how many the
+    /// [`Self::stretch`] of this oldest allowed datetime holds; both are counted before anything is read. What fell too late since the
     /// last cycle is then read one last time after it was counted, so a row that comes in between is seen by one of the two.
     /// Rows that were deleted from the table count as none.
-    pub fn pass(&self, reach: Datetime, in_passed: u64, in_stretch: u64) -> TimePass {
-        let last_reach = self.passed.map_or(reach, |passed| passed.to);
+    pub fn pass(&self, oldest_allowed: Datetime, in_passed: u64, in_stretch: u64) -> TimeScan {
+        let last_oldest = self.passed.map_or(oldest_allowed, |passed| passed.to);
         // After a long backlog that would be all of it.
-        let oldest = last_reach.max(reach.earlier(NOTICED)).min(reach).max(self.since);
-        let (from, to) = Self::stretch(reach);
+        let oldest = last_oldest.max(oldest_allowed.earlier(NOTICED)).min(oldest_allowed).max(self.since);
+        let (from, to) = Self::stretch(oldest_allowed);
         let too_late = self.passed.map_or(0, |passed| in_passed.saturating_sub(passed.rows));
-        TimePass { oldest, from: oldest, remember: Some((Passed { from, to, rows: in_stretch }, too_late)) }
+        TimeScan { oldest, from: oldest, remember: Some((Passed { from, to, rows: in_stretch }, too_late)) }
     }
 
-    /// Takes in a page that was read from [`TimePass::from`], by datetime. Of a full page the last datetime is left for the next,
+    /// Takes in a page that was read from [`TimeScan::from`], by datetime. Of a full page the last datetime is left for the next,
     /// because it may not be whole.
-    pub fn advance(&mut self, pass: &mut TimePass, mut page: Page) -> Taken {
+    pub fn advance(&mut self, pass: &mut TimeScan, mut page: Page) -> PageOutcome {
         if page.full {
             let Some(last) = page.readings.last().map(|reading| reading.datetime) else {
-                return Taken::Larger;
+                return PageOutcome::TooSmall;
             };
             let whole = page.readings.partition_point(|reading| reading.datetime < last);
             if whole == 0 {
-                return Taken::Larger;
+                return PageOutcome::TooSmall;
             }
             page.readings.truncate(whole);
             pass.from = last;
         }
         let mut too_late = 0;
-        // Not before the stretch was walked through: a walk that ends early is begun again from the last reach.
+        // Not before the stretch was scanned through: a scan that ends early is begun again from the last oldest allowed datetime.
         if let Some((passed, late)) =
             pass.remember.take_if(|(passed, _)| !page.full || pass.from >= passed.to)
         {
             self.passed = Some(passed);
             too_late = late;
         }
-        Taken::Rows { page, too_late }
+        PageOutcome::Accepted { page, too_late }
     }
 
     /// Whether this cycle is the first to see a row at this datetime, as far as that can be known: whether it lies ahead of the
     /// watermark with which the cycle began, and is none of those that were met ahead of the clock. A late row without a
     /// verdict is not counted; none is counted twice.
-    pub fn first_sight(at: Datetime, watermark: Option<Datetime>, ahead: &Ahead) -> bool {
+    pub fn first_seen(at: Datetime, watermark: Option<Datetime>, ahead: &Ahead) -> bool {
         watermark.is_none_or(|watermark| at > watermark) && !ahead.holds(at)
     }
 }
 
-impl TimePass {
+impl TimeScan {
     /// Where the next page starts, inclusive.
     pub fn from(&self) -> Datetime {
         self.from
     }
 
-    /// Where the walk began: the reach by which [`crate::fresh::sift`] tells what is too late.
+    /// Where the scan began: the oldest allowed datetime by which [`crate::new_readings::sift`] tells what is too late.
     pub fn oldest(&self) -> Datetime {
         self.oldest
     }
@@ -140,7 +140,7 @@ mod tests {
             let readings: Vec<Reading> = datetimes.into_iter().map(reading).collect();
             let mut position = TimePosition::start(at(0));
             let mut pass = position.pass(at(0), 0, 0);
-            let expected = kept.map_or(Taken::Larger, |kept| Taken::Rows {
+            let expected = kept.map_or(PageOutcome::TooSmall, |kept| PageOutcome::Accepted {
                 page: Page { readings: readings[..kept].to_vec(), malformed: vec![], full },
                 too_late: 0,
             });
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn a_walk_begins_where_the_last_one_could_still_reach() {
         const DAY: i64 = 24 * 3600;
-        for (why, since, passed_to, reach, from) in [
+        for (why, since, passed_to, oldest_allowed, from) in [
             ("the first cycle", 10, None, 50, 50),
             ("what fell out of reach is read a last time", 10, Some(40), 50, 40),
             ("but not all of a long backlog", 10, Some(40), 90 * DAY, 89 * DAY),
@@ -160,7 +160,7 @@ mod tests {
             ("never before the worker's own time", 45, Some(40), 50, 45),
         ] {
             let passed = passed_to.map(|to| Passed { from: at(0), to: at(to), rows: 0 });
-            let pass = TimePosition { since: at(since), passed }.pass(at(reach), 0, 0);
+            let pass = TimePosition { since: at(since), passed }.pass(at(oldest_allowed), 0, 0);
             assert_eq!((pass.oldest(), pass.from()), (at(from), at(from)), "{why}");
         }
     }
@@ -174,20 +174,20 @@ mod tests {
             ("none came", Some(last), 30, vec![], false, next, 0),
             ("two came", Some(last), 32, vec![], false, next, 2),
             ("old rows were deleted", Some(last), 4, vec![], false, next, 0),
-            ("the walk is not there yet", Some(last), 32, vec![99_000, 99_999], true, last, 0),
-            ("the walk is past it", Some(last), 32, vec![99_000, 100_000], true, next, 2),
+            ("the scan is not there yet", Some(last), 32, vec![99_000, 99_999], true, last, 0),
+            ("the scan is past it", Some(last), 32, vec![99_000, 100_000], true, next, 2),
         ] {
             let mut position = TimePosition { since: at(0), passed };
             let mut pass = position.pass(at(100_000), now, 70);
             let page =
                 Page { readings: datetimes.into_iter().map(reading).collect(), malformed: vec![], full };
-            let Taken::Rows { too_late: found, .. } = position.advance(&mut pass, page) else {
+            let PageOutcome::Accepted { too_late: found, .. } = position.advance(&mut pass, page) else {
                 unreachable!("{why}")
             };
             assert_eq!((position.passed, found), (Some(after), too_late), "{why}");
             let rest = position.advance(&mut pass, Page::default());
             let left = if after == next { 0 } else { 2 };
-            assert_eq!(rest, Taken::Rows { page: Page::default(), too_late: left }, "{why}");
+            assert_eq!(rest, PageOutcome::Accepted { page: Page::default(), too_late: left }, "{why}");
             assert_eq!(position.passed, Some(next), "{why}");
         }
     }
@@ -203,7 +203,7 @@ mod tests {
             (5, Some(6), false),
             (7, Some(4), false),
         ] {
-            assert_eq!(TimePosition::first_sight(at(second), watermark.map(at), &met), news);
+            assert_eq!(TimePosition::first_seen(at(second), watermark.map(at), &met), news);
         }
     }
 }

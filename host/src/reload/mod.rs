@@ -1,19 +1,19 @@
 //! Replacing the detector while the service runs.
 //!
-//! File events are hints, a fingerprint decides. [`Source`] says where a set comes from and reads it whole, model files as the detector
+//! File events are hints, a fingerprint decides. [`SetSource`] says where a set comes from and reads it whole, model files as the detector
 //! prepares them (`loading`), once and for all (`pack`); [`Fingerprint`] tells cheaply whether anything may have changed;
 //! [`Reloader`] looks, builds the next set beside the one in use and tries it on the last committed batch; [`watch`] is the loop
 //! that wakes it. The worker swaps between batches. On any failure the old set stays, and the log says once why. Reading that hangs is left
 //! behind (`pulse`).
 
-mod fingerprint;
-mod loading;
-mod pack;
+mod file_stamp;
+mod prepared_cache;
 mod pulse;
 mod reloader;
-mod source;
+mod set_loader;
+mod set_source;
 pub mod watch;
 
-pub use fingerprint::Fingerprint;
-pub use reloader::{Canary, Look, Reloader, Shared};
-pub use source::Source;
+pub use file_stamp::Fingerprint;
+pub use reloader::{Canary, ReloadOutcome, ReloadSlots, Reloader};
+pub use set_source::SetSource;

@@ -7,9 +7,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::fingerprint::Fingerprint;
+use super::file_stamp::Fingerprint;
 use super::pulse::{Left, Pulse};
-use super::source::{Reading, Source, patience};
+use super::set_source::{SetRead, SetSource, patience};
 use super::watch::short;
 use crate::batch::Batch;
 use crate::detector::{Detector, DetectorError, Engine, JudgeError, Judged, Set};
@@ -25,7 +25,7 @@ pub struct Canary {
 
 /// What the worker and the reloader hand each other.
 #[derive(Clone, Default)]
-pub struct Shared(Arc<Mutex<Slots>>);
+pub struct ReloadSlots(Arc<Mutex<Slots>>);
 
 #[derive(Default)]
 struct Slots {
@@ -54,7 +54,7 @@ impl InUse {
     }
 }
 
-impl Shared {
+impl ReloadSlots {
     fn slots(&self) -> MutexGuard<'_, Slots> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -92,7 +92,7 @@ impl Shared {
 
 /// What one look came to.
 #[derive(Debug)]
-pub enum Look {
+pub enum ReloadOutcome {
     /// Nothing changed, or nothing that matters: the same bytes, or bytes that were refused before.
     Same,
     /// A new detector waits for the worker; its set's digest.
@@ -108,8 +108,8 @@ pub enum Look {
 /// Looks at the files of a source.
 pub struct Reloader {
     engine: Engine,
-    source: Source,
-    shared: Shared,
+    source: SetSource,
+    shared: ReloadSlots,
     /// What the bytes that were read last belong to; None if they may have changed without a trace.
     seen: Option<Fingerprint>,
     /// The set in use, or waiting to be.
@@ -124,7 +124,7 @@ pub struct Reloader {
 
 impl Reloader {
     /// A reloader beside a worker that uses this detector.
-    pub fn new(engine: Engine, source: Source, shared: Shared, in_use: &Detector) -> Self {
+    pub fn new(engine: Engine, source: SetSource, shared: ReloadSlots, in_use: &Detector) -> Self {
         let dealt_with = in_use.set().read.clone();
         let patience = patience(&engine);
         let (current, left) = (InUse::of(in_use), Left::default());
@@ -147,12 +147,12 @@ impl Reloader {
     }
 
     /// Where it looks.
-    pub fn source(&self) -> &Source {
+    pub fn source(&self) -> &SetSource {
         &self.source
     }
 
     /// Looks once.
-    pub async fn look(&mut self) -> Look {
+    pub async fn look(&mut self) -> ReloadOutcome {
         let withdrawn = self.shared.slots().withdrawn.take();
         if let Some(withdrawn) = withdrawn {
             // Unless the files have changed again meanwhile, and the next set waits already.
@@ -161,8 +161,8 @@ impl Reloader {
             }
             self.refused = Some(withdrawn.digest);
         }
-        let Some(left) = self.left.one_more() else { return Look::Hangs(self.patience) };
-        let reading = Reading { pulse: Pulse::default(), left };
+        let Some(left) = self.left.one_more() else { return ReloadOutcome::Hangs(self.patience) };
+        let reading = SetRead { pulse: Pulse::default(), left };
         let (source, left) = (self.source.clone(), reading.left.clone());
         let fingerprint = tokio::task::spawn_blocking(move || {
             let _left = left;
@@ -170,20 +170,20 @@ impl Reloader {
         });
         let fingerprint = match reading.pulse.patiently(self.patience, fingerprint).await {
             Some(Ok(fingerprint)) => fingerprint,
-            Some(Err(error)) => return Look::Unsettled(DetectorError::Engine(error.to_string())),
-            None => return Look::Hangs(self.patience),
+            Some(Err(error)) => return ReloadOutcome::Unsettled(DetectorError::Engine(error.to_string())),
+            None => return ReloadOutcome::Hangs(self.patience),
         };
         if self.seen.as_ref() == Some(&fingerprint) {
-            return Look::Same;
+            return ReloadOutcome::Same;
         }
         let set = self.source.read_watched(&self.engine, &reading);
         let Some(set) = reading.pulse.patiently(self.patience, set).await else {
-            return Look::Hangs(self.patience);
+            return ReloadOutcome::Hangs(self.patience);
         };
         let seen = fingerprint.is_at_rest(SystemTime::now()).then_some(fingerprint);
         let set = match set {
             Ok(set) => set,
-            Err(error @ DetectorError::Unsettled { .. }) => return Look::Unsettled(error),
+            Err(error @ DetectorError::Unsettled { .. }) => return ReloadOutcome::Unsettled(error),
             Err(error) => {
                 self.seen = seen;
                 self.dealt_with.clear();
@@ -192,7 +192,7 @@ impl Reloader {
         };
         self.seen = seen;
         if set.read == self.dealt_with {
-            return Look::Same;
+            return ReloadOutcome::Same;
         }
         self.dealt_with.clone_from(&set.read);
         let read = set.read.clone();
@@ -204,19 +204,23 @@ impl Reloader {
         // Only files that the detector passes over have changed, or all is as it was before.
         if digest == self.current.digest {
             self.refused = None;
-            return Look::Same;
+            return ReloadOutcome::Same;
         }
         if self.refused.as_ref() == Some(&digest) {
-            return Look::Same;
+            return ReloadOutcome::Same;
         }
         self.current = InUse::of(&detector);
         self.shared.set_ready(detector);
         self.refused = None;
-        Look::Ready(digest)
+        ReloadOutcome::Ready(digest)
     }
 
-    fn refuse(&mut self, what: String, error: DetectorError) -> Look {
-        if self.refused.replace(what.clone()) == Some(what) { Look::Same } else { Look::Refused(error) }
+    fn refuse(&mut self, what: String, error: DetectorError) -> ReloadOutcome {
+        if self.refused.replace(what.clone()) == Some(what) {
+            ReloadOutcome::Same
+        } else {
+            ReloadOutcome::Refused(error)
+        }
     }
 
     /// Opens the set beside the one in use and tries it on the canary.

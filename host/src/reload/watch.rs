@@ -12,19 +12,19 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::{Mutex, Notify};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::reloader::{Look, Reloader};
-use super::source::Source;
+use super::reloader::{ReloadOutcome, Reloader};
+use super::set_source::SetSource;
 
 /// How the loop paces itself.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub struct Timing {
     /// No hint for so long: a copy of many files is over. The first event comes while the first file is still being written.
     pub quiet: Duration,
     /// A look without any hint. Network shares send no events, and queues overflow without a word.
     pub period: Duration,
 }
 
-impl Default for Pace {
+impl Default for Timing {
     fn default() -> Self {
         Self { quiet: Duration::from_millis(500), period: Duration::from_secs(30) }
     }
@@ -41,7 +41,7 @@ pub struct Watch {
 
 impl Watch {
     /// Starts to watch.
-    pub fn start(reloader: Reloader, pace: Pace) -> Self {
+    pub fn start(reloader: Reloader, pace: Timing) -> Self {
         let hint = Arc::new(Notify::new());
         let (reloader, hinted) = (Arc::new(Mutex::new(reloader)), Arc::clone(&hint));
         let looks = move || run(Arc::clone(&reloader), pace, Arc::clone(&hinted));
@@ -78,7 +78,7 @@ async fn kept_alive<F: Future<Output = ()> + Send + 'static>(mut start: impl FnM
     }
 }
 
-async fn run(reloader: Arc<Mutex<Reloader>>, pace: Pace, hint: Arc<Notify>) {
+async fn run(reloader: Arc<Mutex<Reloader>>, pace: Timing, hint: Arc<Notify>) {
     let mut reloader = reloader.lock().await;
     let mut watching = Watching::default();
     let mut hanging = Hanging::default();
@@ -97,20 +97,20 @@ async fn run(reloader: Arc<Mutex<Reloader>>, pace: Pace, hint: Arc<Notify>) {
         // A directory made again is watched before it is read: what is written to it later is a hint.
         watching = watching.renewed(&reloader, &hint).await;
         let look = reloader.look().await;
-        if let Look::Hangs(time) = look {
+        if let ReloadOutcome::Hangs(time) = look {
             hanging.again(time, pace.period);
             continue;
         }
         hanging.over();
         match look {
-            Look::Same | Look::Hangs(_) => {}
-            Look::Ready(digest) => {
+            ReloadOutcome::Same | ReloadOutcome::Hangs(_) => {}
+            ReloadOutcome::Ready(digest) => {
                 tracing::info!("a new detector is ready and judges the next batch (set {})", short(&digest));
             }
-            Look::Refused(error) => {
+            ReloadOutcome::Refused(error) => {
                 tracing::error!("the files changed and cannot be used, the detector in use stays: {error}");
             }
-            Look::Unsettled(error) => {
+            ReloadOutcome::Unsettled(error) => {
                 tracing::debug!("{error}");
                 hint.notify_one();
             }
@@ -181,7 +181,7 @@ impl Watching {
         }
     }
 
-    fn renew(&mut self, source: &Source, hint: &Arc<Notify>) {
+    fn renew(&mut self, source: &SetSource, hint: &Arc<Notify>) {
         let directories: Vec<_> = source
             .directories()
             .into_iter()
@@ -226,13 +226,13 @@ fn watch(
 /// Which events matter. The directories that hold module and models often hold the log and the database as well, and a watch
 /// must not be kept awake by the service's own writing.
 struct Interest {
-    source: Source,
+    source: SetSource,
     models: PathBuf,
     names: Vec<std::ffi::OsString>,
 }
 
 impl Interest {
-    fn of(source: &Source) -> Self {
+    fn of(source: &SetSource) -> Self {
         let paths = source.module.iter().chain([&source.models]);
         let names = paths.filter_map(|path| path.file_name()).map(ToOwned::to_owned).collect();
         Self { source: source.clone(), models: real(&source.models), names }

@@ -81,7 +81,7 @@ pub struct Clock(Arc<dyn Fn() -> Datetime + Send + Sync>);
 
 /// Sets the time that a [`Clock::settable`] tells.
 #[derive(Clone, Debug)]
-pub struct Hand(Arc<AtomicI64>);
+pub struct ManualClock(Arc<AtomicI64>);
 
 impl Clock {
     /// This machine's wall clock, local time.
@@ -101,9 +101,9 @@ impl Clock {
     }
 
     /// Stands at `at` until the hand moves it.
-    pub fn settable(at: Datetime) -> (Self, Hand) {
+    pub fn settable(at: Datetime) -> (Self, ManualClock) {
         let micros = Arc::new(AtomicI64::new(at.micros()));
-        let hand = Hand(Arc::clone(&micros));
+        let hand = ManualClock(Arc::clone(&micros));
         (Self::new(move || Datetime::from_micros(micros.load(Ordering::Relaxed))), hand)
     }
 
@@ -118,7 +118,7 @@ impl Clock {
     }
 }
 
-impl Hand {
+impl ManualClock {
     /// From now on it is `at`; backwards is allowed, as clocks are.
     pub fn set(&self, at: Datetime) {
         self.0.store(at.micros(), Ordering::Relaxed);

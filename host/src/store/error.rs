@@ -4,7 +4,7 @@
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct StoreError {
-    pub trouble: Trouble,
+    pub kind: ErrorKind,
     pub message: String,
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -12,7 +12,7 @@ pub struct StoreError {
 
 /// The classes that callers tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum ErrorKind {
     /// The connection is gone or was never there: open it again, with backoff.
     Connection,
     /// Somebody holds a lock, this was a deadlock's victim, or the server took too long: the same call may work at the next tick.
@@ -31,7 +31,7 @@ pub enum Trouble {
 
 impl StoreError {
     /// An error without a cause below it.
-    pub fn new(trouble: Trouble, message: impl Into<String>) -> Self {
-        Self { trouble, message: message.into(), source: None }
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind: kind, message: message.into(), source: None }
     }
 }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use clock::{Clock, PlantClock};
-pub use error::{StoreError, Trouble};
+pub use error::{ErrorKind, StoreError};
 pub use schema::TableNames;
 pub use sqlite::SqliteStore;
 pub use sqlserver::SqlServerStore;
@@ -29,23 +29,23 @@ pub use stored::{StoredVerdict, VerdictPage};
 pub use table_name::TableName;
 
 use crate::datetime::Datetime;
-use crate::reading::{Key, Page, Reading};
+use crate::reading::{Page, Reading, ReadingKey};
 use crate::state::{SetAside, State};
 use crate::verdict::VerdictRow;
 
 /// Where the tables are, and how to get there. It lives as long as the worker, which opens again through it after
-/// [`Trouble::Connection`].
+/// [`ErrorKind::Connection`].
 #[async_trait]
 pub trait Connector: Send + Sync {
     /// Opens both sides. Nothing is created but, where the configuration allows it, an empty output database.
     async fn open(&self) -> Result<(Box<dyn Input>, Box<dyn Output>), StoreError>;
 
-    /// Lines up to be the one active worker of this name; whether it is, [`Lead::ask`] tells.
-    async fn lead(&self, worker: &str) -> Result<Box<dyn Lead>, StoreError>;
+    /// Lines up to be the one active worker of this name; whether it is, [`LeaderLock::try_acquire`] tells.
+    async fn leader_lock(&self, worker: &str) -> Result<Box<dyn LeaderLock>, StoreError>;
 
     /// Opens the input table for `host import`, which alone writes it, and only because a person asked for it. With `create` a
     /// table that is missing is made (and the file that is to hold it, where a database is a file); one that is there is
-    /// never changed. [`Trouble::Schema`] for a table that is missing without it, or that no reading could be written to.
+    /// never changed. [`ErrorKind::Schema`] for a table that is missing without it, or that no reading could be written to.
     async fn open_importer(&self, create: bool) -> Result<Box<dyn Importer>, StoreError>;
 }
 
@@ -53,12 +53,12 @@ pub trait Connector: Send + Sync {
 /// its process dies, however it dies.
 ///
 /// It keeps workers from competing and is no proof: a connection that it hangs on may break unseen. What each commit relies on is the
-/// fence of [`Output::take`].
+/// fence of [`Output::claim`].
 #[async_trait]
-pub trait Lead: Send {
+pub trait LeaderLock: Send {
     /// Asks for the right, or whether it is still held. False: another one has it, and this one may ask again. After an error this is
     /// of no more use.
-    async fn ask(&mut self) -> Result<bool, StoreError>;
+    async fn try_acquire(&mut self) -> Result<bool, StoreError>;
 }
 
 /// What an input table looks like.
@@ -165,7 +165,7 @@ pub struct Replaced {
 
 /// What became of tables and indexes that were missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Prepared {
+pub struct SchemaChanges {
     /// Each by its kind and name.
     pub created: Vec<String>,
     /// Sentences on what could not be made and is done without: duplicates in an output table that the Python worker filled
@@ -186,9 +186,9 @@ pub struct Probed {
 #[async_trait]
 pub trait Output: Send {
     /// Creates the tables and indexes that are missing, as far as that can be done.
-    async fn prepare(&mut self) -> Result<Prepared, StoreError>;
+    async fn ensure_tables(&mut self) -> Result<SchemaChanges, StoreError>;
 
-    /// Tries all that `prepare`, `take` and `commit` do, in a transaction that is rolled back.
+    /// Tries all that `ensure_tables`, `claim` and `commit` do, in a transaction that is rolled back.
     async fn probe(&mut self) -> Result<Probed, StoreError>;
 
     /// Whether the connection is still there. One that rests long may have been cut by whoever stands between.
@@ -196,7 +196,7 @@ pub trait Output: Send {
         Ok(())
     }
 
-    /// Inserts these verdicts and takes them back. [`Trouble::Refused`] if the table does not take one of them.
+    /// Inserts these verdicts and takes them back. [`ErrorKind::Refused`] if the table does not take one of them.
     async fn attempt(&mut self, verdicts: &[VerdictRow]) -> Result<(), StoreError>;
 
     /// The first and the last datetime that a verdict can have here.
@@ -206,7 +206,7 @@ pub trait Output: Send {
 
     /// Takes the worker's name: raises the epoch of its row (or makes a row that holds nothing but the epoch), which fences off
     /// whoever held it.
-    async fn take(&mut self, worker: &str) -> Result<Claim, StoreError>;
+    async fn claim(&mut self, worker: &str) -> Result<Claim, StoreError>;
 
     /// The worker's row, without taking it; None before its first commit.
     async fn peek(&mut self, worker: &str) -> Result<Option<State>, StoreError>;
@@ -230,11 +230,11 @@ pub trait Output: Send {
     async fn other_spellings(&mut self, names: &[Arc<str>]) -> Result<Vec<(Arc<str>, Arc<str>)>, StoreError>;
 
     /// Those of the keys for which the output holds a verdict.
-    async fn already_judged(&mut self, keys: &[Key]) -> Result<HashSet<Key>, StoreError>;
+    async fn already_judged(&mut self, keys: &[ReadingKey]) -> Result<HashSet<ReadingKey>, StoreError>;
 
     /// In one transaction: checks the fence (`state.epoch`), inserts the verdicts whose key is not there yet, writes the state
-    /// row. Returns how many were inserted. [`Trouble::Refused`] if the table does not take one of the verdicts;
-    /// [`Trouble::Fenced`] if another worker has taken the name since, or somebody has
+    /// row. Returns how many were inserted. [`ErrorKind::Refused`] if the table does not take one of the verdicts;
+    /// [`ErrorKind::Fenced`] if another worker has taken the name since, or somebody has
     /// deleted the row: take the name again.
     async fn commit(
         &mut self,
@@ -264,7 +264,7 @@ pub trait Output: Send {
         limit: usize,
     ) -> Result<VerdictPage, StoreError>;
 
-    /// Deletes the worker's row, if it still has this epoch; else [`Trouble::Fenced`].
+    /// Deletes the worker's row, if it still has this epoch; else [`ErrorKind::Fenced`].
     async fn forget(&mut self, worker: &str, epoch: i64) -> Result<(), StoreError>;
 
     /// Puts `after` in the place of `before` in the worker's row and touches nothing else: not the epoch, so that a worker at

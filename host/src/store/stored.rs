@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::datetime::Datetime;
-use crate::reading::Key;
+use crate::reading::ReadingKey;
 
 /// A row of the output table. Others may have written it, so that any column but those of the key may be NULL; a column that
 /// the table does not have is NULL in every row.
@@ -34,7 +34,7 @@ pub struct VerdictPage {
 }
 
 /// The first and the last datetime of some keys.
-pub(super) fn span(keys: &[Key]) -> Option<(Datetime, Datetime)> {
+pub(super) fn span(keys: &[ReadingKey]) -> Option<(Datetime, Datetime)> {
     let datetimes = keys.iter().map(|(_, datetime)| *datetime);
     datetimes.clone().min().zip(datetimes.max())
 }

@@ -11,24 +11,24 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::Clock;
+use super::LocalClock;
 use crate::text::Escaped;
 
 /// Local time, as Python's logging writes it but for the milliseconds.
 pub(super) const TIME: &str = "%Y-%m-%d %H:%M:%S";
 
 /// The Python worker's line, in local time; fields follow the message.
-pub(super) struct Line {
-    pub(super) clock: Clock,
+pub(super) struct LogLine {
+    pub(super) clock: LocalClock,
 }
 
-impl<S, N> FormatEvent<S, N> for Line
+impl<S, N> FormatEvent<S, N> for LogLine
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let mut text = Text::default();
+        let mut text = MessageText::default();
         event.record(&mut text);
         // Python's names.
         let level = match *event.metadata().level() {
@@ -44,12 +44,12 @@ where
 
 /// The message and, behind it, ` key=value` for each field.
 #[derive(Default)]
-struct Text {
+struct MessageText {
     message: String,
     fields: String,
 }
 
-impl Visit for Text {
+impl Visit for MessageText {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         // Writing to a `String` cannot fail; a value's own `Debug` may, and then the rest of it is missing.
         let _ = if field.name() == "message" {

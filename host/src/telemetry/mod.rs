@@ -27,13 +27,13 @@ use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::config::{Level, Log, LogFormat};
+use crate::config::{Log, LogFormat, LogLevel};
 use crate::text::{escaped, escaped_json};
-use line::Line;
+use line::LogLine;
 use rotate::RotatedFile;
 
 /// What time it is, with the offset of local time; a parameter, so that tests can tell whole lines.
-type Clock = fn() -> DateTime<FixedOffset>;
+type LocalClock = fn() -> DateTime<FixedOffset>;
 
 /// Keeps the log open; saves the file when dropped.
 #[must_use = "the log file is saved when this is dropped"]
@@ -65,7 +65,7 @@ pub fn start_on<W>(log: &Log, console: W) -> Result<Telemetry, SetGlobalDefaultE
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let clock: Clock = || Local::now().fixed_offset();
+    let clock: LocalClock = || Local::now().fixed_offset();
     let format = log.format;
     // A console that is gone has nobody to tell.
     let tell = move |trouble: &str| drop(io::stderr().write_all(warning(format, clock, trouble).as_bytes()));
@@ -76,15 +76,15 @@ where
     Ok(Telemetry { file })
 }
 
-fn dispatch<W>(log: &Log, clock: Clock, console: W, file: Option<Arc<RotatedFile>>) -> Dispatch
+fn dispatch<W>(log: &Log, clock: LocalClock, console: W, file: Option<Arc<RotatedFile>>) -> Dispatch
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let level = match log.level {
-        Level::Debug => LevelFilter::DEBUG,
-        Level::Info => LevelFilter::INFO,
-        Level::Warning => LevelFilter::WARN,
-        Level::Error => LevelFilter::ERROR,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Warning => LevelFilter::WARN,
+        LogLevel::Error => LevelFilter::ERROR,
     };
     // The level is for this crate and for what detectors say; libraries (wasmtime, cranelift) are heard from their warnings on.
     // The driver warns at each connection of what the configuration asked for; the commands say that once.
@@ -99,7 +99,7 @@ where
     )
 }
 
-fn layer<S, W>(format: LogFormat, clock: Clock, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+fn layer<S, W>(format: LogFormat, clock: LocalClock, writer: W) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -107,10 +107,10 @@ where
     // Internal errors would go through `eprintln!`, which panics where standard error is closed.
     let layer = fmt::layer().with_ansi(false).log_internal_errors(false);
     match format {
-        LogFormat::Text => layer.with_writer(writer).event_format(Line { clock }).boxed(),
+        LogFormat::Text => layer.with_writer(writer).event_format(LogLine { clock }).boxed(),
         LogFormat::Json => {
             let layer = layer
-                .with_writer(Shown(writer))
+                .with_writer(TerminalWriter(writer))
                 .json()
                 .flatten_event(true)
                 .with_current_span(false)
@@ -121,21 +121,21 @@ where
 }
 
 /// Lines of JSON on their way to a terminal: the same to a program, and nothing in them that a terminal would take for its own.
-struct Shown<W>(W);
+struct TerminalWriter<W>(W);
 
-impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for Shown<W> {
-    type Writer = Shown<W::Writer>;
+impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for TerminalWriter<W> {
+    type Writer = TerminalWriter<W::Writer>;
 
     fn make_writer(&'a self) -> Self::Writer {
-        Shown(self.0.make_writer())
+        TerminalWriter(self.0.make_writer())
     }
 
     fn make_writer_for(&'a self, line: &Metadata<'_>) -> Self::Writer {
-        Shown(self.0.make_writer_for(line))
+        TerminalWriter(self.0.make_writer_for(line))
     }
 }
 
-impl<W: Write> Write for Shown<W> {
+impl<W: Write> Write for TerminalWriter<W> {
     /// Takes whole lines.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.0.write_all(escaped_json(&String::from_utf8_lossy(line)).as_bytes())?;
@@ -148,7 +148,7 @@ impl<W: Write> Write for Shown<W> {
 }
 
 /// The time of a JSON line: local, with its offset.
-struct Timestamp(Clock);
+struct Timestamp(LocalClock);
 
 impl FormatTime for Timestamp {
     fn format_time(&self, out: &mut Writer<'_>) -> std::fmt::Result {
@@ -157,7 +157,7 @@ impl FormatTime for Timestamp {
 }
 
 /// What the log says of itself. It cannot go through the log, because it comes up while a line is being written.
-fn warning(format: LogFormat, clock: Clock, message: &str) -> String {
+fn warning(format: LogFormat, clock: LocalClock, message: &str) -> String {
     match format {
         LogFormat::Text => format!("{} - WARNING - {}\n", clock().format(line::TIME), escaped(message)),
         LogFormat::Json => {

@@ -18,17 +18,17 @@ pub(super) struct RotatedFile {
     /// Renamed files that stay.
     keep: usize,
     tell: Box<dyn Fn(&str) + Send + Sync>,
-    state: Mutex<State>,
+    state: Mutex<RotationState>,
 }
 
 #[derive(Default)]
-struct State {
-    open: Option<Open>,
-    /// The trouble that was told last, so that it is not told with every line.
+struct RotationState {
+    open: Option<OpenLog>,
+    /// The error that was told last, so that it is not told with every line.
     told: String,
 }
 
-struct Open {
+struct OpenLog {
     file: File,
     size: u64,
     /// The size at which to rename; above the limit after a rename that failed.
@@ -50,7 +50,7 @@ impl RotatedFile {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, RotationState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -65,14 +65,14 @@ impl RotatedFile {
         }
     }
 
-    fn tell(&self, state: &mut State, trouble: &str) {
+    fn tell(&self, state: &mut RotationState, trouble: &str) {
         if state.told != trouble {
             trouble.clone_into(&mut state.told);
             (self.tell)(trouble);
         }
     }
 
-    fn append(&self, state: &mut State, line: &[u8]) -> io::Result<()> {
+    fn append(&self, state: &mut RotationState, line: &[u8]) -> io::Result<()> {
         let mut open = match state.open.take() {
             Some(open) => open,
             None => self.open()?,
@@ -99,7 +99,7 @@ impl RotatedFile {
         Ok(())
     }
 
-    fn open(&self) -> io::Result<Open> {
+    fn open(&self) -> io::Result<OpenLog> {
         if let Some(parent) = self.path.parent() {
             fs::create_dir_all(parent)?;
         }
@@ -115,7 +115,7 @@ impl RotatedFile {
                 size += 1;
             }
         }
-        Ok(Open { file, size, rotate_at: self.limit })
+        Ok(OpenLog { file, size, rotate_at: self.limit })
     }
 
     /// Renames the file to `.1`, after `.1` to `.2` and so on, up to the first number that is free: so that a rename that fails

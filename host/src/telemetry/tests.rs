@@ -11,7 +11,7 @@ fn ten_o_clock() -> DateTime<FixedOffset> {
     DateTime::parse_from_rfc3339("2025-01-15T10:00:00.250+01:00").unwrap()
 }
 
-fn log(format: LogFormat, level: Level) -> Log {
+fn log(format: LogFormat, level: LogLevel) -> Log {
     Log { format, level, ..Log::default() }
 }
 
@@ -55,7 +55,7 @@ fn a_line_is_the_python_workers() {
 2025-01-15 10:00:00 - ERROR - no connection source=lost
 2025-01-15 10:00:00 - WARNING - odd
 ";
-    assert_eq!(console(&log(LogFormat::Text, Level::Debug), events), expected);
+    assert_eq!(console(&log(LogFormat::Text, LogLevel::Debug), events), expected);
 }
 
 /// What a detector says of itself is heard as what the service says is.
@@ -68,10 +68,10 @@ fn a_detectors_own_lines_are_heard_at_the_level_that_was_chosen() {
         error!(target: "detector", "detector: e");
     };
     for (level, heard) in [
-        (Level::Debug, ["DEBUG", "INFO", "WARNING", "ERROR"].as_slice()),
-        (Level::Info, &["INFO", "WARNING", "ERROR"]),
-        (Level::Warning, &["WARNING", "ERROR"]),
-        (Level::Error, &["ERROR"]),
+        (LogLevel::Debug, ["DEBUG", "INFO", "WARNING", "ERROR"].as_slice()),
+        (LogLevel::Info, &["INFO", "WARNING", "ERROR"]),
+        (LogLevel::Warning, &["WARNING", "ERROR"]),
+        (LogLevel::Error, &["ERROR"]),
     ] {
         let lines = console(&log(LogFormat::Text, level), says);
         let levels: Vec<_> = lines.lines().filter_map(|line| line.split(" - ").nth(1)).collect();
@@ -82,10 +82,10 @@ fn a_detectors_own_lines_are_heard_at_the_level_that_was_chosen() {
 #[test]
 fn the_level_decides_what_is_heard() {
     for (level, heard) in [
-        (Level::Debug, ["DEBUG", "INFO", "WARNING", "ERROR", "WARNING"].as_slice()),
-        (Level::Info, &["INFO", "WARNING", "ERROR", "WARNING"]),
-        (Level::Warning, &["WARNING", "ERROR", "WARNING"]),
-        (Level::Error, &["ERROR"]),
+        (LogLevel::Debug, ["DEBUG", "INFO", "WARNING", "ERROR", "WARNING"].as_slice()),
+        (LogLevel::Info, &["INFO", "WARNING", "ERROR", "WARNING"]),
+        (LogLevel::Warning, &["WARNING", "ERROR", "WARNING"]),
+        (LogLevel::Error, &["ERROR"]),
     ] {
         let lines = console(&log(LogFormat::Text, level), events);
         let levels: Vec<_> = lines.lines().filter_map(|line| line.split(" - ").nth(1)).collect();
@@ -95,7 +95,7 @@ fn the_level_decides_what_is_heard() {
 
 #[test]
 fn json_is_an_object_a_line() {
-    let lines = console(&log(LogFormat::Json, Level::Warning), events);
+    let lines = console(&log(LogFormat::Json, LogLevel::Warning), events);
     let objects: Vec<serde_json::Value> =
         lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let at = "2025-01-15T10:00:00.250+01:00";
@@ -119,9 +119,9 @@ fn text_from_outside_cannot_forge_a_line() {
         ("turned \u{202e}round\u{2066}", r"turned \u{202e}round\u{2066}"),
         (r"C:\models\new, señal µ 温度", r"C:\models\new, señal µ 温度"),
     ] {
-        let text = console(&log(LogFormat::Text, Level::Info), || info!(said, plain = %said, "{said}"));
+        let text = console(&log(LogFormat::Text, LogLevel::Info), || info!(said, plain = %said, "{said}"));
         assert_eq!(text, format!("2025-01-15 10:00:00 - INFO - {shown} said={shown} plain={shown}\n"));
-        let json = console(&log(LogFormat::Json, Level::Info), || info!(said, "{said}"));
+        let json = console(&log(LogFormat::Json, LogLevel::Info), || info!(said, "{said}"));
         assert_eq!(json.lines().count(), 1, "{json}");
         assert_eq!(crate::text::escaped(json.trim_end()), json.trim_end());
         let object: serde_json::Value = serde_json::from_str(&json).unwrap();
@@ -135,7 +135,7 @@ fn text_from_outside_cannot_forge_a_line() {
 fn file_and_console_get_the_same_lines() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("worker.log");
-    let (console, log) = (Arc::new(Captured::default()), log(LogFormat::Text, Level::Info));
+    let (console, log) = (Arc::new(Captured::default()), log(LogFormat::Text, LogLevel::Info));
     let file = Arc::new(RotatedFile::new(&path, 1 << 20, 1, Box::new(|_| {})));
     let dispatch = dispatch(&log, ten_o_clock, console.clone(), Some(file));
     std::thread::scope(|scope| {

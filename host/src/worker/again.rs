@@ -44,7 +44,7 @@ pub(super) async fn ask(
         match judged {
             Ok(_) => {
                 tracing::info!("`{variable}` is judged again");
-                (aside.held, aside.again) = (false, None);
+                (aside.quarantined, aside.again) = (false, None);
             }
             Err(error) => {
                 aside.again = may_pass(&error).then(|| Again::after(aside.again.as_ref(), now));

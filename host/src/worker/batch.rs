@@ -11,16 +11,16 @@ use super::error::CycleError;
 use super::patience::Patience;
 use super::recover::{self, After, Unjudged};
 use super::refused;
+use super::scan::ScanPage;
 use super::search::Learnt;
 use super::session::Session;
 use super::shard::Shard;
-use super::walk::Step;
 use crate::batch::{Batch, Column, Outcome, Withheld};
 use crate::counts::Counts;
 use crate::datetime::Datetime;
 use crate::detector::{Detector, as_said};
 use crate::form::nfc;
-use crate::fresh::{self, Notes, Why};
+use crate::new_readings::{self, Notes, UnfitReason};
 use crate::pivot::{self, Pivoted};
 use crate::position::{Ahead, Position, TimePosition};
 use crate::reading::{Malformed, Reading};
@@ -32,18 +32,18 @@ use crate::verdict::{self, VerdictRow};
 pub(super) const CELLS_PER_ROW: usize = 16;
 
 /// What a page came to.
-pub(super) struct Prepared {
+pub(super) struct JudgedBatch {
     pub(super) verdicts: Vec<VerdictRow>,
     /// As it is once `verdicts` are stored.
     pub(super) state: State,
-    pub(super) said: Said,
+    pub(super) report: BatchReport,
     /// The last part that was judged: the next canary.
     pub(super) canary: Option<Arc<Batch>>,
 }
 
 /// What the log is told of a page.
 #[derive(Default)]
-pub(super) struct Said {
+pub(super) struct BatchReport {
     /// Rows that no earlier cycle has seen, whatever became of them.
     pub(super) rows: u64,
     /// Of what is judged.
@@ -68,9 +68,9 @@ pub(super) struct Said {
 }
 
 /// What a cycle knows from its beginning.
-pub(super) struct Frame {
+pub(super) struct CycleContext {
     pub(super) now: Datetime,
-    pub(super) reach: Datetime,
+    pub(super) oldest_allowed: Datetime,
     /// The watermark goes no further than this: in a cycle no further than the clock.
     pub(super) until: Datetime,
     /// The watermark when the cycle began.
@@ -86,7 +86,7 @@ pub(super) struct Frame {
 /// Devices whose clocks are ahead by no more than this are no news.
 const AHEAD: Duration = Duration::from_secs(5 * 60);
 
-/// Which of the readings in reach are judged: in a cycle all of the worker's share that have no verdict.
+/// Which of the readings within the allowed lateness are judged: in a cycle all of the worker's share that have no verdict.
 #[derive(Clone, Default)]
 pub(super) struct Scope {
     pub(super) shard: Option<Shard>,
@@ -116,16 +116,16 @@ pub(super) async fn prepare(
     detector: &mut Detector,
     care: &mut Care<'_, '_>,
     canary: Option<Arc<Batch>>,
-    frame: &Frame,
-    step: Step,
-) -> Result<Prepared, CycleError> {
+    context: &CycleContext,
+    step: ScanPage,
+) -> Result<JudgedBatch, CycleError> {
     let with_key = matches!(step.position, Position::Key(_));
-    let mut said = Said { malformed: step.page.malformed, ..Said::default() };
+    let mut said = BatchReport { malformed: step.page.malformed, ..BatchReport::default() };
     if !with_key {
         // The allowed lateness is read in each cycle, and what is wrong in it is news once.
         said.malformed.retain(|row| match row.datetime {
-            Some(at) => TimePosition::first_sight(at, frame.watermark, &frame.ahead),
-            None => session.timeless.is_news(&row.why),
+            Some(at) => TimePosition::first_seen(at, context.watermark, &context.ahead),
+            None => session.timeless.first_seen(&row.why),
         });
     }
     said.counts.malformed = said.malformed.len() as u64;
@@ -135,34 +135,42 @@ pub(super) async fn prepare(
         datetimes.chain(said.malformed.iter().filter_map(|row| row.datetime)).collect();
     let (is_last, position) = (!step.page.full, step.position);
 
-    let (mut rows, companions) = with_companions(session, detector, frame, step.page.readings).await?;
-    rows.all.retain(|reading| frame.scope.holds(reading));
+    let (mut rows, companions) = with_companions(session, detector, context, step.page.readings).await?;
+    rows.all.retain(|reading| context.scope.holds(reading));
     // Of rows that are only read for company, those without a verdict were counted when they came.
     let in_page: Option<HashSet<Option<i64>>> =
         (!companions.is_empty()).then(|| rows.page.iter().copied().collect());
-    let first_sight = |reading: &Reading| {
+    let first_seen = |reading: &Reading| {
         in_page.as_ref().is_none_or(|page| page.contains(&reading.id))
             && (with_key
-                || frame.looked_for
-                || TimePosition::first_sight(reading.datetime, frame.watermark, &frame.ahead))
+                || context.looked_for
+                || TimePosition::first_seen(reading.datetime, context.watermark, &context.ahead))
     };
     let read = (rows.all.len() + said.malformed.len()) as u64;
     session.learn_names(&rows.all, detector).await?;
     let (names, met) = (&session.names, rows.all.iter().map(|reading| &reading.variable));
-    let met: HashSet<&Arc<str>> = met.filter(|name| names.of(name) == fresh::Name::Equal).collect();
+    let met: HashSet<&Arc<str>> = met.filter(|name| names.of(name) == new_readings::Name::Equal).collect();
     let pair = |name: &Arc<str>| Some((Arc::clone(name), names.judged_for(name)?));
     said.equal_names = met.into_iter().filter_map(pair).collect();
     said.equal_names.sort_unstable();
-    let (rows, outside) =
-        fresh::sift_out(rows.all, Why::Datetime, |row| session.holds_datetime(row.datetime), first_sight);
+    let (rows, outside) = new_readings::sift_out(
+        rows.all,
+        UnfitReason::Datetime,
+        |row| session.holds_datetime(row.datetime),
+        first_seen,
+    );
     let (rows, refused) =
-        fresh::sift_out(rows, Why::Refused, |row| !session.refuses(&row.variable), first_sight);
-    let (rows, mut foreign) = fresh::sift_names(rows, |name| session.names.of(name), first_sight);
+        new_readings::sift_out(rows, UnfitReason::Refused, |row| !session.refuses(&row.variable), first_seen);
+    let (rows, mut foreign) = new_readings::sift_names(rows, |name| session.names.of(name), first_seen);
     foreign.add(outside);
     foreign.add(refused);
-    let keys = if frame.scope.again { Vec::new() } else { fresh::keys_to_look_up(&rows, frame.reach) };
+    let keys = if context.scope.again {
+        Vec::new()
+    } else {
+        new_readings::keys_to_look_up(&rows, context.oldest_allowed)
+    };
     let judged = if keys.is_empty() { HashSet::new() } else { session.output.already_judged(&keys).await? };
-    let sifted = fresh::sift(rows, &judged, frame.reach, first_sight);
+    let sifted = new_readings::sift(rows, &judged, context.oldest_allowed, first_seen);
     said.rows = read - foreign.seen_before - sifted.seen_before;
     said.counts += foreign.counts;
     said.counts += sifted.counts;
@@ -170,21 +178,21 @@ pub(super) async fn prepare(
     said.notes.append(sifted.notes);
     said.describe(&sifted.new, detector);
 
-    said.ahead = dated_ahead(&sifted.new, frame, first_sight);
+    said.ahead = dated_ahead(&sifted.new, context, first_seen);
 
     let mut state = session.state.clone();
     state.position = position;
     if is_last {
         // Not before all that lies between was read.
-        state.watermark = state.watermark.max(state.ahead.reached(frame.until));
-        state.ahead.forget(frame.until);
+        state.watermark = state.watermark.max(state.ahead.reached(context.until));
+        state.ahead.forget(context.until);
     }
-    state.watermark = state.watermark.max(datetimes.iter().copied().filter(|at| *at <= frame.until).max());
-    state.ahead.take_in(datetimes.into_iter(), frame.until);
-    state.updated_at = frame.now;
+    state.watermark = state.watermark.max(datetimes.iter().copied().filter(|at| *at <= context.until).max());
+    state.ahead.take_in(datetimes.into_iter(), context.until);
+    state.updated_at = context.now;
     let digest = detector.set().digest.clone();
     for aside in state.set_aside.values_mut() {
-        aside.held &= aside.set_digest == digest;
+        aside.quarantined &= aside.set_digest == digest;
     }
     if !detector.keeps_state() && state.checkpoint.take().is_some() {
         let said = detector.description();
@@ -195,11 +203,12 @@ pub(super) async fn prepare(
         );
     }
     let (asides, patience) = (&mut state.set_aside, &mut *care.patience);
-    again::ask(detector, asides, &sifted.new, &companions, frame.now, patience).await;
-    let held = |reading: &Reading| state.set_aside.get(&reading.variable).is_some_and(|aside| aside.held);
+    again::ask(detector, asides, &sifted.new, &companions, context.now, patience).await;
+    let held =
+        |reading: &Reading| state.set_aside.get(&reading.variable).is_some_and(|aside| aside.quarantined);
     let (held, new): (Vec<_>, Vec<_>) = sifted.new.into_iter().partition(held);
-    said.rows -= held.iter().filter(|reading| !first_sight(reading)).count() as u64;
-    for reading in held.iter().filter(|reading| first_sight(reading)) {
+    said.rows -= held.iter().filter(|reading| !first_seen(reading)).count() as u64;
+    for reading in held.iter().filter(|reading| first_seen(reading)) {
         said.counts.set_aside += 1;
         if let Some(aside) = state.set_aside.get_mut(&reading.variable) {
             aside.pass_over(reading.datetime);
@@ -207,11 +216,11 @@ pub(super) async fn prepare(
     }
     state.set_digest = Some(digest);
 
-    let mut prepared = Prepared { verdicts: Vec::new(), state, said, canary };
-    for part in pivot::split(new, frame.batch_rows.saturating_mul(CELLS_PER_ROW)) {
-        prepared.judge(detector, care, &part, &companions, first_sight).await?;
+    let mut prepared = JudgedBatch { verdicts: Vec::new(), state, report: said, canary };
+    for part in pivot::split(new, context.batch_rows.saturating_mul(CELLS_PER_ROW)) {
+        prepared.judge(detector, care, &part, &companions, first_seen).await?;
     }
-    let counts = prepared.said.counts;
+    let counts = prepared.report.counts;
     prepared.state.counts += counts;
     prepared.state.shorten_reasons();
     Ok(prepared)
@@ -220,12 +229,12 @@ pub(super) async fn prepare(
 /// Those of the readings that are news and dated ahead of the clock, each variable once, with its furthest.
 fn dated_ahead(
     new: &[Reading],
-    frame: &Frame,
-    first_sight: impl Fn(&Reading) -> bool,
+    context: &CycleContext,
+    first_seen: impl Fn(&Reading) -> bool,
 ) -> Vec<(Arc<str>, Datetime)> {
-    let edge = frame.until.later(AHEAD);
+    let edge = context.until.later(AHEAD);
     let mut ahead: BTreeMap<&Arc<str>, Datetime> = BTreeMap::new();
-    for reading in new.iter().filter(|reading| reading.datetime > edge && first_sight(reading)) {
+    for reading in new.iter().filter(|reading| reading.datetime > edge && first_seen(reading)) {
         let furthest = ahead.entry(&reading.variable).or_insert(reading.datetime);
         *furthest = (*furthest).max(reading.datetime);
     }
@@ -233,7 +242,7 @@ fn dated_ahead(
 }
 
 /// The rows of a page, and which ids they have.
-struct Rows {
+struct PageRows {
     all: Vec<Reading>,
     page: Vec<Option<i64>>,
 }
@@ -242,27 +251,27 @@ struct Rows {
 async fn with_companions(
     session: &mut Session,
     detector: &Detector,
-    frame: &Frame,
+    context: &CycleContext,
     readings: Vec<Reading>,
-) -> Result<(Rows, Vec<Reading>), StoreError> {
+) -> Result<(PageRows, Vec<Reading>), StoreError> {
     let page: Vec<Option<i64>> = readings.iter().map(|reading| reading.id).collect();
     if !detector.summary().whole_instants {
-        return Ok((Rows { all: readings, page }, Vec::new()));
+        return Ok((PageRows { all: readings, page }, Vec::new()));
     }
     let mut datetimes: Vec<_> =
-        readings.iter().map(|reading| reading.datetime).filter(|&at| at >= frame.reach).collect();
+        readings.iter().map(|reading| reading.datetime).filter(|&at| at >= context.oldest_allowed).collect();
     datetimes.sort_unstable();
     datetimes.dedup();
     let companions = session.input.read_at(&datetimes).await?.readings;
     let mut all = readings;
     let known: HashSet<_> = all.iter().map(|reading| (reading.id, reading.key())).collect();
-    let ours = |reading: &&Reading| frame.scope.holds(reading);
+    let ours = |reading: &&Reading| context.scope.holds(reading);
     let unknown = |reading: &&Reading| !known.contains(&(reading.id, reading.key()));
     all.extend(companions.iter().filter(ours).filter(unknown).cloned());
-    Ok((Rows { all, page }, companions))
+    Ok((PageRows { all, page }, companions))
 }
 
-impl Prepared {
+impl JudgedBatch {
     /// What is left of it once the variables are taken out that a constraint of the output refuses: they are counted as unfit and
     /// named, and left out for as long as the session lasts. `error` is what the whole of it was refused with.
     pub(super) async fn without_refused(
@@ -277,7 +286,7 @@ impl Prepared {
         }
         for verdict in self.verdicts.iter().filter(|verdict| refused.contains_key(&verdict.variable)) {
             let anomalies = u64::from(verdict.flags.anomaly);
-            for counts in [&mut self.said.counts, &mut self.state.counts] {
+            for counts in [&mut self.report.counts, &mut self.state.counts] {
                 counts.judged = counts.judged.saturating_sub(1);
                 counts.anomalies = counts.anomalies.saturating_sub(anomalies);
                 counts.unfit += 1;
@@ -295,35 +304,35 @@ impl Prepared {
         care: &mut Care<'_, '_>,
         readings: &[Reading],
         companions: &[Reading],
-        first_sight: impl Fn(&Reading) -> bool,
+        first_seen: impl Fn(&Reading) -> bool,
     ) -> Result<(), CycleError> {
         let Pivoted { batch, cells } = pivot::pivot(readings, companions);
         let batch = Arc::new(batch);
         let begun = std::time::Instant::now();
         let recovered = recover::judge(detector, &batch, self.canary.clone(), care.learnt, care.patience)
             .await
-            .map_err(|unjudged| held(&batch, unjudged))?;
-        self.said.judging += begun.elapsed();
+            .map_err(|unjudged| detector_error(&batch, unjudged))?;
+        self.report.judging += begun.elapsed();
 
-        let written = verdict::rows(readings, &cells, &recovered.outcomes, &first_sight);
+        let written = verdict::rows(readings, &cells, &recovered.outcomes, &first_seen);
         self.verdicts.extend(written.rows);
-        self.said.counts += written.counts;
-        self.said.rows = self.said.rows.saturating_sub(written.seen_before);
-        self.said.notes.append(written.notes);
+        self.report.counts += written.counts;
+        self.report.rows = self.report.rows.saturating_sub(written.seen_before);
+        self.report.notes.append(written.notes);
         let set_digest = detector.set().digest.clone();
         for (at, (column, outcome)) in batch.columns.iter().zip(&recovered.outcomes).enumerate() {
             let fault = recovered.at_fault.iter().find(|(bad, _)| *bad == at);
             let of_column = || readings.iter().filter(|reading| reading.variable == column.variable);
-            let is_news = || of_column().any(&first_sight);
+            let is_news = || of_column().any(&first_seen);
             let reason = match (outcome, fault) {
                 (Outcome::Judged(verdicts), _) => {
                     if !verdicts.withheld.is_empty() && is_news() {
-                        self.said.withhold(column, &verdicts.withheld);
+                        self.report.withhold(column, &verdicts.withheld);
                     }
                     continue;
                 }
                 (Outcome::NoModel, _) => {
-                    self.said.without_model.push(Arc::clone(&column.variable));
+                    self.report.without_model.push(Arc::clone(&column.variable));
                     continue;
                 }
                 (Outcome::Failed(_), Some((_, error))) => error.to_string(),
@@ -336,15 +345,15 @@ impl Prepared {
             let aside = self.state.set_aside.entry(Arc::clone(&column.variable));
             let aside = aside.or_insert_with(|| SetAside::empty(oldest));
             aside.reason.clone_from(&reason);
-            aside.held |= fault.is_some();
+            aside.quarantined |= fault.is_some();
             aside.again = fault
                 .filter(|(_, error)| again::may_pass(error))
                 .map(|_| Again::after(aside.again.as_ref(), self.state.updated_at));
             aside.set_digest.clone_from(&set_digest);
             of_column()
-                .filter(|reading| first_sight(reading))
+                .filter(|reading| first_seen(reading))
                 .for_each(|reading| aside.pass_over(reading.datetime));
-            self.said.set_aside.push((Arc::clone(&column.variable), reason));
+            self.report.set_aside.push((Arc::clone(&column.variable), reason));
         }
         if let After::Checkpoint(checkpoint) = recovered.after {
             self.state.checkpoint =
@@ -359,7 +368,7 @@ impl Prepared {
     }
 }
 
-impl Said {
+impl BatchReport {
     /// What is about to be judged, in numbers.
     fn describe(&mut self, new: &[Reading], detector: &Detector) {
         self.datetimes = new.iter().map(|reading| reading.datetime).collect::<HashSet<_>>().len();
@@ -378,7 +387,7 @@ impl Said {
     }
 }
 
-fn held(batch: &Batch, unjudged: Unjudged) -> CycleError {
+fn detector_error(batch: &Batch, unjudged: Unjudged) -> CycleError {
     let variables = batch.columns.len();
     match unjudged {
         Unjudged::Failed(cause) => CycleError::Detector { variables, cause },

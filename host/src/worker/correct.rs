@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::Settings;
+use super::WorkerSettings;
 use super::session::{begin_from, position_from};
 use crate::datetime::Datetime;
 use crate::state::State;
@@ -36,7 +36,7 @@ pub(super) async fn watermark(
 /// Puts right where this worker's time begins, if a clock said so that was ahead.
 pub(super) async fn since(
     state: &mut State,
-    settings: &Settings,
+    settings: &WorkerSettings,
     lateness: Duration,
     now: Datetime,
     input: &mut dyn Input,

@@ -4,33 +4,33 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::batch::{self, Care, Frame, Prepared, Scope};
+use super::batch::{self, Care, CycleContext, JudgedBatch, Scope};
 use super::error::CycleError;
 use super::patience::{self, Ended, Patience};
-use super::report::{self, Report};
+use super::report::{self, CycleReport};
+use super::scan::{Scan, ScanPage};
 use super::session::Session;
-use super::walk::{Step, Walk};
-use super::{Settings, Worker, correct, recall, warm_up};
+use super::{Worker, WorkerSettings, canary, correct, warm_up};
 use crate::reload::Canary;
-use crate::store::{StoreError, Trouble};
+use crate::store::{ErrorKind, StoreError};
 
 impl Worker {
     /// Runs one cycle. `stop` is asked between batches.
     ///
     /// # Errors
     /// [`CycleError`]: what was committed before stays, and the next cycle goes on from there.
-    pub async fn cycle(&mut self, stop: impl Fn() -> bool + Sync) -> Result<Report, CycleError> {
+    pub async fn cycle(&mut self, stop: impl Fn() -> bool + Sync) -> Result<CycleReport, CycleError> {
         self.in_hand.store(false, Ordering::Relaxed);
-        self.lead().await?;
+        self.ensure_leader().await?;
         self.cycles += 1;
         let begun = Instant::now();
-        let mut report = Report::default();
+        let mut report = CycleReport::default();
         let ended = self.run(stop, &mut report).await;
         if let Err(error) = &ended {
             // The session is gone: what is known now is only what the database says.
             self.detector.discard();
             if error.is_connection() || error.is_fenced() {
-                (self.lead, self.leads) = (None, false);
+                (self.leader_lock, self.is_leader) = (None, false);
             }
         }
         self.totals += report.counts;
@@ -42,14 +42,14 @@ impl Worker {
 
     /// Makes sure that this is the one active worker of its name, each time anew: the connection that says so may have been cut
     /// while it rested, and another may lead since. The log is told when that changes.
-    pub(super) async fn lead(&mut self) -> Result<(), CycleError> {
-        self.leads = self.ask().await?;
-        if !self.leads {
+    pub(super) async fn ensure_leader(&mut self) -> Result<(), CycleError> {
+        self.is_leader = self.try_acquire().await?;
+        if !self.is_leader {
             // What this one knew, the other one goes on from.
             self.session = None;
         }
         let name = &self.settings.name;
-        match (self.leads, self.stands_by) {
+        match (self.is_leader, self.is_standby) {
             (true, true) => {
                 tracing::info!("no other worker named `{name}` is active any more; this one goes on");
             }
@@ -60,26 +60,30 @@ impl Worker {
             }
             (true, false) | (false, true) => {}
         }
-        self.stands_by = !self.leads;
-        if self.stands_by { Err(CycleError::Standby { name: name.clone() }) } else { Ok(()) }
+        self.is_standby = !self.is_leader;
+        if self.is_standby { Err(CycleError::Standby { name: name.clone() }) } else { Ok(()) }
     }
 
-    async fn ask(&mut self) -> Result<bool, StoreError> {
-        if let Some(mut kept) = self.lead.take() {
-            match kept.ask().await {
+    async fn try_acquire(&mut self) -> Result<bool, StoreError> {
+        if let Some(mut kept) = self.leader_lock.take() {
+            match kept.try_acquire().await {
                 // Its connection was kept open for long; that it is gone says nothing of the server.
-                Err(error) if error.trouble == Trouble::Connection => {}
+                Err(error) if error.kind == ErrorKind::Connection => {}
                 asked => {
-                    self.lead = Some(kept);
+                    self.leader_lock = Some(kept);
                     return asked;
                 }
             }
         }
-        let lead = self.lead.insert(self.connector.lead(&self.settings.name).await?);
-        lead.ask().await
+        let lead = self.leader_lock.insert(self.connector.leader_lock(&self.settings.name).await?);
+        lead.try_acquire().await
     }
 
-    async fn run(&mut self, stop: impl Fn() -> bool + Sync, report: &mut Report) -> Result<(), CycleError> {
+    async fn run(
+        &mut self,
+        stop: impl Fn() -> bool + Sync,
+        report: &mut CycleReport,
+    ) -> Result<(), CycleError> {
         let mut session = self.awake().await?;
         tracing::info!("[cycle {}] checking for new data", self.cycles);
         let shared = self.shared.clone();
@@ -94,7 +98,7 @@ impl Worker {
                 Some(ended) => Err(CycleError::Ended(ended)),
                 None => {
                     self.in_hand.store(true, Ordering::Relaxed);
-                    self.walk(&mut session, &mut patience, &stop, report).await
+                    self.scan(&mut session, &mut patience, &stop, report).await
                 }
             };
             match ended {
@@ -116,19 +120,19 @@ impl Worker {
     }
 
     /// Reads, judges and stores until nothing is left.
-    async fn walk(
+    async fn scan(
         &mut self,
         session: &mut Session,
         patience: &mut Patience<'_>,
         stop: &(impl Fn() -> bool + Sync),
-        report: &mut Report,
+        report: &mut CycleReport,
     ) -> Result<(), CycleError> {
-        let mut frame = self.frame(session).await?;
-        let mut walk = Walk::begin(session, frame.now, frame.reach).await?;
-        frame.reach = walk.oldest();
+        let mut context = self.context(session).await?;
+        let mut scan = Scan::begin(session, context.now, context.oldest_allowed).await?;
+        context.oldest_allowed = scan.oldest();
         loop {
-            let mut step = walk.next(session, frame.batch_rows, self.settings.settle).await?;
-            if let Some(shard) = frame.scope.shard {
+            let mut step = scan.next(session, context.batch_rows, self.settings.settle).await?;
+            if let Some(shard) = context.scope.shard {
                 step.keep(shard);
             }
             let more = step.page.full;
@@ -138,7 +142,7 @@ impl Worker {
                 session.state.counts.too_late += step.too_late;
                 report.counts.too_late += step.too_late;
             } else {
-                let prepared = self.prepare(session, &frame, step, patience).await?;
+                let prepared = self.prepare(session, &context, step, patience).await?;
                 self.commit(session, prepared, report).await?;
             }
             if !more {
@@ -168,7 +172,7 @@ impl Worker {
         let mut session = Session::begin(&self.settings, self.connector.as_ref()).await?;
         self.watermark = session.state.watermark;
         if self.shared.canary().is_none()
-            && let Some(batch) = recall::last_batch(&mut session).await?
+            && let Some(batch) = canary::last_judged(&mut session).await?
         {
             let checkpoint = session.state.checkpoint.clone();
             self.shared.set_canary(Canary { batch: Arc::new(batch), checkpoint });
@@ -199,7 +203,7 @@ impl Worker {
         }
     }
 
-    pub(super) async fn frame(&self, session: &mut Session) -> Result<Frame, CycleError> {
+    pub(super) async fn context(&self, session: &mut Session) -> Result<CycleContext, CycleError> {
         let now = session.input.now().await?;
         session.now = now;
         let Session { input, output, state, lateness, .. } = session;
@@ -215,33 +219,42 @@ impl Worker {
             state.updated_at = now;
         }
         let (watermark, ahead) = (state.watermark, state.ahead.clone());
-        let reach = session.reach(now);
-        let Settings { batch_rows, shard, .. } = self.settings;
+        let oldest_allowed = session.oldest_allowed(now);
+        let WorkerSettings { batch_rows, shard, .. } = self.settings;
         let scope = Scope { shard, ..Scope::default() };
-        Ok(Frame { now, until: now, reach, watermark, ahead, batch_rows, scope, looked_for: false })
+        Ok(CycleContext {
+            now,
+            until: now,
+            oldest_allowed,
+            watermark,
+            ahead,
+            batch_rows,
+            scope,
+            looked_for: false,
+        })
     }
 
     /// Has a page judged; by the set before, if the set in use is new and fails at everything.
     pub(super) async fn prepare(
         &mut self,
         session: &mut Session,
-        frame: &Frame,
-        step: Step,
+        context: &CycleContext,
+        step: ScanPage,
         patience: &mut Patience<'_>,
-    ) -> Result<Prepared, CycleError> {
-        session.hear_of_backfill(&self.settings.name).await?;
+    ) -> Result<JudgedBatch, CycleError> {
+        session.reload_set_aside(&self.settings.name).await?;
         let canary = self.shared.canary().map(|canary| canary.batch);
         let again = self.previous.is_some().then(|| step.clone());
         // That a new set judges the last batch is known and proves little: if it fails at all of this one, it is at fault itself.
         let proof = if again.is_some() { None } else { canary.clone() };
         let mut care = Care { learnt: &mut self.learnt, patience };
-        let prepared = batch::prepare(session, &mut self.detector, &mut care, proof, frame, step).await;
+        let prepared = batch::prepare(session, &mut self.detector, &mut care, proof, context, step).await;
         match (prepared, again) {
             (Err(CycleError::Detector { .. } | CycleError::Searching { .. }), Some(again))
                 if self.swap_back(&session.state) =>
             {
                 let mut care = Care { learnt: &mut self.learnt, patience };
-                batch::prepare(session, &mut self.detector, &mut care, canary, frame, again).await
+                batch::prepare(session, &mut self.detector, &mut care, canary, context, again).await
             }
             (prepared, _) => prepared,
         }
@@ -250,13 +263,13 @@ impl Worker {
     pub(super) async fn commit(
         &mut self,
         session: &mut Session,
-        prepared: Prepared,
-        report: &mut Report,
+        prepared: JudgedBatch,
+        report: &mut CycleReport,
     ) -> Result<(), CycleError> {
         let prepared =
             match session.output.commit(&self.settings.name, &prepared.verdicts, &prepared.state).await {
                 Ok(written) => (prepared, written),
-                Err(error) if error.trouble == Trouble::Refused => {
+                Err(error) if error.kind == ErrorKind::Refused => {
                     let prepared = prepared.without_refused(session, error).await?;
                     let written = session
                         .output
@@ -266,7 +279,7 @@ impl Worker {
                 }
                 Err(error) => return Err(error.into()),
             };
-        let (Prepared { verdicts, state, mut said, canary }, written) = prepared;
+        let (JudgedBatch { verdicts, state, report: mut said, canary }, written) = prepared;
         session.state = state;
         self.watermark = session.state.watermark;
         self.detector.committed(session.state.checkpoint.clone());

@@ -9,7 +9,7 @@ use crate::datetime::Datetime;
 use crate::position::{Doubt, Position};
 use crate::store::StoreError;
 
-/// How the walk goes on.
+/// How the scan goes on.
 pub(super) enum Settled {
     /// From the position that the session has now.
     GoOn,
@@ -20,7 +20,7 @@ pub(super) enum Settled {
 }
 
 /// Looks at all rows that the position remembers.
-pub(super) async fn settle(session: &mut Session, reach: Datetime) -> Result<Settled, StoreError> {
+pub(super) async fn settle(session: &mut Session, oldest_allowed: Datetime) -> Result<Settled, StoreError> {
     let Position::Key(position) = &session.state.position else { return Ok(Settled::Nothing) };
     let mut position = position.clone();
     let spans: Vec<_> = position.marks.iter().map(|mark| (mark.id, mark.id)).collect();
@@ -30,7 +30,7 @@ pub(super) async fn settle(session: &mut Session, reach: Datetime) -> Result<Set
         Doubt::Empty => return Ok(Settled::Nothing),
         Doubt::Deleted => Settled::GoOn,
         Doubt::StartedAgain => {
-            start_again(session, position.scanned, last, reach).await?;
+            start_again(session, position.scanned, last, oldest_allowed).await?;
             return Ok(Settled::Anew);
         }
     };
@@ -39,7 +39,7 @@ pub(super) async fn settle(session: &mut Session, reach: Datetime) -> Result<Set
 }
 
 /// A position of a version that remembered no rows: at least its greatest id must be there.
-pub(super) async fn adopt(session: &mut Session, reach: Datetime) -> Result<(), StoreError> {
+pub(super) async fn adopt(session: &mut Session, oldest_allowed: Datetime) -> Result<(), StoreError> {
     let Position::Key(position) = &session.state.position else { return Ok(()) };
     if !position.marks.is_empty() || position.scanned == i64::MIN {
         return Ok(());
@@ -47,7 +47,7 @@ pub(super) async fn adopt(session: &mut Session, reach: Datetime) -> Result<(), 
     let scanned = position.scanned;
     let last = session.input.last_key().await?;
     if last.is_some_and(|last| last < scanned) {
-        return start_again(session, scanned, last, reach).await;
+        return start_again(session, scanned, last, oldest_allowed).await;
     }
     let page = session.input.read_keys(&[(scanned, scanned)], 1).await?;
     if let Position::Key(position) = &mut session.state.position {
@@ -60,16 +60,16 @@ async fn start_again(
     session: &mut Session,
     scanned: i64,
     last: Option<i64>,
-    reach: Datetime,
+    oldest_allowed: Datetime,
 ) -> Result<(), StoreError> {
     tracing::warn!(
         "ids of the input table have started again: up to {scanned} they were read, and what stands there now is something else \
-         (the greatest is {}); readings from {reach} on are looked at again",
+         (the greatest is {}); readings from {oldest_allowed} on are looked at again",
         last.map_or_else(|| "none".into(), |last| last.to_string())
     );
     let since = session.state.position.since();
     let (layout, now) = (session.input.layout().await?, session.input.now().await?);
-    session.state.position = position_from(reach, layout, session.input.as_mut(), now).await?;
+    session.state.position = position_from(oldest_allowed, layout, session.input.as_mut(), now).await?;
     session.state.position.set_since(since);
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::patience::Ended;
 use crate::detector::JudgeError;
-use crate::store::{StoreError, Trouble};
+use crate::store::{ErrorKind, StoreError};
 
 /// A cycle that ended early.
 #[derive(Debug, thiserror::Error)]
@@ -30,11 +30,11 @@ pub enum CycleError {
 impl CycleError {
     /// Whether opening the connection again may help.
     pub fn is_connection(&self) -> bool {
-        matches!(self, Self::Store(error) if error.trouble == Trouble::Connection)
+        matches!(self, Self::Store(error) if error.kind == ErrorKind::Connection)
     }
 
     /// Whether another worker has taken this worker's name.
     pub fn is_fenced(&self) -> bool {
-        matches!(self, Self::Store(error) if error.trouble == Trouble::Fenced)
+        matches!(self, Self::Store(error) if error.kind == ErrorKind::Fenced)
     }
 }

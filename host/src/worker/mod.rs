@@ -7,24 +7,24 @@
 mod again;
 pub mod backfill;
 mod batch;
+mod canary;
 mod correct;
 mod cycle;
 mod doubt;
 mod error;
 mod names;
 mod patience;
-mod recall;
 mod reconcile;
 mod recover;
 pub mod refused;
 pub mod report;
+mod scan;
 pub mod schedule;
 mod search;
 mod session;
 pub mod shard;
 mod siblings;
 mod tell;
-mod walk;
 mod warm_up;
 
 use std::sync::Arc;
@@ -33,15 +33,15 @@ use std::time::Duration;
 
 pub use error::CycleError;
 pub use reconcile::Slice;
-pub use report::Report;
+pub use report::CycleReport;
 
 use crate::counts::Counts;
 use crate::datetime::Datetime;
 use crate::detector::Detector;
-use crate::reload::Shared;
+use crate::reload::ReloadSlots;
 use crate::reload::watch::short;
 use crate::state::State;
-use crate::store::{Connector, Lead};
+use crate::store::{Connector, LeaderLock};
 pub use patience::Ended;
 use reconcile::Reasons;
 use search::Learnt;
@@ -51,7 +51,7 @@ pub use shard::Shard;
 
 /// What a worker is told.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct WorkerSettings {
     /// Its row in the state table.
     pub name: String,
     /// Its share of the variables. None: all.
@@ -72,20 +72,20 @@ pub struct Settings {
 
 /// A worker between two cycles.
 pub struct Worker {
-    settings: Settings,
+    settings: WorkerSettings,
     connector: Box<dyn Connector>,
     /// None at the start, and after the loss of the connection or of the name.
-    lead: Option<Box<dyn Lead>>,
+    leader_lock: Option<Box<dyn LeaderLock>>,
     /// Whether this is the active worker of its name.
-    leads: bool,
+    is_leader: bool,
     /// Whether the log was told that another worker is active.
-    stands_by: bool,
+    is_standby: bool,
     /// None at the start and after any failed call to the database.
     session: Option<Session>,
     detector: Detector,
     /// The detector before a reload, until the new one has judged a batch.
     previous: Option<Detector>,
-    shared: Shared,
+    shared: ReloadSlots,
     /// What is known of the detector's faults and not stored.
     learnt: Learnt,
     /// Whether the detector in use was shown its lookback, as far as it wants one.
@@ -96,24 +96,24 @@ pub struct Worker {
     in_hand: Arc<AtomicBool>,
     cycles: u64,
     totals: Counts,
-    named: report::Named,
+    named: report::NamedOnce,
     reasons: Reasons,
 }
 
 impl Worker {
     /// A worker that has not connected yet.
     pub fn new(
-        settings: Settings,
+        settings: WorkerSettings,
         connector: Box<dyn Connector>,
         detector: Detector,
-        shared: Shared,
+        shared: ReloadSlots,
     ) -> Self {
         Self {
             settings,
             connector,
-            lead: None,
-            leads: false,
-            stands_by: false,
+            leader_lock: None,
+            is_leader: false,
+            is_standby: false,
             session: None,
             detector,
             previous: None,
@@ -124,7 +124,7 @@ impl Worker {
             in_hand: Arc::default(),
             cycles: 0,
             totals: Counts::default(),
-            named: report::Named::default(),
+            named: report::NamedOnce::default(),
             reasons: Reasons::default(),
         }
     }

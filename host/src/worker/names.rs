@@ -15,13 +15,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::form::nfc;
-use crate::fresh::Name;
+use crate::new_readings::Name;
 use crate::store::{Output, StoreError};
 
 /// What is known of the names that were met.
 #[derive(Default)]
 pub(super) struct Names {
-    met: HashMap<Arc<str>, Standing>,
+    met: HashMap<Arc<str>, NameStatus>,
     /// Those met that the output can hold, in the order in which they were.
     order: Vec<Arc<str>>,
     /// The set whose models decided.
@@ -29,7 +29,7 @@ pub(super) struct Names {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Standing {
+enum NameStatus {
     Own,
     Foreign,
     /// This one is judged in its place.
@@ -57,7 +57,7 @@ impl Names {
             false => output.foreign_names(&new).await?.into_iter().collect(),
         };
         let fit: Vec<Arc<str>> = new.iter().filter(|name| !foreign.contains(*name)).cloned().collect();
-        let judged = |name: &&Arc<str>| self.met.get(*name) == Some(&Standing::Own);
+        let judged = |name: &&Arc<str>| self.met.get(*name) == Some(&NameStatus::Own);
         let mut order = self.order.clone();
         order.extend(fit.iter().cloned());
         let mut ranked = with_model(models, &order);
@@ -73,9 +73,10 @@ impl Names {
         ranked.retain(|name| listed.insert(Arc::clone(name)));
         let equal: HashMap<_, _> = output.equal_names(&ranked).await?.into_iter().collect();
 
-        self.met.extend(foreign.into_iter().map(|name| (name, Standing::Foreign)));
+        self.met.extend(foreign.into_iter().map(|name| (name, NameStatus::Foreign)));
         for name in &order {
-            let standing = equal.get(name).map_or(Standing::Own, |first| Standing::Equal(Arc::clone(first)));
+            let standing =
+                equal.get(name).map_or(NameStatus::Own, |first| NameStatus::Equal(Arc::clone(first)));
             self.met.insert(Arc::clone(name), standing);
         }
         self.order = order;
@@ -86,16 +87,16 @@ impl Names {
     /// What this name is to the output.
     pub(super) fn of(&self, name: &str) -> Name {
         match self.met.get(name) {
-            Some(Standing::Foreign) => Name::Foreign,
-            Some(Standing::Equal(_)) => Name::Equal,
-            Some(Standing::Own) | None => Name::Own,
+            Some(NameStatus::Foreign) => Name::Foreign,
+            Some(NameStatus::Equal(_)) => Name::Equal,
+            Some(NameStatus::Own) | None => Name::Own,
         }
     }
 
     /// The name that is judged in this one's place.
     pub(super) fn judged_for(&self, name: &str) -> Option<Arc<str>> {
         match self.met.get(name) {
-            Some(Standing::Equal(judged)) => Some(Arc::clone(judged)),
+            Some(NameStatus::Equal(judged)) => Some(Arc::clone(judged)),
             _ => None,
         }
     }

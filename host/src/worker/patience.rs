@@ -7,22 +7,22 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 /// Time since some moment before.
-pub(super) type Clock<'a> = &'a (dyn Fn() -> Duration + Sync);
+pub(super) type Elapsed<'a> = &'a (dyn Fn() -> Duration + Sync);
 
 /// A question with an answer that may change while the detector computes.
-pub(super) type Asked<'a> = &'a (dyn Fn() -> bool + Sync);
+pub(super) type StopCheck<'a> = &'a (dyn Fn() -> bool + Sync);
 
 /// A budget of time.
 pub(super) struct Patience<'a> {
     left: Duration,
-    clock: Clock<'a>,
-    stop: Asked<'a>,
-    ready: Asked<'a>,
+    clock: Elapsed<'a>,
+    stop: StopCheck<'a>,
+    ready: StopCheck<'a>,
 }
 
 /// See [`Patience::mark`].
 #[derive(Clone, Copy)]
-pub(super) struct Mark {
+pub(super) struct SpentMark {
     at: Duration,
     left: Duration,
 }
@@ -39,7 +39,12 @@ pub enum Ended {
 }
 
 impl<'a> Patience<'a> {
-    pub(super) fn new(budget: Duration, clock: Clock<'a>, stop: Asked<'a>, ready: Asked<'a>) -> Self {
+    pub(super) fn new(
+        budget: Duration,
+        clock: Elapsed<'a>,
+        stop: StopCheck<'a>,
+        ready: StopCheck<'a>,
+    ) -> Self {
         Self { left: budget, clock, stop, ready }
     }
 
@@ -65,12 +70,12 @@ impl<'a> Patience<'a> {
     }
 
     /// Where something begins that is on account of the budget, and may spend of it itself.
-    pub(super) fn mark(&self) -> Mark {
-        Mark { at: (self.clock)(), left: self.left }
+    pub(super) fn mark(&self) -> SpentMark {
+        SpentMark { at: (self.clock)(), left: self.left }
     }
 
     /// It is over.
-    pub(super) fn settle(&mut self, begun: Mark) {
+    pub(super) fn settle(&mut self, begun: SpentMark) {
         self.left = begun.left.saturating_sub((self.clock)().saturating_sub(begun.at));
     }
 }

@@ -11,19 +11,19 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::batch::{Frame, Prepared};
+use super::batch::{CycleContext, JudgedBatch};
 use super::error::CycleError;
 use super::patience::{self, Patience};
-use super::report::Report;
+use super::report::CycleReport;
+use super::scan::{RangeScan, ScanPage};
 use super::session::Session;
 use super::shard::Shard;
-use super::walk::{RangeWalk, Step};
 use super::{Worker, tell};
 use crate::counts::Counts;
 use crate::datetime::Datetime;
-use crate::fresh::{self, Name};
+use crate::new_readings::{self, Name};
 use crate::position::{Passing, Position};
-use crate::reading::{Key, Page, Reading};
+use crate::reading::{Page, Reading, ReadingKey};
 use crate::reconciliation::{Causes, Look};
 use crate::state::State;
 use crate::store::StoreError;
@@ -54,7 +54,7 @@ pub(super) struct Reasons {
     set_digest: String,
     without_model: HashSet<Arc<str>>,
     /// Whether it withheld the verdict; else the verdict did not fit.
-    withheld: HashMap<Key, bool>,
+    withheld: HashMap<ReadingKey, bool>,
     /// Whether the log was told that there is no index.
     told: bool,
 }
@@ -68,11 +68,11 @@ impl Reasons {
     }
 
     /// Takes in what a batch left without a verdict.
-    fn learn(&mut self, asked: &[Reading], prepared: &Prepared) {
-        self.without_model.extend(prepared.said.without_model.iter().cloned());
+    fn learn(&mut self, asked: &[Reading], prepared: &JudgedBatch) {
+        self.without_model.extend(prepared.report.without_model.iter().cloned());
         let judged: HashSet<(&Arc<str>, Datetime)> =
             prepared.verdicts.iter().map(|row| (&row.variable, row.ds)).collect();
-        let withheld: HashSet<&Arc<str>> = prepared.said.withheld.iter().map(|(name, ..)| name).collect();
+        let withheld: HashSet<&Arc<str>> = prepared.report.withheld.iter().map(|(name, ..)| name).collect();
         for reading in asked {
             let known = judged.contains(&(&reading.variable, reading.datetime))
                 || self.without_model.contains(&reading.variable)
@@ -122,7 +122,7 @@ impl Worker {
             Err(error) => {
                 self.detector.discard();
                 if error.is_connection() || error.is_fenced() {
-                    (self.lead, self.leads) = (None, false);
+                    (self.leader_lock, self.is_leader) = (None, false);
                 }
                 Err(error)
             }
@@ -134,7 +134,7 @@ impl Worker {
     /// # Errors
     /// [`CycleError`]; `Standby` where another worker of this name is active.
     pub async fn begin_look(&mut self) -> Result<(), CycleError> {
-        self.lead().await?;
+        self.ensure_leader().await?;
         let mut session = self.begin().await?;
         session.state.reconciliation.under_way = None;
         self.session = Some(session);
@@ -151,28 +151,28 @@ impl Worker {
             }
             return Ok(Slice::NoIndex);
         }
-        let mut frame = self.frame(session).await?;
-        let mut look = begin(session, frame.now);
-        frame.reach = look.from;
-        frame.looked_for = true;
+        let mut context = self.context(session).await?;
+        let mut look = begin(session, context.now);
+        context.oldest_allowed = look.from;
+        context.looked_for = true;
         self.reasons.begin(&self.detector.set().digest, look.from);
 
-        let walk = RangeWalk::new(look.through, look.to, frame.batch_rows);
-        let (page, more) = next(session, walk, &mut look).await?;
-        let mut examined = self.examine(session, &frame, look.to, page).await?;
+        let scan = RangeScan::new(look.through, look.to, context.batch_rows);
+        let (page, more) = next(session, scan, &mut look).await?;
+        let mut examined = self.examine(session, &context, look.to, page).await?;
         look.rows += examined.rows;
         look.awaited += examined.awaited;
         let asked = std::mem::take(&mut examined.unjudged);
         if asked.is_empty() {
-            store_look(&mut session.state, look, !more, frame.now);
+            store_look(&mut session.state, look, !more, context.now);
         } else {
-            self.judge_found(session, &frame, asked, look, !more).await?;
+            self.judge_found(session, &context, asked, look, !more).await?;
         }
         if more {
             return Ok(Slice::More);
         }
         // A page of them was stored with what was judged; the last is stored in any case.
-        session.state.updated_at = frame.now;
+        session.state.updated_at = context.now;
         session.output.commit(&self.settings.name, &[], &session.state).await?;
         let look = session.state.reconciliation.last.clone();
         Ok(look.map_or(Slice::More, |look| {
@@ -185,30 +185,30 @@ impl Worker {
     async fn examine(
         &mut self,
         session: &mut Session,
-        frame: &Frame,
+        context: &CycleContext,
         look_to: Datetime,
         page: Page,
     ) -> Result<Examined, StoreError> {
         let mut rows = page.readings;
-        rows.retain(|row| frame.scope.holds(row));
+        rows.retain(|row| context.scope.holds(row));
         session.learn_names(&rows, &self.detector).await?;
         let mut examined = Examined::default();
-        if frame.scope.shard.is_none_or(Shard::is_first) {
+        if context.scope.shard.is_none_or(Shard::is_first) {
             examined.rows.malformed = page.malformed.len() as u64;
         }
-        let keys = fresh::keys_to_look_up(&rows, frame.reach);
+        let keys = new_readings::keys_to_look_up(&rows, context.oldest_allowed);
         let judged =
             if keys.is_empty() { HashSet::new() } else { session.output.already_judged(&keys).await? };
         // What a cycle has read there was too late for it, or was judged.
         let edge = look_to.earlier(session.lateness);
-        let mut met: HashSet<Key> = HashSet::new();
+        let mut met: HashSet<ReadingKey> = HashSet::new();
         for row in rows {
             let key = row.key();
             if awaits(&session.state.position, &row) {
                 examined.awaited += 1;
             } else if row.value.is_none() {
                 examined.rows.nulls += 1;
-            } else if !fresh::fits(&row) || session.names.of(&row.variable) == Name::Foreign {
+            } else if !new_readings::fits(&row) || session.names.of(&row.variable) == Name::Foreign {
                 examined.rows.unfit += 1;
             } else if session.names.of(&row.variable) == Name::Equal {
                 examined.rows.equal_names += 1;
@@ -236,22 +236,22 @@ impl Worker {
     async fn judge_found(
         &mut self,
         session: &mut Session,
-        frame: &Frame,
+        context: &CycleContext,
         asked: Vec<Reading>,
         mut look: Look,
         is_last: bool,
     ) -> Result<(), CycleError> {
-        follow(session, &asked, frame.now).await?;
+        follow(session, &asked, context.now).await?;
         let page = Page { readings: asked.clone(), ..Page::default() };
-        let step = Step { page, position: session.state.position.clone(), too_late: 0 };
+        let step = ScanPage { page, position: session.state.position.clone(), too_late: 0 };
         let before = session.state.counts;
         let never = || false;
         // A look has the patience of a cycle; a stop and a new set wait for its page.
         let mut patience = Patience::new(self.settings.patience, &patience::system, &never, &never);
-        let mut prepared = self.prepare(session, frame, step, &mut patience).await?;
+        let mut prepared = self.prepare(session, context, step, &mut patience).await?;
         self.reasons.learn(&asked, &prepared);
         let found = causes(&session.state.position, &asked, &prepared);
-        let said = prepared.said.counts;
+        let said = prepared.report.counts;
         look.rows += said;
         // Anomalies are no fate of their own in an account.
         look.rows.anomalies -= said.anomalies;
@@ -260,8 +260,8 @@ impl Worker {
         state.counts = before;
         state.counts += Counts { judged: said.judged, anomalies: said.anomalies, ..Counts::default() };
         state.reconciliation.found += found;
-        store_look(state, look, is_last, frame.now);
-        let mut report = Report::default();
+        store_look(state, look, is_last, context.now);
+        let mut report = CycleReport::default();
         self.commit(session, prepared, &mut report).await?;
         self.totals +=
             Counts { judged: report.counts.judged, anomalies: report.counts.anomalies, ..Counts::default() };
@@ -284,10 +284,10 @@ fn begin(session: &Session, now: Datetime) -> Look {
 /// Reads a page in whole datetimes, and whether there is more.
 async fn next(
     session: &mut Session,
-    mut walk: RangeWalk,
+    mut scan: RangeScan,
     look: &mut Look,
 ) -> Result<(Page, bool), StoreError> {
-    let page = walk.next(session.input.as_mut()).await?;
+    let page = scan.next(session.input.as_mut()).await?;
     let last = page.readings.last().map(|reading| reading.datetime);
     let more = page.full && last.is_some();
     look.through = match last.filter(|_| more) {
@@ -331,7 +331,7 @@ fn is_aside(state: &State, row: &Reading) -> bool {
 }
 
 /// Why those of the readings that have a verdict now had none.
-fn causes(position: &Position, asked: &[Reading], prepared: &Prepared) -> Causes {
+fn causes(position: &Position, asked: &[Reading], prepared: &JudgedBatch) -> Causes {
     let judged: HashSet<(&Arc<str>, Datetime)> =
         prepared.verdicts.iter().map(|row| (&row.variable, row.ds)).collect();
     let mut met = HashSet::new();

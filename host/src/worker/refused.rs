@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::store::{Output, StoreError, Trouble};
+use crate::store::{ErrorKind, Output, StoreError};
 use crate::verdict::VerdictRow;
 
 /// The variables that are refused alone, with the server's words.
@@ -28,7 +28,7 @@ pub async fn find(
         let rows: Vec<VerdictRow> = part.iter().flat_map(|(_, rows)| rows.iter().cloned()).collect();
         match output.attempt(&rows).await {
             Ok(()) => {}
-            Err(error) if error.trouble == Trouble::Refused => match part.len() {
+            Err(error) if error.kind == ErrorKind::Refused => match part.len() {
                 0 => {}
                 1 => refused.extend(part.into_iter().map(|(variable, _)| (variable, error.message.clone()))),
                 count => {

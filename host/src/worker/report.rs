@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Worker;
-use super::batch::Said;
+use super::batch::BatchReport;
 use crate::counts::Counts;
 use crate::detector::Detector;
 
@@ -14,7 +14,7 @@ pub(super) const NAMED: usize = 20;
 
 /// What the log has named, so that it is said once.
 #[derive(Default)]
-pub(super) struct Named {
+pub(super) struct NamedOnce {
     /// Variables without a model, for this set.
     pub(super) without_model: HashSet<Arc<str>>,
     /// Names that the output takes for another's, each with that.
@@ -23,7 +23,7 @@ pub(super) struct Named {
 
 /// What a cycle did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct CycleReport {
     /// Batches that were committed.
     pub batches: u64,
     /// Rows that no earlier cycle had seen.
@@ -49,7 +49,13 @@ pub fn models(detector: &Detector) {
 }
 
 /// One batch that was committed. The first of a cycle is told in full; a backlog would flood the log.
-pub(super) fn batch(said: &Said, detector: &Detector, total_anomalies: u64, number: u64, named: &mut Named) {
+pub(super) fn batch(
+    said: &BatchReport,
+    detector: &Detector,
+    total_anomalies: u64,
+    number: u64,
+    named: &mut NamedOnce,
+) {
     let models = detector.summary().loaded().count();
     let found = format!(
         "{} found: {}, {}, {} of {} apply",
@@ -80,7 +86,7 @@ pub(super) fn batch(said: &Said, detector: &Detector, total_anomalies: u64, numb
 
 /// One batch of a backfill: only what a person may have to act on. Of rows, the first `to_name` of the whole backfill are named,
 /// and the rest is in the count at its end; how many may still be.
-pub(super) fn backfill(said: &mut Said, to_name: usize, names: &mut Named) -> usize {
+pub(super) fn backfill(said: &mut BatchReport, to_name: usize, names: &mut NamedOnce) -> usize {
     if to_name == 0 {
         (said.malformed, said.notes, said.withheld) = Default::default();
     }
@@ -90,7 +96,7 @@ pub(super) fn backfill(said: &mut Said, to_name: usize, names: &mut Named) -> us
 }
 
 /// What a person may have to act on: each is said by name.
-fn singled_out(said: &Said, named: &mut Named) {
+fn singled_out(said: &BatchReport, named: &mut NamedOnce) {
     let news: Vec<_> =
         said.without_model.iter().filter(|name| named.without_model.insert(Arc::clone(name))).collect();
     if !news.is_empty() {
@@ -145,7 +151,7 @@ fn singled_out(said: &Said, named: &mut Named) {
 }
 
 /// The end of a cycle: what was passed over, and the sum where there was more than one batch.
-pub(super) fn cycle(report: &Report, took: Duration) {
+pub(super) fn cycle(report: &CycleReport, took: Duration) {
     let counts = &report.counts;
     if report.rows == 0 && counts.too_late == 0 && !report.stopped {
         tracing::info!("no new data");

@@ -29,7 +29,7 @@ const STATISTICS_EVERY: u64 = 10;
 
 /// How the schedule ended.
 #[derive(Debug)]
-pub enum End {
+pub enum ScheduleEnd {
     /// A stop was asked for, or the one cycle is done.
     Stopped,
     /// The one cycle failed.
@@ -37,7 +37,12 @@ pub enum End {
 }
 
 /// Runs cycles until `stop` completes; with `once`, a single one.
-pub async fn run(worker: &mut Worker, interval: Duration, once: bool, stop: impl Future<Output = ()>) -> End {
+pub async fn run(
+    worker: &mut Worker,
+    interval: Duration,
+    once: bool,
+    stop: impl Future<Output = ()>,
+) -> ScheduleEnd {
     let started = Instant::now();
     let stopping = Arc::new(AtomicBool::new(false));
     let mut stop = pin!(stop);
@@ -50,7 +55,7 @@ pub async fn run(worker: &mut Worker, interval: Duration, once: bool, stop: impl
     let end = loop {
         tokio::select! {
             biased;
-            () = &mut stop => break End::Stopped,
+            () = &mut stop => break ScheduleEnd::Stopped,
             () = wait(outage.pause().or(stands_by.then_some(STANDBY_PAUSE)), &mut ticks), if !ticked => {}
             () = std::future::ready(()), if ticked => {}
         }
@@ -63,7 +68,7 @@ pub async fn run(worker: &mut Worker, interval: Duration, once: bool, stop: impl
                 ended = &mut cycle => Some(ended),
                 () = &mut stop => {
                     if !in_hand.load(Ordering::Relaxed) {
-                        break End::Stopped;
+                        break ScheduleEnd::Stopped;
                     }
                     stopping.store(true, Ordering::Relaxed);
                     tracing::info!("stopping after the batch in hand");
@@ -73,12 +78,12 @@ pub async fn run(worker: &mut Worker, interval: Duration, once: bool, stop: impl
         };
         let Some(ended) = ended else {
             tracing::warn!("the batch in hand took too long and is rolled back; the next start judges it");
-            break End::Stopped;
+            break ScheduleEnd::Stopped;
         };
         stands_by = matches!(ended, Err(CycleError::Standby { .. }));
         failed += u64::from(ended.is_err() && !stands_by);
         match ended {
-            Err(error) if once => break End::Failed(error),
+            Err(error) if once => break ScheduleEnd::Failed(error),
             Err(CycleError::Standby { .. }) | Ok(_) => outage.over(),
             // Somebody else is at work, or deleted the row: the next cycle asks who leads.
             Err(error) if error.is_fenced() => {
@@ -88,12 +93,12 @@ pub async fn run(worker: &mut Worker, interval: Duration, once: bool, stop: impl
             Err(error) => outage.failed(&error),
         }
         if stopping.load(Ordering::Relaxed) {
-            break End::Stopped;
+            break ScheduleEnd::Stopped;
         }
         if once {
             break match look(worker, None, stop.as_mut()).await {
-                Looked::Failed(error) => End::Failed(error),
-                Looked::Over | Looked::Ticked | Looked::Stopped => End::Stopped,
+                LookEnd::Failed(error) => ScheduleEnd::Failed(error),
+                LookEnd::Over | LookEnd::Ticked | LookEnd::Stopped => ScheduleEnd::Stopped,
             };
         }
         if stands_by {
@@ -105,10 +110,10 @@ pub async fn run(worker: &mut Worker, interval: Duration, once: bool, stop: impl
         if outage.pauses.is_none() {
             tracing::info!("next check in {}", in_words(interval));
             match look(worker, Some(&mut ticks), stop.as_mut()).await {
-                Looked::Over => {}
-                Looked::Ticked => ticked = true,
-                Looked::Stopped => break End::Stopped,
-                Looked::Failed(error) => {
+                LookEnd::Over => {}
+                LookEnd::Ticked => ticked = true,
+                LookEnd::Stopped => break ScheduleEnd::Stopped,
+                LookEnd::Failed(error) => {
                     failed += 1;
                     outage.failed(&error);
                 }
@@ -120,7 +125,7 @@ pub async fn run(worker: &mut Worker, interval: Duration, once: bool, stop: impl
 }
 
 /// How a look between two cycles ended.
-enum Looked {
+enum LookEnd {
     /// There is nothing more to look at.
     Over,
     /// The next cycle is due; the look goes on after it.
@@ -135,7 +140,7 @@ async fn look(
     worker: &mut Worker,
     mut ticks: Option<&mut tokio::time::Interval>,
     mut stop: Pin<&mut impl Future<Output = ()>>,
-) -> Looked {
+) -> LookEnd {
     while worker.looks() {
         let begun = Instant::now();
         let ended = {
@@ -150,21 +155,21 @@ async fn look(
             }
         };
         match ended {
-            None => return Looked::Stopped,
-            Some(Err(error)) => return Looked::Failed(error),
-            Some(Ok(Slice::Done(_) | Slice::NoIndex)) => return Looked::Over,
+            None => return LookEnd::Stopped,
+            Some(Err(error)) => return LookEnd::Failed(error),
+            Some(Ok(Slice::Done(_) | Slice::NoIndex)) => return LookEnd::Over,
             Some(Ok(Slice::More)) => {}
         }
         if let Some(ticks) = &mut ticks {
             tokio::select! {
                 biased;
-                () = &mut stop => return Looked::Stopped,
-                _ = ticks.tick() => return Looked::Ticked,
+                () = &mut stop => return LookEnd::Stopped,
+                _ = ticks.tick() => return LookEnd::Ticked,
                 () = tokio::time::sleep(begun.elapsed()) => {}
             }
         }
     }
-    Looked::Over
+    LookEnd::Over
 }
 
 /// Whether the database is out of reach, and how long to wait before the next try.

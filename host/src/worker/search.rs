@@ -48,11 +48,11 @@ impl Learnt {
 }
 
 /// Columns, and why they fail together; None if that is not known yet.
-type Part = (Vec<usize>, Option<JudgeError>);
+type Suspects = (Vec<usize>, Option<JudgeError>);
 
 /// What this search has found out about each column.
 #[derive(Default)]
-struct Found {
+struct KnownFaults {
     at_fault: Vec<(usize, JudgeError)>,
     judged: HashMap<usize, Outcome>,
 }
@@ -67,7 +67,7 @@ pub(super) async fn search(
     learnt: &mut Learnt,
     patience: &mut Patience<'_>,
 ) -> Result<Recovered, Unjudged> {
-    let mut found = Found::default();
+    let mut found = KnownFaults::default();
     let mut parts = match whole {
         Some(error) => vec![((0..batch.columns.len()).collect(), Some(error))],
         None => resume(batch, learnt, &mut found),
@@ -101,7 +101,7 @@ pub(super) async fn search(
 }
 
 /// Where the cycle before has left off.
-fn resume(batch: &Batch, learnt: &Learnt, found: &mut Found) -> Vec<Part> {
+fn resume(batch: &Batch, learnt: &Learnt, found: &mut KnownFaults) -> Vec<Suspects> {
     let mut columns: HashMap<&str, usize> =
         batch.columns.iter().enumerate().map(|(at, column)| (&*column.variable, at)).collect();
     for (variable, error) in &learnt.at_fault {
@@ -123,8 +123,8 @@ async fn probe(
     detector: &mut impl Judge,
     batch: &Batch,
     columns: Vec<usize>,
-    found: &mut Found,
-    parts: &mut Vec<Part>,
+    found: &mut KnownFaults,
+    parts: &mut Vec<Suspects>,
     patience: &mut Patience<'_>,
 ) -> Result<(), Unjudged> {
     detector.discard();
@@ -141,8 +141,8 @@ async fn probe(
 fn put_off(
     batch: &Batch,
     ended: Ended,
-    found: &mut Found,
-    parts: Vec<Part>,
+    found: &mut KnownFaults,
+    parts: Vec<Suspects>,
     learnt: &mut Learnt,
 ) -> Result<(), Unjudged> {
     let variable = |column: &usize| Arc::clone(&batch.columns[*column].variable);
@@ -171,7 +171,7 @@ async fn rest(
     detector: &mut impl Judge,
     batch: &Batch,
     known_good: bool,
-    mut found: Found,
+    mut found: KnownFaults,
 ) -> Result<Recovered, Unjudged> {
     let at_fault = |column: &usize| found.at_fault.iter().any(|(bad, _)| bad == column);
     let good: Vec<usize> = (0..batch.columns.len()).filter(|column| !at_fault(column)).collect();

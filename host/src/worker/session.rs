@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::names::Names;
-use super::{Settings, correct, doubt, siblings};
+use super::{WorkerSettings, correct, doubt, siblings};
 use crate::counts::Counts;
 use crate::datetime::Datetime;
 use crate::detector::Detector;
@@ -16,7 +16,7 @@ use crate::position::{self, Ahead, IN_FLIGHT, KeyPosition, Position, TimePositio
 use crate::reading::{Page, Reading};
 use crate::reconciliation::Reconciliation;
 use crate::state::State;
-use crate::store::{Connector, Input, InputLayout, Output, StoreError, Trouble};
+use crate::store::{Connector, ErrorKind, Input, InputLayout, Output, StoreError};
 
 /// With a key, looking for late rows costs nothing.
 const LATENESS_WITH_KEY: Duration = Duration::from_secs(24 * 3600);
@@ -53,7 +53,7 @@ impl Timeless {
     const MOST: usize = 1000;
 
     /// Whether this is the first of its kind in this session.
-    pub(super) fn is_news(&mut self, why: &str) -> bool {
+    pub(super) fn first_seen(&mut self, why: &str) -> bool {
         self.0.len() < Self::MOST && self.0.insert(why.to_owned())
     }
 }
@@ -89,7 +89,7 @@ impl Session {
         };
         match asked {
             Ok(()) => Ok(true),
-            Err(error) if error.trouble == Trouble::Connection => Ok(false),
+            Err(error) if error.kind == ErrorKind::Connection => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -124,10 +124,13 @@ impl Session {
     }
 
     /// Connects, makes the tables that are missing, takes the worker's name and finds its position.
-    pub(super) async fn begin(settings: &Settings, connector: &dyn Connector) -> Result<Self, StoreError> {
+    pub(super) async fn begin(
+        settings: &WorkerSettings,
+        connector: &dyn Connector,
+    ) -> Result<Self, StoreError> {
         let (mut input, mut output) = connector.open().await?;
         let layout = input.layout().await?;
-        let prepared = output.prepare().await?;
+        let prepared = output.ensure_tables().await?;
         if !prepared.created.is_empty() {
             tracing::info!("created {}", prepared.created.join(", "));
         }
@@ -141,7 +144,7 @@ impl Session {
         }
         let lateness = lateness(settings.allowed_lateness, layout);
         let now = input.now().await?;
-        let taken = output.take(&settings.name).await?;
+        let taken = output.claim(&settings.name).await?;
         let state = match taken.state {
             Some(mut state) => {
                 correct::watermark(&mut state, now, output.as_mut()).await?;
@@ -149,7 +152,7 @@ impl Session {
                 fit_layout(state, layout, input.as_mut(), lateness, now).await?
             }
             None => {
-                let found = Found { layout, lateness, now, epoch: taken.epoch };
+                let found = FirstStart { layout, lateness, now, epoch: taken.epoch };
                 let state = first_state(settings, &found, input.as_mut(), output.as_mut()).await?;
                 // The state is there from now on, so that `host status` has something to show.
                 output.commit(&settings.name, &[], &state).await?;
@@ -165,19 +168,24 @@ impl Session {
         }
         let mut session = Self::new(input, output, lateness, state);
         (session.has_datetime_index, session.now) = (layout.has_datetime_index, now);
-        let reach = session.reach(now);
-        doubt::adopt(&mut session, reach).await?;
+        let oldest_allowed = session.oldest_allowed(now);
+        doubt::adopt(&mut session, oldest_allowed).await?;
         Ok(session)
     }
 
     /// The oldest datetime that is judged at this time.
-    pub(super) fn reach(&self, now: Datetime) -> Datetime {
-        position::reach(self.state.position.since(), self.state.watermark_at(now), now, self.lateness)
+    pub(super) fn oldest_allowed(&self, now: Datetime) -> Datetime {
+        position::oldest_allowed(
+            self.state.position.since(),
+            self.state.watermark_at(now),
+            now,
+            self.lateness,
+        )
     }
 
     /// What is set aside is the one thing of the row that another process may change: a `backfill` that has judged the readings
     /// takes them out. Looked up only while there is something, just before a commit would put it back.
-    pub(super) async fn hear_of_backfill(&mut self, worker: &str) -> Result<(), StoreError> {
+    pub(super) async fn reload_set_aside(&mut self, worker: &str) -> Result<(), StoreError> {
         if !self.state.set_aside.is_empty()
             && let Some(stored) = self.output.peek(worker).await?
         {
@@ -188,7 +196,7 @@ impl Session {
 }
 
 /// What a new worker finds.
-struct Found {
+struct FirstStart {
     layout: InputLayout,
     lateness: Duration,
     now: Datetime,
@@ -198,12 +206,12 @@ struct Found {
 /// The position of a worker without a state row: after the output's last verdict, else a while back; in any case where others of
 /// its name with another number of shares have left off.
 async fn first_state(
-    settings: &Settings,
-    found: &Found,
+    settings: &WorkerSettings,
+    found: &FirstStart,
     input: &mut dyn Input,
     output: &mut dyn Output,
 ) -> Result<State, StoreError> {
-    let Found { layout, lateness, now, epoch } = *found;
+    let FirstStart { layout, lateness, now, epoch } = *found;
     let (watermark, since) = begin_from(settings, lateness, now, output).await?;
     let (watermark, since) = match siblings::left_off(settings, lateness, output).await? {
         Some(left_off) if left_off < since => (None, left_off),
@@ -225,7 +233,7 @@ async fn first_state(
 
 /// Where a worker begins that comes now: its watermark, and the oldest datetime that is its business.
 pub(super) async fn begin_from(
-    settings: &Settings,
+    settings: &WorkerSettings,
     lateness: Duration,
     now: Datetime,
     output: &mut dyn Output,

@@ -5,14 +5,14 @@
 
 use std::time::Duration;
 
-use super::{Settings, Shard};
+use super::{Shard, WorkerSettings};
 use crate::datetime::Datetime;
 use crate::state::State;
 use crate::store::{Output, StoreError};
 
 /// The oldest datetime that some worker of the last division had still to judge; None if there was none.
 pub(super) async fn left_off(
-    settings: &Settings,
+    settings: &WorkerSettings,
     lateness: Duration,
     output: &mut dyn Output,
 ) -> Result<Option<Datetime>, StoreError> {

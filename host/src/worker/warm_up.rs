@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use super::patience::{Ended, Patience};
 use super::recover::{self, After, Unjudged};
+use super::scan::RangeScan;
 use super::search::Learnt;
 use super::session::Session;
-use super::walk::RangeWalk;
 use crate::datetime::Datetime;
 use crate::detector::Detector;
 use crate::pivot;
@@ -53,10 +53,10 @@ pub(super) async fn warm_up(
         "the detector is shown {} of readings before it judges{asked}",
         humantime::format_duration(shown)
     );
-    let mut walk = RangeWalk::new(watermark.earlier(shown), end, rows);
+    let mut scan = RangeScan::new(watermark.earlier(shown), end, rows);
     let mut learnt = Learnt::default();
     loop {
-        let page = walk.next(session.input.as_mut()).await?;
+        let page = scan.next(session.input.as_mut()).await?;
         let readings: Vec<Reading> =
             page.readings.into_iter().filter(|reading| reading.value.is_some_and(f64::is_finite)).collect();
         for part in pivot::split(readings, rows.saturating_mul(super::batch::CELLS_PER_ROW)) {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tiberius::Row;
 
-use self::sqlserver::{Database, Visitor};
+use self::sqlserver::{Database, SideConnection};
 
 #[path = "../../../tests/src/sqlserver.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the store's own tests have it in a library")]
@@ -18,9 +18,9 @@ pub(crate) use self::sqlserver::{PASSWORD, server};
 pub(crate) struct OnServer {
     runtime: tokio::runtime::Runtime,
     // Before the database, which is not dropped while somebody is in it.
-    visitor: Visitor,
+    visitor: SideConnection,
     /// The plant's, for rows that it has inserted and not committed.
-    slow: Visitor,
+    slow: SideConnection,
     database: Database,
 }
 
@@ -30,8 +30,8 @@ impl OnServer {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (database, visitor, slow) = runtime.block_on(async {
             let database = Database::create().await.unwrap();
-            let visitor = Visitor::enter(&database.name).await.unwrap();
-            let slow = Visitor::enter(&database.name).await.unwrap();
+            let visitor = SideConnection::enter(&database.name).await.unwrap();
+            let slow = SideConnection::enter(&database.name).await.unwrap();
             (database, visitor, slow)
         });
         Self { runtime, visitor, slow, database }

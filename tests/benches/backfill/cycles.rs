@@ -8,9 +8,9 @@ use fake_tds::proxy::{Packet, Party, Proxy};
 use host::datetime::Datetime;
 use host::store::TableNames;
 use host::store::schema::sqlserver as ddl;
-use host::worker::{Settings, Worker};
-use tests::bench::{WORKER, datetime, open_set, prophet};
-use tests::sqlserver::Visitor;
+use host::worker::{Worker, WorkerSettings};
+use tests::fixture::{WORKER, datetime, open_set, prophet};
+use tests::sqlserver::SideConnection;
 use tests::tds::{self, PLAIN};
 use tiberius::time::chrono::{DateTime, NaiveDateTime};
 
@@ -23,9 +23,9 @@ const INTERVAL: Duration = Duration::from_secs(600);
 pub(super) async fn count() {
     let server = Server::start().unwrap();
     let proxy = Proxy::start(server.port()).unwrap();
-    let mut plant = Visitor::of(&tds::connection_string(server.port(), PLAIN), "plant").await.unwrap();
+    let mut plant = SideConnection::of(&tds::connection_string(server.port(), PLAIN), "plant").await.unwrap();
     plant.run(&ddl::input(&TableNames::default().input)).await.unwrap();
-    let settings = Settings {
+    let settings = WorkerSettings {
         name: WORKER.into(),
         shard: None,
         batch_rows: super::BATCH,
@@ -66,7 +66,7 @@ pub(super) async fn count() {
     }
 }
 
-async fn fill(plant: &mut Visitor, at: Datetime) {
+async fn fill(plant: &mut SideConnection, at: Datetime) {
     for variable in VARIABLES {
         let sql = "INSERT INTO dbo.datos_proceso (datetime, variable_name, value) VALUES (CAST(@P1 AS datetime), @P2, 100)";
         plant.execute(sql, &[&naive(at), &variable]).await.unwrap();

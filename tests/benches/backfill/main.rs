@@ -27,11 +27,11 @@ use host::datetime::Datetime;
 use host::reading::Reading;
 use host::store::{Connector, StoredVerdict};
 use host::verdict::VerdictRow;
-use host::worker::backfill::{Backfill, Plan};
-use tests::bench::{open_set, prophet};
-use tests::conformance::{Bench, Setup, at, state};
-use tests::conformance_sqlite::SqliteBench;
-use tests::conformance_sqlserver::SqlServerBench;
+use host::worker::backfill::{Backfill, BackfillPlan};
+use tests::conformance::{Setup, TestDb, at, state};
+use tests::conformance_sqlite::SqliteTestDb;
+use tests::conformance_sqlserver::SqlServerTestDb;
+use tests::fixture::{open_set, prophet};
 use times::Times;
 
 const VARIABLES: [&str; 6] = ["AGUA/FLOW 1", "GAS_P-2", "NIVEL 4", "POTENCIA/MW", "TEMP-03", "VIBRACION"];
@@ -51,15 +51,15 @@ fn main() {
     let readings = asked.map_or(300_000, |asked| asked.parse().expect("BACKFILL_READINGS is a number"));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     println!("| what | median | range | runs |\n|---|---|---|---|");
-    runtime.block_on(measure::<SqliteBench>("SQLite", readings));
+    runtime.block_on(measure::<SqliteTestDb>("SQLite", readings));
     if tests::sqlserver::server().is_some() {
-        runtime.block_on(measure::<SqlServerBench>("SQL Server", readings));
+        runtime.block_on(measure::<SqlServerTestDb>("SQL Server", readings));
     }
     runtime.block_on(cycles::count());
 }
 
 /// The figures of one kind of store.
-async fn measure<B: Bench>(name: &str, readings: usize) {
+async fn measure<B: TestDb>(name: &str, readings: usize) {
     let (mut backfills, mut copies, mut ratios, mut singly) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let datetimes = readings / VARIABLES.len();
@@ -111,7 +111,7 @@ fn begin() -> Datetime {
 /// Seconds from the first look to the last commit.
 async fn backfill(store: &dyn Connector, rows: f64) -> f64 {
     let mut detector = open_set(prophet("{}")).await;
-    let plan = Plan {
+    let plan = BackfillPlan {
         worker: "default".into(),
         shard: None,
         from: begin(),
@@ -134,8 +134,8 @@ async fn backfill(store: &dyn Connector, rows: f64) -> f64 {
 async fn copy(from: &dyn Connector, to: &dyn Connector, rows: f64) -> f64 {
     let (_, mut from) = from.open().await.unwrap();
     let (_, mut to) = to.open().await.unwrap();
-    to.prepare().await.unwrap();
-    let epoch = to.take("copy").await.unwrap().epoch;
+    to.ensure_tables().await.unwrap();
+    let epoch = to.claim("copy").await.unwrap().epoch;
     let (mut took, mut written, mut since) = (Duration::ZERO, 0, begin());
     loop {
         let page = from.read_verdicts(since, at("2100-01-01"), false, BATCH).await.unwrap();
@@ -176,7 +176,7 @@ fn verdict(row: StoredVerdict) -> VerdictRow {
 }
 
 /// Rows a second, each by a statement and a transaction of its own.
-async fn one_by_one<B: Bench>(bench: &B) -> f64 {
+async fn one_by_one<B: TestDb>(bench: &B) -> f64 {
     let times: Vec<String> = (0..SINGLY)
         .map(|minute| at("2014-01-01").later(Duration::from_secs(60 * minute as u64)).to_string())
         .collect();

@@ -24,7 +24,7 @@ use serde::Deserialize;
 
 use anomaly_worker::detector::logging::{Level, log};
 use anomaly_worker::detector::types::{
-    Batch, Checkpoint, Description, DetectError, Model, ModelFile, OpenError, Outcome, Reach, Summary,
+    Batch, Checkpoint, Description, DetectError, InstantScope, Model, ModelFile, OpenError, Outcome, Summary,
     Verdicts,
 };
 use exports::anomaly_worker::detector::judging::{Guest, GuestDetector};
@@ -140,11 +140,14 @@ impl GuestDetector for Detector {
             variable: path.clone(),
             refused: self.broken.contains(path).then(|| "it is broken".to_owned()),
         };
-        let reach =
-            if self.settings.r#do == "whole-instants" { Reach::WholeInstants } else { Reach::SingleReadings };
+        let scope = if self.settings.r#do == "whole-instants" {
+            InstantScope::WholeInstants
+        } else {
+            InstantScope::SingleReadings
+        };
         Summary {
             models: self.variables.iter().chain(&self.broken).map(model).collect(),
-            reach,
+            scope,
             passed_over: self.passed_over.clone(),
         }
     }

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use super::*;
 
-pub async fn a_commit_writes_verdicts_whole<B: Bench>() -> Result<()> {
+pub async fn a_commit_writes_verdicts_whole<B: TestDb>() -> Result<()> {
     let (bench, mut input, mut output) = begin::<B>(Setup::default()).await?;
-    let epoch = output.take(WORKER).await?.epoch;
+    let epoch = output.claim(WORKER).await?.epoch;
     let verdicts = [
         verdict("2025-01-15 10:00:00", "T1"),
         VerdictRow {
@@ -35,16 +35,16 @@ pub async fn a_commit_writes_verdicts_whole<B: Bench>() -> Result<()> {
     Ok(())
 }
 
-pub async fn the_same_commit_again_writes_nothing_twice<B: Bench>() -> Result<()> {
+pub async fn the_same_commit_again_writes_nothing_twice<B: TestDb>() -> Result<()> {
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
-    let epoch = output.take(WORKER).await?.epoch;
+    let epoch = output.claim(WORKER).await?.epoch;
     let first = [verdict("2025-01-15 10:00:00", "T1"), verdict("2025-01-15 10:00:00.503", "T1")];
     assert_eq!(output.commit(WORKER, &first, &state(epoch)).await?, 2);
     let before = bench.verdicts().await?;
     assert_eq!(output.commit(WORKER, &first, &state(epoch)).await?, 0);
     // Not even with other numbers, nor by another worker.
     let again = first.clone().map(|row| VerdictRow { yhat: 99.0, ..row });
-    let other = output.take("line 2").await?.epoch;
+    let other = output.claim("line 2").await?.epoch;
     assert_eq!(output.commit("line 2", &again, &state(other)).await?, 0);
     assert_eq!(bench.verdicts().await?, before);
 
@@ -54,9 +54,9 @@ pub async fn the_same_commit_again_writes_nothing_twice<B: Bench>() -> Result<()
     Ok(())
 }
 
-pub async fn of_a_key_given_twice_the_first_is_written<B: Bench>() -> Result<()> {
+pub async fn of_a_key_given_twice_the_first_is_written<B: TestDb>() -> Result<()> {
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
-    let epoch = output.take(WORKER).await?.epoch;
+    let epoch = output.claim(WORKER).await?.epoch;
     let one = verdict("2025-01-15 10:00:00", "T1");
     let two = VerdictRow { y: 5.0, ..one.clone() };
     assert_eq!(output.commit(WORKER, &[one.clone(), two], &state(epoch)).await?, 1);
@@ -65,37 +65,37 @@ pub async fn of_a_key_given_twice_the_first_is_written<B: Bench>() -> Result<()>
     Ok(())
 }
 
-pub async fn a_commit_from_an_older_epoch_leaves_nothing<B: Bench>() -> Result<()> {
+pub async fn a_commit_from_an_older_epoch_leaves_nothing<B: TestDb>() -> Result<()> {
     let (bench, _, mut old) = begin::<B>(Setup::default()).await?;
-    let old_epoch = old.take(WORKER).await?.epoch;
+    let old_epoch = old.claim(WORKER).await?.epoch;
     let kept = verdict("2025-01-15 10:00:00", "T1");
     old.commit(WORKER, std::slice::from_ref(&kept), &state(old_epoch)).await?;
     let (_, mut new) = bench.connector().open().await?;
-    let new_epoch = new.take(WORKER).await?.epoch;
+    let new_epoch = new.claim(WORKER).await?.epoch;
     assert!(new_epoch > old_epoch);
 
     // A leader that was paused wakes up.
     let late = State { watermark: Some(at("2025-01-15 11:00:00")), ..state(old_epoch) };
     let done = old.commit(WORKER, &[verdict("2025-01-15 11:00:00", "T1")], &late).await;
-    expect_trouble(done, Trouble::Fenced, &[WORKER]);
+    expect_error(done, ErrorKind::Fenced, &[WORKER]);
     assert_eq!(written(&bench).await?, pairs(&[("2025-01-15 10:00:00", "T1")]));
     assert_eq!(new.peek(WORKER).await?, Some(state(new_epoch)));
     // Nor may an epoch that was never given out.
     let done = old.commit(WORKER, &[], &state(new_epoch + 1)).await;
-    expect_trouble(done, Trouble::Fenced, &[WORKER]);
+    expect_error(done, ErrorKind::Fenced, &[WORKER]);
     assert_eq!(new.commit(WORKER, &[verdict("2025-01-15 11:00:00", "T1")], &state(new_epoch)).await?, 1);
     Ok(())
 }
 
-pub async fn a_commit_that_fails_in_the_middle_leaves_nothing<B: Bench>() -> Result<()> {
+pub async fn a_commit_that_fails_in_the_middle_leaves_nothing<B: TestDb>() -> Result<()> {
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
-    let epoch = output.take(WORKER).await?.epoch;
+    let epoch = output.claim(WORKER).await?.epoch;
     output.commit(WORKER, &[], &state(epoch)).await?;
     bench.refuse_verdicts_on("T2").await?;
     let verdicts = ["T1", "T2", "T3"].map(|name| verdict("2025-01-15 10:00:00", name));
     let later = State { watermark: Some(at("2025-01-15 11:00:00")), ..state(epoch) };
     let error = output.commit(WORKER, &verdicts, &later).await.expect_err("the table refuses one of them");
-    assert_ne!(error.trouble, Trouble::Fenced, "{error}");
+    assert_ne!(error.kind, ErrorKind::Fenced, "{error}");
     assert_eq!(written(&bench).await?, pairs(&[]));
     assert_eq!(output.peek(WORKER).await?, Some(state(epoch)));
     // The connection is as good as before.
@@ -105,9 +105,9 @@ pub async fn a_commit_that_fails_in_the_middle_leaves_nothing<B: Bench>() -> Res
     Ok(())
 }
 
-pub async fn a_commit_of_many_verdicts_is_one_commit<B: Bench>() -> Result<()> {
+pub async fn a_commit_of_many_verdicts_is_one_commit<B: TestDb>() -> Result<()> {
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
-    let epoch = output.take(WORKER).await?.epoch;
+    let epoch = output.claim(WORKER).await?.epoch;
     let verdicts = many(4000);
     assert_eq!(output.commit(WORKER, &verdicts, &state(epoch)).await?, 4000);
     let found: HashSet<_> =
@@ -116,9 +116,9 @@ pub async fn a_commit_of_many_verdicts_is_one_commit<B: Bench>() -> Result<()> {
     Ok(())
 }
 
-pub async fn already_judged_names_what_is_there_and_nothing_else<B: Bench>() -> Result<()> {
+pub async fn already_judged_names_what_is_there_and_nothing_else<B: TestDb>() -> Result<()> {
     let (_bench, _, mut output) = begin::<B>(Setup::default()).await?;
-    let epoch = output.take(WORKER).await?.epoch;
+    let epoch = output.claim(WORKER).await?.epoch;
     assert_eq!(output.already_judged(&[key("T1", "2025-01-15 10:00:00")]).await?, HashSet::new());
     assert_eq!(output.already_judged(&[]).await?, HashSet::new());
     let asked = many(5000);
@@ -129,11 +129,11 @@ pub async fn already_judged_names_what_is_there_and_nothing_else<B: Bench>() -> 
 }
 
 /// However a store finds that a whole stretch has none: a single verdict in it counts, also at its ends.
-pub async fn of_many_keys_a_single_verdict_is_found<B: Bench>() -> Result<()> {
+pub async fn of_many_keys_a_single_verdict_is_found<B: TestDb>() -> Result<()> {
     let asked = many(1200);
     for there in [0, 24, 600, 1175, 1199] {
         let (_bench, _, mut output) = begin::<B>(Setup::default()).await?;
-        let epoch = output.take(WORKER).await?.epoch;
+        let epoch = output.claim(WORKER).await?.epoch;
         let around = [asked[0].ds.micros() - 300_000_000, asked[1199].ds.micros() + 300_000_000];
         let around =
             around.map(|micros| VerdictRow { ds: Datetime::from_micros(micros), ..asked[0].clone() });
@@ -146,9 +146,9 @@ pub async fn of_many_keys_a_single_verdict_is_found<B: Bench>() -> Result<()> {
     Ok(())
 }
 
-pub async fn already_judged_tells_close_instants_apart<B: Bench>() -> Result<()> {
+pub async fn already_judged_tells_close_instants_apart<B: TestDb>() -> Result<()> {
     let (_bench, _, mut output) = begin::<B>(Setup::default()).await?;
-    let epoch = output.take(WORKER).await?.epoch;
+    let epoch = output.claim(WORKER).await?.epoch;
     output.commit(WORKER, &[verdict("2025-01-15 10:00:00.5", "T1")], &state(epoch)).await?;
     let asked = [
         key("T1", "2025-01-15 10:00:00.5"),
@@ -162,9 +162,9 @@ pub async fn already_judged_tells_close_instants_apart<B: Bench>() -> Result<()>
     Ok(())
 }
 
-pub async fn the_newest_verdict_is_the_latest_in_time<B: Bench>() -> Result<()> {
+pub async fn the_newest_verdict_is_the_latest_in_time<B: TestDb>() -> Result<()> {
     let (_bench, _, mut output) = begin::<B>(Setup::default()).await?;
-    let epoch = output.take(WORKER).await?.epoch;
+    let epoch = output.claim(WORKER).await?.epoch;
     for (ds, newest) in [
         ("2025-01-15 10:00:00", "2025-01-15 10:00:00"),
         ("2025-01-15 10:00:00.5", "2025-01-15 10:00:00.5"),

@@ -30,7 +30,7 @@ fn row_of(datetime: &str, variable: &str, value: f64) -> (String, String, Option
     (at(datetime).to_string(), variable.to_owned(), Some(value), Some("enero.csv".to_owned()))
 }
 
-pub async fn readings_are_inserted_once<B: Bench>() -> Result<()> {
+pub async fn readings_are_inserted_once<B: TestDb>() -> Result<()> {
     for datetime_index in [true, false] {
         let (bench, mut input, _) = begin::<B>(InputKind { datetime_index, ..InputKind::DEFAULT }).await?;
         bench.insert(&[row(1, "2025-01-15 10:00:00", "T2")]).await?;
@@ -61,7 +61,7 @@ pub async fn readings_are_inserted_once<B: Bench>() -> Result<()> {
 }
 
 /// A NULL is no reading.
-pub async fn a_null_does_not_stand_in_the_way_of_a_reading<B: Bench>() -> Result<()> {
+pub async fn a_null_does_not_stand_in_the_way_of_a_reading<B: TestDb>() -> Result<()> {
     let (bench, mut input, _) = begin::<B>(Setup::default()).await?;
     bench.insert(&[Row { value: None, ..row(1, "2025-01-15 10:00:00", "T1") }]).await?;
     let mut importer = bench.connector().open_importer(false).await?;
@@ -70,11 +70,11 @@ pub async fn a_null_does_not_stand_in_the_way_of_a_reading<B: Bench>() -> Result
     Ok(())
 }
 
-pub async fn a_missing_input_table_is_made_only_if_asked_for<B: Bench>() -> Result<()> {
+pub async fn a_missing_input_table_is_made_only_if_asked_for<B: TestDb>() -> Result<()> {
     let (bench, mut input, _) = begin::<B>(Setup { input: None, ..Setup::default() }).await?;
     let refused = bench.connector().open_importer(false).await.map(drop);
-    expect_trouble(refused, Trouble::Schema, &["datos_proceso", "--create-table"]);
-    expect_trouble(input.layout().await, Trouble::Schema, &["datos_proceso"]);
+    expect_error(refused, ErrorKind::Schema, &["datos_proceso", "--create-table"]);
+    expect_error(input.layout().await, ErrorKind::Schema, &["datos_proceso"]);
     let mut importer = bench.connector().open_importer(true).await?;
     assert_eq!(importer.insert(&[reading("2025-01-15 10:00:00", "T1", 4.0)]).await?.inserted, 1);
     let layout = input.layout().await?;
@@ -85,7 +85,7 @@ pub async fn a_missing_input_table_is_made_only_if_asked_for<B: Bench>() -> Resu
     Ok(())
 }
 
-pub async fn a_table_without_key_or_file_takes_readings_too<B: Bench>() -> Result<()> {
+pub async fn a_table_without_key_or_file_takes_readings_too<B: TestDb>() -> Result<()> {
     for kind in InputKind::ALL {
         let (bench, mut input, _) = begin::<B>(kind).await?;
         let mut importer = bench.connector().open_importer(false).await?;
@@ -104,7 +104,7 @@ pub async fn a_table_without_key_or_file_takes_readings_too<B: Bench>() -> Resul
     Ok(())
 }
 
-pub async fn odd_names_and_values_are_imported_as_they_are<B: Bench>() -> Result<()> {
+pub async fn odd_names_and_values_are_imported_as_they_are<B: TestDb>() -> Result<()> {
     let (bench, mut input, _) = begin::<B>(Setup::default()).await?;
     let mut importer = bench.connector().open_importer(false).await?;
     let readings = [

@@ -2,7 +2,7 @@
 
 use super::*;
 
-pub async fn the_layout_says_what_the_table_has<B: Bench>() -> Result<()> {
+pub async fn the_layout_says_what_the_table_has<B: TestDb>() -> Result<()> {
     for kind in InputKind::ALL {
         let (_bench, mut input, _) = begin::<B>(kind).await?;
         let layout = input.layout().await?;
@@ -12,14 +12,14 @@ pub async fn the_layout_says_what_the_table_has<B: Bench>() -> Result<()> {
     Ok(())
 }
 
-pub async fn a_missing_input_table_is_named<B: Bench>() -> Result<()> {
+pub async fn a_missing_input_table_is_named<B: TestDb>() -> Result<()> {
     let (_bench, mut input, _) = begin::<B>(Setup { input: None, ..Setup::default() }).await?;
-    expect_trouble(input.layout().await, Trouble::Schema, &["datos_proceso", "configuration"]);
-    expect_trouble(input.last_key().await, Trouble::Schema, &["datos_proceso"]);
+    expect_error(input.layout().await, ErrorKind::Schema, &["datos_proceso", "configuration"]);
+    expect_error(input.last_key().await, ErrorKind::Schema, &["datos_proceso"]);
     Ok(())
 }
 
-pub async fn keys_come_in_order_up_to_the_limit<B: Bench>() -> Result<()> {
+pub async fn keys_come_in_order_up_to_the_limit<B: TestDb>() -> Result<()> {
     let (bench, mut input, _) = begin::<B>(Setup::default()).await?;
     // Time order is not key order.
     let rows = [
@@ -44,7 +44,7 @@ pub async fn keys_come_in_order_up_to_the_limit<B: Bench>() -> Result<()> {
     Ok(())
 }
 
-pub async fn several_spans_share_one_limit<B: Bench>() -> Result<()> {
+pub async fn several_spans_share_one_limit<B: TestDb>() -> Result<()> {
     let (bench, mut input, _) = begin::<B>(Setup::default()).await?;
     let rows: Vec<Row<'_>> = (1..=20).map(|id| row(id, "2025-01-15 10:00:00", "T1")).collect();
     bench.insert(&rows).await?;
@@ -63,7 +63,7 @@ pub async fn several_spans_share_one_limit<B: Bench>() -> Result<()> {
     Ok(())
 }
 
-pub async fn a_gap_is_read_once_it_is_filled<B: Bench>() -> Result<()> {
+pub async fn a_gap_is_read_once_it_is_filled<B: TestDb>() -> Result<()> {
     let (bench, mut input, _) = begin::<B>(Setup::default()).await?;
     bench.insert(&[row(1, "2025-01-15 10:00:00", "T1"), row(4, "2025-01-15 10:05:00", "T1")]).await?;
     assert_eq!(ids(&input.read_keys(&[(1, 100)], 10).await?), [1, 4]);
@@ -74,7 +74,7 @@ pub async fn a_gap_is_read_once_it_is_filled<B: Bench>() -> Result<()> {
     Ok(())
 }
 
-pub async fn nulls_and_duplicates_come_as_they_are<B: Bench>() -> Result<()> {
+pub async fn nulls_and_duplicates_come_as_they_are<B: TestDb>() -> Result<()> {
     let (bench, mut input, _) = begin::<B>(Setup::default()).await?;
     let one = Row { source_file: Some("a.csv"), ..row(1, "2025-01-15 10:00:00", "T1") };
     let rows = [
@@ -97,7 +97,7 @@ pub async fn nulls_and_duplicates_come_as_they_are<B: Bench>() -> Result<()> {
     Ok(())
 }
 
-pub async fn any_text_is_a_variable<B: Bench>() -> Result<()> {
+pub async fn any_text_is_a_variable<B: TestDb>() -> Result<()> {
     const NAMES: [&str; 6] = ["Presión «caldera» 1", "温度", "a'b\"c]d;--", "A/B", "A_B", " espacio "];
     let (bench, mut input, mut output) = begin::<B>(Setup::default()).await?;
     let mut rows: Vec<Row<'_>> =
@@ -108,7 +108,7 @@ pub async fn any_text_is_a_variable<B: Bench>() -> Result<()> {
     let names: Vec<&str> = page.readings.iter().map(|reading| &*reading.variable).collect();
     assert_eq!(names, NAMES);
 
-    let epoch = output.take(WORKER).await?.epoch;
+    let epoch = output.claim(WORKER).await?.epoch;
     let verdicts: Vec<VerdictRow> = NAMES.iter().map(|name| verdict("2025-01-15 10:00:00", name)).collect();
     assert_eq!(output.commit(WORKER, &verdicts, &state(epoch)).await?, 6);
     let keys: Vec<_> = page.readings.iter().map(host::reading::Reading::key).collect();
@@ -116,7 +116,7 @@ pub async fn any_text_is_a_variable<B: Bench>() -> Result<()> {
     Ok(())
 }
 
-pub async fn an_empty_table_has_no_keys<B: Bench>() -> Result<()> {
+pub async fn an_empty_table_has_no_keys<B: TestDb>() -> Result<()> {
     let (_bench, mut input, mut output) = begin::<B>(Setup::default()).await?;
     assert_eq!(input.last_key().await?, None);
     assert_eq!(input.first_key_from(at("2025-01-15")).await?, None);
@@ -126,7 +126,7 @@ pub async fn an_empty_table_has_no_keys<B: Bench>() -> Result<()> {
     Ok(())
 }
 
-pub async fn the_first_key_of_a_time_is_by_key_not_by_time<B: Bench>() -> Result<()> {
+pub async fn the_first_key_of_a_time_is_by_key_not_by_time<B: TestDb>() -> Result<()> {
     for datetime_index in [true, false] {
         let (bench, mut input, _) = begin::<B>(InputKind { datetime_index, ..InputKind::DEFAULT }).await?;
         let rows = [
@@ -152,13 +152,13 @@ pub async fn the_first_key_of_a_time_is_by_key_not_by_time<B: Bench>() -> Result
     Ok(())
 }
 
-pub async fn without_a_key_it_is_read_by_datetime_only<B: Bench>() -> Result<()> {
+pub async fn without_a_key_it_is_read_by_datetime_only<B: TestDb>() -> Result<()> {
     let kind = InputKind { key: false, source_file: false, datetime_index: true };
     let (bench, mut input, _) = begin::<B>(kind).await?;
     bench.insert(&[row(1, "2025-01-15 10:00:00", "T1")]).await?;
-    expect_trouble(input.read_keys(&[(1, 10)], 10).await, Trouble::Schema, &["datos_proceso", "id"]);
-    expect_trouble(input.last_key().await, Trouble::Schema, &["id"]);
-    expect_trouble(input.first_key_from(at("2025-01-15")).await, Trouble::Schema, &["id"]);
+    expect_error(input.read_keys(&[(1, 10)], 10).await, ErrorKind::Schema, &["datos_proceso", "id"]);
+    expect_error(input.last_key().await, ErrorKind::Schema, &["id"]);
+    expect_error(input.first_key_from(at("2025-01-15")).await, ErrorKind::Schema, &["id"]);
     let page = input.read_range(at("2025-01-15"), None, 10).await?;
     let readings = vec![(None, at("2025-01-15 10:00:00"), "T1", Some(1.5))];
     assert_eq!(seen(&page), Seen { readings, full: false });

@@ -2,24 +2,24 @@
 
 use anyhow::Result;
 
-use super::{Bench, Setup, WORKER};
+use super::{Setup, TestDb, WORKER};
 
-pub async fn of_workers_with_one_name_one_leads<B: Bench>() -> Result<()> {
+pub async fn of_workers_with_one_name_one_leads<B: TestDb>() -> Result<()> {
     let bench = B::start(&Setup::default()).await?;
     let (one, other) = (bench.connector(), bench.connector());
-    let mut first = one.lead(WORKER).await?;
-    assert!(first.ask().await?, "the first to ask leads");
-    let mut second = other.lead(WORKER).await?;
+    let mut first = one.leader_lock(WORKER).await?;
+    assert!(first.try_acquire().await?, "the first to ask leads");
+    let mut second = other.leader_lock(WORKER).await?;
     for _ in 0..2 {
-        assert!(!second.ask().await?);
-        assert!(!other.lead(WORKER).await?.ask().await?);
+        assert!(!second.try_acquire().await?);
+        assert!(!other.leader_lock(WORKER).await?.try_acquire().await?);
     }
-    assert!(other.lead("line 2").await?.ask().await?, "another name is another matter");
+    assert!(other.leader_lock("line 2").await?.try_acquire().await?, "another name is another matter");
     drop(first);
     // A server may take a moment to see that a connection is gone.
     for _ in 0..500 {
-        if second.ask().await? {
-            assert!(!one.lead(WORKER).await?.ask().await?, "the one that stood by has it now");
+        if second.try_acquire().await? {
+            assert!(!one.leader_lock(WORKER).await?.try_acquire().await?, "the one that stood by has it now");
             return Ok(());
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;

@@ -1,11 +1,10 @@
 //! What every store promises, as a list of cases that each store runs whole: [`conformance!`](crate::conformance) makes a test of
-//! each for a [`Bench`], which sets a database up and looks at it from outside the store.
+//! each for a [`TestDb`], which sets a database up and looks at it from outside the store.
 //!
 //! A case is one promise. It starts on a fresh database, and fails by an error or a panic.
 
 #![allow(clippy::expect_used, clippy::missing_errors_doc, reason = "a case that cannot go on fails")]
 
-mod bench;
 pub mod commit;
 pub mod import;
 pub mod key;
@@ -15,6 +14,7 @@ pub mod range;
 pub mod replace;
 pub mod state;
 pub mod tables;
+mod test_db;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,10 +26,10 @@ use host::datetime::Datetime;
 use host::position::{KeyPosition, Position};
 use host::reading::Page;
 use host::state::State;
-use host::store::{Input, Output, StoreError, Trouble};
+use host::store::{ErrorKind, Input, Output, StoreError};
 use host::verdict::VerdictRow;
 
-pub use bench::{Bench, InputKind, OutputKind, Row, Setup, Written, row};
+pub use test_db::{InputKind, OutputKind, Row, Setup, TestDb, Written, row};
 
 /// The name that the cases' worker has.
 const WORKER: &str = "line 1";
@@ -106,15 +106,15 @@ fn key(variable: &str, ds: &str) -> (Arc<str>, Datetime) {
 }
 
 /// A database set up as asked, both connections, and the output's tables made.
-async fn begin<B: Bench>(setup: impl Into<Setup>) -> Result<(B, Box<dyn Input>, Box<dyn Output>)> {
+async fn begin<B: TestDb>(setup: impl Into<Setup>) -> Result<(B, Box<dyn Input>, Box<dyn Output>)> {
     let bench = B::start(&setup.into()).await?;
     let (input, mut output) = bench.connector().open().await?;
-    output.prepare().await?;
+    output.ensure_tables().await?;
     Ok((bench, input, output))
 }
 
 /// The ds and the variable of each row of the output table.
-async fn written<B: Bench>(bench: &B) -> Result<Vec<(String, String)>> {
+async fn written<B: TestDb>(bench: &B) -> Result<Vec<(String, String)>> {
     let verdicts = bench.verdicts().await?;
     Ok(verdicts.iter().map(|row| (row.verdict.ds.to_string(), row.verdict.variable.to_string())).collect())
 }
@@ -124,9 +124,9 @@ fn pairs(keys: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 /// Asserts that a call failed in this way, with all of these words in its message.
-fn expect_trouble<T: std::fmt::Debug>(done: Result<T, StoreError>, trouble: Trouble, words: &[&str]) {
+fn expect_error<T: std::fmt::Debug>(done: Result<T, StoreError>, kind: ErrorKind, words: &[&str]) {
     let error = done.expect_err("this call had to fail");
-    assert_eq!(error.trouble, trouble, "{error}");
+    assert_eq!(error.kind, kind, "{error}");
     for word in words {
         assert!(error.message.contains(word), "`{word}` is missing in: {error}");
     }

@@ -15,15 +15,15 @@ fn sorted(mut found: Vec<(Arc<str>, Arc<str>)>) -> Vec<(String, String)> {
 }
 
 /// An output of this kind, prepared.
-async fn output_of<B: Bench>(kind: OutputKind) -> Result<(B, Box<dyn Output>)> {
+async fn output_of<B: TestDb>(kind: OutputKind) -> Result<(B, Box<dyn Output>)> {
     let bench = B::start(&Setup::default()).await?;
     bench.create_output(kind).await?;
     let (_, mut output) = bench.connector().open().await?;
-    output.prepare().await?;
+    output.ensure_tables().await?;
     Ok((bench, output))
 }
 
-pub async fn names_are_the_same_where_the_output_takes_them_for_the_same<B: Bench>() -> Result<()> {
+pub async fn names_are_the_same_where_the_output_takes_them_for_the_same<B: TestDb>() -> Result<()> {
     let asked = names(&["TEMP-03", "O2", "temp-03", "Temp-03", "o2", "T1"]);
     for (kind, expected) in [
         (OutputKind::EqualNames, &[("Temp-03", "TEMP-03"), ("o2", "O2"), ("temp-03", "TEMP-03")][..]),
@@ -36,7 +36,7 @@ pub async fn names_are_the_same_where_the_output_takes_them_for_the_same<B: Benc
     Ok(())
 }
 
-pub async fn another_spelling_is_the_one_that_the_output_holds<B: Bench>() -> Result<()> {
+pub async fn another_spelling_is_the_one_that_the_output_holds<B: TestDb>() -> Result<()> {
     let asked = names(&["TEMP-03", "temp-03", "T1", "t2"]);
     for (kind, expected) in
         [(OutputKind::EqualNames, &[("TEMP-03", "temp-03"), ("t2", "T2")][..]), (OutputKind::ExactNames, &[])]
@@ -52,7 +52,7 @@ pub async fn another_spelling_is_the_one_that_the_output_holds<B: Bench>() -> Re
     Ok(())
 }
 
-pub async fn a_verdict_is_replaced_by_one_of_its_very_name_only<B: Bench>() -> Result<()> {
+pub async fn a_verdict_is_replaced_by_one_of_its_very_name_only<B: TestDb>() -> Result<()> {
     for (kind, expected, replaced) in [
         (
             OutputKind::EqualNames,
@@ -73,7 +73,7 @@ pub async fn a_verdict_is_replaced_by_one_of_its_very_name_only<B: Bench>() -> R
         bench
             .insert_verdicts(&[("2025-01-15 10:00:00", "temp-03"), ("2025-01-15 10:05:00", "TEMP-03")])
             .await?;
-        let epoch = output.take(WORKER).await?.epoch;
+        let epoch = output.claim(WORKER).await?.epoch;
         let new = [verdict("2025-01-15 10:00:00", "TEMP-03"), verdict("2025-01-15 10:05:00", "TEMP-03")];
         assert_eq!(output.replace(WORKER, &new, &state(epoch)).await?, replaced, "{kind:?}");
         assert_eq!(written(&bench).await?, pairs(expected), "{kind:?}");

@@ -2,7 +2,7 @@
 
 use super::*;
 
-pub async fn a_range_is_half_open<B: Bench>() -> Result<()> {
+pub async fn a_range_is_half_open<B: TestDb>() -> Result<()> {
     for kind in InputKind::ALL {
         let (bench, mut input, _) = begin::<B>(kind).await?;
         let rows = [
@@ -34,7 +34,7 @@ pub async fn a_range_is_half_open<B: Bench>() -> Result<()> {
     Ok(())
 }
 
-pub async fn a_range_is_in_time_order_whatever_came_first<B: Bench>() -> Result<()> {
+pub async fn a_range_is_in_time_order_whatever_came_first<B: TestDb>() -> Result<()> {
     for kind in InputKind::ALL {
         let (bench, mut input, _) = begin::<B>(kind).await?;
         let rows = [
@@ -61,7 +61,7 @@ pub async fn a_range_is_in_time_order_whatever_came_first<B: Bench>() -> Result<
     Ok(())
 }
 
-pub async fn a_full_page_says_so_and_the_next_goes_on<B: Bench>() -> Result<()> {
+pub async fn a_full_page_says_so_and_the_next_goes_on<B: TestDb>() -> Result<()> {
     for kind in InputKind::ALL {
         let (bench, mut input, _) = begin::<B>(kind).await?;
         let times: Vec<String> =
@@ -90,7 +90,7 @@ pub async fn a_full_page_says_so_and_the_next_goes_on<B: Bench>() -> Result<()> 
     Ok(())
 }
 
-pub async fn a_limit_within_one_datetime_keeps_the_lowest_keys<B: Bench>() -> Result<()> {
+pub async fn a_limit_within_one_datetime_keeps_the_lowest_keys<B: TestDb>() -> Result<()> {
     for datetime_index in [true, false] {
         let (bench, mut input, _) = begin::<B>(InputKind { datetime_index, ..InputKind::DEFAULT }).await?;
         let mut rows: Vec<Row<'_>> = (1..=30).rev().map(|id| row(id, "2025-01-15 10:00:00", "T1")).collect();
@@ -106,7 +106,7 @@ pub async fn a_limit_within_one_datetime_keeps_the_lowest_keys<B: Bench>() -> Re
 
 /// The Python worker cuts its watermark to seconds and meets a row at 10:00:00.503 for ever; a DATETIME counts in 1/300 s, and
 /// has digits that its text does not show.
-pub async fn windows_that_meet_give_each_reading_once<B: Bench>() -> Result<()> {
+pub async fn windows_that_meet_give_each_reading_once<B: TestDb>() -> Result<()> {
     const TIMES: [&str; 9] = [
         "2025-01-15 10:00:00",
         "2025-01-15 10:00:00.003",
@@ -139,7 +139,7 @@ pub async fn windows_that_meet_give_each_reading_once<B: Bench>() -> Result<()> 
     Ok(())
 }
 
-pub async fn a_count_agrees_with_what_is_read<B: Bench>() -> Result<()> {
+pub async fn a_count_agrees_with_what_is_read<B: TestDb>() -> Result<()> {
     for kind in InputKind::ALL {
         let (bench, mut input, _) = begin::<B>(kind).await?;
         let times: Vec<String> =
@@ -166,7 +166,7 @@ pub async fn a_count_agrees_with_what_is_read<B: Bench>() -> Result<()> {
     Ok(())
 }
 
-pub async fn given_datetimes_bring_all_their_rows<B: Bench>() -> Result<()> {
+pub async fn given_datetimes_bring_all_their_rows<B: TestDb>() -> Result<()> {
     for kind in InputKind::ALL {
         let (bench, mut input, _) = begin::<B>(kind).await?;
         let rows = [
@@ -190,7 +190,7 @@ pub async fn given_datetimes_bring_all_their_rows<B: Bench>() -> Result<()> {
     Ok(())
 }
 
-pub async fn the_end_of_all_time_is_a_range_too<B: Bench>() -> Result<()> {
+pub async fn the_end_of_all_time_is_a_range_too<B: TestDb>() -> Result<()> {
     let (earliest, latest) = (Datetime::from_micros(i64::MIN), Datetime::from_micros(i64::MAX));
     for kind in InputKind::ALL {
         let (bench, mut input, _) = begin::<B>(kind).await?;

@@ -28,12 +28,12 @@ fn names(verdicts: &[StoredVerdict]) -> Vec<(String, String)> {
     verdicts.iter().map(|row| (row.ds.to_string(), row.variable.to_string())).collect()
 }
 
-pub async fn replacing_exchanges_the_verdicts_of_these_keys<B: Bench>() -> Result<()> {
+pub async fn replacing_exchanges_the_verdicts_of_these_keys<B: TestDb>() -> Result<()> {
     let (bench, mut input, mut output) = begin::<B>(Setup::default()).await?;
     // Written long ago, as their time tells.
     bench.insert_verdicts(&[("2025-01-15 10:00:00", "T1"), ("2025-01-15 10:00:00.500", "T1")]).await?;
     bench.insert_verdicts(&[("2025-01-15 10:00:00", "T2")]).await?;
-    let epoch = output.take(WORKER).await?.epoch;
+    let epoch = output.claim(WORKER).await?.epoch;
     let new = [
         verdict("2025-01-15 10:00:00", "T1"),
         VerdictRow { yhat: 99.0, ..verdict("2025-01-15 10:00:00", "T1") },
@@ -61,13 +61,13 @@ pub async fn replacing_exchanges_the_verdicts_of_these_keys<B: Bench>() -> Resul
     Ok(())
 }
 
-pub async fn replacing_makes_one_of_several<B: Bench>() -> Result<()> {
+pub async fn replacing_makes_one_of_several<B: TestDb>() -> Result<()> {
     let bench = B::start(&Setup::default()).await?;
     bench.create_output(OutputKind::Python).await?;
     bench.insert_verdicts(&[("2025-01-15 10:00:00", "T1"), ("2025-01-15 10:00:00", "T1")]).await?;
     let (_, mut output) = bench.connector().open().await?;
-    output.prepare().await?;
-    let epoch = output.take(WORKER).await?.epoch;
+    output.ensure_tables().await?;
+    let epoch = output.claim(WORKER).await?.epoch;
     let new = verdict("2025-01-15 10:00:00", "T1");
     assert_eq!(output.replace(WORKER, std::slice::from_ref(&new), &state(epoch)).await?.removed, 2);
     let found: Vec<VerdictRow> = bench.verdicts().await?.into_iter().map(|row| row.verdict).collect();
@@ -75,14 +75,14 @@ pub async fn replacing_makes_one_of_several<B: Bench>() -> Result<()> {
     Ok(())
 }
 
-pub async fn a_replacement_that_fails_leaves_the_old_verdicts<B: Bench>() -> Result<()> {
+pub async fn a_replacement_that_fails_leaves_the_old_verdicts<B: TestDb>() -> Result<()> {
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
-    let epoch = output.take(WORKER).await?.epoch;
+    let epoch = output.claim(WORKER).await?.epoch;
     let old = ["T1", "T2"].map(|name| verdict("2025-01-15 10:00:00", name));
     output.commit(WORKER, &old, &state(epoch)).await?;
     let before = bench.verdicts().await?;
     let new = old.clone().map(|row| VerdictRow { yhat: 99.0, ..row });
-    expect_trouble(output.replace(WORKER, &new, &state(epoch + 1)).await, Trouble::Fenced, &[WORKER]);
+    expect_error(output.replace(WORKER, &new, &state(epoch + 1)).await, ErrorKind::Fenced, &[WORKER]);
     assert_eq!(bench.verdicts().await?, before);
     bench.refuse_verdicts_on("T2").await?;
     output.replace(WORKER, &new, &state(epoch)).await.expect_err("the table refuses one of them");
@@ -90,9 +90,9 @@ pub async fn a_replacement_that_fails_leaves_the_old_verdicts<B: Bench>() -> Res
     Ok(())
 }
 
-pub async fn verdicts_are_read_back_as_they_stand<B: Bench>() -> Result<()> {
+pub async fn verdicts_are_read_back_as_they_stand<B: TestDb>() -> Result<()> {
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
-    let epoch = output.take(WORKER).await?.epoch;
+    let epoch = output.claim(WORKER).await?.epoch;
     let verdicts = [
         verdict("2025-01-15 10:00:00", "T1"),
         VerdictRow { source_file: None, y: -1e-6, ..verdict("2025-01-15 10:00:00.500", "Presión 1") },
@@ -110,7 +110,7 @@ pub async fn verdicts_are_read_back_as_they_stand<B: Bench>() -> Result<()> {
     Ok(())
 }
 
-pub async fn verdicts_come_in_pages_by_time<B: Bench>() -> Result<()> {
+pub async fn verdicts_come_in_pages_by_time<B: TestDb>() -> Result<()> {
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
     let keys: Vec<(String, &str)> = ["10:00:00", "10:00:00.500", "10:05:00", "09:00:00", "23:59:59"]
         .iter()
@@ -149,9 +149,9 @@ pub async fn verdicts_come_in_pages_by_time<B: Bench>() -> Result<()> {
     Ok(())
 }
 
-pub async fn of_verdicts_the_anomalies_alone_may_be_asked_for<B: Bench>() -> Result<()> {
+pub async fn of_verdicts_the_anomalies_alone_may_be_asked_for<B: TestDb>() -> Result<()> {
     let (_bench, _, mut output) = begin::<B>(Setup::default()).await?;
-    let epoch = output.take(WORKER).await?.epoch;
+    let epoch = output.claim(WORKER).await?.epoch;
     let verdicts: Vec<VerdictRow> = (0..40)
         .map(|n| VerdictRow {
             flags: Flags { anomaly: n % 10 == 9, ..Flags::default() },

@@ -1,10 +1,10 @@
 //! The worker's row: whole, and one holder at a time.
 
-use host::position::{Ahead, Gap, Mark, Passed, TimePosition};
+use host::position::{Ahead, Gap, Passed, ReadMark, TimePosition};
 use host::reconciliation::{Causes, Look, Reconciliation};
 use host::state::{Checkpoint, SetAside};
 
-use host::store::Prepared;
+use host::store::SchemaChanges;
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn rich(epoch: i64) -> State {
     let gap = |first, last| Gap { first, last, seen: at("2025-01-15 10:00:00.123456") };
     let aside = SetAside {
         reason: "the detector trapped: `unreachable` executed; it's \"odd\"".to_owned(),
-        held: true,
+        quarantined: true,
         set_digest: "d1".to_owned(),
         readings: 42,
         ..SetAside::empty(at("2025-01-15 09:00:00"))
@@ -22,7 +22,11 @@ fn rich(epoch: i64) -> State {
         since: at("2025-01-14 10:00:00"),
         scanned: i64::MAX - 1,
         gaps: vec![gap(3, 3), gap(7, 9_000_000_000)],
-        marks: vec![Mark { id: 9, datetime: at("2025-01-15 10:00:00"), variable: "Presión 1".to_owned() }],
+        marks: vec![ReadMark {
+            id: 9,
+            datetime: at("2025-01-15 10:00:00"),
+            variable: "Presión 1".to_owned(),
+        }],
         began: Some(-5),
         given_up: vec![gap(1, 2)],
     };
@@ -60,9 +64,9 @@ fn rich(epoch: i64) -> State {
     }
 }
 
-pub async fn a_state_comes_back_whole<B: Bench>() -> Result<()> {
+pub async fn a_state_comes_back_whole<B: TestDb>() -> Result<()> {
     let (_bench, _, mut output) = begin::<B>(Setup::default()).await?;
-    let epoch = output.take(WORKER).await?.epoch;
+    let epoch = output.claim(WORKER).await?.epoch;
     let passed = Passed { from: at("2025-01-14"), to: at("2025-01-15 09:00:00.5"), rows: 1 << 33 };
     let by_time = TimePosition { since: at("2025-01-14 10:00:00"), passed: Some(passed) };
     let large = Checkpoint { schema: 0, bytes: vec![7; 3_000_000], set_digest: String::new() };
@@ -82,9 +86,9 @@ pub async fn a_state_comes_back_whole<B: Bench>() -> Result<()> {
     Ok(())
 }
 
-pub async fn a_state_replaces_all_of_the_one_before<B: Bench>() -> Result<()> {
+pub async fn a_state_replaces_all_of_the_one_before<B: TestDb>() -> Result<()> {
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
-    let epoch = output.take(WORKER).await?.epoch;
+    let epoch = output.claim(WORKER).await?.epoch;
     output.commit(WORKER, &[], &rich(epoch)).await?;
     let bare = State { watermark: None, ..state(epoch) };
     output.commit(WORKER, &[], &bare).await?;
@@ -93,41 +97,41 @@ pub async fn a_state_replaces_all_of_the_one_before<B: Bench>() -> Result<()> {
     Ok(())
 }
 
-pub async fn taking_a_name_fences_off_its_holder<B: Bench>() -> Result<()> {
+pub async fn taking_a_name_fences_off_its_holder<B: TestDb>() -> Result<()> {
     let (bench, _, mut first) = begin::<B>(Setup::default()).await?;
     let (_, mut second) = bench.connector().open().await?;
-    let one = first.take(WORKER).await?.epoch;
+    let one = first.claim(WORKER).await?.epoch;
     first.commit(WORKER, &[], &rich(one)).await?;
-    let taken = second.take(WORKER).await?;
+    let taken = second.claim(WORKER).await?;
     assert!(taken.epoch > one);
     assert_eq!(taken.state, Some(rich(taken.epoch)), "all of it, with the new epoch");
-    expect_trouble(first.commit(WORKER, &[], &state(one)).await, Trouble::Fenced, &[WORKER]);
+    expect_error(first.commit(WORKER, &[], &state(one)).await, ErrorKind::Fenced, &[WORKER]);
     second.commit(WORKER, &[], &state(taken.epoch)).await?;
     // And back again.
-    let back = first.take(WORKER).await?.epoch;
+    let back = first.claim(WORKER).await?.epoch;
     first.commit(WORKER, &[], &state(back)).await?;
-    expect_trouble(second.commit(WORKER, &[], &state(taken.epoch)).await, Trouble::Fenced, &[WORKER]);
+    expect_error(second.commit(WORKER, &[], &state(taken.epoch)).await, ErrorKind::Fenced, &[WORKER]);
     Ok(())
 }
 
-pub async fn the_first_two_to_take_a_name_do_not_both_hold_it<B: Bench>() -> Result<()> {
+pub async fn the_first_two_to_take_a_name_do_not_both_hold_it<B: TestDb>() -> Result<()> {
     let (bench, _, mut first) = begin::<B>(Setup::default()).await?;
     let (_, mut second) = bench.connector().open().await?;
-    let (one, two) = (first.take(WORKER).await?, second.take(WORKER).await?);
+    let (one, two) = (first.claim(WORKER).await?, second.claim(WORKER).await?);
     assert_eq!((&one.state, &two.state), (&None, &None));
     assert!(two.epoch > one.epoch);
     let verdicts = [verdict("2025-01-15 10:00:00", "T1")];
-    expect_trouble(first.commit(WORKER, &verdicts, &state(one.epoch)).await, Trouble::Fenced, &[WORKER]);
+    expect_error(first.commit(WORKER, &verdicts, &state(one.epoch)).await, ErrorKind::Fenced, &[WORKER]);
     assert_eq!(second.commit(WORKER, &verdicts, &state(two.epoch)).await?, 1);
     Ok(())
 }
 
-pub async fn peeking_takes_nothing<B: Bench>() -> Result<()> {
+pub async fn peeking_takes_nothing<B: TestDb>() -> Result<()> {
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
     let (_, mut other) = bench.connector().open().await?;
     assert_eq!(other.peek(WORKER).await?, None);
     assert_eq!(bench.workers().await?, vec![]);
-    let epoch = output.take(WORKER).await?.epoch;
+    let epoch = output.claim(WORKER).await?.epoch;
     assert_eq!(other.peek(WORKER).await?, None, "nothing was committed yet");
     output.commit(WORKER, &[], &rich(epoch)).await?;
     assert_eq!(other.peek(WORKER).await?, Some(rich(epoch)));
@@ -135,26 +139,26 @@ pub async fn peeking_takes_nothing<B: Bench>() -> Result<()> {
     Ok(())
 }
 
-pub async fn a_deleted_row_is_fenced_and_taken_anew<B: Bench>() -> Result<()> {
+pub async fn a_deleted_row_is_fenced_and_taken_anew<B: TestDb>() -> Result<()> {
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
-    let epoch = output.take(WORKER).await?.epoch;
+    let epoch = output.claim(WORKER).await?.epoch;
     output.commit(WORKER, &[], &state(epoch)).await?;
     bench.delete_worker(WORKER).await?;
     let verdicts = [verdict("2025-01-15 10:00:00", "T1")];
-    expect_trouble(output.commit(WORKER, &verdicts, &state(epoch)).await, Trouble::Fenced, &[WORKER, "gone"]);
+    expect_error(output.commit(WORKER, &verdicts, &state(epoch)).await, ErrorKind::Fenced, &[WORKER, "gone"]);
     assert_eq!(written(&bench).await?, pairs(&[]));
-    let taken = output.take(WORKER).await?;
+    let taken = output.claim(WORKER).await?;
     assert_eq!(taken.state, None);
     assert_eq!(output.commit(WORKER, &verdicts, &state(taken.epoch)).await?, 1);
     Ok(())
 }
 
-pub async fn workers_do_not_disturb_each_other<B: Bench>() -> Result<()> {
+pub async fn workers_do_not_disturb_each_other<B: TestDb>() -> Result<()> {
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
     let mut other = bench.connector().open().await?.1;
-    let one = output.take(WORKER).await?.epoch;
+    let one = output.claim(WORKER).await?.epoch;
     output.commit(WORKER, &[verdict("2025-01-15 10:00:00", "T1")], &rich(one)).await?;
-    let two = other.take("line 2").await?;
+    let two = other.claim("line 2").await?;
     assert_eq!(two.state, None);
     other.commit("line 2", &[verdict("2025-01-15 10:00:00", "T2")], &state(two.epoch)).await?;
     assert_eq!(output.peek(WORKER).await?, Some(rich(one)));
@@ -165,40 +169,40 @@ pub async fn workers_do_not_disturb_each_other<B: Bench>() -> Result<()> {
     Ok(())
 }
 
-pub async fn a_new_connection_finds_what_the_last_one_left<B: Bench>() -> Result<()> {
+pub async fn a_new_connection_finds_what_the_last_one_left<B: TestDb>() -> Result<()> {
     let (bench, input, mut output) = begin::<B>(Setup::default()).await?;
-    let epoch = output.take(WORKER).await?.epoch;
+    let epoch = output.claim(WORKER).await?.epoch;
     output.commit(WORKER, &[verdict("2025-01-15 10:00:00", "T1")], &rich(epoch)).await?;
     drop(input);
     output.close().await?;
     let (_, mut output) = bench.connector().open().await?;
-    assert_eq!(output.prepare().await?, Prepared::default());
-    let taken = output.take(WORKER).await?;
+    assert_eq!(output.ensure_tables().await?, SchemaChanges::default());
+    let taken = output.claim(WORKER).await?;
     assert_eq!(taken.state, Some(rich(taken.epoch)));
     let asked = key("T1", "2025-01-15 10:00:00");
     assert!(output.already_judged(std::slice::from_ref(&asked)).await?.contains(&asked));
     Ok(())
 }
 
-pub async fn forgetting_deletes_the_row_of_its_holder_only<B: Bench>() -> Result<()> {
+pub async fn forgetting_deletes_the_row_of_its_holder_only<B: TestDb>() -> Result<()> {
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
-    let old = output.take("backfill").await?.epoch;
-    let epoch = output.take("backfill").await?.epoch;
+    let old = output.claim("backfill").await?.epoch;
+    let epoch = output.claim("backfill").await?.epoch;
     output.commit("backfill", &[], &state(epoch)).await?;
-    let other = output.take(WORKER).await?.epoch;
-    expect_trouble(output.forget("backfill", old).await, Trouble::Fenced, &["backfill"]);
+    let other = output.claim(WORKER).await?.epoch;
+    expect_error(output.forget("backfill", old).await, ErrorKind::Fenced, &["backfill"]);
     assert_eq!(output.peek("backfill").await?, Some(state(epoch)));
     output.forget("backfill", epoch).await?;
     assert_eq!(bench.workers().await?, [(WORKER.to_owned(), other)]);
-    expect_trouble(output.forget("backfill", epoch).await, Trouble::Fenced, &["backfill"]);
+    expect_error(output.forget("backfill", epoch).await, ErrorKind::Fenced, &["backfill"]);
     // Whoever still holds a name that was forgotten writes nothing more.
-    expect_trouble(output.commit("backfill", &[], &state(epoch)).await, Trouble::Fenced, &["backfill"]);
+    expect_error(output.commit("backfill", &[], &state(epoch)).await, ErrorKind::Fenced, &["backfill"]);
     Ok(())
 }
 
-pub async fn what_is_set_aside_is_exchanged_under_a_worker_at_work<B: Bench>() -> Result<()> {
+pub async fn what_is_set_aside_is_exchanged_under_a_worker_at_work<B: TestDb>() -> Result<()> {
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
-    let epoch = output.take(WORKER).await?.epoch;
+    let epoch = output.claim(WORKER).await?.epoch;
     let held = rich(epoch);
     output.commit(WORKER, &[], &held).await?;
     let mut after = held.set_aside.clone();

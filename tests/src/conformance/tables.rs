@@ -1,14 +1,14 @@
 //! The output and the state table: made, found as others left them, or not to be used.
 
-use host::store::{Prepared, TableName, TableNames};
+use host::store::{SchemaChanges, TableName, TableNames};
 
 use super::*;
 
-pub async fn prepare_makes_the_tables_once<B: Bench>() -> Result<()> {
+pub async fn prepare_makes_the_tables_once<B: TestDb>() -> Result<()> {
     let bench = B::start(&Setup::default()).await?;
     let (_, mut output) = bench.connector().open().await?;
-    expect_trouble(output.take(WORKER).await, Trouble::Schema, &["anomaly_worker_state"]);
-    assert!(!output.prepare().await?.created.is_empty(), "what was made is said");
+    expect_error(output.claim(WORKER).await, ErrorKind::Schema, &["anomaly_worker_state"]);
+    assert!(!output.ensure_tables().await?.created.is_empty(), "what was made is said");
     assert_eq!((bench.verdicts().await?, bench.workers().await?), (vec![], vec![]));
     let indexes = bench.output_indexes().await?;
     let pair = vec!["ds".to_owned(), "variable".to_owned()];
@@ -16,32 +16,36 @@ pub async fn prepare_makes_the_tables_once<B: Bench>() -> Result<()> {
     for column in ["ds", "is_anomaly", "processed_at"] {
         assert!(indexes.contains(&(vec![column.to_owned()], false)), "no index on {column}: {indexes:?}");
     }
-    assert_eq!(output.prepare().await?, Prepared::default(), "a second time there is nothing to do");
+    assert_eq!(
+        output.ensure_tables().await?,
+        SchemaChanges::default(),
+        "a second time there is nothing to do"
+    );
     assert_eq!(bench.output_indexes().await?, indexes);
     Ok(())
 }
 
-pub async fn prepare_keeps_what_is_there<B: Bench>() -> Result<()> {
+pub async fn prepare_keeps_what_is_there<B: TestDb>() -> Result<()> {
     let bench = B::start(&Setup::default()).await?;
     bench.create_output(OutputKind::Python).await?;
     let before = [("2025-01-15 09:55:00", "T1"), ("2025-01-15 10:00:00", "T1")];
     bench.insert_verdicts(&before).await?;
     let (_, mut output) = bench.connector().open().await?;
-    output.prepare().await?;
+    output.ensure_tables().await?;
     assert_eq!(written(&bench).await?, pairs(&before));
     assert!(bench.output_indexes().await?.iter().any(|(_, unique)| *unique), "nothing stood in its way");
     assert_eq!(output.newest(at("2025-01-16")).await?, Some(at("2025-01-15 10:00:00")));
     Ok(())
 }
 
-pub async fn duplicates_of_the_python_worker_are_said_and_served<B: Bench>() -> Result<()> {
+pub async fn duplicates_of_the_python_worker_are_said_and_served<B: TestDb>() -> Result<()> {
     let bench = B::start(&Setup::default()).await?;
     bench.create_output(OutputKind::Python).await?;
     let before =
         [("2025-01-15 10:00:00", "T1"), ("2025-01-15 10:00:00", "T1"), ("2025-01-15 10:00:00.503", "T1")];
     bench.insert_verdicts(&before).await?;
     let (_, mut output) = bench.connector().open().await?;
-    let notes = output.prepare().await?.warnings;
+    let notes = output.ensure_tables().await?.warnings;
     let told = notes.iter().find(|note| note.contains("HAVING COUNT(*) > 1"));
     assert!(told.is_some_and(|note| note.contains("anomalies_detector")), "{notes:?}");
     assert!(bench.output_indexes().await?.iter().all(|(_, unique)| !unique));
@@ -49,7 +53,7 @@ pub async fn duplicates_of_the_python_worker_are_said_and_served<B: Bench>() -> 
     assert!(bench.output_indexes().await?.contains(&(pair, false)), "look-ups need an index all the same");
 
     // Without the unique index it is the worker who adds none.
-    let epoch = output.take(WORKER).await?.epoch;
+    let epoch = output.claim(WORKER).await?.epoch;
     let verdicts = [verdict("2025-01-15 10:00:00", "T1"), verdict("2025-01-15 10:05:00", "T1")];
     assert_eq!(output.commit(WORKER, &verdicts, &state(epoch)).await?, 1);
     assert_eq!(output.commit(WORKER, &verdicts, &state(epoch)).await?, 0);
@@ -60,12 +64,12 @@ pub async fn duplicates_of_the_python_worker_are_said_and_served<B: Bench>() -> 
     Ok(())
 }
 
-pub async fn an_output_without_source_file_is_served<B: Bench>() -> Result<()> {
+pub async fn an_output_without_source_file_is_served<B: TestDb>() -> Result<()> {
     let bench = B::start(&Setup::default()).await?;
     bench.create_output(OutputKind::WithoutSourceFile).await?;
     let (_, mut output) = bench.connector().open().await?;
-    output.prepare().await?;
-    let epoch = output.take(WORKER).await?.epoch;
+    output.ensure_tables().await?;
+    let epoch = output.claim(WORKER).await?.epoch;
     assert_eq!(output.commit(WORKER, &[verdict("2025-01-15 10:00:00", "T1")], &state(epoch)).await?, 1);
     let expected = VerdictRow { source_file: None, ..verdict("2025-01-15 10:00:00", "T1") };
     let found: Vec<VerdictRow> = bench.verdicts().await?.into_iter().map(|row| row.verdict).collect();
@@ -73,32 +77,32 @@ pub async fn an_output_without_source_file_is_served<B: Bench>() -> Result<()> {
     Ok(())
 }
 
-pub async fn an_output_that_cannot_serve_is_refused_by_its_missing_columns<B: Bench>() -> Result<()> {
+pub async fn an_output_that_cannot_serve_is_refused_by_its_missing_columns<B: TestDb>() -> Result<()> {
     let bench = B::start(&Setup::default()).await?;
     bench.create_output(OutputKind::WithoutResidual).await?;
     let (_, mut output) = bench.connector().open().await?;
     let words = ["anomalies_detector", "`residual`", "`anomaly_score`"];
-    expect_trouble(output.prepare().await, Trouble::Schema, &words);
+    expect_error(output.ensure_tables().await, ErrorKind::Schema, &words);
     assert_eq!(bench.workers().await?, vec![], "what was refused left nothing behind");
     Ok(())
 }
 
-pub async fn odd_names_are_only_names<B: Bench>() -> Result<()> {
+pub async fn odd_names_are_only_names<B: TestDb>() -> Result<()> {
     names_are_only_names::<B>("dbo.[datos [de \"planta\"]", "dbo.[salida; DROP TABLE x --]").await
 }
 
 /// A server that does not know the doubled bracket of a quoted name serves no such table; it is the one thing that this asks.
-pub async fn a_closing_bracket_is_part_of_a_name<B: Bench>() -> Result<()> {
+pub async fn a_closing_bracket_is_part_of_a_name<B: TestDb>() -> Result<()> {
     names_are_only_names::<B>("dbo.datos", "dbo.[salida]]; DROP TABLE x --]").await
 }
 
-async fn names_are_only_names<B: Bench>(input: &str, output: &str) -> Result<()> {
+async fn names_are_only_names<B: TestDb>(input: &str, output: &str) -> Result<()> {
     let tables =
         TableNames { input: input.parse()?, output: output.parse()?, state: "[estado d'él]".parse()? };
     let (bench, mut input, mut output) = begin::<B>(Setup { tables, ..Setup::default() }).await?;
     bench.insert(&[Row { id: None, ..row(1, "2025-01-15 10:00:00", "T1") }]).await?;
     assert_eq!(ids(&input.read_keys(&[(1, 1)], 10).await?), [1]);
-    let epoch = output.take("o'worker \"1\"").await?.epoch;
+    let epoch = output.claim("o'worker \"1\"").await?.epoch;
     let verdicts = [verdict("2025-01-15 10:00:00", "T1")];
     assert_eq!(output.commit("o'worker \"1\"", &verdicts, &state(epoch)).await?, 1);
     assert_eq!(output.peek("o'worker \"1\"").await?, Some(state(epoch)));
@@ -106,12 +110,12 @@ async fn names_are_only_names<B: Bench>(input: &str, output: &str) -> Result<()>
     Ok(())
 }
 
-pub async fn input_and_output_may_be_two_databases<B: Bench>() -> Result<()> {
+pub async fn input_and_output_may_be_two_databases<B: TestDb>() -> Result<()> {
     let (bench, mut input, mut output) =
         begin::<B>(Setup { two_databases: true, ..Setup::default() }).await?;
     bench.insert(&[row(1, "2025-01-15 10:00:00", "T1")]).await?;
     assert_eq!(input.last_key().await?, Some(1));
-    let epoch = output.take(WORKER).await?.epoch;
+    let epoch = output.claim(WORKER).await?.epoch;
     assert_eq!(output.commit(WORKER, &[verdict("2025-01-15 10:00:00", "T1")], &state(epoch)).await?, 1);
     assert_eq!(written(&bench).await?, pairs(&[("2025-01-15 10:00:00", "T1")]));
 
@@ -119,25 +123,25 @@ pub async fn input_and_output_may_be_two_databases<B: Bench>() -> Result<()> {
     let names = TableNames { input: TableName::of("dbo", "anomalies_detector"), ..TableNames::default() };
     let setup = Setup { input: None, two_databases: true, tables: names };
     let (_bench, mut input, _output) = begin::<B>(setup).await?;
-    expect_trouble(input.layout().await, Trouble::Schema, &["anomalies_detector"]);
+    expect_error(input.layout().await, ErrorKind::Schema, &["anomalies_detector"]);
     Ok(())
 }
 
-pub async fn a_database_that_cannot_be_written_is_a_matter_of_rights<B: Bench>() -> Result<()> {
+pub async fn a_database_that_cannot_be_written_is_a_matter_of_rights<B: TestDb>() -> Result<()> {
     let (bench, input, mut output) = begin::<B>(Setup { two_databases: true, ..Setup::default() }).await?;
-    let epoch = output.take(WORKER).await?.epoch;
+    let epoch = output.claim(WORKER).await?.epoch;
     output.commit(WORKER, &[verdict("2025-01-15 10:00:00", "T1")], &state(epoch)).await?;
     output.close().await?;
     drop(input);
     bench.forbid_writing().await?;
 
     let (_, mut output) = bench.connector().open().await?;
-    expect_trouble(output.take(WORKER).await, Trouble::Permission, &["right"]);
+    expect_error(output.claim(WORKER).await, ErrorKind::Permission, &["right"]);
     let second = [verdict("2025-01-15 10:05:00", "T1")];
-    expect_trouble(output.commit(WORKER, &second, &state(epoch)).await, Trouble::Permission, &["right"]);
+    expect_error(output.commit(WORKER, &second, &state(epoch)).await, ErrorKind::Permission, &["right"]);
     assert_eq!(
-        output.probe().await?.problems.first().map(|problem| problem.trouble),
-        Some(Trouble::Permission)
+        output.probe().await?.problems.first().map(|problem| problem.kind),
+        Some(ErrorKind::Permission)
     );
     // Reading goes on.
     assert_eq!(output.peek(WORKER).await?, Some(state(epoch)));
@@ -146,26 +150,26 @@ pub async fn a_database_that_cannot_be_written_is_a_matter_of_rights<B: Bench>()
     Ok(())
 }
 
-pub async fn a_probe_leaves_no_trace<B: Bench>() -> Result<()> {
+pub async fn a_probe_leaves_no_trace<B: TestDb>() -> Result<()> {
     let bench = B::start(&Setup::default()).await?;
     let (_, mut output) = bench.connector().open().await?;
     assert!(output.probe().await?.problems.is_empty(), "tables that are missing can be made");
-    expect_trouble(output.peek(WORKER).await, Trouble::Schema, &["anomaly_worker_state"]);
-    output.prepare().await?;
-    let epoch = output.take(WORKER).await?.epoch;
+    expect_error(output.peek(WORKER).await, ErrorKind::Schema, &["anomaly_worker_state"]);
+    output.ensure_tables().await?;
+    let epoch = output.claim(WORKER).await?.epoch;
     assert!(output.probe().await?.problems.is_empty());
     assert_eq!((bench.verdicts().await?, bench.workers().await?), (vec![], vec![(WORKER.to_owned(), epoch)]));
     Ok(())
 }
 
-pub async fn a_probe_finds_what_would_keep_a_commit_from_working<B: Bench>() -> Result<()> {
+pub async fn a_probe_finds_what_would_keep_a_commit_from_working<B: TestDb>() -> Result<()> {
     let bench = B::start(&Setup::default()).await?;
     bench.create_output(OutputKind::WithoutResidual).await?;
     let (_, mut output) = bench.connector().open().await?;
     let problems = output.probe().await?.problems;
-    let said: Vec<(Trouble, bool)> =
-        problems.iter().map(|problem| (problem.trouble, problem.message.contains("`residual`"))).collect();
-    assert_eq!(said, [(Trouble::Schema, true)], "{problems:?}");
+    let said: Vec<(ErrorKind, bool)> =
+        problems.iter().map(|problem| (problem.kind, problem.message.contains("`residual`"))).collect();
+    assert_eq!(said, [(ErrorKind::Schema, true)], "{problems:?}");
     assert_eq!(bench.workers().await?, vec![]);
     Ok(())
 }

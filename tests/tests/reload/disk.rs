@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use host::detector::Detector;
-use host::reload::{Look, Reloader, Source};
+use host::reload::{ReloadOutcome, Reloader, SetSource};
 use host::worker::Worker;
 use tests::HOSTILE;
-use tests::bench::{Bench, Layout, engine};
+use tests::fixture::{Fixture, Layout, engine};
 use tests::logs::Lines;
 
 /// A worker that has judged one batch, with its module and models in files.
 pub(super) struct Disk {
-    pub(super) bench: Bench,
-    pub(super) source: Source,
+    pub(super) bench: Fixture,
+    pub(super) source: SetSource,
     pub(super) worker: Worker,
     readings: u32,
 }
@@ -29,11 +29,11 @@ impl Disk {
     }
 
     pub(super) async fn with_models(make: impl FnOnce(&Path)) -> Self {
-        let bench = Bench::new(Layout::Keyed);
+        let bench = Fixture::new(Layout::Keyed);
         let (module, models) = (bench.dir().join("detector.wasm"), bench.dir().join("models"));
         fs::write(&module, HOSTILE).unwrap();
         make(&models);
-        let source = Source { module: Some(module), models, settings: "{}".into(), own: Vec::new() };
+        let source = SetSource { module: Some(module), models, settings: "{}".into(), own: Vec::new() };
         let detector =
             Detector::open(&engine(), Arc::new(source.read(&engine()).await.unwrap()), None).await.unwrap();
         let worker = bench.worker(detector);
@@ -101,24 +101,26 @@ pub(super) async fn follow(situation: &str, mut disk: Disk, steps: &[Step]) {
     let (lines, _guard) = Lines::listen();
     let mut reloader = disk.reloader();
     let mut in_use = disk.digest().await;
-    assert!(matches!(reloader.look().await, Look::Same), "{situation}: nothing has changed yet");
+    assert!(matches!(reloader.look().await, ReloadOutcome::Same), "{situation}: nothing has changed yet");
     for (number, (change, expected)) in steps.iter().enumerate() {
         let step = format!("{situation}, step {}", number + 1);
         change(&disk);
         let look = reloader.look().await;
         lines.take();
         let swapped = match (expected, &look) {
-            (Expected::Same, Look::Same) => false,
-            (Expected::Ready, Look::Ready(digest)) => {
+            (Expected::Same, ReloadOutcome::Same) => false,
+            (Expected::Ready, ReloadOutcome::Ready(digest)) => {
                 assert_ne!(*digest, in_use, "{step}");
                 assert_eq!(*digest, disk.digest().await, "{step}");
                 in_use.clone_from(digest);
                 true
             }
-            (Expected::Refused(part), Look::Refused(error)) if error.to_string().contains(part) => false,
+            (Expected::Refused(part), ReloadOutcome::Refused(error)) if error.to_string().contains(part) => {
+                false
+            }
             _ => panic!("{step}: {look:?}"),
         };
-        assert!(matches!(reloader.look().await, Look::Same), "{step}: it is said once");
+        assert!(matches!(reloader.look().await, ReloadOutcome::Same), "{step}: it is said once");
         assert_eq!(disk.judge().await, in_use, "{step}: the set that judges");
         let said = lines.take();
         let loaded = said.iter().filter(|line| line.contains(" loaded from ")).count();

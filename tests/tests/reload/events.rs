@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use host::reload::watch::{Pace, Watch};
+use host::reload::watch::{Timing, Watch};
 use tests::logs::Lines;
 
 use super::disk::Disk;
@@ -27,7 +27,7 @@ async fn ready(disk: &Disk) -> bool {
 /// The loop on the system's own events: its timer is too far away to help.
 #[tokio::test]
 async fn file_events_wake_the_loop() {
-    let pace = Pace { quiet: Duration::from_millis(50), period: Duration::from_secs(3600) };
+    let pace = Timing { quiet: Duration::from_millis(50), period: Duration::from_secs(3600) };
     let (lines, _guard) = Lines::listen();
     let disk = Disk::new().await;
     let _watch = Watch::start(disk.reloader(), pace);
@@ -68,7 +68,7 @@ async fn file_events_wake_the_loop() {
 #[cfg(unix)]
 #[tokio::test]
 async fn swapped_links_wake_the_loop() {
-    let pace = Pace { quiet: Duration::from_millis(50), period: Duration::from_secs(3600) };
+    let pace = Timing { quiet: Duration::from_millis(50), period: Duration::from_secs(3600) };
     let disk = Disk::with_models(links::releases).await;
     let _watch = Watch::start(disk.reloader(), pace);
     tokio::task::yield_now().await;
@@ -90,7 +90,7 @@ async fn reading_that_hangs_is_left_behind_and_tried_again() {
     let (lines, _guard) = Lines::listen();
     let mut disk = Disk::new().await;
     disk.write("T2", "prepare spin");
-    let pace = Pace { quiet: Duration::from_millis(10), period: Duration::from_millis(50) };
+    let pace = Timing { quiet: Duration::from_millis(10), period: Duration::from_millis(50) };
     let _watch = Watch::start(disk.reloader().patient_for(Duration::from_millis(100)), pace);
     let mut said = Vec::new();
     said_sometime(&lines, &mut said, "ERROR reading the module and the models has made no step for 100ms")

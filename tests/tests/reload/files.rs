@@ -6,8 +6,8 @@ use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 
 use host::detector::{Detector, Engine, Limits};
-use host::reload::Look;
-use tests::bench::engine;
+use host::reload::ReloadOutcome;
+use tests::fixture::engine;
 
 use super::disk::Disk;
 use super::disk::Expected::{Ready, Refused, Same};
@@ -175,9 +175,9 @@ async fn a_file_that_grows_is_left_out_of_a_start_and_taken_up_later() {
     assert_eq!(unread, [("T2".to_owned(), "it changed while it was read".to_owned())]);
     let mut reloader = disk.reloader();
     let look = reloader.look().await;
-    assert!(matches!(look, Look::Unsettled(_)), "{look:?}");
+    assert!(matches!(look, ReloadOutcome::Unsettled(_)), "{look:?}");
     fs::remove_file(disk.model("T2")).unwrap();
     disk.write("T2", "two");
     let look = reloader.look().await;
-    assert!(matches!(look, Look::Ready(_)), "{look:?}");
+    assert!(matches!(look, ReloadOutcome::Ready(_)), "{look:?}");
 }

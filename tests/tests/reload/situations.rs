@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use host::detector::BUILT_IN;
 use tests::HOSTILE;
-use tests::bench::prophet_models;
+use tests::fixture::prophet_models;
 
 use super::disk::Expected::{Ready, Refused, Same};
 use super::disk::{Disk, Step, follow, rebuilt};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use host::detector::Detector;
-use host::reload::{Look, Shared};
-use tests::bench::{at, engine, verdicts};
+use host::reload::{ReloadOutcome, ReloadSlots};
+use tests::fixture::{at, engine, verdicts};
 use tests::logs::Lines;
 
 use super::disk::Disk;
@@ -16,10 +16,10 @@ async fn a_set_that_fails_after_its_canary_gives_way_to_the_one_before() {
     let mut disk = Disk::new().await;
     disk.write("T2", "");
     let mut reloader = disk.reloader();
-    let Look::Ready(good) = reloader.look().await else { panic!("two models") };
+    let ReloadOutcome::Ready(good) = reloader.look().await else { panic!("two models") };
     assert_eq!(disk.judge().await, good);
     disk.harm("trap-below-zero");
-    let Look::Ready(bad) = reloader.look().await else { panic!("it passes the canary") };
+    let ReloadOutcome::Ready(bad) = reloader.look().await else { panic!("it passes the canary") };
     disk.bench.insert(&[("11:00", "T1", -1.0), ("11:00", "T2", -2.0), ("11:00", "X", -3.0)]);
     lines.take();
     let report = disk.worker.cycle(|| false).await.unwrap();
@@ -35,12 +35,12 @@ async fn a_set_that_fails_after_its_canary_gives_way_to_the_one_before() {
     );
     assert_eq!(lines.take().iter().filter(|line| **line == expected).count(), 1);
 
-    assert!(matches!(reloader.look().await, Look::Same), "the same files are not tried again");
+    assert!(matches!(reloader.look().await, ReloadOutcome::Same), "the same files are not tried again");
     disk.write("T9.tmp", "");
-    assert!(matches!(reloader.look().await, Look::Same), "nor when something beside them changes");
+    assert!(matches!(reloader.look().await, ReloadOutcome::Same), "nor when something beside them changes");
     assert_eq!(disk.judge().await, good);
     disk.harm("");
-    assert!(matches!(reloader.look().await, Look::Ready(_)));
+    assert!(matches!(reloader.look().await, ReloadOutcome::Ready(_)));
     assert_ne!(disk.judge().await, good);
 }
 
@@ -53,23 +53,23 @@ async fn the_services_own_files_are_no_models() {
     for name in ["worker.log", "worker.log.1", "plant.sqlite", "plant.sqlite-wal"] {
         disk.write(name, "x");
     }
-    assert!(matches!(reloader.look().await, Look::Same));
+    assert!(matches!(reloader.look().await, ReloadOutcome::Same));
     disk.write("worker.logic", "x");
-    assert!(matches!(reloader.look().await, Look::Ready(_)), "a name that only begins like one");
+    assert!(matches!(reloader.look().await, ReloadOutcome::Ready(_)), "a name that only begins like one");
 }
 
 /// A worker that was started anew tries a set on what the worker before it judged.
 #[tokio::test]
 async fn after_a_restart_a_new_set_is_tried_on_what_was_judged_before() {
     let mut disk = Disk::new().await;
-    disk.bench.shared = Shared::default();
+    disk.bench.shared = ReloadSlots::default();
     let detector =
         Detector::open(&engine(), Arc::new(disk.source.read(&engine()).await.unwrap()), None).await.unwrap();
     disk.worker = disk.bench.worker(detector);
     disk.worker.cycle(|| false).await.unwrap();
     let mut reloader = disk.reloader();
     disk.harm("trap");
-    let Look::Refused(error) = reloader.look().await else { panic!("it is tried") };
+    let ReloadOutcome::Refused(error) = reloader.look().await else { panic!("it is tried") };
     assert!(error.to_string().contains("was tried on the last committed batch and failed"), "{error}");
 }
 
@@ -82,7 +82,7 @@ async fn the_set_to_go_back_to_is_one_that_has_judged() {
     for note in ["one", "two"] {
         disk.harm("trap-below-zero");
         disk.write("T2", note);
-        assert!(matches!(reloader.look().await, Look::Ready(_)), "{note}");
+        assert!(matches!(reloader.look().await, ReloadOutcome::Ready(_)), "{note}");
         disk.worker.cycle(|| false).await.unwrap();
     }
     disk.bench.insert(&[("11:00", "T1", -1.0)]);
@@ -96,7 +96,7 @@ async fn a_swap_does_not_judge_again() {
     let mut disk = Disk::new().await;
     let mut reloader = disk.reloader();
     disk.write("T2", "");
-    assert!(matches!(reloader.look().await, Look::Ready(_)));
+    assert!(matches!(reloader.look().await, ReloadOutcome::Ready(_)));
     disk.bench.insert(&[("10:00", "T2", 1.0), ("10:00", "T1", 2.0)]);
     disk.worker.cycle(|| false).await.unwrap();
     assert_eq!(disk.bench.verdicts(), verdicts(&[("10:00", "T1", 352.0), ("10:00", "T2", 1.0)]));

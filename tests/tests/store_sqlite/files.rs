@@ -12,10 +12,10 @@ use host::counts::Counts;
 use host::position::{Position, TimePosition};
 use host::state::State;
 use host::store::sqlite::{BUSY_TIMEOUT, SqliteOutput};
-use host::store::{Clock, Connector, Input, Output, SqliteStore, StoreError, Trouble};
+use host::store::{Clock, Connector, ErrorKind, Input, Output, SqliteStore, StoreError};
 use host::verdict::VerdictRow;
-use tests::conformance::{Bench, Setup, at, row};
-use tests::conformance_sqlite::SqliteBench;
+use tests::conformance::{Setup, TestDb, at, row};
+use tests::conformance_sqlite::SqliteTestDb;
 
 pub(crate) const WORKER: &str = "line 1";
 
@@ -51,19 +51,19 @@ pub(crate) fn verdict(ds: &str, variable: &str) -> VerdictRow {
 }
 
 #[track_caller]
-fn expect(error: &StoreError, trouble: Trouble, path: &Path, words: &str) {
-    assert_eq!(error.trouble, trouble, "{error}");
+fn expect(error: &StoreError, kind: ErrorKind, path: &Path, words: &str) {
+    assert_eq!(error.kind, kind, "{error}");
     assert!(error.message.contains(&path.display().to_string()), "the file is not named: {error}");
     assert!(error.message.contains(words), "`{words}` is missing in: {error}");
 }
 
 /// A bench whose store gives up on a lock at once, and its prepared output.
-async fn impatient() -> Result<(SqliteBench, SqliteOutput, i64)> {
-    let mut bench = SqliteBench::start(&Setup::default()).await?;
+async fn impatient() -> Result<(SqliteTestDb, SqliteOutput, i64)> {
+    let mut bench = SqliteTestDb::start(&Setup::default()).await?;
     bench.store.busy_timeout = Duration::ZERO;
     let mut output = bench.store.open_output().await?;
-    output.prepare().await?;
-    let epoch = output.take(WORKER).await?.epoch;
+    output.ensure_tables().await?;
+    let epoch = output.claim(WORKER).await?.epoch;
     Ok((bench, output, epoch))
 }
 
@@ -74,7 +74,7 @@ async fn what_is_not_there_is_not_made_by_a_mistyped_path() -> Result<()> {
     for create_output in [false, true] {
         let store = SqliteStore { create_output, ..SqliteStore::new(&path) };
         let error = store.open().await.err().expect("there is no such file");
-        expect(&error, Trouble::Connection, &path, "no such file");
+        expect(&error, ErrorKind::Connection, &path, "no such file");
         assert!(!path.exists());
     }
     Ok(())
@@ -82,50 +82,50 @@ async fn what_is_not_there_is_not_made_by_a_mistyped_path() -> Result<()> {
 
 #[tokio::test]
 async fn an_output_of_its_own_is_made_where_that_is_allowed() -> Result<()> {
-    let bench = SqliteBench::start(&Setup::default()).await?;
+    let bench = SqliteTestDb::start(&Setup::default()).await?;
     let path = bench.path("verdicts.db");
     let store = SqliteStore { output: path.clone(), create_output: false, ..bench.store.clone() };
-    expect(&store.open().await.err().expect("missing"), Trouble::Connection, &path, "no such file");
+    expect(&store.open().await.err().expect("missing"), ErrorKind::Connection, &path, "no such file");
     assert!(!path.exists());
 
     let store = SqliteStore { create_output: true, ..store };
     let (_, mut output) = store.open().await?;
-    output.prepare().await?;
+    output.ensure_tables().await?;
     assert!(path.exists());
 
     let path = bench.path("no folder").join("verdicts.db");
     let store = SqliteStore { output: path.clone(), ..store };
-    expect(&store.open().await.err().expect("missing"), Trouble::Connection, &path, "no folder");
+    expect(&store.open().await.err().expect("missing"), ErrorKind::Connection, &path, "no folder");
     Ok(())
 }
 
 #[tokio::test]
 async fn what_is_no_database_is_told_plainly() -> Result<()> {
-    let bench = SqliteBench::start(&Setup::default()).await?;
+    let bench = SqliteTestDb::start(&Setup::default()).await?;
     let path = bench.path("model.json");
     fs::write(&path, "{\"growth\": \"linear\"}".repeat(200))?;
     for error in [
         SqliteStore::new(&path).open_input().await.err().expect("no database"),
         SqliteStore::new(&path).open_output().await.err().expect("no database"),
     ] {
-        expect(&error, Trouble::Other, &path, "not a SQLite database");
+        expect(&error, ErrorKind::Other, &path, "not a SQLite database");
     }
     let folder = bench.path("folder");
     fs::create_dir(&folder)?;
     let error = SqliteStore::new(&folder).open_input().await.err().expect("a folder");
-    expect(&error, Trouble::Other, &folder, "folder");
+    expect(&error, ErrorKind::Other, &folder, "folder");
 
     // An empty file is a database, which lacks the table.
     let empty = bench.path("empty.db");
     fs::write(&empty, "")?;
     let error = SqliteStore::new(&empty).open_input().await?.layout().await.expect_err("no table");
-    expect(&error, Trouble::Schema, &empty, "`datos_proceso` (it has no tables)");
+    expect(&error, ErrorKind::Schema, &empty, "`datos_proceso` (it has no tables)");
     Ok(())
 }
 
 #[tokio::test]
 async fn a_damaged_file_is_an_error_and_not_an_end_of_data() -> Result<()> {
-    let bench = SqliteBench::start(&Setup::default()).await?;
+    let bench = SqliteTestDb::start(&Setup::default()).await?;
     let names: Vec<String> = (1..=2000).map(|n| format!("variable {n}")).collect();
     let rows: Vec<_> = names.iter().zip(1..).map(|(name, id)| row(id, "2025-01-15 10:00:00", name)).collect();
     bench.insert(&rows).await?;
@@ -135,7 +135,7 @@ async fn a_damaged_file_is_an_error_and_not_an_end_of_data() -> Result<()> {
     fs::write(&bench.store.input, bytes)?;
     let mut input = bench.store.open_input().await?;
     let error = input.read_keys(&[(1, 2000)], 4000).await.expect_err("most of it is gone");
-    expect(&error, Trouble::Other, &bench.store.input, "damaged");
+    expect(&error, ErrorKind::Other, &bench.store.input, "damaged");
     Ok(())
 }
 
@@ -151,9 +151,9 @@ async fn a_lock_of_somebody_else_fails_a_commit_and_stops_no_reading() -> Result
 
     let verdicts = [verdict("2025-01-15 10:00:00", "T1")];
     let error = output.commit(WORKER, &verdicts, &state(epoch)).await.expect_err("locked");
-    expect(&error, Trouble::Busy, &bench.store.output, "by another program");
-    expect(&output.take(WORKER).await.expect_err("locked"), Trouble::Busy, &bench.store.output, "locked");
-    expect(&output.probe().await.expect_err("locked"), Trouble::Busy, &bench.store.output, "locked");
+    expect(&error, ErrorKind::Busy, &bench.store.output, "by another program");
+    expect(&output.claim(WORKER).await.expect_err("locked"), ErrorKind::Busy, &bench.store.output, "locked");
+    expect(&output.probe().await.expect_err("locked"), ErrorKind::Busy, &bench.store.output, "locked");
     assert_eq!(input.last_key().await?, Some(1));
     assert_eq!(output.peek(WORKER).await?, None);
 
@@ -176,12 +176,12 @@ async fn a_long_reader_does_not_hold_up_a_commit() -> Result<()> {
 
 #[tokio::test]
 async fn a_file_held_whole_by_another_program_is_busy_from_the_start() -> Result<()> {
-    let mut bench = SqliteBench::start(&Setup::default()).await?;
+    let mut bench = SqliteTestDb::start(&Setup::default()).await?;
     bench.store.busy_timeout = Duration::ZERO;
     let other = bench.input()?;
     other.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; CREATE TABLE mine (a)")?;
     let error = bench.store.open().await.err().expect("locked");
-    expect(&error, Trouble::Busy, &bench.store.input, "locked");
+    expect(&error, ErrorKind::Busy, &bench.store.input, "locked");
     assert_eq!(BUSY_TIMEOUT, Duration::from_secs(5), "what the message and the documents say");
     Ok(())
 }
@@ -198,11 +198,11 @@ async fn a_file_that_was_replaced_is_a_lost_connection() -> Result<()> {
         input.last_key().await.expect_err("gone"),
         output.commit(WORKER, &verdicts, &state(epoch)).await.expect_err("gone"),
     ] {
-        expect(&error, Trouble::Connection, &bench.store.input, "gone");
+        expect(&error, ErrorKind::Connection, &bench.store.input, "gone");
     }
     fs::copy(&aside, &bench.store.input)?;
     let error = output.commit(WORKER, &verdicts, &state(epoch)).await.expect_err("another file");
-    expect(&error, Trouble::Connection, &bench.store.input, "replaced");
+    expect(&error, ErrorKind::Connection, &bench.store.input, "replaced");
     // Opening again is what helps.
     let (mut input, _output) = bench.store.open().await?;
     assert_eq!(input.last_key().await?, None);
@@ -231,12 +231,12 @@ async fn a_call_that_is_given_up_leaves_a_good_connection() -> Result<()> {
 
 #[tokio::test]
 async fn time_is_what_the_clock_says() -> Result<()> {
-    let mut bench = SqliteBench::start(&Setup::default()).await?;
+    let mut bench = SqliteTestDb::start(&Setup::default()).await?;
     let (clock, hand) = Clock::settable(at("2025-01-15 10:00:00"));
     bench.store.clock = clock;
     let (mut input, mut output) = bench.store.open().await?;
-    output.prepare().await?;
-    let epoch = output.take(WORKER).await?.epoch;
+    output.ensure_tables().await?;
+    let epoch = output.claim(WORKER).await?.epoch;
     output.commit(WORKER, &[verdict("2025-01-15 09:55:00", "T1")], &state(epoch)).await?;
     hand.set(at("2025-01-15 10:10:00.25"));
     assert_eq!(input.now().await?, at("2025-01-15 10:10:00.25"));

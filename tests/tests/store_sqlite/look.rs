@@ -8,8 +8,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use host::state::State;
 use host::store::{Input, Output, SqliteStore};
-use tests::conformance::{Bench, Setup, at, row};
-use tests::conformance_sqlite::SqliteBench;
+use tests::conformance::{Setup, TestDb, at, row};
+use tests::conformance_sqlite::SqliteTestDb;
 
 use crate::files::{WORKER, state, verdict};
 
@@ -27,12 +27,12 @@ fn all_of(directory: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
 }
 
 /// A file as a worker left it that has committed once, and a connection that keeps it open.
-async fn worked() -> Result<(SqliteBench, State, Box<dyn Output>)> {
-    let bench = SqliteBench::start(&Setup::default()).await?;
+async fn worked() -> Result<(SqliteTestDb, State, Box<dyn Output>)> {
+    let bench = SqliteTestDb::start(&Setup::default()).await?;
     bench.insert(&[row(1, "2025-01-15 10:00:00", "T1")]).await?;
     let mut output: Box<dyn Output> = Box::new(bench.store.open_output().await?);
-    output.prepare().await?;
-    let committed = state(output.take(WORKER).await?.epoch);
+    output.ensure_tables().await?;
+    let committed = state(output.claim(WORKER).await?.epoch);
     output.commit(WORKER, &[verdict("2025-01-15 10:00:00", "T1")], &committed).await?;
     Ok((bench, committed, output))
 }

@@ -7,6 +7,6 @@ mod look;
 mod shapes;
 mod texts;
 
-use tests::conformance_sqlite::SqliteBench;
+use tests::conformance_sqlite::SqliteTestDb;
 
-tests::conformance!(SqliteBench);
+tests::conformance!(SqliteTestDb);

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use anyhow::Result;
 use host::reading::Page;
 use host::store::schema::sqlite as ddl;
-use host::store::{Input, Output, Trouble};
-use tests::conformance::{Bench, Setup, at};
-use tests::conformance_sqlite::SqliteBench;
+use host::store::{ErrorKind, Input, Output};
+use tests::conformance::{Setup, TestDb, at};
+use tests::conformance_sqlite::SqliteTestDb;
 
 use crate::files::{state, verdict};
 
-async fn with_input(ddl: &str) -> Result<SqliteBench> {
-    let bench = SqliteBench::start(&Setup { input: None, ..Setup::default() }).await?;
+async fn with_input(ddl: &str) -> Result<SqliteTestDb> {
+    let bench = SqliteTestDb::start(&Setup { input: None, ..Setup::default() }).await?;
     bench.input()?.execute_batch(ddl)?;
     Ok(bench)
 }
@@ -68,10 +68,10 @@ async fn a_missing_column_is_named() -> Result<()> {
         with_input("CREATE TABLE datos_proceso (id INTEGER PRIMARY KEY, fecha TEXT, variable_name TEXT)")
             .await?;
     let error = bench.store.open_input().await?.layout().await.expect_err("two are missing");
-    assert_eq!(error.trouble, Trouble::Schema);
+    assert_eq!(error.kind, ErrorKind::Schema);
     assert!(error.message.contains("table `datos_proceso` lacks `datetime`, `value`"), "{error}");
 
-    let error = SqliteBench::start(&Setup { input: None, ..Setup::default() })
+    let error = SqliteTestDb::start(&Setup { input: None, ..Setup::default() })
         .await?
         .store
         .open_input()
@@ -109,21 +109,21 @@ async fn a_table_that_changes_under_a_reader_is_seen_as_it_is() -> Result<()> {
     let page = input.read_range(at("2025-01-15"), None, 10).await?;
     assert_eq!(page.readings[0].source_file.as_deref(), Some("a.csv"));
     other.execute_batch("DROP TABLE datos_proceso")?;
-    assert_eq!(input.layout().await.expect_err("dropped").trouble, Trouble::Schema);
+    assert_eq!(input.layout().await.expect_err("dropped").kind, ErrorKind::Schema);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_column_that_a_verdict_cannot_fill_is_named() -> Result<()> {
-    let bench = SqliteBench::start(&Setup::default()).await?;
+    let bench = SqliteTestDb::start(&Setup::default()).await?;
     bench.output()?.execute_batch(
         "CREATE TABLE anomalies_detector (id INTEGER PRIMARY KEY, ds, y, yhat, yhat_lower, yhat_upper, residual,
          outside_interval, high_residual, is_anomaly, anomaly_score, variable, prediction_error_pct, source_file,
          processed_at, line TEXT NOT NULL DEFAULT '', shift TEXT NOT NULL)",
     )?;
     let mut output = bench.store.open_output().await?;
-    let error = output.prepare().await.expect_err("no verdict has a shift");
-    assert_eq!(error.trouble, Trouble::Schema);
+    let error = output.ensure_tables().await.expect_err("no verdict has a shift");
+    assert_eq!(error.kind, ErrorKind::Schema);
     assert!(error.message.contains("`shift`"), "{error}");
     assert!(!error.message.contains("line"), "that one has a default: {error}");
     Ok(())
@@ -132,14 +132,14 @@ async fn a_column_that_a_verdict_cannot_fill_is_named() -> Result<()> {
 /// Where the table does not tell `t1` from `T1`, its unique index would refuse the second, and with it a whole batch.
 #[tokio::test]
 async fn a_table_that_does_not_tell_case_holds_up_no_batch() -> Result<()> {
-    let bench = SqliteBench::start(&Setup::default()).await?;
+    let bench = SqliteTestDb::start(&Setup::default()).await?;
     bench.create_output(tests::conformance::OutputKind::Python).await?;
     bench
         .output()?
         .execute_batch("CREATE UNIQUE INDEX theirs ON anomalies_detector (ds, variable COLLATE NOCASE)")?;
     let mut output = bench.store.open_output().await?;
-    output.prepare().await?;
-    let epoch = output.take("line 1").await?.epoch;
+    output.ensure_tables().await?;
+    let epoch = output.claim("line 1").await?.epoch;
     let verdicts = ["T1", "t1", "T2"].map(|variable| verdict("2025-01-15 10:00:00", variable));
     assert_eq!(output.commit("line 1", &verdicts, &state(epoch)).await?, 2);
     let names: Vec<String> =
@@ -150,10 +150,10 @@ async fn a_table_that_does_not_tell_case_holds_up_no_batch() -> Result<()> {
 
 #[tokio::test]
 async fn a_state_that_was_edited_by_hand_is_named_and_not_guessed_at() -> Result<()> {
-    let bench = SqliteBench::start(&Setup::default()).await?;
+    let bench = SqliteTestDb::start(&Setup::default()).await?;
     let mut output = bench.store.open_output().await?;
-    output.prepare().await?;
-    let epoch = output.take("line 1").await?.epoch;
+    output.ensure_tables().await?;
+    let epoch = output.claim("line 1").await?.epoch;
     for (set, column) in [
         ("position = '{'", "position"),
         ("position = '{\"by\": \"luck\"}'", "position"),
@@ -168,7 +168,7 @@ async fn a_state_that_was_edited_by_hand_is_named_and_not_guessed_at() -> Result
         assert!(error.message.contains("worker `line 1`"), "{error}");
         assert!(error.message.contains(&format!("column {column}: ")), "{error}");
         // A take that cannot be read takes nothing.
-        assert_eq!(output.take("line 1").await.expect_err(set).trouble, Trouble::Other);
+        assert_eq!(output.claim("line 1").await.expect_err(set).kind, ErrorKind::Other);
         assert_eq!(bench.workers().await?, [("line 1".to_owned(), epoch)]);
     }
     Ok(())
@@ -191,12 +191,12 @@ async fn names_are_the_same_by_the_collation_of_column_and_unique_index() -> Res
             &[("A", "a"), ("a ", "a")],
         ),
     ] {
-        let bench = SqliteBench::start(&Setup::default()).await?;
+        let bench = SqliteTestDb::start(&Setup::default()).await?;
         let table = ddl::output(&bench.store.tables.output)
             .replace("variable TEXT", &format!("variable TEXT {column}"));
         bench.output()?.execute_batch(&format!("{table}; {index}"))?;
         let mut output = bench.store.open_output().await?;
-        output.prepare().await?;
+        output.ensure_tables().await?;
         let found = output.equal_names(&asked).await?;
         let found: Vec<_> = found.iter().map(|(name, first)| (&**name, &**first)).collect();
         assert_eq!(found, expected, "{column} {index}");

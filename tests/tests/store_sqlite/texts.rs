@@ -7,8 +7,8 @@ use host::store::{Input, Output};
 use proptest::prelude::*;
 use rusqlite::params;
 use rusqlite::types::Value;
-use tests::conformance::{Bench, InputKind, OutputKind, Setup, at};
-use tests::conformance_sqlite::SqliteBench;
+use tests::conformance::{InputKind, OutputKind, Setup, TestDb, at};
+use tests::conformance_sqlite::SqliteTestDb;
 
 use crate::files::{state, verdict};
 
@@ -25,8 +25,8 @@ fn seen(page: &Page) -> (Vec<i64>, Vec<i64>) {
 }
 
 /// One row of each kind that is no reading, between two that are.
-async fn odd_rows(index: bool) -> Result<SqliteBench> {
-    let bench = SqliteBench::start(&Setup { input: None, ..Setup::default() }).await?;
+async fn odd_rows(index: bool) -> Result<SqliteTestDb> {
+    let bench = SqliteTestDb::start(&Setup { input: None, ..Setup::default() }).await?;
     let connection = bench.input()?;
     connection.execute_batch(UNTYPED)?;
     if index {
@@ -129,7 +129,7 @@ async fn what_is_no_reading_stops_no_reader() -> Result<()> {
 
 #[tokio::test]
 async fn verdicts_of_another_form_are_verdicts_all_the_same() -> Result<()> {
-    let bench = SqliteBench::start(&Setup::default()).await?;
+    let bench = SqliteTestDb::start(&Setup::default()).await?;
     bench.create_output(OutputKind::Python).await?;
     let before = [
         ("2025-01-15T10:00:00", "T1"),
@@ -141,10 +141,10 @@ async fn verdicts_of_another_form_are_verdicts_all_the_same() -> Result<()> {
     ];
     bench.insert_verdicts(&before).await?;
     let mut output = bench.store.open_output().await?;
-    output.prepare().await?;
+    output.ensure_tables().await?;
     // The latest text has a `T`, the latest instant has not; and `never` is not a time.
     assert_eq!(output.newest(at("2025-01-16")).await?, Some(at("2025-01-15 11:00:00")));
-    let epoch = output.take("line 1").await?.epoch;
+    let epoch = output.claim("line 1").await?.epoch;
     let verdicts = [
         verdict("2025-01-15 10:00:00", "T1"),
         verdict("2025-01-15 10:05:00", "T1"),
@@ -200,7 +200,7 @@ async fn within_an_instant_the_key_decides() -> Result<()> {
     ];
     let id = "INTEGER PRIMARY KEY";
     for index in [true, false] {
-        let bench = SqliteBench::start(&Setup { input: None, ..Setup::default() }).await?;
+        let bench = SqliteTestDb::start(&Setup { input: None, ..Setup::default() }).await?;
         let connection = bench.input()?;
         let ddl = format!("CREATE TABLE datos_proceso (id {id}, datetime TEXT, variable_name, value)");
         connection.execute_batch(&ddl)?;
@@ -242,7 +242,7 @@ async fn ranges_agree(
     index: bool,
 ) -> Result<()> {
     let kind = InputKind { datetime_index: index, ..InputKind::DEFAULT };
-    let bench = SqliteBench::start(&kind.into()).await?;
+    let bench = SqliteTestDb::start(&kind.into()).await?;
     let mut connection = bench.input()?;
     let transaction = connection.transaction()?;
     for ((_, text), id) in rows.iter().zip(1_i64..) {

@@ -2,12 +2,12 @@
 
 use host::counts::Counts;
 use host::reading::Reading;
-use host::store::{Connector, Output, Trouble};
+use host::store::{Connector, ErrorKind, Output};
 use host::worker::CycleError;
-use host::worker::backfill::{Backfill, Plan};
-use tests::bench::echo;
-use tests::conformance::{Bench, Setup, at};
-use tests::conformance_sqlserver::SqlServerBench;
+use host::worker::backfill::{Backfill, BackfillPlan};
+use tests::conformance::{Setup, TestDb, at};
+use tests::conformance_sqlserver::SqlServerTestDb;
+use tests::fixture::echo;
 
 use super::on_server;
 
@@ -28,8 +28,8 @@ fn readings() -> Vec<Reading> {
     times.flat_map(at).collect()
 }
 
-fn plan(replace: bool) -> Plan {
-    Plan {
+fn plan(replace: bool) -> BackfillPlan {
+    BackfillPlan {
         worker: "line 1".to_owned(),
         shard: None,
         from: at("2025-01-15"),
@@ -41,8 +41,8 @@ fn plan(replace: bool) -> Plan {
 }
 
 /// A plant that was loaded from a file.
-async fn plant() -> anyhow::Result<SqlServerBench> {
-    let bench = SqlServerBench::start(&Setup::default()).await?;
+async fn plant() -> anyhow::Result<SqlServerTestDb> {
+    let bench = SqlServerTestDb::start(&Setup::default()).await?;
     let mut importer = bench.connector().open_importer(false).await?;
     assert_eq!(importer.insert(&readings()).await?.inserted, 24);
     importer.close().await?;
@@ -50,7 +50,7 @@ async fn plant() -> anyhow::Result<SqlServerBench> {
 }
 
 /// Runs a backfill to its end: what became of the readings, and how many verdicts gave way.
-async fn backfill(store: &dyn Connector, plan: &Plan) -> Result<(Counts, u64), CycleError> {
+async fn backfill(store: &dyn Connector, plan: &BackfillPlan) -> Result<(Counts, u64), CycleError> {
     let mut detector = echo().await;
     let mut backfill = Backfill::begin(plan, store, &mut detector).await?;
     while backfill.step(&mut detector).await? {}
@@ -60,7 +60,7 @@ async fn backfill(store: &dyn Connector, plan: &Plan) -> Result<(Counts, u64), C
 }
 
 /// Rows of the output, of those the distinct keys, and whether any row of a worker is left.
-async fn found(bench: &SqlServerBench) -> anyhow::Result<(usize, usize, bool)> {
+async fn found(bench: &SqlServerTestDb) -> anyhow::Result<(usize, usize, bool)> {
     let rows = bench.verdicts().await?;
     let keys: std::collections::HashSet<_> =
         rows.iter().map(|row| (&row.verdict.variable, row.verdict.ds)).collect();
@@ -101,7 +101,7 @@ on_server! {
     /// The row of a backfill that is done stays where nobody may delete it, and stands in nobody's way.
     async fn a_login_that_may_not_delete_can_backfill_and_not_replace() {
         let bench = plant().await?;
-        bench.connector().open().await?.1.prepare().await?;
+        bench.connector().open().await?.1.ensure_tables().await?;
         let grants = [
             "GRANT SELECT, INSERT ON dbo.anomalies_detector TO {user}",
             "GRANT SELECT, INSERT, UPDATE ON dbo.anomaly_worker_state TO {user}",
@@ -117,7 +117,7 @@ on_server! {
 
         let error = backfill(&store, &plan(true)).await.expect_err("it may not delete");
         let CycleError::Store(error) = error else { anyhow::bail!("{error}") };
-        assert_eq!(error.trouble, Trouble::Permission, "{error}");
+        assert_eq!(error.kind, ErrorKind::Permission, "{error}");
         assert!(error.message.contains("DELETE") || error.message.contains("denied"), "{error}");
         assert_eq!(found(&bench).await?, (24, 24, true));
     }

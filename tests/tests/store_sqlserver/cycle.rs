@@ -3,21 +3,21 @@
 use std::time::{Duration, Instant};
 
 use host::reading::Reading;
-use host::reload::Shared;
+use host::reload::ReloadSlots;
 use host::store::Connector;
-use host::worker::{Settings, Worker};
-use tests::bench::echo;
-use tests::conformance::{Bench, InputKind, Setup};
-use tests::conformance_sqlserver::SqlServerBench;
+use host::worker::{Worker, WorkerSettings};
+use tests::conformance::{InputKind, Setup, TestDb};
+use tests::conformance_sqlserver::SqlServerTestDb;
+use tests::fixture::echo;
 
 use super::on_server;
 
-async fn worker(bench: &SqlServerBench) -> Worker {
+async fn worker(bench: &SqlServerTestDb) -> Worker {
     worker_of(bench, 7, None).await
 }
 
-async fn worker_of(bench: &SqlServerBench, batch_rows: usize, share: Option<&str>) -> Worker {
-    let settings = Settings {
+async fn worker_of(bench: &SqlServerTestDb, batch_rows: usize, share: Option<&str>) -> Worker {
+    let settings = WorkerSettings {
         name: share.map_or("line 1".to_owned(), |share| format!("line 1 {share}")),
         batch_rows,
         initial_lookback: Duration::from_secs(24 * 3600),
@@ -27,11 +27,11 @@ async fn worker_of(bench: &SqlServerBench, batch_rows: usize, share: Option<&str
         reconcile: None,
         shard: share.map(|share| share.parse().unwrap()),
     };
-    Worker::new(settings, Box::new(bench.store()), echo().await, Shared::default())
+    Worker::new(settings, Box::new(bench.store()), echo().await, ReloadSlots::default())
 }
 
 /// Readings of `T1` to `T3`, a minute apart, so many minutes before `now`, an expression.
-async fn plant(bench: &SqlServerBench, now: &str, minutes: std::ops::Range<i32>) -> anyhow::Result<()> {
+async fn plant(bench: &SqlServerTestDb, now: &str, minutes: std::ops::Range<i32>) -> anyhow::Result<()> {
     let table = bench.store().tables.input.sql_server();
     let mut plant = bench.input().await?;
     for minute in minutes.rev() {
@@ -50,7 +50,7 @@ on_server! {
     async fn every_reading_has_one_verdict() {
         for (kind, two_databases) in [(InputKind::DEFAULT, false), (InputKind::ALL[2], true)] {
             let setup = Setup { two_databases, ..Setup::from(kind) };
-            let bench = SqlServerBench::start(&setup).await?;
+            let bench = SqlServerTestDb::start(&setup).await?;
             let now = bench.connector().open().await?.0.now().await?;
             let now = format!("CAST('{}' AS datetime2)", now.to_string().replace(' ', "T"));
             let mut first = worker(&bench).await;
@@ -75,7 +75,7 @@ on_server! {
 on_server! {
     /// Each share has a position of its own in the same tables, and what one judges no other does.
     async fn shares_divide_the_variables() {
-        let bench = SqlServerBench::start(&Setup::default()).await?;
+        let bench = SqlServerTestDb::start(&Setup::default()).await?;
         let now = bench.connector().open().await?.0.now().await?;
         let now = format!("CAST('{}' AS datetime2)", now.to_string().replace(' ', "T"));
         let mut workers = Vec::new();
@@ -102,7 +102,7 @@ on_server! {
     /// What one worker is made for at most: as many variables as this, in one datetime, which is more than a batch. How long it takes is
     /// printed; a minute is what there is.
     async fn ten_thousand_variables_are_judged_within_their_minute() {
-        let bench = SqlServerBench::start(&Setup::default()).await?;
+        let bench = SqlServerTestDb::start(&Setup::default()).await?;
         let mut active = worker_of(&bench, 4000, None).await;
         let (mut input, mut output) = bench.connector().open().await?;
         let now = input.now().await?;

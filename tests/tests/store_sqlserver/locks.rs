@@ -2,19 +2,19 @@
 
 use std::time::Instant;
 
-use host::store::Trouble;
-use tests::conformance::{Bench, Setup, row};
-use tests::conformance_sqlserver::SqlServerBench;
+use host::store::ErrorKind;
+use tests::conformance::{Setup, TestDb, row};
+use tests::conformance_sqlserver::SqlServerTestDb;
 
-use super::{WORKER, on_server, state, trouble, verdict};
+use super::{WORKER, error_of, on_server, state, verdict};
 
 on_server! {
     /// A person's transaction on the results is waited for no longer than the lock timeout, and costs nothing but this try.
     async fn a_lock_on_the_results_is_a_matter_of_the_next_cycle() {
-        let bench = SqlServerBench::start(&Setup::default()).await?;
+        let bench = SqlServerTestDb::start(&Setup::default()).await?;
         let mut output = bench.connector().open().await?.1;
-        output.prepare().await?;
-        let epoch = output.take(WORKER).await?.epoch;
+        output.ensure_tables().await?;
+        let epoch = output.claim(WORKER).await?.epoch;
         let first = [verdict("2025-01-15 10:00:00", "T1")];
         assert_eq!(output.commit(WORKER, &first, &state(epoch)).await?, 1);
 
@@ -22,8 +22,8 @@ on_server! {
         person.run("BEGIN TRANSACTION; UPDATE dbo.anomaly_worker_state SET counts = counts").await?;
         let begun = Instant::now();
         let second = [verdict("2025-01-15 10:05:00", "T1")];
-        let (kind, message) = trouble(output.commit(WORKER, &second, &state(epoch)).await);
-        assert_eq!(kind, Trouble::Busy, "{message}");
+        let (kind, message) = error_of(output.commit(WORKER, &second, &state(epoch)).await);
+        assert_eq!(kind, ErrorKind::Busy, "{message}");
         assert!(message.contains("locked for more than 2 s"), "{message}");
         assert!(begun.elapsed() < bench.store().output.timeouts.query, "it waited for {:?}", begun.elapsed());
         person.run("ROLLBACK TRANSACTION").await?;
@@ -35,14 +35,14 @@ on_server! {
 on_server! {
     /// An insert that is not committed yet is not read, waited for no longer than the timeout, and read once it is.
     async fn a_late_commit_is_read_when_it_comes() {
-        let bench = SqlServerBench::start(&Setup::default()).await?;
+        let bench = SqlServerTestDb::start(&Setup::default()).await?;
         bench.insert(&[row(1, "2025-01-15 10:00:00", "T1")]).await?;
         let mut input = bench.connector().open().await?.0;
         let mut plant = bench.input().await?;
         plant.run("BEGIN TRANSACTION; INSERT INTO dbo.datos_proceso (datetime, variable_name, value) VALUES ('2025-01-15T10:05:00', 'T1', 1)").await?;
         match input.read_keys(&[(1, i64::MAX)], 10).await {
             Ok(page) => assert_eq!(page.readings.len(), 1),
-            Err(error) => assert_eq!(error.trouble, Trouble::Busy, "{error}"),
+            Err(error) => assert_eq!(error.kind, ErrorKind::Busy, "{error}"),
         }
         plant.run("COMMIT TRANSACTION").await?;
         assert_eq!(input.read_keys(&[(2, i64::MAX)], 10).await?.readings.len(), 1);
@@ -52,11 +52,11 @@ on_server! {
 on_server! {
     /// Two transactions that want what the other has: one is the victim, and if it is ours the next try succeeds.
     async fn a_deadlock_is_a_matter_of_the_next_cycle() {
-        let bench = SqlServerBench::start(&Setup::default()).await?;
+        let bench = SqlServerTestDb::start(&Setup::default()).await?;
         bench.change(|store| store.output.timeouts.lock = std::time::Duration::from_secs(20));
         let mut output = bench.connector().open().await?.1;
-        output.prepare().await?;
-        let epoch = output.take(WORKER).await?.epoch;
+        output.ensure_tables().await?;
+        let epoch = output.claim(WORKER).await?.epoch;
         let kept = [verdict("2025-01-15 10:00:00", "T1")];
         output.commit(WORKER, &kept, &state(epoch)).await?;
 
@@ -79,7 +79,7 @@ on_server! {
         match done {
             Ok(inserted) => assert_eq!(inserted, 1),
             Err(error) => {
-                assert_eq!(error.trouble, Trouble::Busy, "{error}");
+                assert_eq!(error.kind, ErrorKind::Busy, "{error}");
                 assert_eq!(output.commit(WORKER, &[verdict("2025-01-15 10:05:00", "T1")], &state(epoch)).await?, 1);
             }
         }
@@ -90,11 +90,11 @@ on_server! {
 on_server! {
     /// Somebody else, the Python worker say, writes the same verdict while ours is on its way.
     async fn a_verdict_that_another_writes_meanwhile_is_theirs() {
-        let bench = SqlServerBench::start(&Setup::default()).await?;
+        let bench = SqlServerTestDb::start(&Setup::default()).await?;
         bench.change(|store| store.output.timeouts.lock = std::time::Duration::from_secs(20));
         let mut output = bench.connector().open().await?.1;
-        output.prepare().await?;
-        let epoch = output.take(WORKER).await?.epoch;
+        output.ensure_tables().await?;
+        let epoch = output.claim(WORKER).await?.epoch;
         let mut other = bench.output().await?;
         other.run("BEGIN TRANSACTION; INSERT INTO dbo.anomalies_detector (ds, variable) VALUES ('2025-01-15T10:00:00', 'T1')").await?;
         let commit = tokio::spawn(async move {

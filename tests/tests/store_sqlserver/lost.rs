@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use host::store::Trouble;
-use tests::conformance::{Bench, Setup};
-use tests::conformance_sqlserver::SqlServerBench;
-use tests::sqlserver::Visitor;
+use host::store::ErrorKind;
+use tests::conformance::{Setup, TestDb};
+use tests::conformance_sqlserver::SqlServerTestDb;
+use tests::sqlserver::SideConnection;
 
-use super::{WORKER, at, on_server, state, trouble, verdict};
+use super::{WORKER, at, error_of, on_server, state, verdict};
 
 /// The sessions of the store in this database, newest last.
-async fn sessions(visitor: &mut Visitor, database: &str) -> anyhow::Result<Vec<i32>> {
+async fn sessions(visitor: &mut SideConnection, database: &str) -> anyhow::Result<Vec<i32>> {
     let sql = "SELECT CAST(session_id AS int) FROM sys.dm_exec_sessions WHERE program_name = 'anomaly-worker' \
                AND database_id = DB_ID(@P1) ORDER BY session_id";
     Ok(visitor.rows(sql, &[&database]).await?.iter().filter_map(|row| row.get(0)).collect())
@@ -18,18 +18,18 @@ async fn sessions(visitor: &mut Visitor, database: &str) -> anyhow::Result<Vec<i
 
 on_server! {
     async fn a_killed_session_is_gone_and_the_next_goes_on() {
-        let bench = SqlServerBench::start(&Setup::default()).await?;
+        let bench = SqlServerTestDb::start(&Setup::default()).await?;
         let (input, mut output) = bench.connector().open().await?;
-        output.prepare().await?;
-        let epoch = output.take(WORKER).await?.epoch;
+        output.ensure_tables().await?;
+        let epoch = output.claim(WORKER).await?.epoch;
         let mut admin = bench.output().await?;
         for id in sessions(&mut admin, &bench.output_database().name).await? {
             admin.run(&format!("KILL {id}")).await?;
         }
         let rows = [verdict("2025-01-15 10:00:00", "T1")];
         for _ in 0..2 {
-            let (kind, message) = trouble(output.commit(WORKER, &rows, &state(epoch)).await);
-            assert_eq!(kind, Trouble::Connection, "{message}");
+            let (kind, message) = error_of(output.commit(WORKER, &rows, &state(epoch)).await);
+            assert_eq!(kind, ErrorKind::Connection, "{message}");
         }
         drop(input);
         let mut output = bench.connector().open().await?.1;
@@ -40,12 +40,12 @@ on_server! {
 on_server! {
     /// The session is killed while its transaction waits: nothing of it is there.
     async fn a_session_killed_in_its_commit_leaves_nothing() {
-        let bench = SqlServerBench::start(&Setup::default()).await?;
+        let bench = SqlServerTestDb::start(&Setup::default()).await?;
         bench.change(|store| store.output.timeouts.lock = Duration::from_secs(20));
         let (input, mut output) = bench.connector().open().await?;
         drop(input);
-        output.prepare().await?;
-        let epoch = output.take(WORKER).await?.epoch;
+        output.ensure_tables().await?;
+        let epoch = output.claim(WORKER).await?.epoch;
         output.commit(WORKER, &[], &state(epoch)).await?;
         let mut person = bench.output().await?;
         person.run("BEGIN TRANSACTION; INSERT INTO dbo.anomalies_detector (ds, variable) VALUES ('2025-01-15T10:05:00', 'T1')").await?;
@@ -58,8 +58,8 @@ on_server! {
         for id in sessions(&mut admin, &bench.output_database().name).await? {
             admin.run(&format!("KILL {id}")).await?;
         }
-        let (kind, message) = trouble(commit.await?);
-        assert_eq!(kind, Trouble::Connection, "{message}");
+        let (kind, message) = error_of(commit.await?);
+        assert_eq!(kind, ErrorKind::Connection, "{message}");
         person.run("ROLLBACK TRANSACTION").await?;
         assert_eq!(bench.verdicts().await?, vec![]);
         let mut output = bench.connector().open().await?.1;
@@ -70,10 +70,10 @@ on_server! {
 on_server! {
     /// A commit whose future is dropped is all there or not at all, and its connection is not used again.
     async fn a_commit_that_is_dropped_is_whole_or_not_there() {
-        let bench = SqlServerBench::start(&Setup::default()).await?;
+        let bench = SqlServerTestDb::start(&Setup::default()).await?;
         let mut output = bench.connector().open().await?.1;
-        output.prepare().await?;
-        let mut epoch = output.take(WORKER).await?.epoch;
+        output.ensure_tables().await?;
+        let mut epoch = output.claim(WORKER).await?.epoch;
         for round in 0..12_i64 {
             let rows: Vec<_> = (0..200).map(|n| verdict("2025-01-15 10:00:00", &format!("T{round}-{n}"))).collect();
             let next = host::state::State {
@@ -83,11 +83,11 @@ on_server! {
             let patience = Duration::from_micros(1500 * u64::try_from(round)?);
             let done = tokio::time::timeout(patience, output.commit(WORKER, &rows, &next)).await;
             if done.is_err() {
-                assert_eq!(trouble(output.peek(WORKER).await).0, Trouble::Connection);
+                assert_eq!(error_of(output.peek(WORKER).await).0, ErrorKind::Connection);
                 output = bench.connector().open().await?.1;
             }
             // Whoever takes the name waits for what may still be on its way, and then knows.
-            let claim = output.take(WORKER).await?;
+            let claim = output.claim(WORKER).await?;
             epoch = claim.epoch;
             let committed = claim.state.is_some_and(|state| state.counts == next.counts);
             let there = bench
@@ -103,14 +103,14 @@ on_server! {
 
 on_server! {
     async fn a_server_that_is_not_there_is_told_by_its_name() {
-        let bench = SqlServerBench::start(&Setup::default()).await?;
+        let bench = SqlServerTestDb::start(&Setup::default()).await?;
         bench.change(|store| {
             store.input.address = host::store::sqlserver::Address::ConnectionString(host::secret::Secret::new(
                 "server=tcp:127.0.0.1,1;user=w;password=p",
             ));
         });
-        let (kind, message) = trouble(bench.connector().open().await);
-        assert_eq!(kind, Trouble::Connection);
+        let (kind, message) = error_of(bench.connector().open().await);
+        assert_eq!(kind, ErrorKind::Connection);
         assert!(message.contains("127.0.0.1,1`: it cannot be reached"), "{message}");
     }
 }

@@ -18,14 +18,14 @@ use host::batch::Flags;
 use host::counts::Counts;
 use host::position::{Position, TimePosition};
 use host::state::State;
-use host::store::{StoreError, Trouble};
+use host::store::{ErrorKind, StoreError};
 use host::verdict::VerdictRow;
 use tests::conformance::at;
-use tests::conformance_sqlserver::SqlServerBench;
+use tests::conformance_sqlserver::SqlServerTestDb;
 
 tests::conformance!(
     #[ignore = "needs TEST_SQLSERVER"]
-    SqlServerBench
+    SqlServerTestDb
 );
 
 /// Makes a test that is ignored unless it is asked for.
@@ -76,7 +76,7 @@ fn state(epoch: i64) -> State {
     }
 }
 
-fn trouble<T>(done: Result<T, StoreError>) -> (Trouble, String) {
+fn error_of<T>(done: Result<T, StoreError>) -> (ErrorKind, String) {
     let error = done.err().expect("this call had to fail");
-    (error.trouble, error.message)
+    (error.kind, error.message)
 }

@@ -1,7 +1,7 @@
 //! The two queries by which people look after the Python worker, and whatever graphs they have made of them.
 
-use tests::conformance::{Bench, Setup};
-use tests::conformance_sqlserver::SqlServerBench;
+use tests::conformance::{Setup, TestDb};
+use tests::conformance_sqlserver::SqlServerTestDb;
 use tiberius::Column;
 use tiberius::time::chrono::NaiveDateTime;
 
@@ -9,12 +9,12 @@ use super::{WORKER, on_server, state, verdict};
 
 on_server! {
     async fn the_newest_verdicts_and_the_datetimes_of_today_are_found() {
-        let bench = SqlServerBench::start(&Setup::default()).await?;
+        let bench = SqlServerTestDb::start(&Setup::default()).await?;
         let mut output = bench.connector().open().await?.1;
-        output.prepare().await?;
+        output.ensure_tables().await?;
         // Written by somebody long ago.
         bench.insert_verdicts(&[("2025-01-14 09:00:00", "T1"), ("2025-01-14 09:05:00", "T1")]).await?;
-        let epoch = output.take(WORKER).await?.epoch;
+        let epoch = output.claim(WORKER).await?.epoch;
         for minute in ["00", "05", "10", "15"] {
             let ds = format!("2025-01-15 10:{minute}:00");
             let rows = [verdict(&ds, "T1"), verdict(&ds, "T2"), verdict(&ds, "T3")];

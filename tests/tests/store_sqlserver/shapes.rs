@@ -1,15 +1,15 @@
 //! Tables of other types than ours: DATETIME and DATETIME2 with their hidden digits, FLOAT and REAL, NVARCHAR, views.
 
 use host::datetime::Datetime;
-use host::store::Trouble;
-use tests::conformance::{Bench, Setup};
-use tests::conformance_sqlserver::SqlServerBench;
+use host::store::ErrorKind;
+use tests::conformance::{Setup, TestDb};
+use tests::conformance_sqlserver::SqlServerTestDb;
 
-use super::{WORKER, at, on_server, state, trouble, verdict};
+use super::{WORKER, at, error_of, on_server, state, verdict};
 
 /// The bench with an input table of these columns, and rows in it.
-async fn input_of(columns: &str, rows: &str) -> anyhow::Result<SqlServerBench> {
-    let bench = SqlServerBench::start(&Setup { input: None, ..Setup::default() }).await?;
+async fn input_of(columns: &str, rows: &str) -> anyhow::Result<SqlServerTestDb> {
+    let bench = SqlServerTestDb::start(&Setup { input: None, ..Setup::default() }).await?;
     let mut visitor = bench.input().await?;
     visitor.run(&format!("CREATE TABLE dbo.datos_proceso ({columns})")).await?;
     visitor.run(&format!("INSERT INTO dbo.datos_proceso VALUES {rows}")).await?;
@@ -99,8 +99,8 @@ on_server! {
         ] {
             let bench = input_of(columns, row).await?;
             let mut input = bench.connector().open().await?.0;
-            let (kind, message) = trouble(input.layout().await);
-            assert_eq!(kind, Trouble::Schema, "{message}");
+            let (kind, message) = error_of(input.layout().await);
+            assert_eq!(kind, ErrorKind::Schema, "{message}");
             assert!(words.iter().all(|word| message.contains(word)), "{message}");
         }
     }
@@ -128,7 +128,7 @@ on_server! {
 
 on_server! {
     async fn an_output_of_other_types_takes_verdicts() {
-        let bench = SqlServerBench::start(&Setup::default()).await?;
+        let bench = SqlServerTestDb::start(&Setup::default()).await?;
         bench.output().await?.run(
             "CREATE TABLE dbo.anomalies_detector (id BIGINT IDENTITY PRIMARY KEY, ds DATETIME2(3) NOT NULL, y FLOAT, yhat REAL, \
              yhat_lower DECIMAL(28,10), yhat_upper FLOAT, residual FLOAT, outside_interval BIT, high_residual BIT, is_anomaly BIT, \
@@ -136,8 +136,8 @@ on_server! {
              processed_at DATETIME2 NOT NULL, extra VARCHAR(10) DEFAULT 'x')",
         ).await?;
         let mut output = bench.connector().open().await?.1;
-        output.prepare().await?;
-        let epoch = output.take(WORKER).await?.epoch;
+        output.ensure_tables().await?;
+        let epoch = output.claim(WORKER).await?.epoch;
         let rows = [verdict("2025-01-15 10:00:00.503", "Presión"), verdict("2025-01-15 10:00:00.507", "温度")];
         assert_eq!(output.commit(WORKER, &rows, &state(epoch)).await?, 2);
         assert_eq!(output.commit(WORKER, &rows, &state(epoch)).await?, 0);
@@ -151,13 +151,13 @@ on_server! {
 
 on_server! {
     async fn an_output_too_narrow_for_a_verdict_is_refused() {
-        let bench = SqlServerBench::start(&Setup::default()).await?;
+        let bench = SqlServerTestDb::start(&Setup::default()).await?;
         let mut visitor = bench.output().await?;
         visitor.run(&host::store::schema::sqlserver::output(&"dbo.anomalies_detector".parse()?)).await?;
         visitor.run("ALTER TABLE dbo.anomalies_detector ALTER COLUMN y DECIMAL(10,6)").await?;
         let mut output = bench.connector().open().await?.1;
-        let (kind, message) = trouble(output.prepare().await);
-        assert_eq!(kind, Trouble::Schema, "{message}");
+        let (kind, message) = error_of(output.ensure_tables().await);
+        assert_eq!(kind, ErrorKind::Schema, "{message}");
         assert!(message.contains("`y`") && message.contains("decimal(10,6)") || message.contains("numeric(10,6)"), "{message}");
     }
 }
@@ -165,13 +165,13 @@ on_server! {
 on_server! {
     /// A name that its column would cut or change is told, and never becomes another variable's.
     async fn a_name_that_the_column_would_change_is_foreign() {
-        let bench = SqlServerBench::start(&Setup::default()).await?;
+        let bench = SqlServerTestDb::start(&Setup::default()).await?;
         let ddl = host::store::schema::sqlserver::output(&"dbo.anomalies_detector".parse()?);
         let narrow = ddl.replace("[variable] VARCHAR(100)", "[variable] VARCHAR(8)");
         assert_ne!(narrow, ddl);
         bench.output().await?.run(&narrow).await?;
         let mut output = bench.connector().open().await?.1;
-        output.prepare().await?;
+        output.ensure_tables().await?;
         let names = ["T1", "Presión", "12345678", "123456789", "Nivel 04b", "t1"].map(std::sync::Arc::from);
         let mut foreign = output.foreign_names(&names).await?;
         foreign.sort();

@@ -37,13 +37,13 @@ mod solve;
 mod write;
 
 pub use error::FitError;
-pub use report::{Report, Warning};
+pub use report::{FitReport, Warning};
 pub use series::Series;
-pub use settings::{Auto, Growth, Method, Scaling, Settings, Standardize, Switch};
+pub use settings::{Auto, FitSettings, Growth, Method, Scaling, Standardize, Switch};
 
-use prepare::Prepared;
-use series::Rows;
-use solve::{Found, LEAST_NOISE};
+use prepare::PreparedSeries;
+use series::SortedRows;
+use solve::{LEAST_NOISE, Solution};
 
 use crate::model::Model;
 use crate::read::{CountryHoliday, ReadError};
@@ -53,11 +53,11 @@ const NOTABLE: f64 = 1e-6;
 
 /// A model that was found, and how.
 pub struct Fitted<'a> {
-    prepared: Prepared<'a>,
-    settings: &'a Settings,
+    prepared: PreparedSeries<'a>,
+    settings: &'a FitSettings,
     country_holidays: Option<&'a [CountryHoliday]>,
-    found: Found,
-    report: Report,
+    found: Solution,
+    report: FitReport,
 }
 
 /// Fits a model. `country_holidays` are the dates of the country's holidays, for the years of the
@@ -68,11 +68,11 @@ pub struct Fitted<'a> {
 /// Rows or settings that no model can be fitted with; the text goes on from the series' name.
 pub fn fit<'a>(
     series: &'a Series<'a>,
-    settings: &'a Settings,
+    settings: &'a FitSettings,
     country_holidays: Option<&'a [CountryHoliday]>,
 ) -> Result<Fitted<'a>, FitError> {
     settings.check(country_holidays)?;
-    let mut prepared = prepare::prepare(Rows::of(series)?, settings, country_holidays)?;
+    let mut prepared = prepare::prepare(SortedRows::of(series)?, settings, country_holidays)?;
     let found = if prepared.constant {
         constant(&prepared)
     } else {
@@ -90,7 +90,7 @@ pub fn fit<'a>(
         warnings.push(Warning::NotAtOptimum { violation: found.violation });
     }
     let last = prepared.rows.len() - 1;
-    let report = Report {
+    let report = FitReport {
         rows: prepared.rows.len(),
         rows_without_value: prepared.rows.left_out(),
         first: prepared.rows.instants[0],
@@ -108,11 +108,11 @@ pub fn fit<'a>(
 }
 
 /// All values of y are one: Prophet does not search either.
-fn constant(prepared: &Prepared<'_>) -> Found {
+fn constant(prepared: &PreparedSeries<'_>) -> Solution {
     let problem = &prepared.problem;
     let mut theta = vec![0.0; problem.weights() + problem.columns()];
     (theta[0], theta[1]) = prepared.start;
-    Found { theta, sigma: LEAST_NOISE, log_density: f64::NAN, steps: 0, violation: 0.0 }
+    Solution { theta, sigma: LEAST_NOISE, log_density: f64::NAN, steps: 0, violation: 0.0 }
 }
 
 impl Fitted<'_> {
@@ -127,7 +127,7 @@ impl Fitted<'_> {
 
     /// How the model was found.
     #[must_use]
-    pub fn report(&self) -> &Report {
+    pub fn report(&self) -> &FitReport {
         &self.report
     }
 

@@ -8,7 +8,7 @@ use super::settings::Method;
 
 /// How a model was found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Report {
+pub struct FitReport {
     /// Rows with a value, which is what the model was fitted to.
     pub rows: usize,
     /// Rows that were left out because `y` was missing.

@@ -32,7 +32,7 @@ impl<'a> Series<'a> {
 }
 
 /// Rows that have a value, sorted by time; those of one instant as they came.
-pub(super) struct Rows<'a> {
+pub(super) struct SortedRows<'a> {
     series: &'a Series<'a>,
     /// Of each row its place in the series.
     order: Vec<usize>,
@@ -43,7 +43,7 @@ pub(super) struct Rows<'a> {
 /// Instants that an `f64` counts exactly, and the calendar of `time` knows.
 const MOST_MICROS: u64 = 1 << 53;
 
-impl<'a> Rows<'a> {
+impl<'a> SortedRows<'a> {
     pub(super) fn of(series: &'a Series<'a>) -> Result<Self, FitError> {
         let rows = series.instants.len();
         let columns = std::iter::once(("y", series.y)).chain(series.columns.iter().copied());

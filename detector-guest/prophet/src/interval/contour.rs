@@ -12,7 +12,7 @@
 use std::sync::LazyLock;
 
 use super::complex::Complex;
-use super::law::Law;
+use super::distribution::Law;
 
 /// Between nodes, in y.
 pub(super) const STEP: f64 = 0.15;
@@ -44,12 +44,12 @@ pub(super) struct Tail {
 /// The nodes of one contour. Kept from row to row, so that nothing is allocated twice.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Contour {
-    shape: Shape,
+    shape: ContourShape,
     nodes: Vec<Node>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Shape {
+struct ContourShape {
     corner: f64,
     angle: f64,
 }
@@ -63,7 +63,7 @@ struct Node {
     over_s: Complex,
 }
 
-impl Shape {
+impl ContourShape {
     fn of(x: f64, law: &Law) -> Self {
         let variance = 1.0 + law.variance;
         let relative = if law.smooth { x / variance.sqrt() } else { x };
@@ -84,7 +84,7 @@ impl Contour {
 
     /// The tail at x >= 0 of the law that this contour has seen since its last reset. Terms below `least` are left out.
     pub(super) fn at(&mut self, x: f64, law: &Law, least: f64) -> Tail {
-        let shape = Shape::of(x.max(LEAST), law);
+        let shape = ContourShape::of(x.max(LEAST), law);
         if self.nodes.is_empty() || !self.shape.serves(&shape) {
             let tail = self.build(shape, x.max(LEAST), law, least);
             if x >= LEAST {
@@ -98,8 +98,8 @@ impl Contour {
         sum
     }
 
-    fn build(&mut self, shape: Shape, x: f64, law: &Law, least: f64) -> Tail {
-        let Shape { corner, angle } = shape;
+    fn build(&mut self, shape: ContourShape, x: f64, law: &Law, least: f64) -> Tail {
+        let ContourShape { corner, angle } = shape;
         let (sin, cos) = libm::sincos(angle);
         self.shape = shape;
         self.nodes.clear();

@@ -9,12 +9,12 @@
 //! with the `W` of `changes`: one integral over w, no simulation. Prophet's default call subtracts the mean deviation of its
 //! draws from all of them; `centred` does the same with the mean itself.
 
-use super::changes::Density;
 use super::gaussian;
+use super::jump_density::Density;
 
 /// Logistic growth at one row, for one row of parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Growth {
+pub(super) struct LogisticGrowth {
     /// `A`.
     pub(super) base: f64,
     /// `B`.
@@ -30,7 +30,7 @@ pub(super) struct Growth {
 /// Squared share of the noise below which changes of rate are not felt.
 const UNFELT: f64 = 1e-9;
 
-impl Growth {
+impl LogisticGrowth {
     fn mean(&self, w: f64) -> f64 {
         self.base + self.room * sigmoid(self.argument + self.reach * w)
     }

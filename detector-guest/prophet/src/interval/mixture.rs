@@ -7,12 +7,12 @@
 //! Each draw has its own mean, noise and law (MCMC in `sample_posterior_predictive` of `forecaster.py`); a MAP model is one
 //! draw. Both ends are found by Newton's method within a bracket.
 
-use super::changes::Density;
 use super::contour::Contour;
+use super::distribution::Law;
 use super::gaussian;
-use super::law::Law;
-use super::logistic::Growth;
-use super::quantile::{LEAST_SHARE, Level};
+use super::jump_density::Density;
+use super::logistic::LogisticGrowth;
+use super::quantile::{LEAST_SHARE, TailLevel};
 
 /// What one row of parameters says of y at one timestamp.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,7 +27,7 @@ pub(super) struct Draw {
 pub(super) enum Spread {
     /// Of the deviation from the mean, in units of the noise.
     Law(Law),
-    Growth(Growth),
+    Growth(LogisticGrowth),
 }
 
 /// Contours and borders of panels, kept from row to row.
@@ -44,7 +44,12 @@ const SMALL: f64 = 1e-10;
 
 impl Mixture {
     /// Both ends of the interval. `density` is there if a draw has logistic growth. Not a number if a draw is none.
-    pub(super) fn interval(&mut self, level: Level, draws: &[Draw], density: Option<&Density>) -> (f64, f64) {
+    pub(super) fn interval(
+        &mut self,
+        level: TailLevel,
+        draws: &[Draw],
+        density: Option<&Density>,
+    ) -> (f64, f64) {
         self.contours.resize_with(self.contours.len().max(draws.len()), Contour::default);
         for contour in &mut self.contours {
             contour.reset();

@@ -10,21 +10,21 @@
 //!
 //! Nothing here is random: asked the same twice, the answer is the same to the last bit.
 
-mod ahead;
-mod changes;
+mod chebyshev;
 mod complex;
 mod contour;
-mod densities;
+mod density_cache;
+mod distribution;
 mod gaussian;
 mod grid;
-mod law;
+mod horizon;
+mod jump_density;
 mod logistic;
 mod mixture;
 mod quantile;
-mod sheet;
+mod segments;
 mod spline;
 mod stepwise;
-mod stretch;
 
 pub use gaussian::z;
 pub use grid::Grid;
@@ -35,15 +35,15 @@ use crate::inputs::Inputs;
 use crate::lanes::LANES;
 use crate::model::{Floor, Model, Parameters};
 use crate::trend::Trend;
-use ahead::Ahead;
 use contour::Contour;
-use densities::Densities;
-use law::Law;
-use logistic::Growth;
+use density_cache::Densities;
+use distribution::Law;
+use horizon::Horizon;
+use logistic::LogisticGrowth;
 use mixture::{Draw, Mixture, Spread};
-use quantile::Level;
+use quantile::TailLevel;
+use segments::{RowParameters, Solver};
 use stepwise::Steps;
-use stretch::{Row, Solver};
 
 /// What may become of the trend after training.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -119,7 +119,7 @@ pub struct Intervals {
     draws: Vec<Draw>,
     densities: Densities,
     borders: Vec<f64>,
-    rows: Vec<Row>,
+    rows: Vec<RowParameters>,
     widths: Vec<f64>,
     /// A level that was asked for last, with its z.
     last: Option<(f64, f64)>,
@@ -161,13 +161,13 @@ impl Intervals {
         }
     }
 
-    fn level(&mut self, width: f64) -> Level {
+    fn level(&mut self, width: f64) -> TailLevel {
         let z = match self.last {
             Some((known, z)) if known == width => z,
             _ => z(width),
         };
         self.last = Some((width, z));
-        Level { tail: 0.5 * (1.0 - width), z }
+        TailLevel { tail: 0.5 * (1.0 - width), z }
     }
 
     /// `yhat ± q σ`.
@@ -176,7 +176,7 @@ impl Intervals {
         model: &Model,
         features: &Features,
         forecast: &Forecast,
-        (level, trend): (Level, TrendUncertainty),
+        (level, trend): (TailLevel, TrendUncertainty),
         lower: &mut [f64],
         upper: &mut [f64],
     ) {
@@ -184,19 +184,21 @@ impl Intervals {
         if trend == TrendUncertainty::None || matches!(model.point.trend, Trend::Flat { .. }) {
             return around(forecast.yhat(), level.z * noise, lower, upper);
         }
-        let ahead = |(row, micros): (usize, &i64)| Row {
+        let ahead = |(row, micros): (usize, &i64)| RowParameters {
             time: if forecast.yhat()[row].is_nan() {
                 f64::NAN
             } else {
-                Ahead::of(model, *micros, row, trend).time()
+                Horizon::of(model, *micros, row, trend).time()
             },
             pace: model.point.pace(forecast.multiplicative_terms()[row]),
         };
         self.rows.clear();
         self.rows.extend(features.instants().iter().enumerate().map(ahead));
         let (there, smooth_from) = match trend {
-            TrendUncertainty::Batch(grid) => (Ahead::Rows { count: 0.0, spacing: grid.spacing }, Steps::MANY),
-            _ => (Ahead::Time(0.0), 0.0),
+            TrendUncertainty::Batch(grid) => {
+                (Horizon::Rows { count: 0.0, spacing: grid.spacing }, Steps::MANY)
+            }
+            _ => (Horizon::Time(0.0), 0.0),
         };
         let law = |time: f64, pace: f64| there.at(time).law(model.changepoints, pace);
         Solver { level, law, smooth_from, contour: &mut self.contour }
@@ -216,7 +218,7 @@ impl Intervals {
         features: &mut Features,
         inputs: &Inputs,
         forecast: &Forecast,
-        (level, trend): (Level, TrendUncertainty),
+        (level, trend): (TailLevel, TrendUncertainty),
         lower: &mut [f64],
         upper: &mut [f64],
     ) {
@@ -240,12 +242,12 @@ impl Intervals {
         for (place, parameters_of_draw) in parameters.iter().enumerate() {
             model.evaluate(parameters_of_draw, features, inputs, &mut self.forecast);
             for (row, micros) in features.instants().iter().enumerate() {
-                let ahead = Ahead::of(model, *micros, row, trend);
+                let ahead = Horizon::of(model, *micros, row, trend);
                 let share = self.forecast.multiplicative_terms()[row];
                 let noise = parameters_of_draw.noise * model.y_scale;
                 let spread = if let Trend::Logistic(_) = parameters_of_draw.trend {
                     let (floor, cap) = room[row];
-                    let growth = Growth {
+                    let growth = LogisticGrowth {
                         base: floor * (1.0 + share) + self.forecast.additive_terms()[row],
                         room: (cap - floor) * (1.0 + share),
                         argument: parameters_of_draw.trend.argument(model.time.scaled(*micros as f64)),
@@ -281,7 +283,8 @@ impl Intervals {
                 }
                 draws => {
                     let grows = draws.iter().any(|draw| matches!(draw.spread, Spread::Growth(_)));
-                    let changes = Ahead::of(model, *micros, row, trend).horizon() * model.changepoints as f64;
+                    let changes =
+                        Horizon::of(model, *micros, row, trend).horizon() * model.changepoints as f64;
                     let density = if grows { Some(self.densities.of(changes)) } else { None };
                     self.mixture.interval(level, draws, density)
                 }

@@ -5,11 +5,11 @@
 //! and Fisher (1938) with the 4th and 6th cumulant, whose error is below 1.1·10⁻⁷ deviations there.
 
 use super::contour::Contour;
-use super::law::Law;
+use super::distribution::Law;
 
 /// A level and the tail that it leaves on either side.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Level {
+pub(super) struct TailLevel {
     /// `(1 - width) / 2`.
     pub(super) tail: f64,
     /// The normal quantile of the same tail.
@@ -25,7 +25,7 @@ const SMALL: f64 = 1e-4;
 const MOST_STEPS: usize = 200;
 
 /// `q` for a law. `near` is a guess, such as the row before; 0 for none. `contour` is overwritten.
-pub(super) fn quantile(level: Level, law: &Law, near: f64, contour: &mut Contour) -> f64 {
+pub(super) fn quantile(level: TailLevel, law: &Law, near: f64, contour: &mut Contour) -> f64 {
     let z = level.z;
     if let Some((a, r)) = law.poisson() {
         let r2 = r * r;
@@ -37,8 +37,8 @@ pub(super) fn quantile(level: Level, law: &Law, near: f64, contour: &mut Contour
 }
 
 /// The same without the expansion, which joins the solution with a step of its error.
-pub(super) fn solve(level: Level, law: &Law, near: f64, contour: &mut Contour) -> f64 {
-    let Level { tail: p, z } = level;
+pub(super) fn solve(level: TailLevel, law: &Law, near: f64, contour: &mut Contour) -> f64 {
+    let TailLevel { tail: p, z } = level;
     if law.is_normal() {
         return z;
     }

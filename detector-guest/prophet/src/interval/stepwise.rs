@@ -75,7 +75,7 @@ impl Steps {
     fn integrated(&self, s: Complex) -> Complex {
         let all = s.scale(self.step * self.count);
         let rest = all.scale((1.0 - self.chance).max(0.0).sqrt());
-        let (all, rest) = (Row::at(all), Row::at(rest));
+        let (all, rest) = (NodeValues::at(all), NodeValues::at(rest));
         // Derivatives of ln(1 - (u x / j)²) at x = j: the first, -2 u² / (1 - u²) / j, counts -1/24, and the third,
         // -4 u⁴ (3 + u²) / (1 - u²)³ / j³, counts 7/5760.
         let once = 1.0 / (12.0 * self.count);
@@ -86,13 +86,13 @@ impl Steps {
 }
 
 /// `F(u)`, `u² / (1 - u²)` and `u⁴ (3 + u²) / (1 - u²)³`.
-struct Row {
+struct NodeValues {
     integral: Complex,
     slope: Complex,
     bend: Complex,
 }
 
-impl Row {
+impl NodeValues {
     fn at(u: Complex) -> Self {
         let square = u * u;
         let left = Complex::ONE - square;

@@ -10,7 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::document::{Component, Document, ExtraRegressor, HolidayRow, Params, Season};
+use super::document::{ComponentRow, ExtraRegressor, HolidayRow, ModelDocument, Params, SeasonalityEntry};
 use super::error::ReadError;
 
 const MAGIC: &[u8] = b"PROPHET";
@@ -31,9 +31,9 @@ struct Compact {
     country_holiday_dates: Option<Vec<(String, String)>>,
     holidays: Option<Vec<HolidayRow>>,
     train_holiday_names: Option<Vec<String>>,
-    train_component_cols: Vec<Component>,
+    train_component_cols: Vec<ComponentRow>,
     changepoints_t: Vec<f64>,
-    seasonalities: Vec<(String, Season)>,
+    seasonalities: Vec<(String, SeasonalityEntry)>,
     extra_regressors: Vec<(String, ExtraRegressor)>,
     k: Vec<f64>,
     m: Vec<f64>,
@@ -48,8 +48,8 @@ pub(super) fn is_compact(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC)
 }
 
-pub(super) fn write(document: &Document) -> Result<Vec<u8>, ReadError> {
-    let owned = |pairs: Vec<(&str, &Season)>| {
+pub(super) fn write(document: &ModelDocument) -> Result<Vec<u8>, ReadError> {
+    let owned = |pairs: Vec<(&str, &SeasonalityEntry)>| {
         pairs.into_iter().map(|(name, value)| (name.to_owned(), value.clone())).collect()
     };
     let regressors = |pairs: Vec<(&str, &ExtraRegressor)>| {
@@ -89,7 +89,7 @@ pub(super) fn write(document: &Document) -> Result<Vec<u8>, ReadError> {
     Ok(bytes)
 }
 
-pub(super) fn parse(bytes: &[u8]) -> Result<Document, ReadError> {
+pub(super) fn parse(bytes: &[u8]) -> Result<ModelDocument, ReadError> {
     let damaged = || ReadError::Compact("it is cut short or damaged".to_owned());
     let rest = bytes.strip_prefix(MAGIC).ok_or_else(damaged)?;
     let (version, rest) = rest.split_first().ok_or_else(damaged)?;
@@ -105,7 +105,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Document, ReadError> {
     if !rest.is_empty() {
         return Err(damaged());
     }
-    Ok(Document {
+    Ok(ModelDocument {
         growth: compact.growth,
         y_scale: compact.y_scale,
         y_min: compact.y_min,

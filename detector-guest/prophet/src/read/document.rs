@@ -12,10 +12,10 @@ use super::error::ReadError;
 use super::history::rows;
 use super::numbers::Numbers;
 use super::python::{self, number, numbers, whole};
-use super::table::Table;
+use super::table::PandasTable;
 
 #[derive(Deserialize)]
-pub(super) struct Document {
+pub(super) struct ModelDocument {
     pub(super) growth: String,
     #[serde(deserialize_with = "number")]
     pub(super) y_scale: f64,
@@ -39,15 +39,15 @@ pub(super) struct Document {
     #[serde(default)]
     pub(super) country_holiday_dates: Option<Vec<(String, String)>>,
     #[serde(default)]
-    pub(super) holidays: Option<Table<HolidayRow>>,
+    pub(super) holidays: Option<PandasTable<HolidayRow>>,
     #[serde(default)]
-    pub(super) train_holiday_names: Option<Table<String>>,
-    pub(super) train_component_cols: Table<Component>,
+    pub(super) train_holiday_names: Option<PandasTable<String>>,
+    pub(super) train_component_cols: PandasTable<ComponentRow>,
     #[serde(deserialize_with = "numbers")]
     pub(super) changepoints_t: Vec<f64>,
-    pub(super) seasonalities: Ordered<Season>,
+    pub(super) seasonalities: OrderedMap<SeasonalityEntry>,
     #[serde(default)]
-    pub(super) extra_regressors: Ordered<ExtraRegressor>,
+    pub(super) extra_regressors: OrderedMap<ExtraRegressor>,
     pub(super) params: Params,
     #[serde(default, deserialize_with = "rows")]
     pub(super) history: Option<u64>,
@@ -61,7 +61,7 @@ fn absmax() -> String {
 }
 
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Season {
+pub(super) struct SeasonalityEntry {
     /// Days.
     #[serde(deserialize_with = "number")]
     pub(super) period: f64,
@@ -90,12 +90,12 @@ pub(super) struct ExtraRegressor {
 
 /// A row of `train_component_cols`: what one feature column belongs to.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Component {
+pub(super) struct ComponentRow {
     additive_terms: f64,
     multiplicative_terms: f64,
 }
 
-impl Component {
+impl ComponentRow {
     pub(super) fn is_additive(&self) -> bool {
         self.additive_terms == 1.0 && self.multiplicative_terms == 0.0
     }
@@ -116,15 +116,15 @@ pub(super) struct Params {
 
 /// `[[names in order], {name: value}]`.
 #[derive(Deserialize)]
-pub(super) struct Ordered<T>(Vec<String>, BTreeMap<String, T>);
+pub(super) struct OrderedMap<T>(Vec<String>, BTreeMap<String, T>);
 
-impl<T> Default for Ordered<T> {
+impl<T> Default for OrderedMap<T> {
     fn default() -> Self {
         Self(Vec::new(), BTreeMap::new())
     }
 }
 
-impl<T> FromIterator<(String, T)> for Ordered<T> {
+impl<T> FromIterator<(String, T)> for OrderedMap<T> {
     fn from_iter<I: IntoIterator<Item = (String, T)>>(pairs: I) -> Self {
         let mut ordered = Self::default();
         for (name, value) in pairs {
@@ -135,7 +135,7 @@ impl<T> FromIterator<(String, T)> for Ordered<T> {
     }
 }
 
-impl<T> Ordered<T> {
+impl<T> OrderedMap<T> {
     /// Names with their values, in the order of the list, which is the order of the columns.
     pub(super) fn in_order(&self, key: &'static str) -> Result<Vec<(&str, &T)>, ReadError> {
         let value = |name: &String| {
@@ -147,7 +147,7 @@ impl<T> Ordered<T> {
     }
 }
 
-impl Document {
+impl ModelDocument {
     /// Reads the object; also one that was put into a JSON string, which is what `json.dump(model_to_json(m), file)` of
     /// Prophet's older documentation leaves.
     pub(super) fn parse(json: &[u8]) -> Result<Self, ReadError> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::document::{Component, Document, HolidayRow, Season};
+use super::document::{ComponentRow, HolidayRow, ModelDocument, SeasonalityEntry};
 use super::error::ReadError;
 use super::in_words;
 use crate::holidays::{self, Country, Holiday, Holidays};
@@ -20,23 +20,23 @@ pub struct CountryHoliday {
     pub name: String,
 }
 
-pub(super) struct Features {
+pub(super) struct ReadFeatures {
     pub(super) seasonalities: Vec<Seasonality>,
     pub(super) holidays: Option<Holidays>,
     pub(super) regressors: Vec<Regressor>,
 }
 
 /// Hands out columns from left to right.
-struct Columns<'a> {
-    components: &'a [Component],
+struct ColumnCursor<'a> {
+    components: &'a [ComponentRow],
     used: usize,
 }
 
 pub(super) fn read(
-    document: &Document,
+    document: &ModelDocument,
     country_holidays: Option<&[CountryHoliday]>,
-) -> Result<Features, ReadError> {
-    let mut columns = Columns { components: document.train_component_cols.as_slice(), used: 0 };
+) -> Result<ReadFeatures, ReadError> {
+    let mut columns = ColumnCursor { components: document.train_component_cols.as_slice(), used: 0 };
     let mut seasonalities = Vec::new();
     for (name, season) in document.seasonalities.in_order("seasonalities")? {
         let key = format!("seasonalities.{name}");
@@ -66,10 +66,10 @@ pub(super) fn read(
         });
     }
     columns.finish()?;
-    Ok(Features { seasonalities, holidays, regressors })
+    Ok(ReadFeatures { seasonalities, holidays, regressors })
 }
 
-impl Columns<'_> {
+impl ColumnCursor<'_> {
     fn take(&mut self, count: usize, other: &'static str) -> Result<Range<usize>, ReadError> {
         let own = self.used..self.used.saturating_add(count);
         if own.end > self.components.len() {
@@ -84,7 +84,7 @@ impl Columns<'_> {
     fn mode(&self, key: &str, declared: Option<&str>, own: &Range<usize>) -> Result<Mode, ReadError> {
         let own = &self.components[own.clone()];
         let mode = match declared {
-            None if own.iter().all(Component::is_additive) => Mode::Additive,
+            None if own.iter().all(ComponentRow::is_additive) => Mode::Additive,
             None => Mode::Multiplicative,
             Some("additive") => Mode::Additive,
             Some("multiplicative") => Mode::Multiplicative,
@@ -94,8 +94,8 @@ impl Columns<'_> {
             }
         };
         let agrees = match mode {
-            Mode::Additive => Component::is_additive,
-            Mode::Multiplicative => Component::is_multiplicative,
+            Mode::Additive => ComponentRow::is_additive,
+            Mode::Multiplicative => ComponentRow::is_multiplicative,
         };
         if own.iter().all(agrees) {
             Ok(mode)
@@ -117,7 +117,7 @@ impl Columns<'_> {
 }
 
 /// Two columns a harmonic.
-fn count(name: &str, season: &Season) -> Result<usize, ReadError> {
+fn count(name: &str, season: &SeasonalityEntry) -> Result<usize, ReadError> {
     if !(season.period.is_finite() && season.period > 0.0) {
         return Err(ReadError::season(name, format!("period {}", in_words(season.period)), "days, above 0"));
     }
@@ -136,9 +136,9 @@ fn count(name: &str, season: &Season) -> Result<usize, ReadError> {
 }
 
 fn read_holidays(
-    document: &Document,
+    document: &ModelDocument,
     country_holidays: Option<&[CountryHoliday]>,
-    columns: &mut Columns<'_>,
+    columns: &mut ColumnCursor<'_>,
 ) -> Result<Option<Holidays>, ReadError> {
     let own = document.holidays.as_ref().map_or(&[][..], |table| table.as_slice());
     let mut rows = own.iter().map(own_holiday).collect::<Result<Vec<_>, _>>()?;
@@ -180,7 +180,7 @@ fn own_holiday(row: &HolidayRow) -> Result<Holiday, ReadError> {
 /// Adds the country's holidays to `rows`.
 fn country(
     code: &str,
-    document: &Document,
+    document: &ModelDocument,
     supplied: Option<&[CountryHoliday]>,
     rows: &mut Vec<Holiday>,
 ) -> Result<Country, ReadError> {

@@ -15,7 +15,7 @@ mod parameters;
 mod python;
 mod table;
 
-use document::Document;
+use document::ModelDocument;
 pub use error::ReadError;
 pub use features::CountryHoliday;
 pub use python::from_slice as from_python_json;
@@ -39,11 +39,11 @@ pub(crate) fn compact(file: &[u8]) -> Result<Vec<u8>, ReadError> {
     compact::write(&document)
 }
 
-fn parse(file: &[u8]) -> Result<Document, ReadError> {
-    if compact::is_compact(file) { compact::parse(file) } else { Document::parse(file) }
+fn parse(file: &[u8]) -> Result<ModelDocument, ReadError> {
+    if compact::is_compact(file) { compact::parse(file) } else { ModelDocument::parse(file) }
 }
 
-fn check(document: &Document, country_holidays: Option<&[CountryHoliday]>) -> Result<Model, ReadError> {
+fn check(document: &ModelDocument, country_holidays: Option<&[CountryHoliday]>) -> Result<Model, ReadError> {
     let time = training_time(document)?;
     let (point, draws) = parameters::read(document)?;
     let features = features::read(document, country_holidays)?;
@@ -93,7 +93,7 @@ fn positive(key: &'static str, found: f64) -> Result<f64, ReadError> {
 }
 
 /// Seconds in the file, whole microseconds here.
-fn training_time(document: &Document) -> Result<TrainingTime, ReadError> {
+fn training_time(document: &ModelDocument) -> Result<TrainingTime, ReadError> {
     let start = (document.start * 1e6).round_ties_even();
     if start.is_nan() || start.abs() > MOST_MICROS {
         return Err(ReadError::invalid("start", in_words(document.start), "seconds since 1970"));
@@ -109,7 +109,7 @@ fn training_time(document: &Document) -> Result<TrainingTime, ReadError> {
     Ok(TrainingTime { start, span })
 }
 
-fn floor(document: &Document) -> Result<Floor, ReadError> {
+fn floor(document: &ModelDocument) -> Result<Floor, ReadError> {
     match document.scaling.as_str() {
         "absmax" | "minmax" if document.logistic_floor => Ok(Floor::Given),
         "absmax" => Ok(Floor::Fixed(0.0)),

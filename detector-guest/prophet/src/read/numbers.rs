@@ -26,15 +26,15 @@ impl Numbers {
 impl<'de> Deserialize<'de> for Numbers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut numbers = Self(Vec::new());
-        deserializer.deserialize_any(Into(&mut numbers.0))?;
+        deserializer.deserialize_any(NumberSink(&mut numbers.0))?;
         Ok(numbers)
     }
 }
 
 /// Appends what it visits. Depth is limited by `serde_json`.
-struct Into<'a>(&'a mut Vec<f64>);
+struct NumberSink<'a>(&'a mut Vec<f64>);
 
-impl<'de> Visitor<'de> for Into<'_> {
+impl<'de> Visitor<'de> for NumberSink<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -73,7 +73,7 @@ impl<'de> serde::de::DeserializeSeed<'de> for Element<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(Into(self.0))
+        deserializer.deserialize_any(NumberSink(self.0))
     }
 }
 

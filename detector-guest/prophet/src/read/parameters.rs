@@ -2,7 +2,7 @@
 //!
 //! In which shape the numbers stand says nothing, see `numbers`; the number of rows is the number of `k`.
 
-use super::document::Document;
+use super::document::ModelDocument;
 use super::error::ReadError;
 use super::numbers::Numbers;
 use super::{in_words, positive};
@@ -13,7 +13,7 @@ use crate::trend::Trend;
 const LEAST_RATE_CHANGE: f64 = 1e-8;
 
 /// The parameters that predict, and with MCMC all draws.
-pub(super) fn read(document: &Document) -> Result<(Parameters, Vec<Parameters>), ReadError> {
+pub(super) fn read(document: &ModelDocument) -> Result<(Parameters, Vec<Parameters>), ReadError> {
     let params = &document.params;
     let changepoints = document.changepoints_t.as_slice();
     let features = document.train_component_cols.as_slice().len();
@@ -67,7 +67,7 @@ pub(super) fn read(document: &Document) -> Result<(Parameters, Vec<Parameters>),
 }
 
 fn parameters(
-    document: &Document,
+    document: &ModelDocument,
     k: f64,
     m: f64,
     delta: &[f64],

@@ -8,29 +8,29 @@ use super::python;
 
 /// The rows of a DataFrame as `to_json(orient="table")` writes it: `{"schema": …, "data": [{column: value}, …]}`.
 #[derive(Debug)]
-pub(super) struct Table<R>(Vec<R>);
+pub(super) struct PandasTable<R>(Vec<R>);
 
-impl<R> From<Vec<R>> for Table<R> {
+impl<R> From<Vec<R>> for PandasTable<R> {
     fn from(rows: Vec<R>) -> Self {
         Self(rows)
     }
 }
 
-impl<R> Table<R> {
+impl<R> PandasTable<R> {
     pub(super) fn as_slice(&self) -> &[R] {
         &self.0
     }
 }
 
 #[derive(serde::Deserialize)]
-struct Frame<R> {
+struct PandasFrame<R> {
     data: Vec<R>,
 }
 
-impl<'de, R: DeserializeOwned> Deserialize<'de> for Table<R> {
+impl<'de, R: DeserializeOwned> Deserialize<'de> for PandasTable<R> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'_, str>::deserialize(deserializer)?;
-        let frame: Frame<R> = python::from_slice(text.as_bytes())
+        let frame: PandasFrame<R> = python::from_slice(text.as_bytes())
             .map_err(|error| D::Error::custom(format!("in a table: {error}")))?;
         Ok(Self(frame.data))
     }

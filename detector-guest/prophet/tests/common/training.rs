@@ -4,7 +4,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use prophet::fit::{Fitted, Series, Settings};
+use prophet::fit::{FitSettings, Fitted, Series};
 use prophet::{CountryHoliday, Features, Forecast, Inputs, Model};
 use serde_json::Value;
 
@@ -90,7 +90,7 @@ impl Table {
 
 pub struct Training {
     pub name: String,
-    pub settings: Settings,
+    pub settings: FitSettings,
     pub rows: Table,
     pub ahead: Table,
     pub country: Option<Vec<CountryHoliday>>,
@@ -110,7 +110,7 @@ impl Training {
         });
         Self {
             name: directory.file_name().unwrap().to_str().unwrap().to_owned(),
-            settings: Settings::from_json(&file("settings.json").unwrap()).unwrap(),
+            settings: FitSettings::from_json(&file("settings.json").unwrap()).unwrap(),
             rows: Table::of(&file("train.csv").unwrap()),
             ahead: Table::of(&file("ahead.csv").unwrap()),
             country: dates.exists().then(|| super::country_holidays(&dates)),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::config::{self, Access, ConfigError, Loaded, LogFormat};
+use crate::config::{self, Access, ConfigError, LoadedConfig, LogFormat};
 use crate::worker::Shard;
 
 /// Flags that go over the configuration's file and the environment.
@@ -59,7 +59,7 @@ impl Overrides {
     pub fn load(
         &self,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
-    ) -> Result<Loaded, ConfigError> {
+    ) -> Result<LoadedConfig, ConfigError> {
         let mut loaded = config::load(self.config.as_deref(), environment)?;
         let config = &mut loaded.config;
         set(&mut config.worker.interval, self.interval);

@@ -10,7 +10,7 @@ use crate::datetime::Datetime;
 
 /// Half-open: from a datetime on and before another.
 #[derive(Args, Clone, Copy, Debug)]
-pub struct Range {
+pub struct DatetimeRange {
     /// The first datetime: `2025-01-15`, `2025-01-15 10:00` or `2025-01-15T10:00:00`
     #[arg(long, value_name = "DATETIME", value_parser = Datetime::parse)]
     pub from: Datetime,
@@ -21,9 +21,9 @@ pub struct Range {
 }
 
 #[derive(Args, Debug)]
-pub struct Backfill {
+pub struct BackfillArgs {
     #[command(flatten)]
-    pub range: Range,
+    pub range: DatetimeRange,
 
     /// Put new verdicts in the place of those that are there; one goes only when there is a new one for its reading
     #[arg(long)]
@@ -77,7 +77,7 @@ pub enum Decimal {
 #[derive(Args, Debug)]
 pub struct Export {
     #[command(flatten)]
-    pub range: Range,
+    pub range: DatetimeRange,
 
     /// Only these, divided by commas [default: all]
     #[arg(long, value_name = "NAME", value_delimiter = ',', num_args = 1..)]

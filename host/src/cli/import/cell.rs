@@ -1,6 +1,6 @@
 //! One cell to a number, or to nothing. Pure.
 
-use super::number::Written;
+use super::number::WrittenNumber;
 use crate::cli::args::Decimal;
 use crate::verdict::decimal_18_6;
 
@@ -30,7 +30,7 @@ pub(super) fn number(cell: &str, decimal: Decimal) -> Result<Option<f64>, String
     if is_none(cell) {
         return Ok(None);
     }
-    let written = Written::read(cell);
+    let written = WrittenNumber::read(cell);
     match written.as_ref().and_then(|written| written.value(decimal)) {
         Some(number) if decimal_18_6(number).is_some() => Ok(Some(number)),
         Some(_) => Err(format!("`{}` has more than twelve digits before the decimals", shown(cell))),

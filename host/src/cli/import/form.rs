@@ -8,7 +8,7 @@ use std::fmt;
 use anyhow::bail;
 
 use super::cell::shown;
-use super::number::{Sign, Written};
+use super::number::{Sign, WrittenNumber};
 use crate::cli::args::Decimal;
 
 /// The column of the datetimes, in upper or lower case.
@@ -85,7 +85,7 @@ impl Evidence {
         if !cell.contains([',', '.']) {
             return;
         }
-        let Some(sign) = Written::read(cell).map(|written| written.sign()) else { return };
+        let Some(sign) = WrittenNumber::read(cell).map(|written| written.sign()) else { return };
         let place = match sign {
             Sign::Nothing => return,
             Sign::Fraction { mark: Decimal::Comma, .. } => &mut self.comma,

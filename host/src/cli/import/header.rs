@@ -8,7 +8,7 @@ use anyhow::{anyhow, bail};
 
 use super::cell::{is_none, shown};
 use super::form::DATETIME;
-use super::records::Record;
+use super::records::CsvRecord;
 
 /// What VARCHAR(100) takes.
 const LONGEST_NAME: usize = 100;
@@ -30,7 +30,7 @@ pub(super) struct Header {
 impl Header {
     /// # Errors
     /// The record is not UTF-8, or has no DATETIME, no variable, or one twice.
-    pub(super) fn read(record: &Record) -> anyhow::Result<Self> {
+    pub(super) fn read(record: &CsvRecord) -> anyhow::Result<Self> {
         let mut names = Vec::with_capacity(record.len());
         for place in 0..record.len() {
             let name = record.field(place);
@@ -73,12 +73,12 @@ impl Header {
     }
 
     /// Whether a record has values where the header has no column; separators alone are nothing.
-    pub(super) fn is_exceeded(&self, record: &Record) -> bool {
+    pub(super) fn is_exceeded(&self, record: &CsvRecord) -> bool {
         (self.fields..record.len()).any(|place| !is_none(&record.field(place)))
     }
 
     /// The fields of a record that hold readings, or would: all that are not empty but its datetime and an index.
-    pub(super) fn cells<'a>(&self, record: &'a Record) -> impl Iterator<Item = Cow<'a, str>> {
+    pub(super) fn cells<'a>(&self, record: &'a CsvRecord) -> impl Iterator<Item = Cow<'a, str>> {
         let (datetime, index) = (self.datetime, self.index);
         (0..record.len())
             .filter(move |place| *place != datetime && Some(*place) != index)

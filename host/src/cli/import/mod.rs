@@ -6,46 +6,46 @@
 
 mod accounts;
 mod cell;
+mod file_format;
+mod file_loader;
+mod file_source;
 mod form;
 mod header;
 mod lines;
-mod loading;
-mod look;
 mod moment;
 mod number;
-mod opened;
+mod opened_file;
 mod records;
+mod rejects;
 mod repeats;
 mod rows;
-mod source;
-mod wrong;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 
+pub(super) use file_source::encoding;
 pub(super) use moment::{DatetimeFormat, datetime_format};
-pub(super) use source::encoding;
 
-use self::loading::{Loaded as Done, Loading};
-use self::look::look;
-use self::source::Source;
+use self::file_format::look;
+use self::file_loader::{FileLoader, FileResult as Done};
+use self::file_source::FileSource;
 use super::args;
-use super::parts;
-use super::progress::{Progress, Unit};
+use super::progress::{ProgressDisplay, Unit};
 use super::say;
 use super::stop::Stop;
-use crate::config::{Config, Loaded};
+use super::wiring;
+use crate::config::{Config, LoadedConfig};
 use crate::store::Connector;
 use crate::telemetry;
 use crate::worker::report::count;
 
 /// Loads the file; fails if it has no reading, or with `--strict` if anything in it is wrong.
-pub(super) async fn import(mut loaded: Loaded, asked: &args::Import) -> anyhow::Result<ExitCode> {
+pub(super) async fn import(mut loaded: LoadedConfig, asked: &args::Import) -> anyhow::Result<ExitCode> {
     let log = &mut loaded.config.log;
     log.file = asked.overrides.log_file.as_ref().and(log.file.take());
-    let mut progress = Progress::new(Unit::Bytes);
+    let mut progress = ProgressDisplay::new(Unit::Bytes);
     let _telemetry = telemetry::start_on(log, progress.console()).context("the log cannot be started")?;
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let stop = Stop::listen()?;
@@ -58,10 +58,10 @@ pub(super) async fn import(mut loaded: Loaded, asked: &args::Import) -> anyhow::
 async fn load(
     config: &Config,
     asked: &args::Import,
-    progress: &mut Progress,
+    progress: &mut ProgressDisplay,
     stop: &Stop,
 ) -> anyhow::Result<String> {
-    let source = Source::open(&asked.file, asked.encoding)?;
+    let source = FileSource::open(&asked.file, asked.encoding)?;
     let format = asked.datetime_format.as_ref();
     progress.start(source.length);
     let looked = look(&source, format, asked.decimal, |read| {
@@ -69,7 +69,8 @@ async fn load(
         if stop.asked() { Err(anyhow!("stopped; nothing is loaded yet")) } else { Ok(()) }
     })?;
     tracing::info!("{}", looked.form);
-    let mut loading = Loading { source: &source, format, looked: &looked, batch: config.worker.batch_rows };
+    let mut loading =
+        FileLoader { source: &source, format, looked: &looked, batch: config.worker.batch_rows };
     if asked.strict {
         let done = loading.rehearse(stop)?;
         let said: Vec<String> =
@@ -78,7 +79,7 @@ async fn load(
             bail!("{}; nothing was loaded", said.join("; "));
         }
     }
-    let store = parts::store(config)?;
+    let store = wiring::store(config)?;
     store.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     let opened = stop.unless_asked(store.open_importer(asked.create_table)).await;
     let opened = opened.ok_or_else(|| anyhow!("stopped; nothing is loaded yet"))?;

@@ -7,7 +7,7 @@ use crate::cli::args::Decimal;
 
 /// A number, taken apart.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Written {
+pub(super) struct WrittenNumber {
     /// As Rust reads it, with a point for `fraction`.
     text: String,
     /// The mark of its fraction, or what may be one.
@@ -49,7 +49,7 @@ fn only_groups(c: char) -> bool {
     c.is_whitespace() || c == '\'' || c == '\u{2019}'
 }
 
-impl Written {
+impl WrittenNumber {
     /// None: it is no number in anybody's way of writing.
     pub(super) fn read(cell: &str) -> Option<Self> {
         let (sign, rest) = match cell.strip_prefix(['-', '\u{2212}']) {
@@ -173,8 +173,8 @@ mod tests {
             ("1.234.567", grouped(Comma), None, Some(1_234_567.0)),
             ("1'234.5", sure(Point), Some(1234.5), None),
         ] {
-            let written = Written::read(cell);
-            assert_eq!(written.as_ref().map(Written::sign), Some(sign), "{cell}");
+            let written = WrittenNumber::read(cell);
+            assert_eq!(written.as_ref().map(WrittenNumber::sign), Some(sign), "{cell}");
             let value = |decimal| written.as_ref().and_then(|written| written.value(decimal));
             assert_eq!((value(Point), value(Comma)), (point, comma), "{cell}");
         }
@@ -208,7 +208,7 @@ mod tests {
             "1 23",
             "\u{661}",
         ] {
-            assert_eq!(Written::read(cell), None, "{cell}");
+            assert_eq!(WrittenNumber::read(cell), None, "{cell}");
         }
     }
 
@@ -233,7 +233,7 @@ mod tests {
             if number < 0 {
                 cell.insert(0, '-');
             }
-            let written = Written::read(&cell).unwrap_or_else(|| unreachable!("{cell}"));
+            let written = WrittenNumber::read(&cell).unwrap_or_else(|| unreachable!("{cell}"));
             let expected = number as f64 / 10_f64.powi(scale as i32);
             let value = written.value(decimal);
             prop_assert!(value.is_some_and(|value| (value - expected).abs() <= expected.abs() * 1e-12), "{} {:?}", cell, value);
@@ -246,7 +246,7 @@ mod tests {
 
         #[test]
         fn any_cell_is_answered(cell in "\\PC{0,12}|[0-9+-.,eE ]{0,12}") {
-            if let Some(written) = Written::read(&cell) {
+            if let Some(written) = WrittenNumber::read(&cell) {
                 let _ = (written.sign(), written.value(Decimal::Comma), written.value(Decimal::Point));
             }
         }

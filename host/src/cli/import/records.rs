@@ -16,7 +16,7 @@ const MOST_LINES: u64 = 200;
 
 /// A record, field by field.
 #[derive(Default)]
-pub(super) struct Record {
+pub(super) struct CsvRecord {
     bytes: Vec<u8>,
     written: usize,
     ends: Vec<usize>,
@@ -28,7 +28,7 @@ pub(super) struct Record {
     pub(super) ended: bool,
 }
 
-impl Record {
+impl CsvRecord {
     pub(super) fn len(&self) -> usize {
         self.fields
     }
@@ -99,14 +99,14 @@ pub(super) struct Records<R> {
     lines: Lines<R>,
     core: csv_core::Reader,
     delimiter: u8,
-    pub(super) record: Record,
+    pub(super) record: CsvRecord,
     sign: Option<RowSign>,
 }
 
 impl<R: Read> Records<R> {
     pub(super) fn new(lines: Lines<R>, delimiter: u8) -> Self {
         let core = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
-        Self { lines, core, delimiter, record: Record::default(), sign: None }
+        Self { lines, core, delimiter, record: CsvRecord::default(), sign: None }
     }
 
     /// From here on rows follow, with a datetime at `place`.

@@ -17,14 +17,14 @@ pub(super) enum Repeats {
 /// A datetime that was met.
 pub(super) struct Met {
     at: Datetime,
-    columns: Columns,
+    columns: ColumnSet,
 }
 
 /// A set of columns, a bit each.
 #[derive(Default)]
-struct Columns(Vec<u8>);
+struct ColumnSet(Vec<u8>);
 
-impl Columns {
+impl ColumnSet {
     /// False if it was there already.
     fn add(&mut self, column: usize) -> bool {
         let (byte, bit) = (column / 8, 1 << (column % 8));
@@ -61,7 +61,7 @@ impl Repeats {
             Self::InOrder(met) => {
                 let met = match met {
                     Some(met) if met.at == at => met,
-                    _ => met.insert(Met { at, columns: Columns::default() }),
+                    _ => met.insert(Met { at, columns: ColumnSet::default() }),
                 };
                 readings.retain(|(column, _)| met.columns.add(*column));
             }
@@ -87,7 +87,7 @@ fn temporary() -> rusqlite::Result<Connection> {
 fn among(database: &Connection, at: Datetime, readings: &mut Vec<(usize, f64)>) -> rusqlite::Result<()> {
     let mut find = database.prepare_cached("SELECT columns FROM met WHERE at = ?1")?;
     let known: Option<Vec<u8>> = find.query_row([at.micros()], |row| row.get(0)).optional()?;
-    let mut columns = Columns(known.unwrap_or_default());
+    let mut columns = ColumnSet(known.unwrap_or_default());
     readings.retain(|(column, _)| columns.add(*column));
     let mut keep = database.prepare_cached("INSERT OR REPLACE INTO met (at, columns) VALUES (?1, ?2)")?;
     keep.execute(params![at.micros(), columns.0])?;

@@ -4,18 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::cell;
+use super::file_source::{FileSource, FileText};
 use super::form::{DATETIME, Form};
 use super::header::Header;
 use super::moment::{DatetimeFormat, datetime};
-use super::opened::Opened;
-use super::records::{Record, Records};
-use super::source::{Source, Text};
-use super::wrong::Wrong;
+use super::opened_file::OpenedFile;
+use super::records::{CsvRecord, Records};
+use super::rejects::Wrong;
 use crate::datetime::Datetime;
 
 /// The rows of a file that are still to be read.
-pub(super) struct Rows {
-    records: Records<Text>,
+pub(super) struct FileRows {
+    records: Records<FileText>,
     header: Header,
     /// Places of the header without a name.
     nameless: Vec<usize>,
@@ -31,18 +31,22 @@ pub(super) struct Rows {
 }
 
 /// A row.
-pub(super) struct Row {
+pub(super) struct FileRow {
     pub(super) line: u64,
     pub(super) at: Datetime,
     /// By the variable's number.
     pub(super) readings: Vec<(usize, f64)>,
 }
 
-impl Rows {
+impl FileRows {
     /// # Errors
     /// The file cannot be read, or its header cannot be right.
-    pub(super) fn open(source: &Source, form: Form, format: Option<&DatetimeFormat>) -> anyhow::Result<Self> {
-        let Opened { records, header, read, .. } = Opened::of(source, format)?;
+    pub(super) fn open(
+        source: &FileSource,
+        form: Form,
+        format: Option<&DatetimeFormat>,
+    ) -> anyhow::Result<Self> {
+        let OpenedFile { records, header, read, .. } = OpenedFile::of(source, format)?;
         let places = header.variables.iter().map(|(place, _)| *place);
         let named = places.chain([header.datetime]).max().map_or(0, |last| last + 1);
         let has_name = |place: usize| {
@@ -74,7 +78,7 @@ impl Rows {
     ///
     /// # Errors
     /// The file cannot be read any further.
-    pub(super) fn next(&mut self, wrong: &mut Wrong) -> anyhow::Result<Option<Row>> {
+    pub(super) fn next(&mut self, wrong: &mut Wrong) -> anyhow::Result<Option<FileRow>> {
         while self.records.next()? {
             self.count += 1;
             if let Some(row) = self.row(wrong) {
@@ -84,7 +88,7 @@ impl Rows {
         Ok(None)
     }
 
-    fn row(&mut self, wrong: &mut Wrong) -> Option<Row> {
+    fn row(&mut self, wrong: &mut Wrong) -> Option<FileRow> {
         let (record, header) = (&self.records.record, &self.header);
         let line = record.line;
         let cells = || header.cells(record).count() as u64;
@@ -118,12 +122,12 @@ impl Rows {
                 wrong.cell(line, &format!("number {}", place + 1).into(), &why);
             }
         }
-        Some(Row { line, at, readings })
+        Some(FileRow { line, at, readings })
     }
 
     /// Why a row cannot be told from the number of its fields. What it lacks at its end may be empty, as spreadsheets leave it out; but
     /// not where something in it may have pushed its cells out of their places.
-    fn odd_width(&self, record: &Record) -> Option<String> {
+    fn odd_width(&self, record: &CsvRecord) -> Option<String> {
         let widths = || format!(" has {} fields and the header {}", record.len(), self.header.fields);
         if record.len() >= self.named {
             return self.header.is_exceeded(record).then(widths);

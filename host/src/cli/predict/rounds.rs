@@ -4,7 +4,7 @@ use crate::datetime::Datetime;
 
 /// A row in a batch.
 #[derive(Debug, PartialEq)]
-pub(super) struct Asked {
+pub(super) struct BatchRow {
     /// The row's `ds`, or as near as another row of the same `ds` leaves it.
     pub(super) at: Datetime,
     pub(super) row: usize,
@@ -14,18 +14,18 @@ pub(super) struct Asked {
 
 /// Batches, one after the other, in which each row is wanted once, at its own `ds`. `ds` is sorted. With `by_number` each row has as
 /// many rows before it as in the table: all are in every batch, those of one `ds` a microsecond apart.
-pub(super) fn of(ds: &[Datetime], by_number: bool) -> impl Iterator<Item = Vec<Asked>> {
+pub(super) fn of(ds: &[Datetime], by_number: bool) -> impl Iterator<Item = Vec<BatchRow>> {
     let same: Vec<&[Datetime]> = ds.chunk_by(|a, b| a == b).collect();
     let most = same.iter().map(|same| same.len()).max().unwrap_or(0);
     // For each row its place among those of its `ds`, and how many they are.
     let places: Vec<(usize, usize)> =
         same.iter().flat_map(|same| (0..same.len()).map(|place| (place, same.len()))).collect();
     (0..most).map(move |round| {
-        let mut batch: Vec<(Asked, bool)> = Vec::new();
+        let mut batch: Vec<(BatchRow, bool)> = Vec::new();
         for (row, (&at, &(place, count))) in ds.iter().zip(&places).enumerate() {
             if !by_number {
                 if place == round {
-                    batch.push((Asked { at, row, wanted: true }, true));
+                    batch.push((BatchRow { at, row, wanted: true }, true));
                 }
                 continue;
             }
@@ -35,7 +35,7 @@ pub(super) fn of(ds: &[Datetime], by_number: bool) -> impl Iterator<Item = Vec<A
             let anchor = round.min(count - 1);
             let apart = place as i64 - anchor as i64;
             let at = Datetime::from_micros(at.micros().saturating_add(apart));
-            batch.push((Asked { at, row, wanted: turn == round }, apart == 0));
+            batch.push((BatchRow { at, row, wanted: turn == round }, apart == 0));
         }
         batch.sort_by_key(|(asked, in_place)| (asked.at, !in_place));
         batch.dedup_by_key(|(asked, _)| asked.at);
@@ -49,7 +49,7 @@ mod tests {
 
     fn rounds(ds: &[i64], by_number: bool) -> Vec<Vec<(i64, usize, bool)>> {
         let ds: Vec<_> = ds.iter().map(|micros| Datetime::from_micros(*micros)).collect();
-        let plain = |asked: Asked| (asked.at.micros(), asked.row, asked.wanted);
+        let plain = |asked: BatchRow| (asked.at.micros(), asked.row, asked.wanted);
         of(&ds, by_number).map(|batch| batch.into_iter().map(plain).collect()).collect()
     }
 

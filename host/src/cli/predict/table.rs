@@ -14,7 +14,7 @@ const Y: &str = "y";
 
 /// Rows in Prophet's order: by `ds`, those of the same `ds` as they stand in the file.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Table {
+pub(super) struct PredictTable {
     pub(super) ds: Vec<Datetime>,
     /// Where each row begins in the file, counted from 1.
     pub(super) lines: Vec<u64>,
@@ -24,7 +24,7 @@ pub(super) struct Table {
     pub(super) passed_over: Vec<String>,
 }
 
-impl Table {
+impl PredictTable {
     /// Reads a CSV file with a header. An empty cell and `nan` are no value; `true` and `false` are 1 and 0.
     ///
     /// # Errors
@@ -33,7 +33,7 @@ impl Table {
         let mut csv = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
         let header: Vec<String> = csv.headers()?.iter().map(without_mark).map(str::to_owned).collect();
         let ds = place_of_ds(&header)?;
-        let mut columns: Vec<Column> = header.into_iter().enumerate().filter_map(Column::new).collect();
+        let mut columns: Vec<RawColumn> = header.into_iter().enumerate().filter_map(RawColumn::new).collect();
         let mut rows: Vec<(Datetime, u64)> = Vec::new();
         for record in csv.records() {
             let record = record?;
@@ -89,7 +89,7 @@ fn place_of_ds(header: &[String]) -> anyhow::Result<usize> {
 }
 
 /// A column while it is read.
-struct Column {
+struct RawColumn {
     place: usize,
     name: String,
     values: Vec<f64>,
@@ -98,7 +98,7 @@ struct Column {
     text: Option<(u64, String)>,
 }
 
-impl Column {
+impl RawColumn {
     /// None: the host has no use for it. A column without a name is the index that pandas writes.
     fn new((place, name): (usize, String)) -> Option<Self> {
         let used = !["", "ds", Y].contains(&name.as_str());
@@ -132,7 +132,7 @@ mod tests {
     fn rows_are_sorted_and_stay_in_order_where_they_are_equal() {
         let text = "\u{feff},ds, load ,y,note,on\n0,2025-01-02,2.5,7,late,True\n1,2025-01-01T00:00:00.000001,,x,,False\n\
                     2,2025-01-01,NaN,,early,\n3,2025-01-02 00:00:00,-1e3,,\"two\nlines\",1\n";
-        let table = Table::read(text.as_bytes()).unwrap();
+        let table = PredictTable::read(text.as_bytes()).unwrap();
         let micros: Vec<i64> = table.ds.iter().map(|at| at.micros() - 1_735_689_600_000_000).collect();
         assert_eq!(micros, [0, 1, 86_400_000_000, 86_400_000_000]);
         assert_eq!(table.lines, [4, 3, 2, 5]);
@@ -166,7 +166,7 @@ mod tests {
                 "CSV error: record 1 (line: 2, byte: 7): found record with 1 fields, but the previous record has 2 fields",
             ),
         ] {
-            assert_eq!(Table::read(text.as_bytes()).unwrap_err().to_string(), expected, "{text}");
+            assert_eq!(PredictTable::read(text.as_bytes()).unwrap_err().to_string(), expected, "{text}");
         }
     }
 
@@ -187,7 +187,7 @@ mod tests {
             if cut {
                 bytes.truncate(length.index(bytes.len()));
             }
-            match Table::read(bytes.as_slice()) {
+            match PredictTable::read(bytes.as_slice()) {
                 Ok(table) => {
                     prop_assert!(table.ds.is_sorted() && !table.ds.is_empty());
                     prop_assert_eq!(table.lines.len(), table.ds.len());

@@ -4,12 +4,12 @@
 
 use proptest::prelude::*;
 
-use crate::config::{Access, Config, Input, Loaded, Output, load};
+use crate::config::{Access, Config, InputSection, LoadedConfig, OutputSection, load};
 use crate::secret::Secret;
 use crate::store::PlantClock;
 
 /// Loads a `config.yaml` with this text.
-fn python(text: &str) -> Result<Loaded, String> {
+fn python(text: &str) -> Result<LoadedConfig, String> {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("config.yaml");
     std::fs::write(&file, text).unwrap();
@@ -40,7 +40,7 @@ anomaly_system:
 logging: {level: INFO, password: t0ken}
 ";
     let loaded = python(text).unwrap();
-    let input = Input {
+    let input = InputSection {
         database: Some("Planta".into()),
         table: "dbo.datos_proceso".to_owned(),
         clock: PlantClock::Server,
@@ -52,10 +52,10 @@ logging: {level: INFO, password: t0ken}
             ..Access::default()
         },
     };
-    let output = Output {
+    let output = OutputSection {
         database: Some("Resultados".into()),
         table: "[otro].anomalies".to_owned(),
-        ..Output::default()
+        ..OutputSection::default()
     };
     let expected = Config { input, output, ..Config::default() };
     assert_eq!(loaded.config, expected);

@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::demo::faults::script;
-use crate::demo::score::{Alarms, Outcome::*, Readings};
+use crate::demo::score::{Alarms, FaultOutcome::*, Readings};
 use crate::demo::tables;
 use crate::detector::Limits;
 
@@ -20,16 +20,16 @@ enum Told {
 #[tokio::test]
 async fn two_days_of_the_plant() {
     let dir = tempfile::tempdir().unwrap();
-    let place = Place::prepare(dir.path()).unwrap();
+    let place = DemoDirectory::prepare(dir.path()).unwrap();
     let engine = Engine::new(Limits::default(), None).unwrap();
     let mut told = Vec::new();
-    let tell = |event: Event<'_>| {
+    let tell = |event: DemoEvent<'_>| {
         told.push(match event {
-            Event::DroppedIn { .. } => Told::DroppedIn,
-            Event::Cycle(cycle) => Told::Cycle(cycle),
+            DemoEvent::DroppedIn { .. } => Told::DroppedIn,
+            DemoEvent::Cycle(cycle) => Told::Cycle(cycle),
         });
     };
-    let outcome = run(Plan::new(2), &place, engine, tell).await.unwrap();
+    let outcome = run(DemoPlan::new(2), &place, engine, tell).await.unwrap();
 
     // The model comes at half-time.
     let mut expected: Vec<Told> = (1..=288).map(Told::Cycle).collect();
@@ -121,7 +121,7 @@ fn a_broken_promise_is_told() {
         (readings(8, 0, 0), vec![harmful], 1, vec!["1 faults in how rows arrive that did harm"]),
         (readings(8, 0, 0), vec![], 0, vec!["no verdict by the model that was dropped in"]),
     ] {
-        let outcome = Outcome {
+        let outcome = DemoResult {
             score: Score { faults, alarms: vec![], readings },
             counts: Counts { no_model: 2, ..Counts::default() },
             by_new_model: (by_new_model, None),
@@ -133,7 +133,7 @@ fn a_broken_promise_is_told() {
 #[test]
 fn the_model_comes_at_noon_of_the_second_day_or_at_half_time() {
     for (days, cycles, drop_before) in [(1, 144, 72), (2, 288, 144), (3, 432, 216), (30, 4320, 216)] {
-        let plan = Plan::new(days);
+        let plan = DemoPlan::new(days);
         assert_eq!((plan.cycles(), plan.drop_before()), (cycles, drop_before));
         assert_eq!(plan.time_of(plan.cycles()), plan.end());
     }

@@ -47,11 +47,15 @@ const LATE: Kind = Kind::Late { by: FIVE };
 
 #[test]
 fn what_came_of_a_fault() {
-    use Outcome::*;
+    use FaultOutcome::*;
     let (y, n) = (true, false);
     // Of variable A: the fault; the values that arrive at steps 0, 1, 2; the verdicts as (step, y, anomaly).
-    type Case =
-        (Kind, [Option<f64>; 3], Vec<(u32, f64, bool)>, (usize, usize, usize, Option<Duration>, Outcome));
+    type Case = (
+        Kind,
+        [Option<f64>; 3],
+        Vec<(u32, f64, bool)>,
+        (usize, usize, usize, Option<Duration>, FaultOutcome),
+    );
     let one = [Some(1.0); 3];
     let cases: Vec<Case> = vec![
         (SHIFT, one, vec![(0, 1.0, n), (1, 1.0, n), (2, 1.0, y)], (2, 2, 1, Some(FIVE), Found)),
@@ -86,7 +90,7 @@ fn of_a_repeated_reading_the_first_counts() {
     let fault = fault(Kind::Repeated { by: FIVE }, 1, 2);
     let mut arrivals = normal();
     arrivals.push(arrival("A", 1, Some(9.0)));
-    for (y, outcome) in [(1.0, Outcome::Harmless), (9.0, Outcome::Harmful)] {
+    for (y, outcome) in [(1.0, FaultOutcome::Harmless), (9.0, FaultOutcome::Harmful)] {
         let scored = score(&[fault], &arrivals, &[verdict("A", 1, y, false)]);
         assert_eq!((scored.faults[0].readings, scored.faults[0].outcome), (1, outcome));
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::trial::{self, Trial};
+use super::trial::{self, FirstLoad};
 use super::{Cache, private};
 use crate::detector::set::{Digest, hex};
 
@@ -22,9 +22,9 @@ const MOST_ENTRIES: usize = 32;
 const MOST_BYTES: u64 = 512 << 20;
 
 /// What an entry was made of.
-pub(in crate::detector) struct Key(Digest);
+pub(in crate::detector) struct CacheKey(Digest);
 
-impl Key {
+impl CacheKey {
     /// Of a module, and the digest of the engine that it is compiled for.
     pub(in crate::detector) fn new(module: &Digest, engine: &str) -> Self {
         Self(Sha256::new().chain_update(module).chain_update(engine).finalize().into())
@@ -36,14 +36,14 @@ impl Key {
 }
 
 /// An entry that was found, and the mark that it is being tried.
-pub(in crate::detector) struct Found {
+pub(in crate::detector) struct CachedCode {
     pub(in crate::detector) code: Vec<u8>,
-    pub(in crate::detector) trial: Option<Trial>,
+    pub(in crate::detector) trial: Option<FirstLoad>,
 }
 
 impl Cache {
     /// The code of this key, if it is here, whole and ours.
-    pub(in crate::detector) fn code(&self, key: &Key) -> Option<Found> {
+    pub(in crate::detector) fn code(&self, key: &CacheKey) -> Option<CachedCode> {
         let path = self.compiled().join(key.file());
         let code = match private::check(&self.compiled()).and_then(|()| read(&path, key)) {
             Ok(code) => code,
@@ -59,8 +59,8 @@ impl Cache {
             }
         };
         match trial::begin(&path) {
-            trial::Begun::Mine(trial) => Some(Found { code, trial: Some(trial) }),
-            trial::Begun::Unmarked => Some(Found { code, trial: None }),
+            trial::Begun::Mine(trial) => Some(CachedCode { code, trial: Some(trial) }),
+            trial::Begun::Unmarked => Some(CachedCode { code, trial: None }),
             trial::Begun::Died => {
                 tracing::warn!(
                     "the program ended when `{}` was used for the first time; it is made anew",
@@ -73,12 +73,12 @@ impl Cache {
     }
 
     /// An entry that the engine itself refuses is of no use.
-    pub(in crate::detector) fn forget(&self, key: &Key) {
+    pub(in crate::detector) fn forget(&self, key: &CacheKey) {
         remove(&self.compiled().join(key.file()));
     }
 
     /// Keeps code.
-    pub(in crate::detector) fn keep(&self, key: &Key, code: &[u8]) {
+    pub(in crate::detector) fn keep(&self, key: &CacheKey, code: &[u8]) {
         let directory = self.compiled();
         let kept = private::create(&directory).and_then(|()| {
             let mut file = tempfile::NamedTempFile::new_in(&directory)?;
@@ -95,11 +95,11 @@ impl Cache {
 }
 
 /// Not the code of another module under this name either.
-fn digest(key: &Key, code: &[u8]) -> Digest {
+fn digest(key: &CacheKey, code: &[u8]) -> Digest {
     Sha256::new().chain_update(key.0).chain_update(code).finalize().into()
 }
 
-fn read(path: &Path, key: &Key) -> io::Result<Vec<u8>> {
+fn read(path: &Path, key: &CacheKey) -> io::Result<Vec<u8>> {
     let file = private::open(path)?;
     let length = file.metadata()?.len();
     if length > MOST_BYTES {

@@ -11,8 +11,8 @@ mod trial;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-pub(super) use compiled::Key;
-pub(super) use trial::Trial;
+pub(super) use compiled::CacheKey;
+pub(super) use trial::FirstLoad;
 
 /// A cache directory, as long as the engine.
 pub(crate) struct Cache {

@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 /// The mark of this process; dropped when the code has run.
-pub(in crate::detector) struct Trial {
+pub(in crate::detector) struct FirstLoad {
     mark: PathBuf,
     file: File,
 }
@@ -16,7 +16,7 @@ pub(in crate::detector) struct Trial {
 /// How a trial begins.
 pub(super) enum Begun {
     /// Marked.
-    Mine(Trial),
+    Mine(FirstLoad),
     /// Somebody else is at it, or no mark can be written here.
     Unmarked,
     /// Whoever tried it before did not live to say that it runs.
@@ -47,10 +47,10 @@ pub(super) fn begin(entry: &Path) -> Begun {
     if file.write_all(b"tried\n").is_err() {
         return Begun::Unmarked;
     }
-    Begun::Mine(Trial { mark, file })
+    Begun::Mine(FirstLoad { mark, file })
 }
 
-impl Drop for Trial {
+impl Drop for FirstLoad {
     fn drop(&mut self) {
         let _ = self.file.set_len(0);
         let _ = fs::remove_file(&self.mark);

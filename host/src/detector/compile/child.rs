@@ -27,7 +27,7 @@ const THREADS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// By which program to compile, and how.
-pub(super) struct Order<'a> {
+pub(super) struct CompileJob<'a> {
     pub(super) program: &'a Path,
     pub(super) memory: u64,
     pub(super) deadline: Duration,
@@ -63,7 +63,7 @@ impl Drop for Running {
 }
 
 /// Has a module compiled.
-pub(super) async fn compile(order: &Order<'_>, module: Arc<[u8]>) -> Result<Vec<u8>, Failure> {
+pub(super) async fn compile(order: &CompileJob<'_>, module: Arc<[u8]>) -> Result<Vec<u8>, Failure> {
     let (mut running, compiled, said) = start(order, module).map_err(Failure::NotStarted)?;
     let ended = async {
         let compiled = compiled.await.unwrap_or_default();
@@ -93,7 +93,7 @@ pub(super) async fn compile(order: &Order<'_>, module: Arc<[u8]>) -> Result<Vec<
 /// The process, and what it will have written to stdout and to stderr.
 type Started = (Running, oneshot::Receiver<Vec<u8>>, oneshot::Receiver<Vec<u8>>);
 
-fn start(order: &Order<'_>, module: Arc<[u8]>) -> io::Result<Started> {
+fn start(order: &CompileJob<'_>, module: Arc<[u8]>) -> io::Result<Started> {
     let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS);
     let seconds = order.left.as_secs().max(1).saturating_mul(threads as u64);
     let mut command = Command::new(order.program);
@@ -155,7 +155,7 @@ fn kept() -> impl Iterator<Item = (&'static str, OsString)> {
 }
 
 /// Why a process ended without an answer.
-fn died(status: ExitStatus, said: &str, order: &Order<'_>) -> String {
+fn died(status: ExitStatus, said: &str, order: &CompileJob<'_>) -> String {
     // What Rust says before it gives up, and what a system call answers.
     if ["memory allocation of", "Cannot allocate memory", "os error 12"]
         .iter()

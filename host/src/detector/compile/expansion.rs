@@ -13,31 +13,31 @@ use super::caps::{Caps, What};
 
 /// What one instance of a component consists of.
 #[derive(Clone, Copy, Default)]
-struct Made {
+struct InstanceParts {
     instances: u64,
     items: u64,
 }
 
 /// A component while it is read.
 #[derive(Default)]
-struct Frame {
-    made: Made,
+struct ComponentFrame {
+    made: InstanceParts,
     /// Its components by their index. None: one that it is given.
-    components: Vec<Option<Made>>,
+    components: Vec<Option<InstanceParts>>,
 }
 
 /// The components that are open while a module is read, and the core modules in them, which have an end as well.
-pub(super) struct Components(Vec<Option<Frame>>);
+pub(super) struct Components(Vec<Option<ComponentFrame>>);
 
 impl Default for Components {
     fn default() -> Self {
-        Self(vec![Some(Frame::default())])
+        Self(vec![Some(ComponentFrame::default())])
     }
 }
 
 impl Components {
     pub(super) fn enter(&mut self) {
-        self.0.push(Some(Frame::default()));
+        self.0.push(Some(ComponentFrame::default()));
     }
 
     pub(super) fn enter_module(&mut self) {
@@ -61,7 +61,7 @@ impl Components {
 
     /// So many more things that are neither instances nor components.
     pub(super) fn items(&mut self, more: u32, caps: &Caps) -> Result<(), String> {
-        self.make(Made { instances: 0, items: more.into() }, caps)
+        self.make(InstanceParts { instances: 0, items: more.into() }, caps)
     }
 
     /// A component that is not in the file as such.
@@ -87,12 +87,14 @@ impl Components {
 
     pub(super) fn instance(&mut self, instance: &ComponentInstance<'_>, caps: &Caps) -> Result<(), String> {
         let made = match instance {
-            ComponentInstance::FromExports(exports) => Made { instances: 1, items: exports.len() as u64 },
+            ComponentInstance::FromExports(exports) => {
+                InstanceParts { instances: 1, items: exports.len() as u64 }
+            }
             ComponentInstance::Instantiate { component_index, args } => {
                 let Some(made) = self.find(0, *component_index) else {
                     return Err("it makes an instance of a component that it does not hold itself".into());
                 };
-                Made {
+                InstanceParts {
                     instances: made.instances.saturating_add(1),
                     items: made.items.saturating_add(args.len() as u64),
                 }
@@ -106,10 +108,10 @@ impl Components {
             Instance::FromExports(exports) => exports.len(),
             Instance::Instantiate { args, .. } => args.len(),
         };
-        self.make(Made { instances: 1, items: items as u64 }, caps)
+        self.make(InstanceParts { instances: 1, items: items as u64 }, caps)
     }
 
-    fn make(&mut self, more: Made, caps: &Caps) -> Result<(), String> {
+    fn make(&mut self, more: InstanceParts, caps: &Caps) -> Result<(), String> {
         let Some(Some(frame)) = self.0.last_mut() else { return Ok(()) };
         let made = &mut frame.made;
         made.instances = made.instances.saturating_add(more.instances);
@@ -118,12 +120,12 @@ impl Components {
         caps.check(What::Items, made.items)
     }
 
-    fn find(&self, outwards: u32, index: u32) -> Option<Made> {
+    fn find(&self, outwards: u32, index: u32) -> Option<InstanceParts> {
         let frame = self.0.iter().rev().flatten().nth(outwards as usize)?;
         frame.components.get(index as usize).copied().flatten()
     }
 
-    fn add(&mut self, component: Option<Made>) {
+    fn add(&mut self, component: Option<InstanceParts>) {
         if let Some(Some(frame)) = self.0.last_mut() {
             frame.components.push(component);
         }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use self::caps::Caps;
-use self::child::{Failure, Order};
+use self::child::{CompileJob, Failure};
 use super::limits::Limits;
 use super::set::Module;
 pub(crate) use served::serve;
@@ -22,14 +22,14 @@ pub(crate) use served::serve;
 /// What compiles modules: this process, or one that is started for each.
 #[derive(Clone, Debug)]
 pub struct Compiler {
-    place: Place,
+    place: CompileIn,
     caps: Caps,
     memory: u64,
     deadline: Duration,
 }
 
 #[derive(Clone, Debug)]
-enum Place {
+enum CompileIn {
     Here,
     Child(PathBuf),
 }
@@ -46,12 +46,12 @@ const BUILT_IN_DEADLINE: Duration = Duration::from_secs(120);
 impl Compiler {
     /// Compiles in this process, after counting: for tests and benchmarks, which are no `host`.
     pub fn here() -> Self {
-        Self { place: Place::Here, caps: Caps::default(), memory: MEMORY, deadline: DEADLINE }
+        Self { place: CompileIn::Here, caps: Caps::default(), memory: MEMORY, deadline: DEADLINE }
     }
 
     /// Compiles in a process of `program`, which is `host`.
     pub fn child(program: PathBuf) -> Self {
-        Self { place: Place::Child(program), ..Self::here() }
+        Self { place: CompileIn::Child(program), ..Self::here() }
     }
 
     /// Compiles in another process of this program. On Linux the very program that runs, even if its file has been replaced since.
@@ -90,10 +90,10 @@ impl Compiler {
     ) -> Result<Vec<u8>, String> {
         let (caps, bytes, begun) = (self.caps.of(limits), module.bytes.clone(), Instant::now());
         on_a_thread(move || count::count(&bytes, caps)).await?;
-        let Place::Child(program) = &self.place else { return here(engine, module).await };
+        let CompileIn::Child(program) = &self.place else { return here(engine, module).await };
         let built_in = *module.bytes == *super::BUILT_IN;
         let deadline = if built_in { BUILT_IN_DEADLINE.max(self.deadline) } else { self.deadline };
-        let order = Order {
+        let order = CompileJob {
             program,
             memory: self.memory,
             deadline,

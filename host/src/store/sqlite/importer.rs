@@ -6,25 +6,29 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use super::fault::Answer;
+use super::database_file::DatabaseFile;
+use super::error::Result;
 use super::input;
-use super::link::Link;
 use super::table::Table;
 use crate::datetime::Datetime;
-use crate::reading::{Key, Reading};
+use crate::reading::{Reading, ReadingKey};
 use crate::store::schema::{INPUT_COLUMNS, sqlite as ddl};
 use crate::store::{Importer, InputLayout, Inserted, StoreError, TableName};
 
 /// Readings into a SQLite file.
 pub struct SqliteImporter {
-    link: Link,
+    link: DatabaseFile,
     table: TableName,
     has_datetime_index: bool,
 }
 
 impl SqliteImporter {
     /// Looks at the table, or makes it where that is asked for.
-    pub(super) async fn begin(link: Link, table: TableName, create: bool) -> Result<Self, StoreError> {
+    pub(super) async fn begin(
+        link: DatabaseFile,
+        table: TableName,
+        create: bool,
+    ) -> Result<Self, StoreError> {
         let name = table.clone();
         let look = move |connection: &mut Connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -73,7 +77,7 @@ impl Importer for SqliteImporter {
     }
 }
 
-fn expect_table(connection: &Connection, name: &TableName) -> Answer<InputLayout> {
+fn expect_table(connection: &Connection, name: &TableName) -> Result<InputLayout> {
     let advice =
         "name the one that holds the readings in the configuration, or have it made with --create-table";
     let table = Table::expect(connection, name, advice)?;
@@ -88,12 +92,12 @@ fn insert(
     table: &TableName,
     layout: InputLayout,
     readings: &[Reading],
-) -> Answer<Inserted> {
+) -> Result<Inserted> {
     let datetimes: HashSet<Datetime> = readings.iter().map(|reading| reading.datetime).collect();
     let there = input::read_at(connection, table, layout, &datetimes)?.readings;
-    let there: HashSet<Key> =
+    let there: HashSet<ReadingKey> =
         there.iter().filter(|reading| reading.value.is_some()).map(Reading::key).collect();
-    let mut met: HashSet<Key> = HashSet::with_capacity(readings.len());
+    let mut met: HashSet<ReadingKey> = HashSet::with_capacity(readings.len());
     let (column, value) = if layout.has_source_file { (", source_file", ", ?4") } else { ("", "") };
     let mut statement = connection.prepare_cached(&format!(
         "INSERT INTO {} (datetime, variable_name, value{column}) VALUES (?1, ?2, ?3{value})",

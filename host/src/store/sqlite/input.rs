@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
-use super::day::{self, FORMS};
-use super::fault::{Answer, Fault};
-use super::link::Link;
+use super::database_file::DatabaseFile;
+use super::datetime::{self, FORMS};
+use super::error::{Error, Result};
 use super::page::Gathering;
-use super::range::{self, Range};
-use super::row::{self, Found, Rows};
+use super::range::{self, ReadRange};
+use super::row::{self, RowReader, ScannedRow};
 use super::table::Table;
 use crate::datetime::Datetime;
 use crate::reading::Page;
@@ -19,13 +19,13 @@ use crate::store::{Clock, Input, InputLayout, StoreError, TableName};
 
 /// Readings out of a SQLite file.
 pub struct SqliteInput {
-    link: Link,
+    link: DatabaseFile,
     table: TableName,
     clock: Clock,
 }
 
 impl SqliteInput {
-    pub(super) fn new(link: Link, table: TableName, clock: Clock) -> Self {
+    pub(super) fn new(link: DatabaseFile, table: TableName, clock: Clock) -> Self {
         Self { link, table, clock }
     }
 
@@ -33,7 +33,7 @@ impl SqliteInput {
     async fn read<T, R>(&self, read: R) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        R: FnOnce(&Connection, &TableName, InputLayout) -> Answer<T> + Send + 'static,
+        R: FnOnce(&Connection, &TableName, InputLayout) -> Result<T> + Send + 'static,
     {
         let table = self.table.clone();
         self.link
@@ -61,8 +61,8 @@ impl Input for SqliteInput {
             expect_key(table, layout)?;
             let sql = format!("SELECT id, datetime FROM {} WHERE datetime >= ?1 ORDER BY id", table.sqlite());
             let mut statement = connection.prepare_cached(&sql)?;
-            let mut rows = Rows::default();
-            let mut found = statement.query([day::floor(from, ' ')])?;
+            let mut rows = RowReader::default();
+            let mut found = statement.query([datetime::floor(from, ' ')])?;
             while let Some(row) = found.next()? {
                 if rows.instant(row.get_ref(1)?).is_some_and(|at| at >= from) {
                     return Ok(Some(row.get(0)?));
@@ -97,7 +97,7 @@ impl Input for SqliteInput {
         to: Option<Datetime>,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        let range = Range { from, to, limit };
+        let range = ReadRange { from, to, limit };
         self.read(move |connection, table, layout| range::read(connection, table, layout, range)).await
     }
 
@@ -113,8 +113,9 @@ impl Input for SqliteInput {
                 table.sqlite()
             );
             let mut statement = connection.prepare_cached(&sql)?;
-            let mut rows = Rows::default();
-            let mut found = statement.query(params![day::floor(from, ' '), day::ceiling(to, 'T')])?;
+            let mut rows = RowReader::default();
+            let mut found =
+                statement.query(params![datetime::floor(from, ' '), datetime::ceiling(to, 'T')])?;
             let mut count = 0;
             while let Some(row) = found.next()? {
                 if rows.instant(row.get_ref(0)?).is_some_and(|at| from <= at && at < to) {
@@ -127,7 +128,7 @@ impl Input for SqliteInput {
     }
 }
 
-pub(super) fn layout(connection: &Connection, name: &TableName) -> Answer<InputLayout> {
+pub(super) fn layout(connection: &Connection, name: &TableName) -> Result<InputLayout> {
     let advice = "name the one that holds the readings in the configuration; `host demo` makes one to try";
     let table = Table::expect(connection, name, advice)?;
     table.expect_columns(name, &INPUT_COLUMNS)?;
@@ -139,11 +140,11 @@ pub(super) fn layout(connection: &Connection, name: &TableName) -> Answer<InputL
     })
 }
 
-fn expect_key(table: &TableName, layout: InputLayout) -> Answer<()> {
+fn expect_key(table: &TableName, layout: InputLayout) -> Result<()> {
     if layout.has_key {
         return Ok(());
     }
-    Err(Fault::schema(format!(
+    Err(Error::schema(format!(
         "table `{}` has no column `id` that is an integer key; read it by datetime",
         table.table()
     )))
@@ -155,11 +156,11 @@ fn read_keys(
     layout: InputLayout,
     spans: &[(i64, i64)],
     limit: usize,
-) -> Answer<Page> {
+) -> Result<Page> {
     let columns = row::columns(layout.has_key, layout.has_source_file);
     let sql = format!("SELECT {columns} FROM {} WHERE id BETWEEN ?1 AND ?2 ORDER BY id", table.sqlite());
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = Rows::default();
+    let mut rows = RowReader::default();
     let mut page = Page::default();
     for (first, last) in spans {
         let mut found = statement.query([first, last])?;
@@ -169,8 +170,8 @@ fn read_keys(
                 return Ok(page);
             }
             match rows.decode(row)? {
-                Found::Reading(reading) => page.readings.push(reading),
-                Found::Malformed(malformed) => page.malformed.push(malformed),
+                ScannedRow::Reading(reading) => page.readings.push(reading),
+                ScannedRow::Malformed(malformed) => page.malformed.push(malformed),
             }
         }
     }
@@ -182,21 +183,21 @@ pub(super) fn read_at(
     table: &TableName,
     layout: InputLayout,
     wanted: &HashSet<Datetime>,
-) -> Answer<Page> {
+) -> Result<Page> {
     let columns = row::columns(layout.has_key, layout.has_source_file);
     let sql = format!("SELECT {columns} FROM {} WHERE datetime >= ?1 AND datetime < ?2", table.sqlite());
     let mut statement = connection.prepare_cached(&sql)?;
     // A seek an instant where there is an index; else the table is read through once for all.
     let mut spans: Vec<(String, String)> = Vec::new();
     if layout.has_datetime_index {
-        spans.extend(wanted.iter().flat_map(|&at| FORMS.map(|form| day::around(at, form))));
+        spans.extend(wanted.iter().flat_map(|&at| FORMS.map(|form| datetime::around(at, form))));
     } else if let (Some(first), Some(last)) = (wanted.iter().min(), wanted.iter().max()) {
-        spans.push((day::floor(*first, ' '), day::around(*last, 'T').1));
+        spans.push((datetime::floor(*first, ' '), datetime::around(*last, 'T').1));
     }
     // Instants of one second share their spans.
     spans.sort_unstable();
     spans.dedup();
-    let mut rows = Rows::default();
+    let mut rows = RowReader::default();
     let mut gathering = Gathering::new(usize::MAX);
     for (from, to) in spans {
         let mut found = statement.query([from, to])?;

@@ -1,21 +1,21 @@
 //! The embedded store: SQLite files with the same tables as a server's database.
 //!
 //! Input and output each have a connection of their own, to one file or to two, for as long as the worker lives. SQLite's
-//! calls block, so each runs on a blocking thread ([`link`]). Every failure is a [`StoreError`] that names the file and says
+//! calls block, so each runs on a blocking thread ([`database_file`]). Every failure is a [`StoreError`] that names the file and says
 //! what a person can do about it.
 
-mod day;
-mod fault;
+mod connect;
+mod database_file;
+mod datetime;
+mod ensure_tables;
+mod error;
 mod importer;
 mod input;
-mod lead;
-mod link;
+mod leader_lock;
 mod log;
 mod names;
-mod open;
 mod output;
 mod page;
-mod prepare;
 mod range;
 mod row;
 mod state_row;
@@ -32,8 +32,8 @@ pub use importer::SqliteImporter;
 pub use input::SqliteInput;
 pub use output::SqliteOutput;
 
-use super::{Clock, Connector, Importer, Input, Lead, Output, StoreError, TableNames};
-use link::{Link, Side};
+use super::{Clock, Connector, Importer, Input, LeaderLock, Output, StoreError, TableNames};
+use database_file::{DatabaseFile, Side};
 
 /// How long a call waits for another program's lock. Commits take milliseconds, so whoever holds a lock this long is a person's
 /// open transaction or a backup; the next cycle tries again, and nothing is lost by letting this one go.
@@ -72,7 +72,7 @@ impl SqliteStore {
     /// # Errors
     /// `Connection` for a file that is not there, `Permission`, `Busy`; `Other` for what is no SQLite database.
     pub async fn open_input(&self) -> Result<SqliteInput, StoreError> {
-        let link = Link::open(self.input.clone(), Side::Input, self.busy_timeout).await?;
+        let link = DatabaseFile::open(self.input.clone(), Side::Input, self.busy_timeout).await?;
         Ok(SqliteInput::new(link, self.tables.input.clone(), self.clock.clone()))
     }
 
@@ -89,7 +89,7 @@ impl SqliteStore {
     /// # Errors
     /// As for the input.
     pub async fn look_at_input(&self) -> Result<SqliteInput, StoreError> {
-        let link = Link::open(self.input.clone(), Side::Look, self.busy_timeout).await?;
+        let link = DatabaseFile::open(self.input.clone(), Side::Look, self.busy_timeout).await?;
         Ok(SqliteInput::new(link, self.tables.input.clone(), self.clock.clone()))
     }
 
@@ -110,7 +110,7 @@ impl SqliteStore {
     }
 
     async fn output_as(&self, side: Side) -> Result<SqliteOutput, StoreError> {
-        let link = Link::open(self.output.clone(), side, self.busy_timeout).await?;
+        let link = DatabaseFile::open(self.output.clone(), side, self.busy_timeout).await?;
         Ok(SqliteOutput::new(link, self.tables.output.clone(), self.tables.state.clone(), self.clock.clone()))
     }
 }
@@ -124,12 +124,12 @@ impl Connector for SqliteStore {
         Ok((Box::new(input), Box::new(output)))
     }
 
-    async fn lead(&self, worker: &str) -> Result<Box<dyn Lead>, StoreError> {
-        Ok(Box::new(lead::Candidate::new(self, worker)))
+    async fn leader_lock(&self, worker: &str) -> Result<Box<dyn LeaderLock>, StoreError> {
+        Ok(Box::new(leader_lock::FileLock::new(self, worker)))
     }
 
     async fn open_importer(&self, create: bool) -> Result<Box<dyn Importer>, StoreError> {
-        let link = Link::open(self.input.clone(), Side::Import { create }, self.busy_timeout).await?;
+        let link = DatabaseFile::open(self.input.clone(), Side::Import { create }, self.busy_timeout).await?;
         Ok(Box::new(SqliteImporter::begin(link, self.tables.input.clone(), create).await?))
     }
 }

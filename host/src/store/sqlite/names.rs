@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::fault::{Answer, Fault};
+use super::error::{Error, Result};
 use crate::store::table_name::quote_sqlite;
-use crate::store::{TableName, Trouble};
+use crate::store::{ErrorKind, TableName};
 
 /// Tells texts apart by their bytes.
 const BINARY: &str = "BINARY";
@@ -18,13 +18,13 @@ pub(super) fn equal(
     connection: &Connection,
     output: &TableName,
     names: &[Arc<str>],
-) -> Answer<Vec<(Arc<str>, Arc<str>)>> {
+) -> Result<Vec<(Arc<str>, Arc<str>)>> {
     let collations = collations(connection, output)?;
     if collations.is_empty() {
         return Ok(Vec::new());
     }
     let list = serde_json::to_string(&names.iter().map(|name| &**name).collect::<Vec<_>>())
-        .map_err(|error| Fault::Found(Trouble::Other, format!("names cannot be compared ({error})")))?;
+        .map_err(|error| Error::Found(ErrorKind::Other, format!("names cannot be compared ({error})")))?;
     // Names that one collation takes for the same, and another for the same as a third, are all
     // one.
     let mut first: Vec<usize> = (0..names.len()).collect();
@@ -62,7 +62,7 @@ pub(super) fn other_spellings(
     connection: &Connection,
     output: &TableName,
     names: &[Arc<str>],
-) -> Answer<Vec<(Arc<str>, Arc<str>)>> {
+) -> Result<Vec<(Arc<str>, Arc<str>)>> {
     let mut found = Vec::new();
     for collation in collations(connection, output)? {
         let mut statement = connection.prepare(&format!(
@@ -81,7 +81,7 @@ pub(super) fn other_spellings(
 
 /// The collations in which the names of two verdicts at one datetime must differ; that of the bytes
 /// left out.
-fn collations(connection: &Connection, output: &TableName) -> Answer<Vec<String>> {
+fn collations(connection: &Connection, output: &TableName) -> Result<Vec<String>> {
     let (_, column, ..) = connection.column_metadata(Some("main"), output.table(), "variable")?;
     let mut found: Vec<String> = column.map(|name| name.to_string_lossy().into_owned()).into_iter().collect();
     let mut statement = connection.prepare_cached(

@@ -6,41 +6,41 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::fault::Answer;
-use super::link::Link;
-use super::{names, prepare, state_row, stored, verdicts};
+use super::database_file::DatabaseFile;
+use super::error::Result;
+use super::{ensure_tables, names, state_row, stored, verdicts};
 use crate::datetime::Datetime;
-use crate::reading::Key;
+use crate::reading::ReadingKey;
 use crate::state::{SetAside, State};
 use crate::store::probe::{self, PROBE};
 use crate::store::stored::span;
 use crate::store::{
-    Claim, Clock, Output, Prepared, Probed, Replaced, StoreError, TableName, Trouble, VerdictPage,
+    Claim, Clock, ErrorKind, Output, Probed, Replaced, SchemaChanges, StoreError, TableName, VerdictPage,
 };
 use crate::verdict::VerdictRow;
 
 /// Verdicts and state into a SQLite file.
 pub struct SqliteOutput {
-    link: Link,
-    tables: Arc<Tables>,
+    link: DatabaseFile,
+    tables: Arc<OutputTables>,
 }
 
-struct Tables {
+struct OutputTables {
     output: TableName,
     state: TableName,
     clock: Clock,
 }
 
 impl SqliteOutput {
-    pub(super) fn new(link: Link, output: TableName, state: TableName, clock: Clock) -> Self {
-        Self { link, tables: Arc::new(Tables { output, state, clock }) }
+    pub(super) fn new(link: DatabaseFile, output: TableName, state: TableName, clock: Clock) -> Self {
+        Self { link, tables: Arc::new(OutputTables { output, state, clock }) }
     }
 
     /// Runs `read` in a read transaction.
     async fn read<T, R>(&self, read: R) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        R: FnOnce(&Connection, &Tables) -> Answer<T> + Send + 'static,
+        R: FnOnce(&Connection, &OutputTables) -> Result<T> + Send + 'static,
     {
         let tables = Arc::clone(&self.tables);
         self.link
@@ -56,7 +56,7 @@ impl SqliteOutput {
     async fn write<T, W>(&self, write: W) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        W: FnOnce(&Connection, &Tables) -> Answer<T> + Send + 'static,
+        W: FnOnce(&Connection, &OutputTables) -> Result<T> + Send + 'static,
     {
         let tables = Arc::clone(&self.tables);
         self.link
@@ -70,29 +70,30 @@ impl SqliteOutput {
     }
 }
 
-impl Tables {
+impl OutputTables {
     fn commit(
         &self,
         connection: &Connection,
         worker: &str,
         verdicts: &[VerdictRow],
         state: &State,
-    ) -> Answer<u64> {
-        prepare::expect_tables(connection, &self.output, &self.state)?;
+    ) -> Result<u64> {
+        ensure_tables::expect_tables(connection, &self.output, &self.state)?;
         state_row::write(connection, &self.state, worker, state)?;
         self.insert(connection, verdicts)
     }
 
-    fn insert(&self, connection: &Connection, verdicts: &[VerdictRow]) -> Answer<u64> {
-        let output = prepare::expect_tables(connection, &self.output, &self.state)?;
+    fn insert(&self, connection: &Connection, verdicts: &[VerdictRow]) -> Result<u64> {
+        let output = ensure_tables::expect_tables(connection, &self.output, &self.state)?;
         verdicts::insert(connection, &self.output, &output, verdicts, self.clock.now())
     }
 }
 
 #[async_trait]
 impl Output for SqliteOutput {
-    async fn prepare(&mut self) -> Result<Prepared, StoreError> {
-        self.write(|connection, tables| prepare::prepare(connection, &tables.output, &tables.state)).await
+    async fn ensure_tables(&mut self) -> Result<SchemaChanges, StoreError> {
+        self.write(|connection, tables| ensure_tables::prepare(connection, &tables.output, &tables.state))
+            .await
     }
 
     async fn probe(&mut self) -> Result<Probed, StoreError> {
@@ -101,7 +102,7 @@ impl Output for SqliteOutput {
             .link
             .call(move |connection| {
                 let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-                let prepared = prepare::prepare(&transaction, &tables.output, &tables.state)?;
+                let prepared = ensure_tables::prepare(&transaction, &tables.output, &tables.state)?;
                 let taken = state_row::take(&transaction, &tables.state, PROBE)?;
                 let now = tables.clock.now();
                 let tried = tables.commit(
@@ -127,7 +128,7 @@ impl Output for SqliteOutput {
         match tried {
             Ok(notes) => Ok(Probed { problems: Vec::new(), notes }),
             // Nothing was found out.
-            Err(error) if matches!(error.trouble, Trouble::Connection | Trouble::Busy) => Err(error),
+            Err(error) if matches!(error.kind, ErrorKind::Connection | ErrorKind::Busy) => Err(error),
             Err(error) => Ok(Probed { problems: vec![error], notes: Vec::new() }),
         }
     }
@@ -143,10 +144,10 @@ impl Output for SqliteOutput {
             .await
     }
 
-    async fn take(&mut self, worker: &str) -> Result<Claim, StoreError> {
+    async fn claim(&mut self, worker: &str) -> Result<Claim, StoreError> {
         let worker = worker.to_owned();
         self.write(move |connection, tables| {
-            prepare::expect_tables(connection, &tables.output, &tables.state)?;
+            ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
             state_row::take(connection, &tables.state, &worker)
         })
         .await
@@ -155,7 +156,7 @@ impl Output for SqliteOutput {
     async fn peek(&mut self, worker: &str) -> Result<Option<State>, StoreError> {
         let worker = worker.to_owned();
         self.read(move |connection, tables| {
-            prepare::expect_tables(connection, &tables.output, &tables.state)?;
+            ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
             state_row::read(connection, &tables.state, &worker)
         })
         .await
@@ -163,7 +164,7 @@ impl Output for SqliteOutput {
 
     async fn newest(&mut self, until: Datetime) -> Result<Option<Datetime>, StoreError> {
         self.read(move |connection, tables| {
-            prepare::expect_tables(connection, &tables.output, &tables.state)?;
+            ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
             verdicts::newest(connection, &tables.output, until)
         })
         .await
@@ -171,7 +172,7 @@ impl Output for SqliteOutput {
 
     async fn workers(&mut self) -> Result<Vec<String>, StoreError> {
         self.read(|connection, tables| {
-            prepare::expect_tables(connection, &tables.output, &tables.state)?;
+            ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
             state_row::workers(connection, &tables.state)
         })
         .await
@@ -191,10 +192,10 @@ impl Output for SqliteOutput {
         self.read(move |connection, tables| names::other_spellings(connection, &tables.output, &names)).await
     }
 
-    async fn already_judged(&mut self, keys: &[Key]) -> Result<HashSet<Key>, StoreError> {
+    async fn already_judged(&mut self, keys: &[ReadingKey]) -> Result<HashSet<ReadingKey>, StoreError> {
         let keys = keys.to_vec();
         self.read(move |connection, tables| {
-            let output = prepare::expect_tables(connection, &tables.output, &tables.state)?;
+            let output = ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
             // Those of a backfill mostly have none.
             if let Some((first, last)) = span(&keys)
                 && output.has_index(&["ds"])
@@ -232,7 +233,7 @@ impl Output for SqliteOutput {
     ) -> Result<Replaced, StoreError> {
         let (worker, verdicts, state) = (worker.to_owned(), verdicts.to_vec(), state.clone());
         self.write(move |connection, tables| {
-            prepare::expect_tables(connection, &tables.output, &tables.state)?;
+            ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
             let removed = verdicts::remove(connection, &tables.output, &verdicts)?;
             let inserted = tables.commit(connection, &worker, &verdicts, &state)?;
             Ok(Replaced { removed, inserted })
@@ -249,7 +250,7 @@ impl Output for SqliteOutput {
     ) -> Result<VerdictPage, StoreError> {
         let wanted = stored::Wanted { from, to, anomalies_only, limit };
         self.read(move |connection, tables| {
-            let output = prepare::expect_tables(connection, &tables.output, &tables.state)?;
+            let output = ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
             stored::read(connection, &tables.output, output.has("source_file"), wanted)
         })
         .await

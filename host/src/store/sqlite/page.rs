@@ -1,6 +1,6 @@
 //! A page by datetime, while it is gathered: the earliest readings so far, never more than a few times the limit.
 
-use super::row::Found;
+use super::row::ScannedRow;
 use crate::reading::{Malformed, Page, Reading};
 
 pub(super) struct Gathering {
@@ -16,13 +16,13 @@ impl Gathering {
         Self { limit, readings: Vec::new(), malformed: Vec::new(), unlisted: 0 }
     }
 
-    pub(super) fn push(&mut self, found: Found) {
+    pub(super) fn push(&mut self, found: ScannedRow) {
         match found {
-            Found::Reading(reading) => self.readings.push(reading),
-            Found::Malformed(malformed) if self.malformed.len() < self.limit => {
+            ScannedRow::Reading(reading) => self.readings.push(reading),
+            ScannedRow::Malformed(malformed) if self.malformed.len() < self.limit => {
                 self.malformed.push(malformed);
             }
-            Found::Malformed(_) => self.unlisted += 1,
+            ScannedRow::Malformed(_) => self.unlisted += 1,
         }
     }
 

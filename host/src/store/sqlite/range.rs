@@ -1,4 +1,4 @@
-//! Reading a range of datetimes, in order and in bounded memory. See [`day`](super::day) for why this takes a thought.
+//! Reading a range of datetimes, in order and in bounded memory. See [`day`](super::datetime) for why this takes a thought.
 //!
 //! With an index on the datetime it goes day by day: within a day the rows of either form come in time order from the
 //! index, each only as far as the page needs. Without one, the table is read through, once.
@@ -6,30 +6,30 @@
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ToSql, params};
 
-use super::day::{self, FORMS};
-use super::fault::Answer;
+use super::datetime::{self, FORMS};
+use super::error::Result;
 use super::page::Gathering;
-use super::row::{self, Rows};
+use super::row::{self, RowReader};
 use crate::datetime::Datetime;
 use crate::reading::Page;
 use crate::store::{InputLayout, TableName};
 
 /// What to read.
 #[derive(Clone, Copy)]
-pub(super) struct Range {
+pub(super) struct ReadRange {
     pub(super) from: Datetime,
     pub(super) to: Option<Datetime>,
     pub(super) limit: usize,
 }
 
-impl Range {
+impl ReadRange {
     fn holds(&self, at: Datetime) -> bool {
         self.from <= at && self.to.is_none_or(|to| at < to)
     }
 
     /// No candidate sorts at or after this.
     fn end(&self, form: char) -> Bound {
-        self.to.map_or(Bound::AfterAllText, |to| Bound::Text(day::ceiling(to, form).into_bytes()))
+        self.to.map_or(Bound::AfterAllText, |to| Bound::Text(datetime::ceiling(to, form).into_bytes()))
     }
 }
 
@@ -54,10 +54,10 @@ pub(super) fn read(
     connection: &Connection,
     table: &TableName,
     layout: InputLayout,
-    range: Range,
-) -> Answer<Page> {
+    range: ReadRange,
+) -> Result<Page> {
     let mut gathering = Gathering::new(range.limit);
-    let mut rows = Rows::default();
+    let mut rows = RowReader::default();
     let columns = row::columns(layout.has_key, layout.has_source_file);
     let candidates =
         format!("SELECT {columns} FROM {} WHERE datetime >= ?1 AND datetime < ?2", table.sqlite());
@@ -69,7 +69,7 @@ pub(super) fn read(
         by_day(&mut next, &mut form, range, &mut rows, &mut gathering)?;
     } else {
         let mut scan = connection.prepare_cached(&candidates)?;
-        let mut found = scan.query(params![day::floor(range.from, ' '), range.end('T')])?;
+        let mut found = scan.query(params![datetime::floor(range.from, ' '), range.end('T')])?;
         while let Some(row) = found.next()? {
             let found = rows.decode(row)?;
             if found.at().is_none_or(|at| range.holds(at)) {
@@ -86,11 +86,11 @@ pub(super) fn read(
 fn by_day(
     next: &mut CachedStatement<'_>,
     form: &mut CachedStatement<'_>,
-    range: Range,
-    rows: &mut Rows,
+    range: ReadRange,
+    rows: &mut RowReader,
     gathering: &mut Gathering,
-) -> Answer<()> {
-    let mut from = Bound::Text(day::floor(range.from, ' ').into_bytes());
+) -> Result<()> {
+    let mut from = Bound::Text(datetime::floor(range.from, ' ').into_bytes());
     while !gathering.is_over() {
         let first: Option<Vec<u8>> = next.query_row(params![from, range.end('T')], |row| {
             Ok(row.get_ref(0)?.as_bytes_or_null()?.map(<[u8]>::to_vec))
@@ -100,7 +100,7 @@ fn by_day(
         let forms = Bound::Text([day, b"T"].concat());
         // No UTF-8 holds such a byte; should a text hold four, the next look goes on just after it.
         let end = Bound::Text([day, &[0xff; 4]].concat()).max(Bound::Text([&first[..], &[0]].concat()));
-        let late_from = forms.clone().max(Bound::Text(day::floor(range.from, 'T').into_bytes()));
+        let late_from = forms.clone().max(Bound::Text(datetime::floor(range.from, 'T').into_bytes()));
         let spans = [
             (from.max(Bound::Text(day.to_vec())), forms.min(range.end(FORMS[0]))),
             (late_from, end.clone().min(range.end(FORMS[1]))),
@@ -121,11 +121,11 @@ fn read_form(
     form: &mut CachedStatement<'_>,
     from: &Bound,
     to: &Bound,
-    range: Range,
+    range: ReadRange,
     room: usize,
-    rows: &mut Rows,
+    rows: &mut RowReader,
     gathering: &mut Gathering,
-) -> Answer<()> {
+) -> Result<()> {
     let wanted = gathering.len().saturating_add(room);
     let mut last = None;
     let mut found = form.query(params![from, to])?;

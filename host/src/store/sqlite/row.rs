@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
-use super::day;
+use super::datetime;
 use crate::datetime::Datetime;
 use crate::reading::{Malformed, Reading};
 
@@ -14,12 +14,12 @@ use crate::reading::{Malformed, Reading};
 const SHOWN_CHARS: usize = 60;
 
 /// A row.
-pub(super) enum Found {
+pub(super) enum ScannedRow {
     Reading(Reading),
     Malformed(Malformed),
 }
 
-impl Found {
+impl ScannedRow {
     pub(super) fn at(&self) -> Option<Datetime> {
         match self {
             Self::Reading(reading) => Some(reading.datetime),
@@ -28,7 +28,7 @@ impl Found {
     }
 }
 
-/// The columns of [`decode`](Rows::decode), in its order.
+/// The columns of [`decode`](RowReader::decode), in its order.
 pub(super) fn columns(has_key: bool, has_source_file: bool) -> String {
     format!(
         "{}, datetime, variable_name, value, {}",
@@ -39,17 +39,17 @@ pub(super) fn columns(has_key: bool, has_source_file: bool) -> String {
 
 /// Turns rows into readings. Rows come in runs of one datetime, of few variables and fewer files: each is read once.
 #[derive(Default)]
-pub(super) struct Rows {
+pub(super) struct RowReader {
     names: HashSet<Arc<str>>,
     last: Option<(String, Option<Datetime>)>,
 }
 
-impl Rows {
-    pub(super) fn decode(&mut self, row: &Row<'_>) -> rusqlite::Result<Found> {
+impl RowReader {
+    pub(super) fn decode(&mut self, row: &Row<'_>) -> rusqlite::Result<ScannedRow> {
         let id: Option<i64> = row.get(0)?;
         let datetime = row.get_ref(1)?;
         let at = self.instant(datetime);
-        let malformed = |why| Ok(Found::Malformed(Malformed { id, datetime: at, why }));
+        let malformed = |why| Ok(ScannedRow::Malformed(Malformed { id, datetime: at, why }));
         let Some(datetime) = at else {
             return malformed(format!(
                 "datetime is {}; right would be `2025-01-15 10:00:00`",
@@ -79,7 +79,7 @@ impl Rows {
         };
         let variable = self.shared(name);
         let source_file = text(row.get_ref(4)?).map(|file| self.shared(file));
-        Ok(Found::Reading(Reading { id, datetime, variable, value, source_file }))
+        Ok(ScannedRow::Reading(Reading { id, datetime, variable, value, source_file }))
     }
 
     /// The instant that stands in a column, if one does.
@@ -88,7 +88,7 @@ impl Rows {
         match &self.last {
             Some((last, at)) if last == text => *at,
             _ => {
-                let at = day::parse(text);
+                let at = datetime::parse(text);
                 self.last = Some((text.to_owned(), at));
                 at
             }

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::de::DeserializeOwned;
 
-use super::fault::{Answer, Fault};
+use super::error::{Error, Result};
 use crate::datetime::Datetime;
-use crate::state::{Checkpoint, SetAside, Standing, State};
-use crate::store::{Claim, TableName, Trouble};
+use crate::state::{Checkpoint, SetAside, State, StoredPosition};
+use crate::store::{Claim, ErrorKind, TableName};
 
 /// Raises the epoch of the worker's row, or makes one that holds only that.
-pub(super) fn take(connection: &Connection, table: &TableName, worker: &str) -> Answer<Claim> {
+pub(super) fn take(connection: &Connection, table: &TableName, worker: &str) -> Result<Claim> {
     let sql = format!(
         "INSERT INTO {} (worker, epoch) VALUES (?1, 1) ON CONFLICT (worker) DO UPDATE SET epoch = epoch + 1 RETURNING epoch",
         table.sqlite()
@@ -23,7 +23,7 @@ pub(super) fn take(connection: &Connection, table: &TableName, worker: &str) -> 
 }
 
 /// The names of all workers.
-pub(super) fn workers(connection: &Connection, table: &TableName) -> Answer<Vec<String>> {
+pub(super) fn workers(connection: &Connection, table: &TableName) -> Result<Vec<String>> {
     let sql = format!("SELECT worker FROM {} ORDER BY worker", table.sqlite());
     let mut statement = connection.prepare_cached(&sql)?;
     let names = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
@@ -31,7 +31,7 @@ pub(super) fn workers(connection: &Connection, table: &TableName) -> Answer<Vec<
 }
 
 /// The worker's row; None if there is none, or nothing was committed yet.
-pub(super) fn read(connection: &Connection, table: &TableName, worker: &str) -> Answer<Option<State>> {
+pub(super) fn read(connection: &Connection, table: &TableName, worker: &str) -> Result<Option<State>> {
     let sql = format!(
         "SELECT epoch, position, watermark, checkpoint, checkpoint_schema, checkpoint_digest, set_digest, set_aside, \
          counts, updated_at FROM {} WHERE worker = ?1 AND position IS NOT NULL",
@@ -41,8 +41,8 @@ pub(super) fn read(connection: &Connection, table: &TableName, worker: &str) -> 
     let mut rows = statement.query([worker])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let unreadable = |column: &str, why: &dyn Display| {
-        Fault::Found(
-            Trouble::Other,
+        Error::Found(
+            ErrorKind::Other,
             format!(
                 "the state of worker `{worker}` in table `{}` cannot be read: column {column}: {why}; put back what was \
                  there, or delete the row to go on from the newest verdict",
@@ -53,7 +53,7 @@ pub(super) fn read(connection: &Connection, table: &TableName, worker: &str) -> 
     state(row, &unreadable).map(Some)
 }
 
-fn state(row: &Row<'_>, unreadable: &dyn Fn(&str, &dyn Display) -> Fault) -> Answer<State> {
+fn state(row: &Row<'_>, unreadable: &dyn Fn(&str, &dyn Display) -> Error) -> Result<State> {
     let checkpoint = match (row.get(3), row.get(4), row.get(5)) {
         (Ok(Some(bytes)), Ok(Some(schema)), Ok(Some(set_digest))) => {
             Some(Checkpoint { schema, bytes, set_digest })
@@ -67,7 +67,7 @@ fn state(row: &Row<'_>, unreadable: &dyn Fn(&str, &dyn Display) -> Fault) -> Ans
         |column: &str, text: &str| Datetime::parse(text).map_err(|error| unreadable(column, &error));
     let watermark: Option<String> = get(row, 2, "watermark", unreadable)?;
     let set_aside: BTreeMap<String, SetAside> = json(row, 7, "set_aside", unreadable)?;
-    let Standing { position, ahead, reconciliation } = json(row, 1, "position", unreadable)?;
+    let StoredPosition { position, ahead, reconciliation } = json(row, 1, "position", unreadable)?;
     Ok(State {
         epoch: get(row, 0, "epoch", unreadable)?,
         position,
@@ -86,8 +86,8 @@ fn get<T: rusqlite::types::FromSql>(
     row: &Row<'_>,
     at: usize,
     column: &str,
-    unreadable: &dyn Fn(&str, &dyn Display) -> Fault,
-) -> Answer<T> {
+    unreadable: &dyn Fn(&str, &dyn Display) -> Error,
+) -> Result<T> {
     row.get(at).map_err(|error| unreadable(column, &error))
 }
 
@@ -95,14 +95,14 @@ fn json<T: DeserializeOwned>(
     row: &Row<'_>,
     at: usize,
     column: &str,
-    unreadable: &dyn Fn(&str, &dyn Display) -> Fault,
-) -> Answer<T> {
+    unreadable: &dyn Fn(&str, &dyn Display) -> Error,
+) -> Result<T> {
     let text: String = get(row, at, column, unreadable)?;
     serde_json::from_str(&text).map_err(|error| unreadable(column, &error))
 }
 
 /// Writes the whole row. The fence: it must still carry the epoch with which this worker took its name.
-pub(super) fn write(connection: &Connection, table: &TableName, worker: &str, state: &State) -> Answer<()> {
+pub(super) fn write(connection: &Connection, table: &TableName, worker: &str, state: &State) -> Result<()> {
     let sql = format!(
         "UPDATE {} SET position = ?3, watermark = ?4, checkpoint = ?5, checkpoint_schema = ?6, checkpoint_digest = ?7, \
          set_digest = ?8, set_aside = ?9, counts = ?10, updated_at = ?11 WHERE worker = ?1 AND epoch = ?2",
@@ -125,7 +125,7 @@ pub(super) fn write(connection: &Connection, table: &TableName, worker: &str, st
 }
 
 /// Deletes the row, if it is still this worker's.
-pub(super) fn forget(connection: &Connection, table: &TableName, worker: &str, epoch: i64) -> Answer<()> {
+pub(super) fn forget(connection: &Connection, table: &TableName, worker: &str, epoch: i64) -> Result<()> {
     let sql = format!("DELETE FROM {} WHERE worker = ?1 AND epoch = ?2", table.sqlite());
     let hit = connection.prepare_cached(&sql)?.execute(params![worker, epoch])?;
     if hit == 1 { Ok(()) } else { Err(fenced(connection, table, worker, epoch)?) }
@@ -138,7 +138,7 @@ pub(super) fn exchange_set_aside(
     worker: &str,
     before: &BTreeMap<Arc<str>, SetAside>,
     after: &BTreeMap<Arc<str>, SetAside>,
-) -> Answer<bool> {
+) -> Result<bool> {
     // The text itself tells: it is this worker's own, with its names in order.
     let sql = format!("UPDATE {} SET set_aside = ?3 WHERE worker = ?1 AND set_aside = ?2", table.sqlite());
     let hit =
@@ -146,12 +146,12 @@ pub(super) fn exchange_set_aside(
     Ok(hit == 1)
 }
 
-fn set_aside(asides: &BTreeMap<Arc<str>, SetAside>) -> Answer<String> {
+fn set_aside(asides: &BTreeMap<Arc<str>, SetAside>) -> Result<String> {
     to_json(&asides.iter().map(|(name, aside)| (&**name, aside)).collect::<BTreeMap<_, _>>())
 }
 
 /// Why the row is no longer this worker's.
-fn fenced(connection: &Connection, table: &TableName, worker: &str, epoch: i64) -> Answer<Fault> {
+fn fenced(connection: &Connection, table: &TableName, worker: &str, epoch: i64) -> Result<Error> {
     let sql = format!("SELECT epoch FROM {} WHERE worker = ?1", table.sqlite());
     let found: Option<i64> = connection.query_row(&sql, [worker], |row| row.get(0)).optional()?;
     let why = match found {
@@ -159,11 +159,11 @@ fn fenced(connection: &Connection, table: &TableName, worker: &str, epoch: i64) 
         None => format!("its row in table `{}` is gone", table.table()),
     };
     let message = format!("this is no longer worker `{worker}`: {why}; nothing was written");
-    Ok(Fault::Found(Trouble::Fenced, message))
+    Ok(Error::Found(ErrorKind::Fenced, message))
 }
 
-fn to_json(value: &impl serde::Serialize) -> Answer<String> {
+fn to_json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| {
-        Fault::Found(Trouble::Other, format!("the state cannot be written as JSON ({error})"))
+        Error::Found(ErrorKind::Other, format!("the state cannot be written as JSON ({error})"))
     })
 }

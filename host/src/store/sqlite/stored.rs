@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Row, params};
 
-use super::day::{self, FORMS};
-use super::fault::Answer;
-use super::row::Rows;
+use super::datetime::{self, FORMS};
+use super::error::Result;
+use super::row::RowReader;
 use crate::datetime::Datetime;
 use crate::store::{StoredVerdict, TableName, VerdictPage};
 
@@ -28,9 +28,15 @@ pub(super) fn read(
     output: &TableName,
     has_source_file: bool,
     wanted: Wanted,
-) -> Answer<VerdictPage> {
-    let mut reader =
-        Reader { connection, output, has_source_file, wanted, rows: Rows::default(), names: HashSet::new() };
+) -> Result<VerdictPage> {
+    let mut reader = Reader {
+        connection,
+        output,
+        has_source_file,
+        wanted,
+        rows: RowReader::default(),
+        names: HashSet::new(),
+    };
     let mut verdicts = reader.form(FORMS[0], wanted.to)?;
     let end = match verdicts.last() {
         Some(last) if verdicts.len() > wanted.limit => {
@@ -53,14 +59,14 @@ struct Reader<'c> {
     output: &'c TableName,
     has_source_file: bool,
     wanted: Wanted,
-    rows: Rows,
+    rows: RowReader,
     /// Names and files are few and come again and again.
     names: HashSet<Arc<str>>,
 }
 
 impl Reader<'_> {
     /// The first verdicts before `end` whose ds has this form, one more than the page takes.
-    fn form(&mut self, form: char, end: Datetime) -> Answer<Vec<StoredVerdict>> {
+    fn form(&mut self, form: char, end: Datetime) -> Result<Vec<StoredVerdict>> {
         let Wanted { from, anomalies_only, limit, .. } = self.wanted;
         let table = self.output.sqlite();
         let file = if self.has_source_file { "source_file" } else { "NULL" };
@@ -72,7 +78,8 @@ impl Reader<'_> {
              anomaly_score, prediction_error_pct, processed_at, {file} FROM {table} \
              WHERE ds >= ?1 AND ds < ?2 AND (substr(ds, 11, 1) = 'T') {other} 0{anomalies} ORDER BY ds, variable"
         ))?;
-        let mut found = statement.query(params![day::floor(from, form), day::ceiling(end, form)])?;
+        let mut found =
+            statement.query(params![datetime::floor(from, form), datetime::ceiling(end, form)])?;
         let mut verdicts: Vec<StoredVerdict> = Vec::new();
         while let Some(row) = found.next()? {
             let Some(ds) = self.rows.instant(row.get_ref(0)?).filter(|ds| from <= *ds && *ds < end) else {
@@ -88,7 +95,7 @@ impl Reader<'_> {
         Ok(verdicts)
     }
 
-    fn verdict(&mut self, ds: Datetime, row: &Row<'_>) -> Answer<StoredVerdict> {
+    fn verdict(&mut self, ds: Datetime, row: &Row<'_>) -> Result<StoredVerdict> {
         let source_file: Option<String> = row.get(13)?;
         let processed_at: Option<String> = row.get(12)?;
         Ok(StoredVerdict {
@@ -105,7 +112,7 @@ impl Reader<'_> {
             anomaly_score: row.get(10)?,
             prediction_error_pct: row.get(11)?,
             source_file: source_file.map(|file| self.shared(&file)),
-            processed_at: processed_at.and_then(|text| day::parse(&text)),
+            processed_at: processed_at.and_then(|text| datetime::parse(&text)),
         })
     }
 

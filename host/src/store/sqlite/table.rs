@@ -3,18 +3,18 @@
 
 use rusqlite::Connection;
 
-use super::fault::{Answer, Fault};
+use super::error::{Error, Result};
 use crate::store::TableName;
 use crate::store::index::Index;
 
 pub(super) struct Table {
-    columns: Vec<Column>,
+    columns: Vec<TableColumn>,
     indexes: Vec<Index>,
     /// Whether its rows have no number of SQLite's own.
     without_rowid: bool,
 }
 
-struct Column {
+struct TableColumn {
     /// In lower case, as SQLite does not tell them apart.
     name: String,
     declared: String,
@@ -25,7 +25,7 @@ struct Column {
 
 impl Table {
     /// None if there is no such table or view.
-    pub(super) fn find(connection: &Connection, name: &TableName) -> Answer<Option<Self>> {
+    pub(super) fn find(connection: &Connection, name: &TableName) -> Result<Option<Self>> {
         let mut statement = connection.prepare_cached(
             "SELECT lower(name), upper(type), \"notnull\", dflt_value IS NULL, pk, hidden IN (2, 3) \
              FROM pragma_table_xinfo(?1)",
@@ -34,7 +34,7 @@ impl Table {
             .query_map([name.table()], |row| {
                 let (not_null, no_default, key): (bool, bool, i64) = (row.get(2)?, row.get(3)?, row.get(4)?);
                 let generated: bool = row.get(5)?;
-                Ok(Column {
+                Ok(TableColumn {
                     name: row.get(0)?,
                     declared: row.get(1)?,
                     must_be_given: not_null && no_default && key == 0 && !generated,
@@ -55,7 +55,7 @@ impl Table {
 
     /// # Errors
     /// `Schema`, with the tables that are there and the `advice`.
-    pub(super) fn expect(connection: &Connection, name: &TableName, advice: &str) -> Answer<Self> {
+    pub(super) fn expect(connection: &Connection, name: &TableName, advice: &str) -> Result<Self> {
         if let Some(table) = Self::find(connection, name)? {
             return Ok(table);
         }
@@ -68,7 +68,7 @@ impl Table {
             [] => "it has no tables".to_owned(),
             names => format!("its tables are `{}`", names.join("`, `")),
         };
-        Err(Fault::schema(format!("there is no table `{}` ({found}); {advice}", name.table())))
+        Err(Error::schema(format!("there is no table `{}` ({found}); {advice}", name.table())))
     }
 
     pub(super) fn has(&self, column: &str) -> bool {
@@ -77,12 +77,12 @@ impl Table {
 
     /// # Errors
     /// `Schema`, naming those of the columns that the table lacks.
-    pub(super) fn expect_columns(&self, name: &TableName, columns: &[&str]) -> Answer<()> {
+    pub(super) fn expect_columns(&self, name: &TableName, columns: &[&str]) -> Result<()> {
         let missing: Vec<&str> = columns.iter().copied().filter(|column| !self.has(column)).collect();
         if missing.is_empty() {
             return Ok(());
         }
-        Err(Fault::schema(format!(
+        Err(Error::schema(format!(
             "table `{}` lacks `{}`; add what is missing, or name another table",
             name.table(),
             missing.join("`, `")
@@ -91,7 +91,7 @@ impl Table {
 
     /// # Errors
     /// `Schema`, naming columns besides `known` that would refuse every row that we write: a `row`, in words.
-    pub(super) fn expect_no_more_than(&self, name: &TableName, known: &[&str], row: &str) -> Answer<()> {
+    pub(super) fn expect_no_more_than(&self, name: &TableName, known: &[&str], row: &str) -> Result<()> {
         let wanted: Vec<&str> = self
             .columns
             .iter()
@@ -101,7 +101,7 @@ impl Table {
         if wanted.is_empty() {
             return Ok(());
         }
-        Err(Fault::schema(format!(
+        Err(Error::schema(format!(
             "table `{}` wants a value for `{}` in every row, which a {row} does not have; give it a default, or name \
              another table",
             name.table(),
@@ -139,7 +139,7 @@ impl Table {
 }
 
 /// Indexes on a part of the rows serve neither look-ups nor uniqueness and are left out.
-fn indexes(connection: &Connection, name: &TableName) -> Answer<Vec<Index>> {
+fn indexes(connection: &Connection, name: &TableName) -> Result<Vec<Index>> {
     let mut statement = connection.prepare_cached(
         "SELECT list.seq, list.\"unique\", coalesce(lower(info.name), '') \
          FROM pragma_index_list(?1) AS list JOIN pragma_index_info(list.name) AS info \

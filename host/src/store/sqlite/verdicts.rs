@@ -4,9 +4,9 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
-use super::day::{self, FORMS};
-use super::fault::Answer;
-use super::row::Rows;
+use super::datetime::{self, FORMS};
+use super::error::Result;
+use super::row::RowReader;
 use super::table::Table;
 use crate::datetime::Datetime;
 use crate::store::TableName;
@@ -16,22 +16,22 @@ use crate::verdict::VerdictRow;
 /// Looks verdicts up by key, whatever form the text of their datetime has.
 pub(super) struct Lookup<'c> {
     statement: rusqlite::CachedStatement<'c>,
-    rows: Rows,
+    rows: RowReader,
 }
 
 impl<'c> Lookup<'c> {
-    pub(super) fn new(connection: &'c Connection, output: &TableName) -> Answer<Self> {
+    pub(super) fn new(connection: &'c Connection, output: &TableName) -> Result<Self> {
         let table = output.sqlite();
         let statement = connection.prepare_cached(&format!(
             "SELECT ds FROM {table} WHERE variable = ?1 AND ds >= ?2 AND ds < ?3 \
              UNION ALL SELECT ds FROM {table} WHERE variable = ?1 AND ds >= ?4 AND ds < ?5"
         ))?;
-        Ok(Self { statement, rows: Rows::default() })
+        Ok(Self { statement, rows: RowReader::default() })
     }
 
     /// Whether the output holds a verdict on this reading.
-    pub(super) fn finds(&mut self, variable: &str, ds: Datetime) -> Answer<bool> {
-        let [(from, to), (late_from, late_to)] = FORMS.map(|form| day::around(ds, form));
+    pub(super) fn finds(&mut self, variable: &str, ds: Datetime) -> Result<bool> {
+        let [(from, to), (late_from, late_to)] = FORMS.map(|form| datetime::around(ds, form));
         let mut found = self.statement.query(params![variable, from, to, late_from, late_to])?;
         while let Some(row) = found.next()? {
             if self.rows.instant(row.get_ref(0)?) == Some(ds) {
@@ -48,11 +48,11 @@ pub(super) fn any_within(
     output: &TableName,
     first: Datetime,
     last: Datetime,
-) -> Answer<bool> {
+) -> Result<bool> {
     let sql = format!("SELECT EXISTS (SELECT 1 FROM {} WHERE ds >= ?1 AND ds < ?2)", output.sqlite());
     let mut statement = connection.prepare_cached(&sql)?;
     for form in FORMS {
-        let (from, (_, to)) = (day::floor(first, form), day::around(last, form));
+        let (from, (_, to)) = (datetime::floor(first, form), datetime::around(last, form));
         if statement.query_row(params![from, to], |row| row.get(0))? {
             return Ok(true);
         }
@@ -62,17 +62,17 @@ pub(super) fn any_within(
 
 /// Deletes whatever the output holds for these keys; how many rows those were. What stands under a name that the column only takes
 /// for the same is another variable's and stays.
-pub(super) fn remove(connection: &Connection, output: &TableName, verdicts: &[VerdictRow]) -> Answer<u64> {
+pub(super) fn remove(connection: &Connection, output: &TableName, verdicts: &[VerdictRow]) -> Result<u64> {
     let table = output.sqlite();
     let mut candidates = connection.prepare_cached(&format!(
         "SELECT rowid, ds FROM {table} WHERE variable = ?1 AND ds >= ?2 AND ds < ?3 AND CAST(variable AS BLOB) = CAST(?1 AS BLOB)"
     ))?;
     let mut delete = connection.prepare_cached(&format!("DELETE FROM {table} WHERE rowid = ?1"))?;
-    let mut rows = Rows::default();
+    let mut rows = RowReader::default();
     let mut removed = 0;
     for verdict in verdicts {
         for form in FORMS {
-            let (from, to) = day::around(verdict.ds, form);
+            let (from, to) = datetime::around(verdict.ds, form);
             let mut found = candidates.query(params![&*verdict.variable, from, to])?;
             let mut same: Vec<i64> = Vec::new();
             while let Some(row) = found.next()? {
@@ -96,7 +96,7 @@ pub(super) fn insert(
     table: &Table,
     verdicts: &[VerdictRow],
     now: Datetime,
-) -> Answer<u64> {
+) -> Result<u64> {
     let mut lookup = Lookup::new(connection, output)?;
     let given = |column: &&&str| table.has(column) && !table.fills_itself(column);
     let columns: Vec<&str> = OUTPUT_COLUMNS.iter().chain(&["source_file"]).filter(given).copied().collect();
@@ -145,12 +145,12 @@ pub(super) fn newest(
     connection: &Connection,
     output: &TableName,
     until: Datetime,
-) -> Answer<Option<Datetime>> {
+) -> Result<Option<Datetime>> {
     let sql = format!("SELECT ds FROM {} WHERE ds >= ?1 AND ds < ?2 ORDER BY ds DESC", output.sqlite());
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = Rows::default();
+    let mut rows = RowReader::default();
     // The last text in a range that is a datetime, and not later. Of one form, it is the latest.
-    let mut last = |from: &str, to: &str| -> Answer<Option<(String, Datetime)>> {
+    let mut last = |from: &str, to: &str| -> Result<Option<(String, Datetime)>> {
         let mut found = statement.query([from, to])?;
         while let Some(row) = found.next()? {
             if let Some(at) = rows.instant(row.get_ref(0)?).filter(|at| *at <= until) {
@@ -159,7 +159,7 @@ pub(super) fn newest(
         }
         Ok(None)
     };
-    let [spaced, late] = FORMS.map(|form| day::around(until, form).1);
+    let [spaced, late] = FORMS.map(|form| datetime::around(until, form).1);
     let mut newest = last(&format!("{}T", &late[..10]), &late)?.map(|(_, at)| at);
     if let Some((text, at)) = last("", &spaced)? {
         newest = newest.max(Some(at));

@@ -7,7 +7,7 @@
 mod keys;
 mod pairs;
 
-use self::keys::{Key, known, nearest};
+use self::keys::{Keyword, known, nearest};
 use self::pairs::Pair;
 use super::endpoint::endpoint;
 use super::target::Encryption;
@@ -24,7 +24,7 @@ pub(super) struct ConnectionString {
     pub(super) password: Option<Secret>,
     pub(super) integrated: bool,
     /// None: the whole of the connection.
-    pub(super) encryption: Option<Encrypt>,
+    pub(super) encryption: Option<EncryptKey>,
     pub(super) trusts_any: bool,
     pub(super) ca_file: Option<String>,
     pub(super) host_in_certificate: Option<String>,
@@ -35,7 +35,7 @@ pub(super) struct ConnectionString {
 
 /// How much is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Encrypt {
+pub(super) enum EncryptKey {
     Some(Encryption),
     /// Nothing, not even the login: the driver's own word, which tests of the wire say.
     Nothing,
@@ -50,11 +50,11 @@ impl ConnectionString {
         let (server, pairs) = pairs::read(text)?;
         let mut said = Self::default();
         let (mut servers, mut ports): (Vec<String>, Vec<String>) = (server.into_iter().collect(), Vec::new());
-        let mut met: Vec<(Key, String)> = Vec::new();
+        let mut met: Vec<(Keyword, String)> = Vec::new();
         for (at, Pair { key: written, value }) in pairs.into_iter().enumerate() {
             let Some(key) = known(&written) else { return Err(unknown(&written, at)) };
-            if matches!(key, Key::PassedOver)
-                || value.is_empty() && !matches!(key, Key::Server | Key::Password)
+            if matches!(key, Keyword::PassedOver)
+                || value.is_empty() && !matches!(key, Keyword::Server | Keyword::Password)
             {
                 continue;
             }
@@ -65,28 +65,28 @@ impl ConnectionString {
             }
             met.push((key, value.clone()));
             match key {
-                Key::Server => servers.push(value),
-                Key::Port => ports.push(value),
-                Key::Instance => said.instance = Some(value),
-                Key::Database => said.database = Some(value),
-                Key::User => said.user = Some(value),
-                Key::Password => said.password = Some(Secret::new(value)),
-                Key::Integrated => {
+                Keyword::Server => servers.push(value),
+                Keyword::Port => ports.push(value),
+                Keyword::Instance => said.instance = Some(value),
+                Keyword::Database => said.database = Some(value),
+                Keyword::User => said.user = Some(value),
+                Keyword::Password => said.password = Some(Secret::new(value)),
+                Keyword::Integrated => {
                     said.integrated = value.eq_ignore_ascii_case("sspi") || truth(&written, &value)?;
                 }
-                Key::Encrypt => said.encryption = Some(encrypt(&written, &value)?),
-                Key::TrustAny => said.trusts_any = truth(&written, &value)?,
-                Key::CaFile => said.ca_file = Some(value),
-                Key::HostInCertificate => said.host_in_certificate = Some(value),
-                Key::Workstation => said.workstation = Some(value),
-                Key::Intent => said.read_only = value.eq_ignore_ascii_case("readonly"),
-                Key::MultiSubnet => said.multi_subnet = truth(&written, &value)?,
+                Keyword::Encrypt => said.encryption = Some(encrypt(&written, &value)?),
+                Keyword::TrustAny => said.trusts_any = truth(&written, &value)?,
+                Keyword::CaFile => said.ca_file = Some(value),
+                Keyword::HostInCertificate => said.host_in_certificate = Some(value),
+                Keyword::Workstation => said.workstation = Some(value),
+                Keyword::Intent => said.read_only = value.eq_ignore_ascii_case("readonly"),
+                Keyword::MultiSubnet => said.multi_subnet = truth(&written, &value)?,
                 // A SQL login by its full name.
-                Key::Refused(_) if value.replace(' ', "").eq_ignore_ascii_case("sqlpassword") => {}
-                Key::Refused(why) => {
+                Keyword::Refused(_) if value.replace(' ', "").eq_ignore_ascii_case("sqlpassword") => {}
+                Keyword::Refused(why) => {
                     return Err(format!("the connection string has a key `{written}`: {why}"));
                 }
-                Key::PassedOver => {}
+                Keyword::PassedOver => {}
             }
         }
         said.place(&servers, &ports)?;
@@ -164,12 +164,12 @@ fn truth(key: &str, value: &str) -> Result<bool, String> {
     }
 }
 
-fn encrypt(key: &str, value: &str) -> Result<Encrypt, String> {
+fn encrypt(key: &str, value: &str) -> Result<EncryptKey, String> {
     match value.to_ascii_lowercase().as_str() {
-        "true" | "yes" | "1" | "mandatory" => Ok(Encrypt::Some(Encryption::Whole)),
-        "false" | "no" | "0" | "optional" => Ok(Encrypt::Some(Encryption::LoginOnly)),
-        "strict" => Ok(Encrypt::Some(Encryption::Strict)),
-        _ if value == "DANGER_PLAINTEXT" => Ok(Encrypt::Nothing),
+        "true" | "yes" | "1" | "mandatory" => Ok(EncryptKey::Some(Encryption::Whole)),
+        "false" | "no" | "0" | "optional" => Ok(EncryptKey::Some(Encryption::LoginOnly)),
+        "strict" => Ok(EncryptKey::Some(Encryption::Strict)),
+        _ if value == "DANGER_PLAINTEXT" => Ok(EncryptKey::Nothing),
         _ => Err(format!(
             "`{key}` of the connection string must be `true` or `mandatory`, `false` or `optional`, or `strict`"
         )),
@@ -210,14 +210,14 @@ mod tests {
     #[test]
     fn what_each_key_says_is_taken() {
         let encrypted = |by| ConnectionString { encryption: Some(by), ..on("h", None) };
-        let (whole, login) = (Encrypt::Some(Encryption::Whole), Encrypt::Some(Encryption::LoginOnly));
+        let (whole, login) = (EncryptKey::Some(Encryption::Whole), EncryptKey::Some(Encryption::LoginOnly));
         for (text, expected) in [
             ("Server=h;Encrypt=Mandatory", encrypted(whole)),
             ("Server=h;Encrypt=true", encrypted(whole)),
             ("Server=h;Encrypt=Optional", encrypted(login)),
             ("Server=h;encrypt = no ", encrypted(login)),
-            ("Server=h;Encrypt=Strict", encrypted(Encrypt::Some(Encryption::Strict))),
-            ("Server=h;Encrypt=DANGER_PLAINTEXT", encrypted(Encrypt::Nothing)),
+            ("Server=h;Encrypt=Strict", encrypted(EncryptKey::Some(Encryption::Strict))),
+            ("Server=h;Encrypt=DANGER_PLAINTEXT", encrypted(EncryptKey::Nothing)),
             ("Server=h;Trusted_Connection=Yes", ConnectionString { integrated: true, ..on("h", None) }),
             ("Server=h;Integrated Security=SSPI", ConnectionString { integrated: true, ..on("h", None) }),
             (

@@ -8,17 +8,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::connect::Session;
-use super::fault::{Answer, Fault};
-use super::link::{self, Link};
-use super::moment::Grain;
+use super::connect::SqlSession;
+use super::connection::{self, Connection};
+use super::datetime::Precision;
+use super::error::{Error, Result};
 use super::row::integer;
 use super::sql;
 use super::sql::output::Filled;
-use super::staging::Staged;
-use super::table::{Column, Table};
+use super::staging::StagingTables;
+use super::table::{Table, TableColumn};
 use crate::datetime::Datetime;
-use crate::reading::{Key, Reading};
+use crate::reading::{Reading, ReadingKey};
 use crate::store::schema::{INPUT_COLUMNS, sqlserver as ddl};
 use crate::store::{Importer, Inserted, StoreError, TableName};
 
@@ -27,14 +27,14 @@ const ROUNDS_BY: Duration = Duration::from_secs(60);
 
 /// Readings into a SQL Server's table.
 pub struct SqlServerImporter {
-    link: Link,
-    staged: Staged,
-    into: Into,
+    link: Connection,
+    staged: StagingTables,
+    into: ImportTable,
 }
 
 /// A table that is filled.
-struct Into {
-    grain: Grain,
+struct ImportTable {
+    grain: Precision,
     /// Of a DATETIME2.
     decimals: Option<u32>,
     has_datetime_index: bool,
@@ -44,11 +44,15 @@ struct Into {
 
 impl SqlServerImporter {
     /// Looks at the table, or makes it where that is asked for.
-    pub(super) async fn begin(mut link: Link, table: TableName, create: bool) -> Result<Self, StoreError> {
+    pub(super) async fn begin(
+        mut link: Connection,
+        table: TableName,
+        create: bool,
+    ) -> Result<Self, StoreError> {
         let mut session = link.take()?;
         let answer = look(&mut session, &table, create).await;
         let into = link.done(session, answer)?;
-        Ok(Self { link, staged: Staged::default(), into })
+        Ok(Self { link, staged: StagingTables::default(), into })
     }
 }
 
@@ -83,46 +87,46 @@ impl Importer for SqlServerImporter {
 }
 
 async fn insert(
-    session: &mut Session,
-    staged: &mut Staged,
-    into: &Into,
+    session: &mut SqlSession,
+    staged: &mut StagingTables,
+    into: &ImportTable,
     readings: &[Reading],
-) -> Answer<Inserted> {
+) -> Result<Inserted> {
     let datetimes = readings.iter().filter(|reading| reading.value.is_some()).map(|reading| reading.datetime);
     let (Some(first), Some(last)) = (datetimes.clone().min(), datetimes.clone().max()) else {
         return Ok(Inserted::default());
     };
     staged.readings(session, readings, into.grain).await?;
     let bounds = [first.earlier(ROUNDS_BY), last.later(ROUNDS_BY)].map(|at| into.grain.not_before(at));
-    let answered = link::last(session, into.insert.clone(), bounds.into()).await;
+    let answered = connection::last(session, into.insert.clone(), bounds.into()).await;
     if answered.is_err() {
-        link::run(session, sql::session::roll_back()).await?;
+        connection::run(session, sql::session::roll_back()).await?;
     }
     let counts =
         answered?.ours.into_iter().flatten().filter_map(|value| integer(&value)).map(i64::unsigned_abs);
     let counts: Vec<u64> = counts.collect();
-    let [inserted, different] = counts[..] else { return Err(Fault::no_answer("the number of readings")) };
+    let [inserted, different] = counts[..] else { return Err(Error::no_answer("the number of readings")) };
     Ok(Inserted { inserted, repeated: (datetimes.count() as u64).saturating_sub(different) })
 }
 
 async fn foreign(
-    session: &mut Session,
-    staged: &mut Staged,
-    into: &Into,
+    session: &mut SqlSession,
+    staged: &mut StagingTables,
+    into: &ImportTable,
     names: &[Arc<str>],
-) -> Answer<Vec<Arc<str>>> {
+) -> Result<Vec<Arc<str>>> {
     let some = Datetime::from_micros(0);
-    let keys: Vec<Key> = names.iter().map(|name| (Arc::clone(name), some)).collect();
+    let keys: Vec<ReadingKey> = names.iter().map(|name| (Arc::clone(name), some)).collect();
     staged.keys(session, &keys, into.grain).await?;
-    let rows = link::rows(session, into.foreign_names.clone(), Vec::new()).await?;
+    let rows = connection::rows(session, into.foreign_names.clone(), Vec::new()).await?;
     let places = rows.iter().filter_map(|row| row.get::<f64, _>(0));
     Ok(places.filter_map(|n| names.get(n as usize)).cloned().collect())
 }
 
 /// How a table is filled.
-async fn look(session: &mut Session, name: &TableName, create: bool) -> Answer<Into> {
+async fn look(session: &mut SqlSession, name: &TableName, create: bool) -> Result<ImportTable> {
     if create && Table::find(session, name).await?.is_none() {
-        link::run(session, ddl::input(name)).await?;
+        connection::run(session, ddl::input(name)).await?;
     }
     let advice =
         "name the one that holds the readings in the configuration, or have it made with --create-table";
@@ -136,19 +140,19 @@ async fn look(session: &mut Session, name: &TableName, create: bool) -> Answer<I
     for column in ["datetime", "variable_name", "value", "source_file"] {
         let Some(found) = table.column(column) else { continue };
         if column == "datetime" {
-            grain = Grain::of(&found.kind);
+            grain = Precision::of(&found.kind);
             decimals = (found.kind == "datetime2").then_some(found.scale.unsigned_abs());
         }
         filled.push(Filled { column, by: found.cast(&format!("s.[{column}]")) });
     }
     let grain = grain.ok_or_else(|| {
-        Fault::schema(format!("column `datetime` of table `{name}` must be DATETIME or DATETIME2"))
+        Error::schema(format!("column `datetime` of table `{name}` must be DATETIME or DATETIME2"))
     })?;
     let has_datetime_index = table.has_index(&["datetime"]);
     let insert = sql::input::import(name, &filled, has_datetime_index);
     let variable = table.column("variable_name");
-    let padded = variable.is_some_and(Column::is_padded);
+    let padded = variable.is_some_and(TableColumn::is_padded);
     let variable = variable.map(|found| found.cast("s.[variable]")).unwrap_or_default();
     let foreign_names = sql::output::foreign_names(&variable, padded);
-    Ok(Into { grain, decimals, has_datetime_index, insert, foreign_names })
+    Ok(ImportTable { grain, decimals, has_datetime_index, insert, foreign_names })
 }

@@ -6,15 +6,15 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use tiberius::Query;
 
-use super::connect::Session;
-use super::fault::{Answer, Fault};
-use super::link::{self, Link, Value};
-use super::moment::{self, Grain};
+use super::connect::SqlSession;
+use super::connection::{self, Connection, Value};
+use super::datetime::{self, Precision};
+use super::error::{Error, Result};
 use super::probe;
-use super::row::{Found, Padded, Rows, integer};
+use super::row::{Padded, RowReader, ScannedRow, integer};
 use super::sql;
-use super::sql::input::Part;
-use super::table::{Column, Table, text};
+use super::sql::input::RangePart;
+use super::table::{Table, TableColumn, text};
 use crate::datetime::Datetime;
 use crate::reading::Page;
 use crate::store::schema::INPUT_COLUMNS;
@@ -22,7 +22,7 @@ use crate::store::{Input, InputLayout, PlantClock, StoreError, TableName};
 
 /// Readings out of a SQL Server's table.
 pub struct SqlServerInput {
-    link: Link,
+    link: Connection,
     table: TableName,
     clock: PlantClock,
     /// As first looked at on this connection.
@@ -33,7 +33,7 @@ pub struct SqlServerInput {
 #[derive(Clone, Copy)]
 struct Known {
     layout: InputLayout,
-    grain: Grain,
+    grain: Precision,
     /// Which texts are filled up with blanks.
     padded: Padded,
     /// Whether rows may be there that name no variable.
@@ -41,11 +41,11 @@ struct Known {
 }
 
 impl SqlServerInput {
-    pub(super) fn new(link: Link, table: TableName, clock: PlantClock) -> Self {
+    pub(super) fn new(link: Connection, table: TableName, clock: PlantClock) -> Self {
         Self { link, table, clock, known: None }
     }
 
-    async fn known(&mut self, session: &mut Session) -> Answer<Known> {
+    async fn known(&mut self, session: &mut SqlSession) -> Result<Known> {
         if let Some(known) = self.known {
             return Ok(known);
         }
@@ -55,12 +55,12 @@ impl SqlServerInput {
     }
 
     /// As [`Self::known`], for what only a key can do.
-    async fn keyed(&mut self, session: &mut Session) -> Answer<Known> {
+    async fn keyed(&mut self, session: &mut SqlSession) -> Result<Known> {
         let known = self.known(session).await?;
         if known.layout.has_key {
             return Ok(known);
         }
-        Err(Fault::schema(format!(
+        Err(Error::schema(format!(
             "table `{}` has no column `id` that it counts up itself and that is unique; read it by datetime",
             self.table
         )))
@@ -78,7 +78,7 @@ macro_rules! call {
 }
 
 /// Says what the future answers, which the compiler does not find out by itself.
-fn answering<T>(call: impl Future<Output = Answer<T>>) -> impl Future<Output = Answer<T>> {
+fn answering<T>(call: impl Future<Output = Result<T>>) -> impl Future<Output = Result<T>> {
     call
 }
 
@@ -101,9 +101,9 @@ impl Input for SqlServerInput {
                 PlantClock::Zone(zone) => vec![text(zone)],
                 PlantClock::Server | PlantClock::Offset { .. } => Vec::new(),
             };
-            let row = link::row(session, sql::input::now(&self.clock), zone).await?;
-            let now = row.and_then(|row| row.into_iter().next()).and_then(|value| moment::read(&value));
-            now.ok_or_else(|| Fault::no_answer("the time"))
+            let row = connection::row(session, sql::input::now(&self.clock), zone).await?;
+            let now = row.and_then(|row| row.into_iter().next()).and_then(|value| datetime::read(&value));
+            now.ok_or_else(|| Error::no_answer("the time"))
         })
     }
 
@@ -159,7 +159,7 @@ impl Input for SqlServerInput {
             let known = self.known(session).await?;
             let statement = |ends, part| sql::input::range(&self.table, known.layout, ends, part);
             let end = |to: Option<Datetime>| to.map_or(known.grain.last(), |to| known.grain.not_before(to));
-            let part = if known.nameless { Part::Named } else { Part::Whole };
+            let part = if known.nameless { RangePart::Named } else { RangePart::Whole };
             let mut page = Page::default();
             let values = vec![count(limit.saturating_add(1)), known.grain.not_before(from), end(to)];
             read(session, statement(to.is_some(), part), values, known, &mut page).await?;
@@ -170,7 +170,8 @@ impl Input for SqlServerInput {
                 let last = page.readings.last().filter(|_| page.full).map(|reading| reading.datetime);
                 let past = last.or(to);
                 let values = vec![count(limit), known.grain.not_before(from), end(past)];
-                read(session, statement(past.is_some(), Part::Nameless), values, known, &mut page).await?;
+                read(session, statement(past.is_some(), RangePart::Nameless), values, known, &mut page)
+                    .await?;
             }
             Ok(page)
         })
@@ -219,7 +220,7 @@ impl Input for SqlServerInput {
     }
 }
 
-async fn look(session: &mut Session, name: &TableName) -> Answer<Known> {
+async fn look(session: &mut SqlSession, name: &TableName) -> Result<Known> {
     let advice = format!(
         "name the one that holds the readings in the configuration, or, if that is it, GRANT SELECT ON {} TO the user of \
          this login, which does not see it without",
@@ -228,12 +229,12 @@ async fn look(session: &mut Session, name: &TableName) -> Answer<Known> {
     let table = Table::expect(session, name, &advice).await?;
     table.expect_columns(name, &INPUT_COLUMNS)?;
     let wrong = |column: &str, kind: String, right: &str| {
-        Fault::schema(format!("column `{column}` of table `{name}` is {kind}; it must be {right}"))
+        Error::schema(format!("column `{column}` of table `{name}` is {kind}; it must be {right}"))
     };
     let column =
-        |name: &str| table.column(name).ok_or_else(|| Fault::schema(format!("there is no column `{name}`")));
+        |name: &str| table.column(name).ok_or_else(|| Error::schema(format!("there is no column `{name}`")));
     let (datetime, variable, value) = (column("datetime")?, column("variable_name")?, column("value")?);
-    let Some(grain) = Grain::of(&datetime.kind) else {
+    let Some(grain) = Precision::of(&datetime.kind) else {
         return Err(wrong("datetime", datetime.declared(), "DATETIME or DATETIME2"));
     };
     if !variable.is_text() {
@@ -252,7 +253,7 @@ async fn look(session: &mut Session, name: &TableName) -> Answer<Known> {
         grain,
         padded: Padded {
             name: variable.is_padded(),
-            file: table.column("source_file").is_some_and(Column::is_padded),
+            file: table.column("source_file").is_some_and(TableColumn::is_padded),
         },
         nameless: variable.nullable,
     })
@@ -260,20 +261,20 @@ async fn look(session: &mut Session, name: &TableName) -> Answer<Known> {
 
 /// Reads a statement's rows to the page's end, one after the other.
 async fn read(
-    session: &mut Session,
+    session: &mut SqlSession,
     sql: String,
     values: Vec<Value>,
     known: Known,
     page: &mut Page,
-) -> Answer<()> {
+) -> Result<()> {
     let mut query = Query::new(sql);
     query.bind_iter(values);
     let mut found = query.query(session).await?.into_row_stream();
-    let mut rows = Rows::new(known.padded);
+    let mut rows = RowReader::new(known.padded);
     while let Some(row) = found.try_next().await? {
         match rows.decode(row)? {
-            Found::Reading(reading) => page.readings.push(reading),
-            Found::Malformed(malformed) => page.malformed.push(malformed),
+            ScannedRow::Reading(reading) => page.readings.push(reading),
+            ScannedRow::Malformed(malformed) => page.malformed.push(malformed),
         }
     }
     Ok(())
@@ -299,7 +300,7 @@ fn count(rows: usize) -> Value {
 }
 
 /// The only value of the only row.
-async fn whole_number(session: &mut Session, sql: String, values: Vec<Value>) -> Answer<Option<i64>> {
-    let row = link::row(session, sql, values).await?;
+async fn whole_number(session: &mut SqlSession, sql: String, values: Vec<Value>) -> Result<Option<i64>> {
+    let row = connection::row(session, sql, values).await?;
     Ok(row.and_then(|row| row.into_iter().next()).and_then(|value| integer(&value)))
 }

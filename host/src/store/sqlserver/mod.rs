@@ -2,7 +2,7 @@
 //!
 //! Input and output each have a connection of their own, for as long as nothing goes wrong on it: a connection whose call
 //! was cut short is out of step with the server and never used again, and whoever finds it gone opens the store anew
-//! ([`link`]). What is sent stands in [`sql`], and nowhere else. It keeps to what every T-SQL server knows: no MERGE, no hints
+//! ([`connection`]). What is sent stands in [`sql`], and nowhere else. It keeps to what every T-SQL server knows: no MERGE, no hints
 //! but for the import's, no settings of the database. Every failure is a [`StoreError`] that names server, database and table, with the server's own text.
 //!
 //! The users' database is in production. The input is only read, by statements that each read a bounded number of rows by seeking; no
@@ -11,16 +11,16 @@
 
 mod class;
 mod connect;
+mod connection;
 mod connection_string;
+mod datetime;
 mod endpoint;
-mod fault;
+mod ensure_tables;
+mod error;
 mod importer;
 mod input;
-mod lead;
-mod link;
-mod moment;
+mod leader_lock;
 mod output;
-mod prepare;
 mod probe;
 mod row;
 pub mod sql;
@@ -38,8 +38,8 @@ pub use input::SqlServerInput;
 pub use output::SqlServerOutput;
 pub use target::{Address, Encryption, Login, Password, Target, Timeouts, Trust};
 
-use super::{Connector, Importer, Input, Lead, Output, PlantClock, StoreError, TableNames};
-use link::Link;
+use super::{Connector, Importer, Input, LeaderLock, Output, PlantClock, StoreError, TableNames};
+use connection::Connection;
 
 /// Where the databases and the tables are.
 #[derive(Clone, Debug)]
@@ -58,7 +58,11 @@ impl SqlServerStore {
     /// # Errors
     /// `Connection` for a server that does not answer, or not in time; `Permission` for a login that it refuses.
     pub async fn open_input(&self) -> Result<SqlServerInput, StoreError> {
-        Ok(SqlServerInput::new(Link::open(&self.input).await?, self.tables.input.clone(), self.clock.clone()))
+        Ok(SqlServerInput::new(
+            Connection::open(&self.input).await?,
+            self.tables.input.clone(),
+            self.clock.clone(),
+        ))
     }
 
     /// Opens the output. Nothing is created.
@@ -66,7 +70,7 @@ impl SqlServerStore {
     /// # Errors
     /// As for the input.
     pub async fn open_output(&self) -> Result<SqlServerOutput, StoreError> {
-        let link = Link::open(&self.output).await?;
+        let link = Connection::open(&self.output).await?;
         Ok(SqlServerOutput::new(
             link,
             self.output.clone(),
@@ -84,12 +88,12 @@ impl Connector for SqlServerStore {
         Ok((Box::new(input), Box::new(output)))
     }
 
-    async fn lead(&self, worker: &str) -> Result<Box<dyn Lead>, StoreError> {
-        Ok(Box::new(lead::Candidate::line_up(&self.output, &self.tables.state, worker).await?))
+    async fn leader_lock(&self, worker: &str) -> Result<Box<dyn LeaderLock>, StoreError> {
+        Ok(Box::new(leader_lock::AppLock::line_up(&self.output, &self.tables.state, worker).await?))
     }
 
     async fn open_importer(&self, create: bool) -> Result<Box<dyn Importer>, StoreError> {
-        let link = Link::open(&self.input).await?;
+        let link = Connection::open(&self.input).await?;
         Ok(Box::new(SqlServerImporter::begin(link, self.tables.input.clone(), create).await?))
     }
 }

@@ -3,8 +3,8 @@
 //! A commit stages its verdicts in the session and then is one transaction in one round trip. Whether it happened, where the connection
 //! is lost before the answer comes, the state row tells to whoever takes the name next.
 
-mod asked;
 mod indexing;
+mod queries;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -12,23 +12,23 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tiberius::Row;
 
-use super::connect::Session;
-use super::fault::{Answer, Fault};
-use super::link::{self, Link, Value};
-use super::moment;
-use super::prepare::{self, Statements};
+use super::connect::SqlSession;
+use super::connection::{self, Connection, Value};
+use super::datetime;
+use super::ensure_tables::{self, Statements};
+use super::error::{Error, Result};
 use super::probe;
 use super::row::integer;
 use super::sql;
-use super::staging::Staged;
+use super::staging::StagingTables;
 use super::state_row;
 use super::table::text;
 use super::target::Target;
 use crate::datetime::Datetime;
-use crate::reading::Key;
+use crate::reading::ReadingKey;
 use crate::state::{SetAside, State};
 use crate::store::{
-    Claim, Output, PlantClock, Prepared, Probed, Replaced, StoreError, TableName, Trouble, VerdictPage,
+    Claim, ErrorKind, Output, PlantClock, Probed, Replaced, SchemaChanges, StoreError, TableName, VerdictPage,
 };
 use crate::verdict::VerdictRow;
 
@@ -37,35 +37,35 @@ const TRIES: usize = 3;
 
 /// Verdicts and state into a SQL Server's tables.
 pub struct SqlServerOutput {
-    link: Link,
+    link: Connection,
     target: Target,
     output: TableName,
     state: TableName,
-    staged: Staged,
+    staged: StagingTables,
     /// As first looked at on this connection, until a call fails.
     known: Option<Statements>,
 }
 
 impl SqlServerOutput {
-    pub(super) fn new(link: Link, target: Target, output: TableName, state: TableName) -> Self {
-        Self { link, target, output, state, staged: Staged::default(), known: None }
+    pub(super) fn new(link: Connection, target: Target, output: TableName, state: TableName) -> Self {
+        Self { link, target, output, state, staged: StagingTables::default(), known: None }
     }
 
-    async fn known(&mut self, session: &mut Session) -> Answer<Statements> {
+    async fn known(&mut self, session: &mut SqlSession) -> Result<Statements> {
         if let Some(known) = &self.known {
             return Ok(known.clone());
         }
         let wait = self.target.timeouts.lock;
-        let known = prepare::expect_tables(session, &self.output, &self.state, wait).await?;
+        let known = ensure_tables::expect_tables(session, &self.output, &self.state, wait).await?;
         Ok(self.known.insert(known).clone())
     }
 
     /// Ends a call, with nothing left open after one that failed.
-    async fn done<T>(&mut self, mut session: Session, answer: Answer<T>) -> Result<T, StoreError> {
+    async fn done<T>(&mut self, mut session: SqlSession, answer: Result<T>) -> Result<T, StoreError> {
         let answer = match answer {
             Err(fault) if fault.leaves_session() => {
                 self.known = None;
-                match link::run(&mut session, sql::session::roll_back()).await {
+                match connection::run(&mut session, sql::session::roll_back()).await {
                     Ok(()) => Err(fault),
                     Err(broken) => Err(broken),
                 }
@@ -75,37 +75,37 @@ impl SqlServerOutput {
         self.link.done(session, answer)
     }
 
-    async fn take_name(&mut self, session: &mut Session, worker: &str) -> Answer<Claim> {
+    async fn take_name(&mut self, session: &mut SqlSession, worker: &str) -> Result<Claim> {
         self.known(session).await?;
         let row = again(session, &sql::output::take(&self.state), &[text(worker)]).await?;
-        let row = row.ok_or_else(|| Fault::no_answer("the worker's row"))?;
+        let row = row.ok_or_else(|| Error::no_answer("the worker's row"))?;
         let (epoch, state) = state_row::read(row, &self.state, worker)?;
         Ok(Claim { epoch, state })
     }
 
     async fn read_state(
         &mut self,
-        session: &mut Session,
+        session: &mut SqlSession,
         worker: &str,
-    ) -> Answer<Option<(i64, Option<State>)>> {
-        let row = link::row(session, sql::output::read(&self.state), vec![text(worker)]).await?;
+    ) -> Result<Option<(i64, Option<State>)>> {
+        let row = connection::row(session, sql::output::read(&self.state), vec![text(worker)]).await?;
         row.map(|row| state_row::read(row, &self.state, worker)).transpose()
     }
 
     async fn write(
         &mut self,
-        session: &mut Session,
+        session: &mut SqlSession,
         worker: &str,
         verdicts: &[VerdictRow],
         state: &State,
         statement: fn(&Statements) -> &str,
-    ) -> Answer<Replaced> {
+    ) -> Result<Replaced> {
         let known = self.known(session).await?;
         let within = known.around(verdicts.iter().map(|verdict| verdict.ds));
         if within.is_some() {
             self.staged.verdicts(session, verdicts, known.grain).await?;
         }
-        let insert = sql::output::Staged { insert: statement(&known), lock: known.lock.as_deref() };
+        let insert = sql::output::CommitParts { insert: statement(&known), lock: known.lock.as_deref() };
         let staged = within.map(|within| (insert, within));
         let (sql, values) = state_row::commit(&self.state, worker, state, staged)?;
         let row = again(session, &sql, &values).await?;
@@ -113,14 +113,14 @@ impl SqlServerOutput {
             row.map(|row| row.into_iter().map(|value| integer(&value)).collect()).unwrap_or_default();
         let [Some(held), Some(inserted), Some(removed)] = counts.as_slice() else {
             // It was committed or it was not; the next session finds out.
-            return Err(Fault::Found(
-                Trouble::Connection,
+            return Err(Error::Found(
+                ErrorKind::Connection,
                 "the server did not say what it committed".to_owned(),
             ));
         };
         if *held < 0 {
-            return Err(Fault::Found(
-                Trouble::Busy,
+            return Err(Error::Found(
+                ErrorKind::Busy,
                 format!(
                     "table `{}` has no unique index on (ds, variable), so one process writes it at a time, and another one has \
                      been at it for more than {} s; it is tried again at the next cycle",
@@ -136,7 +136,7 @@ impl SqlServerOutput {
         Ok(Replaced { removed: removed.unsigned_abs(), inserted: inserted.unsigned_abs() })
     }
 
-    async fn delete_row(&mut self, session: &mut Session, worker: &str, epoch: i64) -> Answer<()> {
+    async fn delete_row(&mut self, session: &mut SqlSession, worker: &str, epoch: i64) -> Result<()> {
         let values = vec![text(worker), Value::I64(Some(epoch))];
         if hit(session, sql::output::forget(&self.state), values).await? {
             return Ok(());
@@ -147,35 +147,35 @@ impl SqlServerOutput {
 
     async fn exchange(
         &mut self,
-        session: &mut Session,
+        session: &mut SqlSession,
         worker: &str,
         before: &BTreeMap<Arc<str>, SetAside>,
         after: &BTreeMap<Arc<str>, SetAside>,
-    ) -> Answer<bool> {
+    ) -> Result<bool> {
         let (before, after) = (state_row::set_aside(before)?, state_row::set_aside(after)?);
         let values = vec![text(worker), text(&before), text(&after)];
         hit(session, sql::output::exchange_set_aside(&self.state), values).await
     }
 
     /// What is in the way, and what should be known.
-    async fn try_all(&mut self, session: &mut Session) -> Answer<(Vec<Fault>, Vec<String>)> {
+    async fn try_all(&mut self, session: &mut SqlSession) -> Result<(Vec<Error>, Vec<String>)> {
         let missing = probe::missing_rights(session, &self.output, &self.state).await?;
         if !missing.is_empty() {
             return Ok((missing, Vec::new()));
         }
-        let row = link::row(session, sql::input::now(&PlantClock::Server), Vec::new()).await?;
-        let now = row.and_then(|row| row.into_iter().next()).and_then(|value| moment::read(&value));
-        let now = now.ok_or_else(|| Fault::no_answer("the time"))?;
+        let row = connection::row(session, sql::input::now(&PlantClock::Server), Vec::new()).await?;
+        let now = row.and_then(|row| row.into_iter().next()).and_then(|value| datetime::read(&value));
+        let now = now.ok_or_else(|| Error::no_answer("the time"))?;
         let wait = self.target.timeouts.lock;
         let tried = probe::try_all(session, &mut self.staged, &self.output, &self.state, now, wait).await;
-        link::run(session, sql::session::roll_back()).await?;
+        connection::run(session, sql::session::roll_back()).await?;
         match tried {
             Ok(notes) => Ok((Vec::new(), notes)),
             Err(fault) => Ok((vec![fault], Vec::new())),
         }
     }
 
-    async fn attempt(&mut self, session: &mut Session, verdicts: &[VerdictRow]) -> Answer<()> {
+    async fn attempt(&mut self, session: &mut SqlSession, verdicts: &[VerdictRow]) -> Result<()> {
         let known = self.known(session).await?;
         let Some([first, last]) = known.around(verdicts.iter().map(|verdict| verdict.ds)) else {
             return Ok(());
@@ -183,17 +183,17 @@ impl SqlServerOutput {
         self.staged.verdicts(session, verdicts, known.grain).await?;
         // The insert takes its bounds where a commit has them.
         let values = vec![Value::I64(None), Value::I64(None), first, last];
-        link::last(session, sql::output::attempt(&known.insert), values).await?;
+        connection::last(session, sql::output::attempt(&known.insert), values).await?;
         Ok(())
     }
 }
 
 #[async_trait]
 impl Output for SqlServerOutput {
-    async fn prepare(&mut self) -> Result<Prepared, StoreError> {
+    async fn ensure_tables(&mut self) -> Result<SchemaChanges, StoreError> {
         self.known = None;
         let mut session = self.link.take()?;
-        let answer = prepare::prepare(&mut session, &self.output, &self.state).await;
+        let answer = ensure_tables::prepare(&mut session, &self.output, &self.state).await;
         let (mut prepared, lacking) = self.done(session, answer).await?;
         self.make_indexes(lacking, &mut prepared).await?;
         Ok(prepared)
@@ -201,7 +201,7 @@ impl Output for SqlServerOutput {
 
     async fn alive(&mut self) -> Result<(), StoreError> {
         let mut session = self.link.take()?;
-        let answer = link::run(&mut session, sql::session::alive()).await;
+        let answer = connection::run(&mut session, sql::session::alive()).await;
         self.link.done(session, answer)
     }
 
@@ -213,7 +213,7 @@ impl Output for SqlServerOutput {
         for fault in found {
             let error = fault.at(self.link.place());
             // Nothing was found out.
-            if matches!(error.trouble, Trouble::Connection | Trouble::Busy) {
+            if matches!(error.kind, ErrorKind::Connection | ErrorKind::Busy) {
                 return Err(error);
             }
             problems.push(error);
@@ -233,7 +233,7 @@ impl Output for SqlServerOutput {
         self.done(session, answer).await
     }
 
-    async fn take(&mut self, worker: &str) -> Result<Claim, StoreError> {
+    async fn claim(&mut self, worker: &str) -> Result<Claim, StoreError> {
         let mut session = self.link.take()?;
         let answer = self.take_name(&mut session, worker).await;
         self.done(session, answer).await
@@ -254,18 +254,18 @@ impl Output for SqlServerOutput {
         let answer = match self.known(&mut session).await {
             Ok(known) => {
                 let values = vec![known.grain.not_before(past)];
-                link::row(&mut session, sql::output::newest(&self.output), values).await
+                connection::row(&mut session, sql::output::newest(&self.output), values).await
             }
             Err(fault) => Err(fault),
         };
         let row = self.done(session, answer).await?;
-        Ok(row.and_then(|row| row.into_iter().next()).and_then(|value| moment::read(&value)))
+        Ok(row.and_then(|row| row.into_iter().next()).and_then(|value| datetime::read(&value)))
     }
 
     async fn workers(&mut self) -> Result<Vec<String>, StoreError> {
         let mut session = self.link.take()?;
         let answer = match self.known(&mut session).await {
-            Ok(_) => link::rows(&mut session, sql::output::workers(&self.state), Vec::new()).await,
+            Ok(_) => connection::rows(&mut session, sql::output::workers(&self.state), Vec::new()).await,
             Err(fault) => Err(fault),
         };
         let rows = self.done(session, answer).await?;
@@ -280,7 +280,7 @@ impl Output for SqlServerOutput {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        let keys = asked::keys_of(names);
+        let keys = queries::keys_of(names);
         let mut session = self.link.take()?;
         let answer = self.look_up(&mut session, &keys, |known| known.foreign_names, Vec::new()).await;
         Ok(self.done(session, answer).await?.into_iter().map(|(name, _)| Arc::clone(name)).collect())
@@ -304,7 +304,7 @@ impl Output for SqlServerOutput {
         self.done(session, answer).await
     }
 
-    async fn already_judged(&mut self, keys: &[Key]) -> Result<HashSet<Key>, StoreError> {
+    async fn already_judged(&mut self, keys: &[ReadingKey]) -> Result<HashSet<ReadingKey>, StoreError> {
         if keys.is_empty() {
             return Ok(HashSet::new());
         }
@@ -370,19 +370,19 @@ impl Output for SqlServerOutput {
 }
 
 /// Whether a statement that answers how many rows it hit has hit one.
-async fn hit(session: &mut Session, sql: String, values: Vec<Value>) -> Answer<bool> {
-    let row = link::last(session, sql, values).await?.ours;
+async fn hit(session: &mut SqlSession, sql: String, values: Vec<Value>) -> Result<bool> {
+    let row = connection::last(session, sql, values).await?.ours;
     Ok(row.and_then(|row| row.into_iter().next()).and_then(|value| integer(&value)) == Some(1))
 }
 
 /// Runs a transaction, once more where somebody else was first with the same key.
-async fn again(session: &mut Session, sql: &str, values: &[Value]) -> Answer<Option<Row>> {
+async fn again(session: &mut SqlSession, sql: &str, values: &[Value]) -> Result<Option<Row>> {
     let mut left = TRIES;
     loop {
         left -= 1;
-        match link::last(session, sql.to_owned(), values.to_vec()).await {
+        match connection::last(session, sql.to_owned(), values.to_vec()).await {
             Err(fault) if fault.is_duplicate() && left > 0 => {
-                link::run(session, sql::session::roll_back()).await?;
+                connection::run(session, sql::session::roll_back()).await?;
             }
             other => return other.map(|answered| answered.ours),
         }

@@ -5,27 +5,27 @@
 
 use std::time::Duration;
 
-use super::connect::Session;
-use super::fault::{Answer, Fault};
-use super::link;
-use super::moment::Grain;
-use super::prepare;
+use super::connect::SqlSession;
+use super::connection;
+use super::datetime::Precision;
+use super::ensure_tables;
+use super::error::{Error, Result};
 use super::row::integer;
 use super::sql;
-use super::staging::Staged;
+use super::staging::StagingTables;
 use super::state_row;
 use super::table::{Table, text};
 use crate::datetime::Datetime;
 use crate::store::probe::{self, PROBE};
 use crate::store::schema::sqlserver as ddl;
-use crate::store::{TableName, Trouble};
+use crate::store::{ErrorKind, TableName};
 
 /// The rights that the login lacks to write.
 pub(super) async fn missing_rights(
-    session: &mut Session,
+    session: &mut SqlSession,
     output: &TableName,
     state: &TableName,
-) -> Answer<Vec<Fault>> {
+) -> Result<Vec<Error>> {
     let mut missing = Vec::new();
     for (table, rights) in
         [(output, ["SELECT", "INSERT"].as_slice()), (state, &["SELECT", "INSERT", "UPDATE"])]
@@ -45,9 +45,9 @@ pub(super) async fn missing_rights(
 
 /// Those of the rights on tables that are there which the login lacks.
 pub(super) async fn lacking_on(
-    session: &mut Session,
+    session: &mut SqlSession,
     rights: &[(&TableName, &[&str])],
-) -> Answer<Vec<Fault>> {
+) -> Result<Vec<Error>> {
     let mut missing = Vec::new();
     for (table, rights) in rights {
         for right in *rights {
@@ -61,56 +61,56 @@ pub(super) async fn lacking_on(
 }
 
 /// Whether the login may make an index on the table, as far as the server says.
-pub(super) async fn may_alter(session: &mut Session, table: &TableName) -> Answer<bool> {
+pub(super) async fn may_alter(session: &mut SqlSession, table: &TableName) -> Result<bool> {
     may(session, Some(&table.sql_server()), "OBJECT", "ALTER").await
 }
 
-fn lacking(right: &str, on: &str, advice: &str) -> Fault {
-    Fault::Found(Trouble::Permission, format!("the right {right} is missing ({on}): {advice}"))
+fn lacking(right: &str, on: &str, advice: &str) -> Error {
+    Error::Found(ErrorKind::Permission, format!("the right {right} is missing ({on}): {advice}"))
 }
 
-async fn may(session: &mut Session, securable: Option<&str>, class: &str, right: &str) -> Answer<bool> {
+async fn may(session: &mut SqlSession, securable: Option<&str>, class: &str, right: &str) -> Result<bool> {
     let database = match securable {
         Some(_) => None,
-        None => link::row(session, "SELECT DB_NAME()".to_owned(), Vec::new()).await?,
+        None => connection::row(session, "SELECT DB_NAME()".to_owned(), Vec::new()).await?,
     };
     let database = database.as_ref().and_then(|row| row.get::<&str, _>(0)).unwrap_or_default();
     let values = vec![text(securable.unwrap_or(database)), text(class), text(right)];
-    let row = link::row(session, sql::session::may(), values).await?;
+    let row = connection::row(session, sql::session::may(), values).await?;
     let answer = row.and_then(|row| row.into_iter().next()).and_then(|value| integer(&value));
     // Where the server does not know, the trial shows it.
     Ok(answer != Some(0))
 }
 
-/// Tries all that `prepare`, `take` and `commit` do; what should be known of the tables. The caller rolls back.
+/// Tries all that `ensure_tables`, `claim` and `commit` do; what should be known of the tables. The caller rolls back.
 pub(super) async fn try_all(
-    session: &mut Session,
-    staged: &mut Staged,
+    session: &mut SqlSession,
+    staged: &mut StagingTables,
     output: &TableName,
     state: &TableName,
     now: Datetime,
     wait: Duration,
-) -> Answer<Vec<String>> {
+) -> Result<Vec<String>> {
     // The session's own table is made and filled outside of the transaction, which it would go with.
-    staged.verdicts(session, &[probe::verdict(now)], Grain::Tick).await?;
-    link::run(session, sql::session::begin()).await?;
+    staged.verdicts(session, &[probe::verdict(now)], Precision::Tick).await?;
+    connection::run(session, sql::session::begin()).await?;
     if Table::find(session, state).await?.is_none() {
-        link::run(session, ddl::state(state)).await?;
+        connection::run(session, ddl::state(state)).await?;
     }
     let existed = Table::find(session, output).await?;
     if existed.is_none() {
-        link::run(session, ddl::output(output)).await?;
+        connection::run(session, ddl::output(output)).await?;
     }
-    let statements = prepare::expect_tables(session, output, state, wait).await?;
-    let taken = link::last(session, sql::output::take(state), vec![text(PROBE)]).await?.ours;
-    let taken = taken.ok_or_else(|| Fault::no_answer("the worker's row"))?;
+    let statements = ensure_tables::expect_tables(session, output, state, wait).await?;
+    let taken = connection::last(session, sql::output::take(state), vec![text(PROBE)]).await?.ours;
+    let taken = taken.ok_or_else(|| Error::no_answer("the worker's row"))?;
     let (epoch, _) = state_row::read(taken, state, PROBE)?;
-    let insert = sql::output::Staged { insert: &statements.insert, lock: statements.lock.as_deref() };
+    let insert = sql::output::CommitParts { insert: &statements.insert, lock: statements.lock.as_deref() };
     let within = statements.around(std::iter::once(now));
     let (sql, values) =
         state_row::commit(state, PROBE, &probe::state(epoch, now), within.map(|within| (insert, within)))?;
     let mut notes = Vec::new();
-    match link::last(session, sql, values).await {
+    match connection::last(session, sql, values).await {
         Ok(answered) if answered.others => {
             notes.push(format!(
                 "a trigger of `{output}` or `{state}` answers rows at each commit; they are passed over"
@@ -126,7 +126,7 @@ pub(super) async fn try_all(
         }
         Err(fault) => return Err(fault),
     }
-    if existed.is_some_and(|table| prepare::lacking(&table).iter().any(|index| index.unique)) {
+    if existed.is_some_and(|table| ensure_tables::lacking(&table).iter().any(|index| index.unique)) {
         notes.push(format!(
             "`{output}` has no unique index on (ds, variable): commits keep other writers out while they last. `host run` tries \
              once to make one"

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use tiberius::numeric::Numeric;
 use tiberius::{ColumnData, Row};
 
-use super::fault::{Answer, Fault};
-use super::moment;
+use super::datetime;
+use super::error::{Error, Result};
 use crate::reading::{Malformed, Reading};
 
 /// A row.
-pub(super) enum Found {
+pub(super) enum ScannedRow {
     Reading(Reading),
     Malformed(Malformed),
 }
@@ -30,24 +30,25 @@ impl Padded {
 }
 
 /// Turns rows into readings.
-pub(super) struct Rows {
+pub(super) struct RowReader {
     names: HashSet<Arc<str>>,
     padded: Padded,
 }
 
-impl Rows {
+impl RowReader {
     pub(super) fn new(padded: Padded) -> Self {
         Self { names: HashSet::new(), padded }
     }
 
     /// The columns are those of [`sql::input`](super::sql::input), in their order.
-    pub(super) fn decode(&mut self, row: Row) -> Answer<Found> {
+    pub(super) fn decode(&mut self, row: Row) -> Result<ScannedRow> {
         let mut cells = row.into_iter();
-        let mut next = || cells.next().ok_or_else(|| Fault::no_answer("the columns of a reading"));
+        let mut next = || cells.next().ok_or_else(|| Error::no_answer("the columns of a reading"));
         let (id, datetime, name, value, file) = (next()?, next()?, next()?, next()?, next()?);
         let id = integer(&id);
-        let at = moment::read(&datetime);
-        let malformed = |why: &str| Ok(Found::Malformed(Malformed { id, datetime: at, why: why.to_owned() }));
+        let at = datetime::read(&datetime);
+        let malformed =
+            |why: &str| Ok(ScannedRow::Malformed(Malformed { id, datetime: at, why: why.to_owned() }));
         let Some(datetime) = at else {
             return malformed("datetime is NULL; right would be `2025-01-15 10:00:00`");
         };
@@ -59,7 +60,7 @@ impl Rows {
             ColumnData::String(Some(file)) => Some(self.shared(Padded::without(self.padded.file, &file))),
             _ => None,
         };
-        Ok(Found::Reading(Reading { id, datetime, variable, value: number(&value), source_file }))
+        Ok(ScannedRow::Reading(Reading { id, datetime, variable, value: number(&value), source_file }))
     }
 
     fn shared(&mut self, name: &str) -> Arc<str> {

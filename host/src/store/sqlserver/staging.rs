@@ -9,14 +9,14 @@
 
 use tiberius::{IntoSql, TokenRow};
 
-use super::connect::Session;
-use super::fault::Answer;
-use super::link;
-use super::moment::Grain;
+use super::connect::SqlSession;
+use super::connection;
+use super::datetime::Precision;
+use super::error::Result;
 use super::sql;
 use super::sql::input::STAGED_READINGS;
 use super::sql::output::{STAGED_KEYS, STAGED_VERDICTS};
-use crate::reading::{Key, Reading};
+use crate::reading::{Reading, ReadingKey};
 use crate::verdict::VerdictRow;
 
 /// The longest text that is staged, in UTF-16 units: what a column that is not MAX takes.
@@ -24,20 +24,20 @@ const LONGEST: usize = 4000;
 
 /// Which of its tables the session has.
 #[derive(Default)]
-pub(super) struct Staged {
+pub(super) struct StagingTables {
     verdicts: bool,
     keys: bool,
     readings: bool,
 }
 
-impl Staged {
+impl StagingTables {
     /// Stages the verdicts of a commit, counted in their order.
     pub(super) async fn verdicts(
         &mut self,
-        session: &mut Session,
+        session: &mut SqlSession,
         verdicts: &[VerdictRow],
-        grain: Grain,
-    ) -> Answer<()> {
+        grain: Precision,
+    ) -> Result<()> {
         make(session, &mut self.verdicts, STAGED_VERDICTS, sql::output::stage_verdicts).await?;
         let mut load = session.bulk_insert(STAGED_VERDICTS).await?;
         for (n, verdict) in verdicts.iter().enumerate() {
@@ -48,7 +48,12 @@ impl Staged {
     }
 
     /// Stages keys to look up, counted in their order.
-    pub(super) async fn keys(&mut self, session: &mut Session, keys: &[Key], grain: Grain) -> Answer<()> {
+    pub(super) async fn keys(
+        &mut self,
+        session: &mut SqlSession,
+        keys: &[ReadingKey],
+        grain: Precision,
+    ) -> Result<()> {
         make(session, &mut self.keys, STAGED_KEYS, sql::output::stage_keys).await?;
         let mut load = session.bulk_insert(STAGED_KEYS).await?;
         for (n, (variable, ds)) in keys.iter().enumerate() {
@@ -65,10 +70,10 @@ impl Staged {
     /// Stages readings of a file, those with a value, counted in their order.
     pub(super) async fn readings(
         &mut self,
-        session: &mut Session,
+        session: &mut SqlSession,
         readings: &[Reading],
-        grain: Grain,
-    ) -> Answer<()> {
+        grain: Precision,
+    ) -> Result<()> {
         make(session, &mut self.readings, STAGED_READINGS, sql::input::stage_readings).await?;
         let mut load = session.bulk_insert(STAGED_READINGS).await?;
         for (n, reading) in readings.iter().enumerate().filter(|(_, reading)| reading.value.is_some()) {
@@ -85,16 +90,16 @@ impl Staged {
     }
 }
 
-async fn make(session: &mut Session, made: &mut bool, name: &str, create: fn() -> String) -> Answer<()> {
+async fn make(session: &mut SqlSession, made: &mut bool, name: &str, create: fn() -> String) -> Result<()> {
     if *made {
-        return link::run(session, sql::output::empty(name)).await;
+        return connection::run(session, sql::output::empty(name)).await;
     }
-    link::run(session, create()).await?;
+    connection::run(session, create()).await?;
     *made = true;
     Ok(())
 }
 
-fn row_of(n: usize, verdict: &VerdictRow, grain: Grain) -> TokenRow<'_> {
+fn row_of(n: usize, verdict: &VerdictRow, grain: Precision) -> TokenRow<'_> {
     let numbers = [
         verdict.y,
         verdict.yhat,

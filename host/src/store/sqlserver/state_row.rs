@@ -7,34 +7,34 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use tiberius::{ColumnData, Row};
 
-use super::fault::{Answer, Fault};
-use super::link::Value;
-use super::moment;
+use super::connection::Value;
+use super::datetime;
+use super::error::{Error, Result};
 use super::row::integer;
 use super::sql;
 use super::table::text;
 use crate::datetime::Datetime;
-use crate::state::{Checkpoint, SetAside, Standing, State};
-use crate::store::{TableName, Trouble};
+use crate::state::{Checkpoint, SetAside, State, StoredPosition};
+use crate::store::{ErrorKind, TableName};
 
 /// The statement of a commit, and its parameters. With what is staged goes where in the output it is looked for.
 pub(super) fn commit(
     table: &TableName,
     worker: &str,
     state: &State,
-    staged: Option<(sql::output::Staged<'_>, [Value; 2])>,
-) -> Answer<(String, Vec<Value>)> {
+    staged: Option<(sql::output::CommitParts<'_>, [Value; 2])>,
+) -> Result<(String, Vec<Value>)> {
     let checkpoint = state.checkpoint.as_ref();
     let columns = [
         Some(text(&to_json(&state.standing())?)),
-        state.watermark.map(moment::fine),
+        state.watermark.map(datetime::fine),
         checkpoint.map(|checkpoint| Value::Binary(Some(checkpoint.bytes.clone().into()))),
         checkpoint.map(|checkpoint| Value::I64(Some(i64::from(checkpoint.schema)))),
         checkpoint.map(|checkpoint| text(&checkpoint.set_digest)),
         state.set_digest.as_deref().map(text),
         Some(text(&set_aside(&state.set_aside)?)),
         Some(text(&to_json(&state.counts)?)),
-        Some(moment::fine(state.updated_at)),
+        Some(datetime::fine(state.updated_at)),
     ];
     let given = columns.each_ref().map(Option::is_some);
     let mut values = vec![text(worker), Value::I64(Some(state.epoch))];
@@ -47,10 +47,10 @@ pub(super) fn commit(
 }
 
 /// The worker's epoch, and its state; None if nothing was committed yet.
-pub(super) fn read(row: Row, table: &TableName, worker: &str) -> Answer<(i64, Option<State>)> {
+pub(super) fn read(row: Row, table: &TableName, worker: &str) -> Result<(i64, Option<State>)> {
     let unreadable = |column: &str, why: &dyn Display| {
-        Fault::Found(
-            Trouble::Other,
+        Error::Found(
+            ErrorKind::Other,
             format!(
                 "the state of worker `{worker}` in table `{table}` cannot be read: column {column}: {why}; put back what was \
                  there, or delete the row to go on from the newest verdict"
@@ -60,9 +60,9 @@ pub(super) fn read(row: Row, table: &TableName, worker: &str) -> Answer<(i64, Op
     let mut cells = Cells { row: row.into_iter().collect(), unreadable: &unreadable };
     let epoch = integer(&cells.next()).ok_or_else(|| unreadable("epoch", &"no whole number"))?;
     let ColumnData::String(Some(position)) = cells.next() else { return Ok((epoch, None)) };
-    let Standing { position, ahead, reconciliation } = cells.json("position", &position)?;
+    let StoredPosition { position, ahead, reconciliation } = cells.json("position", &position)?;
     let watermark = match cells.next() {
-        value @ ColumnData::DateTime2(Some(_)) => moment::read(&value),
+        value @ ColumnData::DateTime2(Some(_)) => datetime::read(&value),
         _ => None,
     };
     let checkpoint = match (cells.next(), cells.next(), cells.next()) {
@@ -82,7 +82,7 @@ pub(super) fn read(row: Row, table: &TableName, worker: &str) -> Answer<(i64, Op
     };
     let set_aside: BTreeMap<String, SetAside> = cells.next_json("set_aside")?;
     let counts = cells.next_json("counts")?;
-    let updated_at: Option<Datetime> = moment::read(&cells.next());
+    let updated_at: Option<Datetime> = datetime::read(&cells.next());
     let state = State {
         epoch,
         position,
@@ -100,7 +100,7 @@ pub(super) fn read(row: Row, table: &TableName, worker: &str) -> Answer<(i64, Op
 
 struct Cells<'a> {
     row: std::collections::VecDeque<Value>,
-    unreadable: &'a dyn Fn(&str, &dyn Display) -> Fault,
+    unreadable: &'a dyn Fn(&str, &dyn Display) -> Error,
 }
 
 impl Cells<'_> {
@@ -109,34 +109,37 @@ impl Cells<'_> {
         self.row.pop_front().unwrap_or(ColumnData::String(None))
     }
 
-    fn next_json<T: DeserializeOwned>(&mut self, column: &str) -> Answer<T> {
+    fn next_json<T: DeserializeOwned>(&mut self, column: &str) -> Result<T> {
         match self.next() {
             ColumnData::String(Some(text)) => self.json(column, &text),
             _ => Err((self.unreadable)(column, &"no text")),
         }
     }
 
-    fn json<T: DeserializeOwned>(&self, column: &str, text: &str) -> Answer<T> {
+    fn json<T: DeserializeOwned>(&self, column: &str, text: &str) -> Result<T> {
         serde_json::from_str(text).map_err(|error| (self.unreadable)(column, &error))
     }
 }
 
 /// Why the row is no longer this worker's. `found` is its epoch now, if it is there.
-pub(super) fn fenced(table: &TableName, worker: &str, ours: i64, found: Option<i64>) -> Fault {
+pub(super) fn fenced(table: &TableName, worker: &str, ours: i64, found: Option<i64>) -> Error {
     let why = match found {
         Some(found) => format!("another process has taken it since (epoch {found}, ours is {ours})"),
         None => format!("its row in table `{table}` is gone"),
     };
-    Fault::Found(Trouble::Fenced, format!("this is no longer worker `{worker}`: {why}; nothing was written"))
+    Error::Found(
+        ErrorKind::Fenced,
+        format!("this is no longer worker `{worker}`: {why}; nothing was written"),
+    )
 }
 
 /// What is set aside, as the row has it: with its names in order, so that equal sets are equal texts.
-pub(super) fn set_aside(asides: &BTreeMap<Arc<str>, SetAside>) -> Answer<String> {
+pub(super) fn set_aside(asides: &BTreeMap<Arc<str>, SetAside>) -> Result<String> {
     to_json(&asides.iter().map(|(name, aside)| (&**name, aside)).collect::<BTreeMap<_, _>>())
 }
 
-fn to_json(value: &impl serde::Serialize) -> Answer<String> {
+fn to_json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| {
-        Fault::Found(Trouble::Other, format!("the state cannot be written as JSON ({error})"))
+        Error::Found(ErrorKind::Other, format!("the state cannot be written as JSON ({error})"))
     })
 }

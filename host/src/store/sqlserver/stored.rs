@@ -5,29 +5,29 @@ use std::sync::Arc;
 
 use tiberius::{ColumnData, Row};
 
-use super::fault::{Answer, Fault};
-use super::moment;
+use super::datetime;
+use super::error::{Error, Result};
 use super::row::{Padded, integer, number};
 use crate::store::{StoredVerdict, VerdictPage};
 
 /// Rows of [`sql::output::verdicts`](super::sql::output::verdicts) to a page of `limit`.
-pub(super) fn page(rows: Vec<Row>, limit: usize, padded: Padded) -> Answer<VerdictPage> {
+pub(super) fn page(rows: Vec<Row>, limit: usize, padded: Padded) -> Result<VerdictPage> {
     let full = rows.len() > limit;
     let mut names = HashSet::new();
     let mut verdicts = rows
         .into_iter()
         .take(limit)
         .map(|row| verdict(row, &mut names, padded))
-        .collect::<Answer<Vec<_>>>()?;
+        .collect::<Result<Vec<_>>>()?;
     // The server's order of names is its collation's.
     verdicts.sort_by(|a, b| (a.ds, &a.variable).cmp(&(b.ds, &b.variable)));
     Ok(VerdictPage { verdicts, full })
 }
 
-fn verdict(row: Row, names: &mut HashSet<Arc<str>>, padded: Padded) -> Answer<StoredVerdict> {
+fn verdict(row: Row, names: &mut HashSet<Arc<str>>, padded: Padded) -> Result<StoredVerdict> {
     let mut cells = row.into_iter();
     let mut next = || cells.next().unwrap_or(ColumnData::String(None));
-    let ds = moment::read(&next()).ok_or_else(|| Fault::no_answer("the datetime of a verdict"))?;
+    let ds = datetime::read(&next()).ok_or_else(|| Error::no_answer("the datetime of a verdict"))?;
     let mut shared = |value: ColumnData<'static>, padded: bool| match value {
         ColumnData::String(Some(text)) => {
             let text = Padded::without(padded, &text);
@@ -55,7 +55,7 @@ fn verdict(row: Row, names: &mut HashSet<Arc<str>>, padded: Padded) -> Answer<St
         is_anomaly: truth(&next()),
         anomaly_score: number(&next()),
         prediction_error_pct: number(&next()),
-        processed_at: moment::read(&next()),
+        processed_at: datetime::read(&next()),
         source_file: shared(next(), padded.file),
     })
 }

@@ -5,9 +5,9 @@
 
 use tiberius::Row;
 
-use super::connect::Session;
-use super::fault::{Answer, Fault};
-use super::link::{self, Value};
+use super::connect::SqlSession;
+use super::connection::{self, Value};
+use super::error::{Error, Result};
 use super::sql;
 use crate::store::TableName;
 use crate::store::index::Index;
@@ -16,13 +16,13 @@ use crate::store::index::Index;
 const WHOLE_DIGITS: i32 = 18;
 
 pub(super) struct Table {
-    columns: Vec<Column>,
+    columns: Vec<TableColumn>,
     indexes: Vec<Index>,
 }
 
 /// A column.
 #[derive(Clone, Debug)]
-pub(super) struct Column {
+pub(super) struct TableColumn {
     number: i32,
     /// Ours, where the server takes it for the same; else as it is written.
     name: String,
@@ -49,22 +49,22 @@ pub(super) fn text(text: &str) -> Value {
 
 impl Table {
     /// None if there is no such table or view, or none that this login may see.
-    pub(super) async fn find(session: &mut Session, name: &TableName) -> Answer<Option<Self>> {
+    pub(super) async fn find(session: &mut SqlSession, name: &TableName) -> Result<Option<Self>> {
         if let [_, schema] = name.qualifiers() {
-            return Err(Fault::schema(format!(
+            return Err(Error::schema(format!(
                 "table `{name}` is named with its database; name that by the key `database`, and the table as `{}`",
                 TableName::of(schema, name.table())
             )));
         }
         let quoted = name.sql_server();
-        let rows = link::rows(session, sql::session::columns(), vec![text(&quoted)]).await?;
-        let columns = rows.iter().map(Column::of).collect::<Answer<Vec<_>>>()?;
+        let rows = connection::rows(session, sql::session::columns(), vec![text(&quoted)]).await?;
+        let columns = rows.iter().map(TableColumn::of).collect::<Result<Vec<_>>>()?;
         if columns.is_empty() {
             return Ok(None);
         }
         let mut indexes: Vec<Index> = Vec::new();
         let mut current = None;
-        for row in link::rows(session, sql::session::indexes(), vec![text(&quoted)]).await? {
+        for row in connection::rows(session, sql::session::indexes(), vec![text(&quoted)]).await? {
             let index = number(&row, 0)?;
             if current != Some(index) {
                 current = Some(index);
@@ -81,26 +81,26 @@ impl Table {
 
     /// # Errors
     /// `Schema`, with the tables that are there and the `advice`.
-    pub(super) async fn expect(session: &mut Session, name: &TableName, advice: &str) -> Answer<Self> {
+    pub(super) async fn expect(session: &mut SqlSession, name: &TableName, advice: &str) -> Result<Self> {
         if let Some(table) = Self::find(session, name).await? {
             return Ok(table);
         }
         if let Some(base) = synonym(session, name).await? {
-            return Err(Fault::schema(format!(
+            return Err(Error::schema(format!(
                 "`{name}` is a synonym for `{base}`, and what is behind it is not seen through it; name that table, and its database \
                  by the key `database`"
             )));
         }
-        let rows = link::rows(session, sql::session::some_tables(), Vec::new()).await?;
+        let rows = connection::rows(session, sql::session::some_tables(), Vec::new()).await?;
         let names: Vec<&str> = rows.iter().filter_map(|row| row.get::<&str, _>(0)).collect();
         let found = match names.as_slice() {
             [] => "this login sees no tables".to_owned(),
             names => format!("this login sees `{}`", names.join("`, `")),
         };
-        Err(Fault::schema(format!("there is no table `{name}` ({found}); {advice}")))
+        Err(Error::schema(format!("there is no table `{name}` ({found}); {advice}")))
     }
 
-    pub(super) fn column(&self, name: &str) -> Option<&Column> {
+    pub(super) fn column(&self, name: &str) -> Option<&TableColumn> {
         self.columns.iter().find(|column| column.name == name)
     }
 
@@ -110,7 +110,7 @@ impl Table {
 
     /// # Errors
     /// `Schema`, naming those of the columns that the table lacks.
-    pub(super) fn expect_columns(&self, name: &TableName, columns: &[&str]) -> Answer<()> {
+    pub(super) fn expect_columns(&self, name: &TableName, columns: &[&str]) -> Result<()> {
         let missing: Vec<&str> = columns.iter().copied().filter(|column| !self.has(column)).collect();
         if missing.is_empty() {
             return Ok(());
@@ -127,7 +127,7 @@ impl Table {
                 format!(" (it has `{}`, which this database takes for another name)", alike.join("`, `"))
             }
         };
-        Err(Fault::schema(format!(
+        Err(Error::schema(format!(
             "table `{name}` lacks `{}`{alike}; add what is missing, or name another table",
             missing.join("`, `")
         )))
@@ -135,7 +135,7 @@ impl Table {
 
     /// # Errors
     /// `Schema`, naming columns besides `known` that would refuse every row that we write.
-    pub(super) fn expect_no_more_than(&self, name: &TableName, known: &[&str], row: &str) -> Answer<()> {
+    pub(super) fn expect_no_more_than(&self, name: &TableName, known: &[&str], row: &str) -> Result<()> {
         let wanted: Vec<&str> = self
             .columns
             .iter()
@@ -145,7 +145,7 @@ impl Table {
         if wanted.is_empty() {
             return Ok(());
         }
-        Err(Fault::schema(format!(
+        Err(Error::schema(format!(
             "table `{name}` wants a value for `{}` in every row, which a {row} does not have; give it a default, or name \
              another table",
             wanted.join("`, `")
@@ -172,9 +172,9 @@ impl Table {
     }
 }
 
-impl Column {
-    fn of(row: &Row) -> Answer<Self> {
-        let text = |at: usize| Ok::<_, Fault>(row.try_get::<&str, _>(at)?.map(str::to_owned));
+impl TableColumn {
+    fn of(row: &Row) -> Result<Self> {
+        let text = |at: usize| Ok::<_, Error>(row.try_get::<&str, _>(at)?.map(str::to_owned));
         let written = text(1)?.unwrap_or_default();
         Ok(Self {
             number: number(row, 0)?,
@@ -260,14 +260,14 @@ impl Column {
 }
 
 /// What a synonym stands for. A server that knows none has no catalogue of them.
-async fn synonym(session: &mut Session, name: &TableName) -> Answer<Option<String>> {
-    match link::row(session, sql::session::synonym(), vec![text(&name.sql_server())]).await {
+async fn synonym(session: &mut SqlSession, name: &TableName) -> Result<Option<String>> {
+    match connection::row(session, sql::session::synonym(), vec![text(&name.sql_server())]).await {
         Ok(row) => Ok(row.and_then(|row| row.get::<&str, _>(0).map(str::to_owned))),
         Err(fault) if fault.leaves_session() => Ok(None),
         Err(fault) => Err(fault),
     }
 }
 
-fn number(row: &Row, at: usize) -> Answer<i32> {
+fn number(row: &Row, at: usize) -> Result<i32> {
     Ok(row.try_get::<i32, _>(at)?.unwrap_or_default())
 }

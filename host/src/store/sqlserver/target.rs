@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use tiberius::{AuthMethod, Config, EncryptionLevel};
 
-use super::connection_string::{ConnectionString, Encrypt};
-use super::fault::Fault;
+use super::connection_string::{ConnectionString, EncryptKey};
+use super::error::Error;
 use crate::secret::Secret;
-use crate::store::Trouble;
+use crate::store::ErrorKind;
 
 /// What a DBA sees in the list of sessions.
 const APPLICATION: &str = "anomaly-worker";
@@ -141,7 +141,7 @@ impl Target {
     }
 
     /// Everything that the driver is told.
-    pub(super) fn driver(&self) -> Result<Config, Fault> {
+    pub(super) fn driver(&self) -> Result<Config, Error> {
         let mut config = match &self.address {
             Address::Server { host, port, instance, encryption, trust } => {
                 let mut config = Config::new();
@@ -180,7 +180,7 @@ impl Target {
         Ok(config)
     }
 
-    fn as_said(&self, said: ConnectionString) -> Result<Config, Fault> {
+    fn as_said(&self, said: ConnectionString) -> Result<Config, Error> {
         let mut config = Config::new();
         config.host(&said.host);
         if matches!(self.login, Login::OfConnectionString) {
@@ -192,9 +192,9 @@ impl Target {
         said.ca_file.into_iter().for_each(|file| config.trust_cert_ca(file));
         said.host_in_certificate.into_iter().for_each(|host| config.hostname_in_certificate(host));
         said.workstation.into_iter().for_each(|name| config.client_name(name));
-        config.encryption(match said.encryption.unwrap_or(Encrypt::Some(Encryption::Whole)) {
-            Encrypt::Some(encryption) => encryption.level(),
-            Encrypt::Nothing => EncryptionLevel::NotSupported,
+        config.encryption(match said.encryption.unwrap_or(EncryptKey::Some(Encryption::Whole)) {
+            EncryptKey::Some(encryption) => encryption.level(),
+            EncryptKey::Nothing => EncryptionLevel::NotSupported,
         });
         if said.trusts_any {
             config.trust_cert();
@@ -216,8 +216,8 @@ impl Encryption {
 }
 
 /// Who a connection string names. An account of Windows counts before a user, as everywhere.
-fn login(said: &ConnectionString) -> Result<AuthMethod, Fault> {
-    let wrong = |why: &str| Err(Fault::Found(Trouble::Other, why.to_owned()));
+fn login(said: &ConnectionString) -> Result<AuthMethod, Error> {
+    let wrong = |why: &str| Err(Error::Found(ErrorKind::Other, why.to_owned()));
     match (said.integrated, &said.user, &said.password) {
         (true, _, _) => integrated(),
         (false, Some(user), Some(password)) => Ok(AuthMethod::sql_server(user, password.reveal())),
@@ -229,14 +229,14 @@ fn login(said: &ConnectionString) -> Result<AuthMethod, Fault> {
 }
 
 impl Password {
-    fn read(&self) -> Result<Secret, Fault> {
+    fn read(&self) -> Result<Secret, Error> {
         let file = match self {
             Self::Given(secret) => return Ok(secret.clone()),
             Self::File(file) => file,
         };
         let text = std::fs::read_to_string(file).map(secrecy::zeroize::Zeroizing::new).map_err(|error| {
-            Fault::Found(
-                Trouble::Permission,
+            Error::Found(
+                ErrorKind::Permission,
                 format!("the password cannot be read from `{}` ({error})", file.display()),
             )
         })?;
@@ -245,14 +245,14 @@ impl Password {
     }
 }
 
-fn parsed(text: &Secret) -> Result<ConnectionString, Fault> {
-    ConnectionString::read(text.reveal()).map_err(|why| Fault::Found(Trouble::Other, why))
+fn parsed(text: &Secret) -> Result<ConnectionString, Error> {
+    ConnectionString::read(text.reveal()).map_err(|why| Error::Found(ErrorKind::Other, why))
 }
 
-fn certificates(file: &Path) -> Result<Vec<u8>, Fault> {
+fn certificates(file: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(file).map_err(|error| {
-        Fault::Found(
-            Trouble::Permission,
+        Error::Found(
+            ErrorKind::Permission,
             format!("the certificates in `{}` cannot be read ({error})", file.display()),
         )
     })
@@ -260,14 +260,14 @@ fn certificates(file: &Path) -> Result<Vec<u8>, Fault> {
 
 #[cfg(any(windows, all(unix, feature = "kerberos")))]
 #[expect(clippy::unnecessary_wraps, reason = "elsewhere it is an error")]
-fn integrated() -> Result<AuthMethod, Fault> {
+fn integrated() -> Result<AuthMethod, Error> {
     Ok(AuthMethod::Integrated)
 }
 
 #[cfg(not(any(windows, all(unix, feature = "kerberos"))))]
-fn integrated() -> Result<AuthMethod, Fault> {
-    Err(Fault::Found(
-        Trouble::Permission,
+fn integrated() -> Result<AuthMethod, Error> {
+    Err(Error::Found(
+        ErrorKind::Permission,
         "this program was built without Kerberos, so no account can log in by itself; name a user and a password, or build \
          it with `--features kerberos`"
             .to_owned(),

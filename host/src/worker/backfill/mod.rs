@@ -3,28 +3,28 @@
 //! It keeps its progress as a worker does, in a state row of its own, under a name that says range and options: the same backfill
 //! begun again goes on after its last transaction, however it ended, and costs nothing for what is done. The row goes when the range
 //! is done, and is begun anew when another set judges. The worker's own row is left alone, but for the variables that are no longer
-//! set aside ([`asides`]).
+//! set aside ([`set_aside`]).
 
-mod asides;
 mod plan;
+mod set_aside;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use asides::Asides;
-pub use plan::Plan;
+pub use plan::BackfillPlan;
+pub use set_aside::SetAsideOutcome;
 
 use self::plan::MICROSECOND;
-use super::batch::{self, Care, Frame, Prepared, Scope};
+use super::batch::{self, Care, CycleContext, JudgedBatch, Scope};
 use super::error::CycleError;
 use super::patience::{self, Patience};
-use super::report::Named;
+use super::report::NamedOnce;
+use super::scan::{RangeScan, ScanPage};
 use super::search::Learnt;
 use super::session::Session;
-use super::walk::{RangeWalk, Step};
 use super::warm_up;
-use super::{recall, report};
+use super::{canary, report};
 use crate::batch::Batch;
 use crate::counts::Counts;
 use crate::datetime::Datetime;
@@ -33,22 +33,22 @@ use crate::position::{Ahead, Position, TimePosition};
 use crate::reading::Page;
 use crate::reconciliation::Reconciliation;
 use crate::state::State;
-use crate::store::{Connector, Replaced, StoreError, Trouble};
+use crate::store::{Connector, ErrorKind, Replaced, StoreError};
 
 /// A backfill under way. A call that fails ends it: begin again, and it goes on.
 pub struct Backfill {
-    plan: Plan,
+    plan: BackfillPlan,
     name: String,
     session: Session,
-    walk: RangeWalk,
+    scan: RangeScan,
     /// Read while the batch before it was stored.
     ahead: Option<Result<Page, StoreError>>,
-    frame: Frame,
+    context: CycleContext,
     canary: Option<Arc<Batch>>,
     learnt: Learnt,
-    progress: Progress,
+    progress: BackfillProgress,
     resumed: bool,
-    named: Named,
+    named: NamedOnce,
     /// How many rows the log may still name one by one.
     to_name: usize,
     /// Variables that were asked for and not met yet.
@@ -64,7 +64,7 @@ fn patience() -> Patience<'static> {
 
 /// How far it has come since it was begun, or gone on with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
+pub struct BackfillProgress {
     /// Rows that the range held then, from where it goes on.
     pub of: u64,
     /// Rows that were read since, whatever became of them.
@@ -84,16 +84,16 @@ impl Backfill {
     /// # Errors
     /// [`CycleError`]: nothing was written but tables that were missing.
     pub async fn begin(
-        plan: &Plan,
+        plan: &BackfillPlan,
         connector: &dyn Connector,
         detector: &mut Detector,
     ) -> Result<Self, CycleError> {
         let (mut input, mut output) = connector.open().await?;
         input.layout().await?;
-        let prepared = output.prepare().await?;
+        let prepared = output.ensure_tables().await?;
         prepared.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let (name, now) = (plan.name(), input.now().await?);
-        let taken = output.take(&name).await?;
+        let taken = output.claim(&name).await?;
         let digest = detector.set().digest.clone();
         let found = taken.state;
         let judged_by = found.as_ref().and_then(|state| state.set_digest.as_ref());
@@ -121,12 +121,14 @@ impl Backfill {
         let mut session = Session::new(input, output, Duration::ZERO, state);
         detector.committed(session.state.checkpoint.clone());
         detector.discard();
-        let canary = recall::proof(&mut session, detector).await?.map(Arc::new);
+        let canary = canary::newest_judged(&mut session, detector).await?.map(Arc::new);
         warm_up::warm_up(&mut session, detector, plan.batch_rows, &mut patience()).await?;
         let of = match session.input.count_range(begin, plan.to).await {
             Ok(rows) => rows,
             // It is only for the bar. A call that took too long has cost its connection.
-            Err(error) if matches!(error.trouble, Trouble::Busy | Trouble::Connection | Trouble::Other) => {
+            Err(error)
+                if matches!(error.kind, ErrorKind::Busy | ErrorKind::Connection | ErrorKind::Other) =>
+            {
                 tracing::warn!("how many readings the range holds is not known: {error}");
                 (session.input, _) = connector.open().await?;
                 0
@@ -140,12 +142,12 @@ impl Backfill {
         };
         Ok(Self {
             name,
-            walk: RangeWalk::new(begin, plan.to, plan.batch_rows),
+            scan: RangeScan::new(begin, plan.to, plan.batch_rows),
             ahead: None,
-            frame: Frame {
+            context: CycleContext {
                 now,
                 until: plan.to,
-                reach: begin,
+                oldest_allowed: begin,
                 watermark: Some(watermark),
                 ahead: Ahead::default(),
                 batch_rows: plan.batch_rows,
@@ -154,11 +156,16 @@ impl Backfill {
             },
             canary,
             learnt: Learnt::default(),
-            progress: Progress { of, through: resumed.then_some(watermark), counts, ..Progress::default() },
+            progress: BackfillProgress {
+                of,
+                through: resumed.then_some(watermark),
+                counts,
+                ..BackfillProgress::default()
+            },
             resumed,
             session,
             plan: plan.clone(),
-            named: Named::default(),
+            named: NamedOnce::default(),
             to_name: report::NAMED,
             unseen: if resumed { BTreeSet::new() } else { plan.variables.clone().unwrap_or_default() },
         })
@@ -170,7 +177,7 @@ impl Backfill {
     }
 
     /// How far it has come.
-    pub fn progress(&self) -> Progress {
+    pub fn progress(&self) -> BackfillProgress {
         self.progress
     }
 
@@ -181,7 +188,7 @@ impl Backfill {
     pub async fn step(&mut self, detector: &mut Detector) -> Result<bool, CycleError> {
         let page = match self.ahead.take() {
             Some(page) => page?,
-            None => self.walk.next(self.session.input.as_mut()).await?,
+            None => self.scan.next(self.session.input.as_mut()).await?,
         };
         let more = page.full;
         if page.readings.is_empty() && page.malformed.is_empty() {
@@ -193,11 +200,11 @@ impl Backfill {
             }
         }
         let rows = (page.readings.len() + page.malformed.len()) as u64;
-        self.frame.now = self.session.input.now().await?;
-        let step = Step { page, position: self.session.state.position.clone(), too_late: 0 };
+        self.context.now = self.session.input.now().await?;
+        let step = ScanPage { page, position: self.session.state.position.clone(), too_late: 0 };
         let mut care = Care { learnt: &mut self.learnt, patience: &mut patience() };
         let prepared =
-            batch::prepare(&mut self.session, detector, &mut care, self.canary.clone(), &self.frame, step)
+            batch::prepare(&mut self.session, detector, &mut care, self.canary.clone(), &self.context, step)
                 .await?;
         self.learnt.clear();
         self.commit(prepared, detector, more).await?;
@@ -209,13 +216,13 @@ impl Backfill {
     /// Stores a batch, and reads the page after it meanwhile: the one is the output's work, the other the input's.
     async fn commit(
         &mut self,
-        prepared: Prepared,
+        prepared: JudgedBatch,
         detector: &mut Detector,
         more: bool,
     ) -> Result<(), CycleError> {
-        let Prepared { verdicts, mut state, mut said, canary } = prepared;
+        let JudgedBatch { verdicts, mut state, report: mut said, canary } = prepared;
         let Session { input, output, .. } = &mut self.session;
-        let (walk, name, replace) = (&mut self.walk, &self.name, self.plan.replace);
+        let (scan, name, replace) = (&mut self.scan, &self.name, self.plan.replace);
         let store = async {
             if replace {
                 output.replace(name, &verdicts, &state).await
@@ -224,11 +231,11 @@ impl Backfill {
                 Ok(Replaced { removed: 0, inserted })
             }
         };
-        let read = async { if more { Some(walk.next(input.as_mut()).await) } else { None } };
+        let read = async { if more { Some(scan.next(input.as_mut()).await) } else { None } };
         let (written, ahead) = tokio::join!(store, read);
         let written = match written {
-            Err(error) if error.trouble == Trouble::Refused => {
-                let prepared = Prepared { verdicts, state, said, canary };
+            Err(error) if error.kind == ErrorKind::Refused => {
+                let prepared = JudgedBatch { verdicts, state, report: said, canary };
                 let left = prepared.without_refused(&mut self.session, error).await?;
                 self.ahead = ahead;
                 return Box::pin(self.commit(left, detector, false)).await;
@@ -260,15 +267,15 @@ impl Backfill {
     ///
     /// # Errors
     /// [`CycleError`]: the range is judged; the same backfill, begun again, comes straight to this.
-    pub async fn finish(mut self) -> Result<Asides, CycleError> {
+    pub async fn finish(mut self) -> Result<SetAsideOutcome, CycleError> {
         for variable in &self.unseen {
             tracing::warn!("no reading of `{variable}` in this range");
         }
-        let Named { without_model, equal_names } = &self.named;
+        let NamedOnce { without_model, equal_names } = &self.named;
         let unjudged = without_model.iter().chain(equal_names.iter().map(|(name, _)| name));
         let failed = self.session.state.set_aside.keys().chain(unjudged).cloned();
         let failed: HashSet<Arc<str>> = failed.collect();
-        let mut asides = asides::settle(self.session.output.as_mut(), &self.plan, &failed).await?;
+        let mut asides = set_aside::release(self.session.output.as_mut(), &self.plan, &failed).await?;
         asides.failed = std::mem::take(&mut self.session.state.set_aside).into_iter().collect();
         self.clear_up().await?;
         self.session.output.close().await?;
@@ -279,7 +286,7 @@ impl Backfill {
     async fn clear_up(&mut self) -> Result<(), StoreError> {
         let (output, state) = (&mut self.session.output, &self.session.state);
         match output.forget(&self.name, state.epoch).await {
-            Err(error) if error.trouble == Trouble::Permission => {
+            Err(error) if error.kind == ErrorKind::Permission => {
                 tracing::warn!("{error}; the row of worker `{}` stays there, and means nothing", self.name);
                 let state = State { set_digest: None, checkpoint: None, ..state.clone() };
                 output.commit(&self.name, &[], &state).await.map(drop)

@@ -14,7 +14,7 @@ pub(super) const MICROSECOND: Duration = Duration::from_micros(1);
 
 /// What is judged.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct BackfillPlan {
     /// The worker whose variables may be set aside.
     pub worker: String,
     pub from: Datetime,
@@ -30,7 +30,7 @@ pub struct Plan {
     pub batch_rows: usize,
 }
 
-impl Plan {
+impl BackfillPlan {
     /// The name of its state row: the same for the same backfill, and no other's. At most 100 characters.
     pub fn name(&self) -> String {
         let mut digest = Sha256::new();
@@ -47,7 +47,7 @@ mod tests {
     /// Two backfills that differ in anything must not go on with each other's progress.
     #[test]
     fn a_name_is_for_one_backfill_only_and_fits_its_column() {
-        let plan = Plan {
+        let plan = BackfillPlan {
             worker: "default".into(),
             shard: None,
             from: Datetime::from_micros(1_735_689_600_000_001),
@@ -57,21 +57,21 @@ mod tests {
             batch_rows: 4000,
         };
         let only = |names: &[&str]| Some(names.iter().map(|&name| name.into()).collect());
-        let same = Plan { batch_rows: 10, ..plan.clone() };
+        let same = BackfillPlan { batch_rows: 10, ..plan.clone() };
         assert_eq!(plan.name(), same.name());
         let all = [
             plan.clone(),
-            Plan { worker: "line 2".into(), ..plan.clone() },
-            Plan { from: plan.from.earlier(MICROSECOND), ..plan.clone() },
-            Plan { to: plan.to.later(MICROSECOND), ..plan.clone() },
-            Plan { shard: "2/8".parse().ok(), ..plan.clone() },
-            Plan { replace: true, ..plan.clone() },
-            Plan { variables: only(&[]), ..plan.clone() },
-            Plan { variables: only(&["T1"]), ..plan.clone() },
-            Plan { variables: only(&["T1", "T2"]), ..plan.clone() },
-            Plan { variables: only(&["T1, T2"]), ..plan },
+            BackfillPlan { worker: "line 2".into(), ..plan.clone() },
+            BackfillPlan { from: plan.from.earlier(MICROSECOND), ..plan.clone() },
+            BackfillPlan { to: plan.to.later(MICROSECOND), ..plan.clone() },
+            BackfillPlan { shard: "2/8".parse().ok(), ..plan.clone() },
+            BackfillPlan { replace: true, ..plan.clone() },
+            BackfillPlan { variables: only(&[]), ..plan.clone() },
+            BackfillPlan { variables: only(&["T1"]), ..plan.clone() },
+            BackfillPlan { variables: only(&["T1", "T2"]), ..plan.clone() },
+            BackfillPlan { variables: only(&["T1, T2"]), ..plan },
         ];
-        let names: BTreeSet<String> = all.iter().map(Plan::name).collect();
+        let names: BTreeSet<String> = all.iter().map(BackfillPlan::name).collect();
         assert_eq!(names.len(), all.len(), "{names:#?}");
         assert!(names.iter().all(|name| name.len() <= 100), "{names:#?}");
     }

@@ -201,7 +201,7 @@ async fn a_stop_or_a_set_that_is_ready_ends_it() {
             let now = || Duration::from_secs(clock.load(Ordering::Relaxed));
             let due = || clock.load(Ordering::Relaxed) >= seconds;
             let never = || false;
-            let (stop, ready): (patience::Asked<'_>, patience::Asked<'_>) =
+            let (stop, ready): (patience::StopCheck<'_>, patience::StopCheck<'_>) =
                 if on_stop { (&due, &never) } else { (&never, &due) };
             let mut patience = Patience::new(Duration::from_secs(1000), &now, stop, ready);
             let mut detector = told(&[5], &clock);

@@ -1,8 +1,8 @@
 //! Where the rate may change (`set_changepoints` in `forecaster.py`).
 
 use crate::fit::error::FitError;
-use crate::fit::series::Rows;
-use crate::fit::settings::Settings;
+use crate::fit::series::SortedRows;
+use crate::fit::settings::FitSettings;
 use crate::time::{self, TrainingTime};
 
 /// Instants at which the rate may change.
@@ -19,7 +19,11 @@ pub(in crate::fit) struct Changepoints {
 }
 
 impl Changepoints {
-    pub(super) fn of(rows: &Rows<'_>, time: &TrainingTime, settings: &Settings) -> Result<Self, FitError> {
+    pub(super) fn of(
+        rows: &SortedRows<'_>,
+        time: &TrainingTime,
+        settings: &FitSettings,
+    ) -> Result<Self, FitError> {
         let (instants, index, count) = match &settings.prophet.changepoints {
             Some(given) => {
                 let instants = given.iter().map(|text| inside(rows, text)).collect::<Result<Vec<_>, _>>()?;
@@ -45,7 +49,7 @@ impl Changepoints {
     }
 }
 
-fn inside(rows: &Rows<'_>, text: &str) -> Result<i64, FitError> {
+fn inside(rows: &SortedRows<'_>, text: &str) -> Result<i64, FitError> {
     let micros = time::instant(text).ok_or_else(|| {
         FitError::setting("changepoints", format!("`{text}`"), "timestamps as `2024-12-25T10:30`")
     })?;
@@ -58,7 +62,7 @@ fn inside(rows: &Rows<'_>, text: &str) -> Result<i64, FitError> {
 }
 
 /// Rows spread evenly over the first share of them, the first row left out; and how many.
-fn spread(rows: usize, settings: &Settings) -> (Vec<usize>, i64) {
+fn spread(rows: usize, settings: &FitSettings) -> (Vec<usize>, i64) {
     let share = (rows as f64 * settings.prophet.changepoint_range).floor();
     let asked = f64::from(settings.prophet.n_changepoints);
     let count = if asked + 1.0 > share { share - 1.0 } else { asked };

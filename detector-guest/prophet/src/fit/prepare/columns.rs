@@ -4,11 +4,11 @@
 //! The sines and cosines are those that predict, from the same code: a model is fitted to exactly
 //! the features that it will be evaluated with.
 
-use super::{Holidays, Regressor, Season};
+use super::{PreparedHolidays, PreparedRegressor, PreparedSeason};
 use crate::features::Features;
 use crate::fit::error::FitError;
-use crate::fit::series::Rows;
-use crate::fit::settings::Settings;
+use crate::fit::series::SortedRows;
+use crate::fit::settings::FitSettings;
 use crate::inputs::Role;
 use crate::lanes::LANES;
 use crate::seasonality::Mode;
@@ -25,10 +25,10 @@ pub(in crate::fit) struct Layout {
 
 impl Layout {
     pub(super) fn of(
-        settings: &Settings,
-        seasons: &[Season],
-        holidays: Option<&Holidays>,
-        regressors: &[Regressor],
+        settings: &FitSettings,
+        seasons: &[PreparedSeason],
+        holidays: Option<&PreparedHolidays>,
+        regressors: &[PreparedRegressor],
     ) -> Self {
         let mut layout = Self { deviations: Vec::new(), additive: Vec::new(), multiplicative: Vec::new() };
         for season in seasons {
@@ -64,11 +64,11 @@ const SLICE: usize = 32 * LANES;
 
 /// The features, row by row.
 pub(super) fn compute(
-    rows: &Rows<'_>,
+    rows: &SortedRows<'_>,
     columns: usize,
-    seasons: &[Season],
-    holidays: Option<&Holidays>,
-    regressors: &[Regressor],
+    seasons: &[PreparedSeason],
+    holidays: Option<&PreparedHolidays>,
+    regressors: &[PreparedRegressor],
 ) -> Result<Vec<f64>, FitError> {
     let mut x = vec![0.0; rows.len() * columns];
     let mut first = 0;
@@ -115,7 +115,7 @@ pub(super) fn compute(
     Ok(x)
 }
 
-fn condition(rows: &Rows<'_>, name: &str) -> Result<Vec<bool>, FitError> {
+fn condition(rows: &SortedRows<'_>, name: &str) -> Result<Vec<bool>, FitError> {
     let values = rows.column(name, Role::Condition)?;
     match values.iter().position(|value| *value != 0.0 && *value != 1.0) {
         None => Ok(values.iter().map(|value| *value == 1.0).collect()),

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fit::error::FitError;
-use crate::fit::series::Rows;
-use crate::fit::settings::Settings;
+use crate::fit::series::SortedRows;
+use crate::fit::settings::FitSettings;
 use crate::holidays::{self, Holiday};
 use crate::read::CountryHoliday;
 use crate::time::{self, DAY};
@@ -14,7 +14,7 @@ use crate::time::{self, DAY};
 const MOST_COLUMNS: usize = 100_000;
 
 /// Holidays as training has them.
-pub(in crate::fit) struct Holidays {
+pub(in crate::fit) struct PreparedHolidays {
     /// In the order of their first rows (`train_holiday_names`).
     pub(in crate::fit) names: Vec<String>,
     /// The component and the prior scale of each feature, in the order of `β`.
@@ -25,10 +25,10 @@ pub(in crate::fit) struct Holidays {
 
 /// None without any.
 pub(super) fn of(
-    rows: &Rows<'_>,
-    settings: &Settings,
+    rows: &SortedRows<'_>,
+    settings: &FitSettings,
     dates: Option<&[CountryHoliday]>,
-) -> Result<Option<Holidays>, FitError> {
+) -> Result<Option<PreparedHolidays>, FitError> {
     let usual = settings.prophet.holidays_prior_scale;
     let mut table = Vec::new();
     let mut scales: BTreeMap<String, f64> = BTreeMap::new();
@@ -73,7 +73,7 @@ pub(super) fn of(
         let name = feature.split_once("_delim_").map_or(feature.as_str(), |(name, _)| name);
         (name.to_owned(), scales.get(name).copied().unwrap_or(usual))
     };
-    Ok(Some(Holidays {
+    Ok(Some(PreparedHolidays {
         features: features.keys().map(component).collect(),
         days: holidays::by_day(&features).into_iter().collect(),
         names,

@@ -19,26 +19,26 @@ mod tests;
 
 pub(super) use changepoints::Changepoints;
 pub(super) use columns::Layout;
-pub(super) use holidays::Holidays;
-pub(super) use regressors::Regressor;
-pub(super) use scale::Scale;
-pub(super) use seasons::Season;
+pub(super) use holidays::PreparedHolidays;
+pub(super) use regressors::PreparedRegressor;
+pub(super) use scale::SeriesScale;
+pub(super) use seasons::PreparedSeason;
 
 use super::error::FitError;
 use super::report::Warning;
-use super::series::Rows;
-use super::settings::{Growth, Settings};
-use super::solve::{Problem, Table};
+use super::series::SortedRows;
+use super::settings::{FitSettings, Growth};
+use super::solve::{Problem, ProblemRows};
 use crate::read::CountryHoliday;
 use crate::time::TrainingTime;
 
 /// All that is known before the search.
-pub(super) struct Prepared<'a> {
-    pub(super) rows: Rows<'a>,
-    pub(super) scale: Scale,
-    pub(super) seasons: Vec<Season>,
-    pub(super) holidays: Option<Holidays>,
-    pub(super) regressors: Vec<Regressor>,
+pub(super) struct PreparedSeries<'a> {
+    pub(super) rows: SortedRows<'a>,
+    pub(super) scale: SeriesScale,
+    pub(super) seasons: Vec<PreparedSeason>,
+    pub(super) holidays: Option<PreparedHolidays>,
+    pub(super) regressors: Vec<PreparedRegressor>,
     pub(super) changepoints: Changepoints,
     pub(super) problem: Problem,
     /// Where the search begins; for a constant series the model itself.
@@ -52,12 +52,12 @@ pub(super) struct Prepared<'a> {
 const MOST_NUMBERS: usize = 1 << 26;
 
 pub(super) fn prepare<'a>(
-    rows: Rows<'a>,
-    settings: &Settings,
+    rows: SortedRows<'a>,
+    settings: &FitSettings,
     dates: Option<&[CountryHoliday]>,
-) -> Result<Prepared<'a>, FitError> {
+) -> Result<PreparedSeries<'a>, FitError> {
     let growth = settings.prophet.growth;
-    let scale = Scale::of(&rows, settings)?;
+    let scale = SeriesScale::of(&rows, settings)?;
     let y: Vec<f64> = rows.y.iter().zip(&scale.floor).map(|(y, floor)| (y - floor) / scale.y_scale).collect();
     let cap: Vec<f64> =
         scale.cap.iter().zip(&scale.floor).map(|(cap, floor)| (cap - floor) / scale.y_scale).collect();
@@ -92,11 +92,11 @@ pub(super) fn prepare<'a>(
     let start = start::of(growth, &rows, &y, &cap);
     let problem = Problem::new(
         growth,
-        Table { t, y, cap, x, layout },
+        ProblemRows { t, y, cap, x, layout },
         changepoints.scaled.clone(),
         settings.prophet.changepoint_prior_scale,
     );
-    Ok(Prepared {
+    Ok(PreparedSeries {
         rows,
         scale,
         seasons,

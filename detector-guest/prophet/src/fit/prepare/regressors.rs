@@ -3,13 +3,13 @@
 
 use super::pairwise;
 use crate::fit::error::FitError;
-use crate::fit::series::Rows;
-use crate::fit::settings::{Settings, Standardize};
+use crate::fit::series::SortedRows;
+use crate::fit::settings::{FitSettings, Standardize};
 use crate::inputs::Role;
 use crate::seasonality::Mode;
 
 /// A regressor as training has it.
-pub(in crate::fit) struct Regressor {
+pub(in crate::fit) struct PreparedRegressor {
     pub(in crate::fit) name: String,
     pub(in crate::fit) prior_scale: f64,
     pub(in crate::fit) standardize: Standardize,
@@ -20,7 +20,7 @@ pub(in crate::fit) struct Regressor {
     pub(in crate::fit) values: Vec<f64>,
 }
 
-pub(super) fn of(rows: &Rows<'_>, settings: &Settings) -> Result<Vec<Regressor>, FitError> {
+pub(super) fn of(rows: &SortedRows<'_>, settings: &FitSettings) -> Result<Vec<PreparedRegressor>, FitError> {
     let fitted = settings.regressors.iter().map(|regressor| {
         let values = rows.column(&regressor.name, Role::Regressor)?;
         let differ = values.iter().any(|value| *value != values[0]);
@@ -39,7 +39,7 @@ pub(super) fn of(rows: &Rows<'_>, settings: &Settings) -> Result<Vec<Regressor>,
         if !mean.is_finite() || !deviation.is_finite() || deviation == 0.0 {
             return Err(FitError::Diverged);
         }
-        Ok(Regressor {
+        Ok(PreparedRegressor {
             name: regressor.name.clone(),
             prior_scale: regressor.prior_scale.unwrap_or(settings.prophet.holidays_prior_scale),
             standardize: regressor.standardize,

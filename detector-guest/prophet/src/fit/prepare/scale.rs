@@ -2,13 +2,13 @@
 //! in `forecaster.py`).
 
 use crate::fit::error::FitError;
-use crate::fit::series::Rows;
-use crate::fit::settings::{Growth, Scaling, Settings};
+use crate::fit::series::SortedRows;
+use crate::fit::settings::{FitSettings, Growth, Scaling};
 use crate::inputs::Role;
 use crate::model::Model;
 
 /// `y' = (y - floor) / y_scale`.
-pub(in crate::fit) struct Scale {
+pub(in crate::fit) struct SeriesScale {
     pub(in crate::fit) y_scale: f64,
     pub(in crate::fit) y_min: f64,
     /// Growth is logistic and the series has a floor of its own.
@@ -27,8 +27,8 @@ fn most(values: impl Iterator<Item = f64>) -> f64 {
     values.fold(f64::NEG_INFINITY, f64::max)
 }
 
-impl Scale {
-    pub(super) fn of(rows: &Rows<'_>, settings: &Settings) -> Result<Self, FitError> {
+impl SeriesScale {
+    pub(super) fn of(rows: &SortedRows<'_>, settings: &FitSettings) -> Result<Self, FitError> {
         let logistic = settings.prophet.growth == Growth::Logistic;
         let scaling = settings.prophet.scaling;
         let cap = if logistic { rows.column(Model::CAP, Role::Cap)? } else { Vec::new() };

@@ -6,14 +6,14 @@
 //! closer than a period.
 
 use crate::fit::report::Warning;
-use crate::fit::series::Rows;
-use crate::fit::settings::{Settings, Switch};
+use crate::fit::series::SortedRows;
+use crate::fit::settings::{FitSettings, Switch};
 use crate::seasonality::Mode;
 use crate::time::DAY;
 
 /// A season as training has it.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::fit) struct Season {
+pub(in crate::fit) struct PreparedSeason {
     pub(in crate::fit) name: String,
     /// Days.
     pub(in crate::fit) period: f64,
@@ -34,10 +34,14 @@ struct BuiltIn {
     spacing_days: Option<i64>,
 }
 
-pub(super) fn of(rows: &Rows<'_>, settings: &Settings, warnings: &mut Vec<Warning>) -> Vec<Season> {
+pub(super) fn of(
+    rows: &SortedRows<'_>,
+    settings: &FitSettings,
+    warnings: &mut Vec<Warning>,
+) -> Vec<PreparedSeason> {
     let prophet = &settings.prophet;
     let (usual_scale, usual_mode) = (prophet.seasonality_prior_scale, prophet.seasonality_mode);
-    let own = settings.seasonalities.iter().map(|season| Season {
+    let own = settings.seasonalities.iter().map(|season| PreparedSeason {
         name: season.name.clone(),
         period: season.period,
         order: season.fourier_order,
@@ -45,7 +49,7 @@ pub(super) fn of(rows: &Rows<'_>, settings: &Settings, warnings: &mut Vec<Warnin
         mode: season.mode.unwrap_or(usual_mode),
         condition: season.condition_name.clone(),
     });
-    let mut seasons: Vec<Season> = own.collect();
+    let mut seasons: Vec<PreparedSeason> = own.collect();
     for built_in in [
         BuiltIn {
             name: "yearly",
@@ -82,7 +86,7 @@ pub(super) fn of(rows: &Rows<'_>, settings: &Settings, warnings: &mut Vec<Warnin
         if order == 0 {
             continue;
         }
-        let season = Season {
+        let season = PreparedSeason {
             name: built_in.name.to_owned(),
             period: built_in.period,
             order,
@@ -108,7 +112,7 @@ pub(super) fn of(rows: &Rows<'_>, settings: &Settings, warnings: &mut Vec<Warnin
     seasons
 }
 
-fn borne(rows: &Rows<'_>, built_in: &BuiltIn) -> bool {
+fn borne(rows: &SortedRows<'_>, built_in: &BuiltIn) -> bool {
     let spacing = rows.instants.windows(2).map(|pair| pair[1] - pair[0]).filter(|step| *step > 0).min();
     rows.span() >= built_in.least_days * DAY
         && match (built_in.spacing_days, spacing) {

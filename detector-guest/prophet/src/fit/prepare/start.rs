@@ -1,11 +1,11 @@
 //! Where the search begins (`linear_growth_init` and its like in `forecaster.py`).
 
 use super::pairwise;
-use crate::fit::series::Rows;
+use crate::fit::series::SortedRows;
 use crate::fit::settings::Growth;
 
 /// `k` and `m`, from scaled y and capacities.
-pub(super) fn of(growth: Growth, rows: &Rows<'_>, y: &[f64], cap: &[f64]) -> (f64, f64) {
+pub(super) fn of(growth: Growth, rows: &SortedRows<'_>, y: &[f64], cap: &[f64]) -> (f64, f64) {
     // Of several rows at the last instant the first.
     let latest = rows.instants[rows.len() - 1];
     let last = rows.instants.partition_point(|micros| *micros < latest);

@@ -39,7 +39,7 @@ fn what_stan_is_given() {
         let expected: Value = serde_json::from_slice(&unpacked(&case.join("expected.json.gz"))).unwrap();
         let expected = &expected["prepared"];
         let Some(scales) = expected["prior_scales"].as_array() else { continue };
-        let settings = Settings::from_json(&std::fs::read(case.join("settings.json")).unwrap()).unwrap();
+        let settings = FitSettings::from_json(&std::fs::read(case.join("settings.json")).unwrap()).unwrap();
         let dates = std::fs::read_to_string(case.join("country_holidays.csv")).ok().map(|text| {
             let rows = text.lines().skip(1).filter_map(|line| line.split_once(','));
             rows.map(|(date, name)| CountryHoliday { date: date.to_owned(), name: name.to_owned() }).collect()
@@ -50,7 +50,7 @@ fn what_stan_is_given() {
             .iter()
             .fold(Series::new(&instants, y), |series, (name, values)| series.with(name, values));
         let dates: Option<Vec<CountryHoliday>> = dates;
-        let prepared = prepare(Rows::of(&series).unwrap(), &settings, dates.as_deref()).unwrap();
+        let prepared = prepare(SortedRows::of(&series).unwrap(), &settings, dates.as_deref()).unwrap();
 
         let case = case.display();
         let layout = prepared.problem.layout();

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Holiday, Settings, names};
+use super::{FitSettings, HolidayRow, names};
 use crate::fit::error::FitError;
 use crate::read::CountryHoliday;
 use crate::time;
 
 const ABOVE_0: &str = "a number above 0";
 
-impl Settings {
+impl FitSettings {
     /// Whatever can be told without the rows.
     pub(in crate::fit) fn check(&self, dates: Option<&[CountryHoliday]>) -> Result<(), FitError> {
         let prophet = &self.prophet;
@@ -66,7 +66,7 @@ fn positive(setting: impl Into<String>, found: f64) -> Result<(), FitError> {
 }
 
 /// Windows and scales; all rows of a name have one scale.
-fn holidays(rows: &[Holiday], usual: f64) -> Result<(), FitError> {
+fn holidays(rows: &[HolidayRow], usual: f64) -> Result<(), FitError> {
     let mut scales: BTreeMap<&str, f64> = BTreeMap::new();
     for row in rows {
         let setting = |key| format!("holidays.{}.{key}", row.holiday);

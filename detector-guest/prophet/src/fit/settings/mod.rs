@@ -26,13 +26,13 @@ use crate::seasonality::Mode;
 /// Settings of one model. The default is Prophet's own.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {
+pub struct FitSettings {
     /// The arguments of `Prophet(…)`.
     pub prophet: Arguments,
     /// One for each call of `add_seasonality`, in their order.
-    pub seasonalities: Vec<Season>,
+    pub seasonalities: Vec<SeasonalitySettings>,
     /// One for each call of `add_regressor`, in their order.
-    pub regressors: Vec<Regressor>,
+    pub regressors: Vec<RegressorSettings>,
     /// The argument of `add_country_holidays`; the dates come beside the settings.
     pub country_holidays: Option<String>,
     pub method: Method,
@@ -124,7 +124,7 @@ pub struct Arguments {
     pub yearly_seasonality: Switch,
     pub weekly_seasonality: Switch,
     pub daily_seasonality: Switch,
-    pub holidays: Option<Vec<Holiday>>,
+    pub holidays: Option<Vec<HolidayRow>>,
     pub seasonality_mode: Mode,
     pub seasonality_prior_scale: f64,
     pub holidays_prior_scale: f64,
@@ -180,7 +180,7 @@ fn samples<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> 
 /// The arguments of `add_seasonality`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Season {
+pub struct SeasonalitySettings {
     pub name: String,
     /// Days.
     pub period: f64,
@@ -196,7 +196,7 @@ pub struct Season {
 /// The arguments of `add_regressor`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Regressor {
+pub struct RegressorSettings {
     pub name: String,
     /// `holidays_prior_scale`, unless given.
     pub prior_scale: Option<f64>,
@@ -209,7 +209,7 @@ pub struct Regressor {
 /// A row of the table of holidays.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Holiday {
+pub struct HolidayRow {
     pub holiday: String,
     /// `2024-12-25`; a time of day behind it is ignored.
     pub ds: String,
@@ -224,7 +224,7 @@ pub struct Holiday {
     pub prior_scale: Option<f64>,
 }
 
-impl Settings {
+impl FitSettings {
     /// Settings as JSON: `{"prophet": {…}, "seasonalities": [{…}], "regressors": [{…}],
     /// "country_holidays": "US"}`, all of which may be absent.
     ///

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Settings;
+use super::FitSettings;
 use crate::fit::error::FitError;
 
 /// Columns of a prediction, each also with `_lower` and `_upper`.
@@ -29,7 +29,7 @@ const SEASON: &str = "seasonality";
 const REGRESSOR: &str = "regressor";
 const HOLIDAY: &str = "holiday";
 
-pub(super) fn check(settings: &Settings, countries: &[&str]) -> Result<(), FitError> {
+pub(super) fn check(settings: &FitSettings, countries: &[&str]) -> Result<(), FitError> {
     let mut taken: BTreeSet<&str> = BTreeSet::new();
     let mut seen = |name, what| {
         if taken.insert(name) { Ok(()) } else { Err(refused(name, what, "which another component has")) }

@@ -10,13 +10,13 @@ use super::optimum::{self, at, checked, from_sums};
 use super::problem::{CHANGES, Problem};
 use super::sums::Sums;
 use super::wolfe::Point;
-use super::{Found, LEAST_NOISE, Shape, lbfgs};
+use super::{LEAST_NOISE, Objective, Solution, lbfgs};
 use crate::fit::settings::Growth;
 
 /// Fewer rows than this go to Newton's method (`fit` in Prophet's `models.py`).
 const LEAST_ROWS: usize = 100;
 
-pub(in crate::fit) fn as_prophet(problem: &Problem, start: (f64, f64)) -> Option<Found> {
+pub(in crate::fit) fn as_prophet(problem: &Problem, start: (f64, f64)) -> Option<Solution> {
     let theta = at(problem, start);
     if problem.growth == Growth::Logistic {
         if problem.rows() >= LEAST_ROWS
@@ -36,7 +36,7 @@ pub(in crate::fit) fn as_prophet(problem: &Problem, start: (f64, f64)) -> Option
 }
 
 /// None if Stan would call the end an error.
-fn search(shape: &impl Shape, theta: Vec<f64>) -> Option<Found> {
+fn search(shape: &impl Objective, theta: Vec<f64>) -> Option<Solution> {
     let problem = shape.problem();
     let mut x = theta;
     // ln σ of σ = 1, behind θ.
@@ -48,12 +48,12 @@ fn search(shape: &impl Shape, theta: Vec<f64>) -> Option<Found> {
     }
     let mut theta = end.point.x;
     let sigma = libm::exp(theta.pop()?).max(LEAST_NOISE);
-    let found = Found { theta, sigma, log_density: 0.0, steps: end.steps, violation: 0.0 };
+    let found = Solution { theta, sigma, log_density: 0.0, steps: end.steps, violation: 0.0 };
     Some(checked(problem, found)).filter(|found| found.log_density.is_finite())
 }
 
 /// `-ln p` and its gradient. The derivative of `|δ|` at 0 is taken for 0, as Stan does.
-fn evaluate(shape: &impl Shape, x: &[f64]) -> Option<Point> {
+fn evaluate(shape: &impl Objective, x: &[f64]) -> Option<Point> {
     let problem = shape.problem();
     let (theta, sigma) = x.split_at(problem.parameters());
     let sigma = libm::exp(sigma[0]);

@@ -6,9 +6,9 @@
 //! columns)`.
 
 use super::problem::{OFFSET, Problem};
-use super::spread::{self, Line};
+use super::spread::{self, SegmentDerivatives};
 use super::sums::Sums;
-use super::{Curve, Shape};
+use super::{Curve, Objective};
 use crate::fit::settings::Growth;
 
 /// `out = Σ factorᵢ · row firstᵢ of the matrix`: the matrix is symmetric, so this is its product
@@ -59,7 +59,12 @@ impl Sums<'_> {
     }
 
     /// Gradient by the line, and by each `β`, which is added to `by_weights`.
-    fn gradient(&self, (value, slope): (f64, f64), work: &Work, by_weights: &mut [f64]) -> Line {
+    fn gradient(
+        &self,
+        (value, slope): (f64, f64),
+        work: &Work,
+        by_weights: &mut [f64],
+    ) -> SegmentDerivatives {
         let (layout, block) = (&self.problem.table.layout, self.block);
         let (first, second) = (&work.e[..block], &work.e[block..2 * block]);
         for (at, column) in layout.multiplicative.iter().enumerate() {
@@ -68,7 +73,11 @@ impl Sums<'_> {
         for (at, column) in layout.additive.iter().enumerate() {
             by_weights[*column] -= work.e[2 * block + at];
         }
-        Line { by_value: -dot(&work.v, first), by_slope: -dot(&work.v, second), ..Line::default() }
+        SegmentDerivatives {
+            by_value: -dot(&work.v, first),
+            by_slope: -dot(&work.v, second),
+            ..SegmentDerivatives::default()
+        }
     }
 
     /// Second derivatives in which the line has part.
@@ -78,7 +87,7 @@ impl Sums<'_> {
         (value, slope): (f64, f64),
         exact: bool,
         work: &mut Work,
-        line: &mut Line,
+        line: &mut SegmentDerivatives,
     ) {
         let (layout, block) = (&self.problem.table.layout, self.block);
         let products = &self.stretch(stretch).products;
@@ -145,7 +154,7 @@ fn flatten(problem: &Problem, gradient: &mut [f64]) {
     }
 }
 
-impl Shape for Sums<'_> {
+impl Objective for Sums<'_> {
     fn problem(&self) -> &Problem {
         self.problem
     }

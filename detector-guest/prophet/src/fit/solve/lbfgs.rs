@@ -23,7 +23,7 @@ const RELATIVE_VALUE: f64 = 1e4 * f64::EPSILON;
 const RELATIVE_GRADIENT: f64 = 1e7 * f64::EPSILON;
 
 /// Where it stopped, and after how many steps.
-pub(super) struct End {
+pub(super) struct SearchEnd {
     pub(super) point: Point,
     pub(super) steps: u32,
     /// No line search led on: Stan calls this an error.
@@ -31,7 +31,7 @@ pub(super) struct End {
 }
 
 /// A step and what it did to the gradient.
-struct Pair {
+struct CorrectionPair {
     moved: Vec<f64>,
     turned: Vec<f64>,
     /// One over their product.
@@ -47,9 +47,9 @@ struct Before {
 }
 
 /// Goes down from `point`.
-pub(super) fn descend(function: &impl Fn(&[f64]) -> Option<Point>, point: Point) -> End {
+pub(super) fn descend(function: &impl Fn(&[f64]) -> Option<Point>, point: Point) -> SearchEnd {
     let mut point = point;
-    let mut history: VecDeque<Pair> = VecDeque::new();
+    let mut history: VecDeque<CorrectionPair> = VecDeque::new();
     let mut direction = negative(&point.gradient);
     let mut before: Option<Before> = None;
     for steps in 1..=MOST_STEPS {
@@ -67,7 +67,7 @@ pub(super) fn descend(function: &impl Fn(&[f64]) -> Option<Point>, point: Point)
             direction = negative(&point.gradient);
             found = Search { function, from: &point, direction: &direction }.step(FIRST_STEP);
         }
-        let Some((mut step, next)) = found else { return End { point, steps, failed: true } };
+        let Some((mut step, next)) = found else { return SearchEnd { point, steps, failed: true } };
         let moved = difference(&next.x, &point.x);
         let turned = difference(&next.gradient, &point.gradient);
         let (product, turn) = (dot(&moved, &turned), dot(&turned, &turned));
@@ -85,7 +85,7 @@ pub(super) fn descend(function: &impl Fn(&[f64]) -> Option<Point>, point: Point)
         if history.len() == HISTORY {
             history.pop_front();
         }
-        history.push_back(Pair { moved, turned, weight: 1.0 / product });
+        history.push_back(CorrectionPair { moved, turned, weight: 1.0 / product });
         before = Some(Before { value: point.value, step, slope, direction });
         let fell = (point.value - next.value).abs();
         let magnitude = point.value.abs().max(next.value.abs()).max(1.0);
@@ -97,14 +97,14 @@ pub(super) fn descend(function: &impl Fn(&[f64]) -> Option<Point>, point: Point)
             || fell / magnitude < RELATIVE_VALUE
             || -dot(&direction, &point.gradient) / point.value.abs().max(1.0) < RELATIVE_GRADIENT
         {
-            return End { point, steps, failed: false };
+            return SearchEnd { point, steps, failed: false };
         }
     }
-    End { point, steps: MOST_STEPS, failed: false }
+    SearchEnd { point, steps: MOST_STEPS, failed: false }
 }
 
 /// The direction, by two loops over the pairs.
-fn along(history: &VecDeque<Pair>, gradient: &[f64], scale: f64) -> Vec<f64> {
+fn along(history: &VecDeque<CorrectionPair>, gradient: &[f64], scale: f64) -> Vec<f64> {
     let mut direction = negative(gradient);
     let mut shares = Vec::with_capacity(history.len());
     for pair in history.iter().rev() {

@@ -5,13 +5,13 @@
 //! where the last step goes to `m`.
 
 use super::problem::{OFFSET, Problem, RATE};
-use super::rows::{self, Weights};
-use super::spread::{self, Line};
-use super::{Curve, Shape};
+use super::rows::{self, TermWeights};
+use super::spread::{self, SegmentDerivatives};
+use super::{Curve, Objective};
 
 pub(super) struct Logistic<'a>(pub(super) &'a Problem);
 
-impl Shape for Logistic<'_> {
+impl Objective for Logistic<'_> {
     fn problem(&self) -> &Problem {
         self.0
     }
@@ -30,7 +30,7 @@ impl Shape for Logistic<'_> {
 
     fn curve(&self, theta: &[f64], exact: bool) -> Curve {
         let problem = self.0;
-        let weights = Weights::of(problem, theta);
+        let weights = TermWeights::of(problem, theta);
         let mut curve = Curve::zero(problem.parameters());
         for (stretch, line) in problem.lines(theta).into_iter().enumerate() {
             let derivatives = self.stretch(stretch, line, &weights, exact, &mut curve);
@@ -48,16 +48,19 @@ impl Logistic<'_> {
         &self,
         stretch: usize,
         (value, slope): (f64, f64),
-        weights: &Weights,
+        weights: &TermWeights,
         exact: bool,
         curve: &mut Curve,
-    ) -> Line {
+    ) -> SegmentDerivatives {
         let problem = self.0;
         let (table, columns, first) = (&problem.table, problem.columns(), problem.weights());
         let parameters = problem.parameters();
         let origin = problem.origin(stretch);
-        let mut line =
-            Line { value_weights: vec![0.0; columns], slope_weights: vec![0.0; columns], ..Line::default() };
+        let mut line = SegmentDerivatives {
+            value_weights: vec![0.0; columns],
+            slope_weights: vec![0.0; columns],
+            ..SegmentDerivatives::default()
+        };
         // ∂μ/∂β of a row, and ∂²μ/∂x∂β in units of ∂g/∂x.
         let (mut by_weight, mut bent) = (vec![0.0; columns], vec![0.0; columns]);
         for row in problem.rows_of(stretch) {

@@ -3,7 +3,7 @@
 //! `problem` has the density that is maximised, and `rows` evaluates it row by row. For linear and
 //! flat growth the rows are needed once: `sums` has what is left of them, and a step costs the same
 //! for two hundred rows and for two hundred thousand. `logistic` goes through the rows at each
-//! step. Both are a [`Shape`] to the two searches:
+//! step. Both are a [`Objective`] to the two searches:
 //!
 //! * `optimum`: proximal Newton steps, `step` one of them, with the Laplace prior solved exactly by
 //!   `lasso`;
@@ -30,7 +30,7 @@ mod wolfe;
 
 pub(super) use as_prophet::as_prophet;
 pub(super) use optimum::optimum;
-pub(super) use problem::{Problem, Table};
+pub(super) use problem::{Problem, ProblemRows};
 pub(super) use rows::trend;
 
 /// The noise of a model that fits exactly, in scaled units: what Prophet writes for a constant
@@ -39,7 +39,7 @@ pub(super) const LEAST_NOISE: f64 = 1e-9;
 
 /// Parameters, and how they were found.
 #[derive(Clone, Debug)]
-pub(super) struct Found {
+pub(super) struct Solution {
     /// `k`, `m`, `δ…`, `β…`.
     pub(super) theta: Vec<f64>,
     pub(super) sigma: f64,
@@ -51,7 +51,7 @@ pub(super) struct Found {
 }
 
 /// Half the sum of squares as a function of `θ`: what the searches need to know of rows.
-trait Shape {
+trait Objective {
     fn problem(&self) -> &Problem;
 
     /// Whether the sum is quadratic in `θ`, so that a step needs no second look.

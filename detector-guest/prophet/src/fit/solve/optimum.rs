@@ -6,10 +6,10 @@
 //! from two places.
 
 use super::logistic::Logistic;
-use super::problem::{CHANGES, OFFSET, Problem, RATE, Table};
+use super::problem::{CHANGES, OFFSET, Problem, ProblemRows, RATE};
 use super::step::step;
 use super::sums::Sums;
-use super::{Curve, Found, LEAST_NOISE, Shape, rows};
+use super::{Curve, LEAST_NOISE, Objective, Solution, rows};
 use crate::fit::prepare::Layout;
 use crate::fit::settings::Growth;
 
@@ -27,7 +27,7 @@ const HALVINGS: usize = 30;
 const RECENTRED: usize = 5;
 
 /// The optimum; none if the numbers cannot be computed with.
-pub(in crate::fit) fn optimum(problem: &Problem, start: (f64, f64)) -> Option<Found> {
+pub(in crate::fit) fn optimum(problem: &Problem, start: (f64, f64)) -> Option<Solution> {
     let theta = at(problem, start);
     if problem.growth != Growth::Logistic {
         return from_sums(&mut Sums::of(problem), theta);
@@ -49,14 +49,14 @@ pub(super) fn at(problem: &Problem, (rate, offset): (f64, f64)) -> Vec<f64> {
 }
 
 /// Leaves the sums counted from about the optimum.
-pub(super) fn from_sums(sums: &mut Sums<'_>, theta: Vec<f64>) -> Option<Found> {
+pub(super) fn from_sums(sums: &mut Sums<'_>, theta: Vec<f64>) -> Option<Solution> {
     let problem = sums.problem;
     let mut found = descend(sums, theta, None, false)?;
     for _ in 0..RECENTRED {
         sums.recentre(&found.theta);
         let next = descend(sums, found.theta.clone(), Some(found.sigma), true)?;
         let steps = found.steps + next.steps;
-        found = Found { steps, ..checked(problem, next) };
+        found = Solution { steps, ..checked(problem, next) };
         if found.violation <= MET || found.sigma <= LEAST_NOISE {
             break;
         }
@@ -65,10 +65,10 @@ pub(super) fn from_sums(sums: &mut Sums<'_>, theta: Vec<f64>) -> Option<Found> {
 }
 
 /// With density and conditions as the rows have them.
-pub(super) fn checked(problem: &Problem, found: Found) -> Found {
+pub(super) fn checked(problem: &Problem, found: Solution) -> Solution {
     let mut gradient = vec![0.0; problem.parameters()];
     let squares = rows::slope(problem, &found.theta, &mut gradient);
-    Found {
+    Solution {
         log_density: -problem.value(&found.theta, found.sigma, squares),
         violation: problem.violation(&found.theta, &gradient, found.sigma),
         ..found
@@ -77,7 +77,7 @@ pub(super) fn checked(problem: &Problem, found: Found) -> Found {
 
 /// From `theta` down to where no condition is missed; `strictly`, or as far as the sums have
 /// digits.
-fn descend(shape: &impl Shape, theta: Vec<f64>, sigma: Option<f64>, strictly: bool) -> Option<Found> {
+fn descend(shape: &impl Objective, theta: Vec<f64>, sigma: Option<f64>, strictly: bool) -> Option<Solution> {
     let problem = shape.problem();
     let exact = !shape.is_quadratic();
     let mut theta = theta;
@@ -105,7 +105,7 @@ fn descend(shape: &impl Shape, theta: Vec<f64>, sigma: Option<f64>, strictly: bo
         let done = quiet >= 3 || quiet >= 1 && (!strictly || violation <= MET);
         if stuck || done || steps >= MOST_STEPS || best <= LEAST_NOISE {
             let log_density = -problem.value(&theta, best, curve.squares);
-            let found = Found { theta, sigma: best, log_density, steps, violation };
+            let found = Solution { theta, sigma: best, log_density, steps, violation };
             return found.log_density.is_finite().then_some(found);
         }
         sigma = best;
@@ -122,7 +122,7 @@ fn descend(shape: &impl Shape, theta: Vec<f64>, sigma: Option<f64>, strictly: bo
 }
 
 /// The next point at this `σ`. None if there is none that is not worse.
-fn next(shape: &impl Shape, theta: &[f64], curve: &Curve, sigma: f64) -> Option<Vec<f64>> {
+fn next(shape: &impl Objective, theta: &[f64], curve: &Curve, sigma: f64) -> Option<Vec<f64>> {
     let problem = shape.problem();
     let whole = step(problem, theta, curve, sigma);
     if shape.is_quadratic() {
@@ -135,7 +135,7 @@ fn next(shape: &impl Shape, theta: &[f64], curve: &Curve, sigma: f64) -> Option<
 }
 
 /// Half the way, until the density does not fall.
-fn shorten(shape: &impl Shape, from: &[f64], to: &[f64], squares: f64, sigma: f64) -> Option<Vec<f64>> {
+fn shorten(shape: &impl Objective, from: &[f64], to: &[f64], squares: f64, sigma: f64) -> Option<Vec<f64>> {
     let problem = shape.problem();
     let before = problem.value(from, sigma, squares);
     let allowed = before + 1e-13 * before.abs().max(1.0);
@@ -159,7 +159,7 @@ fn logit(problem: &Problem) -> Option<Vec<f64>> {
         let share = (y / cap).clamp(0.02, 0.98);
         libm::log(share / (1.0 - share))
     });
-    let table = Table {
+    let table = ProblemRows {
         t: table.t.clone(),
         y: rows.collect(),
         cap: Vec::new(),

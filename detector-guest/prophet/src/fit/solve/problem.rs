@@ -18,7 +18,7 @@ use crate::fit::prepare::Layout;
 use crate::fit::settings::Growth;
 
 /// Scaled rows, sorted by time.
-pub(in crate::fit) struct Table {
+pub(in crate::fit) struct ProblemRows {
     pub(in crate::fit) t: Vec<f64>,
     pub(in crate::fit) y: Vec<f64>,
     /// Empty unless growth is logistic.
@@ -30,7 +30,7 @@ pub(in crate::fit) struct Table {
 
 pub(in crate::fit) struct Problem {
     pub(in crate::fit) growth: Growth,
-    pub(super) table: Table,
+    pub(super) table: ProblemRows,
     /// `s`, sorted; at least one.
     pub(super) changepoints: Vec<f64>,
     /// `τ`.
@@ -50,7 +50,7 @@ pub(super) const CHANGES: usize = 2;
 impl Problem {
     pub(in crate::fit) fn new(
         growth: Growth,
-        table: Table,
+        table: ProblemRows,
         changepoints: Vec<f64>,
         change_scale: f64,
     ) -> Self {

@@ -5,12 +5,12 @@ use super::problem::{CHANGES, OFFSET, Problem, RATE};
 use crate::fit::settings::Growth;
 
 /// The weights as both kinds of terms have them: 0 in the columns of the other kind.
-pub(super) struct Weights {
+pub(super) struct TermWeights {
     pub(super) additive: Vec<f64>,
     pub(super) multiplicative: Vec<f64>,
 }
 
-impl Weights {
+impl TermWeights {
     pub(super) fn of(problem: &Problem, theta: &[f64]) -> Self {
         let weights = &theta[problem.weights()..];
         let only = |columns: &[usize]| {
@@ -42,7 +42,7 @@ pub(super) fn sigmoid(x: f64) -> f64 {
 
 /// Residuals `μ - y` of all rows, in their order.
 pub(super) fn residuals(problem: &Problem, theta: &[f64]) -> Vec<f64> {
-    let weights = Weights::of(problem, theta);
+    let weights = TermWeights::of(problem, theta);
     let table = &problem.table;
     let mut residuals = Vec::with_capacity(problem.rows());
     for (row, trend) in trend(problem, theta).into_iter().enumerate() {
@@ -78,7 +78,7 @@ pub(super) fn squares(problem: &Problem, theta: &[f64]) -> f64 {
 /// behind it is a sum over the stretches, from the last to the first.
 pub(super) fn slope(problem: &Problem, theta: &[f64], gradient: &mut [f64]) -> f64 {
     let table = &problem.table;
-    let weights = Weights::of(problem, theta);
+    let weights = TermWeights::of(problem, theta);
     let logistic = problem.growth == Growth::Logistic;
     gradient.fill(0.0);
     let (of_trend, of_weights) = gradient.split_at_mut(problem.weights());

@@ -8,7 +8,7 @@ use super::problem::{CHANGES, OFFSET, Problem, RATE};
 
 /// Derivatives of half a sum of squares by the value `c` and the slope `b` of a stretch.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Line {
+pub(super) struct SegmentDerivatives {
     pub(super) by_value: f64,
     pub(super) by_slope: f64,
     /// By `cc`, `cb`, `bb`.
@@ -29,7 +29,7 @@ fn basis(problem: &Problem, stretch: usize, place: usize) -> (f64, f64) {
 }
 
 /// Adds a stretch's part of the gradient.
-pub(super) fn gradient(problem: &Problem, stretch: usize, line: &Line, gradient: &mut [f64]) {
+pub(super) fn gradient(problem: &Problem, stretch: usize, line: &SegmentDerivatives, gradient: &mut [f64]) {
     for (place, sum) in gradient.iter_mut().enumerate().take(CHANGES + stretch) {
         let (value, slope) = basis(problem, stretch, place);
         *sum += value * line.by_value + slope * line.by_slope;
@@ -37,7 +37,7 @@ pub(super) fn gradient(problem: &Problem, stretch: usize, line: &Line, gradient:
 }
 
 /// Adds a stretch's part of gradient and Hessian, below the diagonal and on it.
-pub(super) fn curve(problem: &Problem, stretch: usize, line: &Line, curve: &mut Curve) {
+pub(super) fn curve(problem: &Problem, stretch: usize, line: &SegmentDerivatives, curve: &mut Curve) {
     gradient(problem, stretch, line, &mut curve.gradient);
     let (parameters, weights) = (problem.parameters(), problem.weights());
     let [cc, cb, bb] = line.second;

@@ -24,10 +24,10 @@ pub(super) struct Sums<'a> {
     pub(super) block: usize,
     /// The length of `z`.
     pub(super) width: usize,
-    stretches: Vec<Stretch>,
+    stretches: Vec<SegmentSums>,
 }
 
-pub(super) struct Stretch {
+pub(super) struct SegmentSums {
     /// `G`, row by row.
     pub(super) products: Vec<f64>,
     /// The weights from which the last column is a residual; at first 0.
@@ -45,12 +45,12 @@ impl<'a> Sums<'a> {
         let mut sums = Self { problem, block, width, stretches: Vec::new() };
         for stretch in 0..problem.stretches() {
             let products = sums.products(stretch);
-            sums.stretches.push(Stretch { products, centre: vec![0.0; width] });
+            sums.stretches.push(SegmentSums { products, centre: vec![0.0; width] });
         }
         sums
     }
 
-    pub(super) fn stretch(&self, stretch: usize) -> &Stretch {
+    pub(super) fn stretch(&self, stretch: usize) -> &SegmentSums {
         &self.stretches[stretch]
     }
 

@@ -38,7 +38,7 @@ pub(super) struct Search<'a, F> {
 
 /// A trial along the line: step, value, slope.
 #[derive(Clone, Copy)]
-struct Trial {
+struct TrialStep {
     step: f64,
     value: f64,
     slope: f64,
@@ -48,7 +48,7 @@ impl<F: Fn(&[f64]) -> Option<Point>> Search<'_, F> {
     /// A step and the point it leads to. None if none is found.
     pub(super) fn step(&self, first: f64) -> Option<(f64, Point)> {
         let start = dot(&self.from.gradient, self.direction);
-        let mut low = Trial { step: LEAST, value: self.from.value, slope: start };
+        let mut low = TrialStep { step: LEAST, value: self.from.value, slope: start };
         let (mut step, mut halvings) = (first, 0);
         let mut brackets = 0;
         while brackets < MOST_BRACKETS {
@@ -78,15 +78,15 @@ impl<F: Fn(&[f64]) -> Option<Point>> Search<'_, F> {
         None
     }
 
-    fn at(&self, step: f64) -> Option<(Trial, Point)> {
+    fn at(&self, step: f64) -> Option<(TrialStep, Point)> {
         let x: Vec<f64> = self.from.x.iter().zip(self.direction).map(|(x, along)| x + step * along).collect();
         let point = (self.function)(&x)?;
         let slope = dot(&point.gradient, self.direction);
-        Some((Trial { step, value: point.value, slope }, point))
+        Some((TrialStep { step, value: point.value, slope }, point))
     }
 
     /// Between a lower end and another that bracket such a step.
-    fn zoom(&self, start: f64, mut low: Trial, mut high: Trial) -> Option<(f64, Point)> {
+    fn zoom(&self, start: f64, mut low: TrialStep, mut high: TrialStep) -> Option<(f64, Point)> {
         let mut turn = 0;
         loop {
             turn += 1;
@@ -126,7 +126,7 @@ impl<F: Fn(&[f64]) -> Option<Point>> Search<'_, F> {
 }
 
 /// The minimum of the cubic through two trials (Nocedal and Wright, eq. 3.59).
-fn between(low: Trial, high: Trial) -> f64 {
+fn between(low: TrialStep, high: TrialStep) -> f64 {
     let d1 = low.slope + high.slope - 3.0 * (low.value - high.value) / (low.step - high.step);
     let root = (d1 * d1 - low.slope * high.slope).sqrt();
     let d2 = if high.step < low.step { -root } else { root };

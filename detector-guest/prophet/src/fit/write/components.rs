@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::ascii::compact;
-use super::{Named, tables};
+use super::{NamedValues, tables};
 use crate::fit::Fitted;
 use crate::seasonality::Mode;
 
@@ -89,7 +89,7 @@ pub(super) fn columns(fitted: &Fitted<'_>) -> String {
     let row = |owners: &Vec<&str>| {
         let cells: Vec<(&str, u8)> =
             names.iter().map(|name| (*name, u8::from(owners.contains(name)))).collect();
-        compact(&Named(&cells))
+        compact(&NamedValues(&cells))
     };
     tables::table(&fields, &owners.iter().map(row).collect::<Vec<_>>().join(","))
 }

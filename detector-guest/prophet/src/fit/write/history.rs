@@ -5,43 +5,45 @@
 use super::ascii::compact;
 use super::dates::Dates;
 use super::tables;
-use crate::fit::prepare::Prepared;
+use crate::fit::prepare::PreparedSeries;
 use crate::fit::settings::Growth;
 use crate::inputs::Role;
 
-enum Column<'a> {
+enum HistoryColumn<'a> {
     Numbers(&'a [f64]),
     Truths(Vec<f64>),
 }
 
 /// The rows of training with what was made of them.
-pub(super) fn history(prepared: &Prepared<'_>) -> String {
+pub(super) fn history(prepared: &PreparedSeries<'_>) -> String {
     let (rows, problem) = (&prepared.rows, &prepared.problem);
-    let mut columns = vec![("y", Column::Numbers(&rows.y))];
+    let mut columns = vec![("y", HistoryColumn::Numbers(&rows.y))];
     if problem.growth == Growth::Logistic {
-        columns.push(("cap", Column::Numbers(&prepared.scale.cap)));
+        columns.push(("cap", HistoryColumn::Numbers(&prepared.scale.cap)));
     }
     for condition in prepared.seasons.iter().filter_map(|season| season.condition.as_deref()) {
         // It was there when the features were computed.
         if !columns.iter().any(|(name, _)| *name == condition)
             && let Ok(values) = rows.column(condition, Role::Condition)
         {
-            columns.push((condition, Column::Truths(values)));
+            columns.push((condition, HistoryColumn::Truths(values)));
         }
     }
     for regressor in &prepared.regressors {
         if !columns.iter().any(|(name, _)| *name == regressor.name) {
-            columns.push((&regressor.name, Column::Numbers(&regressor.values)));
+            columns.push((&regressor.name, HistoryColumn::Numbers(&regressor.values)));
         }
     }
-    columns.push(("floor", Column::Numbers(&prepared.scale.floor)));
+    columns.push(("floor", HistoryColumn::Numbers(&prepared.scale.floor)));
     if problem.growth == Growth::Logistic {
-        columns.push(("cap_scaled", Column::Numbers(problem.capacities())));
+        columns.push(("cap_scaled", HistoryColumn::Numbers(problem.capacities())));
     }
-    columns.push(("t", Column::Numbers(problem.times())));
-    columns.push(("y_scaled", Column::Numbers(problem.values())));
+    columns.push(("t", HistoryColumn::Numbers(problem.times())));
+    columns.push(("y_scaled", HistoryColumn::Numbers(problem.values())));
 
-    let kind = |column: &Column<'_>| if matches!(column, Column::Truths(_)) { "boolean" } else { "number" };
+    let kind = |column: &HistoryColumn<'_>| {
+        if matches!(column, HistoryColumn::Truths(_)) { "boolean" } else { "number" }
+    };
     let fields: Vec<(&str, &str)> = std::iter::once(("ds", "datetime"))
         .chain(columns.iter().map(|(name, column)| (*name, kind(column))))
         .collect();
@@ -56,8 +58,8 @@ pub(super) fn history(prepared: &Prepared<'_>) -> String {
             out.extend_from_slice(key.as_bytes());
             // Writing to memory does not fail.
             let _ = match column {
-                Column::Numbers(values) => serde_json::to_writer(&mut out, &rounded(values[row])),
-                Column::Truths(values) => serde_json::to_writer(&mut out, &(values[row] != 0.0)),
+                HistoryColumn::Numbers(values) => serde_json::to_writer(&mut out, &rounded(values[row])),
+                HistoryColumn::Truths(values) => serde_json::to_writer(&mut out, &(values[row] != 0.0)),
             };
         }
         out.push(b'}');

@@ -25,7 +25,7 @@ use crate::seasonality::Mode;
 const VERSION: &str = "1.5.0";
 
 #[derive(serde::Serialize)]
-struct Document<'a> {
+struct ModelJson<'a> {
     growth: Growth,
     n_changepoints: i64,
     specified_changepoints: bool,
@@ -56,10 +56,10 @@ struct Document<'a> {
     history: Option<String>,
     train_component_cols: String,
     changepoints_t: &'a [f64],
-    seasonalities: Ordered<'a, Season<'a>>,
-    extra_regressors: Ordered<'a, Regressor>,
+    seasonalities: OrderedJson<'a, SeasonalityJson<'a>>,
+    extra_regressors: OrderedJson<'a, RegressorJson>,
     fit_kwargs: BTreeMap<&'a str, Value>,
-    params: Parameters<'a>,
+    params: ParametersJson<'a>,
     #[serde(rename = "__prophet_version")]
     version: &'a str,
     /// Not Prophet's, which makes them anew: the dates that the settings' country came with.
@@ -71,7 +71,7 @@ struct Document<'a> {
 }
 
 #[derive(serde::Serialize)]
-struct Season<'a> {
+struct SeasonalityJson<'a> {
     period: f64,
     fourier_order: u32,
     prior_scale: f64,
@@ -80,7 +80,7 @@ struct Season<'a> {
 }
 
 #[derive(serde::Serialize)]
-struct Regressor {
+struct RegressorJson {
     prior_scale: f64,
     standardize: Standardize,
     mu: f64,
@@ -92,29 +92,29 @@ struct Regressor {
 }
 
 /// An object whose keys keep their order.
-struct Named<'a, 'b, T>(&'b [(&'a str, T)]);
+struct NamedValues<'a, 'b, T>(&'b [(&'a str, T)]);
 
-impl<T: Serialize> Serialize for Named<'_, '_, T> {
+impl<T: Serialize> Serialize for NamedValues<'_, '_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
 }
 
 /// `[[names in order], {name: value}]`.
-struct Ordered<'a, T>(Vec<(&'a str, T)>);
+struct OrderedJson<'a, T>(Vec<(&'a str, T)>);
 
-impl<T: Serialize> Serialize for Ordered<'_, T> {
+impl<T: Serialize> Serialize for OrderedJson<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut pair = serializer.serialize_seq(Some(2))?;
         pair.serialize_element(&self.0.iter().map(|(name, _)| *name).collect::<Vec<_>>())?;
-        pair.serialize_element(&Named(&self.0))?;
+        pair.serialize_element(&NamedValues(&self.0))?;
         pair.end()
     }
 }
 
 /// One row of Stan's parameters. A constant series has no density and no trend.
 #[derive(serde::Serialize)]
-struct Parameters<'a> {
+struct ParametersJson<'a> {
     #[serde(rename = "lp__", skip_serializing_if = "Option::is_none")]
     log_density: Option<[[f64; 1]; 1]>,
     k: [[f64; 1]; 1],
@@ -133,7 +133,7 @@ pub(super) fn json(fitted: &Fitted<'_>, whole: bool) -> Vec<u8> {
     let problem = &prepared.problem;
     let theta = &found.theta;
     let seasons = prepared.seasons.iter().map(|season| {
-        let written = Season {
+        let written = SeasonalityJson {
             period: season.period,
             fourier_order: season.order,
             prior_scale: season.prior_scale,
@@ -143,7 +143,7 @@ pub(super) fn json(fitted: &Fitted<'_>, whole: bool) -> Vec<u8> {
         (season.name.as_str(), written)
     });
     let regressors = prepared.regressors.iter().map(|regressor| {
-        let written = Regressor {
+        let written = RegressorJson {
             prior_scale: regressor.prior_scale,
             standardize: regressor.standardize,
             mu: regressor.mean,
@@ -155,7 +155,7 @@ pub(super) fn json(fitted: &Fitted<'_>, whole: bool) -> Vec<u8> {
         (regressor.name.as_str(), written)
     });
     let dates = fitted.country_holidays.filter(|_| settings.country_holidays.is_some());
-    let document = Document {
+    let document = ModelJson {
         growth: prophet.growth,
         n_changepoints: prepared.changepoints.count,
         specified_changepoints: prophet.changepoints.is_some(),
@@ -186,10 +186,10 @@ pub(super) fn json(fitted: &Fitted<'_>, whole: bool) -> Vec<u8> {
         history: whole.then(|| history::history(prepared)),
         train_component_cols: components::columns(fitted),
         changepoints_t: &prepared.changepoints.scaled,
-        seasonalities: Ordered(seasons.collect()),
-        extra_regressors: Ordered(regressors.collect()),
+        seasonalities: OrderedJson(seasons.collect()),
+        extra_regressors: OrderedJson(regressors.collect()),
         fit_kwargs: BTreeMap::new(),
-        params: Parameters {
+        params: ParametersJson {
             log_density: report.log_density.map(|density| [[density]]),
             k: [[theta[0]]],
             m: [[theta[1]]],

@@ -9,11 +9,11 @@ use serde::Serialize;
 use super::ascii::compact;
 use super::dates::Dates;
 use crate::fit::prepare::Changepoints;
-use crate::fit::settings::Holiday;
+use crate::fit::settings::HolidayRow;
 use crate::time;
 
 #[derive(Serialize)]
-struct Series<'a> {
+struct SeriesJson<'a> {
     name: Option<&'a str>,
     index: &'a [usize],
     data: &'a [String],
@@ -27,13 +27,13 @@ struct Field<'a> {
 }
 
 #[derive(Serialize)]
-struct Schema<'a> {
+struct TableSchemaJson<'a> {
     fields: Vec<Field<'a>>,
     pandas_version: &'a str,
 }
 
 fn series(name: Option<&str>, index: &[usize], data: &[String]) -> String {
-    compact(&Series { name, index, data })
+    compact(&SeriesJson { name, index, data })
 }
 
 pub(super) fn changepoints(changepoints: &Changepoints) -> String {
@@ -56,14 +56,14 @@ pub(super) fn names(names: &[String]) -> String {
 /// `rows` are objects with a comma between them.
 pub(super) fn table(fields: &[(&str, &str)], rows: &str) -> String {
     let fields = fields.iter().map(|(name, kind)| Field { name, kind }).collect();
-    let schema = compact(&Schema { fields, pandas_version: "1.4.0" });
+    let schema = compact(&TableSchemaJson { fields, pandas_version: "1.4.0" });
     format!(r#"{{"schema":{schema},"data":[{rows}]}}"#)
 }
 
 /// The user's own holidays. Columns that no row has are left out.
-pub(super) fn holidays(rows: &[Holiday]) -> String {
+pub(super) fn holidays(rows: &[HolidayRow]) -> String {
     let mut fields = vec![("holiday", "string"), ("ds", "datetime")];
-    type Column = (&'static str, fn(&Holiday) -> Option<f64>);
+    type Column = (&'static str, fn(&HolidayRow) -> Option<f64>);
     let columns: [Column; 3] = [
         ("lower_window", |row| row.lower_window),
         ("upper_window", |row| row.upper_window),

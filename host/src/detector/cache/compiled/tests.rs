@@ -3,8 +3,8 @@
 use super::*;
 use crate::detector::cache::trial;
 
-fn key(module: u8) -> Key {
-    Key::new(&[module; 32], "engine")
+fn key(module: u8) -> CacheKey {
+    CacheKey::new(&[module; 32], "engine")
 }
 
 /// What a directory holds.
@@ -16,7 +16,7 @@ fn names(directory: &Path) -> Vec<String> {
     names
 }
 
-fn code(cache: &Cache, key: &Key) -> Option<Vec<u8>> {
+fn code(cache: &Cache, key: &CacheKey) -> Option<Vec<u8>> {
     cache.code(key).map(|found| found.code)
 }
 
@@ -30,7 +30,7 @@ fn what_is_kept_is_found_under_its_key_alone() {
         assert_eq!(code(&cache, &key(1)).as_deref(), Some(bytes));
     }
     assert_eq!(names(&cache.compiled()), [key(1).file()], "no temporary file, no mark");
-    for other in [key(2), Key::new(&[1; 32], "another engine")] {
+    for other in [key(2), CacheKey::new(&[1; 32], "another engine")] {
         assert_eq!(code(&cache, &other), None);
         fs::copy(cache.compiled().join(key(1).file()), cache.compiled().join(other.file())).unwrap();
         assert_eq!(code(&cache, &other), None, "not even if the file is in its place");

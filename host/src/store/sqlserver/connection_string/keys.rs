@@ -3,7 +3,7 @@
 
 /// What a key means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Key {
+pub(super) enum Keyword {
     Server,
     Port,
     Instance,
@@ -24,29 +24,30 @@ pub(super) enum Key {
     Refused(&'static str),
 }
 
-const ENTRA: Key =
-    Key::Refused("logins of Microsoft Entra are not served; name a SQL login, or a Windows account");
-const DSN: Key = Key::Refused("a data source of ODBC is not read; write what it says into the string");
-const FILE: Key = Key::Refused("a database's file is not attached; name a database that is");
+const ENTRA: Keyword =
+    Keyword::Refused("logins of Microsoft Entra are not served; name a SQL login, or a Windows account");
+const DSN: Keyword =
+    Keyword::Refused("a data source of ODBC is not read; write what it says into the string");
+const FILE: Keyword = Keyword::Refused("a database's file is not attached; name a database that is");
 
 /// By meaning; the first of a meaning is what is suggested.
-const KEYS: [(Key, &[&str]); 18] = [
-    (Key::Server, &["Server", "Data Source", "Address", "Addr", "Network Address", "Server Name"]),
-    (Key::Port, &["Port", "Port Number"]),
-    (Key::Instance, &["Instance Name", "Instance"]),
-    (Key::Database, &["Database", "Initial Catalog", "Database Name"]),
-    (Key::User, &["User ID", "UID", "User", "User Name"]),
-    (Key::Password, &["Password", "PWD"]),
-    (Key::Integrated, &["Integrated Security", "Trusted_Connection"]),
-    (Key::Encrypt, &["Encrypt"]),
-    (Key::TrustAny, &["TrustServerCertificate"]),
-    (Key::CaFile, &["TrustServerCertificateCA"]),
-    (Key::HostInCertificate, &["HostNameInCertificate"]),
-    (Key::Workstation, &["Workstation ID", "WSID"]),
-    (Key::Intent, &["ApplicationIntent"]),
-    (Key::MultiSubnet, &["MultiSubnetFailover"]),
+const KEYS: [(Keyword, &[&str]); 18] = [
+    (Keyword::Server, &["Server", "Data Source", "Address", "Addr", "Network Address", "Server Name"]),
+    (Keyword::Port, &["Port", "Port Number"]),
+    (Keyword::Instance, &["Instance Name", "Instance"]),
+    (Keyword::Database, &["Database", "Initial Catalog", "Database Name"]),
+    (Keyword::User, &["User ID", "UID", "User", "User Name"]),
+    (Keyword::Password, &["Password", "PWD"]),
+    (Keyword::Integrated, &["Integrated Security", "Trusted_Connection"]),
+    (Keyword::Encrypt, &["Encrypt"]),
+    (Keyword::TrustAny, &["TrustServerCertificate"]),
+    (Keyword::CaFile, &["TrustServerCertificateCA"]),
+    (Keyword::HostInCertificate, &["HostNameInCertificate"]),
+    (Keyword::Workstation, &["Workstation ID", "WSID"]),
+    (Keyword::Intent, &["ApplicationIntent"]),
+    (Keyword::MultiSubnet, &["MultiSubnetFailover"]),
     (
-        Key::PassedOver,
+        Keyword::PassedOver,
         &[
             "Application Name",
             "App",
@@ -146,12 +147,12 @@ fn plain(key: &str) -> String {
     key.chars().filter(|c| !matches!(c, ' ' | '_' | '-')).flat_map(char::to_lowercase).collect()
 }
 
-fn all() -> impl Iterator<Item = (Key, &'static str)> {
+fn all() -> impl Iterator<Item = (Keyword, &'static str)> {
     KEYS.iter().flat_map(|(key, names)| names.iter().map(|name| (*key, *name)))
 }
 
 /// None if there is no such key.
-pub(super) fn known(written: &str) -> Option<Key> {
+pub(super) fn known(written: &str) -> Option<Keyword> {
     let written = plain(written);
     all().find(|(_, name)| plain(name) == written).map(|(key, _)| key)
 }
@@ -182,13 +183,13 @@ mod tests {
     #[test]
     fn keys_are_known_by_all_their_names() {
         for (written, key) in [
-            ("server", Some(Key::Server)),
-            ("DATA SOURCE", Some(Key::Server)),
-            ("serverName", Some(Key::Server)),
-            ("Trust Server Certificate", Some(Key::TrustAny)),
-            ("trusted_connection", Some(Key::Integrated)),
-            ("integratedSecurity", Some(Key::Integrated)),
-            ("loginTimeout", Some(Key::PassedOver)),
+            ("server", Some(Keyword::Server)),
+            ("DATA SOURCE", Some(Keyword::Server)),
+            ("serverName", Some(Keyword::Server)),
+            ("Trust Server Certificate", Some(Keyword::TrustAny)),
+            ("trusted_connection", Some(Keyword::Integrated)),
+            ("integratedSecurity", Some(Keyword::Integrated)),
+            ("loginTimeout", Some(Keyword::PassedOver)),
             ("Sever", None),
         ] {
             assert_eq!(known(written), key, "{written}");

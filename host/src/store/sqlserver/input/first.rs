@@ -7,10 +7,10 @@
 
 use crate::datetime::Datetime;
 use crate::store::TableName;
-use crate::store::sqlserver::connect::Session;
-use crate::store::sqlserver::fault::{Answer, Fault};
-use crate::store::sqlserver::link::{self, Value};
-use crate::store::sqlserver::moment::{self, Grain};
+use crate::store::sqlserver::connect::SqlSession;
+use crate::store::sqlserver::connection::{self, Value};
+use crate::store::sqlserver::datetime::{self, Precision};
+use crate::store::sqlserver::error::{Error, Result};
 use crate::store::sqlserver::row::integer;
 use crate::store::sqlserver::sql;
 
@@ -22,21 +22,21 @@ const PLACE: i64 = 64;
 
 /// With an index on datetime.
 pub(super) async fn by_datetime(
-    session: &mut Session,
+    session: &mut SqlSession,
     table: &TableName,
-    grain: Grain,
+    grain: Precision,
     from: Datetime,
-) -> Answer<Option<i64>> {
+) -> Result<Option<i64>> {
     let (mut first, mut from) = (None, from);
     loop {
         let values = vec![whole(STRETCH), grain.not_before(from), grain.last()];
-        let found = link::row(session, sql::input::stretch(table), values).await?;
+        let found = connection::row(session, sql::input::stretch(table), values).await?;
         let found: Vec<Value> = found.map(|row| row.into_iter().collect()).unwrap_or_default();
         let [key, last, rows] = found.as_slice() else {
-            return Err(Fault::no_answer("a stretch of readings"));
+            return Err(Error::no_answer("a stretch of readings"));
         };
         first = first.into_iter().chain(integer(key)).min();
-        match (integer(rows), moment::read(last)) {
+        match (integer(rows), datetime::read(last)) {
             (Some(rows), Some(last)) if rows >= STRETCH => {
                 from = last.max(Datetime::from_micros(from.micros().saturating_add(1)));
             }
@@ -47,11 +47,11 @@ pub(super) async fn by_datetime(
 
 /// Without one.
 pub(super) async fn by_key(
-    session: &mut Session,
+    session: &mut SqlSession,
     table: &TableName,
-    grain: Grain,
+    grain: Precision,
     from: Datetime,
-) -> Answer<Option<i64>> {
+) -> Result<Option<i64>> {
     let (Some(mut low), Some(last)) =
         (end(session, sql::input::first_key(table)).await?, end(session, sql::input::last_key(table)).await?)
     else {
@@ -63,7 +63,7 @@ pub(super) async fn by_key(
     let mut middle = low;
     while low < high {
         let values = vec![whole(PLACE), whole(middle), whole(last), grain.not_before(from)];
-        let found = link::row(session, sql::input::probe(table), values).await?;
+        let found = connection::row(session, sql::input::probe(table), values).await?;
         let found: Vec<Option<i64>> =
             found.map(|row| row.into_iter().map(|value| integer(&value)).collect()).unwrap_or_default();
         match found.as_slice() {
@@ -80,8 +80,8 @@ pub(super) async fn by_key(
     Ok(first)
 }
 
-async fn end(session: &mut Session, sql: String) -> Answer<Option<i64>> {
-    let row = link::row(session, sql, Vec::new()).await?;
+async fn end(session: &mut SqlSession, sql: String) -> Result<Option<i64>> {
+    let row = connection::row(session, sql, Vec::new()).await?;
     Ok(row.and_then(|row| row.into_iter().next()).and_then(|value| integer(&value)))
 }
 

@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use super::SqlServerOutput;
 use crate::store::schema::sqlserver as ddl;
-use crate::store::sqlserver::connect::Session;
-use crate::store::sqlserver::fault::Answer;
-use crate::store::sqlserver::link::{self, Link, Value};
-use crate::store::sqlserver::prepare::Lacking;
+use crate::store::sqlserver::connect::SqlSession;
+use crate::store::sqlserver::connection::{self, Connection, Value};
+use crate::store::sqlserver::ensure_tables::Lacking;
+use crate::store::sqlserver::error::Result;
 use crate::store::sqlserver::row::integer;
 use crate::store::sqlserver::table::text;
 use crate::store::sqlserver::target::{Target, Timeouts};
 use crate::store::sqlserver::{probe, sql};
-use crate::store::{Prepared, StoreError};
+use crate::store::{SchemaChanges, StoreError};
 
 /// How long one may take to make.
 const INDEXING: Duration = Duration::from_secs(6 * 3600);
@@ -26,19 +26,19 @@ impl SqlServerOutput {
     pub(super) async fn make_indexes(
         &mut self,
         mut lacking: Vec<Lacking>,
-        prepared: &mut Prepared,
+        prepared: &mut SchemaChanges,
     ) -> Result<(), StoreError> {
         if lacking.is_empty() {
             return Ok(());
         }
         let timeouts = Timeouts { query: INDEXING, ..self.target.timeouts };
-        let mut link = Link::open(&Target { timeouts, ..self.target.clone() }).await?;
+        let mut link = Connection::open(&Target { timeouts, ..self.target.clone() }).await?;
         lacking.reverse();
         while let Some(index) = lacking.pop() {
             let mut session = link.take()?;
             let made = self.make_index(&mut session, &index, prepared).await;
             // Several verdicts for one key: look-ups go by a plain one.
-            if link.done(session, made)? == Made::Duplicates {
+            if link.done(session, made)? == IndexOutcome::Duplicates {
                 lacking.push(Lacking { unique: false, ..index });
             }
         }
@@ -47,10 +47,10 @@ impl SqlServerOutput {
 
     async fn make_index(
         &self,
-        session: &mut Session,
+        session: &mut SqlSession,
         index: &Lacking,
-        prepared: &mut Prepared,
-    ) -> Answer<Made> {
+        prepared: &mut SchemaChanges,
+    ) -> Result<IndexOutcome> {
         let output = &self.output;
         let name = ddl::named(index.columns, index.unique);
         let statement = ddl::index(output, index.columns, index.unique);
@@ -62,7 +62,7 @@ impl SqlServerOutput {
         };
         if !probe::may_alter(session, output).await? {
             prepared.warnings.push(without("the right ALTER on it is missing"));
-            return Ok(Made::Not);
+            return Ok(IndexOutcome::Not);
         }
         if self.was_tried(session, &note).await? {
             prepared.warnings.push(format!(
@@ -75,17 +75,17 @@ impl SqlServerOutput {
                 },
                 ddl::try_index_again(&self.state, &note)
             ));
-            return Ok(if index.unique { Made::Duplicates } else { Made::Not });
+            return Ok(if index.unique { IndexOutcome::Duplicates } else { IndexOutcome::Not });
         }
         self.note(session, &note, true).await?;
         tracing::info!(
             "making the {name} of table `{output}`, once: the table is sorted and locked against writing meanwhile, which takes long where it \
              is large"
         );
-        match link::run(session, statement.clone()).await {
+        match connection::run(session, statement.clone()).await {
             Ok(()) => {
                 prepared.created.push(name);
-                Ok(Made::New)
+                Ok(IndexOutcome::New)
             }
             Err(fault) if fault.is_duplicate() && index.unique => {
                 prepared.warnings.push(format!(
@@ -93,29 +93,29 @@ impl SqlServerOutput {
                      worker adds none, and this shows them: {}",
                     ddl::duplicates(output)
                 ));
-                Ok(Made::Duplicates)
+                Ok(IndexOutcome::Duplicates)
             }
-            Err(fault) if fault.exists_already() => Ok(Made::Not),
+            Err(fault) if fault.exists_already() => Ok(IndexOutcome::Not),
             Err(fault) if fault.leaves_session() => {
                 if fault.is_right() || fault.is_lock() {
                     self.note(session, &note, false).await?;
                 }
                 prepared.warnings.push(without(&fault.said()));
-                Ok(Made::Not)
+                Ok(IndexOutcome::Not)
             }
             Err(fault) => Err(fault),
         }
     }
 
-    async fn was_tried(&self, session: &mut Session, note: &str) -> Answer<bool> {
-        let row = link::row(session, sql::output::tried(&self.state), vec![text(note)]).await?;
+    async fn was_tried(&self, session: &mut SqlSession, note: &str) -> Result<bool> {
+        let row = connection::row(session, sql::output::tried(&self.state), vec![text(note)]).await?;
         let tried = row.and_then(|row| row.into_iter().next()).and_then(|value| integer(&value));
         Ok(tried.is_some_and(|tried| tried > 0))
     }
 
-    async fn note(&self, session: &mut Session, note: &str, tried: bool) -> Answer<()> {
+    async fn note(&self, session: &mut SqlSession, note: &str, tried: bool) -> Result<()> {
         let values = vec![text(note), Value::I64(Some(i64::from(tried)))];
-        match link::last(session, sql::output::note_tried(&self.state), values).await {
+        match connection::last(session, sql::output::note_tried(&self.state), values).await {
             Ok(_) => Ok(()),
             // A commit will say it.
             Err(fault) if fault.is_right() => Ok(()),
@@ -126,7 +126,7 @@ impl SqlServerOutput {
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Made {
+enum IndexOutcome {
     New,
     Not,
     /// It was or is known to be impossible, as the table holds a key more than once.

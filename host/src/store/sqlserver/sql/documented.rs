@@ -61,7 +61,7 @@ fn entries() -> Vec<Entry> {
     ]);
     let insert = output::insert(&verdicts, &of_output, true);
     let lock = output::alone(&verdicts, Duration::from_secs(5));
-    let staged = output::Staged { insert: &insert, lock: Some(&lock) };
+    let staged = output::CommitParts { insert: &insert, lock: Some(&lock) };
     let entry = |function, text: String, access, source| Entry { function, text, access, source };
     vec![
         entry("session::set_up", session::set_up(Duration::from_secs(5)), NONE, SESSION),
@@ -95,7 +95,7 @@ fn entries() -> Vec<Entry> {
             "a seek on the key for each span, each up to TOP rows",
             TOP,
         ),
-        entry("input::range", input::range(&readings, layout, true, input::Part::Whole), DATETIME, TOP),
+        entry("input::range", input::range(&readings, layout, true, input::RangePart::Whole), DATETIME, TOP),
         entry(
             "input::between",
             input::between(&readings, layout),

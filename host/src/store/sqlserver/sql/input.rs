@@ -99,7 +99,7 @@ pub fn keys(table: &TableName, layout: InputLayout, spans: usize) -> String {
 
 /// Which part of a range is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum RangePart {
     /// Everything: the variable is never NULL.
     Whole,
     Named,
@@ -107,16 +107,16 @@ pub enum Part {
 }
 
 /// At most `@P1` rows from `@P2` on, before `@P3` where there is an end and else up to it, by datetime and key.
-pub fn range(table: &TableName, layout: InputLayout, ends: bool, part: Part) -> String {
+pub fn range(table: &TableName, layout: InputLayout, ends: bool, part: RangePart) -> String {
     format!(
         "SELECT TOP (@P1) {} FROM {} WHERE [datetime] >= @P2 AND [datetime] {} @P3{} ORDER BY [datetime]{}",
         columns(layout),
         table.sql_server(),
         if ends { "<" } else { "<=" },
         match part {
-            Part::Whole => "",
-            Part::Named => " AND [variable_name] IS NOT NULL",
-            Part::Nameless => " AND [variable_name] IS NULL",
+            RangePart::Whole => "",
+            RangePart::Named => " AND [variable_name] IS NOT NULL",
+            RangePart::Nameless => " AND [variable_name] IS NULL",
         },
         by_key(layout),
     )
@@ -226,13 +226,13 @@ mod tests {
                  WHERE [id] BETWEEN @P2 AND @P3 ORDER BY [id]",
             ),
             (
-                range(&table, ALL, true, Part::Whole),
+                range(&table, ALL, true, RangePart::Whole),
                 "SELECT TOP (@P1) [id], [datetime], CAST([variable_name] AS nvarchar(4000)) AS [variable_name], [value], \
                  CAST([source_file] AS nvarchar(4000)) AS [source_file] FROM [dbo].[datos ]] de planta] \
                  WHERE [datetime] >= @P2 AND [datetime] < @P3 ORDER BY [datetime], [id]",
             ),
             (
-                range(&table, BARE, false, Part::Named),
+                range(&table, BARE, false, RangePart::Named),
                 "SELECT TOP (@P1) CAST(NULL AS bigint) AS [id], [datetime], CAST([variable_name] AS nvarchar(4000)) AS [variable_name], [value], \
                  CAST(NULL AS nvarchar(1)) AS [source_file] FROM [dbo].[datos ]] de planta] \
                  WHERE [datetime] >= @P2 AND [datetime] <= @P3 AND [variable_name] IS NOT NULL ORDER BY [datetime]",

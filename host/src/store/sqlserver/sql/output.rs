@@ -60,7 +60,7 @@ pub struct Filled {
 
 /// What goes into the output with a commit.
 #[derive(Clone, Copy)]
-pub struct Staged<'a> {
+pub struct CommitParts<'a> {
     /// [`insert`] or [`replace`]; it reads the output from `@P3` up to `@P4`, datetimes around those that are staged.
     pub insert: &'a str,
     /// [`alone`], where no unique index keeps two writers from writing the same.
@@ -73,7 +73,7 @@ pub struct Staged<'a> {
 ///
 /// `@P1` worker, `@P2` epoch; then those of the columns of [`STATE`] that have a value, in that order. NULL is no parameter,
 /// because it would be one without a type, which not every server takes.
-pub fn commit(state: &TableName, given: [bool; STATE.len()], staged: Option<Staged<'_>>) -> String {
+pub fn commit(state: &TableName, given: [bool; STATE.len()], staged: Option<CommitParts<'_>>) -> String {
     let mut parameters = if staged.is_some() { 5.. } else { 3.. };
     let columns: Vec<String> = STATE
         .iter()
@@ -334,11 +334,11 @@ mod tests {
         );
         let mut given = [true; STATE.len()];
         given[1] = false;
-        let some = commit(&state, given, Some(Staged { insert: "INSERT; ", lock: None }));
+        let some = commit(&state, given, Some(CommitParts { insert: "INSERT; ", lock: None }));
         assert!(some.contains("[position] = @P5, [watermark] = NULL, [checkpoint] = @P6, "), "{some}");
         assert!(some.contains("SET @held = @@ROWCOUNT; INSERT; COMMIT TRANSACTION;"), "{some}");
         let lock = alone(&output, Duration::from_secs(5));
-        let locked = commit(&state, given, Some(Staged { insert: "INSERT; ", lock: Some(&lock) }));
+        let locked = commit(&state, given, Some(CommitParts { insert: "INSERT; ", lock: Some(&lock) }));
         assert!(
             locked.contains(
                 "BEGIN TRANSACTION; DECLARE @lock nvarchar(255), @answer int; SET @lock = 'anomaly-worker writes ' + \

@@ -1,0 +1,186 @@
+//! A set, opened: what the worker talks to.
+//!
+//! A detector outlives its instances. When a call fails its instance is gone, and the next call opens a fresh one from the same
+//! bytes with the last *committed* checkpoint, so that a batch whose commit failed is judged again from the same state.
+
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use tracing::instrument::WithSubscriber;
+
+use super::bindings::DetectorPre;
+use super::description::{Description, Judged, Summary};
+use super::engine::Engine;
+use super::error::{DetectorError, JudgeError};
+use super::inspect;
+use super::instance::Instance;
+use super::opening;
+use super::sandbox::Sandbox;
+use super::set::{Digest, Set};
+use crate::batch::Batch;
+use crate::state::Checkpoint;
+
+/// A set in use.
+pub struct Detector {
+    engine: Engine,
+    pre: DetectorPre<Sandbox>,
+    set: Arc<Set>,
+    description: Description,
+    summary: Summary,
+    committed: Option<Checkpoint>,
+    /// A checkpoint that it cannot go on from: it is not tried again, and said once.
+    unusable: Option<Digest>,
+    /// Whether the log was told that a checkpoint of this set is not kept.
+    said_not_kept: bool,
+    live: Option<Instance>,
+}
+
+impl Detector {
+    /// Compiles, describes and opens a set. A checkpoint that it cannot go on from is left out, and the log says so.
+    ///
+    /// # Errors
+    /// [`DetectorError`]: the set cannot be used; nothing else is affected.
+    pub async fn open(
+        engine: &Engine,
+        set: Arc<Set>,
+        resume: Option<Checkpoint>,
+    ) -> Result<Self, DetectorError> {
+        let engine = engine.clone();
+        let pre = inspect::compiled(&engine, &set.module).await?;
+        on_a_thread(async move || {
+            let description = Instance::describe(&engine, &pre, &set.module).await?;
+            let opened = opening::open(&engine, &pre, &set, &description, resume.as_ref()).await?;
+            let unusable = resume.as_ref().filter(|_| !opened.resumed).map(digest);
+            let set = Arc::new(Arc::unwrap_or_clone(set).without(&opened.summary.passed_over));
+            Ok(Self {
+                engine,
+                pre,
+                set,
+                description,
+                summary: opened.summary,
+                committed: resume.filter(|_| opened.resumed),
+                unusable,
+                said_not_kept: false,
+                live: Some(opened.instance),
+            })
+        })
+        .await
+        .unwrap_or_else(|why| Err(DetectorError::Engine(why)))
+    }
+
+    /// What it was opened from.
+    pub fn set(&self) -> &Arc<Set> {
+        &self.set
+    }
+
+    /// What the module says of itself.
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// What it made of the model files.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// Whether it has a state to keep from batch to batch.
+    pub fn keeps_state(&self) -> bool {
+        self.description.checkpoint_schema != 0
+    }
+
+    /// Judges a batch: on the instance at hand, or on a fresh one if there is none.
+    ///
+    /// # Errors
+    /// [`JudgeError`]; the instance is gone and the next call gets a fresh one.
+    pub async fn judge(&mut self, batch: Arc<Batch>) -> Result<Judged, JudgeError> {
+        self.be_ready().await?;
+        let Some(instance) = self.live.take() else {
+            return Err(JudgeError::Reopen("there is none".into()));
+        };
+        let schema = self.description.checkpoint_schema;
+        let judging = on_a_thread(async move || instance.judge(&batch, schema).await);
+        let (judged, live) = judging.await.unwrap_or_else(|why| Err(JudgeError::Trap(why)))?;
+        self.live = live;
+        if let Some(why) = judged.not_kept.as_ref().filter(|_| !self.said_not_kept) {
+            self.said_not_kept = true;
+            tracing::warn!(
+                "the state of detector `{}` is not kept, the verdicts are; a fresh instance starts from what was kept before: {why}",
+                self.description.name
+            );
+        }
+        Ok(judged)
+    }
+
+    /// Makes sure that there is an instance, so that it is known whether it goes on from the checkpoint.
+    ///
+    /// # Errors
+    /// [`JudgeError::Reopen`].
+    pub async fn be_ready(&mut self) -> Result<(), JudgeError> {
+        if self.live.is_some() {
+            return Ok(());
+        }
+        let (engine, pre, set) = (self.engine.clone(), self.pre.clone(), Arc::clone(&self.set));
+        let (description, resume) = (self.description.clone(), self.committed.clone());
+        let opening = on_a_thread(async move || {
+            opening::open(&engine, &pre, &set, &description, resume.as_ref()).await
+        });
+        let opened = opening
+            .await
+            .map_err(JudgeError::Reopen)?
+            .map_err(|error| JudgeError::Reopen(error.to_string()))?;
+        if !opened.resumed {
+            self.put_by();
+        }
+        self.live = Some(opened.instance);
+        Ok(())
+    }
+
+    /// Whether a fresh instance goes on from a checkpoint.
+    pub fn has_checkpoint(&self) -> bool {
+        self.committed.is_some()
+    }
+
+    /// The verdicts of the last batch are stored, and this checkpoint with them: later instances resume from it.
+    pub fn committed(&mut self, checkpoint: Option<Checkpoint>) {
+        let usable = |kept: &Checkpoint| self.unusable.is_none_or(|unusable| unusable != digest(kept));
+        self.committed = checkpoint.filter(usable);
+    }
+
+    /// It can be opened with its checkpoint and judges nothing then: fresh instances start without. False if it has none.
+    pub fn give_up_checkpoint(&mut self) -> bool {
+        let had_one = self.committed.is_some();
+        self.put_by();
+        self.live = None;
+        had_one
+    }
+
+    fn put_by(&mut self) {
+        if let Some(unusable) = self.committed.take() {
+            self.unusable = Some(digest(&unusable));
+        }
+    }
+
+    /// The last batch was judged and not stored: an instance with state has seen too much and is thrown away.
+    pub fn discard(&mut self) {
+        if self.keeps_state() {
+            self.live = None;
+        }
+    }
+}
+
+/// Tells checkpoints apart.
+fn digest(checkpoint: &Checkpoint) -> Digest {
+    let mut hash = Sha256::new();
+    hash.update(checkpoint.schema.to_le_bytes());
+    hash.update(&checkpoint.bytes);
+    hash.finalize().into()
+}
+
+/// Runs guest code on a thread of its own kind, because it may compute for as long as its deadline.
+async fn on_a_thread<T: Send + 'static>(work: impl AsyncFnOnce() -> T + Send + 'static) -> Result<T, String> {
+    let runtime = tokio::runtime::Handle::current();
+    let log = tracing::dispatcher::get_default(tracing::Dispatch::clone);
+    tokio::task::spawn_blocking(move || runtime.block_on(work().with_subscriber(log)))
+        .await
+        .map_err(|error| format!("its thread ended: {error}"))
+}

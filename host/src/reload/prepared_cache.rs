@@ -1,0 +1,205 @@
+//! What a module made of a directory's model files, kept on disk in one file: a pack.
+//!
+//! One file, because ten thousand small ones take longer to open than to read. It is read whole and believed only with its checksum, and
+//! only for its module and directory; anything else in its place is no pack, and is made anew. It is written under a temporary name
+//! and renamed, so that workers can share it: they write the same, and each reads an old one or a new one.
+//!
+//! An entry is found by a file's name and its digest. So that an unchanged file need not even be read, an entry also has the mark
+//! that the file had when it was read (see [`RememberedStamp`]), where that was at rest; this is what git does for its index.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::file_stamp::RememberedStamp;
+use crate::detector::Digest;
+
+/// Changes with everything that changes what the bytes mean.
+const MAGIC: &[u8] = b"anomaly-worker models 1\n";
+
+/// Packs of one cache directory. More are left behind by modules and directories that are gone; the oldest go first.
+const MOST_PACKS: usize = 32;
+
+/// What became of a model file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    pub(super) path: String,
+    /// Of the file as it is.
+    pub(super) digest: Digest,
+    /// None: whether the file is the same can only be told by its digest.
+    pub(super) mark: Option<RememberedStamp>,
+    /// None: the file is used as it is.
+    #[serde(with = "serde_bytes")]
+    pub(super) prepared: Option<Vec<u8>>,
+}
+
+/// The place of a pack.
+pub(super) struct Pack {
+    file: PathBuf,
+    key: Digest,
+}
+
+impl Pack {
+    /// Of a module and a directory of models.
+    pub(super) fn new(packs: &Path, module: Digest, models: &Path) -> Self {
+        let models = fs::canonicalize(models).unwrap_or_else(|_| models.to_owned());
+        let key: Digest = Sha256::new()
+            .chain_update(module)
+            .chain_update(models.as_os_str().as_encoded_bytes())
+            .finalize()
+            .into();
+        let name: String = key[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { file: packs.join(name), key }
+    }
+
+    /// What is kept; nothing if there is no pack, or something else in its place.
+    pub(super) fn read(&self) -> Vec<Entry> {
+        let bytes = match fs::read(&self.file) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                if error.kind() != ErrorKind::NotFound {
+                    tracing::debug!("`{}` cannot be read: {error}", self.file.display());
+                }
+                return Vec::new();
+            }
+        };
+        self.decode(&bytes).unwrap_or_else(|| {
+            tracing::warn!("`{}` is damaged and is made anew", self.file.display());
+            Vec::new()
+        })
+    }
+
+    /// Replaces what is kept.
+    pub(super) fn write(&self, entries: &[&Entry]) -> std::io::Result<()> {
+        let packs = self.file.parent().unwrap_or(Path::new("."));
+        create_private(packs)?;
+        let mut file = tempfile::NamedTempFile::new_in(packs)?;
+        file.write_all(&self.encode(entries)?)?;
+        file.persist(&self.file)?;
+        prune(packs)
+    }
+
+    fn encode(&self, entries: &[&Entry]) -> std::io::Result<Vec<u8>> {
+        let body = postcard::to_allocvec(entries).map_err(std::io::Error::other)?;
+        Ok([MAGIC, &self.checksum(&body), &body].concat())
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Option<Vec<Entry>> {
+        let (checksum, body) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<32>()?;
+        if *checksum != self.checksum(body) {
+            return None;
+        }
+        match postcard::take_from_bytes(body) {
+            Ok((entries, [])) => Some(entries),
+            _ => None,
+        }
+    }
+
+    /// Another module's or directory's pack does not have it.
+    fn checksum(&self, body: &[u8]) -> Digest {
+        Sha256::new().chain_update(self.key).chain_update(body).finalize().into()
+    }
+}
+
+/// A directory that nobody else can write, where the system has such.
+fn create_private(directory: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(directory)
+}
+
+/// Temporary files of a process that was killed go with the oldest.
+fn prune(packs: &Path) -> std::io::Result<()> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(packs)? {
+        let entry = entry?;
+        // Another worker may have removed it meanwhile.
+        if let Ok(modified) = entry.metadata().and_then(|metadata| metadata.modified()) {
+            found.push((modified, entry.path()));
+        }
+    }
+    found.sort();
+    let superfluous = found.len().saturating_sub(MOST_PACKS);
+    for (_, path) in found.into_iter().take(superfluous) {
+        // Gone, or in another's use: either is well.
+        let _ = fs::remove_file(path);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use super::super::file_stamp::FileStamp;
+    use super::*;
+
+    fn entries(dir: &Path) -> Vec<Entry> {
+        let entry = |path: &str, prepared: Option<&[u8]>, mark| Entry {
+            path: path.into(),
+            digest: Sha256::digest(path).into(),
+            mark,
+            prepared: prepared.map(Into::into),
+        };
+        let mark = FileStamp::at(dir).unwrap().mark();
+        assert!(mark.is_some());
+        vec![entry("a", Some(b"1"), mark), entry("b", Some(b""), None), entry("ñ", None, None)]
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let pack = Pack::new(&dir.path().join("packs"), [1; 32], dir.path());
+        assert_eq!(pack.read(), []);
+        let entries = entries(dir.path());
+        for entries in [&entries[..], &entries[1..], &[]] {
+            pack.write(&entries.iter().collect::<Vec<_>>()).unwrap();
+            assert_eq!(pack.read(), entries);
+        }
+        assert_eq!(fs::read_dir(dir.path().join("packs")).unwrap().count(), 1, "no temporary file is left");
+        for other in [
+            Pack::new(&dir.path().join("packs"), [2; 32], dir.path()),
+            Pack::new(&dir.path().join("packs"), [1; 32], &dir.path().join("packs")),
+        ] {
+            assert_eq!(other.read(), [], "another module or directory");
+            fs::copy(&pack.file, &other.file).unwrap();
+            assert_eq!(other.read(), [], "not even if the file is in its place");
+        }
+    }
+
+    /// Every prefix and every changed bit.
+    #[test]
+    fn no_part_of_a_pack_is_a_pack() {
+        let dir = tempfile::tempdir().unwrap();
+        let pack = Pack::new(dir.path(), [1; 32], dir.path());
+        let entries = entries(dir.path());
+        let bytes = pack.encode(&entries.iter().collect::<Vec<_>>()).unwrap();
+        assert_eq!(pack.decode(&bytes), Some(entries));
+        for length in 0..bytes.len() {
+            assert_eq!(pack.decode(&bytes[..length]), None, "{length} bytes");
+        }
+        for bit in 0..8 * bytes.len() {
+            let mut changed = bytes.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(pack.decode(&changed), None, "bit {bit}");
+        }
+        assert_eq!(pack.decode(&[&bytes[..], b"\0"].concat()), None, "a byte more");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_can_write_a_pack() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let packs = dir.path().join("cache/models");
+        let pack = Pack::new(&packs, [1; 32], dir.path());
+        pack.write(&[]).unwrap();
+        for path in [&packs, &pack.file] {
+            assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o077, 0, "{}", path.display());
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! From the files of a directory to what the detector is given, on all cores.
+//!
+//! What the detector made of a file before is taken from the pack: by the file's mark, without reading it, else by its digest. A file
+//! that is new is read, prepared and let go, one per core at a time, so that memory does not grow with the megabytes of training
+//! history in them. A file that the detector makes nothing of, or fails at, is used as it is; what is wrong with it is said when the
+//! set is opened.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::SystemTime;
+
+use rayon::prelude::*;
+use sha2::{Digest as _, Sha256};
+use tokio::runtime::Handle;
+
+use super::file_stamp::FileStamp;
+use super::prepared_cache::{Entry, Pack};
+use super::pulse::Pulse;
+use super::set_source::{Growing, read_at_rest};
+use crate::detector::{
+    DetectorError, Digest, Engine, JudgeError, Limits, ModelFile, Module, Preparer, Preparing, UnreadableFile,
+};
+use crate::regular::Unreadable;
+
+/// A module that failed at so many files will fail at the others.
+const MOST_FAILURES: usize = 10;
+
+/// The files that were read, each with its digest, and those that could not be.
+pub(super) type FilesRead = (Vec<(ModelFile, Digest)>, Vec<UnreadableFile>);
+
+/// Loads files of the directory `models`, in their order, each with the digest of the file as it is. Blocks; called within a runtime.
+/// `now` is when reading begins. A file that cannot be read costs itself.
+///
+/// # Errors
+/// A file is being written, or they are too much.
+pub(super) fn load(
+    engine: &Engine,
+    module: &Module,
+    preparer: &Preparer,
+    models: &Path,
+    files: &[PathBuf],
+    (now, growing): (SystemTime, Growing),
+    pulse: &Pulse,
+) -> Result<FilesRead, DetectorError> {
+    let pack = engine.cache().map(|cache| (Pack::new(&cache.models(), module.digest(), models), cache));
+    let kept = pack.as_ref().map(|(pack, _)| pack.read()).unwrap_or_default();
+    let loading = SetLoader {
+        models,
+        limits: *engine.limits(),
+        growing,
+        pulse,
+        kept: kept.iter().map(|entry| (entry.path.as_str(), entry)).collect(),
+        runtime: Handle::current(),
+        now,
+        held: AtomicU64::new(0),
+        failures: AtomicUsize::new(0),
+        gave_up: AtomicBool::new(false),
+    };
+    let log = tracing::dispatcher::get_default(tracing::Dispatch::clone);
+    let one = |preparing: &mut Preparing<'_>, file: &PathBuf| {
+        let loaded = tracing::dispatcher::with_default(&log, || loading.one(file, preparing));
+        loading.pulse.beat();
+        loaded
+    };
+    // Threads of its own: where a read hangs, no later one waits behind it.
+    let threads = rayon::ThreadPoolBuilder::new().build();
+    let threads = threads.map_err(|error| DetectorError::Engine(error.to_string()))?;
+    let loaded: Vec<_> = threads.install(|| files.par_iter().map_init(|| preparer.start(), one).collect());
+    // Of several errors always the first: what is said once must not change.
+    let loaded: Vec<Result<LoadedFile, UnreadableFile>> = loaded.into_iter().collect::<Result<_, _>>()?;
+    let (mut unread, mut files) = (Vec::new(), Vec::new());
+    loaded.into_iter().for_each(|file| match file {
+        Ok(file) => files.push(file),
+        Err(file) => unread.push(file),
+    });
+    let loaded = files;
+    let count = |from: Origin| loaded.iter().filter(|file| file.from == from).count();
+    let (before, now) = (count(Origin::Cache), count(Origin::Detector));
+    tracing::debug!(
+        "model files: {before} from the cache, {now} prepared, {} as they are",
+        loaded.len() - before - now
+    );
+    if let Some((pack, cache)) = pack {
+        let keep: Vec<_> =
+            loaded.iter().filter(|file| file.from != Origin::Untried).map(|file| &file.entry).collect();
+        if !keep.iter().copied().eq(&kept)
+            && let Err(error) = pack.write(&keep)
+        {
+            cache.complain(&error);
+        }
+    }
+    Ok((loaded.into_iter().map(LoadedFile::into_file).collect(), unread))
+}
+
+/// A file on its way into a set.
+struct LoadedFile {
+    entry: Entry,
+    from: Origin,
+    /// Where nothing was made of it.
+    as_it_is: Vec<u8>,
+}
+
+/// Where the form comes from in which a file is used.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Cache,
+    Detector,
+    /// The detector makes nothing of it.
+    File,
+    /// The detector was not asked, as it failed at others.
+    Untried,
+}
+
+impl LoadedFile {
+    fn into_file(self) -> (ModelFile, Digest) {
+        let bytes = self.entry.prepared.unwrap_or(self.as_it_is);
+        (ModelFile { path: self.entry.path, bytes }, self.entry.digest)
+    }
+}
+
+/// Why a file is not loaded: it costs itself, or the set.
+enum Failed {
+    File(Unreadable),
+    Set(DetectorError),
+}
+
+impl std::convert::From<Unreadable> for Failed {
+    fn from(why: Unreadable) -> Self {
+        Self::File(why)
+    }
+}
+
+impl std::convert::From<DetectorError> for Failed {
+    fn from(error: DetectorError) -> Self {
+        Self::Set(error)
+    }
+}
+
+/// A name that is no text, as one: what is none stands as `\xF3`. Two such names stay two.
+fn spelled(name: &OsStr) -> String {
+    let mut text = String::new();
+    for chunk in name.as_encoded_bytes().utf8_chunks() {
+        text.push_str(chunk.valid());
+        chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02X}")));
+    }
+    text
+}
+
+/// What the threads share.
+struct SetLoader<'a> {
+    models: &'a Path,
+    limits: Limits,
+    growing: Growing,
+    pulse: &'a Pulse,
+    kept: HashMap<&'a str, &'a Entry>,
+    runtime: Handle,
+    now: SystemTime,
+    /// Bytes of all files so far, in the form that they have.
+    held: AtomicU64,
+    failures: AtomicUsize,
+    gave_up: AtomicBool,
+}
+
+impl SetLoader<'_> {
+    /// One file, or why it cannot be read.
+    fn one(
+        &self,
+        file: &Path,
+        preparing: &mut Preparing<'_>,
+    ) -> Result<Result<LoadedFile, UnreadableFile>, DetectorError> {
+        let name = file.file_name().unwrap_or_default();
+        let Some(path) = name.to_str() else {
+            let why = "its name holds bytes that are no text (UTF-8); rename it".to_owned();
+            return Ok(Err(UnreadableFile { path: spelled(name), why }));
+        };
+        match self.load(path, file, preparing) {
+            Ok(loaded) => Ok(Ok(loaded)),
+            Err(Failed::Set(error)) => Err(error),
+            Err(Failed::File(Unreadable::Changed)) if self.growing == Growing::Waits => {
+                Err(DetectorError::Unsettled { path: file.display().to_string() })
+            }
+            Err(Failed::File(why)) => Ok(Err(UnreadableFile { path: path.to_owned(), why: why.to_string() })),
+        }
+    }
+
+    fn load(&self, path: &str, file: &Path, preparing: &mut Preparing<'_>) -> Result<LoadedFile, Failed> {
+        let kept = self.kept.get(path).copied();
+        let look = FileStamp::at(file).map_err(Unreadable::from)?;
+        let same = |entry: &&Entry| entry.mark.is_some() && entry.mark == look.mark();
+        if let Some(entry) = kept.filter(same)
+            && let Some(prepared) = &entry.prepared
+        {
+            self.hold(prepared.len() as u64)?;
+            return Ok(LoadedFile { entry: entry.clone(), from: Origin::Cache, as_it_is: Vec::new() });
+        }
+        let bytes = read_at_rest(file, &look, self.limits.of_model())?;
+        self.hold(bytes.len() as u64)?;
+        let read = bytes.len() as u64;
+        let mark = look.mark().filter(|mark| mark.is_at_rest(self.now));
+        let digest = Sha256::digest(&bytes).into();
+        let (prepared, from) = match kept.filter(|entry| entry.digest == digest) {
+            Some(Entry { prepared: Some(prepared), .. }) => (Some(prepared.clone()), Origin::Cache),
+            Some(_) => (None, Origin::File),
+            None => self.prepare(path, &bytes, preparing),
+        };
+        let as_it_is = match &prepared {
+            None => bytes,
+            Some(prepared) => {
+                self.held.fetch_sub(read, Ordering::Relaxed);
+                self.hold(prepared.len() as u64)?;
+                Vec::new()
+            }
+        };
+        Ok(LoadedFile { entry: Entry { path: path.to_owned(), digest, mark, prepared }, from, as_it_is })
+    }
+
+    fn prepare(&self, path: &str, bytes: &[u8], preparing: &mut Preparing<'_>) -> (Option<Vec<u8>>, Origin) {
+        if self.gave_up.load(Ordering::Relaxed) {
+            return (None, Origin::Untried);
+        }
+        match self.runtime.block_on(preparing.prepare(path, bytes)) {
+            Ok(Some(prepared)) => return (Some(prepared), Origin::Detector),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!("`{path}` is used as it is, preparing it failed: {error}");
+                let failures = 1 + self.failures.fetch_add(1, Ordering::Relaxed);
+                // Ten thousand files that each overrun a deadline would take days.
+                let enough = failures >= MOST_FAILURES || matches!(error, JudgeError::Deadline(_));
+                if enough && !self.gave_up.swap(true, Ordering::Relaxed) {
+                    tracing::warn!("no more files are prepared now, the others are used as they are");
+                }
+            }
+        }
+        (None, Origin::File)
+    }
+
+    /// Counts what is held.
+    fn hold(&self, bytes: u64) -> Result<(), DetectorError> {
+        if self.held.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.limits.model_files {
+            return Ok(());
+        }
+        Err(DetectorError::NoModels(format!(
+            "`{}` holds more than {} MiB; name the directory that holds nothing but models, or raise `models_mib` of \
+             `[detector]`",
+            self.models.display(),
+            self.limits.model_files >> 20
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use std::fs;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::demo::models::FILES;
+
+    /// What is in the pack under a file's mark is used without a look into the file: only a forged pack can show it.
+    #[tokio::test]
+    async fn a_file_that_has_rested_is_not_even_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let models = dir.path().join("models");
+        fs::create_dir(&models).unwrap();
+        let file = models.join(FILES[1].name);
+        fs::write(&file, FILES[1].bytes).unwrap();
+        let cache = dir.path().join("cache");
+        let engine = Engine::new(Limits::default(), Some(&cache)).unwrap();
+        let module = Module::built_in();
+        let pack = Pack::new(&cache.join("models"), module.digest(), &models);
+        let load = async |now: SystemTime| {
+            let (engine, module, models, file) =
+                (engine.clone(), module.clone(), models.clone(), file.clone());
+            let preparer = Preparer::new(&engine, &module).await.unwrap();
+            let load = move || {
+                let now = (now, Growing::Waits);
+                let loaded = load(&engine, &module, &preparer, &models, &[file], now, &Pulse::default());
+                loaded.unwrap().0.remove(0).0.bytes
+            };
+            tokio::task::spawn_blocking(load).await.unwrap()
+        };
+        let forge = || {
+            let mut entry = pack.read().remove(0);
+            let marked = entry.mark.is_some();
+            entry.digest = [0; 32];
+            entry.prepared = Some(b"forged".to_vec());
+            pack.write(&[&entry]).unwrap();
+            marked
+        };
+        let (young, later) = (SystemTime::now(), SystemTime::now() + Duration::from_secs(60));
+        let prepared = load(young).await;
+        assert!(prepared.len() < FILES[1].bytes.len());
+        assert!(!forge(), "it may be written again within the same tick");
+        assert_eq!(load(later).await, prepared);
+        assert!(forge(), "it has rested");
+        assert_eq!(load(later).await, b"forged");
+        fs::write(&file, FILES[1].bytes).unwrap();
+        assert_eq!(load(later).await, prepared, "it was written again");
+    }
+}

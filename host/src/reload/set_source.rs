@@ -1,0 +1,280 @@
+//! Where a set comes from: a module file (or the built-in module), a directory of models, and settings.
+//!
+//! Reading is blocking and whole. A file that changes while it is read is an error; the next look finds it at rest. A model file that
+//! cannot be read is handed on as such: the detector knows what depends on it.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::file_stamp::{FileStamp, Fingerprint};
+use super::pulse::{Left, Pulse};
+use super::set_loader;
+use crate::detector::{DetectorError, Engine, Module, Preparer, Set};
+use crate::regular::{self, Most, Unreadable};
+
+/// Files beside the models that are none: half-written by a copy, kept by an editor, or the pickles that the JSON was made
+/// from, which are large and which no sandbox should open.
+const PASSED_OVER: [&str; 6] = ["~", ".tmp", ".part", ".crdownload", ".bak", ".pkl"];
+
+/// How long a start waits for a file that is being written.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// For how long the system may leave a read without an answer.
+const HANGS: Duration = Duration::from_secs(30);
+
+/// What to do about a model file that changes while it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Growing {
+    /// The set waits for it.
+    Waits,
+    IsUnread,
+}
+
+/// One reading of a set on its threads.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SetRead {
+    pub(super) pulse: Pulse,
+    pub(super) left: Left,
+}
+
+/// For how long reading may make no step: between two, a module may be asked twice, or compiled.
+pub(super) fn patience(engine: &Engine) -> Duration {
+    HANGS + (2 * engine.limits().deadline).max(engine.compile_deadline())
+}
+
+/// Where a set comes from.
+#[derive(Clone, Debug)]
+pub struct SetSource {
+    /// None: the detector built into this program.
+    pub module: Option<PathBuf>,
+    pub models: PathBuf,
+    /// One JSON object.
+    pub settings: String,
+    /// What this program writes itself, which may stand beside the models and is none: log and databases. Files that go by
+    /// these names and an ending (`worker.log.1`, `plant.sqlite-wal`) belong to them.
+    pub own: Vec<PathBuf>,
+}
+
+impl SetSource {
+    /// What the file system says of the set's files.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut paths: Vec<_> = self.module.iter().cloned().collect();
+        paths.extend(self.model_paths().unwrap_or_default());
+        // Last the directory itself: a missing one is part of the picture.
+        paths.push(self.models.clone());
+        Fingerprint::of(paths)
+    }
+
+    /// Reads the set whole, each model file in the form that its module makes of it, where it makes one.
+    ///
+    /// # Errors
+    /// [`DetectorError::Unsettled`] with the file, [`DetectorError::Read`] or [`DetectorError::Module`] if the module cannot be used.
+    pub async fn read(&self, engine: &Engine) -> Result<Set, DetectorError> {
+        self.read_with(engine, Growing::Waits, &SetRead::default()).await
+    }
+
+    /// The same, told by the pulse of `reading`.
+    pub(super) async fn read_watched(
+        &self,
+        engine: &Engine,
+        reading: &SetRead,
+    ) -> Result<Set, DetectorError> {
+        self.read_with(engine, Growing::Waits, reading).await
+    }
+
+    /// The same for a start, which has no set to go on with: a model that is still being written after a while is left out like one
+    /// that cannot be read, and taken up when it rests.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn read_at_start(&self, engine: &Engine) -> Result<Set, DetectorError> {
+        let begun = Instant::now();
+        loop {
+            match self.read_aloud(engine, Growing::Waits).await {
+                Err(DetectorError::Unsettled { .. }) if begun.elapsed() < PATIENCE => {
+                    tokio::time::sleep(PATIENCE / 8).await;
+                }
+                Err(DetectorError::Unsettled { .. }) => break,
+                read => return read,
+            }
+        }
+        match self.read_aloud(engine, Growing::IsUnread).await {
+            // The module.
+            Err(DetectorError::Unsettled { path }) => {
+                Err(DetectorError::Read { path, cause: Unreadable::Changed })
+            }
+            read => read,
+        }
+    }
+
+    /// Reads, however long it takes, and says so where it hangs.
+    async fn read_aloud(&self, engine: &Engine, growing: Growing) -> Result<Set, DetectorError> {
+        let reading = SetRead::default();
+        let mut read = pin!(self.read_with(engine, growing, &reading));
+        let limit = patience(engine);
+        loop {
+            match reading.pulse.patiently(limit, &mut read).await {
+                Some(read) => return read,
+                None => tracing::warn!(
+                    "reading the module and the models in `{}` has made no step for {}: a share that does not answer?",
+                    self.models.display(),
+                    humantime::format_duration(limit)
+                ),
+            }
+        }
+    }
+
+    async fn read_with(
+        &self,
+        engine: &Engine,
+        growing: Growing,
+        reading: &SetRead,
+    ) -> Result<Set, DetectorError> {
+        let SetRead { pulse, left } = reading.clone();
+        let (source, most, held) = (self.clone(), engine.limits().of_module(), left.clone());
+        let module = on_a_thread(move || {
+            let _left = held;
+            source.read_module(most)
+        });
+        let module = module.await?;
+        pulse.beat();
+        // Awaited here, so that whoever stops waiting ends it.
+        let preparer = Preparer::new(engine, &module).await?;
+        pulse.beat();
+        let (source, engine) = (self.clone(), engine.clone());
+        on_a_thread(move || {
+            let _left = left;
+            source.read_models(&engine, module, &preparer, growing, &pulse)
+        })
+        .await
+    }
+
+    fn read_module(&self, most: Most) -> Result<Module, DetectorError> {
+        let Some(path) = &self.module else { return Ok(Module::built_in()) };
+        let name = path.display().to_string();
+        let read = FileStamp::at(path).map_err(Unreadable::from);
+        match read.and_then(|look| read_at_rest(path, &look, most)) {
+            Ok(bytes) => Ok(Module { name, bytes: bytes.into() }),
+            Err(Unreadable::Changed) => Err(DetectorError::Unsettled { path: name }),
+            Err(cause) => Err(DetectorError::Read { path: name, cause }),
+        }
+    }
+
+    fn read_models(
+        self,
+        engine: &Engine,
+        module: Module,
+        preparer: &Preparer,
+        growing: Growing,
+        pulse: &Pulse,
+    ) -> Result<Set, DetectorError> {
+        let paths = self.model_paths().map_err(|cause| {
+            DetectorError::NoModels(format!(
+                "`{}` cannot be read: {cause}; name the directory that holds the models with --models or as `models` of \
+                 `[detector]`",
+                self.models.display()
+            ))
+        })?;
+        let (files, unread) = set_loader::load(
+            engine,
+            &module,
+            preparer,
+            &self.models,
+            &paths,
+            (SystemTime::now(), growing),
+            pulse,
+        )?;
+        Ok(Set::prepared(module, files, unread, self.models.display().to_string(), self.settings))
+    }
+
+    /// The names of this program's own files in the models' directory.
+    fn own_names(&self) -> Vec<String> {
+        let models = fs::canonicalize(&self.models).ok();
+        let beside = |path: &&PathBuf| models.is_some() && fs::canonicalize(parent(path)).ok() == models;
+        let name = |path: &PathBuf| Some(path.file_name()?.to_string_lossy().into_owned());
+        self.own.iter().filter(beside).filter_map(name).collect()
+    }
+
+    /// Whether an event at this path is this program's own doing.
+    pub(super) fn is_own(&self, path: &Path) -> bool {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let same_place =
+            |own: &&PathBuf| fs::canonicalize(parent(own)).ok() == fs::canonicalize(parent(path)).ok();
+        self.own
+            .iter()
+            .filter(same_place)
+            .any(|own| own.file_name().is_some_and(|own| is_of(&name, &own.to_string_lossy())))
+    }
+
+    /// The directories whose events are hints: a file is watched through its directory, because a watch on the file dies with
+    /// the first rename over it; links are followed, and parents are watched for a directory that is itself replaced.
+    pub fn directories(&self) -> Vec<PathBuf> {
+        let mut directories = Vec::new();
+        for path in self.module.iter() {
+            directories.push(parent(path));
+            directories.extend(fs::canonicalize(path).ok().map(|real| parent(&real)));
+        }
+        directories.push(self.models.clone());
+        directories.push(parent(&self.models));
+        if let Ok(real) = fs::canonicalize(&self.models) {
+            directories.push(parent(&real));
+            directories.push(real);
+        }
+        let mut real: Vec<_> = directories.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
+        real.sort();
+        real.dedup();
+        real
+    }
+
+    /// The model files, by name.
+    fn model_paths(&self) -> std::io::Result<Vec<PathBuf>> {
+        let mut paths = Vec::new();
+        let own = self.own_names();
+        for entry in fs::read_dir(&self.models)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let passed_over = name.starts_with('.')
+                || PASSED_OVER.iter().any(|end| name.ends_with(end))
+                || own.iter().any(|own| is_of(&name, own));
+            // Whatever it is: a directory or a link that leads nowhere may have the name of a model, and reading it says so.
+            if !passed_over {
+                paths.push(entry.path());
+            }
+        }
+        paths.sort();
+        Ok(paths)
+    }
+}
+
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, DetectorError> + Send + 'static,
+) -> Result<T, DetectorError> {
+    let log = tracing::dispatcher::get_default(tracing::Dispatch::clone);
+    let read = tokio::task::spawn_blocking(move || tracing::dispatcher::with_default(&log, work)).await;
+    read.unwrap_or_else(|error| Err(DetectorError::Engine(format!("its thread ended: {error}"))))
+}
+
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// `worker.log`, `worker.log.1` and `worker.log-journal` are of `worker.log`.
+fn is_of(name: &str, own: &str) -> bool {
+    name.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']))
+}
+
+/// The bytes of a file that looks the same before and after.
+pub(super) fn read_at_rest(path: &Path, before: &FileStamp, most: Most) -> Result<Vec<u8>, Unreadable> {
+    let bytes = regular::read(path, most)?;
+    match FileStamp::at(path) {
+        Ok(after) if after == *before => Ok(bytes),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+        _ => Err(Unreadable::Changed),
+    }
+}

@@ -1,0 +1,90 @@
+//! The output and the state table: made where they are missing, looked over where they exist. Pieces of one transaction.
+
+use rusqlite::Connection;
+
+use super::error::{Error, Result};
+use super::table::Table;
+use crate::store::schema::sqlite::{self as ddl, INDEXED, KEY};
+use crate::store::schema::{OUTPUT_COLUMNS, STATE_COLUMNS};
+use crate::store::{SchemaChanges, TableName};
+
+/// Creates what is missing and says so.
+pub(super) fn prepare(
+    connection: &Connection,
+    output: &TableName,
+    state: &TableName,
+) -> Result<SchemaChanges> {
+    let mut prepared = SchemaChanges::default();
+    if Table::find(connection, output)?.is_none() {
+        connection.execute_batch(&ddl::output(output))?;
+        prepared.created.push(format!("table `{}`", output.table()));
+    }
+    if Table::find(connection, state)?.is_none() {
+        connection.execute_batch(&ddl::state(state))?;
+        prepared.created.push(format!("table `{}`", state.table()));
+    }
+    let table = expect_tables(connection, output, state)?;
+    make_indexes(connection, output, &table, &mut prepared)?;
+    Ok(prepared)
+}
+
+/// The output table, which is there and takes what a commit writes; and so does the state table.
+pub(super) fn expect_tables(connection: &Connection, output: &TableName, state: &TableName) -> Result<Table> {
+    const ADVICE: &str = "it is created when the worker starts";
+    let found = Table::expect(connection, state, ADVICE)?;
+    found.expect_columns(state, &STATE_COLUMNS)?;
+    found.expect_no_more_than(state, &STATE_COLUMNS, "verdict")?;
+    if !found.has_unique(&["worker"]) {
+        return Err(Error::schema(format!(
+            "table `{}` may hold a worker twice; make `worker` its key",
+            state.table()
+        )));
+    }
+    let found = Table::expect(connection, output, ADVICE)?;
+    found.expect_columns(output, &OUTPUT_COLUMNS)?;
+    let mut known = OUTPUT_COLUMNS.to_vec();
+    known.push("source_file");
+    found.expect_no_more_than(output, &known, "verdict")?;
+    Ok(found)
+}
+
+fn make_indexes(
+    connection: &Connection,
+    output: &TableName,
+    table: &Table,
+    prepared: &mut SchemaChanges,
+) -> Result<()> {
+    // Where a plain index is in its place, the unique one was tried before, and trying sorts the table.
+    let tried = table.has_plain(&KEY);
+    if !table.has_unique(&KEY) && tried {
+        prepared.warnings.push(format!(
+            "table `{}` has no unique index on (variable, ds), and a plain one; it is not tried again by itself. When this shows no \
+             duplicates any more: {} drop the plain one, and the next start makes it unique",
+            output.table(),
+            ddl::duplicates(output)
+        ));
+    } else if !table.has_unique(&KEY) {
+        match connection.execute_batch(&ddl::index(output, &KEY, true)).map_err(Error::from) {
+            Ok(()) => prepared.created.push("unique index on (variable, ds)".into()),
+            Err(fault) if fault.is_constraint() => prepared.warnings.push(format!(
+                "table `{}` holds several verdicts for one variable and datetime, so it gets no unique index; this worker \
+                 adds none, and this shows them: {}",
+                output.table(),
+                ddl::duplicates(output)
+            )),
+            Err(fault) => return Err(fault),
+        }
+    }
+    // The unique index may have been refused, or be someone's on (ds, variable).
+    let table = Table::find(connection, output)?;
+    let lacks = |columns: &[&str]| table.as_ref().is_some_and(|table| !table.has_index(columns));
+    if lacks(&KEY) {
+        connection.execute_batch(&ddl::index(output, &KEY, false))?;
+        prepared.created.push("index on (variable, ds)".into());
+    }
+    for column in INDEXED.into_iter().filter(|&column| lacks(&[column])) {
+        connection.execute_batch(&ddl::index(output, &[column], false))?;
+        prepared.created.push(format!("index on {column}"));
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! One active worker a name: a locked file beside the output.
+//!
+//! The system frees the lock when the process ends, however it ends; the empty file stays, because deleting it would race with the
+//! next that locks it. Where it cannot be made or locked (some network shares) every worker leads, and the fence alone keeps them apart.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use sha2::{Digest, Sha256};
+
+use super::SqliteStore;
+use super::connect::expect_file;
+use super::database_file::Side;
+use crate::store::{ErrorKind, LeaderLock, StoreError};
+
+pub(super) struct FileLock {
+    store: SqliteStore,
+    worker: String,
+    /// Locked until it is dropped.
+    held: Option<File>,
+}
+
+impl FileLock {
+    pub(super) fn new(store: &SqliteStore, worker: &str) -> Self {
+        Self { store: store.clone(), worker: worker.to_owned(), held: None }
+    }
+}
+
+#[async_trait]
+impl LeaderLock for FileLock {
+    async fn try_acquire(&mut self) -> Result<bool, StoreError> {
+        // A lock that is held stays; asked for through another handle it would look taken.
+        if self.held.is_some() {
+            return Ok(true);
+        }
+        let (store, worker) = (self.store.clone(), self.worker.clone());
+        // A lock's file may lie on a share that takes its time.
+        let asked = tokio::task::spawn_blocking(move || try_lock(&store, &worker)).await;
+        let locked = asked.unwrap_or_else(|error| {
+            let message = format!("the thread that locks a worker's name ended: {error}");
+            Err(StoreError::new(ErrorKind::Other, message))
+        })?;
+        Ok(match locked {
+            Locked::Here(file) => {
+                self.held = file;
+                true
+            }
+            Locked::Elsewhere => false,
+        })
+    }
+}
+
+enum Locked {
+    /// By us, with the file where there is one that can be locked.
+    Here(Option<File>),
+    Elsewhere,
+}
+
+fn try_lock(store: &SqliteStore, worker: &str) -> Result<Locked, StoreError> {
+    let timeout = store.busy_timeout;
+    // A mistyped path must not leave a lock's file behind.
+    expect_file(&store.input, Side::Input).map_err(|fault| fault.at(&store.input, timeout))?;
+    let side = Side::Output { create: store.create_output };
+    expect_file(&store.output, side).map_err(|fault| fault.at(&store.output, timeout))?;
+    let path = lock_path(store, worker);
+    let locked = match File::options().create(true).truncate(false).write(true).open(&path) {
+        Ok(file) => match file.try_lock() {
+            Ok(()) => Some(file),
+            Err(TryLockError::WouldBlock) => return Ok(Locked::Elsewhere),
+            Err(TryLockError::Error(error)) => without(&path, &error),
+        },
+        Err(error) => without(&path, &error),
+    };
+    Ok(Locked::Here(locked))
+}
+
+/// A folder that cannot be written is said by the database itself, and better.
+fn without(path: &Path, error: &std::io::Error) -> Option<File> {
+    tracing::debug!("`{}` cannot be locked: {error}", path.display());
+    None
+}
+
+/// `plant.sqlite-default.lock`; what no file name may hold is replaced, and a digest then tells such names apart.
+fn lock_path(store: &SqliteStore, worker: &str) -> PathBuf {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let name = if worker.chars().all(plain) {
+        worker.to_owned()
+    } else {
+        let digest: String =
+            Sha256::digest(worker).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        format!("{}-{digest}", worker.replace(|c: char| !plain(c), "_"))
+    };
+    let mut path = store.output.clone().into_os_string();
+    path.push(format!("-{name}.lock"));
+    path.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_name_has_a_file_of_its_own() {
+        let path = |worker| lock_path(&SqliteStore::new("d/plant.sqlite"), worker).display().to_string();
+        for (worker, expected) in [
+            ("default", "d/plant.sqlite-default.lock"),
+            ("default 2/8", "d/plant.sqlite-default_2_8-3ff397a3.lock"),
+            ("default_2_8", "d/plant.sqlite-default_2_8.lock"),
+            ("../x", "d/plant.sqlite-.._x-d6b96a97.lock"),
+        ] {
+            assert_eq!(path(worker), expected);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The output and the state table: made where they are missing, looked over where they exist.
+//!
+//! What exists and cannot serve is refused before anything is made. Tables of our own get all their indexes; one that others made
+//! gets those that it lacks ([`indexing`](super::output)), and where that is refused it is served without.
+
+use std::time::Duration;
+
+use super::connect::SqlSession;
+use super::connection::{self, Value};
+use super::datetime::{self, Precision};
+use super::error::{Error, Result};
+use super::row::Padded;
+use super::sql;
+use super::sql::output::{FLAGS, Filled, NUMBERS};
+use super::table::{Table, TableColumn};
+use crate::datetime::Datetime;
+use crate::store::schema::sqlserver as ddl;
+use crate::store::schema::sqlserver::{INDEXED, KEY};
+use crate::store::schema::{OUTPUT_COLUMNS, STATE_COLUMNS};
+use crate::store::{ErrorKind, SchemaChanges, TableName};
+
+/// The statements for tables of just these columns and types.
+#[derive(Clone)]
+pub(super) struct Statements {
+    /// In which `ds` is staged.
+    pub(super) grain: Precision,
+    pub(super) insert: String,
+    pub(super) replace: String,
+    pub(super) has_source_file: bool,
+    /// Whether a range of ds is found by a seek.
+    pub(super) has_ds_index: bool,
+    pub(super) already_judged: String,
+    pub(super) foreign_names: String,
+    pub(super) equal_names: String,
+    /// None where finding a variable's verdicts would read the table.
+    pub(super) spellings: Option<String>,
+    /// Keeps other writers out, where no unique index does.
+    pub(super) lock: Option<String>,
+    pub(super) padded: Padded,
+    /// The first and the last that `ds` can hold.
+    pub(super) datetimes: (Datetime, Datetime),
+}
+
+impl Statements {
+    /// The datetimes between which the output is read for rows at these; None where there are none. A little more on both sides:
+    /// how a datetime becomes one of the column is the server's matter, and a SMALLDATETIME rounds to minutes.
+    pub(super) fn around(&self, datetimes: impl Iterator<Item = Datetime> + Clone) -> Option<[Value; 2]> {
+        const ROUNDING: Duration = Duration::from_secs(60);
+        let (first, last) = (datetimes.clone().min()?, datetimes.max()?);
+        Some([first.earlier(ROUNDING), last.later(ROUNDING)].map(|at| self.grain.not_before(at)))
+    }
+}
+
+/// An index that an output table of others lacks.
+#[derive(Clone, Copy)]
+pub(super) struct Lacking {
+    pub(super) columns: &'static [&'static str],
+    pub(super) unique: bool,
+}
+
+/// Makes the tables that are missing; which indexes are missing still.
+pub(super) async fn prepare(
+    session: &mut SqlSession,
+    output: &TableName,
+    state: &TableName,
+) -> Result<(SchemaChanges, Vec<Lacking>)> {
+    let mut prepared = SchemaChanges::default();
+    let found = Table::find(session, output).await?;
+    let found_state = Table::find(session, state).await?;
+    if let Some(table) = &found {
+        statements(table, output, Duration::ZERO)?;
+    }
+    if let Some(table) = &found_state {
+        expect_state(table, state)?;
+    }
+    if found_state.is_none() && create(session, state, &ddl::state(state)).await? {
+        prepared.created.push(format!("table `{state}`"));
+    }
+    if found.is_none() && create(session, output, &ddl::output(output)).await? {
+        prepared.created.push(format!("table `{output}`"));
+        for index in ddl::indexes(output) {
+            connection::run(session, index).await?;
+        }
+    }
+    let found = Table::expect(session, output, MADE_AT_START).await?;
+    Ok((prepared, lacking(&found)))
+}
+
+const MADE_AT_START: &str = "it is created when the worker starts";
+
+/// Whether it was we who created it, and not another at the same moment.
+async fn create(session: &mut SqlSession, name: &TableName, ddl: &str) -> Result<bool> {
+    match connection::run(session, ddl).await {
+        Ok(()) => Ok(true),
+        Err(fault) if fault.exists_already() => Ok(false),
+        Err(fault) if fault.is_right() => Err(Error::Found(
+            ErrorKind::Permission,
+            format!(
+                "table `{name}` is missing, and this login has no right to create it ({}); hand what `host schema` prints to \
+                 who has",
+                fault.said()
+            ),
+        )),
+        Err(fault) => Err(fault),
+    }
+}
+
+pub(super) fn lacking(table: &Table) -> Vec<Lacking> {
+    let mut lacking = Vec::new();
+    if !table.has_unique(&KEY) {
+        lacking.push(Lacking { columns: &KEY, unique: true });
+    }
+    for at in 0..INDEXED.len() {
+        let columns = &INDEXED[at..=at];
+        // The index on both begins with the first.
+        let made = columns[0] == KEY[0] && !lacking.is_empty();
+        if !made && !table.has_index(columns) {
+            lacking.push(Lacking { columns, unique: false });
+        }
+    }
+    lacking
+}
+
+/// Looks both tables over, which are there and take what a commit writes; no lock is waited for longer than `wait`.
+pub(super) async fn expect_tables(
+    session: &mut SqlSession,
+    output: &TableName,
+    state: &TableName,
+    wait: Duration,
+) -> Result<Statements> {
+    let found = Table::expect(session, state, MADE_AT_START).await?;
+    expect_state(&found, state)?;
+    let found = Table::expect(session, output, MADE_AT_START).await?;
+    statements(&found, output, wait)
+}
+
+fn expect_state(table: &Table, name: &TableName) -> Result<()> {
+    table.expect_columns(name, &STATE_COLUMNS)?;
+    table.expect_no_more_than(name, &STATE_COLUMNS, "verdict")?;
+    if table.has_unique(&["worker"]) {
+        return Ok(());
+    }
+    Err(Error::schema(format!("table `{name}` may hold a worker twice; make `worker` its key")))
+}
+
+/// What a commit and a look-up say to a table like this. Columns that fill themselves are left to do so.
+fn statements(table: &Table, name: &TableName, wait: Duration) -> Result<Statements> {
+    table.expect_columns(name, &OUTPUT_COLUMNS)?;
+    let mut known = OUTPUT_COLUMNS.to_vec();
+    known.push("source_file");
+    table.expect_no_more_than(name, &known, "verdict")?;
+
+    let wrong = |column: &str, kind: String, right: &str| {
+        Error::schema(format!("column `{column}` of table `{name}` is {kind}; it must be {right}"))
+    };
+    let column = |column: &'static str| {
+        table.column(column).ok_or_else(|| Error::schema(format!("table `{name}` lacks `{column}`")))
+    };
+    let mut filled = Vec::new();
+    let mut fill = |column: &'static str, found: &TableColumn| {
+        if !found.fills_itself() {
+            filled.push(Filled { column, by: found.cast(&format!("s.[{column}]")) });
+        }
+    };
+    let ds = column("ds")?;
+    let Some(grain) = Precision::of(&ds.kind) else {
+        return Err(wrong("ds", ds.declared(), "DATETIME or DATETIME2"));
+    };
+    fill("ds", ds);
+    for (number, digits) in NUMBERS {
+        let found = column(number)?;
+        if !found.is_number() || (found.is_decimal() && found.precision - found.scale < digits) {
+            let right = format!("DECIMAL with {digits} digits before the point, or FLOAT");
+            return Err(wrong(number, found.declared(), &right));
+        }
+        fill(number, found);
+    }
+    for flag in FLAGS {
+        let found = column(flag)?;
+        if found.kind != "bit" && !found.is_number() {
+            return Err(wrong(flag, found.declared(), "BIT"));
+        }
+        fill(flag, found);
+    }
+    let variable = column("variable")?;
+    if !variable.is_text() {
+        return Err(wrong("variable", variable.declared(), "VARCHAR or NVARCHAR"));
+    }
+    fill("variable", variable);
+    let file = table.column("source_file");
+    if let Some(file) = file {
+        fill("source_file", file);
+    }
+    for (column, found) in [("ds", ds), ("variable", variable)] {
+        if found.fills_itself() {
+            return Err(wrong(column, "filled by the table itself".to_owned(), "given by whoever inserts"));
+        }
+    }
+    let gives_time = !column("processed_at")?.fills_itself();
+    let padded = Padded { name: variable.is_padded(), file: file.is_some_and(TableColumn::is_padded) };
+    Ok(Statements {
+        grain,
+        insert: sql::output::insert(name, &filled, gives_time),
+        foreign_names: sql::output::foreign_names(&variable.cast("s.[variable]"), padded.name),
+        replace: sql::output::replace(name, &filled, gives_time),
+        equal_names: sql::output::equal_names(&variable.cast("s.[variable]")),
+        spellings: table
+            .has_index(&["variable"])
+            .then(|| sql::output::spellings(name, &variable.cast("s.[variable]"))),
+        lock: (!table.has_unique(&KEY)).then(|| sql::output::alone(name, wait)),
+        padded,
+        datetimes: datetime::span(&ds.kind),
+        has_source_file: table.has("source_file"),
+        has_ds_index: table.has_index(&["ds"]),
+        already_judged: sql::output::already_judged(name, &variable.cast("s.[variable]"), &ds.cast("s.[ds]")),
+    })
+}

@@ -1,0 +1,72 @@
+//! The canary of a worker that was started anew: readings that the worker before it judged.
+//!
+//! Without one, nothing tells a detector that fails at everything from a reading that no detector survives, and a batch of one
+//! variable would be tried for ever; and a set that is replaced before the first batch would be used untried. Read once, at
+//! the start; what the input or the output holds no longer is left out.
+
+use std::sync::Arc;
+
+use super::session::Session;
+use crate::batch::Batch;
+use crate::datetime::Datetime;
+use crate::detector::Detector;
+use crate::pivot;
+use crate::position::Position;
+use crate::reading::{Page, Reading, ReadingKey};
+use crate::store::StoreError;
+
+/// Rows that are looked through: some datetimes of a plant of the usual size, and a seek on any table with a key.
+const ROWS: u16 = 1000;
+
+/// The last readings that were read and have a verdict; None if there are none.
+pub(super) async fn last_judged(session: &mut Session) -> Result<Option<Batch>, StoreError> {
+    let Some(watermark) = session.state.watermark else { return Ok(None) };
+    let rows = usize::from(ROWS);
+    let page = match &session.state.position {
+        Position::Key(position) => {
+            let from = position.scanned.saturating_sub(i64::from(ROWS) - 1);
+            session.input.read_keys(&[(from, position.scanned)], rows).await?
+        }
+        Position::Time(_) => {
+            let next = Datetime::from_micros(watermark.micros().saturating_add(1));
+            session.input.read_range(watermark, Some(next), rows).await?
+        }
+    };
+    judged(session, page).await
+}
+
+/// The same for a backfill: of the readings at the output's newest datetime, those with a verdict. A variable that this very set does
+/// not survive is no proof of anything, so that the first that it judges is taken, of a few.
+pub(super) async fn newest_judged(
+    session: &mut Session,
+    detector: &mut Detector,
+) -> Result<Option<Batch>, StoreError> {
+    const TRIES: usize = 3;
+    let now = session.input.now().await?;
+    let Some(newest) = session.output.newest(now).await? else { return Ok(None) };
+    let next = Datetime::from_micros(newest.micros().saturating_add(1));
+    let page = session.input.read_range(newest, Some(next), usize::from(ROWS)).await?;
+    let Some(batch) = judged(session, page).await? else { return Ok(None) };
+    for column in 0..batch.columns.len().min(TRIES) {
+        let one = batch.only(&[column]);
+        let survived = detector.judge(Arc::new(one.clone())).await.is_ok();
+        detector.discard();
+        if survived {
+            return Ok(Some(one));
+        }
+    }
+    Ok(None)
+}
+
+/// Those of the readings that have a verdict, pivoted.
+async fn judged(session: &mut Session, page: Page) -> Result<Option<Batch>, StoreError> {
+    let rows = usize::from(ROWS);
+    let mut readings = page.readings;
+    readings.retain(|reading| reading.value.is_some_and(f64::is_finite));
+    let keys: Vec<ReadingKey> = readings.iter().map(Reading::key).collect();
+    let judged =
+        if keys.is_empty() { Default::default() } else { session.output.already_judged(&keys).await? };
+    readings.retain(|reading| judged.contains(&reading.key()));
+    let parts = pivot::split(readings, rows * super::batch::CELLS_PER_ROW);
+    Ok(parts.last().map(|part| pivot::pivot(part, &[]).batch))
+}

@@ -1,0 +1,126 @@
+//! What the suite asks of a database besides its store: to be set up, to be written to by others, and to be looked at.
+
+use anyhow::Result;
+use host::datetime::Datetime;
+use host::store::{Connector, TableNames};
+use host::verdict::VerdictRow;
+
+/// A fresh database (or two), gone when this is dropped. Everything here goes round the store under test.
+#[allow(
+    async_fn_in_trait,
+    reason = "the suite calls it from its own tasks only, which do not move between threads"
+)]
+pub trait TestDb: Sized {
+    async fn start(setup: &Setup) -> Result<Self>;
+
+    /// The store under test, on this database.
+    fn connector(&self) -> Box<dyn Connector>;
+
+    /// Rows of the plant, in one transaction.
+    async fn insert(&self, rows: &[Row<'_>]) -> Result<()>;
+
+    /// An output table as others made it, before the store saw it.
+    async fn create_output(&self, kind: OutputKind) -> Result<()>;
+
+    /// Verdicts of the Python worker: `ds` and variable, everything else 0.
+    async fn insert_verdicts(&self, keys: &[(&str, &str)]) -> Result<()>;
+
+    /// From now on the output table refuses verdicts on this variable, with an error.
+    async fn refuse_verdicts_on(&self, variable: &str) -> Result<()>;
+
+    /// From now on nobody may write the database of output and state. Connections are opened anew afterwards.
+    async fn forbid_writing(&self) -> Result<()>;
+
+    /// Deletes a worker's state row.
+    async fn delete_worker(&self, worker: &str) -> Result<()>;
+
+    /// The whole output table, by ds, variable and id.
+    async fn verdicts(&self) -> Result<Vec<Written>>;
+
+    /// Worker and epoch of each row of the state table; empty where there is no such table.
+    async fn workers(&self) -> Result<Vec<(String, i64)>>;
+
+    /// The columns of each of the output table's indexes, sorted, and whether it is unique; its primary key left out.
+    async fn output_indexes(&self) -> Result<Vec<(Vec<String>, bool)>>;
+}
+
+/// What a database is like before the store comes.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// None: there is no input table.
+    pub input: Option<InputKind>,
+    pub tables: TableNames,
+    /// Whether output and state have a database of their own.
+    pub two_databases: bool,
+}
+
+/// Which of the columns and indexes that it may lack the input table has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InputKind {
+    pub key: bool,
+    pub source_file: bool,
+    pub datetime_index: bool,
+}
+
+/// An output table that the store did not make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputKind {
+    /// As the Python worker makes it: every column, no unique index.
+    Python,
+    /// The same without the column `source_file`.
+    WithoutSourceFile,
+    /// The same without the columns `residual` and `anomaly_score`.
+    WithoutResidual,
+    /// With a collation in which case makes no difference between names.
+    EqualNames,
+    /// With one that tells names apart by their bytes.
+    ExactNames,
+}
+
+impl InputKind {
+    /// As in the design.
+    pub const DEFAULT: Self = Self { key: true, source_file: true, datetime_index: true };
+    /// Every kind that a range is read from in another way.
+    pub const ALL: [Self; 4] = [
+        Self::DEFAULT,
+        Self { key: true, source_file: true, datetime_index: false },
+        Self { key: false, source_file: false, datetime_index: true },
+        Self { key: false, source_file: true, datetime_index: false },
+    ];
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { input: Some(InputKind::DEFAULT), tables: TableNames::default(), two_databases: false }
+    }
+}
+
+impl From<InputKind> for Setup {
+    fn from(kind: InputKind) -> Self {
+        Self { input: Some(kind), ..Self::default() }
+    }
+}
+
+/// A row for the input table. What the table has no column for is left out.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    /// None: the next that the database gives.
+    pub id: Option<i64>,
+    /// In the form `2025-01-15 10:00:00.503`.
+    pub datetime: &'a str,
+    pub variable: &'a str,
+    pub value: Option<f64>,
+    pub source_file: Option<&'a str>,
+}
+
+/// A reading of 1.5 without a file.
+pub fn row<'a>(id: i64, datetime: &'a str, variable: &'a str) -> Row<'a> {
+    Row { id: Some(id), datetime, variable, value: Some(1.5), source_file: None }
+}
+
+/// A row of the output table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    pub verdict: VerdictRow,
+    pub processed_at: Datetime,
+}
