@@ -11,7 +11,7 @@ use prophet::{Model, Need, Role};
 use crate::OpenError;
 use crate::column::{Buffers, ColumnJudge, Judging, Rules};
 use crate::form::nfc;
-use crate::models::{self, File, ModelState, Models, Unreadable};
+use crate::models::{self, File, ModelState, Models, UnreadableModel};
 use crate::settings::{Settings, Supply};
 use crate::verdicts::ColumnVerdicts;
 
@@ -64,7 +64,7 @@ impl ProphetDetector {
     /// As [`Self::open`]; `detector_config.json` is one of them, without which it is not certain which file is for which variable.
     pub fn open_without(
         files: &[File<'_>],
-        unread: &[Unreadable<'_>],
+        unread: &[UnreadableModel<'_>],
         settings: &str,
     ) -> Result<Self, OpenError> {
         let settings = Settings::parse(settings)?;

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::sync::Once;
 
-use crate::{Column, File, NAME, OpenError, Unreadable, VERSION};
+use crate::{Column, File, NAME, OpenError, UnreadableModel, VERSION};
 
 #[allow(unsafe_code, reason = "generated: what a component imports and exports is unsafe by nature")]
 mod bindings {
@@ -69,7 +69,7 @@ impl GuestDetector for DetectorResource {
         let read: Vec<_> = read.map(|file| File { path: &file.path, bytes: &file.bytes }).collect();
         let unread = |file: &types::ModelFile| Some((file.path.clone(), file.unreadable.clone()?));
         let unread: Vec<_> = files.iter().filter_map(unread).collect();
-        let unread: Vec<_> = unread.iter().map(|(path, why)| Unreadable { path, why }).collect();
+        let unread: Vec<_> = unread.iter().map(|(path, why)| UnreadableModel { path, why }).collect();
         let detector = crate::ProphetDetector::open_without(&read, &unread, &settings)?;
         if !detector.ignored().is_empty() {
             log(Level::Debug, &format!("files that are no models: `{}`", detector.ignored().join("`, `")));

@@ -45,7 +45,7 @@ impl File<'_> {
 
 /// A file of the model directory that cannot be read.
 #[derive(Clone, Copy, Debug)]
-pub struct Unreadable<'a> {
+pub struct UnreadableModel<'a> {
     /// As in [`File::path`].
     pub path: &'a str,
     /// As a sentence that goes on from the file's name and "cannot be read: ".
@@ -74,8 +74,12 @@ pub(crate) struct Models {
 }
 
 /// The directory's `detector_config.json`, if it has one.
-pub(crate) fn config(files: &[File<'_>], unread: &[Unreadable<'_>]) -> Result<DetectorConfig, OpenError> {
-    if let Some(Unreadable { path, why }) = unread.iter().find(|unread| unread.path == config::FILE_NAME) {
+pub(crate) fn config(
+    files: &[File<'_>],
+    unread: &[UnreadableModel<'_>],
+) -> Result<DetectorConfig, OpenError> {
+    if let Some(UnreadableModel { path, why }) = unread.iter().find(|unread| unread.path == config::FILE_NAME)
+    {
         return Err(OpenError::Models(format!("`{path}` cannot be read: {why}")));
     }
     files
@@ -88,7 +92,7 @@ impl Models {
     /// `width` is that of all intervals, where it is set.
     pub(crate) fn read(
         files: &[File<'_>],
-        unread: &[Unreadable<'_>],
+        unread: &[UnreadableModel<'_>],
         config: &DetectorConfig,
         settings: &Settings,
         width: Option<f64>,

@@ -5,7 +5,9 @@
 mod common;
 
 use common::{fixtures, open};
-use detector_guest::{Column, ColumnOutcome, ColumnVerdicts, File, OpenError, ProphetDetector, Unreadable};
+use detector_guest::{
+    Column, ColumnOutcome, ColumnVerdicts, File, OpenError, ProphetDetector, UnreadableModel,
+};
 use prophet::Model;
 use prophet::interval::{RANGE_OF_DRAWS, z};
 
@@ -148,7 +150,7 @@ fn a_file_that_cannot_be_read_costs_what_depends_on_it() {
     let model = case("infinity");
     let files = [File { path: FILE, bytes: model.as_bytes() }];
     let open = |unread: &[&str]| {
-        let unread: Vec<_> = unread.iter().map(|path| Unreadable { path, why: pipe }).collect();
+        let unread: Vec<_> = unread.iter().map(|path| UnreadableModel { path, why: pipe }).collect();
         let detector =
             ProphetDetector::open_without(&files, &unread, "{}").map_err(|error| error.to_string())?;
         let states: Vec<_> =
@@ -171,7 +173,7 @@ fn a_file_that_cannot_be_read_costs_what_depends_on_it() {
     }
     let country = with("infinity", "\"country_holidays\": null", "\"country_holidays\": \"AR\"");
     let files = [File { path: FILE, bytes: country.as_bytes() }];
-    let table = [Unreadable { path: "country_holidays.csv", why: pipe }];
+    let table = [UnreadableModel { path: "country_holidays.csv", why: pipe }];
     assert_eq!(
         ProphetDetector::open_without(&files, &table, "{}").map(|_| ()).unwrap_err().to_string(),
         format!(

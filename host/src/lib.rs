@@ -11,6 +11,7 @@
 
 pub mod batch;
 pub mod cli;
+pub mod column_limits;
 pub mod config;
 pub mod counts;
 pub mod datetime;
@@ -18,6 +19,7 @@ pub mod demo;
 pub mod detector;
 mod form;
 pub mod new_readings;
+pub mod notes;
 pub mod pivot;
 pub mod position;
 pub mod reading;
@@ -25,6 +27,7 @@ pub mod reconciliation;
 pub mod regular;
 pub mod reload;
 pub mod secret;
+pub mod shard;
 pub mod signal;
 pub mod state;
 pub mod store;

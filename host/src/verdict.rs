@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use crate::batch::{Flags, Outcome, Verdicts};
+use crate::column_limits::{decimal_18_6, round};
 use crate::counts::Counts;
 use crate::datetime::Datetime;
-use crate::new_readings::{Note, Notes};
+use crate::notes::{Note, Notes};
 use crate::pivot::Cell;
 use crate::reading::Reading;
 
@@ -142,20 +143,6 @@ fn verdict(reading: &Reading, verdicts: &Verdicts, row: usize) -> Option<Result<
 fn error_pct(residual: f64, yhat: f64) -> f64 {
     let error = 100.0 * (residual / yhat).abs();
     if error.is_finite() { round(error.min(MOST_ERROR_PCT), 100.0) } else { 0.0 }
-}
-
-/// The number as DECIMAL(18,6) keeps it; None if it does not fit: twelve digits stand before the point.
-pub(crate) fn decimal_18_6(value: f64) -> Option<f64> {
-    let rounded = round(value, 1e6);
-    (rounded.abs() < 1e12).then_some(rounded)
-}
-
-/// Rounds to the steps of `1 / scale`, halves away from zero as SQL's CAST does; a zero has no sign.
-fn round(value: f64, scale: f64) -> f64 {
-    /// From here on a float has no half steps, and scaling it would only blur it.
-    const WHOLE: f64 = 9_007_199_254_740_992.0;
-    let scaled = value * scale;
-    if scaled.abs() < WHOLE { scaled.round() / scale + 0.0 } else { value }
 }
 
 #[cfg(test)]

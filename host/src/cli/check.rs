@@ -12,13 +12,14 @@ use super::ahead;
 use super::say::say;
 use super::wiring::{self, Store};
 use crate::batch::Flags;
+use crate::column_limits::decimal_18_6;
 use crate::config::{Config, LoadedConfig};
 use crate::datetime::Datetime;
 use crate::detector::{Detector, as_said};
 use crate::form::nfc;
 use crate::reading::{Page, Reading};
 use crate::store::{Input, InputLayout, Output, PlantClock, StoreError};
-use crate::verdict::{VerdictRow, decimal_18_6};
+use crate::verdict::VerdictRow;
 use crate::worker::{self, report::count};
 
 /// Names in one line.

@@ -15,9 +15,9 @@ use super::args;
 use super::say::{complain, say};
 use super::wiring;
 use crate::config::LoadedConfig;
+use crate::shard::Shard;
 use crate::store::{Output, StoredVerdict};
 use crate::text::escaped;
-use crate::worker::Shard;
 use crate::worker::report::count;
 
 /// Verdicts of one read.

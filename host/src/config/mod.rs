@@ -22,8 +22,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::shard::Shard;
 use crate::store::PlantClock;
-use crate::worker::Shard;
 
 pub use access::{Access, Encrypt};
 pub use error::ConfigError;

@@ -12,8 +12,8 @@ use toml::de::DeValue;
 
 use super::access::Encrypt;
 use crate::secret::Secret;
+use crate::shard::Shard;
 use crate::store::PlantClock;
-use crate::worker::Shard;
 
 /// What would have been right: `a duration of …`, to stand behind "it must be".
 pub(super) type Allowed = String;

@@ -22,7 +22,6 @@ mod scan;
 pub mod schedule;
 mod search;
 mod session;
-pub mod shard;
 mod siblings;
 mod tell;
 mod warm_up;
@@ -40,6 +39,7 @@ use crate::datetime::Datetime;
 use crate::detector::Detector;
 use crate::reload::ReloadSlots;
 use crate::reload::watch::short;
+use crate::shard::Shard;
 use crate::state::State;
 use crate::store::{Connector, LeaderLock};
 pub use patience::Ended;
@@ -47,7 +47,6 @@ use reconcile::Reasons;
 use search::Learnt;
 use session::Session;
 pub use session::lateness;
-pub use shard::Shard;
 
 /// What a worker is told.
 #[derive(Clone, Debug)]

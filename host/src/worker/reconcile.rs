@@ -17,7 +17,6 @@ use super::patience::{self, Patience};
 use super::report::CycleReport;
 use super::scan::{RangeScan, ScanPage};
 use super::session::Session;
-use super::shard::Shard;
 use super::{Worker, tell};
 use crate::counts::Counts;
 use crate::datetime::Datetime;
@@ -25,6 +24,7 @@ use crate::new_readings::{self, Name};
 use crate::position::{Passing, Position};
 use crate::reading::{Page, Reading, ReadingKey};
 use crate::reconciliation::{Causes, Look};
+use crate::shard::Shard;
 use crate::state::State;
 use crate::store::StoreError;
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::doubt::{self, Settled};
 use super::session::Session;
-use super::shard::Shard;
 use crate::datetime::Datetime;
 use crate::position::{KeyScan, PageOutcome, Position, TimePosition, TimeScan};
 use crate::reading::Page;
+use crate::shard::Shard;
 use crate::store::{Input, StoreError};
 
 /// Where a cycle's scan stands.

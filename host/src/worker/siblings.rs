@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
-use super::{Shard, WorkerSettings};
+use super::WorkerSettings;
 use crate::datetime::Datetime;
+use crate::shard::Shard;
 use crate::state::State;
 use crate::store::{Output, StoreError};
 

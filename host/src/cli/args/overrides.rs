@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::config::{self, Access, ConfigError, LoadedConfig, LogFormat};
-use crate::worker::Shard;
+use crate::shard::Shard;
 
 /// Flags that go over the configuration's file and the environment.
 #[derive(Args, Debug, Default)]

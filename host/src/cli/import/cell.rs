@@ -2,7 +2,7 @@
 
 use super::number::WrittenNumber;
 use crate::cli::args::Decimal;
-use crate::verdict::decimal_18_6;
+use crate::column_limits::decimal_18_6;
 
 /// What programs write where there is no value, in lower case.
 const NONE: [&str; 14] = [

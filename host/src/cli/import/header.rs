@@ -9,9 +9,7 @@ use anyhow::{anyhow, bail};
 use super::cell::{is_none, shown};
 use super::form::DATETIME;
 use super::records::CsvRecord;
-
-/// What VARCHAR(100) takes.
-const LONGEST_NAME: usize = 100;
+use crate::column_limits::LONGEST_NAME;
 
 /// What pandas calls an index that it wrote without a name and read again.
 const UNNAMED: &str = "Unnamed: 0";

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::datetime::Datetime;
-use crate::worker::Shard;
+use crate::shard::Shard;
 
 /// The step from one instant to the next: ranges are half-open, and a watermark is the last instant that is dealt with.
 pub(super) const MICROSECOND: Duration = Duration::from_micros(1);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{FitSettings, HolidayRow, names};
+use super::{FitSettings, HolidayEntry, names};
 use crate::fit::error::FitError;
 use crate::read::CountryHoliday;
 use crate::time;
@@ -66,7 +66,7 @@ fn positive(setting: impl Into<String>, found: f64) -> Result<(), FitError> {
 }
 
 /// Windows and scales; all rows of a name have one scale.
-fn holidays(rows: &[HolidayRow], usual: f64) -> Result<(), FitError> {
+fn holidays(rows: &[HolidayEntry], usual: f64) -> Result<(), FitError> {
     let mut scales: BTreeMap<&str, f64> = BTreeMap::new();
     for row in rows {
         let setting = |key| format!("holidays.{}.{key}", row.holiday);

@@ -124,7 +124,7 @@ pub struct Arguments {
     pub yearly_seasonality: Switch,
     pub weekly_seasonality: Switch,
     pub daily_seasonality: Switch,
-    pub holidays: Option<Vec<HolidayRow>>,
+    pub holidays: Option<Vec<HolidayEntry>>,
     pub seasonality_mode: Mode,
     pub seasonality_prior_scale: f64,
     pub holidays_prior_scale: f64,
@@ -209,7 +209,7 @@ pub struct RegressorSettings {
 /// A row of the table of holidays.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct HolidayRow {
+pub struct HolidayEntry {
     pub holiday: String,
     /// `2024-12-25`; a time of day behind it is ignored.
     pub ds: String,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::ascii::compact;
 use super::dates::Dates;
 use crate::fit::prepare::Changepoints;
-use crate::fit::settings::HolidayRow;
+use crate::fit::settings::HolidayEntry;
 use crate::time;
 
 #[derive(Serialize)]
@@ -61,9 +61,9 @@ pub(super) fn table(fields: &[(&str, &str)], rows: &str) -> String {
 }
 
 /// The user's own holidays. Columns that no row has are left out.
-pub(super) fn holidays(rows: &[HolidayRow]) -> String {
+pub(super) fn holidays(rows: &[HolidayEntry]) -> String {
     let mut fields = vec![("holiday", "string"), ("ds", "datetime")];
-    type Column = (&'static str, fn(&HolidayRow) -> Option<f64>);
+    type Column = (&'static str, fn(&HolidayEntry) -> Option<f64>);
     let columns: [Column; 3] = [
         ("lower_window", |row| row.lower_window),
         ("upper_window", |row| row.upper_window),

@@ -3,20 +3,14 @@
 //! Pure: the cycle looks the keys up in the output and hands in what it found. Rows live for one batch; a row that is not
 //! new is counted under the first rule that holds for it, and none is dropped without a count.
 
-mod notes;
-
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-pub use notes::{Note, Notes, UnfitReason};
-
+use crate::column_limits::{LONGEST_NAME, decimal_18_6};
 use crate::counts::Counts;
 use crate::datetime::Datetime;
+use crate::notes::{Note, Notes, UnfitReason};
 use crate::reading::{Reading, ReadingKey};
-use crate::verdict::decimal_18_6;
-
-/// The output's `variable` is a VARCHAR(100).
-const LONGEST_NAME: usize = 100;
 
 /// The rows of a page, sifted: `new`, the sum of `counts` and `seen_before` together make up what was read.
 #[derive(Clone, Debug, Default, PartialEq)]
