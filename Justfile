@@ -53,11 +53,15 @@ build: toolchain
 # Figures: throughput, cycle time, start, memory, reload, import, loading and all of `bench-backfill`, or those named. Quiet machine, about ten minutes
 bench *FLAGS: toolchain
     cargo bench --workspace --bench figures {{ FLAGS }}
-    {{ if FLAGS == "" { "cargo bench --workspace --bench backfill" } else { "" } }}
+    {{ if FLAGS == "" { "cargo bench --workspace --bench backfill --bench look" } else { "" } }}
 
 # A backfill of BACKFILL_READINGS readings beside a plain copy of its verdicts, also where TEST_SQLSERVER says; a cycle's round trips
 bench-backfill *FLAGS: toolchain
     cargo bench --workspace --bench backfill {{ FLAGS }}
+
+# What the look for unjudged readings costs 10,000 variables a minute, with LOOK_MINUTES of readings
+bench-look *FLAGS: toolchain
+    cargo bench --workspace --bench look {{ FLAGS }}
 
 # Where the time of a judged batch goes
 breakdown: toolchain

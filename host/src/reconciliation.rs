@@ -4,6 +4,7 @@
 //! the allowed lateness is looked at, whatever its id: each row has a verdict, or a reason why it has none, or is yet to be
 //! read by a cycle; what has none of these is *unjudged*, and is judged then. Plain data.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::AddAssign;
 
@@ -23,6 +24,56 @@ pub struct Reconciliation {
     pub under_way: Option<Look>,
     /// What all looks have found.
     pub found: Causes,
+    /// Where the one under way stands still, because the detector fails at what it has found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<Failed>,
+    /// Of these variables so many readings were counted as having no model. One that gets a verdict later leaves that count.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub without_model: BTreeMap<String, u64>,
+}
+
+impl Reconciliation {
+    /// How many variables without a model are remembered: the row is written with each commit. Readings of those beyond stay counted
+    /// as having none.
+    const MOST_NAMES: usize = 500;
+
+    /// So many readings of a variable were counted as having no model.
+    pub fn count_without_model(&mut self, variable: &str, readings: u64) {
+        if readings > 0
+            && (self.without_model.len() < Self::MOST_NAMES || self.without_model.contains_key(variable))
+        {
+            *self.without_model.entry(variable.to_owned()).or_default() += readings;
+        }
+    }
+
+    /// A reading of the variable, counted before, has a verdict now. Whether it was counted as having no model.
+    pub fn has_model_now(&mut self, variable: &str) -> bool {
+        let Some(left) = self.without_model.get_mut(variable) else { return false };
+        *left -= 1;
+        if *left == 0 {
+            self.without_model.remove(variable);
+        }
+        true
+    }
+
+    /// How many readings have neither a verdict nor a reason, as far as was looked; None if nothing was.
+    pub fn unjudged(&self) -> Option<u64> {
+        match (&self.failed, &self.under_way, &self.last) {
+            (Some(failed), under_way, _) => {
+                Some(failed.readings + under_way.as_ref().map_or(0, |look| look.unjudged))
+            }
+            (None, _, last) => last.as_ref().map(|look| look.unjudged),
+        }
+    }
+}
+
+/// Readings that a look has found and that the detector does not judge: it fails at all of them, or which are at fault is not known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failed {
+    pub readings: u64,
+    /// The server's time when it was tried last.
+    pub at: Datetime,
+    pub why: String,
 }
 
 /// One look over a range of datetimes.
@@ -37,7 +88,7 @@ pub struct Look {
     pub looked_at: Datetime,
     /// Readings that had neither a verdict nor a reason, and have a verdict since.
     pub found: Causes,
-    /// Those that have none still.
+    /// Those that have none still: the output was asked once more, after they were stored.
     pub unjudged: u64,
     /// The account: every row of the range by what it has now; `judged` are those with a verdict.
     pub rows: Counts,

@@ -129,3 +129,23 @@ fn a_backfill_that_is_killed_goes_on_where_the_server_has_it() {
     assert!(!ran.stdout.contains("judged before"), "{}", ran.stdout);
     assert_eq!(plant.done(&[&["export"], &RANGE[..]].concat()).lines().count(), 1 + 600);
 }
+
+/// What `check` reads of the plant's table is bounded by the server, and no more than a cycle's batch.
+#[test]
+fn a_check_reads_no_more_than_a_cycle() {
+    let plant = Plant::new();
+    plant.done(&["import", "enero.csv", "--create-table"]);
+    let of_input = |arguments: &[&str]| {
+        plant.server.requests();
+        plant.done(arguments);
+        let all = plant.server.requests().into_iter();
+        all.filter(|text| text.contains("FROM [dbo].[datos_proceso]")).collect::<Vec<_>>()
+    };
+    let check = of_input(&["check"]);
+    let run = of_input(&["run", "--once", "--log-file", ""]);
+    assert!(!check.is_empty() && check.len() <= run.len(), "{check:#?}\n{run:#?}");
+    for text in &check {
+        let ends = text.contains("[datetime] >= @P") && (text.contains("[datetime] < @P") || text.contains("[datetime] <= @P"));
+        assert!(text.starts_with("SELECT TOP (@P1) ") && ends, "{text}");
+    }
+}

@@ -87,10 +87,39 @@ impl TestDb for SqliteTestDb {
         Ok(transaction.commit()?)
     }
 
+    async fn empty_input(&self) -> Result<()> {
+        let sql = format!("DELETE FROM {}", self.store.tables.input.sqlite());
+        Ok(self.input()?.execute_batch(&sql)?)
+    }
+
+    async fn delete_up_to(&self, id: i64) -> Result<()> {
+        let sql = format!("DELETE FROM {} WHERE id <= {id}", self.store.tables.input.sqlite());
+        Ok(self.input()?.execute_batch(&sql)?)
+    }
+
+    async fn fill_in(&self, value: f64) -> Result<()> {
+        let table = self.store.tables.input.sqlite();
+        self.input()?.execute(&format!("UPDATE {table} SET value = ?1 WHERE value IS NULL"), [value])?;
+        Ok(())
+    }
+
+    async fn add_triggers(&self) -> Result<()> {
+        let (output, state) = (self.store.tables.output.sqlite(), self.store.tables.state.sqlite());
+        let log = "INSERT INTO written (at) VALUES (1), (2), (3)";
+        Ok(self.output()?.execute_batch(&format!(
+            "CREATE TABLE written (at); \
+             CREATE TRIGGER of_output AFTER INSERT ON {output} BEGIN {log}; END; \
+             CREATE TRIGGER of_state AFTER UPDATE ON {state} BEGIN {log}; END;"
+        ))?)
+    }
+
     async fn create_output(&self, kind: OutputKind) -> Result<()> {
         let table = self.store.tables.output.sqlite();
         let dropped: &[&str] = match kind {
-            OutputKind::Python | OutputKind::EqualNames | OutputKind::ExactNames => &[],
+            OutputKind::Python
+            | OutputKind::EqualNames
+            | OutputKind::ExactNames
+            | OutputKind::Generated => &[],
             OutputKind::WithoutSourceFile => &["source_file"],
             OutputKind::WithoutResidual => &["residual", "anomaly_score"],
         };
@@ -98,6 +127,14 @@ impl TestDb for SqliteTestDb {
         let mut ddl = ddl::output(&self.store.tables.output);
         if kind == OutputKind::EqualNames {
             ddl = ddl.replace("variable TEXT", "variable TEXT COLLATE NOCASE");
+        }
+        if kind == OutputKind::Generated {
+            let residual = ddl.lines().find(|line| line.trim_start().starts_with("residual"));
+            let residual = residual.context("there is no such column")?.to_owned();
+            ddl = ddl.replace(
+                &residual,
+                "    residual GENERATED ALWAYS AS (y - yhat) STORED NOT NULL, twice GENERATED ALWAYS AS (y * 2) VIRTUAL,",
+            );
         }
         connection.execute_batch(&ddl)?;
         for column in dropped {

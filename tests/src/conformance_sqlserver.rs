@@ -116,9 +116,41 @@ impl TestDb for SqlServerTestDb {
         visitor.run("COMMIT TRANSACTION").await
     }
 
+    async fn empty_input(&self) -> Result<()> {
+        let table = self.table(|store| &store.tables.input);
+        self.input().await?.run(&format!("TRUNCATE TABLE {table}")).await
+    }
+
+    async fn delete_up_to(&self, id: i64) -> Result<()> {
+        let table = self.table(|store| &store.tables.input);
+        self.input().await?.run(&format!("DELETE FROM {table} WHERE [id] <= {id}")).await
+    }
+
+    async fn fill_in(&self, value: f64) -> Result<()> {
+        let table = self.table(|store| &store.tables.input);
+        let sql = format!("UPDATE {table} SET [value] = @P1 WHERE [value] IS NULL");
+        self.input().await?.execute(&sql, &[&value]).await?;
+        Ok(())
+    }
+
+    async fn add_triggers(&self) -> Result<()> {
+        let mut visitor = self.output().await?;
+        for (name, table) in [
+            ("of_output", self.table(|store| &store.tables.output)),
+            ("of_state", self.table(|store| &store.tables.state)),
+        ] {
+            let answer = "SELECT 7 AS a, 8 AS b, 9 AS c";
+            visitor.run(&format!("CREATE TRIGGER {name} ON {table} AFTER INSERT AS {answer}")).await?;
+        }
+        Ok(())
+    }
+
     async fn create_output(&self, kind: OutputKind) -> Result<()> {
         let dropped: &[&str] = match kind {
-            OutputKind::Python | OutputKind::EqualNames | OutputKind::ExactNames => &[],
+            OutputKind::Python
+            | OutputKind::EqualNames
+            | OutputKind::ExactNames
+            | OutputKind::Generated => &[],
             OutputKind::WithoutSourceFile => &["source_file"],
             OutputKind::WithoutResidual => &["residual", "anomaly_score"],
         };
@@ -131,6 +163,11 @@ impl TestDb for SqlServerTestDb {
             }
             OutputKind::ExactNames => {
                 ddl = ddl.replace("[variable] VARCHAR(100)", &collate("Latin1_General_BIN2"));
+            }
+            OutputKind::Generated => {
+                let computed = "[residual] AS ([y] - [yhat]), [twice] AS ([y] * 2)";
+                ddl = ddl.replace("[residual] DECIMAL(18,6) NULL", computed);
+                anyhow::ensure!(ddl.contains(computed), "the column is written in another way: {ddl}");
             }
             _ => {}
         }

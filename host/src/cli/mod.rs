@@ -19,6 +19,7 @@ mod schema;
 mod sqlserver_target;
 mod status;
 mod stop;
+mod unjudged;
 mod wiring;
 
 use std::process::ExitCode;

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use serde_json::json;
 
 use super::say::{self, say};
+use super::unjudged::{self, Looking};
 use super::{ahead, wiring};
 use crate::config::Config;
 use crate::datetime::Datetime;
-use crate::reconciliation::Reconciliation;
 use crate::state::State;
 use crate::text::escaped;
 use crate::worker::{self, report};
@@ -31,10 +30,14 @@ pub(super) async fn status(config: &Config, as_json: bool) -> anyhow::Result<Exi
         Some(_) => ahead::ahead(input.as_mut(), output.as_deref_mut(), now).await?,
         None => Vec::new(),
     };
-    let lateness = worker::lateness(config.worker.allowed_lateness, input.layout().await?);
-    let looked_for = config.worker.reconcile.0.is_some();
+    let layout = input.layout().await?;
+    let looking = Looking {
+        every: config.worker.reconcile.0,
+        lateness: worker::lateness(config.worker.allowed_lateness, layout),
+        has_datetime_index: layout.has_datetime_index,
+    };
     if as_json {
-        say::json(&as_object(name, state.as_ref(), now, &ahead));
+        say::json(&as_object(name, state.as_ref(), now, &ahead, looking));
         return Ok(if state.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let Some(state) = state else {
@@ -46,7 +49,7 @@ pub(super) async fn status(config: &Config, as_json: bool) -> anyhow::Result<Exi
         return Ok(ExitCode::FAILURE);
     };
     say::lines(&in_words(name, &state, now));
-    say!("{}", unjudged(&state.reconciliation, looked_for, lateness));
+    say!("{}", unjudged::in_words(&state.reconciliation, looking, now));
     for sentence in ahead {
         say!("dated ahead   {sentence}");
     }
@@ -59,39 +62,21 @@ fn lag(state: &State, now: Datetime) -> Option<i64> {
     state.watermark_at(now).map(|watermark| micros(watermark).div_euclid(1_000_000))
 }
 
-/// What the last look for unjudged readings came to.
-fn unjudged(looks: &Reconciliation, looked_for: bool, lateness: Duration) -> String {
-    let Some(look) = &looks.last else {
-        let why = if looked_for { "not looked at yet" } else { "not looked at, as `reconcile` is off" };
-        return format!("unjudged readings: {why}");
-    };
-    let found = match look.found.total() {
-        0 => String::new(),
-        found => format!(" ({found} were found and judged then: {})", look.found),
-    };
-    format!(
-        "unjudged readings in the last {}: {}, looked at {}{found}",
-        span(lateness),
-        look.unjudged,
-        look.looked_at
-    )
-}
-
-/// `24 h`, `90 min`.
-fn span(span: Duration) -> String {
-    match span.as_secs() {
-        seconds if seconds % 3600 == 0 => format!("{} h", seconds / 3600),
-        seconds => format!("{} min", seconds.div_ceil(60)),
-    }
-}
-
-fn as_object(name: &str, state: Option<&State>, now: Datetime, ahead: &[String]) -> serde_json::Value {
+fn as_object(
+    name: &str,
+    state: Option<&State>,
+    now: Datetime,
+    ahead: &[String],
+    looking: Looking,
+) -> serde_json::Value {
     let Some(state) = state else { return json!({ "worker": name, "watermark": null }) };
     json!({
         "worker": name,
         "watermark": state.watermark_at(now),
         "lag_seconds": lag(state, now),
-        "unjudged": state.reconciliation.last.as_ref().map(|look| look.unjudged),
+        "unjudged": state.reconciliation.unjudged(),
+        "looked_at": state.reconciliation.last.as_ref().map(|look| look.looked_at),
+        "look_overdue": looking.is_overdue(&state.reconciliation, now),
         "reconciliation": state.reconciliation,
         "dated_ahead": ahead,
         "set": state.set_digest,

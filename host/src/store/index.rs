@@ -5,6 +5,8 @@ pub(super) struct Index {
     /// In order; an expression is an empty name.
     pub(super) columns: Vec<String>,
     pub(super) unique: bool,
+    /// Whether it is in partitions by another column than its first: each has an order of its own, and the whole has none.
+    pub(super) split: bool,
 }
 
 impl Index {
@@ -12,6 +14,11 @@ impl Index {
     pub(super) fn leads_with(&self, columns: &[&str]) -> bool {
         self.columns.len() >= columns.len()
             && self.columns.iter().zip(columns).all(|(found, wanted)| found == wanted)
+    }
+
+    /// Whether its rows are in the order of these columns.
+    pub(super) fn is_in_order_of(&self, columns: &[&str]) -> bool {
+        !self.split && self.leads_with(columns)
     }
 
     /// Whether it is unique on just these columns, in any order.

@@ -316,6 +316,16 @@ impl JudgedBatch {
         self.report.judging += begun.elapsed();
 
         let written = verdict::rows(readings, &cells, &recovered.outcomes, &first_seen);
+        let judged: HashSet<(&str, Datetime)> =
+            written.rows.iter().map(|row| (&*row.variable, row.ds)).collect();
+        let counted_before = readings.iter().filter(|reading| {
+            judged.contains(&(&*reading.variable, reading.datetime)) && !first_seen(reading)
+        });
+        for reading in counted_before {
+            if self.state.reconciliation.has_model_now(&reading.variable) {
+                self.state.counts.no_model = self.state.counts.no_model.saturating_sub(1);
+            }
+        }
         self.verdicts.extend(written.rows);
         self.report.counts += written.counts;
         self.report.rows = self.report.rows.saturating_sub(written.seen_before);
@@ -334,6 +344,8 @@ impl JudgedBatch {
                 }
                 (Outcome::NoModel, _) => {
                     self.report.without_model.push(Arc::clone(&column.variable));
+                    let news = of_column().filter(|reading| first_seen(reading)).count() as u64;
+                    self.state.reconciliation.count_without_model(&column.variable, news);
                     continue;
                 }
                 (Outcome::Failed(_), Some((_, error))) => error.to_string(),

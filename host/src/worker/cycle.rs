@@ -292,8 +292,13 @@ impl Worker {
 
         // Somebody else, the Python worker say, wrote a verdict between our look and our commit.
         let lost = (verdicts.len() as u64).saturating_sub(written).min(said.counts.judged);
-        said.counts.judged -= lost;
-        said.counts.already_judged += lost;
+        if lost > 0 {
+            for counts in [&mut said.counts, &mut session.state.counts] {
+                counts.judged -= lost;
+                counts.already_judged += lost;
+            }
+            session.output.commit(&self.settings.name, &[], &session.state).await?;
+        }
         report.batches += 1;
         report.rows += said.rows;
         report.counts += said.counts;

@@ -21,9 +21,9 @@ use super::{Worker, tell};
 use crate::counts::Counts;
 use crate::datetime::Datetime;
 use crate::new_readings::{self, Name};
-use crate::position::{Passing, Position};
+use crate::position::{Passing, Position, TimePosition};
 use crate::reading::{Page, Reading, ReadingKey};
-use crate::reconciliation::{Causes, Look};
+use crate::reconciliation::{Causes, Failed, Look};
 use crate::shard::Shard;
 use crate::state::State;
 use crate::store::StoreError;
@@ -157,8 +157,9 @@ impl Worker {
         context.looked_for = true;
         self.reasons.begin(&self.detector.set().digest, look.from);
 
-        let scan = RangeScan::new(look.through, look.to, context.batch_rows);
-        let (page, more) = next(session, scan, &mut look).await?;
+        let before = look.clone();
+        let walk = RangeScan::new(look.through, look.to, context.batch_rows);
+        let (page, more) = next(session, walk, &mut look).await?;
         let mut examined = self.examine(session, &context, look.to, page).await?;
         look.rows += examined.rows;
         look.awaited += examined.awaited;
@@ -166,7 +167,11 @@ impl Worker {
         if asked.is_empty() {
             store_look(&mut session.state, look, !more, context.now);
         } else {
-            self.judge_found(session, &context, asked, look, !more).await?;
+            let readings = asked.iter().map(Reading::key).collect::<HashSet<_>>().len() as u64;
+            if let Err(error) = self.judge_found(session, &context, asked, look, !more).await {
+                self.stand_still(session, before, readings, &error).await?;
+                return Err(error);
+            }
         }
         if more {
             return Ok(Slice::More);
@@ -232,7 +237,7 @@ impl Worker {
         Ok(examined)
     }
 
-    /// Judges what has neither a verdict nor a reason, and stores it with the look.
+    /// Judges what has neither a verdict nor a reason, and stores it with the look. Then the output is asked what it holds of it.
     async fn judge_found(
         &mut self,
         session: &mut Session,
@@ -241,30 +246,92 @@ impl Worker {
         mut look: Look,
         is_last: bool,
     ) -> Result<(), CycleError> {
-        follow(session, &asked, context.now).await?;
-        let page = Page { readings: asked.clone(), ..Page::default() };
-        let step = ScanPage { page, position: session.state.position.clone(), too_late: 0 };
-        let before = session.state.counts;
         let never = || false;
         // A look has the patience of a cycle; a stop and a new set wait for its page.
-        let mut patience = Patience::new(self.settings.patience, &patience::system, &never, &never);
+        let budget = self.settings.patience;
+        let mut warming = Patience::new(budget, &patience::system, &never, &never);
+        self.make_ready(session, &mut warming).await?;
+        self.reasons.begin(&self.detector.set().digest, look.from);
+        follow(session, &asked, context.now).await?;
+        let page = Page { readings: asked.clone(), ..Page::default() };
+        let position = session.state.position.clone();
+        let step = ScanPage { page, position: position.clone(), too_late: 0 };
+        let before = session.state.clone();
+        let mut patience = Patience::new(budget, &patience::system, &never, &never);
         let mut prepared = self.prepare(session, context, step, &mut patience).await?;
         self.reasons.learn(&asked, &prepared);
-        let found = causes(&session.state.position, &asked, &prepared);
+        let keys: HashSet<ReadingKey> =
+            prepared.verdicts.iter().map(|row| (Arc::clone(&row.variable), row.ds)).collect();
+        let found = causes(&position, &asked, &keys);
         let said = prepared.report.counts;
+        let look_found = look.found;
         look.rows += said;
         // Anomalies are no fate of their own in an account.
         look.rows.anomalies -= said.anomalies;
         look.found += found;
         let state = &mut prepared.state;
-        state.counts = before;
+        state.counts = before.counts;
         state.counts += Counts { judged: said.judged, anomalies: said.anomalies, ..Counts::default() };
+        // What is news to a look is none to the counts.
+        state.reconciliation = before.reconciliation;
+        let mut modelled = 0;
+        for reading in asked.iter().filter(|reading| keys.contains(&reading.key())) {
+            let counted = match (&position, reading.id) {
+                (Position::Key(position), Some(id)) => position.passed(id) == Passing::Read,
+                _ => !TimePosition::first_sight(reading.datetime, frame.watermark, &frame.ahead),
+            };
+            modelled += u64::from(counted && state.reconciliation.has_model_now(&reading.variable));
+        }
+        state.counts.no_model = state.counts.no_model.saturating_sub(modelled);
+        self.totals.no_model = self.totals.no_model.saturating_sub(modelled);
+        let all_found = state.reconciliation.found;
         state.reconciliation.found += found;
         store_look(state, look, is_last, context.now);
         let mut report = CycleReport::default();
         self.commit(session, prepared, &mut report).await?;
         self.totals +=
             Counts { judged: report.counts.judged, anomalies: report.counts.anomalies, ..Counts::default() };
+
+        let asked_for: Vec<Key> = keys.into_iter().collect();
+        let there =
+            if asked_for.is_empty() { HashSet::new() } else { session.output.already_judged(&asked_for).await? };
+        if there.len() < asked_for.len() {
+            let missing = asked_for.iter().filter(|key| !there.contains(*key));
+            let (refused, unjudged): (Vec<&Key>, Vec<&Key>) =
+                missing.partition(|(variable, _)| session.refuses(variable));
+            let (refused, unjudged) = (refused.len() as u64, unjudged.len() as u64);
+            let found = causes(&position, &asked, &there);
+            let looks = &mut session.state.reconciliation;
+            looks.found = all_found;
+            looks.found += found;
+            let look = if is_last { &mut looks.last } else { &mut looks.under_way };
+            if let Some(look) = look {
+                look.rows.judged -= refused + unjudged;
+                look.rows.unfit += refused;
+                look.unjudged += unjudged;
+                look.found = look_found;
+                look.found += found;
+            }
+        }
+        Ok(())
+    }
+
+    /// The detector judges nothing of what was found: that is stored, and the look goes on from there when it is tried again.
+    async fn stand_still(
+        &self,
+        session: &mut Session,
+        before: Look,
+        readings: u64,
+        error: &CycleError,
+    ) -> Result<(), CycleError> {
+        if !matches!(error, CycleError::Detector { .. } | CycleError::Searching { .. }) {
+            return Ok(());
+        }
+        let state = &mut session.state;
+        state.reconciliation.under_way = Some(before);
+        state.reconciliation.failed = Some(Failed { readings, at: session.now, why: error.to_string() });
+        state.updated_at = session.now;
+        session.output.commit(&self.settings.name, &[], state).await?;
         Ok(())
     }
 }
@@ -298,6 +365,7 @@ async fn next(
 }
 
 fn store_look(state: &mut State, mut look: Look, is_last: bool, now: Datetime) {
+    state.reconciliation.failed = None;
     if is_last {
         look.looked_at = now;
         state.reconciliation.last = Some(look);
@@ -331,13 +399,11 @@ fn is_aside(state: &State, row: &Reading) -> bool {
 }
 
 /// Why those of the readings that have a verdict now had none.
-fn causes(position: &Position, asked: &[Reading], prepared: &JudgedBatch) -> Causes {
-    let judged: HashSet<(&Arc<str>, Datetime)> =
-        prepared.verdicts.iter().map(|row| (&row.variable, row.ds)).collect();
+fn causes(position: &Position, asked: &[Reading], judged: &HashSet<ReadingKey>) -> Causes {
     let mut met = HashSet::new();
     let mut causes = Causes::default();
     for reading in asked {
-        let key = (&reading.variable, reading.datetime);
+        let key = reading.key();
         if !judged.contains(&key) || !met.insert(key) {
             continue;
         }

@@ -11,17 +11,20 @@ use crate::shard::Shard;
 use crate::state::State;
 use crate::store::{Output, StoreError};
 
-/// The oldest datetime that some worker of the last division had still to judge; None if there was none.
+/// The oldest datetime that some worker of the last other division had still to judge; None if there was none.
 pub(super) async fn left_off(
     settings: &WorkerSettings,
     lateness: Duration,
     output: &mut dyn Output,
 ) -> Result<Option<Datetime>, StoreError> {
     let base = base(&settings.name, settings.shard);
+    let own = settings.shard.map_or(1, Shard::of);
     let mut found: Vec<(u64, State)> = Vec::new();
     for name in output.workers().await? {
         if name != settings.name
             && let Some(shares) = shares(&name, base)
+            // Another share of the same division tells nothing of this one.
+            && shares != own
             && let Some(state) = output.peek(&name).await?
         {
             found.push((shares, state));

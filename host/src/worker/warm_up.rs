@@ -18,7 +18,7 @@ use crate::detector::Detector;
 use crate::pivot;
 use crate::reading::Reading;
 use crate::state::Checkpoint;
-use crate::store::{Input, StoreError};
+use crate::store::{Input, StoreError, Trouble};
 
 /// Rows that a detector is shown at most, the latest: a year of ten variables at intervals of an hour, or a week of a hundred at
 /// one of five minutes.
@@ -47,7 +47,14 @@ pub(super) async fn warm_up(
         return Ok(None);
     }
     let end = watermark.later(Duration::from_micros(1));
-    let shown = span(session.input.as_mut(), watermark, end, lookback.min(LONGEST)).await?;
+    let shown = match span(session.input.as_mut(), watermark, end, lookback.min(LONGEST)).await {
+        // Without an index a large table would be read whole for what is only a help.
+        Err(error) if error.trouble == Trouble::Schema => {
+            tracing::warn!("the detector is not shown the readings before those that it judges: {error}");
+            return Ok(None);
+        }
+        shown => shown?,
+    };
     let asked = if shown < lookback { ", the most that it is shown of what it asks for" } else { "" };
     tracing::info!(
         "the detector is shown {} of readings before it judges{asked}",

@@ -1,5 +1,7 @@
 //! What a server says when something goes wrong, and what a test tells this one to do wrong.
 
+use std::time::Duration;
+
 /// An error of the server's, as clients see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SqlError {
@@ -50,6 +52,8 @@ pub enum What {
     },
     /// The connection is closed without a word.
     Hang,
+    /// It takes so long, and then goes on as if nothing was.
+    Wait(Duration),
 }
 
 impl Fault {

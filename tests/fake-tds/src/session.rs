@@ -66,6 +66,7 @@ fn log_in(
     match shared.login_fault() {
         Some(What::Fail(error)) => return Err(error.into()),
         Some(What::Hang) => return Err(Stop::Close),
+        Some(What::Wait(time)) => std::thread::sleep(time),
         Some(What::Route { host, port }) => {
             answer.login();
             answer.routing(&host, port);

@@ -6,6 +6,7 @@
 #![allow(clippy::expect_used, clippy::missing_errors_doc, reason = "a case that cannot go on fails")]
 
 pub mod commit;
+pub mod history;
 pub mod import;
 pub mod key;
 pub mod lead;
@@ -213,6 +214,17 @@ macro_rules! conformance {
                 verdicts_are_read_back_as_they_stand
                 verdicts_come_in_pages_by_time
                 of_verdicts_the_anomalies_alone_may_be_asked_for
+            }
+            history {
+                ids_that_start_again_are_read_again
+                ids_that_are_given_out_anew_below_rows_that_stay_are_found
+                a_writer_in_a_lower_range_of_ids_is_found_and_then_followed
+                rows_dated_ahead_decide_nothing
+                of_names_that_are_equal_one_is_judged_and_the_other_counted
+                a_value_that_comes_later_is_judged
+                what_is_committed_later_than_anybody_waits_for_is_found
+                a_trigger_of_the_output_changes_no_account
+                generated_columns_fill_themselves
             }
             import {
                 readings_are_inserted_once

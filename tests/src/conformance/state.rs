@@ -1,7 +1,7 @@
 //! The worker's row: whole, and one holder at a time.
 
-use host::position::{Ahead, Gap, Passed, ReadMark, TimePosition};
-use host::reconciliation::{Causes, Look, Reconciliation};
+use host::position::{Ahead, Gap, ReadMark, Passed, TimePosition};
+use host::reconciliation::{Causes, Failed, Look, Reconciliation};
 use host::state::{Checkpoint, SetAside};
 
 use host::store::SchemaChanges;
@@ -38,7 +38,13 @@ fn rich(epoch: i64) -> State {
         position: Position::Key(position),
         watermark: Some(at("2025-01-15 10:00:00.503")),
         ahead,
-        reconciliation: Reconciliation { last: Some(look.clone()), under_way: Some(look), found },
+        reconciliation: Reconciliation {
+            last: Some(look.clone()),
+            under_way: Some(look),
+            found,
+            failed: Some(Failed { readings: 5, at: at("2025-01-15"), why: "it 'traps'".to_owned() }),
+            without_model: BTreeMap::from([("Presión 2".to_owned(), 6)]),
+        },
         checkpoint: Some(Checkpoint {
             schema: u32::MAX,
             bytes: (0..=255).chain([0, 0]).collect(),

@@ -19,6 +19,19 @@ pub trait TestDb: Sized {
     /// Rows of the plant, in one transaction.
     async fn insert(&self, rows: &[Row<'_>]) -> Result<()>;
 
+    /// The plant deletes all its rows, as TRUNCATE does.
+    async fn empty_input(&self) -> Result<()>;
+
+    /// It deletes those whose key is this one or less.
+    async fn delete_up_to(&self, id: i64) -> Result<()>;
+
+    /// It gives all readings that have no value this one.
+    async fn fill_in(&self, value: f64) -> Result<()>;
+
+    /// From now on triggers of output and state do what triggers of this store can do to whoever writes: they write elsewhere, and
+    /// answer rows where a trigger can.
+    async fn add_triggers(&self) -> Result<()>;
+
     /// An output table as others made it, before the store saw it.
     async fn create_output(&self, kind: OutputKind) -> Result<()>;
 
@@ -75,6 +88,8 @@ pub enum OutputKind {
     EqualNames,
     /// With one that tells names apart by their bytes.
     ExactNames,
+    /// With a `residual` that is computed, and a column more that is.
+    Generated,
 }
 
 impl InputKind {

@@ -152,7 +152,7 @@ fn indexes(connection: &Connection, name: &TableName) -> Result<Vec<Index>> {
         let seq: i64 = row.get(0)?;
         if current != Some(seq) {
             current = Some(seq);
-            indexes.push(Index { columns: Vec::new(), unique: row.get(1)? });
+            indexes.push(Index { columns: Vec::new(), unique: row.get(1)?, split: false });
         }
         if let Some(index) = indexes.last_mut() {
             index.columns.push(row.get(2)?);

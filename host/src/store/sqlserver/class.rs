@@ -46,8 +46,8 @@ const NUMBERS: &[(Class, &[u32])] = &[
     (
         Class::Connection,
         &[
-            615, 904, 913, 921, 922, 923, 924, 925, 926, 927, 942, 945, 952, 954, 955, 956, 958, 976, 978,
-            979, 981, 982, 983, 988, 4221,
+            615, 904, 913, 921, 922, 923, 924, 926, 927, 941, 942, 945, 952, 954, 955, 956, 976, 978, 979,
+            982, 983, 988, 4221,
         ],
     ),
     // Azure: a failover, a throttled or paused database, a session that was ended for what it used.
@@ -71,9 +71,12 @@ const NUMBERS: &[(Class, &[u32])] = &[
     (Class::ReadOnly, &[3906, 3908]),
     (
         Class::Conflict,
-        &[1205, 1211, 3928, 3950, 3958, 3960, 3961, 3966, 3967, 41_301, 41_302, 41_305, 41_325, 41_839],
+        &[
+            1205, 1211, 3928, 3940, 3948, 3949, 3950, 3953, 3957, 3958, 3960, 3961, 3966, 3967, 41_301, 41_302,
+            41_305, 41_325, 41_839,
+        ],
     ),
-    (Class::Lock, &[1203, 1204, 1222]),
+    (Class::Lock, &[992, 1203, 1204, 1222, 3984]),
     (Class::Short, &[701, 802, 8628, 8645, 8651, 8657]),
     (Class::Schema, &[207, 208, 213, 271, 272, 273, 4121, 4902]),
     (Class::Duplicate, &[1505, 2601, 2627]),
@@ -159,19 +162,21 @@ mod tests {
             &[1205, 41_839, 41_325, 41_305, 41_302, 41_301],
         ),
         (
-            "errors-events/database-engine-events-and-errors-3000-to-3999: row versions and snapshots",
+            "errors-events/database-engine-events-and-errors-3000-to-3999, looked up by number: row versions and snapshots, and what is to \
+             be tried again on a replica or at a commit",
             Class::Conflict,
-            &[3950, 3958, 3960, 3961, 3966, 3967],
+            &[3928, 3940, 3948, 3949, 3950, 3953, 3957, 3958, 3960, 3961, 3966, 3967],
         ),
         (
-            "errors-events/database-engine-events-and-errors-0-to-999: databases in recovery, in restore, offline, and in availability \
-             groups",
+            "errors-events/database-engine-events-and-errors-0-to-999, looked up by number from 921 on: databases in recovery, in restore, \
+             offline, mirrored, and in availability groups. 925, 958 and 981 are none: a limit of a query, and words without an error",
             Class::Connection,
             &[
-                904, 913, 921, 922, 923, 924, 925, 926, 927, 942, 945, 952, 954, 955, 956, 958, 976, 978,
-                979, 981, 982, 983, 988,
+                904, 913, 921, 922, 923, 924, 926, 927, 941, 942, 945, 952, 954, 955, 956, 976, 978, 979,
+                982, 983, 988,
             ],
         ),
+        ("the same page: not what a new connection mends", Class::Other, &[925, 958, 981]),
         (
             "errors-events: the server stops, starts or is upgraded",
             Class::Connection,
@@ -183,7 +188,11 @@ mod tests {
             &[18_456, 18_452, 18_470, 18_486, 18_487, 18_488],
         ),
         ("errors-events/mssqlserver-4060 and -911: the database's name", Class::Database, &[4060, 911]),
-        ("errors-events: locks", Class::Lock, &[1204, 1222]),
+        (
+            "errors-events/database-engine-events-and-errors-1000-to-1999 (1222), 0-to-999 (992) and 3000-to-3999 (3984): locks",
+            Class::Lock,
+            &[992, 1204, 1222, 3984],
+        ),
         (
             "errors-events/mssqlserver-701, -8645, -8651, -8628: memory and time",
             Class::Short,

@@ -38,7 +38,12 @@ struct Known {
     padded: Padded,
     /// Whether rows may be there that name no variable.
     nameless: bool,
+    /// Whether a range of datetimes may be asked for: with an index, or of so few rows that it does not matter.
+    ranges: bool,
 }
+
+/// Rows that may be read whole where no index finds those of a datetime: some ten megabytes.
+const FEW: i64 = 100_000;
 
 impl SqlServerInput {
     pub(super) fn new(link: Connection, table: TableName, clock: PlantClock) -> Self {
@@ -52,6 +57,12 @@ impl SqlServerInput {
         let known = look(session, &self.table).await?;
         self.known = Some(known);
         Ok(known)
+    }
+
+    /// As [`Self::known`], for what goes by datetime.
+    async fn ranged(&mut self, session: &mut Session) -> Answer<Known> {
+        let known = self.known(session).await?;
+        if known.ranges { Ok(known) } else { Err(without_index(&self.table, ", without which this would read")) }
     }
 
     /// As [`Self::known`], for what only a key can do.
@@ -156,7 +167,7 @@ impl Input for SqlServerInput {
         limit: usize,
     ) -> Result<Page, StoreError> {
         call!(self, |session| {
-            let known = self.known(session).await?;
+            let known = self.ranged(session).await?;
             let statement = |ends, part| sql::input::range(&self.table, known.layout, ends, part);
             let end = |to: Option<Datetime>| to.map_or(known.grain.last(), |to| known.grain.not_before(to));
             let part = if known.nameless { RangePart::Named } else { RangePart::Whole };
@@ -182,7 +193,7 @@ impl Input for SqlServerInput {
         wanted.sort_unstable();
         wanted.dedup();
         call!(self, |session| {
-            let known = self.known(session).await?;
+            let known = self.ranged(session).await?;
             let span = |first: Datetime, last: Datetime| {
                 let past = Datetime::from_micros(last.micros().saturating_add(1));
                 [known.grain.not_before(first), known.grain.not_before(past)]
@@ -212,7 +223,7 @@ impl Input for SqlServerInput {
 
     async fn count_range(&mut self, from: Datetime, to: Datetime) -> Result<u64, StoreError> {
         call!(self, |session| {
-            let known = self.known(session).await?;
+            let known = self.ranged(session).await?;
             let values = vec![known.grain.not_before(from), known.grain.not_before(to)];
             let counted = whole_number(session, sql::input::count(&self.table), values).await?;
             Ok(counted.and_then(|rows| u64::try_from(rows).ok()).unwrap_or_default())
@@ -243,12 +254,17 @@ async fn look(session: &mut SqlSession, name: &TableName) -> Result<Known> {
     if !value.is_number() {
         return Err(wrong("value", value.declared(), "DECIMAL, FLOAT or REAL"));
     }
+    let (has_key, has_datetime_index) = (table.is_order_of_arrival("id"), table.has_order(&["datetime"]));
+    let ranges = has_datetime_index || is_small(session, name).await?;
+    if !has_key && !ranges {
+        return Err(without_index(name, " and no `id` that gives an order of arrival: each cycle would read"));
+    }
     Ok(Known {
         layout: InputLayout {
-            has_key: table.is_order_of_arrival("id"),
+            has_key,
             has_id: table.has("id"),
             has_source_file: table.has("source_file"),
-            has_datetime_index: table.has_index(&["datetime"]),
+            has_datetime_index,
         },
         grain,
         padded: Padded {
@@ -256,7 +272,24 @@ async fn look(session: &mut SqlSession, name: &TableName) -> Result<Known> {
             file: table.column("source_file").is_some_and(TableColumn::is_padded),
         },
         nameless: variable.nullable,
+        ranges,
     })
+}
+
+/// Whether the table has so few rows that reading all of them is no matter. Looks at no more.
+async fn is_small(session: &mut Session, name: &TableName) -> Answer<bool> {
+    let most = vec![Value::I64(Some(FEW + 1)), text(&name.sql_server())];
+    let rows = whole_number(session, sql::input::size(name), most).await?;
+    Ok(rows.is_none_or(|rows| rows <= FEW))
+}
+
+fn without_index(name: &TableName, what: &str) -> Fault {
+    Fault::schema(format!(
+        "table `{name}` has no index on `datetime`{what} all of it, and it has more than {FEW} rows; have one made: CREATE INDEX \
+         [IX_{}_datetime] ON {} ([datetime])",
+        name.table().replace([']', '`'], ""),
+        name.sql_server()
+    ))
 }
 
 /// Reads a statement's rows to the page's end, one after the other.

@@ -68,7 +68,8 @@ impl Table {
             let index = number(&row, 0)?;
             if current != Some(index) {
                 current = Some(index);
-                indexes.push(Index { columns: Vec::new(), unique: number(&row, 1)? != 0 });
+                let (unique, split) = (number(&row, 1)? != 0, number(&row, 3)? != 0);
+                indexes.push(Index { columns: Vec::new(), unique, split });
             }
             let column = number(&row, 2)?;
             let name = columns.iter().find(|found| found.number == column).map(|found| found.name.clone());
@@ -153,17 +154,22 @@ impl Table {
     }
 
     /// Whether `column` gives rows an order of arrival: whole numbers that the table itself counts up (an identity, or a default,
-    /// which can only be a sequence's), and the first of a unique index. It may have other columns behind it, as a partitioned
-    /// table's must.
+    /// which can only be a sequence's), and the first of a unique index. It may have other columns behind it, but the index must not be
+    /// in partitions by one of them: the greatest key would then be looked for in each, and the rows of a stretch of keys be sorted.
     pub(super) fn is_order_of_arrival(&self, column: &str) -> bool {
         self.column(column)
             .is_some_and(|found| found.is_whole() && !found.nullable && (found.identity || found.has_default))
-            && self.indexes.iter().any(|index| index.unique && index.leads_with(&[column]))
+            && self.indexes.iter().any(|index| index.unique && index.is_in_order_of(&[column]))
     }
 
     /// Whether an index begins with these columns, in this order.
     pub(super) fn has_index(&self, columns: &[&str]) -> bool {
         self.indexes.iter().any(|index| index.leads_with(columns))
+    }
+
+    /// Whether an index has the rows in the order of these columns.
+    pub(super) fn has_order(&self, columns: &[&str]) -> bool {
+        self.indexes.iter().any(|index| index.is_in_order_of(columns))
     }
 
     /// Whether a unique index is on just these columns, in any order.

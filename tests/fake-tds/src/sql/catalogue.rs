@@ -16,11 +16,14 @@ const VIEWS: &str = "
     CREATE TABLE IF NOT EXISTS sys.synonyms (name NVARCHAR(128), object_id INT, base_object_name NVARCHAR(1035));
     CREATE TABLE IF NOT EXISTS sys.indexes (object_id INT, name NVARCHAR(128), index_id INT, type TINYINT, is_unique BIT,
         is_primary_key BIT, has_filter BIT, is_disabled BIT, is_hypothetical BIT);
-    CREATE TABLE IF NOT EXISTS sys.index_columns (object_id INT, index_id INT, column_id INT, key_ordinal TINYINT);
+    CREATE TABLE IF NOT EXISTS sys.index_columns (object_id INT, index_id INT, column_id INT, key_ordinal TINYINT,
+        partition_ordinal TINYINT);
     DELETE FROM sys.schemas; DELETE FROM sys.objects; DELETE FROM sys.tables; DELETE FROM sys.types; DELETE FROM sys.columns;
     DELETE FROM sys.indexes; DELETE FROM sys.index_columns; DELETE FROM sys.synonyms;";
 
-const TYPES: [(&str, i64); 17] = [
+const TYPES: [(&str, i64); 19] = [
+    ("char", 175),
+    ("nchar", 239),
     ("timestamp", 189),
     ("date", 40),
     ("datetime2", 42),
@@ -60,7 +63,12 @@ pub(super) struct Column {
     period: i64,
     /// What fills itself at each change.
     row_version: bool,
+    /// CHAR and NCHAR, which fill their texts up. Here the plant does.
+    padded: bool,
 }
+
+/// What an index on several partitions has before its name, with the column that they go by and a blank.
+pub(super) const PARTITIONED: &str = "partitioned by ";
 
 /// An object's number: the same for the same name, and never 0.
 pub(super) fn object_id(schema: &str, table: &str) -> i64 {
@@ -95,6 +103,7 @@ pub(super) fn columns(connection: &Connection, schema: &str, table: &str) -> rus
             computed: row.get(4)?,
             period,
             row_version,
+            padded: kind.starts_with("CHAR") || kind.starts_with("NCHAR"),
         })
     })?;
     rows.collect()
@@ -149,7 +158,12 @@ pub(super) fn fill_synonyms<'a>(
 
 fn fill_columns(connection: &Connection, schema: &str, table: &str, object: i64) -> rusqlite::Result<()> {
     for (column, number) in columns(connection, schema, table)?.into_iter().zip(1_i64..) {
-        let kind = if column.row_version { "timestamp" } else { column.kind.name() };
+        let kind = match column.kind {
+            _ if column.row_version => "timestamp",
+            Type::VarChar(_) if column.padded => "char",
+            Type::NVarChar(_) if column.padded => "nchar",
+            kind => kind.name(),
+        };
         let system = TYPES.iter().find(|(name, _)| *name == kind).map_or(0, |(_, number)| *number);
         let (length, precision, scale) = sizes(column.kind);
         let is_text = matches!(column.kind, Type::VarChar(_) | Type::NVarChar(_));
@@ -196,6 +210,11 @@ fn sizes(kind: Type) -> (i64, u8, u8) {
     }
 }
 
+/// The column that an index's partitions go by; empty for one of a single partition.
+fn partitioned_by(index: &str) -> &str {
+    index.strip_prefix(PARTITIONED).and_then(|rest| rest.split_once(' ')).map_or("", |(column, _)| column)
+}
+
 fn fill_indexes(connection: &Connection, schema: &str, table: &str, object: i64) -> rusqlite::Result<()> {
     let mut statement = connection
         .prepare_cached("SELECT name, \"unique\", origin, partial FROM pragma_index_list(?1, ?2)")?;
@@ -208,8 +227,8 @@ fn fill_indexes(connection: &Connection, schema: &str, table: &str, object: i64)
             params![object, name, number, unique, origin == "pk", partial, name.starts_with(HYPOTHETICAL)],
         )?;
         connection.execute(
-            "INSERT INTO sys.index_columns SELECT ?1, ?2, cid + 1, seqno + 1 FROM pragma_index_info(?3, ?4)",
-            params![object, number, name, schema],
+            "INSERT INTO sys.index_columns SELECT ?1, ?2, cid + 1, seqno + 1, name = ?5 FROM pragma_index_info(?3, ?4)",
+            params![object, number, name, schema, partitioned_by(&name)],
         )?;
     }
     // An identity key is the table itself in SQLite and no index.
@@ -217,7 +236,7 @@ fn fill_indexes(connection: &Connection, schema: &str, table: &str, object: i64)
     if let Some(key) = key {
         connection.execute("INSERT INTO sys.indexes VALUES (?1, 'PK', 1, 1, 1, 1, 0, 0, 0)", [object])?;
         let column = i64::try_from(key).unwrap_or_default() + 1;
-        connection.execute("INSERT INTO sys.index_columns VALUES (?1, 1, ?2, 1)", [object, column])?;
+        connection.execute("INSERT INTO sys.index_columns VALUES (?1, 1, ?2, 1, 0)", [object, column])?;
     }
     Ok(())
 }

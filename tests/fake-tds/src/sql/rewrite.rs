@@ -7,6 +7,9 @@ use super::lexer::{Token, closing, find, items, text};
 /// What casts; made for each connection in `function`.
 pub(super) const CAST: &str = "tds_cast";
 
+/// What `AT TIME ZONE` does.
+pub(super) const AT_TIME_ZONE: &str = "at_time_zone";
+
 /// Hints, which say how and not what.
 const HINTS: [&str; 12] = [
     "NOLOCK",
@@ -57,6 +60,19 @@ pub(super) fn scope(tokens: &[Token]) -> Vec<Token> {
                     at = past;
                     continue;
                 }
+            }
+            Some((_, past))
+                if ["AT", "TIME", "ZONE"]
+                    .iter()
+                    .enumerate()
+                    .all(|(n, word)| tokens.get(past + n).is_some_and(|token| token.says(word)))
+                    && tokens.get(past + 3).is_some() =>
+            {
+                out.extend([Token::word(AT_TIME_ZONE), Token::Symbol("(")]);
+                out.extend(scope(&tokens[at..past]));
+                out.extend([Token::Symbol(","), tokens[past + 3].clone(), Token::Symbol(")")]);
+                at = past + 4;
+                continue;
             }
             Some((inside, past)) if token.says("CONVERT") => {
                 if let [kind, value, ..] = &items(inside)[..] {

@@ -22,7 +22,7 @@ struct Entry {
 
 const KEY: &str = "a seek on the key of the input";
 const DATETIME: &str = "a seek on an index that leads with `datetime`, both ends given, in its order, up to TOP rows; without such an index \
-     the table is read, which `check` and the log say";
+     a table of more than 100,000 rows is refused, with the index to make";
 const STATE: &str = "one row of the state table, by its key";
 const STAGED: &str = "the session's own temporary table, and nothing else";
 const CATALOGUE: &str = "catalogue views, by the object's number";
@@ -85,10 +85,28 @@ fn entries() -> Vec<Entry> {
             "HAS_PERMS_BY_NAME: learn.microsoft.com/sql/t-sql/functions/has-perms-by-name-transact-sql",
         ),
         entry("input::now", input::now(&PlantClock::Server), NONE, DATES),
+        entry("input::now (offset)", input::now(&PlantClock::Offset { minutes: 120 }), NONE, DATES),
+        entry(
+            "input::now (zone)",
+            input::now(&PlantClock::Zone(String::new())),
+            NONE,
+            "AT TIME ZONE: learn.microsoft.com/sql/t-sql/queries/at-time-zone-transact-sql",
+        ),
+        entry(
+            "input::size",
+            input::size(&readings),
+            "at most 100,001 rows, once for a connection, and only where no index is in the order of `datetime`",
+            TOP,
+        ),
         entry("input::stretch", input::stretch(&readings), DATETIME, TOP),
         entry("input::probe", input::probe(&readings), KEY, TOP),
         entry("input::first_key", input::first_key(&readings), "the first row of the key", MIN_MAX),
-        entry("input::last_key", input::last_key(&readings), "the last row of the key", MIN_MAX),
+        entry(
+            "input::last_key",
+            input::last_key(&readings),
+            "the last row of the key; an index in partitions by another column is taken for no key, and the table is read by `datetime`",
+            MIN_MAX,
+        ),
         entry(
             "input::keys",
             input::keys(&readings, layout, 4),
@@ -99,7 +117,7 @@ fn entries() -> Vec<Entry> {
         entry(
             "input::between",
             input::between(&readings, layout),
-            "the rows between two datetimes, where no index leads with `datetime`",
+            "the rows between two datetimes of a table of at most 100,000 rows, where no index leads with `datetime`",
             SEEK,
         ),
         entry(

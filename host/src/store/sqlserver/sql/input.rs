@@ -52,6 +52,15 @@ pub fn last_key(table: &TableName) -> String {
     format!("SELECT MAX([id]) FROM {}", table.sql_server())
 }
 
+/// How many rows the table `@P2` has, counted up to `@P1`. None for a view, whose indexes are those of its tables.
+pub fn size(table: &TableName) -> String {
+    format!(
+        "SELECT COUNT_BIG(*) FROM (SELECT TOP (@P1) 1 AS [one] FROM {}) AS s \
+         WHERE EXISTS (SELECT 1 FROM sys.objects AS o WHERE o.object_id = OBJECT_ID(@P2) AND o.type = 'U')",
+        table.sql_server()
+    )
+}
+
 /// The columns of a reading, in the order in which rows are decoded; NULL for what the table lacks.
 ///
 /// Texts come as NVARCHAR: the driver takes a VARCHAR for its collation's Windows code page, and where the collation is one of

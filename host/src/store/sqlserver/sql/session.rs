@@ -53,11 +53,14 @@ fn known_columns() -> impl Iterator<Item = &'static str> {
     all.copied().collect::<std::collections::BTreeSet<_>>().into_iter()
 }
 
-/// The key columns of the indexes of `@P1`, in order: index, unique, the column's number. Without those that serve neither
+/// The key columns of the indexes of `@P1`, in order: index, unique, the column's number, whether the index is in partitions by
+/// another column than its first. Without those that serve neither
 /// look-ups nor uniqueness: on a part of the rows, disabled, hypothetical (the tuning advisor's, which hold nothing), and of other
 /// kinds than a sorted one.
 pub fn indexes() -> String {
-    "SELECT CAST(i.index_id AS int), CAST(i.is_unique AS int), CAST(k.column_id AS int) \
+    "SELECT CAST(i.index_id AS int), CAST(i.is_unique AS int), CAST(k.column_id AS int), \
+     CASE WHEN EXISTS (SELECT 1 FROM sys.index_columns AS p WHERE p.object_id = i.object_id AND p.index_id = i.index_id \
+     AND p.partition_ordinal > 0 AND p.key_ordinal <> 1) THEN 1 ELSE 0 END \
      FROM sys.indexes AS i \
      JOIN sys.index_columns AS k ON k.object_id = i.object_id AND k.index_id = i.index_id \
      WHERE i.object_id = OBJECT_ID(@P1) AND i.type IN (1, 2) AND i.has_filter = 0 AND i.is_disabled = 0 \
