@@ -5,7 +5,9 @@
 
 mod common;
 
-use common::{Place, Ran, models};
+use std::process::Stdio;
+
+use common::{Place, Ran, models, wait};
 
 /// With a key and without.
 const KEYS: [bool; 2] = [true, false];
@@ -217,4 +219,26 @@ fn what_stays_unjudged_is_an_exit_code() {
     assert_eq!(status(&place)["unjudged"], 1);
     let words = done(&place, &["status"]).stdout;
     assert!(words.contains("unjudged readings in the last 24 h: 1, looked at 20"), "{words}");
+}
+
+/// Where a worker is at work, the same readings are judged beside it.
+#[test]
+fn a_look_beside_a_worker_at_work() {
+    let place = plant(true);
+    put(&place, 600, "20.0");
+    put(&place, 540, "NULL");
+    let mut worker = place.command(&["run", "--interval", "60", "--log-file", ""]);
+    // That the look is the command's, and not the worker's own.
+    worker.env("ANOMALY_WORKER_RECONCILE", "off").stdout(Stdio::null()).stderr(Stdio::null());
+    let mut worker = worker.spawn().unwrap();
+    wait("a verdict of the worker's", || verdicts(&place) == Some(1));
+    place.sql("UPDATE datos_proceso SET value = 99.9 WHERE value IS NULL");
+    let ran = place.run(&["reconcile"]);
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("is active; this looks beside it"), "{}", ran.stderr);
+    assert!(ran.stdout.contains(": 1 had no verdict and have one now, 1 had one\n"), "{}", ran.stdout);
+    assert!(ran.stdout.ends_with("unjudged readings: 0\n"), "{}", ran.stdout);
+    assert_eq!(verdicts(&place), Some(2));
 }
