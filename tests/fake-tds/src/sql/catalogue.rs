@@ -230,6 +230,12 @@ fn fill_indexes(connection: &Connection, schema: &str, table: &str, object: i64)
             "INSERT INTO sys.index_columns SELECT ?1, ?2, cid + 1, seqno + 1, name = ?5 FROM pragma_index_info(?3, ?4)",
             params![object, number, name, schema, partitioned_by(&name)],
         )?;
+        // The column that partitions go by is in each index, if not as a key.
+        connection.execute(
+            "INSERT INTO sys.index_columns SELECT ?1, ?2, cid + 1, 0, 1 FROM pragma_table_info(?6, ?4) WHERE name = ?5 \
+             AND name NOT IN (SELECT name FROM pragma_index_info(?3, ?4))",
+            params![object, number, name, schema, partitioned_by(&name), table],
+        )?;
     }
     // An identity key is the table itself in SQLite and no index.
     let key = columns(connection, schema, table)?.iter().position(|column| column.identity);
