@@ -145,7 +145,8 @@ fn a_check_reads_no_more_than_a_cycle() {
     let run = of_input(&["run", "--once", "--log-file", ""]);
     assert!(!check.is_empty() && check.len() <= run.len(), "{check:#?}\n{run:#?}");
     for text in &check {
-        let ends = text.contains("[datetime] >= @P") && (text.contains("[datetime] < @P") || text.contains("[datetime] <= @P"));
+        let ends = text.contains("[datetime] >= @P")
+            && (text.contains("[datetime] < @P") || text.contains("[datetime] <= @P"));
         assert!(text.starts_with("SELECT TOP (@P1) ") && ends, "{text}");
     }
 }

@@ -126,7 +126,10 @@ fn a_value_that_is_filled_in_later() {
         place.sql("UPDATE datos_proceso SET value = 99.9 WHERE value IS NULL");
         if key {
             let said = done(&place, &["reconcile"]).stdout;
-            assert!(said.contains("1 of them judged now: 1 filled in or changed after they were read"), "{said}");
+            assert!(
+                said.contains("1 of them judged now: 1 filled in or changed after they were read"),
+                "{said}"
+            );
             assert!(said.ends_with("unjudged readings: 0\n"), "{said}");
         } else {
             once(&place);
@@ -135,7 +138,10 @@ fn a_value_that_is_filled_in_later() {
         let words = done(&place, &["status"]).stdout;
         let line = words.lines().find(|line| line.starts_with("unjudged readings")).unwrap();
         let span = if key { "24 h" } else { "1 h" };
-        assert!(line.starts_with(&format!("unjudged readings in the last {span}: 0, looked at 20")), "{line}");
+        assert!(
+            line.starts_with(&format!("unjudged readings in the last {span}: 0, looked at 20")),
+            "{line}"
+        );
         assert_eq!(line.contains("(1 were found and judged then: 1 filled in"), key, "{line}");
     }
 }
@@ -145,7 +151,10 @@ fn a_value_that_is_filled_in_later() {
 fn a_look_by_hand() {
     let place = plant(true);
     let nothing = done(&place, &["reconcile"]).stdout;
-    assert!(nothing.contains("0 readings with a verdict\n") && nothing.ends_with("unjudged readings: 0\n"), "{nothing}");
+    assert!(
+        nothing.contains("0 readings with a verdict\n") && nothing.ends_with("unjudged readings: 0\n"),
+        "{nothing}"
+    );
     (0..4).for_each(|n| put(&place, 600 - 60 * n, "20.0"));
     put(&place, 200, "NULL");
     place.sql("INSERT INTO datos_proceso (datetime, variable_name, value) VALUES (datetime('now', 'localtime', '-5 minutes'), 'OTRA', 1)");
@@ -153,14 +162,18 @@ fn a_look_by_hand() {
     assert!(before.contains("read by the next cycle: 6"), "{before}");
     once(&place);
     let after = done(&place, &["reconcile"]).stdout;
-    let expected = "4 readings with a verdict\nwithout a verdict: 1 NULL, 1 without a model\nunjudged readings: 0\n";
+    let expected =
+        "4 readings with a verdict\nwithout a verdict: 1 NULL, 1 without a model\nunjudged readings: 0\n";
     assert!(after.ends_with(expected), "{after}");
     assert_eq!(status(&place)["counts"]["judged"], 4);
 
     // Somebody deletes verdicts: they are made again.
     place.sql("DELETE FROM anomalies_detector");
     let again = done(&place, &["reconcile"]).stdout;
-    assert!(again.contains("4 readings with a verdict, 4 of them judged now: 4 filled in or changed"), "{again}");
+    assert!(
+        again.contains("4 readings with a verdict, 4 of them judged now: 4 filled in or changed"),
+        "{again}"
+    );
     assert_eq!(verdicts(&place), Some(4));
 }
 
@@ -171,7 +184,8 @@ fn a_model_that_comes_later() {
     place.copy_models(&["detector_config.json", "prophet_model_NIVEL_4.json"]);
     put(&place, 600, "20.0");
     let with = |arguments: &[&str]| {
-        let ran = Ran::of(&place.command(arguments).env("ANOMALY_DETECTOR_MODELS", "models").output().unwrap());
+        let ran =
+            Ran::of(&place.command(arguments).env("ANOMALY_DETECTOR_MODELS", "models").output().unwrap());
         assert_eq!(ran.code, Some(0), "{arguments:?}: {}{}", ran.stdout, ran.stderr);
         ran.stdout
     };

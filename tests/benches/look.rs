@@ -3,13 +3,17 @@
 //! The detector echoes, so that the look is held against the cheapest cycle there is. Cycles right after a look and cycles without one
 //! are timed in turn, in one run. Nothing here asserts a time.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark stops at the first surprise and prints")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark stops at the first surprise and prints"
+)]
 
 use std::time::{Duration, Instant};
 
 use host::datetime::Datetime;
 use host::worker::{Slice, Worker};
-use tests::bench::{Bench, Layout, datetime, echo};
+use tests::fixture::{Fixture, Layout, datetime, echo};
 
 const VARIABLES: u32 = 10_000;
 
@@ -27,7 +31,7 @@ fn main() {
 
 async fn measure() {
     let minutes = std::env::var("LOOK_MINUTES").ok().and_then(|text| text.parse().ok()).unwrap_or(MINUTES);
-    let mut bench = Bench::new(Layout::Keyed);
+    let mut bench = Fixture::new(Layout::Keyed);
     bench.settings.allowed_lateness = Some(Duration::from_secs(60) * minutes);
     let mut plant = Plant { bench, minute: 0 };
     for _ in 0..minutes {
@@ -66,11 +70,15 @@ async fn measure() {
     #[allow(clippy::cast_precision_loss, reason = "some millions")]
     let each = median(&looks) / rows as f64;
     println!("ratio of the cycles: {:.2}", median(&after) / median(&alone));
-    println!("a look costs {:.2} µs a reading: {:.0} s for the 14,400,000 of a day", each * 1e6, each * 14.4e6);
+    println!(
+        "a look costs {:.2} µs a reading: {:.0} s for the 14,400,000 of a day",
+        each * 1e6,
+        each * 14.4e6
+    );
 }
 
 struct Plant {
-    bench: Bench,
+    bench: Fixture,
     minute: u32,
 }
 

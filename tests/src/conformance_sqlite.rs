@@ -116,10 +116,9 @@ impl TestDb for SqliteTestDb {
     async fn create_output(&self, kind: OutputKind) -> Result<()> {
         let table = self.store.tables.output.sqlite();
         let dropped: &[&str] = match kind {
-            OutputKind::Python
-            | OutputKind::EqualNames
-            | OutputKind::ExactNames
-            | OutputKind::Generated => &[],
+            OutputKind::Python | OutputKind::EqualNames | OutputKind::ExactNames | OutputKind::Generated => {
+                &[]
+            }
             OutputKind::WithoutSourceFile => &["source_file"],
             OutputKind::WithoutResidual => &["residual", "anomaly_score"],
         };

@@ -147,10 +147,9 @@ impl TestDb for SqlServerTestDb {
 
     async fn create_output(&self, kind: OutputKind) -> Result<()> {
         let dropped: &[&str] = match kind {
-            OutputKind::Python
-            | OutputKind::EqualNames
-            | OutputKind::ExactNames
-            | OutputKind::Generated => &[],
+            OutputKind::Python | OutputKind::EqualNames | OutputKind::ExactNames | OutputKind::Generated => {
+                &[]
+            }
             OutputKind::WithoutSourceFile => &["source_file"],
             OutputKind::WithoutResidual => &["residual", "anomaly_score"],
         };

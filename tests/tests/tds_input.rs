@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use fake_tds::{Fault, Server, SqlError, What, When};
 use host::counts::Counts;
-use host::reload::Shared;
+use host::reload::ReloadSlots;
 use host::store::sqlserver::Timeouts;
-use host::store::{Connector, Input, PlantClock, SqlServerStore, StoreError, Trouble};
-use host::worker::backfill::{Backfill, Plan};
-use host::worker::{CycleError, Settings, Worker};
-use tests::bench::{WORKER, datetime, echo};
+use host::store::{Connector, ErrorKind, Input, PlantClock, SqlServerStore, StoreError};
+use host::worker::backfill::{Backfill, BackfillPlan};
+use host::worker::{CycleError, Worker, WorkerSettings};
 use tests::conformance::at;
+use tests::fixture::{WORKER, datetime, echo};
 use tests::logs::Lines;
-use tests::sqlserver::Visitor;
+use tests::sqlserver::SideConnection;
 use tests::tds::{self, PLAIN};
 use tiberius::time::chrono::{DateTime, NaiveDateTime};
 
@@ -26,7 +26,7 @@ const INDEX: &str = "CREATE INDEX by_datetime ON dbo.datos_proceso (datetime)";
 struct Plant {
     server: Server,
     store: SqlServerStore,
-    visitor: Visitor,
+    visitor: SideConnection,
 }
 
 impl Plant {
@@ -55,7 +55,7 @@ impl Plant {
     }
 
     async fn worker(&self) -> Worker {
-        let settings = Settings {
+        let settings = WorkerSettings {
             name: WORKER.into(),
             shard: None,
             batch_rows: 4000,
@@ -65,7 +65,7 @@ impl Plant {
             patience: Duration::from_secs(60),
             reconcile: None,
         };
-        Worker::new(settings, Box::new(self.store.clone()), echo().await, Shared::default())
+        Worker::new(settings, Box::new(self.store.clone()), echo().await, ReloadSlots::default())
     }
 
     async fn verdicts(&mut self) -> Vec<String> {
@@ -75,8 +75,8 @@ impl Plant {
     }
 }
 
-async fn visitor(server: &Server) -> Visitor {
-    Visitor::of(&tds::connection_string(server.port(), PLAIN), "plant").await.unwrap()
+async fn visitor(server: &Server) -> SideConnection {
+    SideConnection::of(&tds::connection_string(server.port(), PLAIN), "plant").await.unwrap()
 }
 
 fn naive(short: &str) -> NaiveDateTime {
@@ -88,7 +88,7 @@ fn judged(judged: u64) -> Counts {
 }
 
 fn refused(error: &StoreError, words: &[&str]) {
-    assert_eq!(error.trouble, Trouble::Schema, "{error}");
+    assert_eq!(error.kind, ErrorKind::Schema, "{error}");
     for word in words {
         assert!(error.message.contains(word), "`{word}` is missing in: {error}");
     }
@@ -107,7 +107,7 @@ async fn a_query_that_times_out_waits_for_the_next_tick() {
     plant.server.fault(Fault { when: slow, what: What::Wait(Duration::from_secs(2)) });
     let error = worker.cycle(|| false).await.unwrap_err();
     let CycleError::Store(of_store) = &error else { unreachable!("{error}") };
-    assert_eq!(of_store.trouble, Trouble::Busy, "{error}");
+    assert_eq!(of_store.kind, ErrorKind::Busy, "{error}");
     assert!(!error.is_connection() && error.to_string().contains("tried again at the next cycle"), "{error}");
     assert_eq!(worker.cycle(|| false).await.unwrap().counts, judged(1));
 }
@@ -121,7 +121,7 @@ async fn a_count_that_fails_does_not_fail_a_backfill() {
         plant.store.input.timeouts = Timeouts { query: Duration::from_millis(400), ..tds::short() };
         plant.insert("datetime, variable_name, value", &["'2025-01-15 11:00:00', 'T1', 1"]).await;
         plant.server.fault(Fault { when: When::Statement("SELECT COUNT_BIG(*)".into()), what: what.clone() });
-        let plan = Plan {
+        let plan = BackfillPlan {
             worker: WORKER.into(),
             shard: None,
             from: datetime("10:00"),
@@ -191,8 +191,11 @@ async fn names_that_are_filled_up_are_trimmed() {
 /// As old designers make them. The fake has no identity of this type; a default makes it one that the table counts.
 #[tokio::test]
 async fn a_decimal_without_decimals_is_a_key() {
-    for (kind, has_key) in [("NUMERIC(18,0)", true), ("DECIMAL(10)", true), ("NUMERIC(19,0)", false), ("NUMERIC(18,2)", false)] {
-        let table = KEYED.replace("BIGINT IDENTITY PRIMARY KEY", &format!("{kind} NOT NULL DEFAULT (1) UNIQUE"));
+    for (kind, has_key) in
+        [("NUMERIC(18,0)", true), ("DECIMAL(10)", true), ("NUMERIC(19,0)", false), ("NUMERIC(18,2)", false)]
+    {
+        let table =
+            KEYED.replace("BIGINT IDENTITY PRIMARY KEY", &format!("{kind} NOT NULL DEFAULT (1) UNIQUE"));
         let mut plant = Plant::new(&[&table, INDEX]).await;
         let rows: Vec<String> =
             (1..=5).map(|id| format!("{id}, '2025-01-15 11:0{id}:00', 'T1', {id}")).collect();

@@ -278,7 +278,7 @@ impl Worker {
         for reading in asked.iter().filter(|reading| keys.contains(&reading.key())) {
             let counted = match (&position, reading.id) {
                 (Position::Key(position), Some(id)) => position.passed(id) == Passing::Read,
-                _ => !TimePosition::first_sight(reading.datetime, frame.watermark, &frame.ahead),
+                _ => !TimePosition::first_seen(reading.datetime, context.watermark, &context.ahead),
             };
             modelled += u64::from(counted && state.reconciliation.has_model_now(&reading.variable));
         }
@@ -292,12 +292,15 @@ impl Worker {
         self.totals +=
             Counts { judged: report.counts.judged, anomalies: report.counts.anomalies, ..Counts::default() };
 
-        let asked_for: Vec<Key> = keys.into_iter().collect();
-        let there =
-            if asked_for.is_empty() { HashSet::new() } else { session.output.already_judged(&asked_for).await? };
+        let asked_for: Vec<ReadingKey> = keys.into_iter().collect();
+        let there = if asked_for.is_empty() {
+            HashSet::new()
+        } else {
+            session.output.already_judged(&asked_for).await?
+        };
         if there.len() < asked_for.len() {
             let missing = asked_for.iter().filter(|key| !there.contains(*key));
-            let (refused, unjudged): (Vec<&Key>, Vec<&Key>) =
+            let (refused, unjudged): (Vec<&ReadingKey>, Vec<&ReadingKey>) =
                 missing.partition(|(variable, _)| session.refuses(variable));
             let (refused, unjudged) = (refused.len() as u64, unjudged.len() as u64);
             let found = causes(&position, &asked, &there);

@@ -18,7 +18,7 @@ use crate::detector::Detector;
 use crate::pivot;
 use crate::reading::Reading;
 use crate::state::Checkpoint;
-use crate::store::{Input, StoreError, Trouble};
+use crate::store::{ErrorKind, Input, StoreError};
 
 /// Rows that a detector is shown at most, the latest: a year of ten variables at intervals of an hour, or a week of a hundred at
 /// one of five minutes.
@@ -49,7 +49,7 @@ pub(super) async fn warm_up(
     let end = watermark.later(Duration::from_micros(1));
     let shown = match span(session.input.as_mut(), watermark, end, lookback.min(LONGEST)).await {
         // Without an index a large table would be read whole for what is only a help.
-        Err(error) if error.trouble == Trouble::Schema => {
+        Err(error) if error.kind == ErrorKind::Schema => {
             tracing::warn!("the detector is not shown the readings before those that it judges: {error}");
             return Ok(None);
         }

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use host::reconciliation::{Causes, Look};
-use host::reload::Shared;
-use host::worker::{Settings, Slice, Worker};
+use host::reload::ReloadSlots;
+use host::worker::{Slice, Worker, WorkerSettings};
 
 use super::*;
-use crate::bench::echo;
+use crate::fixture::echo;
 
 /// A plant, with the server's time.
 struct Plant<B> {
@@ -16,7 +16,7 @@ struct Plant<B> {
     now: Datetime,
 }
 
-impl<B: Bench> Plant<B> {
+impl<B: TestDb> Plant<B> {
     async fn new(kind: InputKind) -> Result<Self> {
         let bench = B::start(&kind.into()).await?;
         let now = bench.connector().open().await?.0.now().await?;
@@ -38,7 +38,7 @@ impl<B: Bench> Plant<B> {
     }
 
     async fn worker(&self) -> Worker {
-        let settings = Settings {
+        let settings = WorkerSettings {
             name: WORKER.into(),
             shard: None,
             batch_rows: 5,
@@ -48,7 +48,7 @@ impl<B: Bench> Plant<B> {
             patience: Duration::from_secs(60),
             reconcile: Some(Duration::from_secs(3600)),
         };
-        Worker::new(settings, self.bench.connector(), echo().await, Shared::default())
+        Worker::new(settings, self.bench.connector(), echo().await, ReloadSlots::default())
     }
 
     /// How many verdicts there are, each of another key.
@@ -83,7 +83,7 @@ fn judged(judged: u64) -> Counts {
 /// The kinds of table that a look can be made of: with a key and without.
 const BOTH: [InputKind; 2] = [InputKind::DEFAULT, InputKind::ALL[2]];
 
-pub async fn ids_that_start_again_are_read_again<B: Bench>() -> Result<()> {
+pub async fn ids_that_start_again_are_read_again<B: TestDb>() -> Result<()> {
     for after in [6, 14] {
         let plant = Plant::<B>::new(InputKind::DEFAULT).await?;
         let first: Vec<_> = (1..=10).map(|id| (id, 60 - id, "T1")).collect();
@@ -102,7 +102,7 @@ pub async fn ids_that_start_again_are_read_again<B: Bench>() -> Result<()> {
 }
 
 /// The identity is reseeded to where old rows were deleted, and the newest rows stay.
-pub async fn ids_that_are_given_out_anew_below_rows_that_stay_are_found<B: Bench>() -> Result<()> {
+pub async fn ids_that_are_given_out_anew_below_rows_that_stay_are_found<B: TestDb>() -> Result<()> {
     let plant = Plant::<B>::new(InputKind::DEFAULT).await?;
     let first: Vec<_> = (1..=20).map(|id| (id, 100 - id, "T1")).collect();
     plant.insert(&first).await?;
@@ -116,7 +116,7 @@ pub async fn ids_that_are_given_out_anew_below_rows_that_stay_are_found<B: Bench
     Ok(())
 }
 
-pub async fn a_writer_in_a_lower_range_of_ids_is_found_and_then_followed<B: Bench>() -> Result<()> {
+pub async fn a_writer_in_a_lower_range_of_ids_is_found_and_then_followed<B: TestDb>() -> Result<()> {
     let plant = Plant::<B>::new(InputKind::DEFAULT).await?;
     plant.insert(&[(1_000_000_000, 60, "T1")]).await?;
     let mut worker = plant.worker().await;
@@ -132,7 +132,7 @@ pub async fn a_writer_in_a_lower_range_of_ids_is_found_and_then_followed<B: Benc
     Ok(())
 }
 
-pub async fn rows_dated_ahead_decide_nothing<B: Bench>() -> Result<()> {
+pub async fn rows_dated_ahead_decide_nothing<B: TestDb>() -> Result<()> {
     for kind in BOTH {
         let plant = Plant::<B>::new(kind).await?;
         plant.bench.create_output(OutputKind::Python).await?;
@@ -151,7 +151,7 @@ pub async fn rows_dated_ahead_decide_nothing<B: Bench>() -> Result<()> {
     Ok(())
 }
 
-pub async fn of_names_that_are_equal_one_is_judged_and_the_other_counted<B: Bench>() -> Result<()> {
+pub async fn of_names_that_are_equal_one_is_judged_and_the_other_counted<B: TestDb>() -> Result<()> {
     for kind in BOTH {
         let plant = Plant::<B>::new(kind).await?;
         plant.bench.create_output(OutputKind::EqualNames).await?;
@@ -167,7 +167,7 @@ pub async fn of_names_that_are_equal_one_is_judged_and_the_other_counted<B: Benc
     Ok(())
 }
 
-pub async fn a_value_that_comes_later_is_judged<B: Bench>() -> Result<()> {
+pub async fn a_value_that_comes_later_is_judged<B: TestDb>() -> Result<()> {
     for kind in BOTH {
         let plant = Plant::<B>::new(kind).await?;
         let null = plant.ago(60);
@@ -185,7 +185,7 @@ pub async fn a_value_that_comes_later_is_judged<B: Bench>() -> Result<()> {
 }
 
 /// A transaction that was open for longer than is waited for.
-pub async fn what_is_committed_later_than_anybody_waits_for_is_found<B: Bench>() -> Result<()> {
+pub async fn what_is_committed_later_than_anybody_waits_for_is_found<B: TestDb>() -> Result<()> {
     for kind in BOTH {
         let plant = Plant::<B>::new(kind).await?;
         plant.insert(&[(1, 60, "T1"), (4, 30, "T1")]).await?;
@@ -197,7 +197,8 @@ pub async fn what_is_committed_later_than_anybody_waits_for_is_found<B: Bench>()
         plant.insert(&[(2, 45, "T1"), (3, 44, "T2")]).await?;
         let by_cycle = cycle(&mut worker).await?.judged;
         let found = look(&mut worker).await?;
-        let late = if kind.key { (0, Causes { late: 2, ..Causes::default() }) } else { (2, Causes::default()) };
+        let late =
+            if kind.key { (0, Causes { late: 2, ..Causes::default() }) } else { (2, Causes::default()) };
         assert_eq!((by_cycle, found.found, found.unjudged), (late.0, late.1, 0), "{kind:?}");
         assert_eq!(plant.judged().await?, 5, "{kind:?}");
     }
@@ -205,7 +206,7 @@ pub async fn what_is_committed_later_than_anybody_waits_for_is_found<B: Bench>()
 }
 
 /// What a trigger does beside, or answers, is no part of a commit's own answer.
-pub async fn a_trigger_of_the_output_changes_no_account<B: Bench>() -> Result<()> {
+pub async fn a_trigger_of_the_output_changes_no_account<B: TestDb>() -> Result<()> {
     let plant = Plant::<B>::new(InputKind::DEFAULT).await?;
     let mut worker = plant.worker().await;
     cycle(&mut worker).await?;
@@ -220,15 +221,14 @@ pub async fn a_trigger_of_the_output_changes_no_account<B: Bench>() -> Result<()
     Ok(())
 }
 
-pub async fn generated_columns_fill_themselves<B: Bench>() -> Result<()> {
+pub async fn generated_columns_fill_themselves<B: TestDb>() -> Result<()> {
     let plant = Plant::<B>::new(InputKind::DEFAULT).await?;
     plant.bench.create_output(OutputKind::Generated).await?;
     plant.insert(&[(1, 60, "T1"), (2, 50, "T2")]).await?;
     let mut worker = plant.worker().await;
     assert_eq!(cycle(&mut worker).await?, judged(2));
     assert_eq!(cycle(&mut worker).await?, judged(0));
-    let residuals: Vec<f64> =
-        plant.bench.verdicts().await?.iter().map(|row| row.verdict.residual).collect();
+    let residuals: Vec<f64> = plant.bench.verdicts().await?.iter().map(|row| row.verdict.residual).collect();
     assert_eq!(residuals, [0.0, 0.0]);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The worker's row: whole, and one holder at a time.
 
-use host::position::{Ahead, Gap, ReadMark, Passed, TimePosition};
+use host::position::{Ahead, Gap, Passed, ReadMark, TimePosition};
 use host::reconciliation::{Causes, Failed, Look, Reconciliation};
 use host::state::{Checkpoint, SetAside};
 

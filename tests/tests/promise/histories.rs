@@ -84,20 +84,14 @@ impl Ids {
     fn insert<P: Plant>(&mut self, high: bool, at: Datetime, variable: u8, value: &str) -> String {
         let values = format!("'{at}', 'T{variable}', {value}");
         if self.layout == Layout::Keyless {
-            return format!(
-                "INSERT INTO {} (datetime, variable_name, value) VALUES ({values})",
-                P::TABLE
-            );
+            return format!("INSERT INTO {} (datetime, variable_name, value) VALUES ({values})", P::TABLE);
         }
         let next = &mut self.next[usize::from(high)];
         while !self.used.insert(*next) {
             *next += 1;
         }
         let id = *next;
-        format!(
-            "INSERT INTO {} (id, datetime, variable_name, value) VALUES ({id}, {values})",
-            P::TABLE
-        )
+        format!("INSERT INTO {} (id, datetime, variable_name, value) VALUES ({id}, {values})", P::TABLE)
     }
 }
 

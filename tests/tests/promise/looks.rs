@@ -42,7 +42,12 @@ async fn a_row_that_is_committed_after_its_gap_was_given_up_is_late() {
 #[tokio::test]
 async fn a_detector_that_looks_back_is_shown_its_lookback_before_it_judges() {
     let bench = Fixture::new(Layout::Keyed);
-    bench.insert(&[("11:10", "T1", 1.0), ("11:15", "T2", 2.0), ("11:30", "T1", f64::NAN), ("11:40", "T2", 4.0)]);
+    bench.insert(&[
+        ("11:10", "T1", 1.0),
+        ("11:15", "T2", 2.0),
+        ("11:30", "T1", f64::NAN),
+        ("11:40", "T2", 4.0),
+    ]);
     let plain = open_set(told(described(0, Duration::ZERO), "{}")).await;
     bench.worker(plain).cycle(|| false).await.unwrap();
     bench.execute("UPDATE datos_proceso SET value = 3 WHERE value IS NULL");

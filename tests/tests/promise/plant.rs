@@ -67,9 +67,8 @@ impl Plant for Fixture {
         let input = self.input();
         let sql = "SELECT datetime, variable_name, value IS NOT NULL FROM datos_proceso";
         let mut statement = input.prepare(sql).unwrap();
-        let rows = statement
-            .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)))
-            .unwrap();
+        let rows =
+            statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?))).unwrap();
         rows.map(|row| row.map(|(at, name, has)| (Datetime::parse(&at).unwrap(), name, has)).unwrap())
             .collect()
     }
@@ -138,9 +137,8 @@ impl Plant for OnServer<'_> {
 
     async fn verdicts(&mut self) -> Vec<(Datetime, String)> {
         let found = self.visitor.rows("SELECT ds, variable FROM dbo.anomalies_detector", &[]).await.unwrap();
-        let key = |row: &tiberius::Row| {
-            (instant(row.get(0).unwrap()), row.get::<&str, _>(1).unwrap().to_owned())
-        };
+        let key =
+            |row: &tiberius::Row| (instant(row.get(0).unwrap()), row.get::<&str, _>(1).unwrap().to_owned());
         found.iter().map(key).collect()
     }
 

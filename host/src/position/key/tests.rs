@@ -72,13 +72,7 @@ fn a_page_moves_the_position_and_leaves_gaps() {
             9,
             position(300_000, &[gap(2, 3, 1), gap(5, 250_000, 9)]),
         ),
-        (
-            "a gap just young enough",
-            position(9, &[gap(7, 7, 1)]),
-            vec![],
-            20,
-            position(9, &[gap(7, 7, 1)]),
-        ),
+        ("a gap just young enough", position(9, &[gap(7, 7, 1)]), vec![], 20, position(9, &[gap(7, 7, 1)])),
         ("a gap that is over", position(9, &[gap(7, 7, 1)]), vec![], 21, position(9, &[])),
         (
             "a gap that is over, filled at the last look",
@@ -87,21 +81,9 @@ fn a_page_moves_the_position_and_leaves_gaps() {
             21,
             position(9, &[]),
         ),
-        (
-            "the clock was set back",
-            position(9, &[gap(7, 7, 500)]),
-            vec![],
-            3,
-            position(9, &[gap(7, 7, 3)]),
-        ),
+        ("the clock was set back", position(9, &[gap(7, 7, 500)]), vec![], 3, position(9, &[gap(7, 7, 3)])),
         ("the lowest ids", position(min, &[]), vec![(min + 1, 0)], 9, position(min + 1, &[])),
-        (
-            "an empty table's first",
-            position(min, &[]),
-            vec![(1, 0)],
-            9,
-            position(1, &[gap(min + 1, 0, 9)]),
-        ),
+        ("an empty table's first", position(min, &[]), vec![(1, 0)], 9, position(1, &[gap(min + 1, 0, 9)])),
         (
             "the greatest id",
             position(max - 2, &[]),
@@ -152,13 +134,7 @@ fn a_full_page_keeps_whole_datetimes_and_settles_only_what_it_reached() {
             11,
             vec![],
         ),
-        (
-            "with the malformed among it",
-            vec![(10, 1), (11, 2), (12, -1)],
-            Some(vec![(10, 1)]),
-            10,
-            vec![],
-        ),
+        ("with the malformed among it", vec![(10, 1), (11, 2), (12, -1)], Some(vec![(10, 1)]), 10, vec![]),
         ("a malformed row before it stays", vec![(10, -1), (11, 2)], Some(vec![(10, -1)]), 10, vec![]),
         ("malformed rows only", vec![(10, -1), (11, -1)], Some(vec![(10, -1), (11, -1)]), 11, vec![]),
         ("one datetime, and a gap's row", vec![(3, 2), (10, 2), (11, 2)], Some(vec![(3, 2)]), 9, vec![]),
@@ -199,8 +175,7 @@ fn a_gap_is_looked_at_once_more_when_its_time_is_over() {
 #[test]
 fn a_row_that_is_not_where_it_was_is_made_sense_of() {
     let mark = |id, second| ReadMark { id, datetime: at(second), variable: "T1".to_owned() };
-    let remembering =
-        || KeyPosition { marks: vec![mark(5, 5), mark(9, 9)], ..position(9, &[gap(7, 8, 1)]) };
+    let remembering = || KeyPosition { marks: vec![mark(5, 5), mark(9, 9)], ..position(9, &[gap(7, 8, 1)]) };
     assert_eq!(remembering().spans(&KeyScan::default()), [(7, 8), (9, i64::MAX)]);
     let advance = |rows: &[(i64, i64)]| {
         let mut found = remembering();
@@ -210,8 +185,7 @@ fn a_row_that_is_not_where_it_was_is_made_sense_of() {
     let rows = |rows: &[(i64, i64)]| PageOutcome::Accepted { page: page(rows, false), too_late: 0 };
     assert_eq!(advance(&[(9, 9)]), (rows(&[]), 9), "it is where it was, and no news");
     assert_eq!(advance(&[(9, 9), (10, 11)]), (rows(&[(10, 11)]), 10));
-    for (why, there) in [("gone", vec![]), ("gone, with news", vec![(10, 1)]), ("another", vec![(9, 4)])]
-    {
+    for (why, there) in [("gone", vec![]), ("gone, with news", vec![(10, 1)]), ("another", vec![(9, 4)])] {
         assert_eq!(advance(&there), (PageOutcome::Doubtful, 9), "{why}");
     }
     for (why, found, last, doubt, scanned) in [
@@ -300,14 +274,7 @@ fn a_new_worker_waits_for_inserts_in_flight_when_it_starts() {
             1_000,
             vec![gap(lowest + 1, 999, 7)],
         ),
-        (
-            "the lowest id of all",
-            Some(i64::MIN),
-            Some(0),
-            vec![],
-            i64::MIN,
-            vec![gap(i64::MIN, i64::MIN, 7)],
-        ),
+        ("the lowest id of all", Some(i64::MIN), Some(0), vec![], i64::MIN, vec![gap(i64::MIN, i64::MIN, 7)]),
     ] {
         let found = KeyPosition::start(at(since), first, last, &page(&before, false), at(7));
         let gaps: Vec<Gap> = gaps;

@@ -60,9 +60,13 @@ impl SqlServerInput {
     }
 
     /// As [`Self::known`], for what goes by datetime.
-    async fn ranged(&mut self, session: &mut Session) -> Answer<Known> {
+    async fn ranged(&mut self, session: &mut SqlSession) -> Result<Known> {
         let known = self.known(session).await?;
-        if known.ranges { Ok(known) } else { Err(without_index(&self.table, ", without which this would read")) }
+        if known.ranges {
+            Ok(known)
+        } else {
+            Err(without_index(&self.table, ", without which this would read"))
+        }
     }
 
     /// As [`Self::known`], for what only a key can do.
@@ -257,7 +261,10 @@ async fn look(session: &mut SqlSession, name: &TableName) -> Result<Known> {
     let (has_key, has_datetime_index) = (table.is_order_of_arrival("id"), table.has_order(&["datetime"]));
     let ranges = has_datetime_index || is_small(session, name).await?;
     if !has_key && !ranges {
-        return Err(without_index(name, " and no `id` that gives an order of arrival: each cycle would read"));
+        return Err(without_index(
+            name,
+            " and no `id` that gives an order of arrival: each cycle would read",
+        ));
     }
     Ok(Known {
         layout: InputLayout {
@@ -277,14 +284,14 @@ async fn look(session: &mut SqlSession, name: &TableName) -> Result<Known> {
 }
 
 /// Whether the table has so few rows that reading all of them is no matter. Looks at no more.
-async fn is_small(session: &mut Session, name: &TableName) -> Answer<bool> {
+async fn is_small(session: &mut SqlSession, name: &TableName) -> Result<bool> {
     let most = vec![Value::I64(Some(FEW + 1)), text(&name.sql_server())];
     let rows = whole_number(session, sql::input::size(name), most).await?;
     Ok(rows.is_none_or(|rows| rows <= FEW))
 }
 
-fn without_index(name: &TableName, what: &str) -> Fault {
-    Fault::schema(format!(
+fn without_index(name: &TableName, what: &str) -> Error {
+    Error::schema(format!(
         "table `{name}` has no index on `datetime`{what} all of it, and it has more than {FEW} rows; have one made: CREATE INDEX \
          [IX_{}_datetime] ON {} ([datetime])",
         name.table().replace([']', '`'], ""),
