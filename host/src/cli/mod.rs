@@ -32,13 +32,22 @@ use crate::config::LoadedConfig;
 /// The command line or the configuration is wrong.
 const USAGE: u8 = 2;
 
+/// Threads for calls that block: a detector that computes, a statement on a file, a look at the models. A few at a time; and
+/// eight may hang in a share that does not answer, before no more are begun (`reload`). Without a bound it would be 512.
+const BLOCKING_THREADS: usize = 32;
+
 /// Runs the command.
 pub fn main(cli: &Cli) -> ExitCode {
     if let Command::CompileModule(asked) = &cli.command {
         // Before there is any other thread: its limits are those of all of them.
         return crate::detector::compile::serve(asked.memory, asked.seconds, &asked.engine);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(BLOCKING_THREADS)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             complain!("error: no threads to run on: {error}");

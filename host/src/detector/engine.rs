@@ -127,7 +127,14 @@ impl Engine {
         if let Some(component) = kept {
             return Ok(component);
         }
-        let code = self.0.compiler.compile(&self.0.engine, module, &self.0.limits).await.map_err(refused)?;
+        let compiled = self.0.compiler.compile(&self.0.engine, module, &self.0.limits).await;
+        let code = compiled.map_err(|uncompiled| match uncompiled.may_pass {
+            true => DetectorError::Uncompiled {
+                module: module.name.clone(),
+                why: guest_text::line(&uncompiled.why),
+            },
+            false => refused(uncompiled.why),
+        })?;
         let loaded = on_a_thread(move || {
             let component = loaded(&engine.0.engine, &code)?;
             if let Some(cache) = &engine.0.cache {

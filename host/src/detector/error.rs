@@ -10,6 +10,9 @@ pub enum DetectorError {
     /// The file is no component, of another world or of another version of the contract.
     #[error("`{module}` cannot be used: {why}")]
     Module { module: String, why: String },
+    /// It was not compiled, which says more of the machine at that moment than of the module.
+    #[error("`{module}` cannot be used: {why}")]
+    Uncompiled { module: String, why: String },
     /// The detector refuses its settings.
     #[error("the detector refuses its settings: {0}")]
     Settings(String),
@@ -42,6 +45,24 @@ pub enum DetectorError {
     /// The sandbox itself could not be made.
     #[error("no sandbox for the detector: {0}")]
     Engine(String),
+}
+
+impl DetectorError {
+    /// Whether the same files may do a while later: a machine that was busy, or short of processes.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Uncompiled { .. } | Self::Engine(_) => true,
+            Self::Open { cause, .. } | Self::Canary { cause, .. } => matches!(cause, JudgeError::Deadline(_)),
+            Self::Module { .. }
+            | Self::Settings(_)
+            | Self::NoModels(_)
+            | Self::Models(_)
+            | Self::Checkpoint(_)
+            | Self::LosesModel { .. }
+            | Self::Read { .. }
+            | Self::Unsettled { .. } => false,
+        }
+    }
 }
 
 /// A call that brought no verdicts. The sandbox that it ran in is gone.

@@ -4,16 +4,18 @@
 //! prepares them (`loading`), once and for all (`pack`); [`Fingerprint`] tells cheaply whether anything may have changed;
 //! [`Reloader`] looks, builds the next set beside the one in use and tries it on the last committed batch; [`watch`] is the loop
 //! that wakes it. The worker swaps between batches. On any failure the old set stays, and the log says once why. Reading that hangs is left
-//! behind (`pulse`).
+//! behind (`pulse`); what was refused because it took too long is tried again after a while (`retry`).
 
 mod file_stamp;
 mod prepared_cache;
 mod pulse;
 mod reloader;
+mod retry;
 mod set_loader;
 mod set_source;
 pub mod watch;
 
 pub use file_stamp::Fingerprint;
 pub use reloader::{Canary, ReloadOutcome, ReloadSlots, Reloader};
+pub use retry::Clock;
 pub use set_source::SetSource;

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use super::file_stamp::Fingerprint;
 use super::pulse::{Left, Pulse};
+use super::retry::{self, Clock, Retry};
 use super::set_source::{SetRead, SetSource, patience};
 use super::watch::short;
 use crate::batch::Batch;
@@ -120,6 +121,7 @@ pub struct Reloader {
     refused: Option<String>,
     patience: Duration,
     left: Left,
+    retry: Retry,
 }
 
 impl Reloader {
@@ -128,13 +130,20 @@ impl Reloader {
         let dealt_with = in_use.set().read.clone();
         let patience = patience(&engine);
         let (current, left) = (InUse::of(in_use), Left::default());
-        Self { engine, source, shared, seen: None, current, dealt_with, refused: None, patience, left }
+        let retry = Retry::by(retry::system());
+        Self { engine, source, shared, seen: None, current, dealt_with, refused: None, patience, left, retry }
     }
 
     /// Leaves reading behind that makes no step for so long.
     #[must_use]
     pub fn patient_for(self, patience: Duration) -> Self {
         Self { patience, ..self }
+    }
+
+    /// Tells the time before what was refused is tried again by this clock.
+    #[must_use]
+    pub fn by_clock(self, clock: Clock) -> Self {
+        Self { retry: Retry::by(clock), ..self }
     }
 
     pub(super) fn patience(&self) -> Duration {
@@ -173,7 +182,8 @@ impl Reloader {
             Some(Err(error)) => return ReloadOutcome::Unsettled(DetectorError::Engine(error.to_string())),
             None => return ReloadOutcome::Hangs(self.patience),
         };
-        if self.seen.as_ref() == Some(&fingerprint) {
+        let again = self.retry.is_due();
+        if self.seen.as_ref() == Some(&fingerprint) && !again {
             return ReloadOutcome::Same;
         }
         let set = self.source.read_watched(&self.engine, &reading);
@@ -187,26 +197,27 @@ impl Reloader {
             Err(error) => {
                 self.seen = seen;
                 self.dealt_with.clear();
-                return self.refuse(error.to_string(), error);
+                return self.refuse(error.to_string(), error, again);
             }
         };
         self.seen = seen;
-        if set.read == self.dealt_with {
+        if set.read == self.dealt_with && !again {
             return ReloadOutcome::Same;
         }
         self.dealt_with.clone_from(&set.read);
         let read = set.read.clone();
         let detector = match self.build(Arc::new(set)).await {
             Ok(detector) => detector,
-            Err(error) => return self.refuse(read, error),
+            Err(error) => return self.refuse(read, error, again),
         };
+        self.retry.over();
         let digest = detector.set().digest.clone();
         // Only files that the detector passes over have changed, or all is as it was before.
         if digest == self.current.digest {
             self.refused = None;
             return ReloadOutcome::Same;
         }
-        if self.refused.as_ref() == Some(&digest) {
+        if self.refused.as_ref() == Some(&digest) && !again {
             return ReloadOutcome::Same;
         }
         self.current = InUse::of(&detector);
@@ -215,12 +226,12 @@ impl Reloader {
         ReloadOutcome::Ready(digest)
     }
 
-    fn refuse(&mut self, what: String, error: DetectorError) -> ReloadOutcome {
-        if self.refused.replace(what.clone()) == Some(what) {
-            ReloadOutcome::Same
-        } else {
-            ReloadOutcome::Refused(error)
+    fn refuse(&mut self, what: String, error: DetectorError, again: bool) -> ReloadOutcome {
+        match error.may_pass() {
+            true => self.retry.failed(again),
+            false => self.retry.over(),
         }
+        if self.refused.replace(what.clone()) == Some(what) { ReloadOutcome::Same } else { ReloadOutcome::Refused(error) }
     }
 
     /// Opens the set beside the one in use and tries it on the canary.

@@ -108,7 +108,10 @@ async fn run(reloader: Arc<Mutex<Reloader>>, pace: Timing, hint: Arc<Notify>) {
                 tracing::info!("a new detector is ready and judges the next batch (set {})", short(&digest));
             }
             ReloadOutcome::Refused(error) => {
-                tracing::error!("the files changed and cannot be used, the detector in use stays: {error}");
+                let again = if error.may_pass() { "; it is tried again after a while" } else { "" };
+                tracing::error!(
+                    "the files changed and cannot be used, the detector in use stays: {error}{again}"
+                );
             }
             ReloadOutcome::Unsettled(error) => {
                 tracing::debug!("{error}");

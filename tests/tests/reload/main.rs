@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+#[cfg(unix)]
+mod again;
 mod disk;
 mod events;
 #[cfg(unix)]

@@ -43,6 +43,8 @@ pub(super) enum Failure {
     NotStarted(io::Error),
     /// A sentence that begins with "it".
     Refused(String),
+    /// It was not ready in time: the same.
+    Late(String),
 }
 
 /// A process that is killed when this is dropped.
@@ -77,7 +79,7 @@ pub(super) async fn compile(order: &CompileJob<'_>, module: Arc<[u8]>) -> Result
         }
     };
     let Ok(ended) = tokio::time::timeout(order.left, ended).await else {
-        return Err(Failure::Refused(format!(
+        return Err(Failure::Late(format!(
             "it does not compile within {}; `compile_deadline` of `[detector]` can be longer",
             humantime::format_duration(order.deadline)
         )));

@@ -19,6 +19,20 @@ use super::limits::Limits;
 use super::set::Module;
 pub(crate) use served::serve;
 
+/// Why there is no code: a sentence that begins with "it".
+#[derive(Debug)]
+pub(super) struct Uncompiled {
+    pub(super) why: String,
+    /// Whether it says more of the machine at that moment than of the module.
+    pub(super) may_pass: bool,
+}
+
+impl From<String> for Uncompiled {
+    fn from(why: String) -> Self {
+        Self { why, may_pass: false }
+    }
+}
+
 /// What compiles modules: this process, or one that is started for each.
 #[derive(Clone, Debug)]
 pub struct Compiler {
@@ -81,16 +95,16 @@ impl Compiler {
         self.deadline
     }
 
-    /// Compiles a module for this engine, whose sandboxes have these limits. The error is a sentence that begins with "it".
+    /// Compiles a module for this engine, whose sandboxes have these limits.
     pub(super) async fn compile(
         &self,
         engine: &wasmtime::Engine,
         module: &Module,
         limits: &Limits,
-    ) -> Result<Vec<u8>, String> {
+    ) -> Result<Vec<u8>, Uncompiled> {
         let (caps, bytes, begun) = (self.caps.of(limits), module.bytes.clone(), Instant::now());
         on_a_thread(move || count::count(&bytes, caps)).await?;
-        let CompileIn::Child(program) = &self.place else { return here(engine, module).await };
+        let CompileIn::Child(program) = &self.place else { return Ok(here(engine, module).await?) };
         let built_in = *module.bytes == *super::BUILT_IN;
         let deadline = if built_in { BUILT_IN_DEADLINE.max(self.deadline) } else { self.deadline };
         let order = CompileJob {
@@ -103,17 +117,21 @@ impl Compiler {
         };
         match child::compile(&order, module.bytes.clone()).await {
             Ok(compiled) => Ok(compiled),
-            Err(Failure::Refused(why)) => Err(why),
+            Err(Failure::Refused(why)) => Err(why.into()),
+            Err(Failure::Late(why)) => Err(Uncompiled { why, may_pass: true }),
             Err(Failure::NotStarted(error)) if built_in => {
                 tracing::warn!(
                     "no process can be started to compile in ({error}): the built-in detector is compiled here, and no other \
                      module will be"
                 );
-                here(engine, module).await
+                Ok(here(engine, module).await?)
             }
-            Err(Failure::NotStarted(error)) => Err(format!(
-                "it is not compiled: no process can be started for that, and within this one nothing limits it: {error}"
-            )),
+            Err(Failure::NotStarted(error)) => Err(Uncompiled {
+                why: format!(
+                    "it is not compiled: no process can be started for that, and within this one nothing limits it: {error}"
+                ),
+                may_pass: true,
+            }),
         }
     }
 }

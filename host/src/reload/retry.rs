@@ -1,0 +1,79 @@
+//! When files that were refused are tried again although they are the same: what took too long on a machine that was busy may do
+//! an hour later. The pauses grow from try to try, as those of variables that were set aside by a deadline do.
+
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+/// Before the first try, and between two at most.
+const FIRST: Duration = Duration::from_secs(15 * 60);
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+/// Time since some moment before.
+pub type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
+
+/// The next try.
+pub(super) struct Retry {
+    clock: Clock,
+    next: Option<Next>,
+}
+
+#[derive(Clone, Copy)]
+struct Next {
+    at: Duration,
+    pause: Duration,
+}
+
+impl Retry {
+    pub(super) fn by(clock: Clock) -> Self {
+        Self { clock, next: None }
+    }
+
+    /// Whether it is time to try again.
+    pub(super) fn is_due(&self) -> bool {
+        self.next.is_some_and(|next| (self.clock)() >= next.at)
+    }
+
+    /// A try failed: the first of these files, or one `again`.
+    pub(super) fn failed(&mut self, again: bool) {
+        let before = self.next.filter(|_| again);
+        let pause = before.map_or(FIRST, |before| before.pause.saturating_mul(2)).min(LONGEST);
+        self.next = Some(Next { at: (self.clock)().saturating_add(pause), pause });
+    }
+
+    /// There is nothing to try again.
+    pub(super) fn over(&mut self) {
+        self.next = None;
+    }
+}
+
+/// The clock of the system, which no administrator sets back.
+pub(super) fn system() -> Clock {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    Arc::new(|| START.elapsed())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_day() {
+        let now = Arc::new(AtomicU64::new(1000));
+        let read = Arc::clone(&now);
+        let mut retry = Retry::by(Arc::new(move || Duration::from_secs(read.load(Ordering::Relaxed))));
+        assert!(!retry.is_due(), "nothing was refused");
+        for round in 0..2 {
+            for (again, minutes) in [15, 30, 60, 120, 240, 480, 960, 1440, 1440].into_iter().enumerate() {
+                retry.failed(again > 0);
+                now.fetch_add(60 * minutes - 1, Ordering::Relaxed);
+                assert!(!retry.is_due(), "{round}: {minutes}");
+                now.fetch_add(1, Ordering::Relaxed);
+                assert!(retry.is_due(), "{round}: {minutes}");
+            }
+        }
+        retry.over();
+        assert!(!retry.is_due());
+    }
+}

@@ -1,0 +1,57 @@
+//! What was refused because of the machine, and not because of the files, is tried again although they are the same.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use host::detector::{Compiler, Detector, Engine, Limits};
+use host::reload::{Look, Reloader};
+
+use super::disk::{Disk, rebuilt};
+
+/// Without a process to compile in, for which a program that is not there stands here, the detector in use goes on; and then there is
+/// one.
+#[tokio::test]
+async fn what_may_pass_is_tried_again_after_pauses_that_grow() {
+    let disk = Disk::new().await;
+    let program = disk.bench.dir().join("host");
+    let there = || symlink(env!("CARGO_BIN_EXE_host-under-test"), &program).unwrap();
+    there();
+    let limits = Limits { deadline: Duration::from_secs(60), ..Limits::default() };
+    let compiler = Compiler::child(program.clone()).limited(416 << 20, Duration::from_secs(120));
+    let engine = Engine::with_compiler(limits, None, compiler).unwrap();
+    let set = Arc::new(disk.source.read(&engine).await.unwrap());
+    let in_use = Detector::open(&engine, set, None).await.unwrap();
+
+    let minutes = Arc::new(AtomicU64::new(0));
+    let now = Arc::clone(&minutes);
+    let clock = move || Duration::from_secs(60 * now.load(Ordering::Relaxed));
+    let shared = disk.bench.shared.clone();
+    let mut reloader = Reloader::new(engine, disk.source.clone(), shared, &in_use).by_clock(Arc::new(clock));
+
+    fs::remove_file(&program).unwrap();
+    fs::write(disk.module(), rebuilt()).unwrap();
+    // What is young is read at each look, whatever it was.
+    for path in [disk.module(), &disk.model("T1"), &disk.source.models] {
+        fs::File::open(path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    }
+    let look = reloader.look().await;
+    let Look::Refused(error) = look else { panic!("{look:?}") };
+    assert!(error.to_string().contains("no process can be started for that"), "{error}");
+    // At 15 it is tried and fails; the next try is at 45.
+    for at in [0, 14, 15, 16, 30, 44] {
+        minutes.store(at, Ordering::Relaxed);
+        let look = reloader.look().await;
+        assert!(matches!(look, Look::Same), "{at}: {look:?}");
+        if at == 15 {
+            there();
+        }
+    }
+    minutes.store(45, Ordering::Relaxed);
+    let look = reloader.look().await;
+    assert!(matches!(look, Look::Ready(_)), "{look:?}");
+    let look = reloader.look().await;
+    assert!(matches!(look, Look::Same), "{look:?}");
+}
