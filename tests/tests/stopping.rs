@@ -9,7 +9,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use host::store::{TableNames, schema};
+use rusqlite::Connection;
 use tests::HOSTILE;
+use tests::bench::described;
 
 /// Far less than what is waited for (10 minutes), far more than a busy machine takes to end a process.
 const SOON: Duration = Duration::from_secs(15);
@@ -22,19 +25,21 @@ enum Waits {
     Server,
 }
 
-/// Runs it, asks it to stop by the signal once it waits, and gives the exit code.
-fn stopped(dir: &Path, arguments: &[&str], signal: &str, waits: &Waits, server: &TcpListener) -> Option<i32> {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_host-under-test"))
+fn program(dir: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_host-under-test"));
+    command
         .current_dir(dir)
         .args(arguments)
         .args(["--config", "worker.toml"])
         .env("ANOMALY_DETECTOR_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("stopping"))
         .env_remove("ANOMALY_INPUT_DATABASE")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+        .stdin(Stdio::null());
+    command
+}
+
+/// Runs it, asks it to stop by the signal once it waits, and gives the exit code.
+fn stopped(dir: &Path, arguments: &[&str], signal: &str, waits: &Waits, server: &TcpListener) -> Option<i32> {
+    let mut child = program(dir, arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
     let _asked = match waits {
         Waits::Detector(line) => {
@@ -93,5 +98,39 @@ fn a_stop_ends_a_start_at_once() {
             );
         }
         std::fs::remove_file(file).unwrap();
+    }
+}
+
+/// A detector that spins over the readings that it wants to see before it judges: nothing is lost by a stop there.
+#[test]
+fn a_stop_ends_a_lookback_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let plant = Connection::open(at("plant.sqlite")).unwrap();
+    plant.execute_batch(&schema::sqlite::input(&TableNames::default().input)).unwrap();
+    let insert = || {
+        plant
+            .execute_batch(
+                "INSERT INTO datos_proceso (datetime, variable_name, value) VALUES (datetime('now', 'localtime'), 'T1', 1)",
+            )
+            .unwrap();
+    };
+    insert();
+    std::fs::create_dir(at("models")).unwrap();
+    std::fs::write(at("models/T1"), "").unwrap();
+    let config = "[input]\ndatabase = \"plant.sqlite\"\n[detector]\nmodule = \"hostile.wasm\"\nmodels = \"models\"\n\
+                  deadline = \"10m\"\n[log]\nfile = \"\"\n";
+    std::fs::write(at("worker.toml"), config).unwrap();
+    // One without state goes before, so that there is something to look back at.
+    std::fs::write(at("hostile.wasm"), &*described(0, Duration::ZERO).bytes).unwrap();
+    let before = program(dir.path(), &["run", "--once"]).output().unwrap();
+    assert!(before.status.success(), "{}", String::from_utf8_lossy(&before.stderr));
+    std::fs::write(at("hostile.wasm"), &*described(7, Duration::from_secs(3600)).bytes).unwrap();
+    std::fs::write(at("models/harm.json"), r#"{"do": "spin"}"#).unwrap();
+    insert();
+    let none = TcpListener::bind("127.0.0.1:0").unwrap();
+    let waits = Waits::Detector("readings before it judges");
+    for signal in ["-TERM", "-INT"] {
+        assert_eq!(stopped(dir.path(), &["run"], signal, &waits, &none), Some(0), "{signal}");
     }
 }

@@ -8,6 +8,8 @@ mod cached;
 #[path = "../common/mod.rs"]
 mod common;
 #[cfg(target_os = "linux")]
+mod hot;
+#[cfg(target_os = "linux")]
 mod usage;
 
 use std::path::PathBuf;
@@ -61,7 +63,7 @@ mod linux {
 
     use super::*;
     use crate::common::{Place, Ran, VARIABLES, wait};
-    use crate::usage::{Usage, descendants};
+    use crate::usage::{Usage, descendants, is_there};
 
     /// For tests that look at the processes of this one.
     pub(crate) static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -164,11 +166,7 @@ mod linux {
         });
         service.kill().unwrap();
         service.wait().unwrap();
-        let there = |child: &u32| {
-            let status = std::fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default();
-            status.contains("State:") && !status.contains("(zombie)")
-        };
-        wait("its end", || !children.iter().any(there));
+        wait("its end", || !children.iter().any(|child| is_there(*child)));
     }
 
     #[tokio::test]

@@ -49,7 +49,14 @@ pub(crate) fn descendants(parent: u32) -> Vec<u32> {
     children.flat_map(|child| [vec![child], descendants(child)].concat()).collect()
 }
 
-fn peak(process: u32) -> Option<u64> {
+/// Whether a process is there and has not ended.
+pub(crate) fn is_there(process: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    status.contains("State:") && !status.contains("(zombie)")
+}
+
+/// The most that a process had resident, in bytes.
+pub(crate) fn peak(process: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.split_whitespace().next()?.parse::<u64>().ok().map(|kilobytes| kilobytes << 10)
