@@ -68,7 +68,8 @@ pub struct StoredPosition {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     pub schema: u32,
-    pub bytes: Vec<u8>,
+    /// Shared: state, detector and canary have the same one.
+    pub bytes: Arc<[u8]>,
     pub set_digest: String,
 }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use host::store::{TableNames, schema};
 use rusqlite::Connection;
 use tests::HOSTILE;
-use tests::bench::described;
+use tests::fixture::described;
 
 /// Short for a plant, and long for what a busy machine adds to it.
 const INTERVAL: Duration = Duration::from_secs(3);

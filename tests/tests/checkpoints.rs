@@ -44,7 +44,7 @@ fn left(schema: u32, bytes: &[u8]) -> Option<Checkpoint> {
 /// What is stored: the schema, and how many readings the honest detector has counted.
 async fn stored(bench: &Fixture) -> Option<(u32, u64)> {
     let checkpoint = bench.state().await.unwrap().checkpoint?;
-    Some((checkpoint.schema, u64::from_le_bytes(checkpoint.bytes.try_into().unwrap())))
+    Some((checkpoint.schema, u64::from_le_bytes(checkpoint.bytes[..].try_into().unwrap())))
 }
 
 fn about_checkpoints(lines: &Lines) -> Vec<String> {

@@ -129,7 +129,7 @@ async fn a_restart_goes_on_from_the_state_row() {
         let after = bench.state().await.unwrap();
         assert_eq!(after.epoch, before.epoch + 1, "{layout:?}");
         assert_eq!(after.counts, judged(3), "{layout:?}");
-        let kept = |state: &host::state::State| state.checkpoint.as_ref().map(|kept| kept.bytes.clone());
+        let kept = |state: &host::state::State| state.checkpoint.as_ref().map(|kept| kept.bytes.to_vec());
         assert_eq!(kept(&after), Some(3_u64.to_le_bytes().to_vec()), "{layout:?}: the detector saw three");
     }
 }

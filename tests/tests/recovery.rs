@@ -35,7 +35,7 @@ async fn detector(settings: &str) -> Detector {
 /// How many readings the detector has seen, as far as its stored state goes.
 fn seen(state: &State) -> u64 {
     let bytes = &state.checkpoint.as_ref().unwrap().bytes;
-    u64::from_le_bytes(bytes.as_slice().try_into().unwrap())
+    u64::from_le_bytes(bytes[..].try_into().unwrap())
 }
 
 /// What a test asserts of a reason: the engine's own words after the first comma are not ours.

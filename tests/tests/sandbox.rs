@@ -238,7 +238,7 @@ fn counted(readings: u64) -> Option<(u32, Vec<u8>)> {
 #[tokio::test]
 async fn state_follows_what_was_committed_and_nothing_else() {
     let keep = |state: Option<(u32, Vec<u8>)>| {
-        state.map(|(schema, bytes)| Checkpoint { schema, bytes, set_digest: "d".into() })
+        state.map(|(schema, bytes)| Checkpoint { schema, bytes: bytes.into(), set_digest: "d".into() })
     };
     let mut detector =
         Detector::open(&engine(), hostile(r#"{"do": "trap", "to": "BAD"}"#), None).await.unwrap();

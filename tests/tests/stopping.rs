@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use host::store::{TableNames, schema};
 use rusqlite::Connection;
 use tests::HOSTILE;
-use tests::bench::described;
+use tests::fixture::described;
 
 /// Far less than what is waited for (10 minutes), far more than a busy machine takes to end a process.
 const SOON: Duration = Duration::from_secs(15);

@@ -35,7 +35,7 @@ async fn judged_before() -> Fixture {
 /// How many readings the detector has seen, as far as its stored state goes.
 async fn seen(bench: &Fixture) -> u64 {
     let checkpoint = bench.state().await.unwrap().checkpoint.unwrap();
-    u64::from_le_bytes(checkpoint.bytes.try_into().unwrap())
+    u64::from_le_bytes(checkpoint.bytes[..].try_into().unwrap())
 }
 
 #[tokio::test]

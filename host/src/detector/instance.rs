@@ -12,7 +12,7 @@ use super::description::{Description, Judged, ModelStatus, Summary};
 use super::engine::Engine;
 use super::error::{DetectorError, JudgeError};
 use super::guest_text;
-use super::limits::Limits;
+use super::limits::{Limits, MODEL_BYTES};
 use super::sandbox::Sandbox;
 use super::set::{Module, Set};
 use super::ticker::{TICK, Ticker};
@@ -24,6 +24,8 @@ pub(super) struct Instance {
     calls: Calls,
     guest: bindings::Detector,
     detector: ResourceAny,
+    /// Bytes of the checkpoint that the host keeps.
+    kept: usize,
 }
 
 /// A store, and how long a call into it may last.
@@ -33,9 +35,16 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    pub(super) fn new(engine: &Engine, module: &Module) -> Self {
-        let store = Sandbox::store(engine.wasm(), engine.limits(), engine.weight(module));
+    /// `held`: bytes that the host holds for it as long as it lives.
+    pub(super) fn new(engine: &Engine, module: &Module, held: usize) -> Self {
+        let taken = engine.weight(module).saturating_add(held);
+        let store = Sandbox::store(engine.wasm(), engine.limits(), taken);
         Self { store, limits: *engine.limits() }
+    }
+
+    /// See [`Sandbox::keep`].
+    fn keep(&mut self, before: usize, bytes: usize) -> bool {
+        self.store.data_mut().keep(before, bytes)
     }
 
     /// Runs one call under the deadline.
@@ -70,7 +79,7 @@ impl Instance {
         module: &Module,
     ) -> Result<Description, DetectorError> {
         let failed = |cause| DetectorError::Open { module: module.name.clone(), cause };
-        let mut calls = Calls::new(engine, module);
+        let mut calls = Calls::new(engine, module, 0);
         let guest = calls.run(async |store| pre.instantiate_async(store).await).await.map_err(failed)?;
         let said =
             calls.run(async |store| guest.anomaly_worker_detector_judging().call_describe(store).await).await;
@@ -92,7 +101,11 @@ impl Instance {
         resume: Option<&Checkpoint>,
     ) -> Result<(Self, Summary), DetectorError> {
         let failed = |cause| DetectorError::Open { module: set.module.name.clone(), cause };
-        let mut calls = Calls::new(engine, &set.module);
+        let mut calls = Calls::new(engine, &set.module, set.made);
+        let kept = resume.map_or(0, |kept| kept.bytes.len());
+        if !calls.keep(0, kept) {
+            return Err(DetectorError::Checkpoint(no_room(kept)));
+        }
         let guest = calls.run(async |store| pre.instantiate_async(store).await).await.map_err(failed)?;
         let read = set.files.iter().map(|file| types::ModelFile {
             path: &file.path,
@@ -105,7 +118,7 @@ impl Instance {
             unreadable: Some(&file.why),
         });
         let files: Vec<_> = read.chain(unread).collect();
-        let resume = resume.map(|kept| types::Checkpoint { schema: kept.schema, bytes: kept.bytes.clone() });
+        let resume = resume.map(|kept| types::Checkpoint { schema: kept.schema, bytes: kept.bytes.to_vec() });
         let judging = guest.anomaly_worker_detector_judging();
         let detector = calls
             .run(async |store| {
@@ -118,6 +131,13 @@ impl Instance {
             .run(async |store| judging.detector().call_summary(store, detector).await)
             .await
             .map_err(failed)?;
+        let bytes = size(&said);
+        if !calls.keep(0, bytes) {
+            let why = format!(
+                "what it says of its models takes {bytes} bytes, and `memory_mib` has no room for it"
+            );
+            return Err(failed(JudgeError::Contract(why)));
+        }
         let summary = Summary {
             models: said
                 .models
@@ -131,7 +151,7 @@ impl Instance {
             whole_instants: said.scope == types::InstantScope::WholeInstants,
             passed_over: said.passed_over.into_iter().collect(),
         };
-        Ok((Self { calls, guest, detector }, summary))
+        Ok((Self { calls, guest, detector, kept }, summary))
     }
 
     /// Judges a batch and, where the detector keeps state (a schema above 0), asks for its checkpoint. What comes back is checked.
@@ -158,7 +178,7 @@ impl Instance {
         &mut self,
         schema: u32,
     ) -> Result<Result<Option<(u32, Vec<u8>)>, String>, JudgeError> {
-        let Self { calls, guest, detector } = self;
+        let Self { calls, guest, detector, kept: before } = self;
         let judging = guest.anomaly_worker_detector_judging().detector();
         let most = calls.limits.checkpoint;
         let kept = calls.run(async |store| judging.call_checkpoint(store, *detector).await).await?;
@@ -171,12 +191,20 @@ impl Instance {
                 "it has {} bytes, and at most {most} are kept (`checkpoint_mib` of `[detector]`)",
                 kept.bytes.len()
             )),
-            kept => Ok(kept.map(|kept| (kept.schema, kept.bytes))),
+            kept => {
+                let bytes = kept.as_ref().map_or(0, |kept| kept.bytes.len());
+                if calls.keep(*before, bytes) {
+                    *before = bytes;
+                    Ok(kept.map(|kept| (kept.schema, kept.bytes)))
+                } else {
+                    Err(no_room(bytes))
+                }
+            }
         })
     }
 
     async fn detect(&mut self, batch: &Batch) -> Result<Vec<Outcome>, JudgeError> {
-        let Self { calls, guest, detector } = self;
+        let Self { calls, guest, detector, .. } = self;
         let judging = guest.anomaly_worker_detector_judging().detector();
         let instants: Vec<i64> = batch.datetimes.iter().map(|at| at.micros()).collect();
         let columns: Vec<_> = batch
@@ -197,6 +225,19 @@ impl Instance {
         check::answer(batch, &outcomes).map_err(JudgeError::Contract)?;
         Ok(outcomes)
     }
+}
+
+/// Of a checkpoint.
+fn no_room(bytes: usize) -> String {
+    format!("it has {bytes} bytes, and `memory_mib` of `[detector]` leaves no room for it")
+}
+
+/// What the host takes for a summary.
+fn size(said: &types::Summary) -> usize {
+    let refused = |model: &types::Model| model.refused.as_ref().map_or(0, String::len);
+    let model = |model: &types::Model| model.path.len() + model.variable.len() + refused(model) + MODEL_BYTES;
+    let passed_over = said.passed_over.iter().map(|path| path.len() + MODEL_BYTES);
+    said.models.iter().map(model).chain(passed_over).sum()
 }
 
 fn refused(set: &Set, refusal: judging::OpenError) -> DetectorError {

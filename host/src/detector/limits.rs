@@ -7,7 +7,8 @@ use crate::regular::Most;
 /// The limits of one sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Of the whole component, in bytes: its memories, tables and instances, and what the host holds of it while a call returns.
+    /// Of the whole component, in bytes: its memories, tables and instances, and what the host holds of it: its answer while a call
+    /// returns, its checkpoint, what it says of its models, the forms that it made of their files.
     pub memory: usize,
     /// For one call into the detector, compilation excluded.
     pub deadline: Duration,
@@ -58,6 +59,9 @@ pub(super) const TABLE_ELEMENTS: usize = 100_000;
 
 /// What an entry of a table costs, and what an instance costs beside its memories and tables.
 pub(super) const TABLE_ELEMENT_BYTES: usize = 16;
+
+/// What the host needs for a model that a detector names, beside its texts.
+pub(super) const MODEL_BYTES: usize = 128;
 
 /// What a call may return in any case, however little of its memory a detector has left: log lines and short answers.
 pub(super) const LEAST_RETURNED: usize = 1 << 20;

@@ -55,7 +55,7 @@ impl Preparing<'_> {
         let (mut calls, guest) = match self.live.take() {
             Some(live) => live,
             None => {
-                let mut calls = Calls::new(&self.by.engine, &self.by.module);
+                let mut calls = Calls::new(&self.by.engine, &self.by.module, 0);
                 let guest = calls.run(async |store| self.by.pre.instantiate_async(store).await).await?;
                 (calls, guest)
             }

@@ -47,8 +47,8 @@ impl HostMonotonicClock for Stopped {
 
 impl Sandbox {
     /// A store with nothing in it: no preopened directory, environment, argument, socket or name look-up.
-    /// `weight`: what its instances take, which is no longer there for the rest.
-    pub(super) fn store(engine: &wasmtime::Engine, limits: &Limits, weight: usize) -> Store<Self> {
+    /// `taken`: what its instances take, and what the host holds for it, which is no longer there for the rest.
+    pub(super) fn store(engine: &wasmtime::Engine, limits: &Limits, taken: usize) -> Store<Self> {
         let log = GuestLog::default();
         let wasi = WasiCtxBuilder::new()
             .stdout(Printed::new(log.clone(), logging::Level::Info))
@@ -63,7 +63,7 @@ impl Sandbox {
             .max_random_size(1 << 20)
             .build();
         let allowance = Allowance {
-            memory_left: limits.memory.saturating_sub(weight),
+            memory_left: limits.memory.saturating_sub(taken),
             table_left: TABLE_ELEMENTS,
             set_by: 0,
         };
@@ -82,6 +82,17 @@ impl Sandbox {
         *set_by = returned.min(*memory_left);
         *memory_left -= *set_by;
         returned
+    }
+
+    /// The host keeps so many bytes of the detector from call to call where it kept `before`. False, and all is as it was, if there
+    /// is no room for that.
+    pub(super) fn keep(&mut self, before: usize, bytes: usize) -> bool {
+        let left = &mut self.allowance.memory_left;
+        let fits = take(left, before, bytes);
+        if fits {
+            *left += before.saturating_sub(bytes);
+        }
+        fits
     }
 
     /// The call is over, and the host is done with its answer.

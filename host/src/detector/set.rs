@@ -50,6 +50,16 @@ pub struct UnreadableFile {
     pub why: String,
 }
 
+/// What was read of a model directory.
+#[derive(Default)]
+pub(crate) struct FilesRead {
+    /// As they are or as the detector prepared them, each with the digest of the file as it is.
+    pub(crate) files: Vec<(ModelFile, Digest)>,
+    pub(crate) unread: Vec<UnreadableFile>,
+    /// See [`Set`].
+    pub(crate) made: usize,
+}
+
 /// A detector's parts.
 #[derive(Clone)]
 pub struct Set {
@@ -58,6 +68,8 @@ pub struct Set {
     pub files: Vec<ModelFile>,
     /// Of the files as they are, in the same order.
     digests: Vec<Digest>,
+    /// Bytes of those that are in a form that a detector made of them.
+    pub(super) made: usize,
     /// By path. The detector says what follows from it.
     pub unread: Vec<UnreadableFile>,
     /// Where the files came from, for messages.
@@ -74,17 +86,13 @@ impl Set {
     /// Puts a set together from files as they are; their order does not matter.
     pub fn new(module: Module, files: Vec<ModelFile>, models_dir: String, settings: String) -> Self {
         let digests = files.iter().map(|file| Sha256::digest(&file.bytes).into()).collect::<Vec<_>>();
-        Self::prepared(module, files.into_iter().zip(digests).collect(), Vec::new(), models_dir, settings)
+        let files = files.into_iter().zip(digests).collect();
+        Self::of_files(module, FilesRead { files, ..FilesRead::default() }, models_dir, settings)
     }
 
-    /// Puts a set together from files as they are or as the detector prepared them, each with the digest of the file as it is.
-    pub(crate) fn prepared(
-        module: Module,
-        mut files: Vec<(ModelFile, Digest)>,
-        mut unread: Vec<UnreadableFile>,
-        models_dir: String,
-        settings: String,
-    ) -> Self {
+    /// Puts a set together from what was read.
+    pub(crate) fn of_files(module: Module, read: FilesRead, models_dir: String, settings: String) -> Self {
+        let FilesRead { mut files, mut unread, made } = read;
         files.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
         unread.sort_by(|a, b| a.path.cmp(&b.path));
         let (files, digests): (Vec<_>, Vec<_>) = files.into_iter().unzip();
@@ -92,6 +100,7 @@ impl Set {
             module,
             files,
             digests,
+            made,
             unread,
             models_dir,
             settings,
@@ -180,7 +189,8 @@ mod tests {
             let unread = unread.iter().map(|path| UnreadableFile { path: (*path).into(), why: "so".into() });
             let module = Module { name: "m".into(), bytes: b"wasm"[..].into() };
             let files = files.iter().map(file).collect();
-            Set::prepared(module, files, unread.collect(), "models".into(), "{}".into())
+            let read = FilesRead { files, unread: unread.collect(), made: 0 };
+            Set::of_files(module, read, "models".into(), "{}".into())
         };
         let passed_over = ["README", "pipe"].map(str::to_owned).into();
         let (plain, with) = (of(&["a", "c"], &["b"]), of(&["a", "README", "c"], &["pipe", "b"]));

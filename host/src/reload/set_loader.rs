@@ -20,15 +20,16 @@ use super::prepared_cache::{Entry, Pack};
 use super::pulse::Pulse;
 use super::set_source::{Growing, read_at_rest};
 use crate::detector::{
-    DetectorError, Digest, Engine, JudgeError, Limits, ModelFile, Module, Preparer, Preparing, UnreadableFile,
+    DetectorError, Digest, Engine, FilesRead, JudgeError, Limits, ModelFile, Module, Preparer, Preparing,
+    UnreadableFile,
 };
 use crate::regular::Unreadable;
 
+/// Sandboxes at a time.
+const MOST_THREADS: usize = 4;
+
 /// A module that failed at so many files will fail at the others.
 const MOST_FAILURES: usize = 10;
-
-/// The files that were read, each with its digest, and those that could not be.
-pub(super) type FilesRead = (Vec<(ModelFile, Digest)>, Vec<UnreadableFile>);
 
 /// Loads files of the directory `models`, in their order, each with the digest of the file as it is. Blocks; called within a runtime.
 /// `now` is when reading begins. A file that cannot be read costs itself.
@@ -55,6 +56,7 @@ pub(super) fn load(
         runtime: Handle::current(),
         now,
         held: AtomicU64::new(0),
+        made: AtomicU64::new(0),
         failures: AtomicUsize::new(0),
         gave_up: AtomicBool::new(false),
     };
@@ -65,7 +67,7 @@ pub(super) fn load(
         loaded
     };
     // Threads of its own: where a read hangs, no later one waits behind it.
-    let threads = rayon::ThreadPoolBuilder::new().build();
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(threads()).build();
     let threads = threads.map_err(|error| DetectorError::Engine(error.to_string()))?;
     let loaded: Vec<_> = threads.install(|| files.par_iter().map_init(|| preparer.start(), one).collect());
     // Of several errors always the first: what is said once must not change.
@@ -91,7 +93,13 @@ pub(super) fn load(
             cache.complain(&error);
         }
     }
-    Ok((loaded.into_iter().map(LoadedFile::into_file).collect(), unread))
+    let made = loaded.iter().filter_map(|file| file.entry.prepared.as_ref()).map(Vec::len).sum();
+    Ok(FilesRead { files: loaded.into_iter().map(LoadedFile::into_file).collect(), unread, made })
+}
+
+/// As many as there are cores, but each has a sandbox of its own.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)
 }
 
 /// A file on its way into a set.
@@ -159,6 +167,8 @@ struct SetLoader<'a> {
     now: SystemTime,
     /// Bytes of all files so far, in the form that they have.
     held: AtomicU64,
+    /// Of these, what a detector made.
+    made: AtomicU64,
     failures: AtomicUsize,
     gave_up: AtomicBool,
 }
@@ -192,7 +202,7 @@ impl SetLoader<'_> {
         if let Some(entry) = kept.filter(same)
             && let Some(prepared) = &entry.prepared
         {
-            self.hold(prepared.len() as u64)?;
+            self.hold_made(prepared.len() as u64)?;
             return Ok(LoadedFile { entry: entry.clone(), from: Origin::Cache, as_it_is: Vec::new() });
         }
         let bytes = read_at_rest(file, &look, self.limits.of_model())?;
@@ -209,7 +219,7 @@ impl SetLoader<'_> {
             None => bytes,
             Some(prepared) => {
                 self.held.fetch_sub(read, Ordering::Relaxed);
-                self.hold(prepared.len() as u64)?;
+                self.hold_made(prepared.len() as u64)?;
                 Vec::new()
             }
         };
@@ -234,6 +244,21 @@ impl SetLoader<'_> {
             }
         }
         (None, Origin::File)
+    }
+
+    /// Counts a form that the detector made: it counts with the memory of the detector, which cannot be opened
+    /// with more.
+    fn hold_made(&self, bytes: u64) -> Result<(), DetectorError> {
+        self.hold(bytes)?;
+        if self.made.fetch_add(bytes, Ordering::Relaxed) + bytes < self.limits.memory as u64 {
+            return Ok(());
+        }
+        Err(DetectorError::NoModels(format!(
+            "what the detector makes of the files in `{}` takes more than the {} MiB that it has for everything (`memory_mib` of \
+             `[detector]`)",
+            self.models.display(),
+            self.limits.memory >> 20
+        )))
     }
 
     /// Counts what is held.
@@ -279,7 +304,7 @@ mod tests {
             let load = move || {
                 let now = (now, Growing::Waits);
                 let loaded = load(&engine, &module, &preparer, &models, &[file], now, &Pulse::default());
-                loaded.unwrap().0.remove(0).0.bytes
+                loaded.unwrap().files.remove(0).0.bytes
             };
             tokio::task::spawn_blocking(load).await.unwrap()
         };

@@ -178,7 +178,7 @@ impl SetSource {
                 self.models.display()
             ))
         })?;
-        let (files, unread) = set_loader::load(
+        let read = set_loader::load(
             engine,
             &module,
             preparer,
@@ -187,7 +187,7 @@ impl SetSource {
             (SystemTime::now(), growing),
             pulse,
         )?;
-        Ok(Set::prepared(module, files, unread, self.models.display().to_string(), self.settings))
+        Ok(Set::of_files(module, read, self.models.display().to_string(), self.settings))
     }
 
     /// The names of this program's own files in the models' directory.

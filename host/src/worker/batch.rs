@@ -370,7 +370,7 @@ impl JudgedBatch {
         }
         if let After::Checkpoint(checkpoint) = recovered.after {
             self.state.checkpoint =
-                checkpoint.map(|(schema, bytes)| Checkpoint { schema, bytes, set_digest });
+                checkpoint.map(|(schema, bytes)| Checkpoint { schema, bytes: bytes.into(), set_digest });
             // The next part of the page comes after this one, on whatever instance.
             detector.committed(self.state.checkpoint.clone());
         }

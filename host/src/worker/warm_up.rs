@@ -120,7 +120,8 @@ async fn show(
         Ok(recovered) => {
             if let After::Checkpoint(checkpoint) = recovered.after {
                 let set_digest = detector.set().digest.clone();
-                let checkpoint = checkpoint.map(|(schema, bytes)| Checkpoint { schema, bytes, set_digest });
+                let checkpoint =
+                    checkpoint.map(|(schema, bytes)| Checkpoint { schema, bytes: bytes.into(), set_digest });
                 detector.committed(checkpoint);
             }
             return None;

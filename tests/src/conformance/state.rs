@@ -75,14 +75,14 @@ pub async fn a_state_comes_back_whole<B: TestDb>() -> Result<()> {
     let epoch = output.claim(WORKER).await?.epoch;
     let passed = Passed { from: at("2025-01-14"), to: at("2025-01-15 09:00:00.5"), rows: 1 << 33 };
     let by_time = TimePosition { since: at("2025-01-14 10:00:00"), passed: Some(passed) };
-    let large = Checkpoint { schema: 0, bytes: vec![7; 3_000_000], set_digest: String::new() };
+    let large = Checkpoint { schema: 0, bytes: vec![7; 3_000_000].into(), set_digest: String::new() };
     for kept in [
         rich(epoch),
         State { position: Position::Time(by_time), ..rich(epoch) },
         State { position: Position::Time(TimePosition::start(at("2025-01-14"))), ..rich(epoch) },
         State { checkpoint: Some(large), ..rich(epoch) },
         State {
-            checkpoint: Some(Checkpoint { schema: 1, bytes: vec![], set_digest: "d".to_owned() }),
+            checkpoint: Some(Checkpoint { schema: 1, bytes: [].into(), set_digest: "d".to_owned() }),
             ..rich(epoch)
         },
     ] {

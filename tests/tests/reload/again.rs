@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use host::detector::{Compiler, Detector, Engine, Limits};
-use host::reload::{Look, Reloader};
+use host::reload::{ReloadOutcome, Reloader};
 
 use super::disk::{Disk, rebuilt};
 
@@ -38,20 +38,20 @@ async fn what_may_pass_is_tried_again_after_pauses_that_grow() {
         fs::File::open(path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
     }
     let look = reloader.look().await;
-    let Look::Refused(error) = look else { panic!("{look:?}") };
+    let ReloadOutcome::Refused(error) = look else { panic!("{look:?}") };
     assert!(error.to_string().contains("no process can be started for that"), "{error}");
     // At 15 it is tried and fails; the next try is at 45.
     for at in [0, 14, 15, 16, 30, 44] {
         minutes.store(at, Ordering::Relaxed);
         let look = reloader.look().await;
-        assert!(matches!(look, Look::Same), "{at}: {look:?}");
+        assert!(matches!(look, ReloadOutcome::Same), "{at}: {look:?}");
         if at == 15 {
             there();
         }
     }
     minutes.store(45, Ordering::Relaxed);
     let look = reloader.look().await;
-    assert!(matches!(look, Look::Ready(_)), "{look:?}");
+    assert!(matches!(look, ReloadOutcome::Ready(_)), "{look:?}");
     let look = reloader.look().await;
-    assert!(matches!(look, Look::Same), "{look:?}");
+    assert!(matches!(look, ReloadOutcome::Same), "{look:?}");
 }

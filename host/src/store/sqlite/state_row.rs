@@ -55,10 +55,10 @@ pub(super) fn read(connection: &Connection, table: &TableName, worker: &str) -> 
 
 fn state(row: &Row<'_>, unreadable: &dyn Fn(&str, &dyn Display) -> Error) -> Result<State> {
     let checkpoint = match (row.get(3), row.get(4), row.get(5)) {
-        (Ok(Some(bytes)), Ok(Some(schema)), Ok(Some(set_digest))) => {
-            Some(Checkpoint { schema, bytes, set_digest })
+        (Ok(Some::<Vec<u8>>(bytes)), Ok(Some(schema)), Ok(Some(set_digest))) => {
+            Some(Checkpoint { schema, bytes: bytes.into(), set_digest })
         }
-        (Ok(None::<Vec<u8>>), ..) => None,
+        (Ok(None), ..) => None,
         _ => {
             return Err(unreadable("checkpoint", &"its bytes, its schema and its digest do not go together"));
         }
@@ -113,7 +113,7 @@ pub(super) fn write(connection: &Connection, table: &TableName, worker: &str, st
         state.epoch,
         to_json(&state.standing())?,
         state.watermark.map(|at| at.to_string()),
-        state.checkpoint.as_ref().map(|checkpoint| &checkpoint.bytes),
+        state.checkpoint.as_ref().map(|checkpoint| &*checkpoint.bytes),
         state.checkpoint.as_ref().map(|checkpoint| checkpoint.schema),
         state.checkpoint.as_ref().map(|checkpoint| &checkpoint.set_digest),
         state.set_digest,

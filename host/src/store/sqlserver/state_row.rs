@@ -28,7 +28,7 @@ pub(super) fn commit(
     let columns = [
         Some(text(&to_json(&state.standing())?)),
         state.watermark.map(datetime::fine),
-        checkpoint.map(|checkpoint| Value::Binary(Some(checkpoint.bytes.clone().into()))),
+        checkpoint.map(|checkpoint| Value::Binary(Some(checkpoint.bytes.to_vec().into()))),
         checkpoint.map(|checkpoint| Value::I64(Some(i64::from(checkpoint.schema)))),
         checkpoint.map(|checkpoint| text(&checkpoint.set_digest)),
         state.set_digest.as_deref().map(text),
@@ -70,7 +70,7 @@ pub(super) fn read(row: Row, table: &TableName, worker: &str) -> Result<(i64, Op
         (ColumnData::Binary(Some(bytes)), schema, ColumnData::String(Some(set_digest))) => {
             let schema = integer(&schema).and_then(|schema| u32::try_from(schema).ok());
             let schema = schema.ok_or_else(|| unreadable("checkpoint_schema", &"no number of 32 bits"))?;
-            Some(Checkpoint { schema, bytes: bytes.into_owned(), set_digest: set_digest.into_owned() })
+            Some(Checkpoint { schema, bytes: bytes.into_owned().into(), set_digest: set_digest.into_owned() })
         }
         _ => {
             return Err(unreadable("checkpoint", &"its bytes, its schema and its digest do not go together"));
