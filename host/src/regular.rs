@@ -15,8 +15,8 @@ pub enum Unreadable {
     Io(#[from] io::Error),
     #[error("it is {0}, and only regular files are read")]
     NotRegular(&'static str),
-    #[error("it has {} and at most {} are read (`{key}` of `[detector]`)", mib(*.length), mib(*.most))]
-    TooLong { length: u64, most: u64, key: &'static str },
+    #[error("it has {} and at most {} are read{}", mib(*.length), mib(*.most), setting(*.key))]
+    TooLong { length: u64, most: u64, key: Option<&'static str> },
     /// It grew or shrank: it is being written.
     #[error("it changed while it was read")]
     Changed,
@@ -26,7 +26,31 @@ pub enum Unreadable {
 #[derive(Clone, Copy, Debug)]
 pub struct Most {
     pub bytes: u64,
-    pub key: &'static str,
+    /// In `[detector]`.
+    pub key: Option<&'static str>,
+}
+
+/// Of a file that people write by hand, or nearly: settings, a password, certificates.
+const SMALL: Most = Most { bytes: 4 << 20, key: None };
+
+/// A small file whole, through links, for those who say of an error what the system says.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_small(path: &Path) -> io::Result<Vec<u8>> {
+    read(path, SMALL).map_err(|error| match error {
+        Unreadable::Io(error) => error,
+        other => io::Error::other(other.to_string()),
+    })
+}
+
+/// The same of a text.
+///
+/// # Errors
+/// As [`read`], and where it is none.
+pub fn read_small_text(path: &Path) -> io::Result<String> {
+    String::from_utf8(read_small(path)?)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
 }
 
 /// The whole file, through links.
@@ -53,6 +77,10 @@ fn read_to(file: impl Read, length: u64) -> Result<Vec<u8>, Unreadable> {
     if read as u64 == length { Ok(bytes) } else { Err(Unreadable::Changed) }
 }
 
+fn setting(key: Option<&str>) -> String {
+    key.map_or_else(String::new, |key| format!(" (`{key}` of `[detector]`)"))
+}
+
 fn check(metadata: &Metadata) -> Result<(), Unreadable> {
     if metadata.is_file() { Ok(()) } else { Err(Unreadable::NotRegular(kind(metadata))) }
 }
@@ -69,8 +97,9 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).open(path)
 }
 
+/// What it is, in words, if it is no regular file.
 #[cfg(unix)]
-fn kind(metadata: &Metadata) -> &'static str {
+pub(crate) fn kind(metadata: &Metadata) -> &'static str {
     use std::os::unix::fs::FileTypeExt;
     let kind = metadata.file_type();
     match () {
@@ -82,8 +111,9 @@ fn kind(metadata: &Metadata) -> &'static str {
     }
 }
 
+/// What it is, in words, if it is no regular file.
 #[cfg(not(unix))]
-fn kind(metadata: &Metadata) -> &'static str {
+pub(crate) fn kind(metadata: &Metadata) -> &'static str {
     if metadata.is_dir() { "a directory" } else { "no file of the usual kind" }
 }
 
@@ -116,7 +146,7 @@ mod tests {
         let path = dir.path().join("file");
         // Takes no room on the disk.
         File::create(&path).unwrap().set_len((64 << 20) + (1 << 19)).unwrap();
-        let most = Most { bytes: 64 << 20, key: "model_mib" };
+        let most = Most { bytes: 64 << 20, key: Some("model_mib") };
         let refused = read(&path, most).unwrap_err().to_string();
         assert_eq!(refused, "it has 64.5 MiB and at most 64 MiB are read (`model_mib` of `[detector]`)");
         File::options().write(true).open(&path).unwrap().set_len(64 << 20).unwrap();
@@ -148,7 +178,7 @@ mod tests {
             ("zero", not("a device")),
             ("nowhere", Err("No such file or directory (os error 2)".to_owned())),
         ] {
-            let read = read(&at(name), Most { bytes: 100, key: "k" });
+            let read = read(&at(name), Most { bytes: 100, key: None });
             let read = read.map(|bytes| String::from_utf8(bytes).unwrap()).map_err(|error| error.to_string());
             assert_eq!(read, expected, "{name}");
         }

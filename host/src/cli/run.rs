@@ -39,12 +39,17 @@ async fn serve(loaded: LoadedConfig, once: bool) -> anyhow::Result<ExitCode> {
     let mut stop = pin!(signal::shutdown()?.map(|name| tracing::info!("{name}: stopping")));
 
     // What is read, compiled or opened at this moment is left to its threads, which end with the process.
+    let engine = wiring::engine(&config)?;
     let opened = tokio::select! {
         biased;
-        () = &mut stop => return Ok(ExitCode::SUCCESS),
-        opened = open(&config) => opened?,
+        () = &mut stop => {
+            // Asked to end, and not ended by what it loads.
+            engine.has_run();
+            return Ok(ExitCode::SUCCESS);
+        }
+        opened = open(&config, &engine) => opened?,
     };
-    let (engine, source, detector) = opened;
+    let (source, detector) = opened;
     report::models(&detector);
 
     let shared = ReloadSlots::default();
@@ -64,12 +69,11 @@ async fn serve(loaded: LoadedConfig, once: bool) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn open(config: &Config) -> Result<(Engine, SetSource, Detector), DetectorError> {
-    let engine = wiring::engine(config)?;
+async fn open(config: &Config, engine: &Engine) -> Result<(SetSource, Detector), DetectorError> {
     let source = wiring::source(config);
-    let set = Arc::new(source.read_at_start(&engine).await?);
-    let detector = Detector::open(&engine, set, None).await?;
-    Ok((engine, source, detector))
+    let set = Arc::new(source.read_at_start(engine).await?);
+    let detector = Detector::open(engine, set, None).await?;
+    Ok((source, detector))
 }
 
 /// What a worker is told.

@@ -13,10 +13,11 @@ use super::Config;
 use super::error::{ConfigError, KeyLocation, found};
 use super::keys::{self, KEYS, SETTINGS, nearest};
 use super::value::{Given, integer};
+use crate::regular;
 
 pub(super) fn apply(config: &mut Config, file: &Path) -> Result<(), ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { file: file.to_owned(), source };
-    let bytes = std::fs::read(file).map_err(unreadable)?;
+    let bytes = regular::read_small(file).map_err(unreadable)?;
     match String::from_utf8(bytes) {
         Ok(text) => ConfigFile { file, text: &text }.apply(config),
         Err(error) => {

@@ -62,7 +62,7 @@ pub(super) fn is_meant(file: &Path) -> bool {
 /// Applies the file; returns a sentence on what was passed over.
 pub(super) fn apply(config: &mut Config, file: &Path) -> Result<Vec<String>, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { file: file.to_owned(), source };
-    let text = std::fs::read_to_string(file).map_err(unreadable)?;
+    let text = crate::regular::read_small_text(file).map_err(unreadable)?;
     let malformed = |error: serde_saphyr::Error| malformed(file, &error);
     let document: PythonConfig = serde_saphyr::from_str(&text).map_err(malformed)?;
     let database = document.database.unwrap_or_default();

@@ -170,7 +170,7 @@ impl Engine {
     }
 
     /// The code has run, however it ended: this process is still there.
-    pub(super) fn has_run(&self) {
+    pub(crate) fn has_run(&self) {
         self.0.trial.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }

@@ -41,12 +41,12 @@ impl Default for Limits {
 impl Limits {
     /// For reading a module.
     pub(crate) fn of_module(&self) -> Most {
-        Most { bytes: self.module_file, key: "module_mib" }
+        Most { bytes: self.module_file, key: Some("module_mib") }
     }
 
     /// For reading a model.
     pub(crate) fn of_model(&self) -> Most {
-        Most { bytes: self.model_file, key: "model_mib" }
+        Most { bytes: self.model_file, key: Some("model_mib") }
     }
 }
 

@@ -6,7 +6,7 @@
 //! host goes on.
 
 mod bindings;
-mod cache;
+pub(crate) mod cache;
 pub mod check;
 pub mod compile;
 mod description;

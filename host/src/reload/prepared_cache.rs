@@ -8,7 +8,7 @@
 //! that the file had when it was read (see [`RememberedStamp`]), where that was at rest; this is what git does for its index.
 
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -16,12 +16,16 @@ use sha2::{Digest as _, Sha256};
 
 use super::file_stamp::RememberedStamp;
 use crate::detector::Digest;
+use crate::detector::cache::private;
 
 /// Changes with everything that changes what the bytes mean.
 const MAGIC: &[u8] = b"anomaly-worker models 1\n";
 
 /// Packs of one cache directory. More are left behind by modules and directories that are gone; the oldest go first.
 const MOST_PACKS: usize = 32;
+
+/// Of one pack. What a detector makes of its files is never as much.
+const MOST_BYTES: u64 = 1 << 30;
 
 /// What became of a model file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,30 +60,47 @@ impl Pack {
     }
 
     /// What is kept; nothing if there is no pack, or something else in its place.
-    pub(super) fn read(&self) -> Vec<Entry> {
-        let bytes = match fs::read(&self.file) {
+    ///
+    /// # Errors
+    /// There is something that others can have written, or that cannot be read.
+    pub(super) fn read(&self) -> std::io::Result<Vec<Entry>> {
+        let bytes = match self.bytes() {
             Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => {
-                if error.kind() != ErrorKind::NotFound {
-                    tracing::debug!("`{}` cannot be read: {error}", self.file.display());
-                }
-                return Vec::new();
+                let why = format!("`{}` is not used: {error}", self.file.display());
+                return Err(std::io::Error::new(error.kind(), why));
             }
         };
-        self.decode(&bytes).unwrap_or_else(|| {
+        Ok(self.decode(&bytes).unwrap_or_else(|| {
             tracing::warn!("`{}` is damaged and is made anew", self.file.display());
             Vec::new()
-        })
+        }))
+    }
+
+    fn bytes(&self) -> std::io::Result<Vec<u8>> {
+        private::check(self.directory())?;
+        let file = private::open(&self.file)?;
+        let length = file.metadata()?.len();
+        if length > MOST_BYTES {
+            return Err(std::io::Error::other("it is longer than any that is written"));
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+        file.take(MOST_BYTES).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn directory(&self) -> &Path {
+        self.file.parent().unwrap_or(Path::new("."))
     }
 
     /// Replaces what is kept.
     pub(super) fn write(&self, entries: &[&Entry]) -> std::io::Result<()> {
-        let packs = self.file.parent().unwrap_or(Path::new("."));
-        create_private(packs)?;
-        let mut file = tempfile::NamedTempFile::new_in(packs)?;
+        private::create(self.directory())?;
+        let mut file = tempfile::NamedTempFile::new_in(self.directory())?;
         file.write_all(&self.encode(entries)?)?;
         file.persist(&self.file)?;
-        prune(packs)
+        prune(self.directory())
     }
 
     fn encode(&self, entries: &[&Entry]) -> std::io::Result<Vec<u8>> {
@@ -104,21 +125,15 @@ impl Pack {
     }
 }
 
-/// A directory that nobody else can write, where the system has such.
-fn create_private(directory: &Path) -> std::io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(directory)
-}
-
 /// Temporary files of a process that was killed go with the oldest.
 fn prune(packs: &Path) -> std::io::Result<()> {
     let mut found = Vec::new();
     for entry in fs::read_dir(packs)? {
         let entry = entry?;
         // Another worker may have removed it meanwhile.
-        if let Ok(modified) = entry.metadata().and_then(|metadata| metadata.modified()) {
+        if private::is_own(&entry.path())
+            && let Ok(modified) = entry.metadata().and_then(|metadata| metadata.modified())
+        {
             found.push((modified, entry.path()));
         }
     }
@@ -154,20 +169,20 @@ mod tests {
     fn what_is_written_is_read_and_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
         let pack = Pack::new(&dir.path().join("packs"), [1; 32], dir.path());
-        assert_eq!(pack.read(), []);
+        assert_eq!(pack.read().unwrap(), []);
         let entries = entries(dir.path());
         for entries in [&entries[..], &entries[1..], &[]] {
             pack.write(&entries.iter().collect::<Vec<_>>()).unwrap();
-            assert_eq!(pack.read(), entries);
+            assert_eq!(pack.read().unwrap(), entries);
         }
         assert_eq!(fs::read_dir(dir.path().join("packs")).unwrap().count(), 1, "no temporary file is left");
         for other in [
             Pack::new(&dir.path().join("packs"), [2; 32], dir.path()),
             Pack::new(&dir.path().join("packs"), [1; 32], &dir.path().join("packs")),
         ] {
-            assert_eq!(other.read(), [], "another module or directory");
+            assert_eq!(other.read().unwrap(), [], "another module or directory");
             fs::copy(&pack.file, &other.file).unwrap();
-            assert_eq!(other.read(), [], "not even if the file is in its place");
+            assert_eq!(other.read().unwrap(), [], "not even if the file is in its place");
         }
     }
 

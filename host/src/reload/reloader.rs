@@ -231,7 +231,11 @@ impl Reloader {
             true => self.retry.failed(again),
             false => self.retry.over(),
         }
-        if self.refused.replace(what.clone()) == Some(what) { ReloadOutcome::Same } else { ReloadOutcome::Refused(error) }
+        if self.refused.replace(what.clone()) == Some(what) {
+            ReloadOutcome::Same
+        } else {
+            ReloadOutcome::Refused(error)
+        }
     }
 
     /// Opens the set beside the one in use and tries it on the canary.

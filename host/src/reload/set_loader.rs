@@ -46,7 +46,12 @@ pub(super) fn load(
     pulse: &Pulse,
 ) -> Result<FilesRead, DetectorError> {
     let pack = engine.cache().map(|cache| (Pack::new(&cache.models(), module.digest(), models), cache));
-    let kept = pack.as_ref().map(|(pack, _)| pack.read()).unwrap_or_default();
+    let kept = pack.as_ref().map_or_else(Vec::new, |(pack, cache)| {
+        pack.read().unwrap_or_else(|error| {
+            cache.complain(&error);
+            Vec::new()
+        })
+    });
     let loading = SetLoader {
         models,
         limits: *engine.limits(),
@@ -309,7 +314,7 @@ mod tests {
             tokio::task::spawn_blocking(load).await.unwrap()
         };
         let forge = || {
-            let mut entry = pack.read().remove(0);
+            let mut entry = pack.read().unwrap().remove(0);
             let marked = entry.mark.is_some();
             entry.digest = [0; 32];
             entry.prepared = Some(b"forged".to_vec());

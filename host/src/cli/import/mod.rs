@@ -61,7 +61,11 @@ async fn load(
     progress: &mut ProgressDisplay,
     stop: &Stop,
 ) -> anyhow::Result<String> {
-    let source = FileSource::open(&asked.file, asked.encoding)?;
+    // A pipe may have nothing to say for hours.
+    let (path, encoding) = (asked.file.clone(), asked.encoding);
+    let opening = tokio::task::spawn_blocking(move || FileSource::open(&path, encoding));
+    let source =
+        stop.unless_asked(opening).await.ok_or_else(|| anyhow!("stopped; nothing is loaded yet"))???;
     let format = asked.datetime_format.as_ref();
     progress.start(source.length);
     let looked = look(&source, format, asked.decimal, |read| {

@@ -134,6 +134,7 @@ fn prune(directory: &Path) -> io::Result<()> {
         let entry = entry?;
         if let Ok(metadata) = entry.metadata()
             && metadata.is_file()
+            && private::is_own(&entry.path())
         {
             found.push((metadata.modified()?, metadata.len(), entry.path()));
         }

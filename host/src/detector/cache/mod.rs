@@ -5,7 +5,7 @@
 //! that cannot be written, or that is not ours alone, is said once and costs time, nothing else.
 
 mod compiled;
-mod private;
+pub(crate) mod private;
 mod trial;
 
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 /// Makes a directory, and those above it, that only this user can enter; one that is there already must be ours alone.
-pub(super) fn create(directory: &Path) -> io::Result<()> {
+pub(crate) fn create(directory: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
@@ -14,12 +14,12 @@ pub(super) fn create(directory: &Path) -> io::Result<()> {
 }
 
 /// Whether a directory is there and ours alone.
-pub(super) fn check(directory: &Path) -> io::Result<()> {
+pub(crate) fn check(directory: &Path) -> io::Result<()> {
     ours(&fs::metadata(directory)?)
 }
 
 /// Opens a file for reading; it must be ours alone, a regular file, and not behind a link.
-pub(super) fn open(file: &Path) -> io::Result<File> {
+pub(crate) fn open(file: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true);
     #[cfg(unix)]
@@ -36,6 +36,14 @@ pub(super) fn open(file: &Path) -> io::Result<File> {
     }
     ours(&metadata)?;
     Ok(file)
+}
+
+/// Whether a file of this name is one that was put there by this program: the directory may be one that holds other things as well, and
+/// those are nobody's to remove.
+pub(crate) fn is_own(file: &Path) -> bool {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let entry = name.strip_suffix(".trial").unwrap_or(&name);
+    name.starts_with(".tmp") || (entry.len() == 32 && entry.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 #[cfg(unix)]

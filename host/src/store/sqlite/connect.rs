@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::database_file::Side;
 use super::error::{Error, Result};
 use super::log;
+use crate::regular;
 use crate::store::ErrorKind;
 
 /// Room for every statement that a side uses, so that each is compiled once.
@@ -125,6 +126,10 @@ pub(super) fn expect_file(path: &Path, side: Side) -> Result<()> {
     match path.metadata() {
         Ok(found) if found.is_dir() => {
             Err(Error::Found(ErrorKind::Other, "this is a folder; name a file in it".to_owned()))
+        }
+        // SQLite would wait for a named pipe to say something.
+        Ok(found) if !found.is_file() => {
+            Err(Error::Found(ErrorKind::Other, format!("this is {} and no database", regular::kind(&found))))
         }
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => match side {

@@ -11,6 +11,7 @@ use tiberius::{AuthMethod, Config, EncryptionLevel};
 
 use super::connection_string::{ConnectionString, EncryptKey};
 use super::error::Error;
+use crate::regular;
 use crate::secret::Secret;
 use crate::store::ErrorKind;
 
@@ -234,7 +235,7 @@ impl Password {
             Self::Given(secret) => return Ok(secret.clone()),
             Self::File(file) => file,
         };
-        let text = std::fs::read_to_string(file).map(secrecy::zeroize::Zeroizing::new).map_err(|error| {
+        let text = regular::read_small_text(file).map(secrecy::zeroize::Zeroizing::new).map_err(|error| {
             Error::Found(
                 ErrorKind::Permission,
                 format!("the password cannot be read from `{}` ({error})", file.display()),
@@ -250,7 +251,7 @@ fn parsed(text: &Secret) -> Result<ConnectionString, Error> {
 }
 
 fn certificates(file: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(file).map_err(|error| {
+    regular::read_small(file).map_err(|error| {
         Error::Found(
             ErrorKind::Permission,
             format!("the certificates in `{}` cannot be read ({error})", file.display()),
