@@ -12,8 +12,8 @@ use host::datetime::Datetime;
 use host::reading::{Page, ReadingKey};
 use host::state::{SetAside, State};
 use host::store::{
-    Claim, Connector, Importer, Input, InputLayout, LeaderLock, Output, Probed, Replaced, SchemaChanges,
-    SqliteStore, StoreError, VerdictPage,
+    Claim, Connector, Importer, Input, InputLayout, LeaderLock, Output, OutputLimits, OutputProbe, Probed,
+    Rejudging, Replaced, SchemaChanges, SqliteStore, StoreError, VerdictPage, VerdictReader, VerdictWriter,
 };
 use host::verdict::VerdictRow;
 
@@ -176,33 +176,7 @@ struct Out {
 }
 
 #[async_trait]
-impl Output for Out {
-    async fn ensure_tables(&mut self) -> Result<SchemaChanges, StoreError> {
-        self.between.before(Call::Begin).await?;
-        self.output.ensure_tables().await
-    }
-
-    async fn probe(&mut self) -> Result<Probed, StoreError> {
-        self.output.probe().await
-    }
-
-    async fn alive(&mut self) -> Result<(), StoreError> {
-        self.output.alive().await
-    }
-
-    async fn attempt(&mut self, verdicts: &[VerdictRow]) -> Result<(), StoreError> {
-        self.output.attempt(verdicts).await
-    }
-
-    async fn datetimes(&mut self) -> Result<(Datetime, Datetime), StoreError> {
-        self.output.datetimes().await
-    }
-
-    async fn claim(&mut self, worker: &str) -> Result<Claim, StoreError> {
-        self.between.before(Call::Begin).await?;
-        self.output.claim(worker).await
-    }
-
+impl VerdictReader for Out {
     async fn peek(&mut self, worker: &str) -> Result<Option<State>, StoreError> {
         self.output.peek(worker).await
     }
@@ -215,6 +189,29 @@ impl Output for Out {
     async fn workers(&mut self) -> Result<Vec<String>, StoreError> {
         self.between.before(Call::Begin).await?;
         self.output.workers().await
+    }
+
+    async fn already_judged(&mut self, keys: &[ReadingKey]) -> Result<HashSet<ReadingKey>, StoreError> {
+        self.between.before(Call::LookUp).await?;
+        self.output.already_judged(keys).await
+    }
+
+    async fn read_verdicts(
+        &mut self,
+        from: Datetime,
+        to: Datetime,
+        anomalies_only: bool,
+        limit: usize,
+    ) -> Result<VerdictPage, StoreError> {
+        self.between.before(Call::Read(limit)).await?;
+        self.output.read_verdicts(from, to, anomalies_only, limit).await
+    }
+}
+
+#[async_trait]
+impl OutputLimits for Out {
+    async fn datetimes(&mut self) -> Result<(Datetime, Datetime), StoreError> {
+        self.output.datetimes().await
     }
 
     async fn foreign_names(&mut self, names: &[Arc<str>]) -> Result<Vec<Arc<str>>, StoreError> {
@@ -231,10 +228,22 @@ impl Output for Out {
         self.between.before(Call::LookUp).await?;
         self.output.other_spellings(names).await
     }
+}
 
-    async fn already_judged(&mut self, keys: &[ReadingKey]) -> Result<HashSet<ReadingKey>, StoreError> {
-        self.between.before(Call::LookUp).await?;
-        self.output.already_judged(keys).await
+#[async_trait]
+impl VerdictWriter for Out {
+    async fn ensure_tables(&mut self) -> Result<SchemaChanges, StoreError> {
+        self.between.before(Call::Begin).await?;
+        self.output.ensure_tables().await
+    }
+
+    async fn alive(&mut self) -> Result<(), StoreError> {
+        self.output.alive().await
+    }
+
+    async fn claim(&mut self, worker: &str) -> Result<Claim, StoreError> {
+        self.between.before(Call::Begin).await?;
+        self.output.claim(worker).await
     }
 
     async fn commit(
@@ -246,7 +255,10 @@ impl Output for Out {
         self.between.before(Call::Commit(verdicts.len())).await?;
         self.output.commit(worker, verdicts, state).await
     }
+}
 
+#[async_trait]
+impl Rejudging for Out {
     async fn replace(
         &mut self,
         worker: &str,
@@ -255,17 +267,6 @@ impl Output for Out {
     ) -> Result<Replaced, StoreError> {
         self.between.before(Call::Commit(verdicts.len())).await?;
         self.output.replace(worker, verdicts, state).await
-    }
-
-    async fn read_verdicts(
-        &mut self,
-        from: Datetime,
-        to: Datetime,
-        anomalies_only: bool,
-        limit: usize,
-    ) -> Result<VerdictPage, StoreError> {
-        self.between.before(Call::Read(limit)).await?;
-        self.output.read_verdicts(from, to, anomalies_only, limit).await
     }
 
     async fn forget(&mut self, worker: &str, epoch: i64) -> Result<(), StoreError> {
@@ -280,7 +281,21 @@ impl Output for Out {
     ) -> Result<bool, StoreError> {
         self.output.exchange_set_aside(worker, before, after).await
     }
+}
 
+#[async_trait]
+impl OutputProbe for Out {
+    async fn probe(&mut self) -> Result<Probed, StoreError> {
+        self.output.probe().await
+    }
+
+    async fn attempt(&mut self, verdicts: &[VerdictRow]) -> Result<(), StoreError> {
+        self.output.attempt(verdicts).await
+    }
+}
+
+#[async_trait]
+impl Output for Out {
     async fn close(self: Box<Self>) -> Result<(), StoreError> {
         self.output.close().await
     }

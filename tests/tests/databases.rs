@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use host::store::{ErrorKind, Output};
+use host::store::{ErrorKind, VerdictWriter};
 use host::worker::CycleError;
 use tests::fixture::{Fixture, Layout, echo, verdicts};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::datetime::Datetime;
-use crate::store::{Input, Output, StoreError};
+use crate::store::{Input, StoreError, VerdictReader};
 
 /// How many of each are named.
 const NAMED: usize = 5;
@@ -17,7 +17,7 @@ const END: Datetime = Datetime::from_micros(253_402_300_799_000_000);
 /// A sentence for each. Without an index on the datetime the input is not looked at, because it would be read whole.
 pub(super) async fn ahead(
     input: &mut dyn Input,
-    output: Option<&mut (dyn Output + '_)>,
+    output: Option<&mut (dyn VerdictReader + '_)>,
     now: Datetime,
 ) -> Result<Vec<String>, StoreError> {
     let from = now.later(EDGE);

@@ -79,7 +79,7 @@ pub(super) async fn backfill(
     store.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
 
     let begun = Instant::now();
-    let done = judge(&plan, &store, &mut detector, &mut progress, &stop).await;
+    let done = judge(&plan, store.as_ref(), &mut detector, &mut progress, &stop).await;
     progress.finish();
     let done = done?;
     say::lines(&summary(&plan, &done, begun.elapsed()));

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::ahead;
 use super::say::say;
-use super::wiring::{self, Store};
+use super::wiring;
 use crate::batch::Flags;
 use crate::column_limits::decimal_18_6;
 use crate::config::{Config, LoadedConfig};
@@ -18,7 +18,7 @@ use crate::datetime::Datetime;
 use crate::detector::{Detector, as_said};
 use crate::form::nfc;
 use crate::reading::{Page, Reading};
-use crate::store::{Input, InputLayout, Output, PlantClock, StoreError};
+use crate::store::{Input, InputLayout, Output, OutputProbe, PlantClock, Store, StoreError};
 use crate::verdict::VerdictRow;
 use crate::worker::{self, report::count};
 
@@ -79,9 +79,9 @@ async fn database(trials: &mut Trials, config: &Config) -> Option<BTreeSet<Arc<s
         }
     };
     store.warnings().iter().for_each(|warning| trials.note("database", warning));
-    let output = output(trials, &store, config).await;
+    let output = output(trials, store.as_ref(), config).await;
     let rows = match store.look_at_input().await {
-        Ok(mut input) => readings(trials, input.as_mut(), &store, config).await?,
+        Ok(mut input) => readings(trials, input.as_mut(), store.as_ref(), config).await?,
         Err(error) => {
             trials.fail("input", error);
             return None;
@@ -94,7 +94,7 @@ async fn database(trials: &mut Trials, config: &Config) -> Option<BTreeSet<Arc<s
 }
 
 /// Tries a verdict on each variable that was read, and takes it back: a constraint may refuse some of them.
-async fn verdicts(trials: &mut Trials, output: &mut dyn Output, rows: &[Reading]) {
+async fn verdicts(trials: &mut Trials, output: &mut dyn OutputProbe, rows: &[Reading]) {
     let newest: BTreeMap<_, _> = rows.iter().map(|row| (&row.variable, row)).collect();
     let verdicts: Vec<_> = newest.into_values().filter_map(as_expected).collect();
     if verdicts.is_empty() {
@@ -136,7 +136,7 @@ fn as_expected(row: &Reading) -> Option<VerdictRow> {
 }
 
 /// Tries the output. None where nothing more can be tried on it.
-async fn output(trials: &mut Trials, store: &Store, config: &Config) -> Option<Box<dyn Output>> {
+async fn output(trials: &mut Trials, store: &dyn Store, config: &Config) -> Option<Box<dyn Output>> {
     let place = store.output_place();
     let mut output = match store.try_output().await {
         Ok(Some(output)) => output,
@@ -173,7 +173,7 @@ async fn output(trials: &mut Trials, store: &Store, config: &Config) -> Option<B
 async fn readings(
     trials: &mut Trials,
     input: &mut dyn Input,
-    store: &Store,
+    store: &dyn Store,
     config: &Config,
 ) -> Option<Vec<Reading>> {
     let layout = match input.layout().await {
@@ -272,7 +272,7 @@ fn clock(clock: &PlantClock) -> String {
 }
 
 /// A clock that is wrong somewhere, which is in nobody's way but should be known.
-async fn dated_ahead(trials: &mut Trials, input: &mut dyn Input, store: &Store) {
+async fn dated_ahead(trials: &mut Trials, input: &mut dyn Input, store: &dyn Store) {
     let said = async {
         let now = input.now().await?;
         // Without the tables of a worker there are no verdicts.

@@ -16,7 +16,7 @@ use super::say::{complain, say};
 use super::wiring;
 use crate::config::LoadedConfig;
 use crate::shard::Shard;
-use crate::store::{Output, StoredVerdict};
+use crate::store::{StoredVerdict, VerdictReader};
 use crate::text::escaped;
 use crate::worker::report::count;
 
@@ -77,7 +77,11 @@ pub(super) async fn export(loaded: &LoadedConfig, asked: &args::Export) -> anyho
 }
 
 /// All of it, or no file.
-async fn to_file(output: &mut dyn Output, asked: ExportRequest<'_>, file: &Path) -> anyhow::Result<u64> {
+async fn to_file(
+    output: &mut dyn VerdictReader,
+    asked: ExportRequest<'_>,
+    file: &Path,
+) -> anyhow::Result<u64> {
     let mut beside = file.as_os_str().to_owned();
     beside.push(".part");
     let beside = PathBuf::from(beside);
@@ -95,7 +99,7 @@ async fn to_file(output: &mut dyn Output, asked: ExportRequest<'_>, file: &Path)
 }
 
 async fn write(
-    output: &mut dyn Output,
+    output: &mut dyn VerdictReader,
     (asked, shard): ExportRequest<'_>,
     out: impl Write,
     shown: TextStyle,

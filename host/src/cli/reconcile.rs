@@ -35,12 +35,12 @@ pub(super) async fn reconcile(mut loaded: LoadedConfig, asked: &Overrides) -> an
     let set = Arc::new(wiring::source(config).read_at_start(&engine).await?);
     let detector = Detector::open(&engine, Arc::clone(&set), None).await?;
     let store = wiring::store(config)?;
-    let mut worker = Worker::new(settings(config), Box::new(store.clone()), detector, ReloadSlots::default());
+    let mut worker = Worker::new(settings(config), wiring::store(config)?, detector, ReloadSlots::default());
     match worker.begin_look().await {
         Ok(()) => {}
         Err(CycleError::Standby { .. }) => {
             let mut detector = Detector::open(&engine, set, None).await?;
-            return beside(&loaded, &store, &mut detector, &stop).await;
+            return beside(&loaded, store.as_ref(), &mut detector, &stop).await;
         }
         Err(error) => bail!("{error}"),
     }

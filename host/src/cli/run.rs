@@ -59,7 +59,7 @@ async fn serve(loaded: LoadedConfig, once: bool) -> anyhow::Result<ExitCode> {
     let settings = settings(&config);
     let store = wiring::store(&config)?;
     store.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
-    let mut worker = Worker::new(settings, Box::new(store), detector, shared);
+    let mut worker = Worker::new(settings, store, detector, shared);
     let end = schedule::run(&mut worker, config.worker.interval, once, stop).await;
     hangups.abort();
     match end {

@@ -11,6 +11,7 @@ use super::{ahead, wiring};
 use crate::config::Config;
 use crate::datetime::Datetime;
 use crate::state::State;
+use crate::store::VerdictReader;
 use crate::text::escaped;
 use crate::worker::{self, report};
 
@@ -27,7 +28,14 @@ pub(super) async fn status(config: &Config, as_json: bool) -> anyhow::Result<Exi
         None => None,
     };
     let ahead = match &state {
-        Some(_) => ahead::ahead(input.as_mut(), output.as_deref_mut(), now).await?,
+        Some(_) => {
+            ahead::ahead(
+                input.as_mut(),
+                output.as_deref_mut().map(|output| output as &mut dyn VerdictReader),
+                now,
+            )
+            .await?
+        }
         None => Vec::new(),
     };
     let layout = input.layout().await?;

@@ -3,24 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
-use async_trait::async_trait;
 
 use super::sqlserver_target;
 use crate::config::Config;
 use crate::detector::{Compiler, DetectorError, Engine, Limits};
 use crate::reload::SetSource;
 use crate::store::table_name::NotATableName;
-use crate::store::{
-    Clock, Connector, Importer, Input, LeaderLock, Output, PlantClock, SqlServerStore, SqliteStore,
-    StoreError, TableNames,
-};
-
-/// The store that the configuration names.
-#[derive(Clone, Debug)]
-pub(super) enum Store {
-    Sqlite(SqliteStore),
-    SqlServer(Box<SqlServerStore>),
-}
+use crate::store::{Clock, PlantClock, SqlServerStore, SqliteStore, Store, TableNames};
 
 /// The tables that the configuration names.
 ///
@@ -38,12 +27,12 @@ pub(super) fn tables(config: &Config) -> Result<TableNames, NotATableName> {
 ///
 /// # Errors
 /// A table's name that is none; keys on the server that do not go together.
-pub(super) fn store(config: &Config) -> anyhow::Result<Store> {
+pub(super) fn store(config: &Config) -> anyhow::Result<Box<dyn Store>> {
     let tables = tables(config)?;
     if config.is_on_server() {
         let (input, output) = sqlserver_target::targets(config).map_err(|why| anyhow!(why))?;
         let clock = config.input.clock.clone();
-        return Ok(Store::SqlServer(Box::new(SqlServerStore { input, output, tables, clock })));
+        return Ok(Box::new(SqlServerStore { input, output, tables, clock }));
     }
     let clock = match &config.input.clock {
         PlantClock::Server => Clock::system(),
@@ -55,94 +44,13 @@ pub(super) fn store(config: &Config) -> anyhow::Result<Store> {
             ));
         }
     };
-    Ok(Store::Sqlite(SqliteStore {
+    Ok(Box::new(SqliteStore {
         output: config.output_database().to_owned(),
         create_output: true,
         tables,
         clock,
         ..SqliteStore::new(config.input_database())
     }))
-}
-
-impl Store {
-    /// Opens the input to read some of it once. A file stays as it is, byte for byte.
-    pub(super) async fn look_at_input(&self) -> Result<Box<dyn Input>, StoreError> {
-        Ok(match self {
-            Self::Sqlite(store) => Box::new(store.look_at_input().await?),
-            Self::SqlServer(store) => Box::new(store.open_input().await?),
-        })
-    }
-
-    /// Opens the output in the same way. None for a file that is not there and that `run` would make.
-    pub(super) async fn look_at_output(&self) -> Result<Option<Box<dyn Output>>, StoreError> {
-        Ok(match self {
-            Self::Sqlite(store) if !store.output.exists() => None,
-            Self::Sqlite(store) => Some(Box::new(store.look_at_output().await?)),
-            Self::SqlServer(store) => Some(Box::new(store.open_output().await?)),
-        })
-    }
-
-    /// Opens the output to find out whether it could be written. None as before.
-    pub(super) async fn try_output(&self) -> Result<Option<Box<dyn Output>>, StoreError> {
-        Ok(match self {
-            Self::Sqlite(store) if !store.output.exists() => None,
-            Self::Sqlite(store) => Some(Box::new(store.try_output().await?)),
-            Self::SqlServer(store) => Some(Box::new(store.open_output().await?)),
-        })
-    }
-
-    /// Where the readings are, as a message names it.
-    pub(super) fn input_place(&self) -> String {
-        match self {
-            Self::Sqlite(store) => store.input.display().to_string(),
-            Self::SqlServer(store) => store.input.place(),
-        }
-    }
-
-    /// What should be known of the way there.
-    pub(super) fn warnings(&self) -> Vec<String> {
-        let Self::SqlServer(store) = self else { return Vec::new() };
-        let mut servers: Vec<String> = [&store.input, &store.output]
-            .iter()
-            .filter(|target| target.trusts_any())
-            .map(ToString::to_string)
-            .collect();
-        servers.dedup();
-        let warning = |server| format!("the certificate of `{server}` is not checked, as it was configured");
-        servers.into_iter().map(warning).collect()
-    }
-
-    /// Where the verdicts go.
-    pub(super) fn output_place(&self) -> String {
-        match self {
-            Self::Sqlite(store) => store.output.display().to_string(),
-            Self::SqlServer(store) => store.output.place(),
-        }
-    }
-}
-
-#[async_trait]
-impl Connector for Store {
-    async fn open(&self) -> Result<(Box<dyn Input>, Box<dyn Output>), StoreError> {
-        match self {
-            Self::Sqlite(store) => store.open().await,
-            Self::SqlServer(store) => store.open().await,
-        }
-    }
-
-    async fn leader_lock(&self, worker: &str) -> Result<Box<dyn LeaderLock>, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.leader_lock(worker).await,
-            Self::SqlServer(store) => store.leader_lock(worker).await,
-        }
-    }
-
-    async fn open_importer(&self, create: bool) -> Result<Box<dyn Importer>, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.open_importer(create).await,
-            Self::SqlServer(store) => store.open_importer(create).await,
-        }
-    }
 }
 
 /// The engine, with the configured limits and a cache for compiled modules.

@@ -9,7 +9,7 @@ use super::WorkerSettings;
 use super::session::{begin_from, position_from};
 use crate::datetime::Datetime;
 use crate::state::State;
-use crate::store::{Input, Output, StoreError};
+use crate::store::{Input, StoreError, VerdictReader};
 
 /// How far ahead of the clock a watermark may lie and stay: clocks are set back by an hour each autumn.
 const FAR: Duration = Duration::from_secs(24 * 3600);
@@ -18,7 +18,7 @@ const FAR: Duration = Duration::from_secs(24 * 3600);
 pub(super) async fn watermark(
     state: &mut State,
     now: Datetime,
-    output: &mut dyn Output,
+    output: &mut dyn VerdictReader,
 ) -> Result<(), StoreError> {
     let Some(wrong) = state.watermark.filter(|watermark| *watermark > now.later(FAR)) else {
         return Ok(());
@@ -40,7 +40,7 @@ pub(super) async fn since(
     lateness: Duration,
     now: Datetime,
     input: &mut dyn Input,
-    output: &mut dyn Output,
+    output: &mut dyn VerdictReader,
 ) -> Result<(), StoreError> {
     let since = state.position.since();
     // A worker that begins now would begin at least so far back.

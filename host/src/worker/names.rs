@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use crate::form::nfc;
 use crate::new_readings::Name;
-use crate::store::{Output, StoreError};
+use crate::store::{OutputLimits, StoreError};
 
 /// What is known of the names that were met.
 #[derive(Default)]
@@ -41,7 +41,7 @@ impl Names {
     /// variables for which this set has a model.
     pub(super) async fn learn<'n>(
         &mut self,
-        output: &mut dyn Output,
+        output: &mut dyn OutputLimits,
         names: impl Iterator<Item = &'n Arc<str>>,
         set: &str,
         models: impl Iterator<Item = &'n Arc<str>>,

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::store::{ErrorKind, Output, StoreError};
+use crate::store::{ErrorKind, OutputProbe, StoreError};
 use crate::verdict::VerdictRow;
 
 /// The variables that are refused alone, with the server's words.
@@ -15,7 +15,7 @@ use crate::verdict::VerdictRow;
 /// # Errors
 /// Whatever else the database says.
 pub async fn find(
-    output: &mut dyn Output,
+    output: &mut dyn OutputProbe,
     verdicts: &[VerdictRow],
 ) -> Result<BTreeMap<Arc<str>, String>, StoreError> {
     let mut by_variable: BTreeMap<Arc<str>, Vec<VerdictRow>> = BTreeMap::new();

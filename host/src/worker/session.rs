@@ -16,7 +16,7 @@ use crate::position::{self, Ahead, IN_FLIGHT, KeyPosition, Position, TimePositio
 use crate::reading::{Page, Reading};
 use crate::reconciliation::Reconciliation;
 use crate::state::State;
-use crate::store::{Connector, ErrorKind, Input, InputLayout, Output, StoreError};
+use crate::store::{Connector, ErrorKind, Input, InputLayout, Output, StoreError, VerdictReader};
 
 /// With a key, looking for late rows costs nothing.
 const LATENESS_WITH_KEY: Duration = Duration::from_secs(24 * 3600);
@@ -236,7 +236,7 @@ pub(super) async fn begin_from(
     settings: &WorkerSettings,
     lateness: Duration,
     now: Datetime,
-    output: &mut dyn Output,
+    output: &mut dyn VerdictReader,
 ) -> Result<(Option<Datetime>, Datetime), StoreError> {
     let newest = output.newest(now).await?;
     let lookback = now.earlier(settings.initial_lookback);

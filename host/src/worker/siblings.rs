@@ -9,13 +9,13 @@ use super::WorkerSettings;
 use crate::datetime::Datetime;
 use crate::shard::Shard;
 use crate::state::State;
-use crate::store::{Output, StoreError};
+use crate::store::{StoreError, VerdictReader};
 
 /// The oldest datetime that some worker of the last other division had still to judge; None if there was none.
 pub(super) async fn left_off(
     settings: &WorkerSettings,
     lateness: Duration,
-    output: &mut dyn Output,
+    output: &mut dyn VerdictReader,
 ) -> Result<Option<Datetime>, StoreError> {
     let base = base(&settings.name, settings.shard);
     let own = settings.shard.map_or(1, Shard::of);

@@ -12,7 +12,9 @@ use host::counts::Counts;
 use host::position::{Position, TimePosition};
 use host::state::State;
 use host::store::sqlite::{BUSY_TIMEOUT, SqliteOutput};
-use host::store::{Clock, Connector, ErrorKind, Input, Output, SqliteStore, StoreError};
+use host::store::{
+    Clock, Connector, ErrorKind, Input, OutputProbe, SqliteStore, StoreError, VerdictReader, VerdictWriter,
+};
 use host::verdict::VerdictRow;
 use tests::conformance::{Setup, TestDb, at, row};
 use tests::conformance_sqlite::SqliteTestDb;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use host::state::State;
-use host::store::{Input, Output, SqliteStore};
+use host::store::{Output, SqliteStore, Store};
 use tests::conformance::{Setup, TestDb, at, row};
 use tests::conformance_sqlite::SqliteTestDb;
 
@@ -43,10 +43,10 @@ async fn look(store: &SqliteStore, committed: &State) -> Result<()> {
     let mut input = store.look_at_input().await?;
     assert!(input.layout().await?.has_key);
     assert_eq!(input.read_range(from, None, 10).await?.readings.len(), 1);
-    let mut output = store.look_at_output().await?;
+    let mut output = store.look_at_output().await?.context("the file is there")?;
     assert_eq!(output.peek(WORKER).await?.as_ref(), Some(committed));
     assert_eq!(output.read_verdicts(from, to, false, 10).await?.verdicts.len(), 1);
-    let mut output = store.try_output().await?;
+    let mut output = store.try_output().await?.context("the file is there")?;
     assert_eq!(output.probe().await?.problems.len(), 0);
     Ok(())
 }
@@ -91,7 +91,7 @@ async fn a_look_leaves_everything_as_it_is() -> Result<()> {
 async fn a_look_that_lasts_sees_what_is_committed_meanwhile() -> Result<()> {
     let (bench, committed, output) = worked().await?;
     output.close().await?;
-    let mut look = bench.store.look_at_output().await?;
+    let mut look = bench.store.look_at_output().await?.context("the file is there")?;
     assert_eq!(look.peek(WORKER).await?, Some(committed.clone()));
     let mut output: Box<dyn Output> = Box::new(bench.store.open_output().await?);
     let later = State { watermark: Some(at("2025-01-15 10:05:00")), ..committed };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use host::reading::Page;
 use host::store::schema::sqlite as ddl;
-use host::store::{ErrorKind, Input, Output};
+use host::store::{ErrorKind, Input, OutputLimits, VerdictReader, VerdictWriter};
 use tests::conformance::{Setup, TestDb, at};
 use tests::conformance_sqlite::SqliteTestDb;
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use host::datetime::Datetime;
 use host::reading::{Malformed, Page};
-use host::store::{Input, Output};
+use host::store::{Input, VerdictReader, VerdictWriter};
 use proptest::prelude::*;
 use rusqlite::params;
 use rusqlite::types::Value;

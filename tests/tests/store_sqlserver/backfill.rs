@@ -2,7 +2,7 @@
 
 use host::counts::Counts;
 use host::reading::Reading;
-use host::store::{Connector, ErrorKind, Output};
+use host::store::{Connector, ErrorKind, VerdictReader};
 use host::worker::CycleError;
 use host::worker::backfill::{Backfill, BackfillPlan};
 use tests::conformance::{Setup, TestDb, at};

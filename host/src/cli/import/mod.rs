@@ -37,7 +37,6 @@ use super::say;
 use super::stop::Stop;
 use super::wiring;
 use crate::config::{Config, LoadedConfig};
-use crate::store::Connector;
 use crate::telemetry;
 use crate::worker::report::count;
 

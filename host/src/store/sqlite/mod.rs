@@ -32,7 +32,7 @@ pub use importer::SqliteImporter;
 pub use input::SqliteInput;
 pub use output::SqliteOutput;
 
-use super::{Clock, Connector, Importer, Input, LeaderLock, Output, StoreError, TableNames};
+use super::{Clock, Connector, Importer, Input, LeaderLock, Output, Store, StoreError, TableNames};
 use database_file::{DatabaseFile, Side};
 
 /// How long a call waits for another program's lock. Commits take milliseconds, so whoever holds a lock this long is a person's
@@ -84,31 +84,6 @@ impl SqliteStore {
         self.output_as(Side::Output { create: self.create_output }).await
     }
 
-    /// Opens the input for a look: what it is kept in stays as it is, and nothing is made beside it.
-    ///
-    /// # Errors
-    /// As for the input.
-    pub async fn look_at_input(&self) -> Result<SqliteInput, StoreError> {
-        let link = DatabaseFile::open(self.input.clone(), Side::Look, self.busy_timeout).await?;
-        Ok(SqliteInput::new(link, self.tables.input.clone(), self.clock.clone()))
-    }
-
-    /// Opens the output for a look, in the same way: whatever writes fails.
-    ///
-    /// # Errors
-    /// As for the input.
-    pub async fn look_at_output(&self) -> Result<SqliteOutput, StoreError> {
-        self.output_as(Side::Look).await
-    }
-
-    /// Opens the output for [`probe`](Output::probe), which takes back what it writes.
-    ///
-    /// # Errors
-    /// As for the input.
-    pub async fn try_output(&self) -> Result<SqliteOutput, StoreError> {
-        self.output_as(Side::Trial).await
-    }
-
     async fn output_as(&self, side: Side) -> Result<SqliteOutput, StoreError> {
         let link = DatabaseFile::open(self.output.clone(), side, self.busy_timeout).await?;
         Ok(SqliteOutput::new(link, self.tables.output.clone(), self.tables.state.clone(), self.clock.clone()))
@@ -131,5 +106,35 @@ impl Connector for SqliteStore {
     async fn open_importer(&self, create: bool) -> Result<Box<dyn Importer>, StoreError> {
         let link = DatabaseFile::open(self.input.clone(), Side::Import { create }, self.busy_timeout).await?;
         Ok(Box::new(SqliteImporter::begin(link, self.tables.input.clone(), create).await?))
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn look_at_input(&self) -> Result<Box<dyn Input>, StoreError> {
+        let link = DatabaseFile::open(self.input.clone(), Side::Look, self.busy_timeout).await?;
+        Ok(Box::new(SqliteInput::new(link, self.tables.input.clone(), self.clock.clone())))
+    }
+
+    async fn look_at_output(&self) -> Result<Option<Box<dyn Output>>, StoreError> {
+        if !self.output.exists() {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(self.output_as(Side::Look).await?)))
+    }
+
+    async fn try_output(&self) -> Result<Option<Box<dyn Output>>, StoreError> {
+        if !self.output.exists() {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(self.output_as(Side::Trial).await?)))
+    }
+
+    fn input_place(&self) -> String {
+        self.input.display().to_string()
+    }
+
+    fn output_place(&self) -> String {
+        self.output.display().to_string()
     }
 }

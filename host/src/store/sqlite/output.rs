@@ -15,7 +15,8 @@ use crate::state::{SetAside, State};
 use crate::store::probe::{self, PROBE};
 use crate::store::stored::span;
 use crate::store::{
-    Claim, Clock, ErrorKind, Output, Probed, Replaced, SchemaChanges, StoreError, TableName, VerdictPage,
+    Claim, Clock, ErrorKind, Output, OutputLimits, OutputProbe, Probed, Rejudging, Replaced, SchemaChanges,
+    StoreError, TableName, VerdictPage, VerdictReader, VerdictWriter,
 };
 use crate::verdict::VerdictRow;
 
@@ -90,12 +91,155 @@ impl OutputTables {
 }
 
 #[async_trait]
-impl Output for SqliteOutput {
+impl VerdictReader for SqliteOutput {
+    async fn peek(&mut self, worker: &str) -> Result<Option<State>, StoreError> {
+        let worker = worker.to_owned();
+        self.read(move |connection, tables| {
+            ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
+            state_row::read(connection, &tables.state, &worker)
+        })
+        .await
+    }
+
+    async fn newest(&mut self, until: Datetime) -> Result<Option<Datetime>, StoreError> {
+        self.read(move |connection, tables| {
+            ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
+            verdicts::newest(connection, &tables.output, until)
+        })
+        .await
+    }
+
+    async fn workers(&mut self) -> Result<Vec<String>, StoreError> {
+        self.read(|connection, tables| {
+            ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
+            state_row::workers(connection, &tables.state)
+        })
+        .await
+    }
+
+    async fn already_judged(&mut self, keys: &[ReadingKey]) -> Result<HashSet<ReadingKey>, StoreError> {
+        let keys = keys.to_vec();
+        self.read(move |connection, tables| {
+            let output = ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
+            // Those of a backfill mostly have none.
+            if let Some((first, last)) = span(&keys)
+                && output.has_index(&["ds"])
+                && !verdicts::any_within(connection, &tables.output, first, last)?
+            {
+                return Ok(HashSet::new());
+            }
+            let mut lookup = verdicts::Lookup::new(connection, &tables.output)?;
+            let mut judged = HashSet::new();
+            for key in keys {
+                if lookup.finds(&key.0, key.1)? {
+                    judged.insert(key);
+                }
+            }
+            Ok(judged)
+        })
+        .await
+    }
+
+    async fn read_verdicts(
+        &mut self,
+        from: Datetime,
+        to: Datetime,
+        anomalies_only: bool,
+        limit: usize,
+    ) -> Result<VerdictPage, StoreError> {
+        let wanted = stored::Wanted { from, to, anomalies_only, limit };
+        self.read(move |connection, tables| {
+            let output = ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
+            stored::read(connection, &tables.output, output.has("source_file"), wanted)
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl OutputLimits for SqliteOutput {
+    async fn foreign_names(&mut self, _names: &[Arc<str>]) -> Result<Vec<Arc<str>>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn equal_names(&mut self, names: &[Arc<str>]) -> Result<Vec<(Arc<str>, Arc<str>)>, StoreError> {
+        let names = names.to_vec();
+        self.read(move |connection, tables| names::equal(connection, &tables.output, &names)).await
+    }
+
+    async fn other_spellings(&mut self, names: &[Arc<str>]) -> Result<Vec<(Arc<str>, Arc<str>)>, StoreError> {
+        let names = names.to_vec();
+        self.read(move |connection, tables| names::other_spellings(connection, &tables.output, &names)).await
+    }
+}
+
+#[async_trait]
+impl VerdictWriter for SqliteOutput {
     async fn ensure_tables(&mut self) -> Result<SchemaChanges, StoreError> {
         self.write(|connection, tables| ensure_tables::prepare(connection, &tables.output, &tables.state))
             .await
     }
 
+    async fn claim(&mut self, worker: &str) -> Result<Claim, StoreError> {
+        let worker = worker.to_owned();
+        self.write(move |connection, tables| {
+            ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
+            state_row::take(connection, &tables.state, &worker)
+        })
+        .await
+    }
+
+    async fn commit(
+        &mut self,
+        worker: &str,
+        verdicts: &[VerdictRow],
+        state: &State,
+    ) -> Result<u64, StoreError> {
+        let (worker, verdicts, state) = (worker.to_owned(), verdicts.to_vec(), state.clone());
+        self.write(move |connection, tables| tables.commit(connection, &worker, &verdicts, &state)).await
+    }
+}
+
+#[async_trait]
+impl Rejudging for SqliteOutput {
+    async fn replace(
+        &mut self,
+        worker: &str,
+        verdicts: &[VerdictRow],
+        state: &State,
+    ) -> Result<Replaced, StoreError> {
+        let (worker, verdicts, state) = (worker.to_owned(), verdicts.to_vec(), state.clone());
+        self.write(move |connection, tables| {
+            ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
+            let removed = verdicts::remove(connection, &tables.output, &verdicts)?;
+            let inserted = tables.commit(connection, &worker, &verdicts, &state)?;
+            Ok(Replaced { removed, inserted })
+        })
+        .await
+    }
+
+    async fn forget(&mut self, worker: &str, epoch: i64) -> Result<(), StoreError> {
+        let worker = worker.to_owned();
+        self.write(move |connection, tables| state_row::forget(connection, &tables.state, &worker, epoch))
+            .await
+    }
+
+    async fn exchange_set_aside(
+        &mut self,
+        worker: &str,
+        before: &BTreeMap<Arc<str>, SetAside>,
+        after: &BTreeMap<Arc<str>, SetAside>,
+    ) -> Result<bool, StoreError> {
+        let (worker, before, after) = (worker.to_owned(), before.clone(), after.clone());
+        self.write(move |connection, tables| {
+            state_row::exchange_set_aside(connection, &tables.state, &worker, &before, &after)
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl OutputProbe for SqliteOutput {
     async fn probe(&mut self) -> Result<Probed, StoreError> {
         let tables = Arc::clone(&self.tables);
         let tried = self
@@ -143,138 +287,10 @@ impl Output for SqliteOutput {
             })
             .await
     }
+}
 
-    async fn claim(&mut self, worker: &str) -> Result<Claim, StoreError> {
-        let worker = worker.to_owned();
-        self.write(move |connection, tables| {
-            ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
-            state_row::take(connection, &tables.state, &worker)
-        })
-        .await
-    }
-
-    async fn peek(&mut self, worker: &str) -> Result<Option<State>, StoreError> {
-        let worker = worker.to_owned();
-        self.read(move |connection, tables| {
-            ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
-            state_row::read(connection, &tables.state, &worker)
-        })
-        .await
-    }
-
-    async fn newest(&mut self, until: Datetime) -> Result<Option<Datetime>, StoreError> {
-        self.read(move |connection, tables| {
-            ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
-            verdicts::newest(connection, &tables.output, until)
-        })
-        .await
-    }
-
-    async fn workers(&mut self) -> Result<Vec<String>, StoreError> {
-        self.read(|connection, tables| {
-            ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
-            state_row::workers(connection, &tables.state)
-        })
-        .await
-    }
-
-    async fn foreign_names(&mut self, _names: &[Arc<str>]) -> Result<Vec<Arc<str>>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn equal_names(&mut self, names: &[Arc<str>]) -> Result<Vec<(Arc<str>, Arc<str>)>, StoreError> {
-        let names = names.to_vec();
-        self.read(move |connection, tables| names::equal(connection, &tables.output, &names)).await
-    }
-
-    async fn other_spellings(&mut self, names: &[Arc<str>]) -> Result<Vec<(Arc<str>, Arc<str>)>, StoreError> {
-        let names = names.to_vec();
-        self.read(move |connection, tables| names::other_spellings(connection, &tables.output, &names)).await
-    }
-
-    async fn already_judged(&mut self, keys: &[ReadingKey]) -> Result<HashSet<ReadingKey>, StoreError> {
-        let keys = keys.to_vec();
-        self.read(move |connection, tables| {
-            let output = ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
-            // Those of a backfill mostly have none.
-            if let Some((first, last)) = span(&keys)
-                && output.has_index(&["ds"])
-                && !verdicts::any_within(connection, &tables.output, first, last)?
-            {
-                return Ok(HashSet::new());
-            }
-            let mut lookup = verdicts::Lookup::new(connection, &tables.output)?;
-            let mut judged = HashSet::new();
-            for key in keys {
-                if lookup.finds(&key.0, key.1)? {
-                    judged.insert(key);
-                }
-            }
-            Ok(judged)
-        })
-        .await
-    }
-
-    async fn commit(
-        &mut self,
-        worker: &str,
-        verdicts: &[VerdictRow],
-        state: &State,
-    ) -> Result<u64, StoreError> {
-        let (worker, verdicts, state) = (worker.to_owned(), verdicts.to_vec(), state.clone());
-        self.write(move |connection, tables| tables.commit(connection, &worker, &verdicts, &state)).await
-    }
-
-    async fn replace(
-        &mut self,
-        worker: &str,
-        verdicts: &[VerdictRow],
-        state: &State,
-    ) -> Result<Replaced, StoreError> {
-        let (worker, verdicts, state) = (worker.to_owned(), verdicts.to_vec(), state.clone());
-        self.write(move |connection, tables| {
-            ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
-            let removed = verdicts::remove(connection, &tables.output, &verdicts)?;
-            let inserted = tables.commit(connection, &worker, &verdicts, &state)?;
-            Ok(Replaced { removed, inserted })
-        })
-        .await
-    }
-
-    async fn read_verdicts(
-        &mut self,
-        from: Datetime,
-        to: Datetime,
-        anomalies_only: bool,
-        limit: usize,
-    ) -> Result<VerdictPage, StoreError> {
-        let wanted = stored::Wanted { from, to, anomalies_only, limit };
-        self.read(move |connection, tables| {
-            let output = ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
-            stored::read(connection, &tables.output, output.has("source_file"), wanted)
-        })
-        .await
-    }
-
-    async fn forget(&mut self, worker: &str, epoch: i64) -> Result<(), StoreError> {
-        let worker = worker.to_owned();
-        self.write(move |connection, tables| state_row::forget(connection, &tables.state, &worker, epoch))
-            .await
-    }
-
-    async fn exchange_set_aside(
-        &mut self,
-        worker: &str,
-        before: &BTreeMap<Arc<str>, SetAside>,
-        after: &BTreeMap<Arc<str>, SetAside>,
-    ) -> Result<bool, StoreError> {
-        let (worker, before, after) = (worker.to_owned(), before.clone(), after.clone());
-        self.write(move |connection, tables| {
-            state_row::exchange_set_aside(connection, &tables.state, &worker, &before, &after)
-        })
-        .await
-    }
-
+#[async_trait]
+impl Output for SqliteOutput {
     async fn close(self: Box<Self>) -> Result<(), StoreError> {
         self.link.close().await
     }

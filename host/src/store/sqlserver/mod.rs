@@ -38,7 +38,7 @@ pub use input::SqlServerInput;
 pub use output::SqlServerOutput;
 pub use target::{Address, Encryption, Login, Password, Target, Timeouts, Trust};
 
-use super::{Connector, Importer, Input, LeaderLock, Output, PlantClock, StoreError, TableNames};
+use super::{Connector, Importer, Input, LeaderLock, Output, PlantClock, Store, StoreError, TableNames};
 use connection::Connection;
 
 /// Where the databases and the tables are.
@@ -95,5 +95,39 @@ impl Connector for SqlServerStore {
     async fn open_importer(&self, create: bool) -> Result<Box<dyn Importer>, StoreError> {
         let link = Connection::open(&self.input).await?;
         Ok(Box::new(SqlServerImporter::begin(link, self.tables.input.clone(), create).await?))
+    }
+}
+
+#[async_trait]
+impl Store for SqlServerStore {
+    async fn look_at_input(&self) -> Result<Box<dyn Input>, StoreError> {
+        Ok(Box::new(self.open_input().await?))
+    }
+
+    async fn look_at_output(&self) -> Result<Option<Box<dyn Output>>, StoreError> {
+        Ok(Some(Box::new(self.open_output().await?)))
+    }
+
+    async fn try_output(&self) -> Result<Option<Box<dyn Output>>, StoreError> {
+        self.look_at_output().await
+    }
+
+    fn input_place(&self) -> String {
+        self.input.place()
+    }
+
+    fn output_place(&self) -> String {
+        self.output.place()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut servers: Vec<String> = [&self.input, &self.output]
+            .iter()
+            .filter(|target| target.trusts_any())
+            .map(ToString::to_string)
+            .collect();
+        servers.dedup();
+        let warning = |server| format!("the certificate of `{server}` is not checked, as it was configured");
+        servers.into_iter().map(warning).collect()
     }
 }

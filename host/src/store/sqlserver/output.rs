@@ -28,7 +28,8 @@ use crate::datetime::Datetime;
 use crate::reading::ReadingKey;
 use crate::state::{SetAside, State};
 use crate::store::{
-    Claim, ErrorKind, Output, PlantClock, Probed, Replaced, SchemaChanges, StoreError, TableName, VerdictPage,
+    Claim, ErrorKind, Output, OutputLimits, OutputProbe, PlantClock, Probed, Rejudging, Replaced,
+    SchemaChanges, StoreError, TableName, VerdictPage, VerdictReader, VerdictWriter,
 };
 use crate::verdict::VerdictRow;
 
@@ -189,56 +190,7 @@ impl SqlServerOutput {
 }
 
 #[async_trait]
-impl Output for SqlServerOutput {
-    async fn ensure_tables(&mut self) -> Result<SchemaChanges, StoreError> {
-        self.known = None;
-        let mut session = self.link.take()?;
-        let answer = ensure_tables::prepare(&mut session, &self.output, &self.state).await;
-        let (mut prepared, lacking) = self.done(session, answer).await?;
-        self.make_indexes(lacking, &mut prepared).await?;
-        Ok(prepared)
-    }
-
-    async fn alive(&mut self) -> Result<(), StoreError> {
-        let mut session = self.link.take()?;
-        let answer = connection::run(&mut session, sql::session::alive()).await;
-        self.link.done(session, answer)
-    }
-
-    async fn probe(&mut self) -> Result<Probed, StoreError> {
-        let mut session = self.link.take()?;
-        let answer = self.try_all(&mut session).await;
-        let (found, notes) = self.done(session, answer).await?;
-        let mut problems = Vec::new();
-        for fault in found {
-            let error = fault.at(self.link.place());
-            // Nothing was found out.
-            if matches!(error.kind, ErrorKind::Connection | ErrorKind::Busy) {
-                return Err(error);
-            }
-            problems.push(error);
-        }
-        Ok(Probed { problems, notes })
-    }
-
-    async fn attempt(&mut self, verdicts: &[VerdictRow]) -> Result<(), StoreError> {
-        let mut session = self.link.take()?;
-        let answer = self.attempt(&mut session, verdicts).await;
-        self.done(session, answer).await
-    }
-
-    async fn datetimes(&mut self) -> Result<(Datetime, Datetime), StoreError> {
-        let mut session = self.link.take()?;
-        let answer = self.known(&mut session).await.map(|known| known.datetimes);
-        self.done(session, answer).await
-    }
-
-    async fn claim(&mut self, worker: &str) -> Result<Claim, StoreError> {
-        let mut session = self.link.take()?;
-        let answer = self.take_name(&mut session, worker).await;
-        self.done(session, answer).await
-    }
-
+impl VerdictReader for SqlServerOutput {
     async fn peek(&mut self, worker: &str) -> Result<Option<State>, StoreError> {
         let mut session = self.link.take()?;
         let answer = match self.known(&mut session).await {
@@ -276,6 +228,36 @@ impl Output for SqlServerOutput {
         Ok(rows.into_iter().filter_map(name).collect())
     }
 
+    async fn already_judged(&mut self, keys: &[ReadingKey]) -> Result<HashSet<ReadingKey>, StoreError> {
+        if keys.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let mut session = self.link.take()?;
+        let answer = self.judged(&mut session, keys).await;
+        Ok(self.done(session, answer).await?.into_iter().cloned().collect())
+    }
+
+    async fn read_verdicts(
+        &mut self,
+        from: Datetime,
+        to: Datetime,
+        anomalies_only: bool,
+        limit: usize,
+    ) -> Result<VerdictPage, StoreError> {
+        let mut session = self.link.take()?;
+        let answer = self.read_page(&mut session, from, to, anomalies_only, limit).await;
+        self.done(session, answer).await
+    }
+}
+
+#[async_trait]
+impl OutputLimits for SqlServerOutput {
+    async fn datetimes(&mut self) -> Result<(Datetime, Datetime), StoreError> {
+        let mut session = self.link.take()?;
+        let answer = self.known(&mut session).await.map(|known| known.datetimes);
+        self.done(session, answer).await
+    }
+
     async fn foreign_names(&mut self, names: &[Arc<str>]) -> Result<Vec<Arc<str>>, StoreError> {
         if names.is_empty() {
             return Ok(Vec::new());
@@ -303,14 +285,29 @@ impl Output for SqlServerOutput {
         let answer = self.spellings(&mut session, names).await;
         self.done(session, answer).await
     }
+}
 
-    async fn already_judged(&mut self, keys: &[ReadingKey]) -> Result<HashSet<ReadingKey>, StoreError> {
-        if keys.is_empty() {
-            return Ok(HashSet::new());
-        }
+#[async_trait]
+impl VerdictWriter for SqlServerOutput {
+    async fn ensure_tables(&mut self) -> Result<SchemaChanges, StoreError> {
+        self.known = None;
         let mut session = self.link.take()?;
-        let answer = self.judged(&mut session, keys).await;
-        Ok(self.done(session, answer).await?.into_iter().cloned().collect())
+        let answer = ensure_tables::prepare(&mut session, &self.output, &self.state).await;
+        let (mut prepared, lacking) = self.done(session, answer).await?;
+        self.make_indexes(lacking, &mut prepared).await?;
+        Ok(prepared)
+    }
+
+    async fn alive(&mut self) -> Result<(), StoreError> {
+        let mut session = self.link.take()?;
+        let answer = connection::run(&mut session, sql::session::alive()).await;
+        self.link.done(session, answer)
+    }
+
+    async fn claim(&mut self, worker: &str) -> Result<Claim, StoreError> {
+        let mut session = self.link.take()?;
+        let answer = self.take_name(&mut session, worker).await;
+        self.done(session, answer).await
     }
 
     async fn commit(
@@ -323,7 +320,10 @@ impl Output for SqlServerOutput {
         let answer = self.write(&mut session, worker, verdicts, state, |known| &known.insert).await;
         Ok(self.done(session, answer).await?.inserted)
     }
+}
 
+#[async_trait]
+impl Rejudging for SqlServerOutput {
     async fn replace(
         &mut self,
         worker: &str,
@@ -332,18 +332,6 @@ impl Output for SqlServerOutput {
     ) -> Result<Replaced, StoreError> {
         let mut session = self.link.take()?;
         let answer = self.write(&mut session, worker, verdicts, state, |known| &known.replace).await;
-        self.done(session, answer).await
-    }
-
-    async fn read_verdicts(
-        &mut self,
-        from: Datetime,
-        to: Datetime,
-        anomalies_only: bool,
-        limit: usize,
-    ) -> Result<VerdictPage, StoreError> {
-        let mut session = self.link.take()?;
-        let answer = self.read_page(&mut session, from, to, anomalies_only, limit).await;
         self.done(session, answer).await
     }
 
@@ -363,7 +351,35 @@ impl Output for SqlServerOutput {
         let answer = self.exchange(&mut session, worker, before, after).await;
         self.done(session, answer).await
     }
+}
 
+#[async_trait]
+impl OutputProbe for SqlServerOutput {
+    async fn probe(&mut self) -> Result<Probed, StoreError> {
+        let mut session = self.link.take()?;
+        let answer = self.try_all(&mut session).await;
+        let (found, notes) = self.done(session, answer).await?;
+        let mut problems = Vec::new();
+        for fault in found {
+            let error = fault.at(self.link.place());
+            // Nothing was found out.
+            if matches!(error.kind, ErrorKind::Connection | ErrorKind::Busy) {
+                return Err(error);
+            }
+            problems.push(error);
+        }
+        Ok(Probed { problems, notes })
+    }
+
+    async fn attempt(&mut self, verdicts: &[VerdictRow]) -> Result<(), StoreError> {
+        let mut session = self.link.take()?;
+        let answer = self.attempt(&mut session, verdicts).await;
+        self.done(session, answer).await
+    }
+}
+
+#[async_trait]
+impl Output for SqlServerOutput {
     async fn close(self: Box<Self>) -> Result<(), StoreError> {
         self.link.close().await
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::BackfillPlan;
 use crate::state::SetAside;
-use crate::store::{Output, StoreError};
+use crate::store::{Rejudging, StoreError};
 
 /// How often the row is looked at again because the worker wrote it meanwhile.
 const TRIES: usize = 5;
@@ -26,7 +26,7 @@ pub struct SetAsideOutcome {
 
 /// Clears what the backfill has dealt with. `failed`: variables that it could not judge either.
 pub(super) async fn release(
-    output: &mut dyn Output,
+    output: &mut dyn Rejudging,
     plan: &BackfillPlan,
     failed: &HashSet<Arc<str>>,
 ) -> Result<SetAsideOutcome, StoreError> {
