@@ -45,9 +45,9 @@ impl Guest for Component {
         }
     }
 
-    fn prepare(file: types::ModelFile) -> Result<Option<Vec<u8>>, String> {
+    fn compact(file: types::ModelFile) -> Result<Option<Vec<u8>>, String> {
         log_panics();
-        crate::prepare(&File { path: &file.path, bytes: &file.bytes })
+        crate::compact(&File { path: &file.path, bytes: &file.bytes })
     }
 }
 

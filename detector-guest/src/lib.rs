@@ -20,7 +20,7 @@ mod settings;
 mod verdicts;
 
 pub use detector::{Column, ColumnOutcome, DetectError, ProphetDetector};
-pub use models::{File, ModelState, UnreadableModel, prepare};
+pub use models::{File, ModelState, UnreadableModel, compact};
 pub use score::FlagBits;
 pub use verdicts::{ColumnVerdicts, Withholding};
 

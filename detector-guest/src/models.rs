@@ -145,7 +145,7 @@ impl Models {
 ///
 /// # Errors
 /// Why no model can be made of the file; opened as it is, it is refused with the same words.
-pub fn prepare(file: &File<'_>) -> Result<Option<Vec<u8>>, String> {
+pub fn compact(file: &File<'_>) -> Result<Option<Vec<u8>>, String> {
     if is_no_model_but_used(file.path) || !file.path.ends_with(SUFFIX) {
         return Ok(None);
     }

@@ -129,9 +129,9 @@ fn a_setting_comes_before_the_config_and_that_before_the_model() {
 #[test]
 fn prepared_models_judge_the_same() {
     let files = models();
-    let mut prepared = files.clone();
-    for (path, bytes) in &mut prepared {
-        let compact = detector_guest::prepare(&detector_guest::File { path, bytes }).unwrap();
+    let mut compacted = files.clone();
+    for (path, bytes) in &mut compacted {
+        let compact = detector_guest::compact(&detector_guest::File { path, bytes }).unwrap();
         assert_eq!(compact.is_some(), path.starts_with("prophet_model_"), "{path}");
         if let Some(compact) = compact {
             assert!(compact.len() < bytes.len());
@@ -139,24 +139,24 @@ fn prepared_models_judge_the_same() {
         }
     }
     let (instants, columns) = common::input(&fixtures(), "five_datetimes");
-    let [plain, prepared] =
-        [&files, &prepared].map(|files| judge(&mut open(files, "{}").unwrap(), &instants, &columns));
+    let [plain, compacted] =
+        [&files, &compacted].map(|files| judge(&mut open(files, "{}").unwrap(), &instants, &columns));
     // `bound_se` is NaN here.
-    assert_eq!(format!("{plain:?}"), format!("{prepared:?}"));
+    assert_eq!(format!("{plain:?}"), format!("{compacted:?}"));
 }
 
 #[test]
 fn what_cannot_be_prepared_is_said_or_left() {
-    let prepare = |path: &str, bytes: &[u8]| detector_guest::prepare(&detector_guest::File { path, bytes });
+    let compact = |path: &str, bytes: &[u8]| detector_guest::compact(&detector_guest::File { path, bytes });
     assert_eq!(
-        prepare("prophet_model_T1.json", b"{}").unwrap_err(),
+        compact("prophet_model_T1.json", b"{}").unwrap_err(),
         "`prophet_model_T1.json` is not what Prophet's `model_to_json` writes: missing field `growth` at line 1 column 2"
     );
     for path in ["detector_config.json", "country_holidays.csv", "prophet_model_T1.pkl"] {
-        assert_eq!(prepare(path, b"anything"), Ok(None), "{path}");
+        assert_eq!(compact(path, b"anything"), Ok(None), "{path}");
     }
     let country = with("NIVEL_4", "\"country_holidays\": null", "\"country_holidays\": \"AR\"");
-    assert_eq!(prepare("prophet_model_NIVEL_4.json", &country), Ok(None));
+    assert_eq!(compact("prophet_model_NIVEL_4.json", &country), Ok(None));
 }
 
 /// A zip made on a Mac has `ó` as two characters in its files' names, the database has it as one, and a third program as two.

@@ -85,7 +85,7 @@ fn a_stop_ends_a_start_at_once() {
     let spin = r#"{"do": "open-spin"}"#;
     for (file, contents, waits, commands) in [
         ("harm.json", spin, Waits::Detector("spins in open"), &[(run, Some(0)), (backfill, Some(1))][..]),
-        ("T1", "prepare spin", Waits::Detector("spins in prepare"), &[(run, Some(0)), (backfill, Some(1))]),
+        ("T1", "compact spin", Waits::Detector("spins in compact"), &[(run, Some(0)), (backfill, Some(1))]),
         ("T1", "", Waits::Server, &[(run, Some(0)), (backfill, Some(1)), (import, Some(1))]),
     ] {
         let file = dir.path().join("models").join(file);

@@ -70,7 +70,7 @@ impl Guest for Module {
         Description { name: "threshold".into(), version: "0.1.0".into(), checkpoint_schema: 1, lookback: 0 }
     }
 
-    fn prepare(_: ModelFile) -> Result<Option<Vec<u8>>, String> {
+    fn compact(_: ModelFile) -> Result<Option<Vec<u8>>, String> {
         Ok(None)
     }
 }

@@ -33,7 +33,7 @@ pub(crate) async fn loading() {
     drop(small);
     let compact = many(|file| {
         let file = detector_guest::File { path: file.name, bytes: file.bytes };
-        detector_guest::prepare(&file).unwrap().unwrap()
+        detector_guest::compact(&file).unwrap().unwrap()
     });
     measure("10,000 compact models", &compact, 7).await;
 }
@@ -76,7 +76,7 @@ impl Place {
         took
     }
 
-    /// The same without preparing anything: every file is read and opened as it is.
+    /// The same without compacting anything: every file is read and opened as it is.
     async fn load_as_it_is(&self) -> f64 {
         let engine = self.engine();
         let begun = Instant::now();
@@ -98,13 +98,13 @@ impl Place {
         })
     }
 
-    /// Reads the files and prepares them natively, on one core.
-    fn prepare(&self) -> f64 {
+    /// Reads the files and compacts them natively, on one core.
+    fn compact(&self) -> f64 {
         seconds(|| {
             for path in models(&self.models()) {
                 let bytes = fs::read(path).unwrap();
                 let file = detector_guest::File { path: "prophet_model_x.json", bytes: &bytes };
-                std::hint::black_box(detector_guest::prepare(&file).unwrap().unwrap());
+                std::hint::black_box(detector_guest::compact(&file).unwrap().unwrap());
             }
         })
     }
@@ -123,19 +123,19 @@ async fn measure(what: &str, place: &Place, runs: usize) {
     let mut rows: [Vec<f64>; 5] = Default::default();
     for _ in 0..runs {
         fs::remove_dir_all(place.kept()).unwrap();
-        let [first, after, as_it_is, hashed, prepared] = &mut rows;
+        let [first, after, as_it_is, hashed, compacted] = &mut rows;
         first.push(1000.0 * place.load().await);
         after.push(1000.0 * place.load().await);
         as_it_is.push(1000.0 * place.load_as_it_is().await);
         hashed.push(1000.0 * place.hash());
-        prepared.push(1000.0 * place.prepare());
+        compacted.push(1000.0 * place.compact());
     }
-    let [first, after, as_it_is, hashed, prepared] = rows;
+    let [first, after, as_it_is, hashed, compacted] = rows;
     Times(first).row(&format!("{what}, the first time"), "ms", 0);
     Times(after).row(&format!("{what}, after that"), "ms", 1);
-    Times(as_it_is).row(&format!("{what}, if nothing were prepared"), "ms", 0);
+    Times(as_it_is).row(&format!("{what}, if nothing were compacted"), "ms", 0);
     Times(hashed).row(&format!("{what}, read and hashed, one core"), "ms", 0);
-    Times(prepared).row(&format!("{what}, read and prepared natively, one core"), "ms", 0);
+    Times(compacted).row(&format!("{what}, read and compacted natively, one core"), "ms", 0);
 }
 
 /// The demo's models with a training history.

@@ -41,7 +41,7 @@ struct EngineInner {
 
 impl Engine {
     /// An engine for detectors with these limits, which compiles in this process: for tests and benchmarks. Compiled modules and
-    /// prepared models are kept in `cache`, a directory that nobody else can write; without one each start makes them anew.
+    /// compacted models are kept in `cache`, a directory that nobody else can write; without one each start makes them anew.
     ///
     /// # Errors
     /// [`DetectorError::Engine`] where this machine cannot run compiled WebAssembly or start a thread.
@@ -98,7 +98,7 @@ impl Engine {
         self.0.cache.as_ref()
     }
 
-    /// Compiles and links a module, unless it is the one that was compiled last: models are prepared with the module that is opened
+    /// Compiles and links a module, unless it is the one that was compiled last: models are compacted with the module that is opened
     /// next.
     pub(super) async fn compiled(
         &self,

@@ -8,6 +8,7 @@
 mod bindings;
 pub(crate) mod cache;
 pub mod check;
+mod compactor;
 pub mod compile;
 mod description;
 mod detector;
@@ -19,12 +20,12 @@ mod instance;
 mod limits;
 mod logging;
 mod opening;
-mod preparer;
 mod sandbox;
 mod set;
 mod ticker;
 mod weight;
 
+pub(crate) use compactor::{Compacting, Compactor};
 pub use compile::Compiler;
 pub use description::{Description, Judged, ModelStatus, Summary};
 pub use detector::Detector;
@@ -33,7 +34,6 @@ pub use error::{DetectorError, JudgeError};
 pub(crate) use guest_text::name as as_said;
 pub use inspect::{Inspection, inspect};
 pub use limits::Limits;
-pub(crate) use preparer::{Preparer, Preparing};
 pub(crate) use set::FilesRead;
 pub use set::{Digest, ModelFile, Module, Set, UnreadableFile};
 

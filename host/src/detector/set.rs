@@ -53,7 +53,7 @@ pub struct UnreadableFile {
 /// What was read of a model directory.
 #[derive(Default)]
 pub(crate) struct FilesRead {
-    /// As they are or as the detector prepared them, each with the digest of the file as it is.
+    /// As they are or as the detector compacted them, each with the digest of the file as it is.
     pub(crate) files: Vec<(ModelFile, Digest)>,
     pub(crate) unread: Vec<UnreadableFile>,
     /// See [`Set`].

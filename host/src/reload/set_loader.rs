@@ -1,7 +1,7 @@
 //! From the files of a directory to what the detector is given, on all cores.
 //!
 //! What the detector made of a file before is taken from the pack: by the file's mark, without reading it, else by its digest. A file
-//! that is new is read, prepared and let go, one per core at a time, so that memory does not grow with the megabytes of training
+//! that is new is read, compacted and let go, one per core at a time, so that memory does not grow with the megabytes of training
 //! history in them. A file that the detector makes nothing of, or fails at, is used as it is; what is wrong with it is said when the
 //! set is opened.
 
@@ -15,12 +15,12 @@ use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
 
+use super::compact_cache::{Entry, Pack};
 use super::file_stamp::FileStamp;
-use super::prepared_cache::{Entry, Pack};
 use super::pulse::Pulse;
 use super::set_source::{Growing, read_at_rest};
 use crate::detector::{
-    DetectorError, Digest, Engine, FilesRead, JudgeError, Limits, ModelFile, Module, Preparer, Preparing,
+    Compacting, Compactor, DetectorError, Digest, Engine, FilesRead, JudgeError, Limits, ModelFile, Module,
     UnreadableFile,
 };
 use crate::regular::Unreadable;
@@ -39,7 +39,7 @@ const MOST_FAILURES: usize = 10;
 pub(super) fn load(
     engine: &Engine,
     module: &Module,
-    preparer: &Preparer,
+    compactor: &Compactor,
     models: &Path,
     files: &[PathBuf],
     (now, growing): (SystemTime, Growing),
@@ -66,15 +66,15 @@ pub(super) fn load(
         gave_up: AtomicBool::new(false),
     };
     let log = tracing::dispatcher::get_default(tracing::Dispatch::clone);
-    let one = |preparing: &mut Preparing<'_>, file: &PathBuf| {
-        let loaded = tracing::dispatcher::with_default(&log, || loading.one(file, preparing));
+    let one = |compacting: &mut Compacting<'_>, file: &PathBuf| {
+        let loaded = tracing::dispatcher::with_default(&log, || loading.one(file, compacting));
         loading.pulse.beat();
         loaded
     };
     // Threads of its own: where a read hangs, no later one waits behind it.
     let threads = rayon::ThreadPoolBuilder::new().num_threads(threads()).build();
     let threads = threads.map_err(|error| DetectorError::Engine(error.to_string()))?;
-    let loaded: Vec<_> = threads.install(|| files.par_iter().map_init(|| preparer.start(), one).collect());
+    let loaded: Vec<_> = threads.install(|| files.par_iter().map_init(|| compactor.start(), one).collect());
     // Of several errors always the first: what is said once must not change.
     let loaded: Vec<Result<LoadedFile, UnreadableFile>> = loaded.into_iter().collect::<Result<_, _>>()?;
     let (mut unread, mut files) = (Vec::new(), Vec::new());
@@ -86,7 +86,7 @@ pub(super) fn load(
     let count = |from: Origin| loaded.iter().filter(|file| file.from == from).count();
     let (before, now) = (count(Origin::Cache), count(Origin::Detector));
     tracing::debug!(
-        "model files: {before} from the cache, {now} prepared, {} as they are",
+        "model files: {before} from the cache, {now} compacted, {} as they are",
         loaded.len() - before - now
     );
     if let Some((pack, cache)) = pack {
@@ -98,7 +98,7 @@ pub(super) fn load(
             cache.complain(&error);
         }
     }
-    let made = loaded.iter().filter_map(|file| file.entry.prepared.as_ref()).map(Vec::len).sum();
+    let made = loaded.iter().filter_map(|file| file.entry.compacted.as_ref()).map(Vec::len).sum();
     Ok(FilesRead { files: loaded.into_iter().map(LoadedFile::into_file).collect(), unread, made })
 }
 
@@ -128,7 +128,7 @@ enum Origin {
 
 impl LoadedFile {
     fn into_file(self) -> (ModelFile, Digest) {
-        let bytes = self.entry.prepared.unwrap_or(self.as_it_is);
+        let bytes = self.entry.compacted.unwrap_or(self.as_it_is);
         (ModelFile { path: self.entry.path, bytes }, self.entry.digest)
     }
 }
@@ -183,14 +183,14 @@ impl SetLoader<'_> {
     fn one(
         &self,
         file: &Path,
-        preparing: &mut Preparing<'_>,
+        compacting: &mut Compacting<'_>,
     ) -> Result<Result<LoadedFile, UnreadableFile>, DetectorError> {
         let name = file.file_name().unwrap_or_default();
         let Some(path) = name.to_str() else {
             let why = "its name holds bytes that are no text (UTF-8); rename it".to_owned();
             return Ok(Err(UnreadableFile { path: spelled(name), why }));
         };
-        match self.load(path, file, preparing) {
+        match self.load(path, file, compacting) {
             Ok(loaded) => Ok(Ok(loaded)),
             Err(Failed::Set(error)) => Err(error),
             Err(Failed::File(Unreadable::Changed)) if self.growing == Growing::Waits => {
@@ -200,14 +200,14 @@ impl SetLoader<'_> {
         }
     }
 
-    fn load(&self, path: &str, file: &Path, preparing: &mut Preparing<'_>) -> Result<LoadedFile, Failed> {
+    fn load(&self, path: &str, file: &Path, compacting: &mut Compacting<'_>) -> Result<LoadedFile, Failed> {
         let kept = self.kept.get(path).copied();
         let look = FileStamp::at(file).map_err(Unreadable::from)?;
         let same = |entry: &&Entry| entry.mark.is_some() && entry.mark == look.mark();
         if let Some(entry) = kept.filter(same)
-            && let Some(prepared) = &entry.prepared
+            && let Some(compacted) = &entry.compacted
         {
-            self.hold_made(prepared.len() as u64)?;
+            self.hold_made(compacted.len() as u64)?;
             return Ok(LoadedFile { entry: entry.clone(), from: Origin::Cache, as_it_is: Vec::new() });
         }
         let bytes = read_at_rest(file, &look, self.limits.of_model())?;
@@ -215,36 +215,41 @@ impl SetLoader<'_> {
         let read = bytes.len() as u64;
         let mark = look.mark().filter(|mark| mark.is_at_rest(self.now));
         let digest = Sha256::digest(&bytes).into();
-        let (prepared, from) = match kept.filter(|entry| entry.digest == digest) {
-            Some(Entry { prepared: Some(prepared), .. }) => (Some(prepared.clone()), Origin::Cache),
+        let (compacted, from) = match kept.filter(|entry| entry.digest == digest) {
+            Some(Entry { compacted: Some(compacted), .. }) => (Some(compacted.clone()), Origin::Cache),
             Some(_) => (None, Origin::File),
-            None => self.prepare(path, &bytes, preparing),
+            None => self.compact(path, &bytes, compacting),
         };
-        let as_it_is = match &prepared {
+        let as_it_is = match &compacted {
             None => bytes,
-            Some(prepared) => {
+            Some(compacted) => {
                 self.held.fetch_sub(read, Ordering::Relaxed);
-                self.hold_made(prepared.len() as u64)?;
+                self.hold_made(compacted.len() as u64)?;
                 Vec::new()
             }
         };
-        Ok(LoadedFile { entry: Entry { path: path.to_owned(), digest, mark, prepared }, from, as_it_is })
+        Ok(LoadedFile { entry: Entry { path: path.to_owned(), digest, mark, compacted }, from, as_it_is })
     }
 
-    fn prepare(&self, path: &str, bytes: &[u8], preparing: &mut Preparing<'_>) -> (Option<Vec<u8>>, Origin) {
+    fn compact(
+        &self,
+        path: &str,
+        bytes: &[u8],
+        compacting: &mut Compacting<'_>,
+    ) -> (Option<Vec<u8>>, Origin) {
         if self.gave_up.load(Ordering::Relaxed) {
             return (None, Origin::Untried);
         }
-        match self.runtime.block_on(preparing.prepare(path, bytes)) {
-            Ok(Some(prepared)) => return (Some(prepared), Origin::Detector),
+        match self.runtime.block_on(compacting.compact(path, bytes)) {
+            Ok(Some(compacted)) => return (Some(compacted), Origin::Detector),
             Ok(None) => {}
             Err(error) => {
-                tracing::warn!("`{path}` is used as it is, preparing it failed: {error}");
+                tracing::warn!("`{path}` is used as it is, compacting it failed: {error}");
                 let failures = 1 + self.failures.fetch_add(1, Ordering::Relaxed);
                 // Ten thousand files that each overrun a deadline would take days.
                 let enough = failures >= MOST_FAILURES || matches!(error, JudgeError::Deadline(_));
                 if enough && !self.gave_up.swap(true, Ordering::Relaxed) {
-                    tracing::warn!("no more files are prepared now, the others are used as they are");
+                    tracing::warn!("no more files are compacted now, the others are used as they are");
                 }
             }
         }
@@ -305,10 +310,10 @@ mod tests {
         let load = async |now: SystemTime| {
             let (engine, module, models, file) =
                 (engine.clone(), module.clone(), models.clone(), file.clone());
-            let preparer = Preparer::new(&engine, &module).await.unwrap();
+            let compactor = Compactor::new(&engine, &module).await.unwrap();
             let load = move || {
                 let now = (now, Growing::Waits);
-                let loaded = load(&engine, &module, &preparer, &models, &[file], now, &Pulse::default());
+                let loaded = load(&engine, &module, &compactor, &models, &[file], now, &Pulse::default());
                 loaded.unwrap().files.remove(0).0.bytes
             };
             tokio::task::spawn_blocking(load).await.unwrap()
@@ -317,18 +322,18 @@ mod tests {
             let mut entry = pack.read().unwrap().remove(0);
             let marked = entry.mark.is_some();
             entry.digest = [0; 32];
-            entry.prepared = Some(b"forged".to_vec());
+            entry.compacted = Some(b"forged".to_vec());
             pack.write(&[&entry]).unwrap();
             marked
         };
         let (young, later) = (SystemTime::now(), SystemTime::now() + Duration::from_secs(60));
-        let prepared = load(young).await;
-        assert!(prepared.len() < FILES[1].bytes.len());
+        let compacted = load(young).await;
+        assert!(compacted.len() < FILES[1].bytes.len());
         assert!(!forge(), "it may be written again within the same tick");
-        assert_eq!(load(later).await, prepared);
+        assert_eq!(load(later).await, compacted);
         assert!(forge(), "it has rested");
         assert_eq!(load(later).await, b"forged");
         fs::write(&file, FILES[1].bytes).unwrap();
-        assert_eq!(load(later).await, prepared, "it was written again");
+        assert_eq!(load(later).await, compacted, "it was written again");
     }
 }

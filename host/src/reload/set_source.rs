@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::file_stamp::{FileStamp, Fingerprint};
 use super::pulse::{Left, Pulse};
 use super::set_loader;
-use crate::detector::{DetectorError, Engine, Module, Preparer, Set};
+use crate::detector::{Compactor, DetectorError, Engine, Module, Set};
 use crate::regular::{self, Most, Unreadable};
 
 /// Files beside the models that are none: half-written by a copy, kept by an editor, or the pickles that the JSON was made
@@ -142,12 +142,12 @@ impl SetSource {
         let module = module.await?;
         pulse.beat();
         // Awaited here, so that whoever stops waiting ends it.
-        let preparer = Preparer::new(engine, &module).await?;
+        let compactor = Compactor::new(engine, &module).await?;
         pulse.beat();
         let (source, engine) = (self.clone(), engine.clone());
         on_a_thread(move || {
             let _left = left;
-            source.read_models(&engine, module, &preparer, growing, &pulse)
+            source.read_models(&engine, module, &compactor, growing, &pulse)
         })
         .await
     }
@@ -167,7 +167,7 @@ impl SetSource {
         self,
         engine: &Engine,
         module: Module,
-        preparer: &Preparer,
+        compactor: &Compactor,
         growing: Growing,
         pulse: &Pulse,
     ) -> Result<Set, DetectorError> {
@@ -181,7 +181,7 @@ impl SetSource {
         let read = set_loader::load(
             engine,
             &module,
-            preparer,
+            compactor,
             &self.models,
             &paths,
             (SystemTime::now(), growing),

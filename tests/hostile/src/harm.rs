@@ -18,11 +18,11 @@ pub(crate) fn at_open(harm: &str) -> Result<(), OpenError> {
     }
 }
 
-pub(crate) fn at_prepare(harm: &str) -> Result<Option<Vec<u8>>, String> {
+pub(crate) fn at_compact(harm: &str) -> Result<Option<Vec<u8>>, String> {
     match harm {
         "trap" => panic!("told to trap"),
         "spin" => {
-            log(Level::Warn, "spins in prepare");
+            log(Level::Warn, "spins in compact");
             spin()
         }
         "memory" => {
@@ -33,7 +33,7 @@ pub(crate) fn at_prepare(harm: &str) -> Result<Option<Vec<u8>>, String> {
         "grow" => Ok(Some(vec![1; 5000])),
         // A form must not be longer than its file.
         long if long.len() > 4096 => Ok(Some(long.into())),
-        honest => Ok(Some(format!("prepared {honest}").into_bytes())),
+        honest => Ok(Some(format!("compacted {honest}").into_bytes())),
     }
 }
 

@@ -3,8 +3,8 @@
 //! Settings: `{"do": "<behaviour>", "to": "<variable>"}`. Without `to` it misbehaves on every batch, with it only on batches that
 //! hold the variable. Told nothing, it is honest: it expects just what it reads, and its checkpoint counts the readings.
 //! Model files are variables by name, so that a test decides what has a model; `*` stands for all. One called `harm.json` is none:
-//! it holds the settings instead, so that a test of reload can change them on disk. A file that begins with `prepare` says what
-//! `prepare` is to do with it, and in which form it is opened is told.
+//! it holds the settings instead, so that a test of reload can change them on disk. A file that begins with `compact` says what
+//! `compact` is to do with it, and in which form it is opened is told.
 //!
 //! What it says of itself before it is told anything stands in its bytes ([`DESCRIBED`]), where a test writes something else.
 
@@ -73,12 +73,12 @@ impl Guest for Module {
         Description { name: "hostile".into(), version: "1".into(), checkpoint_schema, lookback }
     }
 
-    fn prepare(file: ModelFile) -> Result<Option<Vec<u8>>, String> {
-        match file.bytes.strip_prefix(b"prepare ") {
+    fn compact(file: ModelFile) -> Result<Option<Vec<u8>>, String> {
+        match file.bytes.strip_prefix(b"compact ") {
             None => Ok(None),
             Some(told) => {
-                log(Level::Info, &format!("prepares {}", file.path));
-                harm::at_prepare(&String::from_utf8_lossy(told))
+                log(Level::Info, &format!("compacts {}", file.path));
+                harm::at_compact(&String::from_utf8_lossy(told))
             }
         }
     }
@@ -111,7 +111,7 @@ impl GuestDetector for Detector {
             ),
         };
         log(Level::Info, &format!("opened with {readings} readings behind it"));
-        for file in files.iter().filter(|file| file.bytes.starts_with(b"prepare")) {
+        for file in files.iter().filter(|file| file.bytes.starts_with(b"compact")) {
             log(
                 Level::Info,
                 &format!("{} is opened as `{}`", file.path, String::from_utf8_lossy(&file.bytes)),

@@ -55,7 +55,7 @@ async fn a_detector_that_looks_back_is_shown_its_lookback_before_it_judges() {
     let found = look_anew(&bench, looks_back).await;
     assert_eq!(found.found, Causes { changed: 1, ..Causes::default() });
     let checkpoint = bench.state().await.unwrap().checkpoint.unwrap();
-    let seen = u64::from_le_bytes(checkpoint.bytes.try_into().unwrap());
+    let seen = u64::from_le_bytes(checkpoint.bytes[..].try_into().unwrap());
     assert_eq!(seen, 5, "the four of the last hour, and the one that is judged");
 }
 

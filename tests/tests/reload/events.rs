@@ -84,12 +84,12 @@ async fn swapped_links_wake_the_loop() {
     assert!(ready(&disk).await, "a ConfigMap");
 }
 
-/// A read that does not come back, for which a `prepare` that spins stands here: what judges is not touched, and what comes later is read.
+/// A read that does not come back, for which a `compact` that spins stands here: what judges is not touched, and what comes later is read.
 #[tokio::test]
 async fn reading_that_hangs_is_left_behind_and_tried_again() {
     let (lines, _guard) = Lines::listen();
     let mut disk = Disk::new().await;
-    disk.write("T2", "prepare spin");
+    disk.write("T2", "compact spin");
     let pace = Timing { quiet: Duration::from_millis(10), period: Duration::from_millis(50) };
     let _watch = Watch::start(disk.reloader().patient_for(Duration::from_millis(100)), pace);
     let mut said = Vec::new();

@@ -12,24 +12,24 @@ use super::instance::Calls;
 use super::sandbox::Sandbox;
 use super::set::Module;
 
-/// A prepared form is kept as long as its set. It may be larger than its file up to here, so that the host never holds much more than
+/// A compacted form is kept as long as its set. It may be larger than its file up to here, so that the host never holds much more than
 /// the user's own files.
 const SMALL: usize = 4096;
 
-/// A module to prepare files with.
-pub(crate) struct Preparer {
+/// A module to compact files with.
+pub(crate) struct Compactor {
     engine: Engine,
     module: Module,
     pre: DetectorPre<Sandbox>,
 }
 
 /// Prepares files one at a time.
-pub(crate) struct Preparing<'a> {
-    by: &'a Preparer,
+pub(crate) struct Compacting<'a> {
+    by: &'a Compactor,
     live: Option<(Calls, bindings::Detector)>,
 }
 
-impl Preparer {
+impl Compactor {
     /// # Errors
     /// The module cannot be used.
     pub(crate) async fn new(engine: &Engine, module: &Module) -> Result<Self, DetectorError> {
@@ -41,17 +41,17 @@ impl Preparer {
     }
 
     /// For one thread. Nothing is made before the first file.
-    pub(crate) fn start(&self) -> Preparing<'_> {
-        Preparing { by: self, live: None }
+    pub(crate) fn start(&self) -> Compacting<'_> {
+        Compacting { by: self, live: None }
     }
 }
 
-impl Preparing<'_> {
+impl Compacting<'_> {
     /// The form that `open` takes in place of the file. None: the file is to be used as it is.
     ///
     /// # Errors
     /// The module trapped, did not answer in time, or made more of the file than there was.
-    pub(crate) async fn prepare(&mut self, path: &str, bytes: &[u8]) -> Result<Option<Vec<u8>>, JudgeError> {
+    pub(crate) async fn compact(&mut self, path: &str, bytes: &[u8]) -> Result<Option<Vec<u8>>, JudgeError> {
         let (mut calls, guest) = match self.live.take() {
             Some(live) => live,
             None => {
@@ -62,18 +62,18 @@ impl Preparing<'_> {
         };
         let file = types::ModelFile { path, bytes, unreadable: None };
         let judging = guest.anomaly_worker_detector_judging();
-        let prepared = calls.run(async |store| judging.call_prepare(store, file).await).await;
+        let compacted = calls.run(async |store| judging.call_compact(store, file).await).await;
         self.by.engine.has_run();
-        let prepared = prepared?;
+        let compacted = compacted?;
         self.live = Some((calls, guest));
         // What is wrong with a file is said when it is opened.
-        let prepared = prepared.unwrap_or(None);
-        match prepared.as_ref().map(Vec::len) {
+        let compacted = compacted.unwrap_or(None);
+        match compacted.as_ref().map(Vec::len) {
             Some(length) if length > bytes.len().max(SMALL) => Err(JudgeError::Contract(format!(
-                "the prepared form has {length} bytes and the file {}; it must not be larger",
+                "the compacted form has {length} bytes and the file {}; it must not be larger",
                 bytes.len()
             ))),
-            _ => Ok(prepared),
+            _ => Ok(compacted),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Model files are prepared once and the result is kept: what is asked of the detector at the first start, at the second, and after each
+//! Model files are compacted once and the result is kept: what is asked of the detector at the first start, at the second, and after each
 //! change; what happens where the detector fails at it or the cache is damaged; and that all of it changes nothing about what is judged.
 //!
-//! The hostile detector tells in its log what it was asked to prepare and in which form files are opened.
+//! The hostile detector tells in its log what it was asked to compact and in which form files are opened.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
@@ -58,7 +58,7 @@ impl Disk {
         self.source().read(&self.engine()).await.unwrap()
     }
 
-    /// The packs of prepared models.
+    /// The packs of compacted models.
     fn packs(&self) -> Vec<PathBuf> {
         fs::read_dir(self.path("cache/models")).unwrap().map(|entry| entry.unwrap().path()).collect()
     }
@@ -83,17 +83,17 @@ fn texts(set: &Set) -> Vec<(&str, &str)> {
     set.files.iter().map(|file| (file.path.as_str(), std::str::from_utf8(&file.bytes).unwrap())).collect()
 }
 
-/// What the detector was asked to prepare, in the order of the names; and the host's warnings.
+/// What the detector was asked to compact, in the order of the names; and the host's warnings.
 fn asked(lines: &Lines) -> (Vec<String>, Vec<String>) {
     let lines = lines.take();
-    let mut prepared: Vec<_> = lines
+    let mut compacted: Vec<_> = lines
         .iter()
-        .filter_map(|line| line.strip_prefix("INFO detector: prepares "))
+        .filter_map(|line| line.strip_prefix("INFO detector: compacts "))
         .map(Into::into)
         .collect();
-    prepared.sort();
+    compacted.sort();
     let warnings = lines.iter().filter_map(|line| line.strip_prefix("WARN "));
-    (prepared, warnings.filter(|line| !line.starts_with("detector: ")).map(Into::into).collect())
+    (compacted, warnings.filter(|line| !line.starts_with("detector: ")).map(Into::into).collect())
 }
 
 /// The hostile detector with a custom section behind it: other bytes, same behaviour.
@@ -106,25 +106,25 @@ type Step = (&'static str, fn(&Disk), &'static [&'static str]);
 #[tokio::test]
 async fn a_file_is_prepared_once() {
     let (lines, _guard) = Lines::listen();
-    let disk = Disk::new(HOSTILE, &[("T1", "prepare one"), ("T2", "prepare two"), ("T3", "plain")]);
+    let disk = Disk::new(HOSTILE, &[("T1", "compact one"), ("T2", "compact two"), ("T3", "plain")]);
     let steps: &[Step] = &[
         ("the first start", |_| {}, &["T1", "T2"]),
         ("the second", |_| {}, &[]),
-        ("a file changed", |disk| disk.write("T2", "prepare 2"), &["T2"]),
+        ("a file changed", |disk| disk.write("T2", "compact 2"), &["T2"]),
         (
             "changed to the same length, and dated back",
             |disk| {
                 let at = fs::metadata(disk.path("models/T2")).unwrap().modified().unwrap();
-                disk.write("T2", "prepare 3");
+                disk.write("T2", "compact 3");
                 let file = fs::File::options().write(true).open(disk.path("models/T2")).unwrap();
                 file.set_modified(at).unwrap();
             },
             &["T2"],
         ),
-        ("touched", |disk| disk.write("T2", "prepare 3"), &[]),
-        ("a file more", |disk| disk.write("T4", "prepare four"), &["T4"]),
+        ("touched", |disk| disk.write("T2", "compact 3"), &[]),
+        ("a file more", |disk| disk.write("T4", "compact four"), &["T4"]),
         ("a file less", |disk| fs::remove_file(disk.path("models/T4")).unwrap(), &[]),
-        ("what was dropped is prepared anew", |disk| disk.write("T4", "prepare four"), &["T4"]),
+        ("what was dropped is compacted anew", |disk| disk.write("T4", "compact four"), &["T4"]),
         (
             "the form may depend on the name",
             |disk| fs::rename(disk.path("models/T4"), disk.path("models/T5")).unwrap(),
@@ -138,60 +138,64 @@ async fn a_file_is_prepared_once() {
         ("and back", |disk| fs::write(disk.path("detector.wasm"), HOSTILE).unwrap(), &[]),
         ("the cache is gone", |disk| fs::remove_dir_all(disk.path("cache")).unwrap(), &["T1", "T2", "T5"]),
     ];
-    for (step, change, prepared) in steps {
+    for (step, change, compacted) in steps {
         change(&disk);
         lines.take();
         let set = disk.read().await;
-        let prepared = prepared.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(asked(&lines), (prepared, vec![]), "{step}");
+        let compacted = compacted.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(asked(&lines), (compacted, vec![]), "{step}");
         assert_eq!(set.digest, disk.as_it_is().digest, "{step}: it is the digest of the user's files");
     }
     let set = Arc::new(disk.read().await);
-    let files = [("T1", "prepared one"), ("T2", "prepared 3"), ("T3", "plain"), ("T5", "prepared four")];
+    let files = [("T1", "compacted one"), ("T2", "compacted 3"), ("T3", "plain"), ("T5", "compacted four")];
     assert_eq!(texts(&set), files);
     lines.take();
     Detector::open(&disk.engine(), set, None).await.unwrap();
     let opened = lines.take().into_iter().filter(|line| line.contains("is opened as")).collect::<Vec<_>>();
-    let expected =
-        ["T1 is opened as `prepared one`", "T2 is opened as `prepared 3`", "T5 is opened as `prepared four`"];
+    let expected = [
+        "T1 is opened as `compacted one`",
+        "T2 is opened as `compacted 3`",
+        "T5 is opened as `compacted four`",
+    ];
     assert_eq!(opened, expected.map(|line| format!("INFO detector: {line}")));
 }
 
 #[tokio::test]
 async fn a_reload_prepares_what_changed_and_nothing_else() {
     let (lines, _guard) = Lines::listen();
-    let disk = Disk::new(HOSTILE, &[("T1", "prepare one"), ("T2", "prepare two")]);
+    let disk = Disk::new(HOSTILE, &[("T1", "compact one"), ("T2", "compact two")]);
     let engine = disk.engine();
     let set = Arc::new(disk.source().read(&engine).await.unwrap());
     let detector = Detector::open(&engine, set, None).await.unwrap();
     let mut reloader = Reloader::new(engine, disk.source(), ReloadSlots::default(), &detector);
-    for (text, prepared) in [("prepare 2", vec!["T2".to_owned()]), ("prepare 2", vec![]), ("plain", vec![])] {
+    for (text, compacted) in [("compact 2", vec!["T2".to_owned()]), ("compact 2", vec![]), ("plain", vec![])]
+    {
         disk.write("T2", text);
         lines.take();
-        let same = prepared.is_empty() && text != "plain";
+        let same = compacted.is_empty() && text != "plain";
         let look = reloader.look().await;
         assert!(
             matches!((same, &look), (true, ReloadOutcome::Same) | (false, ReloadOutcome::Ready(_))),
             "{text}: {look:?}"
         );
-        assert_eq!(asked(&lines), (prepared, vec![]), "{text}");
+        assert_eq!(asked(&lines), (compacted, vec![]), "{text}");
     }
 }
 
 #[tokio::test]
 async fn what_cannot_be_prepared_is_used_as_it_is() {
     let (lines, _guard) = Lines::listen();
-    let warning = |path: &str, why: &str| format!("`{path}` is used as it is, preparing it failed: {why}");
+    let warning = |path: &str, why: &str| format!("`{path}` is used as it is, compacting it failed: {why}");
     let late = "the detector did not answer within 1s";
     for harm in ["trap", "memory", "refuse", "spin"] {
-        let text = format!("prepare {harm}");
-        let disk = Disk::new(HOSTILE, &[("T1", &text), ("T2", "prepare two")]);
+        let text = format!("compact {harm}");
+        let disk = Disk::new(HOSTILE, &[("T1", &text), ("T2", "compact two")]);
         let set = disk.read().await;
         let (_, said) = asked(&lines);
         match harm {
             "refuse" => assert_eq!(said, [""; 0], "{harm}: it is said when it is opened"),
             "spin" => {
-                let more = "no more files are prepared now, the others are used as they are".to_owned();
+                let more = "no more files are compacted now, the others are used as they are".to_owned();
                 assert_eq!(said, [warning("T1", late), more]);
             }
             _ => {
@@ -204,10 +208,10 @@ async fn what_cannot_be_prepared_is_used_as_it_is() {
         assert_eq!(set.digest, disk.as_it_is().digest, "{harm}");
         disk.read().await;
         let set = disk.read().await;
-        assert_eq!(texts(&set), [("T1", text.as_str()), ("T2", "prepared two")], "{harm}");
-        let (prepared, said) = asked(&lines);
+        assert_eq!(texts(&set), [("T1", text.as_str()), ("T2", "compacted two")], "{harm}");
+        let (compacted, said) = asked(&lines);
         assert!(
-            said.is_empty() && !prepared.contains(&"T1".to_owned()),
+            said.is_empty() && !compacted.contains(&"T1".to_owned()),
             "{harm}: once and no more: {said:#?}"
         );
         Detector::open(&disk.engine(), Arc::new(set), None).await.unwrap();
@@ -222,14 +226,14 @@ async fn a_module_that_fails_at_every_file_is_not_asked_for_ever() {
     let cores = std::thread::available_parallelism().unwrap().get();
     for (harm, most) in [("trap", 9 + cores), ("spin", cores)] {
         let names: Vec<String> = (0..200).map(|number| format!("T{number}")).collect();
-        let text = format!("prepare {harm}");
+        let text = format!("compact {harm}");
         let files: Vec<_> = names.iter().map(|name| (name.as_str(), text.as_str())).collect();
         let disk = Disk::new(HOSTILE, &files);
         let set = disk.read().await;
-        let (prepared, said) = asked(&lines);
-        assert!((1..=most).contains(&prepared.len()), "{harm}: {} tries", prepared.len());
-        assert_eq!(said.iter().filter(|line| line.starts_with("no more files are prepared")).count(), 1);
-        assert_eq!(said.len(), prepared.len() + 1, "{harm}: {said:#?}");
+        let (compacted, said) = asked(&lines);
+        assert!((1..=most).contains(&compacted.len()), "{harm}: {} tries", compacted.len());
+        assert_eq!(said.iter().filter(|line| line.starts_with("no more files are compacted")).count(), 1);
+        assert_eq!(said.len(), compacted.len() + 1, "{harm}: {said:#?}");
         assert_eq!(set.digest, disk.as_it_is().digest, "{harm}");
     }
 }
@@ -238,10 +242,10 @@ async fn a_module_that_fails_at_every_file_is_not_asked_for_ever() {
 #[tokio::test]
 async fn a_form_larger_than_its_file_is_not_used() {
     let (lines, _guard) = Lines::listen();
-    let disk = Disk::new(HOSTILE, &[("T1", "prepare grow"), ("T2", "prepare two")]);
+    let disk = Disk::new(HOSTILE, &[("T1", "compact grow"), ("T2", "compact two")]);
     let set = disk.read().await;
-    assert_eq!(texts(&set), [("T1", "prepare grow"), ("T2", "prepared two")]);
-    let why = "the prepared form has 5000 bytes and the file 12; it must not be larger";
+    assert_eq!(texts(&set), [("T1", "compact grow"), ("T2", "compacted two")]);
+    let why = "the compacted form has 5000 bytes and the file 12; it must not be larger";
     let said = lines.take();
     let said: Vec<_> = said.iter().filter(|line| line.contains("is used as it is")).collect();
     assert!(matches!(&said[..], [line] if line.ends_with(why)), "{said:#?}");
@@ -250,7 +254,7 @@ async fn a_form_larger_than_its_file_is_not_used() {
 #[tokio::test]
 async fn a_damaged_pack_is_made_anew_and_never_misread() {
     let (lines, _guard) = Lines::listen();
-    let files = [("T1", "prepare one"), ("T2", "prepare two")];
+    let files = [("T1", "compact one"), ("T2", "compact two")];
     let disk = Disk::new(HOSTILE, &files);
     let good = disk.read().await;
     let pack = match &disk.packs()[..] {
@@ -286,23 +290,23 @@ async fn a_damaged_pack_is_made_anew_and_never_misread() {
 #[tokio::test]
 async fn a_cache_that_cannot_be_written_is_said_once() {
     let (lines, _guard) = Lines::listen();
-    let disk = Disk::new(HOSTILE, &[("T1", "prepare one")]);
+    let disk = Disk::new(HOSTILE, &[("T1", "compact one")]);
     fs::create_dir(disk.path("cache")).unwrap();
     fs::write(disk.path("cache/models"), "in its place").unwrap();
     let engine = disk.engine();
     for said in [1, 0] {
         let set = disk.source().read(&engine).await.unwrap();
-        assert_eq!(texts(&set), [("T1", "prepared one")]);
-        let (prepared, warnings) = asked(&lines);
-        assert_eq!((prepared.len(), warnings.len()), (1, said), "{warnings:#?}");
+        assert_eq!(texts(&set), [("T1", "compacted one")]);
+        let (compacted, warnings) = asked(&lines);
+        assert_eq!((compacted.len(), warnings.len()), (1, said), "{warnings:#?}");
         let start = format!("nothing new is kept in the cache directory `{}`", disk.path("cache").display());
         assert!(warnings.iter().all(|line| line.starts_with(&start)), "{warnings:#?}");
     }
-    // A file where the whole directory should be: one warning for compiled modules and prepared models.
+    // A file where the whole directory should be: one warning for compiled modules and compacted models.
     let limits = Limits { deadline: Duration::from_secs(1), ..Limits::default() };
     let engine = Engine::new(limits, Some(&disk.path("cache/models"))).unwrap();
     let set = disk.source().read(&engine).await.unwrap();
-    assert_eq!(texts(&set), [("T1", "prepared one")]);
+    assert_eq!(texts(&set), [("T1", "compacted one")]);
     assert_eq!(asked(&lines).1.len(), 1);
     // No cache at all is nobody's mistake.
     let engine = Engine::new(limits, None).unwrap();
@@ -312,7 +316,7 @@ async fn a_cache_that_cannot_be_written_is_said_once() {
 
 #[tokio::test]
 async fn old_packs_are_dropped() {
-    let disk = Disk::new(HOSTILE, &[("T1", "prepare one")]);
+    let disk = Disk::new(HOSTILE, &[("T1", "compact one")]);
     disk.read().await;
     let old = std::time::SystemTime::UNIX_EPOCH;
     let name = |number: u32| format!("{number:032x}");
@@ -321,7 +325,7 @@ async fn old_packs_are_dropped() {
         fs::write(&path, "").unwrap();
         fs::File::options().write(true).open(path).unwrap().set_modified(old).unwrap();
     }
-    disk.write("T1", "prepare 1");
+    disk.write("T1", "compact 1");
     disk.read().await;
     let left = disk.packs();
     assert_eq!(left.len(), 32);
@@ -330,7 +334,7 @@ async fn old_packs_are_dropped() {
 
 #[tokio::test]
 async fn a_film_among_the_models_is_not_read_and_costs_itself() {
-    let disk = Disk::new(HOSTILE, &[("T1", "prepare one")]);
+    let disk = Disk::new(HOSTILE, &[("T1", "compact one")]);
     // Takes no room on the disk.
     fs::File::create(disk.path("models/film.mp4")).unwrap().set_len(5 << 30).unwrap();
     let set = disk.source().read(&disk.engine()).await.unwrap();
@@ -376,16 +380,16 @@ async fn nothing_changes_about_what_is_judged() {
         let set = Arc::new(disk.read().await);
         let held = |set: &Set| set.files.iter().map(|file| file.bytes.len()).sum::<usize>();
         assert!(held(&set) < held(plain.set()), "{start}: {} of {}", held(&set), held(plain.set()));
-        let mut prepared = Detector::open(&disk.engine(), set, None).await.unwrap();
-        assert_eq!(prepared.summary(), plain.summary(), "{start}");
-        assert_eq!(prepared.set().digest, plain.set().digest, "{start}");
-        assert_eq!(prepared.judge(batch()).await.unwrap(), expected, "{start}");
+        let mut compacted = Detector::open(&disk.engine(), set, None).await.unwrap();
+        assert_eq!(compacted.summary(), plain.summary(), "{start}");
+        assert_eq!(compacted.set().digest, plain.set().digest, "{start}");
+        assert_eq!(compacted.judge(batch()).await.unwrap(), expected, "{start}");
     }
     let refused: Vec<_> = plain.summary().models.iter().filter(|model| model.refused.is_some()).collect();
     assert_eq!(refused.len(), 3, "{refused:#?}");
 }
 
-/// None but models are prepared, and what a compact model is cut or changed to is refused with its name.
+/// None but models are compacted, and what a compact model is cut or changed to is refused with its name.
 #[tokio::test]
 async fn a_compact_file_is_a_model_file() {
     let disk = Disk::new(BUILT_IN, &[]);

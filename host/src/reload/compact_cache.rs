@@ -37,7 +37,7 @@ pub(super) struct Entry {
     pub(super) mark: Option<RememberedStamp>,
     /// None: the file is used as it is.
     #[serde(with = "serde_bytes")]
-    pub(super) prepared: Option<Vec<u8>>,
+    pub(super) compacted: Option<Vec<u8>>,
 }
 
 /// The place of a pack.
@@ -154,11 +154,11 @@ mod tests {
     use super::*;
 
     fn entries(dir: &Path) -> Vec<Entry> {
-        let entry = |path: &str, prepared: Option<&[u8]>, mark| Entry {
+        let entry = |path: &str, compacted: Option<&[u8]>, mark| Entry {
             path: path.into(),
             digest: Sha256::digest(path).into(),
             mark,
-            prepared: prepared.map(Into::into),
+            compacted: compacted.map(Into::into),
         };
         let mark = FileStamp::at(dir).unwrap().mark();
         assert!(mark.is_some());
