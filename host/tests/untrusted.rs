@@ -1,5 +1,6 @@
-//! Databases that may not be believed, judged by the real program: a verdict and readings that are dated ahead, ids that start again,
-//! values that come later. The rows are those of the cases that showed it first, by the wall clock of the machine.
+//! Databases that may not be believed, judged by the real program: a verdict and readings that are
+//! dated ahead, ids that start again, values that come later. The rows are those of the cases that
+//! showed it first, by the wall clock of the machine.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -114,7 +115,8 @@ fn the_lag_behind_a_row_that_is_dated_ahead() {
     }
 }
 
-/// Case 08: the laboratory's result comes in by an UPDATE. Without a key the next cycle reads it, with one a look finds it.
+/// Case 08: the laboratory's result comes in by an UPDATE. Without a key the next cycle reads it,
+/// with one a look finds it.
 #[test]
 fn a_value_that_is_filled_in_later() {
     for key in KEYS {
@@ -217,7 +219,8 @@ fn what_cannot_be_looked_at_is_said() {
     assert_eq!(status(&place)["unjudged"], serde_json::Value::Null);
 }
 
-/// A worker's output takes a verdict away: that the reading is unjudged is what `reconcile`, its exit code and `status` say.
+/// A worker's output takes a verdict away: that the reading is unjudged is what `reconcile`, its
+/// exit code and `status` say.
 #[test]
 fn what_stays_unjudged_is_an_exit_code() {
     let place = plant(true);

@@ -1,5 +1,6 @@
-//! Input tables, clocks and connections as SQL Server's documentation has them: keys that are decimals, names that are filled up,
-//! partitions, tables without an index, queries that take too long, sessions that were cut while they rested. On the fake server.
+//! Input tables, clocks and connections as SQL Server's documentation has them: keys that are
+//! decimals, names that are filled up, partitions, tables without an index, queries that take too
+//! long, sessions that were cut while they rested. On the fake server.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
@@ -188,7 +189,8 @@ async fn names_that_are_filled_up_are_trimmed() {
     }
 }
 
-/// As old designers make them. The fake has no identity of this type; a default makes it one that the table counts.
+/// As old designers make them. The fake has no identity of this type; a default makes it one that
+/// the table counts.
 #[tokio::test]
 async fn a_decimal_without_decimals_is_a_key() {
     for (kind, has_key) in
@@ -252,7 +254,8 @@ async fn a_reading_beyond_what_the_output_holds_is_unfit() {
     assert_eq!(plant.verdicts().await, ["T1", "T2"]);
 }
 
-/// Each partition has an order of its own: the greatest key would be looked for in all of them, and a stretch of keys be sorted.
+/// Each partition has an order of its own: the greatest key would be looked for in all of them, and
+/// a stretch of keys be sorted.
 #[tokio::test]
 async fn a_key_in_partitions_by_another_column_is_no_order_of_arrival() {
     let table = KEYED.replace("IDENTITY PRIMARY KEY", "NOT NULL DEFAULT (1)");

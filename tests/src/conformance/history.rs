@@ -1,5 +1,6 @@
-//! What a worker makes of a database that may not be believed, on every store: ids that start again or come from several ranges, rows
-//! dated ahead, names that are equal, values that come later, rows that are committed late. Each reading has one verdict or one reason.
+//! What a worker makes of a database that may not be believed, on every store: ids that start again
+//! or come from several ranges, rows dated ahead, names that are equal, values that come later,
+//! rows that are committed late. Each reading has one verdict or one reason.
 
 use std::time::Duration;
 

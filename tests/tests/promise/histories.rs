@@ -1,6 +1,7 @@
-//! Histories: inserts, late commits, truncations, reseeds, rows dated ahead, values that come later, clock errors, in any order, with
-//! and without a key, in an SQLite file and on the fake server. At the end each reading within the allowed lateness has exactly one
-//! verdict or one counted reason, and what `status` reads agrees.
+//! Histories: inserts, late commits, truncations, reseeds, rows dated ahead, values that come
+//! later, clock errors, in any order, with and without a key, in an SQLite file and on the fake
+//! server. At the end each reading within the allowed lateness has exactly one verdict or one
+//! counted reason, and what `status` reads agrees.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -18,7 +19,8 @@ use super::plant::{OnServer, Plant, settings};
 
 #[derive(Clone, Debug)]
 enum Event {
-    /// Into one of two ranges of ids, some minutes old. A row that is held is committed by `Commit`.
+    /// Into one of two ranges of ids, some minutes old. A row that is held is committed by
+    /// `Commit`.
     Insert {
         high: bool,
         ago: i64,

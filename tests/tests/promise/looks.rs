@@ -88,7 +88,8 @@ async fn what_is_judged_later_is_counted_under_that_alone() {
     }
 }
 
-/// A trigger of the output takes a row away without a word: the look asks for it once more, and says so.
+/// A trigger of the output takes a row away without a word: the look asks for it once more, and
+/// says so.
 #[tokio::test]
 async fn what_has_no_verdict_after_it_was_judged_is_unjudged() {
     for layout in Layout::BOTH {

@@ -1,5 +1,6 @@
-//! Promise 1 where nothing of the database may be believed: rows dated ahead, ids that start again or come from several ranges, values
-//! that are filled in later, clocks that are wrong. At the end each reading within the allowed lateness has one verdict or one reason.
+//! Promise 1 where nothing of the database may be believed: rows dated ahead, ids that start again
+//! or come from several ranges, values that are filled in later, clocks that are wrong. At the end
+//! each reading within the allowed lateness has one verdict or one reason.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 

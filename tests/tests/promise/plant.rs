@@ -1,4 +1,5 @@
-//! The same plant in an SQLite file and on the fake server: its SQL, its clock, and a look at it from outside.
+//! The same plant in an SQLite file and on the fake server: its SQL, its clock, and a look at it
+//! from outside.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;

@@ -39,7 +39,8 @@ async fn a_share_that_lags_loses_nothing_when_the_number_of_shares_changes() {
     }
 }
 
-/// Back to a division that there was before: its rows of state are old, and what others have judged since is judged once.
+/// Back to a division that there was before: its rows of state are old, and what others have judged
+/// since is judged once.
 #[tokio::test]
 async fn a_worker_that_comes_back_to_an_old_row_goes_on_from_there() {
     let mut bench = Fixture::new(Layout::Keyed);
