@@ -33,7 +33,7 @@ fuzz-answers CASES="100000": toolchain
 test-sqlserver *FLAGS: toolchain
     {{ if env("TEST_SQLSERVER", "") == "" { error("set TEST_SQLSERVER: Server=tcp:localhost,1433;User Id=sa;Password=...;TrustServerCertificate=true") } else { "cargo test --workspace --no-fail-fast --test store_sqlserver --test rights --test kill" } }} {{ FLAGS }} -- --include-ignored
 
-# Looks for bytes that break a reader: json, compact, detector_config, settings or country_holidays (needs `cargo install --locked cargo-fuzz`)
+# Looks for bytes that break a reader: json, compact, detector_config, settings, country_holidays, module, or child with the built program (needs `cargo install --locked cargo-fuzz`)
 [unix]
 fuzz TARGET SECONDS="600": toolchain
     cargo run --manifest-path fuzz/Cargo.toml --release --example seeds

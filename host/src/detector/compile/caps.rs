@@ -4,8 +4,6 @@
 //! numbers are several times what a detector of whole Python or JavaScript consists of; what no number here catches meets the
 //! limits of the process that compiles.
 
-use crate::detector::limits::Limits;
-
 /// One thing that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
@@ -75,8 +73,8 @@ impl Default for Caps {
 
 impl Caps {
     /// With what is set: the length of the file, and the memory of a sandbox.
-    pub(super) fn of(mut self, limits: &Limits) -> Self {
-        for (what, most) in [(Bytes, limits.module_file), (MemoryBytes, limits.memory as u64)] {
+    pub(super) fn of(mut self, module_file: u64, memory: u64) -> Self {
+        for (what, most) in [(Bytes, module_file), (MemoryBytes, memory)] {
             let cap = &mut self.0[what as usize];
             // What is lifted stays so.
             if *cap != u64::MAX {
