@@ -6,7 +6,6 @@
 //! every run of the tests does too.
 
 pub mod contract;
-pub mod modules;
 
 use std::ops::RangeInclusive;
 use std::sync::LazyLock;

@@ -25,6 +25,11 @@ mod system {
         })
     }
 
+    /// While this is kept, a file that reaches the limit of the system (`ulimit -f`) does not end the process: the write fails.
+    pub fn outlive_file_limit() -> Option<Signal> {
+        signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).ok()
+    }
+
     /// SIGHUP: a hint that module, models or settings changed.
     pub struct Hangups(Signal);
 
@@ -67,6 +72,11 @@ mod system {
         })
     }
 
+    /// There is no such limit.
+    pub fn outlive_file_limit() -> Option<()> {
+        None
+    }
+
     /// Windows knows no such hint: file events and the timer do its work.
     pub struct Hangups;
 
@@ -84,7 +94,7 @@ mod system {
     }
 }
 
-pub use system::{Hangups, shutdown};
+pub use system::{Hangups, outlive_file_limit, shutdown};
 
 #[cfg(all(test, unix))]
 mod tests {

@@ -43,13 +43,14 @@ fn skeleton(text: &str) -> Vec<String> {
 }
 
 /// Every document that exists in both languages.
-const PAIRS: [(&str, &str); 8] = [
+const PAIRS: [(&str, &str); 9] = [
     ("README.md", "README.es.md"),
     ("docs/commands.md", "docs/commands.es.md"),
     ("docs/demo.md", "docs/demo.es.md"),
     ("docs/high-availability.md", "docs/high-availability.es.md"),
     ("docs/moving-from-python.md", "docs/moving-from-python.es.md"),
     ("docs/reconciliation.md", "docs/reconciliation.es.md"),
+    ("docs/service.md", "docs/service.es.md"),
     ("docs/sql-server.md", "docs/sql-server.es.md"),
     ("docs/troubleshooting.md", "docs/troubleshooting.es.md"),
 ];

@@ -76,7 +76,7 @@ fn a_password_is_nowhere_to_be_read() {
             let mut command = place.command(arguments);
             command.envs(server).envs(variables.iter().copied());
             command.envs([("ANOMALY_LOG_LEVEL", "debug"), ("RUST_BACKTRACE", "1"), ("RUST_LOG", "trace")]);
-            let ran = Ran::of(&command.output().unwrap());
+            let ran = Ran::of(&command.output().unwrap()).seen_from(&place);
             let log = std::fs::read_to_string(place.path("worker.log")).unwrap_or_default();
             let all = format!("{}{}{log}", ran.stdout, ran.stderr);
             assert!(!all.contains(MARK), "a password {why} is shown by {arguments:?}:\n{all}");

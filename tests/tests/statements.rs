@@ -79,7 +79,7 @@ async fn on_input(store: &SqlServerStore) {
 }
 
 fn whole(epoch: i64) -> State {
-    let checkpoint = Checkpoint { schema: 1, bytes: vec![1], set_digest: "a".into() };
+    let checkpoint = Checkpoint { schema: 1, bytes: vec![1].into(), set_digest: "a".into() };
     State { checkpoint: Some(checkpoint), set_digest: Some("a".into()), ..state(epoch) }
 }
 

@@ -19,6 +19,7 @@ mod schema;
 mod sqlserver_target;
 mod status;
 mod stop;
+mod threads;
 mod unjudged;
 mod wiring;
 
@@ -28,6 +29,8 @@ use args::{Cli, Command, DatetimeRange, DetectorCommand, Overrides};
 use say::complain;
 
 use crate::config::LoadedConfig;
+use crate::signal;
+use crate::unit_limit::explained;
 
 /// The command line or the configuration is wrong.
 const USAGE: u8 = 2;
@@ -42,6 +45,10 @@ pub fn main(cli: &Cli) -> ExitCode {
         // Before there is any other thread: its limits are those of all of them.
         return crate::detector::compile::serve(asked.memory, asked.seconds, &asked.engine);
     }
+    if let Err(why) = threads::expect() {
+        complain!("error: {why}");
+        return ExitCode::FAILURE;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(BLOCKING_THREADS)
@@ -54,7 +61,11 @@ pub fn main(cli: &Cli) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let code = runtime.block_on(dispatch(cli));
+    let code = runtime.block_on(async {
+        // A file that reaches a limit of the system is an error to whoever writes it, and not the end of the process.
+        let _outlived = signal::outlive_file_limit();
+        dispatch(cli).await
+    });
     // A guest that still computes after its grace must not keep the process: its thread ends with it.
     runtime.shutdown_background();
     code
@@ -102,11 +113,24 @@ async fn dispatch(cli: &Cli) -> ExitCode {
             Err(code) => return code,
         },
     };
-    ended.unwrap_or_else(|error| {
+    let code = ended.unwrap_or_else(|error| {
         complain!("error: {error:#}");
-        ExitCode::FAILURE
-    })
+        // No restart mends it: whoever restarts services asks for this code.
+        if error.is::<Misconfigured>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
+    });
+    match say::trouble() {
+        Some(trouble) => {
+            complain!("error: what was printed did not all arrive: {}", explained(&trouble));
+            ExitCode::FAILURE
+        }
+        None => code,
+    }
 }
+
+/// The configuration can be read, and what it says does not go together.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Misconfigured(String);
 
 /// A range holds something.
 fn expect(DatetimeRange { from, to }: DatetimeRange) -> Result<(), ExitCode> {

@@ -1,17 +1,22 @@
 //! `host run`: the service.
 
+use std::io;
+use std::path::Path;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use futures_util::FutureExt;
 
-use super::wiring;
-use crate::config::{Config, LoadedConfig};
+use super::{Misconfigured, wiring};
+use crate::config::{self, Access, Config, LoadedConfig};
 use crate::detector::{Detector, DetectorError, Engine};
 use crate::reload::watch::{Timing, Watch};
 use crate::reload::{ReloadSlots, Reloader, SetSource};
+use crate::service::Manager;
+use crate::store::sqlserver::Timeouts;
 use crate::worker::schedule::{self, ScheduleEnd};
 use crate::worker::{Worker, WorkerSettings, report};
 use crate::{signal, telemetry};
@@ -31,12 +36,21 @@ async fn serve(loaded: LoadedConfig, once: bool) -> anyhow::Result<ExitCode> {
     let config = loaded.config;
     if let Some(file) = &loaded.file {
         tracing::info!("configured by `{}`", file.display());
+    } else {
+        let file = config::whole(Path::new(config::DEFAULT_FILE));
+        tracing::info!(
+            "no configuration file (`{}` is not there): defaults, environment and flags",
+            file.display()
+        );
     }
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
     // Listening begins before anything is opened, so that no signal finds the default behaviour.
     let mut stop = pin!(signal::shutdown()?.map(|name| tracing::info!("{name}: stopping")));
+    let hangups = signal::Hangups::listen();
+    let store = wiring::store(&config)?;
+    store.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
 
     // What is read, compiled or opened at this moment is left to its threads, which end with the process.
     let engine = wiring::engine(&config)?;
@@ -47,20 +61,22 @@ async fn serve(loaded: LoadedConfig, once: bool) -> anyhow::Result<ExitCode> {
             engine.has_run();
             return Ok(ExitCode::SUCCESS);
         }
-        opened = open(&config, &engine) => opened?,
+        opened = open(&config, &engine) => match opened {
+            Err(error @ DetectorError::Settings(_)) => return Err(Misconfigured(error.to_string()).into()),
+            opened => opened?,
+        },
     };
     let (source, detector) = opened;
     report::models(&detector);
 
     let shared = ReloadSlots::default();
     let watch = Watch::start(Reloader::new(engine, source, shared.clone(), &detector), Timing::default());
-    let hangups = tokio::spawn(hint_on_hangup(watch));
+    let hangups = tokio::spawn(hint_on_hangup(watch, hangups));
 
     let settings = settings(&config);
-    let store = wiring::store(&config)?;
-    store.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+    let manager = Manager::of_environment(longest_step(&config));
     let mut worker = Worker::new(settings, store, detector, shared);
-    let end = schedule::run(&mut worker, config.worker.interval, once, stop).await;
+    let end = schedule::run_under(&manager, &mut worker, config.worker.interval, once, stop).await;
     hangups.abort();
     match end {
         ScheduleEnd::Stopped => Ok(ExitCode::SUCCESS),
@@ -74,6 +90,17 @@ async fn open(config: &Config, engine: &Engine) -> Result<(SetSource, Detector),
     let set = Arc::new(source.read_at_start(engine).await?);
     let detector = Detector::open(engine, set, None).await?;
     Ok((source, detector))
+}
+
+/// What may pass between two signs of life: a call of the detector, which is repeated on a fresh instance, or connecting to
+/// both servers and waiting for an answer.
+fn longest_step(config: &Config) -> Duration {
+    let timeouts = Timeouts::default();
+    let of = |access: &Access| {
+        access.connect_timeout.unwrap_or(timeouts.connect) + access.query_timeout.unwrap_or(timeouts.query)
+    };
+    let store = of(&config.input.access) + of(&config.output_access());
+    2 * (config.detector.deadline.max(config.detector.compile_deadline) + store)
 }
 
 /// What a worker is told.
@@ -92,8 +119,8 @@ pub(super) fn settings(config: &Config) -> WorkerSettings {
 }
 
 /// SIGHUP is a hint like a file event. Owns the watch: it ends with this task.
-async fn hint_on_hangup(watch: Watch) {
-    match signal::Hangups::listen() {
+async fn hint_on_hangup(watch: Watch, hangups: io::Result<signal::Hangups>) {
+    match hangups {
         Ok(mut hangups) => loop {
             hangups.next().await;
             watch.hint();

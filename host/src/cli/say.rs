@@ -1,11 +1,22 @@
 //! What commands print. The one place that writes to a terminal besides the log, so that everything from outside (names from a
 //! database, a module's words, paths) is escaped on its way there as it is in the log.
-
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "commands talk to the terminal")]
+//!
+//! A reader who has seen enough (`host status | head`) ends nothing: what is left is printed for nobody. Any other failure, of a disk
+//! that is full, is kept, and the command ends with it ([`trouble`]).
 
 use std::fmt::Arguments;
+use std::io::{self, ErrorKind, Write};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::text;
+
+/// What went wrong first.
+static TROUBLE: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// How long the last words may take where standard error takes nothing.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Prints one line to standard output.
 macro_rules! say {
@@ -20,11 +31,27 @@ macro_rules! complain {
 pub(super) use {complain, say};
 
 pub(super) fn line(words: Arguments<'_>) {
-    println!("{}", text::escaped(&words.to_string()));
+    print(&text::escaped(&words.to_string()));
 }
 
+/// The process may be a service whose console takes nothing, so this does not wait for ever.
 pub(super) fn error_line(words: Arguments<'_>) {
-    eprintln!("{}", text::escaped(&words.to_string()));
+    let line: Arc<str> = (text::escaped(&words.to_string()) + "\n").into();
+    let (done, written) = sync_channel::<()>(1);
+    // A console that is gone has nobody to tell.
+    let write = |line: &str| drop(io::stderr().write_all(line.as_bytes()));
+    let on_a_thread = {
+        let line = Arc::clone(&line);
+        move || {
+            write(&line);
+            drop(done);
+        }
+    };
+    match std::thread::Builder::new().spawn(on_a_thread) {
+        // Answers when the thread drops its end.
+        Ok(_) => drop(written.recv_timeout(PATIENCE)),
+        Err(_) => write(&line),
+    }
 }
 
 /// Several lines. What of them comes from outside was escaped when it was put in: here an end of a line is one.
@@ -36,5 +63,19 @@ pub(super) fn lines(words: &str) {
 
 /// An answer for programs, which is JSON to them as it was.
 pub(super) fn json(object: &serde_json::Value) {
-    println!("{}", text::escaped_json(&object.to_string()));
+    print(&text::escaped_json(&object.to_string()));
+}
+
+/// Why what was printed did not all arrive, unless its reader wanted no more.
+pub(super) fn trouble() -> Option<io::Error> {
+    TROUBLE.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+fn print(line: &str) {
+    let printed = io::stdout().lock().write_all(format!("{line}\n").as_bytes());
+    if let Err(error) = printed.and_then(|()| io::stdout().flush())
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        TROUBLE.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
 }

@@ -3,12 +3,11 @@
 //! What the store itself runs when it finds no tables, and on a server the least rights besides. Opens nothing.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::args::Dialect;
-use super::say;
-use super::wiring;
+use super::{Misconfigured, say, wiring};
 use crate::config::Config;
 use crate::store::TableNames;
 use crate::store::schema::{sqlite, sqlserver};
@@ -19,7 +18,7 @@ const USER: &str = "anomaly_worker";
 
 /// Prints the statements for the names of the configuration.
 pub(super) fn schema(config: &Config, dialect: Option<Dialect>) -> anyhow::Result<ExitCode> {
-    let tables = wiring::tables(config)?;
+    let tables = wiring::tables(config).map_err(|why| Misconfigured(why.to_string()))?;
     let on_server = if config.is_on_server() { Dialect::Sqlserver } else { Dialect::Sqlite };
     match dialect.unwrap_or(on_server) {
         Dialect::Sqlite => say::lines(&in_sqlite(&tables)),
@@ -41,8 +40,11 @@ fn in_sql_server(tables: &TableNames, config: &Config) -> String {
         Some(name) => format!("in database {}", quote_sql_server(&name.display().to_string())),
         None => "in the login's own database".to_owned(),
     };
-    let from = database(config.input.database.as_deref());
-    let to = database(config.output.database.as_deref().or(config.input.database.as_deref()));
+    // What names a file names no database.
+    let named = |database: &Option<PathBuf>| database.clone().filter(|_| config.is_on_server());
+    let (input_database, output_database) = (named(&config.input.database), named(&config.output.database));
+    let from = database(input_database.as_deref());
+    let to = database(output_database.as_deref().or(input_database.as_deref()));
     let user = quote_sql_server(config.input.access.user.as_deref().unwrap_or(USER));
     let output_user =
         config.output_access().user.map_or_else(|| user.clone(), |user| quote_sql_server(&user));

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::config::{Access, Config, Encrypt};
+use crate::config::{Access, Config, Encrypt, whole};
 use crate::store::sqlserver::{Address, Encryption, Login, Password, Target, Timeouts, Trust, endpoint};
 
 /// Both servers of a configuration that names one.
@@ -150,7 +150,7 @@ impl Section<'_> {
             file.is_file().then_some(file)
         };
         match &self.access.password_file {
-            Some(file) => Some(credential(file).unwrap_or_else(|| file.clone())),
+            Some(file) => Some(credential(file).unwrap_or_else(|| whole(file))),
             None => credential(Path::new(&format!("{}_password", self.name))),
         }
     }
@@ -261,14 +261,14 @@ mod tests {
         for (named, found) in [
             (None, Some(directory.path().join("input_password"))),
             (Some("plant"), Some(directory.path().join("plant"))),
-            (Some("elsewhere/plant"), Some(PathBuf::from("elsewhere/plant"))),
+            (Some("elsewhere/plant"), Some(whole(Path::new("elsewhere/plant")))),
         ] {
             let access = Access { password_file: named.map(PathBuf::from), ..Access::default() };
             let credentials = Some(directory.path().as_os_str().to_owned());
             let section = Section { name: "input", access: &access, credentials };
             assert_eq!(section.password_file(), found);
             let section = Section { name: "input", access: &access, credentials: None };
-            assert_eq!(section.password_file(), named.map(PathBuf::from));
+            assert_eq!(section.password_file(), named.map(|file| whole(Path::new(file))));
         }
     }
 }

@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
-
-use super::sqlserver_target;
+use super::{Misconfigured, sqlserver_target};
 use crate::config::Config;
 use crate::detector::{Compiler, DetectorError, Engine, Limits};
 use crate::reload::SetSource;
@@ -28,9 +26,9 @@ pub(super) fn tables(config: &Config) -> Result<TableNames, NotATableName> {
 /// # Errors
 /// A table's name that is none; keys on the server that do not go together.
 pub(super) fn store(config: &Config) -> anyhow::Result<Box<dyn Store>> {
-    let tables = tables(config)?;
+    let tables = tables(config).map_err(|why| Misconfigured(why.to_string()))?;
     if config.is_on_server() {
-        let (input, output) = sqlserver_target::targets(config).map_err(|why| anyhow!(why))?;
+        let (input, output) = sqlserver_target::targets(config).map_err(Misconfigured)?;
         let clock = config.input.clock.clone();
         return Ok(Box::new(SqlServerStore { input, output, tables, clock }));
     }
@@ -38,10 +36,11 @@ pub(super) fn store(config: &Config) -> anyhow::Result<Box<dyn Store>> {
         PlantClock::Server => Clock::system(),
         PlantClock::Offset { minutes } => Clock::before_utc(*minutes),
         PlantClock::Zone(zone) => {
-            return Err(anyhow!(
+            let why = format!(
                 "`input.clock` is the time zone `{zone}`, which only a server knows; for a file it is \"server\", the clock of this machine, \
                  or hours before UTC"
-            ));
+            );
+            return Err(Misconfigured(why).into());
         }
     };
     Ok(Box::new(SqliteStore {

@@ -230,10 +230,34 @@ impl Config {
         self.output.database.as_deref().unwrap_or_else(|| self.input_database())
     }
 
+    /// Has all paths as whole ones, so that a message shows where something was looked for: a service's working directory is seldom the
+    /// one that its user thinks of.
+    pub(crate) fn make_paths_whole(&mut self) {
+        if !self.is_on_server() {
+            self.input.database = Some(whole(self.input_database()));
+            self.output.database = self.output.database.as_deref().map(whole);
+        }
+        self.detector.models = whole(&self.detector.models);
+        for path in [
+            &mut self.detector.module,
+            &mut self.detector.cache_dir,
+            &mut self.log.file,
+            &mut self.input.access.ca_file,
+            &mut self.output.access.ca_file,
+        ] {
+            *path = path.as_deref().map(whole);
+        }
+    }
+
     /// How to reach the server for the results: as the output says, and the input where it says nothing.
     pub fn output_access(&self) -> Access {
         self.output.access.over(&self.input.access)
     }
+}
+
+/// A path from the root, links as they are.
+pub(crate) fn whole(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// A configuration and how it came about.

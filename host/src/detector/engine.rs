@@ -20,6 +20,7 @@ use super::sandbox::Sandbox;
 use super::set::{Module, hex};
 use super::ticker::Ticker;
 use super::weight::Weights;
+use crate::unit_limit::{explained, explained_of_code};
 
 /// Compiles and runs detectors. Cheap to clone.
 #[derive(Clone)]
@@ -58,12 +59,12 @@ impl Engine {
         cache: Option<&Path>,
         compiler: Compiler,
     ) -> Result<Self, DetectorError> {
-        let failed = |error: wasmtime::Error| DetectorError::Engine(format!("{error:#}"));
+        let failed = |error: wasmtime::Error| DetectorError::Engine(explained_of_code(format!("{error:#}")));
         let engine = wasmtime::Engine::new(&config()).map_err(failed)?;
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(failed)?;
         bindings::Detector::add_to_linker::<_, Sandbox>(&mut linker, |sandbox| sandbox).map_err(failed)?;
-        let ticker = Ticker::start(&engine).map_err(|error| DetectorError::Engine(error.to_string()))?;
+        let ticker = Ticker::start(&engine).map_err(|error| DetectorError::Engine(explained(&error)))?;
         Ok(Self(Arc::new(EngineInner {
             engine,
             linker,
@@ -142,9 +143,9 @@ impl Engine {
             }
             wasmtime::Result::Ok(component)
         });
-        loaded
-            .await?
-            .map_err(|error: wasmtime::Error| refused(format!("it does not compile: {}", error.root_cause())))
+        loaded.await?.map_err(|error: wasmtime::Error| {
+            refused(explained_of_code(format!("it does not compile: {}", error.root_cause())))
+        })
     }
 
     /// What the cache has of it. Of a crash at its first use the next start will know.

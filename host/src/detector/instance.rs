@@ -18,6 +18,7 @@ use super::set::{Module, Set};
 use super::ticker::{TICK, Ticker};
 use crate::batch::{Batch, Outcome, Verdicts, Withheld};
 use crate::state::Checkpoint;
+use crate::unit_limit::explained_of_code;
 
 /// An opened detector in a store of its own.
 pub(super) struct Instance {
@@ -276,7 +277,7 @@ fn outcome(said: types::Outcome) -> Outcome {
 
 /// A trap in one line: its cause, then the innermost guest functions of the backtrace, where there are any.
 fn sentence(error: &wasmtime::Error) -> String {
-    let cause = guest_text::line(&error.root_cause().to_string());
+    let cause = explained_of_code(guest_text::line(&error.root_cause().to_string()));
     let Some(trace) = error.downcast_ref::<wasmtime::WasmBacktrace>() else { return cause };
     let names = trace.frames().iter().filter_map(wasmtime::FrameInfo::func_name);
     let frames: Vec<_> = names.take(3).map(guest_text::short).collect();

@@ -1,17 +1,19 @@
 //! The log: on the console and in a rotated file, in the lines of the Python worker or as JSON.
 //!
 //! [`start`] is called once; the [`Telemetry`] that it returns lives as long as the process and saves the file when it goes.
-//! Every line is written whole and at once, so a killed worker loses none. Nothing here can stop the service: where the console or
-//! the file takes no line, the line is lost, and for the file that is said once on the console.
+//! Every line is written whole, and to the file at once, so a killed worker loses none of them. Nothing here can stop the service:
+//! where the console or the file takes no line, the line is lost, and for the file that is said once on the console.
 //!
 //! The console is standard error, as it was with the Python worker: standard output is left to what a command answers
-//! (`host status --json`).
+//! (`host status --json`). Where standard error is systemd's journal, lines are entries of it, with priority and fields.
 
+mod console;
+mod device;
+mod journal;
 mod line;
 mod rotate;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, FixedOffset, Local, SecondsFormat};
@@ -19,26 +21,39 @@ use serde_json::json;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::SetGlobalDefaultError;
 use tracing::{Dispatch, Metadata, Subscriber};
-use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Layer, Registry};
 
 use crate::config::{Log, LogFormat, LogLevel};
 use crate::text::{escaped, escaped_json};
+pub use console::Console;
+use device::Device;
+use journal::Journal;
 use line::LogLine;
 use rotate::RotatedFile;
 
 /// What time it is, with the offset of local time; a parameter, so that tests can tell whole lines.
 type LocalClock = fn() -> DateTime<FixedOffset>;
 
-/// Keeps the log open; saves the file when dropped.
+/// A log cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    #[error(transparent)]
+    StartedBefore(#[from] SetGlobalDefaultError),
+    #[error("no thread to write it: {0}")]
+    NoThread(#[from] io::Error),
+}
+
+/// Keeps the log open; saves the file when dropped, and waits a little for the console.
 #[must_use = "the log file is saved when this is dropped"]
 pub struct Telemetry {
     file: Option<Arc<RotatedFile>>,
+    consoles: Vec<Console>,
 }
 
 impl Drop for Telemetry {
@@ -46,40 +61,94 @@ impl Drop for Telemetry {
         if let Some(file) = &self.file {
             file.save();
         }
+        self.consoles.iter().for_each(Console::finish);
     }
 }
 
 /// Sends the log of this process to the console and the file.
 ///
 /// # Errors
-/// A log was started before. A file that cannot be written is no error: it is told on the console, here or when it happens.
-pub fn start(log: &Log) -> Result<Telemetry, SetGlobalDefaultError> {
-    start_on(log, io::stderr)
+/// A log was started before, or there is no thread. A file that cannot be written is no error: it is told on the console, here or
+/// when it happens.
+pub fn start(log: &Log) -> Result<Telemetry, LogError> {
+    let stream = std::env::var(journal::STREAM).ok();
+    let journal = if log.format == LogFormat::Text { Journal::behind(stream.as_deref()) } else { None };
+    if let Some(journal) = journal {
+        let console = Console::over(journal, |lost| journal::warning(&lines_lost(lost)))?;
+        let told = console.clone();
+        let tell = move |trouble: &str| told.line(&journal::warning(trouble));
+        let layer = fmt::layer().with_ansi(false).log_internal_errors(false);
+        let layer = layer.with_writer(console.clone()).event_format(journal::Entry).boxed();
+        return start_with(log, layer, tell, vec![console]);
+    }
+    let console = stderr(log.format)?;
+    let (format, told) = (log.format, console.clone());
+    let tell = move |trouble: &str| told.line(warning(format, now, trouble).as_bytes());
+    start_with(log, layer(log.format, now, console.clone()), tell, vec![console])
 }
 
 /// As [`start`], with another console: the demo shows a selection.
 ///
 /// # Errors
 /// As [`start`].
-pub fn start_on<W>(log: &Log, console: W) -> Result<Telemetry, SetGlobalDefaultError>
+pub fn start_on<W>(log: &Log, console: W) -> Result<Telemetry, LogError>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let clock: LocalClock = || Local::now().fixed_offset();
-    let format = log.format;
-    // A console that is gone has nobody to tell.
-    let tell = move |trouble: &str| drop(io::stderr().write_all(warning(format, clock, trouble).as_bytes()));
-    let open = |path: &PathBuf| Arc::new(RotatedFile::new(path, log.max_mib << 20, log.keep, Box::new(tell)));
-    let file = log.file.as_ref().map(open);
-    let dispatch = dispatch(log, clock, console, file.clone());
-    tracing::dispatcher::set_global_default(dispatch)?;
-    Ok(Telemetry { file })
+    let (format, stderr) = (log.format, stderr(log.format)?);
+    let told = stderr.clone();
+    let tell = move |trouble: &str| told.line(warning(format, now, trouble).as_bytes());
+    start_with(log, layer(log.format, now, console), tell, vec![stderr])
 }
 
-fn dispatch<W>(log: &Log, clock: LocalClock, console: W, file: Option<Arc<RotatedFile>>) -> Dispatch
-where
-    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
-{
+fn stderr(format: LogFormat) -> io::Result<Console> {
+    Console::over(io::stderr(), notice(format))
+}
+
+/// How it is said in a format that lines are missing.
+fn notice(format: LogFormat) -> fn(u64) -> Vec<u8> {
+    match format {
+        LogFormat::Text => |lost| warning(LogFormat::Text, now, &lines_lost(lost)).into_bytes(),
+        LogFormat::Json => |lost| warning(LogFormat::Json, now, &lines_lost(lost)).into_bytes(),
+    }
+}
+
+fn lines_lost(lost: u64) -> String {
+    format!("{lost} lines are missing here: the console took none for a while")
+}
+
+fn now() -> DateTime<FixedOffset> {
+    Local::now().fixed_offset()
+}
+
+/// Where lines go, and in which form.
+type Place = Box<dyn Layer<Registry> + Send + Sync>;
+
+fn start_with(
+    log: &Log,
+    console: Place,
+    tell: impl Fn(&str) + Clone + Send + Sync + 'static,
+    mut consoles: Vec<Console>,
+) -> Result<Telemetry, LogError> {
+    let mut file = None;
+    let in_file = match &log.file {
+        Some(path) if Device::is_at(path) => {
+            let device = Console::over(Device::new(path, Box::new(tell)), notice(log.format))?;
+            consoles.push(device.clone());
+            Some(layer(log.format, now, device))
+        }
+        Some(path) => {
+            let rotated = Arc::new(RotatedFile::new(path, log.max_mib << 20, log.keep, Box::new(tell)));
+            file = Some(Arc::clone(&rotated));
+            Some(layer(log.format, now, rotated))
+        }
+        None => None,
+    };
+    tracing::dispatcher::set_global_default(dispatch(log, console, in_file))?;
+    Ok(Telemetry { file, consoles })
+}
+
+fn dispatch(log: &Log, console: Place, file: Option<Place>) -> Dispatch {
     let level = match log.level {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Info => LevelFilter::INFO,
@@ -93,10 +162,8 @@ where
         .with_target("detector", level)
         .with_target("tiberius", LevelFilter::ERROR)
         .with_default(level.min(LevelFilter::WARN));
-    let file = file.map(|file| layer(log.format, clock, file));
-    Dispatch::new(
-        tracing_subscriber::registry().with(layer(log.format, clock, console)).with(file).with(ours),
-    )
+    let places: Vec<Place> = [console].into_iter().chain(file).collect();
+    Dispatch::new(tracing_subscriber::registry().with(places).with(ours))
 }
 
 fn layer<S, W>(format: LogFormat, clock: LocalClock, writer: W) -> Box<dyn Layer<S> + Send + Sync>

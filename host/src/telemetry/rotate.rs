@@ -4,11 +4,18 @@
 //! and panics on an unforeseen file, rolling-file drops an old log with each failed rename, logroller buffers and starts
 //! threads. Here a file that cannot be renamed grows on, a file that cannot be written is tried again with every line, and
 //! either is told once.
+//!
+//! Others may be at the same file: a second worker, logrotate by renaming or by cutting (`copytruncate`). So before each line
+//! it is asked what now stands under the name and how long it is, and of several workers one renames.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use file_id::FileId;
+
+use crate::unit_limit::explained;
 
 /// Takes whole lines, each in one `write`, from any thread.
 pub(super) struct RotatedFile {
@@ -30,9 +37,10 @@ struct RotationState {
 
 struct OpenLog {
     file: File,
-    size: u64,
-    /// The size at which to rename; above the limit after a rename that failed.
-    rotate_at: u64,
+    /// None where the system does not tell, and on what is no regular file.
+    id: Option<FileId>,
+    /// The size at which to rename; above the limit after a rename that failed, and None for what is never renamed.
+    rotate_at: Option<u64>,
 }
 
 impl RotatedFile {
@@ -60,7 +68,7 @@ impl RotatedFile {
             state.open = None;
             self.tell(
                 &mut state,
-                &format!("cannot write `{}`: {trouble}; lines miss there", self.path.display()),
+                &format!("cannot write `{}`: {}; lines miss there", self.path.display(), explained(&trouble)),
             );
         }
     }
@@ -74,48 +82,69 @@ impl RotatedFile {
 
     fn append(&self, state: &mut RotationState, line: &[u8]) -> io::Result<()> {
         let mut open = match state.open.take() {
-            Some(open) => open,
-            None => self.open()?,
+            Some(open) if self.is_under_its_name(&open) => open,
+            _ => self.open()?,
         };
-        let length = line.len() as u64;
-        if open.size > 0 && open.size + length > open.rotate_at {
-            // Windows renames no open file.
-            drop(open);
-            let renamed = self.rename();
-            open = self.open()?;
-            if let Err(trouble) = renamed {
-                open.rotate_at = open.size + length + self.limit / 10;
-                let told = format!("cannot rename `{}`: {trouble}; it grows on", self.path.display());
-                self.tell(state, &told);
+        let mut size = open.file.metadata()?.len();
+        if open.rotate_at.is_some_and(|limit| size > 0 && size + line.len() as u64 > limit) {
+            (open, size) = self.renewed(state, open, line.len() as u64)?;
+        }
+        match write(&mut open, size, line) {
+            // A limit of the system comes before ours.
+            Err(error) if error.kind() == ErrorKind::FileTooLarge && size > 0 && open.rotate_at.is_some() => {
+                (open, size) = self.renewed(state, open, line.len() as u64)?;
+                write(&mut open, size, line)?;
             }
+            written => written?,
         }
-        if let Err(error) = open.file.write_all(line) {
-            // No half line, if the system lets us take it back.
-            let _ = open.file.set_len(open.size);
-            return Err(error);
-        }
-        open.size += length;
         state.open = Some(open);
         Ok(())
+    }
+
+    /// Whether the name still means this file: it may have been renamed or removed meanwhile.
+    fn is_under_its_name(&self, open: &OpenLog) -> bool {
+        open.id.is_none() || file_id::get_file_id(&self.path).ok() == open.id
+    }
+
+    /// The file that comes after a rename, and its size. The old one again if it cannot be renamed, or is being renamed by another
+    /// worker at this moment.
+    fn renewed(&self, state: &mut RotationState, open: OpenLog, length: u64) -> io::Result<(OpenLog, u64)> {
+        let Some(_turn) = turn(&open) else {
+            let size = open.file.metadata()?.len();
+            return Ok((open, size));
+        };
+        // Somebody had the turn before.
+        let renamed = if self.is_under_its_name(&open) {
+            // Windows renames no open file.
+            drop(open);
+            self.rename()
+        } else {
+            Ok(())
+        };
+        let mut open = self.open()?;
+        let size = open.file.metadata()?.len();
+        if let Err(trouble) = renamed {
+            open.rotate_at = open.rotate_at.map(|_| size + length + self.limit / 10);
+            let told = format!("cannot rename `{}`: {trouble}; it grows on", self.path.display());
+            self.tell(state, &told);
+        }
+        Ok((open, size))
     }
 
     fn open(&self) -> io::Result<OpenLog> {
         if let Some(parent) = self.path.parent() {
             fs::create_dir_all(parent)?;
         }
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(&self.path)?;
-        let mut size = file.metadata()?.len();
-        if size > 0 {
-            // A crash or a full disk may have left half a line; the next one must not continue it.
-            let mut last = [0];
-            file.seek(SeekFrom::End(-1))?;
-            file.read_exact(&mut last)?;
-            if last != *b"\n" {
-                file.write_all(b"\n")?;
-                size += 1;
-            }
+        let mut file = OpenOptions::new().append(true).create(true).open(&self.path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Ok(OpenLog { file, id: None, rotate_at: None });
         }
-        Ok(OpenLog { file, size, rotate_at: self.limit })
+        // A crash or a full disk may have left half a line; the next one must not continue it.
+        if metadata.len() > 0 && last_byte(&self.path).is_ok_and(|last| last != b'\n') {
+            file.write_all(b"\n")?;
+        }
+        Ok(OpenLog { file, id: file_id::get_file_id(&self.path).ok(), rotate_at: Some(self.limit) })
     }
 
     /// Renames the file to `.1`, after `.1` to `.2` and so on, up to the first number that is free: so that a rename that fails
@@ -135,6 +164,45 @@ impl RotatedFile {
         }
         path.into()
     }
+}
+
+fn write(open: &mut OpenLog, size: u64, line: &[u8]) -> io::Result<()> {
+    let written = open.file.write_all(line);
+    if written.is_err() && open.rotate_at.is_some() {
+        // No half line, if the system lets us take it back; what another worker wrote meanwhile stays.
+        let added = open.file.metadata().map_or(0, |now| now.len().saturating_sub(size));
+        if added > 0 && added < line.len() as u64 {
+            let _ = open.file.set_len(size);
+        }
+    }
+    written
+}
+
+fn last_byte(path: &Path) -> io::Result<u8> {
+    let mut file = File::open(path)?;
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last[0])
+}
+
+/// The right to rename, as long as it is held; None while another worker has it. Where it cannot be had otherwise, everybody has it:
+/// one rename too many costs a short file, and no line.
+#[cfg(unix)]
+fn turn(open: &OpenLog) -> Option<File> {
+    use std::fs::TryLockError;
+
+    let same = open.file.try_clone().ok()?;
+    match same.try_lock() {
+        Err(TryLockError::WouldBlock) => None,
+        Ok(()) | Err(TryLockError::Error(_)) => Some(same),
+    }
+}
+
+/// A lock there would keep the others from writing.
+#[cfg(not(unix))]
+fn turn(_: &OpenLog) -> Option<()> {
+    Some(())
 }
 
 /// Takes everything, always: what cannot be written is lost here and told by [`RotatedFile::new`]'s `tell`.
@@ -277,5 +345,82 @@ mod tests {
         trial.write(1..=3);
         let told = "cannot write `/dev/full`: No space left on device (os error 28); lines miss there";
         assert_eq!(trial.told(), [told]);
+    }
+
+    /// logrotate, both ways, and somebody who removes the file.
+    #[cfg(unix)]
+    #[test]
+    fn what_others_do_to_the_file_costs_no_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("worker.log");
+        let trial = trial(&path, 1000, 1);
+        trial.write([1]);
+        fs::rename(&path, dir.path().join("renamed")).unwrap();
+        trial.write([2]);
+        fs::copy(&path, dir.path().join("copied")).unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        trial.write([3]);
+        let expected = [("copied", "line 2\n"), ("renamed", "line 1\n"), ("worker.log", "line 3\n")];
+        assert_eq!(files(dir.path()), held(&expected));
+        fs::remove_file(&path).unwrap();
+        trial.write([4]);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "line 4\n");
+        assert_eq!(trial.told(), Vec::<String>::new());
+    }
+
+    /// A file that was cut has room again.
+    #[cfg(unix)]
+    #[test]
+    fn a_file_is_as_long_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("worker.log");
+        let trial = trial(&path, 21, 3);
+        for line in 1..=9 {
+            trial.write([line]);
+            File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        }
+        trial.write(10..=11);
+        assert_eq!(files(dir.path()), held(&[("worker.log", "line 10\nline 11\n")]));
+    }
+
+    /// Two workers with the default name of the log in one folder: each line stays until so many files of that size are full.
+    #[cfg(unix)]
+    #[test]
+    fn of_two_workers_one_renames() {
+        const LINES: u32 = 400;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("worker.log");
+        // Room for all of it, in files that are not nearly empty.
+        let (one, other) = (trial(&path, 1000, 30), trial(&path, 1000, 30));
+        std::thread::scope(|scope| {
+            for (worker, first) in [(&one, 1000), (&other, 1000 + LINES)] {
+                scope.spawn(move || {
+                    let lines = first..first + LINES;
+                    lines.for_each(|line| {
+                        (&worker.file).write_all(format!("line {line}\n").as_bytes()).unwrap()
+                    });
+                });
+            }
+        });
+        let files = files(dir.path());
+        let mut lines: Vec<_> = files.iter().flat_map(|(_, text)| text.lines().map(str::to_owned)).collect();
+        lines.sort();
+        let expected: Vec<_> = (1000..1000 + 2 * LINES).map(|line| format!("line {line}")).collect();
+        assert_eq!(lines, expected);
+        let full = files.iter().filter(|(name, text)| name != "worker.log" && text.len() < 900).count();
+        assert_eq!(full, 0, "{:?}", files.iter().map(|(name, text)| (name, text.len())).collect::<Vec<_>>());
+        assert_eq!((one.told(), other.told()), (vec![], vec![]));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_device_is_written_to_and_stays_where_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("null");
+        std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+        let trial = trial(&path, 14, 2);
+        trial.write(1..=9);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert_eq!(trial.told(), Vec::<String>::new());
     }
 }

@@ -18,7 +18,10 @@ fn log(format: LogFormat, level: LogLevel) -> Log {
 /// What the console shows of what is logged meanwhile.
 fn console(log: &Log, act: impl FnOnce()) -> String {
     let console = Arc::new(Captured::default());
-    tracing::dispatcher::with_default(&dispatch(log, ten_o_clock, console.clone(), None), act);
+    tracing::dispatcher::with_default(
+        &dispatch(log, layer(log.format, ten_o_clock, console.clone()), None),
+        act,
+    );
     String::from_utf8(console.0.lock().unwrap().clone()).unwrap()
 }
 
@@ -137,7 +140,8 @@ fn file_and_console_get_the_same_lines() {
     let path = dir.path().join("worker.log");
     let (console, log) = (Arc::new(Captured::default()), log(LogFormat::Text, LogLevel::Info));
     let file = Arc::new(RotatedFile::new(&path, 1 << 20, 1, Box::new(|_| {})));
-    let dispatch = dispatch(&log, ten_o_clock, console.clone(), Some(file));
+    let shown = layer(log.format, ten_o_clock, console.clone());
+    let dispatch = dispatch(&log, shown, Some(layer(log.format, ten_o_clock, file)));
     std::thread::scope(|scope| {
         for thread in 0..4 {
             let dispatch = &dispatch;
@@ -161,4 +165,24 @@ fn file_and_console_get_the_same_lines() {
         .collect();
     expected.sort();
     assert_eq!(written, expected);
+}
+
+/// As the journal takes it: the time is its own, and no value begins a field.
+#[test]
+fn an_entry_of_the_journal_has_priority_and_fields() {
+    let entries = Arc::new(Captured::default());
+    let layer = fmt::layer().with_ansi(false).with_writer(entries.clone()).event_format(journal::Entry);
+    let dispatch = dispatch(&log(LogFormat::Text, LogLevel::Info), layer.boxed(), None);
+    tracing::dispatcher::with_default(&dispatch, || {
+        info!("25 models loaded from {}", "models/prophet");
+        warn!(variable = "T 1\nPRIORITY=0", rows = 5, "left\nout");
+        error!(error = %"gone", "no connection");
+    });
+    let own = "SYSLOG_IDENTIFIER=anomaly-worker\nTARGET=host::telemetry::tests\n";
+    let expected = format!(
+        "PRIORITY=6\n{own}MESSAGE=25 models loaded from models/prophet\n\
+         PRIORITY=4\n{own}MESSAGE=left\\nout\nF_VARIABLE=T 1\\nPRIORITY=0\nF_ROWS=5\n\
+         PRIORITY=3\n{own}MESSAGE=no connection\nF_ERROR=gone\n"
+    );
+    assert_eq!(String::from_utf8(entries.0.lock().unwrap().clone()).unwrap(), expected);
 }

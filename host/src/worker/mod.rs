@@ -138,6 +138,11 @@ impl Worker {
         self.watermark
     }
 
+    /// How far the watermark lay behind the database's clock when that was asked last; None without either.
+    fn lag(&self) -> Option<Duration> {
+        Some(self.session.as_ref()?.now.since(self.watermark?))
+    }
+
     /// Tells while a cycle runs whether it has readings in hand; before that it connects, takes its name and warms the detector
     /// up, and may be dropped at any moment.
     fn in_hand(&self) -> Arc<AtomicBool> {

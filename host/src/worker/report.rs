@@ -8,6 +8,7 @@ use super::Worker;
 use super::batch::BatchReport;
 use crate::counts::Counts;
 use crate::detector::Detector;
+use crate::reload::watch::short;
 
 /// Names in one line; of more, the number is said.
 pub(super) const NAMED: usize = 20;
@@ -206,6 +207,16 @@ pub(super) fn statistics(what: &str, worker: &Worker, failed: u64, up: Duration)
         worker.watermark().map_or_else(|| "none".into(), |at| at.to_string()),
         humantime::format_duration(Duration::from_secs(up.as_secs())),
     );
+}
+
+/// How the worker stands after a cycle, for whoever manages the service.
+pub(super) fn standing(worker: &Worker) -> String {
+    let watermark = worker.watermark().map_or_else(|| "none".into(), |at| at.to_string());
+    let lag = worker.lag().map_or_else(String::new, |lag| {
+        format!(", lag {}", humantime::format_duration(Duration::from_secs(lag.as_secs())))
+    });
+    let set = short(&worker.detector().set().digest);
+    format!("cycle {}, watermark {watermark}{lag}, set {set}", worker.cycles())
 }
 
 /// `1 anomaly`, `5 anomalies`.

@@ -14,6 +14,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::error::CycleError;
 use super::{Slice, Worker, report};
+use crate::service::Manager;
 
 /// How long a batch in hand may take after a stop was asked for. Then it is rolled back; service managers kill after 90 s.
 const GRACE: Duration = Duration::from_secs(20);
@@ -43,6 +44,17 @@ pub async fn run(
     once: bool,
     stop: impl Future<Output = ()>,
 ) -> ScheduleEnd {
+    run_under(&Manager::default(), worker, interval, once, stop).await
+}
+
+/// The same under a manager, which is told how it goes.
+pub async fn run_under(
+    manager: &Manager,
+    worker: &mut Worker,
+    interval: Duration,
+    once: bool,
+    stop: impl Future<Output = ()>,
+) -> ScheduleEnd {
     let started = Instant::now();
     let stopping = Arc::new(AtomicBool::new(false));
     let mut stop = pin!(stop);
@@ -56,14 +68,22 @@ pub async fn run(
         tokio::select! {
             biased;
             () = &mut stop => break ScheduleEnd::Stopped,
-            () = wait(outage.pause().or(stands_by.then_some(STANDBY_PAUSE)), &mut ticks), if !ticked => {}
+            () = manager.waiting(wait(outage.pause().or(stands_by.then_some(STANDBY_PAUSE)), &mut ticks)),
+                if !ticked => {}
             () = std::future::ready(()), if ticked => {}
         }
         ticked = false;
         let asked = Arc::clone(&stopping);
         let in_hand = worker.in_hand();
+        let cycles = worker.cycles();
         let ended = {
-            let mut cycle = pin!(worker.cycle(move || asked.load(Ordering::Relaxed)));
+            // It asks between its steps, once it has found the store as it should be.
+            let goes_on = || {
+                manager.ready();
+                manager.alive();
+                asked.load(Ordering::Relaxed)
+            };
+            let mut cycle = pin!(worker.cycle(goes_on));
             tokio::select! {
                 ended = &mut cycle => Some(ended),
                 () = &mut stop => {
@@ -72,6 +92,7 @@ pub async fn run(
                     }
                     stopping.store(true, Ordering::Relaxed);
                     tracing::info!("stopping after the batch in hand");
+                    manager.stopping();
                     tokio::time::timeout(GRACE, cycle).await.ok()
                 }
             }
@@ -82,6 +103,7 @@ pub async fn run(
         };
         stands_by = matches!(ended, Err(CycleError::Standby { .. }));
         failed += u64::from(ended.is_err() && !stands_by);
+        tell(manager, worker, &ended);
         match ended {
             Err(error) if once => break ScheduleEnd::Failed(error),
             Err(CycleError::Standby { .. }) | Ok(_) => outage.over(),
@@ -96,7 +118,7 @@ pub async fn run(
             break ScheduleEnd::Stopped;
         }
         if once {
-            break match look(worker, None, stop.as_mut()).await {
+            break match look(manager, worker, None, stop.as_mut()).await {
                 LookEnd::Failed(error) => ScheduleEnd::Failed(error),
                 LookEnd::Over | LookEnd::Ticked | LookEnd::Stopped => ScheduleEnd::Stopped,
             };
@@ -104,12 +126,13 @@ pub async fn run(
         if stands_by {
             continue;
         }
-        if worker.cycles().is_multiple_of(STATISTICS_EVERY) {
+        // A try that did not come to a cycle is told as a part of its outage.
+        if worker.cycles() > cycles && worker.cycles().is_multiple_of(STATISTICS_EVERY) {
             report::statistics("statistics", worker, failed, started.elapsed());
         }
         if outage.pauses.is_none() {
             tracing::info!("next check in {}", in_words(interval));
-            match look(worker, Some(&mut ticks), stop.as_mut()).await {
+            match look(manager, worker, Some(&mut ticks), stop.as_mut()).await {
                 LookEnd::Over => {}
                 LookEnd::Ticked => ticked = true,
                 LookEnd::Stopped => break ScheduleEnd::Stopped,
@@ -120,8 +143,28 @@ pub async fn run(
             }
         }
     };
+    manager.stopping();
     report::statistics("stopped", worker, failed, started.elapsed());
     end
+}
+
+/// What a cycle came to. A store that cannot be reached is waited for, which is all that can be done; one that is not as it should be
+/// is not: somebody has to mend it, and whoever started the service should see that.
+fn tell(manager: &Manager, worker: &Worker, ended: &Result<report::CycleReport, CycleError>) {
+    match ended {
+        Ok(_) => {
+            manager.ready();
+            manager.status(&report::standing(worker));
+        }
+        Err(error) => {
+            let known = worker.watermark().is_some();
+            if known || error.is_connection() || matches!(error, CycleError::Standby { .. }) {
+                manager.ready();
+            }
+            manager.status(&error.to_string());
+        }
+    }
+    manager.alive();
 }
 
 /// How a look between two cycles ended.
@@ -137,6 +180,7 @@ enum LookEnd {
 /// Looks for unjudged readings until the next tick, page by page, and rests after each for as long as it took. Without ticks the look
 /// comes to its end at once.
 async fn look(
+    manager: &Manager,
     worker: &mut Worker,
     mut ticks: Option<&mut tokio::time::Interval>,
     mut stop: Pin<&mut impl Future<Output = ()>>,
@@ -144,6 +188,7 @@ async fn look(
     while worker.looks() {
         let begun = Instant::now();
         let ended = {
+            manager.alive();
             let mut slice = pin!(worker.look());
             tokio::select! {
                 ended = &mut slice => Some(ended),
@@ -165,7 +210,7 @@ async fn look(
                 biased;
                 () = &mut stop => return LookEnd::Stopped,
                 _ = ticks.tick() => return LookEnd::Ticked,
-                () = tokio::time::sleep(begun.elapsed()) => {}
+                () = manager.waiting(tokio::time::sleep(begun.elapsed())) => {}
             }
         }
     }

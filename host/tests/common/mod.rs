@@ -109,11 +109,18 @@ impl Place {
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
-        Ran::of(&self.command(arguments).output().unwrap())
+        Ran::of(&self.command(arguments).output().unwrap()).seen_from(self)
     }
 }
 
 impl Ran {
+    /// What was said, with the paths of the place's files as its names: messages show whole paths.
+    pub(crate) fn seen_from(self, place: &Place) -> Self {
+        let directory = place.path("").display().to_string();
+        let seen = |text: &str| text.replace(&directory, "");
+        Self { code: self.code, stdout: seen(&self.stdout), stderr: seen(&self.stderr) }
+    }
+
     pub(crate) fn of(output: &Output) -> Self {
         Self {
             code: output.status.code(),

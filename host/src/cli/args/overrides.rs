@@ -75,6 +75,8 @@ impl Overrides {
         let log_file = self.log_file.as_ref().map(|file| (!file.is_empty()).then(|| file.into()));
         set(&mut config.log.file, log_file);
         set(&mut config.log.format, self.log_format);
+        config.make_paths_whole();
+        loaded.file = loaded.file.as_deref().map(config::whole);
         Ok(loaded)
     }
 }

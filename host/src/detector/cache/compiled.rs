@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use super::trial::{self, FirstLoad};
 use super::{Cache, private};
 use crate::detector::set::{Digest, hex};
+use crate::unit_limit::explained;
 
 /// Changes with everything that changes what the bytes mean.
 const MAGIC: &[u8] = b"anomaly-worker code 1\n";
@@ -89,7 +90,7 @@ impl Cache {
             prune(&directory)
         });
         if let Err(error) = kept {
-            self.complain(&error);
+            self.complain(&explained(&error));
         }
     }
 }

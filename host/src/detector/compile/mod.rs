@@ -17,6 +17,7 @@ use self::caps::Caps;
 use self::child::{CompileJob, Failure};
 use super::limits::Limits;
 use super::set::Module;
+use crate::unit_limit::explained_of_code;
 pub(crate) use served::serve;
 
 /// Why there is no code: a sentence that begins with "it".
@@ -144,7 +145,9 @@ async fn here(engine: &wasmtime::Engine, module: &Module) -> Result<Vec<u8>, Str
 /// Machine code in the form that wasmtime keeps.
 fn compiled(engine: &wasmtime::Engine, bytes: &[u8]) -> Result<Vec<u8>, String> {
     // The innermost sentence: the outer ones speak of Rust types that no user of a module knows.
-    engine.precompile_component(bytes).map_err(|error| format!("it does not compile: {}", error.root_cause()))
+    let failed =
+        |error: wasmtime::Error| explained_of_code(format!("it does not compile: {}", error.root_cause()));
+    engine.precompile_component(bytes).map_err(failed)
 }
 
 async fn on_a_thread<T: Send + 'static>(

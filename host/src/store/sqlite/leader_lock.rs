@@ -4,6 +4,7 @@
 //! next that locks it. Where it cannot be made or locked (some network shares) every worker leads, and the fence alone keeps them apart.
 
 use std::fs::{File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -64,7 +65,13 @@ fn try_lock(store: &SqliteStore, worker: &str) -> Result<Locked, StoreError> {
     let side = Side::Output { create: store.create_output };
     expect_file(&store.output, side).map_err(|fault| fault.at(&store.output, timeout))?;
     let path = lock_path(store, worker);
-    let locked = match File::options().create(true).truncate(false).write(true).open(&path) {
+    let ours = File::options().create(true).truncate(false).write(true).open(&path);
+    // Left by another user, by a `run --once` of root's say: to lock it, reading is enough.
+    let opened = ours.or_else(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => File::open(&path),
+        _ => Err(error),
+    });
+    let locked = match opened {
         Ok(file) => match file.try_lock() {
             Ok(()) => Some(file),
             Err(TryLockError::WouldBlock) => return Ok(Locked::Elsewhere),

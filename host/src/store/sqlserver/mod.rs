@@ -121,13 +121,16 @@ impl Store for SqlServerStore {
     }
 
     fn warnings(&self) -> Vec<String> {
-        let mut servers: Vec<String> = [&self.input, &self.output]
-            .iter()
-            .filter(|target| target.trusts_any())
-            .map(ToString::to_string)
-            .collect();
+        let targets = [&self.input, &self.output];
+        let mut files: Vec<_> = targets.iter().filter_map(|target| target.exposed_password()).collect();
+        files.dedup();
+        let exposed = files.iter().map(|file| {
+            format!("everybody on this machine can read the password in `{}`: `chmod o-r` it", file.display())
+        });
+        let mut servers: Vec<String> =
+            targets.iter().filter(|target| target.trusts_any()).map(ToString::to_string).collect();
         servers.dedup();
         let warning = |server| format!("the certificate of `{server}` is not checked, as it was configured");
-        servers.into_iter().map(warning).collect()
+        servers.into_iter().map(warning).chain(exposed).collect()
     }
 }

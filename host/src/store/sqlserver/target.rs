@@ -7,6 +7,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use encoding_rs::{Encoding, UTF_8};
+use secrecy::zeroize::Zeroizing;
 use tiberius::{AuthMethod, Config, EncryptionLevel};
 
 use super::connection_string::{ConnectionString, EncryptKey};
@@ -125,6 +127,14 @@ fn server(f: &mut fmt::Formatter<'_>, host: &str, instance: Option<&str>, port: 
 }
 
 impl Target {
+    /// The file with the password, if everybody on this machine can read it.
+    pub fn exposed_password(&self) -> Option<&Path> {
+        match &self.login {
+            Login::Sql { password, .. } => password.seen_by_all(),
+            Login::Integrated | Login::OfConnectionString => None,
+        }
+    }
+
     /// The database and the server, as a message names them.
     pub fn place(&self) -> String {
         match &self.database {
@@ -235,15 +245,40 @@ impl Password {
             Self::Given(secret) => return Ok(secret.clone()),
             Self::File(file) => file,
         };
-        let text = regular::read_small_text(file).map(secrecy::zeroize::Zeroizing::new).map_err(|error| {
-            Error::Found(
-                ErrorKind::Permission,
-                format!("the password cannot be read from `{}` ({error})", file.display()),
-            )
-        })?;
+        let unread = |why: &dyn std::fmt::Display| {
+            let why = format!("the password cannot be read from `{}` ({why})", file.display());
+            Error::Found(ErrorKind::Permission, why)
+        };
+        let bytes = regular::read_small(file).map(Zeroizing::new).map_err(|error| unread(&error))?;
+        let (encoding, mark) = Encoding::for_bom(&bytes).unwrap_or((UTF_8, 0));
+        let text = encoding.decode_without_bom_handling_and_without_replacement(&bytes[mark..]);
+        let text = Zeroizing::new(text.ok_or_else(|| unread(&"it is no text"))?.into_owned());
         // An editor ends the last line; a password does not end in a line break.
-        Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
+        match text.trim_end_matches(['\r', '\n']) {
+            "" => Err(unread(&"there is nothing in it")),
+            password => Ok(Secret::new(password)),
+        }
     }
+
+    /// The file, if everybody on this machine can read it.
+    fn seen_by_all(&self) -> Option<&Path> {
+        match self {
+            Self::File(file) if is_readable_by_all(file) => Some(file),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_readable_by_all(file: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(file).is_ok_and(|found| found.mode() & 0o004 != 0)
+}
+
+/// Who reads it is not said by a mode.
+#[cfg(not(unix))]
+fn is_readable_by_all(_: &Path) -> bool {
+    false
 }
 
 fn parsed(text: &Secret) -> Result<ConnectionString, Error> {
@@ -277,6 +312,8 @@ fn integrated() -> Result<AuthMethod, Error> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
     #[test]
     fn a_certificate_that_is_not_checked_is_known() {
         for (text, expected) in [
@@ -343,5 +380,54 @@ mod tests {
         };
         let said = target.driver().err().map(|fault| fault.said());
         assert!(said.is_some_and(|said| said.contains("build it with `--features kerberos`")));
+    }
+
+    /// As editors and shells leave it: with a mark of its encoding, with or without an end of the line.
+    #[test]
+    fn a_password_is_read_as_it_is_meant() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("password");
+        let utf_16 = |text: &str, order: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            text.encode_utf16().flat_map(order).collect()
+        };
+        let cases: [(Vec<u8>, Result<&str, &str>); 10] = [
+            ("contraseña".into(), Ok("contraseña")),
+            (" p \r\n".into(), Ok(" p ")),
+            ("\u{feff}contraseña\n".into(), Ok("contraseña")),
+            (utf_16("\u{feff}señal\r\n", u16::to_le_bytes), Ok("señal")),
+            (utf_16("\u{feff}señal", u16::to_be_bytes), Ok("señal")),
+            (vec![], Err("there is nothing in it")),
+            ("\n".into(), Err("there is nothing in it")),
+            ("\u{feff}\r\n".into(), Err("there is nothing in it")),
+            (b"contrase\xf1a".to_vec(), Err("it is no text")),
+            (vec![0xff, 0xfe, 0, 0xd8], Err("it is no text")),
+        ];
+        for (bytes, expected) in cases {
+            std::fs::write(&file, &bytes).unwrap();
+            let read = super::Password::File(file.clone()).read();
+            let read = read.map(|secret| secret.reveal().to_owned()).map_err(|fault| format!("{fault:?}"));
+            match expected {
+                Ok(password) => assert_eq!(read.as_deref(), Ok(password), "{bytes:?}"),
+                Err(why) => {
+                    assert!(read.as_ref().is_err_and(|said| said.contains(why)), "{bytes:?}: {read:?}")
+                }
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_password_that_everybody_reads_is_known() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("password");
+        std::fs::write(&file, "p").unwrap();
+        for (mode, seen) in [(0o600, false), (0o400, false), (0o640, false), (0o644, true), (0o604, true)] {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            let password = super::Password::File(file.clone());
+            assert_eq!(password.seen_by_all().is_some(), seen, "{mode:o}");
+        }
+        assert!(super::Password::File(dir.path().join("absent")).seen_by_all().is_none());
     }
 }

@@ -1,0 +1,268 @@
+//! What a service manager is told (`sd_notify`): that the service is ready, how it stands, that it goes on, that it stops.
+//!
+//! The watchdog is fed by whoever makes progress, never by a timer: the schedule while it waits, a cycle between its batches. What
+//! hangs feeds nobody, and the manager starts the service anew. Messages are sent by a thread of their own, so that a manager that
+//! does not answer holds nobody. Without a manager all of this does nothing.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::telemetry::Console;
+use crate::text::escaped;
+
+/// How often the watchdog is fed while it could bark.
+const SHARE: u32 = 4;
+
+/// Who started this process, if that wants to be told.
+#[derive(Clone, Default)]
+pub struct Manager(Option<Arc<Told>>);
+
+struct Told {
+    /// A message each.
+    messages: Console,
+    watchdog: Option<Duration>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    ready: bool,
+    status: String,
+    fed: Option<Instant>,
+}
+
+impl Manager {
+    /// The one that the environment names. `step` is the longest that one step of a cycle may take: a watchdog that is shorter would end a
+    /// service that does as it was told, so it is told to be longer.
+    pub fn of_environment(step: Duration) -> Self {
+        let Some((sender, watchdog)) = system::manager() else { return Self::default() };
+        match Self::over(sender, watchdog) {
+            Ok(manager) => {
+                manager.lengthen(step);
+                manager
+            }
+            Err(error) => {
+                tracing::warn!("the service manager is told nothing: {error}");
+                Self::default()
+            }
+        }
+    }
+
+    /// One that takes each message in one write.
+    ///
+    /// # Errors
+    /// There is no thread.
+    pub fn over(sender: impl Write + Send + 'static, watchdog: Option<Duration>) -> io::Result<Self> {
+        let messages = Console::over(sender, |_| Vec::new())?;
+        Ok(Self(Some(Arc::new(Told { messages, watchdog, state: Mutex::default() }))))
+    }
+
+    fn lengthen(&self, step: Duration) {
+        let Some(told) = &self.0 else { return };
+        if told.watchdog.is_some_and(|watchdog| watchdog < step) {
+            tracing::info!(
+                "the watchdog of the service is set to {}, as one step may take so long by the configuration",
+                humantime::format_duration(step)
+            );
+            told.say(&format!("WATCHDOG_USEC={}", step.as_micros()));
+        }
+    }
+
+    /// All that is needed is there, or is being waited for. Only the first time is told.
+    pub fn ready(&self) {
+        if let Some(told) = &self.0 {
+            let mut state = told.state();
+            if !std::mem::replace(&mut state.ready, true) {
+                told.say("READY=1");
+            }
+        }
+    }
+
+    /// How it stands, in one line.
+    pub fn status(&self, line: &str) {
+        if let Some(told) = &self.0 {
+            let mut state = told.state();
+            if state.status != line {
+                line.clone_into(&mut state.status);
+                told.say(&format!("STATUS={}", escaped(line)));
+            }
+        }
+    }
+
+    /// Progress was made. Cheap: told only as often as the watchdog needs it.
+    pub fn alive(&self) {
+        let Some(told) = &self.0 else { return };
+        let Some(watchdog) = told.watchdog else { return };
+        let mut state = told.state();
+        if state.fed.is_none_or(|fed| fed.elapsed() >= watchdog / SHARE) {
+            state.fed = Some(Instant::now());
+            told.say("WATCHDOG=1");
+        }
+    }
+
+    /// The files are looked at, because somebody asked; [`Self::reloaded`] says that it is done.
+    pub fn reloading(&self) {
+        if let Some(told) = &self.0 {
+            told.say(&system::reloading());
+        }
+    }
+
+    /// What it came to is in the log.
+    pub fn reloaded(&self) {
+        if let Some(told) = &self.0 {
+            told.say("READY=1");
+        }
+    }
+
+    /// It ends, and takes the time that the batch in hand needs.
+    pub fn stopping(&self) {
+        if let Some(told) = &self.0 {
+            told.say("STOPPING=1");
+            told.messages.finish();
+        }
+    }
+
+    /// Waits for something that nothing has to happen before, such as the next tick: who waits like this is alive.
+    pub async fn waiting<T>(&self, wait: impl Future<Output = T>) -> T {
+        let Some(watchdog) = self.0.as_ref().and_then(|told| told.watchdog) else { return wait.await };
+        let mut wait = std::pin::pin!(wait);
+        loop {
+            self.alive();
+            if let Ok(done) = tokio::time::timeout(watchdog / SHARE, &mut wait).await {
+                return done;
+            }
+        }
+    }
+}
+
+impl Told {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn say(&self, message: &str) {
+        self.messages.line(message.as_bytes());
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod system {
+    use std::io::{self, Write};
+    use std::time::Duration;
+
+    use sd_notify::NotifyState;
+
+    /// To the socket that the environment names.
+    pub(super) struct Sender;
+
+    pub(super) fn manager() -> Option<(Sender, Option<Duration>)> {
+        std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty())?;
+        Some((Sender, sd_notify::watchdog_enabled()))
+    }
+
+    pub(super) fn reloading() -> String {
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => format!("RELOADING=1\n{now}"),
+            Err(_) => "RELOADING=1".to_owned(),
+        }
+    }
+
+    impl Write for Sender {
+        fn write(&mut self, message: &[u8]) -> io::Result<usize> {
+            sd_notify::notify(&[NotifyState::Custom(&String::from_utf8_lossy(message))])?;
+            Ok(message.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+}
+
+/// Nobody else has this protocol.
+#[cfg(not(target_os = "linux"))]
+mod system {
+    use std::time::Duration;
+
+    pub(super) fn manager() -> Option<(std::io::Sink, Option<Duration>)> {
+        None
+    }
+
+    pub(super) fn reloading() -> String {
+        String::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use std::sync::mpsc::{Receiver, channel};
+
+    use super::*;
+
+    struct Heard(std::sync::mpsc::Sender<String>);
+
+    impl Write for Heard {
+        fn write(&mut self, message: &[u8]) -> io::Result<usize> {
+            let _ = self.0.send(String::from_utf8_lossy(message).into_owned());
+            Ok(message.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn manager(watchdog: Option<Duration>) -> (Manager, Receiver<String>) {
+        let (tell, heard) = channel();
+        (Manager::over(Heard(tell), watchdog).unwrap(), heard)
+    }
+
+    fn said(manager: &Manager, heard: &Receiver<String>) -> Vec<String> {
+        manager.0.as_ref().unwrap().messages.finish();
+        heard.try_iter().collect()
+    }
+
+    #[test]
+    fn each_thing_is_told_once() {
+        let (manager, heard) = manager(None);
+        manager.ready();
+        manager.status("cycle 1\nREADY=0");
+        manager.ready();
+        manager.status("cycle 1\nREADY=0");
+        manager.alive();
+        manager.status("cycle 2");
+        manager.stopping();
+        let expected = ["READY=1", r"STATUS=cycle 1\nREADY=0", "STATUS=cycle 2", "STOPPING=1"];
+        assert_eq!(said(&manager, &heard), expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_is_alive_and_who_hangs_is_not() {
+        let watchdog = Duration::from_millis(4);
+        let (manager, heard) = manager(Some(watchdog));
+        // Time in the runtime passes at once; the watchdog goes by the system's.
+        manager.waiting(async { std::thread::sleep(2 * watchdog) }).await;
+        manager.alive();
+        assert_eq!(said(&manager, &heard), ["WATCHDOG=1", "WATCHDOG=1"]);
+        let nothing = std::future::pending::<()>();
+        assert!(tokio::time::timeout(100 * watchdog, nothing).await.is_err());
+        assert_eq!(said(&manager, &heard), [""; 0]);
+    }
+
+    #[test]
+    fn a_watchdog_shorter_than_a_step_is_lengthened() {
+        let second = Duration::from_secs(1);
+        for (watchdog, step, expected) in [
+            (Some(60 * second), 90 * second, vec!["WATCHDOG_USEC=90000000"]),
+            (Some(60 * second), 60 * second, vec![]),
+            (None, 60 * second, vec![]),
+        ] {
+            let (manager, heard) = manager(watchdog);
+            manager.lengthen(step);
+            assert_eq!(said(&manager, &heard), expected);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! A place for lines that may take none for hours: a console, a pipe, the journal. It is written by a thread of its own, so that
+//! whoever logs never waits.
+//!
+//! A console takes nothing while somebody holds it: Ctrl+S, a click into the window, a reader of the pipe that is stuck. Lines then
+//! wait, up to [`MOST`]; what is beyond is lost there, and their number is said once there is room again. At its end the
+//! process waits for the thread, but not for long. Our own, because tracing-appender panics where no thread can be had, and
+//! says nothing of what it lost.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Lines that wait: some megabytes, and a day of an idle worker.
+const MOST: usize = 10_000;
+
+/// How long the end of the process waits for a console to show the last lines.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Takes lines, from any thread, and never waits.
+#[derive(Clone)]
+pub struct Console {
+    queue: SyncSender<Told>,
+    lost: Arc<AtomicU64>,
+    /// How the loss of so many lines is said.
+    notice: fn(u64) -> Vec<u8>,
+}
+
+enum Told {
+    Line(Vec<u8>),
+    /// All that came before is written.
+    Mark(SyncSender<()>),
+}
+
+impl Console {
+    /// Lines go to `sink`, each in one `write_all`; one that it refuses is lost.
+    ///
+    /// # Errors
+    /// There is no thread.
+    pub fn over(sink: impl Write + Send + 'static, notice: fn(u64) -> Vec<u8>) -> io::Result<Self> {
+        Self::with_room(MOST, sink, notice)
+    }
+
+    fn with_room(
+        most: usize,
+        sink: impl Write + Send + 'static,
+        notice: fn(u64) -> Vec<u8>,
+    ) -> io::Result<Self> {
+        let (queue, told) = sync_channel(most);
+        std::thread::Builder::new().name("console".into()).spawn(move || write(&told, sink))?;
+        Ok(Self { queue, lost: Arc::default(), notice })
+    }
+
+    /// Hands a line over.
+    pub fn line(&self, line: &[u8]) {
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        let mut told = if lost > 0 { (self.notice)(lost) } else { Vec::new() };
+        told.extend_from_slice(line);
+        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
+            self.queue.try_send(Told::Line(told))
+        {
+            self.lost.fetch_add(lost + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits until all lines so far are written, or for a while.
+    pub fn finish(&self) {
+        let (mark, reached) = sync_channel(1);
+        if self.queue.try_send(Told::Mark(mark)).is_ok() {
+            let _ = reached.recv_timeout(PATIENCE);
+        }
+    }
+}
+
+fn write(told: &Receiver<Told>, mut sink: impl Write) {
+    for told in told {
+        match told {
+            // A console that is gone has nobody to tell.
+            Told::Line(line) => drop(sink.write_all(&line).and_then(|()| sink.flush())),
+            Told::Mark(mark) => drop(mark.try_send(())),
+        }
+    }
+}
+
+impl<'a> MakeWriter<'a> for Console {
+    type Writer = &'a Self;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        self
+    }
+}
+
+/// Takes whole lines.
+impl Write for &Console {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.line(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
+
+    use std::sync::mpsc::channel;
+    use std::sync::{Mutex, PoisonError};
+
+    use super::*;
+
+    /// Keeps what is written, but nothing before it is told to.
+    struct Held {
+        shown: Arc<Mutex<String>>,
+        let_go: Receiver<()>,
+    }
+
+    impl Write for Held {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            // Once the other end is gone it goes on freely.
+            let _ = self.let_go.recv();
+            self.shown
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push_str(&String::from_utf8_lossy(bytes));
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn notice(lost: u64) -> Vec<u8> {
+        format!("{lost} lost\n").into_bytes()
+    }
+
+    #[test]
+    fn a_console_that_takes_nothing_holds_nobody_and_says_what_it_lost() {
+        let (let_go, held) = channel();
+        let shown = Arc::new(Mutex::new(String::new()));
+        let sink = Held { shown: Arc::clone(&shown), let_go: held };
+        let console = Console::with_room(3, sink, notice).unwrap();
+        // One may be in the thread's hand already, three wait.
+        (0..10).for_each(|line| console.line(format!("{line}\n").as_bytes()));
+        console.finish();
+        assert_eq!(*shown.lock().unwrap(), "");
+        drop(let_go);
+        // Room again: what is handed over now says what is missing before it.
+        while console.queue.try_send(Told::Mark(sync_channel(1).0)).is_err() {
+            std::thread::yield_now();
+        }
+        console.finish();
+        console.line(b"again\n");
+        console.finish();
+        let shown = shown.lock().unwrap();
+        let kept = shown.lines().take_while(|line| line.len() == 1).count();
+        assert!((3..=4).contains(&kept), "{shown}");
+        let expected: String = (0..kept).map(|line| format!("{line}\n")).collect();
+        assert_eq!(*shown, format!("{expected}{} lost\nagain\n", 10 - kept));
+    }
+
+    #[test]
+    fn lines_are_written_by_the_time_it_is_finished_with() {
+        let shown = Arc::new(Mutex::new(String::new()));
+        let (let_go, held) = channel();
+        drop(let_go);
+        let console = Console::over(Held { shown: Arc::clone(&shown), let_go: held }, notice).unwrap();
+        (0..100).for_each(|line| console.line(format!("{line}\n").as_bytes()));
+        console.finish();
+        assert_eq!(shown.lock().unwrap().lines().count(), 100);
+    }
+}
