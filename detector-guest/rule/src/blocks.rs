@@ -1,6 +1,8 @@
-//! Readings squeezed into blocks: so many readings become one number, their mean, or their extreme where there is a spike.
+//! Readings squeezed into blocks: so many readings become one number, their mean, or their extreme
+//! where there is a spike.
 //!
-//! A mean alone hides a spike of one reading; an extreme alone is noise. Lives as long as its phase; cannot fail.
+//! A mean alone hides a spike of one reading; an extreme alone is noise. Lives as long as its
+//! phase; cannot fail.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +27,10 @@ pub(crate) struct Blocks {
 impl Blocks {
     pub(crate) fn new(size: u32) -> Self {
         Self { size, count: 0, sum: 0.0, least: 0.0, greatest: 0.0, level: None, range: None }
+    }
+
+    pub(crate) fn is_sound(&self) -> bool {
+        self.count < self.size
     }
 
     /// Takes in a reading; answers a block when it completes one.

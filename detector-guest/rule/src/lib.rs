@@ -1,24 +1,35 @@
-//! What turns the readings of one variable into an alarm: how much of what it does now it has not done before.
+//! What turns the readings of one variable into alarms that people trust: a rule that learns what
+//! is normal.
 //!
-//! [`Novelty`] takes one reading at a time and answers a number that is 0 for what is known. [`Alarm`] compares it with a threshold
-//! that each alarm raises for a while. Both are pure and keep a bounded state, which is plain data for a checkpoint: what is given
-//! in any number of pieces gives the same answers to the last bit, on every system.
-//!
-//! How it works: readings are squeezed into [`blocks`], about a hundred per warm-up. Two memories look at the last blocks: a few
-//! [`boxes`] remember shapes and levels of eight blocks, and [`nearest`] searches the last 512 blocks for the window most like the newest
-//! one, whose distance counts against its own decaying [`record`]. Where the blocks begin is arbitrary, so several [`phase`]s cut them
-//! at different readings and their mean counts.
-//!
-//! Sources: the boxes are fuzzy ART (Carpenter, Grossberg and Rosen, "Fuzzy ART", Neural Networks 4, 1991) over Haar coefficients; the nearest
-//! earlier window is a discord (Keogh, Lin and Fu, "HOT SAX", ICDM 2005) against its past.
+//! [`Variable`] is all that is known of one variable. [`Variable::judge`] takes one reading at a
+//! time and answers a [`Verdict`]: whether something new begins here, how rare that is on the scale
+//! of the budget of false alarms, whether the variable is still away from what was normal, and why.
+//! Pure, with a bounded state: what is given in any number of pieces gives the same answers to the
+//! last bit, on every system. The state goes to bytes and back ([`Variable::to_bytes`],
+//! [`Variable::from_bytes`]).
+#![doc = include_str!("../README.md")]
 
-mod alarm;
+mod average;
 mod blocks;
 mod boxes;
+mod checkpoint;
+mod episode;
+mod expectation;
+mod gauge;
 mod nearest;
 mod novelty;
 mod phase;
+mod profile;
 mod record;
+mod settings;
+mod signals;
+mod tail;
+mod variable;
+mod verdict;
 
-pub use alarm::{Alarm, Verdict};
+pub use checkpoint::CheckpointError;
+pub use expectation::Basis;
 pub use novelty::Novelty;
+pub use settings::{Budget, BudgetError, Settings};
+pub use variable::Variable;
+pub use verdict::{Band, Cause, Verdict};

@@ -1,6 +1,8 @@
-//! The distance of the last blocks to the most similar earlier ones: large for what was never like this in the last 512 blocks.
+//! The distance of the last blocks to the most similar earlier ones: large for what was never like
+//! this in the last 512 blocks.
 //!
-//! In running standard deviations of the blocks, so that units do not matter. Lives as long as its phase; cannot fail.
+//! In running standard deviations of the blocks, so that units do not matter. Lives as long as its
+//! phase; cannot fail.
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,10 @@ pub(crate) struct Nearest {
 impl Nearest {
     pub(crate) fn new(warm: u32) -> Self {
         Self { warm, count: 0, mean: 0.0, variance: 0.0, ring: Vec::new(), next: 0 }
+    }
+
+    pub(crate) fn is_sound(&self) -> bool {
+        self.ring.len() < RING && self.next == 0 || self.ring.len() == RING && self.next < RING
     }
 
     /// Takes in a block; the distance for each of [`LENGTHS`], 0 while too little is known.
@@ -68,7 +74,8 @@ impl Nearest {
     }
 }
 
-/// The least sum of squares between the last `length` blocks and as many earlier ones that do not overlap them; None if there are none.
+/// The least sum of squares between the last `length` blocks and as many earlier ones that do not
+/// overlap them; None if there are none.
 fn nearest(blocks: &[f32], length: usize) -> Option<f64> {
     let first = blocks.len().saturating_sub(MEMORY + 2 * length - 1);
     let (earlier, last) = blocks[first..].split_at(blocks.len() - first - length.min(blocks.len() - first));

@@ -41,6 +41,10 @@ impl Phase {
         }
     }
 
+    pub(crate) fn is_sound(&self) -> bool {
+        self.blocks.is_sound() && self.boxes.is_sound() && self.nearest.is_sound()
+    }
+
     pub(crate) fn push(&mut self, x: f64) {
         if self.offset > 0 {
             self.offset -= 1;

@@ -1,6 +1,7 @@
 //! How far a distance exceeds those of the past: 0 is their mean, 1 their decaying maximum.
 //!
-//! What a variable's distances are depends on the variable; the share of its own record does not. Cannot fail.
+//! What a variable's distances are depends on the variable; the share of its own record does not.
+//! Cannot fail.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,5 @@
-//! The Numenta Anomaly Benchmark's score of alarms at rows of one file (`nab/sweeper.py` of its repository).
+//! The Numenta Anomaly Benchmark's score of alarms at rows of one file (`nab/sweeper.py` of its
+//! repository).
 
 /// What hits, false alarms and misses weigh.
 #[derive(Clone, Copy)]
@@ -43,8 +44,9 @@ fn sigmoid(position: f64) -> f64 {
     if position > 3.0 { -1.0 } else { 2.0 / (1.0 + libm::exp(5.0 * position)) - 1.0 }
 }
 
-/// Scores `alarms` of a file with these windows (first and last row, inclusive, ascending). A window counts where a row of it lies behind the
-/// first 15 % (of at most 5,000 rows), which are not scored.
+/// Scores `alarms` of a file with these windows (first and last row, inclusive, ascending). A
+/// window counts where a row of it lies behind the first 15 % (of at most 5,000 rows), which are
+/// not scored.
 pub(crate) fn score(alarms: &[bool], windows: &[(usize, usize)], profile: Profile) -> Score {
     let rows = alarms.len();
     let scored_from = (0.15 * rows as f64).floor().min(0.15 * 5000.0);

@@ -1,0 +1,274 @@
+//! One scale for all signals: how much rarer a number is than the budget of false alarms allows.
+//!
+//! Time is cut into epochs of about a twelfth of a warm-up. Of each signal a [`Tail`] learns how
+//! large it becomes in an epoch; each has a share of the budget. With the rate `a` of alarms in an
+//! epoch and the share `w`, a number whose epochs are that large at the rate `q` scores
+//!
+//! ```text
+//! 50 + 10 log10(w a / q)
+//! ```
+//!
+//! so 50 is the budget, 60 what comes a tenth as often, 40 what comes ten times as often. The
+//! variable's score is the largest. Novelty is much the same for all variables, so the pattern
+//! starts from what was found on other data, and its own past counts more and more. An alarm raises
+//! the pattern's threshold for a while, and none follows within a sixth of a warm-up. What the
+//! tails get wrong shows in the alarms themselves: each takes a little from the rate that is
+//! allowed, and time gives it back (adaptive conformal inference: Gibbs and Candès, NeurIPS 2021),
+//! which keeps the rate in the long run whatever the data are.
+
+use serde::{Deserialize, Serialize};
+
+use crate::signals::{DRIFT, PATTERN, SHIFT, SIGNALS, SPIKE, STUCK, VARIANCE};
+use crate::tail::Tail;
+
+/// An epoch, and the time without alarms after one, in warm-ups.
+const EPOCH: f64 = 0.08;
+const REFRACTORY: f64 = 0.16;
+
+/// Of frequent alarms an epoch and that time are shorter: so many to an alarm.
+const EPOCHS_OF_ALARM: f64 = 8.0;
+
+/// What an alarm multiplies the pattern's threshold by, and the warm-ups in which half of that is
+/// gone.
+const RAISE: f64 = 1.2;
+const RELAX: f64 = 2.0;
+
+/// How much of the budget a signal has.
+const SHARES: [f64; SIGNALS] = {
+    let mut shares = [0.0; SIGNALS];
+    shares[PATTERN] = 0.5;
+    shares[SPIKE] = 0.15;
+    shares[SHIFT] = 0.25;
+    shares[DRIFT] = 0.05;
+    shares[VARIANCE] = 0.03;
+    shares[STUCK] = 0.02;
+    shares
+};
+
+/// A tail narrower than this is not believed: the signals are logarithms, and a variable that was
+/// the same always may change a little.
+const LEAST_MEANS: [f64; SIGNALS] = {
+    let mut means = [0.05; SIGNALS];
+    means[PATTERN] = 0.1;
+    means[STUCK] = 0.35;
+    means
+};
+
+/// The pattern before anything is known of the variable: its threshold was this novelty at one
+/// alarm in so many readings, and the logarithm of the threshold rises so much for each e-fold of
+/// the rate. It counts as much as so many epochs.
+const PRIOR_THRESHOLD: f64 = 0.05;
+const PRIOR_READINGS: f64 = 2000.0;
+const PRIOR_SLOPE: f64 = 0.6;
+const PRIOR_EPOCHS: f64 = 96.0;
+
+/// How far a rate may be from the prior's, in e-folds, and how much faster the prior fades beyond
+/// that.
+const PRIOR_REACH: f64 = 1.2;
+const PRIOR_FADES: f64 = 16.0;
+
+/// What one alarm takes from the rate that is allowed, in decades; an alarm that was due gives as
+/// much back.
+const CORRECTION: f64 = 0.03;
+
+/// To begin with: thresholds that are learnt from little are high.
+const FIRST_CORRECTION: f64 = 0.08;
+
+/// The most that is taken or given, in decades.
+const MOST_CORRECTION: f64 = 1.0;
+
+/// What alarms are measured with, for one variable.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Gauge {
+    warm_up: u32,
+    tails: [Tail; SIGNALS],
+    /// Readings of an epoch, of the one that has begun, and without alarms.
+    epoch: u32,
+    in_epoch: u32,
+    refractory: u32,
+    /// Alarms that the budget allows in an epoch.
+    rate: f64,
+    /// The logarithm of what the pattern's threshold is raised by.
+    raised: f64,
+    /// Readings since the last alarm; None before the first.
+    since: Option<u32>,
+    /// The decimal logarithm of what the rate is corrected by.
+    correction: f64,
+}
+
+impl Gauge {
+    pub(crate) fn new(warm_up: u32) -> Self {
+        Self {
+            warm_up,
+            tails: [(); SIGNALS].map(|()| Tail::new()),
+            epoch: 0,
+            in_epoch: 0,
+            refractory: 0,
+            rate: 0.0,
+            raised: 0.0,
+            since: None,
+            correction: FIRST_CORRECTION,
+        }
+    }
+
+    /// Sets the rate of alarms for a reading; the first time also what an epoch is. While alarms
+    /// are `possible` their lack counts.
+    pub(crate) fn allow(&mut self, rate: f64, possible: bool) {
+        let readings = |part: f64, parts_of_alarm: f64| {
+            (part * f64::from(self.warm_up)).min(1.0 / (rate * parts_of_alarm)).max(1.0) as u32
+        };
+        if self.epoch == 0 {
+            self.epoch = readings(EPOCH, EPOCHS_OF_ALARM);
+            self.refractory = readings(REFRACTORY, EPOCHS_OF_ALARM / 2.0);
+        }
+        if possible {
+            self.correction = (self.correction + CORRECTION * rate).min(MOST_CORRECTION);
+        }
+        self.rate = rate * f64::from(self.epoch) * libm::pow(10.0, self.correction);
+    }
+
+    /// The score of each signal's number; 0 while too little is known of it.
+    pub(crate) fn scores(&self, numbers: &[f64; SIGNALS]) -> [f64; SIGNALS] {
+        let mut scores = [0.0; SIGNALS];
+        for signal in 0..SIGNALS {
+            let number = numbers[signal] - if signal == PATTERN { self.raised } else { 0.0 };
+            let allowed = libm::log10(self.rate * SHARES[signal]);
+            let own = self.tails[signal].log_rate(number);
+            let log_rate = match own {
+                _ if signal == PATTERN => self.with_prior(number, own),
+                Some(own) => own,
+                None => continue,
+            };
+            scores[signal] = (50.0 + 10.0 * (allowed - log_rate)).clamp(0.0, 100.0);
+        }
+        scores
+    }
+
+    /// The pattern's rate: what was found on other data, and more and more what was found here. For
+    /// a rate that is far from those that the other data could tell, it tells less.
+    fn with_prior(&self, novelty: f64, own: Option<f64>) -> f64 {
+        let epochs = f64::from(self.epoch) / PRIOR_READINGS;
+        let falls = (novelty - libm::log(PRIOR_THRESHOLD)) / PRIOR_SLOPE;
+        let prior = (libm::log10(epochs) - falls * std::f64::consts::LOG10_E).min(0.0);
+        let Some(own) = own else { return prior };
+        let far = (libm::log(self.rate * SHARES[PATTERN] / epochs).abs() - PRIOR_REACH).max(0.0);
+        let known = f64::from(self.tails[PATTERN].known()) * (1.0 + PRIOR_FADES * far * far) / PRIOR_EPOCHS;
+        let weight = known * known;
+        (prior + weight * own) / (1.0 + weight)
+    }
+
+    /// What a signal reaches at the budget's rate, while nothing was raised.
+    pub(crate) fn threshold(&self, signal: usize) -> Option<f64> {
+        self.tails[signal].threshold(self.rate * SHARES[signal])
+    }
+
+    /// Takes in the numbers of a reading; those that what is wrong now distorts are passed over.
+    pub(crate) fn learn(&mut self, numbers: &[f64; SIGNALS], is_usual: impl Fn(usize) -> bool) {
+        for (signal, tail) in self.tails.iter_mut().enumerate() {
+            if is_usual(signal) {
+                tail.push(numbers[signal] - if signal == PATTERN { self.raised } else { 0.0 });
+            }
+        }
+        self.in_epoch = self.in_epoch.saturating_add(1);
+        if self.in_epoch >= self.epoch {
+            self.in_epoch = 0;
+            for (signal, tail) in self.tails.iter_mut().enumerate() {
+                tail.end_epoch(self.rate * SHARES[signal], LEAST_MEANS[signal]);
+            }
+        }
+    }
+
+    /// One more reading.
+    pub(crate) fn step(&mut self) {
+        self.raised *= libm::pow(0.5, 1.0 / (RELAX * f64::from(self.warm_up)));
+        self.since = self.since.map(|since| since.saturating_add(1));
+    }
+
+    /// Whether the last alarm is long enough ago.
+    pub(crate) fn is_free(&self) -> bool {
+        self.since.is_none_or(|since| since > self.refractory)
+    }
+
+    pub(crate) fn alarm(&mut self) {
+        self.since = Some(0);
+        self.raised += libm::log(RAISE);
+        self.correction = (self.correction - CORRECTION).max(-MOST_CORRECTION);
+    }
+
+    pub(crate) fn is_sound(&self) -> bool {
+        self.tails.iter().all(Tail::is_sound)
+            && [self.raised, self.rate, self.correction].iter().all(|x| x.is_finite())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: f64 = 0.001;
+
+    /// After a warm-up of 1,000 and so many readings whose spikes have exponential logarithms.
+    fn learnt(readings: u32) -> Gauge {
+        let mut gauge = Gauge::new(1000);
+        for n in 0..readings {
+            gauge.allow(RATE, false);
+            let mut numbers = [0.0; SIGNALS];
+            let share = (f64::from(n * 7919 % 10_007) + 0.5) / 10_007.0;
+            numbers[SPIKE] = -libm::log(share);
+            numbers[PATTERN] = -10.0;
+            gauge.learn(&numbers, |_| true);
+            gauge.step();
+        }
+        gauge
+    }
+
+    #[test]
+    fn ten_points_are_a_tenth_of_the_rate() {
+        let gauge = learnt(20_000);
+        let score = |number: f64| {
+            let mut numbers = [f64::MIN; SIGNALS];
+            numbers[SPIKE] = number;
+            gauge.scores(&numbers)[SPIKE]
+        };
+        let at_budget = gauge.threshold(SPIKE).unwrap_or(f64::NAN);
+        assert!((score(at_budget) - 50.0).abs() < 1e-9, "{}", score(at_budget));
+        // A share of the readings is beyond its own logarithm; a twelfth of them are an epoch's.
+        let truth = -libm::log(RATE * SHARES[SPIKE]);
+        assert!((at_budget - truth).abs() < 1.0, "{at_budget}, truth {truth}");
+        let rarer = score(truth + std::f64::consts::LN_10) - score(truth);
+        assert!((7.0..13.0).contains(&rarer), "{rarer}");
+    }
+
+    #[test]
+    fn an_alarm_silences_raises_and_lowers_the_rate() {
+        let mut gauge = learnt(2000);
+        assert!(gauge.is_free());
+        let (rate, mut numbers) = (gauge.rate, [0.0; SIGNALS]);
+        numbers[PATTERN] = libm::log(0.2);
+        let before = gauge.scores(&numbers)[PATTERN];
+        gauge.alarm();
+        gauge.allow(RATE, true);
+        assert!(gauge.rate < rate && gauge.scores(&numbers)[PATTERN] < before);
+        let silent = (0..1000).take_while(|_| {
+            gauge.step();
+            !gauge.is_free()
+        });
+        assert_eq!(silent.count(), 160);
+        // In the time of an alarm that was allowed the rate is as it was.
+        (1..1000).for_each(|_| gauge.allow(RATE, true));
+        assert!((gauge.rate / rate - 1.0).abs() < 1e-9, "{}", gauge.rate / rate);
+    }
+
+    #[test]
+    fn nothing_is_said_of_a_signal_without_a_past_but_of_the_pattern() {
+        let mut gauge = Gauge::new(1000);
+        gauge.allow(1.0 / PRIOR_READINGS / SHARES[PATTERN], false);
+        let mut numbers = [9.0; SIGNALS];
+        numbers[PATTERN] = libm::log(PRIOR_THRESHOLD);
+        gauge.correction = 0.0;
+        gauge.allow(1.0 / PRIOR_READINGS / SHARES[PATTERN], false);
+        let scores = gauge.scores(&numbers);
+        assert!((scores[PATTERN] - 50.0).abs() < 1e-9, "{}", scores[PATTERN]);
+        assert_eq!(scores[SPIKE..].to_vec(), [0.0; SIGNALS - 1]);
+    }
+}

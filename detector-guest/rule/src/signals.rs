@@ -1,0 +1,161 @@
+//! The numbers of one variable that may alarm, and what each says when it does.
+//!
+//! With `r` the reading beside its expectation, `s` the usual |r|, `w` the reading beside its base
+//! (so that a level shows), and `<x>_n` the mean over about the last n readings; N is the warm-up:
+//!
+//! ```text
+//! pattern   log novelty                            see `Novelty`
+//! spike     log |r| / s
+//! shift     log |<w>_N/72 - <w>_N/2| / s
+//! drift     log |<w>_N/4 - <w>_3N| / s
+//! variance  |log <|r|>_N/48 / s|
+//! stuck     log of how many equal readings there were in a row
+//! ```
+//!
+//! What is slow (the longer means and s) stands still while something is wrong. The scale of none
+//! of them matters: each is held against its own past.
+
+use serde::{Deserialize, Serialize};
+
+use crate::average::Average;
+use crate::expectation::Outlook;
+
+/// Numbers that may alarm.
+pub(crate) const SIGNALS: usize = 6;
+
+pub(crate) const PATTERN: usize = 0;
+pub(crate) const SPIKE: usize = 1;
+pub(crate) const SHIFT: usize = 2;
+pub(crate) const DRIFT: usize = 3;
+pub(crate) const VARIANCE: usize = 4;
+pub(crate) const STUCK: usize = 5;
+
+/// Logarithms beyond these say no more.
+const LEAST: f64 = -20.0;
+const MOST: f64 = 40.0;
+
+/// The means behind the numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Signals {
+    /// Of readings beside their base.
+    block: Average,
+    half: Average,
+    quarter: Average,
+    thrice: Average,
+    /// Of |r|, and of r.
+    spread: Average,
+    recent: Average,
+    last: Option<f64>,
+    /// Equal readings in a row, and how often they ended.
+    run: u32,
+    changes: u32,
+}
+
+/// Where a variable stands beside what is usual, in its own units.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Distances {
+    pub(crate) residual: f64,
+    /// The mean of the last residuals: what is sudden.
+    pub(crate) recent: f64,
+    pub(crate) shift: f64,
+    pub(crate) drift: f64,
+    /// The logarithm of the ratio.
+    pub(crate) spread: f64,
+    pub(crate) run: u32,
+}
+
+impl Signals {
+    pub(crate) fn new(warm_up: u32) -> Self {
+        let over = |part: u32, least: u32| Average::new((warm_up / part).max(least));
+        Self {
+            block: over(72, 4),
+            half: over(2, 4),
+            quarter: over(4, 4),
+            thrice: Average::new(warm_up.saturating_mul(3)),
+            spread: over(48, 12),
+            recent: over(72, 4),
+            last: None,
+            run: 0,
+            changes: 0,
+        }
+    }
+
+    /// Takes in a reading as it is: what is fast.
+    pub(crate) fn see(&mut self, x: f64, outlook: &Outlook) -> Distances {
+        let (residual, beside) = (x - outlook.expected, x - outlook.base);
+        self.block.push(beside);
+        self.quarter.push(beside);
+        self.spread.push(residual.abs());
+        self.recent.push(residual);
+        if self.last == Some(x) {
+            self.run = self.run.saturating_add(1);
+        } else {
+            self.run = 1;
+            self.changes = self.changes.saturating_add(1);
+        }
+        self.last = Some(x);
+        Distances {
+            residual,
+            recent: self.recent.mean(),
+            shift: if self.half.is_empty() { 0.0 } else { self.block.mean() - self.half.mean() },
+            drift: if self.thrice.is_empty() { 0.0 } else { self.quarter.mean() - self.thrice.mean() },
+            spread: log(self.spread.mean() / outlook.scale),
+            run: self.run,
+        }
+    }
+
+    /// Takes a reading, or what is believed of it, into what is slow.
+    pub(crate) fn learn(&mut self, x: f64, outlook: &Outlook) {
+        self.half.push(x - outlook.base);
+        self.thrice.push(x - outlook.base);
+    }
+
+    /// The numbers, but for the pattern's.
+    pub(crate) fn numbers(&self, distances: &Distances, scale: f64) -> [f64; SIGNALS] {
+        let of = |distance: f64| log(distance.abs() / scale);
+        // Of a variable that does not change it cannot be said how long is too long.
+        let stuck = if self.changes < 20 { 0.0 } else { libm::log(f64::from(distances.run)) };
+        let mut numbers = [0.0; SIGNALS];
+        numbers[SPIKE] = of(distances.residual);
+        numbers[SHIFT] = of(distances.shift);
+        numbers[DRIFT] = of(distances.drift);
+        numbers[VARIANCE] = distances.spread.abs();
+        numbers[STUCK] = stuck;
+        numbers
+    }
+
+    /// What the last readings were beside their expectation, and their usual distance from it.
+    pub(crate) fn recent(&self) -> (f64, f64) {
+        (self.recent.mean(), self.spread.mean())
+    }
+
+    /// What is fast goes back to what is slow: the episode is over and forgotten.
+    pub(crate) fn return_to_usual(&mut self, scale: f64) {
+        self.block.set(self.half.mean());
+        self.quarter.set(self.thrice.mean());
+        self.spread.set(scale);
+        self.recent.set(0.0);
+    }
+
+    /// What is slow goes to what is fast: this is usual now, at this usual error.
+    pub(crate) fn accept(&mut self, scale: f64) {
+        self.spread.set(scale);
+        let level = self.block.mean();
+        self.half.set(level);
+        self.quarter.set(level);
+        self.thrice.set(level);
+        self.recent.set(0.0);
+    }
+
+    /// Another base: levels beside it are other levels.
+    pub(crate) fn rebase(&mut self, by: f64) {
+        for of in [&mut self.block, &mut self.half, &mut self.quarter, &mut self.thrice] {
+            of.set(of.mean() + by);
+        }
+    }
+}
+
+/// Within bounds, and never not a number.
+pub(crate) fn log(x: f64) -> f64 {
+    if x > 0.0 { libm::log(x).clamp(LEAST, MOST) } else { LEAST }
+}

@@ -1,0 +1,257 @@
+//! One variable: what is known of it, and the verdict on its next reading.
+
+use serde::{Deserialize, Serialize};
+
+use crate::average::Average;
+use crate::episode::{Course, Episode};
+use crate::expectation::{Basis, Expectation, Outlook};
+use crate::gauge::Gauge;
+use crate::novelty::Novelty;
+use crate::settings::Settings;
+use crate::signals::{PATTERN, SIGNALS, SPIKE, Signals, log};
+use crate::verdict::{Band, Cause, Verdict};
+
+/// An alarm's score.
+const ALARM: f64 = 50.0;
+
+/// The most that a reading scores which is no alarm.
+const BELOW_ALARM: f64 = 49.9;
+
+/// In how many usual errors the bounds lie while their own past is too short.
+const FIRST_BOUND: f64 = 4.0;
+
+/// A reading further off than this in usual errors is learnt as this far, until the budget's
+/// threshold is known.
+const FIRST_LIMIT: f64 = 20.0;
+
+/// No reading is further from the first than this, so that squares and single precision hold it.
+const FURTHEST: f64 = 1e18;
+
+/// Everything that is known of one variable. Pure: what it is given in any pieces gives the same
+/// verdicts to the last bit, on every system.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Variable {
+    settings: Settings,
+    readings: u32,
+    last_time: Option<i64>,
+    /// Microseconds from a reading to the next.
+    interval: Average,
+    /// The first reading: everything is relative to it, so that single precision suffices at any
+    /// offset.
+    origin: f64,
+    expectation: Expectation,
+    novelty: Novelty,
+    signals: Signals,
+    gauge: Gauge,
+    episode: Option<Episode>,
+}
+
+impl Variable {
+    /// Knows nothing yet.
+    pub fn new(settings: Settings) -> Self {
+        let warm_up = settings.warm_up.max(Settings::LEAST_WARM_UP);
+        Self {
+            settings: Settings { warm_up, ..settings },
+            readings: 0,
+            last_time: None,
+            interval: Average::new(500),
+            origin: 0.0,
+            expectation: Expectation::new(warm_up),
+            novelty: Novelty::new(warm_up),
+            signals: Signals::new(warm_up),
+            gauge: Gauge::new(warm_up),
+            episode: None,
+        }
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Goes on under settings with the same warm-up; under another budget the thresholds are learnt
+    /// anew.
+    pub(crate) fn go_on_under(&mut self, settings: Settings) {
+        if settings.false_alarms != self.settings.false_alarms {
+            self.gauge = Gauge::new(self.settings.warm_up);
+        }
+        self.settings = Settings { warm_up: self.settings.warm_up, ..settings };
+    }
+
+    /// Whether it can be gone on from: what no run of [`Self::judge`] leaves behind is not.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.settings.warm_up >= Settings::LEAST_WARM_UP
+            && self.origin.is_finite()
+            && self.novelty.is_sound()
+            && self.gauge.is_sound()
+            && self.episode.as_ref().is_none_or(Episode::is_sound)
+    }
+
+    /// When it has learnt enough for alarms if readings go on as they came, in microseconds; None
+    /// when it has.
+    pub fn learning_until(&self) -> Option<i64> {
+        let left = self.settings.warm_up.saturating_sub(self.readings);
+        let from = self.last_time?;
+        let wait = f64::from(left) * self.interval.mean();
+        (left > 0).then(|| from.saturating_add(wait as i64))
+    }
+
+    /// The verdict on the reading at `time` (microseconds on any clock without a zone), for which
+    /// the model, if there is one, says `model`.
+    ///
+    /// A reading that is not later than the last one is judged by what is known and changes
+    /// nothing, and neither does one that is not finite.
+    pub fn judge(&mut self, time: i64, value: f64, model: Option<Band>) -> Verdict {
+        if self.readings == 0 && value.is_finite() {
+            self.origin = value;
+        }
+        let outlook = self.outlook(time, model);
+        if !value.is_finite() || self.last_time.is_some_and(|last| time <= last) {
+            return self.judge_late(value, &outlook, model);
+        }
+        self.pass(time);
+        let x = self.beside_origin(value);
+        let distances = self.signals.see(x, &outlook);
+        let mut numbers = self.signals.numbers(&distances, outlook.scale);
+        numbers[PATTERN] = log(self.novelty.push(x));
+        let scores = if self.gauge_is_open() { self.gauge.scores(&numbers) } else { [0.0; SIGNALS] };
+        let learning = self.readings <= self.settings.warm_up;
+
+        let (score, alarm) = self.alarm(&scores, learning);
+        if alarm {
+            self.gauge.alarm();
+            self.episode = Some(Episode::begin(&scores, &distances));
+        }
+        let course = self
+            .episode
+            .as_mut()
+            .map(|episode| episode.step(&scores, &distances, self.settings.normal_after));
+        let cause = match course {
+            Some(Course::Flagged(cause) | Course::Accepted(cause)) => Some(cause),
+            Some(Course::Quiet | Course::Over) | None => None,
+        };
+        self.learn(time, x, &outlook, &numbers, cause.is_some());
+        self.follow(course, outlook.scale);
+        Verdict {
+            alarm,
+            is_anomaly: cause.is_some(),
+            score: if alarm { score } else { score.min(BELOW_ALARM) },
+            cause,
+            learning,
+            late: false,
+            ..self.unjudged(&outlook, model)
+        }
+    }
+
+    fn beside_origin(&self, y: f64) -> f64 {
+        (y - self.origin).clamp(-FURTHEST, FURTHEST)
+    }
+
+    fn outlook(&self, time: i64, model: Option<Band>) -> Outlook {
+        let model =
+            model.filter(|band| band.expected.is_finite()).map(|band| self.beside_origin(band.expected));
+        self.expectation.at(time, model)
+    }
+
+    /// The clock: how far apart readings are, and from that how many alarms a reading may have.
+    fn pass(&mut self, time: i64) {
+        if let Some(last) = self.last_time {
+            let gap = time.saturating_sub(last) as f64;
+            // A pause is no interval.
+            let most = if self.interval.is_empty() { gap } else { 4.0 * self.interval.mean() };
+            self.interval.push(gap.min(most));
+        }
+        self.last_time = Some(time);
+        self.readings = self.readings.saturating_add(1);
+        if self.gauge_is_open() {
+            let rate = self.settings.false_alarms.for_a_reading(self.interval.mean());
+            self.gauge.allow(rate, self.readings > self.settings.warm_up);
+        }
+        self.gauge.step();
+    }
+
+    /// From a quarter of the warm-up on the signals' past is kept.
+    fn gauge_is_open(&self) -> bool {
+        self.readings > self.settings.warm_up / 4
+    }
+
+    /// The largest score, and whether it is an alarm: one an episode.
+    fn alarm(&self, scores: &[f64; SIGNALS], learning: bool) -> (f64, bool) {
+        let largest = scores.iter().copied().fold(0.0, f64::max);
+        let may = !learning && self.episode.is_none() && self.gauge.is_free();
+        (largest, largest >= ALARM && may)
+    }
+
+    fn learn(&mut self, time: i64, x: f64, outlook: &Outlook, numbers: &[f64; SIGNALS], flagged: bool) {
+        if self.gauge_is_open() {
+            let (learning, calm) = (self.readings <= self.settings.warm_up, self.episode.is_none());
+            self.gauge.learn(numbers, |signal| match signal {
+                PATTERN => !learning,
+                _ => calm,
+            });
+        }
+        if flagged {
+            return;
+        }
+        let residual = x - outlook.expected;
+        let limit = match self.gauge.threshold(SPIKE) {
+            Some(threshold) => outlook.scale * libm::exp(threshold),
+            None if self.gauge_is_open() => outlook.scale * FIRST_LIMIT,
+            None => f64::INFINITY,
+        };
+        let believed = outlook.expected + residual.max(-limit).min(limit);
+        self.signals.learn(believed, outlook);
+        if let Some(more) = self.expectation.learn(time, believed, outlook) {
+            self.signals.rebase(more);
+        }
+    }
+
+    /// What an episode's end makes of what was learnt.
+    fn follow(&mut self, course: Option<Course>, scale: f64) {
+        match course {
+            Some(Course::Over) => self.signals.return_to_usual(scale),
+            Some(Course::Accepted(cause)) => {
+                let (level, spread) = self.signals.recent();
+                let scale = if cause == Cause::Variance { spread } else { scale };
+                self.expectation.shift(level);
+                self.expectation.rescale(scale);
+                self.signals.accept(scale);
+            }
+            Some(Course::Flagged(_) | Course::Quiet) | None => return,
+        }
+        self.episode = None;
+    }
+
+    fn judge_late(&self, value: f64, outlook: &Outlook, model: Option<Band>) -> Verdict {
+        let mut verdict = self.unjudged(outlook, model);
+        if !value.is_finite() {
+            return verdict;
+        }
+        verdict.late = true;
+        let mut numbers = [f64::NEG_INFINITY; SIGNALS];
+        numbers[SPIKE] = log((self.beside_origin(value) - outlook.expected).abs() / outlook.scale);
+        let score = if self.gauge_is_open() { self.gauge.scores(&numbers)[SPIKE] } else { 0.0 };
+        verdict.alarm = score >= ALARM && !verdict.learning;
+        verdict.is_anomaly = verdict.alarm;
+        verdict.score = if verdict.alarm { score } else { score.min(BELOW_ALARM) };
+        verdict.cause = verdict.alarm.then_some(Cause::Spike);
+        verdict
+    }
+
+    /// What is said of a reading of which nothing is said.
+    fn unjudged(&self, outlook: &Outlook, model: Option<Band>) -> Verdict {
+        let expected = outlook.expected + self.origin;
+        let bound = self.gauge.threshold(SPIKE).map_or(FIRST_BOUND, libm::exp) * outlook.scale;
+        let own = Band { expected, lower: expected - bound, upper: expected + bound };
+        Verdict {
+            alarm: false,
+            is_anomaly: false,
+            score: 0.0,
+            cause: None,
+            band: if outlook.basis == Basis::Model { model.unwrap_or(own) } else { own },
+            basis: outlook.basis,
+            aged: model.is_some() && self.expectation.is_aged(),
+            learning: self.readings <= self.settings.warm_up,
+            late: false,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Stationary data of the kinds that plants have, made from a seed.
+
+#![allow(dead_code, reason = "each test and example uses a part")]
+
+use std::f64::consts::TAU;
+
+use rule::{BudgetError, Settings, Variable};
+
+/// A day of readings every five minutes.
+pub(crate) const DAY: usize = 288;
+
+/// Days of a series.
+const DAYS: usize = 60;
+
+/// Days of learning.
+const LEARNING: usize = 3;
+
+/// Microseconds between readings.
+pub(crate) const STEP: i64 = 300_000_000;
+
+/// Budgets, and how many alarms a day they are.
+pub(crate) const BUDGETS: [(&str, f64); 3] =
+    [("1 per day", 1.0), ("1 per week", 1.0 / 7.0), ("1 per month", 12.0 / 365.25)];
+
+pub(crate) type Family = fn(&mut Random, usize) -> Vec<f64>;
+
+pub(crate) const FAMILIES: [(&str, Family); 7] = [
+    ("gaussian", |random, rows| (0..rows).map(|_| 20.0 + random.normal()).collect()),
+    ("heavy-tailed", |random, rows| (0..rows).map(|_| 20.0 + random.student(3)).collect()),
+    ("autocorrelated", |random, rows| autoregressive(random, rows, 0.97)),
+    ("seasonal", |random, rows| {
+        let noise = autoregressive(random, rows, 0.7);
+        noise.iter().enumerate().map(|(row, x)| x + 5.0 * libm::sin(TAU * row as f64 / DAY as f64)).collect()
+    }),
+    ("coarse steps", |random, rows| {
+        autoregressive(random, rows, 0.9).iter().map(|x| (2.0 * x).round() / 2.0).collect()
+    }),
+    ("mostly constant", |random, rows| {
+        (0..rows).map(|_| if random.uniform() < 0.02 { 7.0 + random.normal() } else { 7.0 }).collect()
+    }),
+    ("counts", |random, rows| (0..rows).map(|_| random.poisson(3.0)).collect()),
+];
+
+/// Alarms after the days of learning, as a share of those that the budget allows.
+pub(crate) fn of_what_was_asked_for(
+    family: Family,
+    (budget, a_day): (&str, f64),
+    series: u64,
+) -> Result<f64, BudgetError> {
+    let settings = Settings { false_alarms: budget.parse()?, ..Settings::new((LEARNING * DAY) as u32) };
+    let mut alarms = 0;
+    for seed in 0..series {
+        let mut variable = Variable::new(settings);
+        let readings = family(&mut Random(seed * 77 + 5), DAYS * DAY);
+        let verdicts = readings.iter().zip(0..).map(|(y, row)| variable.judge(row * STEP, *y, None));
+        alarms += verdicts.filter(|verdict| verdict.alarm).count();
+    }
+    Ok(alarms as f64 / (a_day * (DAYS - LEARNING) as f64 * series as f64))
+}
+
+/// With deviation 1.
+fn autoregressive(random: &mut Random, rows: usize, keep: f64) -> Vec<f64> {
+    let fresh = (1.0 - keep * keep).sqrt();
+    let mut x = random.normal();
+    let step = |_| {
+        x = keep * x + fresh * random.normal();
+        20.0 + x
+    };
+    (0..rows).map(step).collect()
+}
+
+/// SplitMix64: the same numbers on every machine.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn uniform(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    pub(crate) fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * libm::log(1.0 - self.uniform())).sqrt();
+        radius * libm::cos(TAU * self.uniform())
+    }
+
+    fn student(&mut self, degrees: u32) -> f64 {
+        let squares: f64 = (0..degrees).map(|_| self.normal()).map(|x| x * x).sum();
+        self.normal() / (squares / f64::from(degrees)).sqrt()
+    }
+
+    fn poisson(&mut self, mean: f64) -> f64 {
+        let (limit, mut product, mut count) = (libm::exp(-mean), self.uniform(), 0.0);
+        while product > limit {
+            product *= self.uniform();
+            count += 1.0;
+        }
+        count
+    }
+}
