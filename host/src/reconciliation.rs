@@ -1,8 +1,9 @@
 //! What a look for unjudged readings came to, as the state row keeps it.
 //!
-//! A position says what is read first, and any row of a database can lead it astray. So from time to time everything within
-//! the allowed lateness is looked at, whatever its id: each row has a verdict, or a reason why it has none, or is yet to be
-//! read by a cycle; what has none of these is *unjudged*, and is judged then. Plain data.
+//! A position says what is read first, and any row of a database can lead it astray. So from time
+//! to time everything within the allowed lateness is looked at, whatever its id: each row has a
+//! verdict, or a reason why it has none, or is yet to be read by a cycle; what has none of these is
+//! *unjudged*, and is judged then. Plain data.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,14 +28,15 @@ pub struct Reconciliation {
     /// Where the one under way stands still, because the detector fails at what it has found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<Failed>,
-    /// Of these variables so many readings were counted as having no model. One that gets a verdict later leaves that count.
+    /// Of these variables so many readings were counted as having no model. One that gets a verdict
+    /// later leaves that count.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub without_model: BTreeMap<String, u64>,
 }
 
 impl Reconciliation {
-    /// How many variables without a model are remembered: the row is written with each commit. Readings of those beyond stay counted
-    /// as having none.
+    /// How many variables without a model are remembered: the row is written with each commit.
+    /// Readings of those beyond stay counted as having none.
     const MOST_NAMES: usize = 500;
 
     /// So many readings of a variable were counted as having no model.
@@ -46,7 +48,8 @@ impl Reconciliation {
         }
     }
 
-    /// A reading of the variable, counted before, has a verdict now. Whether it was counted as having no model.
+    /// A reading of the variable, counted before, has a verdict now. Whether it was counted as
+    /// having no model.
     pub fn has_model_now(&mut self, variable: &str) -> bool {
         let Some(left) = self.without_model.get_mut(variable) else { return false };
         *left -= 1;
@@ -56,7 +59,8 @@ impl Reconciliation {
         true
     }
 
-    /// How many readings have neither a verdict nor a reason, as far as was looked; None if nothing was.
+    /// How many readings have neither a verdict nor a reason, as far as was looked; None if nothing
+    /// was.
     pub fn unjudged(&self) -> Option<u64> {
         match (&self.failed, &self.under_way, &self.last) {
             (Some(failed), under_way, _) => {
@@ -67,7 +71,8 @@ impl Reconciliation {
     }
 }
 
-/// Readings that a look has found and that the detector does not judge: it fails at all of them, or which are at fault is not known.
+/// Readings that a look has found and that the detector does not judge: it fails at all of them, or
+/// which are at fault is not known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failed {
     pub readings: u64,
@@ -120,7 +125,8 @@ pub struct Causes {
     pub late: u64,
     /// Below the ids where this worker began: another range of ids.
     pub below: u64,
-    /// The row was read before: its value was filled in or changed since, its variable has got a model, or its verdict was deleted.
+    /// The row was read before: its value was filled in or changed since, its variable has got a
+    /// model, or its verdict was deleted.
     pub changed: u64,
     /// The table has no key to tell by.
     pub behind: u64,

@@ -1,7 +1,8 @@
-//! What the look for unjudged readings costs a plant of 10,000 variables a minute: `just bench-look`.
+//! What the look for unjudged readings costs a plant of 10,000 variables a minute: `just
+//! bench-look`.
 //!
-//! The detector echoes, so that the look is held against the cheapest cycle there is. Cycles right after a look and cycles without one
-//! are timed in turn, in one run. Nothing here asserts a time.
+//! The detector echoes, so that the look is held against the cheapest cycle there is. Cycles right
+//! after a look and cycles without one are timed in turn, in one run. Nothing here asserts a time.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,7 +18,8 @@ use tests::fixture::{Fixture, Layout, datetime, echo};
 
 const VARIABLES: u32 = 10_000;
 
-/// How many minutes of readings are within the allowed lateness; `LOOK_MINUTES` says another number.
+/// How many minutes of readings are within the allowed lateness; `LOOK_MINUTES` says another
+/// number.
 const MINUTES: u32 = 60;
 
 const ROUNDS: u32 = 9;

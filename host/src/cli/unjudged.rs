@@ -1,4 +1,5 @@
-//! What `host status` says of unjudged readings: how many a look has found, when, and whether that still means something.
+//! What `host status` says of unjudged readings: how many a look has found, when, and whether that
+//! still means something.
 
 use std::time::Duration;
 

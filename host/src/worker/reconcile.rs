@@ -1,11 +1,15 @@
-//! The look for unjudged readings: everything within the allowed lateness, whatever the position believes of it.
+//! The look for unjudged readings: everything within the allowed lateness, whatever the position
+//! believes of it.
 //!
-//! It goes by datetime, page by page, between cycles and never beside one. A row that has a verdict, that the next cycle reads, or
-//! that has a reason for having none is accounted for. What is left is judged and stored as a cycle does it: the same transaction,
-//! the same fence. The reasons are found out anew in each look, and only what had neither verdict nor reason goes into the
-//! worker's counts, so that nothing is counted twice. What a detector had to be asked for is remembered while its set is in use.
+//! It goes by datetime, page by page, between cycles and never beside one. A row that has a
+//! verdict, that the next cycle reads, or that has a reason for having none is accounted for. What
+//! is left is judged and stored as a cycle does it: the same transaction, the same fence. The
+//! reasons are found out anew in each look, and only what had neither verdict nor reason goes into
+//! the worker's counts, so that nothing is counted twice. What a detector had to be asked for is
+//! remembered while its set is in use.
 //!
-//! Without an index on the datetime each page would read the table: then nothing is looked at, and that is said.
+//! Without an index on the datetime each page would read the table: then nothing is looked at, and
+//! that is said.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -28,10 +32,12 @@ use crate::shard::Shard;
 use crate::state::State;
 use crate::store::StoreError;
 
-/// How many readings without a verdict are remembered with their reason: some ten megabytes. Those beyond are asked for again.
+/// How many readings without a verdict are remembered with their reason: some ten megabytes. Those
+/// beyond are asked for again.
 const MOST_REASONS: usize = 200_000;
 
-/// Of a worker that did not look for longer than this, a backfill has more to judge than a look has.
+/// Of a worker that did not look for longer than this, a backfill has more to judge than a look
+/// has.
 const LONGEST_REST: Duration = Duration::from_secs(24 * 3600);
 
 /// Ids that lie further apart are two ranges.
@@ -237,7 +243,8 @@ impl Worker {
         Ok(examined)
     }
 
-    /// Judges what has neither a verdict nor a reason, and stores it with the look. Then the output is asked what it holds of it.
+    /// Judges what has neither a verdict nor a reason, and stores it with the look. Then the output
+    /// is asked what it holds of it.
     async fn judge_found(
         &mut self,
         session: &mut Session,
@@ -319,7 +326,8 @@ impl Worker {
         Ok(())
     }
 
-    /// The detector judges nothing of what was found: that is stored, and the look goes on from there when it is tried again.
+    /// The detector judges nothing of what was found: that is stored, and the look goes on from
+    /// there when it is tried again.
     async fn stand_still(
         &self,
         session: &mut Session,
@@ -339,8 +347,8 @@ impl Worker {
     }
 }
 
-/// The look that is under way, or a new one. One that was left long ago is of no more use. A new one reaches as far back as what came
-/// since the last was allowed to.
+/// The look that is under way, or a new one. One that was left long ago is of no more use. A new
+/// one reaches as far back as what came since the last was allowed to.
 fn begin(session: &Session, now: Datetime) -> Look {
     let looks = &session.state.reconciliation;
     let rested = looks.last.as_ref().map_or(Duration::ZERO, |last| now.since(last.to).min(LONGEST_REST));
@@ -422,7 +430,8 @@ fn causes(position: &Position, asked: &[Reading], judged: &HashSet<ReadingKey>) 
     causes
 }
 
-/// Where rows have shown up in a range of ids that no cycle reads, the ids after them are opened, so that the next are read by it.
+/// Where rows have shown up in a range of ids that no cycle reads, the ids after them are opened,
+/// so that the next are read by it.
 async fn follow(session: &mut Session, found: &[Reading], now: Datetime) -> Result<(), StoreError> {
     let Position::Key(position) = &session.state.position else { return Ok(()) };
     let passed = |id: &i64| position.passed(*id) != Passing::Read;
