@@ -103,7 +103,8 @@ impl Compiler {
         module: &Module,
         limits: &Limits,
     ) -> Result<Vec<u8>, Uncompiled> {
-        let (caps, bytes, begun) = (self.caps.of(limits.module_file, limits.memory as u64), module.bytes.clone(), Instant::now());
+        let (caps, bytes, begun) =
+            (self.caps.of(limits.module_file, limits.memory as u64), module.bytes.clone(), Instant::now());
         on_a_thread(move || count::count(&bytes, caps)).await?;
         let CompileIn::Child(program) = &self.place else { return Ok(here(engine, module).await?) };
         let built_in = *module.bytes == *super::BUILT_IN;
