@@ -120,7 +120,7 @@ const BYTES_A_BYTE: usize = 100;
 const BYTES: usize = 1 << 20;
 
 /// Runs a reader of a file of this length, whose memory is to be in proportion.
-fn frugally<T>(length: usize, read: impl FnOnce() -> T) -> T {
+pub fn frugally<T>(length: usize, read: impl FnOnce() -> T) -> T {
     MEMORY.reset_peak_usage();
     let before = MEMORY.current_usage();
     let read = read();
