@@ -97,7 +97,7 @@ const ATTACKS: [Attack; 10] = [
     ("it spins when it is opened", |dir| harm(dir, r#"{"do": "open-spin"}"#)),
     ("a model that it spins over, a pipe and a device as models", |dir| {
         harm(dir, "{}");
-        fs::write(dir.join("models/S"), "prepare spin").unwrap();
+        fs::write(dir.join("models/S"), "compact spin").unwrap();
         std::os::unix::fs::symlink("/dev/zero", dir.join("models/Z")).unwrap();
         assert!(Command::new("mkfifo").arg(dir.join("models/P")).status().unwrap().success());
     }),

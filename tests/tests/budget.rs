@@ -46,7 +46,7 @@ fn source(dir: &Path, models: usize, length: usize) -> SetSource {
     fs::create_dir(dir.join("models")).unwrap();
     fs::write(dir.join("detector.wasm"), HOSTILE).unwrap();
     for model in 0..models {
-        fs::write(dir.join(format!("models/T{model}")), format!("prepare {}", "x".repeat(length))).unwrap();
+        fs::write(dir.join(format!("models/T{model}")), format!("compact {}", "x".repeat(length))).unwrap();
     }
     SetSource {
         module: Some(dir.join("detector.wasm")),
