@@ -54,11 +54,16 @@ const LEAST_MEANS: [f64; SIGNALS] = {
     means
 };
 
-/// The pattern before anything is known of the variable: its threshold was this novelty at one
-/// alarm in so many readings, and the logarithm of the threshold rises so much for each e-fold of
-/// the rate. It counts as much as so many epochs.
+/// The pattern before anything is known of the variable: its threshold was this novelty at one alarm
+/// in so many readings, with a warm-up of so many. Were a longer warm-up nothing but slower time, the
+/// readings would be proportional to it; on the benchmark they are not, and this is between.
 const PRIOR_THRESHOLD: f64 = 0.05;
 const PRIOR_READINGS: f64 = 2000.0;
+const PRIOR_WARM_UP: f64 = 800.0;
+const PRIOR_POWER: f64 = 0.75;
+
+/// The logarithm of the threshold rises so much for each e-fold of the rate. All of this counts as
+/// much as so many epochs.
 const PRIOR_SLOPE: f64 = 0.6;
 const PRIOR_EPOCHS: f64 = 96.0;
 
@@ -81,6 +86,7 @@ const MOST_CORRECTION: f64 = 1.0;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Gauge {
     warm_up: u32,
+    prior_readings: f64,
     tails: [Tail; SIGNALS],
     /// Readings of an epoch, of the one that has begun, and without alarms.
     epoch: u32,
@@ -100,6 +106,7 @@ impl Gauge {
     pub(crate) fn new(warm_up: u32) -> Self {
         Self {
             warm_up,
+            prior_readings: PRIOR_READINGS * libm::pow(f64::from(warm_up) / PRIOR_WARM_UP, PRIOR_POWER),
             tails: [(); SIGNALS].map(|()| Tail::new()),
             epoch: 0,
             in_epoch: 0,
@@ -147,7 +154,7 @@ impl Gauge {
     /// The pattern's rate: what was found on other data, and more and more what was found here. For
     /// a rate that is far from those that the other data could tell, it tells less.
     fn with_prior(&self, novelty: f64, own: Option<f64>) -> f64 {
-        let epochs = f64::from(self.epoch) / PRIOR_READINGS;
+        let epochs = f64::from(self.epoch) / self.prior_readings;
         let falls = (novelty - libm::log(PRIOR_THRESHOLD)) / PRIOR_SLOPE;
         let prior = (libm::log10(epochs) - falls * std::f64::consts::LOG10_E).min(0.0);
         let Some(own) = own else { return prior };
@@ -197,7 +204,7 @@ impl Gauge {
 
     pub(crate) fn is_sound(&self) -> bool {
         self.tails.iter().all(Tail::is_sound)
-            && [self.raised, self.rate, self.correction].iter().all(|x| x.is_finite())
+            && [self.raised, self.rate, self.correction, self.prior_readings].iter().all(|x| x.is_finite())
     }
 }
 
@@ -261,7 +268,7 @@ mod tests {
 
     #[test]
     fn nothing_is_said_of_a_signal_without_a_past_but_of_the_pattern() {
-        let mut gauge = Gauge::new(1000);
+        let mut gauge = Gauge::new(PRIOR_WARM_UP as u32);
         gauge.allow(1.0 / PRIOR_READINGS / SHARES[PATTERN], false);
         let mut numbers = [9.0; SIGNALS];
         numbers[PATTERN] = libm::log(PRIOR_THRESHOLD);
