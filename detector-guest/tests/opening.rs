@@ -35,7 +35,7 @@ fn a_bad_model_is_refused_by_name_and_the_others_work() {
     for (bytes, expected) in [
         (
             &b"{"[..],
-            "model `NIVEL 4` is not what Prophet's `model_to_json` writes: EOF while parsing an object at line 1 column 1",
+            "model `NIVEL 4` is cut short: copy the file again, whole (EOF while parsing an object at line 1 column 1)",
         ),
         (
             &with("NIVEL_4", "\"growth\": \"linear\"", "\"growth\": \"cubic\""),

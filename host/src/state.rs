@@ -30,6 +30,8 @@ pub struct State {
     pub checkpoint: Option<Checkpoint>,
     /// The digest of the module, models and settings that judged the last batch.
     pub set_digest: Option<String>,
+    /// How many models that set had loaded. None in a row of an earlier version.
+    pub models: Option<u64>,
     /// Variables with readings that the detector could not judge and that await `backfill`.
     pub set_aside: BTreeMap<Arc<str>, SetAside>,
     pub counts: Counts,
@@ -49,6 +51,7 @@ impl State {
             position: self.position.clone(),
             ahead: self.ahead.clone(),
             reconciliation: self.reconciliation.clone(),
+            models: self.models,
         }
     }
 }
@@ -62,6 +65,8 @@ pub struct StoredPosition {
     pub ahead: Ahead,
     #[serde(default)]
     pub reconciliation: Reconciliation,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<u64>,
 }
 
 /// The detector's own state, and the set that wrote it.
@@ -78,6 +83,7 @@ pub struct Checkpoint {
 pub struct SetAside {
     pub reason: String,
     /// Whether the detector is not shown this variable again, because it does not survive it. Another set is.
+    #[serde(alias = "held")]
     pub quarantined: bool,
     /// The set at fault.
     pub set_digest: String,

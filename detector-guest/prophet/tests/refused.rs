@@ -157,10 +157,9 @@ fn what_no_trained_model_has_is_named() {
 #[test]
 fn what_is_no_model_at_all_is_named() {
     for (bytes, expected) in [
-        (&b""[..], "EOF while parsing a value at line 1 column 0"),
-        (b"\x80\x05pickle", "expected value at line 1 column 1"),
+        (&b"\x80\x05pickle"[..], "expected value at line 1 column 1"),
         (b"{}", "missing field `growth` at line 1 column 2"),
-        (b"[]", "invalid length 0, expected struct Document"),
+        (b"[]", "invalid length 0, expected struct ModelDocument"),
         (b"\"text\"", "expected ident at line 1 column 2"),
         (b"{\"growth\": NaN}", "missing field `y_scale` at line 1 column 17"),
         (b"{\"growth\": NaM}", "expected value at line 1 column 12"),
@@ -168,5 +167,16 @@ fn what_is_no_model_at_all_is_named() {
         let expected = format!("is not what Prophet's `model_to_json` writes: {expected}");
         let found = Model::from_json(bytes).unwrap_err().to_string();
         assert!(found.starts_with(&expected), "{found}");
+    }
+}
+
+#[test]
+fn a_file_that_ends_in_the_middle_says_that_it_is_cut_short() {
+    for bytes in ["", "{", "{\"growth\": \"lin", "{\"growth\": \"linear\", \"y_scale\": "] {
+        let found = Model::from_json(bytes.as_bytes()).unwrap_err().to_string();
+        assert!(
+            found.starts_with("is cut short: copy the file again, whole (EOF while parsing"),
+            "{bytes}: {found}"
+        );
     }
 }

@@ -18,6 +18,7 @@ use crate::datetime::Datetime;
 use crate::detector::{Detector, as_said};
 use crate::form::nfc;
 use crate::reading::{Page, Reading};
+use crate::reload::watch::short;
 use crate::store::{Input, InputLayout, Output, OutputProbe, PlantClock, Store, StoreError};
 use crate::verdict::VerdictRow;
 use crate::worker::{self, report::count};
@@ -335,8 +336,15 @@ async fn equal_names(
 fn models(trials: &mut Trials, detector: &Detector, variables: Option<&BTreeSet<Arc<str>>>) {
     let summary = detector.summary();
     let loaded: BTreeSet<_> = summary.loaded().map(|model| Arc::clone(&model.variable)).collect();
-    trials
-        .ok("models", format!("{} in `{}`", count(loaded.len() as u64, "model"), detector.set().models_dir));
+    trials.ok(
+        "models",
+        format!(
+            "{} in `{}`, set {}",
+            count(loaded.len() as u64, "model"),
+            detector.set().models_dir,
+            short(&detector.set().digest)
+        ),
+    );
     for model in &summary.models {
         if let Some(why) = &model.refused {
             trials.note("models", format!("`{}` is not used: {why}", model.path));

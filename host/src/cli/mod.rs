@@ -72,51 +72,9 @@ pub fn main(cli: &Cli) -> ExitCode {
 }
 
 async fn dispatch(cli: &Cli) -> ExitCode {
-    let ended = match &cli.command {
-        // Has ended before a runtime was there.
-        Command::CompileModule(_) => return ExitCode::from(USAGE),
-        Command::Demo(demo) => demo::demo(demo).await,
-        Command::Predict(asked) => predict::predict(asked).await,
-        Command::Detector(DetectorCommand::Inspect { module }) => inspect::inspect(module).await,
-        Command::Run(run) => match configuration(&run.overrides) {
-            Ok(loaded) => run::run(loaded, run.once).await,
-            Err(code) => return code,
-        },
-        Command::Reconcile(overrides) => match configuration(overrides) {
-            Ok(loaded) => reconcile::reconcile(loaded, overrides).await,
-            Err(code) => return code,
-        },
-        Command::Backfill(asked) => {
-            match expect(asked.range).and_then(|()| configuration(&asked.overrides)) {
-                Ok(loaded) => backfill::backfill(loaded, asked).await,
-                Err(code) => return code,
-            }
-        }
-        Command::Import(asked) => match configuration(&asked.overrides) {
-            Ok(loaded) => import::import(loaded, asked).await,
-            Err(code) => return code,
-        },
-        Command::Export(asked) => match expect(asked.range).and_then(|()| configuration(&asked.overrides)) {
-            Ok(loaded) => export::export(&loaded, asked).await,
-            Err(code) => return code,
-        },
-        Command::Check(overrides) => match configuration(overrides) {
-            Ok(loaded) => check::check(&loaded).await,
-            Err(code) => return code,
-        },
-        Command::Schema(asked) => match configuration(&asked.overrides) {
-            Ok(loaded) => schema::schema(&loaded.config, asked.dialect),
-            Err(code) => return code,
-        },
-        Command::Status(status) => match configuration(&status.overrides) {
-            Ok(loaded) => status::status(&loaded.config, status.json).await,
-            Err(code) => return code,
-        },
-    };
-    let code = ended.unwrap_or_else(|error| {
+    let code = execute(&cli.command).await.unwrap_or_else(|error| {
         complain!("error: {error:#}");
-        // No restart mends it: whoever restarts services asks for this code.
-        if error.is::<Misconfigured>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
+        code_of(&error)
     });
     match say::trouble() {
         Some(trouble) => {
@@ -127,23 +85,52 @@ async fn dispatch(cli: &Cli) -> ExitCode {
     }
 }
 
-/// The configuration can be read, and what it says does not go together.
+async fn execute(command: &Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run(asked) => run::run(configuration(&asked.overrides)?, asked.once).await,
+        Command::Check(asked) => check::check(&configuration(asked)?).await,
+        Command::Status(asked) => status::status(&configuration(&asked.overrides)?.config, asked.json).await,
+        Command::Reconcile(asked) => reconcile::reconcile(configuration(asked)?, asked).await,
+        Command::Backfill(asked) => {
+            asked.range.expect()?;
+            backfill::backfill(configuration(&asked.overrides)?, asked).await
+        }
+        Command::Import(asked) => import::import(configuration(&asked.overrides)?, asked).await,
+        Command::Export(asked) => {
+            asked.range.expect()?;
+            export::export(&configuration(&asked.overrides)?, asked).await
+        }
+        Command::Schema(asked) => schema::schema(&configuration(&asked.overrides)?.config, asked.dialect),
+        Command::Demo(asked) => demo::demo(asked).await,
+        Command::Predict(asked) => predict::predict(asked).await,
+        Command::Detector(DetectorCommand::Inspect { module }) => inspect::inspect(module).await,
+        Command::CompileModule(_) => {
+            Err(Misconfigured("it is run before there is a runtime".to_owned()).into())
+        }
+    }
+}
+
+/// The command line or the configuration is wrong, or what it says does not go together.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Misconfigured(String);
 
-/// A range holds something.
-fn expect(DatetimeRange { from, to }: DatetimeRange) -> Result<(), ExitCode> {
-    if from < to {
-        return Ok(());
-    }
-    complain!("error: --to ({to}) must be later than --from ({from})");
-    Err(ExitCode::from(USAGE))
+/// Whoever restarts services asks for the code of what no restart mends.
+fn code_of(error: &anyhow::Error) -> ExitCode {
+    if error.is::<Misconfigured>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
 }
 
-fn configuration(overrides: &Overrides) -> Result<LoadedConfig, ExitCode> {
-    overrides.load(std::env::vars_os()).map_err(|error| {
-        complain!("error: {error}");
-        ExitCode::from(USAGE)
-    })
+impl DatetimeRange {
+    /// A range holds something.
+    fn expect(self) -> Result<(), Misconfigured> {
+        let Self { from, to } = self;
+        if from < to {
+            return Ok(());
+        }
+        Err(Misconfigured(format!("--to ({to}) must be later than --from ({from})")))
+    }
+}
+
+fn configuration(overrides: &Overrides) -> Result<LoadedConfig, Misconfigured> {
+    overrides.load(std::env::vars_os()).map_err(|error| Misconfigured(error.to_string()))
 }

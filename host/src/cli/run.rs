@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use futures_util::FutureExt;
 
-use super::{Misconfigured, wiring};
+use super::{Misconfigured, code_of, wiring};
 use crate::config::{self, Access, Config, LoadedConfig};
 use crate::detector::{Detector, DetectorError, Engine};
 use crate::reload::watch::{Timing, Watch};
@@ -24,12 +24,11 @@ use crate::{signal, telemetry};
 /// Runs until it is stopped, or for one cycle.
 pub(super) async fn run(loaded: LoadedConfig, once: bool) -> anyhow::Result<ExitCode> {
     let _telemetry = telemetry::start(&loaded.config.log).context("the log cannot be started")?;
-    let ended = serve(loaded, once).await;
-    if let Err(error) = &ended {
-        // A service has no other place for it.
+    // Told once, by the log, which is on the console as well.
+    Ok(serve(loaded, once).await.unwrap_or_else(|error| {
         tracing::error!("{error:#}");
-    }
-    ended
+        code_of(&error)
+    }))
 }
 
 async fn serve(loaded: LoadedConfig, once: bool) -> anyhow::Result<ExitCode> {

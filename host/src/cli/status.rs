@@ -1,6 +1,7 @@
 //! `host status`: the state row, in words or as JSON.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -10,6 +11,7 @@ use super::unjudged::{self, Looking};
 use super::{ahead, wiring};
 use crate::config::Config;
 use crate::datetime::Datetime;
+use crate::reload::watch::short;
 use crate::state::State;
 use crate::store::VerdictReader;
 use crate::text::escaped;
@@ -56,7 +58,7 @@ pub(super) async fn status(config: &Config, as_json: bool) -> anyhow::Result<Exi
         );
         return Ok(ExitCode::FAILURE);
     };
-    say::lines(&in_words(name, &state, now));
+    say::lines(&in_words(name, &state, now, &config.detector.models));
     say!("{}", unjudged::in_words(&state.reconciliation, looking, now));
     for sentence in ahead {
         say!("dated ahead   {sentence}");
@@ -88,6 +90,7 @@ fn as_object(
         "reconciliation": state.reconciliation,
         "dated_ahead": ahead,
         "set": state.set_digest,
+        "models": state.models,
         "counts": state.counts,
         "set_aside": state.set_aside.iter().map(|(name, aside)| (&**name, aside)).collect::<BTreeMap<_, _>>(),
         "position": state.position,
@@ -96,7 +99,20 @@ fn as_object(
     })
 }
 
-fn in_words(name: &str, state: &State, now: Datetime) -> String {
+/// `25 models in `models/prophet`, set 3f2a9c41d07e`.
+fn set_in_use(state: &State, models: &Path) -> String {
+    let Some(digest) = &state.set_digest else { return "none yet".to_owned() };
+    let digest = escaped(short(digest));
+    match state.models {
+        Some(count) => {
+            let models = models.display().to_string();
+            format!("{} in `{}`, set {digest}", report::count(count, "model"), escaped(&models))
+        }
+        None => digest,
+    }
+}
+
+fn in_words(name: &str, state: &State, now: Datetime, models: &Path) -> String {
     use std::fmt::Write;
     let ago = |seconds: u64| humantime::format_duration(std::time::Duration::from_secs(seconds)).to_string();
     let counts = &state.counts;
@@ -119,11 +135,7 @@ fn in_words(name: &str, state: &State, now: Datetime) -> String {
         state.updated_at,
         ago(now.since(state.updated_at).as_secs())
     );
-    let _ = writeln!(
-        text,
-        "set           {}",
-        state.set_digest.as_deref().map_or_else(|| "none yet".into(), escaped)
-    );
+    let _ = writeln!(text, "set           {}", set_in_use(state, models));
     let _ = writeln!(
         text,
         "judged        {}, {} anomalies",

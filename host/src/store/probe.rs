@@ -37,6 +37,7 @@ pub(super) fn state(epoch: i64, now: Datetime) -> State {
         watermark: None,
         checkpoint: None,
         set_digest: None,
+        models: None,
         set_aside: BTreeMap::new(),
         counts: Counts::default(),
         updated_at: now,

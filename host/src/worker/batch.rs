@@ -216,6 +216,7 @@ pub(super) async fn prepare(
         }
     }
     state.set_digest = Some(digest);
+    state.models = Some(detector.summary().loaded().count() as u64);
 
     let mut prepared = JudgedBatch { verdicts: Vec::new(), state, report: said, canary };
     for part in pivot::split(new, context.batch_rows.saturating_mul(CELLS_PER_ROW)) {

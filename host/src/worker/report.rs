@@ -58,14 +58,16 @@ pub(super) fn batch(
     named: &mut NamedOnce,
 ) {
     let models = detector.summary().loaded().count();
-    let found = format!(
-        "{} found: {}, {}, {} of {} apply",
+    let mut found = format!(
+        "{} found: {}, {}",
         count(said.rows, "row"),
         count(said.datetimes as u64, "datetime"),
         count(said.variables as u64, "variable"),
-        said.models,
-        count(models as u64, "model"),
     );
+    // A detector may do without models.
+    if models > 0 {
+        found.push_str(&format!(", {} of {} apply", said.models, count(models as u64, "model")));
+    }
     let judged = format!(
         "judged {}, {} (total {total_anomalies}) in {}",
         count(said.datetimes as u64, "datetime"),

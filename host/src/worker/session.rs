@@ -225,6 +225,7 @@ async fn first_state(
         reconciliation: Reconciliation::default(),
         checkpoint: None,
         set_digest: None,
+        models: None,
         set_aside: BTreeMap::new(),
         counts: Counts::default(),
         updated_at: now,

@@ -30,6 +30,7 @@ pub(crate) fn state(epoch: i64) -> State {
         reconciliation: Default::default(),
         checkpoint: None,
         set_digest: None,
+        models: None,
         set_aside: BTreeMap::new(),
         counts: Counts::default(),
         updated_at: at("2025-01-15"),

@@ -8,7 +8,10 @@ use std::fmt::Display;
 pub enum ReadError {
     /// It is not JSON, or not the JSON that Prophet writes.
     #[error("is not what Prophet's `model_to_json` writes: {0}")]
-    Json(#[from] serde_json::Error),
+    Json(#[source] serde_json::Error),
+    /// It ends in the middle, as a copy does that is not finished.
+    #[error("is cut short: copy the file again, whole ({0})")]
+    CutShort(#[source] serde_json::Error),
     /// It begins as a compact model and goes on as none.
     #[error("is no compact model that can be read: {0}")]
     Compact(String),
@@ -21,6 +24,12 @@ pub enum ReadError {
     /// Two lists that belong together differ in length.
     #[error("has {found} entries in `{key}` where `{other}` makes it {expected}")]
     Count { key: &'static str, found: usize, other: &'static str, expected: usize },
+}
+
+impl From<serde_json::Error> for ReadError {
+    fn from(error: serde_json::Error) -> Self {
+        if error.is_eof() { Self::CutShort(error) } else { Self::Json(error) }
+    }
 }
 
 impl ReadError {

@@ -67,13 +67,14 @@ fn state(row: &Row<'_>, unreadable: &dyn Fn(&str, &dyn Display) -> Error) -> Res
         |column: &str, text: &str| Datetime::parse(text).map_err(|error| unreadable(column, &error));
     let watermark: Option<String> = get(row, 2, "watermark", unreadable)?;
     let set_aside: BTreeMap<String, SetAside> = json(row, 7, "set_aside", unreadable)?;
-    let StoredPosition { position, ahead, reconciliation } = json(row, 1, "position", unreadable)?;
+    let StoredPosition { position, ahead, reconciliation, models } = json(row, 1, "position", unreadable)?;
     Ok(State {
         epoch: get(row, 0, "epoch", unreadable)?,
         position,
         watermark: watermark.map(|text| datetime("watermark", &text)).transpose()?,
         ahead,
         reconciliation,
+        models,
         checkpoint,
         set_digest: get(row, 6, "set_digest", unreadable)?,
         set_aside: set_aside.into_iter().map(|(variable, aside)| (Arc::from(variable), aside)).collect(),

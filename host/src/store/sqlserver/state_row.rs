@@ -60,7 +60,7 @@ pub(super) fn read(row: Row, table: &TableName, worker: &str) -> Result<(i64, Op
     let mut cells = Cells { row: row.into_iter().collect(), unreadable: &unreadable };
     let epoch = integer(&cells.next()).ok_or_else(|| unreadable("epoch", &"no whole number"))?;
     let ColumnData::String(Some(position)) = cells.next() else { return Ok((epoch, None)) };
-    let StoredPosition { position, ahead, reconciliation } = cells.json("position", &position)?;
+    let StoredPosition { position, ahead, reconciliation, models } = cells.json("position", &position)?;
     let watermark = match cells.next() {
         value @ ColumnData::DateTime2(Some(_)) => datetime::read(&value),
         _ => None,
@@ -89,6 +89,7 @@ pub(super) fn read(row: Row, table: &TableName, worker: &str) -> Result<(i64, Op
         watermark,
         ahead,
         reconciliation,
+        models,
         checkpoint,
         set_digest,
         set_aside: set_aside.into_iter().map(|(variable, aside)| (Arc::from(variable), aside)).collect(),

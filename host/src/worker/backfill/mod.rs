@@ -111,6 +111,7 @@ impl Backfill {
             reconciliation: Reconciliation::default(),
             checkpoint: None,
             set_digest: Some(digest),
+            models: None,
             set_aside: BTreeMap::new(),
             counts: Counts::default(),
             updated_at: now,

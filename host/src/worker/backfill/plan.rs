@@ -33,8 +33,17 @@ pub struct BackfillPlan {
 impl BackfillPlan {
     /// The name of its state row: the same for the same backfill, and no other's. At most 100 characters.
     pub fn name(&self) -> String {
+        // From the values themselves, each with its length or a mark before it: the same with every compiler.
         let mut digest = Sha256::new();
-        digest.update(format!("{:?}{:?}{:?}{}", self.worker, self.shard, self.variables, self.replace));
+        let mut text = |text: &str| {
+            digest.update((text.len() as u64).to_le_bytes());
+            digest.update(text);
+        };
+        text(&self.worker);
+        text(&self.shard.map(|shard| shard.to_string()).unwrap_or_default());
+        text(if self.replace { "replace" } else { "keep" });
+        text(if self.variables.is_some() { "some" } else { "all" });
+        self.variables.iter().flatten().for_each(|variable| text(variable));
         let digest: String = digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
         format!("backfill {} to {} {digest}", self.from, self.to)
     }
@@ -59,6 +68,7 @@ mod tests {
         let only = |names: &[&str]| Some(names.iter().map(|&name| name.into()).collect());
         let same = BackfillPlan { batch_rows: 10, ..plan.clone() };
         assert_eq!(plan.name(), same.name());
+        assert!(plan.name().ends_with("f85f6231b9bd"), "no compiler changes it: {}", plan.name());
         let all = [
             plan.clone(),
             BackfillPlan { worker: "line 2".into(), ..plan.clone() },
