@@ -50,6 +50,11 @@ build: toolchain
     cp target/release/host{{ if os_family() == "windows" { ".exe" } else { "" } }} dist/
     cp target/wasm32-wasip2/release/detector_guest.wasm dist/detector.wasm
 
+# The Debian package in `dist/`: program, unit, configuration, manual pages, completions
+[unix]
+package: build
+    packaging/deb.sh dist/host dist
+
 # Figures: throughput, cycle time, start, memory, reload, import, loading and all of `bench-backfill`, or those named. Quiet machine, about ten minutes
 bench *FLAGS: toolchain
     cargo bench --workspace --bench figures {{ FLAGS }}

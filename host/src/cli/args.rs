@@ -138,6 +138,17 @@ Examples:
   host predict prophet_model_T1.json future.csv --trend-uncertainty batch     as Prophet's own `predict` does")]
     Predict(Predict),
 
+    /// Make this program a service of the machine, or take it away
+    #[command(subcommand)]
+    Service(ServiceCommand),
+
+    /// Write manual pages and completions into a directory: for packages
+    #[command(hide = true)]
+    Manuals {
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
+
     /// Look at detector modules
     #[command(subcommand)]
     Detector(DetectorCommand),
@@ -160,6 +171,42 @@ pub struct CompileModule {
     /// Digest of the engine that the code is for
     #[arg(long, value_name = "DIGEST")]
     pub engine: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ServiceCommand {
+    /// Write the unit of systemd for this program where it is
+    ///
+    /// Nothing is started. State, cache, passwords and user of the service go by its name, so that several can be on one machine.
+    #[command(
+        after_help = "Example:\n  sudo host service install --config /etc/anomaly-worker/anomaly-worker.toml"
+    )]
+    Install {
+        /// The configuration that the service reads
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+
+        #[command(flatten)]
+        of: ServiceName,
+    },
+
+    /// Stop the service and remove its unit; configuration and data stay
+    #[command(after_help = "Example:\n  sudo host service uninstall")]
+    Uninstall {
+        #[command(flatten)]
+        of: ServiceName,
+    },
+}
+
+#[derive(Args, Debug)]
+pub struct ServiceName {
+    /// What the service is called
+    #[arg(long, value_name = "NAME", default_value = crate::service::systemd::NAME)]
+    pub name: String,
+
+    /// The root of the system that it is for
+    #[arg(long, value_name = "DIR", default_value = "/", hide = true)]
+    pub root: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]

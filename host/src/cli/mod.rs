@@ -10,12 +10,14 @@ mod demo;
 mod export;
 mod import;
 mod inspect;
+mod manuals;
 mod predict;
 mod progress;
 mod reconcile;
 mod run;
 mod say;
 mod schema;
+mod service;
 mod sqlserver_target;
 mod status;
 mod stop;
@@ -95,6 +97,8 @@ async fn execute(command: &Command) -> anyhow::Result<ExitCode> {
             asked.range.expect()?;
             backfill::backfill(configuration(&asked.overrides)?, asked).await
         }
+        Command::Service(asked) => service::service(asked),
+        Command::Manuals { directory } => manuals::manuals(directory),
         Command::Import(asked) => import::import(configuration(&asked.overrides)?, asked).await,
         Command::Export(asked) => {
             asked.range.expect()?;

@@ -397,7 +397,7 @@ mod tests {
                 scope.spawn(move || {
                     let lines = first..first + LINES;
                     lines.for_each(|line| {
-                        (&worker.file).write_all(format!("line {line}\n").as_bytes()).unwrap()
+                        (&worker.file).write_all(format!("line {line}\n").as_bytes()).unwrap();
                     });
                 });
             }

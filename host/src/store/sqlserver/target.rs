@@ -409,7 +409,7 @@ mod tests {
             match expected {
                 Ok(password) => assert_eq!(read.as_deref(), Ok(password), "{bytes:?}"),
                 Err(why) => {
-                    assert!(read.as_ref().is_err_and(|said| said.contains(why)), "{bytes:?}: {read:?}")
+                    assert!(read.as_ref().is_err_and(|said| said.contains(why)), "{bytes:?}: {read:?}");
                 }
             }
         }
