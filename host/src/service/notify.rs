@@ -101,20 +101,6 @@ impl Manager {
         }
     }
 
-    /// The files are looked at, because somebody asked; [`Self::reloaded`] says that it is done.
-    pub fn reloading(&self) {
-        if let Some(told) = &self.0 {
-            told.say(&system::reloading());
-        }
-    }
-
-    /// What it came to is in the log.
-    pub fn reloaded(&self) {
-        if let Some(told) = &self.0 {
-            told.say("READY=1");
-        }
-    }
-
     /// It ends, and takes the time that the batch in hand needs.
     pub fn stopping(&self) {
         if let Some(told) = &self.0 {
@@ -161,13 +147,6 @@ mod system {
         Some((Sender, sd_notify::watchdog_enabled()))
     }
 
-    pub(super) fn reloading() -> String {
-        match NotifyState::monotonic_usec_now() {
-            Ok(now) => format!("RELOADING=1\n{now}"),
-            Err(_) => "RELOADING=1".to_owned(),
-        }
-    }
-
     impl Write for Sender {
         fn write(&mut self, message: &[u8]) -> io::Result<usize> {
             sd_notify::notify(&[NotifyState::Custom(&String::from_utf8_lossy(message))])?;
@@ -187,10 +166,6 @@ mod system {
 
     pub(super) fn manager() -> Option<(std::io::Sink, Option<Duration>)> {
         None
-    }
-
-    pub(super) fn reloading() -> String {
-        String::new()
     }
 }
 
