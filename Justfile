@@ -1,4 +1,4 @@
-# Every command a person types. `just` alone lists them.
+# Every command a person types. `just` alone lists them. Each works in sh and in PowerShell 5.1, but for those marked [unix].
 
 set windows-shell := ["powershell.exe", "-NoLogo", "-Command"]
 
@@ -18,16 +18,16 @@ test *FLAGS: toolchain
     cargo test --workspace {{ FLAGS }}
 
 # The worker is killed 200 times at random points; nothing may be lost or doubled
-test-kill ROUNDS="200": toolchain
-    KILL_ROUNDS={{ ROUNDS }} cargo test --workspace --test kill -- --nocapture
+test-kill $KILL_ROUNDS="200": toolchain
+    cargo test --workspace --test kill -- --nocapture
 
 # Thousands of traps and reloads in one process; nothing may be left of them
-test-endurance ROUNDS="10000": toolchain
-    ENDURANCE={{ ROUNDS }} cargo test --workspace --test endurance -- --nocapture
+test-endurance $ENDURANCE="10000": toolchain
+    cargo test --workspace --test endurance -- --nocapture
 
 # A real component says what a fuzzer says: so many answers over the border
-fuzz-answers CASES="100000": toolchain
-    PROPTEST_CASES={{ CASES }} cargo test --workspace --test answers
+fuzz-answers $PROPTEST_CASES="100000": toolchain
+    cargo test --workspace --test answers
 
 # The SQL Server store, the least rights and the kill test on the server that TEST_SQLSERVER names (an ADO.NET connection string of a login that may create databases and logins)
 test-sqlserver *FLAGS: toolchain
@@ -43,12 +43,26 @@ fuzz TARGET SECONDS="600": toolchain
 ci: toolchain fmt-check lint test deny
 
 # The optimised program, and the Prophet detector as a file of its own, in `dist/`
-build: toolchain
+build: toolchain _build-host _build-detector _collect
+
+_build-host:
     cargo build --release --package host --target-dir target
-    cargo build --release --package detector-guest --target wasm32-wasip2 --target-dir target --config 'profile.release.lto="fat"' --config profile.release.codegen-units=1
+
+# Settings of the profile in the environment: PowerShell 5.1 loses quotes within an argument.
+_build-detector $CARGO_PROFILE_RELEASE_LTO="fat" $CARGO_PROFILE_RELEASE_CODEGEN_UNITS="1":
+    cargo build --release --package detector-guest --target wasm32-wasip2 --target-dir target
+
+[unix]
+_collect:
     mkdir -p dist
-    cp target/release/host{{ if os_family() == "windows" { ".exe" } else { "" } }} dist/
+    cp target/release/host dist/
     cp target/wasm32-wasip2/release/detector_guest.wasm dist/detector.wasm
+
+[windows]
+_collect:
+    New-Item -ItemType Directory -Force dist | Out-Null
+    Copy-Item target/release/host.exe dist/
+    Copy-Item target/wasm32-wasip2/release/detector_guest.wasm dist/detector.wasm
 
 # The Debian package in `dist/`: program, unit, configuration, manual pages, completions
 [unix]
@@ -84,8 +98,13 @@ lint: toolchain
     cargo clippy --workspace --all-targets -- -D warnings
 
 # Licences and sources of dependencies, where cargo-deny is installed (`cargo install --locked cargo-deny`)
+[unix]
 deny:
     @if cargo deny --version >/dev/null 2>&1; then cargo deny check licenses bans sources; else echo "left out: cargo-deny is not installed"; fi
+
+[windows]
+deny:
+    @if (Get-Command cargo-deny -ErrorAction SilentlyContinue) { cargo deny check licenses bans sources } else { echo "left out: cargo-deny is not installed" }
 
 # Known vulnerabilities of dependencies; fetches the advisory database
 advisories:

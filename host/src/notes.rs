@@ -75,7 +75,7 @@ impl fmt::Display for Note {
                 write!(f, "{value} does not fit `{column}`: it must be a finite number")
             }
             UnfitReason::LongName { characters } => {
-                write!(f, "the name has {characters} characters; `variable` takes at most {}", LONGEST_NAME)
+                write!(f, "the name has {characters} characters; `variable` takes at most {LONGEST_NAME}")
             }
             UnfitReason::Datetime => write!(
                 f,

@@ -11,6 +11,7 @@ pub mod check;
 mod compactor;
 pub mod compile;
 mod description;
+#[expect(clippy::module_inception, reason = "a file is named for the type that it defines")]
 mod detector;
 mod engine;
 mod error;

@@ -32,6 +32,6 @@ pub enum ErrorKind {
 impl StoreError {
     /// An error without a cause below it.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind: kind, message: message.into(), source: None }
+        Self { kind, message: message.into(), source: None }
     }
 }

@@ -61,7 +61,7 @@ impl Error {
             Self::Sqlite(error) => {
                 let (kind, said) = classify(&error, busy_timeout);
                 StoreError {
-                    kind: kind,
+                    kind,
                     message: format!("database `{file}`: {said}"),
                     source: Some(Box::new(error)),
                 }

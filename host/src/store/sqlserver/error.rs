@@ -143,7 +143,7 @@ impl Error {
             }
             _ => (ErrorKind::Other, error.to_string()),
         };
-        StoreError { kind: kind, message: format!("{place}: {said}"), source: Some(Box::new(error)) }
+        StoreError { kind, message: format!("{place}: {said}"), source: Some(Box::new(error)) }
     }
 }
 
