@@ -30,8 +30,8 @@ pub struct State {
     pub checkpoint: Option<Checkpoint>,
     /// The digest of the module, models and settings that judged the last batch.
     pub set_digest: Option<String>,
-    /// How many models that set had loaded. None in a row of an earlier version.
-    pub models: Option<u64>,
+    /// The models of that set. None in a row of an earlier version.
+    pub models: Option<ModelsInUse>,
     /// Variables with readings that the detector could not judge and that await `backfill`.
     pub set_aside: BTreeMap<Arc<str>, SetAside>,
     pub counts: Counts,
@@ -51,7 +51,7 @@ impl State {
             position: self.position.clone(),
             ahead: self.ahead.clone(),
             reconciliation: self.reconciliation.clone(),
-            models: self.models,
+            models: self.models.clone(),
         }
     }
 }
@@ -66,7 +66,14 @@ pub struct StoredPosition {
     #[serde(default)]
     pub reconciliation: Reconciliation,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub models: Option<u64>,
+    pub models: Option<ModelsInUse>,
+}
+
+/// The models that a set had loaded, as people look for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelsInUse {
+    pub count: u64,
+    pub directory: String,
 }
 
 /// The detector's own state, and the set that wrote it.

@@ -1,7 +1,6 @@
 //! `host status`: the state row, in words or as JSON.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -12,7 +11,7 @@ use super::{ahead, wiring};
 use crate::config::Config;
 use crate::datetime::Datetime;
 use crate::reload::watch::short;
-use crate::state::State;
+use crate::state::{ModelsInUse, State};
 use crate::store::VerdictReader;
 use crate::text::escaped;
 use crate::worker::{self, report};
@@ -58,7 +57,7 @@ pub(super) async fn status(config: &Config, as_json: bool) -> anyhow::Result<Exi
         );
         return Ok(ExitCode::FAILURE);
     };
-    say::lines(&in_words(name, &state, now, &config.detector.models));
+    say::lines(&in_words(name, &state, now));
     say!("{}", unjudged::in_words(&state.reconciliation, looking, now));
     for sentence in ahead {
         say!("dated ahead   {sentence}");
@@ -100,19 +99,18 @@ fn as_object(
 }
 
 /// `25 models in `models/prophet`, set 3f2a9c41d07e`.
-fn set_in_use(state: &State, models: &Path) -> String {
+fn set_in_use(state: &State) -> String {
     let Some(digest) = &state.set_digest else { return "none yet".to_owned() };
     let digest = escaped(short(digest));
-    match state.models {
-        Some(count) => {
-            let models = models.display().to_string();
-            format!("{} in `{}`, set {digest}", report::count(count, "model"), escaped(&models))
+    match &state.models {
+        Some(ModelsInUse { count, directory }) => {
+            format!("{} in `{}`, set {digest}", report::count(*count, "model"), escaped(directory))
         }
         None => digest,
     }
 }
 
-fn in_words(name: &str, state: &State, now: Datetime, models: &Path) -> String {
+fn in_words(name: &str, state: &State, now: Datetime) -> String {
     use std::fmt::Write;
     let ago = |seconds: u64| humantime::format_duration(std::time::Duration::from_secs(seconds)).to_string();
     let counts = &state.counts;
@@ -135,7 +133,7 @@ fn in_words(name: &str, state: &State, now: Datetime, models: &Path) -> String {
         state.updated_at,
         ago(now.since(state.updated_at).as_secs())
     );
-    let _ = writeln!(text, "set           {}", set_in_use(state, models));
+    let _ = writeln!(text, "set           {}", set_in_use(state));
     let _ = writeln!(
         text,
         "judged        {}, {} anomalies",

@@ -25,7 +25,7 @@ use crate::pivot::{self, Pivoted};
 use crate::position::{Ahead, Position, TimePosition};
 use crate::reading::{Malformed, Reading};
 use crate::shard::Shard;
-use crate::state::{Again, Checkpoint, SetAside, State};
+use crate::state::{Again, Checkpoint, ModelsInUse, SetAside, State};
 use crate::store::StoreError;
 use crate::verdict::{self, VerdictRow};
 
@@ -216,7 +216,10 @@ pub(super) async fn prepare(
         }
     }
     state.set_digest = Some(digest);
-    state.models = Some(detector.summary().loaded().count() as u64);
+    state.models = Some(ModelsInUse {
+        count: detector.summary().loaded().count() as u64,
+        directory: detector.set().models_dir.clone(),
+    });
 
     let mut prepared = JudgedBatch { verdicts: Vec::new(), state, report: said, canary };
     for part in pivot::split(new, context.batch_rows.saturating_mul(CELLS_PER_ROW)) {
