@@ -1,5 +1,6 @@
-//! Builds the detector that is part of this program: `detector-guest`, for wasm32-wasip2, in a target directory of its own and
-//! without the flags of the outer build, so that plain `cargo build` and `cargo test` are all anybody types.
+//! Builds the detector that is part of this program: `detector-guest`, for wasm32-wasip2, in a
+//! target directory of its own and without the flags of the outer build, so that plain `cargo
+//! build` and `cargo test` are all anybody types.
 
 use std::env;
 use std::error::Error;

@@ -1,5 +1,5 @@
-//! Builds the detectors of the tests for wasm32-wasip2, the way the host's build script builds the real one: the hostile one, and the
-//! example that a stranger starts from.
+//! Builds the detectors of the tests for wasm32-wasip2, the way the host's build script builds the
+//! real one: the hostile one, and the example that a stranger starts from.
 
 use std::env;
 use std::error::Error;

@@ -1,4 +1,5 @@
-//! Complete verdicts of a batch, natively: the same code as in the component. 25 variables with daily and weekly seasons.
+//! Complete verdicts of a batch, natively: the same code as in the component. 25 variables with
+//! daily and weekly seasons.
 //!
 //! `cargo bench -p detector-guest`; items are points (instants × variables).
 #![allow(clippy::unwrap_used, reason = "a benchmark")]

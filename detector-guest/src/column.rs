@@ -1,6 +1,8 @@
-//! One variable on its way through a batch: slice after slice its model predicts, and its readings are judged.
+//! One variable on its way through a batch: slice after slice its model predicts, and its readings
+//! are judged.
 //!
-//! It lives as long as the call. Rows that the model cannot predict are withheld by name; nothing else fails here.
+//! It lives as long as the call. Rows that the model cannot predict are withheld by name; nothing
+//! else fails here.
 
 use std::ops::Range;
 
@@ -65,7 +67,8 @@ impl<'a> Judging<'a> {
         self.judge.model.rows_at_once(self.trend)
     }
 
-    /// Judges the next rows, whose features are in `buffers`. `columns` are those of the batch, from which the model may need some.
+    /// Judges the next rows, whose features are in `buffers`. `columns` are those of the batch,
+    /// from which the model may need some.
     pub(crate) fn slice(&mut self, rows: Range<usize>, columns: &[Column<'_>], buffers: &mut Buffers) {
         let Self { judge, rules, column, trend, verdicts } = self;
         let Buffers { features, inputs, forecast, intervals } = buffers;

@@ -1,6 +1,8 @@
-//! `detector_config.json`, which the training writes beside the models: how variables are spelled, and two defaults.
+//! `detector_config.json`, which the training writes beside the models: how variables are spelled,
+//! and two defaults.
 //!
-//! It has other keys, about training, which mean nothing here and are ignored, whatever Python wrote in them.
+//! It has other keys, about training, which mean nothing here and are ignored, whatever Python
+//! wrote in them.
 
 use serde::Deserialize;
 use serde_json::Value;

@@ -1,8 +1,8 @@
 //! An opened detector: models in memory, judging batch after batch.
 //!
-//! It lives as long as the host keeps the set; between batches it keeps nothing but buffers. A batch goes through in slices
-//! of rows: the features of a slice are computed once for all models that take slices of its length, then their columns are
-//! predicted and judged on it.
+//! It lives as long as the host keeps the set; between batches it keeps nothing but buffers. A
+//! batch goes through in slices of rows: the features of a slice are computed once for all models
+//! that take slices of its length, then their columns are predicted and judged on it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,8 +52,8 @@ impl ProphetDetector {
     /// Reads the models among `files`. `settings` is one JSON object.
     ///
     /// # Errors
-    /// Settings that are not understood, files that leave open which variable they are for, or no usable model at all. One
-    /// bad model among others is no error: see [`Self::models`].
+    /// Settings that are not understood, files that leave open which variable they are for, or no
+    /// usable model at all. One bad model among others is no error: see [`Self::models`].
     pub fn open(files: &[File<'_>], settings: &str) -> Result<Self, OpenError> {
         Self::open_without(files, &[], settings)
     }
@@ -61,7 +61,8 @@ impl ProphetDetector {
     /// The same where some files are there and cannot be read.
     ///
     /// # Errors
-    /// As [`Self::open`]; `detector_config.json` is one of them, without which it is not certain which file is for which variable.
+    /// As [`Self::open`]; `detector_config.json` is one of them, without which it is not certain
+    /// which file is for which variable.
     pub fn open_without(
         files: &[File<'_>],
         unread: &[UnreadableModel<'_>],
@@ -124,7 +125,8 @@ impl ProphetDetector {
         self.judges.values().any(|judge| judge.sources.iter().any(by_readings))
     }
 
-    /// One outcome a column, in their order. `instants` are microseconds since 1970-01-01T00:00, strictly increasing.
+    /// One outcome a column, in their order. `instants` are microseconds since 1970-01-01T00:00,
+    /// strictly increasing.
     ///
     /// # Errors
     /// The instants are not increasing, or a column has another number of rows.
@@ -143,7 +145,8 @@ impl ProphetDetector {
             .iter()
             .map(|column| Some(Judging::begin(judges.get(column.variable)?, *rules, *column, instants)))
             .collect();
-        // What is said of a variable depends on its own model's slices alone, not on which others there are.
+        // What is said of a variable depends on its own model's slices alone, not on which others there
+        // are.
         let sizes: BTreeSet<usize> = judging.iter().flatten().map(Judging::rows_at_once).collect();
         for size in sizes {
             for (slice, times) in instants.chunks(size).enumerate() {
@@ -180,7 +183,8 @@ fn check(instants: &[i64], columns: &[Column<'_>]) -> Result<(), DetectError> {
     }
 }
 
-/// What supplies what a model needs: as the setting `columns` says, else the variable of the column's own name.
+/// What supplies what a model needs: as the setting `columns` says, else the variable of the
+/// column's own name.
 fn sources(variable: &str, model: &Model, settings: &Settings) -> Result<Vec<(Need, Supply)>, OpenError> {
     let renamed = settings.columns.get(variable);
     let needs = model.needs();

@@ -1,7 +1,7 @@
 //! The contract's side of the component: every function of the world, translated and nothing more.
 //!
-//! Columns cross as they are, without a copy here. A panic is logged through the host before it ends the instance; without
-//! that its text would be lost.
+//! Columns cross as they are, without a copy here. A panic is logged through the host before it
+//! ends the instance; without that its text would be lost.
 
 use std::cell::RefCell;
 use std::sync::Once;

@@ -1,12 +1,13 @@
 //! Prophet as a detector component.
 //!
-//! The judging is an ordinary library: [`ProphetDetector::open`] takes model files and settings, [`ProphetDetector::detect`] judges a batch
-//! column by column. Only `guest` knows of WebAssembly; it exists in a component build alone and translates between the
-//! contract in `wit/` and this library. So tests and benchmarks of the library are tests and benchmarks of the component.
+//! The judging is an ordinary library: [`ProphetDetector::open`] takes model files and settings,
+//! [`ProphetDetector::detect`] judges a batch column by column. Only `guest` knows of WebAssembly;
+//! it exists in a component build alone and translates between the contract in `wit/` and this
+//! library. So tests and benchmarks of the library are tests and benchmarks of the component.
 //!
-//! Data flows one way: `settings` and `config` say what is wanted, `models` decides which file is which variable's and
-//! reads it, `detector` cuts a batch into slices, `judging` predicts them, `judge` makes scores and flags of predictions,
-//! `verdicts` collects them.
+//! Data flows one way: `settings` and `config` say what is wanted, `models` decides which file is
+//! which variable's and reads it, `detector` cuts a batch into slices, `judging` predicts them,
+//! `judge` makes scores and flags of predictions, `verdicts` collects them.
 
 mod column;
 mod config;

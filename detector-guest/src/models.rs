@@ -1,10 +1,11 @@
 //! Which file is which variable's model.
 //!
-//! Training names a file after its variable, `prophet_model_<name>.json`, with `/`, `\`, space and `-` turned into `_`; so
-//! `A/B` and `A_B` have one file between them. The names are found again in the settings' `variables`, then in
-//! `detector_config.json`; a file that neither knows is for the variable of its own name. Where a file could be for two
-//! variables, or a variable has two files, nothing is opened: a model that judges the wrong variable is worse than none. Names
-//! that differ in their Unicode form alone are one ([`nfc`]).
+//! Training names a file after its variable, `prophet_model_<name>.json`, with `/`, `\`, space and
+//! `-` turned into `_`; so `A/B` and `A_B` have one file between them. The names are found again in
+//! the settings' `variables`, then in `detector_config.json`; a file that neither knows is for the
+//! variable of its own name. Where a file could be for two variables, or a variable has two files,
+//! nothing is opened: a model that judges the wrong variable is worse than none. Names that differ
+//! in their Unicode form alone are one ([`nfc`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +19,8 @@ use crate::settings::Settings;
 const PREFIX: &str = "prophet_model_";
 const SUFFIX: &str = ".json";
 
-/// Dates of country holidays, for models whose files lack them; `country_holidays_US.csv` for one country alone.
+/// Dates of country holidays, for models whose files lack them; `country_holidays_US.csv` for one
+/// country alone.
 const COUNTRY_HOLIDAYS: &str = "country_holidays.csv";
 
 fn is_no_model_but_used(path: &str) -> bool {
@@ -140,8 +142,8 @@ impl Models {
     }
 }
 
-/// The compact form of a model file, which [`Detector::open`](crate::ProphetDetector::open) takes in its place. None: the file is no
-/// model, or needs a table beside it.
+/// The compact form of a model file, which [`Detector::open`](crate::ProphetDetector::open) takes
+/// in its place. None: the file is no model, or needs a table beside it.
 ///
 /// # Errors
 /// Why no model can be made of the file; opened as it is, it is refused with the same words.
@@ -163,7 +165,8 @@ struct CountryTables<'a> {
     without: &'a BTreeMap<&'a str, &'a str>,
 }
 
-/// A model; one whose file lacks the dates of its country's holidays takes them from a table beside it.
+/// A model; one whose file lacks the dates of its country's holidays takes them from a table beside
+/// it.
 fn read(file: &[u8], tables: &CountryTables<'_>) -> Result<Model, String> {
     match Model::from_bytes(file, None) {
         Err(ReadError::NoCountryHolidays { country }) => {

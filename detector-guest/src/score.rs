@@ -10,8 +10,9 @@
 //!                            and     20 · |y - yhat| / s                                            at most 100
 //! ```
 //!
-//! A score that is not a number counts as 0. That happens where the batch's deviation is asked for and there is none: one
-//! reading alone. The Python worker does the same, and its flags are these, so both can run side by side.
+//! A score that is not a number counts as 0. That happens where the batch's deviation is asked for
+//! and there is none: one reading alone. The Python worker does the same, and its flags are these,
+//! so both can run side by side.
 
 /// What is said of a reading: the bits of the contract's `verdicts.flags`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,7 +45,8 @@ pub(crate) struct Measure {
 }
 
 impl Measure {
-    /// Judges a slice of rows whose `expected`, `lower` and `upper` are there; a reading that is NaN gets score 0 and no flag.
+    /// Judges a slice of rows whose `expected`, `lower` and `upper` are there; a reading that is
+    /// NaN gets score 0 and no flag.
     #[cfg_attr(target_family = "wasm", target_feature(enable = "simd128"))]
     pub(crate) fn judge(
         &self,
@@ -76,7 +78,8 @@ impl Measure {
         }
     }
 
-    /// Without branches but for the few tiles that hold something special, so that rows fill vectors.
+    /// Without branches but for the few tiles that hold something special, so that rows fill
+    /// vectors.
     #[inline(always)]
     fn judge_tile(
         &self,
@@ -142,8 +145,8 @@ fn to_100(score: f64) -> f64 {
     if score > 0.0 { score.min(100.0) } else { 0.0 }
 }
 
-/// The sample deviation (n - 1) of the residuals of the readings that are there and have an expectation; NaN with fewer than
-/// two.
+/// The sample deviation (n - 1) of the residuals of the readings that are there and have an
+/// expectation; NaN with fewer than two.
 pub(crate) fn deviation(values: &[f64], expected: &[f64]) -> f64 {
     let residuals =
         || values.iter().zip(expected).map(|(y, yhat)| y - yhat).filter(|residual| residual.is_finite());

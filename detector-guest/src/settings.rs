@@ -1,6 +1,7 @@
 //! The settings: one JSON object, in which a mistake is an error that says how to put it right.
 //!
-//! Precedence: a setting, else `detector_config.json`, else the model's own. What is not set stays `None` here.
+//! Precedence: a setting, else `detector_config.json`, else the model's own. What is not set stays
+//! `None` here.
 
 use std::collections::BTreeMap;
 
@@ -22,8 +23,8 @@ pub(crate) struct Settings {
     /// Variables whose model file has another name than theirs would give it: variable to path.
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) trend_uncertainty: TrendUncertaintyKey,
-    /// Columns that a model needs, where they are not the readings of the variable of that name: the model's variable to the
-    /// column's name to what supplies it.
+    /// Columns that a model needs, where they are not the readings of the variable of that name:
+    /// the model's variable to the column's name to what supplies it.
     pub(crate) columns: BTreeMap<String, BTreeMap<String, Supply>>,
 }
 
@@ -36,7 +37,8 @@ pub(crate) enum Supply {
     Constant(f64),
 }
 
-/// What the intervals allow the trend to do after training; see `prophet::interval::TrendUncertainty`.
+/// What the intervals allow the trend to do after training; see
+/// `prophet::interval::TrendUncertainty`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum TrendUncertaintyKey {
     /// To go on as it was.

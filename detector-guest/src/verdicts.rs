@@ -1,6 +1,7 @@
 //! The verdicts on one column, written slice by slice and handed out whole.
 //!
-//! A row that cannot be judged is withheld: it keeps no number and is named with the reason, if it has a reading.
+//! A row that cannot be judged is withheld: it keeps no number and is named with the reason, if it
+//! has a reading.
 
 use std::ops::Range;
 
@@ -41,8 +42,8 @@ impl ColumnVerdicts {
         }
     }
 
-    /// Has room for the verdicts on `rows`, of which `expected` is there. A slice at a time: what is about to be written is then
-    /// in the cache.
+    /// Has room for the verdicts on `rows`, of which `expected` is there. A slice at a time: what
+    /// is about to be written is then in the cache.
     pub(crate) fn extend_to(&mut self, rows: usize) {
         for column in [&mut self.lower, &mut self.upper, &mut self.score] {
             column.resize(rows, 0.0);
@@ -61,7 +62,8 @@ impl ColumnVerdicts {
         );
     }
 
-    /// Laws that are not symmetric can leave the expectation outside a narrow interval; the contract has it inside.
+    /// Laws that are not symmetric can leave the expectation outside a narrow interval; the
+    /// contract has it inside.
     pub(crate) fn widen_to_what_is_expected(&mut self, rows: Range<usize>) {
         for row in rows {
             let expected = self.expected[row];

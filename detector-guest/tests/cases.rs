@@ -1,5 +1,5 @@
-//! Models that Prophet fits, saves and loads, and that were refused here: an interval of width 1, `Infinity` in a key, a constant
-//! capacity.
+//! Models that Prophet fits, saves and loads, and that were refused here: an interval of width 1,
+//! `Infinity` in a key, a constant capacity.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod common;

@@ -1,4 +1,5 @@
-//! What a model takes from the batch's other variables, and from tables beside it; against Prophet's own numbers.
+//! What a model takes from the batch's other variables, and from tables beside it; against
+//! Prophet's own numbers.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 mod common;

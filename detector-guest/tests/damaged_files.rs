@@ -1,6 +1,7 @@
-//! Everything that reads a file, given the fixtures with systematic damage: cut short, bits flipped, digits changed, every value
-//! replaced by ones that nobody expects, and lengths that promise more than there is. What must hold is what the fuzz targets
-//! look for (`fuzz/src/lib.rs`), so CI asks it of some ten thousand files without a fuzzer.
+//! Everything that reads a file, given the fixtures with systematic damage: cut short, bits
+//! flipped, digits changed, every value replaced by ones that nobody expects, and lengths that
+//! promise more than there is. What must hold is what the fuzz targets look for (`fuzz/src/lib.
+//! rs`), so CI asks it of some ten thousand files without a fuzzer.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 #[path = "../../fuzz/src/lib.rs"]
@@ -49,7 +50,8 @@ fn some(end: usize, most: usize) -> impl Iterator<Item = usize> {
     (0..count).map(move |at| at * end / count)
 }
 
-/// Gives a body every kind of damage to `file`; up to `most` of each. How many files were accepted, and how many there were.
+/// Gives a body every kind of damage to `file`; up to `most` of each. How many files were accepted,
+/// and how many there were.
 fn damage(body: Body, file: &[u8], most: usize) -> (usize, usize) {
     assert!(body(file), "undamaged");
     let (mut accepted, mut all) = (0, 0);
@@ -124,8 +126,8 @@ fn a_length_that_promises_more_than_there_is_takes_no_memory() {
 /// Of what nobody expects each place is given these many, the next place the ones that follow.
 const AT_A_PLACE: usize = 2;
 
-/// Calls `visit` with the document changed at each of its places in turn: the first, second and last of a list stand for it.
-/// Tables, which are JSON in a string, are opened.
+/// Calls `visit` with the document changed at each of its places in turn: the first, second and
+/// last of a list stand for it. Tables, which are JSON in a string, are opened.
 fn at_every_place(document: &Value, turn: &mut usize, visit: &mut dyn FnMut(Value)) {
     let hostile = hostile();
     for _ in 0..AT_A_PLACE {

@@ -16,7 +16,8 @@ const BATCH: &str = r#"{"residual_scale": "batch"}"#;
 
 const VARIABLES: [&str; 6] = ["AGUA/FLOW 1", "GAS_P-2", "TEMP-03", "NIVEL 4", "VIBRACION", "POTENCIA/MW"];
 
-/// A fault of the Python worker: a spike alone in its batch has no deviation to be measured by and scores 0.
+/// A fault of the Python worker: a spike alone in its batch has no deviation to be measured by and
+/// scores 0.
 #[test]
 fn a_lone_spike_scores_with_the_models_scale() {
     let (instants, columns) = input(&fixtures(), "one_datetime");
@@ -29,7 +30,8 @@ fn a_lone_spike_scores_with_the_models_scale() {
     assert_eq!((worker.score, worker.high, worker.anomaly), (0.0, false, true));
 }
 
-/// Another: readings with a harmless offset that they share have next to no deviation, and all are flagged.
+/// Another: readings with a harmless offset that they share have next to no deviation, and all are
+/// flagged.
 #[test]
 fn a_harmless_offset_is_quiet_with_the_models_scale() {
     let instants: Vec<i64> = (0..5).map(|row| 1_736_553_900_000_000 + row * 300_000_000).collect();

@@ -159,7 +159,8 @@ fn what_cannot_be_prepared_is_said_or_left() {
     assert_eq!(compact("prophet_model_NIVEL_4.json", &country), Ok(None));
 }
 
-/// A zip made on a Mac has `ó` as two characters in its files' names, the database has it as one, and a third program as two.
+/// A zip made on a Mac has `ó` as two characters in its files' names, the database has it as one,
+/// and a third program as two.
 #[test]
 fn one_name_in_two_unicode_forms_is_one_variable() {
     let (nfc, nfd) = ("NIVEL presi\u{f3}n", "NIVEL presio\u{301}n");

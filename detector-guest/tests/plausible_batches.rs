@@ -76,7 +76,8 @@ impl Plant {
         format!("V{at}")
     }
 
-    /// Which variable supplies a need of model `at`: V0 the first regressor of the others, else one of its own.
+    /// Which variable supplies a need of model `at`: V0 the first regressor of the others, else one
+    /// of its own.
     fn supplier(at: usize, need: &Need) -> String {
         match need.role {
             Role::Regressor if at > 0 && need.name == "regressor 0" => Self::variable(0),
@@ -152,7 +153,8 @@ impl Plant {
         Self { instants: self.instants[rows.clone()].to_vec(), columns: columns.collect(), ..self.clone() }
     }
 
-    /// With the last variable in other units, which none of the others looks at unless it is the first.
+    /// With the last variable in other units, which none of the others looks at unless it is the
+    /// first.
     fn scaled(&self, factor: f64) -> Self {
         let mut plant = self.clone();
         let last = plant.models.len() - 1;
@@ -202,8 +204,8 @@ fn same(found: &impl std::fmt::Debug, expected: &impl std::fmt::Debug) -> Result
     Ok(())
 }
 
-/// Scores and flags that are the same to rounding: a score moves by at most `tolerance`, and a flag only with a reading on
-/// the very edge.
+/// Scores and flags that are the same to rounding: a score moves by at most `tolerance`, and a flag
+/// only with a reading on the very edge.
 fn same_to_rounding(
     found: &ColumnVerdicts,
     expected: &ColumnVerdicts,

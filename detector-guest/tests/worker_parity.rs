@@ -1,9 +1,10 @@
-//! The Python worker's verdicts on the same batches: its scale, and either law of the trend that its default call can be held
-//! against.
+//! The Python worker's verdicts on the same batches: its scale, and either law of the trend that
+//! its default call can be held against.
 //!
-//! Its bounds are the quantiles of 1,000 simulated draws. Where a reading lies within a few standard errors of one of them,
-//! chance decided the worker's flag; those readings are left out of the comparison of flags and scores, and counted. Nothing
-//! else is: scores and flags are also worked out from the worker's own bounds, where chance has no part, and over all rows
+//! Its bounds are the quantiles of 1,000 simulated draws. Where a reading lies within a few
+//! standard errors of one of them, chance decided the worker's flag; those readings are left out of
+//! the comparison of flags and scores, and counted. Nothing else is: scores and flags are also
+//! worked out from the worker's own bounds, where chance has no part, and over all rows
 //! bounds differ by their standard errors, no more and no less.
 #![allow(clippy::print_stdout, reason = "a test; it says what it left out")]
 
@@ -20,8 +21,9 @@ const CHANCE: f64 = 4.0;
 const DRAWS: f64 = 1000.0;
 const WIDTH: f64 = 0.95;
 
-/// In standard errors, by how much an end lies further out than `numpy.quantile` of so many draws puts it on average, and how
-/// far those scatter: it interpolates between the 25th and the 26th draw, whose means are those of order statistics.
+/// In standard errors, by how much an end lies further out than `numpy.quantile` of so many draws
+/// puts it on average, and how far those scatter: it interpolates between the 25th and the 26th
+/// draw, whose means are those of order statistics.
 const OUTWARD: f64 = 0.109;
 const SCATTER: f64 = 0.991;
 
@@ -115,8 +117,9 @@ fn score(row: &Row, scale: f64) -> f64 {
     if far.is_nan() { 0.0 } else { beyond.max(far.min(100.0)) }
 }
 
-/// By how much the score may differ: rounding inside the interval; outside, what the bound's chance is worth, since
-/// `50 · (y - bound) / (bound - yhat)` changes by `50 · (y - yhat) / (bound - yhat)²` with the bound.
+/// By how much the score may differ: rounding inside the interval; outside, what the bound's chance
+/// is worth, since `50 · (y - bound) / (bound - yhat)` changes by `50 · (y - yhat) / (bound -
+/// yhat)²` with the bound.
 fn score_chance(found: &Row, chance: f64) -> f64 {
     if !found.outside {
         return 1e-9;
@@ -125,7 +128,8 @@ fn score_chance(found: &Row, chance: f64) -> f64 {
     50.0 * (found.y - found.yhat).abs() / (half_width * half_width) * chance
 }
 
-/// Batches with their readings, how many of those chance decided, and how many of these the worker flagged otherwise.
+/// Batches with their readings, how many of those chance decided, and how many of these the worker
+/// flagged otherwise.
 const BATCHES: [(&str, usize, usize, usize); 7] = [
     ("one_datetime", 6, 0, 0),
     ("two_datetimes", 12, 1, 0),

@@ -1,9 +1,11 @@
-//! What must hold for any bytes that are given to a reader: no panic, no endless work, memory in proportion to the file, and
-//! of a model that is read, the contract kept at any instant and the same model again from its compact form.
+//! What must hold for any bytes that are given to a reader: no panic, no endless work, memory in
+//! proportion to the file, and of a model that is read, the contract kept at any instant and the
+//! same model again from its compact form.
 //!
-//! Each says whether the bytes were accepted. A function here is the body of a fuzz target of the same name (`just fuzz json 600`), which looks for bytes that break it.
-//! `detector-guest/tests/damaged_files.rs` calls the same functions with fixtures that are damaged systematically, so that
-//! every run of the tests does too.
+//! Each says whether the bytes were accepted. A function here is the body of a fuzz target of the
+//! same name (`just fuzz json 600`), which looks for bytes that break it. `detector-guest/tests/
+//! damaged_files.rs` calls the same functions with fixtures that are damaged systematically, so
+//! that every run of the tests does too.
 
 pub mod contract;
 
@@ -25,7 +27,8 @@ pub fn json(bytes: &[u8]) -> bool {
 /// Bytes of a compact model before that which `compact` takes.
 pub const HEADER: usize = 12;
 
-/// What stands behind the header of a compact model, whose checksum would otherwise keep everything out.
+/// What stands behind the header of a compact model, whose checksum would otherwise keep everything
+/// out.
 pub fn compact(body: &[u8]) -> bool {
     let checksum = crc32fast::hash(body).to_le_bytes();
     model(&[b"PROPHET\x01", &checksum[..], body].concat())
@@ -188,7 +191,8 @@ fn supplied(role: Role) -> f64 {
 /// What training finds in any plant, with room to spare.
 const MODERATE: RangeInclusive<f64> = 1e-12..=1e12;
 
-/// Whether all numbers in a model are of sizes that training finds; the words in it may make more of them.
+/// Whether all numbers in a model are of sizes that training finds; the words in it may make more
+/// of them.
 fn is_moderate(model: &Model) -> bool {
     let text = format!("{model:?}");
     let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && !".+-".contains(letter));

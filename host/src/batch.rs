@@ -1,6 +1,8 @@
-//! Readings pivoted for the detector, and what it says of them: the host's own form of the contract's types.
+//! Readings pivoted for the detector, and what it says of them: the host's own form of the
+//! contract's types.
 //!
-//! Pure data. A batch lives for one cycle (and one more as the canary of a reload); nothing here can fail.
+//! Pure data. A batch lives for one cycle (and one more as the canary of a reload); nothing here
+//! can fail.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! What became of the rows that were read, by fate. Every row that a cycle reads is counted under exactly one of these.
+//! What became of the rows that were read, by fate. Every row that a cycle reads is counted under
+//! exactly one of these.
 
 use std::ops::AddAssign;
 

@@ -1,8 +1,8 @@
 //! A point on the database's own clock.
 //!
-//! Plants store local time without a zone, and models were trained on that same clock, so nothing here ever converts:
-//! a `Datetime` is what stands in the column, counted in microseconds from 1970-01-01T00:00. A repeated hour in autumn
-//! stays repeated.
+//! Plants store local time without a zone, and models were trained on that same clock, so nothing
+//! here ever converts: a `Datetime` is what stands in the column, counted in microseconds from
+//! 1970-01-01T00:00. A repeated hour in autumn stays repeated.
 
 use std::fmt;
 use std::time::Duration;
@@ -31,8 +31,9 @@ impl Datetime {
         self.0
     }
 
-    /// Reads `2025-01-15`, `2025-01-15 10:00`, `2025-01-15 10:00:00` and up to nine decimals, with a space or a `T`. Digits
-    /// beyond the microsecond are cut. A zone is refused, because it would mean another clock than the database's.
+    /// Reads `2025-01-15`, `2025-01-15 10:00`, `2025-01-15 10:00:00` and up to nine decimals, with
+    /// a space or a `T`. Digits beyond the microsecond are cut. A zone is refused, because it
+    /// would mean another clock than the database's.
     ///
     /// # Errors
     /// [`NotADatetime`] with the text.
@@ -72,7 +73,8 @@ fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// `2025-01-15 10:00:00`, with six decimals only where there is a fraction: the form that sorts as text.
+/// `2025-01-15 10:00:00`, with six decimals only where there is a fraction: the form that sorts as
+/// text.
 impl fmt::Display for Datetime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match DateTime::from_timestamp_micros(self.0) {

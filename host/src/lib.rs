@@ -1,5 +1,5 @@
-//! A service that judges a plant's readings: it reads them from a database, hands them to a sandboxed detector, and stores the
-//! verdicts.
+//! A service that judges a plant's readings: it reads them from a database, hands them to a
+//! sandboxed detector, and stores the verdicts.
 //!
 //! Data flows one way, and only [`worker`] sees all of it:
 //!
@@ -7,7 +7,8 @@
 //! readings (long) --pivot--> batch (wide) --WIT--> detector.wasm + model files --> verdicts --one transaction--> results + state
 //! ```
 //!
-//! [`store`] knows nothing of WebAssembly, [`detector`] nothing of SQL; [`position`], [`new_readings`], [`pivot`] and [`verdict`] are pure.
+//! [`store`] knows nothing of WebAssembly, [`detector`] nothing of SQL; [`position`],
+//! [`new_readings`], [`pivot`] and [`verdict`] are pure.
 
 pub mod batch;
 pub mod cli;

@@ -1,7 +1,8 @@
 //! What is new: of the rows that were read, those that still want a verdict.
 //!
-//! Pure: the cycle looks the keys up in the output and hands in what it found. Rows live for one batch; a row that is not
-//! new is counted under the first rule that holds for it, and none is dropped without a count.
+//! Pure: the cycle looks the keys up in the output and hands in what it found. Rows live for one
+//! batch; a row that is not new is counted under the first rule that holds for it, and none is
+//! dropped without a count.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -12,7 +13,8 @@ use crate::datetime::Datetime;
 use crate::notes::{Note, Notes, UnfitReason};
 use crate::reading::{Reading, ReadingKey};
 
-/// The rows of a page, sifted: `new`, the sum of `counts` and `seen_before` together make up what was read.
+/// The rows of a page, sifted: `new`, the sum of `counts` and `seen_before` together make up what
+/// was read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sifted {
     /// Readings to judge, in the order they were read: with a value, one per variable and datetime.
@@ -24,7 +26,8 @@ pub struct Sifted {
     pub notes: Notes,
 }
 
-/// The keys that the output is to be asked about before [`sift`]: each once, only those that could be new.
+/// The keys that the output is to be asked about before [`sift`]: each once, only those that could
+/// be new.
 pub fn keys_to_look_up(rows: &[Reading], oldest_allowed: Datetime) -> Vec<ReadingKey> {
     let mut asked = HashSet::new();
     let wanted = rows
@@ -33,11 +36,13 @@ pub fn keys_to_look_up(rows: &[Reading], oldest_allowed: Datetime) -> Vec<Readin
     wanted.map(Reading::key).filter(|key| asked.insert(key.clone())).collect()
 }
 
-/// Leaves out what is no reading (NULL), what fits no row of the output, what is in `judged` (the output's keys), what is
-/// older than `reach`, and duplicates, in this order. Of duplicates the lowest id counts, without ids the first.
+/// Leaves out what is no reading (NULL), what fits no row of the output, what is in `judged` (the
+/// output's keys), what is older than `reach`, and duplicates, in this order. Of duplicates the
+/// lowest id counts, without ids the first.
 ///
-/// `first_seen` tells which rows no earlier cycle has counted: with a key all of them, without one see
-/// [`crate::position::TimePosition::first_seen`]. It changes the counts and the notes, never what is new.
+/// `first_seen` tells which rows no earlier cycle has counted: with a key all of them, without one
+/// see [`crate::position::TimePosition::first_seen`]. It changes the counts and the notes, never
+/// what is new.
 pub fn sift(
     rows: Vec<Reading>,
     judged: &HashSet<ReadingKey>,
@@ -95,8 +100,9 @@ pub enum Name {
     Equal,
 }
 
-/// Takes out the readings of variables whose names the output cannot hold or takes for another's, and counts them; NULLs stay
-/// for [`sift`] to count. What is left is in the order in which it was read.
+/// Takes out the readings of variables whose names the output cannot hold or takes for another's,
+/// and counts them; NULLs stay for [`sift`] to count. What is left is in the order in which it was
+/// read.
 pub fn sift_names(
     rows: Vec<Reading>,
     name: impl Fn(&str) -> Name,
@@ -119,7 +125,8 @@ pub fn sift_names(
     (held, sifted)
 }
 
-/// Takes out the readings that the output does not hold for this reason, and counts them as [`sift_names`] does.
+/// Takes out the readings that the output does not hold for this reason, and counts them as
+/// [`sift_names`] does.
 pub fn sift_out(
     rows: Vec<Reading>,
     why: UnfitReason,

@@ -1,4 +1,5 @@
-//! Words for the log about single readings, at most a handful: a table full of bad rows must not become a log full of lines.
+//! Words for the log about single readings, at most a handful: a table full of bad rows must not
+//! become a log full of lines.
 
 use std::fmt;
 
@@ -9,7 +10,8 @@ use crate::reading::Reading;
 /// How many readings are named; of the rest the number is kept.
 const NAMED: usize = 20;
 
-/// How much of a name is shown: a name that is too long for its column is why some of the notes are made.
+/// How much of a name is shown: a name that is too long for its column is why some of the notes are
+/// made.
 const SHOWN: usize = 100;
 
 /// What is to be said of a cycle's readings, in the order they were read.

@@ -1,7 +1,7 @@
 //! Readings, long, to a batch, wide.
 //!
-//! Pure: a batch lives for one call of the detector. The same readings give the same batch whatever order they came in,
-//! so that a replay is a replay.
+//! Pure: a batch lives for one call of the detector. The same readings give the same batch whatever
+//! order they came in, so that a replay is a replay.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -22,9 +22,9 @@ pub struct Pivoted {
     pub cells: Vec<Cell>,
 }
 
-/// Pivots readings, one per variable and datetime. `companions` are rows of the same datetimes that were judged already,
-/// for a detector that wants whole instants: they fill cells that no reading claims (of several the lowest id, as when it
-/// was judged) and are dropped at other datetimes.
+/// Pivots readings, one per variable and datetime. `companions` are rows of the same datetimes that
+/// were judged already, for a detector that wants whole instants: they fill cells that no reading
+/// claims (of several the lowest id, as when it was judged) and are dropped at other datetimes.
 pub fn pivot(readings: &[Reading], companions: &[Reading]) -> Pivoted {
     let datetimes: Vec<Datetime> =
         readings.iter().map(|reading| reading.datetime).collect::<BTreeSet<_>>().into_iter().collect();
@@ -64,9 +64,11 @@ pub fn pivot(readings: &[Reading], companions: &[Reading]) -> Pivoted {
     Pivoted { batch, cells }
 }
 
-/// Parts the readings by datetime so that no part's batch has more than `most` cells, and none less than a whole datetime.
+/// Parts the readings by datetime so that no part's batch has more than `most` cells, and none less
+/// than a whole datetime.
 ///
-/// Where every variable has a clock of its own, n readings would be a batch of n rows and n columns, nearly all of it NaN.
+/// Where every variable has a clock of its own, n readings would be a batch of n rows and n
+/// columns, nearly all of it NaN.
 pub fn split(mut readings: Vec<Reading>, most: usize) -> Vec<Vec<Reading>> {
     readings.sort_by_key(|reading| reading.datetime);
     let mut parts: Vec<Vec<Reading>> = Vec::new();
@@ -88,7 +90,8 @@ pub fn split(mut readings: Vec<Reading>, most: usize) -> Vec<Vec<Reading>> {
 }
 
 impl Batch {
-    /// These columns alone, at the same datetimes: outcomes keep their rows. Used to find a variable at fault.
+    /// These columns alone, at the same datetimes: outcomes keep their rows. Used to find a
+    /// variable at fault.
     #[must_use]
     pub fn only(&self, columns: &[usize]) -> Self {
         Self {

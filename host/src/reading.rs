@@ -26,7 +26,8 @@ impl Reading {
     }
 }
 
-/// A row that is not a reading at all, such as a datetime that is no datetime. It is reported and passed over.
+/// A row that is not a reading at all, such as a datetime that is no datetime. It is reported and
+/// passed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed {
     pub id: Option<i64>,
@@ -36,7 +37,8 @@ pub struct Malformed {
     pub why: String,
 }
 
-/// What one bounded read of the input table brought, in the order of the position (key, or datetime and then key).
+/// What one bounded read of the input table brought, in the order of the position (key, or datetime
+/// and then key).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
     pub readings: Vec<Reading>,

@@ -1,8 +1,9 @@
 //! Reading a file that somebody else puts in place: a module, a model.
 //!
-//! Only regular files are read: a named pipe would hold the reader until somebody writes, and a device may never end. What stands behind
-//! a name can change at any moment, so the opened file is asked again; it is opened without blocking, measured by its handle, and
-//! read to that length and no further.
+//! Only regular files are read: a named pipe would hold the reader until somebody writes, and a
+//! device may never end. What stands behind a name can change at any moment, so the opened file is
+//! asked again; it is opened without blocking, measured by its handle, and read to that length and
+//! no further.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};

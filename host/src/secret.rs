@@ -1,7 +1,7 @@
 //! A text that nobody may see: a password, or a connection string that holds one.
 //!
-//! It is wiped from memory when it goes, and neither `Debug` nor an error can show it: who needs the text asks for it by
-//! [`Secret::reveal`].
+//! It is wiped from memory when it goes, and neither `Debug` nor an error can show it: who needs
+//! the text asks for it by [`Secret::reveal`].
 
 use std::fmt;
 

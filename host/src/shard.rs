@@ -1,7 +1,8 @@
 //! A worker's share of the variables, where several workers divide them between them.
 //!
-//! Pure. Which share a variable falls to depends on its name and on the number of shares alone, so that workers agree without
-//! talking to each other, on every system and in every version of this program.
+//! Pure. Which share a variable falls to depends on its name and on the number of shares alone, so
+//! that workers agree without talking to each other, on every system and in every version of this
+//! program.
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,7 +21,8 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Whether this share has the variable: the first eight bytes of SHA-256 over its name, as a number, modulo the shares.
+    /// Whether this share has the variable: the first eight bytes of SHA-256 over its name, as a
+    /// number, modulo the shares.
     pub fn holds(self, variable: &str) -> bool {
         let digest = Sha256::digest(variable);
         let number = digest.iter().take(8).fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
@@ -32,7 +34,8 @@ impl Shard {
         self.of
     }
 
-    /// Whether this is the share that speaks for all where something belongs to no variable, so that it is said once.
+    /// Whether this is the share that speaks for all where something belongs to no variable, so
+    /// that it is said once.
     pub fn is_first(self) -> bool {
         self.number == 1
     }

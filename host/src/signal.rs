@@ -1,7 +1,7 @@
 //! What the operating system asks of the service: to stop, or to look again at its files.
 //!
-//! Listening begins when a function here is called, not when its answer is awaited, so nothing is missed in between. From then
-//! on these signals no longer end the process by themselves.
+//! Listening begins when a function here is called, not when its answer is awaited, so nothing is
+//! missed in between. From then on these signals no longer end the process by themselves.
 
 #[cfg(unix)]
 mod system {
@@ -25,7 +25,8 @@ mod system {
         })
     }
 
-    /// While this is kept, a file that reaches the limit of the system (`ulimit -f`) does not end the process: the write fails.
+    /// While this is kept, a file that reaches the limit of the system (`ulimit -f`) does not end
+    /// the process: the write fails.
     pub fn outlive_file_limit() -> Option<Signal> {
         signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).ok()
     }
@@ -54,8 +55,8 @@ mod system {
 
     use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
 
-    /// Ends with the name of the first event that asks the service to stop. After a closed window or a shutdown Windows leaves
-    /// a few seconds.
+    /// Ends with the name of the first event that asks the service to stop. After a closed window
+    /// or a shutdown Windows leaves a few seconds.
     ///
     /// # Errors
     /// The system does not let this process listen.

@@ -1,6 +1,7 @@
 //! The worker's state row: all that a worker knows after a restart.
 //!
-//! It is written in the transaction that writes a batch's verdicts, so it never claims more or less than the output holds.
+//! It is written in the transaction that writes a batch's verdicts, so it never claims more or less
+//! than the output holds.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,9 +20,10 @@ pub struct State {
     /// The fence: raised by whoever takes the worker's name, checked by every commit.
     pub epoch: i64,
     pub position: Position,
-    /// The latest datetime that was read and dealt with, whether or not anything could be judged there: a batch of nothing but
-    /// unknown variables moves it too. It never goes ahead of the server's clock, and never back, unless that clock was days
-    /// ahead. None before the first batch.
+    /// The latest datetime that was read and dealt with, whether or not anything could be judged
+    /// there: a batch of nothing but unknown variables moves it too. It never goes ahead of the
+    /// server's clock, and never back, unless that clock was days ahead. None before the first
+    /// batch.
     pub watermark: Option<Datetime>,
     /// Datetimes beyond it that were dealt with and lie ahead of the clock.
     pub ahead: Ahead,
@@ -89,7 +91,8 @@ pub struct Checkpoint {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetAside {
     pub reason: String,
-    /// Whether the detector is not shown this variable again, because it does not survive it. Another set is.
+    /// Whether the detector is not shown this variable again, because it does not survive it.
+    /// Another set is.
     #[serde(alias = "held")]
     pub quarantined: bool,
     /// The set at fault.
@@ -124,7 +127,8 @@ impl Again {
 }
 
 impl State {
-    /// Bytes of all reasons together, however many variables are set aside: the row is written with each commit.
+    /// Bytes of all reasons together, however many variables are set aside: the row is written with
+    /// each commit.
     const REASONS: usize = 64 << 10;
     /// What of a reason stays in any case.
     const LEAST_OF_A_REASON: usize = 60;
@@ -155,7 +159,8 @@ impl SetAside {
         }
     }
 
-    /// Whether it is time to show it to the detector again. A clock that was set back does not put it off for longer than its pause.
+    /// Whether it is time to show it to the detector again. A clock that was set back does not put
+    /// it off for longer than its pause.
     pub fn is_due(&self, now: Datetime) -> bool {
         let due =
             |again: &Again| now >= again.at || again.at.since(now) > Duration::from_secs(again.pause_seconds);

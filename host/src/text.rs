@@ -1,8 +1,9 @@
 //! Text from outside, fit for people to read.
 //!
-//! Log lines and what commands print carry words that are not the program's own: a detector's reasons, names of variables, paths.
-//! Control characters, ends of lines, what turns the direction of writing and what has no width are escaped, so that nobody but
-//! the program can begin a line, move a terminal's cursor, or make two names look the same. One function says which those are,
+//! Log lines and what commands print carry words that are not the program's own: a detector's
+//! reasons, names of variables, paths. Control characters, ends of lines, what turns the direction
+//! of writing and what has no width are escaped, so that nobody but the program can begin a line,
+//! move a terminal's cursor, or make two names look the same. One function says which those are,
 //! for the log, for the terminal and for what a guest says.
 
 use std::fmt::{self, Write};
@@ -15,8 +16,8 @@ pub fn escaped(text: &str) -> String {
     line
 }
 
-/// A JSON text, which stays the same to a reader of JSON. Ends of lines that lay it out are left: within its strings they are
-/// escaped already.
+/// A JSON text, which stays the same to a reader of JSON. Ends of lines that lay it out are left:
+/// within its strings they are escaped already.
 pub fn escaped_json(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {

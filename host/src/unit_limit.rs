@@ -1,5 +1,5 @@
-//! Which setting of a service's unit an error of the system comes from: whoever reads `Permission denied` looks for a file's mode, and
-//! it was the unit that took the right away.
+//! Which setting of a service's unit an error of the system comes from: whoever reads `Permission
+//! denied` looks for a file's mode, and it was the unit that took the right away.
 
 use std::io;
 
@@ -29,7 +29,8 @@ pub(crate) fn explained(error: &io::Error) -> String {
     }
 }
 
-/// The same of a sentence that ends in such an error, about code that is compiled or run: what is denied there is not a file.
+/// The same of a sentence that ends in such an error, about code that is compiled or run: what is
+/// denied there is not a file.
 pub(crate) fn explained_of_code(said: String) -> String {
     let code = said.strip_suffix(')').and_then(|said| said.rsplit_once("(os error "));
     let setting = match code.and_then(|(_, code)| code.parse().ok()) {

@@ -1,7 +1,7 @@
 //! One row of the output table.
 //!
-//! Pure: what follows from y and yhat is computed here, the same for every detector, and a row that does not fit its
-//! columns is found here, before it could fail a whole transaction.
+//! Pure: what follows from y and yhat is computed here, the same for every detector, and a row that
+//! does not fit its columns is found here, before it could fail a whole transaction.
 
 use std::sync::Arc;
 
@@ -46,12 +46,13 @@ pub struct Written {
     pub notes: Notes,
 }
 
-/// The verdict on each reading. `cells` says where each stands in the batch (as [`crate::pivot::pivot`] gives them),
-/// `outcomes` holds one entry per column of it. Each reading is counted under exactly one fate, or as seen before:
-/// readings without a verdict come again with each window of a table without a key, and `first_seen` tells which of them
-/// are news.
+/// The verdict on each reading. `cells` says where each stands in the batch (as
+/// [`crate::pivot::pivot`] gives them), `outcomes` holds one entry per column of it. Each reading
+/// is counted under exactly one fate, or as seen before: readings without a verdict come again with
+/// each window of a table without a key, and `first_seen` tells which of them are news.
 ///
-/// The outcomes were checked against the contract. A verdict that is missing all the same sets its reading aside.
+/// The outcomes were checked against the contract. A verdict that is missing all the same sets its
+/// reading aside.
 pub fn rows(
     readings: &[Reading],
     cells: &[Cell],

@@ -1,5 +1,5 @@
-//! `host backfill`, the real program on real files: what it writes and says, that it is killed and goes on, and that a worker beside
-//! it does not notice.
+//! `host backfill`, the real program on real files: what it writes and says, that it is killed and
+//! goes on, and that a worker beside it does not notice.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -12,7 +12,8 @@ use common::{Place, Ran, VARIABLES, masked, wait};
 
 const RANGE: [&str; 4] = ["--from", "2025-01-15", "--to", "2025-01-16"];
 
-/// Readings of all variables in so many minutes of 2025-01-15, and in the hours before and after that day.
+/// Readings of all variables in so many minutes of 2025-01-15, and in the hours before and after
+/// that day.
 fn plant(minutes: u32) -> Place {
     let place = Place::new();
     let names: Vec<_> = VARIABLES.iter().map(|variable| format!("('{variable}')")).collect();
@@ -97,7 +98,8 @@ fn only_the_variables_asked_for_are_judged() {
     assert!(ran.stderr.contains("WARNING - no reading of `NO SUCH` in this range"), "{}", ran.stderr);
 }
 
-/// New verdicts take the place of the old ones where there are any, and of nothing else; a reader never misses one.
+/// New verdicts take the place of the old ones where there are any, and of nothing else; a reader
+/// never misses one.
 #[test]
 fn replacing_renews_the_verdicts_of_the_range_alone() {
     let place = plant(300);
@@ -140,7 +142,8 @@ fn slow(place: &Place, more: &[&str]) -> Child {
     command.spawn().unwrap()
 }
 
-/// Killed in the middle, again and again, with and without --replace: it goes on where it was, and everything is done once.
+/// Killed in the middle, again and again, with and without --replace: it goes on where it was, and
+/// everything is done once.
 #[test]
 fn a_backfill_that_is_killed_goes_on_where_it_was() {
     for replace in [false, true] {
@@ -258,7 +261,8 @@ mod unix {
         expect_done(&place, 6000);
     }
 
-    /// Both judge the same readings at the same time: one verdict each, and the worker's row is its own.
+    /// Both judge the same readings at the same time: one verdict each, and the worker's row is its
+    /// own.
     #[test]
     fn a_worker_beside_it_does_not_notice() {
         let place = Place::new();

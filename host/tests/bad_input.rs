@@ -1,4 +1,5 @@
-//! What a person is told when something is wrong: the real program, its exit code and its words, on each kind of bad input.
+//! What a person is told when something is wrong: the real program, its exit code and its words, on
+//! each kind of bad input.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -7,7 +8,8 @@ mod common;
 use common::{Place, Ran, VARIABLES};
 use rusqlite::Connection;
 
-/// What is wrong, how it is brought about, and the exit code and the words that a person is to read.
+/// What is wrong, how it is brought about, and the exit code and the words that a person is to
+/// read.
 struct Wrong {
     what: &'static str,
     arrange: fn(&Place),

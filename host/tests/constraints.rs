@@ -1,5 +1,5 @@
-//! Output tables that refuse some verdicts or fill some columns themselves: what is refused costs the variable that it is about, and
-//! `host check` finds it without leaving a trace.
+//! Output tables that refuse some verdicts or fill some columns themselves: what is refused costs
+//! the variable that it is about, and `host check` finds it without leaving a trace.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 

@@ -1,4 +1,5 @@
-//! What a stranger reads first: the two READMEs say the same, no link in a document leads nowhere, and the first page stays short.
+//! What a stranger reads first: the two READMEs say the same, no link in a document leads nowhere,
+//! and the first page stays short.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -12,8 +13,9 @@ fn read(name: &str) -> String {
     std::fs::read_to_string(project().join(name)).unwrap()
 }
 
-/// A document's headings by their level, and its commands: of each line in a block of `sh` the program, its subcommand and its flags. What
-/// a reader fills in (file names, directories) has a word of its own in each language.
+/// A document's headings by their level, and its commands: of each line in a block of `sh` the
+/// program, its subcommand and its flags. What a reader fills in (file names, directories) has a
+/// word of its own in each language.
 fn skeleton(text: &str) -> Vec<String> {
     let mut skeleton = Vec::new();
     let mut block: Option<&str> = None;

@@ -1,4 +1,5 @@
-//! The program under a service manager: a socket of the test's own takes what systemd would be told.
+//! The program under a service manager: a socket of the test's own takes what systemd would be
+//! told.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test stops at the first surprise")]
@@ -81,7 +82,8 @@ fn a_manager_is_told_that_it_is_ready_how_it_stands_and_that_it_stops() {
     assert_eq!(service.child.wait().unwrap().code(), Some(0));
 }
 
-/// A database that is out of reach is waited for; a table that is not as it should be is for somebody to mend.
+/// A database that is out of reach is waited for; a table that is not as it should be is for
+/// somebody to mend.
 #[test]
 fn a_start_is_complete_when_the_store_is_known_or_waited_for() {
     let place = Place::new();
@@ -100,7 +102,8 @@ fn a_start_is_complete_when_the_store_is_known_or_waited_for() {
     assert_eq!(service.until(|said| !said.starts_with("STATUS=")), ["READY=1"]);
 }
 
-/// The watchdog is fed while the schedule waits for its next tick, an hour away, and not while a cycle hangs.
+/// The watchdog is fed while the schedule waits for its next tick, an hour away, and not while a
+/// cycle hangs.
 #[test]
 fn a_cycle_that_hangs_feeds_no_watchdog() {
     let place = Place::new();

@@ -1,5 +1,5 @@
-//! Files that are none, in the place of everything that the program reads besides module and models: it says so in a line and ends,
-//! or goes on without, and waits for nobody.
+//! Files that are none, in the place of everything that the program reads besides module and
+//! models: it says so in a line and ends, or goes on without, and waits for nobody.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
@@ -133,7 +133,8 @@ fn what_stands_in_the_place_of_kept_models_is_not_used() {
     assert_eq!(run(), 0);
 }
 
-/// A directory may hold other things as well, say the user's own models: they are nobody's to remove.
+/// A directory may hold other things as well, say the user's own models: they are nobody's to
+/// remove.
 #[test]
 fn files_of_others_stay_in_a_cache_directory() {
     let place = Place::new();

@@ -40,7 +40,8 @@ fn a_service_is_installed_and_uninstalled() {
     let place = Place::new();
     let root = place.path("root");
     fs::create_dir(&root).unwrap();
-    // The program as a service may see it; the test's own is in somebody's home or in a temporary directory.
+    // The program as a service may see it; the test's own is in somebody's home or in a temporary
+    // directory.
     let run = |arguments: &[&str]| {
         place.run(&[&["service"], arguments, &["--root", root.to_str().unwrap()]].concat())
     };

@@ -1,5 +1,6 @@
-//! The least rights on a server: what `host schema` prints for a DBA is enough for all that the service does, and of what is missing
-//! `host check` names each. On the server that `TEST_SQLSERVER` names, by the real program and a login of its own.
+//! The least rights on a server: what `host schema` prints for a DBA is enough for all that the
+//! service does, and of what is missing `host check` names each. On the server that
+//! `TEST_SQLSERVER` names, by the real program and a login of its own.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -122,7 +123,8 @@ fn what_the_schema_grants_is_enough_and_of_what_is_missing_each_right_is_named()
     assert_eq!(plant.failures(), Vec::<String>::new());
 }
 
-/// The commands that a person runs now and then take one right more each, which is printed as a remark.
+/// The commands that a person runs now and then take one right more each, which is printed as a
+/// remark.
 #[test]
 #[ignore = "needs TEST_SQLSERVER"]
 fn a_replacement_and_an_import_take_a_right_more() {

@@ -1,4 +1,5 @@
-//! Nothing of a password in what the program prints, logs or is called with, whatever goes wrong on the way to the server.
+//! Nothing of a password in what the program prints, logs or is called with, whatever goes wrong on
+//! the way to the server.
 
 #![allow(
     clippy::unwrap_used,
@@ -86,7 +87,8 @@ fn a_password_is_nowhere_to_be_read() {
     }
 }
 
-/// What cannot be meant is said before anybody is asked, and nothing goes to another server than the one that is named.
+/// What cannot be meant is said before anybody is asked, and nothing goes to another server than
+/// the one that is named.
 #[test]
 fn a_connection_string_is_understood_or_refused() {
     let login = format!("Database=p;User ID=u;Password=x{MARK}");
@@ -115,7 +117,8 @@ fn a_connection_string_is_understood_or_refused() {
     }
 }
 
-/// While the program waits for a server that is not there, whoever lists processes sees how it was called.
+/// While the program waits for a server that is not there, whoever lists processes sees how it was
+/// called.
 #[cfg(unix)]
 #[test]
 fn a_list_of_processes_shows_no_password() {

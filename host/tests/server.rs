@@ -1,5 +1,6 @@
-//! The commands for ranges on a server, the real program with the Python worker's own configuration. The server is the fake one: this
-//! says that the commands find their way there and back, and nothing about the SQL.
+//! The commands for ranges on a server, the real program with the Python worker's own
+//! configuration. The server is the fake one: this says that the commands find their way there and
+//! back, and nothing about the SQL.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -130,7 +131,8 @@ fn a_backfill_that_is_killed_goes_on_where_the_server_has_it() {
     assert_eq!(plant.done(&[&["export"], &RANGE[..]].concat()).lines().count(), 1 + 600);
 }
 
-/// What `check` reads of the plant's table is bounded by the server, and no more than a cycle's batch.
+/// What `check` reads of the plant's table is bounded by the server, and no more than a cycle's
+/// batch.
 #[test]
 fn a_check_reads_no_more_than_a_cycle() {
     let plant = Plant::new();

@@ -1,4 +1,5 @@
-//! What meets a service that runs unattended: consoles that take nothing, disks that are full, limits of the system, others at its files.
+//! What meets a service that runs unattended: consoles that take nothing, disks that are full,
+//! limits of the system, others at its files.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test stops at the first surprise")]
@@ -188,7 +189,8 @@ fn too_few_threads_end_it_with_a_sentence() {
     }
 }
 
-/// The lock's file was left by root: the service's user cannot write it, and two of its workers must not both lead.
+/// The lock's file was left by root: the service's user cannot write it, and two of its workers
+/// must not both lead.
 #[test]
 fn a_lock_that_root_left_is_a_lock_to_others() {
     let place = Place::new();

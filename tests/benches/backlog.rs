@@ -1,5 +1,5 @@
-//! A backlog of a million rows, worked off by the real worker with the built-in detector: how long it takes, and that memory
-//! does not grow with it. Fails if it does.
+//! A backlog of a million rows, worked off by the real worker with the built-in detector: how long
+//! it takes, and that memory does not grow with it. Fails if it does.
 //!
 //!     cargo bench --package tests --bench backlog
 

@@ -1,10 +1,12 @@
-//! Where the time of a judged batch goes, and what the floor is: complete verdicts of 25 variables with daily and weekly seasons.
+//! Where the time of a judged batch goes, and what the floor is: complete verdicts of 25 variables
+//! with daily and weekly seasons.
 //!
 //!     just breakdown
 //!
-//! The floor is the same way through a component that does not judge: `tests/hostile`, told nothing, gives back columns of the same
-//! size. What lies above it is computation. Natively the same library is timed part by part. All parts are taken in turn, round
-//! after round, and each is given as median and least, in nanoseconds a point.
+//! The floor is the same way through a component that does not judge: `tests/hostile`, told
+//! nothing, gives back columns of the same size. What lies above it is computation. Natively the
+//! same library is timed part by part. All parts are taken in turn, round after round, and each is
+//! given as median and least, in nanoseconds a point.
 
 #![allow(
     clippy::unwrap_used,

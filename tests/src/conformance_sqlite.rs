@@ -1,4 +1,5 @@
-//! The bench of the conformance suite for SQLite: files in a directory of their own, and a plain connection to look at them.
+//! The bench of the conformance suite for SQLite: files in a directory of their own, and a plain
+//! connection to look at them.
 
 use std::fs;
 use std::path::PathBuf;
@@ -165,7 +166,8 @@ impl TestDb for SqliteTestDb {
         Ok(self.output()?.execute_batch(&sql)?)
     }
 
-    /// By the file's header, which says that only a newer SQLite may write it: unlike the file's mode, this stops root too.
+    /// By the file's header, which says that only a newer SQLite may write it: unlike the file's
+    /// mode, this stops root too.
     async fn forbid_writing(&self) -> Result<()> {
         let connection = self.output()?;
         connection.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))?;

@@ -1,4 +1,5 @@
-//! The bench of the conformance suite for SQL Server: one or two databases of its own, and a plain connection to look at them.
+//! The bench of the conformance suite for SQL Server: one or two databases of its own, and a plain
+//! connection to look at them.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -292,7 +293,8 @@ impl TestDb for SqlServerTestDb {
     }
 }
 
-/// The variable is NVARCHAR, so that it holds any text whatever the server's code page; the tests of shapes have VARCHAR.
+/// The variable is NVARCHAR, so that it holds any text whatever the server's code page; the tests
+/// of shapes have VARCHAR.
 fn input_of(kind: InputKind, table: &str) -> String {
     let key = if kind.key { "[id] BIGINT IDENTITY(1,1) NOT NULL PRIMARY KEY, " } else { "" };
     let file = if kind.source_file { ", [source_file] VARCHAR(255)" } else { "" };

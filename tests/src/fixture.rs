@@ -1,7 +1,9 @@
-//! The surroundings of a worker under test: database files in a directory of their own, a clock that the test sets, and detectors
-//! in the real sandbox. All of it is gone when the bench is dropped.
+//! The surroundings of a worker under test: database files in a directory of their own, a clock
+//! that the test sets, and detectors in the real sandbox. All of it is gone when the bench is
+//! dropped.
 //!
-//! Datetimes are written short: `10:05` is 2025-01-15 10:05:00, `14 10:05` the same time a day before.
+//! Datetimes are written short: `10:05` is 2025-01-15 10:05:00, `14 10:05` the same time a day
+//! before.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -128,7 +130,8 @@ impl Fixture {
         insert(&self.input(), readings);
     }
 
-    /// The plant commits the readings of an oracle's batch: `datetime,variable_name,value` and sometimes more.
+    /// The plant commits the readings of an oracle's batch: `datetime,variable_name,value` and
+    /// sometimes more.
     pub fn insert_csv(&self, file: &Path) {
         let table = self.store.tables.input.sqlite();
         let input = self.input();
@@ -172,7 +175,8 @@ impl Fixture {
         rows.collect::<Result<_, _>>().unwrap()
     }
 
-    /// What the verdicts say, by variable and datetime: outside_interval, high_residual, is_anomaly, anomaly_score.
+    /// What the verdicts say, by variable and datetime: outside_interval, high_residual,
+    /// is_anomaly, anomaly_score.
     pub fn flags(&self) -> Vec<(String, [bool; 3], f64)> {
         let sql = format!(
             "SELECT variable, outside_interval, high_residual, is_anomaly, anomaly_score FROM {} ORDER BY variable, ds",
@@ -224,8 +228,9 @@ pub fn insert(connection: &Connection, readings: &[(&str, &str, f64)]) {
     transaction.commit().unwrap();
 }
 
-/// The one engine of this test process, as in the service. Its deadline is short enough to wait for and long enough for a busy
-/// machine. Compiled detectors are kept beside this crate's other build results.
+/// The one engine of this test process, as in the service. Its deadline is short enough to wait for
+/// and long enough for a busy machine. Compiled detectors are kept beside this crate's other build
+/// results.
 pub fn engine() -> Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     let limits = Limits { deadline: Duration::from_secs(1), ..Limits::default() };

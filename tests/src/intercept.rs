@@ -1,7 +1,9 @@
-//! A store that a test looks over the shoulder of: it passes each call on to the real one, notes it down, and may be told to do
-//! something just before: fail as a server would, take its time, or let the plant insert rows in between.
+//! A store that a test looks over the shoulder of: it passes each call on to the real one, notes it
+//! down, and may be told to do something just before: fail as a server would, take its time, or let
+//! the plant insert rows in between.
 //!
-//! Only what a test cannot bring about from outside is done here; locks, lost files and bad rows are made on the real files.
+//! Only what a test cannot bring about from outside is done here; locks, lost files and bad rows
+//! are made on the real files.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};

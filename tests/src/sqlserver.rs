@@ -1,7 +1,8 @@
-//! A SQL Server for tests: the one that `TEST_SQLSERVER` names, with a database of its own for each test.
+//! A SQL Server for tests: the one that `TEST_SQLSERVER` names, with a database of its own for each
+//! test.
 //!
-//! The variable holds an ADO.NET connection string of a login that may create databases and logins. Where it is not set,
-//! the tests say so and pass.
+//! The variable holds an ADO.NET connection string of a login that may create databases and logins.
+//! Where it is not set, the tests say so and pass.
 
 use std::future::Future;
 use std::sync::OnceLock;
@@ -122,7 +123,8 @@ impl Database {
         })
     }
 
-    /// The way in for a login of its own, whose user here may do just what the statements grant it; `{user}` in them is its name.
+    /// The way in for a login of its own, whose user here may do just what the statements grant it;
+    /// `{user}` in them is its name.
     pub async fn login(&self, grants: &[&str]) -> Result<Target> {
         let user = self.new_login(grants).await?;
         let password = Password::Given(Secret::new(PASSWORD));

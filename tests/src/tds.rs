@@ -1,5 +1,5 @@
-//! The store for SQL Server in front of the fake one ([`fake_tds`]), which shows that the wire holds and never that the SQL is
-//! right.
+//! The store for SQL Server in front of the fake one ([`fake_tds`]), which shows that the wire
+//! holds and never that the SQL is right.
 
 use std::path::Path;
 use std::sync::OnceLock;

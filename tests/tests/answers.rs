@@ -1,5 +1,6 @@
-//! A real component that says what a fuzzer says: whatever comes back over the border, the host takes it whole or refuses it with a
-//! sentence, what it takes is fit for the output, and the next call is served.
+//! A real component that says what a fuzzer says: whatever comes back over the border, the host
+//! takes it whole or refuses it with a sentence, what it takes is fit for the output, and the next
+//! call is served.
 //!
 //! `just fuzz-answers 100000` for more cases than a test needs.
 

@@ -1,5 +1,5 @@
-//! The real program under one attack after the other: the good readings are judged through all of it, and no cycle begins later than
-//! an interval after its time.
+//! The real program under one attack after the other: the good readings are judged through all of
+//! it, and no cycle begins later than an interval after its time.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]

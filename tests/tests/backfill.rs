@@ -1,4 +1,5 @@
-//! Backfill beside a worker: what it clears in the worker's row, what it leaves, and that a lost connection costs nothing.
+//! Backfill beside a worker: what it clears in the worker's row, what it leaves, and that a lost
+//! connection costs nothing.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -117,7 +118,8 @@ async fn what_was_not_judged_stays_set_aside() {
     }
 }
 
-/// The commit that is lost may have happened or not: either way each reading is judged once, and the detector sees it once.
+/// The commit that is lost may have happened or not: either way each reading is judged once, and
+/// the detector sees it once.
 #[tokio::test]
 async fn a_connection_that_is_lost_at_a_commit_costs_nothing() {
     for layout in Layout::BOTH {
@@ -234,7 +236,8 @@ async fn the_other_variables_come_for_company_only() {
     }
 }
 
-/// Memory does not grow with the range: pages are of the size that was asked for, and cut between datetimes.
+/// Memory does not grow with the range: pages are of the size that was asked for, and cut between
+/// datetimes.
 #[tokio::test]
 async fn a_long_range_is_read_in_pages() {
     let bench = Fixture::new(Layout::Keyed);

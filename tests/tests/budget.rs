@@ -1,5 +1,6 @@
-//! `memory_mib` is one budget: what the host holds of a detector is no longer there for the detector itself. Each is shown by the
-//! least memory with which something still works, with and without what is held: whatever else a detector takes is in both.
+//! `memory_mib` is one budget: what the host holds of a detector is no longer there for the
+//! detector itself. Each is shown by the least memory with which something still works, with and
+//! without what is held: whatever else a detector takes is in both.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -41,7 +42,8 @@ async fn least(works: impl AsyncFn(usize) -> bool) -> usize {
     enough
 }
 
-/// The hostile detector and models that it makes something of; it hands a long one back without its first word.
+/// The hostile detector and models that it makes something of; it hands a long one back without its
+/// first word.
 fn source(dir: &Path, models: usize, length: usize) -> SetSource {
     fs::create_dir(dir.join("models")).unwrap();
     fs::write(dir.join("detector.wasm"), HOSTILE).unwrap();
@@ -112,7 +114,8 @@ async fn a_checkpoint_that_is_kept_counts() {
             true
         }
     };
-    // The second time the detector's own memory has grown by the 20 MiB of its checkpoint, and the host holds them as well.
+    // The second time the detector's own memory has grown by the 20 MiB of its checkpoint, and the host
+    // holds them as well.
     let (once, twice) = (least(kept(1)).await, least(kept(2)).await);
     assert!(twice - once > 35, "{once} MiB for one, {twice} for the next");
 }

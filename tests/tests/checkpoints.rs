@@ -1,5 +1,5 @@
-//! A checkpoint is a help and never a condition: whatever a detector has left in the state row, the next one judges, says so in one
-//! line, and leaves there what it can go on from itself.
+//! A checkpoint is a help and never a condition: whatever a detector has left in the state row, the
+//! next one judges, says so in one line, and leaves there what it can go on from itself.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
@@ -126,8 +126,8 @@ async fn a_worker_that_takes_its_name_back_goes_on_over_a_foreign_checkpoint() {
     assert_eq!(stored(&bench).await, Some((7, 1)));
 }
 
-/// What a detector hands out is no state to keep, but its verdicts are good: they are stored, what was kept before stays, and the log
-/// is told once.
+/// What a detector hands out is no state to keep, but its verdicts are good: they are stored, what
+/// was kept before stays, and the log is told once.
 #[tokio::test]
 async fn a_checkpoint_that_is_none_costs_no_verdict() {
     for (harm, why) in [
@@ -164,7 +164,8 @@ async fn no_checkpoint_is_one_as_well() {
     assert_eq!(stored(&bench).await, None);
 }
 
-/// Where a page is judged in several parts, each goes on from the one before, also on a fresh instance.
+/// Where a page is judged in several parts, each goes on from the one before, also on a fresh
+/// instance.
 #[tokio::test]
 async fn a_part_of_a_page_goes_on_from_the_part_before() {
     let mut bench = Fixture::new(Layout::Keyed);
@@ -183,7 +184,8 @@ async fn a_part_of_a_page_goes_on_from_the_part_before() {
     assert_eq!(stored(&bench).await, Some((7, 39)));
 }
 
-/// A reload tries a set on the last batch and its checkpoint, which may be anything of another detector's.
+/// A reload tries a set on the last batch and its checkpoint, which may be anything of another
+/// detector's.
 #[tokio::test]
 async fn a_detector_is_opened_beside_a_checkpoint_that_it_cannot_read() {
     let (lines, _guard) = Lines::listen();

@@ -1,7 +1,9 @@
-//! Model files are compacted once and the result is kept: what is asked of the detector at the first start, at the second, and after each
-//! change; what happens where the detector fails at it or the cache is damaged; and that all of it changes nothing about what is judged.
+//! Model files are compacted once and the result is kept: what is asked of the detector at the
+//! first start, at the second, and after each change; what happens where the detector fails at it
+//! or the cache is damaged; and that all of it changes nothing about what is judged.
 //!
-//! The hostile detector tells in its log what it was asked to compact and in which form files are opened.
+//! The hostile detector tells in its log what it was asked to compact and in which form files are
+//! opened.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
@@ -219,7 +221,8 @@ async fn what_cannot_be_prepared_is_used_as_it_is() {
     }
 }
 
-/// A module that fails at everything costs a start ten tries, or one deadline for each core, and not days.
+/// A module that fails at everything costs a start ten tries, or one deadline for each core, and
+/// not days.
 #[tokio::test]
 async fn a_module_that_fails_at_every_file_is_not_asked_for_ever() {
     let (lines, _guard) = Lines::listen();
@@ -302,7 +305,8 @@ async fn a_cache_that_cannot_be_written_is_said_once() {
         let start = format!("nothing new is kept in the cache directory `{}`", disk.path("cache").display());
         assert!(warnings.iter().all(|line| line.starts_with(&start)), "{warnings:#?}");
     }
-    // A file where the whole directory should be: one warning for compiled modules and compacted models.
+    // A file where the whole directory should be: one warning for compiled modules and compacted
+    // models.
     let limits = Limits { deadline: Duration::from_secs(1), ..Limits::default() };
     let engine = Engine::new(limits, Some(&disk.path("cache/models"))).unwrap();
     let set = disk.source().read(&engine).await.unwrap();
@@ -357,7 +361,8 @@ fn batch() -> Arc<Batch> {
     })
 }
 
-/// The built-in detector: whatever its files are (good, broken, empty, waiting for a table beside them), it says and judges the same.
+/// The built-in detector: whatever its files are (good, broken, empty, waiting for a table beside
+/// them), it says and judges the same.
 #[tokio::test]
 async fn nothing_changes_about_what_is_judged() {
     let disk = Disk::new(BUILT_IN, &[]);
@@ -389,7 +394,8 @@ async fn nothing_changes_about_what_is_judged() {
     assert_eq!(refused.len(), 3, "{refused:#?}");
 }
 
-/// None but models are compacted, and what a compact model is cut or changed to is refused with its name.
+/// None but models are compacted, and what a compact model is cut or changed to is refused with its
+/// name.
 #[tokio::test]
 async fn a_compact_file_is_a_model_file() {
     let disk = Disk::new(BUILT_IN, &[]);

@@ -1,4 +1,5 @@
-//! Thousands of traps and of reloads in one process: memory, threads, handles and files stay as they are after the first half.
+//! Thousands of traps and of reloads in one process: memory, threads, handles and files stay as
+//! they are after the first half.
 //!
 //! ENDURANCE says how many of each (`just test-endurance`); the tests take a few hundred.
 
@@ -81,11 +82,13 @@ fn watch(lowest: &mut [Option<Held>; 2], round: usize, bench: &Fixture) {
     }
 }
 
-/// From here on the process is warm after half of the rounds, and what is resident stays within 5 %. In a short run the allocator
-/// still finds out how much it needs at a time; what leaks shows in what is allocated, which is the same from the first round on.
+/// From here on the process is warm after half of the rounds, and what is resident stays within 5
+/// %. In a short run the allocator still finds out how much it needs at a time; what leaks shows in
+/// what is allocated, which is the same from the first round on.
 const WARM: usize = 1000;
 
-/// A quarter of the rounds allocates no more than this anew: 650 bytes a round in a short run, 13 in one of 10,000.
+/// A quarter of the rounds allocates no more than this anew: 650 bytes a round in a short run, 13
+/// in one of 10,000.
 const HEAP: usize = 32 << 10;
 
 /// Whether what is held is what was held after the first half.
@@ -103,7 +106,8 @@ fn stays(what: &str, rounds: usize, took: Duration, first: &Held, last: &Held) {
 /// One after the other: what is measured is the process's.
 #[test]
 fn traps_and_reloads_leave_nothing_behind() {
-    // Threads of the pool for blocking work stay for a while after it: without a bound their number says how busy the machine was.
+    // Threads of the pool for blocking work stay for a while after it: without a bound their number
+    // says how busy the machine was.
     let runtime =
         tokio::runtime::Builder::new_current_thread().max_blocking_threads(POOL).enable_all().build();
     runtime.unwrap().block_on(async {

@@ -1,5 +1,6 @@
-//! The whole worker over a fixture batch with the built-in Prophet detector: every column of every row that it writes, against values
-//! derived without any of its code (`tests/fixtures/make_expected.py`).
+//! The whole worker over a fixture batch with the built-in Prophet detector: every column of every
+//! row that it writes, against values derived without any of its code
+//! (`tests/fixtures/make_expected.py`).
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 

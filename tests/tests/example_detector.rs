@@ -1,5 +1,5 @@
-//! `examples/detector-threshold`, as a stranger finds it: built, opened in the sandbox, judging in a real worker, its checkpoint kept
-//! over a restart.
+//! `examples/detector-threshold`, as a stranger finds it: built, opened in the sandbox, judging in
+//! a real worker, its checkpoint kept over a restart.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 

@@ -101,7 +101,8 @@ async fn values_come_back_as_they_went_in() {
     assert_eq!(row.get::<i64, _>(11), Some(1));
 }
 
-/// Of a text of more than 2,000 characters the driver announces `max` and then sends a size, which SQL Server refuses.
+/// Of a text of more than 2,000 characters the driver announces `max` and then sends a size, which
+/// SQL Server refuses.
 #[tokio::test]
 async fn a_bulk_load_sends_the_types_that_it_announced() {
     for (kind, expected) in [

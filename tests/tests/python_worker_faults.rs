@@ -1,5 +1,6 @@
-//! What the Python worker does wrong, one test a fault, each of which fails on that behaviour. The numbers are those of the list in
-//! the project's notes; faults of its configuration and its file format (1, 2, 16) have no place here.
+//! What the Python worker does wrong, one test a fault, each of which fails on that behaviour. The
+//! numbers are those of the list in the project's notes; faults of its configuration and its file
+//! format (1, 2, 16) have no place here.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -28,7 +29,8 @@ async fn judged(batch: &str) -> Fixture {
     bench
 }
 
-/// A batch with one datetime has no residual deviation there: a spike of 50 sigma is written with score 0.
+/// A batch with one datetime has no residual deviation there: a spike of 50 sigma is written with
+/// score 0.
 #[tokio::test]
 async fn fault_3_a_spike_in_a_batch_of_one_datetime_scores_100() {
     let flags = judged("one_datetime.input.csv").await.flags();
@@ -104,7 +106,8 @@ async fn fault_6_bounds_do_not_depend_on_the_run_or_the_batch() {
     assert_eq!(seen[0], seen[2], "smaller batches");
 }
 
-/// Its watermark, cut to seconds, selects a row at 10:00:00.503 again and again: four loops wrote it four times.
+/// Its watermark, cut to seconds, selects a row at 10:00:00.503 again and again: four loops wrote
+/// it four times.
 #[tokio::test]
 async fn fault_7_a_fraction_of_a_second_is_judged_once_in_four_cycles() {
     for layout in Layout::BOTH {
@@ -300,7 +303,8 @@ async fn fault_14_duplicates_and_nulls_are_counted() {
     }
 }
 
-/// Without a key the allowed lateness is read again in each cycle: what is no reading in it is said and counted once all the same.
+/// Without a key the allowed lateness is read again in each cycle: what is no reading in it is said
+/// and counted once all the same.
 #[tokio::test]
 async fn a_row_that_is_no_reading_is_counted_and_said_once() {
     for layout in Layout::BOTH {
@@ -358,7 +362,8 @@ async fn fault_17_cycles_begin_on_the_tick_however_long_they_take() {
     let begun = Instant::now();
     let starts = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&starts);
-    // A cycle without a key and without a backlog reads once. The third takes longer than two intervals.
+    // A cycle without a key and without a backlog reads once. The third takes longer than two
+    // intervals.
     let store = Intercepted::new(&bench.store, move |call| {
         if !matches!(call, Call::Read(_)) {
             return Action::Go;
@@ -371,7 +376,8 @@ async fn fault_17_cycles_begin_on_the_tick_however_long_they_take() {
     let stop = tokio::time::sleep(Duration::from_secs(400));
     let end = schedule::run(&mut worker, Duration::from_secs(60), false, stop).await;
     assert!(matches!(end, schedule::ScheduleEnd::Stopped), "{end:?}");
-    // The ticks at 180 and 240 were missed: one cycle makes up for both, and then the grid is met again.
+    // The ticks at 180 and 240 were missed: one cycle makes up for both, and then the grid is met
+    // again.
     assert_eq!(*starts.lock().unwrap(), [0, 60, 120, 250, 300, 360]);
 }
 

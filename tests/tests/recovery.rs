@@ -1,5 +1,5 @@
-//! A detector that fails in a running worker: the variables at fault are set aside and named, the rest is judged, nothing is lost,
-//! and what is stored never disagrees with itself.
+//! A detector that fails in a running worker: the variables at fault are set aside and named, the
+//! rest is judged, nothing is lost, and what is stored never disagrees with itself.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -136,7 +136,8 @@ async fn a_variable_that_is_set_aside_is_judged_by_another_set() {
     }
 }
 
-/// Nothing is at fault but the detector itself: the position stays, and another detector judges all of it.
+/// Nothing is at fault but the detector itself: the position stays, and another detector judges all
+/// of it.
 #[tokio::test]
 async fn a_detector_that_judges_nothing_holds_the_position() {
     for layout in Layout::BOTH {
@@ -145,7 +146,8 @@ async fn a_detector_that_judges_nothing_holds_the_position() {
         bench.worker(detector("{}").await).cycle(|| false).await.unwrap();
         let before = bench.state().await.unwrap();
         bench.insert(&THREE);
-        // It fails at the last committed batch as well, of which a worker that was started anew knows nothing.
+        // It fails at the last committed batch as well, of which a worker that was started anew knows
+        // nothing.
         for known_good in [true, false] {
             let mut bench_of_its_own = Worker::new(
                 bench.settings.clone(),
@@ -170,8 +172,9 @@ async fn a_detector_that_judges_nothing_holds_the_position() {
     }
 }
 
-/// A plant of one variable, and a reading that the detector does not survive: what the worker before the restart judged shows that
-/// the detector itself is well, so the reading is set aside and not tried for ever.
+/// A plant of one variable, and a reading that the detector does not survive: what the worker
+/// before the restart judged shows that the detector itself is well, so the reading is set aside
+/// and not tried for ever.
 #[tokio::test]
 async fn after_a_restart_a_reading_is_told_from_a_detector_that_fails() {
     for layout in Layout::BOTH {
@@ -248,8 +251,8 @@ async fn a_withheld_verdict_is_counted_and_said_with_its_reason() {
     }
 }
 
-/// The detector's state is stored with the verdicts that it led to: after a commit that failed both are as they were, and the
-/// replay starts from there.
+/// The detector's state is stored with the verdicts that it led to: after a commit that failed both
+/// are as they were, and the replay starts from there.
 #[tokio::test]
 async fn state_and_verdicts_are_stored_together_or_not_at_all() {
     for layout in Layout::BOTH {
@@ -293,8 +296,8 @@ async fn state_and_verdicts_are_stored_together_or_not_at_all() {
     }
 }
 
-/// Models of such a detector use the other variables of the instant: a late reading comes with all of them, and verdicts that exist
-/// are not written again.
+/// Models of such a detector use the other variables of the instant: a late reading comes with all
+/// of them, and verdicts that exist are not written again.
 #[tokio::test]
 async fn a_detector_that_wants_whole_instants_gets_them() {
     for layout in Layout::BOTH {
@@ -317,7 +320,8 @@ async fn a_detector_that_wants_whole_instants_gets_them() {
     }
 }
 
-/// A reading that comes late to a table without a key is counted nowhere, but it does not trap the detector in each cycle either.
+/// A reading that comes late to a table without a key is counted nowhere, but it does not trap the
+/// detector in each cycle either.
 #[tokio::test]
 async fn a_late_reading_that_the_detector_does_not_survive_is_shown_once() {
     for layout in Layout::BOTH {
@@ -349,13 +353,14 @@ async fn a_search_for_the_variable_at_fault_is_short() {
         bench.worker(Detector::open(&engine(), hostile(&told("trap", "T40"), &["*"]), None).await.unwrap());
     let report = worker.cycle(|| false).await.unwrap();
     assert_eq!(report.counts, Counts { judged: 63, set_aside: 1, ..Counts::default() });
-    // Two tries of the whole, six halvings with two probes each, and the rest as one batch, each on a fresh instance; and one
-    // that was opened to see whether the set can be.
+    // Two tries of the whole, six halvings with two probes each, and the rest as one batch, each on a
+    // fresh instance; and one that was opened to see whether the set can be.
     let opened = lines.take().iter().filter(|line| line.contains("opened with 0 readings")).count();
     assert_eq!(opened, 1 + 2 + 12 + 1, "instances were opened");
 }
 
-/// A machine that was busy is no reason to leave a variable unjudged for ever: it is asked about again, alone, after pauses that grow.
+/// A machine that was busy is no reason to leave a variable unjudged for ever: it is asked about
+/// again, alone, after pauses that grow.
 #[tokio::test]
 async fn what_was_set_aside_by_a_deadline_is_tried_again_after_a_while() {
     // Without a key the readings of the allowed lateness are shown again with the new ones.
@@ -394,7 +399,8 @@ async fn what_was_set_aside_by_a_deadline_is_tried_again_after_a_while() {
     }
 }
 
-/// The row is written with each commit, so that it must not grow with what a guest has to say of each variable.
+/// The row is written with each commit, so that it must not grow with what a guest has to say of
+/// each variable.
 #[tokio::test]
 async fn the_state_row_stays_small_however_many_variables_fail() {
     let bench = Fixture::new(Layout::Keyed);

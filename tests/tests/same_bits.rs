@@ -1,5 +1,5 @@
-//! A detector answers the same natively and in its component, to the last bit: so a model tried in one place can be trusted in the
-//! other, and the library's tests are the component's.
+//! A detector answers the same natively and in its component, to the last bit: so a model tried in
+//! one place can be trusted in the other, and the library's tests are the component's.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 

@@ -1,5 +1,6 @@
-//! Promise 2: the detector cannot hurt the host. A hostile component does its worst in a real sandbox; each time the host gets a
-//! typed error with a sentence, and the next call is served by a fresh instance.
+//! Promise 2: the detector cannot hurt the host. A hostile component does its worst in a real
+//! sandbox; each time the host gets a typed error with a sentence, and the next call is served by a
+//! fresh instance.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
 
@@ -102,7 +103,8 @@ async fn names_in_a_trap_are_cut() {
     assert!(matches!(&named[..], [name] if name.len() == 100), "{error}");
 }
 
-/// The budget is one for the guest's memory and what the host takes over: what is left after the one is all there is for the other.
+/// The budget is one for the guest's memory and what the host takes over: what is left after the
+/// one is all there is for the other.
 #[tokio::test]
 async fn an_answer_counts_with_the_memory() {
     let limits = |memory| Limits { memory, deadline: LONG, ..Limits::default() };

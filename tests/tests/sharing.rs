@@ -1,4 +1,5 @@
-//! Several workers on one plant: of one name, where one is active and the others stand by; and of several shares.
+//! Several workers on one plant: of one name, where one is active and the others stand by; and of
+//! several shares.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -60,8 +61,8 @@ async fn one_cycle_beside_an_active_worker_fails_and_says_why() {
     );
 }
 
-/// Each reading falls to one share and has one verdict, whichever of the workers comes first; what belongs to no variable is counted
-/// once.
+/// Each reading falls to one share and has one verdict, whichever of the workers comes first; what
+/// belongs to no variable is counted once.
 #[tokio::test]
 async fn shares_divide_the_readings() {
     for layout in Layout::BOTH {
@@ -98,7 +99,8 @@ async fn shares_divide_the_readings() {
     }
 }
 
-/// The output's newest verdict is another share's: a share that starts later still looks as far back as a first worker would.
+/// The output's newest verdict is another share's: a share that starts later still looks as far
+/// back as a first worker would.
 #[tokio::test]
 async fn a_share_that_starts_late_begins_where_a_first_worker_would() {
     for layout in Layout::BOTH {

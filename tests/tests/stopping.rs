@@ -1,4 +1,5 @@
-//! The real program is asked to stop while it reads, opens or waits for a store: it ends at once, not when that is done.
+//! The real program is asked to stop while it reads, opens or waits for a store: it ends at once,
+//! not when that is done.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
@@ -14,7 +15,8 @@ use rusqlite::Connection;
 use tests::HOSTILE;
 use tests::fixture::described;
 
-/// Far less than what is waited for (10 minutes), far more than a busy machine takes to end a process.
+/// Far less than what is waited for (10 minutes), far more than a busy machine takes to end a
+/// process.
 const SOON: Duration = Duration::from_secs(15);
 
 /// What the program waits for when it is asked to stop.
@@ -101,7 +103,8 @@ fn a_stop_ends_a_start_at_once() {
     }
 }
 
-/// A detector that spins over the readings that it wants to see before it judges: nothing is lost by a stop there.
+/// A detector that spins over the readings that it wants to see before it judges: nothing is lost
+/// by a stop there.
 #[test]
 fn a_stop_ends_a_lookback_at_once() {
     let dir = tempfile::tempdir().unwrap();

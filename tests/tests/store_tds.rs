@@ -1,5 +1,6 @@
-//! The store for SQL Server keeps over the wire what every store promises: the same cases as on a real server, on one that only
-//! speaks like it. That the SQL is right is shown elsewhere, by `store_sqlserver`.
+//! The store for SQL Server keeps over the wire what every store promises: the same cases as on a
+//! real server, on one that only speaks like it. That the SQL is right is shown elsewhere, by
+//! `store_sqlserver`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 

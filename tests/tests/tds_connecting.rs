@@ -1,5 +1,5 @@
-//! Every way to say where a server is leads there: host and port, a named instance, connection strings of ADO.NET and JDBC, two
-//! servers, one that comes up later. The server is the fake one.
+//! Every way to say where a server is leads there: host and port, a named instance, connection
+//! strings of ADO.NET and JDBC, two servers, one that comes up later. The server is the fake one.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
@@ -145,7 +145,8 @@ async fn readings_come_from_one_server_and_verdicts_go_to_another() {
     assert_eq!(there.rows("SELECT ds FROM dbo.anomalies_detector", &[]).await.unwrap().len(), 1);
 }
 
-/// A worker that starts before its database waits for it, and says so once; and once that it is back.
+/// A worker that starts before its database waits for it, and says so once; and once that it is
+/// back.
 #[tokio::test]
 async fn a_database_that_comes_up_later_is_waited_for() {
     let (lines, _guard) = Lines::listen();

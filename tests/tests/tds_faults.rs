@@ -1,5 +1,6 @@
-//! What the store makes of the errors that a server sends: their class, which decides what the cycle does, and a text with the
-//! server's own words and never the password. The numbers and texts are SQL Server's; who sends them here is the fake.
+//! What the store makes of the errors that a server sends: their class, which decides what the
+//! cycle does, and a text with the server's own words and never the password. The numbers and texts
+//! are SQL Server's; who sends them here is the fake.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
@@ -119,8 +120,8 @@ async fn a_redirect_is_followed_to_where_it_leads() {
     expect(&error, ErrorKind::Connection, &["sent us on"], "a circle");
 }
 
-/// Each at a statement of a commit, which then leaves nothing, and works when it is tried again: on the same connection where it
-/// holds, on a new one where it does not.
+/// Each at a statement of a commit, which then leaves nothing, and works when it is tried again: on
+/// the same connection where it holds, on a new one where it does not.
 #[tokio::test]
 async fn a_commit_that_fails_is_told_by_its_class_and_leaves_nothing() {
     const UPDATE: &str = "UPDATE [dbo].[anomaly_worker_state]";

@@ -1,7 +1,9 @@
-//! Promise 1 on a wire that breaks: a real worker with the real detector goes through a cycle, and at each packet of it, in both
-//! directions, the connection is cut, reset, cut within the packet, or slow. At the end every reading has one verdict.
+//! Promise 1 on a wire that breaks: a real worker with the real detector goes through a cycle, and
+//! at each packet of it, in both directions, the connection is cut, reset, cut within the packet,
+//! or slow. At the end every reading has one verdict.
 //!
-//! The server is the fake one, so this says nothing about the SQL; `kill -9` and lost sessions on a real one are elsewhere.
+//! The server is the fake one, so this says nothing about the SQL; `kill -9` and lost sessions on a
+//! real one are elsewhere.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
@@ -23,7 +25,8 @@ use tiberius::time::chrono::{DateTime, NaiveDateTime};
 /// The variables of a batch, which all have a model.
 const VARIABLES: [&str; 3] = ["TEMP-03", "NIVEL 4", "VIBRACION"];
 
-/// What TDS calls the kinds of packet that a cycle is made of. Anything else is a record of TLS, which holds one.
+/// What TDS calls the kinds of packet that a cycle is made of. Anything else is a record of TLS,
+/// which holds one.
 const KINDS: [(u8, &str); 6] =
     [(18, "prelogin"), (16, "login"), (1, "batch"), (3, "statement"), (7, "bulk load"), (4, "answer")];
 
@@ -87,7 +90,8 @@ impl Line {
         self.state(plant).await.and_then(|state| state.watermark) == Some(plant.datetime(plant.filled - 1))
     }
 
-    /// A new worker's cycle, harmed at packet `at`, and then cycles of the same worker until all is judged.
+    /// A new worker's cycle, harmed at packet `at`, and then cycles of the same worker until all is
+    /// judged.
     async fn cycle(&self, plant: &mut Plant, at: usize, harm: Harm, sweep: &mut Sweep) -> Went {
         self.fill(plant).await;
         // The worker before this one has given its name up.
@@ -115,7 +119,8 @@ impl Line {
                 loop {
                     match worker.cycle(|| false).await {
                         Ok(_) => break,
-                        // The server has not noticed yet that the connection which held the worker's name is gone.
+                        // The server has not noticed yet that the connection which held the worker's name is
+                        // gone.
                         Err(CycleError::Standby { .. }) => {}
                         Err(error) => panic!("{what}: {error}"),
                     }
@@ -213,7 +218,8 @@ impl Sweep {
     }
 }
 
-/// What a cycle is made of, on its three connections: input, output, and the one that holds the worker's name.
+/// What a cycle is made of, on its three connections: input, output, and the one that holds the
+/// worker's name.
 const PACKETS: [(&str, u32); 6] = [
     ("prelogin from the client", 3),
     ("login from the client", 3),
@@ -227,8 +233,8 @@ const PACKETS: [(&str, u32); 6] = [
 const RECORDS: [(&str, u32); 3] =
     [("prelogin from the client", 6), ("record from the client", 12), ("record from the server", 12)];
 
-/// The first cycle of a worker is harmed at its first packet, that of the next at its second, until one has none left to harm. All
-/// of it in one database, whose tables are there.
+/// The first cycle of a worker is harmed at its first packet, that of the next at its second, until
+/// one has none left to harm. All of it in one database, whose tables are there.
 async fn harm_every_packet(harm: Harm, encrypt: &str, kinds: &[(&str, u32)]) {
     let line = Line::new();
     let mut plant = line.plant("line", encrypt).await;

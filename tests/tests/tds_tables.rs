@@ -1,6 +1,6 @@
-//! Tables that have more than ours: triggers that answer rows, columns that fill themselves, constraints, synonyms, hypothetical
-//! indexes, catalogues that tell upper case from lower, and no unique index. On the fake server, which knows of these what is
-//! documented.
+//! Tables that have more than ours: triggers that answer rows, columns that fill themselves,
+//! constraints, synonyms, hypothetical indexes, catalogues that tell upper case from lower, and no
+//! unique index. On the fake server, which knows of these what is documented.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 

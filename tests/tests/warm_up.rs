@@ -1,4 +1,5 @@
-//! The lookback of a detector with state: who is shown it, how much, and that it never holds the service.
+//! The lookback of a detector with state: who is shown it, how much, and that it never holds the
+//! service.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
@@ -67,7 +68,8 @@ async fn a_detector_is_shown_what_it_asks_for_at_a_start_and_at_a_swap() {
     }
 }
 
-/// What is wrong with one variable costs the others nothing, and what is wrong with all of it costs the lookback alone.
+/// What is wrong with one variable costs the others nothing, and what is wrong with all of it costs
+/// the lookback alone.
 #[tokio::test]
 async fn a_detector_that_fails_at_its_lookback_judges_all_the_same() {
     for (harm, shown) in [("trap-below-zero", 2), ("spin-below-zero", 2)] {
@@ -107,7 +109,8 @@ async fn a_lookback_has_a_budget_of_time() {
     );
 }
 
-/// A detector spins over its lookback. A stop is heard after the call in hand, and a set that is ready takes its place there.
+/// A detector spins over its lookback. A stop is heard after the call in hand, and a set that is
+/// ready takes its place there.
 #[tokio::test]
 async fn a_stop_and_a_set_that_is_ready_end_it() {
     for stopped in [true, false] {

@@ -1,7 +1,9 @@
-//! The table that the Python worker filled and ours, from the same readings: every column, as the columns round it.
+//! The table that the Python worker filled and ours, from the same readings: every column, as the
+//! columns round it.
 //!
-//! The whole worker runs here, store and sandbox included. The numbers behind the columns, the laws of the bounds, and which
-//! flags are left to the chance in the Python worker's draws, are `detector-guest/tests/worker_parity.rs`.
+//! The whole worker runs here, store and sandbox included. The numbers behind the columns, the laws
+//! of the bounds, and which flags are left to the chance in the Python worker's draws, are
+//! `detector-guest/tests/worker_parity.rs`.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 

@@ -1,5 +1,5 @@
-//! Prints a day's forecast, hour by hour: `cargo run -p prophet --example forecast -- MODEL.json 19797`
-//! (the day is counted from 1970-01-01).
+//! Prints a day's forecast, hour by hour: `cargo run -p prophet --example forecast -- MODEL.json
+//! 19797` (the day is counted from 1970-01-01).
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
 use std::error::Error;

@@ -1,23 +1,28 @@
-//! What the models of a batch have in common: the timestamps, and the sines and cosines of every season.
+//! What the models of a batch have in common: the timestamps, and the sines and cosines of every
+//! season.
 //!
-//! A sine costs as much as thirty multiplications, and 25 models of a plant share the same two or three seasons. So the
-//! columns of a season are computed when the first model asks and kept until the next `reset`; a model of lower order takes
-//! the first columns of one of higher order. Columns lie tile by tile: all columns of sixteen rows, then of the next
-//! sixteen, so that a weighted sum reads memory once, in order.
+//! A sine costs as much as thirty multiplications, and 25 models of a plant share the same two or
+//! three seasons. So the columns of a season are computed when the first model asks and kept until
+//! the next `reset`; a model of lower order takes the first columns of one of higher order. Columns
+//! lie tile by tile: all columns of sixteen rows, then of the next sixteen, so that a weighted sum
+//! reads memory once, in order.
 
 use crate::lanes::{LANES, Lanes, fill};
 use crate::sincos::sincos;
 use crate::time::{EXACT, Times, TrainingTime, day_phase, day_phases};
 
-/// Seasons that are kept at most. Models with more kinds than this recompute them; memory stays bounded.
+/// Seasons that are kept at most. Models with more kinds than this recompute them; memory stays
+/// bounded.
 const MOST_PERIODS: usize = 64;
 
-/// Clocks that are kept. Models of a plant are mostly trained over the same days; of more trainings than these each computes its own.
+/// Clocks that are kept. Models of a plant are mostly trained over the same days; of more trainings
+/// than these each computes its own.
 const MOST_CLOCKS: usize = 4;
 
 /// Feature columns for a slice of timestamps, shared by all models that predict it.
 ///
-/// Work through a long history in slices of a few hundred rows: the columns then stay in the processor's cache.
+/// Work through a long history in slices of a few hundred rows: the columns then stay in the
+/// processor's cache.
 #[derive(Debug, Default)]
 pub struct Features {
     /// Microseconds since 1970, as they were given.
@@ -52,7 +57,8 @@ struct TrainingClock {
 }
 
 impl Features {
-    /// Features of these timestamps: microseconds since 1970-01-01T00:00 without a time zone, in any order.
+    /// Features of these timestamps: microseconds since 1970-01-01T00:00 without a time zone, in
+    /// any order.
     #[must_use]
     pub fn new(instants: &[i64]) -> Self {
         let mut features = Self::default();

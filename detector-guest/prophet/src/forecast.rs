@@ -1,10 +1,11 @@
-//! The columns that a prediction fills. Kept by who predicts slice after slice, so that nothing is allocated twice.
+//! The columns that a prediction fills. Kept by who predicts slice after slice, so that nothing is
+//! allocated twice.
 
 use crate::lanes::{LANES, Lanes};
 use crate::missing::{Missing, Reason};
 
-/// What a model predicts, a row for each timestamp of the [`Features`](crate::Features), in their order and in the units of
-/// y; multiplicative terms are shares of the trend.
+/// What a model predicts, a row for each timestamp of the [`Features`](crate::Features), in their
+/// order and in the units of y; multiplicative terms are shares of the trend.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Forecast {
     rows: usize,

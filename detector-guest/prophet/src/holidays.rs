@@ -4,9 +4,10 @@
 //! h(t) = Σ β     over the features whose days include the calendar day of t
 //! ```
 //!
-//! (`make_holiday_features` in `forecaster.py`.) A feature is 1 or 0, however many rows of the table name the day. Features
-//! are ordered as text, by code point: `xmas_delim_+0`, `xmas_delim_+1`, `xmas_delim_+10`, `xmas_delim_-1`. A country's
-//! holidays come as dates; the package that knows them is Python's.
+//! (`make_holiday_features` in `forecaster.py`.) A feature is 1 or 0, however many rows of the
+//! table name the day. Features are ordered as text, by code point: `xmas_delim_+0`,
+//! `xmas_delim_+1`, `xmas_delim_+10`, `xmas_delim_-1`. A country's holidays come as dates; the
+//! package that knows them is Python's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -21,7 +22,8 @@ pub(crate) struct Holidays {
     pub(crate) mode: Mode,
     /// The first feature's place in `β`.
     pub(crate) first: usize,
-    /// Days since 1970 with the features that hold on them, counted from the first; days and features increase.
+    /// Days since 1970 with the features that hold on them, counted from the first; days and
+    /// features increase.
     pub(crate) days: Vec<(i64, Vec<usize>)>,
     pub(crate) country: Option<Country>,
 }
@@ -50,12 +52,13 @@ pub(crate) struct Holiday {
     pub(crate) window: (i64, i64),
 }
 
-/// The windows of all rows together have no more days than this. No calendar comes near; a few kilobytes of rows could ask for
-/// all memory.
+/// The windows of all rows together have no more days than this. No calendar comes near; a few
+/// kilobytes of rows could ask for all memory.
 const MOST_DAYS: u64 = 1 << 20;
 
-/// Days since 1970 of each feature, in the order of `β`; `names` without any row are features that never hold. None: there
-/// would be more than `most`, which no model has, or more than `MOST_DAYS` days.
+/// Days since 1970 of each feature, in the order of `β`; `names` without any row are features that
+/// never hold. None: there would be more than `most`, which no model has, or more than `MOST_DAYS`
+/// days.
 pub(crate) fn features(
     rows: &[Holiday],
     names: &BTreeSet<&str>,

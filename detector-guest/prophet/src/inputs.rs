@@ -1,6 +1,8 @@
-//! What a request brings besides timestamps: capacities, floors, regressors and conditions, by the model's names for them.
+//! What a request brings besides timestamps: capacities, floors, regressors and conditions, by the
+//! model's names for them.
 //!
-//! A value that is missing costs its timestamp, never the request: the row is then [absent](crate::Missing), by name.
+//! A value that is missing costs its timestamp, never the request: the row is then
+//! [absent](crate::Missing), by name.
 
 use std::fmt;
 
@@ -37,7 +39,8 @@ impl fmt::Display for Role {
     }
 }
 
-/// Columns by name, a value for each timestamp of the [`Features`](crate::Features); NaN where there is none.
+/// Columns by name, a value for each timestamp of the [`Features`](crate::Features); NaN where
+/// there is none.
 ///
 /// Kept by who predicts batch after batch, so that nothing is allocated twice.
 #[derive(Clone, Debug, Default)]
@@ -55,8 +58,8 @@ impl Inputs {
         Self::default()
     }
 
-    /// Takes a column, or replaces the one of that name. Values beyond the timestamps are not used; too few are missing
-    /// ones.
+    /// Takes a column, or replaces the one of that name. Values beyond the timestamps are not used;
+    /// too few are missing ones.
     pub fn set(&mut self, name: &str, values: &[f64]) {
         self.set_values(name, values.iter().copied());
     }

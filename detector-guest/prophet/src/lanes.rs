@@ -1,11 +1,15 @@
-//! Rows in tiles of a fixed width, so that inner loops have no bounds to check and fill the processor's vectors.
+//! Rows in tiles of a fixed width, so that inner loops have no bounds to check and fill the
+//! processor's vectors.
 //!
-//! The last tile of a batch is filled up by repeating its last row; who hands columns out cuts them to length again.
+//! The last tile of a batch is filled up by repeating its last row; who hands columns out cuts them
+//! to length again.
 //!
-//! In a component each turn of a loop asks whether its time is up, and what is in vector registers then goes to memory and
-//! back. So loops go from tile to tile, and what is done to a tile is written out without one.
+//! In a component each turn of a loop asks whether its time is up, and what is in vector registers
+//! then goes to memory and back. So loops go from tile to tile, and what is done to a tile is
+//! written out without one.
 
-/// Rows in a tile. Enough independent sums to hide the latency of an addition, few enough to stay in registers.
+/// Rows in a tile. Enough independent sums to hide the latency of an addition, few enough to stay
+/// in registers.
 pub(crate) const LANES: usize = 16;
 
 /// The same quantity at `LANES` rows.

@@ -1,18 +1,21 @@
 //! Prophet's forecasts in Rust.
 //!
-//! A [`Model`] is read from the JSON that Prophet's own `model_to_json` writes, and gives the `yhat` that Prophet gives, to
-//! rounding error; nothing of the training history is kept. [`mod@fit`] trains a model and writes that JSON.
+//! A [`Model`] is read from the JSON that Prophet's own `model_to_json` writes, and gives the
+//! `yhat` that Prophet gives, to rounding error; nothing of the training history is kept.
+//! [`mod@fit`] trains a model and writes that JSON.
 //!
 //! ```text
 //! yhat(t) = trend(t) · (1 + multiplicative terms(t)) + additive terms(t)
 //! ```
 //!
-//! (Taylor and Letham, "Forecasting at scale", 2018; the arithmetic is that of `forecaster.py`, Prophet 1.1 to 1.5.) Each
-//! component has a file of its own, with its formula and source: [`trend`], [`seasonality`], [`interval`]. What they have
-//! in common is computed once for all models of a batch and lives in [`Features`].
+//! (Taylor and Letham, "Forecasting at scale", 2018; the arithmetic is that of `forecaster.py`,
+//! Prophet 1.1 to 1.5.) Each component has a file of its own, with its formula and source:
+//! [`trend`], [`seasonality`], [`interval`]. What they have in common is computed once for all
+//! models of a batch and lives in [`Features`].
 //!
-//! Logistic growth, regressors and conditional seasons need more than timestamps: [`Model::needs`] says which columns, and
-//! [`Inputs`] brings them. [`interval`] has the laws of the intervals, none of which is simulated.
+//! Logistic growth, regressors and conditional seasons need more than timestamps: [`Model::needs`]
+//! says which columns, and [`Inputs`] brings them. [`interval`] has the laws of the intervals, none
+//! of which is simulated.
 //!
 //! ```
 //! # fn main() -> Result<(), prophet::ReadError> {

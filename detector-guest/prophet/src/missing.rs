@@ -44,7 +44,8 @@ impl fmt::Display for Reason {
 }
 
 impl Model {
-    /// Marks the rows that cannot be predicted. The first reason that holds for a row is the one that is given.
+    /// Marks the rows that cannot be predicted. The first reason that holds for a row is the one
+    /// that is given.
     pub(crate) fn withhold(&self, features: &Features, inputs: &Inputs, forecast: &mut Forecast) {
         let rows = features.rows();
         let column = |need: &Need| inputs.tiles(&need.name).flatten().take(rows).copied();

@@ -63,14 +63,16 @@ impl Model {
     /// Reads what `prophet.serialize.model_to_json` wrote.
     ///
     /// # Errors
-    /// The file is no such model or contradicts itself, or it has a country's holidays without their dates.
+    /// The file is no such model or contradicts itself, or it has a country's holidays without
+    /// their dates.
     pub fn from_json(json: &[u8]) -> Result<Self, ReadError> {
         read::model(json, None)
     }
 
-    /// Reads a model in either form: JSON or [compact](Self::compact). `country_holidays` are the dates of its country's
-    /// holidays; they come before those in the file. A model without a country does not look at them, nor does any model at
-    /// names that it did not see in training.
+    /// Reads a model in either form: JSON or [compact](Self::compact). `country_holidays` are the
+    /// dates of its country's holidays; they come before those in the file. A model without a
+    /// country does not look at them, nor does any model at names that it did not see in
+    /// training.
     ///
     /// # Errors
     /// As [`Self::from_json`]; a compact model that is cut, damaged or of another version.
@@ -78,7 +80,8 @@ impl Model {
         read::model(file, country_holidays)
     }
 
-    /// A file's compact form: what prediction needs and nothing else, a few thousand bytes that are read in microseconds.
+    /// A file's compact form: what prediction needs and nothing else, a few thousand bytes that are
+    /// read in microseconds.
     ///
     /// # Errors
     /// As [`Self::from_json`].
@@ -86,13 +89,15 @@ impl Model {
         read::compact(file)
     }
 
-    /// The standard deviation of y around yhat that training found, in units of y. With MCMC that of the mean draw.
+    /// The standard deviation of y around yhat that training found, in units of y. With MCMC that
+    /// of the mean draw.
     #[must_use]
     pub fn noise(&self) -> f64 {
         self.point.noise * self.y_scale
     }
 
-    /// The width of the intervals that the model was saved with, such as 0.95; Prophet checks it only where it is used.
+    /// The width of the intervals that the model was saved with, such as 0.95; Prophet checks it
+    /// only where it is used.
     #[must_use]
     pub fn interval_width(&self) -> f64 {
         self.interval_width
@@ -125,8 +130,8 @@ impl Model {
         &self.needs
     }
 
-    /// Predicts these timestamps: microseconds since 1970-01-01T00:00 without a time zone, in any order. For a model that
-    /// needs other columns see [`Self::forecast`].
+    /// Predicts these timestamps: microseconds since 1970-01-01T00:00 without a time zone, in any
+    /// order. For a model that needs other columns see [`Self::forecast`].
     #[must_use]
     pub fn predict(&self, instants: &[i64]) -> Forecast {
         let mut forecast = Forecast::default();
@@ -134,8 +139,8 @@ impl Model {
         forecast
     }
 
-    /// Predicts the timestamps of `features` and replaces what `forecast` held. Rows for which `inputs` lacks something are
-    /// NaN and named in [`Forecast::absent`].
+    /// Predicts the timestamps of `features` and replaces what `forecast` held. Rows for which
+    /// `inputs` lacks something are NaN and named in [`Forecast::absent`].
     pub fn forecast(&self, features: &mut Features, inputs: &Inputs, forecast: &mut Forecast) {
         self.evaluate(&self.point, features, inputs, forecast);
         if !self.needs.is_empty() || self.holidays.is_some() {
@@ -176,7 +181,8 @@ impl Model {
         }
     }
 
-    /// `trend · (1 + multiplicative terms) + additive terms`, in units of y (`predict` in `forecaster.py`).
+    /// `trend · (1 + multiplicative terms) + additive terms`, in units of y (`predict` in
+    /// `forecaster.py`).
     #[cfg_attr(target_family = "wasm", target_feature(enable = "simd128"))]
     fn combine(&self, growth: &Trend, floor: f64, times: &[Times], forecast: &mut Forecast) {
         let Forecast { trend, additive, multiplicative, yhat, .. } = forecast;

@@ -4,8 +4,8 @@
 //! r(t) = β · (x(t) - μ) / s
 //! ```
 //!
-//! `μ` and `s` are the mean and the deviation in training; 0 and 1 for a regressor that was not standardised
-//! (`setup_dataframe` in `forecaster.py`).
+//! `μ` and `s` are the mean and the deviation in training; 0 and 1 for a regressor that was not
+//! standardised (`setup_dataframe` in `forecaster.py`).
 
 use crate::lanes::Lanes;
 use crate::seasonality::Mode;

@@ -4,9 +4,9 @@
 //! s(t) = Σ β₂ₙ₋₁ sin(cₙ) + β₂ₙ cos(cₙ)     cₙ = (n / period) · 2π · days since 1970     n = 1 … order
 //! ```
 //!
-//! (Taylor and Letham 2018, eq. 5; `fourier_series` in `forecaster.py`. The origin is 1970, not the start of training, and
-//! `n / period` is rounded first: see `time` for why that order is kept.) An additive season is in units of `y_scale`, a
-//! multiplicative one a share of the trend.
+//! (Taylor and Letham 2018, eq. 5; `fourier_series` in `forecaster.py`. The origin is 1970, not the
+//! start of training, and `n / period` is rounded first: see `time` for why that order is kept.) An
+//! additive season is in units of `y_scale`, a multiplicative one a share of the trend.
 
 use std::ops::Range;
 
@@ -42,8 +42,8 @@ impl Seasonality {
         self.columns.len() / 2
     }
 
-    /// Adds this season to `sums`, tile by tile. `waves` has `stride` columns a tile, of which the first are this season's;
-    /// `weights` is the whole of `β`.
+    /// Adds this season to `sums`, tile by tile. `waves` has `stride` columns a tile, of which the
+    /// first are this season's; `weights` is the whole of `β`.
     #[cfg_attr(target_family = "wasm", target_feature(enable = "simd128"))]
     pub(crate) fn add_to(&self, sums: &mut [Lanes], waves: &[Lanes], stride: usize, weights: &[f64]) {
         let weights = &weights[self.columns.clone()];
@@ -90,7 +90,8 @@ fn add_first<const N: usize>(sum: &mut Lanes, columns: &[Lanes], weights: &[f64]
     }
 }
 
-/// `sum + Σ column · weight`, from the first to the last. Lane by lane, so that a sum stays in its register to the end.
+/// `sum + Σ column · weight`, from the first to the last. Lane by lane, so that a sum stays in its
+/// register to the end.
 #[inline(always)]
 fn add<const N: usize>(sum: &mut Lanes, columns: &[Lanes; N], weights: &[f64; N]) {
     for (lane, sum) in sum.iter_mut().enumerate() {

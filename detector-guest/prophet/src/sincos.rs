@@ -1,10 +1,11 @@
 //! Sine and cosine together, the same to the last bit on every processor and in WebAssembly.
 //!
-//! The standard library's `sin` is the platform's: another one in a component than in a native build, and slower there. This
-//! one has no branches, so a loop over it fills vectors. Reduction: Cody and Waite, with π/2 in three parts, of which the
-//! first two have 24 bits, so that their products with a count of quarter turns below 2²⁹ are exact; what is left out is
-//! below 2⁻¹⁰³ of a quarter turn each. Kernels: `__kernel_sin` and `__kernel_cos` of FreeBSD's msun (Sun Microsystems 1993,
-//! freely granted), error below one unit in the last place.
+//! The standard library's `sin` is the platform's: another one in a component than in a native
+//! build, and slower there. This one has no branches, so a loop over it fills vectors. Reduction:
+//! Cody and Waite, with π/2 in three parts, of which the first two have 24 bits, so that their
+//! products with a count of quarter turns below 2²⁹ are exact; what is left out is below 2⁻¹⁰³ of a
+//! quarter turn each. Kernels: `__kernel_sin` and `__kernel_cos` of FreeBSD's msun (Sun
+//! Microsystems 1993, freely granted), error below one unit in the last place.
 
 use crate::lanes::Lanes;
 

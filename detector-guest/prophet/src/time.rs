@@ -1,7 +1,9 @@
-//! The two clocks of a model: scaled time for the trend, days since 1970 for the seasons; and the calendar of holidays.
+//! The two clocks of a model: scaled time for the trend, days since 1970 for the seasons; and the
+//! calendar of holidays.
 //!
-//! All read a timestamp as microseconds since 1970-01-01T00:00 without any time zone, as Prophet does. A count of
-//! microseconds is exact as an `f64` until the year 2255; beyond that it is rounded, to one part in 2⁵³.
+//! All read a timestamp as microseconds since 1970-01-01T00:00 without any time zone, as Prophet
+//! does. A count of microseconds is exact as an `f64` until the year 2255; beyond that it is
+//! rounded, to one part in 2⁵³.
 
 use crate::lanes::{LANES, Lanes};
 use crate::sincos::ROUND;
@@ -11,8 +13,8 @@ const DAY_SECONDS: f64 = 86_400.0;
 /// Microseconds.
 pub(crate) const DAY: i64 = 86_400 * SECOND;
 
-/// Where training began and how long it lasted: `t = (ds - start) / t_scale`, 0 at the first training row and 1 at the last
-/// (`setup_dataframe` in `forecaster.py`).
+/// Where training began and how long it lasted: `t = (ds - start) / t_scale`, 0 at the first
+/// training row and 1 at the last (`setup_dataframe` in `forecaster.py`).
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TrainingTime {
     /// Microseconds since 1970.
@@ -55,9 +57,9 @@ impl Times {
 
 /// `2π · days` since 1970, the phase of a season of one day.
 ///
-/// The operations and their order are Prophet's (`fourier_series` in `forecaster.py`): whole seconds and the rest are added
-/// before the division. The phase is so large (10⁵) that its rounding is worth 10⁻¹⁰ in a sine: a formula that is nicer on
-/// paper gives other numbers.
+/// The operations and their order are Prophet's (`fourier_series` in `forecaster.py`): whole
+/// seconds and the rest are added before the division. The phase is so large (10⁵) that its
+/// rounding is worth 10⁻¹⁰ in a sine: a formula that is nicer on paper gives other numbers.
 pub(crate) fn day_phase(micros: i64) -> f64 {
     let seconds = micros.div_euclid(SECOND) as f64 + micros.rem_euclid(SECOND) as f64 / 1e6;
     (std::f64::consts::PI * 2.0) * (seconds / DAY_SECONDS)
@@ -66,11 +68,13 @@ pub(crate) fn day_phase(micros: i64) -> f64 {
 /// No timestamp has a larger [`day_phase`].
 pub(crate) const MOST_PHASE: f64 = 7e8;
 
-/// The same for a tile of timestamps that are whole numbers below [`EXACT`], without integers, which fill no vectors.
+/// The same for a tile of timestamps that are whole numbers below [`EXACT`], without integers,
+/// which fill no vectors.
 pub(crate) fn day_phases(micros: &Lanes) -> Lanes {
     let mut phases = [0.0; LANES];
     for (phase, micros) in phases.iter_mut().zip(micros) {
-        // A multiple of a second less a microsecond is told from the multiple: what is rounded there is below half a microsecond.
+        // A multiple of a second less a microsecond is told from the multiple: what is rounded there is
+        // below half a microsecond.
         let seconds = micros / SECOND as f64;
         let nearest = (seconds + ROUND) - ROUND;
         let whole = nearest - if nearest > seconds { 1.0 } else { 0.0 };
@@ -85,7 +89,8 @@ pub(crate) const EXACT: u64 = 1 << 52;
 
 /// The calendar year of a day since 1970.
 pub(crate) fn year(day: i64) -> i64 {
-    // Years from March on, so that a leap day is a year's last (Hinnant, "chrono-compatible low-level date algorithms").
+    // Years from March on, so that a leap day is a year's last (Hinnant, "chrono-compatible low-level
+    // date algorithms").
     let from_era = day + 719_468;
     let (era, day) = (from_era.div_euclid(146_097), from_era.rem_euclid(146_097));
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
@@ -114,7 +119,8 @@ pub(crate) fn text(micros: i64) -> String {
     if rest == 0 { whole } else { format!("{whole}.{rest:06}") }
 }
 
-/// A timestamp from `2024-12-25`, `2024-12-25 10:30`, `2024-12-25T10:30:05.25` and the like; without a time zone.
+/// A timestamp from `2024-12-25`, `2024-12-25 10:30`, `2024-12-25T10:30:05.25` and the like;
+/// without a time zone.
 pub(crate) fn instant(text: &str) -> Option<i64> {
     let text = text.trim();
     let midnight = day(text)? * DAY;
@@ -139,7 +145,8 @@ pub(crate) fn instant(text: &str) -> Option<i64> {
     Some(midnight + ((hour * 60 + minute) * 60 + second) * SECOND + micros)
 }
 
-/// Days since 1970 of the date that `text` begins with: `2024-12-25`, and whatever follows as the time of day.
+/// Days since 1970 of the date that `text` begins with: `2024-12-25`, and whatever follows as the
+/// time of day.
 pub(crate) fn day(text: &str) -> Option<i64> {
     let date = text.trim().split(['T', ' ']).next()?;
     let mut parts = date.splitn(3, '-').map(|part| {

@@ -1,13 +1,15 @@
 //! The trend `g(t)`, in units of `y_scale`, `t` being scaled time.
 //!
-//! Linear (Taylor and Letham 2018, eq. 4; `piecewise_linear` in `forecaster.py`): the rate starts at `k` and changes by `δⱼ`
-//! at changepoint `τⱼ`; the offset follows so that the trend is continuous.
+//! Linear (Taylor and Letham 2018, eq. 4; `piecewise_linear` in `forecaster.py`): the rate starts
+//! at `k` and changes by `δⱼ` at changepoint `τⱼ`; the offset follows so that the trend is
+//! continuous.
 //!
 //! ```text
 //! g(t) = (k + Σ δⱼ) · t + (m - Σ δⱼ τⱼ)     sums over τⱼ <= t
 //! ```
 //!
-//! Logistic (eq. 3; `piecewise_logistic`): growth that a capacity `C` ends. The offsets `γⱼ` make the argument continuous.
+//! Logistic (eq. 3; `piecewise_logistic`): growth that a capacity `C` ends. The offsets `γⱼ` make
+//! the argument continuous.
 //!
 //! ```text
 //! g(t) = C(t) / (1 + exp(-x(t)))     x(t) = (k + Σ δⱼ) · (t - (m + Σ γⱼ))
@@ -86,7 +88,8 @@ impl Trend {
         Self::Logistic(pieces)
     }
 
-    /// Trend of one tile of rows, `capacity` being used by logistic growth only. `guess` is the stretch of the tile before.
+    /// Trend of one tile of rows, `capacity` being used by logistic growth only. `guess` is the
+    /// stretch of the tile before.
     #[inline(always)]
     pub(crate) fn at(&self, guess: &mut usize, times: &Times, capacity: &Lanes) -> Lanes {
         match self {
@@ -126,7 +129,8 @@ impl Piecewise {
         self.changepoints.partition_point(|at| *at <= t)
     }
 
-    /// The stretch that holds for the whole tile, if one does. `guess` is the stretch of the tile before.
+    /// The stretch that holds for the whole tile, if one does. `guess` is the stretch of the tile
+    /// before.
     #[inline(always)]
     fn common(&self, guess: usize, times: &Times) -> Option<usize> {
         let holds = |stretch: usize| {

@@ -127,7 +127,8 @@ fn logistic_intervals_hold_what_is_expected_and_widen() {
     }
 }
 
-/// However many changes are expected: in the end the trend may be at its floor as well as at its capacity.
+/// However many changes are expected: in the end the trend may be at its floor as well as at its
+/// capacity.
 #[test]
 fn logistic_intervals_widen_until_they_reach_from_floor_to_capacity() {
     for name in ["logistic_cap", "logistic_low_noise"] {
@@ -163,7 +164,8 @@ fn a_level_that_is_none_has_no_interval() {
     }
 }
 
-/// A single row after training has the spacing of the training rows; a file that does not tell how many has none.
+/// A single row after training has the spacing of the training rows; a file that does not tell how
+/// many has none.
 #[test]
 fn a_single_row_takes_its_step_from_training() {
     let mut document: Value = serde_json::from_slice(&model_json("nearly_noise_free")).unwrap();

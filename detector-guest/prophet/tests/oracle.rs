@@ -20,7 +20,8 @@ fn largest(column: &[f64]) -> f64 {
     column.iter().fold(0.0, |most: f64, value| most.max(value.abs()))
 }
 
-/// Asserts the point forecast of one case and gives the worst difference of yhat, as a share of its largest magnitude.
+/// Asserts the point forecast of one case and gives the worst difference of yhat, as a share of its
+/// largest magnitude.
 fn check(case: &Case) -> f64 {
     let Case { name, model, expected, .. } = case;
     let forecast = case.forecast();
@@ -52,11 +53,12 @@ fn check(case: &Case) -> f64 {
 /// Of the interval's width.
 const INTERVAL_TOLERANCE: f64 = 1e-6;
 
-/// Of yhat: values so large, or intervals so narrow, that their ends are rounded more coarsely than that.
+/// Of yhat: values so large, or intervals so narrow, that their ends are rounded more coarsely than
+/// that.
 const ROUNDING: f64 = 1e-13;
 
-/// Asserts the intervals of one case and gives the worst difference of an end from the closed forms, as a share of the
-/// width, for the continuous law and that of Prophet's default call.
+/// Asserts the intervals of one case and gives the worst difference of an end from the closed
+/// forms, as a share of the width, for the continuous law and that of Prophet's default call.
 fn check_intervals(case: &Case) -> [f64; 2] {
     let Case { name, model, expected, .. } = case;
     let ends = |trend| interval(model, &case.instants, &case.inputs, model.interval_width(), trend);
@@ -134,7 +136,8 @@ fn against_draws(case: &Case) -> [f64; 2] {
     worst
 }
 
-/// Run with `ORACLE_DIR` naming a directory of cases (`model.json`, `input.csv`, `expected.csv`), histories and all.
+/// Run with `ORACLE_DIR` naming a directory of cases (`model.json`, `input.csv`, `expected.csv`),
+/// histories and all.
 #[test]
 fn every_case_of_an_oracle() {
     let Some(root) = std::env::var_os("ORACLE_DIR") else {
@@ -149,7 +152,8 @@ fn every_case_of_an_oracle() {
         println!("{}: yhat {yhat:.1e}, continuous {continuous:.1e}, batch {batch:.1e}", case.name);
         let [continuous, batch] = against_draws(&case);
         assert!(continuous < 5.0, "{}: {continuous} standard errors", case.name);
-        // Prophet moves the changes of logistic growth to a grid of its own; this request has none that is even.
+        // Prophet moves the changes of logistic growth to a grid of its own; this request has none that is
+        // even.
         assert!(batch < 5.0 || case.name == "logistic_low_noise", "{}: {batch} standard errors", case.name);
         println!("    standard errors from draws: continuous {continuous:.1}, batch {batch:.1}");
     }

@@ -1,4 +1,5 @@
-//! Files that Python reads and writes and that are no JSON: `NaN`, `Infinity`, `-Infinity`; and a width without an interval.
+//! Files that Python reads and writes and that are no JSON: `NaN`, `Infinity`, `-Infinity`; and a
+//! width without an interval.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod common;

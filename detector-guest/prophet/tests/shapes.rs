@@ -1,4 +1,5 @@
-//! The same model in every shape that a version of Prophet, or a way of saving it, has left on a disk.
+//! The same model in every shape that a version of Prophet, or a way of saving it, has left on a
+//! disk.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 mod common;
@@ -73,7 +74,8 @@ fn integers_are_numbers() {
     assert_eq!(model.predict(&[0, 1_700_000_000_000_000]).yhat(), [2.0, 2.0]);
 }
 
-/// Draws of one changepoint or of one feature stand in a flat list; with more of them, in a list of lists.
+/// Draws of one changepoint or of one feature stand in a flat list; with more of them, in a list of
+/// lists.
 #[test]
 fn draws_are_read_in_every_shape() {
     let mut document: Value = serde_json::from_slice(&model_json("mcmc_small")).unwrap();

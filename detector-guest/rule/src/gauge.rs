@@ -54,9 +54,10 @@ const LEAST_MEANS: [f64; SIGNALS] = {
     means
 };
 
-/// The pattern before anything is known of the variable: its threshold was this novelty at one alarm
-/// in so many readings, with a warm-up of so many. Were a longer warm-up nothing but slower time, the
-/// readings would be proportional to it; on the benchmark they are not, and this is between.
+/// The pattern before anything is known of the variable: its threshold was this novelty at one
+/// alarm in so many readings, with a warm-up of so many. Were a longer warm-up nothing but slower
+/// time, the readings would be proportional to it; on the benchmark they are not, and this is
+/// between.
 const PRIOR_THRESHOLD: f64 = 0.05;
 const PRIOR_READINGS: f64 = 2000.0;
 const PRIOR_WARM_UP: f64 = 800.0;

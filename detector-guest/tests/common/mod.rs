@@ -1,4 +1,5 @@
-//! The fixtures: six models that Prophet 1.5.0 trained (history dropped), batches, and what the Python worker wrote for them.
+//! The fixtures: six models that Prophet 1.5.0 trained (history dropped), batches, and what the
+//! Python worker wrote for them.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -120,7 +121,8 @@ pub fn judge(detector: &mut ProphetDetector, instants: &[i64], columns: &[(Strin
     rows
 }
 
-/// Microseconds since 1970 of `2025-01-11T00:10:00`; the fixtures are all of January and February 2025.
+/// Microseconds since 1970 of `2025-01-11T00:10:00`; the fixtures are all of January and February
+/// 2025.
 pub fn micros(ds: &str) -> i64 {
     let (date, time) = ds.split_once(['T', ' ']).unwrap();
     let date: Vec<i64> = date.split('-').map(|part| part.parse().unwrap()).collect();

@@ -1,6 +1,7 @@
-//! A detector to start from: it learns the mean and the deviation of each variable as readings arrive, and flags a reading that is
-//! further than `threshold` deviations from the mean. It needs no model files: what it learnt is its checkpoint, which the host stores
-//! with the verdicts and hands back after a restart. `../../wit/detector.wit` is the contract.
+//! A detector to start from: it learns the mean and the deviation of each variable as readings
+//! arrive, and flags a reading that is further than `threshold` deviations from the mean. It needs
+//! no model files: what it learnt is its checkpoint, which the host stores with the verdicts and
+//! hands back after a restart. `../../wit/detector.wit` is the contract.
 
 #![cfg(target_family = "wasm")]
 

@@ -40,7 +40,8 @@ pub(crate) async fn cycle() {
     Times(idle).row("idle cycle", "ms", 2);
 }
 
-/// From a new model file to the verdicts of the first batch judged by it; half a second of it waits for the files to rest.
+/// From a new model file to the verdicts of the first batch judged by it; half a second of it waits
+/// for the files to rest.
 pub(crate) async fn reload() {
     let place = Place::new();
     let (clock, hand) = Clock::settable(START);

@@ -1,7 +1,9 @@
-//! How fast `host import` loads a file: into an empty table, into one that has millions of readings, and once more into that, where all of
-//! it is there already. A large table must not make it slower.
+//! How fast `host import` loads a file: into an empty table, into one that has millions of
+//! readings, and once more into that, where all of it is there already. A large table must not make
+//! it slower.
 //!
-//! Each file holds readings of its own days, a datetime a minute and 25 variables; the real program loads it, alternately into either table.
+//! Each file holds readings of its own days, a datetime a minute and 25 variables; the real program
+//! loads it, alternately into either table.
 
 use std::fs;
 use std::path::Path;

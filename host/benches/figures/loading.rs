@@ -1,12 +1,14 @@
 //! How long a start waits for its models.
 //!
-//! Loading is all between a directory of files and a detector that is ready to judge, in a sandbox, with a new engine each time as in a
-//! new process; the module was compiled before. It is measured the first time, with nothing kept, and after that; each with what it
-//! is compared to, alternately in one run. Nothing here asserts a time.
+//! Loading is all between a directory of files and a detector that is ready to judge, in a sandbox,
+//! with a new engine each time as in a new process; the module was compiled before. It is measured
+//! the first time, with nothing kept, and after that; each with what it is compared to, alternately
+//! in one run. Nothing here asserts a time.
 //!
-//! The 25 files of 2.3 MB are the demo's models with what `model_to_json` writes beside them for 14,400 rows of training: `history`,
-//! `history_dates` and `params.trend` are made up here, from plain sines. The files of 5 KB are the demo's as they are, as
-//! the export tool writes them, 400 times each under other names; compact ones are what the detector makes of those.
+//! The 25 files of 2.3 MB are the demo's models with what `model_to_json` writes beside them for
+//! 14,400 rows of training: `history`, `history_dates` and `params.trend` are made up here, from
+//! plain sines. The files of 5 KB are the demo's as they are, as the export tool writes them, 400
+//! times each under other names; compact ones are what the detector makes of those.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,10 @@
-//! The figures of the README, as a table: `just bench`, or some of them: `just bench -- throughput cycle`.
+//! The figures of the README, as a table: `just bench`, or some of them: `just bench -- throughput
+//! cycle`.
 //!
-//! Whole things are timed as their users meet them (a judged batch, a cycle, a start of the program), each several times in turn, and the
-//! median is given with the range. What is compared is measured alternately in one run, because machines drift. Nothing here
-//! asserts a time: a test that fails on a busy machine says nothing.
+//! Whole things are timed as their users meet them (a judged batch, a cycle, a start of the
+//! program), each several times in turn, and the median is given with the range. What is compared
+//! is measured alternately in one run, because machines drift. Nothing here asserts a time: a test
+//! that fails on a busy machine says nothing.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,5 @@
-//! What is judged: the demo's plant, 25 variables with daily and weekly seasons, and the models that Prophet made of it.
+//! What is judged: the demo's plant, 25 variables with daily and weekly seasons, and the models
+//! that Prophet made of it.
 
 use host::batch::{Batch, Column};
 use host::demo::models::FILES;

@@ -1,4 +1,5 @@
-//! What is dated ahead of the database's clock, by name: readings of a device whose clock is wrong, and verdicts on them.
+//! What is dated ahead of the database's clock, by name: readings of a device whose clock is wrong,
+//! and verdicts on them.
 
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ const EDGE: Duration = Duration::from_secs(5 * 60);
 /// The end of what datetimes can tell in every database.
 const END: Datetime = Datetime::from_micros(253_402_300_799_000_000);
 
-/// A sentence for each. Without an index on the datetime the input is not looked at, because it would be read whole.
+/// A sentence for each. Without an index on the datetime the input is not looked at, because it
+/// would be read whole.
 pub(super) async fn ahead(
     input: &mut dyn Input,
     output: Option<&mut (dyn VerdictReader + '_)>,

@@ -1,8 +1,9 @@
 //! What a person types: commands, flags and their help.
 //!
-//! Flags that a configuration file can say too are folded over it by [`Overrides::load`]; they are checked by the same readers, so
-//! `--interval 0` is refused in the words of the file. The help is the manual that people have at hand: it says what a flag does
-//! when it is left out and ends in an example.
+//! Flags that a configuration file can say too are folded over it by [`Overrides::load`]; they are
+//! checked by the same readers, so `--interval 0` is refused in the words of the file. The help is
+//! the manual that people have at hand: it says what a flag does when it is left out and ends in an
+//! example.
 
 mod overrides;
 mod ranges;
@@ -14,8 +15,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use overrides::Overrides;
 pub use ranges::{BackfillArgs, DatetimeRange, Decimal, Export, Import};
 
-/// Judges a plant's readings: reads them from a database every few minutes, hands them to a sandboxed detector, and stores the
-/// verdicts beside them.
+/// Judges a plant's readings: reads them from a database every few minutes, hands them to a
+/// sandboxed detector, and stores the verdicts beside them.
 #[derive(Debug, Parser)]
 #[command(name = "host", version, arg_required_else_help = true, subcommand_required = true)]
 #[command(after_help = "\
@@ -34,8 +35,9 @@ pub struct Cli {
 pub enum Command {
     /// Judge new readings, every few minutes until stopped
     ///
-    /// Ctrl+C or SIGTERM finishes or rolls back the batch in hand, prints a summary and ends with exit code 0. Every reading is
-    /// judged once, however often the worker is stopped and started. Module, models and settings can be replaced while it runs.
+    /// Ctrl+C or SIGTERM finishes or rolls back the batch in hand, prints a summary and ends with
+    /// exit code 0. Every reading is judged once, however often the worker is stopped and
+    /// started. Module, models and settings can be replaced while it runs.
     #[command(after_help = "\
 Examples:
   host run                                            the built-in detector, every 10 minutes
@@ -46,38 +48,42 @@ Examples:
 
     /// Try everything that `run` needs, and say what to do where it fails
     ///
-    /// Takes the flags of `run`, so that one can stand where the other stood. Prints a line for each thing tried:
-    /// configuration, database, tables, rights, module, models, and variables without a model. Writes no verdict. Exit code 0
-    /// only if `run` would work.
+    /// Takes the flags of `run`, so that one can stand where the other stood. Prints a line for
+    /// each thing tried: configuration, database, tables, rights, module, models, and variables
+    /// without a model. Writes no verdict. Exit code 0 only if `run` would work.
     #[command(after_help = "Example:\n  host check --config anomaly-worker.toml")]
     Check(Overrides),
 
     /// Show how far the worker has come
     ///
-    /// Reads the state that the last cycle stored: the latest datetime judged, how far behind it is, the detector and models
-    /// in use, and counts. The worker need not run.
+    /// Reads the state that the last cycle stored: the latest datetime judged, how far behind it
+    /// is, the detector and models in use, and counts. The worker need not run.
     #[command(after_help = "Examples:\n  host status\n  host status --json | jq .watermark")]
     Status(Status),
 
     /// Look for unjudged readings now, and judge them
     ///
-    /// Looks at every reading of the allowed lateness, whatever its id: it has a verdict, or a reason why it has none, or the next
-    /// cycle reads it. What has none of these is judged, and said by cause. `run` does the same every hour between its cycles
-    /// (`reconcile` of `[worker]`); beside a worker that is active this command does it on its own account. Exit code 0 if
-    /// everything is accounted for.
+    /// Looks at every reading of the allowed lateness, whatever its id: it has a verdict, or a
+    /// reason why it has none, or the next cycle reads it. What has none of these is judged,
+    /// and said by cause. `run` does the same every hour between its cycles (`reconcile` of
+    /// `[worker]`); beside a worker that is active this command does it on its own account. Exit
+    /// code 0 if everything is accounted for.
     #[command(after_help = "Example:\n  host reconcile --config anomaly-worker.toml")]
     Reconcile(Overrides),
 
     /// Judge a range of readings that is already past
     ///
-    /// For readings from before the worker's time, those that came too late, and variables that were set aside; with
-    /// --replace also to judge anew with other models. Reads, judges and stores as `run` does, in transactions of about 4000
-    /// verdicts, and may run beside it: whoever writes a verdict first, there is one. The worker's position stays where it is.
+    /// For readings from before the worker's time, those that came too late, and variables that
+    /// were set aside; with --replace also to judge anew with other models. Reads, judges and
+    /// stores as `run` does, in transactions of about 4000 verdicts, and may run beside it:
+    /// whoever writes a verdict first, there is one. The worker's position stays where it is.
     ///
-    /// Ctrl+C ends it after the batch in hand, with exit code 1 as the range is not done; a second one ends it at once. The
-    /// same command, given again, goes on where it ended, also after a crash. It begins anew when module, models or settings
-    /// have changed since. Variables that the worker had set aside are set aside no longer once all of their readings lie in
-    /// a range that is done. The log goes to the console alone, unless --log-file is given: the worker's file is the worker's.
+    /// Ctrl+C ends it after the batch in hand, with exit code 1 as the range is not done; a second
+    /// one ends it at once. The same command, given again, goes on where it ended, also after a
+    /// crash. It begins anew when module, models or settings have changed since. Variables that
+    /// the worker had set aside are set aside no longer once all of their readings lie in
+    /// a range that is done. The log goes to the console alone, unless --log-file is given: the
+    /// worker's file is the worker's.
     #[command(after_help = "\
 Examples:
   What has no verdict yet in January; then all of it anew, with the models as they are now; then two variables:
@@ -88,14 +94,17 @@ Examples:
 
     /// Load a CSV file of readings into the input table
     ///
-    /// The file is wide: a column DATETIME and a column for each variable, named as in the input table. An empty cell is no
-    /// reading, and neither is `NaN`, `null` or `-`. UTF-8 and UTF-16 are recognised, and so is what divides columns. What stands
-    /// before decimals is taken from all the numbers of the file; where they contradict each other, nothing is loaded.
+    /// The file is wide: a column DATETIME and a column for each variable, named as in the input
+    /// table. An empty cell is no reading, and neither is `NaN`, `null` or `-`. UTF-8 and
+    /// UTF-16 are recognised, and so is what divides columns. What stands before decimals is
+    /// taken from all the numbers of the file; where they contradict each other, nothing is loaded.
     ///
-    /// A reading whose variable and datetime the table already has is left out, so that a file which is loaded again, or was
-    /// loaded in part, adds only what is missing; of those that the file has twice the first counts. A cell that is no number
-    /// and a row without a datetime are named and counted, and the rest is loaded. The counts add up to the cells of the file,
-    /// or the command fails. This is the only command that writes to your input table.
+    /// A reading whose variable and datetime the table already has is left out, so that a file
+    /// which is loaded again, or was loaded in part, adds only what is missing; of those that
+    /// the file has twice the first counts. A cell that is no number and a row without a
+    /// datetime are named and counted, and the rest is loaded. The counts add up to the cells of
+    /// the file, or the command fails. This is the only command that writes to your input
+    /// table.
     #[command(after_help = "\
 Examples:
   host import enero.csv
@@ -114,24 +123,26 @@ Examples:
 
     /// Print the statements that make the tables
     ///
-    /// With the names of the configuration, as `run` makes them itself where it may; and for SQL Server the least rights that
-    /// a login needs. Opens no database.
+    /// With the names of the configuration, as `run` makes them itself where it may; and for SQL
+    /// Server the least rights that a login needs. Opens no database.
     #[command(after_help = "Example:\n  host schema --dialect sqlserver > tables.sql")]
     Schema(SchemaArgs),
 
     /// Show it all on a simulated plant, in under a minute
     ///
-    /// Makes a database file with 25 variables and known faults, judges it in real cycles, drops in a new model on the way,
-    /// and ends with what was injected, found and missed. Needs no database and no configuration.
+    /// Makes a database file with 25 variables and known faults, judges it in real cycles, drops in
+    /// a new model on the way, and ends with what was injected, found and missed. Needs no
+    /// database and no configuration.
     #[command(after_help = "Example:\n  host demo --days 7 --dir /tmp/demo")]
     Demo(Demo),
 
     /// Print what a model expects, for a table of timestamps
     ///
-    /// Reads a CSV file with a column `ds` and the columns that the model needs, by its own names for them: `cap`, `floor`,
-    /// regressors, conditions as 0 and 1. Prints a CSV with `ds`, `yhat`, `yhat_lower` and `yhat_upper`, by the detector that
-    /// judges in `run`; rows are sorted by `ds`, as Prophet does. A row that cannot be predicted has empty fields, and stderr says
-    /// why.
+    /// Reads a CSV file with a column `ds` and the columns that the model needs, by its own names
+    /// for them: `cap`, `floor`, regressors, conditions as 0 and 1. Prints a CSV with `ds`,
+    /// `yhat`, `yhat_lower` and `yhat_upper`, by the detector that judges in `run`; rows are
+    /// sorted by `ds`, as Prophet does. A row that cannot be predicted has empty fields, and stderr
+    /// says why.
     #[command(after_help = "\
 Examples:
   host predict prophet_model_T1.json future.csv
@@ -177,7 +188,8 @@ pub struct CompileModule {
 pub enum ServiceCommand {
     /// Write the unit of systemd for this program where it is
     ///
-    /// Nothing is started. State, cache, passwords and user of the service go by its name, so that several can be on one machine.
+    /// Nothing is started. State, cache, passwords and user of the service go by its name, so that
+    /// several can be on one machine.
     #[command(
         after_help = "Example:\n  sudo host service install --config /etc/anomaly-worker/anomaly-worker.toml"
     )]
@@ -263,7 +275,8 @@ pub struct Predict {
     #[arg(value_name = "MODEL")]
     pub model: PathBuf,
 
-    /// A CSV file with a column `ds`: `2025-01-15`, `2025-01-15 10:00:00` or `2025-01-15T10:00:00.503000`
+    /// A CSV file with a column `ds`: `2025-01-15`, `2025-01-15 10:00:00` or
+    /// `2025-01-15T10:00:00.503000`
     #[arg(value_name = "INPUT.csv")]
     pub input: PathBuf,
 
@@ -275,7 +288,8 @@ pub struct Predict {
     #[arg(long, value_name = "LEVEL")]
     pub interval_width: Option<f64>,
 
-    /// Dates of country holidays, as a CSV file with columns `ds` and `holiday`, for a model without them
+    /// Dates of country holidays, as a CSV file with columns `ds` and `holiday`, for a model
+    /// without them
     #[arg(long, value_name = "FILE")]
     pub country_holidays: Option<PathBuf>,
 

@@ -1,7 +1,7 @@
 //! `host backfill`: a range of readings that is already past.
 //!
-//! A connection that is lost, or a lock that is held for long, is waited for: what was stored is stored, and it goes on from there. Only
-//! the first connection must work at once.
+//! A connection that is lost, or a lock that is held for long, is waited for: what was stored is
+//! stored, and it goes on from there. Only the first connection must work at once.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -24,7 +24,8 @@ use crate::worker::backfill::{Backfill, BackfillPlan, SetAsideOutcome};
 use crate::worker::report::{self, count};
 use crate::worker::{CycleError, backfill};
 
-/// How often in a row the database may be out of reach or locked: with the pauses in between, about five minutes.
+/// How often in a row the database may be out of reach or locked: with the pauses in between, about
+/// five minutes.
 const TRIES: usize = 10;
 
 /// Names in one line.

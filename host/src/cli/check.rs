@@ -1,7 +1,8 @@
 //! `host check`: everything that `run` needs, tried one after the other.
 //!
-//! Each trial is a line: what was tried, what was found, and where it fails what to do. It goes on after a failure as far as the
-//! rest can still be tried. Nothing is written: rights are tried in a transaction that is rolled back.
+//! Each trial is a line: what was tried, what was found, and where it fails what to do. It goes on
+//! after a failure as far as the rest can still be tried. Nothing is written: rights are tried in a
+//! transaction that is rolled back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
@@ -94,7 +95,8 @@ async fn database(trials: &mut Trials, config: &Config) -> Option<BTreeSet<Arc<s
     Some(rows.into_iter().map(|row| row.variable).collect())
 }
 
-/// Tries a verdict on each variable that was read, and takes it back: a constraint may refuse some of them.
+/// Tries a verdict on each variable that was read, and takes it back: a constraint may refuse some
+/// of them.
 async fn verdicts(trials: &mut Trials, output: &mut dyn OutputProbe, rows: &[Reading]) {
     let newest: BTreeMap<_, _> = rows.iter().map(|row| (&row.variable, row)).collect();
     let verdicts: Vec<_> = newest.into_values().filter_map(as_expected).collect();
@@ -239,7 +241,8 @@ async fn readings(
     }
 }
 
-/// The time, and at most a batch of the last day's readings: no more than a cycle reads, and in the same way.
+/// The time, and at most a batch of the last day's readings: no more than a cycle reads, and in the
+/// same way.
 async fn recent(
     input: &mut dyn Input,
     layout: InputLayout,
@@ -311,7 +314,8 @@ async fn detector(trials: &mut Trials, config: &Config) -> Option<Detector> {
     }
 }
 
-/// Names that the output takes for one, of which one is judged. Where nothing can be asked yet, that was said before.
+/// Names that the output takes for one, of which one is judged. Where nothing can be asked yet,
+/// that was said before.
 async fn equal_names(
     trials: &mut Trials,
     config: &Config,

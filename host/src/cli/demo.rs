@@ -161,7 +161,8 @@ fn where_next(plan: DemoPlan, place: &DemoDirectory) -> String {
     )
 }
 
-/// The program as it was called, so that the commands can be copied; its bare name if it was found on the path.
+/// The program as it was called, so that the commands can be copied; its bare name if it was found
+/// on the path.
 fn invoked_as() -> String {
     let called = std::env::args().next().unwrap_or_default();
     if called.contains(std::path::is_separator) { called } else { "host".to_owned() }

@@ -1,7 +1,7 @@
 //! `host export`: the verdicts of a range as CSV.
 //!
-//! Read page by page and written as they come, so that a year takes no more memory than a day. A file is written beside its name and
-//! renamed when it is whole.
+//! Read page by page and written as they come, so that a year takes no more memory than a day. A
+//! file is written beside its name and renamed when it is whole.
 
 use std::collections::HashSet;
 use std::fs::{self, File};

@@ -1,4 +1,5 @@
-//! `host manuals`: what a package brings besides the program: its pages for `man`, and completions for shells.
+//! `host manuals`: what a package brings besides the program: its pages for `man`, and completions
+//! for shells.
 
 use std::path::Path;
 use std::process::ExitCode;

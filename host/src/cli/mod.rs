@@ -1,6 +1,8 @@
-//! The commands. Each is a few documented steps over the other rooms; what they print goes to stdout, the log to stderr.
+//! The commands. Each is a few documented steps over the other rooms; what they print goes to
+//! stdout, the log to stderr.
 //!
-//! Exit codes: 0 it worked; 1 it did not, and the last line on stderr says why; 2 the command line or the configuration is wrong.
+//! Exit codes: 0 it worked; 1 it did not, and the last line on stderr says why; 2 the command line
+//! or the configuration is wrong.
 
 mod ahead;
 pub mod args;
@@ -37,8 +39,9 @@ use crate::unit_limit::explained;
 /// The command line or the configuration is wrong.
 const USAGE: u8 = 2;
 
-/// Threads for calls that block: a detector that computes, a statement on a file, a look at the models. A few at a time; and
-/// eight may hang in a share that does not answer, before no more are begun (`reload`). Without a bound it would be 512.
+/// Threads for calls that block: a detector that computes, a statement on a file, a look at the
+/// models. A few at a time; and eight may hang in a share that does not answer, before no more are
+/// begun (`reload`). Without a bound it would be 512.
 const BLOCKING_THREADS: usize = 32;
 
 /// Runs the command.
@@ -64,7 +67,8 @@ pub fn main(cli: &Cli) -> ExitCode {
         }
     };
     let code = runtime.block_on(async {
-        // A file that reaches a limit of the system is an error to whoever writes it, and not the end of the process.
+        // A file that reaches a limit of the system is an error to whoever writes it, and not the end of
+        // the process.
         let _outlived = signal::outlive_file_limit();
         dispatch(cli).await
     });

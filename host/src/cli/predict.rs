@@ -1,9 +1,12 @@
-//! `host predict`: what a model expects, for a table of timestamps; the quickest way to compare a model here with the same in Prophet.
+//! `host predict`: what a model expects, for a table of timestamps; the quickest way to compare a
+//! model here with the same in Prophet.
 //!
-//! The model goes through the very component that judges in service, opened for this one file. A batch has each instant once and
-//! a table may not: rows of one `ds` are asked about in batches of their own, the first ones, then the second ones. The intervals of
-//! `batch` depend on the number of rows before a row, as in Prophet; there all rows are in every batch, those of one `ds` a microsecond
-//! apart with the one that is asked about in its place. They can only miscount a row where `ds` differ by microseconds.
+//! The model goes through the very component that judges in service, opened for this one file. A
+//! batch has each instant once and a table may not: rows of one `ds` are asked about in batches of
+//! their own, the first ones, then the second ones. The intervals of `batch` depend on the number
+//! of rows before a row, as in Prophet; there all rows are in every batch, those of one `ds` a
+//! microsecond apart with the one that is asked about in its place. They can only miscount a row
+//! where `ds` differ by microseconds.
 
 mod rounds;
 mod table;
@@ -28,8 +31,8 @@ use crate::batch::{Batch, Column, Outcome, Verdicts};
 use crate::detector::{Detector, Limits, ModelFile, Module, Set};
 use crate::regular::{self, Most};
 
-/// The model's file is given to the detector under this name, whatever the user calls it, so that it is the model of `y`:
-/// the one name that none of the table's columns can need.
+/// The model's file is given to the detector under this name, whatever the user calls it, so that
+/// it is the model of `y`: the one name that none of the table's columns can need.
 const MODEL: &str = "prophet_model_y.json";
 
 const COUNTRY_HOLIDAYS: &str = "country_holidays.csv";
@@ -97,7 +100,8 @@ async fn open(asked: &Predict) -> anyhow::Result<Detector> {
     Detector::open(&engine, Arc::new(set), None).await.with_context(|| format!("`{model}`"))
 }
 
-/// What the detector says of each row of the table. `by_number`: it depends on how many rows there are before it.
+/// What the detector says of each row of the table. `by_number`: it depends on how many rows there
+/// are before it.
 async fn rows(
     detector: &mut Detector,
     table: &PredictTable,

@@ -1,6 +1,8 @@
-//! How far a long command has come: a bar where somebody is looking, a line now and then where nobody is.
+//! How far a long command has come: a bar where somebody is looking, a line now and then where
+//! nobody is.
 //!
-//! Both go to standard error, as the log does; its lines are written around the bar. Lives for one command.
+//! Both go to standard error, as the log does; its lines are written around the bar. Lives for one
+//! command.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};

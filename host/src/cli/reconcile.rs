@@ -1,7 +1,8 @@
 //! `host reconcile`: a look for unjudged readings now.
 //!
-//! Where no worker of the name is active, it is the worker's own look, and its result is in the state row. Where one is, the same
-//! readings are judged as a backfill judges them, beside it: whoever writes a verdict first, there is one.
+//! Where no worker of the name is active, it is the worker's own look, and its result is in the
+//! state row. Where one is, the same readings are judged as a backfill judges them, beside it:
+//! whoever writes a verdict first, there is one.
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -51,7 +51,8 @@ async fn serve(loaded: LoadedConfig, once: bool) -> anyhow::Result<ExitCode> {
     let store = wiring::store(&config)?;
     store.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
 
-    // What is read, compiled or opened at this moment is left to its threads, which end with the process.
+    // What is read, compiled or opened at this moment is left to its threads, which end with the
+    // process.
     let engine = wiring::engine(&config)?;
     let opened = tokio::select! {
         biased;
@@ -91,8 +92,8 @@ async fn open(config: &Config, engine: &Engine) -> Result<(SetSource, Detector),
     Ok((source, detector))
 }
 
-/// What may pass between two signs of life: a call of the detector, which is repeated on a fresh instance, or connecting to
-/// both servers and waiting for an answer.
+/// What may pass between two signs of life: a call of the detector, which is repeated on a fresh
+/// instance, or connecting to both servers and waiting for an answer.
 fn longest_step(config: &Config) -> Duration {
     let timeouts = Timeouts::default();
     let of = |access: &Access| {
@@ -111,7 +112,8 @@ pub(super) fn settings(config: &Config) -> WorkerSettings {
         initial_lookback: config.worker.initial_lookback,
         allowed_lateness: config.worker.allowed_lateness,
         settle: config.worker.settle(),
-        // What is left of the interval is for the calls that the search begins and ends with, and for judging.
+        // What is left of the interval is for the calls that the search begins and ends with, and for
+        // judging.
         patience: config.worker.interval / 3,
         reconcile: config.worker.reconcile.0,
     }

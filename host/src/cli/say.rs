@@ -1,8 +1,10 @@
-//! What commands print. The one place that writes to a terminal besides the log, so that everything from outside (names from a
-//! database, a module's words, paths) is escaped on its way there as it is in the log.
+//! What commands print. The one place that writes to a terminal besides the log, so that everything
+//! from outside (names from a database, a module's words, paths) is escaped on its way there as it
+//! is in the log.
 //!
-//! A reader who has seen enough (`host status | head`) ends nothing: what is left is printed for nobody. Any other failure, of a disk
-//! that is full, is kept, and the command ends with it ([`trouble`]).
+//! A reader who has seen enough (`host status | head`) ends nothing: what is left is printed for
+//! nobody. Any other failure, of a disk that is full, is kept, and the command ends with it
+//! ([`trouble`]).
 
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write};
@@ -54,7 +56,8 @@ pub(super) fn error_line(words: Arguments<'_>) {
     }
 }
 
-/// Several lines. What of them comes from outside was escaped when it was put in: here an end of a line is one.
+/// Several lines. What of them comes from outside was escaped when it was put in: here an end of a
+/// line is one.
 pub(super) fn lines(words: &str) {
     for words in words.lines() {
         say!("{words}");

@@ -1,6 +1,7 @@
 //! `host schema`: the statements that make the tables, for those who hand them to somebody else.
 //!
-//! What the store itself runs when it finds no tables, and on a server the least rights besides. Opens nothing.
+//! What the store itself runs when it finds no tables, and on a server the least rights besides.
+//! Opens nothing.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

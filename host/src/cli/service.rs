@@ -1,4 +1,5 @@
-//! `host service`: this program as a service of the machine. On Linux that is a unit of systemd, and starting it is `systemctl`'s.
+//! `host service`: this program as a service of the machine. On Linux that is a unit of systemd,
+//! and starting it is `systemctl`'s.
 
 use std::fs;
 use std::io;

@@ -1,4 +1,5 @@
-//! From the keys of a section to the server that they mean, or what about them does not go together.
+//! From the keys of a section to the server that they mean, or what about them does not go
+//! together.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -143,7 +144,8 @@ impl Section<'_> {
         }
     }
 
-    /// Where the password is: the file that is named, among the credentials first, or the credential of the section's name.
+    /// Where the password is: the file that is named, among the credentials first, or the
+    /// credential of the section's name.
     fn password_file(&self) -> Option<PathBuf> {
         let credential = |name: &Path| {
             let file = Path::new(self.credentials.as_ref()?).join(name);

@@ -1,14 +1,15 @@
 //! Whether there are threads to run on.
 //!
-//! The runtime panics, or waits for ever, where the system has no thread for it (`TasksMax=` of a unit, `ulimit -u`, a container's
-//! `pids.max`). So before it begins, as many are started as a command may have at a time, and ended again.
+//! The runtime panics, or waits for ever, where the system has no thread for it (`TasksMax=` of a
+//! unit, `ulimit -u`, a container's `pids.max`). So before it begins, as many are started as a
+//! command may have at a time, and ended again.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-/// The runtime's, those that wait for files and databases, the detector's clock, the log's, and those of the process that compiles.
-/// Reading models takes one a core besides.
+/// The runtime's, those that wait for files and databases, the detector's clock, the log's, and
+/// those of the process that compiles. Reading models takes one a core besides.
 const THREADS: usize = 16;
 
 /// A sentence, if there are too few.

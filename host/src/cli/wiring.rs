@@ -1,4 +1,5 @@
-//! What the commands are put together from: a configuration's engine, store and source of detectors.
+//! What the commands are put together from: a configuration's engine, store and source of
+//! detectors.
 
 use std::path::{Path, PathBuf};
 
@@ -90,7 +91,8 @@ pub(super) fn source(config: &Config) -> SetSource {
     }
 }
 
-/// A directory of this user's own: systemd's `CacheDirectory=`, of several the first, else the platform's.
+/// A directory of this user's own: systemd's `CacheDirectory=`, of several the first, else the
+/// platform's.
 fn cache_dir() -> Option<PathBuf> {
     let systemd = std::env::var_os("CACHE_DIRECTORY")
         .and_then(|directories| std::env::split_paths(&directories).next())

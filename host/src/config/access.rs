@@ -1,7 +1,8 @@
 //! How to reach a SQL Server: the keys that `[input]` and `[output]` have in common.
 //!
-//! Plain data, as it was written; what goes together and what does not is decided where a connection is made of it
-//! (`cli/server.rs`). Nothing is `Some` that was not written, so that `[output]` can go on from `[input]`.
+//! Plain data, as it was written; what goes together and what does not is decided where a
+//! connection is made of it (`cli/server.rs`). Nothing is `Some` that was not written, so that
+//! `[output]` can go on from `[input]`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +10,8 @@ use std::time::Duration;
 use super::value::Choice;
 use crate::secret::Secret;
 
-/// Where a SQL Server is, and how to get in. Without `server` and `connection_string` there is none.
+/// Where a SQL Server is, and how to get in. Without `server` and `connection_string` there is
+/// none.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Access {
     /// `host`, `host,port`, `host\instance`, or these with `tcp:` before them.
@@ -64,8 +66,9 @@ impl Access {
             || self.integrated.is_some()
     }
 
-    /// These keys over those of `other`: a server of its own has a login and certificates of its own too, so that no password
-    /// goes to a server that it is not for; on the same server only the login may be another.
+    /// These keys over those of `other`: a server of its own has a login and certificates of its
+    /// own too, so that no password goes to a server that it is not for; on the same server
+    /// only the login may be another.
     #[must_use]
     pub fn over(&self, other: &Self) -> Self {
         let mut merged = if self.is_server() { self.clone() } else { other.clone() };

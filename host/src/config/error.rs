@@ -1,4 +1,5 @@
-//! What is wrong with a configuration, and where: a sentence that a person can act on without opening the manual.
+//! What is wrong with a configuration, and where: a sentence that a person can act on without
+//! opening the manual.
 
 use std::fmt;
 use std::io;

@@ -1,7 +1,7 @@
 //! The TOML file over the defaults.
 //!
-//! An unknown key is an error, because a mistyped one would otherwise be a default that nobody meant. `[detector.settings]`
-//! is passed on as JSON without a look inside.
+//! An unknown key is an error, because a mistyped one would otherwise be a default that nobody
+//! meant. `[detector.settings]` is passed on as JSON without a look inside.
 
 use std::path::Path;
 
@@ -58,7 +58,8 @@ impl ConfigFile<'_> {
         Ok(())
     }
 
-    /// The error's own form prints the line at fault, which may hold a password; its message does not.
+    /// The error's own form prints the line at fault, which may hold a password; its message does
+    /// not.
     fn malformed(&self, error: &toml::de::Error) -> ConfigError {
         let at = error.span().unwrap_or_default().start;
         let place = KeyLocation::column(self.file, self.text, at);
@@ -164,13 +165,15 @@ impl ConfigFile<'_> {
     }
 }
 
-/// A setting from an environment variable: TOML where it is TOML (`2.5`, `true`, `[1, 2]`), else the text itself.
+/// A setting from an environment variable: TOML where it is TOML (`2.5`, `true`, `[1, 2]`), else
+/// the text itself.
 pub(super) fn setting(text: &str) -> Value {
     let document = ConfigFile { file: Path::new(""), text };
     DeValue::parse(text).ok().and_then(|value| document.json("", &value).ok()).unwrap_or_else(|| text.into())
 }
 
-/// Said of a text in double quotes whose backslash made a control character: `"SRV\test"` holds a tab.
+/// Said of a text in double quotes whose backslash made a control character: `"SRV\test"` holds a
+/// tab.
 fn escaped(value: &DeValue<'_>, written: &str) -> &'static str {
     let control = value.as_str().is_some_and(|text| text.contains(char::is_control));
     if control && written.starts_with('"') && written.contains('\\') {

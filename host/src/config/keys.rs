@@ -1,4 +1,5 @@
-//! Every key of the configuration, once: its section, its name, how it is read and how it is written.
+//! Every key of the configuration, once: its section, its name, how it is read and how it is
+//! written.
 //!
 //! `detector.settings` is not here: what it holds is the detector's business.
 

@@ -1,11 +1,13 @@
-//! What the service is told: defaults, one TOML file, environment variables, flags, each over the one before.
+//! What the service is told: defaults, one TOML file, environment variables, flags, each over the
+//! one before.
 //!
-//! A [`Config`] is plain data, made once at the start and passed by reference. [`keys`] lists every key once, with its reader;
-//! the file, the environment and the printed form all walk that list. A mistake stops the start with the place, the key, what
-//! was found and what is allowed: a worker that runs with a mistyped interval is worse than one that does not start.
+//! A [`Config`] is plain data, made once at the start and passed by reference. [`keys`] lists every
+//! key once, with its reader; the file, the environment and the printed form all walk that list. A
+//! mistake stops the start with the place, the key, what was found and what is allowed: a worker
+//! that runs with a mistyped interval is worse than one that does not start.
 //!
-//! Relative paths mean the working directory, wherever they were given, as in the Python worker: a path keeps its meaning when
-//! it moves from a flag to a variable to the file.
+//! Relative paths mean the working directory, wherever they were given, as in the Python worker: a
+//! path keeps its meaning when it moves from a flag to a variable to the file.
 
 mod access;
 mod environment;
@@ -29,7 +31,8 @@ pub use access::{Access, Encrypt};
 pub use error::ConfigError;
 pub use value::{Every, LogFormat, LogLevel, interval_text};
 
-/// Read from the working directory when no file is named and this one is there; [`LoadedConfig::file`] says so.
+/// Read from the working directory when no file is named and this one is there;
+/// [`LoadedConfig::file`] says so.
 pub const DEFAULT_FILE: &str = "anomaly-worker.toml";
 
 /// The SQLite file when none is named, and no server either.
@@ -38,7 +41,8 @@ pub const DEFAULT_DATABASE: &str = "anomaly-worker.sqlite";
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 
-/// Everything that can be configured. `Display` writes it as a file that reads back as itself, but for secrets.
+/// Everything that can be configured. `Display` writes it as a file that reads back as itself, but
+/// for secrets.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
     pub worker: WorkerSection,
@@ -63,7 +67,8 @@ pub struct WorkerSection {
     pub initial_lookback: Duration,
     /// None: 24 h where the input has a key, 1 h where it has none.
     pub allowed_lateness: Option<Duration>,
-    /// How young a row may be and still be looked at again. None: two intervals, see [`WorkerSection::settle`].
+    /// How young a row may be and still be looked at again. None: two intervals, see
+    /// [`WorkerSection::settle`].
     pub settle: Option<Duration>,
     /// How often unjudged readings are looked for.
     pub reconcile: Every,
@@ -230,8 +235,8 @@ impl Config {
         self.output.database.as_deref().unwrap_or_else(|| self.input_database())
     }
 
-    /// Has all paths as whole ones, so that a message shows where something was looked for: a service's working directory is seldom the
-    /// one that its user thinks of.
+    /// Has all paths as whole ones, so that a message shows where something was looked for: a
+    /// service's working directory is seldom the one that its user thinks of.
     pub(crate) fn make_paths_whole(&mut self) {
         if !self.is_on_server() {
             self.input.database = Some(whole(self.input_database()));
@@ -249,7 +254,8 @@ impl Config {
         }
     }
 
-    /// How to reach the server for the results: as the output says, and the input where it says nothing.
+    /// How to reach the server for the results: as the output says, and the input where it says
+    /// nothing.
     pub fn output_access(&self) -> Access {
         self.output.access.over(&self.input.access)
     }
@@ -266,15 +272,17 @@ pub struct LoadedConfig {
     pub config: Config,
     /// The file that was read, for the log.
     pub file: Option<PathBuf>,
-    /// Sentences for the log: `ANOMALY_…` variables that mean nothing, what of the Python worker's file is not used.
+    /// Sentences for the log: `ANOMALY_…` variables that mean nothing, what of the Python worker's
+    /// file is not used.
     pub warnings: Vec<String>,
 }
 
-/// Defaults, then the named file (or [`DEFAULT_FILE`], if it is there), then the environment. A file whose name ends in `.yaml` or `.yml`
-/// is the Python worker's.
+/// Defaults, then the named file (or [`DEFAULT_FILE`], if it is there), then the environment. A
+/// file whose name ends in `.yaml` or `.yml` is the Python worker's.
 ///
 /// # Errors
-/// A file that cannot be read or is not TOML (YAML, where that was meant), an unknown key, a value that is not allowed.
+/// A file that cannot be read or is not TOML (YAML, where that was meant), an unknown key, a value
+/// that is not allowed.
 pub fn load(
     named: Option<&Path>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,

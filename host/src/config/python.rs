@@ -1,7 +1,9 @@
-//! The Python worker's `config.yaml`, read as it is: where the database is, who logs in, and what the tables are called.
+//! The Python worker's `config.yaml`, read as it is: where the database is, who logs in, and what
+//! the tables are called.
 //!
-//! The file is not ours: what is in it besides is passed over and named. It holds a password, so nothing of what stands in it goes
-//! into an error but the names of its keys, and of the values only those that we know to be none.
+//! The file is not ours: what is in it besides is passed over and named. It holds a password, so
+//! nothing of what stands in it goes into an error but the names of its keys, and of the values
+//! only those that we know to be none.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -190,8 +190,8 @@ fn every_key_has_its_variable() {
     }
 }
 
-/// A secret is read as it is, blanks included, and goes nowhere: not into the printed form, which reads back without it, and not
-/// into a line of debugging.
+/// A secret is read as it is, blanks included, and goes nowhere: not into the printed form, which
+/// reads back without it, and not into a line of debugging.
 #[test]
 fn a_secret_is_kept_and_not_shown() {
     let text = "[input]\nserver = \"h\"\nuser = \"u\"\npassword = \" s3cret;'x \"\n\

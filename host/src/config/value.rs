@@ -1,7 +1,8 @@
 //! From what was written to a typed value, and back.
 //!
-//! A reader answers the value or a sentence on what is allowed; who calls it knows the place and what was found. An empty text
-//! means "unset" for every key that may be unset, in the file as in the environment.
+//! A reader answers the value or a sentence on what is allowed; who calls it knows the place and
+//! what was found. An empty text means "unset" for every key that may be unset, in the file as in
+//! the environment.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -61,7 +62,8 @@ pub(super) fn whole<T: TryFrom<i64>>(
     }
 }
 
-/// A worker's name: it is shown in logs and stored in VARCHAR(100), where a share may stand behind it.
+/// A worker's name: it is shown in logs and stored in VARCHAR(100), where a share may stand behind
+/// it.
 pub(super) fn name(given: &Given<'_>) -> Result<String, Allowed> {
     text(given)
         .filter(|text| text.chars().count() <= 90)

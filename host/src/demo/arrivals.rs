@@ -1,7 +1,7 @@
 //! The rows that the plant's historian stores, each with the moment at which it does.
 //!
-//! Pure: the plant's values with the faults laid over them, in the order of arrival. A driver steps simulated time, inserts what
-//! has arrived since the last step, and runs a cycle.
+//! Pure: the plant's values with the faults laid over them, in the order of arrival. A driver steps
+//! simulated time, inserts what has arrived since the last step, and runs a cycle.
 
 use std::sync::Arc;
 
@@ -11,13 +11,15 @@ use super::variables::{VARIABLES, Variable};
 use crate::datetime::Datetime;
 use crate::reading::Reading;
 
-/// How far, in sigmas, the second row of a repeated reading is off: enough to be flagged by whoever judges the wrong one.
+/// How far, in sigmas, the second row of a repeated reading is off: enough to be flagged by whoever
+/// judges the wrong one.
 const REPEATED_IS_OFF_BY: f64 = 10.0;
 
 /// What the rows carry as their source.
 const SOURCE: &str = "host demo";
 
-/// One row and when it is stored, on the plant's clock. The database gives it its key then, so keys follow arrival, not time.
+/// One row and when it is stored, on the plant's clock. The database gives it its key then, so keys
+/// follow arrival, not time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Arrival {
     pub at: Datetime,
@@ -124,8 +126,9 @@ mod tests {
         (until(end), Arrivals::new(PLANT, &until(end), end))
     }
 
-    /// What one fault of that kind leaves of three readings at 00:05, 00:10 and 00:15 on the first variable, as (minute of arrival,
-    /// minute of the reading, sigmas off the plant's own value).
+    /// What one fault of that kind leaves of three readings at 00:05, 00:10 and 00:15 on the first
+    /// variable, as (minute of arrival, minute of the reading, sigmas off the plant's own
+    /// value).
     fn with(kind: Kind) -> Vec<(u64, u64, Option<f64>)> {
         let variable = VARIABLES[0];
         let minute = |n: u64| START.later(Duration::from_secs(60 * n));
@@ -192,7 +195,8 @@ mod tests {
         }
     }
 
-    /// Of every variable and step there is exactly one row, but none in a gap and two where the script repeats it.
+    /// Of every variable and step there is exactly one row, but none in a gap and two where the
+    /// script repeats it.
     #[test]
     fn every_reading_arrives_once_and_no_other_does() {
         let (faults, arrivals) = demo();
@@ -231,7 +235,8 @@ mod tests {
         }
     }
 
-    /// Cut into steps of ten minutes, the arrivals are the arrivals: in order, nothing twice, nothing left.
+    /// Cut into steps of ten minutes, the arrivals are the arrivals: in order, nothing twice,
+    /// nothing left.
     #[test]
     fn steps_of_simulated_time_bring_everything_once() {
         let (_, arrivals) = demo();

@@ -1,7 +1,8 @@
 //! The demo's directory: what is in it, and when it may be replaced.
 //!
-//! The demo writes only into a directory that is new, empty, or marked by a former demo, and takes away only files that it names
-//! itself. So a mistyped `--dir` costs nobody a database. Blocking; every failure names the path.
+//! The demo writes only into a directory that is new, empty, or marked by a former demo, and takes
+//! away only files that it names itself. So a mistyped `--dir` costs nobody a database. Blocking;
+//! every failure names the path.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -63,8 +64,8 @@ impl DemoDirectory {
         self.dir.join("worker.log")
     }
 
-    /// Puts a model where the worker looks for it, as people should: a name that is passed over first, whole under its own
-    /// name then.
+    /// Puts a model where the worker looks for it, as people should: a name that is passed over
+    /// first, whole under its own name then.
     ///
     /// # Errors
     /// It cannot be written.

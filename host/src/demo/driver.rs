@@ -1,8 +1,10 @@
-//! Steps the plant's time and runs the worker over it: real cycles of the real worker, on a clock that the demo sets.
+//! Steps the plant's time and runs the worker over it: real cycles of the real worker, on a clock
+//! that the demo sets.
 //!
-//! Each step stores what arrived in the last ten minutes and runs one cycle; nothing sleeps. Between two cycles a model is dropped
-//! in, and the reloader is asked to look, which in `host run` its watch loop does on a file event: the demo must not depend on when
-//! the system delivers one. All else is as in `host run`. Ends early with the first error.
+//! Each step stores what arrived in the last ten minutes and runs one cycle; nothing sleeps.
+//! Between two cycles a model is dropped in, and the reloader is asked to look, which in `host run`
+//! its watch loop does on a file event: the demo must not depend on when the system delivers one.
+//! All else is as in `host run`. Ends early with the first error.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,7 +93,8 @@ pub struct DemoResult {
 /// Runs the whole demo in a directory made ready for it.
 ///
 /// # Errors
-/// The first thing that fails: a file, the detector, a cycle, or the model that was dropped in and not taken up.
+/// The first thing that fails: a file, the detector, a cycle, or the model that was dropped in and
+/// not taken up.
 pub async fn run(
     plan: DemoPlan,
     place: &DemoDirectory,

@@ -1,14 +1,15 @@
 //! What goes wrong in the demo, and when: a fixed script, as data.
 //!
-//! Some faults are in the values and should be found; some are in how rows arrive and should change nothing. All lie within the
-//! first three days; a shorter demo has fewer.
+//! Some faults are in the values and should be found; some are in how rows arrive and should change
+//! nothing. All lie within the first three days; a shorter demo has fewer.
 
 use std::time::Duration;
 
 use super::plant::START;
 use crate::datetime::Datetime;
 
-/// Sizes are in sigmas of the variable's noise ([`super::variables::Variable::noise`]), upwards or downwards.
+/// Sizes are in sigmas of the variable's noise ([`super::variables::Variable::noise`]), upwards or
+/// downwards.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     /// One or two readings far off.
@@ -25,7 +26,8 @@ pub enum Kind {
     Null,
     /// A gateway holds the readings back and hands them over together, `by` after the fault's end.
     Late { by: Duration },
-    /// Each reading is stored a second time, `by` after the first, with another value. The first counts.
+    /// Each reading is stored a second time, `by` after the first, with another value. The first
+    /// counts.
     Repeated { by: Duration },
 }
 
@@ -90,7 +92,8 @@ pub fn script() -> Vec<Fault> {
     .into()
 }
 
-/// The faults of a demo that ends at `end`: those that are over by then, with all that they hold back.
+/// The faults of a demo that ends at `end`: those that are over by then, with all that they hold
+/// back.
 pub fn until(end: Datetime) -> Vec<Fault> {
     script().into_iter().filter(|fault| over(fault) <= end).collect()
 }

@@ -1,6 +1,8 @@
-//! The plant's historian: it stores what has arrived in the input table. And a reader for the verdicts, once all is over.
+//! The plant's historian: it stores what has arrived in the input table. And a reader for the
+//! verdicts, once all is over.
 //!
-//! A connection of its own beside the worker's, as at a real plant. Blocking, a few milliseconds a call.
+//! A connection of its own beside the worker's, as at a real plant. Blocking, a few milliseconds a
+//! call.
 
 use std::path::Path;
 

@@ -1,11 +1,13 @@
-//! The plant's past, for training: what `host demo --write-history FILE` writes and `models/train_demo.py` reads.
+//! The plant's past, for training: what `host demo --write-history FILE` writes and
+//! `models/train_demo.py` reads.
 
 use std::io::Write;
 
 use super::plant::{HISTORY, Plant, START, steps};
 use super::variables::VARIABLES;
 
-/// Writes the four weeks before the demo as a wide CSV: `DATETIME` and a column a variable, a row every five minutes, 8,064 rows.
+/// Writes the four weeks before the demo as a wide CSV: `DATETIME` and a column a variable, a row
+/// every five minutes, 8,064 rows.
 ///
 /// # Errors
 /// Whatever `out` answers; it may then hold part of the rows.

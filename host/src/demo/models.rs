@@ -1,4 +1,5 @@
-//! The demo's models, inside the program: the demo runs from an installed binary, without the repository.
+//! The demo's models, inside the program: the demo runs from an installed binary, without the
+//! repository.
 //!
 //! `models/train_demo.py` makes the files; a name in the list without its file does not compile.
 
@@ -96,7 +97,8 @@ mod tests {
         assert_eq!((&config["anomaly_threshold"], &config["interval_width"]), (&4.0.into(), &0.9999.into()));
     }
 
-    /// Trained on this plant: its weeks, its row count, the variable's own rhythm, and a noise within 5 % of the variable's.
+    /// Trained on this plant: its weeks, its row count, the variable's own rhythm, and a noise
+    /// within 5 % of the variable's.
     #[test]
     fn the_models_are_of_this_plant() {
         for (variable, file) in VARIABLES.iter().zip(&FILES[1..]) {

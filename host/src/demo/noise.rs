@@ -1,7 +1,8 @@
 //! Gaussian noise that is a function of where it is asked for, not of what was asked before.
 //!
-//! Pure, and the same on every machine and for every version of every crate: whole-number arithmetic of our own, and `libm`
-//! for the two functions that the platforms' libraries round differently. Nothing here can fail.
+//! Pure, and the same on every machine and for every version of every crate: whole-number
+//! arithmetic of our own, and `libm` for the two functions that the platforms' libraries round
+//! differently. Nothing here can fail.
 
 use std::f64::consts::TAU;
 
@@ -19,7 +20,8 @@ fn uniform(key: u64, counter: u64) -> f64 {
     ((bits >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
 }
 
-/// The output function of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
+/// The output function of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
+/// generators", 2014).
 fn mix(state: u64) -> u64 {
     let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -48,8 +50,8 @@ mod tests {
         );
     }
 
-    /// Moments of 100,000 draws, within five standard errors of those of the normal distribution; the draws of
-    /// neighbours, of other streams and of other seeds are uncorrelated.
+    /// Moments of 100,000 draws, within five standard errors of those of the normal distribution;
+    /// the draws of neighbours, of other streams and of other seeds are uncorrelated.
     #[test]
     fn it_is_standard_normal_and_independent() {
         let count = 100_000_i32;

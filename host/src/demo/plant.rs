@@ -1,7 +1,8 @@
 //! The simulated plant: any variable at any datetime, when nothing is wrong.
 //!
-//! Pure and stateless: a value depends on the seed, the variable and the datetime alone, so training history and demo come from
-//! the same source, in any order, and are the same numbers on every machine.
+//! Pure and stateless: a value depends on the seed, the variable and the datetime alone, so
+//! training history and demo come from the same source, in any order, and are the same numbers on
+//! every machine.
 
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use super::noise::standard_normal;
 use super::variables::Variable;
 use crate::datetime::Datetime;
 
-/// When the demo starts, on the plant's clock: Friday 2025-03-07 00:00. Three days show two working days' rhythm and a
-/// weekend's.
+/// When the demo starts, on the plant's clock: Friday 2025-03-07 00:00. Three days show two working
+/// days' rhythm and a weekend's.
 pub const START: Datetime = Datetime::from_micros(1_741_305_600_000_000);
 
 /// How often each variable is read.
@@ -19,7 +20,8 @@ pub const STEP: Duration = Duration::from_secs(5 * 60);
 /// How long before the start the training history begins: four whole weeks.
 pub const HISTORY: Duration = Duration::from_secs(28 * 24 * 3600);
 
-/// The seed of the plant that the models in `models/demo` were trained on. Another seed is another noise on the same plant.
+/// The seed of the plant that the models in `models/demo` were trained on. Another seed is another
+/// noise on the same plant.
 pub const SEED: u64 = 20_250_307;
 
 /// The plant, told apart from its sisters by the seed of its noise.
@@ -64,7 +66,8 @@ mod tests {
         assert_eq!(START, Datetime::parse("2025-03-07").unwrap());
     }
 
-    /// The models in `models/demo` belong to exactly these numbers. A change here means training them again.
+    /// The models in `models/demo` belong to exactly these numbers. A change here means training
+    /// them again.
     #[test]
     fn the_same_numbers_on_every_machine() {
         let plant = Plant::new(SEED);
@@ -78,7 +81,8 @@ mod tests {
         assert_eq!(text, "61d7a5dcb769db2e80ff8760c9c436d7071a062ad853b8906dc53c07a1704263");
     }
 
-    /// Standard deviation of a day of readings around what is expected: the variable's noise, within five standard errors.
+    /// Standard deviation of a day of readings around what is expected: the variable's noise,
+    /// within five standard errors.
     #[test]
     fn readings_scatter_around_the_expected_by_the_noise() {
         let plant = Plant::new(1);

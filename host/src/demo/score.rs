@@ -1,7 +1,7 @@
 //! What came of the faults: found or missed, and what was flagged for nothing.
 //!
-//! Pure: compares what arrived with the verdicts that the output table holds afterwards. It knows nothing of how they came there, so
-//! it also finds readings that were judged twice, or never.
+//! Pure: compares what arrived with the verdicts that the output table holds afterwards. It knows
+//! nothing of how they came there, so it also finds readings that were judged twice, or never.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -44,9 +44,11 @@ pub enum FaultOutcome {
     Missed,
     /// None of its readings has a verdict.
     Unjudged,
-    /// A fault in how rows arrive, and it changed nothing: one verdict for each reading, on the value that came first.
+    /// A fault in how rows arrive, and it changed nothing: one verdict for each reading, on the
+    /// value that came first.
     Harmless,
-    /// A fault in how rows arrive that left its readings without a verdict, with two, or with one on another value.
+    /// A fault in how rows arrive that left its readings without a verdict, with two, or with one
+    /// on another value.
     Harmful,
 }
 

@@ -11,8 +11,9 @@ use super::score::{FaultOutcome, FaultScore, Score};
 /// A line under the header and nothing else.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('-'));
 
-/// One line for each fault: what was injected, and what came of it. In brackets, of its readings: those flagged of those judged;
-/// where the fault is in how rows arrive, those judged of those that arrived.
+/// One line for each fault: what was injected, and what came of it. In brackets, of its readings:
+/// those flagged of those judged; where the fault is in how rows arrive, those judged of those that
+/// arrived.
 pub fn faults(score: &Score) -> String {
     let mut table = plain(["fault", "variable", "from", "outcome"]);
     table.add_rows(score.faults.iter().map(fault_row));

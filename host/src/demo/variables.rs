@@ -1,7 +1,7 @@
 //! What the simulated plant measures, and how each variable behaves when nothing is wrong.
 //!
-//! A table of constants and one formula. Names are as plants have them: slashes, spaces and dashes, and no two that give the
-//! same model file.
+//! A table of constants and one formula. Names are as plants have them: slashes, spaces and dashes,
+//! and no two that give the same model file.
 
 use std::f64::consts::TAU;
 
@@ -20,7 +20,8 @@ pub enum Rhythm {
     Multiplicative,
 }
 
-/// One measured quantity. Its numbers are in its own units, swings of a multiplicative rhythm in parts of the level.
+/// One measured quantity. Its numbers are in its own units, swings of a multiplicative rhythm in
+/// parts of the level.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Variable {
     pub name: &'static str,
@@ -58,8 +59,9 @@ impl Variable {
         Self { slope: per_day, ..self }
     }
 
-    /// The variable without noise. The swings are a few smooth harmonics of a day and of a week, as Prophet's default orders can
-    /// follow them: the demo is about faults, not about a poor fit.
+    /// The variable without noise. The swings are a few smooth harmonics of a day and of a week, as
+    /// Prophet's default orders can follow them: the demo is about faults, not about a poor
+    /// fit.
     pub fn expected(&self, at: Datetime) -> f64 {
         let day = TAU * ((at.micros().rem_euclid(DAY) as f64 / HOUR as f64 - self.peak) / 24.0);
         let daily = libm::cos(day) + 0.3 * libm::cos(2.0 * day + 0.6) + 0.1 * libm::cos(3.0 * day);
@@ -76,7 +78,8 @@ impl Variable {
     }
 }
 
-/// The name that a variable's model file carries: what file systems or shells dislike becomes `_`, as Python users have it.
+/// The name that a variable's model file carries: what file systems or shells dislike becomes `_`,
+/// as Python users have it.
 pub fn file_stem(name: &str) -> String {
     name.replace(['/', '\\', ' ', '-'], "_")
 }
@@ -136,8 +139,8 @@ mod tests {
         }
     }
 
-    /// Hand-computed from the formula for one variable of each rhythm, at a peak hour on a Wednesday noon where all harmonics
-    /// but one are at their top.
+    /// Hand-computed from the formula for one variable of each rhythm, at a peak hour on a
+    /// Wednesday noon where all harmonics but one are at their top.
     #[test]
     fn the_formula_is_the_documented_one() {
         let wednesday_noon = Datetime::parse("2025-03-12 12:00").unwrap();

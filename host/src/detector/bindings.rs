@@ -1,6 +1,7 @@
 //! The contract's types and calls, generated from `wit/detector.wit`.
 //!
-//! Calls are asynchronous: a guest can sleep in a host call, where no epoch reaches it, and a future can be dropped.
+//! Calls are asynchronous: a guest can sleep in a host call, where no epoch reaches it, and a
+//! future can be dropped.
 
 wasmtime::component::bindgen!({
     path: "../wit",

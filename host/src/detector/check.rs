@@ -1,10 +1,12 @@
-//! What comes back from a detector is checked before anything uses it: shapes, finiteness, order of bounds, scores.
+//! What comes back from a detector is checked before anything uses it: shapes, finiteness, order of
+//! bounds, scores.
 //!
 //! Pure. An answer that breaks a rule is refused whole, with the variable and the rule in words.
 
 use crate::batch::{Batch, Column, Flags, Outcome, Verdicts};
 
-/// Checks one call's answer against the batch that was asked about. The error is a sentence for the log.
+/// Checks one call's answer against the batch that was asked about. The error is a sentence for the
+/// log.
 ///
 /// # Errors
 /// The first rule that the answer breaks.
@@ -71,8 +73,8 @@ fn judged(column: &Column, verdicts: &Verdicts) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether every rule holds at every instant. Without branches, so that the usual case of a large batch costs next to nothing; what
-/// fails here is then looked for one by one.
+/// Whether every rule holds at every instant. Without branches, so that the usual case of a large
+/// batch costs next to nothing; what fails here is then looked for one by one.
 fn all_in_order(column: &Column, verdicts: &Verdicts) -> bool {
     let bounds = verdicts.lower.iter().zip(&verdicts.expected).zip(&verdicts.upper);
     let numbers = bounds.zip(&verdicts.score);

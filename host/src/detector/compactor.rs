@@ -1,8 +1,8 @@
 //! Having a module turn model files into what it opens fastest.
 //!
-//! In instances of their own: the memory of an instance never shrinks, and the one that judges for months should not have the size of the
-//! largest training history. An instance takes one file after the other and lives until its first failure; the next file gets
-//! a fresh one.
+//! In instances of their own: the memory of an instance never shrinks, and the one that judges for
+//! months should not have the size of the largest training history. An instance takes one file
+//! after the other and lives until its first failure; the next file gets a fresh one.
 
 use super::bindings::{self, DetectorPre, types};
 use super::engine::Engine;
@@ -12,8 +12,8 @@ use super::instance::Calls;
 use super::sandbox::Sandbox;
 use super::set::Module;
 
-/// A compacted form is kept as long as its set. It may be larger than its file up to here, so that the host never holds much more than
-/// the user's own files.
+/// A compacted form is kept as long as its set. It may be larger than its file up to here, so that
+/// the host never holds much more than the user's own files.
 const SMALL: usize = 4096;
 
 /// A module to compact files with.

@@ -1,4 +1,5 @@
-//! What modules and detectors say, in the host's own words. Plain data, checked before it comes here.
+//! What modules and detectors say, in the host's own words. Plain data, checked before it comes
+//! here.
 
 use std::collections::HashSet;
 use std::sync::Arc;

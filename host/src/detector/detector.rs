@@ -1,7 +1,8 @@
 //! A set, opened: what the worker talks to.
 //!
-//! A detector outlives its instances. When a call fails its instance is gone, and the next call opens a fresh one from the same
-//! bytes with the last *committed* checkpoint, so that a batch whose commit failed is judged again from the same state.
+//! A detector outlives its instances. When a call fails its instance is gone, and the next call
+//! opens a fresh one from the same bytes with the last *committed* checkpoint, so that a batch
+//! whose commit failed is judged again from the same state.
 
 use std::sync::Arc;
 
@@ -36,7 +37,8 @@ pub struct Detector {
 }
 
 impl Detector {
-    /// Compiles, describes and opens a set. A checkpoint that it cannot go on from is left out, and the log says so.
+    /// Compiles, describes and opens a set. A checkpoint that it cannot go on from is left out, and
+    /// the log says so.
     ///
     /// # Errors
     /// [`DetectorError`]: the set cannot be used; nothing else is affected.
@@ -111,7 +113,8 @@ impl Detector {
         Ok(judged)
     }
 
-    /// Makes sure that there is an instance, so that it is known whether it goes on from the checkpoint.
+    /// Makes sure that there is an instance, so that it is known whether it goes on from the
+    /// checkpoint.
     ///
     /// # Errors
     /// [`JudgeError::Reopen`].
@@ -140,13 +143,15 @@ impl Detector {
         self.committed.is_some()
     }
 
-    /// The verdicts of the last batch are stored, and this checkpoint with them: later instances resume from it.
+    /// The verdicts of the last batch are stored, and this checkpoint with them: later instances
+    /// resume from it.
     pub fn committed(&mut self, checkpoint: Option<Checkpoint>) {
         let usable = |kept: &Checkpoint| self.unusable.is_none_or(|unusable| unusable != digest(kept));
         self.committed = checkpoint.filter(usable);
     }
 
-    /// It can be opened with its checkpoint and judges nothing then: fresh instances start without. False if it has none.
+    /// It can be opened with its checkpoint and judges nothing then: fresh instances start without.
+    /// False if it has none.
     pub fn give_up_checkpoint(&mut self) -> bool {
         let had_one = self.committed.is_some();
         self.put_by();
@@ -160,7 +165,8 @@ impl Detector {
         }
     }
 
-    /// The last batch was judged and not stored: an instance with state has seen too much and is thrown away.
+    /// The last batch was judged and not stored: an instance with state has seen too much and is
+    /// thrown away.
     pub fn discard(&mut self) {
         if self.keeps_state() {
             self.live = None;

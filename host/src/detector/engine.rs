@@ -1,6 +1,8 @@
-//! The one engine of the process: compiler, linker and epoch clock, shared by every set that comes and goes.
+//! The one engine of the process: compiler, linker and epoch clock, shared by every set that comes
+//! and goes.
 //!
-//! It is made once, before the service starts, and lives until the process ends; an engine per module leaks memory.
+//! It is made once, before the service starts, and lives until the process ends; an engine per
+//! module leaks memory.
 
 use std::hash::{Hash, Hasher};
 use std::path::Path;
@@ -41,11 +43,13 @@ struct EngineInner {
 }
 
 impl Engine {
-    /// An engine for detectors with these limits, which compiles in this process: for tests and benchmarks. Compiled modules and
-    /// compacted models are kept in `cache`, a directory that nobody else can write; without one each start makes them anew.
+    /// An engine for detectors with these limits, which compiles in this process: for tests and
+    /// benchmarks. Compiled modules and compacted models are kept in `cache`, a directory that
+    /// nobody else can write; without one each start makes them anew.
     ///
     /// # Errors
-    /// [`DetectorError::Engine`] where this machine cannot run compiled WebAssembly or start a thread.
+    /// [`DetectorError::Engine`] where this machine cannot run compiled WebAssembly or start a
+    /// thread.
     pub fn new(limits: Limits, cache: Option<&Path>) -> Result<Self, DetectorError> {
         Self::with_compiler(limits, cache, Compiler::here())
     }
@@ -99,8 +103,8 @@ impl Engine {
         self.0.cache.as_ref()
     }
 
-    /// Compiles and links a module, unless it is the one that was compiled last: models are compacted with the module that is opened
-    /// next.
+    /// Compiles and links a module, unless it is the one that was compiled last: models are
+    /// compacted with the module that is opened next.
     pub(super) async fn compiled(
         &self,
         module: &Module,
@@ -183,7 +187,8 @@ pub(super) fn config() -> Config {
     config
 }
 
-/// Of everything that decides whether an engine can run code: wasmtime's version, the target with what this processor can do, the settings.
+/// Of everything that decides whether an engine can run code: wasmtime's version, the target with
+/// what this processor can do, the settings.
 pub(super) fn digest(engine: &wasmtime::Engine) -> String {
     struct Writer(Sha256);
     impl Hasher for Writer {
@@ -203,9 +208,10 @@ pub(super) fn digest(engine: &wasmtime::Engine) -> String {
 /// Code that is ready to run.
 #[allow(unsafe_code, reason = "wasmtime believes every byte of compiled code")]
 fn loaded(engine: &wasmtime::Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the bytes are what this program's compiler answered, in this process or in one that it started, or what it
-    // answered before: then from a file that only this user can write, with the right digest over what it was made of and over
-    // its code (`cache`). They are copied, so that no later change of a file reaches them.
+    // SAFETY: the bytes are what this program's compiler answered, in this process or in one that it
+    // started, or what it answered before: then from a file that only this user can write, with the
+    // right digest over what it was made of and over its code (`cache`). They are copied, so that
+    // no later change of a file reaches them.
     unsafe { Component::deserialize(engine, code) }
 }
 

@@ -1,10 +1,12 @@
-//! Why a set cannot be used, and why a batch was not judged. Each text is whole: a cause is part of the sentence, not a chain below it.
+//! Why a set cannot be used, and why a batch was not judged. Each text is whole: a cause is part of
+//! the sentence, not a chain below it.
 
 use std::time::Duration;
 
 use crate::regular::Unreadable;
 
-/// A set that cannot be opened. The texts say what to do; the caller only reports them and keeps the set it has.
+/// A set that cannot be opened. The texts say what to do; the caller only reports them and keeps
+/// the set it has.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectorError {
     /// The file is no component, of another world or of another version of the contract.
@@ -39,7 +41,8 @@ pub enum DetectorError {
     /// A file or directory of the set cannot be read.
     #[error("`{path}` cannot be read: {cause}")]
     Read { path: String, cause: Unreadable },
-    /// A file of the set changed while it was read: it is being written. The next look reads it whole.
+    /// A file of the set changed while it was read: it is being written. The next look reads it
+    /// whole.
     #[error("`{path}` changed while it was read; it is read again when it rests")]
     Unsettled { path: String },
     /// The sandbox itself could not be made.
@@ -80,7 +83,8 @@ pub enum JudgeError {
     /// The detector says that it cannot judge the batch.
     #[error("the detector cannot judge the batch: {0}")]
     Refused(String),
-    /// The variable was not asked about alone: the batch that it was in failed, and the search for the one at fault was ended.
+    /// The variable was not asked about alone: the batch that it was in failed, and the search for
+    /// the one at fault was ended.
     #[error("a batch that it was in failed, and the search for the variable at fault took too long")]
     NotLookedAt,
     /// No fresh instance could be opened for the call.

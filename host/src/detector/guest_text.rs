@@ -1,8 +1,9 @@
-//! A guest's text, where it enters the host: on one line, without what does not show, and at a length that a log and a state row can
-//! take.
+//! A guest's text, where it enters the host: on one line, without what does not show, and at a
+//! length that a log and a state row can take.
 //!
-//! Everything that a module or a detector says in words comes through here: reasons, paths, names of variables, what it calls itself,
-//! names of functions in a trap, names of what it exports. From here on it is a text like the host's own.
+//! Everything that a module or a detector says in words comes through here: reasons, paths, names
+//! of variables, what it calls itself, names of functions in a trap, names of what it exports. From
+//! here on it is a text like the host's own.
 
 use super::limits::LOG_LINE_BYTES;
 use crate::text;
@@ -18,8 +19,8 @@ pub(super) fn line(said: &str) -> String {
     clean(said, LOG_LINE_BYTES)
 }
 
-/// A path, or the name of a variable, an import or an export. A name of the database's goes through it to be compared with one
-/// that a guest has said.
+/// A path, or the name of a variable, an import or an export. A name of the database's goes through
+/// it to be compared with one that a guest has said.
 pub(crate) fn name(said: &str) -> String {
     clean(said, NAME_BYTES)
 }
@@ -29,7 +30,8 @@ pub(super) fn short(said: &str) -> String {
     clean(said, SHORT_BYTES)
 }
 
-/// Cut before it is cleaned, so that a text of many megabytes costs nothing, and after, as escapes are longer.
+/// Cut before it is cleaned, so that a text of many megabytes costs nothing, and after, as escapes
+/// are longer.
 fn clean(said: &str, most: usize) -> String {
     let mut text = text::escaped(cut(said, most));
     text.truncate(cut(&text, most).len());

@@ -1,7 +1,8 @@
-//! What a module says of itself, and whether this host would load it: the text behind `host detector inspect`, and the reasons in
-//! every refusal.
+//! What a module says of itself, and whether this host would load it: the text behind `host
+//! detector inspect`, and the reasons in every refusal.
 //!
-//! Nothing of the module runs while it is looked at; only its description is asked for at the end, in a sandbox.
+//! Nothing of the module runs while it is looked at; only its description is asked for at the end,
+//! in a sandbox.
 
 use wasmtime::component::Component;
 

@@ -1,7 +1,7 @@
 //! One instance in its sandbox, and the calls into it.
 //!
-//! It lives until its first failure. Every call has a deadline: epochs end a guest that computes, a timer ends one that sleeps in a
-//! host call.
+//! It lives until its first failure. Every call has a deadline: epochs end a guest that computes, a
+//! timer ends one that sleeps in a host call.
 
 use wasmtime::component::ResourceAny;
 use wasmtime::{Store, Trap};
@@ -155,8 +155,9 @@ impl Instance {
         Ok((Self { calls, guest, detector, kept }, summary))
     }
 
-    /// Judges a batch and, where the detector keeps state (a schema above 0), asks for its checkpoint. What comes back is checked.
-    /// The instance is given back unless it failed at the checkpoint: that costs it its life, and nobody a verdict.
+    /// Judges a batch and, where the detector keeps state (a schema above 0), asks for its
+    /// checkpoint. What comes back is checked. The instance is given back unless it failed at
+    /// the checkpoint: that costs it its life, and nobody a verdict.
     pub(super) async fn judge(
         mut self,
         batch: &Batch,
@@ -174,7 +175,8 @@ impl Instance {
         Ok((Judged { outcomes, checkpoint, not_kept }, alive.then_some(self)))
     }
 
-    /// The state after the last batch: None if there is none, an error in words if it is none to keep.
+    /// The state after the last batch: None if there is none, an error in words if it is none to
+    /// keep.
     async fn checkpoint(
         &mut self,
         schema: u32,
@@ -275,7 +277,8 @@ fn outcome(said: types::Outcome) -> Outcome {
     }
 }
 
-/// A trap in one line: its cause, then the innermost guest functions of the backtrace, where there are any.
+/// A trap in one line: its cause, then the innermost guest functions of the backtrace, where there
+/// are any.
 fn sentence(error: &wasmtime::Error) -> String {
     let cause = explained_of_code(guest_text::line(&error.root_cause().to_string()));
     let Some(trace) = error.downcast_ref::<wasmtime::WasmBacktrace>() else { return cause };

@@ -7,20 +7,24 @@ use crate::regular::Most;
 /// The limits of one sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Of the whole component, in bytes: its memories, tables and instances, and what the host holds of it: its answer while a call
-    /// returns, its checkpoint, what it says of its models, the forms that it made of their files.
+    /// Of the whole component, in bytes: its memories, tables and instances, and what the host
+    /// holds of it: its answer while a call returns, its checkpoint, what it says of its
+    /// models, the forms that it made of their files.
     pub memory: usize,
     /// For one call into the detector, compilation excluded.
     pub deadline: Duration,
-    /// What one call may return, in bytes. A verdict is 33 bytes: the default is four million readings.
+    /// What one call may return, in bytes. A verdict is 33 bytes: the default is four million
+    /// readings.
     pub returned: usize,
-    /// The largest checkpoint that is kept, in bytes. It is written to the state row with each batch.
+    /// The largest checkpoint that is kept, in bytes. It is written to the state row with each
+    /// batch.
     pub checkpoint: usize,
     /// Length of the module's file, in bytes.
     pub module_file: u64,
     /// Length of one model's file, in bytes.
     pub model_file: u64,
-    /// Of all model files together, in the form that is held. More than this is a wrong directory, not a set of models.
+    /// Of all model files together, in the form that is held. More than this is a wrong directory,
+    /// not a set of models.
     pub model_files: u64,
 }
 
@@ -50,8 +54,8 @@ impl Limits {
     }
 }
 
-/// Core instances, memories and tables of one component. A Rust detector needs about 4 of each, one made from JavaScript
-/// or Python 20 to 40 with its adapters.
+/// Core instances, memories and tables of one component. A Rust detector needs about 4 of each, one
+/// made from JavaScript or Python 20 to 40 with its adapters.
 pub(super) const INSTANCES: usize = 64;
 
 /// Elements of all tables: function pointers, of which a Python interpreter has some ten thousand.
@@ -63,10 +67,12 @@ pub(super) const TABLE_ELEMENT_BYTES: usize = 16;
 /// What the host needs for a model that a detector names, beside its texts.
 pub(super) const MODEL_BYTES: usize = 128;
 
-/// What a call may return in any case, however little of its memory a detector has left: log lines and short answers.
+/// What a call may return in any case, however little of its memory a detector has left: log lines
+/// and short answers.
 pub(super) const LEAST_RETURNED: usize = 1 << 20;
 
-/// Lines that one call may log, and bytes of one line. A detector that says more floods the operator, not the host.
+/// Lines that one call may log, and bytes of one line. A detector that says more floods the
+/// operator, not the host.
 pub(super) const LOG_LINES: usize = 100;
 pub(super) const LOG_LINE_BYTES: usize = 2_000;
 

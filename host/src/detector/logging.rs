@@ -1,5 +1,6 @@
-//! What a detector says: the contract's logging, and whatever it prints. Lines go to the host's log under the target `detector`,
-//! cut at a length and counted per call, so that a guest cannot fill a disk.
+//! What a detector says: the contract's logging, and whatever it prints. Lines go to the host's log
+//! under the target `detector`, cut at a length and counted per call, so that a guest cannot fill a
+//! disk.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -94,7 +95,8 @@ impl StdoutStream for Printed {
     }
 }
 
-/// Bytes gathered to lines. A line that never ends is given out at the length where it would be cut.
+/// Bytes gathered to lines. A line that never ends is given out at the length where it would be
+/// cut.
 struct LineBuffer {
     printed: Printed,
     partial: Vec<u8>,

@@ -1,9 +1,10 @@
 //! The detector: a WebAssembly component that the host does not trust.
 //!
-//! One [`Engine`] serves the process. A [`Set`] is what one detector is made of (module, model files, settings), as bytes with one
-//! digest. A [`Detector`] is a set opened in a sandbox of its own, and the only thing that the worker talks to. Whatever goes
-//! wrong inside, the sandbox is thrown away and the next call gets a fresh one with the last committed checkpoint; the
-//! host goes on.
+//! One [`Engine`] serves the process. A [`Set`] is what one detector is made of (module, model
+//! files, settings), as bytes with one digest. A [`Detector`] is a set opened in a sandbox of its
+//! own, and the only thing that the worker talks to. Whatever goes wrong inside, the sandbox is
+//! thrown away and the next call gets a fresh one with the last committed checkpoint; the host goes
+//! on.
 
 mod bindings;
 pub(crate) mod cache;
@@ -38,7 +39,8 @@ pub use limits::Limits;
 pub(crate) use set::FilesRead;
 pub use set::{Digest, ModelFile, Module, Set, UnreadableFile};
 
-/// The Prophet detector of `detector-guest`, built with the host so that one binary is a whole installation.
+/// The Prophet detector of `detector-guest`, built with the host so that one binary is a whole
+/// installation.
 pub const BUILT_IN: &[u8] = include_bytes!(env!("BUILT_IN_DETECTOR"));
 
 /// The contract that this host serves.

@@ -1,7 +1,9 @@
-//! The one way to a fresh instance: at the start, after a trap, for a reload, and when an older set comes back.
+//! The one way to a fresh instance: at the start, after a trap, for a reload, and when an older set
+//! comes back.
 //!
-//! A checkpoint is a help and never a condition. One that is of another schema, or that the detector fails to be opened with in
-//! whatever way, is left out with one line in the log; what the detector says without it is what counts.
+//! A checkpoint is a help and never a condition. One that is of another schema, or that the
+//! detector fails to be opened with in whatever way, is left out with one line in the log; what the
+//! detector says without it is what counts.
 
 use super::bindings::DetectorPre;
 use super::description::{Description, Summary};

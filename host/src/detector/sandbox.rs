@@ -1,6 +1,7 @@
 //! What stands around one instance: an empty WASI, limits, and a place for its lines.
 //!
-//! A sandbox lives as long as its instance and is thrown away on any trap, because a trap poisons every instance of its store.
+//! A sandbox lives as long as its instance and is thrown away on any trap, because a trap poisons
+//! every instance of its store.
 
 use std::time::Duration;
 
@@ -22,7 +23,8 @@ pub(super) struct Sandbox {
     pub(super) log: GuestLog,
 }
 
-/// Clocks that stand still: a detector is a function of what it is given, and a replay gives the same verdicts.
+/// Clocks that stand still: a detector is a function of what it is given, and a replay gives the
+/// same verdicts.
 struct Stopped;
 
 impl HostWallClock for Stopped {
@@ -46,8 +48,9 @@ impl HostMonotonicClock for Stopped {
 }
 
 impl Sandbox {
-    /// A store with nothing in it: no preopened directory, environment, argument, socket or name look-up.
-    /// `taken`: what its instances take, and what the host holds for it, which is no longer there for the rest.
+    /// A store with nothing in it: no preopened directory, environment, argument, socket or name
+    /// look-up. `taken`: what its instances take, and what the host holds for it, which is no
+    /// longer there for the rest.
     pub(super) fn store(engine: &wasmtime::Engine, limits: &Limits, taken: usize) -> Store<Self> {
         let log = GuestLog::default();
         let wasi = WasiCtxBuilder::new()
@@ -84,8 +87,8 @@ impl Sandbox {
         returned
     }
 
-    /// The host keeps so many bytes of the detector from call to call where it kept `before`. False, and all is as it was, if there
-    /// is no room for that.
+    /// The host keeps so many bytes of the detector from call to call where it kept `before`.
+    /// False, and all is as it was, if there is no room for that.
     pub(super) fn keep(&mut self, before: usize, bytes: usize) -> bool {
         let left = &mut self.allowance.memory_left;
         let fits = take(left, before, bytes);
@@ -101,7 +104,8 @@ impl Sandbox {
     }
 }
 
-/// What the guest may still take. The limit is on the sum: a component of many modules has many memories and tables.
+/// What the guest may still take. The limit is on the sum: a component of many modules has many
+/// memories and tables.
 struct Allowance {
     memory_left: usize,
     /// For the answer to the call in hand.
@@ -143,7 +147,8 @@ impl ResourceLimiter for Allowance {
     }
 }
 
-/// Memories and tables never shrink, so what was granted stays granted until the sandbox is dropped.
+/// Memories and tables never shrink, so what was granted stays granted until the sandbox is
+/// dropped.
 fn take(left: &mut usize, current: usize, desired: usize) -> bool {
     match left.checked_sub(desired.saturating_sub(current)) {
         Some(rest) => {

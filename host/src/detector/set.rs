@@ -1,9 +1,10 @@
 //! What one detector is made of: module, model files and settings, with one digest over all of it.
 //!
-//! Plain bytes in memory. A set is read whole before anything is built from it, so that a file that changes on disk cannot change
-//! a running detector, and a fresh instance is opened from the very bytes of the one before. Of a model file it holds what the detector
-//! made of it, where it made something: megabytes of training history are not kept for months. The digest is that of the user's
-//! files all the same: of those that the detector uses, which it says when it is opened.
+//! Plain bytes in memory. A set is read whole before anything is built from it, so that a file that
+//! changes on disk cannot change a running detector, and a fresh instance is opened from the very
+//! bytes of the one before. Of a model file it holds what the detector made of it, where it made
+//! something: megabytes of training history are not kept for months. The digest is that of the
+//! user's files all the same: of those that the detector uses, which it says when it is opened.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -78,7 +79,8 @@ pub struct Set {
     pub settings: String,
     /// SHA-256 in hexadecimal over the digests of module and files, and the settings.
     pub digest: String,
-    /// The digest with the files that the detector passed over: whether the same was read once more.
+    /// The digest with the files that the detector passed over: whether the same was read once
+    /// more.
     pub read: String,
 }
 

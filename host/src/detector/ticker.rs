@@ -1,4 +1,5 @@
-//! The engine's clock: a thread that advances the epoch, so that a guest that never returns is interrupted.
+//! The engine's clock: a thread that advances the epoch, so that a guest that never returns is
+//! interrupted.
 //!
 //! It lives as long as the engine; dropping it stops and joins the thread.
 
@@ -6,7 +7,8 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Deadlines are met to one tick. Ten ticks a second cost nothing measurable and leave an idle service asleep.
+/// Deadlines are met to one tick. Ten ticks a second cost nothing measurable and leave an idle
+/// service asleep.
 pub(super) const TICK: Duration = Duration::from_millis(100);
 
 /// The thread, and the end of the channel whose drop stops it.
@@ -16,7 +18,8 @@ pub(super) struct Ticker {
 }
 
 impl Ticker {
-    /// Starts ticking for this engine. The engine itself is held weakly: a forgotten ticker cannot keep it alive.
+    /// Starts ticking for this engine. The engine itself is held weakly: a forgotten ticker cannot
+    /// keep it alive.
     pub(super) fn start(engine: &wasmtime::Engine) -> std::io::Result<Self> {
         let (stop, stopped) = channel::<()>();
         let engine = engine.weak();

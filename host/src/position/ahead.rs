@@ -1,8 +1,10 @@
-//! Datetimes that were read and lie ahead of the server's clock: of a device whose clock is wrong, or of a server's.
+//! Datetimes that were read and lie ahead of the server's clock: of a device whose clock is wrong,
+//! or of a server's.
 //!
-//! Their readings are judged like any other, but the watermark does not go there before the clock has: one row of 2099 would
-//! hide for ever how far behind the worker is. They are kept so that a row is said to be ahead once, and so that a plant
-//! whose rows are all ahead still has a watermark that moves.
+//! Their readings are judged like any other, but the watermark does not go there before the clock
+//! has: one row of 2099 would hide for ever how far behind the worker is. They are kept so that a
+//! row is said to be ahead once, and so that a plant whose rows are all ahead still has a watermark
+//! that moves.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! Each reading is judged once: random histories of a table, played against both positions with nothing but what the state row
-//! keeps surviving a crash.
+//! Each reading is judged once: random histories of a table, played against both positions with
+//! nothing but what the state row keeps surviving a crash.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -146,7 +146,8 @@ impl Committed {
     }
 }
 
-/// One cycle over the key, begun from the committed state. Returns how many reads it took and whether it came to its end.
+/// One cycle over the key, begun from the committed state. Returns how many reads it took and
+/// whether it came to its end.
 fn cycle(
     table: &InputTable,
     done: &mut Committed,
@@ -339,8 +340,9 @@ fn cycle_by_time(
     }
 }
 
-/// Keys that count in steps of two leave a gap at every row: gaps are merged, rows between them are read again while they are
-/// young, and still each is new once, each cycle ends, and the state row stays small.
+/// Keys that count in steps of two leave a gap at every row: gaps are merged, rows between them are
+/// read again while they are young, and still each is new once, each cycle ends, and the state row
+/// stays small.
 #[test]
 fn a_gap_at_every_row_neither_stops_the_cycle_nor_repeats_a_verdict() {
     let row = |id: i64| InsertedRow::Reading { seconds: id / 20, variable: (id / 2 % 10) as u8, null: false };

@@ -1,12 +1,13 @@
 //! The position on an identity key: one greatest id, and the ids below it that were not there.
 //!
-//! Ids are given out before their rows are committed, so a row may appear below ids that were read already. It can only
-//! appear in a gap. Each gap is looked at in every pass until it is older than the settle time, and then once more; an
-//! insert that stays open for longer than that is found by the reconciliation. A gap as wide as no transaction is the way
-//! from one range of ids to the next, each with a writer of its own: it stays open. So does one that is being filled.
+//! Ids are given out before their rows are committed, so a row may appear below ids that were read
+//! already. It can only appear in a gap. Each gap is looked at in every pass until it is older than
+//! the settle time, and then once more; an insert that stays open for longer than that is found by
+//! the reconciliation. A gap as wide as no transaction is the way from one range of ids to the
+//! next, each with a writer of its own: it stays open. So does one that is being filled.
 //!
-//! That ids go on from where they were is not believed either: the last rows read are remembered ([`super::ReadMark`]), and each
-//! pass looks at the last of them again.
+//! That ids go on from where they were is not believed either: the last rows read are remembered
+//! ([`super::ReadMark`]), and each pass looks at the last of them again.
 
 use std::time::Duration;
 
@@ -17,24 +18,25 @@ use super::mark::{self, ReadMark};
 use crate::datetime::Datetime;
 use crate::reading::Page;
 
-/// How many gaps are kept apart. More would make the statement that reads them long and the state row large; beyond it
-/// the nearest are merged, which costs reading again what lies between them, and loses nothing. Plants that roll back
-/// some inserts have a few; only keys that count in steps have this many.
+/// How many gaps are kept apart. More would make the statement that reads them long and the state
+/// row large; beyond it the nearest are merged, which costs reading again what lies between them,
+/// and loses nothing. Plants that roll back some inserts have a few; only keys that count in steps
+/// have this many.
 const MOST_GAPS: usize = 64;
 
-/// From this many ids on a gap is no transaction in flight, nor what a server skips when it starts again (10,000 at most): another
-/// writer may have a range of ids there.
+/// From this many ids on a gap is no transaction in flight, nor what a server skips when it starts
+/// again (10,000 at most): another writer may have a range of ids there.
 const WIDE: u64 = 100_000;
 
 /// How many wide gaps stay open. Where there are more, ids are no ranges but have gaps everywhere.
 const MOST_RANGES: usize = 16;
 
-/// How many ids below the first that a new worker is to read may belong to inserts still in flight: one reading each of
-/// 10,000 variables, the largest plant that we know of, in one transaction.
+/// How many ids below the first that a new worker is to read may belong to inserts still in flight:
+/// one reading each of 10,000 variables, the largest plant that we know of, in one transaction.
 pub const IN_FLIGHT: i64 = 10_000;
 
-/// From this many rows on a page is taken as it is, even in the middle of a datetime: memory matters more than seeing all its
-/// variables together.
+/// From this many rows on a page is taken as it is, even in the middle of a datetime: memory
+/// matters more than seeing all its variables together.
 const LARGEST_PAGE: usize = 100_000;
 
 /// A position on the identity key.
@@ -52,7 +54,8 @@ pub struct KeyPosition {
     /// The greatest id that this worker did not read because it is from before its time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub began: Option<i64>,
-    /// Gaps that nobody waits for any more, the last of them: what shows up there came too late to be read by its id.
+    /// Gaps that nobody waits for any more, the last of them: what shows up there came too late to
+    /// be read by its id.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub given_up: Vec<Gap>,
 }
@@ -67,8 +70,8 @@ pub struct Gap {
     pub seen: Datetime,
 }
 
-/// One scan over the gaps and then the new ids. It looks at each gap once, so that a cycle ends however many rows lie between
-/// merged gaps.
+/// One scan over the gaps and then the new ids. It looks at each gap once, so that a cycle ends
+/// however many rows lie between merged gaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyScan {
     /// Gaps up to this id were looked at in this pass.
@@ -84,16 +87,17 @@ impl Default for KeyScan {
 }
 
 impl KeyPosition {
-    /// The ids just below a new worker's first that may belong to inserts still in flight, both ends inclusive: to be read
-    /// (at most [`IN_FLIGHT`] rows) and given to [`Self::start`]. `first` is the lowest id of a reading at or after `since`,
-    /// `last` the table's greatest.
+    /// The ids just below a new worker's first that may belong to inserts still in flight, both
+    /// ends inclusive: to be read (at most [`IN_FLIGHT`] rows) and given to [`Self::start`].
+    /// `first` is the lowest id of a reading at or after `since`, `last` the table's greatest.
     pub fn before_start(first: Option<i64>, last: Option<i64>) -> Option<(i64, i64)> {
         let edge = edge(first, last)?;
         Some((edge.saturating_sub(IN_FLIGHT - 1), edge))
     }
 
-    /// The position of a worker that starts at `since`. `before` holds the rows of [`Self::before_start`]: those older
-    /// than `since` were there before this worker and are no news to it; the ids that are not there may yet come.
+    /// The position of a worker that starts at `since`. `before` holds the rows of
+    /// [`Self::before_start`]: those older than `since` were there before this worker and are
+    /// no news to it; the ids that are not there may yet come.
     pub fn start(
         since: Datetime,
         first: Option<i64>,
@@ -124,8 +128,9 @@ impl KeyPosition {
         Self { since, scanned, gaps: Vec::new(), marks: Vec::new(), began: None, given_up: Vec::new() }
     }
 
-    /// What the next page of this pass is to read: gaps that were not looked at yet, then every new id, and just before them the
-    /// last mark until it was found. Both ends inclusive; ascending and disjoint.
+    /// What the next page of this pass is to read: gaps that were not looked at yet, then every new
+    /// id, and just before them the last mark until it was found. Both ends inclusive;
+    /// ascending and disjoint.
     pub fn spans(&self, pass: &KeyScan) -> Vec<(i64, i64)> {
         let left = self.gaps.iter().filter(|gap| gap.last > pass.looked_to);
         let gaps = left.map(|gap| (gap.first.max(pass.looked_to.saturating_add(1)), gap.last));
@@ -136,13 +141,14 @@ impl KeyPosition {
         gaps.chain(new).collect()
     }
 
-    /// The mark that the pass has still to find: only one at `scanned`, which costs no seek of its own.
+    /// The mark that the pass has still to find: only one at `scanned`, which costs no seek of its
+    /// own.
     fn looked_for(&self, pass: &KeyScan) -> Option<&ReadMark> {
         self.marks.last().filter(|mark| mark.id == self.scanned && !pass.certain)
     }
 
-    /// Takes the mark out of the page, which is no news. False: it had to be there and is not, so that nothing may be believed of
-    /// what stands at other ids.
+    /// Takes the mark out of the page, which is no news. False: it had to be there and is not, so
+    /// that nothing may be believed of what stands at other ids.
     fn find_mark(&self, pass: &mut KeyScan, page: &mut Page) -> bool {
         let Some(mark) = self.looked_for(pass) else { return true };
         let past = |id: Option<i64>| id.is_some_and(|id| id > mark.id);
@@ -161,9 +167,10 @@ impl KeyPosition {
         }
     }
 
-    /// Takes in the page that [`Self::spans`] asked for, by id. `asked` is the server's time from before the read: what
-    /// was committed by then is in the page. A gap that is still empty and at least `settle` old at that time is given
-    /// up, so a gap is always looked at once more when its time is over. Malformed rows have been read like any others.
+    /// Takes in the page that [`Self::spans`] asked for, by id. `asked` is the server's time from
+    /// before the read: what was committed by then is in the page. A gap that is still empty
+    /// and at least `settle` old at that time is given up, so a gap is always looked at once
+    /// more when its time is over. Malformed rows have been read like any others.
     pub fn advance(
         &mut self,
         pass: &mut KeyScan,
@@ -185,8 +192,9 @@ impl KeyPosition {
             let seen = gap.seen.min(asked);
             let looked_at = |last: i64| pass.looked_to < last && last <= read_to;
             for (first, last) in absent(gap.first, gap.last, &ids) {
-                // In a wide gap what follows the row of a writer is where its next one goes. A narrow one may have been merged over
-                // rows that were read before, which say nothing of a writer.
+                // In a wide gap what follows the row of a writer is where its next one goes. A narrow one may
+                // have been merged over rows that were read before, which say nothing of a
+                // writer.
                 let followed = wide(gap.first, gap.last) && first > gap.first && last == gap.last;
                 let seen = if followed { asked } else { seen };
                 let over = looked_at(last) && asked.since(seen) >= settle;
@@ -235,8 +243,8 @@ impl KeyPosition {
         }
     }
 
-    /// Opens the ids of a range that this position did not know of, so that the next cycles follow its writer. Those in it that are
-    /// there were not read.
+    /// Opens the ids of a range that this position did not know of, so that the next cycles follow
+    /// its writer. Those in it that are there were not read.
     pub fn open(&mut self, first: i64, last: i64, now: Datetime) {
         if first > last || last > self.scanned {
             return;
@@ -247,8 +255,8 @@ impl KeyPosition {
         merge_nearest(&mut self.gaps);
     }
 
-    /// After the last mark was not found: what is to be made of it. `found` holds the rows at the ids of all marks, `last` is the
-    /// table's greatest id.
+    /// After the last mark was not found: what is to be made of it. `found` holds the rows at the
+    /// ids of all marks, `last` is the table's greatest id.
     pub fn resolve(&mut self, found: &Page, last: Option<i64>) -> Doubt {
         let stands = |mark: &ReadMark| found.readings.iter().any(|reading| mark.is(reading));
         let other = |mark: &ReadMark| {
@@ -293,13 +301,15 @@ pub enum Doubt {
     Empty,
     /// They were deleted, and those before them are there: the position goes on.
     Deleted,
-    /// Other rows have their ids, or nothing is left that was there: ids tell nothing of what was read.
+    /// Other rows have their ids, or nothing is left that was there: ids tell nothing of what was
+    /// read.
     StartedAgain,
 }
 
 impl KeyPosition {
-    /// Leaves whole datetimes in a full page: new rows that trail with the last one's datetime go, to be read with their
-    /// fellows. Returns the id up to which the spans count as read; None if nothing is left.
+    /// Leaves whole datetimes in a full page: new rows that trail with the last one's datetime go,
+    /// to be read with their fellows. Returns the id up to which the spans count as read; None
+    /// if nothing is left.
     fn cut(&self, page: &mut Page) -> Option<i64> {
         if !page.full {
             return Some(i64::MAX);
@@ -342,8 +352,8 @@ fn absent(first: i64, last: i64, ids: &[i64]) -> impl Iterator<Item = (i64, i64)
     firsts.zip(lasts).filter_map(|(first, last)| first.zip(last)).filter(|(first, last)| first <= last)
 }
 
-/// Brings the gaps down to [`MOST_GAPS`] by joining those with the fewest ids between them. A joined gap is as young as
-/// its younger part.
+/// Brings the gaps down to [`MOST_GAPS`] by joining those with the fewest ids between them. A
+/// joined gap is as young as its younger part.
 fn merge_nearest(gaps: &mut Vec<Gap>) {
     let surplus = gaps.len().saturating_sub(MOST_GAPS);
     if surplus == 0 {

@@ -1,15 +1,17 @@
-//! Rows that were read, remembered so that the next pass can tell whether the table still is what it was.
+//! Rows that were read, remembered so that the next pass can tell whether the table still is what
+//! it was.
 //!
-//! A table that was emptied, restored from a backup or renamed gives its ids to other rows, and a position that goes by ids alone
-//! would pass over those for ever. A mark is the id, the datetime and the variable of a reading: an update of its value is none of
-//! its business.
+//! A table that was emptied, restored from a backup or renamed gives its ids to other rows, and a
+//! position that goes by ids alone would pass over those for ever. A mark is the id, the datetime
+//! and the variable of a reading: an update of its value is none of its business.
 
 use serde::{Deserialize, Serialize};
 
 use crate::datetime::Datetime;
 use crate::reading::Reading;
 
-/// How many are kept: those of as many pages. Somebody who deletes the newest rows rarely deletes all of these.
+/// How many are kept: those of as many pages. Somebody who deletes the newest rows rarely deletes
+/// all of these.
 const MOST: usize = 4;
 
 /// A reading that was read.

@@ -1,11 +1,13 @@
 //! What a module made of a directory's model files, kept on disk in one file: a pack.
 //!
-//! One file, because ten thousand small ones take longer to open than to read. It is read whole and believed only with its checksum, and
-//! only for its module and directory; anything else in its place is no pack, and is made anew. It is written under a temporary name
-//! and renamed, so that workers can share it: they write the same, and each reads an old one or a new one.
+//! One file, because ten thousand small ones take longer to open than to read. It is read whole and
+//! believed only with its checksum, and only for its module and directory; anything else in its
+//! place is no pack, and is made anew. It is written under a temporary name and renamed, so that
+//! workers can share it: they write the same, and each reads an old one or a new one.
 //!
-//! An entry is found by a file's name and its digest. So that an unchanged file need not even be read, an entry also has the mark
-//! that the file had when it was read (see [`RememberedStamp`]), where that was at rest; this is what git does for its index.
+//! An entry is found by a file's name and its digest. So that an unchanged file need not even be
+//! read, an entry also has the mark that the file had when it was read (see [`RememberedStamp`]),
+//! where that was at rest; this is what git does for its index.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -21,7 +23,8 @@ use crate::detector::cache::private;
 /// Changes with everything that changes what the bytes mean.
 const MAGIC: &[u8] = b"anomaly-worker models 1\n";
 
-/// Packs of one cache directory. More are left behind by modules and directories that are gone; the oldest go first.
+/// Packs of one cache directory. More are left behind by modules and directories that are gone; the
+/// oldest go first.
 const MOST_PACKS: usize = 32;
 
 /// Of one pack. What a detector makes of its files is never as much.

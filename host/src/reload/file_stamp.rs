@@ -1,7 +1,8 @@
 //! Whether the files of a set may have changed, without reading them.
 //!
-//! Two fingerprints are compared with `!=` and never ordered: a rollback puts an older file back. A file that cannot be looked at is
-//! part of the fingerprint too, so that its coming back is a change.
+//! Two fingerprints are compared with `!=` and never ordered: a rollback puts an older file back. A
+//! file that cannot be looked at is part of the fingerprint too, so that its coming back is a
+//! change.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-/// The coarsest clock of a file system that we know of (FAT). Within one tick of it a file may be written twice and look the same.
+/// The coarsest clock of a file system that we know of (FAT). Within one tick of it a file may be
+/// written twice and look the same.
 const TICK: Duration = Duration::from_secs(2);
 
 /// What the file system says about the files of a set, by path.
@@ -27,13 +29,15 @@ pub(super) struct FileStamp {
     id: Option<file_id::FileId>,
 }
 
-/// A look that can be remembered beyond the process: while a file of the same path gives an equal one, it has the same bytes.
+/// A look that can be remembered beyond the process: while a file of the same path gives an equal
+/// one, it has the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RememberedStamp {
     length: u64,
     /// Since 1970.
     modified: Duration,
-    /// The same of the last change of whatever kind, which no program sets back; None where the system does not tell.
+    /// The same of the last change of whatever kind, which no program sets back; None where the
+    /// system does not tell.
     changed: Option<Duration>,
     id: file_id::FileId,
 }
@@ -48,8 +52,8 @@ impl Fingerprint {
         Self(paths.into_iter().map(look).collect())
     }
 
-    /// Whether an equal fingerprint later on will mean equal bytes: no file was written so lately that it could be written again
-    /// in the same tick.
+    /// Whether an equal fingerprint later on will mean equal bytes: no file was written so lately
+    /// that it could be written again in the same tick.
     pub(super) fn is_at_rest(&self, now: SystemTime) -> bool {
         let young = |look: &FileStamp| {
             let age = look.modified.and_then(|modified| now.duration_since(modified).ok());
@@ -81,8 +85,9 @@ impl FileStamp {
 }
 
 impl RememberedStamp {
-    /// Whether what was read of the file before `now` is what an equal mark will stand for: it was not written so lately that it
-    /// could be written again in the same tick, nor by a clock ahead of ours.
+    /// Whether what was read of the file before `now` is what an equal mark will stand for: it was
+    /// not written so lately that it could be written again in the same tick, nor by a clock
+    /// ahead of ours.
     pub(super) fn is_at_rest(&self, now: SystemTime) -> bool {
         let latest = self.changed.map_or(self.modified, |changed| changed.max(self.modified));
         now.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|now| latest + TICK <= now)

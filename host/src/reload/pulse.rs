@@ -1,7 +1,8 @@
 //! Noticing that reading hangs: a share that is gone answers neither yes nor no, for hours.
 //!
-//! A thread in such a call cannot be ended, only left. So work has a pulse, a beat for each file; where it stops, who waits goes on
-//! without that work. What is left behind is counted, so that a share which is gone for a week does not take a thread a minute.
+//! A thread in such a call cannot be ended, only left. So work has a pulse, a beat for each file;
+//! where it stops, who waits goes on without that work. What is left behind is counted, so that a
+//! share which is gone for a week does not take a thread a minute.
 
 use std::pin::pin;
 use std::sync::Arc;

@@ -1,7 +1,8 @@
-//! One look at the files, and what follows from it: nothing, a new detector ready to be swapped in, or a reason why not.
+//! One look at the files, and what follows from it: nothing, a new detector ready to be swapped in,
+//! or a reason why not.
 //!
-//! It lives beside the worker and shares two things with it: the canary (the last committed batch), and the slot where a detector that
-//! passed waits for the worker to take it between two batches.
+//! It lives beside the worker and shares two things with it: the canary (the last committed batch),
+//! and the slot where a detector that passed waits for the worker to take it between two batches.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -244,7 +245,8 @@ impl Reloader {
         let resume = canary.as_ref().and_then(|canary| canary.checkpoint.clone());
         let (module, digest) = (set.module.name.clone(), set.digest.clone());
         let mut detector = Detector::open(&self.engine, set, resume).await?;
-        // A file that is half copied or broken must not cost a variable the model that it has; one that was removed is meant.
+        // A file that is half copied or broken must not cost a variable the model that it has; one that was
+        // removed is meant.
         for model in &detector.summary().models {
             if let Some(why) =
                 model.refused.as_ref().filter(|_| self.current.variables.contains(&model.variable))

@@ -1,5 +1,6 @@
-//! When files that were refused are tried again although they are the same: what took too long on a machine that was busy may do
-//! an hour later. The pauses grow from try to try, as those of variables that were set aside by a deadline do.
+//! When files that were refused are tried again although they are the same: what took too long on a
+//! machine that was busy may do an hour later. The pauses grow from try to try, as those of
+//! variables that were set aside by a deadline do.
 
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};

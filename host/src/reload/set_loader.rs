@@ -1,9 +1,10 @@
 //! From the files of a directory to what the detector is given, on all cores.
 //!
-//! What the detector made of a file before is taken from the pack: by the file's mark, without reading it, else by its digest. A file
-//! that is new is read, compacted and let go, one per core at a time, so that memory does not grow with the megabytes of training
-//! history in them. A file that the detector makes nothing of, or fails at, is used as it is; what is wrong with it is said when the
-//! set is opened.
+//! What the detector made of a file before is taken from the pack: by the file's mark, without
+//! reading it, else by its digest. A file that is new is read, compacted and let go, one per core
+//! at a time, so that memory does not grow with the megabytes of training history in them. A file
+//! that the detector makes nothing of, or fails at, is used as it is; what is wrong with it is said
+//! when the set is opened.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -31,8 +32,9 @@ const MOST_THREADS: usize = 4;
 /// A module that failed at so many files will fail at the others.
 const MOST_FAILURES: usize = 10;
 
-/// Loads files of the directory `models`, in their order, each with the digest of the file as it is. Blocks; called within a runtime.
-/// `now` is when reading begins. A file that cannot be read costs itself.
+/// Loads files of the directory `models`, in their order, each with the digest of the file as it
+/// is. Blocks; called within a runtime. `now` is when reading begins. A file that cannot be read
+/// costs itself.
 ///
 /// # Errors
 /// A file is being written, or they are too much.
@@ -256,8 +258,8 @@ impl SetLoader<'_> {
         (None, Origin::File)
     }
 
-    /// Counts a form that the detector made: it counts with the memory of the detector, which cannot be opened
-    /// with more.
+    /// Counts a form that the detector made: it counts with the memory of the detector, which
+    /// cannot be opened with more.
     fn hold_made(&self, bytes: u64) -> Result<(), DetectorError> {
         self.hold(bytes)?;
         if self.made.fetch_add(bytes, Ordering::Relaxed) + bytes < self.limits.memory as u64 {
@@ -295,7 +297,8 @@ mod tests {
     use super::*;
     use crate::demo::models::FILES;
 
-    /// What is in the pack under a file's mark is used without a look into the file: only a forged pack can show it.
+    /// What is in the pack under a file's mark is used without a look into the file: only a forged
+    /// pack can show it.
     #[tokio::test]
     async fn a_file_that_has_rested_is_not_even_read() {
         let dir = tempfile::tempdir().unwrap();

@@ -1,7 +1,9 @@
-//! Where a set comes from: a module file (or the built-in module), a directory of models, and settings.
+//! Where a set comes from: a module file (or the built-in module), a directory of models, and
+//! settings.
 //!
-//! Reading is blocking and whole. A file that changes while it is read is an error; the next look finds it at rest. A model file that
-//! cannot be read is handed on as such: the detector knows what depends on it.
+//! Reading is blocking and whole. A file that changes while it is read is an error; the next look
+//! finds it at rest. A model file that cannot be read is handed on as such: the detector knows what
+//! depends on it.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -15,8 +17,8 @@ use super::set_loader;
 use crate::detector::{Compactor, DetectorError, Engine, Module, Set};
 use crate::regular::{self, Most, Unreadable};
 
-/// Files beside the models that are none: half-written by a copy, kept by an editor, or the pickles that the JSON was made
-/// from, which are large and which no sandbox should open.
+/// Files beside the models that are none: half-written by a copy, kept by an editor, or the pickles
+/// that the JSON was made from, which are large and which no sandbox should open.
 const PASSED_OVER: [&str; 6] = ["~", ".tmp", ".part", ".crdownload", ".bak", ".pkl"];
 
 /// How long a start waits for a file that is being written.
@@ -53,8 +55,9 @@ pub struct SetSource {
     pub models: PathBuf,
     /// One JSON object.
     pub settings: String,
-    /// What this program writes itself, which may stand beside the models and is none: log and databases. Files that go by
-    /// these names and an ending (`worker.log.1`, `plant.sqlite-wal`) belong to them.
+    /// What this program writes itself, which may stand beside the models and is none: log and
+    /// databases. Files that go by these names and an ending (`worker.log.1`,
+    /// `plant.sqlite-wal`) belong to them.
     pub own: Vec<PathBuf>,
 }
 
@@ -68,10 +71,12 @@ impl SetSource {
         Fingerprint::of(paths)
     }
 
-    /// Reads the set whole, each model file in the form that its module makes of it, where it makes one.
+    /// Reads the set whole, each model file in the form that its module makes of it, where it makes
+    /// one.
     ///
     /// # Errors
-    /// [`DetectorError::Unsettled`] with the file, [`DetectorError::Read`] or [`DetectorError::Module`] if the module cannot be used.
+    /// [`DetectorError::Unsettled`] with the file, [`DetectorError::Read`] or
+    /// [`DetectorError::Module`] if the module cannot be used.
     pub async fn read(&self, engine: &Engine) -> Result<Set, DetectorError> {
         self.read_with(engine, Growing::Waits, &SetRead::default()).await
     }
@@ -85,8 +90,8 @@ impl SetSource {
         self.read_with(engine, Growing::Waits, reading).await
     }
 
-    /// The same for a start, which has no set to go on with: a model that is still being written after a while is left out like one
-    /// that cannot be read, and taken up when it rests.
+    /// The same for a start, which has no set to go on with: a model that is still being written
+    /// after a while is left out like one that cannot be read, and taken up when it rests.
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -209,8 +214,9 @@ impl SetSource {
             .any(|own| own.file_name().is_some_and(|own| is_of(&name, &own.to_string_lossy())))
     }
 
-    /// The directories whose events are hints: a file is watched through its directory, because a watch on the file dies with
-    /// the first rename over it; links are followed, and parents are watched for a directory that is itself replaced.
+    /// The directories whose events are hints: a file is watched through its directory, because a
+    /// watch on the file dies with the first rename over it; links are followed, and parents
+    /// are watched for a directory that is itself replaced.
     pub fn directories(&self) -> Vec<PathBuf> {
         let mut directories = Vec::new();
         for path in self.module.iter() {
@@ -239,7 +245,8 @@ impl SetSource {
             let passed_over = name.starts_with('.')
                 || PASSED_OVER.iter().any(|end| name.ends_with(end))
                 || own.iter().any(|own| is_of(&name, own));
-            // Whatever it is: a directory or a link that leads nowhere may have the name of a model, and reading it says so.
+            // Whatever it is: a directory or a link that leads nowhere may have the name of a model, and
+            // reading it says so.
             if !passed_over {
                 paths.push(entry.path());
             }

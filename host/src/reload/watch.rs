@@ -1,8 +1,10 @@
 //! The loop that owns reloads.
 //!
-//! It wakes on any event that is not an access, on a watcher's error, on a timer and on a hangup signal; waits until no hint came for a
-//! while; then looks. The task lives as long as the [`Watch`]; dropping that stops it. Nothing in here can stop the service: without
-//! events the timer is left, what hangs is left behind and tried again, and should the loop itself end, it is started anew.
+//! It wakes on any event that is not an access, on a watcher's error, on a timer and on a hangup
+//! signal; waits until no hint came for a while; then looks. The task lives as long as the
+//! [`Watch`]; dropping that stops it. Nothing in here can stop the service: without events the
+//! timer is left, what hangs is left behind and tried again, and should the loop itself end, it is
+//! started anew.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +20,8 @@ use super::set_source::SetSource;
 /// How the loop paces itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
-    /// No hint for so long: a copy of many files is over. The first event comes while the first file is still being written.
+    /// No hint for so long: a copy of many files is over. The first event comes while the first
+    /// file is still being written.
     pub quiet: Duration,
     /// A look without any hint. Network shares send no events, and queues overflow without a word.
     pub period: Duration,
@@ -158,8 +161,8 @@ pub fn short(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }
 
-/// The watcher and what it watches. A directory that was deleted and made again is silent for ever, so the watches are renewed when
-/// the list or what stands behind it changed.
+/// The watcher and what it watches. A directory that was deleted and made again is silent for ever,
+/// so the watches are renewed when the list or what stands behind it changed.
 #[derive(Default)]
 struct Watching {
     watcher: Option<RecommendedWatcher>,
@@ -168,7 +171,8 @@ struct Watching {
 }
 
 impl Watching {
-    /// On a thread of its own, as it asks the file system. Where that hangs there are no events until it is set up anew.
+    /// On a thread of its own, as it asks the file system. Where that hangs there are no events
+    /// until it is set up anew.
     async fn renewed(mut self, reloader: &Reloader, hint: &Arc<Notify>) -> Self {
         let Some(left) = reloader.one_more() else { return self };
         let (source, hint) = (reloader.source().clone(), Arc::clone(hint));
@@ -226,8 +230,8 @@ fn watch(
     Ok(watcher)
 }
 
-/// Which events matter. The directories that hold module and models often hold the log and the database as well, and a watch
-/// must not be kept awake by the service's own writing.
+/// Which events matter. The directories that hold module and models often hold the log and the
+/// database as well, and a watch must not be kept awake by the service's own writing.
 struct Interest {
     source: SetSource,
     models: PathBuf,

@@ -1,8 +1,10 @@
-//! What a service manager is told (`sd_notify`): that the service is ready, how it stands, that it goes on, that it stops.
+//! What a service manager is told (`sd_notify`): that the service is ready, how it stands, that it
+//! goes on, that it stops.
 //!
-//! The watchdog is fed by whoever makes progress, never by a timer: the schedule while it waits, a cycle between its batches. What
-//! hangs feeds nobody, and the manager starts the service anew. Messages are sent by a thread of their own, so that a manager that
-//! does not answer holds nobody. Without a manager all of this does nothing.
+//! The watchdog is fed by whoever makes progress, never by a timer: the schedule while it waits, a
+//! cycle between its batches. What hangs feeds nobody, and the manager starts the service anew.
+//! Messages are sent by a thread of their own, so that a manager that does not answer holds nobody.
+//! Without a manager all of this does nothing.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,8 +35,9 @@ struct State {
 }
 
 impl Manager {
-    /// The one that the environment names. `step` is the longest that one step of a cycle may take: a watchdog that is shorter would end a
-    /// service that does as it was told, so it is told to be longer.
+    /// The one that the environment names. `step` is the longest that one step of a cycle may take:
+    /// a watchdog that is shorter would end a service that does as it was told, so it is told
+    /// to be longer.
     pub fn of_environment(step: Duration) -> Self {
         let Some((sender, watchdog)) = system::manager() else { return Self::default() };
         match Self::over(sender, watchdog) {
@@ -109,7 +112,8 @@ impl Manager {
         }
     }
 
-    /// Waits for something that nothing has to happen before, such as the next tick: who waits like this is alive.
+    /// Waits for something that nothing has to happen before, such as the next tick: who waits like
+    /// this is alive.
     pub async fn waiting<T>(&self, wait: impl Future<Output = T>) -> T {
         let Some(watchdog) = self.0.as_ref().and_then(|told| told.watchdog) else { return wait.await };
         let mut wait = std::pin::pin!(wait);

@@ -1,4 +1,5 @@
-//! The unit of systemd for a program that is somewhere, with a configuration that is somewhere, under a name.
+//! The unit of systemd for a program that is somewhere, with a configuration that is somewhere,
+//! under a name.
 
 use std::path::Path;
 

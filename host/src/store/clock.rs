@@ -1,7 +1,9 @@
-//! What a store without a server takes for the server's clock, and what a server's clock is read by.
+//! What a store without a server takes for the server's clock, and what a server's clock is read
+//! by.
 //!
-//! A SQLite file has no clock of its own. The wall clock of this machine, as local time without a zone, is the plant's as long
-//! as both stand in one place; tests and the demo bring their own. Never fails; lives as long as whoever holds it.
+//! A SQLite file has no clock of its own. The wall clock of this machine, as local time without a
+//! zone, is the plant's as long as both stand in one place; tests and the demo bring their own.
+//! Never fails; lives as long as whoever holds it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,7 +19,8 @@ pub enum PlantClock {
     Server,
     /// So many minutes before UTC, all the year.
     Offset { minutes: i32 },
-    /// A zone by the name that the server knows it by, such as `Romance Standard Time`, with its summer time.
+    /// A zone by the name that the server knows it by, such as `Romance Standard Time`, with its
+    /// summer time.
     Zone(String),
 }
 
@@ -36,7 +39,8 @@ impl fmt::Display for PlantClock {
 }
 
 impl PlantClock {
-    /// Reads what [`Display`](fmt::Display) writes, and `UTC`, `UTC+2`, `+2`, `+0530`; None if it is none of these and no name either.
+    /// Reads what [`Display`](fmt::Display) writes, and `UTC`, `UTC+2`, `+2`, `+0530`; None if it
+    /// is none of these and no name either.
     pub fn parse(text: &str) -> Option<Self> {
         /// The server's offsets go to 14 hours.
         const MOST: i32 = 14 * 60;

@@ -1,6 +1,7 @@
 //! Why a call to the database failed, by what the caller does about it.
 
-/// A failed call. The text names the table or the file, what was found and what would be right; it never holds a password.
+/// A failed call. The text names the table or the file, what was found and what would be right; it
+/// never holds a password.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct StoreError {
@@ -15,13 +16,15 @@ pub struct StoreError {
 pub enum ErrorKind {
     /// The connection is gone or was never there: open it again, with backoff.
     Connection,
-    /// Somebody holds a lock, this was a deadlock's victim, or the server took too long: the same call may work at the next tick.
+    /// Somebody holds a lock, this was a deadlock's victim, or the server took too long: the same
+    /// call may work at the next tick.
     Busy,
     /// The login or a right is missing, or the database is read-only: a person must act.
     Permission,
     /// A table or a column is missing or of a kind that cannot serve.
     Schema,
-    /// A constraint, a trigger or a column's type of the output refuses a verdict: without that one the others may be taken.
+    /// A constraint, a trigger or a column's type of the output refuses a verdict: without that one
+    /// the others may be taken.
     Refused,
     /// Another worker has taken this worker's name.
     Fenced,

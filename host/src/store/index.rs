@@ -5,7 +5,8 @@ pub(super) struct Index {
     /// In order; an expression is an empty name.
     pub(super) columns: Vec<String>,
     pub(super) unique: bool,
-    /// Whether it is in partitions by another column than its first: each has an order of its own, and the whole has none.
+    /// Whether it is in partitions by another column than its first: each has an order of its own,
+    /// and the whole has none.
     pub(super) split: bool,
 }
 

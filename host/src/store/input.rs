@@ -11,21 +11,24 @@ use crate::reading::Page;
 pub struct InputLayout {
     /// Whether an integer key `id` gives rows an order of arrival.
     pub has_key: bool,
-    /// Whether there is a column `id` at all. One of a view gives no order: whatever it shows may come from anywhere, and twice.
+    /// Whether there is a column `id` at all. One of a view gives no order: whatever it shows may
+    /// come from anywhere, and twice.
     pub has_id: bool,
     pub has_source_file: bool,
-    /// Whether an index leads with the datetime: without one, finding the first row of a range reads the table.
+    /// Whether an index leads with the datetime: without one, finding the first row of a range
+    /// reads the table.
     pub has_datetime_index: bool,
 }
 
-/// The input table. It belongs to its users: these calls only read it, each with one bounded statement.
+/// The input table. It belongs to its users: these calls only read it, each with one bounded
+/// statement.
 #[async_trait]
 pub trait Input: Send {
     /// What the table looks like, read anew at each call.
     async fn layout(&mut self) -> Result<InputLayout, StoreError>;
 
-    /// What stands between this store and reading, a sentence each; nothing means that reading would work. Asked once
-    /// [`layout`](Input::layout) has found the table.
+    /// What stands between this store and reading, a sentence each; nothing means that reading
+    /// would work. Asked once [`layout`](Input::layout) has found the table.
     async fn probe(&mut self) -> Result<Vec<StoreError>, StoreError> {
         Ok(Vec::new())
     }
@@ -33,19 +36,21 @@ pub trait Input: Send {
     /// The server's clock, which is the plant's.
     async fn now(&mut self) -> Result<Datetime, StoreError>;
 
-    /// The lowest key of a reading at or after `from`; None if there is none. Only for tables with a key.
+    /// The lowest key of a reading at or after `from`; None if there is none. Only for tables with
+    /// a key.
     async fn first_key_from(&mut self, from: Datetime) -> Result<Option<i64>, StoreError>;
 
     /// The greatest key; None for an empty table. Only for tables with a key.
     async fn last_key(&mut self) -> Result<Option<i64>, StoreError>;
 
-    /// At most `limit` rows, malformed ones included, whose key lies in one of the spans (both ends inclusive; ascending,
-    /// disjoint), by key.
+    /// At most `limit` rows, malformed ones included, whose key lies in one of the spans (both ends
+    /// inclusive; ascending, disjoint), by key.
     async fn read_keys(&mut self, spans: &[(i64, i64)], limit: usize) -> Result<Page, StoreError>;
 
-    /// At most `limit` readings with `from <= datetime`, and `datetime < to` where `to` is given, by datetime and then by key
-    /// (where there is none, in any order). Malformed rows among them do not count, so that they cannot stop a reader that
-    /// goes on from the last datetime; no more than `limit` of them are listed. A row whose datetime is none has no place
+    /// At most `limit` readings with `from <= datetime`, and `datetime < to` where `to` is given,
+    /// by datetime and then by key (where there is none, in any order). Malformed rows among
+    /// them do not count, so that they cannot stop a reader that goes on from the last
+    /// datetime; no more than `limit` of them are listed. A row whose datetime is none has no place
     /// in time: it may be listed or not.
     async fn read_range(
         &mut self,

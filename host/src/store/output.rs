@@ -1,5 +1,5 @@
-//! The database's side where verdicts and the state row go, by who calls it: what a worker commits through, what a backfill needs
-//! besides, what reads, and what tries.
+//! The database's side where verdicts and the state row go, by who calls it: what a worker commits
+//! through, what a backfill needs besides, what reads, and what tries.
 //!
 //! A call that fails leaves nothing half done, and fails with a [`StoreError`].
 
@@ -40,27 +40,30 @@ pub struct Replaced {
 pub struct SchemaChanges {
     /// Each by its kind and name.
     pub created: Vec<String>,
-    /// Sentences on what could not be made and is done without: duplicates in an output table that the Python worker filled
-    /// stand in the way of the unique index.
+    /// Sentences on what could not be made and is done without: duplicates in an output table that
+    /// the Python worker filled stand in the way of the unique index.
     pub warnings: Vec<String>,
 }
 
 /// What a trial of the output has shown.
 #[derive(Debug, Default)]
 pub struct Probed {
-    /// What stands between this store and a commit, a sentence each; nothing means that a commit would work.
+    /// What stands between this store and a commit, a sentence each; nothing means that a commit
+    /// would work.
     pub problems: Vec<StoreError>,
     /// What is in nobody's way and should be known.
     pub notes: Vec<String>,
 }
 
-/// Reads verdicts and workers' rows. Nothing is changed: commands that look, and a worker that finds its place, need no more.
+/// Reads verdicts and workers' rows. Nothing is changed: commands that look, and a worker that
+/// finds its place, need no more.
 #[async_trait]
 pub trait VerdictReader: Send {
     /// The worker's row, without taking it; None before its first commit.
     async fn peek(&mut self, worker: &str) -> Result<Option<State>, StoreError>;
 
-    /// The greatest ds of the output that is not later than `until`: a verdict dated ahead says nothing of where a worker stands.
+    /// The greatest ds of the output that is not later than `until`: a verdict dated ahead says
+    /// nothing of where a worker stands.
     async fn newest(&mut self, until: Datetime) -> Result<Option<Datetime>, StoreError>;
 
     /// The names of the workers that have a row.
@@ -69,8 +72,9 @@ pub trait VerdictReader: Send {
     /// Those of the keys for which the output holds a verdict.
     async fn already_judged(&mut self, keys: &[ReadingKey]) -> Result<HashSet<ReadingKey>, StoreError>;
 
-    /// At most `limit` verdicts with `from <= ds < to`, by ds and then by variable; with `anomalies_only` only those that are
-    /// anomalies. A reader goes on from the last ds. A row whose ds is no datetime has no place in time and is left out.
+    /// At most `limit` verdicts with `from <= ds < to`, by ds and then by variable; with
+    /// `anomalies_only` only those that are anomalies. A reader goes on from the last ds. A row
+    /// whose ds is no datetime has no place in time and is left out.
     async fn read_verdicts(
         &mut self,
         from: Datetime,
@@ -88,38 +92,42 @@ pub trait OutputLimits: Send {
         Ok((Datetime::from_micros(i64::MIN), Datetime::from_micros(i64::MAX)))
     }
 
-    /// Those of the names that the output would not hold as they are: its column is too short, or its code page lacks a character.
+    /// Those of the names that the output would not hold as they are: its column is too short, or
+    /// its code page lacks a character.
     async fn foreign_names(&mut self, names: &[Arc<str>]) -> Result<Vec<Arc<str>>, StoreError>;
 
-    /// Those of the names that the output takes for the same as one before them in the list, each with the first such: of both it
-    /// can hold one verdict at a datetime. What is the same is the matter of its collation: case, accents, width and
-    /// blanks at the end may count for nothing. The names are none that [`foreign_names`](OutputLimits::foreign_names) gives.
+    /// Those of the names that the output takes for the same as one before them in the list, each
+    /// with the first such: of both it can hold one verdict at a datetime. What is the same is
+    /// the matter of its collation: case, accents, width and blanks at the end may count for
+    /// nothing. The names are none that [`foreign_names`](OutputLimits::foreign_names) gives.
     async fn equal_names(&mut self, names: &[Arc<str>]) -> Result<Vec<(Arc<str>, Arc<str>)>, StoreError>;
 
-    /// Those of the names under which the output holds verdicts in another spelling, each with that one; of several that it
-    /// holds, one that stays the same.
+    /// Those of the names under which the output holds verdicts in another spelling, each with that
+    /// one; of several that it holds, one that stays the same.
     async fn other_spellings(&mut self, names: &[Arc<str>]) -> Result<Vec<(Arc<str>, Arc<str>)>, StoreError>;
 }
 
-/// What a worker commits through: the tables, its claim to its name, and the transaction of verdicts and state.
+/// What a worker commits through: the tables, its claim to its name, and the transaction of
+/// verdicts and state.
 #[async_trait]
 pub trait VerdictWriter: Send {
     /// Creates the tables and indexes that are missing, as far as that can be done.
     async fn ensure_tables(&mut self) -> Result<SchemaChanges, StoreError>;
 
-    /// Whether the connection is still there. One that rests long may have been cut by whoever stands between.
+    /// Whether the connection is still there. One that rests long may have been cut by whoever
+    /// stands between.
     async fn alive(&mut self) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// Takes the worker's name: raises the epoch of its row (or makes a row that holds nothing but the epoch), which fences off
-    /// whoever held it.
+    /// Takes the worker's name: raises the epoch of its row (or makes a row that holds nothing but
+    /// the epoch), which fences off whoever held it.
     async fn claim(&mut self, worker: &str) -> Result<Claim, StoreError>;
 
-    /// In one transaction: checks the fence (`state.epoch`), inserts the verdicts whose key is not there yet, writes the state
-    /// row. Returns how many were inserted. [`ErrorKind::Refused`] if the table does not take one of the verdicts;
-    /// [`ErrorKind::Fenced`] if another worker has taken the name since, or somebody has
-    /// deleted the row: take the name again.
+    /// In one transaction: checks the fence (`state.epoch`), inserts the verdicts whose key is not
+    /// there yet, writes the state row. Returns how many were inserted. [`ErrorKind::Refused`]
+    /// if the table does not take one of the verdicts; [`ErrorKind::Fenced`] if another worker
+    /// has taken the name since, or somebody has deleted the row: take the name again.
     async fn commit(
         &mut self,
         worker: &str,
@@ -128,12 +136,14 @@ pub trait VerdictWriter: Send {
     ) -> Result<u64, StoreError>;
 }
 
-/// What a backfill needs besides: verdicts in the place of others, and the rows of workers that are not its own.
+/// What a backfill needs besides: verdicts in the place of others, and the rows of workers that are
+/// not its own.
 #[async_trait]
 pub trait Rejudging: VerdictReader {
-    /// As [`commit`](VerdictWriter::commit), but the verdicts take the place of those that are there for the same keys, of which
-    /// an output of the Python worker's may hold several. Of a key given twice the first counts. Old and new are exchanged in
-    /// the one transaction: whoever reads the table sees the one or the other. A verdict under a name that the output
+    /// As [`commit`](VerdictWriter::commit), but the verdicts take the place of those that are
+    /// there for the same keys, of which an output of the Python worker's may hold several. Of
+    /// a key given twice the first counts. Old and new are exchanged in the one transaction:
+    /// whoever reads the table sees the one or the other. A verdict under a name that the output
     /// only takes for the same is another variable's: it stays, and nothing is written beside it.
     async fn replace(
         &mut self,
@@ -145,8 +155,9 @@ pub trait Rejudging: VerdictReader {
     /// Deletes the worker's row, if it still has this epoch; else [`ErrorKind::Fenced`].
     async fn forget(&mut self, worker: &str, epoch: i64) -> Result<(), StoreError>;
 
-    /// Puts `after` in the place of `before` in the worker's row and touches nothing else: not the epoch, so that a worker at
-    /// work under that name goes on. False, and nothing is written, if the row is gone or holds anything else than `before`.
+    /// Puts `after` in the place of `before` in the worker's row and touches nothing else: not the
+    /// epoch, so that a worker at work under that name goes on. False, and nothing is written,
+    /// if the row is gone or holds anything else than `before`.
     async fn exchange_set_aside(
         &mut self,
         worker: &str,
@@ -158,15 +169,17 @@ pub trait Rejudging: VerdictReader {
 /// Tries what would be written, and takes it back.
 #[async_trait]
 pub trait OutputProbe: Send {
-    /// Tries all that `ensure_tables`, `claim` and `commit` do, in a transaction that is rolled back.
+    /// Tries all that `ensure_tables`, `claim` and `commit` do, in a transaction that is rolled
+    /// back.
     async fn probe(&mut self) -> Result<Probed, StoreError>;
 
-    /// Inserts these verdicts and takes them back. [`ErrorKind::Refused`] if the table does not take one of them.
+    /// Inserts these verdicts and takes them back. [`ErrorKind::Refused`] if the table does not
+    /// take one of them.
     async fn attempt(&mut self, verdicts: &[VerdictRow]) -> Result<(), StoreError>;
 }
 
-/// The output table and the state table, which are in one database so that one transaction can hold both. Whoever needs only
-/// part of it asks for that part.
+/// The output table and the state table, which are in one database so that one transaction can hold
+/// both. Whoever needs only part of it asks for that part.
 #[async_trait]
 pub trait Output: VerdictReader + OutputLimits + VerdictWriter + Rejudging + OutputProbe {
     /// Closes with nothing pending.

@@ -1,4 +1,5 @@
-//! What `probe` writes and takes back, the same in every store: a verdict and a state row that nobody would miss.
+//! What `probe` writes and takes back, the same in every store: a verdict and a state row that
+//! nobody would miss.
 
 use std::collections::BTreeMap;
 

@@ -7,10 +7,12 @@ pub mod sqlserver;
 
 use super::TableName;
 
-/// The columns that every input table has; `id`, `source_file` and `created_at` may be there besides.
+/// The columns that every input table has; `id`, `source_file` and `created_at` may be there
+/// besides.
 pub const INPUT_COLUMNS: [&str; 3] = ["datetime", "variable_name", "value"];
 
-/// The columns that a commit writes, and without which it would lose something; `source_file` may be there besides.
+/// The columns that a commit writes, and without which it would lose something; `source_file` may
+/// be there besides.
 pub const OUTPUT_COLUMNS: [&str; 13] = [
     "ds",
     "y",
@@ -27,8 +29,8 @@ pub const OUTPUT_COLUMNS: [&str; 13] = [
     "processed_at",
 ];
 
-/// The columns of the state table: one row per worker. Only `worker` and `epoch` are set when it takes its name;
-/// the rest comes with its first commit.
+/// The columns of the state table: one row per worker. Only `worker` and `epoch` are set when it
+/// takes its name; the rest comes with its first commit.
 pub const STATE_COLUMNS: [&str; 11] = [
     "worker",
     "epoch",

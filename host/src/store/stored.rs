@@ -1,12 +1,13 @@
-//! Verdicts as they stand in the output, for those who read them back. Plain data that lives for a page.
+//! Verdicts as they stand in the output, for those who read them back. Plain data that lives for a
+//! page.
 
 use std::sync::Arc;
 
 use crate::datetime::Datetime;
 use crate::reading::ReadingKey;
 
-/// A row of the output table. Others may have written it, so that any column but those of the key may be NULL; a column that
-/// the table does not have is NULL in every row.
+/// A row of the output table. Others may have written it, so that any column but those of the key
+/// may be NULL; a column that the table does not have is NULL in every row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredVerdict {
     pub ds: Datetime,
@@ -29,7 +30,8 @@ pub struct StoredVerdict {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VerdictPage {
     pub verdicts: Vec<StoredVerdict>,
-    /// Whether the limit ended the read: there are more, and those of the last ds may not all be here.
+    /// Whether the limit ended the read: there are more, and those of the last ds may not all be
+    /// here.
     pub full: bool,
 }
 

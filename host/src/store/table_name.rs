@@ -1,7 +1,9 @@
-//! The name of a table as people write it: `datos_proceso`, `dbo.datos_proceso`, `dbo.[my table]`, `"a b"`.
+//! The name of a table as people write it: `datos_proceso`, `dbo.datos_proceso`, `dbo.[my table]`,
+//! `"a b"`.
 //!
-//! Names come from configuration and end up in SQL, where no parameter can stand for them: this type is the only way there,
-//! and it always quotes. What cannot be a name is refused when it is read.
+//! Names come from configuration and end up in SQL, where no parameter can stand for them: this
+//! type is the only way there, and it always quotes. What cannot be a name is refused when it is
+//! read.
 
 use std::fmt;
 use std::str::FromStr;
@@ -45,7 +47,8 @@ impl TableName {
         self.parts.iter().map(|part| quote_sql_server(part)).collect::<Vec<_>>().join(".")
     }
 
-    /// The table for a SQLite statement. SQLite has no schemas: `dbo.datos_proceso` is the table `datos_proceso`.
+    /// The table for a SQLite statement. SQLite has no schemas: `dbo.datos_proceso` is the table
+    /// `datos_proceso`.
     pub fn sqlite(&self) -> String {
         quote_sqlite(self.table())
     }

@@ -1,10 +1,11 @@
-//! A place for lines that may take none for hours: a console, a pipe, the journal. It is written by a thread of its own, so that
-//! whoever logs never waits.
+//! A place for lines that may take none for hours: a console, a pipe, the journal. It is written by
+//! a thread of its own, so that whoever logs never waits.
 //!
-//! A console takes nothing while somebody holds it: Ctrl+S, a click into the window, a reader of the pipe that is stuck. Lines then
-//! wait, up to [`MOST`]; what is beyond is lost there, and their number is said once there is room again. At its end the
-//! process waits for the thread, but not for long. Our own, because tracing-appender panics where no thread can be had, and
-//! says nothing of what it lost.
+//! A console takes nothing while somebody holds it: Ctrl+S, a click into the window, a reader of
+//! the pipe that is stuck. Lines then wait, up to [`MOST`]; what is beyond is lost there, and their
+//! number is said once there is room again. At its end the process waits for the thread, but not
+//! for long. Our own, because tracing-appender panics where no thread can be had, and says nothing
+//! of what it lost.
 
 use std::io::{self, Write};
 use std::sync::Arc;

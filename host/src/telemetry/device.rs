@@ -1,5 +1,6 @@
-//! A log file that is no file: `/dev/null`, `/dev/stdout` of a container, a named pipe. It is written to and never renamed, and by
-//! a thread of its own (`console`), as it may take nothing for hours.
+//! A log file that is no file: `/dev/null`, `/dev/stdout` of a container, a named pipe. It is
+//! written to and never renamed, and by a thread of its own (`console`), as it may take nothing for
+//! hours.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};

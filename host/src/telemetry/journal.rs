@@ -1,4 +1,5 @@
-//! The journal of systemd: a line is an entry with its priority and its fields, and the time is the journal's own.
+//! The journal of systemd: a line is an entry with its priority and its fields, and the time is the
+//! journal's own.
 //!
 //! Entries are written as <https://systemd.io/JOURNAL_NATIVE_PROTOCOL/> has them and sent by the console's thread, because a
 //! journal that hangs must not stop who logs; tracing-journald sends from the thread that does.
@@ -18,7 +19,8 @@ use crate::text::{Escaped, escaped};
 #[cfg(unix)]
 const SOCKET: &str = "/run/systemd/journal/socket";
 
-/// What the journal says of itself in the environment: device and inode of the stream that it gave as standard error.
+/// What the journal says of itself in the environment: device and inode of the stream that it gave
+/// as standard error.
 pub(super) const STREAM: &str = "JOURNAL_STREAM";
 
 /// Sends entries.
@@ -27,7 +29,8 @@ pub(super) struct Journal(std::os::unix::net::UnixDatagram);
 
 #[cfg(unix)]
 impl Journal {
-    /// If `stream`, which is what [`STREAM`] says, is standard error: then who started this process reads the journal.
+    /// If `stream`, which is what [`STREAM`] says, is standard error: then who started this process
+    /// reads the journal.
     pub(super) fn behind(stream: Option<&str>) -> Option<Self> {
         let (device, inode) = stream?.split_once(':')?;
         let ours = rustix::fs::fstat(io::stderr()).ok()?;

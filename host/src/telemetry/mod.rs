@@ -1,11 +1,13 @@
 //! The log: on the console and in a rotated file, in the lines of the Python worker or as JSON.
 //!
-//! [`start`] is called once; the [`Telemetry`] that it returns lives as long as the process and saves the file when it goes.
-//! Every line is written whole, and to the file at once, so a killed worker loses none of them. Nothing here can stop the service:
-//! where the console or the file takes no line, the line is lost, and for the file that is said once on the console.
+//! [`start`] is called once; the [`Telemetry`] that it returns lives as long as the process and
+//! saves the file when it goes. Every line is written whole, and to the file at once, so a killed
+//! worker loses none of them. Nothing here can stop the service: where the console or the file
+//! takes no line, the line is lost, and for the file that is said once on the console.
 //!
-//! The console is standard error, as it was with the Python worker: standard output is left to what a command answers
-//! (`host status --json`). Where standard error is systemd's journal, lines are entries of it, with priority and fields.
+//! The console is standard error, as it was with the Python worker: standard output is left to what
+//! a command answers (`host status --json`). Where standard error is systemd's journal, lines are
+//! entries of it, with priority and fields.
 
 mod console;
 mod device;
@@ -68,8 +70,8 @@ impl Drop for Telemetry {
 /// Sends the log of this process to the console and the file.
 ///
 /// # Errors
-/// A log was started before, or there is no thread. A file that cannot be written is no error: it is told on the console, here or
-/// when it happens.
+/// A log was started before, or there is no thread. A file that cannot be written is no error: it
+/// is told on the console, here or when it happens.
 pub fn start(log: &Log) -> Result<Telemetry, LogError> {
     let stream = std::env::var(journal::STREAM).ok();
     let journal = if log.format == LogFormat::Text { Journal::behind(stream.as_deref()) } else { None };
@@ -155,8 +157,9 @@ fn dispatch(log: &Log, console: Place, file: Option<Place>) -> Dispatch {
         LogLevel::Warning => LevelFilter::WARN,
         LogLevel::Error => LevelFilter::ERROR,
     };
-    // The level is for this crate and for what detectors say; libraries (wasmtime, cranelift) are heard from their warnings on.
-    // The driver warns at each connection of what the configuration asked for; the commands say that once.
+    // The level is for this crate and for what detectors say; libraries (wasmtime, cranelift) are heard
+    // from their warnings on. The driver warns at each connection of what the configuration asked
+    // for; the commands say that once.
     let ours = Targets::new()
         .with_target("host", level)
         .with_target("detector", level)
@@ -187,7 +190,8 @@ where
     }
 }
 
-/// Lines of JSON on their way to a terminal: the same to a program, and nothing in them that a terminal would take for its own.
+/// Lines of JSON on their way to a terminal: the same to a program, and nothing in them that a
+/// terminal would take for its own.
 struct TerminalWriter<W>(W);
 
 impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for TerminalWriter<W> {
@@ -223,7 +227,8 @@ impl FormatTime for Timestamp {
     }
 }
 
-/// What the log says of itself. It cannot go through the log, because it comes up while a line is being written.
+/// What the log says of itself. It cannot go through the log, because it comes up while a line is
+/// being written.
 fn warning(format: LogFormat, clock: LocalClock, message: &str) -> String {
     match format {
         LogFormat::Text => format!("{} - WARNING - {}\n", clock().format(line::TIME), escaped(message)),

@@ -1,12 +1,14 @@
 //! A log file that is renamed to `worker.log.1`, `.2`, … as it grows.
 //!
-//! Our own, because the failures are the point: of the packages for this, file-rotate falls silent for good where a rename fails
-//! and panics on an unforeseen file, rolling-file drops an old log with each failed rename, logroller buffers and starts
-//! threads. Here a file that cannot be renamed grows on, a file that cannot be written is tried again with every line, and
+//! Our own, because the failures are the point: of the packages for this, file-rotate falls silent
+//! for good where a rename fails and panics on an unforeseen file, rolling-file drops an old log
+//! with each failed rename, logroller buffers and starts threads. Here a file that cannot be
+//! renamed grows on, a file that cannot be written is tried again with every line, and
 //! either is told once.
 //!
-//! Others may be at the same file: a second worker, logrotate by renaming or by cutting (`copytruncate`). So before each line
-//! it is asked what now stands under the name and how long it is, and of several workers one renames.
+//! Others may be at the same file: a second worker, logrotate by renaming or by cutting
+//! (`copytruncate`). So before each line it is asked what now stands under the name and how long it
+//! is, and of several workers one renames.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -39,7 +41,8 @@ struct OpenLog {
     file: File,
     /// None where the system does not tell, and on what is no regular file.
     id: Option<FileId>,
-    /// The size at which to rename; above the limit after a rename that failed, and None for what is never renamed.
+    /// The size at which to rename; above the limit after a rename that failed, and None for what
+    /// is never renamed.
     rotate_at: Option<u64>,
 }
 
@@ -106,8 +109,8 @@ impl RotatedFile {
         open.id.is_none() || file_id::get_file_id(&self.path).ok() == open.id
     }
 
-    /// The file that comes after a rename, and its size. The old one again if it cannot be renamed, or is being renamed by another
-    /// worker at this moment.
+    /// The file that comes after a rename, and its size. The old one again if it cannot be renamed,
+    /// or is being renamed by another worker at this moment.
     fn renewed(&self, state: &mut RotationState, open: OpenLog, length: u64) -> io::Result<(OpenLog, u64)> {
         let Some(_turn) = turn(&open) else {
             let size = open.file.metadata()?.len();
@@ -147,8 +150,8 @@ impl RotatedFile {
         Ok(OpenLog { file, id: file_id::get_file_id(&self.path).ok(), rotate_at: Some(self.limit) })
     }
 
-    /// Renames the file to `.1`, after `.1` to `.2` and so on, up to the first number that is free: so that a rename that fails
-    /// again and again costs no old log.
+    /// Renames the file to `.1`, after `.1` to `.2` and so on, up to the first number that is free:
+    /// so that a rename that fails again and again costs no old log.
     fn rename(&self) -> io::Result<()> {
         let free = (1..self.keep).find(|number| !self.numbered(*number).exists()).unwrap_or(self.keep);
         for number in (0..free).rev() {
@@ -186,8 +189,8 @@ fn last_byte(path: &Path) -> io::Result<u8> {
     Ok(last[0])
 }
 
-/// The right to rename, as long as it is held; None while another worker has it. Where it cannot be had otherwise, everybody has it:
-/// one rename too many costs a short file, and no line.
+/// The right to rename, as long as it is held; None while another worker has it. Where it cannot be
+/// had otherwise, everybody has it: one rename too many costs a short file, and no line.
 #[cfg(unix)]
 fn turn(open: &OpenLog) -> Option<File> {
     use std::fs::TryLockError;
@@ -205,7 +208,8 @@ fn turn(_: &OpenLog) -> Option<()> {
     Some(())
 }
 
-/// Takes everything, always: what cannot be written is lost here and told by [`RotatedFile::new`]'s `tell`.
+/// Takes everything, always: what cannot be written is lost here and told by [`RotatedFile::new`]'s
+/// `tell`.
 impl Write for &RotatedFile {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.write_line(line);
@@ -383,7 +387,8 @@ mod tests {
         assert_eq!(files(dir.path()), held(&[("worker.log", "line 10\nline 11\n")]));
     }
 
-    /// Two workers with the default name of the log in one folder: each line stays until so many files of that size are full.
+    /// Two workers with the default name of the log in one folder: each line stays until so many
+    /// files of that size are full.
     #[cfg(unix)]
     #[test]
     fn of_two_workers_one_renames() {

@@ -1,8 +1,10 @@
-//! Variables that were set aside because the detector took too long over them, shown to it again after a while.
+//! Variables that were set aside because the detector took too long over them, shown to it again
+//! after a while.
 //!
-//! Each is asked about alone and before its batch, so that it costs one deadline at most and the batch nothing; where it is judged, its
-//! new readings go with the others'. The pauses grow from try to try ([`crate::state::Again`]). What traps, or breaks the
-//! contract, does so again: that is shown to another set only.
+//! Each is asked about alone and before its batch, so that it costs one deadline at most and the
+//! batch nothing; where it is judged, its new readings go with the others'. The pauses grow from
+//! try to try ([`crate::state::Again`]). What traps, or breaks the contract, does so again: that is
+//! shown to another set only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

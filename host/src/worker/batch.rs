@@ -1,6 +1,7 @@
 //! One batch: from a page of rows to the verdicts and the state that one transaction stores.
 //!
-//! Nothing here writes. What it returns is committed whole or not at all, and judged again from the same state if it was not.
+//! Nothing here writes. What it returns is committed whole or not at all, and judged again from the
+//! same state if it was not.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -29,7 +30,8 @@ use crate::state::{Again, Checkpoint, ModelsInUse, SetAside, State};
 use crate::store::StoreError;
 use crate::verdict::{self, VerdictRow};
 
-/// Cells of one pivoted batch, as a multiple of the rows read: where each variable has a clock of its own, a batch is mostly NaN.
+/// Cells of one pivoted batch, as a multiple of the rows read: where each variable has a clock of
+/// its own, a batch is mostly NaN.
 pub(super) const CELLS_PER_ROW: usize = 16;
 
 /// What a page came to.
@@ -87,7 +89,8 @@ pub(super) struct CycleContext {
 /// Devices whose clocks are ahead by no more than this are no news.
 const AHEAD: Duration = Duration::from_secs(5 * 60);
 
-/// Which of the readings within the allowed lateness are judged: in a cycle all of the worker's share that have no verdict.
+/// Which of the readings within the allowed lateness are judged: in a cycle all of the worker's
+/// share that have no verdict.
 #[derive(Clone, Default)]
 pub(super) struct Scope {
     pub(super) shard: Option<Shard>,
@@ -231,7 +234,8 @@ pub(super) async fn prepare(
     Ok(prepared)
 }
 
-/// Those of the readings that are news and dated ahead of the clock, each variable once, with its furthest.
+/// Those of the readings that are news and dated ahead of the clock, each variable once, with its
+/// furthest.
 fn dated_ahead(
     new: &[Reading],
     context: &CycleContext,
@@ -277,8 +281,9 @@ async fn with_companions(
 }
 
 impl JudgedBatch {
-    /// What is left of it once the variables are taken out that a constraint of the output refuses: they are counted as unfit and
-    /// named, and left out for as long as the session lasts. `error` is what the whole of it was refused with.
+    /// What is left of it once the variables are taken out that a constraint of the output refuses:
+    /// they are counted as unfit and named, and left out for as long as the session lasts.
+    /// `error` is what the whole of it was refused with.
     pub(super) async fn without_refused(
         mut self,
         session: &mut Session,

@@ -1,8 +1,9 @@
 //! The canary of a worker that was started anew: readings that the worker before it judged.
 //!
-//! Without one, nothing tells a detector that fails at everything from a reading that no detector survives, and a batch of one
-//! variable would be tried for ever; and a set that is replaced before the first batch would be used untried. Read once, at
-//! the start; what the input or the output holds no longer is left out.
+//! Without one, nothing tells a detector that fails at everything from a reading that no detector
+//! survives, and a batch of one variable would be tried for ever; and a set that is replaced before
+//! the first batch would be used untried. Read once, at the start; what the input or the output
+//! holds no longer is left out.
 
 use std::sync::Arc;
 
@@ -15,7 +16,8 @@ use crate::position::Position;
 use crate::reading::{Page, Reading, ReadingKey};
 use crate::store::StoreError;
 
-/// Rows that are looked through: some datetimes of a plant of the usual size, and a seek on any table with a key.
+/// Rows that are looked through: some datetimes of a plant of the usual size, and a seek on any
+/// table with a key.
 const ROWS: u16 = 1000;
 
 /// The last readings that were read and have a verdict; None if there are none.
@@ -35,8 +37,9 @@ pub(super) async fn last_judged(session: &mut Session) -> Result<Option<Batch>, 
     judged(session, page).await
 }
 
-/// The same for a backfill: of the readings at the output's newest datetime, those with a verdict. A variable that this very set does
-/// not survive is no proof of anything, so that the first that it judges is taken, of a few.
+/// The same for a backfill: of the readings at the output's newest datetime, those with a verdict.
+/// A variable that this very set does not survive is no proof of anything, so that the first that
+/// it judges is taken, of a few.
 pub(super) async fn newest_judged(
     session: &mut Session,
     detector: &mut Detector,

@@ -1,7 +1,9 @@
-//! What a wrong clock has left in the state row, put right: a worker that began while the server's clock was days ahead, and a
-//! watermark that a row dated ahead has taken along in an earlier version.
+//! What a wrong clock has left in the state row, put right: a worker that began while the server's
+//! clock was days ahead, and a watermark that a row dated ahead has taken along in an earlier
+//! version.
 //!
-//! Without this everything would be too late until real time has caught up. What has a verdict is left out as always.
+//! Without this everything would be too late until real time has caught up. What has a verdict is
+//! left out as always.
 
 use std::time::Duration;
 
@@ -11,7 +13,8 @@ use crate::datetime::Datetime;
 use crate::state::State;
 use crate::store::{Input, StoreError, VerdictReader};
 
-/// How far ahead of the clock a watermark may lie and stay: clocks are set back by an hour each autumn.
+/// How far ahead of the clock a watermark may lie and stay: clocks are set back by an hour each
+/// autumn.
 const FAR: Duration = Duration::from_secs(24 * 3600);
 
 /// Puts a watermark right that lies days ahead of the clock.

@@ -40,8 +40,9 @@ impl Worker {
         ended.map(|()| report)
     }
 
-    /// Makes sure that this is the one active worker of its name, each time anew: the connection that says so may have been cut
-    /// while it rested, and another may lead since. The log is told when that changes.
+    /// Makes sure that this is the one active worker of its name, each time anew: the connection
+    /// that says so may have been cut while it rested, and another may lead since. The log is
+    /// told when that changes.
     pub(super) async fn ensure_leader(&mut self) -> Result<(), CycleError> {
         self.is_leader = self.try_acquire().await?;
         if !self.is_leader {
@@ -91,7 +92,8 @@ impl Worker {
         let budget = self.settings.patience;
         let mut patience = Patience::new(budget, &patience::system, &stop, &ready);
         loop {
-            // Nothing is lost by a lookback that is not shown to its end: a stop need not wait for the call in hand.
+            // Nothing is lost by a lookback that is not shown to its end: a stop need not wait for the call
+            // in hand.
             self.in_hand.store(false, Ordering::Relaxed);
             let mut warming = Patience::new(budget, &patience::system, &stop, &ready);
             let ended = match self.make_ready(&mut session, &mut warming).await? {
@@ -183,7 +185,8 @@ impl Worker {
         Ok(session)
     }
 
-    /// Has the newest set in use, and has it shown its lookback. What ended that early, if it was a stop.
+    /// Has the newest set in use, and has it shown its lookback. What ended that early, if it was a
+    /// stop.
     pub(super) async fn make_ready(
         &mut self,
         session: &mut Session,
@@ -245,7 +248,8 @@ impl Worker {
         session.reload_set_aside(&self.settings.name).await?;
         let canary = self.shared.canary().map(|canary| canary.batch);
         let again = self.previous.is_some().then(|| step.clone());
-        // That a new set judges the last batch is known and proves little: if it fails at all of this one, it is at fault itself.
+        // That a new set judges the last batch is known and proves little: if it fails at all of this one,
+        // it is at fault itself.
         let proof = if again.is_some() { None } else { canary.clone() };
         let mut care = Care { learnt: &mut self.learnt, patience };
         let prepared = batch::prepare(session, &mut self.detector, &mut care, proof, context, step).await;

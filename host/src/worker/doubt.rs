@@ -1,8 +1,10 @@
-//! What to do when the rows that were read last are not where they were: find out whether ids have started again.
+//! What to do when the rows that were read last are not where they were: find out whether ids have
+//! started again.
 //!
-//! They do when a table is emptied, its identity reseeded, a backup restored, or another table given its name. Then ids say nothing of
-//! what was read, and the allowed lateness is read anew; what has a verdict is left out as always. Only the position in memory
-//! changes here: the next commit stores it.
+//! They do when a table is emptied, its identity reseeded, a backup restored, or another table
+//! given its name. Then ids say nothing of what was read, and the allowed lateness is read anew;
+//! what has a verdict is left out as always. Only the position in memory changes here: the next
+//! commit stores it.
 
 use super::session::{Session, position_from};
 use crate::datetime::Datetime;

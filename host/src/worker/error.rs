@@ -16,13 +16,15 @@ pub enum CycleError {
     /// The detector cannot judge anything: no variable is at fault, and nothing was committed.
     #[error("the detector judges none of {variables} variables, so the position stays where it is: {cause}")]
     Detector { variables: usize, cause: JudgeError },
-    /// The detector fails at a batch, and which variables are at fault is not known yet. Nothing was committed of it.
+    /// The detector fails at a batch, and which variables are at fault is not known yet. Nothing
+    /// was committed of it.
     #[error(
         "the detector fails at a batch of {variables} variables, of which {left} are still to be looked at; the position stays where \
          it is: {cause}"
     )]
     Searching { variables: usize, left: usize, cause: JudgeError },
-    /// There was something better to do than to look for a fault: a stop, or another set. Never comes out of a cycle.
+    /// There was something better to do than to look for a fault: a stop, or another set. Never
+    /// comes out of a cycle.
     #[error("ended before its time: {0:?}")]
     Ended(Ended),
 }

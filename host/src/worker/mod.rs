@@ -1,8 +1,9 @@
 //! The worker: it reads what is new, has it judged, and stores the verdicts with its own state.
 //!
-//! A worker lives as long as the service. One cycle is one call of [`Worker::cycle`]; whatever fails in it leaves the database as it
-//! was, and the next cycle starts again from the committed state. [`schedule`] calls it on time. [`backfill`] judges what no cycle
-//! does, on its own account.
+//! A worker lives as long as the service. One cycle is one call of [`Worker::cycle`]; whatever
+//! fails in it leaves the database as it was, and the next cycle starts again from the committed
+//! state. [`schedule`] calls it on time. [`backfill`] judges what no cycle does, on its own
+//! account.
 
 mod again;
 pub mod backfill;
@@ -59,13 +60,16 @@ pub struct WorkerSettings {
     pub batch_rows: usize,
     /// Where a worker starts that finds neither a state row nor verdicts.
     pub initial_lookback: Duration,
-    /// How much older than the watermark a reading may be. None: 24 h where the input has a key, else 1 h.
+    /// How much older than the watermark a reading may be. None: 24 h where the input has a key,
+    /// else 1 h.
     pub allowed_lateness: Option<Duration>,
     /// How long an id that is not there may still belong to an insert in flight.
     pub settle: Duration,
-    /// What a detector that fails, or wants to see readings before it judges, may cost a cycle: see [`patience`].
+    /// What a detector that fails, or wants to see readings before it judges, may cost a cycle: see
+    /// [`patience`].
     pub patience: Duration,
-    /// How often all readings of the allowed lateness are looked at, whatever their position. None: never.
+    /// How often all readings of the allowed lateness are looked at, whatever their position. None:
+    /// never.
     pub reconcile: Option<Duration>,
 }
 
@@ -89,9 +93,11 @@ pub struct Worker {
     learnt: Learnt,
     /// Whether the detector in use was shown its lookback, as far as it wants one.
     warm: bool,
-    /// As last committed or found. It outlives the session: the summary of a worker that lost its database tells it.
+    /// As last committed or found. It outlives the session: the summary of a worker that lost its
+    /// database tells it.
     watermark: Option<Datetime>,
-    /// Whether a cycle has come to its readings: what it waits for before is nothing that a stop waits for.
+    /// Whether a cycle has come to its readings: what it waits for before is nothing that a stop
+    /// waits for.
     in_hand: Arc<AtomicBool>,
     cycles: u64,
     totals: Counts,
@@ -138,13 +144,14 @@ impl Worker {
         self.watermark
     }
 
-    /// How far the watermark lay behind the database's clock when that was asked last; None without either.
+    /// How far the watermark lay behind the database's clock when that was asked last; None without
+    /// either.
     fn lag(&self) -> Option<Duration> {
         Some(self.session.as_ref()?.now.since(self.watermark?))
     }
 
-    /// Tells while a cycle runs whether it has readings in hand; before that it connects, takes its name and warms the detector
-    /// up, and may be dropped at any moment.
+    /// Tells while a cycle runs whether it has readings in hand; before that it connects, takes its
+    /// name and warms the detector up, and may be dropped at any moment.
     fn in_hand(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.in_hand)
     }
@@ -159,20 +166,23 @@ impl Worker {
         self.totals
     }
 
-    /// Uses the detector that a reload has made ready, if there is one. Called between batches only.
+    /// Uses the detector that a reload has made ready, if there is one. Called between batches
+    /// only.
     fn swap(&mut self, state: &State) {
         let Some(mut next) = self.shared.take_ready() else { return };
         next.committed(state.checkpoint.clone());
         next.discard();
         report::models(&next);
         let replaced = std::mem::replace(&mut self.detector, next);
-        // Of two reloads without a batch between them, the first has proved nothing: the set to go back to stays.
+        // Of two reloads without a batch between them, the first has proved nothing: the set to go back to
+        // stays.
         self.previous.get_or_insert(replaced);
         self.named.without_model.clear();
         self.warm = false;
     }
 
-    /// The set in use passed its canary and now fails: the one before goes on in its place, if it is still here.
+    /// The set in use passed its canary and now fails: the one before goes on in its place, if it
+    /// is still here.
     fn swap_back(&mut self, state: &State) -> bool {
         let Some(mut previous) = self.previous.take() else { return false };
         previous.committed(state.checkpoint.clone());

@@ -1,7 +1,8 @@
-//! What a cycle may spend on a detector that fails, or that wants to see readings before it judges: a budget of time, which a stop
-//! and a new set that is ready end early.
+//! What a cycle may spend on a detector that fails, or that wants to see readings before it judges:
+//! a budget of time, which a stop and a new set that is ready end early.
 //!
-//! Time is spent by what is measured, so that a long cycle of good batches costs nothing of it. The clock is a parameter: tests set it.
+//! Time is spent by what is measured, so that a long cycle of good batches costs nothing of it. The
+//! clock is a parameter: tests set it.
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};

@@ -1,7 +1,9 @@
-//! What happens when a batch is not judged: once more on a fresh instance, then by halves, until the variables at fault are known.
+//! What happens when a batch is not judged: once more on a fresh instance, then by halves, until
+//! the variables at fault are known.
 //!
-//! A detector that cannot even judge the last committed batch is at fault itself; then nothing is set aside and the position stays.
-//! Unless it judges that batch without its checkpoint: then the checkpoint is at fault, and is given up.
+//! A detector that cannot even judge the last committed batch is at fault itself; then nothing is
+//! set aside and the position stays. Unless it judges that batch without its checkpoint: then the
+//! checkpoint is at fault, and is given up.
 
 use std::sync::Arc;
 
@@ -69,7 +71,8 @@ pub(super) enum After {
 pub(super) enum Unjudged {
     /// No single variables can be made out that are at fault.
     Failed(JudgeError),
-    /// The search is not over, and goes on in the next cycle. So many variables are still to be looked at.
+    /// The search is not over, and goes on in the next cycle. So many variables are still to be
+    /// looked at.
     Unfinished { left: usize, cause: JudgeError },
     /// There is something better to do; never [`Ended::Time`].
     Ended(Ended),
@@ -134,7 +137,8 @@ async fn attempt(
     }
 }
 
-/// The detector fails at everything. If it judges the `proof` without its checkpoint, that was at fault.
+/// The detector fails at everything. If it judges the `proof` without its checkpoint, that was at
+/// fault.
 async fn without_checkpoint(
     detector: &mut impl Judge,
     proof: &Arc<Batch>,

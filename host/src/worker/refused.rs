@@ -1,8 +1,9 @@
 //! Which variables a constraint of the output refuses, where it refused a batch.
 //!
-//! The server names the constraint and not the row. So the verdicts are tried in halves, each in a transaction that is taken back, until
-//! single variables are left: those are passed over, named and counted, and the rest is stored. What is refused whole is no
-//! variable's fault: then the batch fails, and the next cycle tries it again.
+//! The server names the constraint and not the row. So the verdicts are tried in halves, each in a
+//! transaction that is taken back, until single variables are left: those are passed over, named
+//! and counted, and the rest is stored. What is refused whole is no variable's fault: then the
+//! batch fails, and the next cycle tries it again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,7 +43,8 @@ pub async fn find(
     Ok(refused)
 }
 
-/// The verdicts without those of the variables that are refused; None where that leaves none of several variables, or takes none.
+/// The verdicts without those of the variables that are refused; None where that leaves none of
+/// several variables, or takes none.
 pub(super) fn without(
     verdicts: &[VerdictRow],
     refused: &BTreeMap<Arc<str>, String>,

@@ -49,7 +49,8 @@ pub fn models(detector: &Detector) {
     }
 }
 
-/// One batch that was committed. The first of a cycle is told in full; a backlog would flood the log.
+/// One batch that was committed. The first of a cycle is told in full; a backlog would flood the
+/// log.
 pub(super) fn batch(
     said: &BatchReport,
     detector: &Detector,
@@ -87,8 +88,8 @@ pub(super) fn batch(
     singled_out(said, named);
 }
 
-/// One batch of a backfill: only what a person may have to act on. Of rows, the first `to_name` of the whole backfill are named,
-/// and the rest is in the count at its end; how many may still be.
+/// One batch of a backfill: only what a person may have to act on. Of rows, the first `to_name` of
+/// the whole backfill are named, and the rest is in the count at its end; how many may still be.
 pub(super) fn backfill(said: &mut BatchReport, to_name: usize, names: &mut NamedOnce) -> usize {
     if to_name == 0 {
         (said.malformed, said.notes, said.withheld) = Default::default();

@@ -1,4 +1,5 @@
-//! Scans over the input table, page by page: over what may be new, whichever way the table is read, and over a range of datetimes.
+//! Scans over the input table, page by page: over what may be new, whichever way the table is read,
+//! and over a range of datetimes.
 
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ use crate::store::{Input, StoreError};
 
 /// Where a cycle's scan stands.
 pub(super) enum Scan {
-    /// With the server's time, where it was asked for just now: each page wants one from before it was read; and with the oldest
-    /// datetime that is judged.
+    /// With the server's time, where it was asked for just now: each page wants one from before it
+    /// was read; and with the oldest datetime that is judged.
     Key(KeyScan, Option<Datetime>, Datetime),
     Time(TimeScan),
 }
@@ -28,7 +29,8 @@ pub(super) struct ScanPage {
 }
 
 impl ScanPage {
-    /// Leaves the rows of other shares to their workers. What belongs to no variable is the first share's.
+    /// Leaves the rows of other shares to their workers. What belongs to no variable is the first
+    /// share's.
     pub(super) fn keep(&mut self, shard: Shard) {
         self.page.readings.retain(|reading| shard.holds(&reading.variable));
         if !shard.is_first() {
@@ -39,7 +41,8 @@ impl ScanPage {
 }
 
 impl Scan {
-    /// Starts a scan at `now`. Without a key this counts what stands before the oldest allowed datetime.
+    /// Starts a scan at `now`. Without a key this counts what stands before the oldest allowed
+    /// datetime.
     pub(super) async fn begin(
         session: &mut Session,
         now: Datetime,

@@ -1,7 +1,8 @@
 //! When cycles run: at the start and then on every tick, until a stop is asked for.
 //!
-//! A late cycle skips ticks, they do not pile up. While the database is out of reach the next try comes sooner than the next tick, with
-//! growing pauses; an outage is one line when it begins and one when it ends. A worker on standby asks every few seconds.
+//! A late cycle skips ticks, they do not pile up. While the database is out of reach the next try
+//! comes sooner than the next tick, with growing pauses; an outage is one line when it begins and
+//! one when it ends. A worker on standby asks every few seconds.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -16,13 +17,15 @@ use super::error::CycleError;
 use super::{Slice, Worker, report};
 use crate::service::Manager;
 
-/// How long a batch in hand may take after a stop was asked for. Then it is rolled back; service managers kill after 90 s.
+/// How long a batch in hand may take after a stop was asked for. Then it is rolled back; service
+/// managers kill after 90 s.
 const GRACE: Duration = Duration::from_secs(20);
 
 /// The longest pause between two tries to reach the database.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// How often a worker on standby asks whether the active one has ended: what a takeover costs at most.
+/// How often a worker on standby asks whether the active one has ended: what a takeover costs at
+/// most.
 const STANDBY_PAUSE: Duration = Duration::from_secs(5);
 
 /// How often the statistics line comes.
@@ -148,8 +151,9 @@ pub async fn run_under(
     end
 }
 
-/// What a cycle came to. A store that cannot be reached is waited for, which is all that can be done; one that is not as it should be
-/// is not: somebody has to mend it, and whoever started the service should see that.
+/// What a cycle came to. A store that cannot be reached is waited for, which is all that can be
+/// done; one that is not as it should be is not: somebody has to mend it, and whoever started the
+/// service should see that.
 fn tell(manager: &Manager, worker: &Worker, ended: &Result<report::CycleReport, CycleError>) {
     match ended {
         Ok(_) => {
@@ -177,8 +181,8 @@ enum LookEnd {
     Failed(CycleError),
 }
 
-/// Looks for unjudged readings until the next tick, page by page, and rests after each for as long as it took. Without ticks the look
-/// comes to its end at once.
+/// Looks for unjudged readings until the next tick, page by page, and rests after each for as long
+/// as it took. Without ticks the look comes to its end at once.
 async fn look(
     manager: &Manager,
     worker: &mut Worker,

@@ -1,8 +1,10 @@
 //! The search for the variables that a detector does not survive.
 //!
-//! Columns are halved until every failing part is a single one; each probe starts from the committed state. The search has a budget of
-//! time, because one probe may take a whole deadline. What it has found out when that is spent is kept, and the next cycle goes
-//! on from there; after a few cycles what is still not known is set aside as well, so that no detector holds the service for long.
+//! Columns are halved until every failing part is a single one; each probe starts from the
+//! committed state. The search has a budget of time, because one probe may take a whole deadline.
+//! What it has found out when that is spent is kept, and the next cycle goes on from there; after a
+//! few cycles what is still not known is set aside as well, so that no detector holds the service
+//! for long.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -18,7 +20,8 @@ const MOST_CYCLES: u32 = 3;
 /// So many variables that each fail alone: then the fault is not in single variables.
 const MOST_AT_FAULT: usize = 64;
 
-/// What is known of a set's faults and not stored yet. It outlives a cycle and ends with the next commit.
+/// What is known of a set's faults and not stored yet. It outlives a cycle and ends with the next
+/// commit.
 #[derive(Default)]
 pub(super) struct Learnt {
     set: String,
@@ -57,8 +60,9 @@ struct KnownFaults {
     judged: HashMap<usize, Outcome>,
 }
 
-/// Looks for the columns at fault, and judges the others. `whole`: what the detector said of all of them; None to go on with what was
-/// learnt. `known_good`: the detector is known to judge something, so that all columns may be at fault.
+/// Looks for the columns at fault, and judges the others. `whole`: what the detector said of all of
+/// them; None to go on with what was learnt. `known_good`: the detector is known to judge
+/// something, so that all columns may be at fault.
 pub(super) async fn search(
     detector: &mut impl Judge,
     batch: &Batch,
@@ -191,7 +195,8 @@ async fn rest(
             let after = After::of(&judged);
             (good.into_iter().zip(judged.outcomes).collect(), after)
         }
-        // Each part was judged and the whole is not: too large for the limits, say. Without state the parts will do.
+        // Each part was judged and the whole is not: too large for the limits, say. Without state the parts
+        // will do.
         Err(_) if !detector.keeps_state() && good.iter().all(|column| found.judged.contains_key(column)) => {
             (found.judged, After::Unchanged)
         }

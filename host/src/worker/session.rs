@@ -1,7 +1,8 @@
 //! The connections of a worker and the state that was committed through them.
 //!
-//! A session begins by taking the worker's name, which fences off whoever held it, and ends with the first call that fails: what is
-//! known after a failure is only what the database says, and the next session reads it.
+//! A session begins by taking the worker's name, which fences off whoever held it, and ends with
+//! the first call that fails: what is known after a failure is only what the database says, and the
+//! next session reads it.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -22,7 +23,8 @@ use crate::store::{Connector, ErrorKind, Input, InputLayout, Output, StoreError,
 const LATENESS_WITH_KEY: Duration = Duration::from_secs(24 * 3600);
 const LATENESS_WITHOUT: Duration = Duration::from_secs(3600);
 
-/// How much older than the watermark a reading may be: as configured, else by what looking back costs.
+/// How much older than the watermark a reading may be: as configured, else by what looking back
+/// costs.
 pub fn lateness(configured: Option<Duration>, layout: InputLayout) -> Duration {
     configured.unwrap_or(if layout.has_key { LATENESS_WITH_KEY } else { LATENESS_WITHOUT })
 }
@@ -40,11 +42,13 @@ pub(super) struct Session {
     pub(super) names: Names,
     /// Between which the output can hold datetimes; None before it was asked.
     datetimes: Option<(Datetime, Datetime)>,
-    /// Variables that a constraint of the output refused, with its words. Tried again by the next session.
+    /// Variables that a constraint of the output refused, with its words. Tried again by the next
+    /// session.
     refused: BTreeMap<Arc<str>, String>,
 }
 
-/// Rows without a key and without a datetime: nothing but their text tells them apart, and they are met in every cycle.
+/// Rows without a key and without a datetime: nothing but their text tells them apart, and they are
+/// met in every cycle.
 #[derive(Default)]
 pub(super) struct Timeless(HashSet<String>);
 
@@ -80,8 +84,8 @@ impl Session {
         }
     }
 
-    /// Whether it can be gone on with. A connection that rests is cut by some firewalls, and by Azure after 30 minutes; that says
-    /// nothing of the server.
+    /// Whether it can be gone on with. A connection that rests is cut by some firewalls, and by
+    /// Azure after 30 minutes; that says nothing of the server.
     pub(super) async fn is_alive(&mut self) -> Result<bool, StoreError> {
         let asked = match self.output.alive().await {
             Ok(()) => self.input.now().await.map(drop),
@@ -94,7 +98,8 @@ impl Session {
         }
     }
 
-    /// Leaves the readings of these variables out from now on: the output's constraint, with its words, refuses them.
+    /// Leaves the readings of these variables out from now on: the output's constraint, with its
+    /// words, refuses them.
     pub(super) fn refuse(&mut self, refused: BTreeMap<Arc<str>, String>) {
         self.refused.extend(refused);
     }
@@ -183,8 +188,9 @@ impl Session {
         )
     }
 
-    /// What is set aside is the one thing of the row that another process may change: a `backfill` that has judged the readings
-    /// takes them out. Looked up only while there is something, just before a commit would put it back.
+    /// What is set aside is the one thing of the row that another process may change: a `backfill`
+    /// that has judged the readings takes them out. Looked up only while there is something,
+    /// just before a commit would put it back.
     pub(super) async fn reload_set_aside(&mut self, worker: &str) -> Result<(), StoreError> {
         if !self.state.set_aside.is_empty()
             && let Some(stored) = self.output.peek(worker).await?
@@ -203,8 +209,8 @@ struct FirstStart {
     epoch: i64,
 }
 
-/// The position of a worker without a state row: after the output's last verdict, else a while back; in any case where others of
-/// its name with another number of shares have left off.
+/// The position of a worker without a state row: after the output's last verdict, else a while
+/// back; in any case where others of its name with another number of shares have left off.
 async fn first_state(
     settings: &WorkerSettings,
     found: &FirstStart,
@@ -232,7 +238,8 @@ async fn first_state(
     })
 }
 
-/// Where a worker begins that comes now: its watermark, and the oldest datetime that is its business.
+/// Where a worker begins that comes now: its watermark, and the oldest datetime that is its
+/// business.
 pub(super) async fn begin_from(
     settings: &WorkerSettings,
     lateness: Duration,
@@ -249,7 +256,8 @@ pub(super) async fn begin_from(
     })
 }
 
-/// A table that lost its key, or got one, is read from the allowed lateness on; what the output holds is left out as always.
+/// A table that lost its key, or got one, is read from the allowed lateness on; what the output
+/// holds is left out as always.
 async fn fit_layout(
     mut state: State,
     layout: InputLayout,

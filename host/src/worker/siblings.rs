@@ -1,7 +1,8 @@
 //! Where workers of the same name have left off that divided the variables in another way.
 //!
-//! When the number of shares changes, each new worker begins without a row of its own, and the output's newest verdict tells nothing
-//! of a share that lags: its backlog would be lost. The rows of the last division tell.
+//! When the number of shares changes, each new worker begins without a row of its own, and the
+//! output's newest verdict tells nothing of a share that lags: its backlog would be lost. The rows
+//! of the last division tell.
 
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use crate::shard::Shard;
 use crate::state::State;
 use crate::store::{StoreError, VerdictReader};
 
-/// The oldest datetime that some worker of the last other division had still to judge; None if there was none.
+/// The oldest datetime that some worker of the last other division had still to judge; None if
+/// there was none.
 pub(super) async fn left_off(
     settings: &WorkerSettings,
     lateness: Duration,
@@ -47,7 +49,8 @@ fn base(name: &str, shard: Option<Shard>) -> &str {
     suffix.and_then(|suffix| name.strip_suffix(&suffix)).unwrap_or(name)
 }
 
-/// Into how many shares a worker of this base divides the variables, by its name; None for another's.
+/// Into how many shares a worker of this base divides the variables, by its name; None for
+/// another's.
 fn shares(name: &str, base: &str) -> Option<u64> {
     match name.strip_prefix(base)? {
         "" => Some(1),

@@ -1,9 +1,10 @@
-//! What a detector is shown that starts without a checkpoint and wants to see readings before it judges: at the start of the service,
-//! and when it is swapped in.
+//! What a detector is shown that starts without a checkpoint and wants to see readings before it
+//! judges: at the start of the service, and when it is swapped in.
 //!
-//! The verdicts are dropped; the state that they leave is where it starts. A help and no condition: it is capped in rows and in time,
-//! variables that the detector does not survive are left out, and a detector that fails at it judges without. Readings are read in
-//! pages, so that a long lookback does not cost memory.
+//! The verdicts are dropped; the state that they leave is where it starts. A help and no condition:
+//! it is capped in rows and in time, variables that the detector does not survive are left out, and
+//! a detector that fails at it judges without. Readings are read in pages, so that a long lookback
+//! does not cost memory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,17 +21,19 @@ use crate::reading::Reading;
 use crate::state::Checkpoint;
 use crate::store::{ErrorKind, Input, StoreError};
 
-/// Rows that a detector is shown at most, the latest: a year of ten variables at intervals of an hour, or a week of a hundred at
-/// one of five minutes.
+/// Rows that a detector is shown at most, the latest: a year of ten variables at intervals of an
+/// hour, or a week of a hundred at one of five minutes.
 const MOST_ROWS: u64 = 200_000;
 
 /// The longest lookback that is looked for in the table at all.
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 
-/// The first look back. It is doubled as long as the rows are not too many, so that counting never costs more than showing.
+/// The first look back. It is doubled as long as the rows are not too many, so that counting never
+/// costs more than showing.
 const FIRST: Duration = Duration::from_secs(3600);
 
-/// Shows the detector its lookback, where it wants one and starts without a checkpoint. What ended it early, if a stop or a new set did.
+/// Shows the detector its lookback, where it wants one and starts without a checkpoint. What ended
+/// it early, if a stop or a new set did.
 ///
 /// # Errors
 /// The database's alone.
@@ -97,7 +100,8 @@ async fn span(
     Ok(span)
 }
 
-/// Shows one part. What it was ended by: [`Ended::Time`] also where the detector fails at everything and starts without.
+/// Shows one part. What it was ended by: [`Ended::Time`] also where the detector fails at
+/// everything and starts without.
 async fn show(
     detector: &mut Detector,
     part: &[Reading],

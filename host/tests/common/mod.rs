@@ -1,4 +1,5 @@
-//! The real program on real files: a directory of its own for each test, with a plant's database in it.
+//! The real program on real files: a directory of its own for each test, with a plant's database in
+//! it.
 
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
@@ -52,7 +53,8 @@ impl Place {
         path
     }
 
-    /// A directory `models` with these files out of [`models`] (or all of them), to which a test adds what is wrong.
+    /// A directory `models` with these files out of [`models`] (or all of them), to which a test
+    /// adds what is wrong.
     pub(crate) fn copy_models(&self, names: &[&str]) {
         std::fs::create_dir_all(self.path("models")).unwrap();
         for entry in std::fs::read_dir(models()).unwrap() {

@@ -1,4 +1,5 @@
-//! The real program on a real server: the one that `TEST_SQLSERVER` names, in a database of the test's own.
+//! The real program on a real server: the one that `TEST_SQLSERVER` names, in a database of the
+//! test's own.
 
 #![allow(unused_imports, reason = "each test file uses a part of this")]
 
@@ -43,7 +44,8 @@ impl OnServer {
         command.env("ANOMALY_INPUT_DATABASE", &self.database.name);
     }
 
-    /// A login that may do what the statements grant; `{user}` in them is its name, which is returned.
+    /// A login that may do what the statements grant; `{user}` in them is its name, which is
+    /// returned.
     pub(crate) fn login(&self, grants: &[&str]) -> String {
         self.runtime.block_on(self.database.new_login(grants)).unwrap()
     }

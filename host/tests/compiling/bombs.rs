@@ -1,4 +1,5 @@
-//! Modules that are small, or at least quickly written, and that a compiler would take long or much memory for.
+//! Modules that are small, or at least quickly written, and that a compiler would take long or much
+//! memory for.
 
 use wasm_encoder::{
     CodeSection, ComponentSectionId, ConstExpr, DataSection, ElementSection, Elements, ExportKind,
@@ -6,7 +7,8 @@ use wasm_encoder::{
     TableSection, TableType, TypeSection, ValType,
 };
 
-/// A name, its bytes, and what it is refused for before anything is compiled; None: it gets through to the compiler.
+/// A name, its bytes, and what it is refused for before anything is compiled; None: it gets through
+/// to the compiler.
 pub(crate) struct Bomb {
     pub(crate) name: &'static str,
     pub(crate) make: fn() -> Vec<u8>,

@@ -1,4 +1,5 @@
-//! Compiled code is used if it is what was written, and made anew if not: on the real program, whatever happened to the file.
+//! Compiled code is used if it is what was written, and made anew if not: on the real program,
+//! whatever happened to the file.
 
 use std::fs;
 use std::path::PathBuf;

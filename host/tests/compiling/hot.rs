@@ -54,7 +54,8 @@ fn ended(service: &mut Child) -> (Option<i32>, Duration) {
     (service.wait().unwrap().code(), begun.elapsed())
 }
 
-/// Refused with one line each, while readings are judged as ever, and the memory of the service stays what it is.
+/// Refused with one line each, while readings are judged as ever, and the memory of the service
+/// stays what it is.
 #[test]
 fn a_bomb_dropped_in_beside_a_worker_costs_one_line() {
     const REFUSED: &str = "the files changed and cannot be used, the detector in use stays";

@@ -1,4 +1,5 @@
-//! Compiling has limits: whatever a module says, it costs one refused line, a few seconds, and memory that is not the service's.
+//! Compiling has limits: whatever a module says, it costs one refused line, a few seconds, and
+//! memory that is not the service's.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test stops at the first surprise")]
 
@@ -95,7 +96,8 @@ mod linux {
         }
     }
 
-    /// One that is counted and one that only a limit ends, by each command that compiles, the service itself counted as well.
+    /// One that is counted and one that only a limit ends, by each command that compiles, the
+    /// service itself counted as well.
     #[test]
     fn a_bomb_costs_a_command_one_line() {
         let _alone = ALONE.blocking_lock();

@@ -1,5 +1,5 @@
-//! `host import` and `host export`, the real program on real files: every way in which people's files are written, what is said of bad
-//! ones, and the way round: in, judged, and out.
+//! `host import` and `host export`, the real program on real files: every way in which people's
+//! files are written, what is said of bad ones, and the way round: in, judged, and out.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 

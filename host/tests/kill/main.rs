@@ -1,8 +1,9 @@
-//! Promise 1 under the hardest stop: the program is killed at random points of a backlog, with late rows coming in meanwhile, alone or
-//! with a second one on standby. After each kill the state row agrees with the verdicts; at the end every reading has exactly one.
+//! Promise 1 under the hardest stop: the program is killed at random points of a backlog, with late
+//! rows coming in meanwhile, alone or with a second one on standby. After each kill the state row
+//! agrees with the verdicts; at the end every reading has exactly one.
 //!
-//! On an SQLite file, and on the server that `TEST_SQLSERVER` names. `KILL_ROUNDS` says how often (12 unless given, `just test-kill`
-//! 200), `KILL_SEED` repeats a run.
+//! On an SQLite file, and on the server that `TEST_SQLSERVER` names. `KILL_ROUNDS` says how often
+//! (12 unless given, `just test-kill` 200), `KILL_SEED` repeats a run.
 
 #![allow(
     clippy::unwrap_used,
@@ -120,7 +121,8 @@ fn survives<P: Plant>(plant: &mut P, workers: usize) {
         while alive.len() < workers {
             alive.push(command(plant, false).spawn().unwrap());
         }
-        // Half of the kills come once it works, however slow the machine is; the others at any time, before it works too.
+        // Half of the kills come once it works, however slow the machine is; the others at any time, before
+        // it works too.
         let longest = if random.below(2) == 0 {
             common::wait("a commit", || plant.ledgers().0.verdicts > before);
             P::PAUSE / 8

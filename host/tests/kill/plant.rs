@@ -1,4 +1,5 @@
-//! What the kill test asks of a database: rows of the plant, in and out of order, and what output and state say of each other.
+//! What the kill test asks of a database: rows of the plant, in and out of order, and what output
+//! and state say of each other.
 
 use std::process::Command;
 
@@ -16,11 +17,12 @@ pub(crate) struct Ledger {
 }
 
 pub(crate) trait Plant {
-    /// New datetimes a round, of six readings each: more than the program can judge before most of the kills.
+    /// New datetimes a round, of six readings each: more than the program can judge before most of
+    /// the kills.
     const DATETIMES: u64;
 
-    /// The longest of the two pauses before a kill, in milliseconds: so that some come before the program
-    /// works and some after.
+    /// The longest of the two pauses before a kill, in milliseconds: so that some come before the
+    /// program works and some after.
     const PAUSE: u64;
 
     /// Where the program runs.

@@ -1,5 +1,5 @@
-//! What a cycle asks of a server, counted by a proxy in front of the fake one. What the store sends is the same on every server, and so
-//! is its count; how long a server takes for it is not.
+//! What a cycle asks of a server, counted by a proxy in front of the fake one. What the store sends
+//! is the same on every server, and so is its count; how long a server takes for it is not.
 
 use std::time::Duration;
 

@@ -1,12 +1,14 @@
-//! What a backfill costs beside the plainest way to get as many result rows into the same table, and what a cycle costs a server, as
-//! tables: `just bench`.
+//! What a backfill costs beside the plainest way to get as many result rows into the same table,
+//! and what a cycle costs a server, as tables: `just bench`.
 //!
-//! A backfill reads, judges and writes. What it is compared to writes the same verdicts by the same path (the store's own transaction: a
-//! bulk load and one statement), and does nothing else; both fill an empty table, in turn, in one run. Row by row is an INSERT each on
-//! a plain connection, as scripts do it. Always on SQLite, and on the server that `TEST_SQLSERVER` names.
+//! A backfill reads, judges and writes. What it is compared to writes the same verdicts by the same
+//! path (the store's own transaction: a bulk load and one statement), and does nothing else; both
+//! fill an empty table, in turn, in one run. Row by row is an INSERT each on a plain connection, as
+//! scripts do it. Always on SQLite, and on the server that `TEST_SQLSERVER` names.
 //!
-//! Requests are counted by a proxy in front of that server, or of the fake one, which gets the same. `BACKFILL_READINGS` says how many
-//! readings (5000000 for the figure that is asked for). Nothing here asserts a time.
+//! Requests are counted by a proxy in front of that server, or of the fake one, which gets the
+//! same. `BACKFILL_READINGS` says how many readings (5000000 for the figure that is asked for).
+//! Nothing here asserts a time.
 
 #![allow(
     clippy::unwrap_used,
@@ -130,7 +132,8 @@ async fn backfill(store: &dyn Connector, rows: f64) -> f64 {
     took
 }
 
-/// Seconds that the verdicts of one store take to be written into another, in transactions of the same size.
+/// Seconds that the verdicts of one store take to be written into another, in transactions of the
+/// same size.
 async fn copy(from: &dyn Connector, to: &dyn Connector, rows: f64) -> f64 {
     let (_, mut from) = from.open().await.unwrap();
     let (_, mut to) = to.open().await.unwrap();

@@ -1,9 +1,9 @@
-//! A way to a server that a test can break. It knows where packets end: a packet of TDS, or a record of TLS where the
-//! connection is encrypted (each packet is one there). It counts them, of all connections and both directions, and does its harm at the one that it is
-//! told.
+//! A way to a server that a test can break. It knows where packets end: a packet of TDS, or a
+//! record of TLS where the connection is encrypted (each packet is one there). It counts them, of
+//! all connections and both directions, and does its harm at the one that it is told.
 //!
-//! It runs on a thread of its own, so that a test whose clock stands still has a proxy that does not. Dropping it closes
-//! everything.
+//! It runs on a thread of its own, so that a test whose clock stands still has a proxy that does
+//! not. Dropping it closes everything.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -23,7 +23,8 @@ pub const USER: &str = "worker";
 /// With what a password may hold, and what a test can search for.
 pub const PASSWORD: &str = "Tr0ub4dor;'&3";
 
-/// A running server, with its databases in a directory of its own. All of it is gone when this is dropped.
+/// A running server, with its databases in a directory of its own. All of it is gone when this is
+/// dropped.
 pub struct Server {
     shared: Arc<Shared>,
     port: u16,
@@ -143,7 +144,8 @@ fn listen(listener: &TcpListener, shared: &Arc<Shared>) {
     }
 }
 
-/// A session in the list of those that are there. Its connection is closed with it, even by a panic.
+/// A session in the list of those that are there. Its connection is closed with it, even by a
+/// panic.
 struct Listed<'a> {
     number: u16,
     shared: &'a Shared,
@@ -162,7 +164,8 @@ impl Drop for Listed<'_> {
 pub(crate) struct Shared {
     pub(crate) identity: Identity,
     pub(crate) locks: Locks,
-    /// Connections that do nothing, by the database's directory. They are closed before it is removed.
+    /// Connections that do nothing, by the database's directory. They are closed before it is
+    /// removed.
     kept: Mutex<BTreeMap<String, Vec<Connection>>>,
     directory: TempDir,
     now: Mutex<Option<NaiveDateTime>>,
@@ -247,7 +250,8 @@ impl Shared {
         self.create_schema(database, "dbo")
     }
 
-    /// Makes a schema's file, and keeps it open: whoever closes a file as the last locks it, which nobody waits for.
+    /// Makes a schema's file, and keeps it open: whoever closes a file as the last locks it, which
+    /// nobody waits for.
     pub(crate) fn create_schema(&self, database: &str, schema: &str) -> Result<(), SqlError> {
         let open = || {
             let kept = Connection::open(self.file(database, schema))?;

@@ -1,12 +1,16 @@
-//! A detector for the tests of the sandbox and of the worker: it does what its settings say, which is mostly harm.
+//! A detector for the tests of the sandbox and of the worker: it does what its settings say, which
+//! is mostly harm.
 //!
-//! Settings: `{"do": "<behaviour>", "to": "<variable>"}`. Without `to` it misbehaves on every batch, with it only on batches that
-//! hold the variable. Told nothing, it is honest: it expects just what it reads, and its checkpoint counts the readings.
-//! Model files are variables by name, so that a test decides what has a model; `*` stands for all. One called `harm.json` is none:
-//! it holds the settings instead, so that a test of reload can change them on disk. A file that begins with `compact` says what
-//! `compact` is to do with it, and in which form it is opened is told.
+//! Settings: `{"do": "<behaviour>", "to": "<variable>"}`. Without `to` it misbehaves on every
+//! batch, with it only on batches that hold the variable. Told nothing, it is honest: it expects
+//! just what it reads, and its checkpoint counts the readings. Model files are variables by name,
+//! so that a test decides what has a model; `*` stands for all. One called `harm.json` is none:
+//! it holds the settings instead, so that a test of reload can change them on disk. A file that
+//! begins with `compact` says what `compact` is to do with it, and in which form it is opened is
+//! told.
 //!
-//! What it says of itself before it is told anything stands in its bytes ([`DESCRIBED`]), where a test writes something else.
+//! What it says of itself before it is told anything stands in its bytes ([`DESCRIBED`]), where a
+//! test writes something else.
 
 #![cfg(target_family = "wasm")]
 #![allow(
@@ -33,7 +37,8 @@ wit_bindgen::generate!({ path: "../../wit", world: "detector" });
 
 const HARM: &str = "harm.json";
 
-/// A mark to find it by, the schema of its checkpoints, and its lookback in microseconds; little-endian.
+/// A mark to find it by, the schema of its checkpoints, and its lookback in microseconds;
+/// little-endian.
 #[used]
 static DESCRIBED: [u8; 30] = *b"hostile-describes:\x07\0\0\0\0\0\0\0\0\0\0\0";
 

@@ -1,5 +1,6 @@
-//! Says what it is told: an answer is made of the batch's own numbers, read as whole numbers below 2^32, whatever comes of it. So a
-//! fuzzer decides each list, each length and each bit that crosses the border.
+//! Says what it is told: an answer is made of the batch's own numbers, read as whole numbers below
+//! 2^32, whatever comes of it. So a fuzzer decides each list, each length and each bit that crosses
+//! the border.
 
 use crate::anomaly_worker::detector::types::{Batch, DetectError, Outcome, Verdicts, Withholding};
 

@@ -128,7 +128,8 @@ pub async fn already_judged_names_what_is_there_and_nothing_else<B: TestDb>() ->
     Ok(())
 }
 
-/// However a store finds that a whole stretch has none: a single verdict in it counts, also at its ends.
+/// However a store finds that a whole stretch has none: a single verdict in it counts, also at its
+/// ends.
 pub async fn of_many_keys_a_single_verdict_is_found<B: TestDb>() -> Result<()> {
     let asked = many(1200);
     for there in [0, 24, 600, 1175, 1199] {

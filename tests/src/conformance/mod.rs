@@ -1,5 +1,6 @@
-//! What every store promises, as a list of cases that each store runs whole: [`conformance!`](crate::conformance) makes a test of
-//! each for a [`TestDb`], which sets a database up and looks at it from outside the store.
+//! What every store promises, as a list of cases that each store runs whole:
+//! [`conformance!`](crate::conformance) makes a test of each for a [`TestDb`], which sets a
+//! database up and looks at it from outside the store.
 //!
 //! A case is one promise. It starts on a fresh database, and fails by an error or a panic.
 
@@ -134,9 +135,9 @@ fn expect_error<T: std::fmt::Debug>(done: Result<T, StoreError>, kind: ErrorKind
     }
 }
 
-/// Makes a `#[tokio::test]` of each case for a bench: `conformance!(SqliteBench);` in a file of a crate's `tests/`. With attributes
-/// before the bench each test has them: `conformance!(#[ignore = "needs a server"] ServerBench);`. What stands after `after` is evaluated
-/// before each.
+/// Makes a `#[tokio::test]` of each case for a bench: `conformance!(SqliteBench);` in a file of a
+/// crate's `tests/`. With attributes before the bench each test has them: `conformance!(#[ignore =
+/// "needs a server"] ServerBench);`. What stands after `after` is evaluated before each.
 #[macro_export]
 macro_rules! conformance {
     ($(#[$about:meta])* $bench:ty $(, after $first:expr)?) => {

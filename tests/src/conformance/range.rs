@@ -104,8 +104,8 @@ pub async fn a_limit_within_one_datetime_keeps_the_lowest_keys<B: TestDb>() -> R
     Ok(())
 }
 
-/// The Python worker cuts its watermark to seconds and meets a row at 10:00:00.503 for ever; a DATETIME counts in 1/300 s, and
-/// has digits that its text does not show.
+/// The Python worker cuts its watermark to seconds and meets a row at 10:00:00.503 for ever; a
+/// DATETIME counts in 1/300 s, and has digits that its text does not show.
 pub async fn windows_that_meet_give_each_reading_once<B: TestDb>() -> Result<()> {
     const TIMES: [&str; 9] = [
         "2025-01-15 10:00:00",

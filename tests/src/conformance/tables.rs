@@ -91,7 +91,8 @@ pub async fn odd_names_are_only_names<B: TestDb>() -> Result<()> {
     names_are_only_names::<B>("dbo.[datos [de \"planta\"]", "dbo.[salida; DROP TABLE x --]").await
 }
 
-/// A server that does not know the doubled bracket of a quoted name serves no such table; it is the one thing that this asks.
+/// A server that does not know the doubled bracket of a quoted name serves no such table; it is the
+/// one thing that this asks.
 pub async fn a_closing_bracket_is_part_of_a_name<B: TestDb>() -> Result<()> {
     names_are_only_names::<B>("dbo.datos", "dbo.[salida]]; DROP TABLE x --]").await
 }

@@ -1,11 +1,13 @@
-//! What the suite asks of a database besides its store: to be set up, to be written to by others, and to be looked at.
+//! What the suite asks of a database besides its store: to be set up, to be written to by others,
+//! and to be looked at.
 
 use anyhow::Result;
 use host::datetime::Datetime;
 use host::store::{Connector, TableNames};
 use host::verdict::VerdictRow;
 
-/// A fresh database (or two), gone when this is dropped. Everything here goes round the store under test.
+/// A fresh database (or two), gone when this is dropped. Everything here goes round the store under
+/// test.
 #[allow(
     async_fn_in_trait,
     reason = "the suite calls it from its own tasks only, which do not move between threads"
@@ -28,8 +30,8 @@ pub trait TestDb: Sized {
     /// It gives all readings that have no value this one.
     async fn fill_in(&self, value: f64) -> Result<()>;
 
-    /// From now on triggers of output and state do what triggers of this store can do to whoever writes: they write elsewhere, and
-    /// answer rows where a trigger can.
+    /// From now on triggers of output and state do what triggers of this store can do to whoever
+    /// writes: they write elsewhere, and answer rows where a trigger can.
     async fn add_triggers(&self) -> Result<()>;
 
     /// An output table as others made it, before the store saw it.
@@ -41,7 +43,8 @@ pub trait TestDb: Sized {
     /// From now on the output table refuses verdicts on this variable, with an error.
     async fn refuse_verdicts_on(&self, variable: &str) -> Result<()>;
 
-    /// From now on nobody may write the database of output and state. Connections are opened anew afterwards.
+    /// From now on nobody may write the database of output and state. Connections are opened anew
+    /// afterwards.
     async fn forbid_writing(&self) -> Result<()>;
 
     /// Deletes a worker's state row.
@@ -53,7 +56,8 @@ pub trait TestDb: Sized {
     /// Worker and epoch of each row of the state table; empty where there is no such table.
     async fn workers(&self) -> Result<Vec<(String, i64)>>;
 
-    /// The columns of each of the output table's indexes, sorted, and whether it is unique; its primary key left out.
+    /// The columns of each of the output table's indexes, sorted, and whether it is unique; its
+    /// primary key left out.
     async fn output_indexes(&self) -> Result<Vec<(Vec<String>, bool)>>;
 }
 

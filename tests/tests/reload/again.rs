@@ -1,4 +1,5 @@
-//! What was refused because of the machine, and not because of the files, is tried again although they are the same.
+//! What was refused because of the machine, and not because of the files, is tried again although
+//! they are the same.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -11,8 +12,8 @@ use host::reload::{ReloadOutcome, Reloader};
 
 use super::disk::{Disk, rebuilt};
 
-/// Without a process to compile in, for which a program that is not there stands here, the detector in use goes on; and then there is
-/// one.
+/// Without a process to compile in, for which a program that is not there stands here, the detector
+/// in use goes on; and then there is one.
 #[tokio::test]
 async fn what_may_pass_is_tried_again_after_pauses_that_grow() {
     let disk = Disk::new().await;

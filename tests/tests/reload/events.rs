@@ -12,7 +12,8 @@ use super::disk::Disk;
 #[cfg(unix)]
 use super::links;
 
-/// Waits for the watch to have a detector of the set on disk ready; the events come when the system pleases.
+/// Waits for the watch to have a detector of the set on disk ready; the events come when the system
+/// pleases.
 async fn ready(disk: &Disk) -> bool {
     let wanted = disk.digest().await;
     for _ in 0..2000 {
@@ -84,7 +85,8 @@ async fn swapped_links_wake_the_loop() {
     assert!(ready(&disk).await, "a ConfigMap");
 }
 
-/// A read that does not come back, for which a `compact` that spins stands here: what judges is not touched, and what comes later is read.
+/// A read that does not come back, for which a `compact` that spins stands here: what judges is not
+/// touched, and what comes later is read.
 #[tokio::test]
 async fn reading_that_hangs_is_left_behind_and_tried_again() {
     let (lines, _guard) = Lines::listen();

@@ -1,4 +1,5 @@
-//! Files that are no files, cannot be read, or are none of the detector's: what a look and a start make of them.
+//! Files that are no files, cannot be read, or are none of the detector's: what a look and a start
+//! make of them.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -128,7 +129,8 @@ async fn a_start_names_the_file_and_the_others_judge() {
     assert_eq!(loaded, if readable { vec!["T1", "T2"] } else { vec!["T1"] });
 }
 
-/// An archive from a system with another code page: names whose bytes are no text look alike, and are two.
+/// An archive from a system with another code page: names whose bytes are no text look alike, and
+/// are two.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn names_that_are_no_text_cost_their_files_alone() {
@@ -163,8 +165,8 @@ async fn each_file_and_all_together_have_a_limit() {
     assert!(module.ends_with("are read (`module_mib` of `[detector]`)"), "{module}");
 }
 
-/// A file that somebody is still writing: a reload waits for it, a start does not wait for ever. A file of the kernel's is always
-/// longer than it says.
+/// A file that somebody is still writing: a reload waits for it, a start does not wait for ever. A
+/// file of the kernel's is always longer than it says.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_file_that_grows_is_left_out_of_a_start_and_taken_up_later() {

@@ -1,5 +1,6 @@
-//! Replacing module and models under a running worker, on each situation of the disk that others were caught by: what the look says,
-//! which set judges the next batch, and what the log says of it.
+//! Replacing module and models under a running worker, on each situation of the disk that others
+//! were caught by: what the look says, which set judges the next batch, and what the log says of
+//! it.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 

@@ -9,7 +9,8 @@ use tests::logs::Lines;
 
 use super::disk::Disk;
 
-/// A set may pass its canary and then fail at all that comes: the one before is still there and judges it, until the files change.
+/// A set may pass its canary and then fail at all that comes: the one before is still there and
+/// judges it, until the files change.
 #[tokio::test]
 async fn a_set_that_fails_after_its_canary_gives_way_to_the_one_before() {
     let (lines, _guard) = Lines::listen();
@@ -44,7 +45,8 @@ async fn a_set_that_fails_after_its_canary_gives_way_to_the_one_before() {
     assert_ne!(disk.judge().await, good);
 }
 
-/// Log and database may stand beside the models; what the service writes there is no new set and wakes nobody.
+/// Log and database may stand beside the models; what the service writes there is no new set and
+/// wakes nobody.
 #[tokio::test]
 async fn the_services_own_files_are_no_models() {
     let mut disk = Disk::new().await;
@@ -73,7 +75,8 @@ async fn after_a_restart_a_new_set_is_tried_on_what_was_judged_before() {
     assert!(error.to_string().contains("was tried on the last committed batch and failed"), "{error}");
 }
 
-/// Two reloads without a batch between them: the first has proved nothing, so it is not what the worker goes back to.
+/// Two reloads without a batch between them: the first has proved nothing, so it is not what the
+/// worker goes back to.
 #[tokio::test]
 async fn the_set_to_go_back_to_is_one_that_has_judged() {
     let mut disk = Disk::new().await;

@@ -1,4 +1,5 @@
-//! What can befall a file: missing, replaced, locked, no database, damaged; and a call that is given up.
+//! What can befall a file: missing, replaced, locked, no database, damaged; and a call that is
+//! given up.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -132,7 +133,8 @@ async fn a_damaged_file_is_an_error_and_not_an_end_of_data() -> Result<()> {
     let names: Vec<String> = (1..=2000).map(|n| format!("variable {n}")).collect();
     let rows: Vec<_> = names.iter().zip(1..).map(|(name, id)| row(id, "2025-01-15 10:00:00", name)).collect();
     bench.insert(&rows).await?;
-    // The first two pages hold the catalogue and the root of the table; what comes after is overwritten.
+    // The first two pages hold the catalogue and the root of the table; what comes after is
+    // overwritten.
     let mut bytes = fs::read(&bench.store.input)?;
     bytes[3 * 4096..].fill(0xa5);
     fs::write(&bench.store.input, bytes)?;

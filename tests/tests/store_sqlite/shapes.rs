@@ -129,7 +129,8 @@ async fn a_column_that_a_verdict_cannot_fill_is_named() -> Result<()> {
     Ok(())
 }
 
-/// Where the table does not tell `t1` from `T1`, its unique index would refuse the second, and with it a whole batch.
+/// Where the table does not tell `t1` from `T1`, its unique index would refuse the second, and with
+/// it a whole batch.
 #[tokio::test]
 async fn a_table_that_does_not_tell_case_holds_up_no_batch() -> Result<()> {
     let bench = SqliteTestDb::start(&Setup::default()).await?;

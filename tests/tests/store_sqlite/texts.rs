@@ -1,4 +1,5 @@
-//! SQLite keeps a datetime as text, in whatever form its writer chose, and anything else in any column.
+//! SQLite keeps a datetime as text, in whatever form its writer chose, and anything else in any
+//! column.
 
 use anyhow::Result;
 use host::datetime::Datetime;
@@ -96,7 +97,8 @@ async fn what_is_no_reading_is_told_apart_and_fails_no_page() -> Result<()> {
     Ok(())
 }
 
-/// They count where the position runs on the key, which goes past them, and not where it runs on time.
+/// They count where the position runs on the key, which goes past them, and not where it runs on
+/// time.
 #[tokio::test]
 async fn what_is_no_reading_stops_no_reader() -> Result<()> {
     for index in [true, false] {

@@ -1,4 +1,5 @@
-//! A range over a server: loaded, judged, broken off and gone on with, judged anew; and the rights that it takes.
+//! A range over a server: loaded, judged, broken off and gone on with, judged anew; and the rights
+//! that it takes.
 
 use host::counts::Counts;
 use host::reading::Reading;

@@ -1,4 +1,5 @@
-//! The two queries by which people look after the Python worker, and whatever graphs they have made of them.
+//! The two queries by which people look after the Python worker, and whatever graphs they have made
+//! of them.
 
 use tests::conformance::{Setup, TestDb};
 use tests::conformance_sqlserver::SqlServerTestDb;

@@ -1,4 +1,5 @@
-//! Tables of other types than ours: DATETIME and DATETIME2 with their hidden digits, FLOAT and REAL, NVARCHAR, views.
+//! Tables of other types than ours: DATETIME and DATETIME2 with their hidden digits, FLOAT and
+//! REAL, NVARCHAR, views.
 
 use host::datetime::Datetime;
 use host::store::ErrorKind;

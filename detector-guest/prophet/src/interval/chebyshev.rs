@@ -1,19 +1,22 @@
 //! The half-width over a stretch of rows as a polynomial, so that not every row is solved.
 //!
-//! A quantile costs microseconds, and it is a smooth function of two numbers: the time that a row lies ahead, and its pace,
-//! the mean change of rate measured by the noise. It is solved at the nodes of a grid,
+//! A quantile costs microseconds, and it is a smooth function of two numbers: the time that a row
+//! lies ahead, and its pace, the mean change of rate measured by the noise. It is solved at the
+//! nodes of a grid,
 //!
 //! ```text
 //! q(x, y) = Σ cₘₙ Tₘ(x) Tₙ(y)     x, y in [-1, 1] over the stretch's times and paces
 //! ```
 //!
-//! and the coefficients fall off geometrically, at a rate that the singularity at time 0 or pace 0 sets (Trefethen 2013,
-//! "Approximation Theory and Approximation Practice", theorem 8.2). The last ones are about what is left out: where they are
-//! not small there is no sheet, and who asks solves row by row.
+//! and the coefficients fall off geometrically, at a rate that the singularity at time 0 or pace 0
+//! sets (Trefethen 2013, "Approximation Theory and Approximation Practice", theorem 8.2). The last
+//! ones are about what is left out: where they are not small there is no sheet, and who asks solves
+//! row by row.
 
 use std::ops::RangeInclusive;
 
-/// Nodes along an axis; over a stretch that ends at twice its beginning they are as many as `SMALL` takes.
+/// Nodes along an axis; over a stretch that ends at twice its beginning they are as many as `SMALL`
+/// takes.
 const MOST_NODES: usize = 12;
 
 /// What the last two coefficients of an axis may be, against the first.

@@ -1,5 +1,5 @@
-//! Complex numbers, as far as the contours need them, with the elementary functions of `libm`: the same to the last bit
-//! on every processor and in WebAssembly.
+//! Complex numbers, as far as the contours need them, with the elementary functions of `libm`: the
+//! same to the last bit on every processor and in WebAssembly.
 
 use std::ops::{Add, Div, Mul, Sub};
 

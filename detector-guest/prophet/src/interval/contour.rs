@@ -5,9 +5,10 @@
 //! s(y) = c + c sin θ (cosh y - 1) + i c cos θ sinh y
 //! ```
 //!
-//! along a hyperbola between the pole at 0 and the cut beyond `1 / r`; the density is the same without `1 / s`. The trapezoid
-//! rule converges geometrically there (Weideman and Trefethen 2007 for such contours); at this step its error is below
-//! 1.1·10⁻⁸ deviations for all laws that were tried. A contour that was built for one x serves its neighbourhood.
+//! along a hyperbola between the pole at 0 and the cut beyond `1 / r`; the density is the same
+//! without `1 / s`. The trapezoid rule converges geometrically there (Weideman and Trefethen 2007
+//! for such contours); at this step its error is below 1.1·10⁻⁸ deviations for all laws that were
+//! tried. A contour that was built for one x serves its neighbourhood.
 
 use std::sync::LazyLock;
 
@@ -82,7 +83,8 @@ impl Contour {
         self.nodes.clear();
     }
 
-    /// The tail at x >= 0 of the law that this contour has seen since its last reset. Terms below `least` are left out.
+    /// The tail at x >= 0 of the law that this contour has seen since its last reset. Terms below
+    /// `least` are left out.
     pub(super) fn at(&mut self, x: f64, law: &Law, least: f64) -> Tail {
         let shape = ContourShape::of(x.max(LEAST), law);
         if self.nodes.is_empty() || !self.shape.serves(&shape) {

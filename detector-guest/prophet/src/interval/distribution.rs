@@ -1,7 +1,8 @@
 //! How a future value of y is spread, in units of the noise: `Z = N(0, 1) + r · W`.
 //!
-//! `W` is what future changes of the rate have added up to; it is symmetric and has heavier tails than the normal
-//! distribution. In continuous time (`vectorized=False` in `forecaster.py`) changes come as a Poisson process, so that
+//! `W` is what future changes of the rate have added up to; it is symmetric and has heavier tails
+//! than the normal distribution. In continuous time (`vectorized=False` in `forecaster.py`) changes
+//! come as a Poisson process, so that
 //!
 //! ```text
 //! W = Σ Vᵢ Lᵢ   over n ~ Poisson(a) changes,   Vᵢ uniform on (0, 1),   Lᵢ ~ Laplace(0, 1)
@@ -9,8 +10,8 @@
 //! a = S · h     r = λ · h · |1 + m| / σ_obs     h = t - 1
 //! ```
 //!
-//! with `S` changepoints, `λ` the mean size of a change and `m` the multiplicative terms. Prophet's default call counts rows
-//! instead, see `stepwise`.
+//! with `S` changepoints, `λ` the mean size of a change and `m` the multiplicative terms. Prophet's
+//! default call counts rows instead, see `stepwise`.
 
 use super::complex::Complex;
 use super::stepwise::Steps;

@@ -1,10 +1,11 @@
 //! The normal distribution: what remains of the interval laws within training.
 
-/// Half the width of the interval of level `width`, in units of the noise. Not a number unless 0 < `width` < 1.
+/// Half the width of the interval of level `width`, in units of the noise. Not a number unless 0 <
+/// `width` < 1.
 ///
-/// `√2 · erf⁻¹(w)`, for wide levels by the small tail, `√2 · erfc⁻¹(1 - w)`, which keeps its digits near 1. Both functions are
-/// bent so that Newton's method comes to the root from below and never passes it. Relative error below 1e-15 (checked against
-/// 40 digits).
+/// `√2 · erf⁻¹(w)`, for wide levels by the small tail, `√2 · erfc⁻¹(1 - w)`, which keeps its digits
+/// near 1. Both functions are bent so that Newton's method comes to the root from below and never
+/// passes it. Relative error below 1e-15 (checked against 40 digits).
 #[must_use]
 pub fn z(width: f64) -> f64 {
     if !(width > 0.0 && width < 1.0) {

@@ -1,4 +1,5 @@
-//! Where the rows of a request lie after training, which Prophet's default call makes its law depend on.
+//! Where the rows of a request lie after training, which Prophet's default call makes its law
+//! depend on.
 
 use crate::model::Model;
 
@@ -25,9 +26,10 @@ impl Grid {
 }
 
 impl Model {
-    /// The grid of a whole request, whose timestamps are sorted; a part of it takes [`Grid::after`]. A request with a single
-    /// row after training has the spacing of the training rows; where the file does not tell how many there were, the
-    /// spacing is 0 and the interval that of a known trend.
+    /// The grid of a whole request, whose timestamps are sorted; a part of it takes
+    /// [`Grid::after`]. A request with a single row after training has the spacing of the
+    /// training rows; where the file does not tell how many there were, the spacing is 0 and
+    /// the interval that of a known trend.
     #[must_use]
     pub fn grid(&self, instants: &[i64]) -> Grid {
         let t = |micros: i64| self.time.scaled(micros as f64);

@@ -1,5 +1,5 @@
-//! The distribution of `W`, what future changes of the rate add up to, by itself: logistic growth bends it before any
-//! noise is added.
+//! The distribution of `W`, what future changes of the rate add up to, by itself: logistic growth
+//! bends it before any noise is added.
 //!
 //! `W = 0` has probability `e⁻ᵃ`. The rest has the density
 //!
@@ -7,9 +7,9 @@
 //! f(w) = (1/π) ∫₀^∞ Im( e⁻ᵃ (exp(a · atanh(s) / s) - 1) e^(-s w) s'(y) ) dy     w > 0,   f(-w) = f(w)
 //! ```
 //!
-//! along the hyperbola of `contour`. It is kept as a spline of `ln(w f(w))` over `ln w`, in which it is smooth although `f`
-//! has a logarithmic peak at 0. It depends on `a = S · h` alone, so all models that share a timestamp and their training
-//! can share it.
+//! along the hyperbola of `contour`. It is kept as a spline of `ln(w f(w))` over `ln w`, in which
+//! it is smooth although `f` has a logarithmic peak at 0. It depends on `a = S · h` alone, so all
+//! models that share a timestamp and their training can share it.
 
 use super::complex::Complex;
 use super::contour::{NODES, STEP};
@@ -27,7 +27,8 @@ const PANEL: f64 = 0.5;
 /// Below this share of its peak, `w f(w)` is rounding noise.
 const NOISE: f64 = 1e-15;
 
-/// With this many changes `W = 0` has no probability to speak of, and soon `exp(a · atanh(s) / s)` would overflow.
+/// With this many changes `W = 0` has no probability to speak of, and soon `exp(a · atanh(s) / s)`
+/// would overflow.
 const MANY: f64 = 40.0;
 
 /// The continuous part of W.
@@ -68,8 +69,9 @@ impl Density {
         Self { expected: a, log: Spline::new(LEAST, step, heights.into_iter().map(log).collect()) }
     }
 
-    /// Calls `visit` with `w > 0` and the probability that stands for it, on both sides of 0 each, for a quadrature of
-    /// something that is smooth but for steps at `|w|` in `borders`. Gives the probability of `W = 0`.
+    /// Calls `visit` with `w > 0` and the probability that stands for it, on both sides of 0 each,
+    /// for a quadrature of something that is smooth but for steps at `|w|` in `borders`. Gives
+    /// the probability of `W = 0`.
     pub(super) fn integrate(&self, borders: &mut Vec<f64>, mut visit: impl FnMut(f64, f64)) -> f64 {
         let (from, to) = (self.log.start(), self.log.end());
         for border in borders.iter_mut() {

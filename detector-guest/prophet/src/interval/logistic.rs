@@ -6,8 +6,8 @@
 //! y = A + B · sigmoid(x₀ + λ h W) + σ N(0, 1)     A = floor (1 + m) + additive     B = (cap - floor) (1 + m)
 //! ```
 //!
-//! with the `W` of `changes`: one integral over w, no simulation. Prophet's default call subtracts the mean deviation of its
-//! draws from all of them; `centred` does the same with the mean itself.
+//! with the `W` of `changes`: one integral over w, no simulation. Prophet's default call subtracts
+//! the mean deviation of its draws from all of them; `centred` does the same with the mean itself.
 
 use super::gaussian;
 use super::jump_density::Density;
@@ -35,7 +35,8 @@ impl LogisticGrowth {
         self.base + self.room * sigmoid(self.argument + self.reach * w)
     }
 
-    /// Whether the expected number `a` of changes makes no difference: neither their spread nor the bend of the sigmoid.
+    /// Whether the expected number `a` of changes makes no difference: neither their spread nor the
+    /// bend of the sigmoid.
     pub(super) fn is_steady(&self, a: f64) -> bool {
         let s = sigmoid(self.argument);
         let felt = (self.reach * self.room * s * (1.0 - s) / self.noise).abs();

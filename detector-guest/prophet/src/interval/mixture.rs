@@ -4,8 +4,9 @@
 //! P(y > v) = mean over the draws of P(yᵢ > v)
 //! ```
 //!
-//! Each draw has its own mean, noise and law (MCMC in `sample_posterior_predictive` of `forecaster.py`); a MAP model is one
-//! draw. Both ends are found by Newton's method within a bracket.
+//! Each draw has its own mean, noise and law (MCMC in `sample_posterior_predictive` of
+//! `forecaster.py`); a MAP model is one draw. Both ends are found by Newton's method within a
+//! bracket.
 
 use super::contour::Contour;
 use super::distribution::Law;
@@ -43,7 +44,8 @@ const MOST_STEPS: usize = 200;
 const SMALL: f64 = 1e-10;
 
 impl Mixture {
-    /// Both ends of the interval. `density` is there if a draw has logistic growth. Not a number if a draw is none.
+    /// Both ends of the interval. `density` is there if a draw has logistic growth. Not a number if
+    /// a draw is none.
     pub(super) fn interval(
         &mut self,
         level: TailLevel,

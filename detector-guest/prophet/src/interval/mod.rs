@@ -1,12 +1,16 @@
 //! Intervals around the forecast, without simulation: the limit of what Prophet's draws approach.
 //!
-//! Within training, and for a trend that is taken as known, y is normal around yhat with the model's noise
-//! `σ = sigma_obs · y_scale`, so the interval of level `w` is `yhat ± z·σ` with `z = Φ⁻¹((1 + w) / 2)`. Beyond training the
-//! rate of the trend may change again, see [`TrendUncertainty`]; the files here have a law each:
+//! Within training, and for a trend that is taken as known, y is normal around yhat with the
+//! model's noise `σ = sigma_obs · y_scale`, so the interval of level `w` is `yhat ± z·σ` with `z =
+//! Φ⁻¹((1 + w) / 2)`. Beyond training the rate of the trend may change again, see
+//! [`TrendUncertainty`]; the files here have a law each:
 //!
-//! * `law`: changes in continuous time; `stepwise`: changes at the rows of a request, Prophet's default call;
-//! * `contour` and `quantile`: from such a law to the half-width; `stretch` and `sheet`: to those of many rows at once;
-//! * `mixture`: many draws of the parameters (MCMC); `logistic` with `changes`: growth that a capacity bends.
+//! * `law`: changes in continuous time; `stepwise`: changes at the rows of a request, Prophet's
+//!   default call;
+//! * `contour` and `quantile`: from such a law to the half-width; `stretch` and `sheet`: to those
+//!   of many rows at once;
+//! * `mixture`: many draws of the parameters (MCMC); `logistic` with `changes`: growth that a
+//!   capacity bends.
 //!
 //! Nothing here is random: asked the same twice, the answer is the same to the last bit.
 
@@ -48,14 +52,16 @@ use stepwise::Steps;
 /// What may become of the trend after training.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum TrendUncertainty {
-    /// It goes on as it was. A live batch of Prophet's own default call, which begins its clock at the batch's first row, is
-    /// as wide as this.
+    /// It goes on as it was. A live batch of Prophet's own default call, which begins its clock at
+    /// the batch's first row, is as wide as this.
     #[default]
     None,
-    /// Its rate changes at the rows of the request: the law of Prophet's default call (`vectorized=True`). For logistic
-    /// growth it is exact on even grids that follow training; Prophet moves changes to such a grid.
+    /// Its rate changes at the rows of the request: the law of Prophet's default call
+    /// (`vectorized=True`). For logistic growth it is exact on even grids that follow training;
+    /// Prophet moves changes to such a grid.
     Batch(Grid),
-    /// Its rate changes at any time since training ended: the law of `vectorized=False`, and of the model itself.
+    /// Its rate changes at any time since training ended: the law of `vectorized=False`, and of the
+    /// model itself.
     Continuous,
 }
 
@@ -73,9 +79,9 @@ impl TrendUncertainty {
 /// What the range of a thousand draws holds on average: `(n - 1) / (n + 1)`.
 pub const RANGE_OF_DRAWS: f64 = 999.0 / 1001.0;
 
-/// The level for which an interval is computed where `width` is asked for; None where there is no such interval. At 1 Prophet
-/// answers the range of its draws, a thousand unless it is told otherwise. The limit of that is no interval but everything, so
-/// what such a range holds is taken.
+/// The level for which an interval is computed where `width` is asked for; None where there is no
+/// such interval. At 1 Prophet answers the range of its draws, a thousand unless it is told
+/// otherwise. The limit of that is no interval but everything, so what such a range holds is taken.
 #[must_use]
 pub fn level(width: f64) -> Option<f64> {
     match width {
@@ -84,7 +90,8 @@ pub fn level(width: f64) -> Option<f64> {
     }
 }
 
-/// Features of two seasons and the columns of one variable fit the second level of a cache with room to spare.
+/// Features of two seasons and the columns of one variable fit the second level of a cache with
+/// room to spare.
 const ROWS: usize = 512;
 /// Stretches are long then, and solving them costs more than memory that is slower.
 const ROWS_OF_STRETCHES: usize = 4096;
@@ -132,10 +139,12 @@ impl Intervals {
         Self::default()
     }
 
-    /// The interval of level `width`, such as 0.95, for each row of `forecast`, which `model` made of `features` and
-    /// `inputs`; in units of y. Rows without a prediction have none (NaN), nor has any row unless 0 < `width` < 1.
+    /// The interval of level `width`, such as 0.95, for each row of `forecast`, which `model` made
+    /// of `features` and `inputs`; in units of y. Rows without a prediction have none (NaN),
+    /// nor has any row unless 0 < `width` < 1.
     ///
-    /// With MCMC the memory is a dozen numbers a row and draw: hand in slices of [`Model::rows_at_once`].
+    /// With MCMC the memory is a dozen numbers a row and draw: hand in slices of
+    /// [`Model::rows_at_once`].
     #[allow(clippy::too_many_arguments, reason = "what a row depends on, and where its ends go")]
     pub fn bound(
         &mut self,

@@ -1,8 +1,9 @@
 //! The half-width of an interval: `q` with `P(Z > q) = p`.
 //!
-//! `Z` is a mixture of normal distributions of the same centre, so its tail is convex beyond 0 and `q >= z`: Newton's method
-//! cannot go astray. Halley's variant is used, within a bracket. Laws that are close to normal take the expansion of Cornish
-//! and Fisher (1938) with the 4th and 6th cumulant, whose error is below 1.1·10⁻⁷ deviations there.
+//! `Z` is a mixture of normal distributions of the same centre, so its tail is convex beyond 0 and
+//! `q >= z`: Newton's method cannot go astray. Halley's variant is used, within a bracket. Laws
+//! that are close to normal take the expansion of Cornish and Fisher (1938) with the 4th and 6th
+//! cumulant, whose error is below 1.1·10⁻⁷ deviations there.
 
 use super::contour::Contour;
 use super::distribution::Law;

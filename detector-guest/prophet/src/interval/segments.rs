@@ -1,7 +1,9 @@
-//! Half-widths of many rows: solved one by one where rows are few, over whole stretches where they are many.
+//! Half-widths of many rows: solved one by one where rows are few, over whole stretches where they
+//! are many.
 //!
-//! A stretch is a run of rows that ends at twice the time at which it begins. If its rows are many times the nodes of a
-//! [`Sheet`] and that is smooth there, the sheet gives all of them; if it is not, halves of the stretch are tried.
+//! A stretch is a run of rows that ends at twice the time at which it begins. If its rows are many
+//! times the nodes of a [`Sheet`] and that is smooth there, the sheet gives all of them; if it is
+//! not, halves of the stretch are tried.
 
 use std::ops::{Range, RangeInclusive};
 

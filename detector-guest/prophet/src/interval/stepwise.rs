@@ -1,4 +1,5 @@
-//! The law of Prophet's default call, which lets the rate change at the request's own rows (`vectorized=True`).
+//! The law of Prophet's default call, which lets the rate change at the request's own rows
+//! (`vectorized=True`).
 //!
 //! At the j-th row after training, with `d` the mean spacing of those rows,
 //!
@@ -7,9 +8,10 @@
 //! ln E exp(s r W) = Σ ln(1 + q wᵢ² / (1 - wᵢ²))     wᵢ = r s (i - ½)     r = λ · d · |1 + m| / σ_obs
 //! ```
 //!
-//! From `MANY` rows on the sum is taken as an integral with the midpoint rule's first two corrections (Euler and Maclaurin). A sum
-//! is no integral near a pole, `r s x = 1`: where one row alone counts against the noise the poles come down to the first rows,
-//! so those are summed and the integral goes from there. What is left out is below 10⁻⁸ deviations.
+//! From `MANY` rows on the sum is taken as an integral with the midpoint rule's first two
+//! corrections (Euler and Maclaurin). A sum is no integral near a pole, `r s x = 1`: where one row
+//! alone counts against the noise the poles come down to the first rows, so those are summed and
+//! the integral goes from there. What is left out is below 10⁻⁸ deviations.
 
 use super::complex::Complex;
 
@@ -24,7 +26,8 @@ pub(super) struct Steps {
 }
 
 impl Steps {
-    /// Rows from which on the sum is not written out: the law then changes smoothly with their number.
+    /// Rows from which on the sum is not written out: the law then changes smoothly with their
+    /// number.
     pub(super) const MANY: f64 = 32.0;
 
     /// Steps beyond this are felt one by one, against a noise of 1.
@@ -71,13 +74,14 @@ impl Steps {
         product.ln()
     }
 
-    /// `j · (F(j r s √(1 - q)) - F(j r s))` and the corrections, where `F(u) = ln(1 - u²) + 2 (atanh(u) / u - 1)`.
+    /// `j · (F(j r s √(1 - q)) - F(j r s))` and the corrections, where `F(u) = ln(1 - u²) + 2
+    /// (atanh(u) / u - 1)`.
     fn integrated(&self, s: Complex) -> Complex {
         let all = s.scale(self.step * self.count);
         let rest = all.scale((1.0 - self.chance).max(0.0).sqrt());
         let (all, rest) = (NodeValues::at(all), NodeValues::at(rest));
-        // Derivatives of ln(1 - (u x / j)²) at x = j: the first, -2 u² / (1 - u²) / j, counts -1/24, and the third,
-        // -4 u⁴ (3 + u²) / (1 - u²)³ / j³, counts 7/5760.
+        // Derivatives of ln(1 - (u x / j)²) at x = j: the first, -2 u² / (1 - u²) / j, counts -1/24, and
+        // the third, -4 u⁴ (3 + u²) / (1 - u²)³ / j³, counts 7/5760.
         let once = 1.0 / (12.0 * self.count);
         let thrice = 7.0 / (1440.0 * self.count * self.count * self.count);
         (rest.integral - all.integral).scale(self.count) - (all.slope - rest.slope).scale(once)
@@ -119,7 +123,8 @@ mod tests {
     /// No tail probability is off by more than this.
     const OFF: f64 = 2e-8;
 
-    /// The characteristic functions of the whole, noise included, integrated as in `contour` along a straight line.
+    /// The characteristic functions of the whole, noise included, integrated as in `contour` along
+    /// a straight line.
     #[test]
     fn many_rows_have_the_law_of_their_sum() {
         for count in [32.0, 33.0, 48.0, 200.0] {

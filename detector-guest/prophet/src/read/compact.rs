@@ -1,12 +1,14 @@
-//! What prediction needs of a model, in the fewest bytes and the quickest to read: 2.3 MB of JSON become 2 KB.
+//! What prediction needs of a model, in the fewest bytes and the quickest to read: 2.3 MB of JSON
+//! become 2 KB.
 //!
 //! ```text
 //! "PROPHET" · version (1 byte) · CRC-32 of the rest (4 bytes, little endian) · postcard
 //! ```
 //!
-//! It is the same document as in the JSON and goes through the same checks. No JSON begins like that, and a file that was
-//! cut or changed does not have its checksum: none is taken for another. A version is never edited; what another version of
-//! this library wrote is refused, and its JSON prepared again.
+//! It is the same document as in the JSON and goes through the same checks. No JSON begins like
+//! that, and a file that was cut or changed does not have its checksum: none is taken for another.
+//! A version is never edited; what another version of this library wrote is refused, and its JSON
+//! prepared again.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,8 +1,9 @@
 //! The JSON object of `model_to_json`, as far as prediction needs it.
 //!
-//! Keys that are not named here are skipped without a copy: the training history is a string of megabytes. Keys that
-//! versions before 1.1.5 did not write have Prophet's own defaults (`serialize.py`). Numbers are taken as Python writes them,
-//! `NaN` and `Infinity` included (`python`); the checks that follow name the key where prediction needs the number.
+//! Keys that are not named here are skipped without a copy: the training history is a string of
+//! megabytes. Keys that versions before 1.1.5 did not write have Prophet's own defaults
+//! (`serialize.py`). Numbers are taken as Python writes them, `NaN` and `Infinity` included
+//! (`python`); the checks that follow name the key where prediction needs the number.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +36,8 @@ pub(super) struct ModelDocument {
     pub(super) interval_width: f64,
     #[serde(default)]
     pub(super) country_holidays: Option<String>,
-    /// Written by the export tool, not by Prophet: `[date, name]` of the holidays of `country_holidays`.
+    /// Written by the export tool, not by Prophet: `[date, name]` of the holidays of
+    /// `country_holidays`.
     #[serde(default)]
     pub(super) country_holiday_dates: Option<Vec<(String, String)>>,
     #[serde(default)]
@@ -148,8 +150,8 @@ impl<T> OrderedMap<T> {
 }
 
 impl ModelDocument {
-    /// Reads the object; also one that was put into a JSON string, which is what `json.dump(model_to_json(m), file)` of
-    /// Prophet's older documentation leaves.
+    /// Reads the object; also one that was put into a JSON string, which is what
+    /// `json.dump(model_to_json(m), file)` of Prophet's older documentation leaves.
     pub(super) fn parse(json: &[u8]) -> Result<Self, ReadError> {
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json).trim_ascii_start();
         if json.first() == Some(&b'"') {

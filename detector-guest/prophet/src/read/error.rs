@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 
-/// Why a file did not become a [`Model`](crate::Model). The texts go on from the model's name: "model `T1` …".
+/// Why a file did not become a [`Model`](crate::Model). The texts go on from the model's name:
+/// "model `T1` …".
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {

@@ -1,4 +1,5 @@
-//! Which columns of `β` are whose: seasons in their order, then holidays, then regressors in theirs.
+//! Which columns of `β` are whose: seasons in their order, then holidays, then regressors in
+//! theirs.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -79,8 +80,8 @@ impl ColumnCursor<'_> {
         Ok(own)
     }
 
-    /// What the columns' rows in `train_component_cols` say, which is what Prophet multiplies by; a mode that is declared
-    /// must agree.
+    /// What the columns' rows in `train_component_cols` say, which is what Prophet multiplies by; a
+    /// mode that is declared must agree.
     fn mode(&self, key: &str, declared: Option<&str>, own: &Range<usize>) -> Result<Mode, ReadError> {
         let own = &self.components[own.clone()];
         let mode = match declared {

@@ -1,7 +1,8 @@
 //! The training history: megabytes of which prediction needs the number of rows.
 //!
-//! The history is JSON in a JSON string. Each of its rows has a key `ds`, which stands in the file as `\"ds\":` and nowhere
-//! else: a text in a cell that reads the same is escaped once more. So rows are counted without parsing any of them.
+//! The history is JSON in a JSON string. Each of its rows has a key `ds`, which stands in the file
+//! as `\"ds\":` and nowhere else: a text in a cell that reads the same is escaped once more. So
+//! rows are counted without parsing any of them.
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;

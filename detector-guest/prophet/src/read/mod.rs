@@ -1,9 +1,10 @@
 //! From the bytes of a file to a checked [`Model`].
 //!
-//! `document` is the JSON as Prophet writes it, `compact` the same in few bytes, with `table`, `numbers`,
-//! `python` and `history` for its odd shapes; `parameters` puts
-//! Stan's rows in order, `features` hands each component its columns of `β`, and here the rest is checked. Every size is
-//! that of something that stands in the file, so a small file cannot ask for much memory.
+//! `document` is the JSON as Prophet writes it, `compact` the same in few bytes, with `table`,
+//! `numbers`, `python` and `history` for its odd shapes; `parameters` puts
+//! Stan's rows in order, `features` hands each component its columns of `β`, and here the rest is
+//! checked. Every size is that of something that stands in the file, so a small file cannot ask for
+//! much memory.
 
 mod compact;
 mod document;

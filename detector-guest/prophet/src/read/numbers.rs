@@ -6,8 +6,8 @@ use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Unexpected, Visitor
 
 use super::python::token;
 
-/// The numbers of one parameter, row after row. Which shape they stood in has no meaning: it differs between versions
-/// of Prophet, and between a trained model and a constant series.
+/// The numbers of one parameter, row after row. Which shape they stood in has no meaning: it
+/// differs between versions of Prophet, and between a trained model and a constant series.
 #[derive(Debug, PartialEq)]
 pub(super) struct Numbers(Vec<f64>);
 

@@ -1,6 +1,7 @@
 //! Stan's parameters: one row after an optimisation (MAP), a row a draw after MCMC.
 //!
-//! In which shape the numbers stand says nothing, see `numbers`; the number of rows is the number of `k`.
+//! In which shape the numbers stand says nothing, see `numbers`; the number of rows is the number
+//! of `k`.
 
 use super::document::ModelDocument;
 use super::error::ReadError;

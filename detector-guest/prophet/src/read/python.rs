@@ -1,8 +1,10 @@
-//! JSON as Python writes it: `NaN`, `Infinity` and `-Infinity` stand where a number may, and JSON has no such words.
+//! JSON as Python writes it: `NaN`, `Infinity` and `-Infinity` stand where a number may, and JSON
+//! has no such words.
 //!
-//! Prophet's own `model_from_json` reads such a file, so it is read here: in a key that prediction does not need it means nothing. Where
-//! the file is no JSON because of such words, it is read once more with each as a text of the same letters, and a number is then
-//! read from either. A key that prediction needs is checked later, by name.
+//! Prophet's own `model_from_json` reads such a file, so it is read here: in a key that prediction
+//! does not need it means nothing. Where the file is no JSON because of such words, it is read once
+//! more with each as a text of the same letters, and a number is then read from either. A key that
+//! prediction needs is checked later, by name.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -6,7 +6,8 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error};
 
 use super::python;
 
-/// The rows of a DataFrame as `to_json(orient="table")` writes it: `{"schema": …, "data": [{column: value}, …]}`.
+/// The rows of a DataFrame as `to_json(orient="table")` writes it: `{"schema": …, "data": [{column:
+/// value}, …]}`.
 #[derive(Debug)]
 pub(super) struct PandasTable<R>(Vec<R>);
 

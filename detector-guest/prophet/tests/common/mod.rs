@@ -1,4 +1,5 @@
-//! Reading of the fixtures: models as Prophet 1.5.0 saved them (history dropped) and what Prophet answered.
+//! Reading of the fixtures: models as Prophet 1.5.0 saved them (history dropped) and what Prophet
+//! answered.
 #![allow(
     dead_code,
     unreachable_pub,

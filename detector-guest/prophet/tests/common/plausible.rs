@@ -1,8 +1,8 @@
-//! Models as training could have left them, made up at random: any growth, scaling, seasons with and without conditions,
-//! holidays with windows, regressors, and one row of parameters or several.
+//! Models as training could have left them, made up at random: any growth, scaling, seasons with
+//! and without conditions, holidays with windows, regressors, and one row of parameters or several.
 //!
-//! What a request brings besides timestamps is a function of the timestamp, so that a row has the same inputs in whatever
-//! batch it stands.
+//! What a request brings besides timestamps is a function of the timestamp, so that a row has the
+//! same inputs in whatever batch it stands.
 
 use std::collections::BTreeSet;
 
@@ -121,8 +121,8 @@ pub fn plausible() -> impl Strategy<Value = Plausible> {
         )
 }
 
-/// A model and instants from before the end of its training to half as long again after it: a few, or so many in an even row that
-/// their intervals are taken over stretches.
+/// A model and instants from before the end of its training to half as long again after it: a few,
+/// or so many in an even row that their intervals are taken over stretches.
 pub fn request() -> impl Strategy<Value = (Plausible, Vec<i64>)> {
     let few = prop::collection::btree_set(0..3_200_i64, 1..40);
     let many = (0..2_000_i64, 2..=8_usize).prop_map(|(first, step)| (first..3_200).step_by(step).collect());

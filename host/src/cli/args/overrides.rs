@@ -14,8 +14,9 @@ use crate::shard::Shard;
 pub struct Overrides {
     /// Read this configuration [default: `anomaly-worker.toml`, if there is one here]
     ///
-    /// Each key of it can also be set by an environment variable, which goes over the file: ANOMALY_WORKER_INTERVAL is `interval`
-    /// of `[worker]`. Flags go over both. A file called `.yaml` or `.yml` is read as the Python worker's `config.yaml`.
+    /// Each key of it can also be set by an environment variable, which goes over the file:
+    /// ANOMALY_WORKER_INTERVAL is `interval` of `[worker]`. Flags go over both. A file called
+    /// `.yaml` or `.yml` is read as the Python worker's `config.yaml`.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
@@ -31,14 +32,17 @@ pub struct Overrides {
     #[arg(long, value_name = "DIR")]
     pub models: Option<PathBuf>,
 
-    /// An SQLite file for readings and verdicts alike, whatever server the configuration names [default: anomaly-worker.sqlite]
+    /// An SQLite file for readings and verdicts alike, whatever server the configuration names
+    /// [default: anomaly-worker.sqlite]
     #[arg(long, value_name = "FILE")]
     pub database: Option<PathBuf>,
 
-    /// Judge one share of the variables, such as 2/8, beside workers that judge the others [default: all]
+    /// Judge one share of the variables, such as 2/8, beside workers that judge the others
+    /// [default: all]
     ///
-    /// Each worker has a position of its own. Which share a variable falls to follows from its name: nothing else has to be agreed on
-    /// but the number of shares. Workers of the same share stand by for each other.
+    /// Each worker has a position of its own. Which share a variable falls to follows from its
+    /// name: nothing else has to be agreed on but the number of shares. Workers of the same
+    /// share stand by for each other.
     #[arg(long, value_name = "K/N")]
     pub shard: Option<Shard>,
 

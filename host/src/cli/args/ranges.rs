@@ -25,7 +25,8 @@ pub struct BackfillArgs {
     #[command(flatten)]
     pub range: DatetimeRange,
 
-    /// Put new verdicts in the place of those that are there; one goes only when there is a new one for its reading
+    /// Put new verdicts in the place of those that are there; one goes only when there is a new one
+    /// for its reading
     #[arg(long)]
     pub replace: bool,
 
@@ -43,11 +44,13 @@ pub struct Import {
     #[arg(value_name = "FILE.csv")]
     pub file: PathBuf,
 
-    /// How datetimes are written, as for Python's `strftime` [default: 2025-01-15 10:00:00, with a `T` or fractions too]
+    /// How datetimes are written, as for Python's `strftime` [default: 2025-01-15 10:00:00, with a
+    /// `T` or fractions too]
     #[arg(long, value_name = "FORMAT", value_parser = import::datetime_format)]
     pub datetime_format: Option<import::DatetimeFormat>,
 
-    /// What stands before decimals; the other mark may group digits [default: what all the numbers of the file say]
+    /// What stands before decimals; the other mark may group digits [default: what all the numbers
+    /// of the file say]
     #[arg(long, value_name = "MARK")]
     pub decimal: Option<Decimal>,
 

@@ -1,4 +1,5 @@
-//! What became of the cells of a file: each was loaded, was there already, repeats one before it, or was refused, and none is lost.
+//! What became of the cells of a file: each was loaded, was there already, repeats one before it,
+//! or was refused, and none is lost.
 
 use anyhow::bail;
 

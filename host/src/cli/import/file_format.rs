@@ -1,4 +1,5 @@
-//! The first of two readings of a file, which loads nothing: how it is written, by the evidence of all of it, and what is in it.
+//! The first of two readings of a file, which loads nothing: how it is written, by the evidence of
+//! all of it, and what is in it.
 //!
 //! Its count of cells is what the second reading has to account for.
 
@@ -90,7 +91,8 @@ impl DateOrder {
     }
 }
 
-/// Watches for datetimes that are right only with day and month in each other's place: then those that seem right are wrong as well.
+/// Watches for datetimes that are right only with day and month in each other's place: then those
+/// that seem right are wrong as well.
 struct Days<'a> {
     format: Option<&'a DatetimeFormat>,
     swapped: Option<DatetimeFormat>,

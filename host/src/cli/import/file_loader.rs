@@ -1,4 +1,5 @@
-//! The second of two readings of a file: batch after batch into the store, with an account of every cell.
+//! The second of two readings of a file: batch after batch into the store, with an account of every
+//! cell.
 
 use std::sync::Arc;
 
@@ -60,7 +61,8 @@ impl FileLoader<'_> {
     /// Reads all of the file and stores it.
     ///
     /// # Errors
-    /// The file cannot be read to its end, the store failed, or it was stopped: whole batches are there.
+    /// The file cannot be read to its end, the store failed, or it was stopped: whole batches are
+    /// there.
     pub(super) async fn run(
         &mut self,
         importer: &mut dyn Importer,

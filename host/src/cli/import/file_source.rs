@@ -1,7 +1,8 @@
-//! The bytes of a file, and its text: whatever the encoding, and as often from the beginning as it is read.
+//! The bytes of a file, and its text: whatever the encoding, and as often from the beginning as it
+//! is read.
 //!
-//! A file is read twice, so what is no file (a pipe, standard input) is copied to a temporary one first. What is added to it while it
-//! is read is left to the next time.
+//! A file is read twice, so what is no file (a pipe, standard input) is copied to a temporary one
+//! first. What is added to it while it is read is left to the next time.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -68,7 +69,8 @@ impl FileSource {
         Ok(source)
     }
 
-    /// The text from the beginning, as UTF-8. What is not UTF-8, says no mark and was not told, comes as it is.
+    /// The text from the beginning, as UTF-8. What is not UTF-8, says no mark and was not told,
+    /// comes as it is.
     pub(super) fn text(&self) -> anyhow::Result<FileText> {
         let mut file = self.file.try_clone().context("it cannot be read")?;
         file.rewind().context("it cannot be read")?;

@@ -1,7 +1,8 @@
 //! How a file is written: what divides its columns, and what stands before decimals.
 //!
-//! What divides columns follows from the header. What stands before decimals follows from all the numbers of the file: from those that can
-//! be read in one way only. Where some say one thing and others the other, or all could be both, nothing is guessed.
+//! What divides columns follows from the header. What stands before decimals follows from all the
+//! numbers of the file: from those that can be read in one way only. Where some say one thing and
+//! others the other, or all could be both, nothing is guessed.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! The header of a wide file: where the datetime is, and which variable each column holds. One that cannot be right refuses the file.
+//! The header of a wide file: where the datetime is, and which variable each column holds. One that
+//! cannot be right refuses the file.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -75,7 +76,8 @@ impl Header {
         (self.fields..record.len()).any(|place| !is_none(&record.field(place)))
     }
 
-    /// The fields of a record that hold readings, or would: all that are not empty but its datetime and an index.
+    /// The fields of a record that hold readings, or would: all that are not empty but its datetime
+    /// and an index.
     pub(super) fn cells<'a>(&self, record: &'a CsvRecord) -> impl Iterator<Item = Cow<'a, str>> {
         let (datetime, index) = (self.datetime, self.index);
         (0..record.len())

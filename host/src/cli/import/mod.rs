@@ -1,8 +1,9 @@
 //! `host import`: a wide CSV file into the input table.
 //!
-//! The file is read twice, row by row: first to see how it is written and how many cells it has, by all of it, and then to load it in
-//! batches; the memory it takes is a batch. At the end every cell is accounted for, or that is an error. A load that ends early leaves
-//! whole batches behind, and the same command loads the rest, because what the table has is left out.
+//! The file is read twice, row by row: first to see how it is written and how many cells it has, by
+//! all of it, and then to load it in batches; the memory it takes is a batch. At the end every cell
+//! is accounted for, or that is an error. A load that ends early leaves whole batches behind, and
+//! the same command loads the rest, because what the table has is left out.
 
 mod accounts;
 mod cell;

@@ -1,7 +1,8 @@
 //! A cell to a datetime. Pure.
 //!
-//! A format is one of `strftime`'s, read as Python reads it where the two differ: `%f` is a fraction of a second, and no count of
-//! nanoseconds. A cell without a time is midnight, which is how pandas and spreadsheets write it.
+//! A format is one of `strftime`'s, read as Python reads it where the two differ: `%f` is a
+//! fraction of a second, and no count of nanoseconds. A cell without a time is midnight, which is
+//! how pandas and spreadsheets write it.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -23,7 +24,8 @@ const BLANKS: [char; 4] = ['\u{a0}', '\u{202f}', '\u{2009}', '\u{2007}'];
 #[derive(Clone, Debug)]
 enum Piece {
     Item(Item<'static>),
-    /// Digits after the second; with a mark before them they may be missing, as Python leaves them out where they are zero.
+    /// Digits after the second; with a mark before them they may be missing, as Python leaves them
+    /// out where they are zero.
     Fraction {
         marked: bool,
     },
@@ -66,8 +68,9 @@ impl DatetimeFormat {
             day,
             pieces,
         };
-        // What it writes it must be able to read; one without a day, with a zone or with half a time cannot. Fractions are left out:
-        // where no mark announces them, the example would have none to read.
+        // What it writes it must be able to read; one without a day, with a zone or with half a time
+        // cannot. Fractions are left out: where no mark announces them, the example would have none
+        // to read.
         let items: Vec<_> =
             format.pieces.iter().filter(|piece| matches!(piece, Piece::Item(_))).cloned().collect();
         let tried = Self { pieces: items, ..format.clone() };

@@ -1,7 +1,8 @@
 //! What the marks in a number mean: which sets off its fraction, which groups its digits. Pure.
 //!
-//! `1,5` can be read in one way only, and so can `1.234,5` and `1,234,567`. `1.234` cannot: it is a thousand in one country and little
-//! more than one in another. What a file means by it follows from its other numbers, or from nothing.
+//! `1,5` can be read in one way only, and so can `1.234,5` and `1,234,567`. `1.234` cannot: it is a
+//! thousand in one country and little more than one in another. What a file means by it follows
+//! from its other numbers, or from nothing.
 
 use crate::cli::args::Decimal;
 

@@ -1,7 +1,7 @@
 //! The records of a CSV text: lines, but for a quoted cell that goes over several.
 //!
-//! Such a cell is suspected: one stray quote would swallow all rows to the next. It is read only where none of the lines in it could be
-//! a row by itself, and where it ends.
+//! Such a cell is suspected: one stray quote would swallow all rows to the next. It is read only
+//! where none of the lines in it could be a row by itself, and where it ends.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -33,8 +33,8 @@ impl CsvRecord {
         self.fields
     }
 
-    /// A field without blanks around it, and without the mark that files which were put together have in them; empty where the record
-    /// has none.
+    /// A field without blanks around it, and without the mark that files which were put together
+    /// have in them; empty where the record has none.
     pub(super) fn field(&self, place: usize) -> Cow<'_, str> {
         let blank = |c: char| c.is_whitespace() || c == '\u{feff}';
         match String::from_utf8_lossy(self.bytes_of(place)) {

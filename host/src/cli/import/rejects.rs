@@ -1,4 +1,5 @@
-//! What in a file is wrong, said by line and column while it is loaded: the first few, and then counted.
+//! What in a file is wrong, said by line and column while it is loaded: the first few, and then
+//! counted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,7 +7,8 @@ use std::sync::Arc;
 use crate::text::escaped;
 use crate::worker::report::count;
 
-/// So many are named of a file, and of one column: a column of remarks must not hide what else is wrong.
+/// So many are named of a file, and of one column: a column of remarks must not hide what else is
+/// wrong.
 const NAMED: u64 = 20;
 const NAMED_OF_COLUMN: u64 = 3;
 

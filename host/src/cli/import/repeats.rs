@@ -1,7 +1,9 @@
-//! Readings that a file has twice: in autumn an hour comes twice on the plant's clock, and files are put together from overlapping ones.
+//! Readings that a file has twice: in autumn an hour comes twice on the plant's clock, and files
+//! are put together from overlapping ones.
 //!
-//! Of one variable and datetime the first counts. Where datetimes come in order, equal ones stand beside each other. Where they do not, all
-//! that were met are kept, in a temporary database that goes to the disk when it grows: memory has an end, a file may have none.
+//! Of one variable and datetime the first counts. Where datetimes come in order, equal ones stand
+//! beside each other. Where they do not, all that were met are kept, in a temporary database that
+//! goes to the disk when it grows: memory has an end, a file may have none.
 
 use anyhow::Context;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -47,7 +49,8 @@ impl Repeats {
         Ok(Self::InDisorder(temporary().context(NO_ROOM)?))
     }
 
-    /// Leaves those readings of a row, each by its column, that were not met before at this datetime. Returns how many went.
+    /// Leaves those readings of a row, each by its column, that were not met before at this
+    /// datetime. Returns how many went.
     ///
     /// # Errors
     /// There is no room for a temporary database.
@@ -75,7 +78,8 @@ impl Repeats {
 const NO_ROOM: &str = "what of the file was read cannot be kept in a temporary database";
 
 fn temporary() -> rusqlite::Result<Connection> {
-    // Without a name it is on the disk, is in memory as long as it is small, and goes when it is closed.
+    // Without a name it is on the disk, is in memory as long as it is small, and goes when it is
+    // closed.
     let database = Connection::open("")?;
     database.execute_batch(
         "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN; \

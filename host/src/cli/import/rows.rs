@@ -1,4 +1,5 @@
-//! The rows of a wide file, each as the values of one datetime. What is wrong costs its cell, or its row, and is handed to [`Wrong`].
+//! The rows of a wide file, each as the values of one datetime. What is wrong costs its cell, or
+//! its row, and is handed to [`Wrong`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -125,8 +126,9 @@ impl FileRows {
         Some(FileRow { line, at, readings })
     }
 
-    /// Why a row cannot be told from the number of its fields. What it lacks at its end may be empty, as spreadsheets leave it out; but
-    /// not where something in it may have pushed its cells out of their places.
+    /// Why a row cannot be told from the number of its fields. What it lacks at its end may be
+    /// empty, as spreadsheets leave it out; but not where something in it may have pushed its
+    /// cells out of their places.
     fn odd_width(&self, record: &CsvRecord) -> Option<String> {
         let widths = || format!(" has {} fields and the header {}", record.len(), self.header.fields);
         if record.len() >= self.named {

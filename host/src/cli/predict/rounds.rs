@@ -12,8 +12,9 @@ pub(super) struct BatchRow {
     pub(super) wanted: bool,
 }
 
-/// Batches, one after the other, in which each row is wanted once, at its own `ds`. `ds` is sorted. With `by_number` each row has as
-/// many rows before it as in the table: all are in every batch, those of one `ds` a microsecond apart.
+/// Batches, one after the other, in which each row is wanted once, at its own `ds`. `ds` is sorted.
+/// With `by_number` each row has as many rows before it as in the table: all are in every batch,
+/// those of one `ds` a microsecond apart.
 pub(super) fn of(ds: &[Datetime], by_number: bool) -> impl Iterator<Item = Vec<BatchRow>> {
     let same: Vec<&[Datetime]> = ds.chunk_by(|a, b| a == b).collect();
     let most = same.iter().map(|same| same.len()).max().unwrap_or(0);
@@ -29,8 +30,8 @@ pub(super) fn of(ds: &[Datetime], by_number: bool) -> impl Iterator<Item = Vec<B
                 }
                 continue;
             }
-            // The last ones have their turn in the last round, where no row stands later than it should: not after the end
-            // of training if it was at that end.
+            // The last ones have their turn in the last round, where no row stands later than it should: not
+            // after the end of training if it was at that end.
             let turn = if place + 1 == count { most - 1 } else { place };
             let anchor = round.min(count - 1);
             let apart = place as i64 - anchor as i64;

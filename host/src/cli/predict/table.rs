@@ -1,7 +1,8 @@
 //! The table that `host predict` is asked about: `ds`, and numbers by column.
 //!
-//! Pure. The host does not know which columns a model needs, so all that holds numbers is handed on. A cell that is wrong refuses
-//! the table, with its line and column; a column of nothing but text is a remark of the user's and is passed over.
+//! Pure. The host does not know which columns a model needs, so all that holds numbers is handed
+//! on. A cell that is wrong refuses the table, with its line and column; a column of nothing but
+//! text is a remark of the user's and is passed over.
 
 use std::io::Read;
 
@@ -9,7 +10,8 @@ use anyhow::{anyhow, bail};
 
 use crate::datetime::Datetime;
 
-/// What Prophet calls the readings; a table that a model was trained on has them, and prediction does not look at them.
+/// What Prophet calls the readings; a table that a model was trained on has them, and prediction
+/// does not look at them.
 const Y: &str = "y";
 
 /// Rows in Prophet's order: by `ds`, those of the same `ds` as they stand in the file.
@@ -25,7 +27,8 @@ pub(super) struct PredictTable {
 }
 
 impl PredictTable {
-    /// Reads a CSV file with a header. An empty cell and `nan` are no value; `true` and `false` are 1 and 0.
+    /// Reads a CSV file with a header. An empty cell and `nan` are no value; `true` and `false` are
+    /// 1 and 0.
     ///
     /// # Errors
     /// Not CSV, no column `ds`, a name twice, no rows, or a cell that is no datetime or no number.

@@ -49,7 +49,8 @@ const LATE: Kind = Kind::Late { by: FIVE };
 fn what_came_of_a_fault() {
     use FaultOutcome::*;
     let (y, n) = (true, false);
-    // Of variable A: the fault; the values that arrive at steps 0, 1, 2; the verdicts as (step, y, anomaly).
+    // Of variable A: the fault; the values that arrive at steps 0, 1, 2; the verdicts as (step, y,
+    // anomaly).
     type Case = (
         Kind,
         [Option<f64>; 3],
@@ -96,7 +97,8 @@ fn of_a_repeated_reading_the_first_counts() {
     }
 }
 
-/// A's only flagged reading outside its fault in values is at step 2; a late stretch excuses nothing.
+/// A's only flagged reading outside its fault in values is at step 2; a late stretch excuses
+/// nothing.
 #[test]
 fn alarms_outside_of_faults_are_false() {
     let faults = [fault(SHIFT, 0, 1), fault(LATE, 2, 3)];

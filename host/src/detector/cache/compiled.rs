@@ -1,8 +1,9 @@
 //! Machine code that was made before, an entry a file.
 //!
-//! Loading code is running it: wasmtime believes every byte. So an entry is found by what it was made of (the module, the compiler
-//! with its version, target and settings), carries a digest over that and over its code, and is used only if the digest is right
-//! and nobody else can have written the file. A damaged entry is removed, and made anew.
+//! Loading code is running it: wasmtime believes every byte. So an entry is found by what it was
+//! made of (the module, the compiler with its version, target and settings), carries a digest over
+//! that and over its code, and is used only if the digest is right and nobody else can have written
+//! the file. A damaged entry is removed, and made anew.
 
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
@@ -18,7 +19,8 @@ use crate::unit_limit::explained;
 /// Changes with everything that changes what the bytes mean.
 const MAGIC: &[u8] = b"anomaly-worker code 1\n";
 
-/// Entries and bytes of one directory. More are left behind by modules and versions that are gone; what was used last stays.
+/// Entries and bytes of one directory. More are left behind by modules and versions that are gone;
+/// what was used last stays.
 const MOST_ENTRIES: usize = 32;
 const MOST_BYTES: u64 = 512 << 20;
 
@@ -123,7 +125,8 @@ fn read(path: &Path, key: &CacheKey) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Another worker may have removed it meanwhile; what cannot be removed is replaced, or found damaged again.
+/// Another worker may have removed it meanwhile; what cannot be removed is replaced, or found
+/// damaged again.
 fn remove(path: &Path) {
     let _ = fs::remove_file(path);
 }

@@ -1,8 +1,9 @@
-//! The cache directory: what was made once and need not be made again. `compiled` holds machine code (`compiled`), `models` what
-//! detectors made of model files.
+//! The cache directory: what was made once and need not be made again. `compiled` holds machine
+//! code (`compiled`), `models` what detectors made of model files.
 //!
-//! All of it can be deleted at any time, and several workers may share it: files come under a temporary name and are renamed. A directory
-//! that cannot be written, or that is not ours alone, is said once and costs time, nothing else.
+//! All of it can be deleted at any time, and several workers may share it: files come under a
+//! temporary name and are renamed. A directory that cannot be written, or that is not ours alone,
+//! is said once and costs time, nothing else.
 
 mod compiled;
 pub(crate) mod private;
@@ -21,7 +22,8 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// None, and a line, if it is there and others can write it: whoever puts a file there runs it in this process.
+    /// None, and a line, if it is there and others can write it: whoever puts a file there runs it
+    /// in this process.
     pub(super) fn open(directory: &Path) -> Option<Self> {
         let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
         match private::check(&directory) {

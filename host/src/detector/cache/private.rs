@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-/// Makes a directory, and those above it, that only this user can enter; one that is there already must be ours alone.
+/// Makes a directory, and those above it, that only this user can enter; one that is there already
+/// must be ours alone.
 pub(crate) fn create(directory: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
@@ -38,8 +39,8 @@ pub(crate) fn open(file: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Whether a file of this name is one that was put there by this program: the directory may be one that holds other things as well, and
-/// those are nobody's to remove.
+/// Whether a file of this name is one that was put there by this program: the directory may be one
+/// that holds other things as well, and those are nobody's to remove.
 pub(crate) fn is_own(file: &Path) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let entry = name.strip_suffix(".trial").unwrap_or(&name);

@@ -1,7 +1,8 @@
 //! A mark beside an entry from when its code is loaded until it has run once.
 //!
-//! Code that crashes the process would crash it at each start. A mark that is found with nobody behind it tells of such a crash,
-//! and the entry is made anew. Its process holds a lock on it, so that workers that start together do not take each other for dead.
+//! Code that crashes the process would crash it at each start. A mark that is found with nobody
+//! behind it tells of such a crash, and the entry is made anew. Its process holds a lock on it, so
+//! that workers that start together do not take each other for dead.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Write};

@@ -1,8 +1,9 @@
 //! What a module may consist of: counted before anything is compiled.
 //!
-//! A compiler takes time and memory for what a module says, not for its bytes: a kilobyte can stand for a million instances. The
-//! numbers are several times what a detector of whole Python or JavaScript consists of; what no number here catches meets the
-//! limits of the process that compiles.
+//! A compiler takes time and memory for what a module says, not for its bytes: a kilobyte can stand
+//! for a million instances. The numbers are several times what a detector of whole Python or
+//! JavaScript consists of; what no number here catches meets the limits of the process that
+//! compiles.
 
 /// One thing that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! The process that compiles, seen from its parent.
 //!
-//! It is started without environment, gets the module by its stdin, and answers by its stdout. It lives no longer than the future that
-//! waits for it: when that is dropped it is killed, and when this process dies it finds its stdin closed and ends.
+//! It is started without environment, gets the module by its stdin, and answers by its stdout. It
+//! lives no longer than the future that waits for it: when that is dropped it is killed, and when
+//! this process dies it finds its stdin closed and ends.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -179,7 +180,8 @@ pub(super) fn too_little(memory: u64) -> String {
     )
 }
 
-/// Limits of the process, before it is given anything to read. It ends with the job, and the job with this process.
+/// Limits of the process, before it is given anything to read. It ends with the job, and the job
+/// with this process.
 #[cfg(windows)]
 fn job(child: &mut Child, memory: u64) -> io::Result<win32job::Job> {
     use std::os::windows::io::AsRawHandle;

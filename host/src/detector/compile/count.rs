@@ -1,8 +1,9 @@
 //! Counts what a module consists of, and refuses one that is more than the caps allow.
 //!
-//! It reads every byte once and keeps nothing but numbers, so that looking at a module costs time in proportion to its size and hardly
-//! any memory. It does not validate: what is wrong is for the compiler to say. Types are not read at all, as the reader calls
-//! itself for a type within a type, as deep as the file says.
+//! It reads every byte once and keeps nothing but numbers, so that looking at a module costs time
+//! in proportion to its size and hardly any memory. It does not validate: what is wrong is for the
+//! compiler to say. Types are not read at all, as the reader calls itself for a type within a type,
+//! as deep as the file says.
 
 use wasmparser::{
     BinaryReaderError, ComponentExternalKind, ElementItems, ElementSectionReader, FunctionBody, MemoryType,
@@ -12,7 +13,8 @@ use wasmparser::{
 use super::caps::{Caps, Tally, What};
 use super::expansion::Components;
 
-/// Counts. The error is what there is too much of, or what cannot be read, as a sentence that begins with "it".
+/// Counts. The error is what there is too much of, or what cannot be read, as a sentence that
+/// begins with "it".
 pub(super) fn count(bytes: &[u8], caps: Caps) -> Result<(), String> {
     let mut counting = Counting { bytes, tally: Tally::new(caps), components: Components::default() };
     counting.tally.add(What::Bytes, bytes.len() as u64)?;
@@ -189,7 +191,8 @@ fn function(caps: &Caps, body: &FunctionBody<'_>) -> Result<(), String> {
     caps.check(What::LocalsByBlocks, locals.saturating_mul(blocks))
 }
 
-/// How deep types may lie in types: each level begins with these two bytes, "a type" and "of a component" or "of an instance".
+/// How deep types may lie in types: each level begins with these two bytes, "a type" and "of a
+/// component" or "of an instance".
 fn type_depth(section: &[u8]) -> u64 {
     let levels = section.windows(2).filter(|pair| matches!(pair, [1, 0x41 | 0x42])).count();
     levels as u64

@@ -1,9 +1,10 @@
-//! How many instances there are once every component is made as often as the module says: a component that makes another one twice, which
-//! makes another one twice, and so on, has 2^n of them in n lines.
+//! How many instances there are once every component is made as often as the module says: a
+//! component that makes another one twice, which makes another one twice, and so on, has 2^n of
+//! them in n lines.
 //!
-//! Each component is counted once, when its end is read: what it makes itself, and what is in those that it makes, all of which
-//! come before it. Only a component that is not in the file as such could be more than what is counted; one that makes such a
-//! component is refused.
+//! Each component is counted once, when its end is read: what it makes itself, and what is in those
+//! that it makes, all of which come before it. Only a component that is not in the file as such
+//! could be more than what is counted; one that makes such a component is refused.
 
 use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, Instance,
@@ -26,7 +27,8 @@ struct ComponentFrame {
     components: Vec<Option<InstanceParts>>,
 }
 
-/// The components that are open while a module is read, and the core modules in them, which have an end as well.
+/// The components that are open while a module is read, and the core modules in them, which have an
+/// end as well.
 pub(super) struct Components(Vec<Option<ComponentFrame>>);
 
 impl Default for Components {

@@ -1,8 +1,9 @@
 //! From a module's bytes to machine code, at a cost that is known beforehand.
 //!
-//! What a module consists of is counted first (`count`, `caps`). What gets through is compiled by a process of its own (`child`, `served`),
-//! which has limits on memory and time and ends with its parent: no module takes either from the service. Dropping the future of
-//! a compilation kills that process.
+//! What a module consists of is counted first (`count`, `caps`). What gets through is compiled by a
+//! process of its own (`child`, `served`), which has limits on memory and time and ends with its
+//! parent: no module takes either from the service. Dropping the future of a compilation kills that
+//! process.
 
 mod caps;
 mod child;
@@ -49,13 +50,16 @@ enum CompileIn {
     Child(PathBuf),
 }
 
-/// Of the process that compiles, in bytes: together with this one, its parent, it stays below 512 MB.
+/// Of the process that compiles, in bytes: together with this one, its parent, it stays below 512
+/// MB.
 const MEMORY: u64 = 416 << 20;
 
-/// With what comes before and after it stays below ten seconds. A Rust detector takes half a second.
+/// With what comes before and after it stays below ten seconds. A Rust detector takes half a
+/// second.
 const DEADLINE: Duration = Duration::from_secs(9);
 
-/// The module that is part of this program is no bomb, and may take as long as a busy machine needs.
+/// The module that is part of this program is no bomb, and may take as long as a busy machine
+/// needs.
 const BUILT_IN_DEADLINE: Duration = Duration::from_secs(120);
 
 impl Compiler {
@@ -69,7 +73,8 @@ impl Compiler {
         Self { place: CompileIn::Child(program), ..Self::here() }
     }
 
-    /// Compiles in another process of this program. On Linux the very program that runs, even if its file has been replaced since.
+    /// Compiles in another process of this program. On Linux the very program that runs, even if
+    /// its file has been replaced since.
     pub fn this_program() -> Self {
         let itself = PathBuf::from("/proc/self/exe");
         let program = if cfg!(target_os = "linux") && itself.exists() {

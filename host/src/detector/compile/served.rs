@@ -1,4 +1,5 @@
-//! The process that compiles, seen from within: it limits itself, reads a module, writes code, and ends.
+//! The process that compiles, seen from within: it limits itself, reads a module, writes code, and
+//! ends.
 
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
@@ -10,7 +11,8 @@ use crate::detector::engine;
 /// What the command is called on the command line; nobody types it.
 pub(super) const COMMAND: &str = "compile-module";
 
-/// Compiles what stdin holds for its parent, within these limits. Exit code 0: stdout has the code; 1: stdout has the reason.
+/// Compiles what stdin holds for its parent, within these limits. Exit code 0: stdout has the code;
+/// 1: stdout has the reason.
 pub(crate) fn serve(memory: u64, seconds: u64, expected: &str) -> ExitCode {
     let (answer, code) = match limited(memory, seconds).and_then(|()| answer(memory, expected)) {
         Ok(code) => (code, ExitCode::SUCCESS),
@@ -61,14 +63,16 @@ fn read() -> io::Result<Vec<u8>> {
     if read as u64 == length { Ok(module) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
-/// Limits of this process, which it cannot lift again: memory, time of all its threads, no files, no core dump.
+/// Limits of this process, which it cannot lift again: memory, time of all its threads, no files,
+/// no core dump.
 #[cfg(unix)]
 fn limited(memory: u64, seconds: u64) -> Result<(), String> {
     use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
 
     // Judging goes first.
     let _ = setpriority_process(None, 5);
-    // What is reserved and not used counts for the address space only: stacks, and an allocator's arenas.
+    // What is reserved and not used counts for the address space only: stacks, and an allocator's
+    // arenas.
     const RESERVED: u64 = 2 << 30;
     for (resource, most) in [
         (Resource::Data, memory),

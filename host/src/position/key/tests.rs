@@ -121,8 +121,8 @@ fn spans_are_the_gaps_and_then_all_that_is_new() {
     }
 }
 
-/// The position before each page is scanned up to 9 with the gaps 2..=3 and 6..=6, seen so long ago that one look
-/// ends them.
+/// The position before each page is scanned up to 9 with the gaps 2..=3 and 6..=6, seen so long ago
+/// that one look ends them.
 #[test]
 fn a_full_page_keeps_whole_datetimes_and_settles_only_what_it_reached() {
     let gaps = [gap(2, 3, 0), gap(6, 6, 0)];
@@ -203,7 +203,8 @@ fn a_row_that_is_not_where_it_was_is_made_sense_of() {
     }
 }
 
-/// Two writers, one from 1 on and one from 1,000,000,000 on: however long the first rests, its next row is found.
+/// Two writers, one from 1 on and one from 1,000,000,000 on: however long the first rests, its next
+/// row is found.
 #[test]
 fn a_range_of_ids_below_the_greatest_is_followed() {
     let mut found = position(0, &[]);

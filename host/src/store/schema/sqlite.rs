@@ -1,20 +1,20 @@
-//! The tables in SQLite's own types: datetimes are text, `2025-01-15 10:00:00` with six decimals only where there is a
-//! fraction, which sorts as it should; decimals are REAL; BIT is 0 or 1.
+//! The tables in SQLite's own types: datetimes are text, `2025-01-15 10:00:00` with six decimals
+//! only where there is a fraction, which sorts as it should; decimals are REAL; BIT is 0 or 1.
 //!
 //! Each function gives statements that fail where the table is there already.
 
 use crate::store::TableName;
 use crate::store::table_name::quote_sqlite;
 
-/// What a look-up of one verdict goes by. Variable first: the datetimes of one second are then neighbours, whatever form
-/// their text has.
+/// What a look-up of one verdict goes by. Variable first: the datetimes of one second are then
+/// neighbours, whatever form their text has.
 pub const KEY: [&str; 2] = ["variable", "ds"];
 
 /// Asked for by the queries that people run, besides the one that begins with `variable`.
 pub const INDEXED: [&str; 3] = ["ds", "is_anomaly", "processed_at"];
 
-/// The default input table, with the index on datetime that we would advise. For the demo and for tests: a store never
-/// creates the input.
+/// The default input table, with the index on datetime that we would advise. For the demo and for
+/// tests: a store never creates the input.
 pub fn input(name: &TableName) -> String {
     format!(
         "CREATE TABLE {table} (
@@ -92,7 +92,8 @@ pub fn index(name: &TableName, columns: &[&str], unique: bool) -> String {
     )
 }
 
-/// Shows the verdicts that an output table holds more than once: what stands in the way of its unique index.
+/// Shows the verdicts that an output table holds more than once: what stands in the way of its
+/// unique index.
 pub fn duplicates(name: &TableName) -> String {
     format!(
         "SELECT ds, variable, COUNT(*) AS verdicts FROM {} GROUP BY ds, variable HAVING COUNT(*) > 1;",

@@ -1,4 +1,5 @@
-//! The tables on a SQL Server, as a DBA may run it by hand: `host schema` prints just what the store runs.
+//! The tables on a SQL Server, as a DBA may run it by hand: `host schema` prints just what the
+//! store runs.
 //!
 //! Each function gives statements that fail where the table is there already.
 
@@ -8,13 +9,15 @@ use crate::store::table_name::quote_sql_server;
 /// Names of objects have at most so many characters.
 const LONGEST_NAME: usize = 128;
 
-/// What a look-up of one verdict goes by. The datetime first: new verdicts then come at the index's end.
+/// What a look-up of one verdict goes by. The datetime first: new verdicts then come at the index's
+/// end.
 pub static KEY: [&str; 2] = ["ds", "variable"];
 
 /// Asked for by the queries that people run.
 pub static INDEXED: [&str; 4] = ["ds", "variable", "is_anomaly", "processed_at"];
 
-/// The default input table, with the index on datetime that we would advise. For tests and new plants: a store never creates the input.
+/// The default input table, with the index on datetime that we would advise. For tests and new
+/// plants: a store never creates the input.
 pub fn input(name: &TableName) -> String {
     format!(
         "CREATE TABLE {table} (
@@ -115,7 +118,8 @@ pub fn try_index_again(state: &TableName, note: &str) -> String {
     format!("DELETE FROM {} WHERE [worker] = N'{}';", state.sql_server(), note.replace('\'', "''"))
 }
 
-/// Shows the verdicts that an output table holds more than once: what stands in the way of its unique index.
+/// Shows the verdicts that an output table holds more than once: what stands in the way of its
+/// unique index.
 pub fn duplicates(name: &TableName) -> String {
     format!(
         "SELECT ds, variable, COUNT(*) AS verdicts FROM {} GROUP BY ds, variable HAVING COUNT(*) > 1;",

@@ -1,4 +1,5 @@
-//! Opening a file, and what is decided once for a connection: how durable its commits are, and that it is the file it was.
+//! Opening a file, and what is decided once for a connection: how durable its commits are, and that
+//! it is the file it was.
 
 use std::io;
 use std::path::Path;
@@ -16,8 +17,8 @@ use crate::store::ErrorKind;
 /// Room for every statement that a side uses, so that each is compiled once.
 const CACHED_STATEMENTS: usize = 32;
 
-/// Tells a file from another that took its name. Where the system does not let an open file be replaced (Windows), all
-/// files are the same.
+/// Tells a file from another that took its name. Where the system does not let an open file be
+/// replaced (Windows), all files are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Identity(u64, u64);
 
@@ -110,10 +111,11 @@ fn connect(path: &Path, flags: OpenFlags, busy_timeout: Duration) -> Result<Conn
     Ok(connection)
 }
 
-/// With a write-ahead log, readers (a dashboard, a person's query) do not hold up a commit, nor it them. `synchronous =
-/// NORMAL` then spares a disk flush at each commit: after a power cut the last commits may be gone, but verdicts and state
-/// together, so their readings are simply judged again. A killed process loses nothing. Where the log is not to be had (a
-/// network share, another program holds the file), the old journal stays, and that one needs FULL to be safe.
+/// With a write-ahead log, readers (a dashboard, a person's query) do not hold up a commit, nor it
+/// them. `synchronous = NORMAL` then spares a disk flush at each commit: after a power cut the last
+/// commits may be gone, but verdicts and state together, so their readings are simply judged again.
+/// A killed process loses nothing. Where the log is not to be had (a network share, another program
+/// holds the file), the old journal stays, and that one needs FULL to be safe.
 fn choose_durability(connection: &Connection) -> Result<()> {
     let mode = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
     let log = mode.is_ok_and(|mode| mode.eq_ignore_ascii_case("wal"));

@@ -1,7 +1,8 @@
 //! A connection, kept where a blocking thread can use it.
 //!
-//! A call that was begun runs to its end even if its future is dropped: the next call waits for it, and nobody ever sees a
-//! connection in the middle of something. A commit whose future was dropped may therefore have happened; the state row tells.
+//! A call that was begun runs to its end even if its future is dropped: the next call waits for it,
+//! and nobody ever sees a connection in the middle of something. A commit whose future was dropped
+//! may therefore have happened; the state row tells.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +20,8 @@ use crate::store::{ErrorKind, StoreError};
 pub(super) enum Side {
     /// Reads only, creates nothing.
     Input,
-    /// Reads only and leaves nothing behind, also where nothing can be written: for whoever takes a look.
+    /// Reads only and leaves nothing behind, also where nothing can be written: for whoever takes a
+    /// look.
     Look,
     /// Tries to write and takes it back; how the file is kept stays as it is.
     Trial,
@@ -81,7 +83,8 @@ impl DatabaseFile {
 
 impl FileState {
     fn run<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T, StoreError> {
-        // A panic in an earlier call has rolled its transaction back while it unwound: the connection is as good as before.
+        // A panic in an earlier call has rolled its transaction back while it unwound: the connection is as
+        // good as before.
         let mut open = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         self.run_on(&mut open, work).map_err(|fault| fault.at(&self.path, self.busy_timeout))
     }
@@ -102,8 +105,8 @@ impl FileState {
         Ok(done)
     }
 
-    /// An open file goes on working after it was deleted or replaced: reads would say "nothing new" for ever, and writes
-    /// would be lost.
+    /// An open file goes on working after it was deleted or replaced: reads would say "nothing new"
+    /// for ever, and writes would be lost.
     fn still_there(&self) -> Result<()> {
         let why = match Identity::of(&self.path) {
             Ok(identity) if identity == self.identity => return Ok(()),

@@ -1,9 +1,11 @@
-//! Datetimes as SQLite has them: text, in more than one form, found through an index that sorts text.
+//! Datetimes as SQLite has them: text, in more than one form, found through an index that sorts
+//! text.
 //!
-//! `2025-01-15`, `2025-01-15 10:00`, `2025-01-15 10:00:00`, with up to nine decimals, and each with a `T` for the space, all
-//! are datetimes. Among the forms with a space, text order is time order. So it is among those with a `T`, but within a day
-//! all of these come after all of those. And one instant has many texts: `10:00:00.5` is `10:00:00.500000`. So an index
-//! finds *candidates*, a little more than asked for, form by form; whether a row is in the range is always decided by its
+//! `2025-01-15`, `2025-01-15 10:00`, `2025-01-15 10:00:00`, with up to nine decimals, and each with
+//! a `T` for the space, all are datetimes. Among the forms with a space, text order is time order.
+//! So it is among those with a `T`, but within a day all of these come after all of those. And one
+//! instant has many texts: `10:00:00.5` is `10:00:00.500000`. So an index finds *candidates*, a
+//! little more than asked for, form by form; whether a row is in the range is always decided by its
 //! instant.
 
 use crate::datetime::Datetime;
@@ -36,7 +38,8 @@ pub(super) fn ceiling(at: Datetime, form: char) -> String {
     text(at, form)
 }
 
-/// Every text of this form that means `at` lies in this half-open range of texts; with it those of the same second.
+/// Every text of this form that means `at` lies in this half-open range of texts; with it those of
+/// the same second.
 pub(super) fn around(at: Datetime, form: char) -> (String, String) {
     let mut from = text(at, form);
     from.truncate(19);
@@ -50,8 +53,8 @@ pub(super) fn around(at: Datetime, form: char) -> (String, String) {
     (from, to)
 }
 
-/// The instant of a text in one of the forms above. The parser alone is more generous: `2025-1-5` would be found by key,
-/// but never at its place in an index.
+/// The instant of a text in one of the forms above. The parser alone is more generous: `2025-1-5`
+/// would be found by key, but never at its place in an index.
 pub(super) fn parse(text: &str) -> Option<Datetime> {
     const SHAPE: &[u8] = b"dddd-dd-ddtdd:dd:dd";
     let bytes = text.trim_end().as_bytes();
@@ -108,7 +111,8 @@ mod tests {
         }
     }
 
-    /// Instants that have many texts: midnight, whole minutes, whole seconds, few decimals, and any.
+    /// Instants that have many texts: midnight, whole minutes, whole seconds, few decimals, and
+    /// any.
     fn instant() -> impl Strategy<Value = Datetime> {
         let micros = prop_oneof![
             Just(86_400_000_000_i64),

@@ -1,4 +1,5 @@
-//! The output and the state table: made where they are missing, looked over where they exist. Pieces of one transaction.
+//! The output and the state table: made where they are missing, looked over where they exist.
+//! Pieces of one transaction.
 
 use rusqlite::Connection;
 

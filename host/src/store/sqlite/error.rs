@@ -1,4 +1,5 @@
-//! What can go wrong inside a call, and what is made of it for the caller: a class, the file's name, and advice.
+//! What can go wrong inside a call, and what is made of it for the caller: a class, the file's
+//! name, and advice.
 
 use std::path::Path;
 use std::time::Duration;
@@ -127,7 +128,8 @@ fn classify(error: &rusqlite::Error, busy_timeout: Duration) -> (ErrorKind, Stri
     }
 }
 
-/// SQLite has one code for all errors in a statement; a table that vanished is told apart by the text.
+/// SQLite has one code for all errors in a statement; a table that vanished is told apart by the
+/// text.
 fn names_a_missing_thing(error: &rusqlite::Error) -> bool {
     let text = error.to_string();
     ["no such table", "no such column", "has no column named"].iter().any(|known| text.contains(known))

@@ -1,4 +1,5 @@
-//! Readings into the input table of a SQLite file: what `host import` asks for, and nothing else does.
+//! Readings into the input table of a SQLite file: what `host import` asks for, and nothing else
+//! does.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! The input table in a SQLite file. Each call is one read transaction, so that what it says belongs together.
+//! The input table in a SQLite file. Each call is one read transaction, so that what it says
+//! belongs together.
 
 use std::collections::HashSet;
 

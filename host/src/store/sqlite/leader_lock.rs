@@ -1,7 +1,8 @@
 //! One active worker a name: a locked file beside the output.
 //!
-//! The system frees the lock when the process ends, however it ends; the empty file stays, because deleting it would race with the
-//! next that locks it. Where it cannot be made or locked (some network shares) every worker leads, and the fence alone keeps them apart.
+//! The system frees the lock when the process ends, however it ends; the empty file stays, because
+//! deleting it would race with the next that locks it. Where it cannot be made or locked (some
+//! network shares) every worker leads, and the fence alone keeps them apart.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -88,7 +89,8 @@ fn without(path: &Path, error: &std::io::Error) -> Option<File> {
     None
 }
 
-/// `plant.sqlite-default.lock`; what no file name may hold is replaced, and a digest then tells such names apart.
+/// `plant.sqlite-default.lock`; what no file name may hold is replaced, and a digest then tells
+/// such names apart.
 fn lock_path(store: &SqliteStore, worker: &str) -> PathBuf {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let name = if worker.chars().all(plain) {

@@ -1,8 +1,8 @@
 //! The embedded store: SQLite files with the same tables as a server's database.
 //!
-//! Input and output each have a connection of their own, to one file or to two, for as long as the worker lives. SQLite's
-//! calls block, so each runs on a blocking thread ([`database_file`]). Every failure is a [`StoreError`] that names the file and says
-//! what a person can do about it.
+//! Input and output each have a connection of their own, to one file or to two, for as long as the
+//! worker lives. SQLite's calls block, so each runs on a blocking thread ([`database_file`]). Every
+//! failure is a [`StoreError`] that names the file and says what a person can do about it.
 
 mod connect;
 mod database_file;
@@ -35,8 +35,9 @@ pub use output::SqliteOutput;
 use super::{Clock, Connector, Importer, Input, LeaderLock, Output, Store, StoreError, TableNames};
 use database_file::{DatabaseFile, Side};
 
-/// How long a call waits for another program's lock. Commits take milliseconds, so whoever holds a lock this long is a person's
-/// open transaction or a backup; the next cycle tries again, and nothing is lost by letting this one go.
+/// How long a call waits for another program's lock. Commits take milliseconds, so whoever holds a
+/// lock this long is a person's open transaction or a backup; the next cycle tries again, and
+/// nothing is lost by letting this one go.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where the files and the tables are.
@@ -70,7 +71,8 @@ impl SqliteStore {
     /// Opens the input, read-only.
     ///
     /// # Errors
-    /// `Connection` for a file that is not there, `Permission`, `Busy`; `Other` for what is no SQLite database.
+    /// `Connection` for a file that is not there, `Permission`, `Busy`; `Other` for what is no
+    /// SQLite database.
     pub async fn open_input(&self) -> Result<SqliteInput, StoreError> {
         let link = DatabaseFile::open(self.input.clone(), Side::Input, self.busy_timeout).await?;
         Ok(SqliteInput::new(link, self.tables.input.clone(), self.clock.clone()))

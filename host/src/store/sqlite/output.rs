@@ -1,4 +1,5 @@
-//! The output and the state table in a SQLite file. Each call is one transaction, or none of it happened.
+//! The output and the state table in a SQLite file. Each call is one transaction, or none of it
+//! happened.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -52,8 +53,8 @@ impl SqliteOutput {
             .await
     }
 
-    /// Runs `write` in a transaction that has the write lock from its beginning, so that nothing it has looked up changes
-    /// under it, and commits. Any failure takes all of it back.
+    /// Runs `write` in a transaction that has the write lock from its beginning, so that nothing it
+    /// has looked up changes under it, and commits. Any failure takes all of it back.
     async fn write<T, W>(&self, write: W) -> Result<T, StoreError>
     where
         T: Send + 'static,

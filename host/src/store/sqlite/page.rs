@@ -1,4 +1,5 @@
-//! A page by datetime, while it is gathered: the earliest readings so far, never more than a few times the limit.
+//! A page by datetime, while it is gathered: the earliest readings so far, never more than a few
+//! times the limit.
 
 use super::row::ScannedRow;
 use crate::reading::{Malformed, Page, Reading};
@@ -36,8 +37,8 @@ impl Gathering {
         self.readings.len() > self.limit
     }
 
-    /// Puts the readings in order and lets go of those that cannot be on the page any more: all but one too many, which
-    /// shows that there is more.
+    /// Puts the readings in order and lets go of those that cannot be on the page any more: all but
+    /// one too many, which shows that there is more.
     pub(super) fn settle(&mut self) {
         self.readings.sort_by_key(|reading| (reading.datetime, reading.id));
         self.readings.truncate(self.limit.saturating_add(1));

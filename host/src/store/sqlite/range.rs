@@ -1,7 +1,9 @@
-//! Reading a range of datetimes, in order and in bounded memory. See [`day`](super::datetime) for why this takes a thought.
+//! Reading a range of datetimes, in order and in bounded memory. See [`day`](super::datetime) for
+//! why this takes a thought.
 //!
-//! With an index on the datetime it goes day by day: within a day the rows of either form come in time order from the
-//! index, each only as far as the page needs. Without one, the table is read through, once.
+//! With an index on the datetime it goes day by day: within a day the rows of either form come in
+//! time order from the index, each only as far as the page needs. Without one, the table is read
+//! through, once.
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ToSql, params};
@@ -115,8 +117,8 @@ fn by_day(
     Ok(())
 }
 
-/// Rows of one form of one day, in time order: as many as there is `room`, and the rest of the last instant, in which the
-/// key decides who stays.
+/// Rows of one form of one day, in time order: as many as there is `room`, and the rest of the last
+/// instant, in which the key decides who stays.
 fn read_form(
     form: &mut CachedStatement<'_>,
     from: &Bound,

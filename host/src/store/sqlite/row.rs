@@ -1,4 +1,5 @@
-//! One row of the input table to a reading, or to what is wrong with it. Lives for one page, whose names it shares.
+//! One row of the input table to a reading, or to what is wrong with it. Lives for one page, whose
+//! names it shares.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -37,7 +38,8 @@ pub(super) fn columns(has_key: bool, has_source_file: bool) -> String {
     )
 }
 
-/// Turns rows into readings. Rows come in runs of one datetime, of few variables and fewer files: each is read once.
+/// Turns rows into readings. Rows come in runs of one datetime, of few variables and fewer files:
+/// each is read once.
 #[derive(Default)]
 pub(super) struct RowReader {
     names: HashSet<Arc<str>>,

@@ -102,7 +102,8 @@ fn json<T: DeserializeOwned>(
     serde_json::from_str(&text).map_err(|error| unreadable(column, &error))
 }
 
-/// Writes the whole row. The fence: it must still carry the epoch with which this worker took its name.
+/// Writes the whole row. The fence: it must still carry the epoch with which this worker took its
+/// name.
 pub(super) fn write(connection: &Connection, table: &TableName, worker: &str, state: &State) -> Result<()> {
     let sql = format!(
         "UPDATE {} SET position = ?3, watermark = ?4, checkpoint = ?5, checkpoint_schema = ?6, checkpoint_digest = ?7, \

@@ -1,7 +1,8 @@
 //! Verdicts read back, by datetime and page by page.
 //!
-//! Texts of one form come in time order from the index on ds, and a page reads each form only as far as it needs: first the form
-//! that this worker writes, then of the other only what could stand between.
+//! Texts of one form come in time order from the index on ds, and a page reads each form only as
+//! far as it needs: first the form that this worker writes, then of the other only what could stand
+//! between.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -71,7 +72,8 @@ impl Reader<'_> {
         let table = self.output.sqlite();
         let file = if self.has_source_file { "source_file" } else { "NULL" };
         let other = if form == 'T' { "<>" } else { "=" };
-        // The `+` keeps SQLite at the index on ds: by the one on is_anomaly every page would sort all anomalies.
+        // The `+` keeps SQLite at the index on ds: by the one on is_anomaly every page would sort all
+        // anomalies.
         let anomalies = if anomalies_only { " AND +is_anomaly <> 0" } else { "" };
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT ds, variable, y, yhat, yhat_lower, yhat_upper, residual, outside_interval, high_residual, is_anomaly, \

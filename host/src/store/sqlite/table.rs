@@ -1,5 +1,6 @@
-//! What a table looks like: its columns and its indexes, read from SQLite's own catalogue at each call. That takes
-//! microseconds, and a table that its users change under a running worker is never mistaken for what it was.
+//! What a table looks like: its columns and its indexes, read from SQLite's own catalogue at each
+//! call. That takes microseconds, and a table that its users change under a running worker is never
+//! mistaken for what it was.
 
 use rusqlite::Connection;
 
@@ -90,7 +91,8 @@ impl Table {
     }
 
     /// # Errors
-    /// `Schema`, naming columns besides `known` that would refuse every row that we write: a `row`, in words.
+    /// `Schema`, naming columns besides `known` that would refuse every row that we write: a `row`,
+    /// in words.
     pub(super) fn expect_no_more_than(&self, name: &TableName, known: &[&str], row: &str) -> Result<()> {
         let wanted: Vec<&str> = self
             .columns
@@ -109,8 +111,8 @@ impl Table {
         )))
     }
 
-    /// Whether `column` gives rows an order of arrival: SQLite itself counts it up. One that is only unique may be filled in any
-    /// order.
+    /// Whether `column` gives rows an order of arrival: SQLite itself counts it up. One that is
+    /// only unique may be filled in any order.
     pub(super) fn is_order_of_arrival(&self, column: &str) -> bool {
         let Some(found) = self.columns.iter().find(|found| found.name == column) else { return false };
         let alone = self.columns.iter().filter(|column| column.primary_key).count() == 1;

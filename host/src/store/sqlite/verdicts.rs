@@ -1,5 +1,5 @@
-//! Verdicts in the output table: which are there, putting in those that are not, taking out those that are. Pieces of one
-//! transaction.
+//! Verdicts in the output table: which are there, putting in those that are not, taking out those
+//! that are. Pieces of one transaction.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
@@ -42,7 +42,8 @@ impl<'c> Lookup<'c> {
     }
 }
 
-/// Whether the output may hold a verdict from the first to the last of these datetimes. A seek, where an index leads with ds.
+/// Whether the output may hold a verdict from the first to the last of these datetimes. A seek,
+/// where an index leads with ds.
 pub(super) fn any_within(
     connection: &Connection,
     output: &TableName,
@@ -60,8 +61,8 @@ pub(super) fn any_within(
     Ok(false)
 }
 
-/// Deletes whatever the output holds for these keys; how many rows those were. What stands under a name that the column only takes
-/// for the same is another variable's and stays.
+/// Deletes whatever the output holds for these keys; how many rows those were. What stands under a
+/// name that the column only takes for the same is another variable's and stays.
 pub(super) fn remove(connection: &Connection, output: &TableName, verdicts: &[VerdictRow]) -> Result<u64> {
     let table = output.sqlite();
     let mut candidates = connection.prepare_cached(&format!(
@@ -88,8 +89,9 @@ pub(super) fn remove(connection: &Connection, output: &TableName, verdicts: &[Ve
     Ok(removed)
 }
 
-/// Inserts the verdicts whose key is not there yet; how many those were. A row that the table's own unique index takes for
-/// one that it has (its columns may not tell case) is passed over like any other that is there.
+/// Inserts the verdicts whose key is not there yet; how many those were. A row that the table's own
+/// unique index takes for one that it has (its columns may not tell case) is passed over like any
+/// other that is there.
 pub(super) fn insert(
     connection: &Connection,
     output: &TableName,

@@ -1,6 +1,8 @@
-//! What an error of the server's means, by its number; the text decides where a server has one number for everything.
+//! What an error of the server's means, by its number; the text decides where a server has one
+//! number for everything.
 //!
-//! The numbers are those that Microsoft's documentation lists; [`SOURCES`] in the tests says where each group stands.
+//! The numbers are those that Microsoft's documentation lists; [`SOURCES`] in the tests says where
+//! each group stands.
 
 /// From this severity on the server closes the connection.
 const FATAL: u8 = 20;
@@ -42,7 +44,8 @@ const NUMBERS: &[(Class, &[u32])] = &[
             17_197, 17_830, 18_401, 18_451,
         ],
     ),
-    // A database that is recovered, restored, taken offline, mirrored, or changes its role in an availability group.
+    // A database that is recovered, restored, taken offline, mirrored, or changes its role in an
+    // availability group.
     (
         Class::Connection,
         &[
@@ -128,8 +131,8 @@ fn by_text(text: &str) -> Class {
 mod tests {
     use super::*;
 
-    /// Lists of Microsoft's, each with the numbers on it and what they are to us. `errors-events` is
-    /// learn.microsoft.com/sql/relational-databases/errors-events.
+    /// Lists of Microsoft's, each with the numbers on it and what they are to us. `errors-events`
+    /// is learn.microsoft.com/sql/relational-databases/errors-events.
     const SOURCES: &[(&str, Class, &[u32])] = &[
         (
             "learn.microsoft.com/azure/azure-sql/database/troubleshoot-common-errors-issues, \

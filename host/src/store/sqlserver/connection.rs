@@ -1,8 +1,9 @@
 //! A connection that is either sound or gone.
 //!
-//! A call takes the session out and gives it back with its answer. If its future is dropped in between, the session goes with it
-//! and the connection is closed: nobody ever meets one in the middle of something. A commit whose future was dropped may
-//! therefore have happened; the state row tells.
+//! A call takes the session out and gives it back with its answer. If its future is dropped in
+//! between, the session goes with it and the connection is closed: nobody ever meets one in the
+//! middle of something. A commit whose future was dropped may therefore have happened; the state
+//! row tells.
 
 use tiberius::{ColumnData, Query, Row};
 
@@ -41,7 +42,8 @@ impl Connection {
         })
     }
 
-    /// Ends a call. After an error of the server's own the session is as good as before; after any other it is closed.
+    /// Ends a call. After an error of the server's own the session is as good as before; after any
+    /// other it is closed.
     pub(super) fn done<T>(&mut self, session: SqlSession, answer: Result<T>) -> Result<T, StoreError> {
         match answer {
             Ok(value) => {
@@ -86,7 +88,8 @@ pub(super) async fn row(session: &mut SqlSession, sql: String, values: Vec<Value
     Ok(rows(session, sql, values).await?.into_iter().next())
 }
 
-/// The first row of the last thing that a statement which writes has answered: a trigger may have answered before it.
+/// The first row of the last thing that a statement which writes has answered: a trigger may have
+/// answered before it.
 pub(super) async fn last(session: &mut SqlSession, sql: String, values: Vec<Value>) -> Result<Answered> {
     let mut query = Query::new(sql);
     query.bind_iter(values);
@@ -102,7 +105,8 @@ pub(super) struct Answered {
     pub(super) others: bool,
 }
 
-/// Statements without parameters, in the session's own scope: what they set and create outlives them.
+/// Statements without parameters, in the session's own scope: what they set and create outlives
+/// them.
 pub(super) async fn run(session: &mut SqlSession, sql: impl Into<String>) -> Result<()> {
     session.simple_query(sql.into()).await?.into_results().await?;
     Ok(())

@@ -1,8 +1,9 @@
 //! A connection string: what each of its keys means, or what about it cannot be meant.
 //!
-//! ADO.NET, ODBC and JDBC write the same things by many names. A key that is none is an error, because what it was to say would be missed:
-//! without a server the driver would go to this machine, without encryption to any. No value is ever said, and a key only where it
-//! comes near a known one: a password with a `;` and no quotes makes keys of its parts.
+//! ADO.NET, ODBC and JDBC write the same things by many names. A key that is none is an error,
+//! because what it was to say would be missed: without a server the driver would go to this
+//! machine, without encryption to any. No value is ever said, and a key only where it comes near a
+//! known one: a password with a `;` and no quotes makes keys of its parts.
 
 mod keys;
 mod pairs;

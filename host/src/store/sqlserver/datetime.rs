@@ -1,9 +1,11 @@
 //! Datetimes to and from a column's own type.
 //!
-//! A DATETIME counts in ticks of 1/300 s, a DATETIME2 in up to 100 ns, ours in microseconds. So that a row at the watermark comes neither
-//! again nor never, nothing is left to the server's roundings: a tick is always the microsecond next to it, and whether a row
-//! lies at or after an instant is asked in the column's own grain, by the first value of that type whose instant is not
-//! earlier. Half-open windows that meet then share no row and lose none, whatever digits hide behind the microsecond.
+//! A DATETIME counts in ticks of 1/300 s, a DATETIME2 in up to 100 ns, ours in microseconds. So
+//! that a row at the watermark comes neither again nor never, nothing is left to the server's
+//! roundings: a tick is always the microsecond next to it, and whether a row lies at or after an
+//! instant is asked in the column's own grain, by the first value of that type whose instant is not
+//! earlier. Half-open windows that meet then share no row and lose none, whatever digits hide
+//! behind the microsecond.
 //!
 //! Pure. What lies outside a type's range becomes its end.
 
@@ -37,7 +39,8 @@ pub(super) enum Precision {
 }
 
 impl Precision {
-    /// The type by its name in the catalogue; None if its values are no datetimes on the database's own clock.
+    /// The type by its name in the catalogue; None if its values are no datetimes on the database's
+    /// own clock.
     pub(super) fn of(kind: &str) -> Option<Self> {
         match kind {
             "datetime" => Some(Self::Tick),
@@ -61,8 +64,8 @@ impl Precision {
         self.not_before(Datetime::from_micros(i64::MAX))
     }
 
-    /// As a DATETIME2 that is to become a value of the type: the tick next to `at` in the whole milliseconds that the server writes
-    /// it with, so that the server has nothing to round.
+    /// As a DATETIME2 that is to become a value of the type: the tick next to `at` in the whole
+    /// milliseconds that the server writes it with, so that the server has nothing to round.
     pub(super) fn staged(self, at: Datetime) -> Value {
         match self {
             Self::Tick => {
@@ -74,7 +77,8 @@ impl Precision {
         }
     }
 
-    /// What stands in a column of the type for `at`: of a DATETIME2 with so many decimals, or of a SMALLDATETIME (none).
+    /// What stands in a column of the type for `at`: of a DATETIME2 with so many decimals, or of a
+    /// SMALLDATETIME (none).
     pub(super) fn held(self, at: Datetime, decimals: Option<u32>) -> Datetime {
         let unit = match (self, decimals) {
             (Self::Tick, _) => {
@@ -94,8 +98,8 @@ fn nearest_tick(at: Datetime) -> (i64, i64) {
     (day, (of_day * 6 + 10_000) / 20_000)
 }
 
-/// The first and the last datetime that a column of this type holds, whatever its precision: what lies a rounding beyond its last
-/// day is none of it.
+/// The first and the last datetime that a column of this type holds, whatever its precision: what
+/// lies a rounding beyond its last day is none of it.
 pub(super) fn span(kind: &str) -> (Datetime, Datetime) {
     // In days of our scale.
     const SMALL: (i64, i64) = (DATETIME_EPOCH, 39_968);

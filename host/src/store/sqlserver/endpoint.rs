@@ -1,7 +1,7 @@
 //! Where a server is, as people write it.
 
-/// Host, instance and port out of `tcp:host\instance,port`, of which all but the host may be missing. None if it is written otherwise, or
-/// is reached otherwise than by TCP.
+/// Host, instance and port out of `tcp:host\instance,port`, of which all but the host may be
+/// missing. None if it is written otherwise, or is reached otherwise than by TCP.
 pub fn endpoint(text: &str) -> Option<(String, Option<String>, Option<u16>)> {
     let text = text.trim();
     let text = match text.get(..4) {

@@ -1,7 +1,8 @@
 //! The output and the state table: made where they are missing, looked over where they exist.
 //!
-//! What exists and cannot serve is refused before anything is made. Tables of our own get all their indexes; one that others made
-//! gets those that it lacks ([`indexing`](super::output)), and where that is refused it is served without.
+//! What exists and cannot serve is refused before anything is made. Tables of our own get all their
+//! indexes; one that others made gets those that it lacks ([`indexing`](super::output)), and where
+//! that is refused it is served without.
 
 use std::time::Duration;
 
@@ -42,8 +43,9 @@ pub(super) struct Statements {
 }
 
 impl Statements {
-    /// The datetimes between which the output is read for rows at these; None where there are none. A little more on both sides:
-    /// how a datetime becomes one of the column is the server's matter, and a SMALLDATETIME rounds to minutes.
+    /// The datetimes between which the output is read for rows at these; None where there are none.
+    /// A little more on both sides: how a datetime becomes one of the column is the server's
+    /// matter, and a SMALLDATETIME rounds to minutes.
     pub(super) fn around(&self, datetimes: impl Iterator<Item = Datetime> + Clone) -> Option<[Value; 2]> {
         const ROUNDING: Duration = Duration::from_secs(60);
         let (first, last) = (datetimes.clone().min()?, datetimes.max()?);
@@ -121,7 +123,8 @@ pub(super) fn lacking(table: &Table) -> Vec<Lacking> {
     lacking
 }
 
-/// Looks both tables over, which are there and take what a commit writes; no lock is waited for longer than `wait`.
+/// Looks both tables over, which are there and take what a commit writes; no lock is waited for
+/// longer than `wait`.
 pub(super) async fn expect_tables(
     session: &mut SqlSession,
     output: &TableName,
@@ -143,7 +146,8 @@ fn expect_state(table: &Table, name: &TableName) -> Result<()> {
     Err(Error::schema(format!("table `{name}` may hold a worker twice; make `worker` its key")))
 }
 
-/// What a commit and a look-up say to a table like this. Columns that fill themselves are left to do so.
+/// What a commit and a look-up say to a table like this. Columns that fill themselves are left to
+/// do so.
 fn statements(table: &Table, name: &TableName, wait: Duration) -> Result<Statements> {
     table.expect_columns(name, &OUTPUT_COLUMNS)?;
     let mut known = OUTPUT_COLUMNS.to_vec();

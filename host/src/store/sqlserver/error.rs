@@ -1,5 +1,5 @@
-//! What can go wrong inside a call, and what is made of it for the caller: a class by the error's number, where it happened, the
-//! server's own text, and advice.
+//! What can go wrong inside a call, and what is made of it for the caller: a class by the error's
+//! number, where it happened, the server's own text, and advice.
 
 use std::fmt;
 use std::time::Duration;

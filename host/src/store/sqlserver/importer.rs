@@ -1,7 +1,9 @@
-//! Readings into the input table on a SQL Server: what `host import` asks for, and nothing else does.
+//! Readings into the input table on a SQL Server: what `host import` asks for, and nothing else
+//! does.
 //!
-//! They go the way of verdicts: by bulk load into a table of the session's own, then by one statement into the real one. That
-//! looks for what is there within the datetimes of the batch, so that a table's size does not matter where an index leads with them.
+//! They go the way of verdicts: by bulk load into a table of the session's own, then by one
+//! statement into the real one. That looks for what is there within the datetimes of the batch, so
+//! that a table's size does not matter where an index leads with them.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! The input table on a SQL Server. Each call is one statement or a few, which read what was committed when they came there.
+//! The input table on a SQL Server. Each call is one statement or a few, which read what was
+//! committed when they came there.
 
 mod first;
 
@@ -38,7 +39,8 @@ struct Known {
     padded: Padded,
     /// Whether rows may be there that name no variable.
     nameless: bool,
-    /// Whether a range of datetimes may be asked for: with an index, or of so few rows that it does not matter.
+    /// Whether a range of datetimes may be asked for: with an index, or of so few rows that it does
+    /// not matter.
     ranges: bool,
 }
 

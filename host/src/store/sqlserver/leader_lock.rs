@@ -1,8 +1,9 @@
-//! One active worker a name: an application lock on a connection of its own, which one that stands by keeps open too: what it asks
-//! every few seconds is then one statement and no login.
+//! One active worker a name: an application lock on a connection of its own, which one that stands
+//! by keeps open too: what it asks every few seconds is then one statement and no login.
 //!
-//! The server frees the lock when that connection ends, however it ends. A connection that is half dead keeps it until the
-//! server's keep-alive notices; one that a firewall or Azure's gateway cut has lost it, which the next question shows.
+//! The server frees the lock when that connection ends, however it ends. A connection that is half
+//! dead keeps it until the server's keep-alive notices; one that a firewall or Azure's gateway cut
+//! has lost it, which the next question shows.
 
 use async_trait::async_trait;
 use tiberius::ColumnData;
@@ -59,8 +60,9 @@ async fn lock(session: &mut super::connect::SqlSession, resource: &str) -> Resul
     }
 }
 
-/// Workers on two state tables of one database do not compete, nor do those of two databases: on some servers a lock is not the
-/// database's. A server takes 255 characters and cuts off the rest, which it is best to do without.
+/// Workers on two state tables of one database do not compete, nor do those of two databases: on
+/// some servers a lock is not the database's. A server takes 255 characters and cuts off the rest,
+/// which it is best to do without.
 fn resource(state: &TableName, worker: &str, database: &str) -> String {
     format!("anomaly-worker {worker} of {state} in {database}")
 }

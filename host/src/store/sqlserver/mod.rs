@@ -1,13 +1,16 @@
-//! The store on a SQL Server: readings out of one database, verdicts and state into the same, another, or one on another server.
+//! The store on a SQL Server: readings out of one database, verdicts and state into the same,
+//! another, or one on another server.
 //!
-//! Input and output each have a connection of their own, for as long as nothing goes wrong on it: a connection whose call
-//! was cut short is out of step with the server and never used again, and whoever finds it gone opens the store anew
-//! ([`connection`]). What is sent stands in [`sql`], and nowhere else. It keeps to what every T-SQL server knows: no MERGE, no hints
-//! but for the import's, no settings of the database. Every failure is a [`StoreError`] that names server, database and table, with the server's own text.
+//! Input and output each have a connection of their own, for as long as nothing goes wrong on it: a
+//! connection whose call was cut short is out of step with the server and never used again, and
+//! whoever finds it gone opens the store anew ([`connection`]). What is sent stands in [`sql`], and
+//! nowhere else. It keeps to what every T-SQL server knows: no MERGE, no hints but for the
+//! import's, no settings of the database. Every failure is a [`StoreError`] that names server,
+//! database and table, with the server's own text.
 //!
-//! The users' database is in production. The input is only read, by statements that each read a bounded number of rows by seeking; no
-//! lock is waited for longer than [`Timeouts::lock`], and the one transaction of a commit lasts as long as one
-//! round trip.
+//! The users' database is in production. The input is only read, by statements that each read a
+//! bounded number of rows by seeking; no lock is waited for longer than [`Timeouts::lock`], and the
+//! one transaction of a commit lasts as long as one round trip.
 
 mod class;
 mod connect;
@@ -56,7 +59,8 @@ impl SqlServerStore {
     /// Opens the input.
     ///
     /// # Errors
-    /// `Connection` for a server that does not answer, or not in time; `Permission` for a login that it refuses.
+    /// `Connection` for a server that does not answer, or not in time; `Permission` for a login
+    /// that it refuses.
     pub async fn open_input(&self) -> Result<SqlServerInput, StoreError> {
         Ok(SqlServerInput::new(
             Connection::open(&self.input).await?,

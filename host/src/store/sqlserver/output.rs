@@ -1,7 +1,8 @@
 //! The output and the state table on a SQL Server.
 //!
-//! A commit stages its verdicts in the session and then is one transaction in one round trip. Whether it happened, where the connection
-//! is lost before the answer comes, the state row tells to whoever takes the name next.
+//! A commit stages its verdicts in the session and then is one transaction in one round trip.
+//! Whether it happened, where the connection is lost before the answer comes, the state row tells
+//! to whoever takes the name next.
 
 mod indexing;
 mod queries;
@@ -33,7 +34,8 @@ use crate::store::{
 };
 use crate::verdict::VerdictRow;
 
-/// How often a transaction is tried in which somebody else was first with the same key. Each time it sees what they committed.
+/// How often a transaction is tried in which somebody else was first with the same key. Each time
+/// it sees what they committed.
 const TRIES: usize = 3;
 
 /// Verdicts and state into a SQL Server's tables.

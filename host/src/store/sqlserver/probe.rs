@@ -1,7 +1,8 @@
-//! What stands between this store and reading, or a commit: rights, each by its name, and then everything tried in a transaction that is
-//! rolled back.
+//! What stands between this store and reading, or a commit: rights, each by its name, and then
+//! everything tried in a transaction that is rolled back.
 //!
-//! Indexes on a table that others made are not tried: making one locks the table for as long as it takes.
+//! Indexes on a table that others made are not tried: making one locks the table for as long as it
+//! takes.
 
 use std::time::Duration;
 
@@ -82,7 +83,8 @@ async fn may(session: &mut SqlSession, securable: Option<&str>, class: &str, rig
     Ok(answer != Some(0))
 }
 
-/// Tries all that `ensure_tables`, `claim` and `commit` do; what should be known of the tables. The caller rolls back.
+/// Tries all that `ensure_tables`, `claim` and `commit` do; what should be known of the tables. The
+/// caller rolls back.
 pub(super) async fn try_all(
     session: &mut SqlSession,
     staged: &mut StagingTables,

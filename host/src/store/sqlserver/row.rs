@@ -1,4 +1,5 @@
-//! One row of the input table to a reading, or to what is wrong with it. Lives for one page, whose names it shares.
+//! One row of the input table to a reading, or to what is wrong with it. Lives for one page, whose
+//! names it shares.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -99,8 +100,8 @@ pub(super) fn number(value: &ColumnData<'_>) -> Option<f64> {
     }
 }
 
-/// The float next to a decimal. As long as the digits and the power of ten are floats themselves, one division rounds
-/// once; else the text is read, which does so for any number of digits.
+/// The float next to a decimal. As long as the digits and the power of ten are floats themselves,
+/// one division rounds once; else the text is read, which does so for any number of digits.
 fn nearest(decimal: Numeric) -> f64 {
     const EXACT: i128 = 1 << 53;
     let (digits, scale) = (decimal.value(), decimal.scale());

@@ -1,11 +1,13 @@
 //! Rows into the session's own tables, by the driver's bulk load.
 //!
-//! A staged table lives as long as the session and is emptied before each load, so that a load which was cut short leaves nothing for the
-//! next. A row whose values no column takes fails here, before any transaction is open.
+//! A staged table lives as long as the session and is emptied before each load, so that a load
+//! which was cut short leaves nothing for the next. A row whose values no column takes fails here,
+//! before any transaction is open.
 //!
-//! Texts are staged as NVARCHAR(MAX): a load announces its columns twice, in INSERT BULK and before its rows, and of a sized
-//! NVARCHAR the driver counts the bytes of its length as characters in the first: above 2,000 characters it then says `max` there and
-//! a size here, which SQL Server refuses (error 4816, tiberius#322). What its own tests load into SQL Server is NVARCHAR(MAX).
+//! Texts are staged as NVARCHAR(MAX): a load announces its columns twice, in INSERT BULK and before
+//! its rows, and of a sized NVARCHAR the driver counts the bytes of its length as characters in the
+//! first: above 2,000 characters it then says `max` there and a size here, which SQL Server refuses
+//! (error 4816, tiberius#322). What its own tests load into SQL Server is NVARCHAR(MAX).
 
 use tiberius::{IntoSql, TokenRow};
 

@@ -17,7 +17,8 @@ use crate::datetime::Datetime;
 use crate::state::{Checkpoint, SetAside, State, StoredPosition};
 use crate::store::{ErrorKind, TableName};
 
-/// The statement of a commit, and its parameters. With what is staged goes where in the output it is looked for.
+/// The statement of a commit, and its parameters. With what is staged goes where in the output it
+/// is looked for.
 pub(super) fn commit(
     table: &TableName,
     worker: &str,
@@ -134,7 +135,8 @@ pub(super) fn fenced(table: &TableName, worker: &str, ours: i64, found: Option<i
     )
 }
 
-/// What is set aside, as the row has it: with its names in order, so that equal sets are equal texts.
+/// What is set aside, as the row has it: with its names in order, so that equal sets are equal
+/// texts.
 pub(super) fn set_aside(asides: &BTreeMap<Arc<str>, SetAside>) -> Result<String> {
     to_json(&asides.iter().map(|(name, aside)| (&**name, aside)).collect::<BTreeMap<_, _>>())
 }

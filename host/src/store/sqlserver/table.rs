@@ -1,7 +1,8 @@
-//! What a table looks like: its columns and its indexes, read from the server's catalogue once for a connection.
+//! What a table looks like: its columns and its indexes, read from the server's catalogue once for
+//! a connection.
 //!
-//! A table that its users change under a running worker makes the next statement fail, and with it the session ends: the next one
-//! looks anew. Never altered, only read.
+//! A table that its users change under a running worker makes the next statement fail, and with it
+//! the session ends: the next one looks anew. Never altered, only read.
 
 use tiberius::Row;
 
@@ -153,9 +154,11 @@ impl Table {
         )))
     }
 
-    /// Whether `column` gives rows an order of arrival: whole numbers that the table itself counts up (an identity, or a default,
-    /// which can only be a sequence's), and the first of a unique index. It may have other columns behind it, but the index must not be
-    /// in partitions by one of them: the greatest key would then be looked for in each, and the rows of a stretch of keys be sorted.
+    /// Whether `column` gives rows an order of arrival: whole numbers that the table itself counts
+    /// up (an identity, or a default, which can only be a sequence's), and the first of a
+    /// unique index. It may have other columns behind it, but the index must not be
+    /// in partitions by one of them: the greatest key would then be looked for in each, and the
+    /// rows of a stretch of keys be sorted.
     pub(super) fn is_order_of_arrival(&self, column: &str) -> bool {
         self.column(column)
             .is_some_and(|found| found.is_whole() && !found.nullable && (found.identity || found.has_default))
@@ -198,7 +201,8 @@ impl TableColumn {
         })
     }
 
-    /// Whether no statement may give it a value: an identity, a rowversion, computed, or of a period.
+    /// Whether no statement may give it a value: an identity, a rowversion, computed, or of a
+    /// period.
     pub(super) fn fills_itself(&self) -> bool {
         self.identity || self.generated || self.kind == "timestamp"
     }
@@ -251,8 +255,9 @@ impl TableColumn {
         }
     }
 
-    /// How a value is made one of this column's, in a statement: by its type, and for a text by its collation, in which the
-    /// column tells one from another. It stands inside, because it names the code page that the text is brought into.
+    /// How a value is made one of this column's, in a statement: by its type, and for a text by its
+    /// collation, in which the column tells one from another. It stands inside, because it
+    /// names the code page that the text is brought into.
     pub(super) fn cast(&self, value: &str) -> String {
         let collate = self
             .collation

@@ -1,7 +1,8 @@
 //! Where a server is and how to get in, and what the driver is told of it.
 //!
-//! A target lives as long as the worker; a password in a file is read at each connection, so that it can be changed under a
-//! running one. A password leaves here into the driver's own secret type and nowhere else.
+//! A target lives as long as the worker; a password in a file is read at each connection, so that
+//! it can be changed under a running one. A password leaves here into the driver's own secret type
+//! and nowhere else.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -99,7 +100,8 @@ impl Default for Timeouts {
         Self {
             connect: Duration::from_secs(15),
             query: Duration::from_secs(30),
-            // Commits take milliseconds: whoever holds a lock this long is a person's open transaction, and the next cycle tries again.
+            // Commits take milliseconds: whoever holds a lock this long is a person's open transaction, and
+            // the next cycle tries again.
             lock: Duration::from_secs(5),
         }
     }
@@ -382,7 +384,8 @@ mod tests {
         assert!(said.is_some_and(|said| said.contains("build it with `--features kerberos`")));
     }
 
-    /// As editors and shells leave it: with a mark of its encoding, with or without an end of the line.
+    /// As editors and shells leave it: with a mark of its encoding, with or without an end of the
+    /// line.
     #[test]
     fn a_password_is_read_as_it_is_meant() {
         let dir = tempfile::tempdir().unwrap();

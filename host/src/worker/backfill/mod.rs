@@ -1,8 +1,10 @@
-//! Backfill: a range of readings, judged as the cycle judges them and beside whatever worker is at work.
+//! Backfill: a range of readings, judged as the cycle judges them and beside whatever worker is at
+//! work.
 //!
-//! It keeps its progress as a worker does, in a state row of its own, under a name that says range and options: the same backfill
-//! begun again goes on after its last transaction, however it ended, and costs nothing for what is done. The row goes when the range
-//! is done, and is begun anew when another set judges. The worker's own row is left alone, but for the variables that are no longer
+//! It keeps its progress as a worker does, in a state row of its own, under a name that says range
+//! and options: the same backfill begun again goes on after its last transaction, however it ended,
+//! and costs nothing for what is done. The row goes when the range is done, and is begun anew when
+//! another set judges. The worker's own row is left alone, but for the variables that are no longer
 //! set aside ([`set_aside`]).
 
 mod plan;
@@ -55,7 +57,8 @@ pub struct Backfill {
     unseen: BTreeSet<Arc<str>>,
 }
 
-/// A person waits for a backfill, and can end it: a search for the variables at fault may take as long as it takes.
+/// A person waits for a backfill, and can end it: a search for the variables at fault may take as
+/// long as it takes.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
 fn patience() -> Patience<'static> {
@@ -214,7 +217,8 @@ impl Backfill {
         Ok(more)
     }
 
-    /// Stores a batch, and reads the page after it meanwhile: the one is the output's work, the other the input's.
+    /// Stores a batch, and reads the page after it meanwhile: the one is the output's work, the
+    /// other the input's.
     async fn commit(
         &mut self,
         prepared: JudgedBatch,
@@ -248,7 +252,8 @@ impl Backfill {
             self.ahead = ahead;
         }
         self.progress.replaced += written.removed;
-        // A worker wrote the verdict between our look and our commit; or one stands there under a name that is taken for the same.
+        // A worker wrote the verdict between our look and our commit; or one stands there under a name that
+        // is taken for the same.
         let lost = (verdicts.len() as u64).saturating_sub(written.inserted).min(said.counts.judged);
         said.counts.judged -= lost;
         said.counts.already_judged += lost;
@@ -264,7 +269,8 @@ impl Backfill {
         Ok(())
     }
 
-    /// After the last batch: takes out of the worker's row what is no longer set aside, and deletes its own.
+    /// After the last batch: takes out of the worker's row what is no longer set aside, and deletes
+    /// its own.
     ///
     /// # Errors
     /// [`CycleError`]: the range is judged; the same backfill, begun again, comes straight to this.
@@ -283,7 +289,8 @@ impl Backfill {
         Ok(asides)
     }
 
-    /// Deletes its row. Where the login may not, the row stays and says nothing, so that the same backfill begins anew.
+    /// Deletes its row. Where the login may not, the row stays and says nothing, so that the same
+    /// backfill begins anew.
     async fn clear_up(&mut self) -> Result<(), StoreError> {
         let (output, state) = (&mut self.session.output, &self.session.state);
         match output.forget(&self.name, state.epoch).await {

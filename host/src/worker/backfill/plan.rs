@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 use crate::datetime::Datetime;
 use crate::shard::Shard;
 
-/// The step from one instant to the next: ranges are half-open, and a watermark is the last instant that is dealt with.
+/// The step from one instant to the next: ranges are half-open, and a watermark is the last instant
+/// that is dealt with.
 pub(super) const MICROSECOND: Duration = Duration::from_micros(1);
 
 /// What is judged.
@@ -31,9 +32,11 @@ pub struct BackfillPlan {
 }
 
 impl BackfillPlan {
-    /// The name of its state row: the same for the same backfill, and no other's. At most 100 characters.
+    /// The name of its state row: the same for the same backfill, and no other's. At most 100
+    /// characters.
     pub fn name(&self) -> String {
-        // From the values themselves, each with its length or a mark before it: the same with every compiler.
+        // From the values themselves, each with its length or a mark before it: the same with every
+        // compiler.
         let mut digest = Sha256::new();
         let mut text = |text: &str| {
             digest.update((text.len() as u64).to_le_bytes());

@@ -1,7 +1,9 @@
-//! Variables that a worker has set aside and whose readings a backfill has judged: they are taken out of the worker's row.
+//! Variables that a worker has set aside and whose readings a backfill has judged: they are taken
+//! out of the worker's row.
 //!
-//! A worker at work keeps its row in memory and looks at what is set aside before it commits, so that it takes this over. If both
-//! write at the same moment the entry may come back; the same backfill again finds its work done and takes it out.
+//! A worker at work keeps its row in memory and looks at what is set aside before it commits, so
+//! that it takes this over. If both write at the same moment the entry may come back; the same
+//! backfill again finds its work done and takes it out.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! The search, over a detector that is told which variables it does not survive, by a clock that only its answers move.
+//! The search, over a detector that is told which variables it does not survive, by a clock that
+//! only its answers move.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
@@ -93,7 +94,8 @@ fn outcome(recovered: Result<Recovered, Unjudged>) -> Result<Vec<usize>, String>
     }
 }
 
-/// Cycles over the same batch until it is judged, each with so many seconds; what each came to, and how long it took.
+/// Cycles over the same batch until it is judged, each with so many seconds; what each came to, and
+/// how long it took.
 async fn cycles(
     detector: &mut Told<'_>,
     batch: &Arc<Batch>,
@@ -147,7 +149,8 @@ async fn a_search_keeps_to_its_time_and_goes_on_where_it_left_off() {
     }
 }
 
-/// However many are at fault, the position moves on after a few cycles; half an hour of each was spent before.
+/// However many are at fault, the position moves on after a few cycles; half an hour of each was
+/// spent before.
 #[tokio::test]
 async fn after_a_few_cycles_what_is_not_known_is_set_aside_as_well() {
     let clock = AtomicU64::new(0);

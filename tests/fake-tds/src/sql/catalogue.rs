@@ -67,7 +67,8 @@ pub(super) struct Column {
     padded: bool,
 }
 
-/// What an index on several partitions has before its name, with the column that they go by and a blank.
+/// What an index on several partitions has before its name, with the column that they go by and a
+/// blank.
 pub(super) const PARTITIONED: &str = "partitioned by ";
 
 /// An object's number: the same for the same name, and never 0.

@@ -1,12 +1,13 @@
-//! Tables and indexes, as SQLite makes them. A column keeps its type's T-SQL name, by which it is known again; an identity is
-//! SQLite's own kind of one, INTEGER.
+//! Tables and indexes, as SQLite makes them. A column keeps its type's T-SQL name, by which it is
+//! known again; an identity is SQLite's own kind of one, INTEGER.
 
 use super::catalogue::{HYPOTHETICAL, PARTITIONED, ROW_END, ROW_START, ROW_VERSION};
 use super::lexer::{Token, closing, items, text};
 use super::{collation, quote, rewrite};
 use crate::wire::types::Type;
 
-/// A definition as SQLite's; None for one of another form. `resolve` tells a table's schema and name.
+/// A definition as SQLite's; None for one of another form. `resolve` tells a table's schema and
+/// name.
 pub(super) fn rewrite(
     tokens: &[Token],
     resolve: impl Fn(&[Token]) -> Option<(String, String)>,
@@ -70,7 +71,8 @@ fn alter(tokens: &[Token], resolve: impl Fn(&[Token]) -> Option<(String, String)
         let column = quote(rest.get(2)?.name()?);
         return Some(format!("ALTER TABLE {}.{} DROP COLUMN {column}", quote(&schema), quote(&table)));
     }
-    // SQLite adds no check to a table that is there: a trigger refuses the same rows, once they have their identity.
+    // SQLite adds no check to a table that is there: a trigger refuses the same rows, once they have
+    // their identity.
     let check = rest.iter().position(|token| token.says("CHECK"))?;
     let name = rest.iter().position(|token| token.says("CONSTRAINT")).and_then(|at| rest.get(at + 1)?.name());
     let inside = &rest[check + 2..closing(rest, check + 1)?];
@@ -89,7 +91,8 @@ fn alter(tokens: &[Token], resolve: impl Fn(&[Token]) -> Option<(String, String)
     ))
 }
 
-/// A column or a constraint of a table; None for a constraint that says again what the identity says.
+/// A column or a constraint of a table; None for a constraint that says again what the identity
+/// says.
 fn column(item: &[Token]) -> Option<String> {
     let first = item.first()?;
     if first.says("PERIOD") {

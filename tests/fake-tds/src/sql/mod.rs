@@ -1,7 +1,8 @@
 //! A session's SQL: T-SQL comes in, SQLite does the work, tokens go out.
 //!
-//! A database is a directory and a schema in it a SQLite file, which the session attaches under the schema's name; `#tables` are
-//! temporary ones. A connection that ends takes its transaction back, as SQLite does by itself, and gives its applocks up.
+//! A database is a directory and a schema in it a SQLite file, which the session attaches under the
+//! schema's name; `#tables` are temporary ones. A connection that ends takes its transaction back,
+//! as SQLite does by itself, and gives its applocks up.
 
 mod batch;
 mod catalogue;
@@ -83,8 +84,9 @@ impl Load {
 }
 
 impl Load {
-    /// SQL Server refuses rows whose types are others than those announced. That a sized text is announced longer than it is, which
-    /// drivers do, it lets pass; that one is `max` and the other has a size, it does not.
+    /// SQL Server refuses rows whose types are others than those announced. That a sized text is
+    /// announced longer than it is, which drivers do, it lets pass; that one is `max` and the
+    /// other has a size, it does not.
     fn expect(&self, told: &[Type]) -> Result<(), SqlError> {
         let same = |announced: Type, told: Type| match (announced, told) {
             (Type::VarChar(a), Type::VarChar(b))
@@ -243,7 +245,8 @@ impl Sql {
         }
     }
 
-    /// Puts the rows of a bulk load in: all or none. The types before the rows must be those that INSERT BULK announced.
+    /// Puts the rows of a bulk load in: all or none. The types before the rows must be those that
+    /// INSERT BULK announced.
     pub(crate) fn bulk(&mut self, load: &Load, kinds: &[Type], rows: &[Vec<Value>]) -> Result<u64, Stop> {
         self.strike("INSERT BULK", false)?;
         load.expect(kinds)?;

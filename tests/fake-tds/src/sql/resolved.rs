@@ -1,4 +1,5 @@
-//! What only the session knows, put into a statement: counts, functions of the session, names with a database.
+//! What only the session knows, put into a statement: counts, functions of the session, names with
+//! a database.
 
 use rusqlite::types::Value;
 

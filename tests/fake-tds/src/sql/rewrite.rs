@@ -1,5 +1,5 @@
-//! A statement of T-SQL as one of SQLite: what the two write differently, and no more. What is left to differ SQLite refuses, and
-//! the statement is one that the fake does not know.
+//! A statement of T-SQL as one of SQLite: what the two write differently, and no more. What is left
+//! to differ SQLite refuses, and the statement is one that the fake does not know.
 
 use super::collation;
 use super::lexer::{Token, closing, find, items, text};
@@ -30,7 +30,8 @@ const HINTS: [&str; 12] = [
 const FUNCTIONS: [(&str, &str); 4] =
     [("COUNT_BIG", "COUNT"), ("ISNULL", "IFNULL"), ("LEN", "LENGTH"), ("DATALENGTH", "OCTET_LENGTH")];
 
-/// Everything but names of tables, in one pass over a scope: a whole statement, or what stands in parentheses.
+/// Everything but names of tables, in one pass over a scope: a whole statement, or what stands in
+/// parentheses.
 pub(super) fn scope(tokens: &[Token]) -> Vec<Token> {
     let mut out = Vec::new();
     let mut limit: Option<Vec<Token>> = None;

@@ -1,4 +1,5 @@
-//! A batch as its statements: what T-SQL decides between statements is read here, what stands within one stays tokens.
+//! A batch as its statements: what T-SQL decides between statements is read here, what stands
+//! within one stays tokens.
 
 use super::lexer::{Token, closing, find, items};
 use super::unknown;
@@ -130,7 +131,8 @@ impl<'a> Parser<'a> {
         simple(&self.tokens[start..self.at])
     }
 
-    /// Where the statement here ends: at a `;`, or at a word that begins the next one and is no part of this one.
+    /// Where the statement here ends: at a `;`, or at a word that begins the next one and is no
+    /// part of this one.
     fn end(&self) -> usize {
         let start = self.at;
         let first = &self.tokens[start];

@@ -1,5 +1,6 @@
-//! The types of a result's columns. SQLite tells what a column of a table was declared as; what T-SQL derives besides is derived
-//! here, for the few forms that are asked for. What is left goes by the values themselves.
+//! The types of a result's columns. SQLite tells what a column of a table was declared as; what
+//! T-SQL derives besides is derived here, for the few forms that are asked for. What is left goes
+//! by the values themselves.
 
 use rusqlite::types::Value;
 
@@ -54,7 +55,8 @@ impl Sql {
         if passed_on.is_empty() {
             return kinds;
         }
-        // The same query with the arguments in place of the functions: what they were declared as is what the functions give.
+        // The same query with the arguments in place of the functions: what they were declared as is what
+        // the functions give.
         let mut probe = vec![Token::word("SELECT")];
         for (at, item) in items.iter().enumerate() {
             if at > 0 {

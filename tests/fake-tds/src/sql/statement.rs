@@ -145,7 +145,8 @@ impl Sql {
         Ok(columns)
     }
 
-    /// `SELECT TOP 0 … FROM t`, by which drivers learn what a bulk load writes: which columns are identities.
+    /// `SELECT TOP 0 … FROM t`, by which drivers learn what a bulk load writes: which columns are
+    /// identities.
     fn mark(&self, tokens: &[Token], columns: &mut [Column]) {
         let Some(from) = find(tokens, 0, |token| token.says("FROM")) else { return };
         let Some((schema, table)) = self.table(&tokens[from + 1..]) else { return };

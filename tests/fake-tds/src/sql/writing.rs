@@ -1,4 +1,5 @@
-//! What goes into a column, made one of the column's type on the way, as SQL Server does by itself and SQLite does not.
+//! What goes into a column, made one of the column's type on the way, as SQL Server does by itself
+//! and SQLite does not.
 
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;

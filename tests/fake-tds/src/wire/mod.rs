@@ -1,4 +1,5 @@
-//! The protocol's own part, after Microsoft's open specification \[MS-TDS\]; section numbers are from there. Nothing here knows SQL.
+//! The protocol's own part, after Microsoft's open specification \[MS-TDS\]; section numbers are
+//! from there. Nothing here knows SQL.
 
 pub(crate) mod login;
 pub(crate) mod packet;

@@ -1,5 +1,5 @@
-//! Messages, cut into packets (2.2.3): a header of eight bytes, which says how long the packet is and whether it is the message's
-//! last.
+//! Messages, cut into packets (2.2.3): a header of eight bytes, which says how long the packet is
+//! and whether it is the message's last.
 
 use std::io::{ErrorKind, Read, Write};
 
@@ -44,7 +44,8 @@ pub(crate) fn read(stream: &mut impl Read) -> Result<Option<(u8, Vec<u8>)>> {
     }
 }
 
-/// Sends a message, each packet with a write of its own: what stands before it in the stream may be cut there.
+/// Sends a message, each packet with a write of its own: what stands before it in the stream may be
+/// cut there.
 pub(crate) fn write(stream: &mut impl Write, kind: u8, message: &[u8]) -> std::io::Result<()> {
     let mut parts = message.chunks(SIZE - HEADER).peekable();
     let mut number = 1_u8;

@@ -9,7 +9,8 @@ const END: u8 = 0xFF;
 const ON: u8 = 1;
 const NOT_SUPPORTED: u8 = 2;
 
-/// Whether a client can do TLS at all. One that wants its login encrypted gets everything encrypted.
+/// Whether a client can do TLS at all. One that wants its login encrypted gets everything
+/// encrypted.
 pub(crate) fn wants_tls(message: &[u8]) -> Result<bool> {
     let mut options = message;
     loop {

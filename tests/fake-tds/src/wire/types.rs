@@ -1,7 +1,9 @@
-//! The types of columns and parameters (2.2.5.4): as SQL writes them, as the wire describes them, and their values on the wire.
+//! The types of columns and parameters (2.2.5.4): as SQL writes them, as the wire describes them,
+//! and their values on the wire.
 //!
-//! A value here is what SQLite keeps: a datetime is text of one width, `2025-01-15 10:00:00.5030000`, which sorts as it should and
-//! holds all the digits; a decimal is a REAL; a BIT 0 or 1.
+//! A value here is what SQLite keeps: a datetime is text of one width, `2025-01-15
+//! 10:00:00.5030000`, which sorts as it should and holds all the digits; a decimal is a REAL; a BIT
+//! 0 or 1.
 
 mod calendar;
 mod convert;
@@ -36,7 +38,8 @@ impl Type {
     pub(crate) const BIGINT: Self = Self::Int(8);
     pub(crate) const TEXT: Self = Self::NVarChar(Some(4000));
 
-    /// As T-SQL writes it: `DECIMAL(18, 6)`, `nvarchar(max)`. INTEGER is what an identity column is in SQLite.
+    /// As T-SQL writes it: `DECIMAL(18, 6)`, `nvarchar(max)`. INTEGER is what an identity column is
+    /// in SQLite.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let lower = text.trim().to_ascii_lowercase().replace(['[', ']', ' '], "");
         let (name, arguments) = match lower.split_once('(') {

@@ -1,5 +1,6 @@
-//! The keys of connection strings, as ADO.NET, ODBC, OLE DB and JDBC have them (SqlClient's `ConnectionString` property, the ODBC driver's
-//! keywords, and JDBC's "Setting the connection properties", as Microsoft documents them). Pure.
+//! The keys of connection strings, as ADO.NET, ODBC, OLE DB and JDBC have them (SqlClient's
+//! `ConnectionString` property, the ODBC driver's keywords, and JDBC's "Setting the connection
+//! properties", as Microsoft documents them). Pure.
 
 /// What a key means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,7 +169,8 @@ pub(super) fn nearest(written: &str) -> Option<&'static str> {
         let begins = written.len() >= 8 && known.starts_with(&written);
         let likeness = strsim::normalized_damerau_levenshtein(&written, &known);
         let likeness = if begins { likeness.max(LIKELY) } else { likeness };
-        // Of two that are as near, the first: `TrustServerCertificate` before the rarer one of its certificates.
+        // Of two that are as near, the first: `TrustServerCertificate` before the rarer one of its
+        // certificates.
         if likeness >= LIKELY && best.is_none_or(|(before, _)| likeness > before) {
             best = Some((likeness, name));
         }

@@ -1,4 +1,5 @@
-//! The pairs of a connection string, by the rules of who wrote it. Pure; nothing of the text is in an error.
+//! The pairs of a connection string, by the rules of who wrote it. Pure; nothing of the text is in
+//! an error.
 
 /// `key=value`.
 #[derive(Debug, PartialEq)]

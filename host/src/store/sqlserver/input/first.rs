@@ -1,9 +1,11 @@
 //! Where the rows of a time begin, by key.
 //!
-//! Nobody says that rows came in the order of their datetimes, so the least key is none of a single seek. With an index on datetime
-//! the rows from that time on are looked through, stretch by stretch, in the index alone; each is a row that is about to be
-//! read. Without one the key is halved until the rows of that time begin, which holds as far as keys rise with time: a table that
-//! is loaded with history behind its live rows is then read from too late a place, and `backfill` finds the rest.
+//! Nobody says that rows came in the order of their datetimes, so the least key is none of a single
+//! seek. With an index on datetime the rows from that time on are looked through, stretch by
+//! stretch, in the index alone; each is a row that is about to be read. Without one the key is
+//! halved until the rows of that time begin, which holds as far as keys rise with time: a table
+//! that is loaded with history behind its live rows is then read from too late a place, and
+//! `backfill` finds the rest.
 
 use crate::datetime::Datetime;
 use crate::store::TableName;
@@ -17,7 +19,8 @@ use crate::store::sqlserver::sql;
 /// Rows that one statement looks through: some megabytes of an index.
 const STRETCH: i64 = 50_000;
 
-/// Rows that stand for their place in the order of keys. A few late ones among them do not hide that the time has come.
+/// Rows that stand for their place in the order of keys. A few late ones among them do not hide
+/// that the time has come.
 const PLACE: i64 = 64;
 
 /// With an index on datetime.

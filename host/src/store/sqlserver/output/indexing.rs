@@ -1,8 +1,9 @@
 //! Indexes that an output table of others lacks.
 //!
-//! Making one reads and sorts the table under a lock, and where that fails it costs the same again. So each is tried once, which is
-//! said before it begins and noted in the state table, in a row of its own: that takes no right that a commit does not. It goes
-//! over a connection of its own, which may take its time. What costs nothing, a right or a lock that is missing, is tried again.
+//! Making one reads and sorts the table under a lock, and where that fails it costs the same again.
+//! So each is tried once, which is said before it begins and noted in the state table, in a row of
+//! its own: that takes no right that a commit does not. It goes over a connection of its own, which
+//! may take its time. What costs nothing, a right or a lock that is missing, is tried again.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! What is asked of the output: which keys it has, which names it can hold, and its verdicts page by page.
+//! What is asked of the output: which keys it has, which names it can hold, and its verdicts page
+//! by page.
 
 use std::sync::Arc;
 
@@ -14,7 +15,8 @@ use crate::store::sqlserver::ensure_tables::Statements;
 use crate::store::sqlserver::error::Result;
 use crate::store::sqlserver::{sql, stored};
 
-/// From so many keys on one seek is asked first whether any of them can have a verdict: those of a backfill mostly have none.
+/// From so many keys on one seek is asked first whether any of them can have a verdict: those of a
+/// backfill mostly have none.
 const WORTH_A_SEEK: usize = 500;
 
 impl SqlServerOutput {

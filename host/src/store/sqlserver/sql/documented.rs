@@ -1,7 +1,8 @@
-//! Holds `docs/statements.md` to the code: every statement that this store sends, what it reads, and the source that says so.
+//! Holds `docs/statements.md` to the code: every statement that this store sends, what it reads,
+//! and the source that says so.
 //!
-//! The page is made here. After a statement has changed: `WRITE_DOCUMENTS=1 cargo test --workspace --lib documented`, and read what became
-//! of it.
+//! The page is made here. After a statement has changed: `WRITE_DOCUMENTS=1 cargo test --workspace
+//! --lib documented`, and read what became of it.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 

@@ -1,8 +1,10 @@
-//! What reads the input table: each statement a bounded number of rows, by seeking on the key or the datetime.
+//! What reads the input table: each statement a bounded number of rows, by seeking on the key or
+//! the datetime.
 //!
-//! Where rows are found by their datetime, the range has two ends and the rows come in the order of the index, from its first end up to
-//! a number of rows. No statement asks for the least key of a range: that the optimiser finds by walking along the key from the
-//! table's oldest row, index on datetime or not.
+//! Where rows are found by their datetime, the range has two ends and the rows come in the order of
+//! the index, from its first end up to a number of rows. No statement asks for the least key of a
+//! range: that the optimiser finds by walking along the key from the table's oldest row, index on
+//! datetime or not.
 
 use std::fmt::Write;
 
@@ -26,7 +28,8 @@ pub fn now(clock: &PlantClock) -> String {
     }
 }
 
-/// Of at most `@P1` rows from `@P2` up to `@P3`, by datetime and key: the least key, the latest datetime, and how many there were.
+/// Of at most `@P1` rows from `@P2` up to `@P3`, by datetime and key: the least key, the latest
+/// datetime, and how many there were.
 pub fn stretch(table: &TableName) -> String {
     format!(
         "SELECT MIN(s.[id]), MAX(s.[datetime]), COUNT_BIG(*) FROM (SELECT TOP (@P1) [id], [datetime] FROM {} \
@@ -35,7 +38,8 @@ pub fn stretch(table: &TableName) -> String {
     )
 }
 
-/// Of at most `@P1` rows whose key is `@P2` up to `@P3`, by key: the least key of one at or after `@P4`, and the greatest key of all.
+/// Of at most `@P1` rows whose key is `@P2` up to `@P3`, by key: the least key of one at or after
+/// `@P4`, and the greatest key of all.
 pub fn probe(table: &TableName) -> String {
     format!(
         "SELECT MIN(CASE WHEN s.[datetime] >= @P4 THEN s.[id] END), MAX(s.[id]) FROM (SELECT TOP (@P1) [id], [datetime] FROM {} \
@@ -52,7 +56,8 @@ pub fn last_key(table: &TableName) -> String {
     format!("SELECT MAX([id]) FROM {}", table.sql_server())
 }
 
-/// How many rows the table `@P2` has, counted up to `@P1`. None for a view, whose indexes are those of its tables.
+/// How many rows the table `@P2` has, counted up to `@P1`. None for a view, whose indexes are those
+/// of its tables.
 pub fn size(table: &TableName) -> String {
     format!(
         "SELECT COUNT_BIG(*) FROM (SELECT TOP (@P1) 1 AS [one] FROM {}) AS s \
@@ -63,8 +68,8 @@ pub fn size(table: &TableName) -> String {
 
 /// The columns of a reading, in the order in which rows are decoded; NULL for what the table lacks.
 ///
-/// Texts come as NVARCHAR: the driver takes a VARCHAR for its collation's Windows code page, and where the collation is one of
-/// UTF-8 it would read another text.
+/// Texts come as NVARCHAR: the driver takes a VARCHAR for its collation's Windows code page, and
+/// where the collation is one of UTF-8 it would read another text.
 fn columns(layout: InputLayout) -> String {
     format!(
         "{}, [datetime], CAST([variable_name] AS nvarchar(4000)) AS [variable_name], [value], {} AS [source_file]",
@@ -77,12 +82,14 @@ fn columns(layout: InputLayout) -> String {
     )
 }
 
-/// How many spans a statement has for so many: a few shapes, the rest of which is filled with spans that hold nothing.
+/// How many spans a statement has for so many: a few shapes, the rest of which is filled with spans
+/// that hold nothing.
 pub fn spans_for(count: usize) -> usize {
     [1, 4, 16].into_iter().find(|&shape| count <= shape).unwrap_or(MOST_SPANS)
 }
 
-/// At most `@P1` rows by key, of `spans` spans, whose ends are the parameters from `@P2` on. Each span is a seek of its own that stops at as many rows.
+/// At most `@P1` rows by key, of `spans` spans, whose ends are the parameters from `@P2` on. Each
+/// span is a seek of its own that stops at as many rows.
 pub fn keys(table: &TableName, layout: InputLayout, spans: usize) -> String {
     let columns = columns(layout);
     let span = |at: usize| {
@@ -115,7 +122,8 @@ pub enum RangePart {
     Nameless,
 }
 
-/// At most `@P1` rows from `@P2` on, before `@P3` where there is an end and else up to it, by datetime and key.
+/// At most `@P1` rows from `@P2` on, before `@P3` where there is an end and else up to it, by
+/// datetime and key.
 pub fn range(table: &TableName, layout: InputLayout, ends: bool, part: RangePart) -> String {
     format!(
         "SELECT TOP (@P1) {} FROM {} WHERE [datetime] >= @P2 AND [datetime] {} @P3{} ORDER BY [datetime]{}",
@@ -131,7 +139,8 @@ pub fn range(table: &TableName, layout: InputLayout, ends: bool, part: RangePart
     )
 }
 
-/// The same without a limit: between the first and the last of some datetimes, where no index finds each.
+/// The same without a limit: between the first and the last of some datetimes, where no index finds
+/// each.
 pub fn between(table: &TableName, layout: InputLayout) -> String {
     format!(
         "SELECT {} FROM {} WHERE [datetime] >= @P1 AND [datetime] < @P2 ORDER BY [datetime]{}",
@@ -146,7 +155,8 @@ pub fn datetimes_for(count: usize) -> usize {
     [1, 4, 16].into_iter().find(|&shape| count <= shape).unwrap_or(MOST_DATETIMES)
 }
 
-/// Every row at `count` datetimes, each given by its first value and the first after it, by datetime and key.
+/// Every row at `count` datetimes, each given by its first value and the first after it, by
+/// datetime and key.
 pub fn at(table: &TableName, layout: InputLayout, count: usize) -> String {
     let columns = columns(layout);
     let single = |at: usize| {
@@ -181,12 +191,14 @@ pub fn stage_readings() -> String {
     )
 }
 
-/// One transaction that puts the staged readings in: of each variable and datetime the first, and none that has a value there already.
-/// Answers how many went in, and how many there are by variable and datetime.
+/// One transaction that puts the staged readings in: of each variable and datetime the first, and
+/// none that has a value there already. Answers how many went in, and how many there are by
+/// variable and datetime.
 ///
-/// `@P1` and `@P2` are the ends of their datetimes: no row before or after is looked at, whatever the plan. FORCESEEK leaves no plan that
-/// reads the table, where an index leads with the datetime (without one the server refuses the hint: error 8622). RECOMPILE lets
-/// the plan be made for these ends, and not for the first batch's, when the table was empty.
+/// `@P1` and `@P2` are the ends of their datetimes: no row before or after is looked at, whatever
+/// the plan. FORCESEEK leaves no plan that reads the table, where an index leads with the datetime
+/// (without one the server refuses the hint: error 8622). RECOMPILE lets the plan be made for these
+/// ends, and not for the first batch's, when the table was empty.
 pub fn import(table: &TableName, filled: &[Filled], has_datetime_index: bool) -> String {
     let of = |name: &str| {
         filled.iter().find(|filled| filled.column == name).map_or("NULL", |filled| filled.by.as_str())

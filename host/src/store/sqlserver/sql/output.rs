@@ -1,7 +1,8 @@
 //! What reads and writes the output and the state table.
 //!
-//! Rows come through two tables of the session's own, which the driver's bulk load fills: every server takes FLOAT, DATETIME2, NVARCHAR and
-//! BIT there, all nullable, and converts them itself on the way into the real columns.
+//! Rows come through two tables of the session's own, which the driver's bulk load fills: every
+//! server takes FLOAT, DATETIME2, NVARCHAR and BIT there, all nullable, and converts them itself on
+//! the way into the real columns.
 
 use std::time::Duration;
 
@@ -61,18 +62,21 @@ pub struct Filled {
 /// What goes into the output with a commit.
 #[derive(Clone, Copy)]
 pub struct CommitParts<'a> {
-    /// [`insert`] or [`replace`]; it reads the output from `@P3` up to `@P4`, datetimes around those that are staged.
+    /// [`insert`] or [`replace`]; it reads the output from `@P3` up to `@P4`, datetimes around
+    /// those that are staged.
     pub insert: &'a str,
     /// [`alone`], where no unique index keeps two writers from writing the same.
     pub lock: Option<&'a str>,
 }
 
-/// One transaction: the fence (the worker's row with its epoch, which becomes the new state), and the staged verdicts that are not there
-/// yet, where there are any. Answers how many rows the fence held (one, or nothing was written; −1: another one writes the table),
-/// how many verdicts went in and how many went out. A trigger may answer something before.
+/// One transaction: the fence (the worker's row with its epoch, which becomes the new state), and
+/// the staged verdicts that are not there yet, where there are any. Answers how many rows the fence
+/// held (one, or nothing was written; −1: another one writes the table), how many verdicts went in
+/// and how many went out. A trigger may answer something before.
 ///
-/// `@P1` worker, `@P2` epoch; then those of the columns of [`STATE`] that have a value, in that order. NULL is no parameter,
-/// because it would be one without a type, which not every server takes.
+/// `@P1` worker, `@P2` epoch; then those of the columns of [`STATE`] that have a value, in that
+/// order. NULL is no parameter, because it would be one without a type, which not every server
+/// takes.
 pub fn commit(state: &TableName, given: [bool; STATE.len()], staged: Option<CommitParts<'_>>) -> String {
     let mut parameters = if staged.is_some() { 5.. } else { 3.. };
     let columns: Vec<String> = STATE
@@ -99,8 +103,9 @@ pub fn commit(state: &TableName, given: [bool; STATE.len()], staged: Option<Comm
     )
 }
 
-/// The part of [`commit`] that keeps other writers of this program out until the transaction ends: under READ COMMITTED two of them
-/// may both find that a verdict is not there yet. The table goes by its number, because names are compared byte by byte.
+/// The part of [`commit`] that keeps other writers of this program out until the transaction ends:
+/// under READ COMMITTED two of them may both find that a verdict is not there yet. The table goes
+/// by its number, because names are compared byte by byte.
 pub fn alone(output: &TableName, wait: Duration) -> String {
     format!(
         "DECLARE @lock nvarchar(255), @answer int; SET @lock = 'anomaly-worker writes ' + CAST(OBJECT_ID({table}) AS nvarchar(20)); \
@@ -123,8 +128,9 @@ pub fn attempt(insert: &str) -> String {
     )
 }
 
-/// The part of [`commit`] that puts the staged verdicts in: of each key the first, and none that is there already. What two texts
-/// or datetimes are the same is the table's own matter, by its types and its collation.
+/// The part of [`commit`] that puts the staged verdicts in: of each key the first, and none that is
+/// there already. What two texts or datetimes are the same is the table's own matter, by its types
+/// and its collation.
 ///
 /// The datetimes are bounded besides, so that no plan reads the output from its beginning.
 pub fn insert(output: &TableName, filled: &[Filled], gives_time: bool) -> String {
@@ -150,11 +156,12 @@ pub fn insert(output: &TableName, filled: &[Filled], gives_time: bool) -> String
     )
 }
 
-/// The same, in the place of what is there for the same keys, and counts how many verdicts went out. Bytes are compared, because what
-/// stands under a name that the collation only takes for the same is another variable's.
+/// The same, in the place of what is there for the same keys, and counts how many verdicts went
+/// out. Bytes are compared, because what stands under a name that the collation only takes for the
+/// same is another variable's.
 ///
-/// The table that loses rows has no alias: of one that has, not every server asks the right to delete. What stands there without a
-/// table's name is therefore its own.
+/// The table that loses rows has no alias: of one that has, not every server asks the right to
+/// delete. What stands there without a table's name is therefore its own.
 pub fn replace(output: &TableName, filled: &[Filled], gives_time: bool) -> String {
     let of = |name: &str| {
         filled.iter().find(|filled| filled.column == name).map_or("NULL", |filled| filled.by.as_str())
@@ -171,9 +178,10 @@ pub fn replace(output: &TableName, filled: &[Filled], gives_time: bool) -> Strin
     )
 }
 
-/// At most `@P1` verdicts with `@P2 <= ds < @P3`, in time order. `source_file` is NULL where the table lacks it. Texts come as
-/// NVARCHAR, for the reason that the input's do. The flag is asked as a number, which no index finds: one on the flag leads to
-/// all the anomalies that the table ever had.
+/// At most `@P1` verdicts with `@P2 <= ds < @P3`, in time order. `source_file` is NULL where the
+/// table lacks it. Texts come as NVARCHAR, for the reason that the input's do. The flag is asked as
+/// a number, which no index finds: one on the flag leads to all the anomalies that the table ever
+/// had.
 pub fn verdicts(output: &TableName, has_source_file: bool, anomalies_only: bool) -> String {
     format!(
         "SELECT TOP (@P1) [ds], CAST([variable] AS nvarchar(4000)) AS [variable], [y], [yhat], [yhat_lower], [yhat_upper], \
@@ -193,7 +201,8 @@ pub fn forget(state: &TableName) -> String {
     )
 }
 
-/// Puts `@P3` in the place of `@P2` in what worker `@P1` has set aside; answers how many rows that were.
+/// Puts `@P3` in the place of `@P2` in what worker `@P1` has set aside; answers how many rows that
+/// were.
 pub fn exchange_set_aside(state: &TableName) -> String {
     format!(
         "SET NOCOUNT ON; UPDATE {} SET [set_aside] = @P3 WHERE [worker] = @P1 AND [set_aside] = @P2; \
@@ -207,9 +216,10 @@ pub fn any_within(output: &TableName) -> String {
     format!("SELECT TOP (1) [ds] FROM {} WHERE [ds] >= @P1 AND [ds] <= @P2", output.sql_server())
 }
 
-/// The `n` of those staged keys for which the output holds a verdict, between `@P1` and `@P2`, datetimes around those of the keys:
-/// whatever the plan, it reads no more than that of the output. They are made values of the columns before they are looked for:
-/// there are servers that would not use the index otherwise.
+/// The `n` of those staged keys for which the output holds a verdict, between `@P1` and `@P2`,
+/// datetimes around those of the keys: whatever the plan, it reads no more than that of the output.
+/// They are made values of the columns before they are looked for: there are servers that would not
+/// use the index otherwise.
 pub fn already_judged(output: &TableName, variable: &str, ds: &str) -> String {
     format!(
         "SELECT k.[n] FROM (SELECT s.[n], {variable} AS [variable], {ds} AS [ds] FROM {STAGED_KEYS} AS s) AS k \
@@ -219,9 +229,10 @@ pub fn already_judged(output: &TableName, variable: &str, ds: &str) -> String {
     )
 }
 
-/// The `n` of those staged keys whose variable would become another text as `variable`, an expression on the staged row `s`. Bytes are
-/// compared, because a collation takes some different texts for the same. The blanks that a column of one length is `padded`
-/// with are no part of a name.
+/// The `n` of those staged keys whose variable would become another text as `variable`, an
+/// expression on the staged row `s`. Bytes are compared, because a collation takes some different
+/// texts for the same. The blanks that a column of one length is `padded` with are no part of a
+/// name.
 pub fn foreign_names(variable: &str, padded: bool) -> String {
     let kept = format!("CAST({variable} AS nvarchar(4000))");
     let kept = if padded { format!("RTRIM({kept})") } else { kept };
@@ -235,7 +246,8 @@ pub fn tried(state: &TableName) -> String {
     format!("SELECT [epoch] FROM {} WHERE [worker] = @P1", state.sql_server())
 }
 
-/// Notes in the state table of `@P1`, an index of the output, that it was tried (`@P2` is 1), or is to be tried again (0).
+/// Notes in the state table of `@P1`, an index of the output, that it was tried (`@P2` is 1), or is
+/// to be tried again (0).
 pub fn note_tried(state: &TableName) -> String {
     format!(
         "SET NOCOUNT ON; UPDATE {table} SET [epoch] = @P2, [updated_at] = GETDATE() WHERE [worker] = @P1; \
@@ -245,8 +257,9 @@ pub fn note_tried(state: &TableName) -> String {
     )
 }
 
-/// The `n` of those staged keys whose variable is the same as that of one with a lower `n`, each with the lowest. They are made values of
-/// the column, so that its collation says what is the same.
+/// The `n` of those staged keys whose variable is the same as that of one with a lower `n`, each
+/// with the lowest. They are made values of the column, so that its collation says what is the
+/// same.
 pub fn equal_names(variable: &str) -> String {
     format!(
         "SELECT k.[n], k.[first] FROM (SELECT s.[n], MIN(s.[n]) OVER (PARTITION BY {variable}) AS [first] \
@@ -254,7 +267,8 @@ pub fn equal_names(variable: &str) -> String {
     )
 }
 
-/// The `n` of each staged key, and how the output spells its variable: as one of its verdicts has it, the first of the index.
+/// The `n` of each staged key, and how the output spells its variable: as one of its verdicts has
+/// it, the first of the index.
 pub fn spellings(output: &TableName, variable: &str) -> String {
     format!(
         "SELECT k.[n], CAST((SELECT TOP (1) o.[variable] FROM {} AS o WHERE o.[variable] = k.[variable]) AS nvarchar(4000)) \
@@ -286,7 +300,8 @@ pub const STATE: [&str; 9] = [
     "updated_at",
 ];
 
-/// Raises the epoch of worker `@P1`, or makes a row that holds only that; answers the row, as [`read`] does.
+/// Raises the epoch of worker `@P1`, or makes a row that holds only that; answers the row, as
+/// [`read`] does.
 pub fn take(state: &TableName) -> String {
     format!(
         "SET NOCOUNT ON; BEGIN TRANSACTION; \
