@@ -43,7 +43,7 @@ pub enum ColumnOutcome {
     NoModel,
 }
 
-/// The batch is none.
+/// The batch violates the contract.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct DetectError(String);

@@ -335,7 +335,7 @@ mod tests {
             (&[ab, "x.json"], &["A/B", "A_B"], &[("A/B", "x.json")], &[("A/B", "x.json"), ("A_B", ab)]),
             (&[ab], &["A/B", "A_B"], &[("A/B", ab)], &[("A/B", ab)]),
             (&["sub/prophet_model_Ñ.json"], &["Ñ"], &[], &[("Ñ", "sub/prophet_model_Ñ.json")]),
-            // The form of the file, of the configuration and of the settings is none of the database's.
+            // The Unicode form of the file and of the settings has no part in the name.
             (&[nfd], &[], &[], &[("presi\u{f3}n", nfd)]),
             (&[nfd], &["presi\u{f3}n", "presio\u{301}n"], &[], &[("presi\u{f3}n", nfd)]),
             (&[nfd], &[], &[("P", nfc)], &[("P", nfd)]),

@@ -47,6 +47,19 @@ impl State {
         self.watermark.max(self.ahead.reached(now))
     }
 
+    /// Moves on past a page with these datetimes, the last of its scan or not. The watermark goes no
+    /// further than `until`; what is dated beyond is remembered.
+    pub fn advance(&mut self, position: Position, datetimes: &[Datetime], until: Datetime, is_last: bool) {
+        self.position = position;
+        if is_last {
+            // Not before all that lies between was read.
+            self.watermark = self.watermark.max(self.ahead.reached(until));
+            self.ahead.forget(until);
+        }
+        self.watermark = self.watermark.max(datetimes.iter().copied().filter(|at| *at <= until).max());
+        self.ahead.take_in(datetimes.iter().copied(), until);
+    }
+
     /// What the column `position` keeps.
     pub fn standing(&self) -> StoredPosition {
         StoredPosition {

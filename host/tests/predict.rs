@@ -240,8 +240,8 @@ fn bad_input_is_named() {
         (
             &["broken.json", "good.csv"],
             "error: `broken.json`: the detector refuses its models: none of the 1 model files can be used; \
-             `prophet_model_y.json`: model `y` is not what Prophet's `model_to_json` writes: EOF while parsing an object at \
-             line 1 column 1\n"
+             `prophet_model_y.json`: model `y` is cut short: copy the file again, whole (EOF while parsing an object at \
+             line 1 column 1)\n"
                 .to_owned(),
         ),
         (

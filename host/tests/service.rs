@@ -324,7 +324,15 @@ fn a_wrong_configuration_ends_with_a_code_of_its_own() {
             let ran = Ran::of(&command.output().unwrap());
             assert_eq!(ran.code, Some(2), "{toml}: {}", ran.stderr);
             let last = ran.stderr.lines().last().unwrap_or_default();
-            assert!(last.starts_with("error: ") && last.contains(said), "{toml}: {}", ran.stderr);
+            // Before there is a log on stderr, then by the log; in either case once.
+            let is_told = |line: &str| line.starts_with("error: ") || line.contains(" - ERROR - ");
+            assert_eq!(
+                ran.stderr.lines().filter(|line| line.contains(said)).count(),
+                1,
+                "{toml}: {}",
+                ran.stderr
+            );
+            assert!(is_told(last) && last.contains(said), "{toml}: {}", ran.stderr);
         }
     }
 }

@@ -15,7 +15,7 @@ use std::error::Error;
 use std::f64::consts::TAU;
 
 use families::{DAY, Random};
-use rule::{Settings, Variable};
+use rule::{RuleSettings, Variable};
 
 const DAYS: usize = 24;
 const STEP: i64 = 300_000_000;
@@ -62,7 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 .collect();
             let at = 19 * DAY + (random.uniform() * DAY as f64) as usize;
             fault(&mut y[at..at + lasts], &mut random);
-            let mut variable = Variable::new(Settings::new(WARM_UP));
+            let mut variable = Variable::new(RuleSettings::new(WARM_UP));
             let verdicts: Vec<_> =
                 y.iter().enumerate().map(|(row, y)| variable.judge(row as i64 * STEP, *y, None)).collect();
             rule_false += verdicts[..at].iter().filter(|verdict| verdict.alarm).count();

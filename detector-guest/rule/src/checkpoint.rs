@@ -1,6 +1,6 @@
 //! A variable as bytes: a version, the state (postcard), and a CRC-32 of both.
 
-use crate::settings::Settings;
+use crate::settings::RuleSettings;
 use crate::variable::Variable;
 
 /// Of the form of the bytes and of what they mean: a state is not gone on from by a rule that would
@@ -31,7 +31,7 @@ impl Variable {
 
     /// Goes on from [`Self::to_bytes`], under these settings. Another budget is learnt anew from
     /// what comes; another warm-up is an error.
-    pub fn from_bytes(bytes: &[u8], settings: Settings) -> Result<Self, CheckpointError> {
+    pub fn from_bytes(bytes: &[u8], settings: RuleSettings) -> Result<Self, CheckpointError> {
         let (state, crc) = bytes.split_last_chunk::<CRC>().ok_or(CheckpointError::Damaged)?;
         if crc32fast::hash(state) != u32::from_le_bytes(*crc) {
             return Err(CheckpointError::Damaged);
@@ -45,7 +45,8 @@ impl Variable {
         if !rest.is_empty() || !variable.is_sound() {
             return Err(CheckpointError::Damaged);
         }
-        let (found, wanted) = (variable.settings().warm_up, settings.warm_up.max(Settings::LEAST_WARM_UP));
+        let (found, wanted) =
+            (variable.settings().warm_up, settings.warm_up.max(RuleSettings::LEAST_WARM_UP));
         if found != wanted {
             return Err(CheckpointError::WarmUp { found, wanted });
         }

@@ -30,6 +30,6 @@ mod verdict;
 pub use checkpoint::CheckpointError;
 pub use expectation::Basis;
 pub use novelty::Novelty;
-pub use settings::{Budget, BudgetError, Settings};
+pub use settings::{Budget, BudgetError, RuleSettings};
 pub use variable::Variable;
 pub use verdict::{Band, Cause, Verdict};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// How a variable is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Settings {
+pub struct RuleSettings {
     /// Readings before the first alarm, and the rule's unit of time: what it remembers and how fast
     /// it follows is a multiple of it. At least 64. Three days of readings are a good choice.
     pub warm_up: u32,
@@ -16,7 +16,7 @@ pub struct Settings {
     pub normal_after: u32,
 }
 
-impl Settings {
+impl RuleSettings {
     /// Readings of a warm-up from which on everything has enough of them.
     pub const LEAST_WARM_UP: u32 = 64;
 

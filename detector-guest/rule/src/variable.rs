@@ -7,7 +7,7 @@ use crate::episode::{Course, Episode};
 use crate::expectation::{Basis, Expectation, Outlook};
 use crate::gauge::Gauge;
 use crate::novelty::Novelty;
-use crate::settings::Settings;
+use crate::settings::RuleSettings;
 use crate::signals::{PATTERN, SIGNALS, SPIKE, Signals, log};
 use crate::verdict::{Band, Cause, Verdict};
 
@@ -31,7 +31,7 @@ const FURTHEST: f64 = 1e18;
 /// verdicts to the last bit, on every system.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Variable {
-    settings: Settings,
+    settings: RuleSettings,
     readings: u32,
     last_time: Option<i64>,
     /// Microseconds from a reading to the next.
@@ -48,10 +48,10 @@ pub struct Variable {
 
 impl Variable {
     /// Knows nothing yet.
-    pub fn new(settings: Settings) -> Self {
-        let warm_up = settings.warm_up.max(Settings::LEAST_WARM_UP);
+    pub fn new(settings: RuleSettings) -> Self {
+        let warm_up = settings.warm_up.max(RuleSettings::LEAST_WARM_UP);
         Self {
-            settings: Settings { warm_up, ..settings },
+            settings: RuleSettings { warm_up, ..settings },
             readings: 0,
             last_time: None,
             interval: Average::new(500),
@@ -64,22 +64,22 @@ impl Variable {
         }
     }
 
-    pub fn settings(&self) -> &Settings {
+    pub fn settings(&self) -> &RuleSettings {
         &self.settings
     }
 
     /// Goes on under settings with the same warm-up; under another budget the thresholds are learnt
     /// anew.
-    pub(crate) fn go_on_under(&mut self, settings: Settings) {
+    pub(crate) fn go_on_under(&mut self, settings: RuleSettings) {
         if settings.false_alarms != self.settings.false_alarms {
             self.gauge = Gauge::new(self.settings.warm_up);
         }
-        self.settings = Settings { warm_up: self.settings.warm_up, ..settings };
+        self.settings = RuleSettings { warm_up: self.settings.warm_up, ..settings };
     }
 
     /// Whether it can be gone on from: what no run of [`Self::judge`] leaves behind is not.
     pub(crate) fn is_sound(&self) -> bool {
-        self.settings.warm_up >= Settings::LEAST_WARM_UP
+        self.settings.warm_up >= RuleSettings::LEAST_WARM_UP
             && self.origin.is_finite()
             && self.novelty.is_sound()
             && self.gauge.is_sound()

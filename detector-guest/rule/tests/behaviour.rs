@@ -7,7 +7,7 @@ mod families;
 use std::f64::consts::TAU;
 
 use families::{DAY, Random, STEP};
-use rule::{Band, Basis, Cause, Settings, Variable, Verdict};
+use rule::{Band, Basis, Cause, RuleSettings, Variable, Verdict};
 
 const WARM_UP: u32 = 3 * DAY as u32;
 
@@ -25,7 +25,7 @@ fn judged(
     fault: impl Fn(usize, f64, &mut Random) -> f64,
 ) -> (Variable, Vec<Verdict>) {
     let mut random = Random(seed);
-    let mut variable = Variable::new(Settings::new(WARM_UP));
+    let mut variable = Variable::new(RuleSettings::new(WARM_UP));
     let mut noise = 0.0;
     let mut verdicts = Vec::new();
     for row in 0..AT + rows {
@@ -66,7 +66,7 @@ fn faults_are_found_in_time_and_named() {
 
 #[test]
 fn a_new_level_alarms_and_is_normal_after_the_stated_time() {
-    let normal_after = Settings::new(WARM_UP).normal_after as usize;
+    let normal_after = RuleSettings::new(WARM_UP).normal_after as usize;
     for seed in 0..5 {
         let (mut variable, verdicts) = judged(seed, 3 * DAY, |_, y, _| y + 9.0);
         let (alarm, _) = found(&verdicts).unwrap();
@@ -87,7 +87,7 @@ fn a_new_level_alarms_and_is_normal_after_the_stated_time() {
 fn a_fault_does_not_become_what_is_expected() {
     for seed in 0..5 {
         // A quarter of the time after which it would be normal.
-        let lasts = Settings::new(WARM_UP).normal_after as usize / 4;
+        let lasts = RuleSettings::new(WARM_UP).normal_after as usize / 4;
         let (_, verdicts) = judged(seed, 2 * DAY, |row, y, _| if row < lasts { y + 40.0 } else { y });
         assert!(verdicts[AT..AT + lasts].iter().all(|verdict| verdict.is_anomaly));
         let after = verdicts[AT + lasts + 8];
@@ -113,7 +113,7 @@ fn score_alarm_and_flag_agree() {
 
 #[test]
 fn learning_has_an_end_that_is_said() {
-    let mut variable = Variable::new(Settings::new(100));
+    let mut variable = Variable::new(RuleSettings::new(100));
     assert_eq!(variable.learning_until(), None);
     for row in 0..100 {
         variable.judge(row * STEP, row as f64, None);
@@ -126,7 +126,7 @@ fn learning_has_an_end_that_is_said() {
 #[test]
 fn a_model_is_used_while_it_fits() {
     let mut random = Random(11);
-    let mut variable = Variable::new(Settings::new(WARM_UP));
+    let mut variable = Variable::new(RuleSettings::new(WARM_UP));
     let mut bases = Vec::new();
     for row in 0..20 * DAY {
         // After the tenth day the plant runs elsewhere; the model does not know.
@@ -144,7 +144,7 @@ fn a_model_is_used_while_it_fits() {
 #[test]
 fn an_offset_changes_nothing() {
     let (mut random, far) = (Random(5), 1_048_576.0);
-    let [mut near_by, mut far_off] = [(); 2].map(|()| Variable::new(Settings::new(200)));
+    let [mut near_by, mut far_off] = [(); 2].map(|()| Variable::new(RuleSettings::new(200)));
     for row in 0..2000 {
         // In steps that both can hold exactly.
         let y = (64.0 * random.normal()).round() / 64.0 + if row > 1500 { 5.0 } else { 0.0 };

@@ -7,10 +7,10 @@ mod families;
 
 use families::{DAY, FAMILIES, Random, STEP};
 use proptest::prelude::*;
-use rule::{Band, CheckpointError, Settings, Variable, Verdict};
+use rule::{Band, CheckpointError, RuleSettings, Variable, Verdict};
 
-fn settings() -> Settings {
-    Settings { false_alarms: "3 per day".parse().unwrap(), ..Settings::new(200) }
+fn settings() -> RuleSettings {
+    RuleSettings { false_alarms: "3 per day".parse().unwrap(), ..RuleSettings::new(200) }
 }
 
 /// Readings with faults, a model's prediction for some, and late ones.
@@ -113,7 +113,7 @@ fn a_state_of_another_version_or_warm_up_is_said() {
     let crc = crc32fast::hash(&bytes[..end]);
     bytes[end..].copy_from_slice(&crc.to_le_bytes());
     assert_eq!(Variable::from_bytes(&bytes, settings()), Err(CheckpointError::Version(9)));
-    let other = Variable::from_bytes(&variable.to_bytes(), Settings::new(300));
+    let other = Variable::from_bytes(&variable.to_bytes(), RuleSettings::new(300));
     assert_eq!(other, Err(CheckpointError::WarmUp { found: 200, wanted: 300 }));
     let error = other.map(|_| ()).unwrap_err().to_string();
     assert_eq!(error, "the state of the rule was learnt with a warm-up of 200 readings, not of 300");
@@ -123,7 +123,7 @@ fn a_state_of_another_version_or_warm_up_is_said() {
 fn another_budget_goes_on_from_what_was_learnt() {
     let mut variable = Variable::new(settings());
     judge(&mut variable, &readings(0, 1));
-    let other = Settings { false_alarms: "1 per week".parse().unwrap(), ..settings() };
+    let other = RuleSettings { false_alarms: "1 per week".parse().unwrap(), ..settings() };
     let mut variable = Variable::from_bytes(&variable.to_bytes(), other).unwrap();
     assert_eq!((variable.settings(), variable.learning_until()), (&other, None));
     assert!((18.0..22.0).contains(&variable.judge(1300 * STEP, 20.0, None).band.expected));
@@ -132,7 +132,7 @@ fn another_budget_goes_on_from_what_was_learnt() {
 #[test]
 fn a_state_stays_small() {
     for (name, family) in FAMILIES {
-        let mut variable = Variable::new(Settings::new(3 * DAY as u32));
+        let mut variable = Variable::new(RuleSettings::new(3 * DAY as u32));
         let mut most = 0;
         for (row, y) in (0..).zip(family(&mut Random(1), 60 * DAY)) {
             variable.judge(row * STEP, y, None);

@@ -76,7 +76,7 @@ Examples:
     /// For readings from before the worker's time, those that came too late, and variables that
     /// were set aside; with --replace also to judge anew with other models. Reads, judges and
     /// stores as `run` does, in transactions of about 4000 verdicts, and may run beside it:
-    /// whoever writes a verdict first, there is one. The worker's position stays where it is.
+    /// the first verdict written wins. The worker's position stays where it is.
     ///
     /// Ctrl+C ends it after the batch in hand, with exit code 1 as the range is not done; a second
     /// one ends it at once. The same command, given again, goes on where it ended, also after a

@@ -38,7 +38,7 @@ impl Trials {
         say!("ok    {what:<14} {found}");
     }
 
-    /// Not in the way of `run`, but somebody should look at it.
+    /// `run` works with it, but somebody should look at it.
     fn note(&self, what: &str, found: impl std::fmt::Display) {
         say!("note  {what:<14} {found}");
     }
@@ -275,7 +275,7 @@ fn clock(clock: &PlantClock) -> String {
     }
 }
 
-/// A clock that is wrong somewhere, which is in nobody's way but should be known.
+/// A clock that is wrong somewhere: `run` works, but it should be known.
 async fn dated_ahead(trials: &mut Trials, input: &mut dyn Input, store: &dyn Store) {
     let said = async {
         let now = input.now().await?;

@@ -10,7 +10,7 @@ use anyhow::Context;
 use super::{args, wiring};
 use crate::config::{Config, Log};
 use crate::datetime::Datetime;
-use crate::demo::console::Console;
+use crate::demo::console::DemoConsole;
 use crate::demo::directory::DemoDirectory;
 use crate::demo::driver::{self, DemoEvent, DemoPlan, DemoResult};
 use crate::demo::faults::Kind;
@@ -29,7 +29,7 @@ pub(super) async fn demo(demo: &args::Demo) -> anyhow::Result<ExitCode> {
     }
     let plan = DemoPlan::new(demo.days);
     let place = DemoDirectory::prepare(&demo.dir)?;
-    let console = Console::new(plan.cycles());
+    let console = DemoConsole::new(plan.cycles());
     let log = Log { file: Some(place.log()), ..Log::default() };
     let _telemetry = telemetry::start_on(&log, console.clone()).context("the log cannot be started")?;
     let begun = std::time::Instant::now();
@@ -58,7 +58,7 @@ fn write_history(file: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn introduce(console: &Console, demo: &args::Demo, place: &DemoDirectory) {
+fn introduce(console: &DemoConsole, demo: &args::Demo, place: &DemoDirectory) {
     if place.replaced {
         console.say(&format!("The former demo in {} is replaced.", demo.dir.display()));
     }
@@ -75,7 +75,7 @@ fn introduce(console: &Console, demo: &args::Demo, place: &DemoDirectory) {
 }
 
 /// The log of the first two cycles, and of the two around the new model; the bar for all.
-fn follow(console: &Console, plan: DemoPlan, event: DemoEvent<'_>) {
+fn follow(console: &DemoConsole, plan: DemoPlan, event: DemoEvent<'_>) {
     match event {
         DemoEvent::DroppedIn { set } => console.say(&format!(
             "\nA model for {} is dropped into the directory. The worker runs on:\n\

@@ -2,7 +2,7 @@
 //!
 //! Where no worker of the name is active, it is the worker's own look, and its result is in the
 //! state row. Where one is, the same readings are judged as a backfill judges them, beside it:
-//! whoever writes a verdict first, there is one.
+//! the first verdict written wins.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -104,7 +104,6 @@ async fn beside(
     if let Some(fates) = report::fates(&crate::counts::Counts { already_judged: 0, ..counts }) {
         say!("without a verdict: {fates}");
     }
-    say!("unjudged readings: 0");
     Ok(ExitCode::SUCCESS)
 }
 

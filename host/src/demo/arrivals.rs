@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::faults::{Fault, Kind};
 use super::plant::{Plant, START, STEP, rounded, steps};
-use super::variables::{VARIABLES, Variable};
+use super::variables::{DemoVariable, VARIABLES};
 use crate::datetime::Datetime;
 use crate::reading::Reading;
 
@@ -72,7 +72,7 @@ impl Arrivals {
 }
 
 /// What the sensor says, with the faults that cover the reading.
-fn value(plant: Plant, variable: &Variable, at: Datetime, faults: &[&Fault]) -> f64 {
+fn value(plant: Plant, variable: &DemoVariable, at: Datetime, faults: &[&Fault]) -> f64 {
     faults.iter().fold(plant.value(variable, at), |value, fault| match fault.kind {
         Kind::Spike { sigmas } | Kind::Shift { sigmas } => rounded(value + sigmas * variable.noise),
         Kind::Drift { sigmas } => {
@@ -88,7 +88,7 @@ fn value(plant: Plant, variable: &Variable, at: Datetime, faults: &[&Fault]) -> 
 fn delivered(
     at: Datetime,
     value: f64,
-    variable: &Variable,
+    variable: &DemoVariable,
     faults: &[&Fault],
 ) -> impl Iterator<Item = (Datetime, Option<f64>)> {
     let mut first = Some((at, Some(value)));

@@ -1,7 +1,7 @@
 //! What a person sees while the demo runs: text and a selection of the worker's log on standard
 //! output, and in a terminal a bar on standard error.
 //!
-//! Everything goes through one [`Console`], so that no line is written into the bar. A console that
+//! Everything goes through one [`DemoConsole`], so that no line is written into the bar. A console that
 //! is gone (`host demo | head`) has nobody to tell: what it does not take is lost.
 
 use std::io::{self, Write};
@@ -15,14 +15,14 @@ use tracing_subscriber::fmt::writer::OptionalWriter;
 
 /// Standard output and the bar.
 #[derive(Clone)]
-pub struct Console(Arc<ConsoleState>);
+pub struct DemoConsole(Arc<ConsoleState>);
 
 struct ConsoleState {
     bar: ProgressBar,
     log_shown: AtomicBool,
 }
 
-impl Console {
+impl DemoConsole {
     /// A console with a bar of that many cycles, which is seen only in a terminal.
     pub fn new(cycles: u64) -> Self {
         let style = ProgressStyle::with_template("[{bar:28}] {pos} of {len} cycles, plant time {msg}");
@@ -61,7 +61,7 @@ impl Console {
 }
 
 /// Takes whole lines of the log.
-impl Write for Console {
+impl Write for DemoConsole {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         Self::write(self, line);
         Ok(line.len())
@@ -72,8 +72,8 @@ impl Write for Console {
     }
 }
 
-impl<'a> MakeWriter<'a> for Console {
-    type Writer = OptionalWriter<Console>;
+impl<'a> MakeWriter<'a> for DemoConsole {
+    type Writer = OptionalWriter<DemoConsole>;
 
     fn make_writer(&'a self) -> Self::Writer {
         OptionalWriter::some(self.clone())

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::plant::START;
 use crate::datetime::Datetime;
 
-/// Sizes are in sigmas of the variable's noise ([`super::variables::Variable::noise`]), upwards or
+/// Sizes are in sigmas of the variable's noise ([`super::variables::DemoVariable::noise`]), upwards or
 /// downwards.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {

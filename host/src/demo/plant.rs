@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::noise::standard_normal;
-use super::variables::Variable;
+use super::variables::DemoVariable;
 use crate::datetime::Datetime;
 
 /// When the demo starts, on the plant's clock: Friday 2025-03-07 00:00. Three days show two working
@@ -36,7 +36,7 @@ impl Plant {
     }
 
     /// What the variable reads at that datetime, as DECIMAL(18,6) keeps it.
-    pub fn value(&self, variable: &Variable, at: Datetime) -> f64 {
+    pub fn value(&self, variable: &DemoVariable, at: Datetime) -> f64 {
         let noise = standard_normal(self.seed, variable.name, at.micros());
         rounded(variable.expected(at) + variable.noise * noise)
     }

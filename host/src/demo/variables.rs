@@ -23,7 +23,7 @@ pub enum Rhythm {
 /// One measured quantity. Its numbers are in its own units, swings of a multiplicative rhythm in
 /// parts of the level.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Variable {
+pub struct DemoVariable {
     pub name: &'static str,
     /// Where it stands when the demo starts.
     pub level: f64,
@@ -38,7 +38,7 @@ pub struct Variable {
     slope: f64,
 }
 
-impl Variable {
+impl DemoVariable {
     const fn new(name: &'static str, level: f64, noise: f64) -> Self {
         Self { name, level, noise, rhythm: Rhythm::Additive, daily: 0.0, peak: 0.0, weekly: 0.0, slope: 0.0 }
     }
@@ -85,32 +85,32 @@ pub fn file_stem(name: &str) -> String {
 }
 
 /// The plant: a boiler, its water and gas, a turbine, and the lines that they feed.
-pub const VARIABLES: [Variable; 25] = [
-    Variable::new("AGUA/FLOW 1", 120.0, 1.5).daily(14.0, 13.0).weekly(6.0),
-    Variable::new("AGUA/FLOW 2", 86.0, 1.1).daily(9.0, 14.0).weekly(4.0).slope(-0.04),
-    Variable::new("TEMP-03", 78.5, 0.45).daily(3.2, 15.5),
-    Variable::new("TEMP-04", 41.0, 0.5).daily(4.6, 16.0).weekly(0.8).slope(0.03),
-    Variable::new("NIVEL 4", 62.0, 0.8).daily(5.0, 6.0),
-    Variable::new("NIVEL TANQUE/7", 47.5, 0.9).daily(6.5, 4.0).weekly(3.0),
-    Variable::new("CALDERA_P-2", 10.2, 0.06).daily(0.25, 11.0).weekly(0.1),
-    Variable::new("CALDERA T SALIDA", 184.0, 0.7).daily(2.4, 11.5).weekly(1.0),
-    Variable::new("VAPOR/CAUDAL", 42.0, 0.55).multiplicative().daily(0.16, 12.0).weekly(0.05),
-    Variable::new("GAS_P-2", 4.1, 0.03),
-    Variable::new("GAS NATURAL/CONSUMO", 2350.0, 28.0).multiplicative().daily(0.14, 12.0).weekly(0.06),
-    Variable::new("POTENCIA/MW", 18.4, 0.22).multiplicative().daily(0.12, 19.0).weekly(0.08),
-    Variable::new("TURBINA RPM", 3000.0, 1.8),
-    Variable::new("VIBRACION", 2.4, 0.09).multiplicative().daily(0.06, 18.0).slope(0.004),
-    Variable::new("VIBRACION B-12", 3.1, 0.12).slope(0.006),
-    Variable::new("PH-EFLUENTE", 7.15, 0.05).daily(0.12, 9.0),
-    Variable::new("CONDUCTIVIDAD", 870.0, 7.5).daily(22.0, 17.0).weekly(15.0).slope(0.9),
-    Variable::new("TURBIDEZ-S", 5.6, 0.25).multiplicative().daily(0.1, 10.0).weekly(0.12),
-    Variable::new("O2 HORNO", 3.4, 0.11).daily(0.2, 3.0),
-    Variable::new("CO2\\SALIDA", 11.8, 0.14).daily(0.35, 13.0).weekly(0.15),
-    Variable::new("AIRE COMP/P1", 6.9, 0.05),
-    Variable::new("BOMBA-5 CORRIENTE", 63.0, 0.7).multiplicative().daily(0.05, 13.0).weekly(0.03),
-    Variable::new("VALVULA FV-101", 55.0, 1.2).daily(7.0, 12.5).weekly(2.5),
-    Variable::new("CINTA 3/TON", 310.0, 6.0).multiplicative().daily(0.2, 14.0).weekly(0.11),
-    Variable::new("HUMEDAD SECADOR", 12.6, 0.2).daily(0.5, 5.0).slope(-0.01),
+pub const VARIABLES: [DemoVariable; 25] = [
+    DemoVariable::new("AGUA/FLOW 1", 120.0, 1.5).daily(14.0, 13.0).weekly(6.0),
+    DemoVariable::new("AGUA/FLOW 2", 86.0, 1.1).daily(9.0, 14.0).weekly(4.0).slope(-0.04),
+    DemoVariable::new("TEMP-03", 78.5, 0.45).daily(3.2, 15.5),
+    DemoVariable::new("TEMP-04", 41.0, 0.5).daily(4.6, 16.0).weekly(0.8).slope(0.03),
+    DemoVariable::new("NIVEL 4", 62.0, 0.8).daily(5.0, 6.0),
+    DemoVariable::new("NIVEL TANQUE/7", 47.5, 0.9).daily(6.5, 4.0).weekly(3.0),
+    DemoVariable::new("CALDERA_P-2", 10.2, 0.06).daily(0.25, 11.0).weekly(0.1),
+    DemoVariable::new("CALDERA T SALIDA", 184.0, 0.7).daily(2.4, 11.5).weekly(1.0),
+    DemoVariable::new("VAPOR/CAUDAL", 42.0, 0.55).multiplicative().daily(0.16, 12.0).weekly(0.05),
+    DemoVariable::new("GAS_P-2", 4.1, 0.03),
+    DemoVariable::new("GAS NATURAL/CONSUMO", 2350.0, 28.0).multiplicative().daily(0.14, 12.0).weekly(0.06),
+    DemoVariable::new("POTENCIA/MW", 18.4, 0.22).multiplicative().daily(0.12, 19.0).weekly(0.08),
+    DemoVariable::new("TURBINA RPM", 3000.0, 1.8),
+    DemoVariable::new("VIBRACION", 2.4, 0.09).multiplicative().daily(0.06, 18.0).slope(0.004),
+    DemoVariable::new("VIBRACION B-12", 3.1, 0.12).slope(0.006),
+    DemoVariable::new("PH-EFLUENTE", 7.15, 0.05).daily(0.12, 9.0),
+    DemoVariable::new("CONDUCTIVIDAD", 870.0, 7.5).daily(22.0, 17.0).weekly(15.0).slope(0.9),
+    DemoVariable::new("TURBIDEZ-S", 5.6, 0.25).multiplicative().daily(0.1, 10.0).weekly(0.12),
+    DemoVariable::new("O2 HORNO", 3.4, 0.11).daily(0.2, 3.0),
+    DemoVariable::new("CO2\\SALIDA", 11.8, 0.14).daily(0.35, 13.0).weekly(0.15),
+    DemoVariable::new("AIRE COMP/P1", 6.9, 0.05),
+    DemoVariable::new("BOMBA-5 CORRIENTE", 63.0, 0.7).multiplicative().daily(0.05, 13.0).weekly(0.03),
+    DemoVariable::new("VALVULA FV-101", 55.0, 1.2).daily(7.0, 12.5).weekly(2.5),
+    DemoVariable::new("CINTA 3/TON", 310.0, 6.0).multiplicative().daily(0.2, 14.0).weekly(0.11),
+    DemoVariable::new("HUMEDAD SECADOR", 12.6, 0.2).daily(0.5, 5.0).slope(-0.01),
 ];
 
 #[cfg(test)]
@@ -148,14 +148,14 @@ mod tests {
         let days = 5.5;
         for (variable, expected) in [
             (
-                Variable::new("a", 100.0, 1.0).daily(10.0, 12.0).weekly(4.0).slope(2.0),
+                DemoVariable::new("a", 100.0, 1.0).daily(10.0, 12.0).weekly(4.0).slope(2.0),
                 100.0 + 2.0 * days + 10.0 * daily + 5.4,
             ),
             (
-                Variable::new("m", 100.0, 1.0).multiplicative().daily(0.1, 12.0).weekly(0.04).slope(2.0),
+                DemoVariable::new("m", 100.0, 1.0).multiplicative().daily(0.1, 12.0).weekly(0.04).slope(2.0),
                 (100.0 + 2.0 * days) * (1.0 + 0.1 * daily + 0.054),
             ),
-            (Variable::new("flat", 3000.0, 1.0), 3000.0),
+            (DemoVariable::new("flat", 3000.0, 1.0), 3000.0),
         ] {
             let found = variable.expected(wednesday_noon);
             assert!((found - expected).abs() < 1e-9, "{}: {found}, expected {expected}", variable.name);

@@ -13,10 +13,10 @@ use super::limits::{LOG_LINE_BYTES, LOG_LINES};
 
 /// The lines of one sandbox; shared by the logging import, stdout and stderr.
 #[derive(Clone, Default)]
-pub(super) struct GuestLog(Arc<Mutex<Budget>>);
+pub(super) struct GuestLog(Arc<Mutex<LineBudget>>);
 
 #[derive(Default)]
-struct Budget {
+struct LineBudget {
     lines: usize,
     dropped: usize,
 }
@@ -51,7 +51,7 @@ impl GuestLog {
             let dropped = budget.dropped;
             tracing::warn!(target: "detector", "detector: {dropped} more lines in one call were dropped");
         }
-        *budget = Budget::default();
+        *budget = LineBudget::default();
     }
 }
 

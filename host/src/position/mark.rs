@@ -3,7 +3,7 @@
 //!
 //! A table that was emptied, restored from a backup or renamed gives its ids to other rows, and a
 //! position that goes by ids alone would pass over those for ever. A mark is the id, the datetime
-//! and the variable of a reading: an update of its value is none of its business.
+//! and the variable of a reading: an update of its value does not matter.
 
 use serde::{Deserialize, Serialize};
 

@@ -32,7 +32,7 @@ const MOST_BYTES: u64 = 1 << 30;
 
 /// What became of a model file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct CompactEntry {
     pub(super) path: String,
     /// Of the file as it is.
     pub(super) digest: Digest,
@@ -66,7 +66,7 @@ impl Pack {
     ///
     /// # Errors
     /// There is something that others can have written, or that cannot be read.
-    pub(super) fn read(&self) -> std::io::Result<Vec<Entry>> {
+    pub(super) fn read(&self) -> std::io::Result<Vec<CompactEntry>> {
         let bytes = match self.bytes() {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -98,7 +98,7 @@ impl Pack {
     }
 
     /// Replaces what is kept.
-    pub(super) fn write(&self, entries: &[&Entry]) -> std::io::Result<()> {
+    pub(super) fn write(&self, entries: &[&CompactEntry]) -> std::io::Result<()> {
         private::create(self.directory())?;
         let mut file = tempfile::NamedTempFile::new_in(self.directory())?;
         file.write_all(&self.encode(entries)?)?;
@@ -106,12 +106,12 @@ impl Pack {
         prune(self.directory())
     }
 
-    fn encode(&self, entries: &[&Entry]) -> std::io::Result<Vec<u8>> {
+    fn encode(&self, entries: &[&CompactEntry]) -> std::io::Result<Vec<u8>> {
         let body = postcard::to_allocvec(entries).map_err(std::io::Error::other)?;
         Ok([MAGIC, &self.checksum(&body), &body].concat())
     }
 
-    fn decode(&self, bytes: &[u8]) -> Option<Vec<Entry>> {
+    fn decode(&self, bytes: &[u8]) -> Option<Vec<CompactEntry>> {
         let (checksum, body) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<32>()?;
         if *checksum != self.checksum(body) {
             return None;
@@ -156,8 +156,8 @@ mod tests {
     use super::super::file_stamp::FileStamp;
     use super::*;
 
-    fn entries(dir: &Path) -> Vec<Entry> {
-        let entry = |path: &str, compacted: Option<&[u8]>, mark| Entry {
+    fn entries(dir: &Path) -> Vec<CompactEntry> {
+        let entry = |path: &str, compacted: Option<&[u8]>, mark| CompactEntry {
             path: path.into(),
             digest: Sha256::digest(path).into(),
             mark,

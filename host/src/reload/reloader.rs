@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use super::file_stamp::Fingerprint;
 use super::pulse::{Left, Pulse};
-use super::retry::{self, Clock, Retry};
+use super::retry::{self, Retry, RetryClock};
 use super::set_source::{SetRead, SetSource, patience};
 use super::watch::short;
 use crate::batch::Batch;
@@ -143,7 +143,7 @@ impl Reloader {
 
     /// Tells the time before what was refused is tried again by this clock.
     #[must_use]
-    pub fn by_clock(self, clock: Clock) -> Self {
+    pub fn by_clock(self, clock: RetryClock) -> Self {
         Self { retry: Retry::by(clock), ..self }
     }
 

@@ -10,11 +10,11 @@ const FIRST: Duration = Duration::from_secs(15 * 60);
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// Time since some moment before.
-pub type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
+pub type RetryClock = Arc<dyn Fn() -> Duration + Send + Sync>;
 
 /// The next try.
 pub(super) struct Retry {
-    clock: Clock,
+    clock: RetryClock,
     next: Option<Next>,
 }
 
@@ -25,7 +25,7 @@ struct Next {
 }
 
 impl Retry {
-    pub(super) fn by(clock: Clock) -> Self {
+    pub(super) fn by(clock: RetryClock) -> Self {
         Self { clock, next: None }
     }
 
@@ -48,7 +48,7 @@ impl Retry {
 }
 
 /// The clock of the system, which no administrator sets back.
-pub(super) fn system() -> Clock {
+pub(super) fn system() -> RetryClock {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     Arc::new(|| START.elapsed())
 }

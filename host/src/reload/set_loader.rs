@@ -16,10 +16,10 @@ use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
 
-use super::compact_cache::{Entry, Pack};
+use super::at_rest::{Growing, read_at_rest};
+use super::compact_cache::{CompactEntry, Pack};
 use super::file_stamp::FileStamp;
 use super::pulse::Pulse;
-use super::set_source::{Growing, read_at_rest};
 use crate::detector::{
     Compacting, Compactor, DetectorError, Digest, Engine, FilesRead, JudgeError, Limits, ModelFile, Module,
     UnreadableFile,
@@ -111,7 +111,7 @@ fn threads() -> usize {
 
 /// A file on its way into a set.
 struct LoadedFile {
-    entry: Entry,
+    entry: CompactEntry,
     from: Origin,
     /// Where nothing was made of it.
     as_it_is: Vec<u8>,
@@ -136,18 +136,18 @@ impl LoadedFile {
 }
 
 /// Why a file is not loaded: it costs itself, or the set.
-enum Failed {
+enum LoadFailure {
     File(Unreadable),
     Set(DetectorError),
 }
 
-impl std::convert::From<Unreadable> for Failed {
+impl std::convert::From<Unreadable> for LoadFailure {
     fn from(why: Unreadable) -> Self {
         Self::File(why)
     }
 }
 
-impl std::convert::From<DetectorError> for Failed {
+impl std::convert::From<DetectorError> for LoadFailure {
     fn from(error: DetectorError) -> Self {
         Self::Set(error)
     }
@@ -169,7 +169,7 @@ struct SetLoader<'a> {
     limits: Limits,
     growing: Growing,
     pulse: &'a Pulse,
-    kept: HashMap<&'a str, &'a Entry>,
+    kept: HashMap<&'a str, &'a CompactEntry>,
     runtime: Handle,
     now: SystemTime,
     /// Bytes of all files so far, in the form that they have.
@@ -194,18 +194,25 @@ impl SetLoader<'_> {
         };
         match self.load(path, file, compacting) {
             Ok(loaded) => Ok(Ok(loaded)),
-            Err(Failed::Set(error)) => Err(error),
-            Err(Failed::File(Unreadable::Changed)) if self.growing == Growing::Waits => {
+            Err(LoadFailure::Set(error)) => Err(error),
+            Err(LoadFailure::File(Unreadable::Changed)) if self.growing == Growing::Waits => {
                 Err(DetectorError::Unsettled { path: file.display().to_string() })
             }
-            Err(Failed::File(why)) => Ok(Err(UnreadableFile { path: path.to_owned(), why: why.to_string() })),
+            Err(LoadFailure::File(why)) => {
+                Ok(Err(UnreadableFile { path: path.to_owned(), why: why.to_string() }))
+            }
         }
     }
 
-    fn load(&self, path: &str, file: &Path, compacting: &mut Compacting<'_>) -> Result<LoadedFile, Failed> {
+    fn load(
+        &self,
+        path: &str,
+        file: &Path,
+        compacting: &mut Compacting<'_>,
+    ) -> Result<LoadedFile, LoadFailure> {
         let kept = self.kept.get(path).copied();
         let look = FileStamp::at(file).map_err(Unreadable::from)?;
-        let same = |entry: &&Entry| entry.mark.is_some() && entry.mark == look.mark();
+        let same = |entry: &&CompactEntry| entry.mark.is_some() && entry.mark == look.mark();
         if let Some(entry) = kept.filter(same)
             && let Some(compacted) = &entry.compacted
         {
@@ -218,7 +225,7 @@ impl SetLoader<'_> {
         let mark = look.mark().filter(|mark| mark.is_at_rest(self.now));
         let digest = Sha256::digest(&bytes).into();
         let (compacted, from) = match kept.filter(|entry| entry.digest == digest) {
-            Some(Entry { compacted: Some(compacted), .. }) => (Some(compacted.clone()), Origin::Cache),
+            Some(CompactEntry { compacted: Some(compacted), .. }) => (Some(compacted.clone()), Origin::Cache),
             Some(_) => (None, Origin::File),
             None => self.compact(path, &bytes, compacting),
         };
@@ -230,7 +237,11 @@ impl SetLoader<'_> {
                 Vec::new()
             }
         };
-        Ok(LoadedFile { entry: Entry { path: path.to_owned(), digest, mark, compacted }, from, as_it_is })
+        Ok(LoadedFile {
+            entry: CompactEntry { path: path.to_owned(), digest, mark, compacted },
+            from,
+            as_it_is,
+        })
     }
 
     fn compact(

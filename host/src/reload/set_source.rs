@@ -6,16 +6,16 @@
 //! depends on it.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::at_rest::{Growing, read_at_rest};
 use super::file_stamp::{FileStamp, Fingerprint};
 use super::pulse::{Left, Pulse};
 use super::set_loader;
 use crate::detector::{Compactor, DetectorError, Engine, Module, Set};
-use crate::regular::{self, Most, Unreadable};
+use crate::regular::{Most, Unreadable};
 
 /// Files beside the models that are none: half-written by a copy, kept by an editor, or the pickles
 /// that the JSON was made from, which are large and which no sandbox should open.
@@ -26,14 +26,6 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// For how long the system may leave a read without an answer.
 const HANGS: Duration = Duration::from_secs(30);
-
-/// What to do about a model file that changes while it is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Growing {
-    /// The set waits for it.
-    Waits,
-    IsUnread,
-}
 
 /// One reading of a set on its threads.
 #[derive(Clone, Debug, Default)]
@@ -274,14 +266,4 @@ fn parent(path: &Path) -> PathBuf {
 /// `worker.log`, `worker.log.1` and `worker.log-journal` are of `worker.log`.
 fn is_of(name: &str, own: &str) -> bool {
     name.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']))
-}
-
-/// The bytes of a file that looks the same before and after.
-pub(super) fn read_at_rest(path: &Path, before: &FileStamp, most: Most) -> Result<Vec<u8>, Unreadable> {
-    let bytes = regular::read(path, most)?;
-    match FileStamp::at(path) {
-        Ok(after) if after == *before => Ok(bytes),
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
-        _ => Err(Unreadable::Changed),
-    }
 }

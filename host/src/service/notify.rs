@@ -18,17 +18,17 @@ const SHARE: u32 = 4;
 
 /// Who started this process, if that wants to be told.
 #[derive(Clone, Default)]
-pub struct Manager(Option<Arc<Told>>);
+pub struct Manager(Option<Arc<ManagerState>>);
 
-struct Told {
+struct ManagerState {
     /// A message each.
     messages: Console,
     watchdog: Option<Duration>,
-    state: Mutex<State>,
+    state: Mutex<Standing>,
 }
 
 #[derive(Default)]
-struct State {
+struct Standing {
     ready: bool,
     status: String,
     fed: Option<Instant>,
@@ -58,7 +58,7 @@ impl Manager {
     /// There is no thread.
     pub fn over(sender: impl Write + Send + 'static, watchdog: Option<Duration>) -> io::Result<Self> {
         let messages = Console::over(sender, |_| Vec::new())?;
-        Ok(Self(Some(Arc::new(Told { messages, watchdog, state: Mutex::default() }))))
+        Ok(Self(Some(Arc::new(ManagerState { messages, watchdog, state: Mutex::default() }))))
     }
 
     fn lengthen(&self, step: Duration) {
@@ -126,8 +126,8 @@ impl Manager {
     }
 }
 
-impl Told {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl ManagerState {
+    fn state(&self) -> MutexGuard<'_, Standing> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

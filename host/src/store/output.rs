@@ -51,7 +51,7 @@ pub struct Probed {
     /// What stands between this store and a commit, a sentence each; nothing means that a commit
     /// would work.
     pub problems: Vec<StoreError>,
-    /// What is in nobody's way and should be known.
+    /// What stops nothing and should be known.
     pub notes: Vec<String>,
 }
 

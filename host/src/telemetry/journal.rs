@@ -88,9 +88,9 @@ impl Write for Journal {
 }
 
 /// An event as an entry.
-pub(super) struct Entry;
+pub(super) struct JournalEntry;
 
-impl<S, N> FormatEvent<S, N> for Entry
+impl<S, N> FormatEvent<S, N> for JournalEntry
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,

@@ -80,7 +80,7 @@ pub fn start(log: &Log) -> Result<Telemetry, LogError> {
         let told = console.clone();
         let tell = move |trouble: &str| told.line(&journal::warning(trouble));
         let layer = fmt::layer().with_ansi(false).log_internal_errors(false);
-        let layer = layer.with_writer(console.clone()).event_format(journal::Entry).boxed();
+        let layer = layer.with_writer(console.clone()).event_format(journal::JournalEntry).boxed();
         return start_with(log, layer, tell, vec![console]);
     }
     let console = stderr(log.format)?;

@@ -171,7 +171,8 @@ fn file_and_console_get_the_same_lines() {
 #[test]
 fn an_entry_of_the_journal_has_priority_and_fields() {
     let entries = Arc::new(Captured::default());
-    let layer = fmt::layer().with_ansi(false).with_writer(entries.clone()).event_format(journal::Entry);
+    let layer =
+        fmt::layer().with_ansi(false).with_writer(entries.clone()).event_format(journal::JournalEntry);
     let dispatch = dispatch(&log(LogFormat::Text, LogLevel::Info), layer.boxed(), None);
     tracing::dispatcher::with_default(&dispatch, || {
         info!("25 models loaded from {}", "models/prophet");

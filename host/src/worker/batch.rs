@@ -114,32 +114,23 @@ pub(super) struct Care<'a, 'b> {
     pub(super) patience: &'a mut Patience<'b>,
 }
 
-/// Sifts, pivots and judges a page.
-pub(super) async fn prepare(
+/// Judges a page: its rows are sifted, those that are new are pivoted and judged, and the state
+/// moves on. Each row is counted once.
+pub(super) async fn judge_page(
     session: &mut Session,
     detector: &mut Detector,
     care: &mut Care<'_, '_>,
     canary: Option<Arc<Batch>>,
     context: &CycleContext,
-    step: ScanPage,
+    page: ScanPage,
 ) -> Result<JudgedBatch, CycleError> {
-    let with_key = matches!(step.position, Position::Key(_));
-    let mut said = BatchReport { malformed: step.page.malformed, ..BatchReport::default() };
-    if !with_key {
-        // The allowed lateness is read in each cycle, and what is wrong in it is news once.
-        said.malformed.retain(|row| match row.datetime {
-            Some(at) => TimePosition::first_seen(at, context.watermark, &context.ahead),
-            None => session.timeless.first_seen(&row.why),
-        });
-    }
-    said.counts.malformed = said.malformed.len() as u64;
-    said.counts.too_late = step.too_late;
-    let datetimes = step.page.readings.iter().map(|reading| reading.datetime);
-    let datetimes: Vec<Datetime> =
-        datetimes.chain(said.malformed.iter().filter_map(|row| row.datetime)).collect();
-    let (is_last, position) = (!step.page.full, step.position);
+    let ScanPage { page, position, too_late } = page;
+    let (with_key, is_last) = (matches!(position, Position::Key(_)), !page.full);
+    let malformed = if with_key { page.malformed } else { news(session, context, page.malformed) };
+    let datetimes = page.readings.iter().map(|reading| reading.datetime);
+    let datetimes: Vec<Datetime> = datetimes.chain(malformed.iter().filter_map(|row| row.datetime)).collect();
 
-    let (mut rows, companions) = with_companions(session, detector, context, step.page.readings).await?;
+    let (mut rows, companions) = with_companions(session, detector, context, page.readings).await?;
     rows.all.retain(|reading| context.scope.holds(reading));
     // Of rows that are only read for company, those without a verdict were counted when they came.
     let in_page: Option<HashSet<Option<i64>>> =
@@ -150,50 +141,81 @@ pub(super) async fn prepare(
                 || context.looked_for
                 || TimePosition::first_seen(reading.datetime, context.watermark, &context.ahead))
     };
-    let read = (rows.all.len() + said.malformed.len()) as u64;
-    session.learn_names(&rows.all, detector).await?;
-    let (names, met) = (&session.names, rows.all.iter().map(|reading| &reading.variable));
+
+    let mut report = BatchReport::of(malformed, too_late);
+    let new = sift(session, detector, context, rows.all, first_seen, &mut report).await?;
+    report.describe(&new, detector);
+    report.ahead = dated_ahead(&new, context, first_seen);
+
+    let mut state = session.state.clone();
+    state.advance(position, &datetimes, context.until, is_last);
+    state.updated_at = context.now;
+    take_up(&mut state, detector);
+    again::ask(detector, &mut state.set_aside, &new, &companions, context.now, care.patience).await;
+    let new = without_quarantined(new, &mut state, first_seen, &mut report);
+
+    let mut judged = JudgedBatch { verdicts: Vec::new(), state, report, canary };
+    for part in pivot::split(new, context.batch_rows.saturating_mul(CELLS_PER_ROW)) {
+        judged.judge(detector, care, &part, &companions, first_seen).await?;
+    }
+    let counts = judged.report.counts;
+    judged.state.counts += counts;
+    judged.state.shorten_reasons();
+    Ok(judged)
+}
+
+/// Without a key the allowed lateness is read in each cycle, and what is wrong in it is news once.
+fn news(session: &mut Session, context: &CycleContext, mut malformed: Vec<Malformed>) -> Vec<Malformed> {
+    malformed.retain(|row| match row.datetime {
+        Some(at) => TimePosition::first_seen(at, context.watermark, &context.ahead),
+        None => session.timeless.first_seen(&row.why),
+    });
+    malformed
+}
+
+/// Those of the rows that are to be judged. The others are counted in `report`, each under the
+/// first rule that holds for it.
+async fn sift(
+    session: &mut Session,
+    detector: &Detector,
+    context: &CycleContext,
+    rows: Vec<Reading>,
+    first_seen: impl Fn(&Reading) -> bool + Copy,
+    report: &mut BatchReport,
+) -> Result<Vec<Reading>, StoreError> {
+    let read = (rows.len() + report.malformed.len()) as u64;
+    session.learn_names(&rows, detector).await?;
+    let (names, met) = (&session.names, rows.iter().map(|reading| &reading.variable));
     let met: HashSet<&Arc<str>> = met.filter(|name| names.of(name) == new_readings::Name::Equal).collect();
     let pair = |name: &Arc<str>| Some((Arc::clone(name), names.judged_for(name)?));
-    said.equal_names = met.into_iter().filter_map(pair).collect();
-    said.equal_names.sort_unstable();
-    let (rows, outside) = new_readings::sift_out(
-        rows.all,
-        UnfitReason::Datetime,
-        |row| session.holds_datetime(row.datetime),
-        first_seen,
-    );
-    let (rows, refused) =
-        new_readings::sift_out(rows, UnfitReason::Refused, |row| !session.refuses(&row.variable), first_seen);
-    let (rows, mut foreign) = new_readings::sift_names(rows, |name| session.names.of(name), first_seen);
-    foreign.add(outside);
-    foreign.add(refused);
+    report.equal_names = met.into_iter().filter_map(pair).collect();
+    report.equal_names.sort_unstable();
+
+    let holds = |row: &Reading| session.holds_datetime(row.datetime);
+    let (rows, outside) = new_readings::sift_out(rows, UnfitReason::Datetime, holds, first_seen);
+    let takes = |row: &Reading| !session.refuses(&row.variable);
+    let (rows, refused) = new_readings::sift_out(rows, UnfitReason::Refused, takes, first_seen);
+    let (rows, mut passed) = new_readings::sift_names(rows, |name| session.names.of(name), first_seen);
+    passed.add(outside);
+    passed.add(refused);
     let keys = if context.scope.again {
         Vec::new()
     } else {
         new_readings::keys_to_look_up(&rows, context.oldest_allowed)
     };
     let judged = if keys.is_empty() { HashSet::new() } else { session.output.already_judged(&keys).await? };
-    let sifted = new_readings::sift(rows, &judged, context.oldest_allowed, first_seen);
-    said.rows = read - foreign.seen_before - sifted.seen_before;
-    said.counts += foreign.counts;
-    said.counts += sifted.counts;
-    said.notes = foreign.notes;
-    said.notes.append(sifted.notes);
-    said.describe(&sifted.new, detector);
+    let mut sifted = new_readings::sift(rows, &judged, context.oldest_allowed, first_seen);
+    let new = std::mem::take(&mut sifted.new);
+    passed.add(sifted);
 
-    said.ahead = dated_ahead(&sifted.new, context, first_seen);
+    report.rows = read - passed.seen_before;
+    report.counts += passed.counts;
+    report.notes = passed.notes;
+    Ok(new)
+}
 
-    let mut state = session.state.clone();
-    state.position = position;
-    if is_last {
-        // Not before all that lies between was read.
-        state.watermark = state.watermark.max(state.ahead.reached(context.until));
-        state.ahead.forget(context.until);
-    }
-    state.watermark = state.watermark.max(datetimes.iter().copied().filter(|at| *at <= context.until).max());
-    state.ahead.take_in(datetimes.into_iter(), context.until);
-    state.updated_at = context.now;
+/// The detector in use is the state's from now on.
+fn take_up(state: &mut State, detector: &Detector) {
     let digest = detector.set().digest.clone();
     for aside in state.set_aside.values_mut() {
         aside.quarantined &= aside.set_digest == digest;
@@ -206,32 +228,51 @@ pub(super) async fn prepare(
             said.version
         );
     }
-    let (asides, patience) = (&mut state.set_aside, &mut *care.patience);
-    again::ask(detector, asides, &sifted.new, &companions, context.now, patience).await;
-    let held =
-        |reading: &Reading| state.set_aside.get(&reading.variable).is_some_and(|aside| aside.quarantined);
-    let (held, new): (Vec<_>, Vec<_>) = sifted.new.into_iter().partition(held);
-    said.rows -= held.iter().filter(|reading| !first_seen(reading)).count() as u64;
-    for reading in held.iter().filter(|reading| first_seen(reading)) {
-        said.counts.set_aside += 1;
-        if let Some(aside) = state.set_aside.get_mut(&reading.variable) {
-            aside.pass_over(reading.datetime);
-        }
-    }
     state.set_digest = Some(digest);
     state.models = Some(ModelsInUse {
         count: detector.summary().loaded().count() as u64,
         directory: detector.set().models_dir.clone(),
     });
+}
 
-    let mut prepared = JudgedBatch { verdicts: Vec::new(), state, report: said, canary };
-    for part in pivot::split(new, context.batch_rows.saturating_mul(CELLS_PER_ROW)) {
-        prepared.judge(detector, care, &part, &companions, first_seen).await?;
+/// Leaves out the readings of quarantined variables, which are counted as set aside.
+fn without_quarantined(
+    new: Vec<Reading>,
+    state: &mut State,
+    first_seen: impl Fn(&Reading) -> bool,
+    report: &mut BatchReport,
+) -> Vec<Reading> {
+    let is_quarantined =
+        |reading: &Reading| state.set_aside.get(&reading.variable).is_some_and(|aside| aside.quarantined);
+    let (quarantined, new): (Vec<_>, Vec<_>) = new.into_iter().partition(is_quarantined);
+    for reading in &quarantined {
+        if !first_seen(reading) {
+            report.rows -= 1;
+            continue;
+        }
+        report.counts.set_aside += 1;
+        if let Some(aside) = state.set_aside.get_mut(&reading.variable) {
+            aside.pass_over(reading.datetime);
+        }
     }
-    let counts = prepared.report.counts;
-    prepared.state.counts += counts;
-    prepared.state.shorten_reasons();
-    Ok(prepared)
+    new
+}
+
+/// Takes verdicts out of the counts that were not written: between our look and our commit somebody
+/// else wrote one, the Python worker say, or one stands there under a name that is taken for the
+/// same. How many there are.
+pub(super) fn written_elsewhere(
+    verdicts: &[VerdictRow],
+    inserted: u64,
+    report: &mut BatchReport,
+    state: &mut State,
+) -> u64 {
+    let lost = (verdicts.len() as u64).saturating_sub(inserted).min(report.counts.judged);
+    for counts in [&mut report.counts, &mut state.counts] {
+        counts.judged -= lost;
+        counts.already_judged += lost;
+    }
+    lost
 }
 
 /// Those of the readings that are news and dated ahead of the clock, each variable once, with its
@@ -391,6 +432,12 @@ impl JudgedBatch {
 }
 
 impl BatchReport {
+    /// Of rows that are no readings.
+    fn of(malformed: Vec<Malformed>, too_late: u64) -> Self {
+        let counts = Counts { malformed: malformed.len() as u64, too_late, ..Counts::default() };
+        Self { malformed, counts, ..Self::default() }
+    }
+
     /// What is about to be judged, in numbers.
     fn describe(&mut self, new: &[Reading], detector: &Detector) {
         self.datetimes = new.iter().map(|reading| reading.datetime).collect::<HashSet<_>>().len();

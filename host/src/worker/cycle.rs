@@ -144,7 +144,7 @@ impl Worker {
                 session.state.counts.too_late += step.too_late;
                 report.counts.too_late += step.too_late;
             } else {
-                let prepared = self.prepare(session, &context, step, patience).await?;
+                let prepared = self.judge_page(session, &context, step, patience).await?;
                 self.commit(session, prepared, report).await?;
             }
             if !more {
@@ -238,7 +238,7 @@ impl Worker {
     }
 
     /// Has a page judged; by the set before, if the set in use is new and fails at everything.
-    pub(super) async fn prepare(
+    pub(super) async fn judge_page(
         &mut self,
         session: &mut Session,
         context: &CycleContext,
@@ -252,13 +252,13 @@ impl Worker {
         // it is at fault itself.
         let proof = if again.is_some() { None } else { canary.clone() };
         let mut care = Care { learnt: &mut self.learnt, patience };
-        let prepared = batch::prepare(session, &mut self.detector, &mut care, proof, context, step).await;
+        let prepared = batch::judge_page(session, &mut self.detector, &mut care, proof, context, step).await;
         match (prepared, again) {
             (Err(CycleError::Detector { .. } | CycleError::Searching { .. }), Some(again))
                 if self.swap_back(&session.state) =>
             {
                 let mut care = Care { learnt: &mut self.learnt, patience };
-                batch::prepare(session, &mut self.detector, &mut care, canary, context, again).await
+                batch::judge_page(session, &mut self.detector, &mut care, canary, context, again).await
             }
             (prepared, _) => prepared,
         }
@@ -294,13 +294,7 @@ impl Worker {
         self.previous = None;
         self.learnt.clear();
 
-        // Somebody else, the Python worker say, wrote a verdict between our look and our commit.
-        let lost = (verdicts.len() as u64).saturating_sub(written).min(said.counts.judged);
-        if lost > 0 {
-            for counts in [&mut said.counts, &mut session.state.counts] {
-                counts.judged -= lost;
-                counts.already_judged += lost;
-            }
+        if batch::written_elsewhere(&verdicts, written, &mut said, &mut session.state) > 0 {
             session.output.commit(&self.settings.name, &[], &session.state).await?;
         }
         report.batches += 1;

@@ -265,7 +265,7 @@ impl Worker {
         let step = ScanPage { page, position: position.clone(), too_late: 0 };
         let before = session.state.clone();
         let mut patience = Patience::new(budget, &patience::system, &never, &never);
-        let mut prepared = self.prepare(session, context, step, &mut patience).await?;
+        let mut prepared = self.judge_page(session, context, step, &mut patience).await?;
         self.reasons.learn(&asked, &prepared);
         let keys: HashSet<ReadingKey> =
             prepared.verdicts.iter().map(|row| (Arc::clone(&row.variable), row.ds)).collect();

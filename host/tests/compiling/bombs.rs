@@ -19,7 +19,7 @@ pub(crate) const BOMBS: [Bomb; 19] = [
     Bomb {
         name: "instances that double 30 times",
         make: doubling,
-        refused: Some("instances, each counted as often as it is made than a detector may have: 1000"),
+        refused: Some("instances (each counted as often as it is made) than a detector may have: 1000"),
     },
     Bomb {
         name: "a component that is given to a component",

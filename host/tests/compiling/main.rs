@@ -108,13 +108,13 @@ mod linux {
             let bomb = BOMBS.iter().find(|bomb| bomb.name == name).unwrap();
             place.write("bomb.wasm", (bomb.make)());
             let expected = match bomb.refused {
-                Some(why) => vec![format!("`bomb.wasm` cannot be used: it has more {why} are allowed")],
+                Some(why) => vec![format!("bomb.wasm` cannot be used: it has more {why} are allowed")],
                 // A fast machine compiles it in time, and finds that it is no detector.
                 None => vec![
-                    "`bomb.wasm` cannot be used: it does not compile within 9s; `compile_deadline` of `[detector]` can \
+                    "bomb.wasm` cannot be used: it does not compile within 9s; `compile_deadline` of `[detector]` can \
                      be longer"
                         .into(),
-                    "`bomb.wasm` cannot be used: it is a component of another world".into(),
+                    "bomb.wasm` cannot be used: it is a component of another world".into(),
                 ],
             };
             for arguments in [

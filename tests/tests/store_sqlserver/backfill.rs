@@ -99,7 +99,7 @@ on_server! {
 }
 
 on_server! {
-    /// The row of a backfill that is done stays where nobody may delete it, and stands in nobody's way.
+    /// The row of a backfill that is done stays where nobody may delete it, and blocks nothing.
     async fn a_login_that_may_not_delete_can_backfill_and_not_replace() {
         let bench = plant().await?;
         bench.connector().open().await?.1.ensure_tables().await?;

@@ -39,7 +39,7 @@ struct Axis {
 }
 
 /// Values of `T₀`, `T₁`, ….
-type Basis = [f64; MOST_NODES];
+type ChebyshevBasis = [f64; MOST_NODES];
 
 impl Sheet {
     /// How many solutions it takes to know the heights over these times and paces, all above 0.
@@ -121,16 +121,16 @@ impl Axis {
                 .sum();
             if n == 0 { sum / self.nodes as f64 } else { 2.0 * sum / self.nodes as f64 }
         };
-        let mut coefficients = Basis::default();
+        let mut coefficients = ChebyshevBasis::default();
         for (n, place) in coefficients[..self.nodes].iter_mut().enumerate() {
             *place = coefficient(n);
         }
         heights.copy_from_slice(&coefficients[..self.nodes]);
     }
 
-    fn basis(self, at: f64) -> Basis {
+    fn basis(self, at: f64) -> ChebyshevBasis {
         let x = if self.half > 0.0 { (at - self.middle) / self.half } else { 0.0 };
-        let mut basis = Basis::default();
+        let mut basis = ChebyshevBasis::default();
         (basis[0], basis[1]) = (1.0, x);
         for n in 2..self.nodes {
             basis[n] = 2.0 * x * basis[n - 1] - basis[n - 2];

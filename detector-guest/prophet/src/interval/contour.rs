@@ -1,4 +1,4 @@
-//! Tail probability and density of a [`Law`] by one integral in the complex plane.
+//! Tail probability and density of a [`Distribution`] by one integral in the complex plane.
 //!
 //! ```text
 //! P(Z > x) = (1/π) ∫₀^∞ Im( exp(K(s) - s x) s'(y) / s ) dy        K(s) = ln E exp(s Z)
@@ -13,7 +13,7 @@
 use std::sync::LazyLock;
 
 use super::complex::Complex;
-use super::distribution::Law;
+use super::distribution::Distribution;
 
 /// Between nodes, in y.
 pub(super) const STEP: f64 = 0.15;
@@ -34,7 +34,7 @@ pub(super) static NODES: LazyLock<[(f64, f64); MOST_NODES]> = LazyLock::new(|| {
 
 /// What is known at x.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Tail {
+pub(super) struct TailPoint {
     /// P(Z > x).
     pub(super) probability: f64,
     pub(super) density: f64,
@@ -65,7 +65,7 @@ struct Node {
 }
 
 impl ContourShape {
-    fn of(x: f64, law: &Law) -> Self {
+    fn of(x: f64, law: &Distribution) -> Self {
         let variance = 1.0 + law.variance;
         let relative = if law.smooth { x / variance.sqrt() } else { x };
         Self { corner: 1.0 / (variance / x + 2.0 * law.reach), angle: (0.13 * relative).clamp(0.10, 0.75) }
@@ -85,7 +85,7 @@ impl Contour {
 
     /// The tail at x >= 0 of the law that this contour has seen since its last reset. Terms below
     /// `least` are left out.
-    pub(super) fn at(&mut self, x: f64, law: &Law, least: f64) -> Tail {
+    pub(super) fn at(&mut self, x: f64, law: &Distribution, least: f64) -> TailPoint {
         let shape = ContourShape::of(x.max(LEAST), law);
         if self.nodes.is_empty() || !self.shape.serves(&shape) {
             let tail = self.build(shape, x.max(LEAST), law, least);
@@ -93,19 +93,19 @@ impl Contour {
                 return tail;
             }
         }
-        let mut sum = Tail::default();
+        let mut sum = TailPoint::default();
         for node in &self.nodes {
             sum.add(node, x);
         }
         sum
     }
 
-    fn build(&mut self, shape: ContourShape, x: f64, law: &Law, least: f64) -> Tail {
+    fn build(&mut self, shape: ContourShape, x: f64, law: &Distribution, least: f64) -> TailPoint {
         let ContourShape { corner, angle } = shape;
         let (sin, cos) = libm::sincos(angle);
         self.shape = shape;
         self.nodes.clear();
-        let mut sum = Tail::default();
+        let mut sum = TailPoint::default();
         let mut before = f64::INFINITY;
         for (node, (cosh, sinh)) in NODES.iter().enumerate() {
             let s = Complex::new(corner + corner * sin * (cosh - 1.0), corner * cos * sinh);
@@ -123,7 +123,7 @@ impl Contour {
     }
 }
 
-impl Tail {
+impl TailPoint {
     /// Adds one term of each sum and gives the size of its exponential.
     #[inline(always)]
     fn add(&mut self, node: &Node, x: f64) -> f64 {

@@ -21,7 +21,7 @@ const LEAST_REACH: f64 = 1e-9;
 
 /// A law of `Z`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Law {
+pub(super) struct Distribution {
     /// `ln E exp(s Z)` is analytic for `|Re s|` below its reciprocal.
     pub(super) reach: f64,
     /// Of `r · W`.
@@ -38,7 +38,7 @@ enum Changes {
     Steps(Steps),
 }
 
-impl Law {
+impl Distribution {
     /// The standard normal distribution.
     pub(super) const NORMAL: Self = Self { reach: 0.0, variance: 0.0, smooth: false, changes: Changes::None };
 

@@ -1,6 +1,6 @@
 //! How far a row lies beyond what training knows, and the law that follows from it.
 
-use super::distribution::Law;
+use super::distribution::Distribution;
 use super::stepwise::Steps;
 use super::{Model, Parameters, TrendUncertainty};
 
@@ -65,12 +65,12 @@ impl Horizon {
     }
 
     /// Of linear growth.
-    pub(super) fn law(self, changepoints: usize, pace: f64) -> Law {
+    pub(super) fn law(self, changepoints: usize, pace: f64) -> Distribution {
         let changepoints = changepoints as f64;
         match self {
-            Self::No => Law::NORMAL,
-            Self::Time(time) => Law::continuous(changepoints * time, pace * time),
-            Self::Rows { count, spacing } => Law::stepwise(Steps {
+            Self::No => Distribution::NORMAL,
+            Self::Time(time) => Distribution::continuous(changepoints * time, pace * time),
+            Self::Rows { count, spacing } => Distribution::stepwise(Steps {
                 count,
                 chance: (changepoints * spacing).min(1.0),
                 step: pace * spacing,

@@ -9,7 +9,7 @@
 //! bracket.
 
 use super::contour::Contour;
-use super::distribution::Law;
+use super::distribution::Distribution;
 use super::gaussian;
 use super::jump_density::Density;
 use super::logistic::LogisticGrowth;
@@ -27,7 +27,7 @@ pub(super) struct Draw {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Spread {
     /// Of the deviation from the mean, in units of the noise.
-    Law(Law),
+    Distribution(Distribution),
     Growth(LogisticGrowth),
 }
 
@@ -69,8 +69,10 @@ impl Mixture {
             for (draw, contour) in draws.iter().zip(&mut self.contours) {
                 let x = (y - draw.mean) / draw.noise;
                 let (more, here) = match (&draw.spread, density) {
-                    (Spread::Law(law), _) if law.is_normal() => scaled(gaussian::tail(x), draw.noise),
-                    (Spread::Law(law), _) => scaled(symmetric(x, law, contour, least), draw.noise),
+                    (Spread::Distribution(law), _) if law.is_normal() => {
+                        scaled(gaussian::tail(x), draw.noise)
+                    }
+                    (Spread::Distribution(law), _) => scaled(symmetric(x, law, contour, least), draw.noise),
                     (Spread::Growth(growth), Some(density)) => growth.tail(y, density, &mut self.borders),
                     (Spread::Growth(_), None) => scaled(gaussian::tail(x), draw.noise),
                 };
@@ -89,7 +91,7 @@ fn scaled((probability, density): (f64, f64), noise: f64) -> (f64, f64) {
     (probability, density / noise)
 }
 
-fn symmetric(x: f64, law: &Law, contour: &mut Contour, least: f64) -> (f64, f64) {
+fn symmetric(x: f64, law: &Distribution, contour: &mut Contour, least: f64) -> (f64, f64) {
     let tail = contour.at(x.abs(), law, least);
     (if x < 0.0 { 1.0 - tail.probability } else { tail.probability }, tail.density)
 }

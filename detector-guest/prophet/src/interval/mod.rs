@@ -41,7 +41,7 @@ use crate::model::{Floor, Model, Parameters};
 use crate::trend::Trend;
 use contour::Contour;
 use density_cache::Densities;
-use distribution::Law;
+use distribution::Distribution;
 use horizon::Horizon;
 use logistic::LogisticGrowth;
 use mixture::{Draw, Mixture, Spread};
@@ -236,7 +236,8 @@ impl Intervals {
             draws => draws,
         };
         let rows = features.rows();
-        let nothing = Draw { mean: f64::NAN, noise: f64::NAN, spread: Spread::Law(Law::NORMAL) };
+        let nothing =
+            Draw { mean: f64::NAN, noise: f64::NAN, spread: Spread::Distribution(Distribution::NORMAL) };
         self.draws.clear();
         self.draws.resize(rows * parameters.len(), nothing);
         let caps = inputs.tiles(Model::CAP).flatten();
@@ -265,16 +266,16 @@ impl Intervals {
                     };
                     let changes = ahead.horizon() * model.changepoints as f64;
                     if changes <= 0.0 || growth.is_steady(changes) {
-                        Spread::Law(Law::NORMAL)
+                        Spread::Distribution(Distribution::NORMAL)
                     } else if ahead.is_centred() {
                         Spread::Growth(growth.centred(self.densities.of(changes), &mut self.borders))
                     } else {
                         Spread::Growth(growth)
                     }
                 } else if let Trend::Flat { .. } = parameters_of_draw.trend {
-                    Spread::Law(Law::NORMAL)
+                    Spread::Distribution(Distribution::NORMAL)
                 } else {
-                    Spread::Law(ahead.law(model.changepoints, parameters_of_draw.pace(share)))
+                    Spread::Distribution(ahead.law(model.changepoints, parameters_of_draw.pace(share)))
                 };
                 let mean = self.forecast.yhat()[row];
                 self.draws[row * parameters.len() + place] = Draw { mean, noise, spread };
@@ -287,7 +288,7 @@ impl Intervals {
             }
             let draws = &self.draws[row * parameters.len()..(row + 1) * parameters.len()];
             (lower[row], upper[row]) = match draws {
-                [Draw { mean, noise, spread: Spread::Law(law) }] if law.is_normal() => {
+                [Draw { mean, noise, spread: Spread::Distribution(law) }] if law.is_normal() => {
                     (mean - level.z * noise, mean + level.z * noise)
                 }
                 draws => {

@@ -6,7 +6,7 @@
 //! cumulant, whose error is below 1.1·10⁻⁷ deviations there.
 
 use super::contour::Contour;
-use super::distribution::Law;
+use super::distribution::Distribution;
 
 /// A level and the tail that it leaves on either side.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,7 +26,7 @@ const SMALL: f64 = 1e-4;
 const MOST_STEPS: usize = 200;
 
 /// `q` for a law. `near` is a guess, such as the row before; 0 for none. `contour` is overwritten.
-pub(super) fn quantile(level: TailLevel, law: &Law, near: f64, contour: &mut Contour) -> f64 {
+pub(super) fn quantile(level: TailLevel, law: &Distribution, near: f64, contour: &mut Contour) -> f64 {
     let z = level.z;
     if let Some((a, r)) = law.poisson() {
         let r2 = r * r;
@@ -38,7 +38,7 @@ pub(super) fn quantile(level: TailLevel, law: &Law, near: f64, contour: &mut Con
 }
 
 /// The same without the expansion, which joins the solution with a step of its error.
-pub(super) fn solve(level: TailLevel, law: &Law, near: f64, contour: &mut Contour) -> f64 {
+pub(super) fn solve(level: TailLevel, law: &Distribution, near: f64, contour: &mut Contour) -> f64 {
     let TailLevel { tail: p, z } = level;
     if law.is_normal() {
         return z;

@@ -9,7 +9,7 @@ use std::ops::{Range, RangeInclusive};
 
 use super::chebyshev::Sheet;
 use super::contour::Contour;
-use super::distribution::Law;
+use super::distribution::Distribution;
 use super::quantile::{TailLevel, quantile, solve};
 
 /// What the law of a row depends on.
@@ -34,7 +34,7 @@ pub(super) struct Solver<'a, F> {
     pub(super) contour: &'a mut Contour,
 }
 
-impl<F: Fn(f64, f64) -> Law> Solver<'_, F> {
+impl<F: Fn(f64, f64) -> Distribution> Solver<'_, F> {
     /// `q` for each row, into `widths`.
     pub(super) fn half_widths(&mut self, rows: &[RowParameters], widths: &mut Vec<f64>) {
         widths.clear();
@@ -110,9 +110,10 @@ mod tests {
     /// Every law of a family, at every level, by sheets and row by row.
     #[test]
     fn a_stretch_has_the_widths_of_its_rows() {
-        let continuous = |time: f64, pace: f64| Law::continuous(25.0 * time, pace * time);
-        let stepwise =
-            |time: f64, pace: f64| Law::stepwise(Steps { count: time, chance: 0.005, step: pace * 0.000_2 });
+        let continuous = |time: f64, pace: f64| Distribution::continuous(25.0 * time, pace * time);
+        let stepwise = |time: f64, pace: f64| {
+            Distribution::stepwise(Steps { count: time, chance: 0.005, step: pace * 0.000_2 })
+        };
         for size in [0.03, 0.3, 3.0, 30.0, 300.0] {
             for width in [0.5, 0.95, 0.9999] {
                 agree(size, width, continuous, 0.000_2, 0.0);
@@ -121,7 +122,7 @@ mod tests {
         }
     }
 
-    fn agree(size: f64, width: f64, law: impl Fn(f64, f64) -> Law, step: f64, smooth_from: f64) {
+    fn agree(size: f64, width: f64, law: impl Fn(f64, f64) -> Distribution, step: f64, smooth_from: f64) {
         let level = TailLevel { tail: 0.5 * (1.0 - width), z: super::super::z(width) };
         for swing in [0.0, 0.3] {
             let row = |at: u32| RowParameters {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
 
-use rule::{Settings, Variable};
+use rule::{RuleSettings, Variable};
 use score::{PROFILES, Score, score};
 use sha2::{Digest, Sha256};
 
@@ -74,7 +74,8 @@ fn judge(
         .collect::<Result<_, String>>()?;
     // The benchmark's own first 15 %, made even.
     let warm_up = (0.15 * rows.len().min(5000) as f64) as u32 / 2 * 2;
-    let mut variable = Variable::new(Settings { false_alarms: budget.parse()?, ..Settings::new(warm_up) });
+    let mut variable =
+        Variable::new(RuleSettings { false_alarms: budget.parse()?, ..RuleSettings::new(warm_up) });
     let mut verdicts = Vec::new();
     let mut last = i64::MIN;
     for (at, y) in &rows {

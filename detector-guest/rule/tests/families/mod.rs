@@ -4,7 +4,7 @@
 
 use std::f64::consts::TAU;
 
-use rule::{BudgetError, Settings, Variable};
+use rule::{BudgetError, RuleSettings, Variable};
 
 /// A day of readings every five minutes.
 pub(crate) const DAY: usize = 288;
@@ -47,7 +47,8 @@ pub(crate) fn of_what_was_asked_for(
     (budget, a_day): (&str, f64),
     series: u64,
 ) -> Result<f64, BudgetError> {
-    let settings = Settings { false_alarms: budget.parse()?, ..Settings::new((LEARNING * DAY) as u32) };
+    let settings =
+        RuleSettings { false_alarms: budget.parse()?, ..RuleSettings::new((LEARNING * DAY) as u32) };
     let mut alarms = 0;
     for seed in 0..series {
         let mut variable = Variable::new(settings);

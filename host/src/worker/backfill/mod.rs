@@ -207,9 +207,15 @@ impl Backfill {
         self.context.now = self.session.input.now().await?;
         let step = ScanPage { page, position: self.session.state.position.clone(), too_late: 0 };
         let mut care = Care { learnt: &mut self.learnt, patience: &mut patience() };
-        let prepared =
-            batch::prepare(&mut self.session, detector, &mut care, self.canary.clone(), &self.context, step)
-                .await?;
+        let prepared = batch::judge_page(
+            &mut self.session,
+            detector,
+            &mut care,
+            self.canary.clone(),
+            &self.context,
+            step,
+        )
+        .await?;
         self.learnt.clear();
         self.commit(prepared, detector, more).await?;
         self.progress.rows += rows;
@@ -252,14 +258,8 @@ impl Backfill {
             self.ahead = ahead;
         }
         self.progress.replaced += written.removed;
-        // A worker wrote the verdict between our look and our commit; or one stands there under a name that
-        // is taken for the same.
-        let lost = (verdicts.len() as u64).saturating_sub(written.inserted).min(said.counts.judged);
-        said.counts.judged -= lost;
-        said.counts.already_judged += lost;
         // The next commit stores it.
-        state.counts.judged -= lost;
-        state.counts.already_judged += lost;
+        batch::written_elsewhere(&verdicts, written.inserted, &mut said, &mut state);
         self.session.state = state;
         self.progress.counts = self.session.state.counts;
         self.progress.judging += said.judging;
