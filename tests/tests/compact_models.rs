@@ -415,3 +415,24 @@ async fn a_compact_file_is_a_model_file() {
         assert!(matches!(error, DetectorError::Models(_)), "{length} bytes: {error}");
     }
 }
+
+/// What compacting is for: a model that was never exported holds megabytes of training history,
+/// which no prediction needs. A plant's worth of them opens in a sandbox that could not hold the
+/// files.
+#[tokio::test]
+async fn models_that_together_are_larger_than_the_sandbox_are_opened() {
+    const MODELS: usize = 24;
+    let disk = Disk::new(BUILT_IN, &[]);
+    let exported = fs::read_to_string(prophet_models().join("prophet_model_TEMP_03.json")).unwrap();
+    let history = format!("{{\"history\": \"{}\", ", "0".repeat(3 << 20));
+    let whole = exported.replacen('{', &history, 1);
+    for number in 0..MODELS {
+        disk.write(&format!("prophet_model_T{number}.json"), &whole);
+    }
+    let engine = disk.engine();
+    assert!(MODELS * whole.len() > 64 << 20, "the memory of this sandbox");
+    let error = Detector::open(&engine, Arc::new(disk.as_it_is()), None).await.err();
+    assert!(error.is_some(), "as they are they do not fit");
+    let detector = Detector::open(&engine, Arc::new(disk.read().await), None).await.unwrap();
+    assert_eq!(detector.summary().loaded().count(), MODELS);
+}

@@ -2,12 +2,12 @@
 //!
 //! ```
 //! # fn main() -> Result<(), prophet::fit::FitError> {
-//! use prophet::fit::{Series, Settings, fit};
+//! use prophet::fit::{FitSettings, Series, fit};
 //!
 //! let hour = |row: i64| 1_709_251_200_000_000 + row * 3_600_000_000;
 //! let hours: Vec<i64> = (0..500).map(hour).collect();
 //! let y: Vec<f64> = (0..500).map(|row| 20.0 + f64::from(row % 24 + row % 7)).collect();
-//! let settings = Settings::from_json(br#"{"prophet": {"weekly_seasonality": false}}"#)?;
+//! let settings = FitSettings::from_json(br#"{"prophet": {"weekly_seasonality": false}}"#)?;
 //! let series = Series::new(&hours, &y);
 //! let fitted = fit(&series, &settings, None)?;
 //! println!("{} rows, noise {}", fitted.report().rows, fitted.report().noise);

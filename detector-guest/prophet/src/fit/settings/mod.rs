@@ -3,8 +3,8 @@
 //!
 //! ```
 //! # fn main() -> Result<(), prophet::fit::FitError> {
-//! use prophet::fit::{Settings, Switch};
-//! let settings = Settings::from_json(
+//! use prophet::fit::{FitSettings, Switch};
+//! let settings = FitSettings::from_json(
 //!     br#"{
 //!         "prophet": {"weekly_seasonality": 5},
 //!         "seasonalities": [{"name": "shift", "period": 0.5, "fourier_order": 2}]
