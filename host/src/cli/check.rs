@@ -16,10 +16,9 @@ use crate::batch::Flags;
 use crate::column_limits::decimal_18_6;
 use crate::config::{Config, LoadedConfig};
 use crate::datetime::Datetime;
-use crate::detector::{Detector, as_said};
+use crate::detector::{Detector, as_said, short_digest};
 use crate::form::nfc;
 use crate::reading::{Page, Reading};
-use crate::reload::watch::short;
 use crate::store::{Input, InputLayout, Output, OutputProbe, PlantClock, Store, StoreError};
 use crate::verdict::VerdictRow;
 use crate::worker::{self, report::count};
@@ -346,7 +345,7 @@ fn models(trials: &mut Trials, detector: &Detector, variables: Option<&BTreeSet<
             "{} in `{}`, set {}",
             count(loaded.len() as u64, "model"),
             detector.set().models_dir,
-            short(&detector.set().digest)
+            short_digest(&detector.set().digest)
         ),
     );
     for model in &summary.models {

@@ -10,7 +10,7 @@ use super::unjudged::{self, Looking};
 use super::{ahead, wiring};
 use crate::config::Config;
 use crate::datetime::Datetime;
-use crate::reload::watch::short;
+use crate::detector::short_digest;
 use crate::state::{ModelsInUse, State};
 use crate::store::VerdictReader;
 use crate::text::escaped;
@@ -101,7 +101,7 @@ fn as_object(
 /// `25 models in `models/prophet`, set 3f2a9c41d07e`.
 fn set_in_use(state: &State) -> String {
     let Some(digest) = &state.set_digest else { return "none yet".to_owned() };
-    let digest = escaped(short(digest));
+    let digest = escaped(short_digest(digest));
     match &state.models {
         Some(ModelsInUse { count, directory }) => {
             format!("{} in `{}`, set {digest}", report::count(*count, "model"), escaped(directory))

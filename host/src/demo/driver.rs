@@ -20,8 +20,7 @@ use super::plant::{Plant, SEED, START};
 use super::score::{self, Score};
 use crate::counts::Counts;
 use crate::datetime::Datetime;
-use crate::detector::{Detector, Engine};
-use crate::reload::watch::short;
+use crate::detector::{Detector, Engine, short_digest};
 use crate::reload::{ReloadOutcome, ReloadSlots, Reloader, SetSource};
 use crate::store::{Clock, SqliteStore};
 use crate::verdict::VerdictRow;
@@ -125,7 +124,7 @@ pub async fn run(
         if cycle == plan.drop_before() {
             later.iter().try_for_each(|file| place.drop_in(file))?;
             let set = look(&mut reloader).await?;
-            tell(DemoEvent::DroppedIn { set: short(&set) });
+            tell(DemoEvent::DroppedIn { set: short_digest(&set) });
         }
         tell(DemoEvent::Cycle(cycle));
         worker.cycle(|| false).await.with_context(|| format!("cycle {cycle}"))?;

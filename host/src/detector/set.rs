@@ -155,6 +155,11 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// A digest as people read it.
+pub fn short_digest(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

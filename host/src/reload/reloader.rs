@@ -12,9 +12,8 @@ use super::file_stamp::Fingerprint;
 use super::pulse::{Left, Pulse};
 use super::retry::{self, Retry, RetryClock};
 use super::set_source::{SetRead, SetSource, patience};
-use super::watch::short;
 use crate::batch::Batch;
-use crate::detector::{Detector, DetectorError, Engine, JudgeError, Judged, Set};
+use crate::detector::{Detector, DetectorError, Engine, JudgeError, Judged, Set, short_digest};
 use crate::state::Checkpoint;
 
 /// The last committed batch: what a new set is tried on before it is used.
@@ -266,7 +265,7 @@ impl Reloader {
                 if judged.is_ok() {
                     tracing::warn!(
                         "set {} judges nothing with the checkpoint that is stored, and starts without",
-                        short(&digest)
+                        short_digest(&digest)
                     );
                 }
             }

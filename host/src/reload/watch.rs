@@ -16,6 +16,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::reloader::{ReloadOutcome, Reloader};
 use super::set_source::SetSource;
+use crate::detector::short_digest;
 
 /// How the loop paces itself.
 #[derive(Clone, Copy, Debug)]
@@ -108,7 +109,10 @@ async fn run(reloader: Arc<Mutex<Reloader>>, pace: Timing, hint: Arc<Notify>) {
         match look {
             ReloadOutcome::Same | ReloadOutcome::Hangs(_) => {}
             ReloadOutcome::Ready(digest) => {
-                tracing::info!("a new detector is ready and judges the next batch (set {})", short(&digest));
+                tracing::info!(
+                    "a new detector is ready and judges the next batch (set {})",
+                    short_digest(&digest)
+                );
             }
             ReloadOutcome::Refused(error) => {
                 let again = if error.may_pass() { "; it is tried again after a while" } else { "" };
@@ -154,11 +158,6 @@ impl Hanging {
         }
         *self = Self::default();
     }
-}
-
-/// A digest as people read it.
-pub fn short(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
 }
 
 /// The watcher and what it watches. A directory that was deleted and made again is silent for ever,

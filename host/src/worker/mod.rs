@@ -37,9 +37,8 @@ pub use report::CycleReport;
 
 use crate::counts::Counts;
 use crate::datetime::Datetime;
-use crate::detector::Detector;
+use crate::detector::{Detector, short_digest};
 use crate::reload::ReloadSlots;
-use crate::reload::watch::short;
 use crate::shard::Shard;
 use crate::state::State;
 use crate::store::{Connector, LeaderLock};
@@ -192,8 +191,8 @@ impl Worker {
         self.named.without_model.clear();
         tracing::error!(
             "set {} cannot judge what came; set {} is in use again until the files change",
-            short(&failed.set().digest),
-            short(&self.detector.set().digest)
+            short_digest(&failed.set().digest),
+            short_digest(&self.detector.set().digest)
         );
         true
     }

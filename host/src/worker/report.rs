@@ -7,8 +7,7 @@ use std::time::Duration;
 use super::Worker;
 use super::batch::BatchReport;
 use crate::counts::Counts;
-use crate::detector::Detector;
-use crate::reload::watch::short;
+use crate::detector::{Detector, short_digest};
 
 /// Names in one line; of more, the number is said.
 pub(super) const NAMED: usize = 20;
@@ -218,7 +217,7 @@ pub(super) fn standing(worker: &Worker) -> String {
     let lag = worker.lag().map_or_else(String::new, |lag| {
         format!(", lag {}", humantime::format_duration(Duration::from_secs(lag.as_secs())))
     });
-    let set = short(&worker.detector().set().digest);
+    let set = short_digest(&worker.detector().set().digest);
     format!("cycle {}, watermark {watermark}{lag}, set {set}", worker.cycles())
 }
 
