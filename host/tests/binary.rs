@@ -116,6 +116,13 @@ fn status_tells_how_far_the_worker_has_come() {
     assert_eq!(lines[0], "worker        default");
     assert!(lines[1].starts_with("watermark     20") && lines[2].starts_with("lag           "), "{lines:#?}");
     assert!(lines[3].starts_with("last commit   20"), "{lines:#?}");
+    let state = "SELECT set_digest || json_extract(position, '$.models.directory') FROM anomaly_worker_state";
+    let in_use: String = place.database().query_row(state, [], |row| row.get(0)).unwrap();
+    let (digest, models) = in_use.split_at(64);
+    let loaded = format!("6 models in `{models}`, set {}", &digest[..12]);
+    assert_eq!(lines[4], format!("set           {loaded}"));
+    let checked = place.run(&["check"]).stdout;
+    assert!(checked.lines().any(|line| line == format!("ok    models         {loaded}")), "{checked}");
     assert_eq!(lines[5], format!("judged        18 readings, {anomalies} anomalies"));
     assert_eq!(lines[6], "not judged    1 without a model");
 

@@ -9,6 +9,7 @@ use host::counts::Counts;
 use host::detector::{Module, Set};
 use tests::EXAMPLE;
 use tests::fixture::{Fixture, Layout, open_set};
+use tests::logs::Lines;
 
 fn example(settings: &str) -> Arc<Set> {
     let module = Module { name: "detector_threshold.wasm".into(), bytes: EXAMPLE.into() };
@@ -29,8 +30,12 @@ async fn it_learns_then_judges_and_goes_on_after_a_restart() {
     let late = [("10:00:30", "T1", 20.0)];
 
     bench.insert(&readings);
+    let (lines, _guard) = Lines::listen();
     let report = bench.worker(open_set(example("{}")).await).cycle(|| false).await.unwrap();
     assert_eq!(report.counts, Counts { judged: 4, withheld: 10, ..Counts::default() });
+    // It has no models, and nothing is said of models that apply.
+    let said = lines.take();
+    assert!(said.iter().any(|line| line == "INFO 14 rows found: 14 datetimes, 1 variable"), "{said:#?}");
 
     // A new worker with an instance that knows nothing but the stored checkpoint.
     bench.insert(&spike);
