@@ -6,8 +6,8 @@
 //! library. So tests and benchmarks of the library are tests and benchmarks of the component.
 //!
 //! Data flows one way: `settings` and `config` say what is wanted, `models` decides which file is
-//! which variable's and reads it, `detector` cuts a batch into slices, `judging` predicts them,
-//! `judge` makes scores and flags of predictions, `verdicts` collects them.
+//! which variable's and reads it, `detector` cuts a batch into slices, `column` predicts them,
+//! `score` makes scores and flags of predictions, `verdicts` collects them.
 
 mod column;
 mod config;

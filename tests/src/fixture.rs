@@ -1,5 +1,5 @@
 //! The surroundings of a worker under test: database files in a directory of their own, a clock
-//! that the test sets, and detectors in the real sandbox. All of it is gone when the bench is
+//! that the test sets, and detectors in the real sandbox. All of it is gone when the fixture is
 //! dropped.
 //!
 //! Datetimes are written short: `10:05` is 2025-01-15 10:05:00, `14 10:05` the same time a day
@@ -92,20 +92,12 @@ impl Fixture {
             ),
         };
         Connection::open(&file).unwrap().execute_batch(&ddl).unwrap();
-        let settings = WorkerSettings {
-            name: WORKER.into(),
-            shard: None,
-            batch_rows: 4000,
-            initial_lookback: Duration::from_secs(24 * 3600),
-            allowed_lateness: Some(Duration::from_secs(3600)),
-            settle: Duration::from_secs(20 * 60),
-            patience: Duration::from_secs(60),
-            reconcile: Some(Duration::from_secs(3600)),
-        };
+        let settings =
+            WorkerSettings { allowed_lateness: Some(HOUR), reconcile: Some(HOUR), ..worker_settings() };
         Self { store, settings, shared: ReloadSlots::default(), hand, dir }
     }
 
-    /// The directory that goes with the bench.
+    /// The directory that goes with the fixture.
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
@@ -281,6 +273,23 @@ pub fn prophet_models() -> PathBuf {
 /// A file of the oracle: batches that the real Python worker judged.
 pub fn oracle(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../detector-guest/tests/fixtures").join(name)
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// What a test's worker is told, where the test does not say otherwise: no look of its own, and the
+/// lateness that the store's layout gives.
+pub fn worker_settings() -> WorkerSettings {
+    WorkerSettings {
+        name: WORKER.into(),
+        shard: None,
+        batch_rows: 4000,
+        initial_lookback: 24 * HOUR,
+        allowed_lateness: None,
+        settle: Duration::from_secs(20 * 60),
+        patience: Duration::from_secs(60),
+        reconcile: None,
+    }
 }
 
 /// Opens a set in the sandbox.

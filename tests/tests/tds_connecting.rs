@@ -12,9 +12,9 @@ use host::secret::Secret;
 use host::store::schema::sqlserver as ddl;
 use host::store::sqlserver::{Address, Encryption, Login, Target, Trust};
 use host::store::{PlantClock, SqlServerStore, TableNames};
+use host::worker::Worker;
 use host::worker::schedule::{self, ScheduleEnd};
-use host::worker::{Worker, WorkerSettings};
-use tests::fixture::{WORKER, echo};
+use tests::fixture::{echo, worker_settings};
 use tests::logs::Lines;
 use tests::sqlserver::SideConnection;
 use tests::tds::{self, PLAIN};
@@ -104,19 +104,6 @@ async fn an_instance_is_asked_for_by_its_name() {
     assert!(opened.is_ok(), "{}", opened.err().unwrap());
 }
 
-fn settings() -> WorkerSettings {
-    WorkerSettings {
-        name: WORKER.into(),
-        shard: None,
-        batch_rows: 4000,
-        initial_lookback: Duration::from_secs(24 * 3600),
-        allowed_lateness: None,
-        settle: Duration::from_secs(1200),
-        patience: Duration::from_secs(60),
-        reconcile: None,
-    }
-}
-
 /// A plant with a reading of this moment.
 async fn plant(server: &Server) -> SideConnection {
     let mut plant = SideConnection::of(&tds::connection_string(server.port(), PLAIN), "plant").await.unwrap();
@@ -139,7 +126,7 @@ async fn readings_come_from_one_server_and_verdicts_go_to_another() {
         tables: TableNames::default(),
         clock: PlantClock::default(),
     };
-    let mut worker = Worker::new(settings(), Box::new(store), echo().await, ReloadSlots::default());
+    let mut worker = Worker::new(worker_settings(), Box::new(store), echo().await, ReloadSlots::default());
     assert_eq!(worker.cycle(|| false).await.unwrap().counts.judged, 1);
     let mut there = SideConnection::of(&tds::connection_string(other.port(), PLAIN), "plant").await.unwrap();
     assert_eq!(there.rows("SELECT ds FROM dbo.anomalies_detector", &[]).await.unwrap().len(), 1);
@@ -157,7 +144,7 @@ async fn a_database_that_comes_up_later_is_waited_for() {
         server.fault(Fault::login(SqlError::new(922, 14, text)));
     }
     let store = tds::store(tds::target(server.port(), PLAIN, "plant"));
-    let mut worker = Worker::new(settings(), Box::new(store), echo().await, ReloadSlots::default());
+    let mut worker = Worker::new(worker_settings(), Box::new(store), echo().await, ReloadSlots::default());
     let judged = async {
         // Until there is such a table, and a row in it.
         let verdicts = "SELECT ds FROM dbo.anomalies_detector";

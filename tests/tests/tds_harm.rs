@@ -17,7 +17,7 @@ use host::state::State;
 use host::store::schema::sqlserver as ddl;
 use host::store::{Connector, SqlServerStore, TableNames};
 use host::worker::{CycleError, Worker, WorkerSettings};
-use tests::fixture::{WORKER, datetime, open_set, prophet};
+use tests::fixture::{WORKER, datetime, open_set, prophet, worker_settings};
 use tests::sqlserver::SideConnection;
 use tests::tds::{self, ENCRYPTED, PLAIN};
 use tiberius::time::chrono::{DateTime, NaiveDateTime};
@@ -163,16 +163,7 @@ impl Plant {
 }
 
 async fn worker(plant: &Plant) -> Worker {
-    let settings = WorkerSettings {
-        name: WORKER.into(),
-        shard: None,
-        batch_rows: 4000,
-        initial_lookback: Duration::from_secs(24 * 3600),
-        allowed_lateness: Some(Duration::from_secs(3600)),
-        settle: Duration::from_secs(20 * 60),
-        patience: Duration::from_secs(60),
-        reconcile: None,
-    };
+    let settings = WorkerSettings { allowed_lateness: Some(Duration::from_secs(3600)), ..worker_settings() };
     Worker::new(settings, Box::new(plant.store.clone()), open_set(prophet("{}")).await, Default::default())
 }
 

@@ -12,9 +12,9 @@ use host::reload::ReloadSlots;
 use host::store::sqlserver::Timeouts;
 use host::store::{Connector, ErrorKind, Input, PlantClock, SqlServerStore, StoreError};
 use host::worker::backfill::{Backfill, BackfillPlan};
-use host::worker::{CycleError, Worker, WorkerSettings};
+use host::worker::{CycleError, Worker};
 use tests::conformance::at;
-use tests::fixture::{WORKER, datetime, echo};
+use tests::fixture::{WORKER, datetime, echo, worker_settings};
 use tests::logs::Lines;
 use tests::sqlserver::SideConnection;
 use tests::tds::{self, PLAIN};
@@ -56,16 +56,7 @@ impl Plant {
     }
 
     async fn worker(&self) -> Worker {
-        let settings = WorkerSettings {
-            name: WORKER.into(),
-            shard: None,
-            batch_rows: 4000,
-            initial_lookback: Duration::from_secs(24 * 3600),
-            allowed_lateness: None,
-            settle: Duration::from_secs(1200),
-            patience: Duration::from_secs(60),
-            reconcile: None,
-        };
+        let settings = worker_settings();
         Worker::new(settings, Box::new(self.store.clone()), echo().await, ReloadSlots::default())
     }
 

@@ -2,28 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use std::time::Duration;
-
 use fake_tds::Server;
 use host::reload::ReloadSlots;
 use host::store::TableNames;
 use host::store::schema::sqlserver as ddl;
-use host::worker::{CycleError, Worker, WorkerSettings};
-use tests::fixture::{WORKER, echo};
+use host::worker::{CycleError, Worker};
+use tests::fixture::{echo, worker_settings};
 use tests::sqlserver::SideConnection;
 use tests::tds::{self, PLAIN};
 
 async fn worker(server: &Server) -> Worker {
-    let settings = WorkerSettings {
-        name: WORKER.into(),
-        shard: None,
-        batch_rows: 4000,
-        initial_lookback: Duration::from_secs(24 * 3600),
-        allowed_lateness: None,
-        settle: Duration::from_secs(1200),
-        patience: Duration::from_secs(60),
-        reconcile: None,
-    };
+    let settings = worker_settings();
     let store = tds::store(tds::target(server.port(), PLAIN, "plant"));
     Worker::new(settings, Box::new(store), echo().await, ReloadSlots::default())
 }

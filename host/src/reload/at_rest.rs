@@ -1,7 +1,7 @@
 //! Files that may still be written: a copy takes its time, and half of a file is none.
 //!
-//! A file is at rest if it looks the same before and after it is read. One that is not costs itself or makes the
-//! set wait, by [`Growing`].
+//! A file is at rest if it looks the same before and after it is read. One that is not costs itself
+//! or makes the set wait, by [`Growing`].
 
 use std::io::ErrorKind;
 use std::path::Path;

@@ -144,8 +144,8 @@ impl Worker {
                 session.state.counts.too_late += step.too_late;
                 report.counts.too_late += step.too_late;
             } else {
-                let prepared = self.judge_page(session, &context, step, patience).await?;
-                self.commit(session, prepared, report).await?;
+                let judged_batch = self.judge_page(session, &context, step, patience).await?;
+                self.commit(session, judged_batch, report).await?;
             }
             if !more {
                 return Ok(());
@@ -252,38 +252,42 @@ impl Worker {
         // it is at fault itself.
         let proof = if again.is_some() { None } else { canary.clone() };
         let mut care = Care { learnt: &mut self.learnt, patience };
-        let prepared = batch::judge_page(session, &mut self.detector, &mut care, proof, context, step).await;
-        match (prepared, again) {
+        let judged_batch =
+            batch::judge_page(session, &mut self.detector, &mut care, proof, context, step).await;
+        match (judged_batch, again) {
             (Err(CycleError::Detector { .. } | CycleError::Searching { .. }), Some(again))
                 if self.swap_back(&session.state) =>
             {
                 let mut care = Care { learnt: &mut self.learnt, patience };
                 batch::judge_page(session, &mut self.detector, &mut care, canary, context, again).await
             }
-            (prepared, _) => prepared,
+            (judged_batch, _) => judged_batch,
         }
     }
 
     pub(super) async fn commit(
         &mut self,
         session: &mut Session,
-        prepared: JudgedBatch,
+        judged_batch: JudgedBatch,
         report: &mut CycleReport,
     ) -> Result<(), CycleError> {
-        let prepared =
-            match session.output.commit(&self.settings.name, &prepared.verdicts, &prepared.state).await {
-                Ok(written) => (prepared, written),
-                Err(error) if error.kind == ErrorKind::Refused => {
-                    let prepared = prepared.without_refused(session, error).await?;
-                    let written = session
-                        .output
-                        .commit(&self.settings.name, &prepared.verdicts, &prepared.state)
-                        .await?;
-                    (prepared, written)
-                }
-                Err(error) => return Err(error.into()),
-            };
-        let (JudgedBatch { verdicts, state, report: mut said, canary }, written) = prepared;
+        let judged_batch = match session
+            .output
+            .commit(&self.settings.name, &judged_batch.verdicts, &judged_batch.state)
+            .await
+        {
+            Ok(written) => (judged_batch, written),
+            Err(error) if error.kind == ErrorKind::Refused => {
+                let judged_batch = judged_batch.without_refused(session, error).await?;
+                let written = session
+                    .output
+                    .commit(&self.settings.name, &judged_batch.verdicts, &judged_batch.state)
+                    .await?;
+                (judged_batch, written)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let (JudgedBatch { verdicts, state, report: mut said, canary }, written) = judged_batch;
         session.state = state;
         self.watermark = session.state.watermark;
         self.detector.committed(session.state.checkpoint.clone());

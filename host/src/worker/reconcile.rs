@@ -74,15 +74,16 @@ impl Reasons {
     }
 
     /// Takes in what a batch left without a verdict.
-    fn learn(&mut self, asked: &[Reading], prepared: &JudgedBatch) {
-        self.without_model.extend(prepared.report.without_model.iter().cloned());
+    fn learn(&mut self, asked: &[Reading], judged_batch: &JudgedBatch) {
+        self.without_model.extend(judged_batch.report.without_model.iter().cloned());
         let judged: HashSet<(&Arc<str>, Datetime)> =
-            prepared.verdicts.iter().map(|row| (&row.variable, row.ds)).collect();
-        let withheld: HashSet<&Arc<str>> = prepared.report.withheld.iter().map(|(name, ..)| name).collect();
+            judged_batch.verdicts.iter().map(|row| (&row.variable, row.ds)).collect();
+        let withheld: HashSet<&Arc<str>> =
+            judged_batch.report.withheld.iter().map(|(name, ..)| name).collect();
         for reading in asked {
             let known = judged.contains(&(&reading.variable, reading.datetime))
                 || self.without_model.contains(&reading.variable)
-                || prepared.state.set_aside.contains_key(&reading.variable);
+                || judged_batch.state.set_aside.contains_key(&reading.variable);
             if !known && self.withheld.len() < MOST_REASONS {
                 self.withheld.insert(reading.key(), withheld.contains(&reading.variable));
             }
@@ -265,18 +266,18 @@ impl Worker {
         let step = ScanPage { page, position: position.clone(), too_late: 0 };
         let before = session.state.clone();
         let mut patience = Patience::new(budget, &patience::system, &never, &never);
-        let mut prepared = self.judge_page(session, context, step, &mut patience).await?;
-        self.reasons.learn(&asked, &prepared);
+        let mut judged_batch = self.judge_page(session, context, step, &mut patience).await?;
+        self.reasons.learn(&asked, &judged_batch);
         let keys: HashSet<ReadingKey> =
-            prepared.verdicts.iter().map(|row| (Arc::clone(&row.variable), row.ds)).collect();
+            judged_batch.verdicts.iter().map(|row| (Arc::clone(&row.variable), row.ds)).collect();
         let found = causes(&position, &asked, &keys);
-        let said = prepared.report.counts;
+        let said = judged_batch.report.counts;
         let look_found = look.found;
         look.rows += said;
         // Anomalies are no fate of their own in an account.
         look.rows.anomalies -= said.anomalies;
         look.found += found;
-        let state = &mut prepared.state;
+        let state = &mut judged_batch.state;
         state.counts = before.counts;
         state.counts += Counts { judged: said.judged, anomalies: said.anomalies, ..Counts::default() };
         // What is news to a look is none to the counts.
@@ -295,7 +296,7 @@ impl Worker {
         state.reconciliation.found += found;
         store_look(state, look, is_last, context.now);
         let mut report = CycleReport::default();
-        self.commit(session, prepared, &mut report).await?;
+        self.commit(session, judged_batch, &mut report).await?;
         self.totals +=
             Counts { judged: report.counts.judged, anomalies: report.counts.anomalies, ..Counts::default() };
 

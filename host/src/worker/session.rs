@@ -135,11 +135,11 @@ impl Session {
     ) -> Result<Self, StoreError> {
         let (mut input, mut output) = connector.open().await?;
         let layout = input.layout().await?;
-        let prepared = output.ensure_tables().await?;
-        if !prepared.created.is_empty() {
-            tracing::info!("created {}", prepared.created.join(", "));
+        let changes = output.ensure_tables().await?;
+        if !changes.created.is_empty() {
+            tracing::info!("created {}", changes.created.join(", "));
         }
-        for warning in &prepared.warnings {
+        for warning in &changes.warnings {
             tracing::warn!("{warning}");
         }
         if !layout.has_key && !layout.has_datetime_index {

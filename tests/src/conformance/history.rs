@@ -9,7 +9,7 @@ use host::reload::ReloadSlots;
 use host::worker::{Slice, Worker, WorkerSettings};
 
 use super::*;
-use crate::fixture::echo;
+use crate::fixture::{echo, worker_settings};
 
 /// A plant, with the server's time.
 struct Plant<B> {
@@ -40,14 +40,11 @@ impl<B: TestDb> Plant<B> {
 
     async fn worker(&self) -> Worker {
         let settings = WorkerSettings {
-            name: WORKER.into(),
-            shard: None,
             batch_rows: 5,
-            initial_lookback: Duration::from_secs(24 * 3600),
             allowed_lateness: Some(Duration::from_secs(3 * 3600)),
             settle: Duration::ZERO,
-            patience: Duration::from_secs(60),
             reconcile: Some(Duration::from_secs(3600)),
+            ..worker_settings()
         };
         Worker::new(settings, self.bench.connector(), echo().await, ReloadSlots::default())
     }

@@ -165,8 +165,8 @@ macro_rules! conformance {
                 the_end_of_all_time_is_a_range_too
             }
             tables {
-                prepare_makes_the_tables_once
-                prepare_keeps_what_is_there
+                ensuring_makes_the_tables_once
+                ensuring_keeps_what_is_there
                 duplicates_of_the_python_worker_are_said_and_served
                 an_output_without_source_file_is_served
                 an_output_that_cannot_serve_is_refused_by_its_missing_columns

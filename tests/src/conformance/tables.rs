@@ -4,7 +4,7 @@ use host::store::{SchemaChanges, TableName, TableNames};
 
 use super::*;
 
-pub async fn prepare_makes_the_tables_once<B: TestDb>() -> Result<()> {
+pub async fn ensuring_makes_the_tables_once<B: TestDb>() -> Result<()> {
     let bench = B::start(&Setup::default()).await?;
     let (_, mut output) = bench.connector().open().await?;
     expect_error(output.claim(WORKER).await, ErrorKind::Schema, &["anomaly_worker_state"]);
@@ -25,7 +25,7 @@ pub async fn prepare_makes_the_tables_once<B: TestDb>() -> Result<()> {
     Ok(())
 }
 
-pub async fn prepare_keeps_what_is_there<B: TestDb>() -> Result<()> {
+pub async fn ensuring_keeps_what_is_there<B: TestDb>() -> Result<()> {
     let bench = B::start(&Setup::default()).await?;
     bench.create_output(OutputKind::Python).await?;
     let before = [("2025-01-15 09:55:00", "T1"), ("2025-01-15 10:00:00", "T1")];

@@ -8,7 +8,7 @@ use host::store::Connector;
 use host::worker::{Worker, WorkerSettings};
 use tests::conformance::{InputKind, Setup, TestDb};
 use tests::conformance_sqlserver::SqlServerTestDb;
-use tests::fixture::echo;
+use tests::fixture::{echo, worker_settings};
 
 use super::on_server;
 
@@ -20,12 +20,9 @@ async fn worker_of(bench: &SqlServerTestDb, batch_rows: usize, share: Option<&st
     let settings = WorkerSettings {
         name: share.map_or("line 1".to_owned(), |share| format!("line 1 {share}")),
         batch_rows,
-        initial_lookback: Duration::from_secs(24 * 3600),
-        allowed_lateness: None,
         settle: Duration::from_secs(600),
-        patience: Duration::from_secs(60),
-        reconcile: None,
         shard: share.map(|share| share.parse().unwrap()),
+        ..worker_settings()
     };
     Worker::new(settings, Box::new(bench.store()), echo().await, ReloadSlots::default())
 }

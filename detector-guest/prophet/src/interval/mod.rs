@@ -3,14 +3,14 @@
 //! Within training, and for a trend that is taken as known, y is normal around yhat with the
 //! model's noise `σ = sigma_obs · y_scale`, so the interval of level `w` is `yhat ± z·σ` with `z =
 //! Φ⁻¹((1 + w) / 2)`. Beyond training the rate of the trend may change again, see
-//! [`TrendUncertainty`]; the files here have a law each:
+//! [`TrendUncertainty`]; the files here have a distribution each:
 //!
-//! * `law`: changes in continuous time; `stepwise`: changes at the rows of a request, Prophet's
+//! * `distribution`: changes in continuous time; `stepwise`: changes at the rows of a request, Prophet's
 //!   default call;
-//! * `contour` and `quantile`: from such a law to the half-width; `stretch` and `sheet`: to those
-//!   of many rows at once;
-//! * `mixture`: many draws of the parameters (MCMC); `logistic` with `changes`: growth that a
-//!   capacity bends.
+//! * `contour` and `quantile`: from such a distribution to the half-width; `segments` and
+//!   `chebyshev`: to those of many rows at once;
+//! * `mixture`: many draws of the parameters (MCMC); `logistic` with `jump_density`:
+//!   growth that a capacity bends.
 //!
 //! Nothing here is random: asked the same twice, the answer is the same to the last bit.
 

@@ -10,7 +10,7 @@ use crate::store::schema::{OUTPUT_COLUMNS, STATE_COLUMNS};
 use crate::store::{SchemaChanges, TableName};
 
 /// Creates what is missing and says so.
-pub(super) fn prepare(
+pub(super) fn ensure(
     connection: &Connection,
     output: &TableName,
     state: &TableName,

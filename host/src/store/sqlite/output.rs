@@ -177,7 +177,7 @@ impl OutputLimits for SqliteOutput {
 #[async_trait]
 impl VerdictWriter for SqliteOutput {
     async fn ensure_tables(&mut self) -> Result<SchemaChanges, StoreError> {
-        self.write(|connection, tables| ensure_tables::prepare(connection, &tables.output, &tables.state))
+        self.write(|connection, tables| ensure_tables::ensure(connection, &tables.output, &tables.state))
             .await
     }
 
@@ -185,7 +185,7 @@ impl VerdictWriter for SqliteOutput {
         let worker = worker.to_owned();
         self.write(move |connection, tables| {
             ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
-            state_row::take(connection, &tables.state, &worker)
+            state_row::claim(connection, &tables.state, &worker)
         })
         .await
     }
@@ -247,8 +247,8 @@ impl OutputProbe for SqliteOutput {
             .link
             .call(move |connection| {
                 let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-                let prepared = ensure_tables::prepare(&transaction, &tables.output, &tables.state)?;
-                let taken = state_row::take(&transaction, &tables.state, PROBE)?;
+                let prepared = ensure_tables::ensure(&transaction, &tables.output, &tables.state)?;
+                let taken = state_row::claim(&transaction, &tables.state, PROBE)?;
                 let now = tables.clock.now();
                 let tried = tables.commit(
                     &transaction,

@@ -1,4 +1,4 @@
-//! Reading a range of datetimes, in order and in bounded memory. See [`day`](super::datetime) for
+//! Reading a range of datetimes, in order and in bounded memory. See [`datetime`](super::datetime) for
 //! why this takes a thought.
 //!
 //! With an index on the datetime it goes day by day: within a day the rows of either form come in

@@ -13,7 +13,7 @@ use crate::state::{Checkpoint, SetAside, State, StoredPosition};
 use crate::store::{Claim, ErrorKind, TableName};
 
 /// Raises the epoch of the worker's row, or makes one that holds only that.
-pub(super) fn take(connection: &Connection, table: &TableName, worker: &str) -> Result<Claim> {
+pub(super) fn claim(connection: &Connection, table: &TableName, worker: &str) -> Result<Claim> {
     let sql = format!(
         "INSERT INTO {} (worker, epoch) VALUES (?1, 1) ON CONFLICT (worker) DO UPDATE SET epoch = epoch + 1 RETURNING epoch",
         table.sqlite()

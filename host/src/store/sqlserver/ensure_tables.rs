@@ -61,7 +61,7 @@ pub(super) struct Lacking {
 }
 
 /// Makes the tables that are missing; which indexes are missing still.
-pub(super) async fn prepare(
+pub(super) async fn ensure(
     session: &mut SqlSession,
     output: &TableName,
     state: &TableName,

@@ -294,7 +294,7 @@ impl VerdictWriter for SqlServerOutput {
     async fn ensure_tables(&mut self) -> Result<SchemaChanges, StoreError> {
         self.known = None;
         let mut session = self.link.take()?;
-        let answer = ensure_tables::prepare(&mut session, &self.output, &self.state).await;
+        let answer = ensure_tables::ensure(&mut session, &self.output, &self.state).await;
         let (mut prepared, lacking) = self.done(session, answer).await?;
         self.make_indexes(lacking, &mut prepared).await?;
         Ok(prepared)

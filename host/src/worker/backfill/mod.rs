@@ -93,8 +93,8 @@ impl Backfill {
     ) -> Result<Self, CycleError> {
         let (mut input, mut output) = connector.open().await?;
         input.layout().await?;
-        let prepared = output.ensure_tables().await?;
-        prepared.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        let changes = output.ensure_tables().await?;
+        changes.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let (name, now) = (plan.name(), input.now().await?);
         let taken = output.claim(&name).await?;
         let digest = detector.set().digest.clone();
@@ -207,7 +207,7 @@ impl Backfill {
         self.context.now = self.session.input.now().await?;
         let step = ScanPage { page, position: self.session.state.position.clone(), too_late: 0 };
         let mut care = Care { learnt: &mut self.learnt, patience: &mut patience() };
-        let prepared = batch::judge_page(
+        let judged_batch = batch::judge_page(
             &mut self.session,
             detector,
             &mut care,
@@ -217,7 +217,7 @@ impl Backfill {
         )
         .await?;
         self.learnt.clear();
-        self.commit(prepared, detector, more).await?;
+        self.commit(judged_batch, detector, more).await?;
         self.progress.rows += rows;
         self.progress.through = self.session.state.watermark;
         Ok(more)
@@ -227,11 +227,11 @@ impl Backfill {
     /// other the input's.
     async fn commit(
         &mut self,
-        prepared: JudgedBatch,
+        judged_batch: JudgedBatch,
         detector: &mut Detector,
         more: bool,
     ) -> Result<(), CycleError> {
-        let JudgedBatch { verdicts, mut state, report: mut said, canary } = prepared;
+        let JudgedBatch { verdicts, mut state, report: mut said, canary } = judged_batch;
         let Session { input, output, .. } = &mut self.session;
         let (scan, name, replace) = (&mut self.scan, &self.name, self.plan.replace);
         let store = async {
@@ -246,8 +246,8 @@ impl Backfill {
         let (written, ahead) = tokio::join!(store, read);
         let written = match written {
             Err(error) if error.kind == ErrorKind::Refused => {
-                let prepared = JudgedBatch { verdicts, state, report: said, canary };
-                let left = prepared.without_refused(&mut self.session, error).await?;
+                let judged_batch = JudgedBatch { verdicts, state, report: said, canary };
+                let left = judged_batch.without_refused(&mut self.session, error).await?;
                 self.ahead = ahead;
                 return Box::pin(self.commit(left, detector, false)).await;
             }
