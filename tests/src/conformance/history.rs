@@ -40,6 +40,7 @@ impl<B: TestDb> Plant<B> {
 
     async fn worker(&self) -> Worker {
         let settings = WorkerSettings {
+            name: WORKER.into(),
             batch_rows: 5,
             allowed_lateness: Some(Duration::from_secs(3 * 3600)),
             settle: Duration::ZERO,
