@@ -64,10 +64,21 @@ _collect:
     Copy-Item target/release/host.exe dist/
     Copy-Item target/wasm32-wasip2/release/detector_guest.wasm dist/detector.wasm
 
-# The Debian package in `dist/`: program, unit, configuration, manual pages, completions
+# The packages in `dist/`, .deb and .rpm: program, unit, configuration, manual pages, completions. The .rpm where `rpmbuild` is installed (`apt install rpm`)
 [unix]
 package: build
     packaging/deb.sh dist/host dist
+    @if rpmbuild --version >/dev/null 2>&1; then packaging/rpm.sh dist/host dist; else echo "left out: the .rpm, as rpmbuild is not installed"; fi
+
+# A container image of the program, from nothing and without a registry, where buildah or podman is installed
+[unix]
+image TAG="anomaly-worker": build
+    packaging/image.sh dist/host {{ TAG }}
+
+# The Debian package under a systemd that is booted, from its installation to its purge (root, debootstrap, systemd-container; minutes)
+[unix]
+test-systemd: package
+    packaging/systemd/try.sh dist/anomaly-worker_*.deb
 
 # Figures: throughput, cycle time, start, memory, reload, import, loading and all of `bench-backfill`, or those named. Quiet machine, about ten minutes
 bench *FLAGS: toolchain

@@ -89,6 +89,9 @@ pub struct StoredPosition {
 pub struct ModelsInUse {
     pub count: u64,
     pub directory: String,
+    /// Why the files on disk are not what judges, if they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 /// The detector's own state, and the set that wrote it.

@@ -10,9 +10,9 @@ use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use common::{Place, VARIABLES};
+use common::{Place, VARIABLES, wait};
 
 /// Of the service. Idle cycles take milliseconds, a busy machine takes its time.
 const WATCHDOG: Duration = Duration::from_secs(4);
@@ -80,6 +80,33 @@ fn a_manager_is_told_that_it_is_ready_how_it_stands_and_that_it_stops() {
     service.signal("-TERM");
     assert_eq!(service.until(|_| true), ["STOPPING=1"]);
     assert_eq!(service.child.wait().unwrap().code(), Some(0));
+}
+
+/// A reload that is asked for has a beginning and an end, whatever it comes to.
+#[test]
+fn a_reload_is_told_from_its_beginning_to_its_end() {
+    let place = Place::new();
+    place.copy_models(&[]);
+    place.readings(&VARIABLES, 2);
+    let service = Managed::start(&place, &["run", "--interval", "1h", "--models", "models"], None);
+    service.until(|said| said.starts_with("STATUS="));
+    for bytes in [None, Some("{")] {
+        if let Some(bytes) = bytes {
+            let path = place.write("models/detector_config.json", bytes);
+            // It has rested: what was written just now would be waited for.
+            std::fs::File::options().write(true).open(path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        }
+        service.signal("-HUP");
+        let said = service.until(|said| said == "READY=1");
+        let [reloading, _] = said.as_slice() else { unreachable!("{said:?}") };
+        let time = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=");
+        assert!(time.is_some_and(|time| time.parse::<u64>().is_ok()), "{said:?}");
+    }
+    // The log is written after the manager was told.
+    for answer in ["nothing has changed; set ", "the files are refused and set "] {
+        let said = format!(" - INFO - SIGHUP: {answer}");
+        wait(&said, || std::fs::read_to_string(place.path("worker.log")).unwrap().contains(&said));
+    }
 }
 
 /// A database that is out of reach is waited for; a table that is not as it should be is for

@@ -1,4 +1,4 @@
-//! The Debian package, and the service that the program installs itself, each in a root of its own.
+//! The packages, and the service that the program installs itself, each in a root of its own.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test stops at the first surprise")]
@@ -154,4 +154,66 @@ fn a_package_goes_in_over_and_out() {
     assert!(!config.exists() && !password.exists());
     assert!(model.exists(), "a model is its user's");
     assert!(installed().iter().all(|file| file.contains(" etc/anomaly-worker/models")), "{:#?}", installed());
+}
+
+/// The other package holds the same, and keeps a configuration that was changed.
+#[test]
+fn an_rpm_holds_what_the_other_package_holds() {
+    let place = Place::new();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/rpm.sh");
+    let root = place.path("root");
+    fs::create_dir(&root).unwrap();
+    let rpm = |arguments: &[&str]| {
+        let ran = Command::new("rpm").arg("--root").arg(&root).args(arguments).output().ok()?;
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert!(ran.status.success(), "{arguments:?}: {said}");
+        Some(String::from_utf8_lossy(&ran.stdout).into_owned())
+    };
+    if rpm(&["--version"]).is_none() || Command::new("rpmbuild").arg("--version").output().is_err() {
+        eprintln!("left out: there is no `rpm` and `rpmbuild` here");
+        return;
+    }
+    let build = |version: &str| {
+        let mut command = Command::new(&script);
+        // Ninety megabytes of a debug build are not worth the time.
+        command.env("RPM_PAYLOAD", "w0.gzdio").arg(env!("CARGO_BIN_EXE_host"));
+        let built = command.arg(place.path("out")).arg(version).output().unwrap();
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        let named = format!("anomaly-worker-{version}-1.{}.rpm", std::env::consts::ARCH);
+        place.path("out").join(named).display().to_string()
+    };
+    let first = build("1.0.0");
+    let listed = rpm(&["-qp", "--qf", "[%{FILEMODES:octal} %{FILENAMES} %{FILEFLAGS:fflags}\n]", &first]).unwrap();
+    for expected in [
+        "100755 /usr/bin/anomaly-worker ",
+        "100644 /usr/lib/systemd/system/anomaly-worker.service ",
+        "100644 /etc/anomaly-worker/anomaly-worker.toml cn",
+        "40755 /etc/anomaly-worker/models ",
+        "40700 /etc/anomaly-worker/input ",
+        "40700 /etc/anomaly-worker/output ",
+        "100644 /usr/share/doc/anomaly-worker/LICENSE-MIT d",
+        "100644 /usr/share/doc/anomaly-worker/LICENSE-APACHE d",
+        "100644 /usr/share/man/man1/anomaly-worker.1.gz d",
+        "100644 /usr/share/man/man1/anomaly-worker-run.1.gz d",
+        "100644 /usr/share/bash-completion/completions/anomaly-worker ",
+        "100644 /usr/share/zsh/site-functions/_anomaly-worker ",
+        "100644 /usr/share/fish/vendor_completions.d/anomaly-worker.fish ",
+    ] {
+        assert!(listed.lines().any(|line| line == expected), "{expected:?}: {listed}");
+    }
+    // The scripts are for a system that runs; here there is nothing to run them with.
+    let there = ["--nodeps", "--noscripts"];
+    rpm(&[&["--install"], &there[..], &[&first]].concat());
+    let config = root.join("etc/anomaly-worker/anomaly-worker.toml");
+    fs::write(&config, "# mine\n").unwrap();
+    let password = root.join("etc/anomaly-worker/input/password");
+    fs::write(&password, "p").unwrap();
+    rpm(&[&["--upgrade"], &there[..], &[&build("1.1.0")]].concat());
+    assert_eq!(fs::read_to_string(&config).unwrap(), "# mine\n");
+    rpm(&[&["--upgrade", "--oldpackage"], &there[..], &[&first]].concat());
+    assert!(root.join("usr/bin/anomaly-worker").exists());
+    rpm(&[&["--erase"], &there[..], &["anomaly-worker"]].concat());
+    assert!(!root.join("usr/bin/anomaly-worker").exists() && password.exists());
+    let kept = root.join("etc/anomaly-worker/anomaly-worker.toml.rpmsave");
+    assert_eq!(fs::read_to_string(kept).unwrap(), "# mine\n");
 }

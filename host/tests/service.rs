@@ -9,6 +9,7 @@ mod common;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use common::{Place, Ran, VARIABLES, wait};
@@ -108,6 +109,7 @@ fn a_closed_console_and_an_empty_environment_stop_no_cycle() {
         shell.current_dir(place.path("")).args(["-c", &script, program]);
         shell.env_clear().env("LC_ALL", "es_ES.ISO-8859-1");
         shell.env("ANOMALY_DETECTOR_MODELS", models).env("ANOMALY_DETECTOR_CACHE_DIR", cache);
+        shell.env("ANOMALY_DETECTOR_STATE_DIR", "state");
         let ran = shell.output().unwrap();
         assert_eq!(ran.status.code(), Some(0), "{closed}: {}", String::from_utf8_lossy(&ran.stderr));
         assert_eq!(place.number(VERDICTS), Some(12), "{closed}");
@@ -130,6 +132,28 @@ fn a_start_without_home_or_cache_works() {
             assert_eq!(ran.stderr.matches(" - WARNING - ").count(), 1, "{cache}: {}", ran.stderr);
             assert!(ran.stderr.contains("start takes longer"), "{cache}: {}", ran.stderr);
         }
+    }
+}
+
+/// Where nothing can be written but the database, the log is on the console alone and no set is kept;
+/// each is said once.
+#[test]
+fn a_start_where_nothing_can_be_written_works() {
+    if !Path::new("/proc/self").exists() {
+        eprintln!("left out: there is no `/proc` here");
+        return;
+    }
+    let place = Place::new();
+    place.readings(&VARIABLES, 2);
+    let mut command = place.command(&["run", "--once"]);
+    command.current_dir("/proc").env("ANOMALY_INPUT_DATABASE", place.path("plant.sqlite"));
+    let ran = Ran::of(&command.env("ANOMALY_DETECTOR_STATE_DIR", "/proc/nowhere").output().unwrap());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(place.number(VERDICTS), Some(12));
+    let warnings: Vec<_> = ran.stderr.lines().filter(|line| line.contains(" - WARNING - ")).collect();
+    assert_eq!(warnings.len(), 2, "{}", ran.stderr);
+    for said in ["/proc/worker.log", "the set that judges cannot be kept in `/proc/nowhere/last-good/"] {
+        assert!(warnings.iter().any(|line| line.contains(said)), "{said}: {}", ran.stderr);
     }
 }
 
@@ -204,6 +228,7 @@ fn a_lock_that_root_left_is_a_lock_to_others() {
         let mut command = Command::new(place.path("host"));
         command.args(arguments).args(["--log-file", "", "--database", "plant.sqlite", "--models"]);
         command.arg(common::models()).current_dir(place.path("")).uid(user).gid(user);
+        command.env("ANOMALY_DETECTOR_STATE_DIR", place.path("state"));
         command.env("ANOMALY_DETECTOR_CACHE_DIR", place.path("cache")).stderr(Stdio::piped()).spawn().unwrap()
     };
     let first = Killed(started(&["run", "--interval", "1h"]));
@@ -225,7 +250,7 @@ fn a_limit_on_files_ends_nothing() {
     command.args(["--fsize=65536", "--", env!("CARGO_BIN_EXE_host"), "run", "--once"]).arg("--database");
     // The database is as large as it will be: only the log grows.
     command.arg("plant.sqlite").arg("--models").arg(common::models()).current_dir(place.path(""));
-    command.env("ANOMALY_DETECTOR_CACHE_DIR", "cache");
+    command.env("ANOMALY_DETECTOR_CACHE_DIR", "cache").env("ANOMALY_DETECTOR_STATE_DIR", "state");
     let Ok(ran) = command.output() else {
         eprintln!("left out: there is no `prlimit` here");
         return;
@@ -240,6 +265,57 @@ fn a_limit_on_files_ends_nothing() {
         .map(|line| format!("{line}\n"))
         .collect();
     assert_eq!(std::fs::read_to_string(place.path("worker.log")).unwrap(), logged);
+}
+
+/// A unit's `LimitAS=`: the sandbox reserves addresses, and what is missing is named.
+#[test]
+fn too_little_address_space_is_said() {
+    let place = Place::new();
+    place.readings(&VARIABLES, 2);
+    for mib in [1024_u64, 4096] {
+        let mut command = Command::new("prlimit");
+        command.args([&format!("--as={}", mib << 20), "--", env!("CARGO_BIN_EXE_host"), "run", "--once"]);
+        command.args(["--log-file", "", "--database", "plant.sqlite", "--models"]).arg(common::models());
+        command.current_dir(place.path("")).env("ANOMALY_DETECTOR_STATE_DIR", "state");
+        command.env("ANOMALY_DETECTOR_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"));
+        let Ok(ran) = command.output() else {
+            eprintln!("left out: there is no `prlimit` here");
+            return;
+        };
+        let ran = Ran::of(&ran);
+        assert_eq!(ran.code, Some(1), "{mib}: {}", ran.stderr);
+        let last = ran.stderr.lines().last().unwrap_or_default();
+        assert!(last.contains("too little address space") && last.contains("`LimitAS=`"), "{mib}: {}", ran.stderr);
+    }
+}
+
+/// A database that is away for a night does not fill the log: neither with lines of each try nor
+/// with statistics of cycles that there were none of.
+#[test]
+fn an_outage_is_no_flood_of_lines() {
+    let place = Place::new();
+    let mut child = Killed(
+        place
+            .command(&["run", "--interval", "10ms", "--database", "away.sqlite"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    let log = || std::fs::read_to_string(place.path("worker.log")).unwrap_or_default();
+    wait("it waits", || log().contains("the database is out of reach"));
+    // At 10 ms a cycle that is tens of tries.
+    std::fs::copy(place.path("plant.sqlite"), place.path("later.sqlite")).unwrap();
+    let waited = std::time::Instant::now();
+    wait("some tries", || waited.elapsed() >= std::time::Duration::from_secs(1));
+    std::fs::rename(place.path("later.sqlite"), place.path("away.sqlite")).unwrap();
+    wait("the database is back", || log().contains("the database is back after"));
+    kill("-TERM", child.0.id());
+    assert_eq!(child.0.wait().unwrap().code(), Some(0));
+    let log = log();
+    let before = log.split("the database is back after").next().unwrap();
+    assert_eq!(before.matches("the database is out of reach").count(), 1, "{before}");
+    assert!(!before.contains("statistics"), "{before}");
 }
 
 /// What was hinted while it starts is looked at, and does not end it.

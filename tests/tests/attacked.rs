@@ -32,6 +32,7 @@ impl Service {
         let mut child = Command::new(env!("CARGO_BIN_EXE_host-under-test"))
             .current_dir(dir)
             .args(["run", "--config", "worker.toml"])
+            .env("ANOMALY_DETECTOR_STATE_DIR", "state")
             .env_remove("ANOMALY_INPUT_DATABASE")
             .stdin(Stdio::null())
             .stdout(Stdio::null())

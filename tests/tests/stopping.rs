@@ -34,6 +34,7 @@ fn program(dir: &Path, arguments: &[&str]) -> Command {
         .args(arguments)
         .args(["--config", "worker.toml"])
         .env("ANOMALY_DETECTOR_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("stopping"))
+        .env("ANOMALY_DETECTOR_STATE_DIR", "state")
         .env_remove("ANOMALY_INPUT_DATABASE")
         .stdin(Stdio::null());
     command

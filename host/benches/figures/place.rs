@@ -107,6 +107,7 @@ impl Place {
             .arg("--models")
             .arg(self.models());
         command.args(["--log-file", ""]).env("CACHE_DIRECTORY", self.0.path().join("cache"));
+        command.env("STATE_DIRECTORY", self.0.path().join("state"));
         command.stdout(Stdio::null()).stderr(Stdio::null()).current_dir(self.0.path());
         command
     }

@@ -61,6 +61,23 @@ Examples:
     #[command(after_help = "Examples:\n  host status\n  host status --json | jq .watermark")]
     Status(Status),
 
+    /// Have a service that runs look at its module and models now, and say what came of it
+    ///
+    /// New files are found by themselves within half a minute; this is for who does not want to
+    /// wait, and wants to know. It asks the service of this configuration on this machine, as its
+    /// user or as an administrator, and waits two minutes at most. Exit code 0: nothing has
+    /// changed, or the files passed their trial and judge the next batch; 1: they are refused, or
+    /// no service answers.
+    ///
+    /// With --dry-run nothing is asked to change: it says what the files on disk would change, and
+    /// tries them on the last batch that was judged. Exit code 0: they would be used; 1: they would
+    /// be refused.
+    #[command(after_help = "\
+Examples:
+  host reload --config anomaly-worker.toml
+  host reload --dry-run --config anomaly-worker.toml")]
+    Reload(Reload),
+
     /// Look for unjudged readings now, and judge them
     ///
     /// Looks at every reading of the allowed lateness, whatever its id: it has a verdict, or a
@@ -318,6 +335,16 @@ impl TrendUncertaintyArg {
             Self::Continuous => "continuous",
         }
     }
+}
+
+#[derive(Args, Debug)]
+pub struct Reload {
+    /// Change nothing; say what a reload would come to
+    #[arg(long)]
+    pub dry_run: bool,
+
+    #[command(flatten)]
+    pub overrides: Overrides,
 }
 
 #[derive(Args, Debug)]

@@ -65,9 +65,22 @@ pub(super) async fn check(loaded: &LoadedConfig) -> anyhow::Result<ExitCode> {
             equal_names(&mut trials, &loaded.config, &detector, variables).await;
         }
     }
+    services(&mut trials, loaded).await;
     say!("");
     say!("{}", if trials.failed { "`host run` would not work yet" } else { "`host run` would work" });
     Ok(if trials.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Says which services of this machine come into the way of this one.
+async fn services(trials: &mut Trials, loaded: &LoadedConfig) {
+    let config = &loaded.config;
+    // What is wrong with it was said by then.
+    let Ok(store) = wiring::store(config) else { return };
+    let kept = wiring::last_good(config, &wiring::source(config)).map(|kept| kept.path().to_owned());
+    let ours = wiring::identity(config, loaded.file.as_deref(), store.output_place(), kept);
+    for sentence in super::beside::sentences(&ours).await {
+        trials.note("services", sentence);
+    }
 }
 
 /// Tries both databases. Returns the variables of the last day.

@@ -7,6 +7,7 @@
 mod ahead;
 pub mod args;
 mod backfill;
+mod beside;
 mod check;
 mod demo;
 mod export;
@@ -16,6 +17,7 @@ mod manuals;
 mod predict;
 mod progress;
 mod reconcile;
+mod reload;
 mod run;
 mod say;
 mod schema;
@@ -96,6 +98,7 @@ async fn execute(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Run(asked) => run::run(configuration(&asked.overrides)?, asked.once).await,
         Command::Check(asked) => check::check(&configuration(asked)?).await,
         Command::Status(asked) => status::status(&configuration(&asked.overrides)?.config, asked.json).await,
+        Command::Reload(asked) => reload::reload(&configuration(&asked.overrides)?.config, asked).await,
         Command::Reconcile(asked) => reconcile::reconcile(configuration(asked)?, asked).await,
         Command::Backfill(asked) => {
             asked.range.expect()?;

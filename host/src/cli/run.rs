@@ -4,7 +4,6 @@ use std::io;
 use std::path::Path;
 use std::pin::pin;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -12,14 +11,18 @@ use futures_util::FutureExt;
 
 use super::{Misconfigured, code_of, wiring};
 use crate::config::{self, Access, Config, LoadedConfig};
-use crate::detector::{Detector, DetectorError, Engine};
-use crate::reload::watch::{Timing, Watch};
-use crate::reload::{ReloadSlots, Reloader, SetSource};
+use crate::detector::DetectorError;
+use crate::reload::watch::{Asker, Timing, Watch};
+use crate::reload::{ReloadSlots, Reloader, Start};
 use crate::service::Manager;
+use crate::service::control::{self, AsyncAnswer, Question, Reply, ServiceIdentity};
 use crate::store::sqlserver::Timeouts;
 use crate::worker::schedule::{self, ScheduleEnd};
 use crate::worker::{Worker, WorkerSettings, report};
 use crate::{signal, telemetry};
+
+/// How long a reload waits for files that are being written; then they are looked at as they change.
+const LONGEST_RELOAD: Duration = Duration::from_secs(60);
 
 /// Runs until it is stopped, or for one cycle.
 pub(super) async fn run(loaded: LoadedConfig, once: bool) -> anyhow::Result<ExitCode> {
@@ -54,6 +57,8 @@ async fn serve(loaded: LoadedConfig, once: bool) -> anyhow::Result<ExitCode> {
     // What is read, compiled or opened at this moment is left to its threads, which end with the
     // process.
     let engine = wiring::engine(&config)?;
+    let source = wiring::source(&config);
+    let last_good = wiring::last_good(&config, &source);
     let opened = tokio::select! {
         biased;
         () = &mut stop => {
@@ -61,35 +66,38 @@ async fn serve(loaded: LoadedConfig, once: bool) -> anyhow::Result<ExitCode> {
             engine.has_run();
             return Ok(ExitCode::SUCCESS);
         }
-        opened = open(&config, &engine) => match opened {
+        opened = Start::open(&engine, &source, last_good.as_ref()) => match opened {
             Err(error @ DetectorError::Settings(_)) => return Err(Misconfigured(error.to_string()).into()),
             opened => opened?,
         },
     };
-    let (source, detector) = opened;
+    let Start { detector, before, refused } = opened;
     report::models(&detector);
 
-    let shared = ReloadSlots::default();
-    let watch = Watch::start(Reloader::new(engine, source, shared.clone(), &detector), Timing::default());
-    let hangups = tokio::spawn(hint_on_hangup(watch, hangups));
+    let shared = last_good.clone().map_or_else(ReloadSlots::default, ReloadSlots::keeping);
+    let reloader = Reloader::new(engine, source, shared.clone(), &detector).refused_at_start(refused);
+    let watch = Watch::start(reloader, Timing::default());
+    let manager = Manager::of_environment(longest_step(&config));
+    let hangups = tokio::spawn(look_on_hangup(watch.asker(), hangups, manager.clone()));
+
+    let kept_set = last_good.as_ref().map(|last_good| last_good.path().to_owned());
+    let identity = wiring::identity(&config, loaded.file.as_deref(), store.output_place(), kept_set);
+    let answers = Answers { asker: watch.asker(), shared: shared.clone(), identity };
+    let control = tokio::spawn(control::serve(wiring::control_name(&config)?, answers));
 
     let settings = settings(&config);
-    let manager = Manager::of_environment(longest_step(&config));
-    let mut worker = Worker::new(settings, store, detector, shared);
+    let mut worker = Worker::new(settings, store, detector, shared).after(before);
     let end = schedule::run_under(&manager, &mut worker, config.worker.interval, once, stop).await;
     hangups.abort();
+    control.abort();
+    if let Some(last_good) = &last_good {
+        last_good.finish().await;
+    }
     match end {
         ScheduleEnd::Stopped => Ok(ExitCode::SUCCESS),
         // Its text is whole; the causes below it say the same again.
         ScheduleEnd::Failed(error) => Err(anyhow!("{error}")),
     }
-}
-
-async fn open(config: &Config, engine: &Engine) -> Result<(SetSource, Detector), DetectorError> {
-    let source = wiring::source(config);
-    let set = Arc::new(source.read_at_start(engine).await?);
-    let detector = Detector::open(engine, set, None).await?;
-    Ok((source, detector))
 }
 
 /// What may pass between two signs of life: a call of the detector, which is repeated on a fresh
@@ -119,16 +127,34 @@ pub(super) fn settings(config: &Config) -> WorkerSettings {
     }
 }
 
-/// SIGHUP is a hint like a file event. Owns the watch: it ends with this task.
-async fn hint_on_hangup(watch: Watch, hangups: io::Result<signal::Hangups>) {
+/// What `host reload` is answered.
+struct Answers {
+    asker: Asker,
+    shared: ReloadSlots,
+    identity: ServiceIdentity,
+}
+
+impl AsyncAnswer for Answers {
+    async fn answer(&self, question: Question) -> Option<Reply> {
+        match question {
+            Question::Look => self.asker.look().await.map(Reply::Looked),
+            Question::InUse => self.shared.in_use().map(Reply::InUse),
+            Question::Who => Some(Reply::Who(self.identity.clone())),
+        }
+    }
+}
+
+/// SIGHUP looks at the files at once; who sent it is told what came of it by the log.
+async fn look_on_hangup(asker: Asker, hangups: io::Result<signal::Hangups>, manager: Manager) {
     match hangups {
         Ok(mut hangups) => loop {
             hangups.next().await;
-            watch.hint();
+            match manager.reloading(tokio::time::timeout(LONGEST_RELOAD, asker.look())).await {
+                Ok(Some(answer)) => tracing::info!("SIGHUP: {answer}"),
+                Ok(None) => return,
+                Err(_) => tracing::info!("SIGHUP: the files are still being written, or take their time to be read"),
+            }
         },
-        Err(error) => {
-            tracing::warn!("SIGHUP is not listened to: {error}");
-            std::future::pending::<()>().await;
-        }
+        Err(error) => tracing::warn!("SIGHUP is not listened to: {error}"),
     }
 }

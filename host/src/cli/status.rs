@@ -103,7 +103,7 @@ fn set_in_use(state: &State) -> String {
     let Some(digest) = &state.set_digest else { return "none yet".to_owned() };
     let digest = escaped(short_digest(digest));
     match &state.models {
-        Some(ModelsInUse { count, directory }) => {
+        Some(ModelsInUse { count, directory, .. }) => {
             format!("{} in `{}`, set {digest}", report::count(*count, "model"), escaped(directory))
         }
         None => digest,
@@ -134,6 +134,9 @@ fn in_words(name: &str, state: &State, now: Datetime) -> String {
         ago(now.since(state.updated_at).as_secs())
     );
     let _ = writeln!(text, "set           {}", set_in_use(state));
+    if let Some(why) = state.models.as_ref().and_then(|models| models.refused.as_ref()) {
+        let _ = writeln!(text, "files         refused, the set goes on without them: {}", escaped(why));
+    }
     let _ = writeln!(
         text,
         "judged        {}, {} anomalies",

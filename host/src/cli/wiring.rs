@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::{Misconfigured, sqlserver_target};
 use crate::config::Config;
 use crate::detector::{Compiler, DetectorError, Engine, Limits};
-use crate::reload::SetSource;
+use crate::reload::{LastGood, SetSource};
+use crate::service::control::{self, ServiceIdentity};
 use crate::store::table_name::NotATableName;
 use crate::store::{Clock, PlantClock, SqlServerStore, SqliteStore, Store, TableNames};
 
@@ -91,11 +92,67 @@ pub(super) fn source(config: &Config) -> SetSource {
     }
 }
 
-/// A directory of this user's own: systemd's `CacheDirectory=`, of several the first, else the
-/// platform's.
+/// What the service of this configuration goes by on its machine.
+///
+/// # Errors
+/// As [`store`].
+pub(super) fn control_name(config: &Config) -> anyhow::Result<String> {
+    let place = match config.is_on_server() {
+        true => store(config)?.output_place(),
+        // One name for all ways to a file.
+        false => {
+            let file = config.output_database();
+            let folder = file.parent().and_then(|folder| folder.canonicalize().ok());
+            let file = folder.zip(file.file_name()).map_or_else(|| file.to_owned(), |(folder, name)| folder.join(name));
+            file.display().to_string()
+        }
+    };
+    Ok(control::name(&config.worker.row(), &place))
+}
+
+/// A service of this configuration, as others see it.
+pub(super) fn identity(
+    config: &Config,
+    file: Option<&Path>,
+    output: String,
+    kept_set: Option<PathBuf>,
+) -> ServiceIdentity {
+    ServiceIdentity {
+        process: std::process::id(),
+        config: file.map(Path::to_owned),
+        worker: config.worker.row(),
+        output,
+        log_file: config.log.file.clone(),
+        kept_set,
+    }
+}
+
+/// What keeps the set that judged last; None, and a line, where there is no directory for it.
+pub(super) fn last_good(config: &Config, source: &SetSource) -> Option<LastGood> {
+    let directory = config.detector.state_dir.clone().or_else(state_dir);
+    if directory.is_none() {
+        tracing::warn!(
+            "no directory to keep the last good set in, so that a start with broken files has nothing to go on with; name one as \
+             `state_dir` of `[detector]`"
+        );
+    }
+    Some(LastGood::new(&directory?, &config.worker.row(), source))
+}
+
+/// A directory of this user's own: systemd's `CacheDirectory=`, else the platform's.
 fn cache_dir() -> Option<PathBuf> {
-    let systemd = std::env::var_os("CACHE_DIRECTORY")
+    of_systemd("CACHE_DIRECTORY").or_else(|| Some(dirs::cache_dir()?.join("anomaly-worker")))
+}
+
+/// The same for what should outlive a cleaning: systemd's `StateDirectory=`, else the platform's.
+fn state_dir() -> Option<PathBuf> {
+    let platform = || dirs::state_dir().or_else(dirs::data_local_dir);
+    of_systemd("STATE_DIRECTORY").or_else(|| Some(platform()?.join("anomaly-worker")))
+}
+
+/// Of several directories the first.
+fn of_systemd(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable)
         .and_then(|directories| std::env::split_paths(&directories).next())
-        .filter(|first| !first.as_os_str().is_empty());
-    systemd.or_else(|| dirs::cache_dir().map(|cache| cache.join("anomaly-worker")))
+        .filter(|first| !first.as_os_str().is_empty())
 }

@@ -98,6 +98,7 @@ keys! {
     detector.compile_memory_mib = whole(64..=65_536);
     detector.compile_deadline = duration("1ms", "1h");
     detector.cache_dir = optional(path);
+    detector.state_dir = optional(path);
     log.file = optional(path);
     log.max_mib = whole(1..=10_240);
     log.keep = whole(1..=1000);

@@ -120,6 +120,8 @@ pub struct DetectorSection {
     pub compile_deadline: Duration,
     /// For compiled modules and prepared models. None: a directory of the user's own.
     pub cache_dir: Option<PathBuf>,
+    /// For the set that judged last. None: a directory of the user's own.
+    pub state_dir: Option<PathBuf>,
     /// The detector's own affair: passed on as JSON, never looked into.
     pub settings: Map<String, Value>,
 }
@@ -187,6 +189,7 @@ impl Default for DetectorSection {
             compile_memory_mib: 416,
             compile_deadline: Duration::from_secs(9),
             cache_dir: None,
+            state_dir: None,
             settings: Map::new(),
         }
     }
@@ -246,6 +249,7 @@ impl Config {
         for path in [
             &mut self.detector.module,
             &mut self.detector.cache_dir,
+            &mut self.detector.state_dir,
             &mut self.log.file,
             &mut self.input.access.ca_file,
             &mut self.output.access.ca_file,

@@ -76,6 +76,7 @@ fn every_value_is_read_from_the_file() {
         compile_memory_mib = 600
         compile_deadline = "20s"
         cache_dir = "cache"
+        state_dir = "state"
         [detector.settings]
         threshold = 2.5
         since = 2025-01-15T10:00:00
@@ -139,6 +140,7 @@ fn every_value_is_read_from_the_file() {
             compile_memory_mib: 600,
             compile_deadline: Duration::from_secs(20),
             cache_dir: Some("cache".into()),
+            state_dir: Some("state".into()),
             settings: settings.as_object().cloned().unwrap(),
         },
         log: Log { file: None, max_mib: 1, keep: 2, format: LogFormat::Json, level: LogLevel::Error },

@@ -36,7 +36,7 @@ pub use error::{DetectorError, JudgeError};
 pub(crate) use guest_text::name as as_said;
 pub use inspect::{Inspection, inspect};
 pub use limits::Limits;
-pub(crate) use set::FilesRead;
+pub(crate) use set::{FilesRead, SetParts};
 pub use set::{Digest, ModelFile, Module, Set, UnreadableFile, short_digest};
 
 /// The Prophet detector of `detector-guest`, built with the host so that one binary is a whole

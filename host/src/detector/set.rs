@@ -9,6 +9,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 /// SHA-256.
@@ -122,6 +123,51 @@ impl Set {
         self.digest = digest(&self);
         self
     }
+}
+
+impl Set {
+    /// What it is opened from, as it is kept on disk; its settings are the configuration's.
+    pub(crate) fn parts(&self) -> (SetParts, impl Iterator<Item = &[u8]>) {
+        let unread = |file: &UnreadableFile| (file.path.clone(), file.why.clone());
+        let parts = SetParts {
+            module: self.module.name.clone(),
+            files: self.files.iter().map(|file| file.path.clone()).zip(self.digests.iter().copied()).collect(),
+            unread: self.unread.iter().map(unread).collect(),
+            made: self.made as u64,
+        };
+        (parts, std::iter::once(&*self.module.bytes).chain(self.files.iter().map(|file| file.bytes.as_slice())))
+    }
+
+    /// The same way back: `bytes` are the module's, then those of each file. None if they do not
+    /// go together.
+    pub(crate) fn of_parts(
+        parts: SetParts,
+        mut bytes: impl Iterator<Item = Vec<u8>>,
+        models_dir: String,
+        settings: String,
+    ) -> Option<Self> {
+        let module = Module { name: parts.module, bytes: bytes.next()?.into() };
+        let file = |(path, digest)| Some((ModelFile { path, bytes: bytes.next()? }, digest));
+        let files = parts.files.into_iter().map(file).collect::<Option<_>>()?;
+        let unread = parts.unread.into_iter().map(|(path, why)| UnreadableFile { path, why }).collect();
+        let read = FilesRead { files, unread, made: usize::try_from(parts.made).ok()? };
+        Some(Self::of_files(module, read, models_dir, settings))
+    }
+
+    /// The digest of the file that each path stands for.
+    pub(crate) fn files_by_path(&self) -> impl Iterator<Item = (&str, &Digest)> {
+        self.files.iter().map(|file| file.path.as_str()).zip(&self.digests)
+    }
+}
+
+/// A set without its bytes.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SetParts {
+    module: String,
+    /// Each path with the digest of the file as it is.
+    files: Vec<(String, Digest)>,
+    unread: Vec<(String, String)>,
+    made: u64,
 }
 
 /// Texts go in after their length, so that no two sets run together to the same bytes.

@@ -8,12 +8,17 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use super::answer::{Answer, Found};
 use super::file_stamp::Fingerprint;
 use super::pulse::{Left, Pulse};
 use super::retry::{self, Retry, RetryClock};
+use super::last_good::LastGood;
+use super::overview::SetOverview;
 use super::set_source::{SetRead, SetSource, patience};
+use super::start::RefusedFiles;
+use super::trial;
 use crate::batch::Batch;
-use crate::detector::{Detector, DetectorError, Engine, JudgeError, Judged, Set, short_digest};
+use crate::detector::{Detector, DetectorError, Engine, Set};
 use crate::state::Checkpoint;
 
 /// The last committed batch: what a new set is tried on before it is used.
@@ -33,6 +38,10 @@ struct Slots {
     canary: Option<Canary>,
     ready: Option<Detector>,
     withdrawn: Option<Withdrawn>,
+    /// Why the files on disk are not what judges.
+    refused: Option<String>,
+    last_good: Option<LastGood>,
+    in_use: Option<InUse>,
 }
 
 /// A set that passed its canary and then failed: the worker went back to the one before.
@@ -42,16 +51,16 @@ struct Withdrawn {
 }
 
 /// What the reloader knows of a detector that the worker has, or will have at its next batch.
+#[derive(Clone)]
 struct InUse {
-    digest: String,
+    set: Arc<Set>,
     /// Variables with a model.
     variables: HashSet<Arc<str>>,
 }
 
 impl InUse {
     fn of(detector: &Detector) -> Self {
-        let variables = detector.summary().loaded().map(|model| Arc::clone(&model.variable)).collect();
-        Self { digest: detector.set().digest.clone(), variables }
+        Self { set: Arc::clone(detector.set()), variables: trial::variables(detector) }
     }
 }
 
@@ -60,9 +69,39 @@ impl ReloadSlots {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Has the sets that judge kept.
+    pub fn keeping(last_good: LastGood) -> Self {
+        let slots = Self::default();
+        slots.slots().last_good = Some(last_good);
+        slots
+    }
+
     /// The worker has committed this batch.
     pub fn set_canary(&self, canary: Canary) {
         self.slots().canary = Some(canary);
+    }
+
+    /// The verdicts of this set on a batch are committed.
+    pub(crate) fn judged(&self, set: &Arc<Set>) {
+        let last_good = self.slots().last_good.clone();
+        if let Some(last_good) = last_good {
+            last_good.judged(set);
+        }
+    }
+
+    /// The set in use, or waiting to be; None before there is a reloader.
+    pub fn in_use(&self) -> Option<SetOverview> {
+        let in_use = self.slots().in_use.clone();
+        in_use.map(|in_use| SetOverview::of_set(&in_use.set, &in_use.variables))
+    }
+
+    /// Why the files on disk are not used, if they are not.
+    pub fn refused(&self) -> Option<String> {
+        self.slots().refused.clone()
+    }
+
+    fn set_refused(&self, why: Option<String>) {
+        self.slots().refused = why;
     }
 
     /// The last committed batch; None before the first.
@@ -72,7 +111,10 @@ impl ReloadSlots {
 
     /// The worker went back to an older set: this one is not tried again until its files change.
     pub fn withdraw(&self, digest: &str, back_to: &Detector) {
-        self.slots().withdrawn = Some(Withdrawn { digest: digest.into(), back_to: InUse::of(back_to) });
+        let mut slots = self.slots();
+        slots.in_use = Some(InUse::of(back_to));
+        slots.withdrawn = Some(Withdrawn { digest: digest.into(), back_to: InUse::of(back_to) });
+        slots.refused = Some("they could not judge what came".to_owned());
     }
 
     /// A detector waits to be used.
@@ -106,6 +148,13 @@ pub enum ReloadOutcome {
     Hangs(Duration),
 }
 
+/// Whether a look waited until no file was written for a while.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Haste {
+    None,
+    AtOnce,
+}
+
 /// Looks at the files of a source.
 pub struct Reloader {
     engine: Engine,
@@ -130,8 +179,19 @@ impl Reloader {
         let dealt_with = in_use.set().read.clone();
         let patience = patience(&engine);
         let (current, left) = (InUse::of(in_use), Left::default());
+        shared.slots().in_use = Some(current.clone());
         let retry = Retry::by(retry::system());
         Self { engine, source, shared, seen: None, current, dealt_with, refused: None, patience, left, retry }
+    }
+
+    /// Beside a worker whose start refused the files: they are not tried again until they change.
+    #[must_use]
+    pub fn refused_at_start(mut self, refused: Option<RefusedFiles>) -> Self {
+        if let Some(RefusedFiles { error, key }) = refused {
+            self.shared.set_refused(Some(error.to_string()));
+            self.refused = Some(key);
+        }
+        self
     }
 
     /// Leaves reading behind that makes no step for so long.
@@ -160,13 +220,40 @@ impl Reloader {
         &self.source
     }
 
+    /// What a look is to who asked for it; None while a file is being written.
+    pub(super) fn answer(&self, look: &ReloadOutcome) -> Option<Answer> {
+        let found = match look {
+            ReloadOutcome::Unsettled(_) => return None,
+            ReloadOutcome::Hangs(time) => Found::Hangs(*time),
+            ReloadOutcome::Ready(_) => Found::Ready,
+            ReloadOutcome::Same | ReloadOutcome::Refused(_) => match self.shared.refused() {
+                Some(why) => Found::Refused(why),
+                None => Found::Same,
+            },
+        };
+        Some(Answer { set: self.current.set.digest.clone(), found })
+    }
+
     /// Looks once.
     pub async fn look(&mut self) -> ReloadOutcome {
+        self.look_with(Haste::None).await
+    }
+
+    /// Looks once, and may come in the middle of a copy: files that were written just now are not
+    /// refused before they have rested.
+    pub async fn look_at_once(&mut self) -> ReloadOutcome {
+        self.look_with(Haste::AtOnce).await
+    }
+
+    async fn look_with(&mut self, haste: Haste) -> ReloadOutcome {
         let withdrawn = self.shared.slots().withdrawn.take();
         if let Some(withdrawn) = withdrawn {
             // Unless the files have changed again meanwhile, and the next set waits already.
-            if self.current.digest == withdrawn.digest {
+            if self.current.set.digest == withdrawn.digest {
                 self.current = withdrawn.back_to;
+            } else {
+                let mut slots = self.shared.slots();
+                (slots.in_use, slots.refused) = (Some(self.current.clone()), None);
             }
             self.refused = Some(withdrawn.digest);
         }
@@ -191,9 +278,11 @@ impl Reloader {
             return ReloadOutcome::Hangs(self.patience);
         };
         let seen = fingerprint.is_at_rest(SystemTime::now()).then_some(fingerprint);
+        let may_be_half = haste == Haste::AtOnce && seen.is_none();
         let set = match set {
             Ok(set) => set,
             Err(error @ DetectorError::Unsettled { .. }) => return ReloadOutcome::Unsettled(error),
+            Err(error) if may_be_half => return ReloadOutcome::Unsettled(error),
             Err(error) => {
                 self.seen = seen;
                 self.dealt_with.clear();
@@ -206,24 +295,35 @@ impl Reloader {
         }
         self.dealt_with.clone_from(&set.read);
         let read = set.read.clone();
-        let detector = match self.build(Arc::new(set)).await {
+        let (had, canary) = (&self.current.variables, self.shared.canary());
+        let detector = match trial::open(&self.engine, Arc::new(set), had, canary).await {
             Ok(detector) => detector,
+            Err(error) if may_be_half => {
+                self.dealt_with.clear();
+                return ReloadOutcome::Unsettled(error);
+            }
             Err(error) => return self.refuse(read, error, again),
         };
         self.retry.over();
         let digest = detector.set().digest.clone();
         // Only files that the detector passes over have changed, or all is as it was before.
-        if digest == self.current.digest {
-            self.refused = None;
+        if digest == self.current.set.digest {
+            self.accept();
             return ReloadOutcome::Same;
         }
         if self.refused.as_ref() == Some(&digest) && !again {
             return ReloadOutcome::Same;
         }
         self.current = InUse::of(&detector);
+        self.shared.slots().in_use = Some(self.current.clone());
         self.shared.set_ready(detector);
-        self.refused = None;
+        self.accept();
         ReloadOutcome::Ready(digest)
+    }
+
+    fn accept(&mut self) {
+        self.refused = None;
+        self.shared.set_refused(None);
     }
 
     fn refuse(&mut self, what: String, error: DetectorError, again: bool) -> ReloadOutcome {
@@ -231,50 +331,11 @@ impl Reloader {
             true => self.retry.failed(again),
             false => self.retry.over(),
         }
+        self.shared.set_refused(Some(error.to_string()));
         if self.refused.replace(what.clone()) == Some(what) {
             ReloadOutcome::Same
         } else {
             ReloadOutcome::Refused(error)
         }
-    }
-
-    /// Opens the set beside the one in use and tries it on the canary.
-    async fn build(&self, set: Arc<Set>) -> Result<Detector, DetectorError> {
-        let canary = self.shared.canary();
-        let resume = canary.as_ref().and_then(|canary| canary.checkpoint.clone());
-        let (module, digest) = (set.module.name.clone(), set.digest.clone());
-        let mut detector = Detector::open(&self.engine, set, resume).await?;
-        // A file that is half copied or broken must not cost a variable the model that it has; one that was
-        // removed is meant.
-        for model in &detector.summary().models {
-            if let Some(why) =
-                model.refused.as_ref().filter(|_| self.current.variables.contains(&model.variable))
-            {
-                return Err(DetectorError::LosesModel {
-                    path: model.path.clone(),
-                    variable: model.variable.to_string(),
-                    why: why.clone(),
-                });
-            }
-        }
-        if let Some(canary) = canary {
-            let mut judged = detector.judge(Arc::clone(&canary.batch)).await;
-            // The checkpoint is the other set's, which may have written anything under the same schema.
-            if judged.is_err() && detector.give_up_checkpoint() {
-                judged = detector.judge(Arc::clone(&canary.batch)).await;
-                if judged.is_ok() {
-                    tracing::warn!(
-                        "set {} judges nothing with the checkpoint that is stored, and starts without",
-                        short_digest(&digest)
-                    );
-                }
-            }
-            let broken =
-                |judged: Judged| judged.not_kept.map_or(Ok(()), |why| Err(JudgeError::Contract(why)));
-            judged.and_then(broken).map_err(|cause| DetectorError::Canary { module, cause })?;
-            // What it learnt from a batch that it was only shown is forgotten.
-            detector.discard();
-        }
-        Ok(detector)
     }
 }

@@ -88,9 +88,14 @@ impl SetSource {
     /// # Errors
     /// As [`Self::read`].
     pub async fn read_at_start(&self, engine: &Engine) -> Result<Set, DetectorError> {
+        self.read_starting(engine, false).await
+    }
+
+    /// The same; a start that has another set to go on with does not wait where reading hangs.
+    pub(super) async fn read_starting(&self, engine: &Engine, has_other: bool) -> Result<Set, DetectorError> {
         let begun = Instant::now();
         loop {
-            match self.read_aloud(engine, Growing::Waits).await {
+            match self.read_aloud(engine, Growing::Waits, has_other).await {
                 Err(DetectorError::Unsettled { .. }) if begun.elapsed() < PATIENCE => {
                     tokio::time::sleep(PATIENCE / 8).await;
                 }
@@ -98,7 +103,7 @@ impl SetSource {
                 read => return read,
             }
         }
-        match self.read_aloud(engine, Growing::IsUnread).await {
+        match self.read_aloud(engine, Growing::IsUnread, has_other).await {
             // The module.
             Err(DetectorError::Unsettled { path }) => {
                 Err(DetectorError::Read { path, cause: Unreadable::Changed })
@@ -107,19 +112,30 @@ impl SetSource {
         }
     }
 
-    /// Reads, however long it takes, and says so where it hangs.
-    async fn read_aloud(&self, engine: &Engine, growing: Growing) -> Result<Set, DetectorError> {
+    /// Reads, however long it takes, and says so where it hangs; or gives up there.
+    async fn read_aloud(
+        &self,
+        engine: &Engine,
+        growing: Growing,
+        gives_up: bool,
+    ) -> Result<Set, DetectorError> {
         let reading = SetRead::default();
         let mut read = pin!(self.read_with(engine, growing, &reading));
         let limit = patience(engine);
         loop {
             match reading.pulse.patiently(limit, &mut read).await {
                 Some(read) => return read,
-                None => tracing::warn!(
-                    "reading the module and the models in `{}` has made no step for {}: a share that does not answer?",
-                    self.models.display(),
-                    humantime::format_duration(limit)
-                ),
+                None => {
+                    let why = format!(
+                        "reading the module and the models in `{}` has made no step for {}: a share that does not answer?",
+                        self.models.display(),
+                        humantime::format_duration(limit)
+                    );
+                    if gives_up {
+                        return Err(DetectorError::NoModels(why));
+                    }
+                    tracing::warn!("{why}");
+                }
             }
         }
     }

@@ -1,7 +1,8 @@
 //! The loop that owns reloads.
 //!
-//! It wakes on any event that is not an access, on a watcher's error, on a timer and on a hangup
-//! signal; waits until no hint came for a while; then looks. The task lives as long as the
+//! It wakes on any event that is not an access, on a watcher's error and on a timer; waits until no
+//! hint came for a while; then looks. Whoever asks for a look ([`Asker`]) gets one at once, and is
+//! told what came of it. The task lives as long as the
 //! [`Watch`]; dropping that stops it. Nothing in here can stop the service: without events the
 //! timer is left, what hangs is left behind and tried again, and should the loop itself end, it is
 //! started anew.
@@ -11,9 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::answer::Answer;
 use super::reloader::{ReloadOutcome, Reloader};
 use super::set_source::SetSource;
 use crate::detector::short_digest;
@@ -40,20 +42,42 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 /// The running loop.
 pub struct Watch {
     hint: Arc<Notify>,
+    asker: Asker,
     task: JoinHandle<()>,
+}
+
+/// Asks the loop for a look.
+#[derive(Clone)]
+pub struct Asker(mpsc::UnboundedSender<oneshot::Sender<Answer>>);
+
+impl Asker {
+    /// Looks at once, and waits for what it comes to: while a file is being written, for that. None
+    /// if the loop has ended.
+    pub async fn look(&self) -> Option<Answer> {
+        let (answer, answered) = oneshot::channel();
+        self.0.send(answer).ok()?;
+        answered.await.ok()
+    }
 }
 
 impl Watch {
     /// Starts to watch.
     pub fn start(reloader: Reloader, pace: Timing) -> Self {
         let hint = Arc::new(Notify::new());
-        let (reloader, hinted) = (Arc::new(Mutex::new(reloader)), Arc::clone(&hint));
-        let looks = move || run(Arc::clone(&reloader), pace, Arc::clone(&hinted));
+        let (asks, asked) = mpsc::unbounded_channel();
+        let looks = Looks { reloader, asked, askers: Vec::new() };
+        let (looks, hinted) = (Arc::new(Mutex::new(looks)), Arc::clone(&hint));
+        let looks = move || run(Arc::clone(&looks), pace, Arc::clone(&hinted));
         let task = tokio::spawn(kept_alive(looks, pace.period));
-        Self { hint, task }
+        Self { hint, asker: Asker(asks), task }
     }
 
-    /// Asks for a look: a signal or a service control.
+    /// Asks for looks, as long as this lives.
+    pub fn asker(&self) -> Asker {
+        self.asker.clone()
+    }
+
+    /// Something may have changed, as after an event of a file.
     pub fn hint(&self) {
         self.hint.notify_one();
     }
@@ -82,25 +106,68 @@ async fn kept_alive<F: Future<Output = ()> + Send + 'static>(mut start: impl FnM
     }
 }
 
-async fn run(reloader: Arc<Mutex<Reloader>>, pace: Timing, hint: Arc<Notify>) {
-    let mut reloader = reloader.lock().await;
+/// The reloader, and who asks it.
+struct Looks {
+    reloader: Reloader,
+    asked: mpsc::UnboundedReceiver<oneshot::Sender<Answer>>,
+    /// Those who wait for the look that is next.
+    askers: Vec<oneshot::Sender<Answer>>,
+}
+
+impl Looks {
+    /// Waits for the time of the next look; whether somebody asks for it.
+    async fn due(&mut self, hint: &Notify, period: Duration, pace: Timing) -> bool {
+        // A hint, or the timer: either way the next thing is a look.
+        tokio::select! {
+            biased;
+            Some(asker) = self.asked.recv() => return self.is_asked(asker),
+            hinted = tokio::time::timeout(period, hint.notified()) => if hinted.is_err() {
+                return false;
+            },
+        }
+        let hints_end = tokio::time::Instant::now() + pace.period;
+        while tokio::time::Instant::now() < hints_end {
+            tokio::select! {
+                biased;
+                Some(asker) = self.asked.recv() => return self.is_asked(asker),
+                hinted = tokio::time::timeout(pace.quiet, hint.notified()) => if hinted.is_err() {
+                    return false;
+                },
+            }
+        }
+        false
+    }
+
+    fn is_asked(&mut self, asker: oneshot::Sender<Answer>) -> bool {
+        self.askers.push(asker);
+        while let Ok(another) = self.asked.try_recv() {
+            self.askers.push(another);
+        }
+        true
+    }
+
+    /// Tells those who wait. Of a file that is being written the next look knows more.
+    fn answer(&mut self, look: &ReloadOutcome) {
+        let Some(answer) = self.reloader.answer(look) else { return };
+        // Who has stopped waiting is told nothing.
+        self.askers.drain(..).for_each(|asker| drop(asker.send(answer.clone())));
+    }
+}
+
+async fn run(looks: Arc<Mutex<Looks>>, pace: Timing, hint: Arc<Notify>) {
+    let mut looks = looks.lock().await;
     let mut watching = Watching::default();
     let mut hanging = Hanging::default();
     // What changed before the first watch was set is seen by the first look.
     hint.notify_one();
     loop {
-        watching = watching.renewed(&reloader, &hint).await;
-        // A hint, or the timer: either way the next thing is a look.
+        watching = watching.renewed(&looks.reloader, &hint).await;
         let period = hanging.pause().unwrap_or(pace.period);
-        let hinted = tokio::time::timeout(period, hint.notified()).await.is_ok();
-        let hints_end = tokio::time::Instant::now() + pace.period;
-        while hinted
-            && tokio::time::Instant::now() < hints_end
-            && tokio::time::timeout(pace.quiet, hint.notified()).await.is_ok()
-        {}
+        let asked = looks.due(&hint, period, pace).await;
         // A directory made again is watched before it is read: what is written to it later is a hint.
-        watching = watching.renewed(&reloader, &hint).await;
-        let look = reloader.look().await;
+        watching = watching.renewed(&looks.reloader, &hint).await;
+        let look = if asked { looks.reloader.look_at_once().await } else { looks.reloader.look().await };
+        looks.answer(&look);
         if let ReloadOutcome::Hangs(time) = look {
             hanging.again(time, pace.period);
             continue;

@@ -104,6 +104,17 @@ impl Manager {
         }
     }
 
+    /// Work that the manager asked for as a reload: told when it begins and when it has ended, once
+    /// the service is ready.
+    pub async fn reloading<T>(&self, work: impl Future<Output = T>) -> T {
+        let Some(told) = self.0.as_ref().filter(|told| told.state().ready) else { return work.await };
+        // systemd tells by the time that it is this reload, and not one before.
+        told.say(&format!("RELOADING=1\n{}", system::monotonic()));
+        let done = work.await;
+        told.say("READY=1");
+        done
+    }
+
     /// It ends, and takes the time that the batch in hand needs.
     pub fn stopping(&self) {
         if let Some(told) = &self.0 {
@@ -151,6 +162,12 @@ mod system {
         Some((Sender, sd_notify::watchdog_enabled()))
     }
 
+    /// The time by the clock that the manager goes by.
+    pub(super) fn monotonic() -> String {
+        // That clock is always there.
+        NotifyState::monotonic_usec_now().map_or_else(|_| String::new(), |now| now.to_string())
+    }
+
     impl Write for Sender {
         fn write(&mut self, message: &[u8]) -> io::Result<usize> {
             sd_notify::notify(&[NotifyState::Custom(&String::from_utf8_lossy(message))])?;
@@ -170,6 +187,10 @@ mod system {
 
     pub(super) fn manager() -> Option<(std::io::Sink, Option<Duration>)> {
         None
+    }
+
+    pub(super) fn monotonic() -> String {
+        String::new()
     }
 }
 
@@ -216,6 +237,22 @@ mod tests {
         manager.stopping();
         let expected = ["READY=1", r"STATUS=cycle 1\nREADY=0", "STATUS=cycle 2", "STOPPING=1"];
         assert_eq!(said(&manager, &heard), expected);
+    }
+
+    #[tokio::test]
+    async fn a_reload_has_a_beginning_and_an_end() {
+        let (manager, heard) = manager(None);
+        assert_eq!(manager.reloading(async { 1 }).await, 1);
+        assert_eq!(said(&manager, &heard), [""; 0], "not while it starts");
+        manager.ready();
+        assert_eq!(manager.reloading(async { 2 }).await, 2);
+        let messages = said(&manager, &heard);
+        let [ready, reloading, ready_again] = messages.as_slice() else { unreachable!("{messages:?}") };
+        assert_eq!([ready, ready_again], ["READY=1"; 2]);
+        let time = reloading.strip_prefix("RELOADING=1\n").unwrap();
+        if cfg!(target_os = "linux") {
+            assert!(time.strip_prefix("MONOTONIC_USEC=").unwrap().parse::<u64>().unwrap() > 0, "{time}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -232,6 +232,7 @@ fn take_up(state: &mut State, detector: &Detector) {
     state.models = Some(ModelsInUse {
         count: detector.summary().loaded().count() as u64,
         directory: detector.set().models_dir.clone(),
+        refused: None,
     });
 }
 

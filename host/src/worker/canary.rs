@@ -8,6 +8,8 @@
 use std::sync::Arc;
 
 use super::session::Session;
+use crate::state::State;
+use crate::store::{Input, VerdictReader};
 use crate::batch::Batch;
 use crate::datetime::Datetime;
 use crate::detector::Detector;
@@ -21,20 +23,24 @@ use crate::store::StoreError;
 const ROWS: u16 = 1000;
 
 /// The last readings that were read and have a verdict; None if there are none.
-pub(super) async fn last_judged(session: &mut Session) -> Result<Option<Batch>, StoreError> {
-    let Some(watermark) = session.state.watermark else { return Ok(None) };
+pub(crate) async fn last_judged(
+    input: &mut dyn Input,
+    output: &mut dyn VerdictReader,
+    state: &State,
+) -> Result<Option<Batch>, StoreError> {
+    let Some(watermark) = state.watermark else { return Ok(None) };
     let rows = usize::from(ROWS);
-    let page = match &session.state.position {
+    let page = match &state.position {
         Position::Key(position) => {
             let from = position.scanned.saturating_sub(i64::from(ROWS) - 1);
-            session.input.read_keys(&[(from, position.scanned)], rows).await?
+            input.read_keys(&[(from, position.scanned)], rows).await?
         }
         Position::Time(_) => {
             let next = Datetime::from_micros(watermark.micros().saturating_add(1));
-            session.input.read_range(watermark, Some(next), rows).await?
+            input.read_range(watermark, Some(next), rows).await?
         }
     };
-    judged(session, page).await
+    judged(output, page).await
 }
 
 /// The same for a backfill: of the readings at the output's newest datetime, those with a verdict.
@@ -49,7 +55,7 @@ pub(super) async fn newest_judged(
     let Some(newest) = session.output.newest(now).await? else { return Ok(None) };
     let next = Datetime::from_micros(newest.micros().saturating_add(1));
     let page = session.input.read_range(newest, Some(next), usize::from(ROWS)).await?;
-    let Some(batch) = judged(session, page).await? else { return Ok(None) };
+    let Some(batch) = judged(session.output.as_mut(), page).await? else { return Ok(None) };
     for column in 0..batch.columns.len().min(TRIES) {
         let one = batch.only(&[column]);
         let survived = detector.judge(Arc::new(one.clone())).await.is_ok();
@@ -62,13 +68,13 @@ pub(super) async fn newest_judged(
 }
 
 /// Those of the readings that have a verdict, pivoted.
-async fn judged(session: &mut Session, page: Page) -> Result<Option<Batch>, StoreError> {
+async fn judged(output: &mut dyn VerdictReader, page: Page) -> Result<Option<Batch>, StoreError> {
     let rows = usize::from(ROWS);
     let mut readings = page.readings;
     readings.retain(|reading| reading.value.is_some_and(f64::is_finite));
     let keys: Vec<ReadingKey> = readings.iter().map(Reading::key).collect();
     let judged =
-        if keys.is_empty() { Default::default() } else { session.output.already_judged(&keys).await? };
+        if keys.is_empty() { Default::default() } else { output.already_judged(&keys).await? };
     readings.retain(|reading| judged.contains(&reading.key()));
     let parts = pivot::split(readings, rows * super::batch::CELLS_PER_ROW);
     Ok(parts.last().map(|part| pivot::pivot(part, &[]).batch))

@@ -117,7 +117,18 @@ impl Worker {
             }
             break;
         }
+        self.tell_refused(&mut session).await?;
         self.session = Some(session);
+        Ok(())
+    }
+
+    /// Has the row say whether the files on disk are refused, also while nothing comes to be judged.
+    async fn tell_refused(&self, session: &mut Session) -> Result<(), CycleError> {
+        let refused = self.shared.refused();
+        if let Some(models) = session.state.models.as_mut().filter(|models| models.refused != refused) {
+            models.refused = refused;
+            session.output.commit(&self.settings.name, &[], &session.state).await?;
+        }
         Ok(())
     }
 
@@ -174,7 +185,8 @@ impl Worker {
         let mut session = Session::begin(&self.settings, self.connector.as_ref()).await?;
         self.watermark = session.state.watermark;
         if self.shared.canary().is_none()
-            && let Some(batch) = canary::last_judged(&mut session).await?
+            && let Some(batch) =
+                canary::last_judged(session.input.as_mut(), session.output.as_mut(), &session.state).await?
         {
             let checkpoint = session.state.checkpoint.clone();
             self.shared.set_canary(Canary { batch: Arc::new(batch), checkpoint });
@@ -271,6 +283,10 @@ impl Worker {
         judged_batch: JudgedBatch,
         report: &mut CycleReport,
     ) -> Result<(), CycleError> {
+        let mut judged_batch = judged_batch;
+        if let Some(models) = &mut judged_batch.state.models {
+            models.refused = self.shared.refused();
+        }
         let judged_batch = match session
             .output
             .commit(&self.settings.name, &judged_batch.verdicts, &judged_batch.state)
@@ -294,6 +310,7 @@ impl Worker {
         if let Some(batch) = canary {
             let checkpoint = session.state.checkpoint.clone();
             self.shared.set_canary(Canary { batch: Arc::clone(&batch), checkpoint });
+            self.shared.judged(self.detector.set());
         }
         self.previous = None;
         self.learnt.clear();

@@ -35,6 +35,8 @@ pub use error::CycleError;
 pub use reconcile::Slice;
 pub use report::CycleReport;
 
+pub(crate) use canary::last_judged;
+
 use crate::counts::Counts;
 use crate::datetime::Datetime;
 use crate::detector::{Detector, short_digest};
@@ -131,6 +133,12 @@ impl Worker {
             named: report::NamedOnce::default(),
             reasons: Reasons::default(),
         }
+    }
+
+    /// Goes back to the set that judged before, if the detector in use fails at its first batch.
+    #[must_use]
+    pub fn after(self, previous: Option<Detector>) -> Self {
+        Self { previous, ..self }
     }
 
     /// The detector in use.

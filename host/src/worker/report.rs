@@ -218,7 +218,8 @@ pub(super) fn standing(worker: &Worker) -> String {
         format!(", lag {}", humantime::format_duration(Duration::from_secs(lag.as_secs())))
     });
     let set = short_digest(&worker.detector().set().digest);
-    format!("cycle {}, watermark {watermark}{lag}, set {set}", worker.cycles())
+    let refused = if worker.shared.refused().is_some() { "; the files on disk are refused" } else { "" };
+    format!("cycle {}, watermark {watermark}{lag}, set {set}{refused}", worker.cycles())
 }
 
 /// `1 anomaly`, `5 anomalies`.

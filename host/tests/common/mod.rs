@@ -104,6 +104,7 @@ impl Place {
         }
         // Compiled once for all tests.
         command.env("ANOMALY_DETECTOR_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"));
+        command.env("ANOMALY_DETECTOR_STATE_DIR", "state");
         command.env("ANOMALY_INPUT_DATABASE", "plant.sqlite");
         command.env("ANOMALY_DETECTOR_MODELS", models());
         command.stdin(Stdio::null());

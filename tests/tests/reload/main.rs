@@ -6,6 +6,7 @@
 
 #[cfg(unix)]
 mod again;
+mod asked;
 mod disk;
 mod events;
 #[cfg(unix)]
@@ -13,4 +14,5 @@ mod files;
 #[cfg(unix)]
 mod links;
 mod situations;
+mod started;
 mod swaps;

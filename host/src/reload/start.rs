@@ -1,0 +1,91 @@
+//! The detector that a service starts with: that of the files on disk, else the last one that
+//! judged.
+//!
+//! A start asks of the files what a reload asks: a broken file must not cost a variable the model
+//! that it has. So files that a running worker has refused are refused by the next start as well,
+//! and the set that is kept goes on in their place. Where the files hold another set than the one
+//! that is kept, that one is opened too, for as long as the new one has judged nothing.
+
+use std::sync::Arc;
+
+use super::last_good::{LastGood, OpenedKept};
+use super::set_source::SetSource;
+use super::trial;
+use crate::detector::{Detector, DetectorError, Engine, Set, short_digest};
+
+/// What a worker starts with.
+pub struct Start {
+    pub detector: Detector,
+    /// The set that judged last, if it is another.
+    pub before: Option<Detector>,
+    pub refused: Option<RefusedFiles>,
+}
+
+/// The files on disk are not used.
+pub struct RefusedFiles {
+    pub error: DetectorError,
+    /// What a reload knows them by: what was read, or else why nothing was.
+    pub(super) key: String,
+}
+
+impl RefusedFiles {
+    fn unread(error: DetectorError) -> Self {
+        Self { key: error.to_string(), error }
+    }
+}
+
+impl Start {
+    /// Opens the files, or what is kept.
+    ///
+    /// # Errors
+    /// Neither can be used; what is said is what is wrong with the files.
+    pub async fn open(
+        engine: &Engine,
+        source: &SetSource,
+        last_good: Option<&LastGood>,
+    ) -> Result<Self, DetectorError> {
+        let has_other = last_good.is_some_and(LastGood::is_there);
+        let files = match source.read_starting(engine, has_other).await {
+            Err(error) => Err(RefusedFiles::unread(error)),
+            Ok(set) => {
+                let key = set.read.clone();
+                let detector = Detector::open(engine, Arc::new(set), None).await;
+                detector.map(|detector| (detector, key.clone())).map_err(|error| RefusedFiles { error, key })
+            }
+        };
+        let kept = match last_good {
+            Some(last_good) => last_good.read(engine, source).await,
+            None => None,
+        };
+        let is_of_files = |set: &Set| files.as_ref().is_ok_and(|(files, _)| files.set().digest == set.digest);
+        let kept = match kept {
+            // What is kept is what the files are.
+            Some(kept) if is_of_files(&kept.set) => None,
+            Some(kept) => LastGood::open(engine, kept).await.map_err(|error| tracing::debug!("the set that is kept cannot be opened: {error}")).ok(),
+            None => None,
+        };
+        match (files, kept) {
+            (Ok((detector, _)), None) => Ok(Self { detector, before: None, refused: None }),
+            (Ok((detector, key)), Some(kept)) => {
+                match trial::keeps_models(&detector, &trial::variables(&kept.detector)) {
+                    Ok(()) => Ok(Self { detector, before: Some(kept.detector), refused: None }),
+                    Err(error) => Ok(Self::with(kept, RefusedFiles { error, key })),
+                }
+            }
+            (Err(refused), Some(kept)) => Ok(Self::with(kept, refused)),
+            (Err(refused), None) => Err(refused.error),
+        }
+    }
+
+    fn with(kept: OpenedKept, refused: RefusedFiles) -> Self {
+        tracing::error!(
+            "the files cannot be used: {}; the last set that judged goes on in their place: set {}, kept on {}{}. Mend them: they are \
+             looked at as they change",
+            refused.error,
+            short_digest(&kept.detector.set().digest),
+            humantime::format_rfc3339_seconds(kept.kept_at),
+            if kept.other_settings { ", with the settings of the configuration as they are now" } else { "" }
+        );
+        Self { detector: kept.detector, before: None, refused: Some(refused) }
+    }
+}

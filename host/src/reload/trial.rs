@@ -1,0 +1,61 @@
+//! Whether a set may take the place of another: it opens, no broken file costs a variable the model
+//! that it has, and it judges what was judged before.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::reloader::Canary;
+use crate::detector::{Detector, DetectorError, Engine, JudgeError, Judged, Set, short_digest};
+
+/// Variables with a model.
+pub(super) fn variables(detector: &Detector) -> HashSet<Arc<str>> {
+    detector.summary().loaded().map(|model| Arc::clone(&model.variable)).collect()
+}
+
+/// A file that is half copied or broken must not cost a variable the model that it has; one that
+/// was removed is meant.
+pub(super) fn keeps_models(detector: &Detector, had: &HashSet<Arc<str>>) -> Result<(), DetectorError> {
+    for model in &detector.summary().models {
+        if let Some(why) = model.refused.as_ref().filter(|_| had.contains(&model.variable)) {
+            return Err(DetectorError::LosesModel {
+                path: model.path.clone(),
+                variable: model.variable.to_string(),
+                why: why.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Opens a set beside the one in use, whose variables `had` are, and tries it on the canary.
+///
+/// # Errors
+/// It may not take its place.
+pub(super) async fn open(
+    engine: &Engine,
+    set: Arc<Set>,
+    had: &HashSet<Arc<str>>,
+    canary: Option<Canary>,
+) -> Result<Detector, DetectorError> {
+    let resume = canary.as_ref().and_then(|canary| canary.checkpoint.clone());
+    let (module, digest) = (set.module.name.clone(), set.digest.clone());
+    let mut detector = Detector::open(engine, set, resume).await?;
+    keeps_models(&detector, had)?;
+    let Some(canary) = canary else { return Ok(detector) };
+    let mut judged = detector.judge(Arc::clone(&canary.batch)).await;
+    // The checkpoint is the other set's, which may have written anything under the same schema.
+    if judged.is_err() && detector.give_up_checkpoint() {
+        judged = detector.judge(Arc::clone(&canary.batch)).await;
+        if judged.is_ok() {
+            tracing::warn!(
+                "set {} judges nothing with the checkpoint that is stored, and starts without",
+                short_digest(&digest)
+            );
+        }
+    }
+    let broken = |judged: Judged| judged.not_kept.map_or(Ok(()), |why| Err(JudgeError::Contract(why)));
+    judged.and_then(broken).map_err(|cause| DetectorError::Canary { module, cause })?;
+    // What it learnt from a batch that it was only shown is forgotten.
+    detector.discard();
+    Ok(detector)
+}

@@ -1,0 +1,358 @@
+//! The way from a command to the service that runs beside it: one line there, one line back.
+//!
+//! On Linux an abstract socket, on Windows a named pipe: both go by a name that follows from the
+//! worker and its database, take no port and leave nothing behind when the process ends. Only the
+//! service's own user and an administrator are answered.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::sync::Semaphore;
+
+use crate::reload::{Answer, SetOverview};
+
+const PREFIX: &str = "anomaly-worker-";
+
+/// Those who are served at a time.
+const MOST: usize = 8;
+
+/// For who connects and asks nothing.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Of a question. An answer names every model.
+const LONGEST_QUESTION: u64 = 256;
+const LONGEST_ANSWER: u64 = 256 << 20;
+
+/// Before the name is tried again that another worker of the same name has.
+const PAUSE: Duration = Duration::from_secs(30);
+
+/// What a service is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Question {
+    /// To look at its files now.
+    Look,
+    /// What set it has in use.
+    InUse,
+    /// Who it is.
+    Who,
+}
+
+/// What it answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reply {
+    Looked(Answer),
+    InUse(SetOverview),
+    Who(ServiceIdentity),
+    /// To another user than its own.
+    Denied,
+}
+
+/// A service, as far as others can come into its way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceIdentity {
+    pub process: u32,
+    /// The configuration's file.
+    pub config: Option<PathBuf>,
+    /// What the state row goes by.
+    pub worker: String,
+    /// Where the verdicts go.
+    pub output: String,
+    pub log_file: Option<PathBuf>,
+    /// Where the set that judged last is kept.
+    pub kept_set: Option<PathBuf>,
+}
+
+/// Why there is no reply.
+#[derive(Debug, thiserror::Error)]
+pub enum Unanswered {
+    #[error("no service of this worker runs on this machine")]
+    NoService,
+    #[error("it belongs to another user")]
+    Denied,
+    #[error("it did not answer within {}", humantime::format_duration(*.0))]
+    Slow(Duration),
+    #[error("it does not answer: {0}")]
+    Broken(io::Error),
+}
+
+/// What the service of a worker goes by, whose verdicts go to this place.
+pub fn name(worker: &str, place: &str) -> String {
+    let digest = Sha256::new().chain_update(worker).chain_update([0]).chain_update(place).finalize();
+    let digest: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("{PREFIX}{digest}")
+}
+
+/// What the services that run on this machine go by.
+pub fn names() -> Vec<String> {
+    system::names().unwrap_or_default().into_iter().filter(|name| name.starts_with(PREFIX)).collect()
+}
+
+/// Answers under this name until it is dropped. Where the name is another's, that one answers.
+pub async fn serve(name: String, answer: impl AsyncAnswer) {
+    let (answer, places) = (Arc::new(answer), Arc::new(Semaphore::new(MOST)));
+    loop {
+        match system::Listener::bind(&name) {
+            Ok(mut listener) => loop {
+                let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+                match listener.accept().await {
+                    Ok((stream, may_ask)) => {
+                        let answer = Arc::clone(&answer);
+                        tokio::spawn(async move {
+                            // Who goes away is told nothing.
+                            let _ = converse(stream, may_ask, answer.as_ref()).await;
+                            drop(place);
+                        });
+                    }
+                    Err(error) => {
+                        tracing::debug!("`host reload` is not listened to for a while: {error}");
+                        break;
+                    }
+                }
+            },
+            Err(error) => tracing::debug!("`host reload` does not reach this worker: {error}"),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Who answers questions.
+pub trait AsyncAnswer: Send + Sync + 'static {
+    /// None: not any more.
+    fn answer(&self, question: Question) -> impl Future<Output = Option<Reply>> + Send;
+}
+
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin,
+    may_ask: bool,
+    answer: &impl AsyncAnswer,
+) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let mut line = String::new();
+    let mut asked = (&mut stream).take(LONGEST_QUESTION);
+    tokio::time::timeout(PATIENCE, asked.read_line(&mut line)).await??;
+    let reply = match serde_json::from_str(&line) {
+        _ if !may_ask => Some(Reply::Denied),
+        Ok(question) => answer.answer(question).await,
+        Err(_) => None,
+    };
+    let Some(reply) = reply else { return Ok(()) };
+    let reply = serde_json::to_string(&reply)? + "\n";
+    tokio::time::timeout(PATIENCE, stream.get_mut().write_all(reply.as_bytes())).await??;
+    stream.get_mut().shutdown().await
+}
+
+/// Asks the service of this name and waits for so long.
+///
+/// # Errors
+/// [`Unanswered`].
+pub async fn ask(name: &str, question: Question, wait: Duration) -> Result<Reply, Unanswered> {
+    let asked = async {
+        let mut stream = BufReader::new(system::connect(name).await?);
+        let question = serde_json::to_string(&question)? + "\n";
+        stream.get_mut().write_all(question.as_bytes()).await?;
+        let mut line = String::new();
+        stream.take(LONGEST_ANSWER).read_line(&mut line).await?;
+        serde_json::from_str(&line).map_err(io::Error::from)
+    };
+    match tokio::time::timeout(wait, asked).await {
+        Err(_) => Err(Unanswered::Slow(wait)),
+        Ok(Ok(Reply::Denied)) => Err(Unanswered::Denied),
+        Ok(Ok(reply)) => Ok(reply),
+        Ok(Err(error)) => Err(match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Unanswered::NoService,
+            io::ErrorKind::PermissionDenied => Unanswered::Denied,
+            _ => Unanswered::Broken(error),
+        }),
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod system {
+    use std::io;
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::{self, SocketAddr};
+
+    use tokio::net::{UnixListener, UnixStream};
+
+    pub(super) struct Listener(UnixListener);
+
+    impl Listener {
+        pub(super) fn bind(name: &str) -> io::Result<Self> {
+            let listener = net::UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?)?;
+            listener.set_nonblocking(true)?;
+            UnixListener::from_std(listener).map(Self)
+        }
+
+        /// Who connects, and whether it may ask: anybody on this machine can connect.
+        pub(super) async fn accept(&mut self) -> io::Result<(UnixStream, bool)> {
+            let (stream, _) = self.0.accept().await?;
+            let user = stream.peer_cred()?.uid();
+            Ok((stream, user == 0 || user == rustix::process::geteuid().as_raw()))
+        }
+    }
+
+    /// Of all abstract sockets of this machine.
+    pub(super) fn names() -> io::Result<Vec<String>> {
+        let sockets = std::fs::read_to_string("/proc/net/unix")?;
+        let name = |line: &str| Some(line.split_whitespace().nth(7)?.strip_prefix('@')?.to_owned());
+        let mut names: Vec<_> = sockets.lines().filter_map(name).collect();
+        // A connection has the name of its listener.
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    pub(super) async fn connect(name: &str) -> io::Result<UnixStream> {
+        let stream = net::UnixStream::connect_addr(&SocketAddr::from_abstract_name(name)?)?;
+        stream.set_nonblocking(true)?;
+        UnixStream::from_std(stream)
+    }
+}
+
+#[cfg(windows)]
+mod system {
+    use std::io;
+    use std::time::Duration;
+
+    use tokio::net::windows::named_pipe::{
+        ClientOptions, NamedPipeClient, NamedPipeServer, ServerOptions,
+    };
+
+    /// All instances of the pipe are taken.
+    const BUSY: i32 = 231;
+
+    pub(super) struct Listener {
+        path: String,
+        next: NamedPipeServer,
+    }
+
+    fn path(name: &str) -> String {
+        format!(r"\\.\pipe\{name}")
+    }
+
+    impl Listener {
+        pub(super) fn bind(name: &str) -> io::Result<Self> {
+            let path = path(name);
+            let next = ServerOptions::new().first_pipe_instance(true).create(&path)?;
+            Ok(Self { path, next })
+        }
+
+        /// Who connects. The system lets nobody do so but the service's user and administrators.
+        pub(super) async fn accept(&mut self) -> io::Result<(NamedPipeServer, bool)> {
+            self.next.connect().await?;
+            let next = ServerOptions::new().create(&self.path)?;
+            Ok((std::mem::replace(&mut self.next, next), true))
+        }
+    }
+
+    /// Of all pipes of this machine.
+    pub(super) fn names() -> io::Result<Vec<String>> {
+        let pipes = std::fs::read_dir(r"\\.\pipe\")?;
+        Ok(pipes.flatten().map(|pipe| pipe.file_name().to_string_lossy().into_owned()).collect())
+    }
+
+    pub(super) async fn connect(name: &str) -> io::Result<NamedPipeClient> {
+        loop {
+            match ClientOptions::new().open(path(name)) {
+                Err(error) if error.raw_os_error() == Some(BUSY) => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                opened => return opened,
+            }
+        }
+    }
+}
+
+/// Elsewhere a signal is the way (SIGHUP), and the log tells what came of it.
+#[cfg(not(any(target_os = "linux", windows)))]
+mod system {
+    use std::convert::Infallible;
+    use std::io;
+
+    use tokio::io::DuplexStream;
+
+    pub(super) struct Listener(Infallible);
+
+    impl Listener {
+        pub(super) fn bind(_: &str) -> io::Result<Self> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        pub(super) async fn accept(&mut self) -> io::Result<(DuplexStream, bool)> {
+            match self.0 {}
+        }
+    }
+
+    pub(super) fn names() -> io::Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    pub(super) async fn connect(_: &str) -> io::Result<DuplexStream> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use super::*;
+    use crate::reload::Found;
+
+    struct Echo;
+
+    impl AsyncAnswer for Echo {
+        async fn answer(&self, question: Question) -> Option<Reply> {
+            let answer = Answer { set: "0123456789abcdef".into(), found: Found::Refused("ñ\n\"".into()) };
+            (question == Question::Look).then_some(Reply::Looked(answer))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_question_is_answered_once_there_is_somebody() {
+        let name = name("default", &std::process::id().to_string());
+        let wait = Duration::from_secs(60);
+        let ask = async |question| ask(&name, question, wait).await.map_err(|error| error.to_string());
+        let nobody = ask(Question::Look).await.unwrap_err();
+        assert_eq!(nobody, "no service of this worker runs on this machine");
+        let service = tokio::spawn(serve(name.clone(), Echo));
+        let mut answered = ask(Question::Look).await;
+        while answered.is_err() {
+            tokio::task::yield_now().await;
+            answered = ask(Question::Look).await;
+        }
+        let expected = Answer { set: "0123456789abcdef".into(), found: Found::Refused("ñ\n\"".into()) };
+        assert_eq!(answered, Ok(Reply::Looked(expected)));
+        let silent = ask(Question::InUse).await.unwrap_err();
+        assert!(silent.starts_with("it does not answer: "), "{silent}");
+
+        // Many who connect and say nothing hold nobody up for long, and no words of others are a question.
+        let mut stream = system::connect(&name).await.unwrap();
+        stream.write_all(&[b'x'; 4096]).await.unwrap();
+        let mut said = Vec::new();
+        // What it did not read is an error to who wrote it.
+        let _ = stream.read_to_end(&mut said).await;
+        assert_eq!(said, b"");
+        assert!(matches!(ask(Question::Look).await, Ok(Reply::Looked(_))));
+        service.abort();
+    }
+
+    #[tokio::test]
+    async fn other_users_are_denied() {
+        let (ours, theirs) = tokio::io::duplex(1 << 10);
+        let conversation = tokio::spawn(async move { converse(theirs, false, &Echo).await });
+        let mut ours = BufReader::new(ours);
+        ours.get_mut().write_all(b"\"look\"\n").await.unwrap();
+        let mut line = String::new();
+        ours.read_line(&mut line).await.unwrap();
+        assert_eq!(line, "\"denied\"\n");
+        conversation.await.unwrap().unwrap();
+    }
+}

@@ -1,0 +1,69 @@
+//! Looks that somebody asks for, in a loop whose timer is too far away to help.
+
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+use host::reload::watch::{Timing, Watch};
+use host::reload::{Answer, Found};
+use tests::logs::Lines;
+
+use super::disk::Disk;
+
+const FAR: Duration = Duration::from_secs(3600);
+
+/// Written long ago.
+fn rest(disk: &Disk) {
+    let models = fs::read_dir(&disk.source.models).unwrap().map(|entry| entry.unwrap().path());
+    for path in models.chain([disk.module().to_owned(), disk.source.models.clone()]) {
+        fs::File::open(path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn who_asks_is_told_what_came_of_it() {
+    let disk = Disk::new().await;
+    let good = disk.digest().await;
+    // No event leads to a look: after a hint it waits for ever.
+    let watch = Watch::start(disk.reloader(), Timing { quiet: FAR, period: FAR });
+    let asker = watch.asker();
+    let told = |set: &str, found: Found| Some(Answer { set: set.to_owned(), found });
+    assert_eq!(asker.look().await, told(&good, Found::Same));
+    disk.write("T2", "two");
+    let next = disk.digest().await;
+    assert_ne!(next, good);
+    assert_eq!(asker.look().await, told(&next, Found::Ready));
+    assert_eq!(asker.look().await, told(&next, Found::Same));
+    disk.write("T1", "broken");
+    rest(&disk);
+    let why = "`T1` cannot be used and `T1` would lose its model, mend the file or remove it: it is broken";
+    // It is told to whoever asks, also when the log has said it.
+    for _ in 0..2 {
+        assert_eq!(asker.look().await, told(&next, Found::Refused(why.to_owned())));
+    }
+    disk.write("T1", "one");
+    assert_eq!(asker.look().await, told(&next, Found::Same));
+    let several = tokio::join!(asker.look(), asker.look(), asker.look());
+    assert_eq!(several.0, told(&next, Found::Same));
+    assert!(several.0 == several.1 && several.1 == several.2);
+}
+
+/// A file that was written just now may be half of one: it is no refusal before it has rested.
+#[tokio::test]
+async fn a_look_in_the_middle_of_a_copy_waits_for_its_end() {
+    let disk = Disk::new().await;
+    let watch = Watch::start(disk.reloader(), Timing { quiet: FAR, period: FAR });
+    let (lines, _guard) = Lines::listen();
+    disk.write("T1", "broken");
+    let first = tokio::spawn({
+        let asker = watch.asker();
+        async move { asker.look().await }
+    });
+    while !lines.take().iter().any(|line| line.starts_with("DEBUG `T1` cannot be used")) {
+        tokio::task::yield_now().await;
+    }
+    disk.write("T1", "whole");
+    let expected = Some(Answer { set: disk.digest().await, found: Found::Ready });
+    assert_eq!(watch.asker().look().await, expected);
+    assert_eq!(first.await.unwrap(), expected);
+    assert!(!lines.take().iter().any(|line| line.starts_with("ERROR")));
+}

@@ -1,0 +1,87 @@
+//! What a service starts with, when what its files hold is not what judged last.
+
+use std::fs;
+
+use host::reload::{LastGood, ReloadSlots, Reloader, ReloadOutcome, Start};
+use tests::fixture::engine;
+use tests::logs::Lines;
+
+use super::disk::Disk;
+
+/// A worker whose set has judged and is kept.
+async fn kept() -> (Disk, LastGood, String) {
+    let mut disk = Disk::new().await;
+    let last_good = LastGood::new(&disk.bench.dir().join("state"), "default", &disk.source);
+    disk.bench.shared = ReloadSlots::keeping(last_good.clone());
+    restart(&mut disk, &last_good).await;
+    let good = disk.judge().await;
+    last_good.finish().await;
+    (disk, last_good, good)
+}
+
+/// The worker of a process that is started anew, with its reloader.
+async fn restart(disk: &mut Disk, last_good: &LastGood) -> Reloader {
+    disk.bench.shared = ReloadSlots::keeping(last_good.clone());
+    let Start { detector, before, refused } =
+        Start::open(&engine(), &disk.source, Some(last_good)).await.unwrap();
+    let reloader = Reloader::new(engine(), disk.source.clone(), disk.bench.shared.clone(), &detector)
+        .refused_at_start(refused);
+    disk.worker = disk.bench.worker(detector).after(before);
+    reloader
+}
+
+/// New files are tried by their first batch, where no reload has tried them.
+#[tokio::test]
+async fn a_set_that_judges_nothing_gives_way_to_what_is_kept() {
+    let (mut disk, last_good, good) = kept().await;
+    disk.harm("trap");
+    let mut reloader = restart(&mut disk, &last_good).await;
+    assert_ne!(disk.worker.detector().set().digest, good, "it opens");
+    let (lines, _guard) = Lines::listen();
+    assert_eq!(disk.judge().await, good);
+    let back = |line: &String| line.starts_with("ERROR set ") && line.contains("is in use again until the files change");
+    assert_eq!(lines.take().iter().filter(|line| back(line)).count(), 1);
+    assert!(matches!(reloader.look().await, ReloadOutcome::Same), "it is known");
+    let refused = disk.bench.state().await.unwrap().models.unwrap().refused;
+    assert!(refused.is_some_and(|why| why.contains("could not judge what came")));
+    disk.harm("");
+    assert!(matches!(reloader.look().await, ReloadOutcome::Ready(_)));
+    assert_ne!(disk.judge().await, good);
+    assert_eq!(disk.bench.state().await.unwrap().models.unwrap().refused, None);
+}
+
+/// The reload loop goes on from what the start found: it is said once, and what is mended is taken.
+#[tokio::test]
+async fn what_a_start_refused_is_looked_at_as_it_changes() {
+    let (mut disk, last_good, good) = kept().await;
+    for broken in [|disk: &Disk| disk.write("T1", "broken"), |disk: &Disk| fs::remove_file(disk.module()).unwrap()] {
+        let module = fs::read(disk.module()).unwrap();
+        broken(&disk);
+        let (lines, _guard) = Lines::listen();
+        let mut reloader = restart(&mut disk, &last_good).await;
+        let errors = lines.take().into_iter().filter(|line| line.starts_with("ERROR the files cannot be used: "));
+        assert_eq!(errors.count(), 1);
+        assert!(matches!(reloader.look().await, ReloadOutcome::Same), "it is said once");
+        assert_eq!(disk.judge().await, good);
+        fs::write(disk.module(), module).unwrap();
+        disk.write("T1", "one");
+        assert!(matches!(reloader.look().await, ReloadOutcome::Same), "they are what is in use");
+        assert_eq!(disk.bench.shared.refused(), None);
+    }
+}
+
+/// A model that was removed is meant; one that is new and broken costs itself.
+#[tokio::test]
+async fn a_start_takes_what_a_reload_would() {
+    let (mut disk, last_good, good) = kept().await;
+    disk.write("T2", "broken");
+    restart(&mut disk, &last_good).await;
+    assert_eq!(disk.bench.shared.refused(), None);
+    assert_ne!(disk.judge().await, good);
+    last_good.finish().await;
+    fs::remove_file(disk.model("T2")).unwrap();
+    disk.write("T3", "three");
+    fs::remove_file(disk.model("T1")).unwrap();
+    restart(&mut disk, &last_good).await;
+    assert_eq!(disk.bench.shared.refused(), None);
+}
