@@ -27,8 +27,16 @@ fn judged() -> Place {
 }
 
 fn once(place: &Place, environment: &[(&str, &str)]) -> Ran {
-    let mut command =
-        place.command(&["run", "--once", "--models", "models", "--detector", "detector.wasm", "--log-file", ""]);
+    let mut command = place.command(&[
+        "run",
+        "--once",
+        "--models",
+        "models",
+        "--detector",
+        "detector.wasm",
+        "--log-file",
+        "",
+    ]);
     Ran::of(&command.envs(environment.iter().copied()).output().unwrap()).seen_from(place)
 }
 
@@ -106,12 +114,18 @@ fn broken_files_are_refused_by_a_restart_too() {
             let said: Vec<_> = ran.stderr.lines().filter(|line| line.contains(" - ERROR - ")).collect();
             let [said] = said.as_slice() else { panic!("{what}: {}", ran.stderr) };
             assert!(said.contains("the files cannot be used: ") && said.contains(why), "{what}: {said}");
-            assert!(said.contains("; the last set that judged goes on in their place: set "), "{what}: {said}");
+            assert!(
+                said.contains("; the last set that judged goes on in their place: set "),
+                "{what}: {said}"
+            );
             assert_eq!(set(&place), good, "{what}");
             let status = Ran { stdout: status(&place), code: None, stderr: String::new() }.seen_from(&place);
             let files = status.stdout.lines().find(|line| line.starts_with("files "));
             let refused = "files         refused, the set goes on without them: ";
-            assert!(files.is_some_and(|line| line.starts_with(refused) && line.contains(why)), "{what}: {files:?}");
+            assert!(
+                files.is_some_and(|line| line.starts_with(refused) && line.contains(why)),
+                "{what}: {files:?}"
+            );
         }
         mend(&place);
         let ran = once(&place, &[]);
@@ -131,13 +145,21 @@ fn settings_are_those_of_the_configuration_and_damage_is_noticed() {
     let other = ("ANOMALY_DETECTOR_SETTINGS_THRESHOLD", "3");
     let ran = once(&place, &[other]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert!(ran.stderr.contains(", with the settings of the configuration as they are now"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains(", with the settings of the configuration as they are now"),
+        "{}",
+        ran.stderr
+    );
     let expected = more_readings(&place);
     assert_eq!(once(&place, &[other]).code, Some(0));
     assert_eq!(place.number(VERDICTS), Some(expected));
     assert_ne!(set(&place), good, "other settings are another set");
     let ran = once(&place, &[("ANOMALY_DETECTOR_SETTINGS_THRESHOLD", "much")]);
-    assert!(ran.code == Some(2) && ran.stderr.contains("the detector refuses its settings"), "{}", ran.stderr);
+    assert!(
+        ran.code == Some(2) && ran.stderr.contains("the detector refuses its settings"),
+        "{}",
+        ran.stderr
+    );
 
     let kept = kept(&place);
     let mut bytes = fs::read(&kept).unwrap();

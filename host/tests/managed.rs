@@ -94,7 +94,12 @@ fn a_reload_is_told_from_its_beginning_to_its_end() {
         if let Some(bytes) = bytes {
             let path = place.write("models/detector_config.json", bytes);
             // It has rested: what was written just now would be waited for.
-            std::fs::File::options().write(true).open(path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+            std::fs::File::options()
+                .write(true)
+                .open(path)
+                .unwrap()
+                .set_modified(SystemTime::UNIX_EPOCH)
+                .unwrap();
         }
         service.signal("-HUP");
         let said = service.until(|said| said == "READY=1");

@@ -183,7 +183,8 @@ fn an_rpm_holds_what_the_other_package_holds() {
         place.path("out").join(named).display().to_string()
     };
     let first = build("1.0.0");
-    let listed = rpm(&["-qp", "--qf", "[%{FILEMODES:octal} %{FILENAMES} %{FILEFLAGS:fflags}\n]", &first]).unwrap();
+    let listed =
+        rpm(&["-qp", "--qf", "[%{FILEMODES:octal} %{FILENAMES} %{FILEFLAGS:fflags}\n]", &first]).unwrap();
     for expected in [
         "100755 /usr/bin/anomaly-worker ",
         "100644 /usr/lib/systemd/system/anomaly-worker.service ",

@@ -29,7 +29,8 @@ fn reload(place: &Place, flags: &[&str]) -> (Option<i32>, Vec<String>) {
     let ran = place.run(&[&["reload", "--models", "models"], flags].concat());
     let said = ran.stdout + &ran.stderr;
     let is_digest = |word: &str| word.len() == 12 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let masked = |word: &str| if is_digest(word.trim_end_matches([',', ';'])) { "#" } else { word }.to_owned();
+    let masked =
+        |word: &str| if is_digest(word.trim_end_matches([',', ';'])) { "#" } else { word }.to_owned();
     let line = |line: &str| line.split(' ').map(masked).collect::<Vec<_>>().join(" ");
     (ran.code, said.lines().map(line).collect())
 }
@@ -78,7 +79,12 @@ fn a_service_is_asked_and_says_what_came_of_it() {
     expect(
         &["--dry-run"],
         0,
-        &["in use    set # by the service that runs", "on disk   set # 7 files", trial, "nothing would change"],
+        &[
+            "in use    set # by the service that runs",
+            "on disk   set # 7 files",
+            trial,
+            "nothing would change",
+        ],
     );
     expect(&[], 0, &["nothing has changed; set # goes on"]);
 
@@ -103,8 +109,16 @@ fn a_service_is_asked_and_says_what_came_of_it() {
 
     place.write("models/prophet_model_TEMP_03.json", "{");
     rest(&place);
-    expect(&[], 1, &["the files are refused and set # goes on: `prophet_model_TEMP_03.json` cannot be used and *"]);
-    expect(&[], 1, &["the files are refused and set # goes on: `prophet_model_TEMP_03.json` cannot be used and *"]);
+    expect(
+        &[],
+        1,
+        &["the files are refused and set # goes on: `prophet_model_TEMP_03.json` cannot be used and *"],
+    );
+    expect(
+        &[],
+        1,
+        &["the files are refused and set # goes on: `prophet_model_TEMP_03.json` cannot be used and *"],
+    );
     expect(
         &["--dry-run"],
         1,

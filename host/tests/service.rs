@@ -285,7 +285,11 @@ fn too_little_address_space_is_said() {
         let ran = Ran::of(&ran);
         assert_eq!(ran.code, Some(1), "{mib}: {}", ran.stderr);
         let last = ran.stderr.lines().last().unwrap_or_default();
-        assert!(last.contains("too little address space") && last.contains("`LimitAS=`"), "{mib}: {}", ran.stderr);
+        assert!(
+            last.contains("too little address space") && last.contains("`LimitAS=`"),
+            "{mib}: {}",
+            ran.stderr
+        );
     }
 }
 

@@ -24,7 +24,9 @@ pub(super) async fn sentences(ours: &ServiceIdentity) -> Vec<String> {
 /// What two services have in common, and what to do.
 fn shared(ours: &ServiceIdentity, theirs: &ServiceIdentity) -> Vec<String> {
     let file = |config: &Option<std::path::PathBuf>| {
-        config.as_deref().map_or_else(|| "no configuration file".to_owned(), |file| format!("`{}`", file.display()))
+        config
+            .as_deref()
+            .map_or_else(|| "no configuration file".to_owned(), |file| format!("`{}`", file.display()))
     };
     let theirs_is = format!("the service of {} (process {})", file(&theirs.config), theirs.process);
     let same_worker = ours.worker == theirs.worker;

@@ -31,7 +31,9 @@ pub(super) async fn reload(config: &Config, asked: &Reload) -> anyhow::Result<Ex
 async fn look(config: &Config) -> anyhow::Result<ExitCode> {
     let answer = match control::ask(&wiring::control_name(config)?, Question::Look, WAIT).await {
         Ok(Reply::Looked(answer)) => answer,
-        Ok(Reply::InUse(_) | Reply::Who(_) | Reply::Denied) => return Err(anyhow!("it answers something else")),
+        Ok(Reply::InUse(_) | Reply::Who(_) | Reply::Denied) => {
+            return Err(anyhow!("it answers something else"));
+        }
         Err(error) => return Err(unanswered(config, &error)),
     };
     say!("{answer}");
@@ -47,7 +49,9 @@ fn unanswered(config: &Config, error: &Unanswered) -> anyhow::Error {
         Unanswered::NoService if cfg!(any(target_os = "linux", windows)) => {
             "`host reload --dry-run` tells what the files would come to".to_owned()
         }
-        Unanswered::Denied if cfg!(windows) => format!("in a console of an administrator: {}", this_command()),
+        Unanswered::Denied if cfg!(windows) => {
+            format!("in a console of an administrator: {}", this_command())
+        }
         Unanswered::Denied => format!("as root: sudo {}", this_command()),
         Unanswered::Slow(_) => "it goes on reading, and its log will tell".to_owned(),
         Unanswered::NoService | Unanswered::Broken(_) => {
@@ -118,7 +122,11 @@ fn in_words(batch: &crate::batch::Batch) -> String {
 }
 
 fn changes(in_use: &SetOverview, files: &SetOverview, changes: &SetChanges) {
-    say!("on disk   set {}, {}", short_digest(&files.digest), worker::report::count(files.files.len() as u64, "file"));
+    say!(
+        "on disk   set {}, {}",
+        short_digest(&files.digest),
+        worker::report::count(files.files.len() as u64, "file")
+    );
     if *changes == SetChanges::default() && in_use.digest == files.digest {
         return;
     }
@@ -126,7 +134,8 @@ fn changes(in_use: &SetOverview, files: &SetOverview, changes: &SetChanges) {
     if let Some((before, after)) = module {
         say!("module    `{after}` in place of `{before}`, with other bytes");
     }
-    for (what, names) in [("setting", settings), ("added", added), ("removed", removed), ("changed", changed)] {
+    for (what, names) in [("setting", settings), ("added", added), ("removed", removed), ("changed", changed)]
+    {
         for name in names {
             say!("{what:<9} `{name}`");
         }

@@ -152,7 +152,9 @@ async fn look_on_hangup(asker: Asker, hangups: io::Result<signal::Hangups>, mana
             match manager.reloading(tokio::time::timeout(LONGEST_RELOAD, asker.look())).await {
                 Ok(Some(answer)) => tracing::info!("SIGHUP: {answer}"),
                 Ok(None) => return,
-                Err(_) => tracing::info!("SIGHUP: the files are still being written, or take their time to be read"),
+                Err(_) => {
+                    tracing::info!("SIGHUP: the files are still being written, or take their time to be read")
+                }
             }
         },
         Err(error) => tracing::warn!("SIGHUP is not listened to: {error}"),

@@ -103,7 +103,9 @@ pub(super) fn control_name(config: &Config) -> anyhow::Result<String> {
         false => {
             let file = config.output_database();
             let folder = file.parent().and_then(|folder| folder.canonicalize().ok());
-            let file = folder.zip(file.file_name()).map_or_else(|| file.to_owned(), |(folder, name)| folder.join(name));
+            let file = folder
+                .zip(file.file_name())
+                .map_or_else(|| file.to_owned(), |(folder, name)| folder.join(name));
             file.display().to_string()
         }
     };

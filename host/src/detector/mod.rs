@@ -36,8 +36,8 @@ pub use error::{DetectorError, JudgeError};
 pub(crate) use guest_text::name as as_said;
 pub use inspect::{Inspection, inspect};
 pub use limits::Limits;
-pub(crate) use set::{FilesRead, SetParts};
 pub use set::{Digest, ModelFile, Module, Set, UnreadableFile, short_digest};
+pub(crate) use set::{FilesRead, SetParts};
 
 /// The Prophet detector of `detector-guest`, built with the host so that one binary is a whole
 /// installation.

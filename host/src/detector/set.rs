@@ -131,11 +131,19 @@ impl Set {
         let unread = |file: &UnreadableFile| (file.path.clone(), file.why.clone());
         let parts = SetParts {
             module: self.module.name.clone(),
-            files: self.files.iter().map(|file| file.path.clone()).zip(self.digests.iter().copied()).collect(),
+            files: self
+                .files
+                .iter()
+                .map(|file| file.path.clone())
+                .zip(self.digests.iter().copied())
+                .collect(),
             unread: self.unread.iter().map(unread).collect(),
             made: self.made as u64,
         };
-        (parts, std::iter::once(&*self.module.bytes).chain(self.files.iter().map(|file| file.bytes.as_slice())))
+        (
+            parts,
+            std::iter::once(&*self.module.bytes).chain(self.files.iter().map(|file| file.bytes.as_slice())),
+        )
     }
 
     /// The same way back: `bytes` are the module's, then those of each file. None if they do not

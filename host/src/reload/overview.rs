@@ -95,7 +95,8 @@ mod tests {
 
     #[test]
     fn each_difference_is_named() {
-        let before = overview("a", r#"{"threshold": 2, "x": {"y": 1}}"#, &[("A", "1"), ("B", "1"), ("C", "1")]);
+        let before =
+            overview("a", r#"{"threshold": 2, "x": {"y": 1}}"#, &[("A", "1"), ("B", "1"), ("C", "1")]);
         assert_eq!(before.changes_to(&before), SetChanges::default());
         let after = overview("b", r#"{"x": {"y": 2}}"#, &[("A", "1"), ("C", "2"), ("D", "1")]);
         let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();

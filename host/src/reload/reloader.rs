@@ -10,10 +10,10 @@ use std::time::{Duration, SystemTime};
 
 use super::answer::{Answer, Found};
 use super::file_stamp::Fingerprint;
-use super::pulse::{Left, Pulse};
-use super::retry::{self, Retry, RetryClock};
 use super::last_good::LastGood;
 use super::overview::SetOverview;
+use super::pulse::{Left, Pulse};
+use super::retry::{self, Retry, RetryClock};
 use super::set_source::{SetRead, SetSource, patience};
 use super::start::RefusedFiles;
 use super::trial;

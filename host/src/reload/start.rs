@@ -61,7 +61,10 @@ impl Start {
         let kept = match kept {
             // What is kept is what the files are.
             Some(kept) if is_of_files(&kept.set) => None,
-            Some(kept) => LastGood::open(engine, kept).await.map_err(|error| tracing::debug!("the set that is kept cannot be opened: {error}")).ok(),
+            Some(kept) => LastGood::open(engine, kept)
+                .await
+                .map_err(|error| tracing::debug!("the set that is kept cannot be opened: {error}"))
+                .ok(),
             None => None,
         };
         match (files, kept) {

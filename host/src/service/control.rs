@@ -221,9 +221,7 @@ mod system {
     use std::io;
     use std::time::Duration;
 
-    use tokio::net::windows::named_pipe::{
-        ClientOptions, NamedPipeClient, NamedPipeServer, ServerOptions,
-    };
+    use tokio::net::windows::named_pipe::{ClientOptions, NamedPipeClient, NamedPipeServer, ServerOptions};
 
     /// All instances of the pipe are taken.
     const BUSY: i32 = 231;

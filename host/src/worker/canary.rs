@@ -8,15 +8,15 @@
 use std::sync::Arc;
 
 use super::session::Session;
-use crate::state::State;
-use crate::store::{Input, VerdictReader};
 use crate::batch::Batch;
 use crate::datetime::Datetime;
 use crate::detector::Detector;
 use crate::pivot;
 use crate::position::Position;
 use crate::reading::{Page, Reading, ReadingKey};
+use crate::state::State;
 use crate::store::StoreError;
+use crate::store::{Input, VerdictReader};
 
 /// Rows that are looked through: some datetimes of a plant of the usual size, and a seek on any
 /// table with a key.
@@ -73,8 +73,7 @@ async fn judged(output: &mut dyn VerdictReader, page: Page) -> Result<Option<Bat
     let mut readings = page.readings;
     readings.retain(|reading| reading.value.is_some_and(f64::is_finite));
     let keys: Vec<ReadingKey> = readings.iter().map(Reading::key).collect();
-    let judged =
-        if keys.is_empty() { Default::default() } else { output.already_judged(&keys).await? };
+    let judged = if keys.is_empty() { Default::default() } else { output.already_judged(&keys).await? };
     readings.retain(|reading| judged.contains(&reading.key()));
     let parts = pivot::split(readings, rows * super::batch::CELLS_PER_ROW);
     Ok(parts.last().map(|part| pivot::pivot(part, &[]).batch))

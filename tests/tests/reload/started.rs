@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use host::reload::{LastGood, ReloadSlots, Reloader, ReloadOutcome, Start};
+use host::reload::{LastGood, ReloadOutcome, ReloadSlots, Reloader, Start};
 use tests::fixture::engine;
 use tests::logs::Lines;
 
@@ -39,7 +39,9 @@ async fn a_set_that_judges_nothing_gives_way_to_what_is_kept() {
     assert_ne!(disk.worker.detector().set().digest, good, "it opens");
     let (lines, _guard) = Lines::listen();
     assert_eq!(disk.judge().await, good);
-    let back = |line: &String| line.starts_with("ERROR set ") && line.contains("is in use again until the files change");
+    let back = |line: &String| {
+        line.starts_with("ERROR set ") && line.contains("is in use again until the files change")
+    };
     assert_eq!(lines.take().iter().filter(|line| back(line)).count(), 1);
     assert!(matches!(reloader.look().await, ReloadOutcome::Same), "it is known");
     let refused = disk.bench.state().await.unwrap().models.unwrap().refused;
@@ -54,12 +56,15 @@ async fn a_set_that_judges_nothing_gives_way_to_what_is_kept() {
 #[tokio::test]
 async fn what_a_start_refused_is_looked_at_as_it_changes() {
     let (mut disk, last_good, good) = kept().await;
-    for broken in [|disk: &Disk| disk.write("T1", "broken"), |disk: &Disk| fs::remove_file(disk.module()).unwrap()] {
+    for broken in
+        [|disk: &Disk| disk.write("T1", "broken"), |disk: &Disk| fs::remove_file(disk.module()).unwrap()]
+    {
         let module = fs::read(disk.module()).unwrap();
         broken(&disk);
         let (lines, _guard) = Lines::listen();
         let mut reloader = restart(&mut disk, &last_good).await;
-        let errors = lines.take().into_iter().filter(|line| line.starts_with("ERROR the files cannot be used: "));
+        let errors =
+            lines.take().into_iter().filter(|line| line.starts_with("ERROR the files cannot be used: "));
         assert_eq!(errors.count(), 1);
         assert!(matches!(reloader.look().await, ReloadOutcome::Same), "it is said once");
         assert_eq!(disk.judge().await, good);
