@@ -3,6 +3,8 @@
 //! Columns cross as they are, without a copy here. A panic is logged through the host before it
 //! ends the instance; without that its text would be lost.
 
+mod training;
+
 use std::cell::RefCell;
 use std::sync::Once;
 
@@ -10,7 +12,7 @@ use crate::{Column, File, NAME, OpenError, UnreadableModel, VERSION};
 
 #[allow(unsafe_code, reason = "generated: what a component imports and exports is unsafe by nature")]
 mod bindings {
-    wit_bindgen::generate!({ world: "detector", path: "../wit" });
+    wit_bindgen::generate!({ world: "trainable-detector", path: "../wit" });
 }
 
 use bindings::anomaly_worker::detector::logging::{Level, log};

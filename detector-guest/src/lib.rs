@@ -7,7 +7,8 @@
 //!
 //! Data flows one way: `settings` and `config` say what is wanted, `models` decides which file is
 //! which variable's and reads it, `detector` cuts a batch into slices, `column` predicts them,
-//! `score` makes scores and flags of predictions, `verdicts` collects them.
+//! `score` makes scores and flags of predictions, `verdicts` collects them. `training` makes models
+//! of series, and knows of the rest only how files are named.
 
 mod column;
 mod config;
@@ -18,11 +19,13 @@ mod guest;
 mod models;
 mod score;
 mod settings;
+mod training;
 mod verdicts;
 
 pub use detector::{Column, ColumnOutcome, DetectError, ProphetDetector};
 pub use models::{File, ModelState, UnreadableModel, compact};
 pub use score::FlagBits;
+pub use training::{TrainedFile, TrainedModel, TrainingError, companions, train};
 pub use verdicts::{ColumnVerdicts, Withholding};
 
 /// What the detector is called, in logs and in state.

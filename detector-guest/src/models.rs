@@ -159,10 +159,29 @@ pub fn compact(file: &File<'_>) -> Result<Option<Vec<u8>>, String> {
 }
 
 /// The tables of country holidays among the files.
-struct CountryTables<'a> {
-    files: &'a [File<'a>],
+pub(crate) struct CountryTables<'a> {
+    pub(crate) files: &'a [File<'a>],
     /// Files that cannot be read, with the reason.
-    without: &'a BTreeMap<&'a str, &'a str>,
+    pub(crate) without: &'a BTreeMap<&'a str, &'a str>,
+}
+
+impl CountryTables<'_> {
+    /// The dates of this country's holidays; none if there is no table for it.
+    ///
+    /// # Errors
+    /// There is one, and it is not such a table. The text goes on from a model's name.
+    pub(crate) fn of(&self, country: &str) -> Result<Option<Vec<CountryHoliday>>, String> {
+        let own = format!("country_holidays_{country}.csv");
+        let table = [own.as_str(), COUNTRY_HOLIDAYS]
+            .into_iter()
+            .find_map(|name| self.files.iter().find(|table| table.path == name));
+        let Some(table) = table else { return Ok(None) };
+        let dates = match self.without.get(table.path) {
+            Some(why) => Err(format!("it cannot be read: {why}")),
+            None => country_holidays(table.bytes),
+        };
+        dates.map(Some).map_err(|error| format!("needs the country holidays in `{}`: {error}", table.path))
+    }
 }
 
 /// A model; one whose file lacks the dates of its country's holidays takes them from a table beside
@@ -170,19 +189,9 @@ struct CountryTables<'a> {
 fn read(file: &[u8], tables: &CountryTables<'_>) -> Result<Model, String> {
     match Model::from_bytes(file, None) {
         Err(ReadError::NoCountryHolidays { country }) => {
-            let own = format!("country_holidays_{country}.csv");
-            let table = [own.as_str(), COUNTRY_HOLIDAYS]
-                .into_iter()
-                .find_map(|name| tables.files.iter().find(|table| table.path == name));
-            let Some(table) = table else {
+            let Some(dates) = tables.of(&country)? else {
                 return Err(ReadError::NoCountryHolidays { country }.to_string());
             };
-            let dates = match tables.without.get(table.path) {
-                Some(why) => Err(format!("it cannot be read: {why}")),
-                None => country_holidays(table.bytes),
-            };
-            let dates =
-                dates.map_err(|error| format!("needs the country holidays in `{}`: {error}", table.path))?;
             Model::from_bytes(file, Some(&dates)).map_err(|error| error.to_string())
         }
         read => read.map_err(|error| error.to_string()),
@@ -271,7 +280,7 @@ fn assign<'a>(
 }
 
 /// The name that training gives the file of a variable.
-fn file_name(variable: &str) -> String {
+pub(crate) fn file_name(variable: &str) -> String {
     format!("{PREFIX}{}{SUFFIX}", variable.replace(['/', '\\', ' ', '-'], "_"))
 }
 

@@ -35,6 +35,7 @@ pub mod state;
 pub mod store;
 pub mod telemetry;
 pub mod text;
+pub mod training;
 mod unit_limit;
 pub mod verdict;
 pub mod worker;

@@ -149,6 +149,8 @@ fn inspect_tells_what_a_module_is_and_whether_it_would_be_loaded() {
     assert!(said[0].starts_with("file       detector.wasm ("), "{said:#?}");
     for line in [
         "exports    anomaly-worker:detector/judging@0.1.0",
+        "           anomaly-worker:detector/training@0.1.0",
+        "trains     yes: it makes models",
         "state      none",
         "lookback   0s",
         "loadable   yes: it is built for anomaly-worker:detector@0.1.0, which this host serves",

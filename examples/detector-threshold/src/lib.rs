@@ -1,9 +1,12 @@
 //! A detector to start from: it learns the mean and the deviation of each variable as readings
-//! arrive, and flags a reading that is further than `threshold` deviations from the mean. It needs
-//! no model files: what it learnt is its checkpoint, which the host stores with the verdicts and
-//! hands back after a restart. `../../wit/detector.wit` is the contract.
+//! arrive, and flags a reading that is further than `threshold` deviations from the mean. What it
+//! learnt is its checkpoint, which the host stores with the verdicts and hands back after a
+//! restart. It needs no model files and can make some (`training`): then it starts from what the
+//! past has to teach. `../../wit/detector.wit` is the contract.
 
 #![cfg(target_family = "wasm")]
+
+mod training;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -12,7 +15,7 @@ use anomaly_worker::detector::types::*;
 use exports::anomaly_worker::detector::judging::{Guest, GuestDetector};
 use serde::{Deserialize, Serialize};
 
-wit_bindgen::generate!({ path: "../../wit", world: "detector" });
+wit_bindgen::generate!({ path: "../../wit", world: "trainable-detector" });
 
 struct Module;
 
@@ -58,8 +61,16 @@ impl Learnt {
     }
 }
 
+/// A model file.
+#[derive(Serialize, Deserialize)]
+struct ModelOf {
+    variable: String,
+    learnt: Learnt,
+}
+
 struct Detector {
     settings: Settings,
+    models: Vec<Model>,
     passed_over: Vec<String>,
     variables: RefCell<BTreeMap<String, Learnt>>,
 }
@@ -84,20 +95,32 @@ impl GuestDetector for Detector {
     ) -> Result<exports::anomaly_worker::detector::judging::Detector, OpenError> {
         let settings =
             serde_json::from_str(&settings).map_err(|error| OpenError::Settings(error.to_string()))?;
-        let variables = match resume {
+        let mut variables: BTreeMap<String, Learnt> = match resume {
             Some(checkpoint) => serde_json::from_slice(&checkpoint.bytes)
                 .map_err(|error| OpenError::CheckpointUnreadable(error.to_string()))?,
             None => BTreeMap::new(),
         };
-        // It learns from the readings alone.
-        let passed_over = files.into_iter().map(|file| file.path).collect();
-        let detector = Self { settings, passed_over, variables: RefCell::new(variables) };
+        let (mut models, mut passed_over) = (Vec::new(), Vec::new());
+        for file in files {
+            let Ok(model) = serde_json::from_slice::<ModelOf>(&file.bytes) else {
+                passed_over.push(file.path);
+                continue;
+            };
+            // What was learnt to a later reading counts.
+            let known = variables.entry(model.variable.clone()).or_default();
+            if known.newest < model.learnt.newest {
+                *known = model.learnt;
+            }
+            models.push(Model { path: file.path, variable: model.variable, refused: None });
+        }
+        models.sort_by(|a, b| a.variable.cmp(&b.variable));
+        let detector = Self { settings, models, passed_over, variables: RefCell::new(variables) };
         Ok(exports::anomaly_worker::detector::judging::Detector::new(detector))
     }
 
     fn summary(&self) -> Summary {
         Summary {
-            models: Vec::new(),
+            models: self.models.clone(),
             scope: InstantScope::SingleReadings,
             passed_over: self.passed_over.clone(),
         }

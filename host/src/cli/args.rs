@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use overrides::Overrides;
-pub use ranges::{BackfillArgs, DatetimeRange, Decimal, Export, Import};
+pub use ranges::{BackfillArgs, DatetimeRange, Decimal, Export, Import, Train};
 
 /// Judges a plant's readings: reads them from a database every few minutes, hands them to a
 /// sandboxed detector, and stores the verdicts beside them.
@@ -166,6 +166,38 @@ Examples:
   host predict prophet_model_T1.json future.csv --trend-uncertainty batch     as Prophet's own `predict` does")]
     Predict(Predict),
 
+    /// Train a model on a table, and print it
+    ///
+    /// Reads a CSV file as Prophet's own `fit` takes it: `ds`, `y` and the columns that the settings
+    /// use, by their names. An empty cell in `y` is no reading. The settings are one JSON object:
+    /// `{"prophet": {…}, "seasonalities": [{…}], "regressors": [{…}], "country_holidays": "US"}` with
+    /// the arguments of `Prophet(…)`, `add_seasonality` and `add_regressor`; `{}` is Prophet's
+    /// defaults. Prints the file that Prophet's `model_to_json` writes, by the detector that judges in
+    /// `run`; neither Python nor Stan is needed. Warnings go to stderr.
+    #[command(after_help = "\
+Examples:
+  host fit settings.json history.csv > prophet_model_T1.json
+  host fit settings.json history.csv --report --output prophet_model_T1.json
+  host fit settings.json history.csv --mode as-prophet     stop where Prophet's own search stops")]
+    Fit(Fit),
+
+    /// Train models from the readings of the database
+    ///
+    /// Reads the range as `backfill` does, in bounded pages, and trains a model for each variable
+    /// in the detector's sandbox. The end of each series is set aside; the new model and the one in
+    /// use are measured on it, and the new one is used unless its error there is more than a
+    /// tenth above the other's. A variable that cannot be trained keeps its model and is named with
+    /// what it lacks. The whole set is put in the place of the models' directory in one move, so
+    /// that a worker that runs takes it up once; the models before stay beside it as
+    /// `<directory>.previous`. Ctrl+C leaves everything as it was. Nothing is written to the
+    /// database.
+    #[command(after_help = "\
+Examples:
+  host train --out candidate                          a set beside the one in use, from the last 60 days
+  host train --history 30d                            into the models' directory of the configuration
+  host train --from 2025-01-01 --to 2025-02-01 --variables TEMP-03 --settings training.json")]
+    Train(Box<Train>),
+
     /// Make this program a service of the machine, or take it away
     #[command(subcommand)]
     Service(ServiceCommand),
@@ -313,6 +345,56 @@ pub struct Predict {
     /// A detector, as a WebAssembly component [default: the built-in Prophet detector]
     #[arg(long, value_name = "FILE")]
     pub detector: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Fit {
+    /// Settings of the training, one JSON object
+    #[arg(value_name = "SETTINGS.json")]
+    pub settings: PathBuf,
+
+    /// A CSV file with columns `ds` and `y`
+    #[arg(value_name = "TRAIN.csv")]
+    pub input: PathBuf,
+
+    /// Where the search ends [default: the `method` of the settings, else optimum]
+    #[arg(long, value_name = "MODE")]
+    pub mode: Option<ModeArg>,
+
+    /// Print the report as JSON, and not the model
+    #[arg(long)]
+    pub report: bool,
+
+    /// Write the model into this file, and not to stdout
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Dates of country holidays, as a CSV file with columns `ds` and `holiday`
+    #[arg(long, value_name = "FILE")]
+    pub country_holidays: Option<PathBuf>,
+
+    /// A detector that trains, as a WebAssembly component [default: the built-in Prophet detector]
+    #[arg(long, value_name = "FILE")]
+    pub detector: Option<PathBuf>,
+}
+
+/// As the training's setting `method`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ModeArg {
+    /// At the optimum that Prophet aims at, the same every time
+    Optimum,
+    /// About where Prophet's own search stops, which is short of it
+    AsProphet,
+}
+
+impl ModeArg {
+    /// What the setting calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Optimum => "optimum",
+            Self::AsProphet => "as-prophet",
+        }
+    }
 }
 
 /// As the detector's setting of that name.

@@ -10,7 +10,9 @@ mod backfill;
 mod beside;
 mod check;
 mod demo;
+mod ds_table;
 mod export;
+mod fit;
 mod import;
 mod inspect;
 mod manuals;
@@ -26,6 +28,7 @@ mod sqlserver_target;
 mod status;
 mod stop;
 mod threads;
+mod train;
 mod unjudged;
 mod wiring;
 
@@ -114,6 +117,8 @@ async fn execute(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Schema(asked) => schema::schema(&configuration(&asked.overrides)?.config, asked.dialect),
         Command::Demo(asked) => demo::demo(asked).await,
         Command::Predict(asked) => predict::predict(asked).await,
+        Command::Fit(asked) => fit::fit(asked).await,
+        Command::Train(asked) => train::train(configuration(&asked.overrides)?, asked).await,
         Command::Detector(DetectorCommand::Inspect { module }) => inspect::inspect(module).await,
         Command::CompileModule(_) => {
             Err(Misconfigured("it is run before there is a runtime".to_owned()).into())

@@ -9,7 +9,6 @@
 //! where `ds` differ by microseconds.
 
 mod rounds;
-mod table;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,8 +22,8 @@ use anyhow::{Context, anyhow, bail};
 use serde_json::{Map, Value};
 
 use self::rounds::BatchRow;
-use self::table::PredictTable;
 use super::args::{Predict, TrendUncertaintyArg};
+use super::ds_table::{DsTable, Use};
 use super::say::complain;
 use super::wiring;
 use crate::batch::{Batch, Column, Outcome, Verdicts};
@@ -50,7 +49,7 @@ type Prediction = Result<[f64; 3], String>;
 pub(super) async fn predict(asked: &Predict) -> anyhow::Result<ExitCode> {
     let input = asked.input.display();
     let file = fs::File::open(&asked.input).with_context(|| format!("`{input}` cannot be read"))?;
-    let table = PredictTable::read(file).with_context(|| format!("`{input}`"))?;
+    let table = DsTable::read(file, Use::Predict).with_context(|| format!("`{input}`"))?;
     for name in &table.passed_over {
         complain!("note: `{input}`: column `{name}` holds no numbers and is passed over");
     }
@@ -102,11 +101,7 @@ async fn open(asked: &Predict) -> anyhow::Result<Detector> {
 
 /// What the detector says of each row of the table. `by_number`: it depends on how many rows there
 /// are before it.
-async fn rows(
-    detector: &mut Detector,
-    table: &PredictTable,
-    by_number: bool,
-) -> anyhow::Result<Vec<Prediction>> {
+async fn rows(detector: &mut Detector, table: &DsTable, by_number: bool) -> anyhow::Result<Vec<Prediction>> {
     let variable = match detector.summary().models.iter().find(|model| model.path == MODEL) {
         Some(model) => match &model.refused {
             None => Arc::clone(&model.variable),
@@ -128,7 +123,7 @@ async fn rows(
 /// Asks about the rows of a round.
 async fn ask(
     detector: &mut Detector,
-    table: &PredictTable,
+    table: &DsTable,
     variable: &Arc<str>,
     asked: &[BatchRow],
 ) -> anyhow::Result<Vec<Prediction>> {
@@ -173,7 +168,7 @@ async fn judge(detector: &mut Detector, batch: &Batch) -> anyhow::Result<Verdict
 }
 
 /// Why rows cannot be predicted, with their lines in the file.
-fn reasons<'a>(table: &PredictTable, rows: &'a [Prediction]) -> BTreeMap<&'a str, String> {
+fn reasons<'a>(table: &DsTable, rows: &'a [Prediction]) -> BTreeMap<&'a str, String> {
     let mut lines: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     for (row, line) in rows.iter().zip(&table.lines) {
         if let Err(why) = row {
@@ -193,7 +188,7 @@ fn reasons<'a>(table: &PredictTable, rows: &'a [Prediction]) -> BTreeMap<&'a str
     lines.into_iter().map(told).collect()
 }
 
-fn print(table: &PredictTable, rows: &[Prediction]) -> std::io::Result<()> {
+fn print(table: &DsTable, rows: &[Prediction]) -> std::io::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     writeln!(out, "ds,yhat,yhat_lower,yhat_upper")?;
     for (at, row) in table.ds.iter().zip(rows) {

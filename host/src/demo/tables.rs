@@ -37,14 +37,14 @@ pub fn false_alarms(score: &Score) -> String {
     printed(table)
 }
 
-fn plain<const N: usize>(header: [&str; N]) -> Table {
+pub(crate) fn plain<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(STYLE).set_header(header);
     table
 }
 
 /// Two spaces between columns, none at the ends.
-fn printed(mut table: Table) -> String {
+pub(crate) fn printed(mut table: Table) -> String {
     let last = table.column_count().saturating_sub(1);
     for (number, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, if number == last { 0 } else { 2 }));

@@ -13,3 +13,26 @@ wasmtime::component::bindgen!({
 
 pub(super) use anomaly_worker::detector::{logging, types};
 pub(super) use exports::anomaly_worker::detector::judging;
+
+/// What only some detectors export, apart from the rest, which all of them do.
+pub(super) mod trainable {
+    wasmtime::component::bindgen!({
+        inline: "
+            package anomaly-worker:host;
+            world trainer {
+                import anomaly-worker:detector/logging@0.1.0;
+                export anomaly-worker:detector/training@0.1.0;
+            }
+        ",
+        path: "../wit",
+        world: "anomaly-worker:host/trainer",
+        exports: { default: async },
+        ownership: Borrowing { duplicate_if_necessary: false },
+        with: {
+            "anomaly-worker:detector/logging": super::anomaly_worker::detector::logging,
+            "anomaly-worker:detector/types": super::anomaly_worker::detector::types,
+        },
+    });
+
+    pub(in super::super) use exports::anomaly_worker::detector::training;
+}

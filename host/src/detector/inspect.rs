@@ -27,6 +27,8 @@ pub struct Inspection {
     /// Interfaces with their versions; empty if the file is no component.
     pub imports: Vec<String>,
     pub exports: Vec<String>,
+    /// Whether it makes models too.
+    pub trains: bool,
     /// What the module says of itself, or why this host would not load it.
     pub description: Result<Description, DetectorError>,
 }
@@ -39,6 +41,7 @@ pub async fn inspect(engine: &Engine, module: &Module) -> Inspection {
         digest: hex(&sha2::Sha256::digest(&module.bytes)),
         imports: Vec::new(),
         exports: Vec::new(),
+        trains: false,
         description: Err(DetectorError::Engine("not looked at".into())),
     };
     inspection.description = match component(engine, module).await {
@@ -49,7 +52,10 @@ pub async fn inspect(engine: &Engine, module: &Module) -> Inspection {
             inspection.exports = names(shape.exports(engine.wasm()).map(|(name, _)| name));
             match linked(engine, module, &component) {
                 Err(error) => Err(error),
-                Ok(pre) => Instance::describe(engine, &pre, module).await,
+                Ok(pre) => {
+                    inspection.trains = trains(engine, &pre);
+                    Instance::describe(engine, &pre, module).await
+                }
             }
         }
     };
@@ -68,6 +74,14 @@ pub(super) async fn compiled(
 async fn component(engine: &Engine, module: &Module) -> Result<Component, DetectorError> {
     is_component(module)?;
     engine.component(module).await
+}
+
+/// Whether a module exports the contract's `training` as well.
+pub(super) fn trains(engine: &Engine, pre: &DetectorPre<Sandbox>) -> bool {
+    let (package, version) = CONTRACT.split_once('@').unwrap_or((CONTRACT, ""));
+    let ours = format!("{package}/training@{version}");
+    let shape = pre.instance_pre().component().component_type();
+    shape.exports(engine.wasm()).any(|(name, _)| name == ours)
 }
 
 /// By its first bytes.

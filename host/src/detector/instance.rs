@@ -38,9 +38,14 @@ pub(super) struct Calls {
 impl Calls {
     /// `held`: bytes that the host holds for it as long as it lives.
     pub(super) fn new(engine: &Engine, module: &Module, held: usize) -> Self {
+        Self::limited(engine, module, held, *engine.limits())
+    }
+
+    /// With limits of its own.
+    pub(super) fn limited(engine: &Engine, module: &Module, held: usize, limits: Limits) -> Self {
         let taken = engine.weight(module).saturating_add(held);
-        let store = Sandbox::store(engine.wasm(), engine.limits(), taken);
-        Self { store, limits: *engine.limits() }
+        let store = Sandbox::store(engine.wasm(), &limits, taken);
+        Self { store, limits }
     }
 
     /// See [`Sandbox::keep`].

@@ -25,6 +25,7 @@ mod opening;
 mod sandbox;
 mod set;
 mod ticker;
+pub mod trainer;
 mod weight;
 
 pub(crate) use compactor::{Compacting, Compactor};
@@ -38,6 +39,7 @@ pub use inspect::{Inspection, inspect};
 pub use limits::Limits;
 pub use set::{Digest, ModelFile, Module, Set, UnreadableFile, short_digest};
 pub(crate) use set::{FilesRead, SetParts};
+pub use trainer::{Series, TrainError, Trained, Trainer, TrainingReport};
 
 /// The Prophet detector of `detector-guest`, built with the host so that one binary is a whole
 /// installation.

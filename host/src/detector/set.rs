@@ -43,6 +43,12 @@ pub struct ModelFile {
     pub bytes: Vec<u8>,
 }
 
+impl std::fmt::Debug for ModelFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}` of {} bytes", self.path, self.bytes.len())
+    }
+}
+
 /// A file of the model directory that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnreadableFile {

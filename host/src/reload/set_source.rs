@@ -112,6 +112,20 @@ impl SetSource {
         }
     }
 
+    /// The module alone.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(crate) async fn module_at_rest(&self, engine: &Engine) -> Result<Module, DetectorError> {
+        let (source, most) = (self.clone(), engine.limits().of_module());
+        on_a_thread(move || source.read_module(most)).await
+    }
+
+    /// Whether a file of this name in the models' directory is this program's own.
+    pub(crate) fn is_no_model(&self, name: &str) -> bool {
+        self.own_names().iter().any(|own| is_of(name, own))
+    }
+
     /// Reads, however long it takes, and says so where it hangs; or gives up there.
     async fn read_aloud(
         &self,

@@ -34,6 +34,7 @@ use std::time::Duration;
 pub use error::CycleError;
 pub use reconcile::Slice;
 pub use report::CycleReport;
+pub(crate) use scan::RangeScan;
 
 pub(crate) use canary::last_judged;
 

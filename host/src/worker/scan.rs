@@ -117,7 +117,7 @@ impl Scan {
 }
 
 /// A scan over a range of datetimes, whatever is new in it.
-pub(super) struct RangeScan {
+pub(crate) struct RangeScan {
     position: TimePosition,
     pass: TimeScan,
     to: Datetime,
@@ -126,14 +126,14 @@ pub(super) struct RangeScan {
 
 impl RangeScan {
     /// From `from` up to and without `to`, in pages of about so many rows.
-    pub(super) fn new(from: Datetime, to: Datetime, rows: usize) -> Self {
+    pub(crate) fn new(from: Datetime, to: Datetime, rows: usize) -> Self {
         let position = TimePosition::start(from);
         let pass = position.pass(from, 0, 0);
         Self { position, pass, to, rows }
     }
 
     /// Reads the next page in whole datetimes. The scan is over after the first that is not full.
-    pub(super) async fn next(&mut self, input: &mut dyn Input) -> Result<Page, StoreError> {
+    pub(crate) async fn next(&mut self, input: &mut dyn Input) -> Result<Page, StoreError> {
         let mut limit = self.rows;
         loop {
             let page = input.read_range(self.pass.from(), Some(self.to), limit).await?;

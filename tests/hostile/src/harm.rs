@@ -166,13 +166,13 @@ fn a_function_with_a_name_that_is_far_longer_than_any_line_of_a_log_should_have_
     core::arch::wasm32::unreachable()
 }
 
-fn spin() -> ! {
+pub(crate) fn spin() -> ! {
     loop {
         std::hint::spin_loop();
     }
 }
 
-fn take_all_memory() {
+pub(crate) fn take_all_memory() {
     let mut taken: Vec<Vec<u8>> = Vec::new();
     loop {
         taken.push(std::hint::black_box(vec![1; 1 << 20]));

@@ -21,6 +21,7 @@
 
 mod harm;
 mod saying;
+mod training;
 
 use std::cell::Cell;
 
@@ -33,7 +34,7 @@ use anomaly_worker::detector::types::{
 };
 use exports::anomaly_worker::detector::judging::{Guest, GuestDetector};
 
-wit_bindgen::generate!({ path: "../../wit", world: "detector" });
+wit_bindgen::generate!({ path: "../../wit", world: "trainable-detector" });
 
 const HARM: &str = "harm.json";
 

@@ -1,10 +1,11 @@
 //! The commands for ranges of time: backfill, import, export.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::Overrides;
+use super::{ModeArg, Overrides};
 use crate::cli::import;
 use crate::datetime::Datetime;
 
@@ -33,6 +34,45 @@ pub struct BackfillArgs {
     /// Judge only these, divided by commas [default: all]
     #[arg(long, value_name = "NAME", value_delimiter = ',', num_args = 1..)]
     pub variables: Vec<String>,
+
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+#[derive(Args, Debug)]
+pub struct Train {
+    /// Train on so much of the past: 60d, 12h [default: 60d]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, conflicts_with_all = ["from", "to"])]
+    pub history: Option<Duration>,
+
+    /// Train on readings from this datetime on
+    #[arg(long, value_name = "DATETIME", value_parser = Datetime::parse)]
+    pub from: Option<Datetime>,
+
+    /// And before this one [default: now]
+    #[arg(long, value_name = "DATETIME", value_parser = Datetime::parse, requires = "from")]
+    pub to: Option<Datetime>,
+
+    /// Train only these, divided by commas [default: all]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', num_args = 1..)]
+    pub variables: Vec<String>,
+
+    /// Write the set into this directory, which is new or empty, and leave the models in use alone
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// How much of the end of each series is set aside to measure models on; at most a fifth of it
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "1d")]
+    pub holdout: Duration,
+
+    /// Settings of the training, one JSON object as for `host fit`; `variables` in it holds those of
+    /// single variables [default: 95 % intervals, multiplicative, seasons that the data bears]
+    #[arg(long, value_name = "SETTINGS.json")]
+    pub settings: Option<PathBuf>,
+
+    /// Where the search ends [default: the `method` of the settings, else optimum]
+    #[arg(long, value_name = "MODE")]
+    pub mode: Option<ModeArg>,
 
     #[command(flatten)]
     pub overrides: Overrides,

@@ -1,4 +1,4 @@
-//! The table that `host predict` is asked about: `ds`, and numbers by column.
+//! A table as Prophet takes it, for `host predict` and `host fit`: `ds`, and numbers by column.
 //!
 //! Pure. The host does not know which columns a model needs, so all that holds numbers is handed
 //! on. A cell that is wrong refuses the table, with its line and column; a column of nothing but
@@ -9,14 +9,23 @@ use std::io::Read;
 use anyhow::{anyhow, bail};
 
 use crate::datetime::Datetime;
+use crate::detector::trainer;
 
-/// What Prophet calls the readings; a table that a model was trained on has them, and prediction
-/// does not look at them.
+/// What Prophet calls the readings.
 const Y: &str = "y";
+
+/// What a table is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// `y` is not looked at, and need not be there.
+    Predict,
+    /// It must be, and there are at most so many rows.
+    Fit { most_rows: usize },
+}
 
 /// Rows in Prophet's order: by `ds`, those of the same `ds` as they stand in the file.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct PredictTable {
+pub(super) struct DsTable {
     pub(super) ds: Vec<Datetime>,
     /// Where each row begins in the file, counted from 1.
     pub(super) lines: Vec<u64>,
@@ -26,23 +35,33 @@ pub(super) struct PredictTable {
     pub(super) passed_over: Vec<String>,
 }
 
-impl PredictTable {
+impl DsTable {
     /// Reads a CSV file with a header. An empty cell and `nan` are no value; `true` and `false` are
     /// 1 and 0.
     ///
     /// # Errors
-    /// Not CSV, no column `ds`, a name twice, no rows, or a cell that is no datetime or no number.
-    pub(super) fn read(input: impl Read) -> anyhow::Result<Self> {
+    /// Not CSV, no column `ds`, a name twice, no rows, or a cell that is no datetime or no number; to
+    /// fit, also no column `y`, and too many rows.
+    pub(super) fn read(input: impl Read, to: Use) -> anyhow::Result<Self> {
         let mut csv = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
         let header: Vec<String> = csv.headers()?.iter().map(without_mark).map(str::to_owned).collect();
         let ds = place_of_ds(&header)?;
-        let mut columns: Vec<RawColumn> = header.into_iter().enumerate().filter_map(RawColumn::new).collect();
+        if to != Use::Predict && !header.iter().any(|name| name == Y) {
+            bail!("it has no column `{Y}`; its columns are `{}`", header.join("`, `"));
+        }
+        let mut columns: Vec<RawColumn> =
+            header.into_iter().enumerate().filter_map(|column| RawColumn::new(column, to)).collect();
         let mut rows: Vec<(Datetime, u64)> = Vec::new();
         for record in csv.records() {
             let record = record?;
             let line = record.position().map_or(0, csv::Position::line);
             let at =
                 Datetime::parse(&record[ds]).map_err(|error| anyhow!("line {line}, column `ds`: {error}"))?;
+            if let Use::Fit { most_rows } = to
+                && rows.len() == most_rows
+            {
+                bail!("it {}", trainer::too_many_rows(most_rows));
+            }
             rows.push((at, line));
             for column in &mut columns {
                 column.take(&record[column.place], line);
@@ -64,7 +83,7 @@ impl PredictTable {
                     let values = order.iter().map(|row| column.values[*row]).collect();
                     table.columns.push((column.name, values));
                 }
-                Some(_) if !column.has_numbers => table.passed_over.push(column.name),
+                Some(_) if !column.has_numbers && column.name != Y => table.passed_over.push(column.name),
                 Some((line, text)) => bail!(
                     "line {line}, column `{}`: `{text}` is not a finite number; write one, or leave the cell empty",
                     column.name
@@ -103,8 +122,8 @@ struct RawColumn {
 
 impl RawColumn {
     /// None: the host has no use for it. A column without a name is the index that pandas writes.
-    fn new((place, name): (usize, String)) -> Option<Self> {
-        let used = !["", "ds", Y].contains(&name.as_str());
+    fn new((place, name): (usize, String), to: Use) -> Option<Self> {
+        let used = !["", "ds"].contains(&name.as_str()) && (name != Y || to != Use::Predict);
         used.then(|| Self { place, name, values: Vec::new(), has_numbers: false, text: None })
     }
 
@@ -135,7 +154,7 @@ mod tests {
     fn rows_are_sorted_and_stay_in_order_where_they_are_equal() {
         let text = "\u{feff},ds, load ,y,note,on\n0,2025-01-02,2.5,7,late,True\n1,2025-01-01T00:00:00.000001,,x,,False\n\
                     2,2025-01-01,NaN,,early,\n3,2025-01-02 00:00:00,-1e3,,\"two\nlines\",1\n";
-        let table = PredictTable::read(text.as_bytes()).unwrap();
+        let table = DsTable::read(text.as_bytes(), Use::Predict).unwrap();
         let micros: Vec<i64> = table.ds.iter().map(|at| at.micros() - 1_735_689_600_000_000).collect();
         assert_eq!(micros, [0, 1, 86_400_000_000, 86_400_000_000]);
         assert_eq!(table.lines, [4, 3, 2, 5]);
@@ -169,7 +188,36 @@ mod tests {
                 "CSV error: record 1 (line: 2, byte: 7): found record with 1 fields, but the previous record has 2 fields",
             ),
         ] {
-            assert_eq!(PredictTable::read(text.as_bytes()).unwrap_err().to_string(), expected, "{text}");
+            assert_eq!(
+                DsTable::read(text.as_bytes(), Use::Predict).unwrap_err().to_string(),
+                expected,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_table_to_fit_has_readings() {
+        let fit = Use::Fit { most_rows: 2 };
+        let read = |text: &str| DsTable::read(text.as_bytes(), fit).map_err(|error| error.to_string());
+        let table = read("y,ds\n7,2025-01-01\n,2025-01-02\n").unwrap();
+        assert_eq!(format!("{:?}", table.columns), r#"[("y", [7.0, NaN])]"#);
+        for (text, expected) in [
+            ("ds,x\n2025-01-01,1\n", "it has no column `y`; its columns are `ds`, `x`"),
+            (
+                "ds,y\n2025-01-01,low\n",
+                "line 2, column `y`: `low` is not a finite number; write one, or leave the cell empty",
+            ),
+            (
+                "ds,y\n2025-01-01,1\n2025-01-02,-inf\n",
+                "line 3, column `y`: `-inf` is not a finite number; write one, or leave the cell empty",
+            ),
+            (
+                "ds,y\n2025-01-01,1\n2025-01-02,2\n2025-01-03,3\n",
+                "it has more than 2 rows; train on a shorter time, or on fewer rows of it",
+            ),
+        ] {
+            assert_eq!(read(text).unwrap_err(), expected, "{text}");
         }
     }
 
@@ -190,7 +238,7 @@ mod tests {
             if cut {
                 bytes.truncate(length.index(bytes.len()));
             }
-            match PredictTable::read(bytes.as_slice()) {
+            match DsTable::read(bytes.as_slice(), Use::Predict) {
                 Ok(table) => {
                     prop_assert!(table.ds.is_sorted() && !table.ds.is_empty());
                     prop_assert_eq!(table.lines.len(), table.ds.len());

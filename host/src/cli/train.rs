@@ -1,0 +1,188 @@
+//! `host train`: models from the readings of the database.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use comfy_table::CellAlignment;
+
+use super::args;
+use super::progress::{ProgressDisplay, Unit};
+use super::say;
+use super::stop::Stop;
+use super::wiring;
+use super::{Misconfigured, args::DatetimeRange};
+use crate::config::LoadedConfig;
+use crate::demo::tables;
+use crate::regular;
+use crate::store::Input;
+use crate::telemetry;
+use crate::text::escaped;
+use crate::training::collect::unseen;
+use crate::training::decide::{Decision, TOLERANCE};
+use crate::training::directory::Swapped;
+use crate::training::holdout::Score;
+use crate::training::{Placed, Session, Settings, TrainingPlan, Variable};
+use crate::worker::report::count;
+
+/// How much of the past models are trained on.
+const HISTORY: Duration = Duration::from_secs(60 * 86_400);
+
+/// Readings in memory at a time: 64 MiB, and twice that while their lists grow.
+const MOST_READINGS: usize = 4 << 20;
+
+/// Trains, and swaps the set in; fails if not a single variable could be trained.
+pub(super) async fn train(mut loaded: LoadedConfig, asked: &args::Train) -> anyhow::Result<ExitCode> {
+    let config = &mut loaded.config;
+    config.log.file = asked.overrides.log_file.as_ref().and(config.log.file.take());
+    let mut progress = ProgressDisplay::new(Unit::Readings);
+    let _telemetry =
+        telemetry::start_on(&config.log, progress.console()).context("the log cannot be started")?;
+    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let config = &loaded.config;
+    let settings = settings(asked, config.detector.module.is_none())?;
+    let out = asked.out.as_deref().unwrap_or(&config.detector.models);
+    if asked.out.is_some() && std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some()) {
+        bail!(
+            "`{}` holds something already; name a directory that is new or empty with --out",
+            out.display()
+        );
+    }
+    let stop = Stop::listen()?;
+    let store = wiring::store(config)?;
+    store.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+    let working = async {
+        let mut input = store.look_at_input().await?;
+        input.layout().await?;
+        let plan = plan(&loaded, asked, input.as_mut()).await?;
+        let engine = wiring::engine(&loaded.config)?;
+        let source = wiring::source(&loaded.config);
+        let mut session = Session::begin(&engine, &source, &plan, &settings, out).await?;
+        progress.start(input.count_range(plan.from, plan.to).await.unwrap_or(0));
+        let through = session.train(input.as_mut(), |rows| progress.set(rows, "")).await;
+        progress.finish();
+        let through = through?;
+        let placed = session.finish(&source).await?;
+        anyhow::Ok((plan, through, placed))
+    };
+    let done = stop.unless_asked(working).await;
+    let (plan, through, placed) = done.ok_or_else(|| anyhow!("stopped; nothing is changed"))??;
+    let seen: BTreeSet<_> = through.iter().map(|variable| Arc::clone(&variable.name)).collect();
+    for name in unseen(plan.variables.as_ref(), &seen) {
+        tracing::warn!("no reading of `{name}` from {} to {}", plan.from, plan.to);
+    }
+    if through.is_empty() {
+        bail!("there is no reading from {} to {}", plan.from, plan.to);
+    }
+    say::lines(&summary(&plan, &through, placed.as_ref(), out));
+    let trained = through.iter().any(|variable| variable.report.is_some());
+    if trained { Ok(ExitCode::SUCCESS) } else { bail!("no variable could be trained") }
+}
+
+async fn plan(
+    loaded: &LoadedConfig,
+    asked: &args::Train,
+    input: &mut dyn Input,
+) -> anyhow::Result<TrainingPlan> {
+    let to = match asked.to {
+        Some(to) => to,
+        None => input.now().await?,
+    };
+    let from = asked.from.unwrap_or_else(|| to.earlier(asked.history.unwrap_or(HISTORY)));
+    DatetimeRange { from, to }.expect()?;
+    let names = asked.variables.iter().map(|name| Arc::from(name.trim()));
+    Ok(TrainingPlan {
+        from,
+        to,
+        variables: (!asked.variables.is_empty()).then(|| names.collect()),
+        shard: loaded.config.worker.shard,
+        holdout: asked.holdout,
+        page_rows: loaded.config.worker.batch_rows,
+        most_readings: MOST_READINGS,
+    })
+}
+
+/// `prophet`: the detector is the built-in one, whose keys are known here.
+fn settings(asked: &args::Train, prophet: bool) -> anyhow::Result<Settings> {
+    let mut settings = match &asked.settings {
+        Some(path) => {
+            let name = path.display();
+            let bytes = regular::read_small(path).with_context(|| format!("`{name}` cannot be read"))?;
+            Settings::parse(&bytes).map_err(|why| Misconfigured(format!("`{name}`: {why}")))?
+        }
+        None if prophet => Settings::usual(),
+        None => Settings::default(),
+    };
+    if let Some(mode) = asked.mode {
+        settings.set("method", mode.name().into());
+    }
+    Ok(settings)
+}
+
+/// A row a variable, what to look at, and where the models are.
+fn summary(plan: &TrainingPlan, through: &[Variable], placed: Option<&Placed>, out: &Path) -> String {
+    let mut table =
+        tables::plain(["variable", "rows", "days", "error", "within", "in use", "within", "decided"]);
+    for variable in through {
+        let days = variable.report.as_ref().map_or_else(String::new, |report| {
+            let span = report.last.micros().saturating_sub(report.first.micros());
+            format!("{:.1}", span as f64 / 86_400e6)
+        });
+        let [error, within] = figures(variable.new);
+        let [old_error, old_within] = figures(variable.old);
+        let decided = match &variable.decision {
+            Decision::New => "new".to_owned(),
+            Decision::Replaced => "replaced".to_owned(),
+            Decision::Better => "kept".to_owned(),
+            Decision::Untrained(_) => "not trained".to_owned(),
+        };
+        let name = escaped(&variable.name);
+        table.add_row([name, variable.rows.to_string(), days, error, within, old_error, old_within, decided]);
+    }
+    for column in table.column_iter_mut().skip(1).take(6) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let mut text = tables::printed(table);
+    for variable in through {
+        let name = escaped(&variable.name);
+        if let Decision::Untrained(why) = &variable.decision {
+            text.push_str(&format!("\n`{name}` {}; what model it has stays", escaped(why)));
+        }
+        let warnings = variable.report.iter().flat_map(|report| &report.warnings);
+        for warning in warnings {
+            text.push_str(&format!("\n`{name}`: {}", escaped(warning)));
+        }
+    }
+    if through.iter().any(|variable| variable.decision == Decision::Better) {
+        text.push_str(&format!(
+            "\nkept: the new model's error is more than {TOLERANCE} times that of the one in use"
+        ));
+    }
+    let out = out.display();
+    text.push_str(&match placed {
+        None => "\nno model is new, and nothing is written".to_owned(),
+        Some(Placed { models, swapped }) => {
+            let how = match swapped {
+                Swapped::AtOnce => "in one move",
+                Swapped::OneByOne => "file by file",
+            };
+            format!(
+                "\n{}, trained on {} to {}, now in `{out}`, swapped in {how}",
+                count(*models as u64, "model"),
+                plan.from,
+                plan.to
+            )
+        }
+    });
+    text
+}
+
+fn figures(score: Option<Score>) -> [String; 2] {
+    match score {
+        Some(score) => [format!("{:.4}", score.error), format!("{:.1} %", 100.0 * score.within)],
+        None => ["-".to_owned(), "-".to_owned()],
+    }
+}
