@@ -45,7 +45,7 @@ fn skeleton(text: &str) -> Vec<String> {
 }
 
 /// Every document that exists in both languages.
-const PAIRS: [(&str, &str); 9] = [
+const PAIRS: [(&str, &str); 10] = [
     ("README.md", "README.es.md"),
     ("docs/commands.md", "docs/commands.es.md"),
     ("docs/demo.md", "docs/demo.es.md"),
@@ -54,6 +54,7 @@ const PAIRS: [(&str, &str); 9] = [
     ("docs/reconciliation.md", "docs/reconciliation.es.md"),
     ("docs/service.md", "docs/service.es.md"),
     ("docs/sql-server.md", "docs/sql-server.es.md"),
+    ("docs/training.md", "docs/training.es.md"),
     ("docs/troubleshooting.md", "docs/troubleshooting.es.md"),
 ];
 

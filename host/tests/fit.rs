@@ -33,11 +33,15 @@ fn run(place: &Place, arguments: &[&str]) -> Ran {
 fn a_model_and_its_report_come_of_a_table() {
     let place = Place::new();
     let mut table = String::from("ds,y,note\n");
-    // Ten days of hours, with a daily wave; two readings are missing.
+    // Ten days of hours, with a daily wave and some noise; two readings are missing.
     for hour in 0..240 {
         let y = match hour {
             5 | 50 => String::new(),
-            _ => format!("{}", 20.0 + 3.0 * f64::sin(f64::from(hour) * std::f64::consts::TAU / 24.0)),
+            _ => {
+                let noise = f64::from((hour * 7919) % 101) / 101.0 - 0.5;
+                let wave = (f64::from(hour) * std::f64::consts::TAU / 24.0).sin();
+                format!("{}", 20.0 + 3.0 * wave + noise / 5.0)
+            }
         };
         table += &format!("2025-03-{:02} {:02}:00,{y},x\n", 1 + hour / 24, hour % 24);
     }

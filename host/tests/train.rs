@@ -1,0 +1,203 @@
+//! `host train`, the real program on a database: trained, taken up by a worker that runs, judged; a
+//! worse model refused; and whatever is wrong leaves everything as it was.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Stdio;
+
+use common::{Place, Ran, wait};
+use serde_json::Value;
+
+/// Twelve days, a reading every ten minutes.
+const ROWS: i32 = 12 * 144;
+
+/// Readings up to a minute ago: a daily wave with a little noise that is the same in each run.
+fn history(place: &Place, variables: &[&str]) {
+    let mut connection = place.database();
+    let transaction = connection.transaction().unwrap();
+    let now: String =
+        transaction.query_row("SELECT datetime('now', 'localtime')", [], |row| row.get(0)).unwrap();
+    for row in (0..ROWS).rev() {
+        let minutes = 1 + 10 * row;
+        let wave = (f64::from(minutes) * std::f64::consts::TAU / 1440.0).sin();
+        let noise = f64::from((row * 7919) % 101) / 101.0 - 0.5;
+        for (number, variable) in (0_i32..).zip(variables) {
+            let value = 50.0 + 10.0 * f64::from(number) + 10.0 * wave + noise;
+            transaction
+                .execute(
+                    "INSERT INTO datos_proceso (datetime, variable_name, value) VALUES (datetime(?1, ?2), ?3, ?4)",
+                    rusqlite::params![now, format!("-{minutes} minutes"), variable, value],
+                )
+                .unwrap();
+        }
+    }
+    transaction.commit().unwrap();
+}
+
+fn contents(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = std::fs::read_dir(directory).unwrap().map(Result::unwrap);
+    entries
+        .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap()))
+        .collect()
+}
+
+/// The table: of each variable its rows and what was decided.
+fn decided(stdout: &str) -> Vec<(String, String, String)> {
+    let rows = stdout.lines().skip(2).take_while(|line| !line.starts_with('`') && !line.contains(": "));
+    let cells = |line: &str| {
+        let cells: Vec<_> = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
+        (cells[0].to_owned(), cells[1].to_owned(), (*cells.last().unwrap()).to_owned())
+    };
+    rows.filter(|line| line.contains("  ")).map(cells).collect()
+}
+
+fn rows(expected: &[(&str, i32, &str)]) -> Vec<(String, String, String)> {
+    let text = |(name, rows, decided): &(&str, i32, &str)| {
+        ((*name).to_owned(), rows.to_string(), (*decided).to_owned())
+    };
+    expected.iter().map(text).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_worker_that_runs_takes_up_what_was_trained_once() {
+    let place = Place::new();
+    place.copy_models(&["prophet_model_TEMP_03.json", "detector_config.json"]);
+    let before = contents(&place.path("models"));
+    history(&place, &["TEMP-03", "VIBRACION", "A/B"]);
+    place.readings(&["lonely"], 1);
+    let mut command =
+        place.command(&["run", "--interval", "1s", "--log-file", "run.log", "--models", "models"]);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let log = || std::fs::read_to_string(place.path("run.log")).unwrap_or_default();
+    wait("verdicts", || {
+        place.number("SELECT count(*) > 0 FROM anomalies_detector WHERE variable = 'TEMP-03'") == Some(1)
+    });
+
+    let ran = place.run(&["train", "--history", "13d", "--models", "models"]);
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    let expected = rows(&[
+        ("A/B", ROWS, "new"),
+        ("TEMP-03", ROWS, "replaced"),
+        ("VIBRACION", ROWS, "new"),
+        ("lonely", 1, "not trained"),
+    ]);
+    assert_eq!(decided(&ran.stdout), expected, "{}", ran.stdout);
+    for line in [
+        "`lonely` has 1 rows with a value in `y`; a model needs at least 2; what model it has stays",
+        "3 models, trained on ",
+    ] {
+        assert!(ran.stdout.lines().any(|said| said.starts_with(line)), "{line}\n{}", ran.stdout);
+    }
+    let after = contents(&place.path("models"));
+    let names: Vec<_> = after.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "detector_config.json",
+            "prophet_model_A_B.json",
+            "prophet_model_TEMP_03.json",
+            "prophet_model_VIBRACION.json"
+        ]
+    );
+    let config: Value = serde_json::from_slice(&after["detector_config.json"]).unwrap();
+    assert_eq!(config["variables"], Value::from(vec!["A/B", "TEMP-03", "VIBRACION"]));
+    if cfg!(any(target_os = "linux", target_os = "macos")) {
+        assert!(ran.stdout.ends_with("swapped in in one move\n"), "{}", ran.stdout);
+        assert_eq!(contents(&place.path("models.previous")), before);
+    }
+
+    wait("the new set", || log().contains("3 models loaded from "));
+    place.sql(
+        "INSERT INTO datos_proceso (datetime, variable_name, value) VALUES (datetime('now', 'localtime'), 'A/B', 900)",
+    );
+    wait("its verdict", || {
+        place.number("SELECT is_anomaly FROM anomalies_detector WHERE variable = 'A/B' AND y = 900")
+            == Some(1)
+    });
+    let killed =
+        std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let ended = Ran::of(&child.wait_with_output().unwrap());
+    assert_eq!(ended.code, Some(0), "{}", log());
+    assert_eq!(log().matches("models loaded from ").count(), 1, "{}", log());
+}
+
+#[test]
+fn a_model_that_tells_the_end_worse_is_refused() {
+    let place = Place::new();
+    history(&place, &["T1", "T2"]);
+    let ran = place.run(&["train", "--history", "13d", "--models", "models"]);
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    assert_eq!(decided(&ran.stdout), rows(&[("T1", ROWS, "new"), ("T2", ROWS, "new")]), "{}", ran.stdout);
+    let before = contents(&place.path("models"));
+
+    // One without a wave, for one variable.
+    place.write(
+        "training.json",
+        r#"{"variables": {"T1": {"prophet": {"growth": "flat", "daily_seasonality": false}}}}"#,
+    );
+    let arguments = ["train", "--history", "13d", "--models", "models", "--settings", "training.json"];
+    let ran = place.run(&[&arguments[..], &["--variables", "T1,T9"]].concat());
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    assert_eq!(decided(&ran.stdout), rows(&[("T1", ROWS, "kept")]), "{}", ran.stdout);
+    assert!(ran.stdout.ends_with("no model is new, and nothing is written\n"), "{}", ran.stdout);
+    assert!(ran.stderr.contains("no reading of `T9` from "), "{}", ran.stderr);
+    assert_eq!(contents(&place.path("models")), before);
+
+    // The other is trained again, and a set beside has both.
+    let ran = place.run(&[&arguments[..], &["--out", "candidate"]].concat());
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    assert_eq!(
+        decided(&ran.stdout),
+        rows(&[("T1", ROWS, "kept"), ("T2", ROWS, "replaced")]),
+        "{}",
+        ran.stdout
+    );
+    let candidate = contents(&place.path("candidate"));
+    assert_eq!(candidate.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
+    assert_eq!(candidate["prophet_model_T1.json"], before["prophet_model_T1.json"]);
+    assert_ne!(candidate["prophet_model_T2.json"], before["prophet_model_T2.json"]);
+    assert_eq!(contents(&place.path("models")), before);
+}
+
+#[test]
+fn what_is_wrong_leaves_everything_as_it_was() {
+    let place = Place::new();
+    place.copy_models(&["prophet_model_TEMP_03.json", "detector_config.json"]);
+    let before = contents(&place.path("models"));
+    let train = |arguments: &[&str]| {
+        let ran = place.run(&[&["train", "--models", "models"], arguments].concat());
+        assert_eq!(contents(&place.path("models")), before, "{arguments:?}");
+        assert!(!place.path(".models.training").exists(), "{arguments:?}");
+        (ran.code, ran.stderr.lines().last().unwrap_or_default().to_owned())
+    };
+    let (code, said) = train(&[]);
+    assert!(code == Some(1) && said.starts_with("error: there is no reading from "), "{said}");
+    place.readings(&["TEMP-03"], 1);
+    assert_eq!(train(&[]), (Some(1), "error: no variable could be trained".into()));
+    place.readings(&["VIBRACION"], 200);
+    place.write("typo.json", r#"{"prophet": {"growht": "flat"}}"#);
+    let (code, said) = train(&["--settings", "typo.json"]);
+    assert!(
+        code == Some(1)
+            && said.starts_with(
+                "error: the settings of the training cannot be used: `TEMP-03` has settings that cannot be read: unknown field `growht`"
+            ),
+        "{said}"
+    );
+    assert_eq!(
+        train(&["--out", "models"]),
+        (
+            Some(1),
+            "error: `models` holds something already; name a directory that is new or empty with --out"
+                .into()
+        )
+    );
+    let (code, said) = train(&["--from", "2025-01-02", "--to", "2025-01-01"]);
+    assert!(code == Some(2) && said.contains("must be later than"), "{said}");
+}
