@@ -1,11 +1,11 @@
-//! What became of the rows that were read, by fate. Every row that a cycle reads is counted under
-//! exactly one of these.
+//! How many rows have a verdict, and how many have none, by reason. Every row that a cycle reads is
+//! counted once: as judged, or under the first reason that holds for it.
 
 use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
-/// Rows by fate. Kept per cycle for the log and summed over the worker's life in its state row.
+/// Kept per cycle for the log and summed over the worker's life in its state row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Counts {
@@ -37,17 +37,32 @@ pub struct Counts {
 
 impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
-        self.judged += other.judged;
-        self.anomalies += other.anomalies;
-        self.nulls += other.nulls;
-        self.duplicates += other.duplicates;
-        self.already_judged += other.already_judged;
-        self.too_late += other.too_late;
-        self.no_model += other.no_model;
-        self.set_aside += other.set_aside;
-        self.withheld += other.withheld;
-        self.unfit += other.unfit;
-        self.equal_names += other.equal_names;
-        self.malformed += other.malformed;
+        // By name, so that a field that is added and not summed does not compile.
+        let Self {
+            judged,
+            anomalies,
+            nulls,
+            duplicates,
+            already_judged,
+            too_late,
+            no_model,
+            set_aside,
+            withheld,
+            unfit,
+            equal_names,
+            malformed,
+        } = other;
+        self.judged += judged;
+        self.anomalies += anomalies;
+        self.nulls += nulls;
+        self.duplicates += duplicates;
+        self.already_judged += already_judged;
+        self.too_late += too_late;
+        self.no_model += no_model;
+        self.set_aside += set_aside;
+        self.withheld += withheld;
+        self.unfit += unfit;
+        self.equal_names += equal_names;
+        self.malformed += malformed;
     }
 }

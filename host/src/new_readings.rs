@@ -19,7 +19,7 @@ use crate::reading::{Reading, ReadingKey};
 pub struct Sifted {
     /// Readings to judge, in the order they were read: with a value, one per variable and datetime.
     pub new: Vec<Reading>,
-    /// Only the fates that are known before a detector is asked.
+    /// Only the reasons that are known before a detector is asked.
     pub counts: Counts,
     /// Rows that are not new and were counted in an earlier cycle.
     pub seen_before: u64,

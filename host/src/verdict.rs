@@ -48,8 +48,9 @@ pub struct Written {
 
 /// The verdict on each reading. `cells` says where each stands in the batch (as
 /// [`crate::pivot::pivot`] gives them), `outcomes` holds one entry per column of it. Each reading
-/// is counted under exactly one fate, or as seen before: readings without a verdict come again with
-/// each window of a table without a key, and `first_seen` tells which of them are news.
+/// is counted once: as judged, under the reason why it is not, or as seen before. Readings without a
+/// verdict come again with each window of a table without a key, and `first_seen` tells which of
+/// them are news.
 ///
 /// The outcomes were checked against the contract. A verdict that is missing all the same sets its
 /// reading aside.
@@ -285,9 +286,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_reading_has_one_fate_and_its_own_verdict(
+        fn every_reading_is_counted_once_and_has_its_own_verdict(
             keys in prop::collection::hash_map((0..10i64, 0..6usize), 0..4u8, 0..40),
-            fates in prop::collection::vec(0..5u8, 6),
+            answers in prop::collection::vec(0..5u8, 6),
             watermark in -1..10i64,
         ) {
             let readings: Vec<Reading> = keys
@@ -297,22 +298,22 @@ mod tests {
                 .collect();
             let pivoted = pivot(&readings, &[]);
             let count = pivoted.batch.datetimes.len();
-            // What is expected names the cell; fate 2 makes residuals that fit no column.
-            let expected = |row: usize, column: usize, fate: u8| {
-                (10 * column + row) as f64 - if fate == 2 { 9e11 } else { 0.0 }
+            // What is expected names the cell; answer 2 makes residuals that fit no column.
+            let expected = |row: usize, column: usize, answer: u8| {
+                (10 * column + row) as f64 - if answer == 2 { 9e11 } else { 0.0 }
             };
             let outcomes: Vec<Outcome> = (0..pivoted.batch.columns.len())
-                .map(|column| match fates[column] {
+                .map(|column| match answers[column] {
                     0 => Outcome::NoModel,
                     1 => Outcome::Failed("no".to_owned()),
-                    fate => {
-                        let expected: Vec<f64> = (0..count).map(|row| expected(row, column, fate)).collect();
+                    answer => {
+                        let expected: Vec<f64> = (0..count).map(|row| expected(row, column, answer)).collect();
                         Outcome::Judged(Verdicts {
                             lower: expected.clone(),
                             upper: expected.clone(),
                             expected,
                             score: vec![0.0; count],
-                            flags: vec![if fate == 3 { 4 } else { 0 }; count],
+                            flags: vec![if answer == 3 { 4 } else { 0 }; count],
                             withheld: vec![Withheld { reason: String::new(), rows: vec![0] }],
                         })
                     }
@@ -322,14 +323,14 @@ mod tests {
             let written = rows(&readings, &pivoted.cells, &outcomes, news);
             let Counts { judged, no_model, set_aside, withheld, unfit, .. } = written.counts;
             prop_assert_eq!(judged, written.rows.len() as u64);
-            let fates_sum = judged + no_model + set_aside + withheld + unfit + written.seen_before;
-            prop_assert_eq!(fates_sum, readings.len() as u64);
+            let counted = judged + no_model + set_aside + withheld + unfit + written.seen_before;
+            prop_assert_eq!(counted, readings.len() as u64);
             prop_assert_eq!(written.notes.named().len() as u64 + written.notes.more(), unfit);
             for row in &written.rows {
                 let key = (row.variable.clone(), row.ds);
                 let at = readings.iter().position(|reading| reading.key() == key).unwrap_or(usize::MAX);
                 let (instant, column) = pivoted.cells[at];
-                prop_assert_eq!(row.yhat, expected(instant, column, fates[column]));
+                prop_assert_eq!(row.yhat, expected(instant, column, answers[column]));
                 prop_assert_eq!(Some(row.y), readings[at].value);
                 prop_assert_eq!(row.residual, row.y - row.yhat);
             }

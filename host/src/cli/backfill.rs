@@ -69,11 +69,7 @@ pub(super) async fn backfill(
         replace: asked.replace,
         batch_rows: loaded.config.worker.batch_rows,
     };
-    let opening = async {
-        let engine = wiring::engine(&loaded.config)?;
-        let set = wiring::source(&loaded.config).read_at_start(&engine).await?;
-        Detector::open(&engine, Arc::new(set), None).await
-    };
+    let opening = wiring::detector(&loaded.config);
     let mut detector = stop.unless_asked(opening).await.ok_or_else(|| anyhow!(NOTHING_DONE))??;
     report::models(&detector);
     let store = wiring::store(&loaded.config)?;
@@ -197,8 +193,8 @@ fn summary(plan: &BackfillPlan, done: &Done, took: Duration) -> String {
         took.as_secs_f64(),
         progress.judging.as_secs_f64(),
     );
-    if let Some(fates) = report::fates(counts) {
-        text.push_str(&format!("\nnot judged: {fates}"));
+    if let Some(reasons) = report::not_judged(counts) {
+        text.push_str(&format!("\nnot judged: {reasons}"));
     }
     if !asides.cleared.is_empty() {
         let names: Vec<_> =

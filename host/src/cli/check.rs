@@ -307,12 +307,7 @@ async fn dated_ahead(trials: &mut Trials, input: &mut dyn Input, store: &dyn Sto
 }
 
 async fn detector(trials: &mut Trials, config: &Config) -> Option<Detector> {
-    let opened = async {
-        let engine = wiring::engine(config)?;
-        let set = wiring::source(config).read_at_start(&engine).await?;
-        anyhow::Ok(Detector::open(&engine, Arc::new(set), None).await?)
-    };
-    match opened.await {
+    match wiring::detector(config).await {
         Ok(detector) => {
             let said = detector.description();
             let module = &detector.set().module.name;
@@ -320,7 +315,7 @@ async fn detector(trials: &mut Trials, config: &Config) -> Option<Detector> {
             Some(detector)
         }
         Err(error) => {
-            trials.fail("detector", format!("{error:#}"));
+            trials.fail("detector", error);
             None
         }
     }

@@ -1,4 +1,4 @@
-//! The commands. Each is a few documented steps over the other rooms; what they print goes to
+//! The commands. Each is a few documented steps over the other modules; what they print goes to
 //! stdout, the log to stderr.
 //!
 //! Exit codes: 0 it worked; 1 it did not, and the last line on stderr says why; 2 the command line

@@ -101,8 +101,8 @@ async fn beside(
         counts.judged,
         counts.already_judged
     );
-    if let Some(fates) = report::fates(&crate::counts::Counts { already_judged: 0, ..counts }) {
-        say!("without a verdict: {fates}");
+    if let Some(reasons) = report::not_judged(&crate::counts::Counts { already_judged: 0, ..counts }) {
+        say!("without a verdict: {reasons}");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -118,8 +118,8 @@ fn in_words(look: &Look) -> String {
         look.to,
         count(look.rows.judged, "reading")
     );
-    if let Some(fates) = report::fates(&look.rows) {
-        text.push_str(&format!("\nwithout a verdict: {fates}"));
+    if let Some(reasons) = report::not_judged(&look.rows) {
+        text.push_str(&format!("\nwithout a verdict: {reasons}"));
     }
     if look.awaited > 0 {
         text.push_str(&format!("\nread by the next cycle: {}", look.awaited));

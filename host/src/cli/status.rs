@@ -143,8 +143,8 @@ fn in_words(name: &str, state: &State, now: Datetime) -> String {
         report::count(counts.judged, "reading"),
         counts.anomalies
     );
-    if let Some(fates) = report::fates(counts) {
-        let _ = writeln!(text, "not judged    {fates}");
+    if let Some(reasons) = report::not_judged(counts) {
+        let _ = writeln!(text, "not judged    {reasons}");
     }
     for (variable, aside) in &state.set_aside {
         let _ = writeln!(

@@ -2,10 +2,11 @@
 //! detectors.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{Misconfigured, sqlserver_target};
 use crate::config::Config;
-use crate::detector::{Compiler, DetectorError, Engine, Limits};
+use crate::detector::{Compiler, Detector, DetectorError, Engine, Limits};
 use crate::reload::{LastGood, SetSource};
 use crate::service::control::{self, ServiceIdentity};
 use crate::store::table_name::NotATableName;
@@ -75,6 +76,13 @@ pub(super) fn engine(config: &Config) -> Result<Engine, DetectorError> {
 /// An engine for a command without a configuration.
 pub(super) fn plain_engine(limits: Limits) -> Result<Engine, DetectorError> {
     Engine::with_compiler(limits, cache_dir().as_deref(), Compiler::this_program())
+}
+
+/// The detector that the configuration names, with the models as they are on the disk.
+pub(super) async fn detector(config: &Config) -> Result<Detector, DetectorError> {
+    let engine = engine(config)?;
+    let set = source(config).read_at_start(&engine).await?;
+    Detector::open(&engine, Arc::new(set), None).await
 }
 
 /// Where the detector's parts are.

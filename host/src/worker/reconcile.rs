@@ -274,7 +274,7 @@ impl Worker {
         let said = judged_batch.report.counts;
         let look_found = look.found;
         look.rows += said;
-        // Anomalies are no fate of their own in an account.
+        // Anomalies are counted as judged.
         look.rows.anomalies -= said.anomalies;
         look.found += found;
         let state = &mut judged_batch.state;

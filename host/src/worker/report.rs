@@ -170,29 +170,44 @@ pub(super) fn cycle(report: &CycleReport, took: Duration) {
             if report.stopped { "; the rest waits for the next start" } else { "" }
         );
     }
-    if let Some(fates) = fates(counts) {
-        tracing::info!("not judged: {fates}");
+    if let Some(reasons) = not_judged(counts) {
+        tracing::info!("not judged: {reasons}");
     }
 }
 
-/// What was not judged, by fate; None if everything was.
-pub fn fates(counts: &Counts) -> Option<String> {
-    let fates = [
-        (counts.nulls, "NULL"),
-        (counts.duplicates, "duplicate"),
-        (counts.already_judged, "judged before"),
-        (counts.too_late, "too late, left to `backfill`"),
-        (counts.no_model, "without a model"),
-        (counts.set_aside, "set aside"),
-        (counts.withheld, "withheld by the detector"),
-        (counts.unfit, "that fit no column of the output"),
-        (counts.equal_names, "under a name that the output takes for another's"),
-        (counts.malformed, "malformed"),
+/// How many rows were not judged, by reason; None if all were.
+pub fn not_judged(counts: &Counts) -> Option<String> {
+    // By name, so that a reason that is added and not said does not compile.
+    let &Counts {
+        judged: _,
+        anomalies: _,
+        nulls,
+        duplicates,
+        already_judged,
+        too_late,
+        no_model,
+        set_aside,
+        withheld,
+        unfit,
+        equal_names,
+        malformed,
+    } = counts;
+    let reasons = [
+        (nulls, "NULL"),
+        (duplicates, "duplicate"),
+        (already_judged, "judged before"),
+        (too_late, "too late, left to `backfill`"),
+        (no_model, "without a model"),
+        (set_aside, "set aside"),
+        (withheld, "withheld by the detector"),
+        (unfit, "that fit no column of the output"),
+        (equal_names, "under a name that the output takes for another's"),
+        (malformed, "malformed"),
     ];
-    let said: Vec<_> = fates
+    let said: Vec<_> = reasons
         .iter()
         .filter(|(number, _)| *number > 0)
-        .map(|(number, fate)| format!("{number} {fate}"))
+        .map(|(number, reason)| format!("{number} {reason}"))
         .collect();
     (!said.is_empty()).then(|| said.join(", "))
 }
@@ -243,9 +258,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_fate_is_named_and_none_is_invented() {
-        assert_eq!(fates(&Counts { judged: 9, anomalies: 1, ..Counts::default() }), None);
+    fn each_reason_is_said_and_none_is_invented() {
+        assert_eq!(not_judged(&Counts { judged: 9, anomalies: 1, ..Counts::default() }), None);
         let counts = Counts { nulls: 2, too_late: 1, malformed: 3, ..Counts::default() };
-        assert_eq!(fates(&counts).as_deref(), Some("2 NULL, 1 too late, left to `backfill`, 3 malformed"));
+        assert_eq!(
+            not_judged(&counts).as_deref(),
+            Some("2 NULL, 1 too late, left to `backfill`, 3 malformed")
+        );
     }
 }
