@@ -141,6 +141,12 @@ fn a_service_is_asked_and_says_what_came_of_it() {
             "refused   *",
         ],
     );
+    // Another plant's, which nobody has given a name, log and models of its own.
+    let ran = place.run(&["check", "--models", "models", "--database", "south.sqlite"]);
+    let notes: Vec<_> = ran.stdout.lines().filter(|line| line.starts_with("note  services ")).collect();
+    let [log, kept] = notes.as_slice() else { unreachable!("{}", ran.stdout) };
+    assert!(log.contains(" writes the same log `worker.log`; give each a `file` of `[log]`"), "{log}");
+    assert!(kept.contains(" keeps its last good set in the same file, as both are `default`"), "{kept}");
     // Without a service what is kept stands for what is in use: the set that judged.
     service.0.kill().unwrap();
     service.0.wait().unwrap();

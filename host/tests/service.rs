@@ -239,6 +239,26 @@ fn a_lock_that_root_left_is_a_lock_to_others() {
     assert!(second.stderr.contains("another worker named `default` is active"), "{}", second.stderr);
 }
 
+/// What a service looks at, and when, is its user's affair and root's.
+#[test]
+fn other_users_are_told_which_command_to_run() {
+    let place = Place::new();
+    place.readings(&VARIABLES, 2);
+    let Some(user) = another_user(&place) else { return };
+    let mut command = place.command(&["run", "--interval", "1h"]);
+    let _service = Killed(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    wait("verdicts", || place.number(VERDICTS) == Some(12));
+    let mut command = Command::new(place.path("host"));
+    command.args(["reload", "--database", "plant.sqlite"]).current_dir(place.path("")).uid(user).gid(user);
+    let ran = Ran::of(&command.output().unwrap());
+    let program = place.path("host").canonicalize().unwrap();
+    let expected = format!(
+        "error: the service of worker `default` was not asked: it belongs to another user; as root: sudo {} reload --database plant.sqlite\n",
+        program.display()
+    );
+    assert_eq!((ran.code, ran.stderr), (Some(1), expected));
+}
+
 /// A file that may not grow is renamed before its time, and ends no process.
 #[test]
 fn a_limit_on_files_ends_nothing() {

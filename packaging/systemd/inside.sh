@@ -49,8 +49,11 @@ becomes 'the kept set' '[ -n "$(ls /var/lib/anomaly-worker/last-good)" ]'
 
 step 'reload'
 systemctl reload anomaly-worker || fail "the reload failed"
-becomes 'the answer in the journal' 'logged "SIGHUP: nothing has changed"'
+becomes 'the answer in the journal' 'logged "nothing has changed; set "'
 [ "$(property ActiveState)" = active ] || fail "it is not active after the reload"
+systemctl kill --signal=HUP --kill-who=main anomaly-worker
+becomes 'the answer to a signal' 'logged "SIGHUP: nothing has changed"'
+becomes 'the end of the reload' '[ "$(property ActiveState)" = active ]'
 anomaly-worker reload --config $config || fail "root is not answered"
 said=$(setpriv --reuid=65534 --regid=65534 --clear-groups anomaly-worker reload --config $config 2>&1) && fail "anybody is answered"
 echo "$said" | grep -q 'it belongs to another user; as root: sudo /usr/bin/anomaly-worker reload --config ' || fail "$said"
@@ -62,7 +65,9 @@ step 'a broken model is refused, by a reload and by a restart'
 cp /etc/anomaly-worker/models/prophet_model_TEMP_03.json /good.json
 echo '{' >/etc/anomaly-worker/models/prophet_model_TEMP_03.json
 touch -d '1 hour ago' /etc/anomaly-worker/models/prophet_model_TEMP_03.json
-anomaly-worker reload --config $config && fail "a broken model is not refused"
+systemctl reload anomaly-worker && fail "a broken model is not refused"
+[ "$(property ActiveState)" = active ] || fail "a refused reload ends it"
+logged 'the files are refused and set ' || fail "it does not say why"
 systemctl restart anomaly-worker || fail "the restart failed"
 becomes 'the last good set' 'logged "the last set that judged goes on in their place"'
 readings 30

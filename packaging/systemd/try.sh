@@ -12,7 +12,7 @@ if [ ! -x "$root/usr/bin/systemctl" ]; then
 fi
 install -m 644 "$package" "$root/anomaly-worker.deb"
 install -m 755 "$here/inside.sh" "$root/inside.sh"
-rm -rf "$root/models" "$root/said"
+rm -rf "$root/models"
 cp -r "$here/../../models/demo" "$root/models"
 cat >"$root/etc/systemd/system/try.service" <<END
 [Unit]
@@ -20,13 +20,15 @@ After=basic.target dbus.socket
 [Service]
 Type=oneshot
 ExecStart=-/inside.sh
-StandardOutput=file:/said
-StandardError=file:/said
+StandardOutput=file:/out/said
+StandardError=file:/out/said
 TimeoutStartSec=10min
 ExecStartPost=/bin/systemctl --no-block poweroff
 END
 mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
 ln -sf ../try.service "$root/etc/systemd/system/multi-user.target.wants/try.service"
-timeout 600 systemd-nspawn --quiet --directory="$root" --register=no --keep-unit --boot --console=read-only >"$work/boot" 2>&1 </dev/null || true
-cat "$root/said" || cat "$work/boot"
-tail -1 "$root/said" | grep -qx 'all is well'
+# What it does to the system is forgotten.
+mkdir "$work/out"
+timeout 600 systemd-nspawn --quiet --directory="$root" --volatile=overlay --bind="$work/out:/out" --register=no --keep-unit --boot --console=read-only >"$work/boot" 2>&1 </dev/null || true
+cat "$work/out/said" || cat "$work/boot"
+tail -1 "$work/out/said" | grep -qx 'all is well'

@@ -105,19 +105,8 @@ pub(super) fn source(config: &Config) -> SetSource {
 /// # Errors
 /// As [`store`].
 pub(super) fn control_name(config: &Config) -> anyhow::Result<String> {
-    let place = match config.is_on_server() {
-        true => store(config)?.output_place(),
-        // One name for all ways to a file.
-        false => {
-            let file = config.output_database();
-            let folder = file.parent().and_then(|folder| folder.canonicalize().ok());
-            let file = folder
-                .zip(file.file_name())
-                .map_or_else(|| file.to_owned(), |(folder, name)| folder.join(name));
-            file.display().to_string()
-        }
-    };
-    Ok(control::name(&config.worker.row(), &place))
+    // As it is configured: not everybody can follow the links on the way to a file.
+    Ok(control::name(&config.worker.row(), &store(config)?.output_place()))
 }
 
 /// A service of this configuration, as others see it.

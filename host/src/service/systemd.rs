@@ -6,9 +6,13 @@ use std::path::Path;
 /// As the package has it.
 const UNIT: &str = include_str!("../../../packaging/systemd/anomaly-worker.service");
 
-/// The name and the command in it.
+/// The name, the program and the configuration in it.
 pub const NAME: &str = "anomaly-worker";
-const COMMAND: &str = "/usr/bin/anomaly-worker run --config /etc/anomaly-worker/anomaly-worker.toml";
+const PROGRAM: &str = "/usr/bin/anomaly-worker";
+const CONFIG: &str = "/etc/anomaly-worker/anomaly-worker.toml";
+
+/// The directives with a command of the program.
+const COMMANDS: [&str; 2] = ["ExecStart=", "ExecReload="];
 
 /// Directives whose value goes by the service's name, so that two of them share nothing.
 const BY_NAME: [&str; 6] =
@@ -28,10 +32,13 @@ pub fn unit(name: &str, program: &Path, config: &Path) -> Result<String, String>
             "`{name}` cannot be the name of a service; it takes 1 to 31 of a to z, 0 to 9, `-` and `_`, a letter first"
         ));
     }
-    let command = format!("{} run --config {}", quoted(program)?, quoted(config)?);
+    let (program, config) = (quoted(program)?, quoted(config)?);
     let line = |line: &str| match line {
+        line if COMMANDS.iter().any(|directive| line.starts_with(directive)) => {
+            line.replacen(PROGRAM, &program, 1).replacen(CONFIG, &config, 1)
+        }
         line if BY_NAME.iter().any(|directive| line.starts_with(directive)) => line.replace(NAME, name),
-        line => line.replace(COMMAND, &command),
+        line => line.to_owned(),
     };
     Ok(UNIT.lines().map(|text| line(text) + "\n").collect())
 }
@@ -74,6 +81,7 @@ mod tests {
             [
                 "Description=Judges a plant's readings (north)",
                 r#"ExecStart=/usr/local/bin/host run --config "/etc/north/50 %% $$HOME \"x\".toml""#,
+                r#"ExecReload=/usr/local/bin/host reload --config "/etc/north/50 %% $$HOME \"x\".toml""#,
                 "User=north",
                 "StateDirectory=north",
                 "CacheDirectory=north",
