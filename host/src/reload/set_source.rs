@@ -88,14 +88,18 @@ impl SetSource {
     /// # Errors
     /// As [`Self::read`].
     pub async fn read_at_start(&self, engine: &Engine) -> Result<Set, DetectorError> {
-        self.read_starting(engine, false).await
+        self.read_starting(engine, None).await
     }
 
-    /// The same; a start that has another set to go on with does not wait where reading hangs.
-    pub(super) async fn read_starting(&self, engine: &Engine, has_other: bool) -> Result<Set, DetectorError> {
+    /// The same; a start that has another set to go on with waits only so long where reading hangs.
+    pub(super) async fn read_starting(
+        &self,
+        engine: &Engine,
+        gives_up: Option<Duration>,
+    ) -> Result<Set, DetectorError> {
         let begun = Instant::now();
         loop {
-            match self.read_aloud(engine, Growing::Waits, has_other).await {
+            match self.read_aloud(engine, Growing::Waits, gives_up).await {
                 Err(DetectorError::Unsettled { .. }) if begun.elapsed() < PATIENCE => {
                     tokio::time::sleep(PATIENCE / 8).await;
                 }
@@ -103,7 +107,7 @@ impl SetSource {
                 read => return read,
             }
         }
-        match self.read_aloud(engine, Growing::IsUnread, has_other).await {
+        match self.read_aloud(engine, Growing::IsUnread, gives_up).await {
             // The module.
             Err(DetectorError::Unsettled { path }) => {
                 Err(DetectorError::Read { path, cause: Unreadable::Changed })
@@ -131,11 +135,11 @@ impl SetSource {
         &self,
         engine: &Engine,
         growing: Growing,
-        gives_up: bool,
+        gives_up: Option<Duration>,
     ) -> Result<Set, DetectorError> {
         let reading = SetRead::default();
         let mut read = pin!(self.read_with(engine, growing, &reading));
-        let limit = patience(engine);
+        let limit = gives_up.unwrap_or_else(|| patience(engine));
         loop {
             match reading.pulse.patiently(limit, &mut read).await {
                 Some(read) => return read,
@@ -145,7 +149,7 @@ impl SetSource {
                         self.models.display(),
                         humantime::format_duration(limit)
                     );
-                    if gives_up {
+                    if gives_up.is_some() {
                         return Err(DetectorError::NoModels(why));
                     }
                     tracing::warn!("{why}");

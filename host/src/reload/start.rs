@@ -7,9 +7,10 @@
 //! that is kept, that one is opened too, for as long as the new one has judged nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::last_good::{LastGood, OpenedKept};
-use super::set_source::SetSource;
+use super::set_source::{SetSource, patience};
 use super::trial;
 use crate::detector::{Detector, DetectorError, Engine, Set, short_digest};
 
@@ -44,8 +45,22 @@ impl Start {
         source: &SetSource,
         last_good: Option<&LastGood>,
     ) -> Result<Self, DetectorError> {
+        Self::open_within(patience(engine), engine, source, last_good).await
+    }
+
+    /// The same; reading that makes no step for so long is given up, where there is a set to go on
+    /// with.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_within(
+        patience: Duration,
+        engine: &Engine,
+        source: &SetSource,
+        last_good: Option<&LastGood>,
+    ) -> Result<Self, DetectorError> {
         let has_other = last_good.is_some_and(LastGood::is_there);
-        let files = match source.read_starting(engine, has_other).await {
+        let files = match source.read_starting(engine, has_other.then_some(patience)).await {
             Err(error) => Err(RefusedFiles::unread(error)),
             Ok(set) => {
                 let key = set.read.clone();
@@ -61,10 +76,15 @@ impl Start {
         let kept = match kept {
             // What is kept is what the files are.
             Some(kept) if is_of_files(&kept.set) => None,
-            Some(kept) => LastGood::open(engine, kept)
-                .await
-                .map_err(|error| tracing::debug!("the set that is kept cannot be opened: {error}"))
-                .ok(),
+            Some(kept) => match LastGood::open(engine, kept).await {
+                Ok(opened) => Some(opened),
+                Err(error) => {
+                    if files.is_err() {
+                        tracing::warn!("the set that is kept cannot be opened either: {error}");
+                    }
+                    None
+                }
+            },
             None => None,
         };
         match (files, kept) {

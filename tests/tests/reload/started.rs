@@ -1,6 +1,7 @@
 //! What a service starts with, when what its files hold is not what judged last.
 
 use std::fs;
+use std::time::Duration;
 
 use host::reload::{LastGood, ReloadOutcome, ReloadSlots, Reloader, Start};
 use tests::fixture::engine;
@@ -73,6 +74,19 @@ async fn what_a_start_refused_is_looked_at_as_it_changes() {
         assert!(matches!(reloader.look().await, ReloadOutcome::Same), "they are what is in use");
         assert_eq!(disk.bench.shared.refused(), None);
     }
+}
+
+/// A share that does not answer, for which a `compact` that spins stands here, holds up no start that
+/// has something to go on with.
+#[tokio::test]
+async fn a_start_does_not_wait_for_what_hangs() {
+    let (disk, last_good, good) = kept().await;
+    disk.write("T2", "compact spin");
+    let patience = Duration::from_millis(100);
+    let start = Start::open_within(patience, &engine(), &disk.source, Some(&last_good)).await.unwrap();
+    assert_eq!(start.detector.set().digest, good);
+    let why = start.refused.unwrap().error.to_string();
+    assert!(why.contains("has made no step for 100ms: a share that does not answer?"), "{why}");
 }
 
 /// A model that was removed is meant; one that is new and broken costs itself.
