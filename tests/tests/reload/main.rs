@@ -6,6 +6,7 @@
 
 #[cfg(unix)]
 mod again;
+#[cfg(unix)]
 mod asked;
 mod disk;
 mod events;
