@@ -93,6 +93,10 @@ bench-backfill *FLAGS: toolchain
 bench-look *FLAGS: toolchain
     cargo bench --workspace --bench look {{ FLAGS }}
 
+# What the state of a detector of 10,000 variables costs a commit
+bench-checkpoint *FLAGS: toolchain
+    cargo bench --workspace --bench checkpoint {{ FLAGS }}
+
 # Where the time of a judged batch goes
 breakdown: toolchain
     cargo bench --workspace --bench breakdown

@@ -57,14 +57,11 @@ impl GuestDetector for DetectorResource {
     fn open(
         files: Vec<types::ModelFile>,
         settings: String,
-        resume: Option<types::Checkpoint>,
+        resume: Vec<types::Part>,
     ) -> Result<judging::Detector, types::OpenError> {
         log_panics();
-        if let Some(checkpoint) = resume {
-            let text = format!(
-                "a checkpoint of schema {} was handed in; this detector keeps none",
-                checkpoint.schema
-            );
+        if !resume.is_empty() {
+            let text = format!("{} parts of a state were handed in; this detector keeps none", resume.len());
             return Err(types::OpenError::CheckpointUnreadable(text));
         }
         let read = files.iter().filter(|file| file.unreadable.is_none());
@@ -119,8 +116,8 @@ impl GuestDetector for DetectorResource {
         }
     }
 
-    fn checkpoint(&self) -> Option<types::Checkpoint> {
-        None
+    fn checkpoint(&self) -> Vec<types::PartChange> {
+        Vec::new()
     }
 }
 

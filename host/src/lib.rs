@@ -11,6 +11,7 @@
 //! [`new_readings`], [`pivot`] and [`verdict`] are pure.
 
 pub mod batch;
+pub mod checkpoint;
 pub mod cli;
 pub mod column_limits;
 pub mod config;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::{Checkpoint, Size};
 use crate::counts::Counts;
 use crate::datetime::Datetime;
 use crate::position::{Ahead, Position};
@@ -67,6 +68,7 @@ impl State {
             ahead: self.ahead.clone(),
             reconciliation: self.reconciliation.clone(),
             models: self.models.clone(),
+            checkpoint: self.checkpoint.as_ref().map(StoredCheckpoint::of),
         }
     }
 }
@@ -82,6 +84,23 @@ pub struct StoredPosition {
     pub reconciliation: Reconciliation,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub models: Option<ModelsInUse>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<StoredCheckpoint>,
+}
+
+/// What the row says of the checkpoint, whose parts are in a table of their own. None in a row of an
+/// earlier version, which holds a checkpoint of one piece itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredCheckpoint {
+    pub detector: Option<Arc<str>>,
+    #[serde(flatten)]
+    pub size: Size,
+}
+
+impl StoredCheckpoint {
+    fn of(checkpoint: &Checkpoint) -> Self {
+        Self { detector: checkpoint.detector.clone(), size: checkpoint.parts.size() }
+    }
 }
 
 /// The models that a set had loaded, as people look for them.
@@ -92,15 +111,6 @@ pub struct ModelsInUse {
     /// Why the files on disk are not what judges, if they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
-}
-
-/// The detector's own state, and the set that wrote it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checkpoint {
-    pub schema: u32,
-    /// Shared: state, detector and canary have the same one.
-    pub bytes: Arc<[u8]>,
-    pub set_digest: String,
 }
 
 /// Why a variable is set aside, and which of its readings await `backfill`.

@@ -38,7 +38,7 @@ fn one_cycle_is_told_in_whole_lines() {
         loaded(),
     ];
     let lines = [
-        "INFO - created table `anomalies_detector`, table `anomaly_worker_state`, unique index on (variable, ds), index on ds, \
+        "INFO - created table `anomalies_detector`, table `anomaly_worker_state`, table `anomaly_worker_state_checkpoint`, unique index on (variable, ds), index on ds, \
          index on is_anomaly, index on processed_at",
         "INFO - nothing was processed before; readings from #-#-# #:#:# on are judged",
         "INFO - [cycle #] checking for new data",

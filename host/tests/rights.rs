@@ -15,6 +15,7 @@ use host::store::{TableNames, schema};
 const INPUT: &str = "dbo.datos_proceso";
 const OUTPUT: &str = "dbo.anomalies_detector";
 const STATE: &str = "dbo.anomaly_worker_state";
+const PARTS: &str = "dbo.anomaly_worker_state_checkpoint";
 
 /// A plant with readings of today and of a range that is past, and a login that may do nothing yet.
 struct Plant {
@@ -112,6 +113,9 @@ fn what_the_schema_grants_is_enough_and_of_what_is_missing_each_right_is_named()
         ("SELECT", STATE),
         ("INSERT", STATE),
         ("UPDATE", STATE),
+        ("SELECT", PARTS),
+        ("INSERT", PARTS),
+        ("DELETE", PARTS),
     ] {
         let login = plant.login.clone();
         plant.server.run(&format!("REVOKE {right} ON {table} FROM {login}"));

@@ -35,6 +35,8 @@ fn for_a_server_it_prints_tables_indexes_and_least_rights() {
     let mut wanted = vec![schema::sqlserver::output(&output)];
     wanted.extend(schema::sqlserver::indexes(&output).into_iter().map(|index| format!("{index};")));
     wanted.push(schema::sqlserver::state(&TableName::of("dbo", "anomaly_worker_state")));
+    wanted.push(schema::sqlserver::parts(&TableName::of("dbo", "anomaly_worker_state_checkpoint")));
+    wanted.push("GRANT SELECT, INSERT, DELETE ON [dbo].[anomaly_worker_state_checkpoint] TO [w];".into());
     wanted.push("GRANT SELECT ON [dbo].[datos_proceso] TO [w];".into());
     wanted.push("GRANT SELECT, INSERT ON [x].[odd ]]name] TO [w];".into());
     wanted.push("GRANT SELECT, INSERT, UPDATE ON [dbo].[anomaly_worker_state] TO [w];".into());

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use host::checkpoint::{Checkpoint, Parts};
 use host::datetime::Datetime;
 use host::detector::{Detector, Engine, Limits, ModelFile, Module, Set};
 use host::reload::ReloadSlots;
@@ -145,6 +146,13 @@ impl Fixture {
         self.input().execute_batch(sql).unwrap();
     }
 
+    /// The first column of what a query on the output finds.
+    pub fn texts(&self, sql: &str) -> Vec<String> {
+        let output = self.output();
+        let mut statement = output.prepare(sql).unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+    }
+
     /// A worker on this bench's store.
     pub fn worker(&self, detector: Detector) -> Worker {
         self.worker_over(self.store.clone(), detector)
@@ -239,6 +247,18 @@ pub fn described(schema: u32, lookback: Duration) -> Module {
     let lookback = u64::try_from(lookback.as_micros()).unwrap();
     bytes[at + 4..at + 12].copy_from_slice(&lookback.to_le_bytes());
     Module { name: "hostile.wasm".into(), bytes: bytes.into() }
+}
+
+/// What it keeps: the readings that it has counted, in one part.
+pub fn counting(schema: u32, bytes: &[u8]) -> Checkpoint {
+    let detector = Some("hostile".into());
+    Checkpoint { schema, detector, set_digest: "d".to_owned(), parts: Parts::whole(bytes) }
+}
+
+/// How many readings it has counted, as far as its stored state goes.
+pub fn counted(checkpoint: &Checkpoint) -> u64 {
+    let part = checkpoint.parts.get(Parts::WHOLE).unwrap();
+    u64::from_le_bytes(part[..].try_into().unwrap())
 }
 
 /// A set of this module, with models for all variables.

@@ -14,7 +14,7 @@ use host::datetime::Datetime;
 use host::reading::{Page, ReadingKey};
 use host::state::{SetAside, State};
 use host::store::{
-    Claim, Connector, Importer, Input, InputLayout, LeaderLock, Output, OutputLimits, OutputProbe, Probed,
+    Claim, Connector, Importer, Input, InputLayout, LeaderLock, Outline, Output, OutputLimits, OutputProbe, Probed,
     Rejudging, Replaced, SchemaChanges, SqliteStore, StoreError, VerdictPage, VerdictReader, VerdictWriter,
 };
 use host::verdict::VerdictRow;
@@ -39,6 +39,8 @@ pub enum Action {
     Go,
     /// It is not passed on.
     Fail(StoreError),
+    /// It is passed on, and of a commit that was done this is answered all the same.
+    Lose(StoreError),
     Wait(Duration),
 }
 
@@ -55,12 +57,13 @@ struct Notes {
     before: Box<Before>,
     calls: Vec<Call>,
     largest_page: usize,
+    lost: Option<StoreError>,
 }
 
 impl Intercepted {
     /// `before` is asked at each call.
     pub fn new(store: &SqliteStore, before: impl FnMut(Call) -> Action + Send + 'static) -> Self {
-        let notes = Notes { before: Box::new(before), calls: Vec::new(), largest_page: 0 };
+        let notes = Notes { before: Box::new(before), calls: Vec::new(), largest_page: 0, lost: None };
         Self { store: store.clone(), shared: Arc::new(Mutex::new(notes)) }
     }
 
@@ -87,6 +90,10 @@ impl Intercepted {
         match then {
             Action::Go => Ok(()),
             Action::Fail(error) => Err(error),
+            Action::Lose(error) => {
+                self.notes().lost = Some(error);
+                Ok(())
+            }
             Action::Wait(time) => {
                 tokio::time::sleep(time).await;
                 Ok(())
@@ -183,6 +190,10 @@ impl VerdictReader for Out {
         self.output.peek(worker).await
     }
 
+    async fn outline(&mut self, worker: &str) -> Result<Option<Outline>, StoreError> {
+        self.output.outline(worker).await
+    }
+
     async fn newest(&mut self, until: Datetime) -> Result<Option<Datetime>, StoreError> {
         self.between.before(Call::Begin).await?;
         self.output.newest(until).await
@@ -255,7 +266,9 @@ impl VerdictWriter for Out {
         state: &State,
     ) -> Result<u64, StoreError> {
         self.between.before(Call::Commit(verdicts.len())).await?;
-        self.output.commit(worker, verdicts, state).await
+        let done = self.output.commit(worker, verdicts, state).await;
+        let lost = self.between.notes().lost.take();
+        lost.map_or(done, Err)
     }
 }
 

@@ -6,11 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use host::checkpoint::Checkpoint;
 use host::detector::{Detector, Module, Set};
 use host::reload::{Canary, ReloadSlots};
-use host::state::{Checkpoint, State};
+use host::state::State;
 use host::store::Connector;
-use tests::fixture::{Fixture, Layout, described, engine, hostile, open_set, told, verdicts};
+use tests::fixture::{Fixture, Layout, counted, counting, described, engine, hostile, open_set, told, verdicts};
 use tests::logs::Lines;
 
 const FIRST: (&str, &str, f64) = ("10:00", "T1", 1.0);
@@ -38,13 +39,20 @@ async fn leave(bench: &Fixture, checkpoint: Option<Checkpoint>) {
 }
 
 fn left(schema: u32, bytes: &[u8]) -> Option<Checkpoint> {
-    Some(Checkpoint { schema, bytes: bytes.into(), set_digest: "another".into() })
+    Some(counting(schema, bytes))
+}
+
+/// One in several parts, of a detector of this name.
+fn of(detector: &str, parts: &[&str]) -> Option<Checkpoint> {
+    let parts = parts.iter().map(|name| ((*name).into(), 5_u64.to_le_bytes().as_slice().into()));
+    Some(Checkpoint { detector: Some(detector.into()), parts: parts.collect(), ..counting(7, &[]) })
 }
 
 /// What is stored: the schema, and how many readings the honest detector has counted.
 async fn stored(bench: &Fixture) -> Option<(u32, u64)> {
     let checkpoint = bench.state().await.unwrap().checkpoint?;
-    Some((checkpoint.schema, u64::from_le_bytes(checkpoint.bytes[..].try_into().unwrap())))
+    assert_eq!(checkpoint.parts.size().parts, 1, "what another has left is gone");
+    Some((checkpoint.schema, counted(&checkpoint)))
 }
 
 fn about_checkpoints(lines: &Lines) -> Vec<String> {
@@ -64,6 +72,10 @@ async fn whatever_is_stored_the_next_detector_judges() {
         ("its own", left(7, &5_u64.to_le_bytes()), stateful(), "", Some((7, 6)), None),
         ("empty", left(7, b""), stateful(), "", Some((7, 1)), Some(not_read)),
         ("of another length", left(7, b"123456789"), stateful(), "", Some((7, 1)), Some(not_read)),
+        ("of parts that it does not know", of("hostile", &["a", "state"]), stateful(), "", Some((7, 1)), {
+            Some(not_read)
+        }),
+        ("of another detector", of("threshold", &["state"]), stateful(), "", Some((7, 1)), Some(not_read)),
         ("of another schema", left(9, &5_u64.to_le_bytes()), stateful(), "", Some((7, 1)), Some(not_read)),
         ("it traps over it", left(7, &5_u64.to_le_bytes()), stateful(), "open-resumed-trap", Some((7, 1)), {
             Some(not_read)
@@ -131,9 +143,10 @@ async fn a_worker_that_takes_its_name_back_goes_on_over_a_foreign_checkpoint() {
 #[tokio::test]
 async fn a_checkpoint_that_is_none_costs_no_verdict() {
     for (harm, why) in [
-        ("mislabelled", "it has schema 8, and the module said that it writes schema 7"),
-        ("large", "it has 8388609 bytes, and at most 8388608 are kept (`checkpoint_mib` of `[detector]`)"),
-        ("huge", "it has 20971520 bytes, and at most 8388608 are kept (`checkpoint_mib` of `[detector]`)"),
+        ("twice", "part `state` is there twice"),
+        ("named", "`State` names no part: 1 to 100 of a to z, 0 to 9, `.`, `_`, `-` and `/`"),
+        ("large", "part `state` has 8388609 bytes, and at most 8388608 are kept"),
+        ("huge", "part `state` has 20971520 bytes, and at most 8388608 are kept"),
         ("trap", "the detector trapped: wasm trap: wasm `unreachable` instruction executed"),
     ] {
         let bench = Fixture::new(Layout::Keyed);
@@ -152,16 +165,77 @@ async fn a_checkpoint_that_is_none_costs_no_verdict() {
     }
 }
 
-/// A detector that keeps state and says that there is none to keep has what was stored cleared.
+/// A detector that says that all of its state is gone has what was stored cleared; one that says that
+/// nothing has changed, kept.
 #[tokio::test]
-async fn no_checkpoint_is_one_as_well() {
+async fn no_change_and_no_state_are_two_things() {
+    for (harm, after) in [("none", None), ("unchanged", Some((7, 1)))] {
+        let bench = Fixture::new(Layout::Keyed);
+        bench.insert(&[FIRST]);
+        bench.worker(open_set(told(stateful(), "{}")).await).cycle(|| false).await.unwrap();
+        bench.insert(&[SECOND]);
+        let settings = format!(r#"{{"do": "checkpoint-{harm}"}}"#);
+        bench.worker(open_set(told(stateful(), &settings)).await).cycle(|| false).await.unwrap();
+        assert_eq!(stored(&bench).await, after, "{harm}");
+    }
+}
+
+/// What was handed out and could not be kept is known to that instance alone: it is not asked again,
+/// and the next begins where the store is.
+#[tokio::test]
+async fn a_state_that_grows_beyond_what_is_kept_stays_as_it_was() {
+    let bench = Fixture::new(Layout::Keyed);
+    let (lines, _guard) = Lines::listen();
+    let mut worker = bench.worker(open_set(told(stateful(), r#"{"do": "checkpoint-grows"}"#)).await);
+    let mut sizes = Vec::new();
+    for minute in 0..6 {
+        bench.insert(&[(format!("10:{minute:02}").as_str(), "T1", 1.0)]);
+        assert_eq!(worker.cycle(|| false).await.unwrap().counts.judged, 1);
+        sizes.push(bench.state().await.unwrap().checkpoint.unwrap().parts.size().parts);
+    }
+    // Two parts of 8 MiB a batch, and 64 MiB are kept. A fresh instance counts from where it knows to.
+    assert_eq!(sizes, [2, 4, 6, 8, 8, 8]);
+    let said: Vec<_> = lines.take().into_iter().filter(|line| line.contains("is not kept")).collect();
+    let why = "it has 83886080 bytes, and at most 67108864 are kept (`checkpoint_mib` of `[detector]`)";
+    assert!(matches!(&said[..], [line] if line.ends_with(why)), "{said:#?}");
+}
+
+/// An earlier version kept the state in the row itself. It is read once, as one part, and moved.
+#[tokio::test]
+async fn a_checkpoint_of_an_earlier_version_is_gone_on_from() {
     let bench = Fixture::new(Layout::Keyed);
     bench.insert(&[FIRST]);
-    bench.worker(open_set(told(stateful(), "{}")).await).cycle(|| false).await.unwrap();
+    bench.worker(open_set(told(stateless(), "{}")).await).cycle(|| false).await.unwrap();
+    bench.execute(
+        "UPDATE anomaly_worker_state SET checkpoint = x'0500000000000000', checkpoint_schema = 7, checkpoint_digest = 'd'; \
+         DROP TABLE anomaly_worker_state_checkpoint",
+    );
     bench.insert(&[SECOND]);
-    let settings = r#"{"do": "checkpoint-none"}"#;
-    bench.worker(open_set(told(stateful(), settings)).await).cycle(|| false).await.unwrap();
-    assert_eq!(stored(&bench).await, None);
+    bench.worker(open_set(told(stateful(), "{}")).await).cycle(|| false).await.unwrap();
+    assert_eq!(stored(&bench).await, Some((7, 6)));
+    let (row, parts) = ("SELECT hex(checkpoint) FROM anomaly_worker_state", "SELECT name FROM anomaly_worker_state_checkpoint");
+    assert_eq!((bench.texts(row), bench.texts(parts)), (vec![String::new()], vec!["state".to_owned()]));
+}
+
+/// Parts that somebody has deleted or added leave a state that no batch has ended in.
+#[tokio::test]
+async fn parts_that_are_not_those_of_the_row_are_no_state() {
+    let last = "DELETE FROM anomaly_worker_state_checkpoint WHERE name = 'since'";
+    let more = "INSERT INTO anomaly_worker_state_checkpoint SELECT worker, 'more', bytes FROM anomaly_worker_state_checkpoint";
+    for (meddled, why) in [(last, "a part less"), (more, "a part more")] {
+        let bench = Fixture::new(Layout::Keyed);
+        let remember = || told(stateful(), r#"{"do": "remember"}"#);
+        bench.insert(&[FIRST]);
+        bench.worker(open_set(remember()).await).cycle(|| false).await.unwrap();
+        bench.execute(meddled);
+        bench.insert(&[SECOND]);
+        let (lines, _guard) = Lines::listen();
+        bench.worker(open_set(remember()).await).cycle(|| false).await.unwrap();
+        let said = about_checkpoints(&lines);
+        assert!(matches!(&said[..], [line] if line.contains("is not whole: stored were 1 part with")), "{why}: {said:#?}");
+        let names: Vec<String> = bench.texts("SELECT name FROM anomaly_worker_state_checkpoint");
+        assert_eq!(names, ["since"], "{why}");
+    }
 }
 
 /// Where a page is judged in several parts, each goes on from the one before, also on a fresh

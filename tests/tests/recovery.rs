@@ -11,7 +11,7 @@ use host::detector::Detector;
 use host::state::{Again, SetAside, State};
 use host::store::{ErrorKind, StoreError};
 use host::worker::Worker;
-use tests::fixture::{Fixture, Layout, datetime, engine, hostile, open_set, verdicts};
+use tests::fixture::{Fixture, Layout, counted, datetime, engine, hostile, open_set, verdicts};
 use tests::intercept::{Action, Call, Intercepted};
 use tests::logs::Lines;
 
@@ -34,8 +34,7 @@ async fn detector(settings: &str) -> Detector {
 
 /// How many readings the detector has seen, as far as its stored state goes.
 fn seen(state: &State) -> u64 {
-    let bytes = &state.checkpoint.as_ref().unwrap().bytes;
-    u64::from_le_bytes(bytes[..].try_into().unwrap())
+    counted(state.checkpoint.as_ref().unwrap())
 }
 
 /// What a test asserts of a reason: the engine's own words after the first comma are not ours.

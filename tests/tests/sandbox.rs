@@ -8,10 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host::batch::{Batch, Column, Outcome};
+use host::checkpoint::Checkpoint;
 use host::datetime::Datetime;
-use host::detector::{Detector, DetectorError, Engine, JudgeError, Limits, ModelFile, Module, Set, inspect};
-use host::state::Checkpoint;
+use host::detector::{
+    Detector, DetectorError, Engine, JudgeError, Judged, Limits, ModelFile, Module, Set, inspect,
+};
 use tests::HOSTILE;
+use tests::fixture::{counted, counting};
 use tests::logs::Lines;
 
 /// For harms that only a deadline ends.
@@ -232,39 +235,57 @@ async fn modules_that_are_no_detectors_are_refused_with_what_they_are() {
     assert!(found.contains("other:thing/files@1.0.0"), "{found}");
 }
 
-/// The honest part of the hostile detector counts readings in its checkpoint.
-fn counted(readings: u64) -> Option<(u32, Vec<u8>)> {
-    Some((7, readings.to_le_bytes().to_vec()))
-}
 
 #[tokio::test]
 async fn state_follows_what_was_committed_and_nothing_else() {
-    let keep = |state: Option<(u32, Vec<u8>)>| {
-        state.map(|(schema, bytes)| Checkpoint { schema, bytes: bytes.into(), set_digest: "d".into() })
-    };
+    let seen = |judged: Result<Judged, JudgeError>| judged.unwrap().checkpoint.as_ref().map(counted);
     let mut detector =
         Detector::open(&engine(), hostile(r#"{"do": "trap", "to": "BAD"}"#), None).await.unwrap();
     let first = detector.judge(batch(&["T1"])).await.unwrap().checkpoint;
-    assert_eq!(first, counted(2));
-    detector.committed(keep(first));
+    assert_eq!(first.as_ref().map(counted), Some(2));
+    detector.committed(first);
 
-    assert_eq!(detector.judge(batch(&["T1"])).await.unwrap().checkpoint, counted(4));
+    assert_eq!(seen(detector.judge(batch(&["T1"])).await), Some(4));
     detector.discard();
-    let again = detector.judge(batch(&["T1"])).await.unwrap().checkpoint;
-    assert_eq!(again, counted(4), "a batch that was not stored is not remembered");
+    let again = detector.judge(batch(&["T1"])).await;
+    assert_eq!(seen(again), Some(4), "a batch that was not stored is not remembered");
 
     detector.judge(batch(&["BAD"])).await.unwrap_err();
-    let after = detector.judge(batch(&["T1"])).await.unwrap().checkpoint;
-    assert_eq!(after, counted(4), "a fresh instance resumes from the last commit");
+    let after = detector.judge(batch(&["T1"])).await;
+    assert_eq!(seen(after), Some(4), "a fresh instance resumes from the last commit");
 
-    let other = keep(Some((8, vec![]))).unwrap();
-    let mut without = Detector::open(&engine(), hostile("{}"), Some(other)).await.unwrap();
-    assert_eq!(
-        without.judge(batch(&["T1"])).await.unwrap().checkpoint,
-        counted(2),
-        "another schema is left out"
-    );
-    let broken = keep(Some((7, vec![1]))).unwrap();
-    let mut without = Detector::open(&engine(), hostile("{}"), Some(broken)).await.unwrap();
-    assert_eq!(without.judge(batch(&["T1"])).await.unwrap().checkpoint, counted(2), "an unreadable one too");
+    let another = Checkpoint { detector: Some("threshold".into()), ..counting(7, &9_u64.to_le_bytes()) };
+    for (kept, why) in [
+        (counting(8, &9_u64.to_le_bytes()), "of another schema"),
+        (another, "of another detector"),
+        (counting(7, &[1]), "unreadable"),
+    ] {
+        let mut without = Detector::open(&engine(), hostile("{}"), Some(kept)).await.unwrap();
+        assert_eq!(seen(without.judge(batch(&["T1"])).await), Some(2), "{why}: it is left out");
+    }
+}
+
+/// What an instance hands out is what changed since it was opened or asked last; the host adds it
+/// up, and opens the next with all of it.
+#[tokio::test]
+async fn a_state_in_parts_is_added_up() {
+    let set = || hostile(r#"{"do": "remember"}"#);
+    let mut detector = Detector::open(&engine(), set(), None).await.unwrap();
+    let mut expected = Vec::new();
+    let mut kept = None;
+    for number in 0..7 {
+        let judged = detector.judge(batch(&["T1", "T2"])).await.unwrap();
+        expected.push((judged.outcomes.clone(), judged.checkpoint.clone()));
+        // The same from what an instance that lives no longer has left.
+        let mut fresh = Detector::open(&engine(), set(), kept).await.unwrap();
+        let again = fresh.judge(batch(&["T1", "T2"])).await.unwrap();
+        assert_eq!((again.outcomes, again.checkpoint), expected[number], "batch {number}");
+        kept = judged.checkpoint;
+    }
+    let parts = |of: &Option<Checkpoint>| -> Vec<String> {
+        of.iter().flat_map(|kept| kept.parts.iter()).map(|(name, _)| name.to_string()).collect()
+    };
+    assert_eq!(parts(&kept), ["since", "variable/5431", "variable/5432"]);
+    let outcomes: Vec<_> = expected.iter().map(|(outcomes, _)| outcomes).collect();
+    assert!(outcomes.windows(2).all(|two| two[0] != two[1]), "each verdict hangs on what was before");
 }

@@ -10,9 +10,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fake_tds::{Fault, Server, SqlError};
+use host::checkpoint::Checkpoint;
 use host::datetime::Datetime;
 use host::reading::Reading;
-use host::state::{Checkpoint, State};
+use host::state::State;
 use host::store::schema::sqlserver as ddl;
 use host::store::{Connector, PlantClock, SqlServerStore, TableName, TableNames};
 use tests::conformance::{at, state, verdict};
@@ -100,8 +101,11 @@ async fn on_input(store: &SqlServerStore) {
     input.count_range(at("2025-01-15"), at("2025-01-16")).await.unwrap();
 }
 
-fn whole(epoch: i64) -> State {
-    let checkpoint = Checkpoint { schema: 1, bytes: vec![1].into(), set_digest: "a".into() };
+/// A state of so many parts.
+fn whole(epoch: i64, parts: u8) -> State {
+    let part = |n: u8| (n.to_string().into(), [n].as_slice().into());
+    let (detector, parts) = (Some("prophet".into()), (0..parts).map(part).collect());
+    let checkpoint = Checkpoint { schema: 1, detector, set_digest: "a".into(), parts };
     State { checkpoint: Some(checkpoint), set_digest: Some("a".into()), ..state(epoch) }
 }
 
@@ -112,14 +116,17 @@ async fn on_output(server: &Server, store: &SqlServerStore) {
     output.probe().await.unwrap();
     output.datetimes().await.unwrap();
     let epoch = output.claim("line 1").await.unwrap().epoch;
-    output.peek("line 1").await.unwrap();
+    output.outline("line 1").await.unwrap();
     output.newest(at("2025-01-16")).await.unwrap();
     output.workers().await.unwrap();
     let rows = [verdict("2025-01-15 10:00:00", "T1")];
     output.attempt(&rows).await.unwrap();
-    output.commit("line 1", &[], &whole(epoch)).await.unwrap();
-    output.commit("line 1", &rows, &whole(epoch)).await.unwrap();
-    output.replace("line 1", &rows, &whole(epoch)).await.unwrap();
+    output.commit("line 1", &[], &whole(epoch, 1)).await.unwrap();
+    output.peek("line 1").await.unwrap();
+    output.commit("line 1", &[], &whole(epoch, 1)).await.unwrap();
+    output.commit("line 1", &[], &whole(epoch, 2)).await.unwrap();
+    output.commit("line 1", &rows, &whole(epoch, 2)).await.unwrap();
+    output.replace("line 1", &rows, &whole(epoch, 2)).await.unwrap();
     let names = ["T1".into(), "t1".into()];
     output.foreign_names(&names).await.unwrap();
     output.equal_names(&names).await.unwrap();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use host::detector::{Detector, Module};
-use tests::fixture::{Fixture, Layout, described, open_set, told, verdicts};
+use tests::fixture::{Fixture, Layout, counted, described, open_set, told, verdicts};
 use tests::logs::Lines;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -35,8 +35,7 @@ async fn judged_before() -> Fixture {
 
 /// How many readings the detector has seen, as far as its stored state goes.
 async fn seen(bench: &Fixture) -> u64 {
-    let checkpoint = bench.state().await.unwrap().checkpoint.unwrap();
-    u64::from_le_bytes(checkpoint.bytes[..].try_into().unwrap())
+    counted(&bench.state().await.unwrap().checkpoint.unwrap())
 }
 
 #[tokio::test]

@@ -91,12 +91,12 @@ impl GuestDetector for Detector {
     fn open(
         files: Vec<ModelFile>,
         settings: String,
-        resume: Option<Checkpoint>,
+        resume: Vec<Part>,
     ) -> Result<exports::anomaly_worker::detector::judging::Detector, OpenError> {
         let settings =
             serde_json::from_str(&settings).map_err(|error| OpenError::Settings(error.to_string()))?;
-        let mut variables: BTreeMap<String, Learnt> = match resume {
-            Some(checkpoint) => serde_json::from_slice(&checkpoint.bytes)
+        let mut variables: BTreeMap<String, Learnt> = match resume.first() {
+            Some(part) => serde_json::from_slice(&part.bytes)
                 .map_err(|error| OpenError::CheckpointUnreadable(error.to_string()))?,
             None => BTreeMap::new(),
         };
@@ -135,9 +135,10 @@ impl GuestDetector for Detector {
         Ok(judged.collect())
     }
 
-    fn checkpoint(&self) -> Option<Checkpoint> {
-        let bytes = serde_json::to_vec(&*self.variables.borrow()).ok()?;
-        Some(Checkpoint { schema: 1, bytes })
+    /// One part, which is small and changes with every batch.
+    fn checkpoint(&self) -> Vec<PartChange> {
+        let bytes = serde_json::to_vec(&*self.variables.borrow()).ok();
+        vec![PartChange { name: "variables".into(), bytes }]
     }
 }
 

@@ -181,7 +181,7 @@ async fn output(trials: &mut Trials, store: &dyn Store, config: &Config) -> Opti
     probed.problems.iter().for_each(|problem| trials.fail("output", problem));
     probed.notes.iter().for_each(|note| trials.note("output", note));
     // Where the tables are still to be made, there is nothing that could refuse a verdict.
-    let there = output.peek(&config.worker.row()).await.is_ok();
+    let there = output.outline(&config.worker.row()).await.is_ok();
     (probed.problems.is_empty() && there).then_some(output)
 }
 

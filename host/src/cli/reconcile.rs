@@ -73,7 +73,7 @@ async fn beside(
         bail!("nothing was looked at: the input table has no index on `datetime`");
     }
     let now = input.now().await?;
-    let since = output.peek(&config.row()).await?.map(|state| state.position.since());
+    let since = output.outline(&config.row()).await?.map(|found| found.state.position.since());
     let from = now.earlier(worker::lateness(config.allowed_lateness, layout));
     let plan = BackfillPlan {
         worker: config.row(),

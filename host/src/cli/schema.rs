@@ -17,6 +17,8 @@ use crate::store::table_name::quote_sql_server;
 /// A login for the example, where the configuration names none.
 const USER: &str = "anomaly_worker";
 
+const LEARNT: &str = "What the workers' detectors have learnt.";
+
 /// Prints the statements for the names of the configuration.
 pub(super) fn schema(config: &Config, dialect: Option<Dialect>) -> anyhow::Result<ExitCode> {
     let tables = wiring::tables(config).map_err(|why| Misconfigured(why.to_string()))?;
@@ -33,6 +35,7 @@ fn in_sqlite(tables: &TableNames) -> String {
     add(&mut text, "The verdicts.", &sqlite::output(&tables.output));
     sqlite::indexes(&tables.output).iter().for_each(|index| line(&mut text, &format!("{index};")));
     add(&mut text, "How far each worker has come.", &sqlite::state(&tables.state));
+    add(&mut text, LEARNT, &sqlite::parts(&tables.state.of_parts()));
     text
 }
 
@@ -51,11 +54,13 @@ fn in_sql_server(tables: &TableNames, config: &Config) -> String {
         config.output_access().user.map_or_else(|| user.clone(), |user| quote_sql_server(&user));
     let (input_table, output, state) =
         (tables.input.sql_server(), tables.output.sql_server(), tables.state.sql_server());
+    let parts = tables.state.of_parts().sql_server();
 
     let mut text = input(&sqlserver::input(&tables.input));
     add(&mut text, &format!("The verdicts, {to}."), &sqlserver::output(&tables.output));
     sqlserver::indexes(&tables.output).iter().for_each(|index| line(&mut text, &format!("{index};")));
     add(&mut text, &format!("How far each worker has come, {to}."), &sqlserver::state(&tables.state));
+    add(&mut text, LEARNT, &sqlserver::parts(&tables.state.of_parts()));
     only_for(
         &mut text,
         "an output table that held duplicates, to have the worker try its unique index again once they are gone",
@@ -70,7 +75,8 @@ fn in_sql_server(tables: &TableNames, config: &Config) -> String {
         &mut text,
         &format!("To write verdicts, {to}:"),
         &format!(
-            "GRANT SELECT, INSERT ON {output} TO {output_user};\nGRANT SELECT, INSERT, UPDATE ON {state} TO {output_user};"
+            "GRANT SELECT, INSERT ON {output} TO {output_user};\nGRANT SELECT, INSERT, UPDATE ON {state} TO {output_user};\n\
+             GRANT SELECT, INSERT, DELETE ON {parts} TO {output_user};"
         ),
     );
     only_for(

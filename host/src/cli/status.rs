@@ -8,11 +8,12 @@ use serde_json::json;
 use super::say::{self, say};
 use super::unjudged::{self, Looking};
 use super::{ahead, wiring};
+use crate::checkpoint::Size;
 use crate::config::Config;
 use crate::datetime::Datetime;
 use crate::detector::short_digest;
 use crate::state::{ModelsInUse, State};
-use crate::store::VerdictReader;
+use crate::store::{Outline, VerdictReader};
 use crate::text::escaped;
 use crate::worker::{self, report};
 
@@ -25,8 +26,12 @@ pub(super) async fn status(config: &Config, as_json: bool) -> anyhow::Result<Exi
     // Without an output file no worker has run.
     let mut output = store.look_at_output().await?;
     let state = match &mut output {
-        Some(output) => output.peek(name).await?,
+        Some(output) => output.outline(name).await?,
         None => None,
+    };
+    let (state, checkpoint) = match state {
+        Some(Outline { state, checkpoint }) => (Some(state), checkpoint),
+        None => (None, None),
     };
     let ahead = match &state {
         Some(_) => {
@@ -46,7 +51,7 @@ pub(super) async fn status(config: &Config, as_json: bool) -> anyhow::Result<Exi
         has_datetime_index: layout.has_datetime_index,
     };
     if as_json {
-        say::json(&as_object(name, state.as_ref(), now, &ahead, looking));
+        say::json(&as_object(name, state.as_ref(), checkpoint, now, &ahead, looking));
         return Ok(if state.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let Some(state) = state else {
@@ -57,7 +62,7 @@ pub(super) async fn status(config: &Config, as_json: bool) -> anyhow::Result<Exi
         );
         return Ok(ExitCode::FAILURE);
     };
-    say::lines(&in_words(name, &state, now));
+    say::lines(&in_words(name, &state, checkpoint, now));
     say!("{}", unjudged::in_words(&state.reconciliation, looking, now));
     for sentence in ahead {
         say!("dated ahead   {sentence}");
@@ -74,6 +79,7 @@ fn lag(state: &State, now: Datetime) -> Option<i64> {
 fn as_object(
     name: &str,
     state: Option<&State>,
+    checkpoint: Option<Size>,
     now: Datetime,
     ahead: &[String],
     looking: Looking,
@@ -90,6 +96,7 @@ fn as_object(
         "dated_ahead": ahead,
         "set": state.set_digest,
         "models": state.models,
+        "checkpoint": checkpoint,
         "counts": state.counts,
         "set_aside": state.set_aside.iter().map(|(name, aside)| (&**name, aside)).collect::<BTreeMap<_, _>>(),
         "position": state.position,
@@ -110,7 +117,16 @@ fn set_in_use(state: &State) -> String {
     }
 }
 
-fn in_words(name: &str, state: &State, now: Datetime) -> String {
+/// In the unit that people read it in.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..=9_999 => report::count(bytes, "byte"),
+        10_000..=9_999_999 => format!("{} KB", bytes / 1_000),
+        _ => format!("{} MB", bytes / 1_000_000),
+    }
+}
+
+fn in_words(name: &str, state: &State, checkpoint: Option<Size>, now: Datetime) -> String {
     use std::fmt::Write;
     let ago = |seconds: u64| humantime::format_duration(std::time::Duration::from_secs(seconds)).to_string();
     let counts = &state.counts;
@@ -136,6 +152,9 @@ fn in_words(name: &str, state: &State, now: Datetime) -> String {
     let _ = writeln!(text, "set           {}", set_in_use(state));
     if let Some(why) = state.models.as_ref().and_then(|models| models.refused.as_ref()) {
         let _ = writeln!(text, "files         refused, the set goes on without them: {}", escaped(why));
+    }
+    if let Some(Size { parts, bytes }) = checkpoint {
+        let _ = writeln!(text, "learnt        {} in {}", size(bytes), report::count(parts, "part"));
     }
     let _ = writeln!(
         text,

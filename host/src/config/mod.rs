@@ -106,7 +106,7 @@ pub struct DetectorSection {
     pub models: PathBuf,
     /// Of the sandbox, 1 to 4096.
     pub memory_mib: u64,
-    /// The largest checkpoint that is kept, 1 to 1024.
+    /// All that is kept of a detector's state, 1 to 1024.
     pub checkpoint_mib: u64,
     /// For each call; above zero, at most an hour.
     pub deadline: Duration,
@@ -181,7 +181,7 @@ impl Default for DetectorSection {
             module: None,
             models: "models/prophet".into(),
             memory_mib: 256,
-            checkpoint_mib: 8,
+            checkpoint_mib: 64,
             deadline: Duration::from_secs(30),
             module_mib: 64,
             model_mib: 64,

@@ -1,9 +1,15 @@
 //! What comes back from a detector is checked before anything uses it: shapes, finiteness, order of
-//! bounds, scores.
+//! bounds, scores, the parts of its state.
 //!
 //! Pure. An answer that breaks a rule is refused whole, with the variable and the rule in words.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::guest_text;
+use super::limits::{PART_BYTES, PART_OVERHEAD, PARTS};
 use crate::batch::{Batch, Column, Flags, Outcome, Verdicts};
+use crate::checkpoint::{PartChange, Parts};
 
 /// Checks one call's answer against the batch that was asked about. The error is a sentence for the
 /// log.
@@ -71,6 +77,55 @@ fn judged(column: &Column, verdicts: &Verdicts) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// What a detector says that has changed of its state, as the host keeps it.
+///
+/// # Errors
+/// The first rule that a change breaks.
+pub(super) fn changes(said: Vec<(String, Option<Vec<u8>>)>) -> Result<Vec<PartChange>, String> {
+    let mut names: HashSet<Arc<str>> = HashSet::with_capacity(said.len());
+    let mut changes = Vec::with_capacity(said.len());
+    for (name, bytes) in said {
+        if !Parts::is_name(&name) {
+            let name = guest_text::short(&name);
+            return Err(format!("`{name}` names no part: 1 to 100 of a to z, 0 to 9, `.`, `_`, `-` and `/`"));
+        }
+        let length = bytes.as_ref().map_or(0, Vec::len);
+        if length > PART_BYTES {
+            return Err(format!("part `{name}` has {length} bytes, and at most {PART_BYTES} are kept"));
+        }
+        let name: Arc<str> = name.into();
+        if !names.insert(Arc::clone(&name)) {
+            return Err(format!("part `{name}` is there twice"));
+        }
+        changes.push((name, bytes.map(Arc::from)));
+    }
+    Ok(changes)
+}
+
+/// Looks over all parts together, of which at most so many bytes are kept; what the host takes for
+/// them.
+///
+/// # Errors
+/// The first rule that they break.
+pub(super) fn parts(parts: &Parts, most: usize) -> Result<usize, String> {
+    let size = parts.size();
+    if size.parts > PARTS as u64 {
+        return Err(format!("it has {} parts, and at most {PARTS} are kept", size.parts));
+    }
+    if size.bytes > most as u64 {
+        let bytes = size.bytes;
+        return Err(format!(
+            "it has {bytes} bytes, and at most {most} are kept (`checkpoint_mib` of `[detector]`)"
+        ));
+    }
+    Ok(held(parts))
+}
+
+/// Bytes that the host takes for them.
+pub(super) fn held(parts: &Parts) -> usize {
+    parts.iter().map(|(name, bytes)| name.len() + bytes.len() + PART_OVERHEAD).sum()
 }
 
 /// Whether every rule holds at every instant. Without branches, so that the usual case of a large
@@ -167,5 +222,33 @@ mod tests {
             assert_eq!(answer(&batch(), &[Outcome::Judged(verdicts)]), expected);
         }
         assert_eq!(answer(&batch(), &[]), Err("0 outcomes for 1 columns".into()));
+    }
+
+    #[test]
+    fn parts_are_taken_or_refused_with_the_reason() {
+        let no_name = |name: &str| {
+            Err(format!("`{name}` names no part: 1 to 100 of a to z, 0 to 9, `.`, `_`, `-` and `/`"))
+        };
+        for (names, length, expected) in [
+            (vec!["a", "b"], 8 << 20, Ok(2)),
+            (vec!["a", "a"], 1, Err("part `a` is there twice".to_owned())),
+            (vec!["a", "B"], 1, no_name("B")),
+            (vec![""], 1, no_name("")),
+            (vec!["a"], (8 << 20) + 1, {
+                Err("part `a` has 8388609 bytes, and at most 8388608 are kept".to_owned())
+            }),
+        ] {
+            let said = names.iter().map(|name| ((*name).to_owned(), Some(vec![0; length]))).collect();
+            assert_eq!(changes(said).map(|taken| taken.len()), expected);
+        }
+        let many = |count: usize, length: usize| -> Parts {
+            let bytes: Arc<[u8]> = vec![0; length].into();
+            (0..count).map(|number| (format!("{number:05}").into(), Arc::clone(&bytes))).collect()
+        };
+        assert_eq!(parts(&many(2, 50), 100), Ok(2 * (5 + 50 + 128)));
+        let large = "it has 102 bytes, and at most 100 are kept (`checkpoint_mib` of `[detector]`)";
+        assert_eq!(parts(&many(2, 51), 100), Err(large.to_owned()));
+        let all_too_many = "it has 65537 parts, and at most 65536 are kept";
+        assert_eq!(parts(&many(65_537, 0), 100), Err(all_too_many.to_owned()));
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::batch::Outcome;
+use crate::checkpoint::Checkpoint;
 
 /// What a module says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,8 +50,8 @@ pub struct ModelStatus {
 pub struct Judged {
     /// One per column of the batch.
     pub outcomes: Vec<Outcome>,
-    /// Schema and bytes of the detector's state after the batch.
-    pub checkpoint: Option<(u32, Vec<u8>)>,
+    /// The detector's state after the batch, all of it; None if there is none.
+    pub checkpoint: Option<Checkpoint>,
     /// Why the state that it has is not kept, if it is not: the verdicts are good all the same.
     pub not_kept: Option<String>,
 }

@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
 use tracing::instrument::WithSubscriber;
 
 use super::bindings::DetectorPre;
@@ -19,7 +18,7 @@ use super::opening;
 use super::sandbox::Sandbox;
 use super::set::{Digest, Set};
 use crate::batch::Batch;
-use crate::state::Checkpoint;
+use crate::checkpoint::Checkpoint;
 
 /// A set in use.
 pub struct Detector {
@@ -52,7 +51,7 @@ impl Detector {
         on_a_thread(async move || {
             let description = Instance::describe(&engine, &pre, &set.module).await?;
             let opened = opening::open(&engine, &pre, &set, &description, resume.as_ref()).await?;
-            let unusable = resume.as_ref().filter(|_| !opened.resumed).map(digest);
+            let unusable = resume.as_ref().filter(|_| !opened.resumed).map(Checkpoint::digest);
             let set = Arc::new(Arc::unwrap_or_clone(set).without(&opened.summary.passed_over));
             Ok(Self {
                 engine,
@@ -99,8 +98,7 @@ impl Detector {
         let Some(instance) = self.live.take() else {
             return Err(JudgeError::Reopen("there is none".into()));
         };
-        let schema = self.description.checkpoint_schema;
-        let judging = on_a_thread(async move || instance.judge(&batch, schema).await);
+        let judging = on_a_thread(async move || instance.judge(&batch).await);
         let (judged, live) = judging.await.unwrap_or_else(|why| Err(JudgeError::Trap(why)))?;
         self.live = live;
         if let Some(why) = judged.not_kept.as_ref().filter(|_| !self.said_not_kept) {
@@ -146,8 +144,12 @@ impl Detector {
     /// The verdicts of the last batch are stored, and this checkpoint with them: later instances
     /// resume from it.
     pub fn committed(&mut self, checkpoint: Option<Checkpoint>) {
-        let usable = |kept: &Checkpoint| self.unusable.is_none_or(|unusable| unusable != digest(kept));
+        let usable = |kept: &Checkpoint| self.unusable.is_none_or(|unusable| unusable != kept.digest());
         self.committed = checkpoint.filter(usable);
+        if self.committed.is_some() {
+            // It has taken the other's place.
+            self.unusable = None;
+        }
     }
 
     /// It can be opened with its checkpoint and judges nothing then: fresh instances start without.
@@ -161,7 +163,7 @@ impl Detector {
 
     fn put_by(&mut self) {
         if let Some(unusable) = self.committed.take() {
-            self.unusable = Some(digest(&unusable));
+            self.unusable = Some(unusable.digest());
         }
     }
 
@@ -172,14 +174,6 @@ impl Detector {
             self.live = None;
         }
     }
-}
-
-/// Tells checkpoints apart.
-fn digest(checkpoint: &Checkpoint) -> Digest {
-    let mut hash = Sha256::new();
-    hash.update(checkpoint.schema.to_le_bytes());
-    hash.update(&checkpoint.bytes);
-    hash.finalize().into()
 }
 
 /// Runs guest code on a thread of its own kind, because it may compute for as long as its deadline.

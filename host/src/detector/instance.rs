@@ -3,6 +3,8 @@
 //! It lives until its first failure. Every call has a deadline: epochs end a guest that computes, a
 //! timer ends one that sleeps in a host call.
 
+use std::sync::Arc;
+
 use wasmtime::component::ResourceAny;
 use wasmtime::{Store, Trap};
 
@@ -17,7 +19,7 @@ use super::sandbox::Sandbox;
 use super::set::{Module, Set};
 use super::ticker::{TICK, Ticker};
 use crate::batch::{Batch, Outcome, Verdicts, Withheld};
-use crate::state::Checkpoint;
+use crate::checkpoint::{Checkpoint, Parts};
 use crate::unit_limit::explained_of_code;
 
 /// An opened detector in a store of its own.
@@ -25,8 +27,16 @@ pub(super) struct Instance {
     calls: Calls,
     guest: bindings::Detector,
     detector: ResourceAny,
-    /// Bytes of the checkpoint that the host keeps.
-    kept: usize,
+    /// What the parts that it hands out are changes of: always the state that is in its memory.
+    parts: Parts,
+    of: Writer,
+}
+
+/// Who writes a checkpoint.
+struct Writer {
+    schema: u32,
+    detector: Arc<str>,
+    set_digest: String,
 }
 
 /// A store, and how long a call into it may last.
@@ -104,11 +114,12 @@ impl Instance {
         engine: &Engine,
         pre: &DetectorPre<Sandbox>,
         set: &Set,
-        resume: Option<&Checkpoint>,
+        description: &Description,
+        parts: Parts,
     ) -> Result<(Self, Summary), DetectorError> {
         let failed = |cause| DetectorError::Open { module: set.module.name.clone(), cause };
         let mut calls = Calls::new(engine, &set.module, set.made);
-        let kept = resume.map_or(0, |kept| kept.bytes.len());
+        let kept = check::held(&parts);
         if !calls.keep(0, kept) {
             return Err(DetectorError::Checkpoint(no_room(kept)));
         }
@@ -124,11 +135,11 @@ impl Instance {
             unreadable: Some(&file.why),
         });
         let files: Vec<_> = read.chain(unread).collect();
-        let resume = resume.map(|kept| types::Checkpoint { schema: kept.schema, bytes: kept.bytes.to_vec() });
+        let resume: Vec<_> = parts.iter().map(|(name, bytes)| types::Part { name, bytes }).collect();
         let judging = guest.anomaly_worker_detector_judging();
         let detector = calls
             .run(async |store| {
-                judging.detector().call_open(store, &files, &set.settings, resume.as_ref()).await
+                judging.detector().call_open(store, &files, &set.settings, &resume).await
             })
             .await
             .map_err(failed)?
@@ -157,58 +168,53 @@ impl Instance {
             whole_instants: said.scope == types::InstantScope::WholeInstants,
             passed_over: said.passed_over.into_iter().collect(),
         };
-        Ok((Self { calls, guest, detector, kept }, summary))
+        let of = Writer {
+            schema: description.checkpoint_schema,
+            detector: description.name.as_str().into(),
+            set_digest: set.digest.clone(),
+        };
+        Ok((Self { calls, guest, detector, parts, of }, summary))
     }
 
-    /// Judges a batch and, where the detector keeps state (a schema above 0), asks for its
-    /// checkpoint. What comes back is checked. The instance is given back unless it failed at
-    /// the checkpoint: that costs it its life, and nobody a verdict.
-    pub(super) async fn judge(
-        mut self,
-        batch: &Batch,
-        schema: u32,
-    ) -> Result<(Judged, Option<Self>), JudgeError> {
+    /// Judges a batch and, where the detector keeps state (a schema above 0), asks what has changed
+    /// of it. What comes back is checked. The instance is given back unless it failed over its
+    /// state: that costs it its life, because what it has changed is known to it alone, and nobody a
+    /// verdict.
+    pub(super) async fn judge(mut self, batch: &Batch) -> Result<(Judged, Option<Self>), JudgeError> {
         let outcomes = self.detect(batch).await?;
-        if schema == 0 {
+        if self.of.schema == 0 {
             return Ok((Judged { outcomes, checkpoint: None, not_kept: None }, Some(self)));
         }
-        let (checkpoint, not_kept, alive) = match self.checkpoint(schema).await {
-            Ok(Ok(checkpoint)) => (checkpoint, None, true),
-            Ok(Err(why)) => (None, Some(why), true),
-            Err(error) => (None, Some(error.to_string()), false),
-        };
-        Ok((Judged { outcomes, checkpoint, not_kept }, alive.then_some(self)))
+        Ok(match self.checkpoint().await {
+            Ok(checkpoint) => (Judged { outcomes, checkpoint, not_kept: None }, Some(self)),
+            Err(why) => (Judged { outcomes, checkpoint: None, not_kept: Some(why) }, None),
+        })
     }
 
     /// The state after the last batch: None if there is none, an error in words if it is none to
     /// keep.
-    async fn checkpoint(
-        &mut self,
-        schema: u32,
-    ) -> Result<Result<Option<(u32, Vec<u8>)>, String>, JudgeError> {
-        let Self { calls, guest, detector, kept: before } = self;
+    async fn checkpoint(&mut self) -> Result<Option<Checkpoint>, String> {
+        let Self { calls, guest, detector, parts, of } = self;
         let judging = guest.anomaly_worker_detector_judging().detector();
+        let before = check::held(parts);
         let most = calls.limits.checkpoint;
-        let kept = calls.run(async |store| judging.call_checkpoint(store, *detector).await).await?;
-        Ok(match kept {
-            Some(kept) if kept.schema != schema => Err(format!(
-                "it has schema {}, and the module said that it writes schema {schema}",
-                kept.schema
-            )),
-            Some(kept) if kept.bytes.len() > most => Err(format!(
-                "it has {} bytes, and at most {most} are kept (`checkpoint_mib` of `[detector]`)",
-                kept.bytes.len()
-            )),
-            kept => {
-                let bytes = kept.as_ref().map_or(0, |kept| kept.bytes.len());
-                if calls.keep(*before, bytes) {
-                    *before = bytes;
-                    Ok(kept.map(|kept| (kept.schema, kept.bytes)))
-                } else {
-                    Err(no_room(bytes))
-                }
-            }
-        })
+        let changes = calls
+            .run(async |store| judging.call_checkpoint(store, *detector).await)
+            .await
+            .map_err(|error| error.to_string())?;
+        let changes = changes.into_iter().map(|change| (change.name, change.bytes)).collect();
+        *parts = std::mem::take(parts).after(check::changes(changes)?);
+        let held = check::parts(parts, most)?;
+        if !calls.keep(before, held) {
+            return Err(no_room(held));
+        }
+        let Writer { schema, detector, set_digest } = of;
+        Ok((!parts.is_empty()).then(|| Checkpoint {
+            schema: *schema,
+            detector: Some(Arc::clone(detector)),
+            set_digest: set_digest.clone(),
+            parts: parts.clone(),
+        }))
     }
 
     async fn detect(&mut self, batch: &Batch) -> Result<Vec<Outcome>, JudgeError> {

@@ -16,8 +16,7 @@ pub struct Limits {
     /// What one call may return, in bytes. A verdict is 33 bytes: the default is four million
     /// readings.
     pub returned: usize,
-    /// The largest checkpoint that is kept, in bytes. It is written to the state row with each
-    /// batch.
+    /// Of all parts of a checkpoint together, in bytes.
     pub checkpoint: usize,
     /// Length of the module's file, in bytes.
     pub module_file: u64,
@@ -34,7 +33,7 @@ impl Default for Limits {
             memory: 256 << 20,
             deadline: Duration::from_secs(30),
             returned: 128 << 20,
-            checkpoint: 8 << 20,
+            checkpoint: 64 << 20,
             module_file: 64 << 20,
             model_file: 64 << 20,
             model_files: 1 << 30,
@@ -66,6 +65,13 @@ pub(super) const TABLE_ELEMENT_BYTES: usize = 16;
 
 /// What the host needs for a model that a detector names, beside its texts.
 pub(super) const MODEL_BYTES: usize = 128;
+
+/// Bytes of one part of a checkpoint: a row of the database.
+pub(super) const PART_BYTES: usize = 8 << 20;
+
+/// How many parts a checkpoint has at most, and what the host needs for one beside its bytes.
+pub(super) const PARTS: usize = 1 << 16;
+pub(super) const PART_OVERHEAD: usize = 128;
 
 /// What a call may return in any case, however little of its memory a detector has left: log lines
 /// and short answers.

@@ -1,7 +1,7 @@
 //! The one way to a fresh instance: at the start, after a trap, for a reload, and when an older set
 //! comes back.
 //!
-//! A checkpoint is a help and never a condition. One that is of another schema, or that the
+//! A checkpoint is a help and never a condition. One of another detector or schema, or that the
 //! detector fails to be opened with in whatever way, is left out with one line in the log; what the
 //! detector says without it is what counts.
 
@@ -12,7 +12,7 @@ use super::error::DetectorError;
 use super::instance::Instance;
 use super::sandbox::Sandbox;
 use super::set::Set;
-use crate::state::Checkpoint;
+use crate::checkpoint::{Checkpoint, Parts};
 
 /// A fresh instance.
 pub(super) struct OpenedInstance {
@@ -40,13 +40,13 @@ pub(super) async fn open(
         } else if let Some(other) = foreign(kept, description) {
             why = Some(other);
         } else {
-            match Instance::open(engine, pre, set, Some(kept)).await {
+            match Instance::open(engine, pre, set, description, kept.parts.clone()).await {
                 Ok((instance, summary)) => return Ok(OpenedInstance { instance, summary, resumed: true }),
                 Err(error) => why = Some(error.to_string()),
             }
         }
     }
-    let (instance, summary) = Instance::open(engine, pre, set, None).await?;
+    let (instance, summary) = Instance::open(engine, pre, set, description, Parts::default()).await?;
     if let Some(why) = why {
         tracing::warn!("the detector starts without the checkpoint that is stored: {why}");
     }
@@ -56,11 +56,13 @@ pub(super) async fn open(
 /// Why this checkpoint is not one of this detector's.
 fn foreign(kept: &Checkpoint, said: &Description) -> Option<String> {
     let Description { name, version, checkpoint_schema, .. } = said;
-    match *checkpoint_schema {
-        schema if schema == kept.schema => None,
-        schema => Some(format!(
-            "that one has schema {}, and detector `{name}` {version} writes schema {schema}",
-            kept.schema
-        )),
+    if let Some(other) = kept.detector.as_ref().filter(|other| ***other != **name) {
+        return Some(format!("detector `{other}` has written that one, and this is `{name}` {version}"));
     }
+    (*checkpoint_schema != kept.schema).then(|| {
+        format!(
+            "that one has schema {}, and detector `{name}` {version} writes schema {checkpoint_schema}",
+            kept.schema
+        )
+    })
 }

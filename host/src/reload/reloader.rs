@@ -18,8 +18,8 @@ use super::set_source::{SetRead, SetSource, patience};
 use super::start::RefusedFiles;
 use super::trial;
 use crate::batch::Batch;
+use crate::checkpoint::Checkpoint;
 use crate::detector::{Detector, DetectorError, Engine, Set};
-use crate::state::Checkpoint;
 
 /// The last committed batch: what a new set is tried on before it is used.
 #[derive(Clone)]

@@ -13,6 +13,7 @@ mod index;
 mod input;
 mod leader_lock;
 mod output;
+mod parts;
 mod probe;
 pub mod schema;
 pub mod sqlite;
@@ -28,7 +29,7 @@ pub use importer::{Importer, Inserted};
 pub use input::{Input, InputLayout};
 pub use leader_lock::LeaderLock;
 pub use output::{
-    Claim, Output, OutputLimits, OutputProbe, Probed, Rejudging, Replaced, SchemaChanges, VerdictReader,
+    Claim, Outline, Output, OutputLimits, OutputProbe, Probed, Rejudging, Replaced, SchemaChanges, VerdictReader,
     VerdictWriter,
 };
 pub use schema::TableNames;

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use super::ErrorKind;
 use super::StoreError;
 use super::stored::VerdictPage;
+use crate::checkpoint::Size;
 use crate::datetime::Datetime;
 use crate::reading::ReadingKey;
 use crate::state::{SetAside, State};
@@ -24,6 +25,15 @@ pub struct Claim {
     pub epoch: i64,
     /// The row as the last commit left it, with the new epoch; None before the first.
     pub state: Option<State>,
+}
+
+/// A worker's state at a glance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outline {
+    /// Without a checkpoint, whether it has one or not.
+    pub state: State,
+    /// How large that is; None if there is none.
+    pub checkpoint: Option<Size>,
 }
 
 /// What became of verdicts that were to take the place of others.
@@ -59,8 +69,11 @@ pub struct Probed {
 /// finds its place, need no more.
 #[async_trait]
 pub trait VerdictReader: Send {
-    /// The worker's row, without taking it; None before its first commit.
+    /// The worker's state, whole, without taking it; None before its first commit.
     async fn peek(&mut self, worker: &str) -> Result<Option<State>, StoreError>;
+
+    /// The same without what may be large in it.
+    async fn outline(&mut self, worker: &str) -> Result<Option<Outline>, StoreError>;
 
     /// The greatest ds of the output that is not later than `until`: a verdict dated ahead says
     /// nothing of where a worker stands.
@@ -125,7 +138,7 @@ pub trait VerdictWriter: Send {
     async fn claim(&mut self, worker: &str) -> Result<Claim, StoreError>;
 
     /// In one transaction: checks the fence (`state.epoch`), inserts the verdicts whose key is not
-    /// there yet, writes the state row. Returns how many were inserted. [`ErrorKind::Refused`]
+    /// there yet, writes the state row and, of the checkpoint, the parts that changed. Returns how many were inserted. [`ErrorKind::Refused`]
     /// if the table does not take one of the verdicts; [`ErrorKind::Fenced`] if another worker
     /// has taken the name since, or somebody has deleted the row: take the name again.
     async fn commit(
@@ -152,7 +165,7 @@ pub trait Rejudging: VerdictReader {
         state: &State,
     ) -> Result<Replaced, StoreError>;
 
-    /// Deletes the worker's row, if it still has this epoch; else [`ErrorKind::Fenced`].
+    /// Deletes the worker's row and its parts, if it still has this epoch; else [`ErrorKind::Fenced`].
     async fn forget(&mut self, worker: &str, epoch: i64) -> Result<(), StoreError>;
 
     /// Puts `after` in the place of `before` in the worker's row and touches nothing else: not the

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::parts::PartsWritten;
 use crate::batch::Flags;
 use crate::counts::Counts;
 use crate::datetime::Datetime;
@@ -27,6 +28,13 @@ pub(super) fn verdict(ds: Datetime) -> VerdictRow {
         prediction_error_pct: 0.0,
         source_file: None,
     }
+}
+
+/// A part put in and one taken out.
+pub(super) fn parts() -> PartsWritten {
+    let changes = [("probe", Some([0].as_slice().into())), ("none", None)];
+    let changes = changes.into_iter().map(|(name, bytes)| (name.into(), bytes)).collect();
+    PartsWritten { anew: true, changes }
 }
 
 pub(super) fn state(epoch: i64, now: Datetime) -> State {

@@ -45,6 +45,9 @@ pub const STATE_COLUMNS: [&str; 11] = [
     "updated_at",
 ];
 
+/// The columns of the table of parts: a row for each part of each worker's checkpoint.
+pub const PARTS_COLUMNS: [&str; 3] = ["worker", "name", "bytes"];
+
 /// Which tables a store works on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableNames {

@@ -32,6 +32,20 @@ impl TableName {
         Self { parts: vec![schema.to_owned(), table.to_owned()] }
     }
 
+    /// The table of checkpoints' parts beside a state table: named for it, so that workers of one name
+    /// with different state tables never share one.
+    #[must_use]
+    pub fn of_parts(&self) -> Self {
+        /// What a name may have, less what is added.
+        const ROOM: usize = 128 - SUFFIX.len();
+        const SUFFIX: &str = "_checkpoint";
+        let mut parts = self.parts.clone();
+        if let Some(table) = parts.last_mut() {
+            *table = table.chars().take(ROOM).chain(SUFFIX.chars()).collect();
+        }
+        Self { parts }
+    }
+
     /// The table's own name, without quotes.
     pub fn table(&self) -> &str {
         self.parts.last().map_or("", String::as_str)

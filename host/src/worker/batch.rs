@@ -26,7 +26,7 @@ use crate::pivot::{self, Pivoted};
 use crate::position::{Ahead, Position, TimePosition};
 use crate::reading::{Malformed, Reading};
 use crate::shard::Shard;
-use crate::state::{Again, Checkpoint, ModelsInUse, SetAside, State};
+use crate::state::{Again, ModelsInUse, SetAside, State};
 use crate::store::StoreError;
 use crate::verdict::{self, VerdictRow};
 
@@ -420,8 +420,7 @@ impl JudgedBatch {
             self.report.set_aside.push((Arc::clone(&column.variable), reason));
         }
         if let After::Checkpoint(checkpoint) = recovered.after {
-            self.state.checkpoint =
-                checkpoint.map(|(schema, bytes)| Checkpoint { schema, bytes: bytes.into(), set_digest });
+            self.state.checkpoint = checkpoint;
             // The next part of the page comes after this one, on whatever instance.
             detector.committed(self.state.checkpoint.clone());
         }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::patience::{Ended, Patience};
 use super::search::{self, Learnt};
 use crate::batch::{Batch, Outcome};
+use crate::checkpoint::Checkpoint;
 use crate::detector::{Detector, JudgeError, Judged};
 
 /// What is asked to judge: a detector, or a test's idea of one.
@@ -63,7 +64,7 @@ pub(super) enum After {
     /// As before it: nothing was judged, or the new state is none to keep.
     Unchanged,
     /// None: there is nothing to keep.
-    Checkpoint(Option<(u32, Vec<u8>)>),
+    Checkpoint(Option<Checkpoint>),
 }
 
 /// Why a batch brought nothing.

@@ -193,9 +193,9 @@ impl Session {
     /// just before a commit would put it back.
     pub(super) async fn reload_set_aside(&mut self, worker: &str) -> Result<(), StoreError> {
         if !self.state.set_aside.is_empty()
-            && let Some(stored) = self.output.peek(worker).await?
+            && let Some(stored) = self.output.outline(worker).await?
         {
-            self.state.set_aside = stored.set_aside;
+            self.state.set_aside = stored.state.set_aside;
         }
         Ok(())
     }

@@ -27,9 +27,9 @@ pub(super) async fn left_off(
             && let Some(shares) = shares(&name, base)
             // Another share of the same division tells nothing of this one.
             && shares != own
-            && let Some(state) = output.peek(&name).await?
+            && let Some(outline) = output.outline(&name).await?
         {
-            found.push((shares, state));
+            found.push((shares, outline.state));
         }
     }
     // Rows of earlier divisions stay in the table for ever.

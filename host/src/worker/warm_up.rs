@@ -18,7 +18,6 @@ use crate::datetime::Datetime;
 use crate::detector::Detector;
 use crate::pivot;
 use crate::reading::Reading;
-use crate::state::Checkpoint;
 use crate::store::{ErrorKind, Input, StoreError};
 
 /// Rows that a detector is shown at most, the latest: a year of ten variables at intervals of an
@@ -123,9 +122,6 @@ async fn show(
     let why = match judged {
         Ok(recovered) => {
             if let After::Checkpoint(checkpoint) = recovered.after {
-                let set_digest = detector.set().digest.clone();
-                let checkpoint =
-                    checkpoint.map(|(schema, bytes)| Checkpoint { schema, bytes: bytes.into(), set_digest });
                 detector.committed(checkpoint);
             }
             return None;

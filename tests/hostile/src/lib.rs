@@ -3,7 +3,8 @@
 //!
 //! Settings: `{"do": "<behaviour>", "to": "<variable>"}`. Without `to` it misbehaves on every
 //! batch, with it only on batches that hold the variable. Told nothing, it is honest: it expects
-//! just what it reads, and its checkpoint counts the readings. Model files are variables by name,
+//! just what it reads, and the one part of its checkpoint counts the readings; told `remember`, it
+//! expects what it makes of all readings before, and keeps those in many parts. Model files are variables by name,
 //! so that a test decides what has a model; `*` stands for all. One called `harm.json` is none:
 //! it holds the settings instead, so that a test of reload can change them on disk. A file that
 //! begins with `compact` says what `compact` is to do with it, and in which form it is opened is
@@ -20,23 +21,27 @@
 #![allow(clippy::panic, clippy::print_stdout, reason = "that is the harm")]
 
 mod harm;
+mod memory;
 mod saying;
 mod training;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use serde::Deserialize;
 
 use anomaly_worker::detector::logging::{Level, log};
 use anomaly_worker::detector::types::{
-    Batch, Checkpoint, Description, DetectError, InstantScope, Model, ModelFile, OpenError, Outcome, Summary,
-    Verdicts,
+    Batch, Description, DetectError, InstantScope, Model, ModelFile, OpenError, Outcome, Part, PartChange,
+    Summary, Verdicts,
 };
 use exports::anomaly_worker::detector::judging::{Guest, GuestDetector};
 
 wit_bindgen::generate!({ path: "../../wit", world: "trainable-detector" });
 
 const HARM: &str = "harm.json";
+
+/// The one part of the honest state.
+const STATE: &str = "state";
 
 /// A mark to find it by, the schema of its checkpoints, and its lookback in microseconds;
 /// little-endian.
@@ -68,6 +73,7 @@ struct Detector {
     /// Files that hold `passed over`.
     passed_over: Vec<String>,
     readings: Cell<u64>,
+    memory: Option<RefCell<memory::Memory>>,
     resumed: bool,
 }
 
@@ -94,7 +100,7 @@ impl GuestDetector for Detector {
     fn open(
         files: Vec<ModelFile>,
         settings: String,
-        resume: Option<Checkpoint>,
+        resume: Vec<Part>,
     ) -> Result<exports::anomaly_worker::detector::judging::Detector, OpenError> {
         let settings = match files.iter().find(|file| file.path == HARM) {
             Some(file) => serde_json::from_slice(&file.bytes),
@@ -104,17 +110,22 @@ impl GuestDetector for Detector {
         if let Some(harm) = settings.r#do.strip_prefix("open-").filter(|harm| *harm != "resumed-trap") {
             harm::at_open(harm)?;
         }
-        let resumed = resume.is_some();
+        let resumed = !resume.is_empty();
         if resumed && settings.r#do == "open-resumed-trap" {
             panic!("told to trap");
         }
-        let readings = match resume {
-            None => 0,
-            Some(kept) => u64::from_le_bytes(
-                kept.bytes
+        let memory = (settings.r#do == "remember").then(|| memory::Memory::read(&resume)).transpose()?;
+        let readings = match &resume[..] {
+            [] => 0,
+            [Part { name, bytes }] if name == STATE => u64::from_le_bytes(
+                bytes[..]
                     .try_into()
                     .map_err(|_| OpenError::CheckpointUnreadable("not eight bytes".into()))?,
             ),
+            _ if memory.is_some() => 0,
+            parts => {
+                return Err(OpenError::CheckpointUnreadable(format!("{} parts, of which it knows one", parts.len())));
+            }
         };
         log(Level::Info, &format!("opened with {readings} readings behind it"));
         for file in files.iter().filter(|file| file.bytes.starts_with(b"compact")) {
@@ -136,6 +147,7 @@ impl GuestDetector for Detector {
             broken: paths(broken),
             passed_over: paths(passed_over),
             readings: Cell::new(readings),
+            memory: memory.map(RefCell::new),
             resumed,
         }))
     }
@@ -168,8 +180,10 @@ impl GuestDetector for Detector {
         let readings = batch.columns.iter().flat_map(|column| &column.values).filter(|value| !value.is_nan());
         self.readings.set(self.readings.get() + readings.count() as u64);
         let told = self.settings.to.as_ref().is_none_or(|to| batch.columns.iter().any(|c| c.variable == *to));
-        let outcomes =
-            batch.columns.iter().map(|column| self.honest(&column.variable, &column.values)).collect();
+        let outcomes = match &self.memory {
+            Some(memory) => memory.borrow_mut().judge(&batch),
+            None => batch.columns.iter().map(|column| self.honest(&column.variable, &column.values)).collect(),
+        };
         if told {
             harm::at_detect(&self.settings.r#do, &self.settings.to, &batch, outcomes)
         } else {
@@ -177,16 +191,27 @@ impl GuestDetector for Detector {
         }
     }
 
-    fn checkpoint(&self) -> Option<Checkpoint> {
-        let honest = Checkpoint { schema: described().0, bytes: self.readings.get().to_le_bytes().to_vec() };
+    fn checkpoint(&self) -> Vec<PartChange> {
+        if let Some(memory) = &self.memory {
+            return memory.borrow_mut().changes();
+        }
+        let part = |name: &str, bytes: Vec<u8>| PartChange { name: name.into(), bytes: Some(bytes) };
+        let honest = part(STATE, self.readings.get().to_le_bytes().to_vec());
         match &*self.settings.r#do {
-            "checkpoint-none" => None,
-            "checkpoint-empty" => Some(Checkpoint { bytes: Vec::new(), ..honest }),
-            "checkpoint-large" => Some(Checkpoint { bytes: vec![1; (8 << 20) + 1], ..honest }),
-            "checkpoint-huge" => Some(Checkpoint { bytes: vec![1; 20 << 20], ..honest }),
-            "checkpoint-mislabelled" => Some(Checkpoint { schema: honest.schema + 1, ..honest }),
+            "checkpoint-none" => vec![PartChange { bytes: None, ..honest }],
+            "checkpoint-unchanged" => Vec::new(),
+            "checkpoint-empty" => vec![part(STATE, Vec::new())],
+            "checkpoint-large" => vec![part(STATE, vec![1; (8 << 20) + 1])],
+            "checkpoint-huge" => vec![part(STATE, vec![1; 20 << 20])],
+            "checkpoint-three" => ["a", "b", "c"].map(|name| part(name, vec![1; 7 << 20])).into(),
+            "checkpoint-grows" => {
+                let readings = self.readings.get();
+                ["a", "b"].map(|name| part(&format!("{name}{readings}"), vec![1; 8 << 20])).into()
+            }
+            "checkpoint-twice" => vec![honest.clone(), honest],
+            "checkpoint-named" => vec![part("State", Vec::new())],
             "checkpoint-trap" => panic!("told to trap"),
-            _ => Some(honest),
+            _ => vec![honest],
         }
     }
 }

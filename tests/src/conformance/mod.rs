@@ -200,6 +200,8 @@ macro_rules! conformance {
             state {
                 a_state_comes_back_whole
                 a_state_replaces_all_of_the_one_before
+                parts_follow_the_last_commit
+                parts_go_with_their_verdicts_or_not_at_all
                 taking_a_name_fences_off_its_holder
                 the_first_two_to_take_a_name_do_not_both_hold_it
                 peeking_takes_nothing

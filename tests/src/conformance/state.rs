@@ -2,11 +2,31 @@
 
 use host::position::{Ahead, Gap, Passed, ReadMark, TimePosition};
 use host::reconciliation::{Causes, Failed, Look, Reconciliation};
-use host::state::{Checkpoint, SetAside};
-
-use host::store::SchemaChanges;
+use host::checkpoint::{Checkpoint, Parts, Size};
+use host::state::SetAside;
+use host::store::{Outline, SchemaChanges};
 
 use super::*;
+
+const ALL: [u8; 256] = {
+    let mut all = [0; 256];
+    let mut at = 0_u8;
+    while at < 255 {
+        at += 1;
+        all[at as usize] = at;
+    }
+    all
+};
+
+/// A checkpoint of these parts.
+fn parts(parts: &[(&str, &[u8])]) -> Option<Checkpoint> {
+    Some(Checkpoint {
+        schema: u32::MAX,
+        detector: Some("ré 'x'".into()),
+        set_digest: "d0".to_owned(),
+        parts: parts.iter().map(|(name, bytes)| ((*name).into(), (*bytes).into())).collect(),
+    })
+}
 
 /// A state in which everything is there.
 fn rich(epoch: i64) -> State {
@@ -45,11 +65,7 @@ fn rich(epoch: i64) -> State {
             failed: Some(Failed { readings: 5, at: at("2025-01-15"), why: "it 'traps'".to_owned() }),
             without_model: BTreeMap::from([("Presión 2".to_owned(), 6)]),
         },
-        checkpoint: Some(Checkpoint {
-            schema: u32::MAX,
-            bytes: (0..=255).chain([0, 0]).collect(),
-            set_digest: "d0".to_owned(),
-        }),
+        checkpoint: parts(&[("base/1", &ALL), ("since", b"\0\0"), ("none", b"")]),
         set_digest: Some("d1".to_owned()),
         set_aside: BTreeMap::from([("Presión 1".into(), aside.clone()), ("T'1\"".into(), aside)]),
         counts: Counts {
@@ -75,20 +91,85 @@ pub async fn a_state_comes_back_whole<B: TestDb>() -> Result<()> {
     let epoch = output.claim(WORKER).await?.epoch;
     let passed = Passed { from: at("2025-01-14"), to: at("2025-01-15 09:00:00.5"), rows: 1 << 33 };
     let by_time = TimePosition { since: at("2025-01-14 10:00:00"), passed: Some(passed) };
-    let large = Checkpoint { schema: 0, bytes: vec![7; 3_000_000].into(), set_digest: String::new() };
+    let large = parts(&[("large", &vec![7; 3_000_000])]);
     for kept in [
         rich(epoch),
         State { position: Position::Time(by_time), ..rich(epoch) },
         State { position: Position::Time(TimePosition::start(at("2025-01-14"))), ..rich(epoch) },
-        State { checkpoint: Some(large), ..rich(epoch) },
+        State { checkpoint: large, ..rich(epoch) },
         State {
-            checkpoint: Some(Checkpoint { schema: 1, bytes: [].into(), set_digest: "d".to_owned() }),
+            checkpoint: Some(Checkpoint {
+                schema: 0,
+                detector: None,
+                set_digest: String::new(),
+                parts: Parts::whole([]),
+            }),
             ..rich(epoch)
         },
     ] {
         output.commit(WORKER, &[], &kept).await?;
         assert!(output.peek(WORKER).await? == Some(kept), "a state came back as another");
     }
+    Ok(())
+}
+
+/// Whatever of a checkpoint changes from commit to commit, what is stored is all of the last one, of
+/// this worker and no other; and whoever only looks at the row is told how large it is.
+pub async fn parts_follow_the_last_commit<B: TestDb>() -> Result<()> {
+    let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
+    let (_, mut second) = bench.connector().open().await?;
+    let other = second.claim("line 2").await?.epoch;
+    second.commit("line 2", &[], &rich(other)).await?;
+    let mut epoch = output.claim(WORKER).await?.epoch;
+    let many: Vec<(String, Vec<u8>)> = (0..300_u16).map(|n| (n.to_string(), n.to_le_bytes().into())).collect();
+    let many: Vec<(&str, &[u8])> = many.iter().map(|(name, bytes)| (name.as_str(), &bytes[..])).collect();
+    for (kept, size) in [
+        (parts(&[("a", b"1"), ("b", b"2")]), Some(Size { parts: 2, bytes: 2 })),
+        (parts(&[("a", b"1"), ("b", b"3"), ("c", b"")]), Some(Size { parts: 3, bytes: 2 })),
+        (parts(&[("a", b"1"), ("b", b"3"), ("c", b"")]), Some(Size { parts: 3, bytes: 2 })),
+        (parts(&[("c", b"4")]), Some(Size { parts: 1, bytes: 1 })),
+        (parts(&many), Some(Size { parts: 300, bytes: 600 })),
+        (None, None),
+        (parts(&[("a", b"1")]), Some(Size { parts: 1, bytes: 1 })),
+    ] {
+        let kept = State { checkpoint: kept, ..state(epoch) };
+        output.commit(WORKER, &[verdict("2025-01-15 10:00:00", "T1")], &kept).await?;
+        assert_eq!(output.peek(WORKER).await?.as_ref(), Some(&kept));
+        let outline = Outline { state: State { checkpoint: None, ..kept.clone() }, checkpoint: size };
+        assert_eq!(output.outline(WORKER).await?, Some(outline));
+        // Whoever comes next finds the same, and goes on from there.
+        let (_, next) = bench.connector().open().await?;
+        output = next;
+        let taken = output.claim(WORKER).await?;
+        epoch = taken.epoch;
+        assert_eq!(taken.state, Some(State { epoch, ..kept }));
+    }
+    assert_eq!(output.peek("line 2").await?, Some(rich(other)));
+    output.forget(WORKER, epoch).await?;
+    assert_eq!(output.peek("line 2").await?, Some(rich(other)), "what was forgotten was the other's");
+    Ok(())
+}
+
+/// A commit that is refused leaves the parts as they were, and the next one stores all of its own.
+pub async fn parts_go_with_their_verdicts_or_not_at_all<B: TestDb>() -> Result<()> {
+    let (bench, _, mut first) = begin::<B>(Setup::default()).await?;
+    let (_, mut second) = bench.connector().open().await?;
+    let old = first.claim(WORKER).await?.epoch;
+    let before = State { checkpoint: parts(&[("a", b"1"), ("b", b"2")]), ..state(old) };
+    first.commit(WORKER, &[], &before).await?;
+    let epoch = second.claim(WORKER).await?.epoch;
+    // One that has lost its name.
+    let stray = State { checkpoint: parts(&[("a", b"9"), ("z", b"9")]), ..state(old) };
+    expect_error(first.commit(WORKER, &[], &stray).await, ErrorKind::Fenced, &[WORKER]);
+    assert_eq!(second.peek(WORKER).await?, Some(State { epoch, ..before.clone() }));
+    // One whose verdict the table does not take.
+    bench.refuse_verdicts_on("T9").await?;
+    let next = State { checkpoint: parts(&[("a", b"3"), ("c", b"4")]), ..state(epoch) };
+    let refused = [verdict("2025-01-15 10:00:00", "T9")];
+    expect_error(second.commit(WORKER, &refused, &next).await, ErrorKind::Refused, &[]);
+    assert_eq!(second.peek(WORKER).await?, Some(State { epoch, ..before }));
+    second.commit(WORKER, &[verdict("2025-01-15 10:00:00", "T1")], &next).await?;
+    assert_eq!(second.peek(WORKER).await?, Some(next));
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use host::counts::Counts;
 use host::detector::Detector;
 use host::reconciliation::Causes;
 use host::worker::{CycleError, Slice};
-use tests::fixture::{Fixture, Layout, described, echo, hostile, open_set, told, verdicts};
+use tests::fixture::{Fixture, Layout, counted, described, echo, hostile, open_set, told, verdicts};
 
 use super::{look, look_now, row};
 
@@ -54,8 +54,7 @@ async fn a_detector_that_looks_back_is_shown_its_lookback_before_it_judges() {
     let looks_back = open_set(told(described(7, Duration::from_secs(3600)), "{}")).await;
     let found = look_anew(&bench, looks_back).await;
     assert_eq!(found.found, Causes { changed: 1, ..Causes::default() });
-    let checkpoint = bench.state().await.unwrap().checkpoint.unwrap();
-    let seen = u64::from_le_bytes(checkpoint.bytes[..].try_into().unwrap());
+    let seen = counted(&bench.state().await.unwrap().checkpoint.unwrap());
     assert_eq!(seen, 5, "the four of the last hour, and the one that is judged");
 }
 

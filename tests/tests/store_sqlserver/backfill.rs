@@ -106,6 +106,7 @@ on_server! {
         let grants = [
             "GRANT SELECT, INSERT ON dbo.anomalies_detector TO {user}",
             "GRANT SELECT, INSERT, UPDATE ON dbo.anomaly_worker_state TO {user}",
+            "GRANT SELECT, INSERT, DELETE ON dbo.anomaly_worker_state_checkpoint TO {user}",
         ];
         let writer = bench.output_database().login(&grants).await?;
         bench.change(|store| store.output = writer);

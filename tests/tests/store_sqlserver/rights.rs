@@ -9,9 +9,10 @@ use super::{WORKER, error_of, on_server, state, verdict};
 const READ_INPUT: &str = "GRANT SELECT ON dbo.datos_proceso TO {user}";
 
 /// On tables that a DBA made.
-const WRITE_OUTPUT: [&str; 2] = [
+const WRITE_OUTPUT: [&str; 3] = [
     "GRANT SELECT, INSERT ON dbo.anomalies_detector TO {user}",
     "GRANT SELECT, INSERT, UPDATE ON dbo.anomaly_worker_state TO {user}",
+    "GRANT SELECT, INSERT, DELETE ON dbo.anomaly_worker_state_checkpoint TO {user}",
 ];
 
 on_server! {

@@ -61,7 +61,8 @@ pub fn indexes(output: &TableName) -> Vec<String> {
     std::iter::once(unique).chain(INDEXED.map(|column| index(output, &[column], false))).collect()
 }
 
-/// The state table: a row per worker. `position`, `set_aside` and `counts` are JSON.
+/// The state table: a row per worker. `position`, `set_aside` and `counts` are JSON. `checkpoint` is
+/// of earlier versions, which knew no parts.
 pub fn state(name: &TableName) -> String {
     format!(
         "CREATE TABLE {table} (
@@ -76,6 +77,19 @@ pub fn state(name: &TableName) -> String {
     set_aside TEXT,
     counts TEXT,
     updated_at TEXT
+);",
+        table = name.sqlite(),
+    )
+}
+
+/// The table of the parts of checkpoints.
+pub fn parts(name: &TableName) -> String {
+    format!(
+        "CREATE TABLE {table} (
+    worker TEXT NOT NULL,
+    name TEXT NOT NULL,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (worker, name)
 );",
         table = name.sqlite(),
     )

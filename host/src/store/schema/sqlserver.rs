@@ -64,7 +64,8 @@ pub fn indexes(output: &TableName) -> Vec<String> {
     std::iter::once(unique).chain(INDEXED.map(|column| index(output, &[column], false))).collect()
 }
 
-/// The state table: a row per worker. `position`, `set_aside` and `counts` are JSON.
+/// The state table: a row per worker. `position`, `set_aside` and `counts` are JSON. `checkpoint` is
+/// of earlier versions, which knew no parts.
 pub fn state(name: &TableName) -> String {
     format!(
         "CREATE TABLE {table} (
@@ -79,6 +80,20 @@ pub fn state(name: &TableName) -> String {
     [set_aside] NVARCHAR(MAX) NULL,
     [counts] NVARCHAR(MAX) NULL,
     [updated_at] DATETIME2(6) NULL
+);",
+        table = name.sql_server(),
+    )
+}
+
+/// The table of the parts of checkpoints. Names of parts are such that any collation tells them
+/// apart.
+pub fn parts(name: &TableName) -> String {
+    format!(
+        "CREATE TABLE {table} (
+    [worker] NVARCHAR(100) NOT NULL,
+    [name] NVARCHAR(100) NOT NULL,
+    [bytes] VARBINARY(MAX) NOT NULL,
+    PRIMARY KEY ([worker], [name])
 );",
         table = name.sql_server(),
     )

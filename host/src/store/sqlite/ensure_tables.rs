@@ -1,9 +1,10 @@
-//! The output and the state table: made where they are missing, looked over where they exist.
+//! The output, the state table and that of checkpoints' parts: made where they are missing, looked over where they exist.
 //! Pieces of one transaction.
 
 use rusqlite::Connection;
 
 use super::error::{Error, Result};
+use super::parts;
 use super::table::Table;
 use crate::store::schema::sqlite::{self as ddl, INDEXED, KEY};
 use crate::store::schema::{OUTPUT_COLUMNS, STATE_COLUMNS};
@@ -24,6 +25,12 @@ pub(super) fn ensure(
         connection.execute_batch(&ddl::state(state))?;
         prepared.created.push(format!("table `{}`", state.table()));
     }
+    let parts = state.of_parts();
+    if Table::find(connection, &parts)?.is_none() {
+        connection.execute_batch(&ddl::parts(&parts))?;
+        prepared.created.push(format!("table `{}`", parts.table()));
+    }
+    parts::expect(connection, &parts)?;
     let table = expect_tables(connection, output, state)?;
     make_indexes(connection, output, &table, &mut prepared)?;
     Ok(prepared)

@@ -16,6 +16,7 @@ mod log;
 mod names;
 mod output;
 mod page;
+mod parts;
 mod range;
 mod row;
 mod state_row;

@@ -1,4 +1,4 @@
-//! The output and the state table in a SQLite file. Each call is one transaction, or none of it
+//! The output, the state table and that of checkpoints' parts in a SQLite file. Each call is one transaction, or none of it
 //! happened.
 
 use std::collections::{BTreeMap, HashSet};
@@ -9,14 +9,15 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::database_file::DatabaseFile;
 use super::error::Result;
-use super::{ensure_tables, names, state_row, stored, verdicts};
+use super::{ensure_tables, names, parts, state_row, stored, verdicts};
 use crate::datetime::Datetime;
 use crate::reading::ReadingKey;
 use crate::state::{SetAside, State};
+use crate::store::parts::{PartsWritten, StoredParts};
 use crate::store::probe::{self, PROBE};
 use crate::store::stored::span;
 use crate::store::{
-    Claim, Clock, ErrorKind, Output, OutputLimits, OutputProbe, Probed, Rejudging, Replaced, SchemaChanges,
+    Claim, Clock, ErrorKind, Outline, Output, OutputLimits, OutputProbe, Probed, Rejudging, Replaced, SchemaChanges,
     StoreError, TableName, VerdictPage, VerdictReader, VerdictWriter,
 };
 use crate::verdict::VerdictRow;
@@ -25,17 +26,21 @@ use crate::verdict::VerdictRow;
 pub struct SqliteOutput {
     link: DatabaseFile,
     tables: Arc<OutputTables>,
+    stored: StoredParts,
 }
 
 struct OutputTables {
     output: TableName,
     state: TableName,
+    parts: TableName,
     clock: Clock,
 }
 
 impl SqliteOutput {
     pub(super) fn new(link: DatabaseFile, output: TableName, state: TableName, clock: Clock) -> Self {
-        Self { link, tables: Arc::new(OutputTables { output, state, clock }) }
+        let parts = state.of_parts();
+        let tables = Arc::new(OutputTables { output, state, parts, clock });
+        Self { link, tables, stored: StoredParts::default() }
     }
 
     /// Runs `read` in a read transaction.
@@ -79,10 +84,27 @@ impl OutputTables {
         worker: &str,
         verdicts: &[VerdictRow],
         state: &State,
+        parts: &PartsWritten,
     ) -> Result<u64> {
         ensure_tables::expect_tables(connection, &self.output, &self.state)?;
         state_row::write(connection, &self.state, worker, state)?;
+        parts::write(connection, &self.parts, worker, parts)?;
         self.insert(connection, verdicts)
+    }
+
+    /// The worker's state with its checkpoint.
+    fn read_state(&self, connection: &Connection, worker: &str) -> Result<Option<State>> {
+        let Some((state, checkpoint)) = state_row::read(connection, &self.state, worker)? else {
+            return Ok(None);
+        };
+        let parts = match checkpoint.is_in_parts() {
+            true => {
+                parts::expect(connection, &self.parts)?;
+                parts::read(connection, &self.parts, worker)?
+            }
+            false => Default::default(),
+        };
+        Ok(Some(State { checkpoint: checkpoint.with(parts, worker), ..state }))
     }
 
     fn insert(&self, connection: &Connection, verdicts: &[VerdictRow]) -> Result<u64> {
@@ -97,7 +119,17 @@ impl VerdictReader for SqliteOutput {
         let worker = worker.to_owned();
         self.read(move |connection, tables| {
             ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
-            state_row::read(connection, &tables.state, &worker)
+            tables.read_state(connection, &worker)
+        })
+        .await
+    }
+
+    async fn outline(&mut self, worker: &str) -> Result<Option<Outline>, StoreError> {
+        let worker = worker.to_owned();
+        self.read(move |connection, tables| {
+            ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
+            let row = state_row::read(connection, &tables.state, &worker)?;
+            Ok(row.map(|(state, checkpoint)| Outline { state, checkpoint: checkpoint.size() }))
         })
         .await
     }
@@ -182,12 +214,16 @@ impl VerdictWriter for SqliteOutput {
     }
 
     async fn claim(&mut self, worker: &str) -> Result<Claim, StoreError> {
-        let worker = worker.to_owned();
-        self.write(move |connection, tables| {
-            ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
-            state_row::claim(connection, &tables.state, &worker)
-        })
-        .await
+        let name = worker.to_owned();
+        let claim = self
+            .write(move |connection, tables| {
+                ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
+                let epoch = state_row::claim(connection, &tables.state, &name)?;
+                Ok(Claim { epoch, state: tables.read_state(connection, &name)? })
+            })
+            .await?;
+        self.stored.found(worker, claim.state.as_ref());
+        Ok(claim)
     }
 
     async fn commit(
@@ -196,8 +232,13 @@ impl VerdictWriter for SqliteOutput {
         verdicts: &[VerdictRow],
         state: &State,
     ) -> Result<u64, StoreError> {
-        let (worker, verdicts, state) = (worker.to_owned(), verdicts.to_vec(), state.clone());
-        self.write(move |connection, tables| tables.commit(connection, &worker, &verdicts, &state)).await
+        let parts = self.stored.to(worker, state.checkpoint.as_ref());
+        let (name, verdicts, given) = (worker.to_owned(), verdicts.to_vec(), state.clone());
+        let ended = self
+            .write(move |connection, tables| tables.commit(connection, &name, &verdicts, &given, &parts))
+            .await;
+        self.stored.after(worker, state.checkpoint.as_ref(), &ended);
+        ended
     }
 }
 
@@ -209,20 +250,28 @@ impl Rejudging for SqliteOutput {
         verdicts: &[VerdictRow],
         state: &State,
     ) -> Result<Replaced, StoreError> {
-        let (worker, verdicts, state) = (worker.to_owned(), verdicts.to_vec(), state.clone());
-        self.write(move |connection, tables| {
-            ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
-            let removed = verdicts::remove(connection, &tables.output, &verdicts)?;
-            let inserted = tables.commit(connection, &worker, &verdicts, &state)?;
-            Ok(Replaced { removed, inserted })
-        })
-        .await
+        let parts = self.stored.to(worker, state.checkpoint.as_ref());
+        let (name, verdicts, given) = (worker.to_owned(), verdicts.to_vec(), state.clone());
+        let ended = self
+            .write(move |connection, tables| {
+                ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
+                let removed = verdicts::remove(connection, &tables.output, &verdicts)?;
+                let inserted = tables.commit(connection, &name, &verdicts, &given, &parts)?;
+                Ok(Replaced { removed, inserted })
+            })
+            .await;
+        self.stored.after(worker, state.checkpoint.as_ref(), &ended);
+        ended
     }
 
     async fn forget(&mut self, worker: &str, epoch: i64) -> Result<(), StoreError> {
         let worker = worker.to_owned();
-        self.write(move |connection, tables| state_row::forget(connection, &tables.state, &worker, epoch))
-            .await
+        self.write(move |connection, tables| {
+            state_row::forget(connection, &tables.state, &worker, epoch)?;
+            parts::expect(connection, &tables.parts)?;
+            parts::forget(connection, &tables.parts, &worker)
+        })
+        .await
     }
 
     async fn exchange_set_aside(
@@ -248,13 +297,14 @@ impl OutputProbe for SqliteOutput {
             .call(move |connection| {
                 let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
                 let prepared = ensure_tables::ensure(&transaction, &tables.output, &tables.state)?;
-                let taken = state_row::claim(&transaction, &tables.state, PROBE)?;
+                let epoch = state_row::claim(&transaction, &tables.state, PROBE)?;
                 let now = tables.clock.now();
                 let tried = tables.commit(
                     &transaction,
                     PROBE,
                     &[probe::verdict(now)],
-                    &probe::state(taken.epoch, now),
+                    &probe::state(epoch, now),
+                    &probe::parts(),
                 );
                 let mut notes = prepared.warnings;
                 match tried {

@@ -8,18 +8,19 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::de::DeserializeOwned;
 
 use super::error::{Error, Result};
+use crate::checkpoint::{Checkpoint, Parts};
 use crate::datetime::Datetime;
-use crate::state::{Checkpoint, SetAside, State, StoredPosition};
-use crate::store::{Claim, ErrorKind, TableName};
+use crate::state::{SetAside, State, StoredPosition};
+use crate::store::parts::RowCheckpoint;
+use crate::store::{ErrorKind, TableName};
 
 /// Raises the epoch of the worker's row, or makes one that holds only that.
-pub(super) fn claim(connection: &Connection, table: &TableName, worker: &str) -> Result<Claim> {
+pub(super) fn claim(connection: &Connection, table: &TableName, worker: &str) -> Result<i64> {
     let sql = format!(
         "INSERT INTO {} (worker, epoch) VALUES (?1, 1) ON CONFLICT (worker) DO UPDATE SET epoch = epoch + 1 RETURNING epoch",
         table.sqlite()
     );
-    let epoch = connection.prepare_cached(&sql)?.query_row([worker], |row| row.get(0))?;
-    Ok(Claim { epoch, state: read(connection, table, worker)? })
+    Ok(connection.prepare_cached(&sql)?.query_row([worker], |row| row.get(0))?)
 }
 
 /// The names of all workers.
@@ -30,8 +31,13 @@ pub(super) fn workers(connection: &Connection, table: &TableName) -> Result<Vec<
     Ok(names)
 }
 
-/// The worker's row; None if there is none, or nothing was committed yet.
-pub(super) fn read(connection: &Connection, table: &TableName, worker: &str) -> Result<Option<State>> {
+/// The worker's row, and what it says of its checkpoint, which the state lacks; None if there is none,
+/// or nothing was committed yet.
+pub(super) fn read(
+    connection: &Connection,
+    table: &TableName,
+    worker: &str,
+) -> Result<Option<(State, RowCheckpoint)>> {
     let sql = format!(
         "SELECT epoch, position, watermark, checkpoint, checkpoint_schema, checkpoint_digest, set_digest, set_aside, \
          counts, updated_at FROM {} WHERE worker = ?1 AND position IS NOT NULL",
@@ -53,34 +59,43 @@ pub(super) fn read(connection: &Connection, table: &TableName, worker: &str) -> 
     state(row, &unreadable).map(Some)
 }
 
-fn state(row: &Row<'_>, unreadable: &dyn Fn(&str, &dyn Display) -> Error) -> Result<State> {
-    let checkpoint = match (row.get(3), row.get(4), row.get(5)) {
-        (Ok(Some::<Vec<u8>>(bytes)), Ok(Some(schema)), Ok(Some(set_digest))) => {
-            Some(Checkpoint { schema, bytes: bytes.into(), set_digest })
-        }
-        (Ok(None), ..) => None,
-        _ => {
-            return Err(unreadable("checkpoint", &"its bytes, its schema and its digest do not go together"));
-        }
-    };
+fn state(
+    row: &Row<'_>,
+    unreadable: &dyn Fn(&str, &dyn Display) -> Error,
+) -> Result<(State, RowCheckpoint)> {
     let datetime =
         |column: &str, text: &str| Datetime::parse(text).map_err(|error| unreadable(column, &error));
     let watermark: Option<String> = get(row, 2, "watermark", unreadable)?;
     let set_aside: BTreeMap<String, SetAside> = json(row, 7, "set_aside", unreadable)?;
-    let StoredPosition { position, ahead, reconciliation, models } = json(row, 1, "position", unreadable)?;
-    Ok(State {
+    let StoredPosition { position, ahead, reconciliation, models, checkpoint } =
+        json(row, 1, "position", unreadable)?;
+    let checkpoint = match (row.get(3), row.get(4), row.get(5)) {
+        (Ok(Some::<Vec<u8>>(bytes)), Ok(Some(schema)), Ok(Some(set_digest))) => RowCheckpoint::Whole(
+            Checkpoint { schema, detector: None, set_digest, parts: Parts::whole(bytes) },
+        ),
+        (Ok(None), Ok(Some(schema)), Ok(Some(set_digest))) => match checkpoint {
+            Some(stored) => RowCheckpoint::InParts { schema, set_digest, stored },
+            None => RowCheckpoint::None,
+        },
+        (Ok(None), ..) => RowCheckpoint::None,
+        _ => {
+            return Err(unreadable("checkpoint", &"its bytes, its schema and its digest do not go together"));
+        }
+    };
+    let state = State {
         epoch: get(row, 0, "epoch", unreadable)?,
         position,
         watermark: watermark.map(|text| datetime("watermark", &text)).transpose()?,
         ahead,
         reconciliation,
         models,
-        checkpoint,
+        checkpoint: None,
         set_digest: get(row, 6, "set_digest", unreadable)?,
         set_aside: set_aside.into_iter().map(|(variable, aside)| (Arc::from(variable), aside)).collect(),
         counts: json(row, 8, "counts", unreadable)?,
         updated_at: datetime("updated_at", &get::<String>(row, 9, "updated_at", unreadable)?)?,
-    })
+    };
+    Ok((state, checkpoint))
 }
 
 fn get<T: rusqlite::types::FromSql>(
@@ -102,12 +117,12 @@ fn json<T: DeserializeOwned>(
     serde_json::from_str(&text).map_err(|error| unreadable(column, &error))
 }
 
-/// Writes the whole row. The fence: it must still carry the epoch with which this worker took its
+/// Writes the whole row; the parts of the checkpoint have a table of their own. The fence: it must still carry the epoch with which this worker took its
 /// name.
 pub(super) fn write(connection: &Connection, table: &TableName, worker: &str, state: &State) -> Result<()> {
     let sql = format!(
-        "UPDATE {} SET position = ?3, watermark = ?4, checkpoint = ?5, checkpoint_schema = ?6, checkpoint_digest = ?7, \
-         set_digest = ?8, set_aside = ?9, counts = ?10, updated_at = ?11 WHERE worker = ?1 AND epoch = ?2",
+        "UPDATE {} SET position = ?3, watermark = ?4, checkpoint = NULL, checkpoint_schema = ?5, checkpoint_digest = ?6, \
+         set_digest = ?7, set_aside = ?8, counts = ?9, updated_at = ?10 WHERE worker = ?1 AND epoch = ?2",
         table.sqlite()
     );
     let hit = connection.prepare_cached(&sql)?.execute(params![
@@ -115,7 +130,6 @@ pub(super) fn write(connection: &Connection, table: &TableName, worker: &str, st
         state.epoch,
         to_json(&state.standing())?,
         state.watermark.map(|at| at.to_string()),
-        state.checkpoint.as_ref().map(|checkpoint| &*checkpoint.bytes),
         state.checkpoint.as_ref().map(|checkpoint| checkpoint.schema),
         state.checkpoint.as_ref().map(|checkpoint| &checkpoint.set_digest),
         state.set_digest,

@@ -1,4 +1,4 @@
-//! The output and the state table: made where they are missing, looked over where they exist.
+//! The output, the state table and that of checkpoints' parts: made where they are missing, looked over where they exist.
 //!
 //! What exists and cannot serve is refused before anything is made. Tables of our own get all their
 //! indexes; one that others made gets those that it lacks ([`indexing`](super::output)), and where
@@ -17,7 +17,7 @@ use super::table::{Table, TableColumn};
 use crate::datetime::Datetime;
 use crate::store::schema::sqlserver as ddl;
 use crate::store::schema::sqlserver::{INDEXED, KEY};
-use crate::store::schema::{OUTPUT_COLUMNS, STATE_COLUMNS};
+use crate::store::schema::{OUTPUT_COLUMNS, PARTS_COLUMNS, STATE_COLUMNS};
 use crate::store::{ErrorKind, SchemaChanges, TableName};
 
 /// The statements for tables of just these columns and types.
@@ -75,8 +75,16 @@ pub(super) async fn ensure(
     if let Some(table) = &found_state {
         expect_state(table, state)?;
     }
+    let parts = state.of_parts();
+    let found_parts = Table::find(session, &parts).await?;
+    if let Some(table) = &found_parts {
+        expect_parts_of(table, &parts)?;
+    }
     if found_state.is_none() && create(session, state, &ddl::state(state)).await? {
         prepared.created.push(format!("table `{state}`"));
+    }
+    if found_parts.is_none() && create(session, &parts, &ddl::parts(&parts)).await? {
+        prepared.created.push(format!("table `{parts}`"));
     }
     if found.is_none() && create(session, output, &ddl::output(output)).await? {
         prepared.created.push(format!("table `{output}`"));
@@ -144,6 +152,21 @@ fn expect_state(table: &Table, name: &TableName) -> Result<()> {
         return Ok(());
     }
     Err(Error::schema(format!("table `{name}` may hold a worker twice; make `worker` its key")))
+}
+
+/// Looks the table of checkpoints' parts over, which is there and takes what a commit writes.
+pub(super) async fn expect_parts(session: &mut SqlSession, name: &TableName) -> Result<()> {
+    let found = Table::expect(session, name, MADE_AT_START).await?;
+    expect_parts_of(&found, name)
+}
+
+fn expect_parts_of(table: &Table, name: &TableName) -> Result<()> {
+    table.expect_columns(name, &PARTS_COLUMNS)?;
+    table.expect_no_more_than(name, &PARTS_COLUMNS, "part of a checkpoint")?;
+    if table.has_unique(&["worker", "name"]) {
+        return Ok(());
+    }
+    Err(Error::schema(format!("table `{name}` may hold a part twice; make `worker`, `name` its key")))
 }
 
 /// What a commit and a look-up say to a table like this. Columns that fill themselves are left to

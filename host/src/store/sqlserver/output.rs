@@ -1,6 +1,6 @@
-//! The output and the state table on a SQL Server.
+//! The output, the state table and that of checkpoints' parts on a SQL Server.
 //!
-//! A commit stages its verdicts in the session and then is one transaction in one round trip.
+//! A commit stages its verdicts and parts in the session and then is one transaction in one round trip.
 //! Whether it happened, where the connection is lost before the answer comes, the state row tells
 //! to whoever takes the name next.
 
@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tiberius::Row;
+use tiberius::{ColumnData, Row};
 
 use super::connect::SqlSession;
 use super::connection::{self, Connection, Value};
@@ -22,14 +22,15 @@ use super::probe;
 use super::row::integer;
 use super::sql;
 use super::staging::StagingTables;
-use super::state_row;
+use super::state_row::{self, Found};
 use super::table::text;
 use super::target::Target;
 use crate::datetime::Datetime;
 use crate::reading::ReadingKey;
 use crate::state::{SetAside, State};
+use crate::store::parts::{RowCheckpoint, StoredParts};
 use crate::store::{
-    Claim, ErrorKind, Output, OutputLimits, OutputProbe, PlantClock, Probed, Rejudging, Replaced,
+    Claim, ErrorKind, Outline, Output, OutputLimits, OutputProbe, PlantClock, Probed, Rejudging, Replaced,
     SchemaChanges, StoreError, TableName, VerdictPage, VerdictReader, VerdictWriter,
 };
 use crate::verdict::VerdictRow;
@@ -44,14 +45,20 @@ pub struct SqlServerOutput {
     target: Target,
     output: TableName,
     state: TableName,
+    parts: TableName,
     staged: StagingTables,
     /// As first looked at on this connection, until a call fails.
     known: Option<Statements>,
+    /// Whether the table of parts was looked at.
+    parts_known: bool,
+    stored: StoredParts,
 }
 
 impl SqlServerOutput {
     pub(super) fn new(link: Connection, target: Target, output: TableName, state: TableName) -> Self {
-        Self { link, target, output, state, staged: StagingTables::default(), known: None }
+        let parts = state.of_parts();
+        let (staged, stored) = (StagingTables::default(), StoredParts::default());
+        Self { link, target, output, state, parts, staged, known: None, parts_known: false, stored }
     }
 
     async fn known(&mut self, session: &mut SqlSession) -> Result<Statements> {
@@ -63,11 +70,19 @@ impl SqlServerOutput {
         Ok(self.known.insert(known).clone())
     }
 
+    async fn know_parts(&mut self, session: &mut SqlSession) -> Result<()> {
+        if !self.parts_known {
+            ensure_tables::expect_parts(session, &self.parts).await?;
+            self.parts_known = true;
+        }
+        Ok(())
+    }
+
     /// Ends a call, with nothing left open after one that failed.
     async fn done<T>(&mut self, mut session: SqlSession, answer: Result<T>) -> Result<T, StoreError> {
         let answer = match answer {
             Err(fault) if fault.leaves_session() => {
-                self.known = None;
+                (self.known, self.parts_known) = (None, false);
                 match connection::run(&mut session, sql::session::roll_back()).await {
                     Ok(()) => Err(fault),
                     Err(broken) => Err(broken),
@@ -82,17 +97,50 @@ impl SqlServerOutput {
         self.known(session).await?;
         let row = again(session, &sql::output::take(&self.state), &[text(worker)]).await?;
         let row = row.ok_or_else(|| Error::no_answer("the worker's row"))?;
-        let (epoch, state) = state_row::read(row, &self.state, worker)?;
+        let Found { epoch, state } = state_row::read(row, &self.state, worker)?;
+        // Whoever had the name before writes no more parts.
+        let state = match state {
+            Some((state, checkpoint)) => Some(self.with_parts(session, worker, state, checkpoint).await?),
+            None => None,
+        };
         Ok(Claim { epoch, state })
     }
 
-    async fn read_state(
+    async fn read_row(&mut self, session: &mut SqlSession, worker: &str) -> Result<Option<Found>> {
+        let row = connection::row(session, sql::output::read(&self.state), vec![text(worker)]).await?;
+        row.map(|row| state_row::read(row, &self.state, worker)).transpose()
+    }
+
+    async fn read_state(&mut self, session: &mut SqlSession, worker: &str) -> Result<Option<State>> {
+        self.known(session).await?;
+        match self.read_row(session, worker).await?.and_then(|found| found.state) {
+            Some((state, checkpoint)) => self.with_parts(session, worker, state, checkpoint).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn with_parts(
         &mut self,
         session: &mut SqlSession,
         worker: &str,
-    ) -> Result<Option<(i64, Option<State>)>> {
-        let row = connection::row(session, sql::output::read(&self.state), vec![text(worker)]).await?;
-        row.map(|row| state_row::read(row, &self.state, worker)).transpose()
+        state: State,
+        checkpoint: RowCheckpoint,
+    ) -> Result<State> {
+        let mut parts = Vec::new();
+        if checkpoint.is_in_parts() {
+            self.know_parts(session).await?;
+            let sql = sql::output::parts(&self.parts);
+            for row in connection::rows(session, sql, vec![text(worker)]).await? {
+                let mut cells = row.into_iter();
+                let (Some(ColumnData::String(Some(name))), Some(ColumnData::Binary(Some(bytes)))) =
+                    (cells.next(), cells.next())
+                else {
+                    return Err(Error::no_answer("the parts of the checkpoint"));
+                };
+                parts.push((name.into(), bytes.into_owned().into()));
+            }
+        }
+        Ok(State { checkpoint: checkpoint.with(parts.into_iter().collect(), worker), ..state })
     }
 
     async fn write(
@@ -110,7 +158,8 @@ impl SqlServerOutput {
         }
         let insert = sql::output::CommitParts { insert: statement(&known), lock: known.lock.as_deref() };
         let staged = within.map(|within| (insert, within));
-        let (sql, values) = state_row::commit(&self.state, worker, state, staged)?;
+        let parts = self.stage_parts(session, worker, state).await?;
+        let (sql, values) = state_row::commit(&self.state, worker, state, staged, &parts)?;
         let row = again(session, &sql, &values).await?;
         let counts: Vec<Option<i64>> =
             row.map(|row| row.into_iter().map(|value| integer(&value)).collect()).unwrap_or_default();
@@ -133,18 +182,32 @@ impl SqlServerOutput {
             ));
         }
         if *held != 1 {
-            let found = self.read_state(session, worker).await?.map(|(epoch, _)| epoch);
+            let found = self.read_row(session, worker).await?.map(|found| found.epoch);
             return Err(state_row::fenced(&self.state, worker, state.epoch, found));
         }
         Ok(Replaced { removed: removed.unsigned_abs(), inserted: inserted.unsigned_abs() })
     }
 
+    /// Stages what a commit changes of the parts; what is said of that in its transaction.
+    async fn stage_parts(
+        &mut self,
+        session: &mut SqlSession,
+        worker: &str,
+        state: &State,
+    ) -> Result<String> {
+        let written = self.stored.to(worker, state.checkpoint.as_ref());
+        if !written.is_nothing() {
+            self.know_parts(session).await?;
+        }
+        self.staged.parts_of(session, &self.parts, &written).await
+    }
+
     async fn delete_row(&mut self, session: &mut SqlSession, worker: &str, epoch: i64) -> Result<()> {
         let values = vec![text(worker), Value::I64(Some(epoch))];
-        if hit(session, sql::output::forget(&self.state), values).await? {
+        if hit(session, sql::output::forget(&self.state, &self.parts), values).await? {
             return Ok(());
         }
-        let found = self.read_state(session, worker).await?.map(|(epoch, _)| epoch);
+        let found = self.read_row(session, worker).await?.map(|found| found.epoch);
         Err(state_row::fenced(&self.state, worker, epoch, found))
     }
 
@@ -195,11 +258,18 @@ impl SqlServerOutput {
 impl VerdictReader for SqlServerOutput {
     async fn peek(&mut self, worker: &str) -> Result<Option<State>, StoreError> {
         let mut session = self.link.take()?;
+        let answer = self.read_state(&mut session, worker).await;
+        self.done(session, answer).await
+    }
+
+    async fn outline(&mut self, worker: &str) -> Result<Option<Outline>, StoreError> {
+        let mut session = self.link.take()?;
         let answer = match self.known(&mut session).await {
-            Ok(_) => self.read_state(&mut session, worker).await.map(|row| row.and_then(|(_, state)| state)),
+            Ok(_) => self.read_row(&mut session, worker).await,
             Err(fault) => Err(fault),
         };
-        self.done(session, answer).await
+        let found = self.done(session, answer).await?.and_then(|found| found.state);
+        Ok(found.map(|(state, checkpoint)| Outline { state, checkpoint: checkpoint.size() }))
     }
 
     async fn newest(&mut self, until: Datetime) -> Result<Option<Datetime>, StoreError> {
@@ -309,7 +379,9 @@ impl VerdictWriter for SqlServerOutput {
     async fn claim(&mut self, worker: &str) -> Result<Claim, StoreError> {
         let mut session = self.link.take()?;
         let answer = self.take_name(&mut session, worker).await;
-        self.done(session, answer).await
+        let claim = self.done(session, answer).await?;
+        self.stored.found(worker, claim.state.as_ref());
+        Ok(claim)
     }
 
     async fn commit(
@@ -320,7 +392,9 @@ impl VerdictWriter for SqlServerOutput {
     ) -> Result<u64, StoreError> {
         let mut session = self.link.take()?;
         let answer = self.write(&mut session, worker, verdicts, state, |known| &known.insert).await;
-        Ok(self.done(session, answer).await?.inserted)
+        let ended = self.done(session, answer).await;
+        self.stored.after(worker, state.checkpoint.as_ref(), &ended);
+        Ok(ended?.inserted)
     }
 }
 
@@ -334,7 +408,9 @@ impl Rejudging for SqlServerOutput {
     ) -> Result<Replaced, StoreError> {
         let mut session = self.link.take()?;
         let answer = self.write(&mut session, worker, verdicts, state, |known| &known.replace).await;
-        self.done(session, answer).await
+        let ended = self.done(session, answer).await;
+        self.stored.after(worker, state.checkpoint.as_ref(), &ended);
+        ended
     }
 
     async fn forget(&mut self, worker: &str, epoch: i64) -> Result<(), StoreError> {

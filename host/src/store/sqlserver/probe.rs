@@ -28,9 +28,12 @@ pub(super) async fn missing_rights(
     state: &TableName,
 ) -> Result<Vec<Error>> {
     let mut missing = Vec::new();
-    for (table, rights) in
-        [(output, ["SELECT", "INSERT"].as_slice()), (state, &["SELECT", "INSERT", "UPDATE"])]
-    {
+    let parts = state.of_parts();
+    for (table, rights) in [
+        (output, ["SELECT", "INSERT"].as_slice()),
+        (state, &["SELECT", "INSERT", "UPDATE"]),
+        (&parts, &["SELECT", "INSERT", "DELETE"]),
+    ] {
         if Table::find(session, table).await?.is_some() {
             missing.extend(lacking_on(session, &[(table, rights)]).await?);
         } else if !may(session, None, "DATABASE", "CREATE TABLE").await? {
@@ -95,10 +98,16 @@ pub(super) async fn try_all(
 ) -> Result<Vec<String>> {
     // The session's own table is made and filled outside of the transaction, which it would go with.
     staged.verdicts(session, &[probe::verdict(now)], Precision::Tick).await?;
+    let parts = state.of_parts();
+    let parts_written = staged.parts_of(session, &parts, &probe::parts()).await?;
     connection::run(session, sql::session::begin()).await?;
     if Table::find(session, state).await?.is_none() {
         connection::run(session, ddl::state(state)).await?;
     }
+    if Table::find(session, &parts).await?.is_none() {
+        connection::run(session, ddl::parts(&parts)).await?;
+    }
+    ensure_tables::expect_parts(session, &parts).await?;
     let existed = Table::find(session, output).await?;
     if existed.is_none() {
         connection::run(session, ddl::output(output)).await?;
@@ -106,11 +115,12 @@ pub(super) async fn try_all(
     let statements = ensure_tables::expect_tables(session, output, state, wait).await?;
     let taken = connection::last(session, sql::output::take(state), vec![text(PROBE)]).await?.ours;
     let taken = taken.ok_or_else(|| Error::no_answer("the worker's row"))?;
-    let (epoch, _) = state_row::read(taken, state, PROBE)?;
+    let epoch = state_row::read(taken, state, PROBE)?.epoch;
     let insert = sql::output::CommitParts { insert: &statements.insert, lock: statements.lock.as_deref() };
     let within = statements.around(std::iter::once(now));
+    let within = within.map(|within| (insert, within));
     let (sql, values) =
-        state_row::commit(state, PROBE, &probe::state(epoch, now), within.map(|within| (insert, within)))?;
+        state_row::commit(state, PROBE, &probe::state(epoch, now), within, &parts_written)?;
     let mut notes = Vec::new();
     match connection::last(session, sql, values).await {
         Ok(answered) if answered.others => {

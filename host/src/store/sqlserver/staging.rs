@@ -17,8 +17,11 @@ use super::datetime::Precision;
 use super::error::Result;
 use super::sql;
 use super::sql::input::STAGED_READINGS;
-use super::sql::output::{STAGED_KEYS, STAGED_VERDICTS};
+use super::sql::output::{STAGED_KEYS, STAGED_PARTS, STAGED_VERDICTS};
+use crate::checkpoint::PartChange;
 use crate::reading::{Reading, ReadingKey};
+use crate::store::TableName;
+use crate::store::parts::PartsWritten;
 use crate::verdict::VerdictRow;
 
 /// The longest text that is staged, in UTF-16 units: what a column that is not MAX takes.
@@ -30,6 +33,7 @@ pub(super) struct StagingTables {
     verdicts: bool,
     keys: bool,
     readings: bool,
+    parts: bool,
 }
 
 impl StagingTables {
@@ -44,6 +48,38 @@ impl StagingTables {
         let mut load = session.bulk_insert(STAGED_VERDICTS).await?;
         for (n, verdict) in verdicts.iter().enumerate() {
             load.send(row_of(n, verdict, grain)).await?;
+        }
+        load.finalize().await?;
+        Ok(())
+    }
+
+    /// Stages what a commit changes of the parts in `table`; what it says of that.
+    pub(super) async fn parts_of(
+        &mut self,
+        session: &mut SqlSession,
+        table: &TableName,
+        written: &PartsWritten,
+    ) -> Result<String> {
+        let mut said = String::new();
+        if written.anew {
+            said.push_str(&sql::output::parts_anew(table));
+        }
+        if !written.changes.is_empty() {
+            self.parts(session, &written.changes).await?;
+            said.push_str(&sql::output::parts_changed(table));
+        }
+        Ok(said)
+    }
+
+    /// Bytes go as VARBINARY(MAX), which the driver's own tests load.
+    async fn parts(&mut self, session: &mut SqlSession, changes: &[PartChange]) -> Result<()> {
+        make(session, &mut self.parts, STAGED_PARTS, sql::output::stage_parts).await?;
+        let mut load = session.bulk_insert(STAGED_PARTS).await?;
+        for (name, bytes) in changes {
+            let mut row = TokenRow::with_capacity(2);
+            row.push(cut(name).into_sql());
+            row.push(bytes.as_deref().into_sql());
+            load.send(row).await?;
         }
         load.finalize().await?;
         Ok(())

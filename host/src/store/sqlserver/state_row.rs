@@ -13,8 +13,10 @@ use super::error::{Error, Result};
 use super::row::integer;
 use super::sql;
 use super::table::text;
+use crate::checkpoint::{Checkpoint, Parts};
 use crate::datetime::Datetime;
-use crate::state::{Checkpoint, SetAside, State, StoredPosition};
+use crate::state::{SetAside, State, StoredPosition};
+use crate::store::parts::RowCheckpoint;
 use crate::store::{ErrorKind, TableName};
 
 /// The statement of a commit, and its parameters. With what is staged goes where in the output it
@@ -24,12 +26,14 @@ pub(super) fn commit(
     worker: &str,
     state: &State,
     staged: Option<(sql::output::CommitParts<'_>, [Value; 2])>,
+    parts: &str,
 ) -> Result<(String, Vec<Value>)> {
     let checkpoint = state.checkpoint.as_ref();
     let columns = [
         Some(text(&to_json(&state.standing())?)),
         state.watermark.map(datetime::fine),
-        checkpoint.map(|checkpoint| Value::Binary(Some(checkpoint.bytes.to_vec().into()))),
+        // Its parts have a table of their own.
+        None,
         checkpoint.map(|checkpoint| Value::I64(Some(i64::from(checkpoint.schema)))),
         checkpoint.map(|checkpoint| text(&checkpoint.set_digest)),
         state.set_digest.as_deref().map(text),
@@ -44,11 +48,18 @@ pub(super) fn commit(
         staged
     });
     values.extend(columns.into_iter().flatten());
-    Ok((sql::output::commit(table, given, staged), values))
+    Ok((sql::output::commit(table, given, staged, parts), values))
 }
 
-/// The worker's epoch, and its state; None if nothing was committed yet.
-pub(super) fn read(row: Row, table: &TableName, worker: &str) -> Result<(i64, Option<State>)> {
+/// What a row says.
+pub(super) struct Found {
+    pub(super) epoch: i64,
+    /// The state, which lacks its checkpoint, and what the row says of that; None if nothing was
+    /// committed yet.
+    pub(super) state: Option<(State, RowCheckpoint)>,
+}
+
+pub(super) fn read(row: Row, table: &TableName, worker: &str) -> Result<Found> {
     let unreadable = |column: &str, why: &dyn Display| {
         Error::Found(
             ErrorKind::Other,
@@ -60,19 +71,31 @@ pub(super) fn read(row: Row, table: &TableName, worker: &str) -> Result<(i64, Op
     };
     let mut cells = Cells { row: row.into_iter().collect(), unreadable: &unreadable };
     let epoch = integer(&cells.next()).ok_or_else(|| unreadable("epoch", &"no whole number"))?;
-    let ColumnData::String(Some(position)) = cells.next() else { return Ok((epoch, None)) };
-    let StoredPosition { position, ahead, reconciliation, models } = cells.json("position", &position)?;
+    let ColumnData::String(Some(position)) = cells.next() else { return Ok(Found { epoch, state: None }) };
+    let StoredPosition { position, ahead, reconciliation, models, checkpoint: stored } =
+        cells.json("position", &position)?;
     let watermark = match cells.next() {
         value @ ColumnData::DateTime2(Some(_)) => datetime::read(&value),
         _ => None,
     };
+    let number = |schema: &Value| {
+        let schema = integer(schema).and_then(|schema| u32::try_from(schema).ok());
+        schema.ok_or_else(|| unreadable("checkpoint_schema", &"no number of 32 bits"))
+    };
     let checkpoint = match (cells.next(), cells.next(), cells.next()) {
-        (ColumnData::Binary(None), ..) => None,
         (ColumnData::Binary(Some(bytes)), schema, ColumnData::String(Some(set_digest))) => {
-            let schema = integer(&schema).and_then(|schema| u32::try_from(schema).ok());
-            let schema = schema.ok_or_else(|| unreadable("checkpoint_schema", &"no number of 32 bits"))?;
-            Some(Checkpoint { schema, bytes: bytes.into_owned().into(), set_digest: set_digest.into_owned() })
+            let (schema, parts) = (number(&schema)?, Parts::whole(bytes.into_owned()));
+            let set_digest = set_digest.into_owned();
+            RowCheckpoint::Whole(Checkpoint { schema, detector: None, set_digest, parts })
         }
+        (ColumnData::Binary(None), schema, ColumnData::String(Some(set_digest))) => match stored {
+            Some(stored) => {
+                let (schema, set_digest) = (number(&schema)?, set_digest.into_owned());
+                RowCheckpoint::InParts { schema, set_digest, stored }
+            }
+            None => RowCheckpoint::None,
+        },
+        (ColumnData::Binary(None), ..) => RowCheckpoint::None,
         _ => {
             return Err(unreadable("checkpoint", &"its bytes, its schema and its digest do not go together"));
         }
@@ -91,13 +114,13 @@ pub(super) fn read(row: Row, table: &TableName, worker: &str) -> Result<(i64, Op
         ahead,
         reconciliation,
         models,
-        checkpoint,
+        checkpoint: None,
         set_digest,
         set_aside: set_aside.into_iter().map(|(variable, aside)| (Arc::from(variable), aside)).collect(),
         counts,
         updated_at: updated_at.ok_or_else(|| unreadable("updated_at", &"no datetime"))?,
     };
-    Ok((epoch, Some(state)))
+    Ok(Found { epoch, state: Some((state, checkpoint)) })
 }
 
 struct Cells<'a> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::BackfillPlan;
 use crate::state::SetAside;
-use crate::store::{Rejudging, StoreError};
+use crate::store::{Outline, Rejudging, StoreError};
 
 /// How often the row is looked at again because the worker wrote it meanwhile.
 const TRIES: usize = 5;
@@ -33,7 +33,9 @@ pub(super) async fn release(
     failed: &HashSet<Arc<str>>,
 ) -> Result<SetAsideOutcome, StoreError> {
     for _ in 0..TRIES {
-        let Some(state) = output.peek(&plan.worker).await? else { return Ok(SetAsideOutcome::default()) };
+        let Some(Outline { state, .. }) = output.outline(&plan.worker).await? else {
+            return Ok(SetAsideOutcome::default());
+        };
         let (after, asides) = sort(&state.set_aside, plan, failed);
         if asides.cleared.is_empty()
             || output.exchange_set_aside(&plan.worker, &state.set_aside, &after).await?

@@ -9,12 +9,17 @@ use std::time::Duration;
 
 use super::*;
 use crate::batch::{Column, Verdicts};
+use crate::checkpoint::{Checkpoint, Parts};
 use crate::datetime::Datetime;
 use crate::detector::Judged;
 use crate::worker::{patience, recover};
 
 /// Seconds that a failing call takes; a good one takes none.
 const DEADLINE: u64 = 30;
+
+fn checkpoint() -> Checkpoint {
+    Checkpoint { schema: 7, detector: None, set_digest: "set".into(), parts: Parts::whole([1]) }
+}
 
 /// A detector, and what it was asked.
 struct Told<'a> {
@@ -37,7 +42,7 @@ impl Judge for Told<'_> {
             return Err(JudgeError::Deadline(Duration::from_secs(DEADLINE)));
         }
         let outcomes = batch.columns.iter().map(|_| Outcome::Judged(Verdicts::default())).collect();
-        Ok(Judged { outcomes, checkpoint: Some((7, vec![1])), not_kept: None })
+        Ok(Judged { outcomes, checkpoint: Some(checkpoint()), not_kept: None })
     }
 
     fn discard(&mut self) {}

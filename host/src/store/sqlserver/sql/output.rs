@@ -14,6 +14,9 @@ pub const STAGED_VERDICTS: &str = "#anomaly_worker_verdicts";
 /// The session's table for keys to look up.
 pub const STAGED_KEYS: &str = "#anomaly_worker_keys";
 
+/// The session's table for the parts of a checkpoint that changed.
+pub const STAGED_PARTS: &str = "#anomaly_worker_parts";
+
 /// The columns that hold numbers, and the widest of their digits before the point.
 pub const NUMBERS: [(&str, i32); 7] = [
     ("y", 12),
@@ -47,6 +50,11 @@ pub fn stage_keys() -> String {
     )
 }
 
+/// Creates the table for parts. Of one that is gone the bytes are NULL.
+pub fn stage_parts() -> String {
+    format!("CREATE TABLE {STAGED_PARTS} ([name] NVARCHAR(MAX) NULL, [bytes] VARBINARY(MAX) NULL);")
+}
+
 /// Empties either.
 pub fn empty(staged: &str) -> String {
     format!("TRUNCATE TABLE {staged};")
@@ -69,15 +77,21 @@ pub struct CommitParts<'a> {
     pub lock: Option<&'a str>,
 }
 
-/// One transaction: the fence (the worker's row with its epoch, which becomes the new state), and
-/// the staged verdicts that are not there yet, where there are any. Answers how many rows the fence
+/// One transaction: the fence (the worker's row with its epoch, which becomes the new state), the
+/// staged verdicts that are not there yet, where there are any, and `parts`, what becomes of the
+/// checkpoint's ([`parts_anew`], [`parts_changed`]), where anything does. Answers how many rows the fence
 /// held (one, or nothing was written; −1: another one writes the table), how many verdicts went in
 /// and how many went out. A trigger may answer something before.
 ///
 /// `@P1` worker, `@P2` epoch; then those of the columns of [`STATE`] that have a value, in that
 /// order. NULL is no parameter, because it would be one without a type, which not every server
 /// takes.
-pub fn commit(state: &TableName, given: [bool; STATE.len()], staged: Option<CommitParts<'_>>) -> String {
+pub fn commit(
+    state: &TableName,
+    given: [bool; STATE.len()],
+    staged: Option<CommitParts<'_>>,
+    parts: &str,
+) -> String {
     let mut parameters = if staged.is_some() { 5.. } else { 3.. };
     let columns: Vec<String> = STATE
         .iter()
@@ -88,7 +102,7 @@ pub fn commit(state: &TableName, given: [bool; STATE.len()], staged: Option<Comm
         })
         .collect();
     let write = format!(
-        "UPDATE {state} SET {columns} WHERE [worker] = @P1 AND [epoch] = @P2; SET @held = @@ROWCOUNT; {insert}",
+        "UPDATE {state} SET {columns} WHERE [worker] = @P1 AND [epoch] = @P2; SET @held = @@ROWCOUNT; {insert}{parts}",
         state = state.sql_server(),
         columns = columns.join(", "),
         insert = staged.map(|staged| staged.insert).unwrap_or_default(),
@@ -101,6 +115,28 @@ pub fn commit(state: &TableName, given: [bool; STATE.len()], staged: Option<Comm
         "SET NOCOUNT ON; DECLARE @held int, @inserted int, @removed int; SET @held = -1; SET @inserted = 0; SET @removed = 0; \
          BEGIN TRANSACTION; {write}COMMIT TRANSACTION; SELECT @held, @inserted, @removed;"
     )
+}
+
+/// The part of [`commit`] that takes all parts of the worker out.
+pub fn parts_anew(parts: &TableName) -> String {
+    format!("DELETE FROM {} WHERE [worker] = @P1 AND @held = 1; ", parts.sql_server())
+}
+
+/// The part of [`commit`] that puts the staged parts in the place of those of their names. The table
+/// that loses rows has no alias, as in [`replace`]; each of its rows is found by its key.
+pub fn parts_changed(parts: &TableName) -> String {
+    format!(
+        "DELETE FROM {table} WHERE [worker] = @P1 AND @held = 1 AND EXISTS (SELECT 1 FROM (\
+         SELECT CAST(s.[name] AS nvarchar(100)) AS [new_name] FROM {STAGED_PARTS} AS s) AS n WHERE n.[new_name] = [name]); \
+         INSERT INTO {table} ([worker], [name], [bytes]) SELECT @P1, CAST(s.[name] AS nvarchar(100)), s.[bytes] \
+         FROM {STAGED_PARTS} AS s WHERE s.[bytes] IS NOT NULL AND @held = 1; ",
+        table = parts.sql_server()
+    )
+}
+
+/// All parts of worker `@P1`.
+pub fn parts(parts: &TableName) -> String {
+    format!("SELECT [name], [bytes] FROM {} WHERE [worker] = @P1", parts.sql_server())
 }
 
 /// The part of [`commit`] that keeps other writers of this program out until the transaction ends:
@@ -193,11 +229,15 @@ pub fn verdicts(output: &TableName, has_source_file: bool, anomalies_only: bool)
     )
 }
 
-/// Deletes the row of worker `@P1` with epoch `@P2`; answers how many rows that were.
-pub fn forget(state: &TableName) -> String {
+/// Deletes the row of worker `@P1` with epoch `@P2`, and its parts; answers how many rows of the
+/// state that were.
+pub fn forget(state: &TableName, parts: &TableName) -> String {
     format!(
-        "SET NOCOUNT ON; DELETE FROM {} WHERE [worker] = @P1 AND [epoch] = @P2; SELECT CAST(@@ROWCOUNT AS int);",
-        state.sql_server()
+        "SET NOCOUNT ON; DECLARE @held int; BEGIN TRANSACTION; \
+         DELETE FROM {} WHERE [worker] = @P1 AND [epoch] = @P2; SET @held = @@ROWCOUNT; {}\
+         COMMIT TRANSACTION; SELECT @held;",
+        state.sql_server(),
+        parts_anew(parts)
     )
 }
 
@@ -325,7 +365,7 @@ mod tests {
     #[test]
     fn a_commit_is_one_transaction_behind_its_fence() {
         let (state, output) = (TableName::of("dbo", "s"), TableName::of("dbo", "o's"));
-        let bare = commit(&state, [true; STATE.len()], None);
+        let bare = commit(&state, [true; STATE.len()], None, "");
         assert_eq!(
             bare,
             "SET NOCOUNT ON; DECLARE @held int, @inserted int, @removed int; SET @held = -1; SET @inserted = 0; SET @removed = 0; \
@@ -349,11 +389,11 @@ mod tests {
         );
         let mut given = [true; STATE.len()];
         given[1] = false;
-        let some = commit(&state, given, Some(CommitParts { insert: "INSERT; ", lock: None }));
+        let some = commit(&state, given, Some(CommitParts { insert: "INSERT; ", lock: None }), "PARTS; ");
         assert!(some.contains("[position] = @P5, [watermark] = NULL, [checkpoint] = @P6, "), "{some}");
-        assert!(some.contains("SET @held = @@ROWCOUNT; INSERT; COMMIT TRANSACTION;"), "{some}");
+        assert!(some.contains("SET @held = @@ROWCOUNT; INSERT; PARTS; COMMIT TRANSACTION;"), "{some}");
         let lock = alone(&output, Duration::from_secs(5));
-        let locked = commit(&state, given, Some(CommitParts { insert: "INSERT; ", lock: Some(&lock) }));
+        let locked = commit(&state, given, Some(CommitParts { insert: "INSERT; ", lock: Some(&lock) }), "");
         assert!(
             locked.contains(
                 "BEGIN TRANSACTION; DECLARE @lock nvarchar(255), @answer int; SET @lock = 'anomaly-worker writes ' + \

@@ -1,0 +1,176 @@
+//! What a detector wants back when it is opened again: its state, in named parts that the host does
+//! not look into.
+//!
+//! A checkpoint is a value, and cheap to copy: whoever has one (the worker's state, the detector, the
+//! canary) shares its parts with the others. What changed between two of them is found by comparing
+//! them, so that nobody has to remember what was handed out and not stored.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// The detector's own state, and who wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    pub schema: u32,
+    /// The name of the detector. None in a checkpoint of an earlier version.
+    pub detector: Option<Arc<str>>,
+    /// The set.
+    pub set_digest: String,
+    /// Never empty.
+    pub parts: Parts,
+}
+
+/// Parts by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parts(Arc<BTreeMap<Arc<str>, Arc<[u8]>>>);
+
+/// How large a checkpoint is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Size {
+    pub parts: u64,
+    pub bytes: u64,
+}
+
+/// What became of a part. None: it is gone.
+pub type PartChange = (Arc<str>, Option<Arc<[u8]>>);
+
+impl Parts {
+    /// What a checkpoint of one part is called, of an earlier version that knew no parts.
+    pub const WHOLE: &str = "state";
+
+    /// The most characters of a name.
+    const LONGEST_NAME: usize = 100;
+
+    /// Whether a part may be called so. In every database such names are the same only if they are
+    /// equal.
+    pub fn is_name(name: &str) -> bool {
+        let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"._-/".contains(&c);
+        (1..=Self::LONGEST_NAME).contains(&name.len()) && name.bytes().all(allowed)
+    }
+
+    /// One part.
+    pub fn whole(bytes: impl Into<Arc<[u8]>>) -> Self {
+        Self::from_iter([(Arc::from(Self::WHOLE), bytes.into())])
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Arc<[u8]>> {
+        self.0.get(name)
+    }
+
+    /// By name.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, &Arc<[u8]>)> {
+        self.0.iter()
+    }
+
+    pub fn size(&self) -> Size {
+        Size { parts: self.0.len() as u64, bytes: self.0.values().map(|bytes| bytes.len() as u64).sum() }
+    }
+
+    /// The parts after these changes.
+    #[must_use]
+    pub fn after(mut self, changes: Vec<PartChange>) -> Self {
+        if !changes.is_empty() {
+            let parts = Arc::make_mut(&mut self.0);
+            for (name, bytes) in changes {
+                match bytes {
+                    Some(bytes) => drop(parts.insert(name, bytes)),
+                    None => drop(parts.remove(&name)),
+                }
+            }
+        }
+        self
+    }
+
+    /// What makes these parts of those before: what is another one now, and what is gone.
+    pub fn since<'a>(&'a self, before: &'a Self) -> Vec<(&'a Arc<str>, Option<&'a Arc<[u8]>>)> {
+        if Arc::ptr_eq(&self.0, &before.0) {
+            return Vec::new();
+        }
+        let same = |now: &Arc<[u8]>, then: &Arc<[u8]>| Arc::ptr_eq(now, then) || now == then;
+        let changed = self.iter().filter(|(name, now)| !before.get(name).is_some_and(|then| same(now, then)));
+        let gone = before.0.keys().filter(|name| self.get(name).is_none());
+        changed.map(|(name, now)| (name, Some(now))).chain(gone.map(|name| (name, None))).collect()
+    }
+}
+
+impl FromIterator<(Arc<str>, Arc<[u8]>)> for Parts {
+    fn from_iter<T: IntoIterator<Item = (Arc<str>, Arc<[u8]>)>>(parts: T) -> Self {
+        Self(Arc::new(parts.into_iter().collect()))
+    }
+}
+
+impl Checkpoint {
+    /// Tells checkpoints apart.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(self.schema.to_le_bytes());
+        for (name, bytes) in self.parts.iter() {
+            for text in [name.as_bytes(), bytes] {
+                hash.update((text.len() as u64).to_le_bytes());
+                hash.update(text);
+            }
+        }
+        hash.finalize().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(parts: &[(&str, &str)]) -> Parts {
+        parts.iter().map(|(name, bytes)| (Arc::from(*name), Arc::from(bytes.as_bytes()))).collect()
+    }
+
+    fn changes(changes: &[(&str, Option<&str>)]) -> Vec<PartChange> {
+        let change = |bytes: &str| Arc::from(bytes.as_bytes());
+        changes.iter().map(|(name, bytes)| (Arc::from(*name), bytes.map(change))).collect()
+    }
+
+    /// Whatever is handed out is found again by comparing: equal bytes are no change.
+    #[test]
+    fn what_changed_is_found_by_comparing() {
+        let before = parts(&[("a", "1"), ("b", "2"), ("c", "")]);
+        for (made, after, found) in [
+            (vec![], before.clone(), vec![]),
+            (vec![("a", Some("1"))], before.clone(), vec![]),
+            (vec![("nobody", None)], before.clone(), vec![]),
+            (
+                vec![("a", Some("3")), ("b", None), ("d", Some(""))],
+                parts(&[("a", "3"), ("c", ""), ("d", "")]),
+                vec![("a", Some("3")), ("d", Some("")), ("b", None)],
+            ),
+            (
+                vec![("a", None), ("b", None), ("c", None)],
+                Parts::default(),
+                vec![("a", None), ("b", None), ("c", None)],
+            ),
+        ] {
+            let now = before.clone().after(changes(&made));
+            assert_eq!(now, after);
+            let since: Vec<_> =
+                now.since(&before).into_iter().map(|(name, bytes)| (name.clone(), bytes.cloned())).collect();
+            assert_eq!(since, changes(&found));
+            assert_eq!(before.clone().after(since), after);
+        }
+        assert_eq!(before.size(), Size { parts: 3, bytes: 2 });
+    }
+
+    #[test]
+    fn names_are_the_same_in_every_database_only_if_they_are_equal() {
+        let longest = "x".repeat(100);
+        for name in ["a", "base/07", "t.1_2-3", &longest] {
+            assert!(Parts::is_name(name), "{name}");
+        }
+        for name in ["", "A", "é", "a b", "a\0", " ", "a\n", &"x".repeat(101)] {
+            assert!(!Parts::is_name(name), "{name:?}");
+        }
+    }
+}

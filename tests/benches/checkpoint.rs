@@ -1,0 +1,148 @@
+//! What the state of a detector costs a commit: `just bench-checkpoint`.
+//!
+//! 10,000 variables of some 7.5 KB each, stored as one part that changes with every commit, as a part
+//! a variable that all change, and as they are meant to be: a sixtieth of the parts and a small one
+//! with what came since. Commits of each kind are timed in turn, in one run, on SQLite and on the fake
+//! server, which is SQLite behind the driver and its bulk load. Nothing here asserts a time.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark stops at the first surprise and prints"
+)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fake_tds::Server;
+use host::checkpoint::{Checkpoint, Parts};
+use host::state::State;
+use host::store::{Connector, Output};
+use tests::conformance::{Setup, TestDb, state, verdict};
+use tests::conformance_sqlite::SqliteTestDb;
+use tests::tds::{self, PLAIN};
+
+const ROUNDS: usize = 7;
+
+const VARIABLES: usize = 10_000;
+
+/// Parts of a variable each, 75 MB in all.
+const PART: usize = 7_500;
+
+/// A commit's own readings, each with its variable.
+const SINCE: usize = 160_000;
+
+/// What of the parts is written anew with a commit.
+const SHARE: usize = 60;
+
+fn main() {
+    if std::env::args().any(|argument| argument == "--bench") {
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(measure());
+    }
+}
+
+async fn measure() {
+    println!("| commit | store | median | range | of the first |\n|---|---|---|---|---|");
+    let bench = SqliteTestDb::start(&Setup::default()).await.unwrap();
+    on(|| bench.connector(), "SQLite").await;
+    let server = Server::start().unwrap();
+    let mut target = tds::target(server.port(), PLAIN, "plant");
+    // The server's own side of 75 MB is not what is measured, but has to be waited for.
+    target.timeouts.query = Duration::from_secs(120);
+    let store = tds::store(target);
+    on(|| Box::new(store.clone()), "fake SQL Server").await;
+}
+
+/// Times the kinds in turn.
+async fn on(connector: impl Fn() -> Box<dyn Connector>, store: &str) {
+    let mut kinds = Vec::new();
+    for (worker, what, make) in [
+        ("whole", "one part of 75 MB", whole as fn(usize) -> Parts),
+        ("all", "10,000 parts, all of them", all),
+        ("some", "167 of 10,000 parts, and 160 KB since", some),
+        ("none", "without a state", none),
+    ] {
+        let (_, mut output) = connector().open().await.unwrap();
+        output.ensure_tables().await.unwrap();
+        let epoch = output.claim(worker).await.unwrap().epoch;
+        kinds.push(Kind { worker, what, make, output, epoch, times: Vec::new() });
+    }
+    for round in 0..=ROUNDS {
+        for kind in &mut kinds {
+            kind.commit(round).await;
+        }
+    }
+    let first = kinds[0].median();
+    for kind in &mut kinds {
+        let median = kind.median();
+        let (least, most) = (kind.times[0], kind.times[kind.times.len() - 1]);
+        println!(
+            "| {} | {store} | {:.1} ms | {:.1} – {:.1} | {:.4} |",
+            kind.what,
+            1e3 * median,
+            1e3 * least,
+            1e3 * most,
+            median / first
+        );
+    }
+}
+
+struct Kind {
+    worker: &'static str,
+    what: &'static str,
+    make: fn(usize) -> Parts,
+    output: Box<dyn Output>,
+    epoch: i64,
+    times: Vec<f64>,
+}
+
+impl Kind {
+    /// The first writes all there is, and is not counted.
+    async fn commit(&mut self, round: usize) {
+        let parts = (self.make)(round);
+        let checkpoint = (!parts.is_empty()).then(|| Checkpoint {
+            schema: 1,
+            detector: Some("bench".into()),
+            set_digest: String::new(),
+            parts,
+        });
+        let state = State { checkpoint, ..state(self.epoch) };
+        let verdicts = [verdict(&format!("2025-01-15 10:00:0{round}"), self.worker)];
+        let begun = Instant::now();
+        self.output.commit(self.worker, &verdicts, &state).await.unwrap();
+        if round > 0 {
+            self.times.push(begun.elapsed().as_secs_f64());
+        }
+    }
+
+    fn median(&mut self) -> f64 {
+        self.times.sort_by(f64::total_cmp);
+        self.times[self.times.len() / 2]
+    }
+}
+
+fn bytes(length: usize, round: usize) -> Arc<[u8]> {
+    let of = |at: usize| u8::try_from((at * 31 + round) % 251).unwrap_or_default();
+    (0..length).map(of).collect()
+}
+
+fn none(_: usize) -> Parts {
+    Parts::default()
+}
+
+fn whole(round: usize) -> Parts {
+    Parts::whole(bytes(VARIABLES * PART, round))
+}
+
+fn all(round: usize) -> Parts {
+    let bytes = bytes(PART, round);
+    (0..VARIABLES).map(|number| (format!("{number:05}").into(), Arc::clone(&bytes))).collect()
+}
+
+/// Each part changes in one of so many rounds.
+fn some(round: usize) -> Parts {
+    let of = |number: usize| (round + number) / SHARE;
+    let kinds: Vec<_> = (0..2 + (VARIABLES + ROUNDS) / SHARE).map(|kind| bytes(PART, kind)).collect();
+    let parts = (0..VARIABLES).map(|number| (format!("{number:05}").into(), Arc::clone(&kinds[of(number)])));
+    parts.chain([("since".into(), bytes(SINCE, round))]).collect()
+}
