@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 pub struct Checkpoint {
     pub schema: u32,
     /// The name of the detector. None in a checkpoint of an earlier version.
-    pub detector: Option<Arc<str>>,
+    pub detector: Option<String>,
     /// The set.
     pub set_digest: String,
     /// Never empty.

@@ -92,7 +92,7 @@ pub struct StoredPosition {
 /// earlier version, which holds a checkpoint of one piece itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredCheckpoint {
-    pub detector: Option<Arc<str>>,
+    pub detector: Option<String>,
     #[serde(flatten)]
     pub size: Size,
 }

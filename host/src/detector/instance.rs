@@ -3,8 +3,6 @@
 //! It lives until its first failure. Every call has a deadline: epochs end a guest that computes, a
 //! timer ends one that sleeps in a host call.
 
-use std::sync::Arc;
-
 use wasmtime::component::ResourceAny;
 use wasmtime::{Store, Trap};
 
@@ -35,7 +33,7 @@ pub(super) struct Instance {
 /// Who writes a checkpoint.
 struct Writer {
     schema: u32,
-    detector: Arc<str>,
+    detector: String,
     set_digest: String,
 }
 
@@ -170,7 +168,7 @@ impl Instance {
         };
         let of = Writer {
             schema: description.checkpoint_schema,
-            detector: description.name.as_str().into(),
+            detector: description.name.clone(),
             set_digest: set.digest.clone(),
         };
         Ok((Self { calls, guest, detector, parts, of }, summary))
@@ -211,7 +209,7 @@ impl Instance {
         let Writer { schema, detector, set_digest } = of;
         Ok((!parts.is_empty()).then(|| Checkpoint {
             schema: *schema,
-            detector: Some(Arc::clone(detector)),
+            detector: Some(detector.clone()),
             set_digest: set_digest.clone(),
             parts: parts.clone(),
         }))

@@ -56,7 +56,7 @@ pub(super) async fn open(
 /// Why this checkpoint is not one of this detector's.
 fn foreign(kept: &Checkpoint, said: &Description) -> Option<String> {
     let Description { name, version, checkpoint_schema, .. } = said;
-    if let Some(other) = kept.detector.as_ref().filter(|other| ***other != **name) {
+    if let Some(other) = kept.detector.as_ref().filter(|other| *other != name) {
         return Some(format!("detector `{other}` has written that one, and this is `{name}` {version}"));
     }
     (*checkpoint_schema != kept.schema).then(|| {

@@ -41,7 +41,7 @@ const VIEWS: &str =
 const DATES: &str =
     "learn.microsoft.com/sql/t-sql/functions/date-and-time-data-types-and-functions-transact-sql";
 const BULK: &str =
-    "tiberius `tests/bulk.rs`: FLOAT, DATETIME2, NVARCHAR(MAX) and BIT columns in a temporary table";
+    "tiberius `tests/bulk.rs`: FLOAT, DATETIME2, NVARCHAR(MAX), VARBINARY(MAX) and BIT columns in a temporary table";
 const SESSION: &str = "learn.microsoft.com/sql/t-sql/statements/set-statements-transact-sql";
 const WINDOW: &str = "OVER: learn.microsoft.com/sql/t-sql/queries/select-over-clause-transact-sql";
 
@@ -49,6 +49,7 @@ fn entries() -> Vec<Entry> {
     let name = |text: &str| text.parse::<TableName>().unwrap();
     let (readings, verdicts, state) =
         (name("dbo.datos_proceso"), name("dbo.anomalies_detector"), name("dbo.anomaly_worker_state"));
+    let parts = state.of_parts();
     let layout = InputLayout { has_id: true, has_key: true, has_source_file: true, has_datetime_index: true };
     let filled = |pairs: &[(&'static str, &str)]| -> Vec<output::Filled> {
         pairs.iter().map(|(column, by)| output::Filled { column, by: (*by).to_owned() }).collect()
@@ -142,6 +143,7 @@ fn entries() -> Vec<Entry> {
         ),
         entry("output::stage_verdicts", output::stage_verdicts(), STAGED, BULK),
         entry("output::stage_keys", output::stage_keys(), STAGED, BULK),
+        entry("output::stage_parts", output::stage_parts(), STAGED, BULK),
         entry(
             "output::empty",
             output::empty(output::STAGED_KEYS),
@@ -150,10 +152,18 @@ fn entries() -> Vec<Entry> {
         ),
         entry(
             "output::commit",
-            output::commit(&state, [true; output::STATE.len()], Some(staged)),
-            "one row of the state table by its key, and `insert` or `replace`",
+            output::commit(&state, output::STATE.map(|name| name != "checkpoint"), Some(staged), ""),
+            "one row of the state table by its key, and `insert` or `replace`; with a state in parts `parts_anew` or `parts_changed`",
             EXISTS,
         ),
+        entry("output::parts_anew", output::parts_anew(&parts), "the worker's rows of the table of parts, by its key", SEEK),
+        entry(
+            "output::parts_changed",
+            output::parts_changed(&parts),
+            "for each staged part a seek on the key of the table of parts",
+            EXISTS,
+        ),
+        entry("output::parts", output::parts(&parts), "the worker's rows of the table of parts, by its key", SEEK),
         entry("output::alone", lock.clone(), NONE, APPLOCK),
         entry("output::attempt", output::attempt(&insert), "as `insert`, taken back", EXISTS),
         entry(
@@ -169,7 +179,12 @@ fn entries() -> Vec<Entry> {
             EXISTS,
         ),
         entry("output::verdicts", output::verdicts(&verdicts, true, true), DS, TOP),
-        entry("output::forget", output::forget(&state), STATE, SEEK),
+        entry(
+            "output::forget",
+            output::forget(&state, &parts),
+            "one row of the state table and the worker's rows of the table of parts, by their keys",
+            SEEK,
+        ),
         entry("output::exchange_set_aside", output::exchange_set_aside(&state), STATE, SEEK),
         entry("output::any_within", output::any_within(&verdicts), DS, TOP),
         entry(
