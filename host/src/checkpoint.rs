@@ -107,7 +107,7 @@ impl FromIterator<(Arc<str>, Arc<[u8]>)> for Parts {
 }
 
 impl Checkpoint {
-    /// Tells checkpoints apart.
+    /// Of its schema and all its parts.
     pub fn digest(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
         hash.update(self.schema.to_le_bytes());

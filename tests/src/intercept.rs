@@ -14,8 +14,9 @@ use host::datetime::Datetime;
 use host::reading::{Page, ReadingKey};
 use host::state::{SetAside, State};
 use host::store::{
-    Claim, Connector, Importer, Input, InputLayout, LeaderLock, Outline, Output, OutputLimits, OutputProbe, Probed,
-    Rejudging, Replaced, SchemaChanges, SqliteStore, StoreError, VerdictPage, VerdictReader, VerdictWriter,
+    Claim, Connector, Importer, Input, InputLayout, LeaderLock, Outline, Output, OutputLimits, OutputProbe,
+    Probed, Rejudging, Replaced, SchemaChanges, SqliteStore, StoreError, VerdictPage, VerdictReader,
+    VerdictWriter,
 };
 use host::verdict::VerdictRow;
 

@@ -124,7 +124,8 @@ async fn a_checkpoint_that_is_kept_counts() {
 async fn a_checkpoint_without_room_for_it_is_left_out() {
     let dir = tempfile::tempdir().unwrap();
     let (lines, _guard) = Lines::listen();
-    let parts: Parts = ["a", "b"].map(|name| (name.into(), vec![0; 65 * MIB / 2].into())).into_iter().collect();
+    let parts: Parts =
+        ["a", "b"].map(|name| (name.into(), vec![0; 65 * MIB / 2].into())).into_iter().collect();
     let stored = Checkpoint { parts, ..counting(7, &[]) };
     let engine = engine(&dir.path().join("cache"), 64);
     let detector = Detector::open(&engine, hostile("{}", &["*"]), Some(stored)).await.unwrap();

@@ -11,7 +11,9 @@ use host::detector::{Detector, Module, Set};
 use host::reload::{Canary, ReloadSlots};
 use host::state::State;
 use host::store::Connector;
-use tests::fixture::{Fixture, Layout, counted, counting, described, engine, hostile, open_set, told, verdicts};
+use tests::fixture::{
+    Fixture, Layout, counted, counting, described, engine, hostile, open_set, told, verdicts,
+};
 use tests::logs::Lines;
 
 const FIRST: (&str, &str, f64) = ("10:00", "T1", 1.0);
@@ -213,7 +215,10 @@ async fn a_checkpoint_of_an_earlier_version_is_gone_on_from() {
     bench.insert(&[SECOND]);
     bench.worker(open_set(told(stateful(), "{}")).await).cycle(|| false).await.unwrap();
     assert_eq!(stored(&bench).await, Some((7, 6)));
-    let (row, parts) = ("SELECT hex(checkpoint) FROM anomaly_worker_state", "SELECT name FROM anomaly_worker_state_checkpoint");
+    let (row, parts) = (
+        "SELECT hex(checkpoint) FROM anomaly_worker_state",
+        "SELECT name FROM anomaly_worker_state_checkpoint",
+    );
     assert_eq!((bench.texts(row), bench.texts(parts)), (vec![String::new()], vec!["state".to_owned()]));
 }
 
@@ -232,7 +237,10 @@ async fn parts_that_are_not_those_of_the_row_are_no_state() {
         let (lines, _guard) = Lines::listen();
         bench.worker(open_set(remember()).await).cycle(|| false).await.unwrap();
         let said = about_checkpoints(&lines);
-        assert!(matches!(&said[..], [line] if line.contains("is not whole: stored were 1 part with")), "{why}: {said:#?}");
+        assert!(
+            matches!(&said[..], [line] if line.contains("is not whole: stored were 1 part with")),
+            "{why}: {said:#?}"
+        );
         let names: Vec<String> = bench.texts("SELECT name FROM anomaly_worker_state_checkpoint");
         assert_eq!(names, ["since"], "{why}");
     }

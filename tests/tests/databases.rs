@@ -21,7 +21,11 @@ async fn input_and_output_may_be_two_databases() {
             connection.query_row(sql, [], |row| row.get(0)).unwrap()
         };
         assert_eq!(tables(bench.input()), "datos_proceso", "{layout:?}");
-        assert_eq!(tables(bench.output()), "anomalies_detector,anomaly_worker_state,anomaly_worker_state_checkpoint", "{layout:?}");
+        assert_eq!(
+            tables(bench.output()),
+            "anomalies_detector,anomaly_worker_state,anomaly_worker_state_checkpoint",
+            "{layout:?}"
+        );
     }
 }
 

@@ -235,7 +235,6 @@ async fn modules_that_are_no_detectors_are_refused_with_what_they_are() {
     assert!(found.contains("other:thing/files@1.0.0"), "{found}");
 }
 
-
 #[tokio::test]
 async fn state_follows_what_was_committed_and_nothing_else() {
     let seen = |judged: Result<Judged, JudgeError>| judged.unwrap().checkpoint.as_ref().map(counted);

@@ -143,7 +143,7 @@ async fn on_output(server: &Server, store: &SqlServerStore) {
         "UPDATE [dbo].[anomaly_worker_state]",
         SqlError::new(1222, 16, "Lock request time out."),
     ));
-    output.commit("line 1", &rows, &whole(epoch)).await.unwrap_err();
+    output.commit("line 1", &rows, &whole(epoch, 2)).await.unwrap_err();
     output.forget("line 1", epoch).await.unwrap();
     store.leader_lock("line 1").await.unwrap().try_acquire().await.unwrap();
     let mut importer = store.open_importer(false).await.unwrap();

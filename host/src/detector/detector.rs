@@ -18,7 +18,7 @@ use super::opening;
 use super::sandbox::Sandbox;
 use super::set::{Digest, Set};
 use crate::batch::Batch;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Size};
 
 /// A set in use.
 pub struct Detector {
@@ -29,7 +29,7 @@ pub struct Detector {
     summary: Summary,
     committed: Option<Checkpoint>,
     /// A checkpoint that it cannot go on from: it is not tried again, and said once.
-    unusable: Option<Digest>,
+    unusable: Option<(Size, Digest)>,
     /// Whether the log was told that a checkpoint of this set is not kept.
     said_not_kept: bool,
     live: Option<Instance>,
@@ -51,7 +51,7 @@ impl Detector {
         on_a_thread(async move || {
             let description = Instance::describe(&engine, &pre, &set.module).await?;
             let opened = opening::open(&engine, &pre, &set, &description, resume.as_ref()).await?;
-            let unusable = resume.as_ref().filter(|_| !opened.resumed).map(Checkpoint::digest);
+            let unusable = resume.as_ref().filter(|_| !opened.resumed).map(marks);
             let set = Arc::new(Arc::unwrap_or_clone(set).without(&opened.summary.passed_over));
             Ok(Self {
                 engine,
@@ -144,12 +144,11 @@ impl Detector {
     /// The verdicts of the last batch are stored, and this checkpoint with them: later instances
     /// resume from it.
     pub fn committed(&mut self, checkpoint: Option<Checkpoint>) {
-        let usable = |kept: &Checkpoint| self.unusable.is_none_or(|unusable| unusable != kept.digest());
-        self.committed = checkpoint.filter(usable);
-        if self.committed.is_some() {
-            // It has taken the other's place.
-            self.unusable = None;
-        }
+        // A large one is read through only where it may be that one.
+        let is_unusable = |kept: &Checkpoint| {
+            self.unusable.is_some_and(|(size, digest)| size == kept.parts.size() && digest == kept.digest())
+        };
+        self.committed = checkpoint.filter(|kept| !is_unusable(kept));
     }
 
     /// It can be opened with its checkpoint and judges nothing then: fresh instances start without.
@@ -163,7 +162,7 @@ impl Detector {
 
     fn put_by(&mut self) {
         if let Some(unusable) = self.committed.take() {
-            self.unusable = Some(unusable.digest());
+            self.unusable = Some(marks(&unusable));
         }
     }
 
@@ -174,6 +173,11 @@ impl Detector {
             self.live = None;
         }
     }
+}
+
+/// Tells checkpoints apart.
+fn marks(checkpoint: &Checkpoint) -> (Size, Digest) {
+    (checkpoint.parts.size(), checkpoint.digest())
 }
 
 /// Runs guest code on a thread of its own kind, because it may compute for as long as its deadline.

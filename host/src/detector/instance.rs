@@ -136,9 +136,7 @@ impl Instance {
         let resume: Vec<_> = parts.iter().map(|(name, bytes)| types::Part { name, bytes }).collect();
         let judging = guest.anomaly_worker_detector_judging();
         let detector = calls
-            .run(async |store| {
-                judging.detector().call_open(store, &files, &set.settings, &resume).await
-            })
+            .run(async |store| judging.detector().call_open(store, &files, &set.settings, &resume).await)
             .await
             .map_err(failed)?
             .map_err(|refusal| refused(set, refusal))?;

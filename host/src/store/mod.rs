@@ -29,8 +29,8 @@ pub use importer::{Importer, Inserted};
 pub use input::{Input, InputLayout};
 pub use leader_lock::LeaderLock;
 pub use output::{
-    Claim, Outline, Output, OutputLimits, OutputProbe, Probed, Rejudging, Replaced, SchemaChanges, VerdictReader,
-    VerdictWriter,
+    Claim, Outline, Output, OutputLimits, OutputProbe, Probed, Rejudging, Replaced, SchemaChanges,
+    VerdictReader, VerdictWriter,
 };
 pub use schema::TableNames;
 pub use sqlite::SqliteStore;

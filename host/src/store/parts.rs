@@ -15,7 +15,11 @@ pub(super) enum RowCheckpoint {
     None,
     /// It holds it itself: a row of an earlier version.
     Whole(Checkpoint),
-    InParts { schema: u32, set_digest: String, stored: StoredCheckpoint },
+    InParts {
+        schema: u32,
+        set_digest: String,
+        stored: StoredCheckpoint,
+    },
 }
 
 impl RowCheckpoint {
@@ -42,7 +46,9 @@ impl RowCheckpoint {
             }
             Self::InParts { stored, .. } => {
                 let (told, found) = (stored.size, parts.size());
-                let parts = |size: Size| if size.parts == 1 { "1 part".into() } else { format!("{} parts", size.parts) };
+                let parts = |size: Size| {
+                    if size.parts == 1 { "1 part".into() } else { format!("{} parts", size.parts) }
+                };
                 tracing::warn!(
                     "the checkpoint of worker `{worker}` is not whole: stored were {} with {} bytes, found {} with {} bytes; the \
                      detector starts without it",

@@ -124,7 +124,10 @@ impl GuestDetector for Detector {
             ),
             _ if memory.is_some() => 0,
             parts => {
-                return Err(OpenError::CheckpointUnreadable(format!("{} parts, of which it knows one", parts.len())));
+                return Err(OpenError::CheckpointUnreadable(format!(
+                    "{} parts, of which it knows one",
+                    parts.len()
+                )));
             }
         };
         log(Level::Info, &format!("opened with {readings} readings behind it"));
@@ -182,7 +185,9 @@ impl GuestDetector for Detector {
         let told = self.settings.to.as_ref().is_none_or(|to| batch.columns.iter().any(|c| c.variable == *to));
         let outcomes = match &self.memory {
             Some(memory) => memory.borrow_mut().judge(&batch),
-            None => batch.columns.iter().map(|column| self.honest(&column.variable, &column.values)).collect(),
+            None => {
+                batch.columns.iter().map(|column| self.honest(&column.variable, &column.values)).collect()
+            }
         };
         if told {
             harm::at_detect(&self.settings.r#do, &self.settings.to, &batch, outcomes)

@@ -42,9 +42,10 @@ struct Since {
 impl Known {
     fn learn(&mut self, bits: u64) {
         self.count += 1;
-        self.mark = bits.to_le_bytes().iter().fold(self.mark, |mark, byte| {
-            (mark ^ u32::from(*byte)).wrapping_mul(16_777_619)
-        });
+        self.mark = bits
+            .to_le_bytes()
+            .iter()
+            .fold(self.mark, |mark, byte| (mark ^ u32::from(*byte)).wrapping_mul(16_777_619));
     }
 
     fn expected(&self) -> f64 {

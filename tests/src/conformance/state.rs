@@ -1,8 +1,8 @@
 //! The worker's row: whole, and one holder at a time.
 
+use host::checkpoint::{Checkpoint, Parts, Size};
 use host::position::{Ahead, Gap, Passed, ReadMark, TimePosition};
 use host::reconciliation::{Causes, Failed, Look, Reconciliation};
-use host::checkpoint::{Checkpoint, Parts, Size};
 use host::state::SetAside;
 use host::store::{Outline, SchemaChanges};
 
@@ -121,7 +121,8 @@ pub async fn parts_follow_the_last_commit<B: TestDb>() -> Result<()> {
     let other = second.claim("line 2").await?.epoch;
     second.commit("line 2", &[], &rich(other)).await?;
     let mut epoch = output.claim(WORKER).await?.epoch;
-    let many: Vec<(String, Vec<u8>)> = (0..300_u16).map(|n| (n.to_string(), n.to_le_bytes().into())).collect();
+    let many: Vec<(String, Vec<u8>)> =
+        (0..300_u16).map(|n| (n.to_string(), n.to_le_bytes().into())).collect();
     let many: Vec<(&str, &[u8])> = many.iter().map(|(name, bytes)| (name.as_str(), &bytes[..])).collect();
     for (kept, size) in [
         (parts(&[("a", b"1"), ("b", b"2")]), Some(Size { parts: 2, bytes: 2 })),

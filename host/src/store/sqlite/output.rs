@@ -17,8 +17,8 @@ use crate::store::parts::{PartsWritten, StoredParts};
 use crate::store::probe::{self, PROBE};
 use crate::store::stored::span;
 use crate::store::{
-    Claim, Clock, ErrorKind, Outline, Output, OutputLimits, OutputProbe, Probed, Rejudging, Replaced, SchemaChanges,
-    StoreError, TableName, VerdictPage, VerdictReader, VerdictWriter,
+    Claim, Clock, ErrorKind, Outline, Output, OutputLimits, OutputProbe, Probed, Rejudging, Replaced,
+    SchemaChanges, StoreError, TableName, VerdictPage, VerdictReader, VerdictWriter,
 };
 use crate::verdict::VerdictRow;
 

@@ -59,10 +59,7 @@ pub(super) fn read(
     state(row, &unreadable).map(Some)
 }
 
-fn state(
-    row: &Row<'_>,
-    unreadable: &dyn Fn(&str, &dyn Display) -> Error,
-) -> Result<(State, RowCheckpoint)> {
+fn state(row: &Row<'_>, unreadable: &dyn Fn(&str, &dyn Display) -> Error) -> Result<(State, RowCheckpoint)> {
     let datetime =
         |column: &str, text: &str| Datetime::parse(text).map_err(|error| unreadable(column, &error));
     let watermark: Option<String> = get(row, 2, "watermark", unreadable)?;
@@ -70,9 +67,14 @@ fn state(
     let StoredPosition { position, ahead, reconciliation, models, checkpoint } =
         json(row, 1, "position", unreadable)?;
     let checkpoint = match (row.get(3), row.get(4), row.get(5)) {
-        (Ok(Some::<Vec<u8>>(bytes)), Ok(Some(schema)), Ok(Some(set_digest))) => RowCheckpoint::Whole(
-            Checkpoint { schema, detector: None, set_digest, parts: Parts::whole(bytes) },
-        ),
+        (Ok(Some::<Vec<u8>>(bytes)), Ok(Some(schema)), Ok(Some(set_digest))) => {
+            RowCheckpoint::Whole(Checkpoint {
+                schema,
+                detector: None,
+                set_digest,
+                parts: Parts::whole(bytes),
+            })
+        }
         (Ok(None), Ok(Some(schema)), Ok(Some(set_digest))) => match checkpoint {
             Some(stored) => RowCheckpoint::InParts { schema, set_digest, stored },
             None => RowCheckpoint::None,

@@ -189,12 +189,7 @@ impl SqlServerOutput {
     }
 
     /// Stages what a commit changes of the parts; what is said of that in its transaction.
-    async fn stage_parts(
-        &mut self,
-        session: &mut SqlSession,
-        worker: &str,
-        state: &State,
-    ) -> Result<String> {
+    async fn stage_parts(&mut self, session: &mut SqlSession, worker: &str, state: &State) -> Result<String> {
         let written = self.stored.to(worker, state.checkpoint.as_ref());
         if !written.is_nothing() {
             self.know_parts(session).await?;

@@ -119,8 +119,7 @@ pub(super) async fn try_all(
     let insert = sql::output::CommitParts { insert: &statements.insert, lock: statements.lock.as_deref() };
     let within = statements.around(std::iter::once(now));
     let within = within.map(|within| (insert, within));
-    let (sql, values) =
-        state_row::commit(state, PROBE, &probe::state(epoch, now), within, &parts_written)?;
+    let (sql, values) = state_row::commit(state, PROBE, &probe::state(epoch, now), within, &parts_written)?;
     let mut notes = Vec::new();
     match connection::last(session, sql, values).await {
         Ok(answered) if answered.others => {

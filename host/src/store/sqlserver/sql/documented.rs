@@ -40,8 +40,7 @@ const VIEWS: &str =
     "learn.microsoft.com/sql/relational-databases/system-catalog-views/object-catalog-views-transact-sql";
 const DATES: &str =
     "learn.microsoft.com/sql/t-sql/functions/date-and-time-data-types-and-functions-transact-sql";
-const BULK: &str =
-    "tiberius `tests/bulk.rs`: FLOAT, DATETIME2, NVARCHAR(MAX), VARBINARY(MAX) and BIT columns in a temporary table";
+const BULK: &str = "tiberius `tests/bulk.rs`: FLOAT, DATETIME2, NVARCHAR(MAX), VARBINARY(MAX) and BIT columns in a temporary table";
 const SESSION: &str = "learn.microsoft.com/sql/t-sql/statements/set-statements-transact-sql";
 const WINDOW: &str = "OVER: learn.microsoft.com/sql/t-sql/queries/select-over-clause-transact-sql";
 
@@ -156,14 +155,24 @@ fn entries() -> Vec<Entry> {
             "one row of the state table by its key, and `insert` or `replace`; with a state in parts `parts_anew` or `parts_changed`",
             EXISTS,
         ),
-        entry("output::parts_anew", output::parts_anew(&parts), "the worker's rows of the table of parts, by its key", SEEK),
+        entry(
+            "output::parts_anew",
+            output::parts_anew(&parts),
+            "the worker's rows of the table of parts, by its key",
+            SEEK,
+        ),
         entry(
             "output::parts_changed",
             output::parts_changed(&parts),
             "for each staged part a seek on the key of the table of parts",
             EXISTS,
         ),
-        entry("output::parts", output::parts(&parts), "the worker's rows of the table of parts, by its key", SEEK),
+        entry(
+            "output::parts",
+            output::parts(&parts),
+            "the worker's rows of the table of parts, by its key",
+            SEEK,
+        ),
         entry("output::alone", lock.clone(), NONE, APPLOCK),
         entry("output::attempt", output::attempt(&insert), "as `insert`, taken back", EXISTS),
         entry(
