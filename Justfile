@@ -97,6 +97,10 @@ bench-look *FLAGS: toolchain
 bench-checkpoint *FLAGS: toolchain
     cargo bench --workspace --bench checkpoint {{ FLAGS }}
 
+# The Numenta Anomaly Benchmark, checked out in DIR, through database, worker and component
+bench-nab DIR: toolchain
+    cargo bench --workspace --bench nab -- {{ DIR }}
+
 # Where the time of a judged batch goes
 breakdown: toolchain
     cargo bench --workspace --bench breakdown

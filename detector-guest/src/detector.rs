@@ -1,18 +1,22 @@
 //! An opened detector: models in memory, judging batch after batch.
 //!
-//! It lives as long as the host keeps the set; between batches it keeps nothing but buffers. A
-//! batch goes through in slices of rows: the features of a slice are computed once for all models
-//! that take slices of its length, then their columns are predicted and judged on it.
+//! It lives as long as the host keeps the set; between batches it keeps nothing but buffers and what
+//! the adaptive rule has learnt. A batch goes through in slices of rows: the features of a slice
+//! are computed once for all models that take slices of its length, then their columns are predicted
+//! and judged on it. Under the adaptive rule these verdicts are then its expectation.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use std::time::Duration;
 
 use prophet::{Model, Need, Role};
 
 use crate::OpenError;
+use crate::adaptive::{Adaptive, News, StatePart};
 use crate::column::{Buffers, ColumnJudge, Judging, Rules};
 use crate::form::nfc;
 use crate::models::{self, File, ModelState, Models, UnreadableModel};
-use crate::settings::{Settings, Supply};
+use crate::settings::{RuleKey, Settings, Supply};
 use crate::verdicts::ColumnVerdicts;
 
 const DEFAULT_THRESHOLD: f64 = 2.0;
@@ -26,6 +30,8 @@ pub struct ProphetDetector {
     whole: Vec<String>,
     rules: Rules,
     buffers: Buffers,
+    /// None: the rule is the interval.
+    adaptive: Option<Adaptive>,
 }
 
 /// The readings of one variable, one for each instant of the batch; NaN where there is none.
@@ -55,18 +61,20 @@ impl ProphetDetector {
     /// Settings that are not understood, files that leave open which variable they are for, or no
     /// usable model at all. One bad model among others is no error: see [`Self::models`].
     pub fn open(files: &[File<'_>], settings: &str) -> Result<Self, OpenError> {
-        Self::open_without(files, &[], settings)
+        Self::open_without(files, &[], settings, &[])
     }
 
-    /// The same where some files are there and cannot be read.
+    /// The same where some files are there and cannot be read, and from a state: the names and bytes
+    /// of all parts that are stored (see [`Self::changes`]).
     ///
     /// # Errors
     /// As [`Self::open`]; `detector_config.json` is one of them, without which it is not certain
-    /// which file is for which variable.
+    /// which file is for which variable. [`OpenError::State`]: it opens without those parts.
     pub fn open_without(
         files: &[File<'_>],
         unread: &[UnreadableModel<'_>],
         settings: &str,
+        parts: &[(&str, &[u8])],
     ) -> Result<Self, OpenError> {
         let settings = Settings::parse(settings)?;
         let config = models::config(files, unread)?;
@@ -86,7 +94,18 @@ impl ProphetDetector {
         if let Some(unknown) = settings.columns.keys().find(|key| !is_model(key)) {
             return Err(OpenError::Settings(format!("`columns`: there is no model of `{unknown}`")));
         }
+        let mut adaptive = match settings.rule {
+            RuleKey::Interval => None,
+            RuleKey::Adaptive if parts.is_empty() => Some(Adaptive::new(settings.plans.clone())),
+            RuleKey::Adaptive => {
+                Some(Adaptive::resume(settings.plans.clone(), parts).map_err(OpenError::State)?)
+            }
+        };
+        if let Some(adaptive) = adaptive.as_mut().filter(|_| models.states.is_empty()) {
+            adaptive.tell_of_no_models();
+        }
         Ok(Self {
+            adaptive,
             judges: models.by_variable.into_iter().map(judge).collect::<Result<_, OpenError>>()?,
             states: models.states,
             ignored: models.ignored,
@@ -118,6 +137,23 @@ impl ProphetDetector {
         &self.whole
     }
 
+    /// How far back it wants to see readings before it judges, where it starts without a state.
+    #[must_use]
+    pub fn lookback(&self) -> Duration {
+        self.adaptive.as_ref().map_or(Duration::ZERO, Adaptive::lookback)
+    }
+
+    /// What the log is to be told since this was last asked.
+    pub fn news(&mut self) -> Vec<News> {
+        self.adaptive.as_mut().map(Adaptive::news).unwrap_or_default()
+    }
+
+    /// What has changed in its state since this was last asked, or since it was opened. Together
+    /// with what was there before it is what [`Self::open_without`] goes on from.
+    pub fn changes(&mut self) -> Vec<StatePart> {
+        self.adaptive.as_mut().map(Adaptive::changes).unwrap_or_default()
+    }
+
     /// Whether a model needs other variables of the same instant.
     #[must_use]
     pub fn needs_whole_instants(&self) -> bool {
@@ -137,10 +173,11 @@ impl ProphetDetector {
     ) -> Result<Vec<ColumnOutcome>, DetectError> {
         check(instants, columns)?;
         let names: Vec<_> = columns.iter().map(|column| nfc(column.variable)).collect();
+        let as_given = columns;
         let columns: Vec<_> =
             names.iter().zip(columns).map(|(variable, column)| Column { variable, ..*column }).collect();
         let columns = columns.as_slice();
-        let Self { judges, rules, buffers, .. } = self;
+        let Self { judges, rules, buffers, adaptive, .. } = self;
         let mut judging: Vec<Option<Judging<'_>>> = columns
             .iter()
             .map(|column| Some(Judging::begin(judges.get(column.variable)?, *rules, *column, instants)))
@@ -157,10 +194,16 @@ impl ProphetDetector {
                 }
             }
         }
-        let outcome = |judging: Option<Judging<'_>>| {
-            judging.map_or(ColumnOutcome::NoModel, |judging| ColumnOutcome::Judged(judging.finish()))
+        let by_model = judging.into_iter().map(|judging| judging.map(Judging::finish));
+        let Some(adaptive) = adaptive else {
+            return Ok(by_model
+                .map(|by_model| by_model.map_or(ColumnOutcome::NoModel, ColumnOutcome::Judged))
+                .collect());
         };
-        Ok(judging.into_iter().map(outcome).collect())
+        let judged = as_given.iter().zip(by_model);
+        let judged =
+            judged.map(|(column, by_model)| adaptive.judge(column, instants, by_model, rules.threshold));
+        Ok(judged.map(ColumnOutcome::Judged).collect())
     }
 }
 

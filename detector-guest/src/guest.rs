@@ -8,7 +8,7 @@ mod training;
 use std::cell::RefCell;
 use std::sync::Once;
 
-use crate::{Column, File, NAME, OpenError, UnreadableModel, VERSION};
+use crate::{CHECKPOINT_SCHEMA, Column, File, NAME, OpenError, UnreadableModel, VERSION};
 
 #[allow(unsafe_code, reason = "generated: what a component imports and exports is unsafe by nature")]
 mod bindings {
@@ -35,6 +35,13 @@ fn log_panics() {
     ONCE.call_once(|| std::panic::set_hook(Box::new(|panic| log(Level::Error, &panic.to_string()))));
 }
 
+/// What is to be told of variables.
+fn tell(detector: &mut crate::ProphetDetector) {
+    for news in detector.news() {
+        log(if news.is_warning { Level::Warn } else { Level::Info }, &news.text);
+    }
+}
+
 impl Guest for Component {
     type Detector = DetectorResource;
 
@@ -42,8 +49,7 @@ impl Guest for Component {
         types::Description {
             name: NAME.to_owned(),
             version: VERSION.to_owned(),
-            checkpoint_schema: 0,
-            lookback: 0,
+            checkpoint_schema: CHECKPOINT_SCHEMA,
         }
     }
 
@@ -60,16 +66,13 @@ impl GuestDetector for DetectorResource {
         resume: Vec<types::Part>,
     ) -> Result<judging::Detector, types::OpenError> {
         log_panics();
-        if !resume.is_empty() {
-            let text = format!("{} parts of a state were handed in; this detector keeps none", resume.len());
-            return Err(types::OpenError::CheckpointUnreadable(text));
-        }
         let read = files.iter().filter(|file| file.unreadable.is_none());
         let read: Vec<_> = read.map(|file| File { path: &file.path, bytes: &file.bytes }).collect();
         let unread = |file: &types::ModelFile| Some((file.path.clone(), file.unreadable.clone()?));
         let unread: Vec<_> = files.iter().filter_map(unread).collect();
         let unread: Vec<_> = unread.iter().map(|(path, why)| UnreadableModel { path, why }).collect();
-        let detector = crate::ProphetDetector::open_without(&read, &unread, &settings)?;
+        let parts: Vec<_> = resume.iter().map(|part| (part.name.as_str(), part.bytes.as_slice())).collect();
+        let mut detector = crate::ProphetDetector::open_without(&read, &unread, &settings, &parts)?;
         if !detector.ignored().is_empty() {
             log(Level::Debug, &format!("files that are no models: `{}`", detector.ignored().join("`, `")));
         }
@@ -82,6 +85,7 @@ impl GuestDetector for DetectorResource {
             );
             log(Level::Info, &text);
         }
+        tell(&mut detector);
         Ok(judging::Detector::new(Self(RefCell::new(detector))))
     }
 
@@ -101,6 +105,7 @@ impl GuestDetector for DetectorResource {
             models: detector.models().iter().map(model).collect(),
             scope,
             passed_over: detector.ignored().to_vec(),
+            lookback: u64::try_from(detector.lookback().as_micros()).unwrap_or(u64::MAX),
         }
     }
 
@@ -110,14 +115,18 @@ impl GuestDetector for DetectorResource {
             .iter()
             .map(|column| Column { variable: &column.variable, values: &column.values })
             .collect();
-        match self.0.borrow_mut().detect(&batch.instants, &columns) {
+        let mut detector = self.0.borrow_mut();
+        let judged = detector.detect(&batch.instants, &columns);
+        tell(&mut detector);
+        match judged {
             Ok(outcomes) => Ok(outcomes.into_iter().map(Into::into).collect()),
             Err(error) => Err(types::DetectError::Batch(error.to_string())),
         }
     }
 
     fn checkpoint(&self) -> Vec<types::PartChange> {
-        Vec::new()
+        let part = |part: crate::StatePart| types::PartChange { name: part.name, bytes: part.bytes };
+        self.0.borrow_mut().changes().into_iter().map(part).collect()
     }
 }
 
@@ -126,6 +135,7 @@ impl From<OpenError> for types::OpenError {
         match error {
             OpenError::Settings(text) => Self::Settings(text),
             OpenError::Models(text) => Self::Models(text),
+            OpenError::State(text) => Self::CheckpointUnreadable(text),
         }
     }
 }

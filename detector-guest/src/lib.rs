@@ -7,9 +7,12 @@
 //!
 //! Data flows one way: `settings` and `config` say what is wanted, `models` decides which file is
 //! which variable's and reads it, `detector` cuts a batch into slices, `column` predicts them,
-//! `score` makes scores and flags of predictions, `verdicts` collects them. `training` makes models
-//! of series, and knows of the rest only how files are named.
+//! `score` makes scores and flags of predictions, `verdicts` collects them. Under the rule that
+//! learns, `adaptive` then takes the predictions for what is expected and says what is an anomaly;
+//! `plan` is what the settings say of it.
+//! `training` makes models of series, and knows of the rest only how files are named.
 
+mod adaptive;
 mod column;
 mod config;
 mod detector;
@@ -17,11 +20,13 @@ mod form;
 #[cfg(target_family = "wasm")]
 mod guest;
 mod models;
+mod plan;
 mod score;
 mod settings;
 mod training;
 mod verdicts;
 
+pub use adaptive::{News, StatePart};
 pub use detector::{Column, ColumnOutcome, DetectError, ProphetDetector};
 pub use models::{File, ModelState, UnreadableModel, compact};
 pub use score::FlagBits;
@@ -30,6 +35,9 @@ pub use verdicts::{ColumnVerdicts, Withholding};
 
 /// What the detector is called, in logs and in state.
 pub const NAME: &str = "prophet";
+
+/// What the parts of its state mean.
+pub const CHECKPOINT_SCHEMA: u32 = 1;
 
 /// Its version, for people.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -43,4 +51,7 @@ pub enum OpenError {
     /// The model files as a whole.
     #[error("{0}")]
     Models(String),
+    /// The state: without it the rest can be opened.
+    #[error("{0}")]
+    State(String),
 }

@@ -14,7 +14,7 @@ use prophet::{CountryHoliday, Model, ReadError};
 use crate::OpenError;
 use crate::config::{self, DetectorConfig};
 use crate::form::nfc;
-use crate::settings::Settings;
+use crate::settings::{RuleKey, Settings};
 
 const PREFIX: &str = "prophet_model_";
 const SUFFIX: &str = ".json";
@@ -104,7 +104,7 @@ impl Models {
         let unread = unread.iter().map(|unread| File { path: unread.path, bytes: b"" });
         let files: Vec<_> = files.iter().copied().chain(unread).collect();
         let (assigned, ignored) = assign(&files, config, settings)?;
-        if assigned.is_empty() {
+        if assigned.is_empty() && settings.rule == RuleKey::Interval {
             return Err(no_models(&ignored));
         }
         let tables = CountryTables { files: &files, without: &without };
@@ -400,6 +400,7 @@ mod tests {
 
     #[test]
     fn no_model_at_all_says_what_was_expected() {
+        let interval = Settings { rule: RuleKey::Interval, ..Settings::default() };
         let start = "no models: expected files named `prophet_model_<variable>.json`, as Prophet's `model_to_json` writes them";
         for (paths, expected) in [
             (&[][..], "; found none"),
@@ -411,8 +412,7 @@ mod tests {
             (&["T1.json", "T2.json"], "; found 2 other files, such as `T1.json`"),
         ] {
             let files: Vec<_> = paths.iter().map(|path| File { path, bytes: b"" }).collect();
-            let error = Models::read(&files, &[], &DetectorConfig::default(), &Settings::default(), None)
-                .unwrap_err();
+            let error = Models::read(&files, &[], &DetectorConfig::default(), &interval, None).unwrap_err();
             assert_eq!(error, OpenError::Models(format!("{start}{expected}")));
         }
     }

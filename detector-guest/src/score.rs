@@ -14,6 +14,8 @@
 //! and there is none: one reading alone. The Python worker does the same, and its flags are these,
 //! so both can run side by side.
 
+use rule::Cause;
+
 /// What is said of a reading: the bits of the contract's `verdicts.flags`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FlagBits(u8);
@@ -22,11 +24,35 @@ impl FlagBits {
     pub const OUTSIDE_INTERVAL: Self = Self(1);
     pub const HIGH_RESIDUAL: Self = Self(2);
     pub const ANOMALY: Self = Self(4);
+    /// It is too early to call anything of this variable an anomaly.
+    pub const LEARNING: Self = Self(64);
 
     /// Whether all of `other` are set.
     #[must_use]
     pub fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    pub(crate) fn with(self, other: Self, set: bool) -> Self {
+        if set { Self(self.0 | other.0) } else { self }
+    }
+
+    /// What is said of the interval and the residual.
+    pub(crate) fn of_the_interval(self) -> Self {
+        Self(self.0 & 0b11)
+    }
+
+    /// Of an anomaly: why. A number in the contract's three bits for it.
+    pub(crate) fn because(self, cause: Cause) -> Self {
+        let number = match cause {
+            Cause::Spike => 1,
+            Cause::Shift => 2,
+            Cause::Drift => 3,
+            Cause::Variance => 4,
+            Cause::Pattern => 5,
+            Cause::Stuck => 6,
+        };
+        Self(self.0 | number << 3)
     }
 
     /// As the contract has them.

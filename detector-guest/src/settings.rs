@@ -9,12 +9,32 @@ use serde_json::{Map, Value};
 
 use crate::OpenError;
 use crate::form::nfc;
+use crate::plan::{ByName, Plans, Span, WarmUp};
 
-const KEYS: [&str; 6] =
-    ["threshold", "interval_width", "residual_scale", "trend_uncertainty", "variables", "columns"];
+const KEYS: [&str; 10] = [
+    "rule",
+    "false_alarms",
+    "warm_up",
+    "normal_after",
+    "threshold",
+    "interval_width",
+    "residual_scale",
+    "trend_uncertainty",
+    "variables",
+    "columns",
+];
+
+/// What is expected of a setting of the rule.
+const BUDGET: &str = "`\"1 per week\"` (hour, day, week, month or year) or `\"1 per 1000 readings\"`, or an object of variables or \
+                      patterns with one each, such as `{\"*\": \"1 per week\", \"P-*\": \"1 per day\"}`";
+const SPAN: &str = "a time or a number of readings, such as `\"3 days\"` or `\"600 readings\"`, or an object of variables or \
+                    patterns with one each, such as `{\"*\": \"3 days\", \"P-*\": \"600 readings\"}`";
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Settings {
+    pub(crate) rule: RuleKey,
+    /// What [`RuleKey::Adaptive`] is told.
+    pub(crate) plans: Plans,
     /// Residuals beyond this many scales are high.
     pub(crate) threshold: Option<f64>,
     /// Width of the intervals, above 0 and at most 1.
@@ -26,6 +46,16 @@ pub(crate) struct Settings {
     /// Columns that a model needs, where they are not the readings of the variable of that name:
     /// the model's variable to the column's name to what supplies it.
     pub(crate) columns: BTreeMap<String, BTreeMap<String, Supply>>,
+}
+
+/// What makes an anomaly of a reading.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum RuleKey {
+    /// What is rare for this variable, by what was learnt of it.
+    #[default]
+    Adaptive,
+    /// What lies outside the interval or beyond the threshold: what the Python worker does.
+    Interval,
 }
 
 /// Where the values of a column come from that a model needs.
@@ -68,6 +98,26 @@ impl Settings {
         let mut settings = Self::default();
         for (key, value) in &object {
             match key.as_str() {
+                "rule" => {
+                    settings.rule = match value.as_str() {
+                        Some("adaptive") => RuleKey::Adaptive,
+                        Some("interval") => RuleKey::Interval,
+                        _ => return Err(wrong(key, value, "`\"adaptive\"` or `\"interval\"`")),
+                    };
+                }
+                "false_alarms" => {
+                    let usual = settings.plans.of("").false_alarms;
+                    settings.plans.false_alarms =
+                        ByName::parse(key, value, usual, BUDGET, |text| text.parse().ok())?;
+                }
+                "warm_up" => {
+                    let read = |text: &str| Span::parse(text).map(WarmUp::of);
+                    settings.plans.warm_up = ByName::parse(key, value, WarmUp::USUAL, SPAN, read)?;
+                }
+                "normal_after" => {
+                    let read = |text: &str| Span::parse(text).map(Some);
+                    settings.plans.normal_after = ByName::parse(key, value, None, SPAN, read)?;
+                }
                 "threshold" => settings.threshold = Some(threshold(key, value)?),
                 "interval_width" => settings.interval_width = Some(interval_width(key, value)?),
                 "residual_scale" => {
@@ -141,7 +191,7 @@ fn columns(key: &str, value: &Value) -> Result<BTreeMap<String, BTreeMap<String,
     Ok(columns)
 }
 
-fn wrong(key: &str, found: &Value, expected: &str) -> OpenError {
+pub(crate) fn wrong(key: &str, found: &Value, expected: &str) -> OpenError {
     OpenError::Settings(format!("`{key}` is `{found}`; write {expected}"))
 }
 
@@ -168,6 +218,8 @@ mod tests {
         assert_eq!(
             Settings::parse(json),
             Ok(Settings {
+                rule: RuleKey::Adaptive,
+                plans: Plans::default(),
                 threshold: Some(3.0),
                 interval_width: Some(0.9),
                 residual_scale: ResidualScale::Batch,
@@ -187,8 +239,8 @@ mod tests {
 
     #[test]
     fn a_mistake_is_named_with_what_would_be_right() {
-        let known =
-            "`threshold`, `interval_width`, `residual_scale`, `trend_uncertainty`, `variables`, `columns`";
+        let known = "`rule`, `false_alarms`, `warm_up`, `normal_after`, `threshold`, `interval_width`, `residual_scale`, \
+                     `trend_uncertainty`, `variables`, `columns`";
         for (json, expected) in [
             ("", "the settings are not one JSON object: EOF while parsing a value at line 1 column 0"),
             (
@@ -207,6 +259,18 @@ mod tests {
             (
                 r#"{"interval_width": 95}"#,
                 "`interval_width` is `95`; write a number above 0, at most 1, such as `0.95`",
+            ),
+            (r#"{"rule": "both"}"#, "`rule` is `\"both\"`; write `\"adaptive\"` or `\"interval\"`"),
+            (
+                r#"{"false_alarms": {"P-*": "seldom"}}"#,
+                "`false_alarms` is `\"seldom\"`; write `\"1 per week\"` (hour, day, week, month or year) or \
+                 `\"1 per 1000 readings\"`, or an object of variables or patterns with one each, such as \
+                 `{\"*\": \"1 per week\", \"P-*\": \"1 per day\"}`",
+            ),
+            (
+                r#"{"warm_up": 3}"#,
+                "`warm_up` is `3`; write a time or a number of readings, such as `\"3 days\"` or `\"600 readings\"`, or an \
+                 object of variables or patterns with one each, such as `{\"*\": \"3 days\", \"P-*\": \"600 readings\"}`",
             ),
             (
                 r#"{"residual_scale": "mean"}"#,

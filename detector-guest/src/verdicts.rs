@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use rule::{Band, Verdict};
+
 use crate::Column;
 use crate::score::{FlagBits, Measure, TILE};
 
@@ -40,6 +42,26 @@ impl ColumnVerdicts {
             flags: Vec::with_capacity(rows),
             withheld: Vec::new(),
         }
+    }
+
+    /// Rows of which nothing is known.
+    pub(crate) fn unknown(rows: usize) -> Self {
+        let [expected, lower, upper] = [(); 3].map(|()| vec![f64::NAN; rows]);
+        let (score, flags) = (vec![0.0; rows], vec![FlagBits::default(); rows]);
+        Self { expected, lower, upper, score, flags, withheld: Vec::new() }
+    }
+
+    /// What is expected of a row, if anything is.
+    pub(crate) fn band(&self, row: usize) -> Option<Band> {
+        let band = Band { expected: self.expected[row], lower: self.lower[row], upper: self.upper[row] };
+        is_number(band.expected, band.lower, band.upper).then_some(band)
+    }
+
+    /// The rule's verdict in place of the interval's.
+    pub(crate) fn set(&mut self, row: usize, verdict: &Verdict, flags: FlagBits) {
+        let Band { expected, lower, upper } = verdict.band;
+        (self.expected[row], self.lower[row], self.upper[row]) = (expected, lower, upper);
+        (self.score[row], self.flags[row]) = (verdict.score, flags);
     }
 
     /// Has room for the verdicts on `rows`, of which `expected` is there. A slice at a time: what

@@ -124,7 +124,7 @@ impl Plant {
             let pairs = needs.iter().map(|need| (need.name.clone(), Value::from(Self::supplier(at, need))));
             columns.insert(Self::variable(at), pairs.collect::<Map<_, _>>().into());
         }
-        let settings = json!({"residual_scale": self.residual_scale, "trend_uncertainty": self.trend_uncertainty,
+        let settings = json!({"rule": "interval", "residual_scale": self.residual_scale, "trend_uncertainty": self.trend_uncertainty,
             "interval_width": self.interval_width, "columns": columns});
         let files: Vec<_> = self
             .models

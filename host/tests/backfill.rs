@@ -15,7 +15,7 @@ const RANGE: [&str; 4] = ["--from", "2025-01-15", "--to", "2025-01-16"];
 /// Readings of all variables in so many minutes of 2025-01-15, and in the hours before and after
 /// that day.
 fn plant(minutes: u32) -> Place {
-    let place = Place::new();
+    let place = Place::by_interval();
     let names: Vec<_> = VARIABLES.iter().map(|variable| format!("('{variable}')")).collect();
     place.sql(&format!(
         "WITH RECURSIVE n(i) AS (SELECT -60 UNION ALL SELECT i + 1 FROM n WHERE i < 1499), \

@@ -27,16 +27,36 @@ fn core_module(place: &Place) {
 const DETECTOR: &[&str] = &["--detector", "detector.wasm"];
 const MODELS: &[&str] = &["--models", "models"];
 const CONFIG: &[&str] = &["--config", "c.toml"];
+const BOTH: &[&str] = &["--models", "models", "--config", "c.toml"];
+
+/// The rule that needs models.
+fn by_interval(place: &Place) {
+    place.write("c.toml", "[detector.settings]\nrule = \"interval\"\n");
+}
 
 const WRONG: &[Wrong] = &[
     Wrong {
         what: "no models",
-        arrange: |place| std::fs::create_dir(place.path("models")).unwrap(),
-        arguments: MODELS,
+        arrange: |place| {
+            std::fs::create_dir(place.path("models")).unwrap();
+            by_interval(place);
+        },
+        arguments: BOTH,
         code: 1,
         said: "the detector refuses its models: no models: expected files named `prophet_model_<variable>.json`, as Prophet's \
                `model_to_json` writes them; found none",
         check: true,
+    },
+    Wrong {
+        what: "no models for the rule that does without",
+        arrange: |place| {
+            std::fs::create_dir(place.path("models")).unwrap();
+            place.readings(&["CALDERA_T"], 2);
+        },
+        arguments: MODELS,
+        code: 0,
+        said: "no model: every variable is judged by what is learnt of it alone",
+        check: false,
     },
     Wrong {
         what: "no directory of models",
@@ -49,8 +69,11 @@ const WRONG: &[Wrong] = &[
     },
     Wrong {
         what: "nothing but pickles",
-        arrange: |place| drop(place.write("models/prophet_model_T1.pkl", "")),
-        arguments: MODELS,
+        arrange: |place| {
+            place.write("models/prophet_model_T1.pkl", "");
+            by_interval(place);
+        },
+        arguments: BOTH,
         code: 1,
         said: "no models: expected files named `prophet_model_<variable>.json`",
         check: true,
@@ -84,8 +107,11 @@ const WRONG: &[Wrong] = &[
     },
     Wrong {
         what: "a variable without a model",
-        arrange: |place| place.readings(&["CALDERA_T", "TEMP-03"], 2),
-        arguments: &[],
+        arrange: |place| {
+            place.readings(&["CALDERA_T", "TEMP-03"], 2);
+            by_interval(place);
+        },
+        arguments: CONFIG,
         code: 0,
         said: "WARNING - no model for `CALDERA_T`: readings pass unjudged until there is one",
         check: false,

@@ -28,7 +28,7 @@ fn loaded() -> String {
 
 #[test]
 fn one_cycle_is_told_in_whole_lines() {
-    let place = Place::new();
+    let place = Place::by_interval();
     place.readings(&VARIABLES, 2);
     let ran = place.run(&["run", "--once"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{}", ran.stderr);
@@ -102,7 +102,7 @@ fn check_says_what_an_index_on_datetime_would_spare() {
 
 #[test]
 fn status_tells_how_far_the_worker_has_come() {
-    let place = Place::new();
+    let place = Place::by_interval();
     place.readings(&VARIABLES, 3);
     assert_eq!(place.run(&["status"]).code, Some(1), "nothing was processed yet");
     assert_eq!(place.run(&["run", "--once"]).code, Some(0));
@@ -151,8 +151,7 @@ fn inspect_tells_what_a_module_is_and_whether_it_would_be_loaded() {
         "exports    anomaly-worker:detector/judging@0.1.0",
         "           anomaly-worker:detector/training@0.1.0",
         "trains     yes: it makes models",
-        "state      none",
-        "lookback   0s",
+        "state      checkpoints of schema 1",
         "loadable   yes: it is built for anomaly-worker:detector@0.1.0, which this host serves",
     ] {
         assert!(said.contains(&line), "{line}\n{said:#?}");

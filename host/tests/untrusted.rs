@@ -15,7 +15,7 @@ const KEYS: [bool; 2] = [true, false];
 
 /// A plant's table, with no more than it needs.
 fn plant(key: bool) -> Place {
-    let place = Place::new();
+    let place = Place::by_interval();
     let id = if key { "id INTEGER PRIMARY KEY AUTOINCREMENT, " } else { "" };
     place.sql(&format!(
         "DROP TABLE datos_proceso; \

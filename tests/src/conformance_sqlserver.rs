@@ -251,7 +251,12 @@ impl TestDb for SqlServerTestDb {
                     residual: number(6)?,
                     anomaly_score: number(7)?,
                     prediction_error_pct: number(8)?,
-                    flags: Flags { outside_interval: flag(9)?, high_residual: flag(10)?, anomaly: flag(11)? },
+                    flags: Flags {
+                        outside_interval: flag(9)?,
+                        high_residual: flag(10)?,
+                        anomaly: flag(11)?,
+                        ..Flags::default()
+                    },
                     source_file: file.map(Into::into),
                 },
                 processed_at: Datetime::parse(&text(12)?)?,

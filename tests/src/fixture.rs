@@ -274,8 +274,16 @@ pub fn hostile(settings: &str, models: &[&str]) -> Arc<Set> {
     Arc::new(Set::new(module, files.collect(), "models".into(), settings.into()))
 }
 
-/// The built-in Prophet detector with the six models that the oracle's batches are for.
+/// The built-in Prophet detector with the six models that the oracle's batches are for, under the
+/// rule of the Python worker that made them.
 pub fn prophet(settings: &str) -> Arc<Set> {
+    let mut settings: serde_json::Value = serde_json::from_str(settings).unwrap();
+    settings["rule"] = "interval".into();
+    built_in(&settings.to_string())
+}
+
+/// The built-in detector with these models.
+pub fn built_in(settings: &str) -> Arc<Set> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(prophet_models()).unwrap() {
         let path = entry.unwrap().path();

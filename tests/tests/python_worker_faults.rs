@@ -278,7 +278,7 @@ async fn fault_13_a_model_that_could_be_for_two_variables_is_refused_until_it_is
         )
     );
 
-    let certain = r#"{"variables": {"A_B": "prophet_model_second.json"}}"#;
+    let certain = r#"{"rule": "interval", "variables": {"A_B": "prophet_model_second.json"}}"#;
     let bench = Fixture::new(Layout::Keyed);
     bench.now("11 01:00");
     bench.insert(&[("11 00:05", "A/B", 352.270825), ("11 00:05", "A_B", -12.924536)]);

@@ -58,13 +58,16 @@ fn natively(files: &[(String, Vec<u8>)], settings: &str, batch: &Batch) -> Vec<O
 }
 
 async fn compare(files: &[(String, Vec<u8>)], batch: &Batch, judged: usize) {
-    for law in LAWS {
-        let settings = format!(r#"{{"trend_uncertainty": "{law}"}}"#);
+    let by_interval =
+        LAWS.map(|law| (format!(r#"{{"rule": "interval", "trend_uncertainty": "{law}"}}"#), judged));
+    // The rule that learns judges them all.
+    let by_rule = by_interval.into_iter().chain([("{}".to_owned(), batch.columns.len())]);
+    for (settings, judged) in by_rule {
         let (inside, outside) =
             (in_the_component(files, &settings, batch).await, natively(files, &settings, batch));
         assert_eq!(outside.iter().flatten().count(), judged);
         for ((column, inside), outside) in batch.columns.iter().zip(inside).zip(outside) {
-            assert!(inside == outside, "`{}` with {law}", column.variable);
+            assert!(inside == outside, "`{}` with {settings}", column.variable);
         }
     }
 }

@@ -29,9 +29,13 @@ impl Variable {
         bytes
     }
 
-    /// Goes on from [`Self::to_bytes`], under these settings. Another budget is learnt anew from
-    /// what comes; another warm-up is an error.
+    /// Goes on from [`Self::to_bytes`], under these settings: see [`Self::under`].
     pub fn from_bytes(bytes: &[u8], settings: RuleSettings) -> Result<Self, CheckpointError> {
+        Self::restore(bytes)?.under(settings)
+    }
+
+    /// Goes on from [`Self::to_bytes`], under the settings that it had.
+    pub fn restore(bytes: &[u8]) -> Result<Self, CheckpointError> {
         let (state, crc) = bytes.split_last_chunk::<CRC>().ok_or(CheckpointError::Damaged)?;
         if crc32fast::hash(state) != u32::from_le_bytes(*crc) {
             return Err(CheckpointError::Damaged);
@@ -40,17 +44,22 @@ impl Variable {
         if *version != VERSION {
             return Err(CheckpointError::Version(*version));
         }
-        let (mut variable, rest) =
+        let (variable, rest) =
             postcard::take_from_bytes::<Self>(state).map_err(|_| CheckpointError::Damaged)?;
         if !rest.is_empty() || !variable.is_sound() {
             return Err(CheckpointError::Damaged);
         }
-        let (found, wanted) =
-            (variable.settings().warm_up, settings.warm_up.max(RuleSettings::LEAST_WARM_UP));
+        Ok(variable)
+    }
+
+    /// Goes on under other settings. Another budget is learnt anew from what comes; another warm-up
+    /// is an error.
+    pub fn under(mut self, settings: RuleSettings) -> Result<Self, CheckpointError> {
+        let (found, wanted) = (self.settings().warm_up, settings.warm_up.max(RuleSettings::LEAST_WARM_UP));
         if found != wanted {
             return Err(CheckpointError::WarmUp { found, wanted });
         }
-        variable.go_on_under(settings);
-        Ok(variable)
+        self.go_on_under(settings);
+        Ok(self)
     }
 }

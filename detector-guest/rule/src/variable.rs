@@ -20,6 +20,9 @@ const BELOW_ALARM: f64 = 49.9;
 /// In how many usual errors the bounds lie while their own past is too short.
 const FIRST_BOUND: f64 = 4.0;
 
+/// And the most: what is stored of a bound has its limits.
+const MOST_BOUND: f64 = 1e5;
+
 /// A reading further off than this in usual errors is learnt as this far, until the budget's
 /// threshold is known.
 const FIRST_LIMIT: f64 = 20.0;
@@ -66,6 +69,16 @@ impl Variable {
 
     pub fn settings(&self) -> &RuleSettings {
         &self.settings
+    }
+
+    /// Microseconds from a reading to the next, on the mean; 0 while that is not known.
+    pub fn interval(&self) -> f64 {
+        self.interval.mean()
+    }
+
+    /// Whether its model errs more than what is known without it.
+    pub fn is_aged(&self) -> bool {
+        self.expectation.is_aged()
     }
 
     /// Goes on under settings with the same warm-up; under another budget the thresholds are learnt
@@ -240,7 +253,8 @@ impl Variable {
     /// What is said of a reading of which nothing is said.
     fn unjudged(&self, outlook: &Outlook, model: Option<Band>) -> Verdict {
         let expected = outlook.expected + self.origin;
-        let bound = self.gauge.threshold(SPIKE).map_or(FIRST_BOUND, libm::exp) * outlook.scale;
+        let bound =
+            self.gauge.threshold(SPIKE).map_or(FIRST_BOUND, libm::exp).min(MOST_BOUND) * outlook.scale;
         let own = Band { expected, lower: expected - bound, upper: expected + bound };
         Verdict {
             alarm: false,
@@ -248,6 +262,7 @@ impl Variable {
             score: 0.0,
             cause: None,
             band: if outlook.basis == Basis::Model { model.unwrap_or(own) } else { own },
+            scale: outlook.scale,
             basis: outlook.basis,
             aged: model.is_some() && self.expectation.is_aged(),
             learning: self.readings <= self.settings.warm_up,

@@ -43,6 +43,8 @@ pub struct Verdict {
     pub cause: Option<Cause>,
     /// The model's own where the model is the basis.
     pub band: Band,
+    /// How far readings usually are from what is expected, on the mean.
+    pub scale: f64,
     pub basis: Basis,
     /// There is a model, and it is worse than what is known without it.
     pub aged: bool,

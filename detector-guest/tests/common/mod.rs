@@ -28,9 +28,17 @@ pub fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
     files
 }
 
+/// Under the rule that decides as the Python worker does.
 pub fn open(files: &[(String, Vec<u8>)], settings: &str) -> Result<ProphetDetector, OpenError> {
     let files: Vec<_> = files.iter().map(|(path, bytes)| File { path, bytes }).collect();
-    ProphetDetector::open(&files, settings)
+    ProphetDetector::open(&files, &by_interval(settings))
+}
+
+/// The settings with this rule.
+pub fn by_interval(settings: &str) -> String {
+    let mut settings: serde_json::Value = serde_json::from_str(settings).unwrap();
+    settings["rule"] = "interval".into();
+    settings.to_string()
 }
 
 /// One row of `<batch>.expected.csv`, or what this detector says of the same reading.

@@ -79,7 +79,7 @@ impl Guest for Module {
     type Detector = Detector;
 
     fn describe() -> Description {
-        Description { name: "threshold".into(), version: "0.1.0".into(), checkpoint_schema: 1, lookback: 0 }
+        Description { name: "threshold".into(), version: "0.1.0".into(), checkpoint_schema: 1 }
     }
 
     fn compact(_: ModelFile) -> Result<Option<Vec<u8>>, String> {
@@ -123,6 +123,7 @@ impl GuestDetector for Detector {
             models: self.models.clone(),
             scope: InstantScope::SingleReadings,
             passed_over: self.passed_over.clone(),
+            lookback: 0,
         }
     }
 

@@ -369,7 +369,10 @@ fn models(trials: &mut Trials, detector: &Detector, variables: Option<&BTreeSet<
     let without: Vec<_> = variables.iter().filter(|name| !judged.contains(&said(name))).collect();
     let unused: Vec<_> = loaded.iter().filter(|name| !composed.contains(&said(name))).collect();
     if !without.is_empty() {
-        trials.note("models", format!("no model for {}: their readings pass unjudged", names_of(&without)));
+        trials.note(
+            "models",
+            format!("no model for {}: a rule that needs one passes them unjudged", names_of(&without)),
+        );
     }
     if !unused.is_empty() && !variables.is_empty() {
         trials.note(

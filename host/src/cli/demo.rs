@@ -98,7 +98,7 @@ fn follow(console: &DemoConsole, plan: DemoPlan, event: DemoEvent<'_>) {
 
 /// What was injected, found and missed, and what was flagged for nothing.
 fn summary(outcome: &DemoResult, plan: DemoPlan, seconds: f64) -> String {
-    let DemoResult { score, counts, by_new_model: (by_new_model, first) } = outcome;
+    let DemoResult { score, counts, by_new_model: (by_new_model, first), learning } = outcome;
     let first = first.map_or_else(|| "never".to_owned(), minute);
     let came = |wanted| score.faults.iter().filter(|fault| fault.outcome == wanted).count();
     let in_values = score.faults.iter().filter(|fault| fault.fault.kind.in_values()).count();
@@ -115,7 +115,9 @@ fn summary(outcome: &DemoResult, plan: DemoPlan, seconds: f64) -> String {
          \nWhat was injected, and what came of it (in brackets: readings flagged;\n\
          where only their arrival is at fault, readings judged):\n\n{}\n\n\
          Found: {} of {} in values. Harmless: {} of {} in how rows arrive.{why}\n\
-         \nWhat was flagged for nothing, outside of these faults:\n\n{}",
+         \nWhat was flagged for nothing, outside of these faults:\n\n{}\n\n\
+         All this was by the interval, the rule of the Python worker. Under the rule that\n\
+         learns, which every other start of `host run` has, on the same readings:\n\n{}",
         plan.cycles(),
         score.readings.arrived,
         score.readings.judged,
@@ -126,6 +128,7 @@ fn summary(outcome: &DemoResult, plan: DemoPlan, seconds: f64) -> String {
         came(Came::Harmless),
         score.faults.len() - in_values,
         tables::false_alarms(score),
+        tables::side_by_side(&[("interval", score), ("adaptive", learning)]),
         times = match score.readings.judged_twice {
             0 => "each once".to_owned(),
             twice => format!("{twice} of them MORE THAN ONCE"),

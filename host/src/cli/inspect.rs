@@ -35,7 +35,6 @@ pub(super) async fn inspect(path: &Path) -> anyhow::Result<ExitCode> {
                     schema => format!("checkpoints of schema {schema}"),
                 }
             );
-            say!("lookback   {}", humantime::format_duration(said.lookback));
             say!("trains     {}", if found.trains { "yes: it makes models" } else { "no" });
             say!("loadable   yes: it is built for {CONTRACT}, which this host serves");
             Ok(ExitCode::SUCCESS)

@@ -86,7 +86,8 @@ async fn open(asked: &Predict) -> anyhow::Result<Detector> {
     if let Some(path) = &asked.country_holidays {
         files.push(ModelFile { path: COUNTRY_HOLIDAYS.into(), bytes: read(path, limits.of_model())? });
     }
-    let mut settings = Map::new();
+    // What a model expects of a moment, whatever was read before.
+    let mut settings = Map::from_iter([("rule".to_owned(), Value::from("interval"))]);
     if let Some(width) = asked.interval_width {
         settings.insert("interval_width".into(), width.into());
     }

@@ -4,6 +4,7 @@
 //! simulated time, inserts what has arrived since the last step, and runs a cycle.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::faults::{Fault, Kind};
 use super::plant::{Plant, START, STEP, rounded, steps};
@@ -33,10 +34,19 @@ pub struct Arrivals(Vec<Arrival>);
 impl Arrivals {
     /// The rows of all variables from the start of the demo to `end`, with `faults` in them.
     pub fn new(plant: Plant, faults: &[Fault], end: Datetime) -> Self {
+        Self::over(plant, faults, START, end)
+    }
+
+    /// The rows of so much time before the demo, when nothing was wrong.
+    pub fn before(plant: Plant, span: Duration) -> Self {
+        Self::over(plant, &[], START.earlier(span), START)
+    }
+
+    fn over(plant: Plant, faults: &[Fault], begin: Datetime, end: Datetime) -> Self {
         let source: Arc<str> = SOURCE.into();
         let names = VARIABLES.map(|variable| Arc::<str>::from(variable.name));
         let mut rows = Vec::new();
-        for at in steps(START, end) {
+        for at in steps(begin, end) {
             for (variable, name) in VARIABLES.iter().zip(&names) {
                 let row = |value| Reading {
                     id: None,
@@ -112,7 +122,6 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
     use std::collections::BTreeMap;
-    use std::time::Duration;
 
     use super::super::faults::{script, until};
     use super::super::plant::SEED;

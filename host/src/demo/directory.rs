@@ -14,8 +14,11 @@ use super::models::{self, DemoModel};
 
 /// Says to people and to the next demo whose directory this is.
 const MARKER: &str = "made-by-host-demo.txt";
-const MARKER_SAYS: &str = "`host demo` made this directory. When it runs again it replaces plant.sqlite, worker.log and its own \
-                           files in models.\nDelete the directory when you are done with it.\n";
+const MARKER_SAYS: &str = "`host demo` made this directory. When it runs again it replaces plant.sqlite, learning.sqlite, worker.log and \
+                           its own files in models.\nDelete the directory when you are done with it.\n";
+
+/// The database of the rule that learns.
+const LEARNING: &str = "learning";
 
 /// A directory that holds a demo.
 #[derive(Clone, Debug)]
@@ -54,6 +57,11 @@ impl DemoDirectory {
         self.dir.join("plant.sqlite")
     }
 
+    /// The database of the other rule.
+    pub fn learning(&self) -> PathBuf {
+        self.dir.join(format!("{LEARNING}.sqlite"))
+    }
+
     /// The directory of models.
     pub fn models(&self) -> PathBuf {
         self.dir.join("models")
@@ -78,6 +86,7 @@ impl DemoDirectory {
     fn clear(&self) -> anyhow::Result<()> {
         for end in ["", "-wal", "-shm", "-journal"] {
             remove(&self.dir.join(format!("plant.sqlite{end}")))?;
+            remove(&self.dir.join(format!("{LEARNING}.sqlite{end}")))?;
         }
         for file in models::FILES {
             remove(&self.models().join(file.name))?;

@@ -29,6 +29,12 @@ use crate::worker::{Worker, WorkerSettings, report};
 /// Between two cycles: what `host run` has by default.
 pub const INTERVAL: Duration = Duration::from_secs(10 * 60);
 
+/// How much of the plant's past the rule that learns is shown.
+const BEFORE: Duration = Duration::from_secs(14 * 24 * 3600);
+
+/// The rule of the Python worker: without a model nothing is judged.
+const BY_INTERVAL: &str = r#"{"rule": "interval"}"#;
+
 /// What happens when.
 #[derive(Clone, Copy, Debug)]
 pub struct DemoPlan {
@@ -87,6 +93,8 @@ pub struct DemoResult {
     pub counts: Counts,
     /// Verdicts on the variable whose model came on the way, and the first of them.
     pub by_new_model: (usize, Option<Datetime>),
+    /// What the rule that learns makes of the same readings.
+    pub learning: Score,
 }
 
 /// Runs the whole demo in a directory made ready for it.
@@ -107,14 +115,16 @@ pub async fn run(
     let mut historian = Historian::create(&place.database())?;
 
     let source =
-        SetSource { module: None, models: place.models(), settings: "{}".to_owned(), own: Vec::new() };
+        SetSource { module: None, models: place.models(), settings: BY_INTERVAL.to_owned(), own: Vec::new() };
     let detector = Detector::open(&engine, Arc::new(source.read(&engine).await?), None).await?;
     report::models(&detector);
     let shared = ReloadSlots::default();
+    let again = engine.clone();
     let mut reloader = Reloader::new(engine, source, shared.clone(), &detector);
     let (clock, hand) = Clock::settable(START);
     let store = SqliteStore { clock, ..SqliteStore::new(place.database()) };
     let mut worker = Worker::new(settings(), Box::new(store), detector, shared);
+    let by_learning = LearningPass { engine: again, place, arrivals: &arrivals, end: plan.end() };
 
     let mut before = START;
     for cycle in 1..=plan.cycles() {
@@ -137,7 +147,38 @@ pub async fn run(
         score: score::score(&faults, arrivals.all(), &verdicts),
         counts: worker.totals(),
         by_new_model: (new.clone().count(), new.map(|verdict: &VerdictRow| verdict.ds).min()),
+        learning: score::score(&faults, arrivals.all(), &by_learning.verdicts().await?),
     })
+}
+
+/// The same rows, in a database of their own, under the rule that learns. There they have the weeks
+/// before in front of them, which its detector is shown.
+struct LearningPass<'a> {
+    engine: Engine,
+    place: &'a DemoDirectory,
+    arrivals: &'a Arrivals,
+    end: Datetime,
+}
+
+impl LearningPass<'_> {
+    async fn verdicts(self) -> anyhow::Result<Vec<VerdictRow>> {
+        let Self { engine, place, arrivals, end } = self;
+        let file = place.learning();
+        let mut historian = Historian::create(&file)?;
+        historian
+            .store(Arrivals::before(Plant::new(SEED), BEFORE).all())
+            .and_then(|()| historian.store(arrivals.all()))
+            .context("the plant's readings cannot be stored a second time")?;
+        let source =
+            SetSource { module: None, models: place.models(), settings: "{}".to_owned(), own: Vec::new() };
+        let detector = Detector::open(&engine, Arc::new(source.read(&engine).await?), None).await?;
+        let (clock, _) = Clock::settable(end);
+        let store = SqliteStore { clock, ..SqliteStore::new(file) };
+        let settings = WorkerSettings { initial_lookback: end.since(START), ..settings() };
+        let mut worker = Worker::new(settings, Box::new(store), detector, ReloadSlots::default());
+        worker.cycle(|| false).await.context("the cycle under the rule that learns")?;
+        historian.verdicts().context("the verdicts of the rule that learns cannot be read")
+    }
 }
 
 /// As a worker without a configuration has them.

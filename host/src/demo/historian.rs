@@ -87,6 +87,7 @@ impl Historian {
                     outside_interval: row.get(7)?,
                     high_residual: row.get(8)?,
                     anomaly: row.get(9)?,
+                    ..Flags::default()
                 },
                 anomaly_score: row.get(10)?,
                 prediction_error_pct: row.get(11)?,

@@ -37,6 +37,28 @@ pub fn false_alarms(score: &Score) -> String {
     printed(table)
 }
 
+/// Both rules on the same readings: faults in values that were found, and what was flagged for
+/// nothing.
+pub fn side_by_side(by_rule: &[(&str, &Score)]) -> String {
+    let mut table = plain(["rule", "faults found", "flagged in them", "flagged for nothing"]);
+    table.add_rows(by_rule.iter().map(|(rule, score)| {
+        let in_values = || score.faults.iter().filter(|fault| fault.fault.kind.in_values());
+        let found = in_values().filter(|fault| fault.outcome == FaultOutcome::Found).count();
+        let flagged: usize = in_values().map(|fault| fault.flagged).sum();
+        let for_nothing: usize = score.alarms.iter().map(|alarms| alarms.flagged).sum();
+        [
+            (*rule).to_owned(),
+            format!("{found} of {}", in_values().count()),
+            flagged.to_string(),
+            for_nothing.to_string(),
+        ]
+    }));
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    printed(table)
+}
+
 pub(crate) fn plain<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(STYLE).set_header(header);

@@ -11,6 +11,17 @@ use super::limits::{PART_BYTES, PART_OVERHEAD, PARTS};
 use crate::batch::{Batch, Column, Flags, Outcome, Verdicts};
 use crate::checkpoint::{PartChange, Parts};
 
+/// Of each byte of flags whether its bits may stand together.
+const FIT: [bool; 256] = {
+    let mut fit = [false; 256];
+    let mut bits = 0;
+    while bits < fit.len() {
+        fit[bits] = Flags::check(bits as u8).is_ok();
+        bits += 1;
+    }
+    fit
+};
+
 /// Checks one call's answer against the batch that was asked about. The error is a sentence for the
 /// log.
 ///
@@ -44,9 +55,8 @@ fn judged(column: &Column, verdicts: &Verdicts) -> Result<(), String> {
     if verdicts.withheld.is_empty() && all_in_order(column, verdicts) {
         return Ok(());
     }
-    let known = |flags: &u8| flags & !Flags::ALL == 0;
-    if let Some((row, flags)) = verdicts.flags.iter().enumerate().find(|(_, flags)| !known(flags)) {
-        return Err(format!("instant {row} has flags {flags}: only 1, 2 and 4 are bits of it"));
+    for (row, flags) in verdicts.flags.iter().enumerate() {
+        Flags::check(*flags).map_err(|why| format!("instant {row} has flags {flags}: {why}"))?;
     }
     let withheld = withheld_rows(verdicts, rows)?;
     for (row, value) in column.values.iter().enumerate() {
@@ -133,8 +143,7 @@ pub(super) fn held(parts: &Parts) -> usize {
 fn all_in_order(column: &Column, verdicts: &Verdicts) -> bool {
     let bounds = verdicts.lower.iter().zip(&verdicts.expected).zip(&verdicts.upper);
     let numbers = bounds.zip(&verdicts.score);
-    let known = verdicts.flags.iter().fold(0, |all, flags| all | flags) & !Flags::ALL == 0;
-    known
+    verdicts.flags.iter().fold(true, |good, flags| good & FIT[usize::from(*flags)])
         && column.values.iter().zip(numbers).fold(
             true,
             |good, (value, (((lower, expected), upper), score))| {
@@ -212,7 +221,11 @@ mod tests {
                 Err("instant 0 has lower 1.5, expected 1, upper 2: not in this order"),
             ),
             (Box::new(|v| v.score[0] = 100.5), Err("instant 0 has score 100.5: not between 0 and 100")),
-            (Box::new(|v| v.flags[1] = 9), Err("instant 1 has flags 9: only 1, 2 and 4 are bits of it")),
+            (Box::new(|v| v.flags = vec![4 | 6 << 3, 64 | 3]), Ok(())),
+            (Box::new(|v| v.flags[1] = 128), Err("instant 1 has flags 128: 128 is no bit of it")),
+            (Box::new(|v| v.flags[1] = 60), Err("instant 1 has flags 60: 7 is no cause")),
+            (Box::new(|v| v.flags[1] = 9), Err("instant 1 has flags 9: a cause of what is no anomaly")),
+            (Box::new(|v| v.flags[0] = 68), Err("instant 0 has flags 68: an anomaly while it learns")),
             (Box::new(move |v| v.withheld = withheld(vec![0])), Err("instant 0 is withheld but has numbers")),
             (Box::new(move |v| v.withheld = withheld(vec![7])), Err("instant 7 is withheld, of 2 instants")),
         ] {

@@ -15,8 +15,6 @@ pub struct Description {
     pub version: String,
     /// 0: it keeps no state.
     pub checkpoint_schema: u32,
-    /// How much history it wants when it starts without a checkpoint.
-    pub lookback: Duration,
 }
 
 /// What a detector made of its model files.
@@ -27,6 +25,8 @@ pub struct Summary {
     pub whole_instants: bool,
     /// Paths of the files that are no part of the set.
     pub passed_over: HashSet<String>,
+    /// How much history it wants when it starts without a checkpoint.
+    pub lookback: Duration,
 }
 
 impl Summary {

@@ -103,7 +103,6 @@ impl Instance {
             name: guest_text::short(&said.name),
             version: guest_text::short(&said.version),
             checkpoint_schema: said.checkpoint_schema,
-            lookback: std::time::Duration::from_micros(said.lookback),
         })
     }
 
@@ -163,6 +162,7 @@ impl Instance {
                 .collect(),
             whole_instants: said.scope == types::InstantScope::WholeInstants,
             passed_over: said.passed_over.into_iter().collect(),
+            lookback: std::time::Duration::from_micros(said.lookback),
         };
         let of = Writer {
             schema: description.checkpoint_schema,

@@ -42,7 +42,7 @@ pub(super) async fn warm_up(
     rows: usize,
     patience: &mut Patience<'_>,
 ) -> Result<Option<Ended>, StoreError> {
-    let lookback = detector.description().lookback;
+    let lookback = detector.summary().lookback;
     let Some(watermark) = session.state.watermark else { return Ok(None) };
     // That it cannot be opened any more is the affair of the batch that it is asked about.
     if lookback.is_zero() || detector.be_ready().await.is_err() || detector.has_checkpoint() {

@@ -25,6 +25,7 @@ pub(crate) fn models() -> PathBuf {
 /// A directory to run in.
 pub(crate) struct Place {
     dir: TempDir,
+    by_interval: bool,
 }
 
 /// What a run came to.
@@ -37,9 +38,14 @@ pub(crate) struct Ran {
 impl Place {
     /// With an empty input table in `plant.sqlite`.
     pub(crate) fn new() -> Self {
-        let place = Self { dir: tempfile::tempdir().unwrap() };
+        let place = Self { dir: tempfile::tempdir().unwrap(), by_interval: false };
         place.sql(&schema::sqlite::input(&TableNames::default().input));
         place
+    }
+
+    /// Where the detector's rule is the Python worker's, which judges nothing without a model.
+    pub(crate) fn by_interval() -> Self {
+        Self { by_interval: true, ..Self::new() }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -107,6 +113,9 @@ impl Place {
         command.env("ANOMALY_DETECTOR_STATE_DIR", "state");
         command.env("ANOMALY_INPUT_DATABASE", "plant.sqlite");
         command.env("ANOMALY_DETECTOR_MODELS", models());
+        if self.by_interval {
+            command.env("ANOMALY_DETECTOR_SETTINGS_RULE", "interval");
+        }
         command.stdin(Stdio::null());
         command
     }

@@ -110,7 +110,7 @@ fn month(minutes: u32) -> String {
 
 #[test]
 fn in_judged_and_out_again() {
-    let place = Place::new();
+    let place = Place::by_interval();
     place.write("enero.csv", month(2000));
     let database = ["--database", "new.sqlite"];
     let run = |arguments: &[&str]| {

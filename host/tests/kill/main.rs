@@ -14,6 +14,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod file;
+mod learnt;
 mod plant;
 mod server;
 

@@ -171,6 +171,7 @@ fn verdict(row: StoredVerdict) -> VerdictRow {
             outside_interval: row.outside_interval.unwrap(),
             high_residual: row.high_residual.unwrap(),
             anomaly: row.is_anomaly.unwrap(),
+            ..Flags::default()
         },
         anomaly_score: row.anomaly_score.unwrap(),
         prediction_error_pct: row.prediction_error_pct.unwrap(),

@@ -81,8 +81,8 @@ impl Guest for Module {
     type Detector = Detector;
 
     fn describe() -> Description {
-        let (checkpoint_schema, lookback) = described();
-        Description { name: "hostile".into(), version: "1".into(), checkpoint_schema, lookback }
+        let (checkpoint_schema, _) = described();
+        Description { name: "hostile".into(), version: "1".into(), checkpoint_schema }
     }
 
     fn compact(file: ModelFile) -> Result<Option<Vec<u8>>, String> {
@@ -173,6 +173,7 @@ impl GuestDetector for Detector {
             models: self.variables.iter().chain(&self.broken).map(model).collect(),
             scope,
             passed_over: self.passed_over.clone(),
+            lookback: described().1,
         }
     }
 
@@ -225,7 +226,12 @@ impl GuestDetector for Detector {
 fn many_models() -> Summary {
     std::mem::forget(std::hint::black_box(vec![1_u8; 32 << 20]));
     let model = Model { path: String::new(), variable: String::new(), refused: None };
-    Summary { models: vec![model; 150_000], scope: InstantScope::SingleReadings, passed_over: Vec::new() }
+    Summary {
+        models: vec![model; 150_000],
+        scope: InstantScope::SingleReadings,
+        passed_over: Vec::new(),
+        lookback: 0,
+    }
 }
 
 impl Detector {

@@ -16,7 +16,7 @@ pub async fn a_commit_writes_verdicts_whole<B: TestDb>() -> Result<()> {
             ..verdict("2025-01-15 10:00:00", "T2")
         },
         VerdictRow {
-            flags: Flags { outside_interval: false, high_residual: true, anomaly: true },
+            flags: Flags { high_residual: true, anomaly: true, ..Flags::default() },
             anomaly_score: 100.0,
             prediction_error_pct: 999.99,
             ..verdict("2025-01-15 10:05:00.500", "T1")

@@ -80,7 +80,7 @@ pub fn verdict(ds: &str, variable: &str) -> VerdictRow {
         yhat_lower: 19.125,
         yhat_upper: 21.000_001,
         residual: 0.75,
-        flags: Flags { outside_interval: true, high_residual: false, anomaly: true },
+        flags: Flags { outside_interval: true, anomaly: true, ..Flags::default() },
         anomaly_score: 33.33,
         prediction_error_pct: 3.66,
         source_file: Some("linea_1.csv".into()),

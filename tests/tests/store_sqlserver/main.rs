@@ -54,7 +54,7 @@ fn verdict(ds: &str, variable: &str) -> VerdictRow {
         yhat_lower: 19.125,
         yhat_upper: 21.000_001,
         residual: 0.75,
-        flags: Flags { outside_interval: true, high_residual: false, anomaly: true },
+        flags: Flags { outside_interval: true, anomaly: true, ..Flags::default() },
         anomaly_score: 33.33,
         prediction_error_pct: 999.99,
         source_file: None,

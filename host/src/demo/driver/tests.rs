@@ -92,6 +92,21 @@ async fn two_days_of_the_plant() {
     );
     assert_eq!(outcome.broken_promises(), Vec::<String>::new());
 
+    // Under the rule that learns every reading is judged, with a model or without one.
+    let learning = &outcome.learning;
+    assert_eq!(
+        learning.readings,
+        Readings { arrived, judged: arrived, judged_twice: 0, judged_from_nothing: 0 }
+    );
+    let came: Vec<_> = learning
+        .faults
+        .iter()
+        .filter(|one| one.fault.kind.in_values())
+        .map(|one| (one.flagged, one.first_after))
+        .collect();
+    let flagged_for_nothing: usize = learning.alarms.iter().map(|one| one.flagged).sum();
+    assert_eq!((came, flagged_for_nothing), (vec![], 0));
+
     // Narrow enough for a small terminal.
     let widest = tables::faults(&outcome.score).lines().map(str::len).max();
     assert!(widest <= Some(80), "{widest:?}");
@@ -126,6 +141,7 @@ fn a_broken_promise_is_told() {
             score: Score { faults, alarms: vec![], readings },
             counts: Counts { no_model: 2, ..Counts::default() },
             by_new_model: (by_new_model, None),
+            learning: Score { faults: vec![], alarms: vec![], readings: Readings::default() },
         };
         assert_eq!(outcome.broken_promises(), expected);
     }

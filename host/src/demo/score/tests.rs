@@ -31,7 +31,7 @@ fn verdict(variable: &str, step: u32, y: f64, anomaly: bool) -> VerdictRow {
         yhat_lower: 0.0,
         yhat_upper: 2.0,
         residual: y - 1.0,
-        flags: Flags { outside_interval: anomaly, high_residual: false, anomaly },
+        flags: Flags { outside_interval: anomaly, anomaly, ..Flags::default() },
         anomaly_score: 0.0,
         prediction_error_pct: 0.0,
         source_file: None,
