@@ -5,6 +5,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use super::collect::{Collector, History};
 use super::decide::{Decision, decide};
 use super::directory::{Staging, Swapped};
@@ -85,9 +87,11 @@ impl<'a> Session<'a> {
     ) -> Result<Self, TrainingError> {
         let module = source.module_at_rest(engine).await?;
         let trainer = Trainer::new(engine, &module).await?;
-        let opened = match source.read_at_start(engine).await {
-            Ok(set) => Detector::open(engine, Arc::new(set), None).await,
-            Err(error) => Err(error),
+        let alone = SetSource { settings: by_model_alone(&source.settings), ..source.clone() };
+        let opened = match opened(engine, &alone).await {
+            // It does not know the rule.
+            Err(DetectorError::Settings(_)) => opened(engine, source).await,
+            opened => opened,
         };
         let in_use = match opened {
             Ok(detector) => Some(detector),
@@ -220,9 +224,10 @@ impl<'a> Session<'a> {
         }
         files.push(file);
         let settings = self.in_use.as_ref().map_or("{}", |detector| &detector.set().settings);
-        // Settings may name files of others, which are not here.
-        for settings in [settings, "{}"] {
-            let set = Set::new(self.module.clone(), files.clone(), "a new model".into(), settings.to_owned());
+        // Settings may name files of others, which are not here; and not every detector has the rule under
+        // which a model alone says what is expected.
+        for settings in [by_model_alone(settings), settings.to_owned(), by_model_alone("{}"), "{}".to_owned()] {
+            let set = Set::new(self.module.clone(), files.clone(), "a new model".into(), settings);
             if let Ok(mut detector) = Detector::open(self.engine, Arc::new(set), None).await {
                 return judged(&mut detector, end).await;
             }
@@ -271,6 +276,17 @@ impl<'a> Session<'a> {
         let path: PathBuf = self.staging.path().to_owned();
         TrainingError::Directory { path: path.display().to_string(), cause }
     }
+}
+
+async fn opened(engine: &Engine, source: &SetSource) -> Result<Detector, DetectorError> {
+    Detector::open(engine, Arc::new(source.read_at_start(engine).await?), None).await
+}
+
+/// These settings, under the rule that does not learn from the readings.
+fn by_model_alone(settings: &str) -> String {
+    let mut settings: Map<String, Value> = serde_json::from_str(settings).unwrap_or_default();
+    settings.insert("rule".to_owned(), "interval".into());
+    Value::Object(settings).to_string()
 }
 
 /// How well a detector tells the end of a series. None: not at all.
