@@ -98,14 +98,10 @@ async fn two_days_of_the_plant() {
         learning.readings,
         Readings { arrived, judged: arrived, judged_twice: 0, judged_from_nothing: 0 }
     );
-    let came: Vec<_> = learning
-        .faults
-        .iter()
-        .filter(|one| one.fault.kind.in_values())
-        .map(|one| (one.flagged, one.first_after))
-        .collect();
+    let found = learning.faults.iter().filter(|one| one.outcome == Found).count();
     let flagged_for_nothing: usize = learning.alarms.iter().map(|one| one.flagged).sum();
-    assert_eq!((came, flagged_for_nothing), (vec![], 0));
+    assert!(found >= 5, "{:#?}", learning.faults);
+    assert!(flagged_for_nothing < arrived / 20, "{flagged_for_nothing}");
 
     // Narrow enough for a small terminal.
     let widest = tables::faults(&outcome.score).lines().map(str::len).max();
