@@ -17,7 +17,7 @@ use crate::demo::faults::Kind;
 use crate::demo::plant::{Plant, SEED};
 use crate::demo::score::{FaultOutcome as Came, FaultScore};
 use crate::demo::variables::START;
-use crate::demo::variables::VARIABLES;
+use crate::demo::variables::{START, VARIABLES};
 use crate::demo::{history, models, tables};
 use crate::store::TableNames;
 use crate::telemetry;
