@@ -16,7 +16,6 @@ use crate::demo::driver::{self, DemoEvent, DemoPlan, DemoResult};
 use crate::demo::faults::Kind;
 use crate::demo::plant::{Plant, SEED};
 use crate::demo::score::{FaultOutcome as Came, FaultScore};
-use crate::demo::variables::START;
 use crate::demo::variables::{START, VARIABLES};
 use crate::demo::{history, models, tables};
 use crate::store::TableNames;
