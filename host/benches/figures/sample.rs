@@ -3,7 +3,8 @@
 
 use host::batch::{Batch, Column};
 use host::demo::models::FILES;
-use host::demo::plant::{Plant, SEED, START, STEP};
+use host::demo::plant::{Plant, SEED, STEP};
+use host::demo::variables::START;
 use host::demo::variables::VARIABLES;
 use host::detector::{ModelFile, Module, Set};
 
