@@ -4,8 +4,7 @@
 use host::batch::{Batch, Column};
 use host::demo::models::FILES;
 use host::demo::plant::{Plant, SEED, STEP};
-use host::demo::variables::START;
-use host::demo::variables::VARIABLES;
+use host::demo::variables::{START, VARIABLES};
 use host::detector::{ModelFile, Module, Set};
 
 pub(crate) fn set(settings: &str) -> Set {
