@@ -28,6 +28,7 @@ pub mod reading;
 pub mod reconciliation;
 pub mod regular;
 pub mod reload;
+mod retry_pause;
 pub mod secret;
 pub mod service;
 pub mod shard;

@@ -39,6 +39,17 @@ impl Reconciliation {
     /// Readings of those beyond stay counted as having none.
     const MOST_NAMES: usize = 500;
 
+    /// A page was looked at; the last one ends the look.
+    pub fn put(&mut self, mut look: Look, is_last: bool, now: Datetime) {
+        self.failed = None;
+        if is_last {
+            look.looked_at = now;
+            (self.last, self.under_way) = (Some(look), None);
+        } else {
+            self.under_way = Some(look);
+        }
+    }
+
     /// So many readings of a variable were counted as having no model.
     pub fn count_without_model(&mut self, variable: &str, readings: u64) {
         if readings > 0

@@ -14,6 +14,7 @@ use crate::counts::Counts;
 use crate::datetime::Datetime;
 use crate::position::{Ahead, Position};
 use crate::reconciliation::Reconciliation;
+use crate::retry_pause::retry_pause;
 
 /// One worker's row of the state table.
 #[derive(Clone, Debug, PartialEq)]
@@ -141,14 +142,10 @@ pub struct Again {
 }
 
 impl Again {
-    const FIRST_SECONDS: u64 = 15 * 60;
-    const LONGEST_SECONDS: u64 = 24 * 3600;
-
     /// The try after this one, which failed at `now`.
     pub fn after(failed: Option<&Self>, now: Datetime) -> Self {
-        let doubled = failed.map_or(Self::FIRST_SECONDS, |failed| failed.pause_seconds.saturating_mul(2));
-        let pause_seconds = doubled.min(Self::LONGEST_SECONDS);
-        Self { at: now.later(Duration::from_secs(pause_seconds)), pause_seconds }
+        let pause = retry_pause(failed.map(|failed| Duration::from_secs(failed.pause_seconds)));
+        Self { at: now.later(pause), pause_seconds: pause.as_secs() }
     }
 }
 

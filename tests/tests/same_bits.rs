@@ -10,7 +10,7 @@ use std::time::Duration;
 use host::batch::{Batch, Column, Outcome};
 use host::datetime::Datetime;
 use host::demo::models::FILES;
-use host::demo::plant::START;
+use host::demo::variables::START;
 use host::demo::variables::VARIABLES;
 use host::detector::{Detector, Engine, Limits, ModelFile, Module, Set};
 

@@ -44,6 +44,7 @@ pub mod seasonality;
 mod sincos;
 mod time;
 pub mod trend;
+mod withhold;
 
 pub use features::Features;
 pub use fit::fit;

@@ -4,9 +4,7 @@ use crate::features::Features;
 use crate::forecast::Forecast;
 use crate::holidays::Holidays;
 use crate::inputs::{Inputs, Need};
-use crate::interval;
 use crate::lanes::LANES;
-use crate::read::{self, CountryHoliday, ReadError};
 use crate::regressor::Regressor;
 use crate::seasonality::{Mode, Seasonality};
 use crate::time::{Times, TrainingTime};
@@ -60,35 +58,6 @@ impl Model {
     pub(crate) const CAP: &str = "cap";
     pub(crate) const FLOOR: &str = "floor";
 
-    /// Reads what `prophet.serialize.model_to_json` wrote.
-    ///
-    /// # Errors
-    /// The file is no such model or contradicts itself, or it has a country's holidays without
-    /// their dates.
-    pub fn from_json(json: &[u8]) -> Result<Self, ReadError> {
-        read::model(json, None)
-    }
-
-    /// Reads a model in either form: JSON or [compact](Self::compact). `country_holidays` are the
-    /// dates of its country's holidays; they come before those in the file. A model without a
-    /// country does not look at them, nor does any model at names that it did not see in
-    /// training.
-    ///
-    /// # Errors
-    /// As [`Self::from_json`]; a compact model that is cut, damaged or of another version.
-    pub fn from_bytes(file: &[u8], country_holidays: Option<&[CountryHoliday]>) -> Result<Self, ReadError> {
-        read::model(file, country_holidays)
-    }
-
-    /// A file's compact form: what prediction needs and nothing else, a few thousand bytes that are
-    /// read in microseconds.
-    ///
-    /// # Errors
-    /// As [`Self::from_json`].
-    pub fn compact(file: &[u8]) -> Result<Vec<u8>, ReadError> {
-        read::compact(file)
-    }
-
     /// The standard deviation of y around yhat that training found, in units of y. With MCMC that
     /// of the mean draw.
     #[must_use]
@@ -101,21 +70,6 @@ impl Model {
     #[must_use]
     pub fn interval_width(&self) -> f64 {
         self.interval_width
-    }
-
-    /// The [level](interval::level) of that width.
-    ///
-    /// # Errors
-    /// There is no interval of that width. Nothing else depends on it.
-    pub fn level(&self) -> Result<f64, ReadError> {
-        interval::level(self.interval_width).ok_or_else(|| {
-            let found = read::in_words(self.interval_width);
-            ReadError::invalid(
-                "interval_width",
-                found,
-                "a number above 0, at most 1, where it is not set elsewhere",
-            )
-        })
     }
 
     /// Rows of parameters: 1, or with MCMC one a draw.

@@ -4,7 +4,8 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use host::demo::models::FILES;
-use host::demo::plant::{START, STEP};
+use host::demo::plant::STEP;
+use host::demo::variables::START;
 use host::reload::Reloader;
 use host::reload::watch::{Timing, Watch};
 use host::store::clock::Clock;

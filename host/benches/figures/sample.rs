@@ -3,8 +3,8 @@
 
 use host::batch::{Batch, Column};
 use host::demo::models::FILES;
-use host::demo::plant::{Plant, SEED, START, STEP};
-use host::demo::variables::VARIABLES;
+use host::demo::plant::{Plant, SEED, STEP};
+use host::demo::variables::{START, VARIABLES};
 use host::detector::{ModelFile, Module, Set};
 
 pub(crate) fn set(settings: &str) -> Set {

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
-use backon::{BackoffBuilder, ExponentialBuilder};
 
 use super::args;
 use super::progress::{ProgressDisplay, Unit};
@@ -22,7 +21,7 @@ use crate::telemetry;
 use crate::text::escaped;
 use crate::worker::backfill::{Backfill, BackfillPlan, SetAsideOutcome};
 use crate::worker::report::{self, count};
-use crate::worker::{CycleError, backfill};
+use crate::worker::{CycleError, backfill, outage};
 
 /// How often in a row the database may be out of reach or locked: with the pauses in between, about
 /// five minutes.
@@ -91,10 +90,7 @@ async fn judge(
     progress: &mut ProgressDisplay,
     stop: &Stop,
 ) -> anyhow::Result<Done> {
-    let pauses = || {
-        let longest = Duration::from_secs(30);
-        ExponentialBuilder::default().with_jitter().with_max_delay(longest).with_max_times(TRIES).build()
-    };
+    let pauses = || outage::pauses().take(TRIES);
     let mut left = pauses();
     let (mut begun, mut resumed) = (false, false);
     let (mut replaced, mut judging) = (0, Duration::ZERO);
@@ -124,8 +120,7 @@ async fn judge(
             Err(error) if begun && passes(&error) && !stop.asked() => {
                 let Some(pause) = left.next() else { bail!("{error}; {GO_ON}") };
                 tracing::warn!("{error}; trying again");
-                stop.pause(pause).await;
-                if stop.asked() {
+                if stop.unless_asked(tokio::time::sleep(pause)).await.is_none() {
                     bail!("stopped while the database was out of reach; {GO_ON}");
                 }
             }

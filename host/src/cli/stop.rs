@@ -3,7 +3,6 @@
 use std::future::{Future, pending};
 use std::io;
 use std::pin::Pin;
-use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -45,40 +44,27 @@ impl Stop {
 
     /// Runs work to its end; None if it was given up, which a transaction does not survive.
     pub(super) async fn unless_at_once<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        let mut asked = self.asked.clone();
-        let at_once = async {
-            if asked.wait_for(|times| *times > 1).await.is_err() {
-                pending::<()>().await;
-            }
-        };
         tokio::select! {
             biased;
             done = work => Some(done),
-            () = at_once => None,
+            () = self.asked_times(2) => None,
         }
     }
 
     /// Runs work of which nothing is lost; None if it was asked to end before.
     pub(super) async fn unless_asked<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        let mut asked = self.asked.clone();
-        let end = async {
-            if asked.wait_for(|times| *times > 0).await.is_err() {
-                pending::<()>().await;
-            }
-        };
         tokio::select! {
             biased;
-            () = end => None,
+            () = self.asked_times(1) => None,
             done = work => Some(done),
         }
     }
 
-    /// Waits, but not on when it is asked to end.
-    pub(super) async fn pause(&self, time: Duration) {
+    /// Ends when it was asked so many times.
+    async fn asked_times(&self, times: u8) {
         let mut asked = self.asked.clone();
-        tokio::select! {
-            () = tokio::time::sleep(time) => {}
-            Ok(_) = asked.wait_for(|times| *times > 0) => {}
+        if asked.wait_for(|found| *found >= times).await.is_err() {
+            pending::<()>().await;
         }
     }
 }

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::value::Choice;
+use super::value::{Choice, Literal, word};
 use crate::secret::Secret;
 
 /// Where a SQL Server is, and how to get in. Without `server` and `connection_string` there is
@@ -50,6 +50,12 @@ pub enum Encrypt {
 impl Choice for Encrypt {
     const ALL: &'static [(&'static str, Self)] =
         &[("yes", Self::Yes), ("strict", Self::Strict), ("no", Self::No)];
+}
+
+impl Literal for Encrypt {
+    fn literal(&self) -> String {
+        word(*self)
+    }
 }
 
 impl Access {

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::access::Encrypt;
 use crate::secret::Secret;
 use crate::shard::Shard;
 use crate::store::PlantClock;
@@ -311,12 +310,6 @@ impl Literal for LogLevel {
     }
 }
 
-impl Literal for Encrypt {
-    fn literal(&self) -> String {
-        word(*self)
-    }
-}
-
-fn word<T: Choice + PartialEq>(value: T) -> String {
+pub(super) fn word<T: Choice + PartialEq>(value: T) -> String {
     T::ALL.iter().find(|(_, choice)| *choice == value).map(|(word, _)| quoted(word)).unwrap_or_default()
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::faults::{Fault, Kind};
-use super::plant::{Plant, START, STEP, rounded, steps};
-use super::variables::{DemoVariable, VARIABLES};
+use super::plant::{Plant, STEP, rounded, steps};
+use super::variables::{DemoVariable, START, VARIABLES};
 use crate::datetime::Datetime;
 use crate::reading::Reading;
 

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::plant::START;
+use super::variables::START;
 use crate::datetime::Datetime;
 
 /// Sizes are in sigmas of the variable's noise ([`super::variables::DemoVariable::noise`]), upwards or

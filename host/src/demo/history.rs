@@ -3,8 +3,8 @@
 
 use std::io::Write;
 
-use super::plant::{HISTORY, Plant, START, steps};
-use super::variables::VARIABLES;
+use super::plant::{HISTORY, Plant, steps};
+use super::variables::{START, VARIABLES};
 
 /// Writes the four weeks before the demo as a wide CSV: `DATETIME` and a column a variable, a row
 /// every five minutes, 8,064 rows.

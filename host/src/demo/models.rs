@@ -76,8 +76,8 @@ mod tests {
     use serde_json::Value;
 
     use super::super::faults::script;
-    use super::super::plant::{HISTORY, START};
-    use super::super::variables::{Rhythm, VARIABLES};
+    use super::super::plant::HISTORY;
+    use super::super::variables::{Rhythm, START, VARIABLES};
     use super::*;
     use crate::datetime::Datetime;
 

@@ -10,10 +10,6 @@ use super::noise::standard_normal;
 use super::variables::DemoVariable;
 use crate::datetime::Datetime;
 
-/// When the demo starts, on the plant's clock: Friday 2025-03-07 00:00. Three days show two working
-/// days' rhythm and a weekend's.
-pub const START: Datetime = Datetime::from_micros(1_741_305_600_000_000);
-
 /// How often each variable is read.
 pub const STEP: Duration = Duration::from_secs(5 * 60);
 
@@ -58,7 +54,7 @@ mod tests {
 
     use sha2::{Digest, Sha256};
 
-    use super::super::variables::VARIABLES;
+    use super::super::variables::{START, VARIABLES};
     use super::*;
 
     #[test]

@@ -119,8 +119,8 @@ fn duration(duration: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::plant::START;
     use super::super::score::{Alarms, Readings};
+    use super::super::variables::START;
     use super::*;
 
     fn scored(

@@ -5,8 +5,11 @@
 
 use std::f64::consts::TAU;
 
-use super::plant::START;
 use crate::datetime::Datetime;
+
+/// When the demo starts, on the plant's clock: Friday 2025-03-07 00:00. Three days show two working
+/// days' rhythm and a weekend's.
+pub const START: Datetime = Datetime::from_micros(1_741_305_600_000_000);
 
 const HOUR: i64 = 3_600_000_000;
 const DAY: i64 = 24 * HOUR;

@@ -4,22 +4,20 @@
 //! It is made once, before the service starts, and lives until the process ends; an engine per
 //! module leaks memory.
 
-use std::hash::{Hash, Hasher};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sha2::{Digest as _, Sha256};
-use wasmtime::Config;
 use wasmtime::component::{Component, Linker};
 
 use super::bindings::{self, DetectorPre};
 use super::cache::{Cache, CacheKey, FirstLoad};
 use super::compile::Compiler;
+use super::engine_config::{config, digest};
 use super::error::DetectorError;
 use super::guest_text;
-use super::limits::{Limits, STACK};
+use super::limits::Limits;
 use super::sandbox::Sandbox;
-use super::set::{Module, hex};
+use super::set::Module;
 use super::ticker::Ticker;
 use super::weight::Weights;
 use crate::unit_limit::{explained, explained_of_code};
@@ -178,31 +176,6 @@ impl Engine {
     pub(crate) fn has_run(&self) {
         self.0.trial.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
-}
-
-/// What every engine of this program is made with.
-pub(super) fn config() -> Config {
-    let mut config = Config::new();
-    config.epoch_interruption(true).max_wasm_stack(STACK);
-    config
-}
-
-/// Of everything that decides whether an engine can run code: wasmtime's version, the target with
-/// what this processor can do, the settings.
-pub(super) fn digest(engine: &wasmtime::Engine) -> String {
-    struct Writer(Sha256);
-    impl Hasher for Writer {
-        fn write(&mut self, bytes: &[u8]) {
-            self.0.update(bytes);
-        }
-
-        fn finish(&self) -> u64 {
-            0
-        }
-    }
-    let mut writer = Writer(Sha256::new());
-    engine.precompile_compatibility_hash().hash(&mut writer);
-    hex(&writer.0.finalize())
 }
 
 /// Code that is ready to run.

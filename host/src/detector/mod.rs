@@ -15,6 +15,7 @@ mod description;
 #[expect(clippy::module_inception, reason = "a file is named for the type that it defines")]
 mod detector;
 mod engine;
+mod engine_config;
 mod error;
 mod guest_text;
 mod inspect;

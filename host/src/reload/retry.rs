@@ -5,9 +5,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-/// Before the first try, and between two at most.
-const FIRST: Duration = Duration::from_secs(15 * 60);
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+use crate::retry_pause::retry_pause;
 
 /// Time since some moment before.
 pub type RetryClock = Arc<dyn Fn() -> Duration + Send + Sync>;
@@ -36,8 +34,7 @@ impl Retry {
 
     /// A try failed: the first of these files, or one `again`.
     pub(super) fn failed(&mut self, again: bool) {
-        let before = self.next.filter(|_| again);
-        let pause = before.map_or(FIRST, |before| before.pause.saturating_mul(2)).min(LONGEST);
+        let pause = retry_pause(self.next.filter(|_| again).map(|before| before.pause));
         self.next = Some(Next { at: (self.clock)().saturating_add(pause), pause });
     }
 

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use super::WorkerSettings;
-use super::session::{begin_from, position_from};
+use super::start::{begin_from, position_from};
 use crate::datetime::Datetime;
 use crate::state::State;
 use crate::store::{Input, StoreError, VerdictReader};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::batch::{self, Care, CycleContext, JudgedBatch, Scope};
+use super::batch::{self, Care, JudgedBatch};
+use super::cycle_context::{CycleContext, Scope};
 use super::error::CycleError;
 use super::patience::{self, Ended, Patience};
 use super::report::{self, CycleReport};

@@ -6,7 +6,8 @@
 //! what has a verdict is left out as always. Only the position in memory changes here: the next
 //! commit stores it.
 
-use super::session::{Session, position_from};
+use super::session::Session;
+use super::start::position_from;
 use crate::datetime::Datetime;
 use crate::position::{Doubt, Position};
 use crate::store::StoreError;

@@ -8,15 +8,19 @@
 mod again;
 pub mod backfill;
 mod batch;
+mod batch_report;
 mod canary;
 mod correct;
 mod cycle;
+mod cycle_context;
 mod doubt;
 mod error;
 mod names;
+pub mod outage;
 mod patience;
 mod reconcile;
 mod recover;
+mod recovered;
 pub mod refused;
 pub mod report;
 mod scan;
@@ -24,6 +28,7 @@ pub mod schedule;
 mod search;
 mod session;
 mod siblings;
+mod start;
 mod tell;
 mod warm_up;
 

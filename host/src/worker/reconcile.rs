@@ -11,37 +11,27 @@
 //! Without an index on the datetime each page would read the table: then nothing is looked at, and
 //! that is said.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+mod examine;
+mod judge_found;
+mod reasons;
+
+use std::collections::HashSet;
 use std::time::Duration;
 
-use super::batch::{CycleContext, JudgedBatch};
+pub(super) use reasons::Reasons;
+
 use super::error::CycleError;
-use super::patience::{self, Patience};
-use super::report::CycleReport;
-use super::scan::{RangeScan, ScanPage};
+use super::scan::RangeScan;
 use super::session::Session;
 use super::{Worker, tell};
-use crate::counts::Counts;
 use crate::datetime::Datetime;
-use crate::new_readings::{self, Name};
-use crate::position::{Passing, Position, TimePosition};
-use crate::reading::{Page, Reading, ReadingKey};
-use crate::reconciliation::{Causes, Failed, Look};
-use crate::shard::Shard;
-use crate::state::State;
+use crate::reading::{Page, Reading};
+use crate::reconciliation::{Failed, Look};
 use crate::store::StoreError;
-
-/// How many readings without a verdict are remembered with their reason: some ten megabytes. Those
-/// beyond are asked for again.
-const MOST_REASONS: usize = 200_000;
 
 /// Of a worker that did not look for longer than this, a backfill has more to judge than a look
 /// has.
 const LONGEST_REST: Duration = Duration::from_secs(24 * 3600);
-
-/// Ids that lie further apart are two ranges.
-const APART: u64 = 100_000;
 
 /// What a slice of a look came to.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,52 +42,6 @@ pub enum Slice {
     Done(Look),
     /// None is made: the input has no index on its datetime.
     NoIndex,
-}
-
-/// What the detector in use has said on readings without a verdict.
-#[derive(Default)]
-pub(super) struct Reasons {
-    set_digest: String,
-    without_model: HashSet<Arc<str>>,
-    /// Whether it withheld the verdict; else the verdict did not fit.
-    withheld: HashMap<ReadingKey, bool>,
-    /// Whether the log was told that there is no index.
-    told: bool,
-}
-
-impl Reasons {
-    fn begin(&mut self, set_digest: &str, from: Datetime) {
-        if self.set_digest != set_digest {
-            *self = Self { set_digest: set_digest.to_owned(), told: self.told, ..Self::default() };
-        }
-        self.withheld.retain(|(_, at), _| *at >= from);
-    }
-
-    /// Takes in what a batch left without a verdict.
-    fn learn(&mut self, asked: &[Reading], judged_batch: &JudgedBatch) {
-        self.without_model.extend(judged_batch.report.without_model.iter().cloned());
-        let judged: HashSet<(&Arc<str>, Datetime)> =
-            judged_batch.verdicts.iter().map(|row| (&row.variable, row.ds)).collect();
-        let withheld: HashSet<&Arc<str>> =
-            judged_batch.report.withheld.iter().map(|(name, ..)| name).collect();
-        for reading in asked {
-            let known = judged.contains(&(&reading.variable, reading.datetime))
-                || self.without_model.contains(&reading.variable)
-                || judged_batch.state.set_aside.contains_key(&reading.variable);
-            if !known && self.withheld.len() < MOST_REASONS {
-                self.withheld.insert(reading.key(), withheld.contains(&reading.variable));
-            }
-        }
-    }
-}
-
-/// A page, held against the output.
-#[derive(Default)]
-struct Examined {
-    rows: Counts,
-    awaited: u64,
-    /// With neither a verdict nor a known reason.
-    unjudged: Vec<Reading>,
 }
 
 impl Worker {
@@ -172,10 +116,10 @@ impl Worker {
         look.awaited += examined.awaited;
         let asked = std::mem::take(&mut examined.unjudged);
         if asked.is_empty() {
-            store_look(&mut session.state, look, !more, context.now);
+            session.state.reconciliation.put(look, !more, context.now);
         } else {
             let readings = asked.iter().map(Reading::key).collect::<HashSet<_>>().len() as u64;
-            if let Err(error) = self.judge_found(session, &context, asked, look, !more).await {
+            if let Err(error) = self.judge_found(session, &context, &asked, look, !more).await {
                 self.stand_still(session, before, readings, &error).await?;
                 return Err(error);
             }
@@ -191,140 +135,6 @@ impl Worker {
             tell::looked(&look);
             Slice::Done(look)
         }))
-    }
-
-    /// Holds the rows of this worker's share against the output.
-    async fn examine(
-        &mut self,
-        session: &mut Session,
-        context: &CycleContext,
-        look_to: Datetime,
-        page: Page,
-    ) -> Result<Examined, StoreError> {
-        let mut rows = page.readings;
-        rows.retain(|row| context.scope.holds(row));
-        session.learn_names(&rows, &self.detector).await?;
-        let mut examined = Examined::default();
-        if context.scope.shard.is_none_or(Shard::is_first) {
-            examined.rows.malformed = page.malformed.len() as u64;
-        }
-        let keys = new_readings::keys_to_look_up(&rows, context.oldest_allowed);
-        let judged =
-            if keys.is_empty() { HashSet::new() } else { session.output.already_judged(&keys).await? };
-        // What a cycle has read there was too late for it, or was judged.
-        let edge = look_to.earlier(session.lateness);
-        let mut met: HashSet<ReadingKey> = HashSet::new();
-        for row in rows {
-            let key = row.key();
-            if awaits(&session.state.position, &row) {
-                examined.awaited += 1;
-            } else if row.value.is_none() {
-                examined.rows.nulls += 1;
-            } else if !new_readings::fits(&row) || session.names.of(&row.variable) == Name::Foreign {
-                examined.rows.unfit += 1;
-            } else if session.names.of(&row.variable) == Name::Equal {
-                examined.rows.equal_names += 1;
-            } else if judged.contains(&key) {
-                let first = met.insert(key);
-                examined.rows.judged += u64::from(first);
-                examined.rows.duplicates += u64::from(!first);
-            } else if row.datetime < edge && !was_never_read(&session.state.position, &row) {
-                examined.rows.too_late += 1;
-            } else if is_aside(&session.state, &row) {
-                examined.rows.set_aside += 1;
-            } else if self.reasons.without_model.contains(&row.variable) {
-                examined.rows.no_model += 1;
-            } else if let Some(withheld) = self.reasons.withheld.get(&key) {
-                examined.rows.withheld += u64::from(*withheld);
-                examined.rows.unfit += u64::from(!*withheld);
-            } else {
-                examined.unjudged.push(row);
-            }
-        }
-        Ok(examined)
-    }
-
-    /// Judges what has neither a verdict nor a reason, and stores it with the look. Then the output
-    /// is asked what it holds of it.
-    async fn judge_found(
-        &mut self,
-        session: &mut Session,
-        context: &CycleContext,
-        asked: Vec<Reading>,
-        mut look: Look,
-        is_last: bool,
-    ) -> Result<(), CycleError> {
-        let never = || false;
-        // A look has the patience of a cycle; a stop and a new set wait for its page.
-        let budget = self.settings.patience;
-        let mut warming = Patience::new(budget, &patience::system, &never, &never);
-        self.make_ready(session, &mut warming).await?;
-        self.reasons.begin(&self.detector.set().digest, look.from);
-        follow(session, &asked, context.now).await?;
-        let page = Page { readings: asked.clone(), ..Page::default() };
-        let position = session.state.position.clone();
-        let step = ScanPage { page, position: position.clone(), too_late: 0 };
-        let before = session.state.clone();
-        let mut patience = Patience::new(budget, &patience::system, &never, &never);
-        let mut judged_batch = self.judge_page(session, context, step, &mut patience).await?;
-        self.reasons.learn(&asked, &judged_batch);
-        let keys: HashSet<ReadingKey> =
-            judged_batch.verdicts.iter().map(|row| (Arc::clone(&row.variable), row.ds)).collect();
-        let found = causes(&position, &asked, &keys);
-        let said = judged_batch.report.counts;
-        let look_found = look.found;
-        look.rows += said;
-        // Anomalies are counted as judged.
-        look.rows.anomalies -= said.anomalies;
-        look.found += found;
-        let state = &mut judged_batch.state;
-        state.counts = before.counts;
-        state.counts += Counts { judged: said.judged, anomalies: said.anomalies, ..Counts::default() };
-        // What is news to a look is none to the counts.
-        state.reconciliation = before.reconciliation;
-        let mut modelled = 0;
-        for reading in asked.iter().filter(|reading| keys.contains(&reading.key())) {
-            let counted = match (&position, reading.id) {
-                (Position::Key(position), Some(id)) => position.passed(id) == Passing::Read,
-                _ => !TimePosition::first_seen(reading.datetime, context.watermark, &context.ahead),
-            };
-            modelled += u64::from(counted && state.reconciliation.has_model_now(&reading.variable));
-        }
-        state.counts.no_model = state.counts.no_model.saturating_sub(modelled);
-        self.totals.no_model = self.totals.no_model.saturating_sub(modelled);
-        let all_found = state.reconciliation.found;
-        state.reconciliation.found += found;
-        store_look(state, look, is_last, context.now);
-        let mut report = CycleReport::default();
-        self.commit(session, judged_batch, &mut report).await?;
-        self.totals +=
-            Counts { judged: report.counts.judged, anomalies: report.counts.anomalies, ..Counts::default() };
-
-        let asked_for: Vec<ReadingKey> = keys.into_iter().collect();
-        let there = if asked_for.is_empty() {
-            HashSet::new()
-        } else {
-            session.output.already_judged(&asked_for).await?
-        };
-        if there.len() < asked_for.len() {
-            let missing = asked_for.iter().filter(|key| !there.contains(*key));
-            let (refused, unjudged): (Vec<&ReadingKey>, Vec<&ReadingKey>) =
-                missing.partition(|(variable, _)| session.refuses(variable));
-            let (refused, unjudged) = (refused.len() as u64, unjudged.len() as u64);
-            let found = causes(&position, &asked, &there);
-            let looks = &mut session.state.reconciliation;
-            looks.found = all_found;
-            looks.found += found;
-            let look = if is_last { &mut looks.last } else { &mut looks.under_way };
-            if let Some(look) = look {
-                look.rows.judged -= refused + unjudged;
-                look.rows.unfit += refused;
-                look.unjudged += unjudged;
-                look.found = look_found;
-                look.found += found;
-            }
-        }
-        Ok(())
     }
 
     /// The detector judges nothing of what was found: that is stored, and the look goes on from
@@ -374,86 +184,4 @@ async fn next(
         None => look.to,
     };
     Ok((page, more))
-}
-
-fn store_look(state: &mut State, mut look: Look, is_last: bool, now: Datetime) {
-    state.reconciliation.failed = None;
-    if is_last {
-        look.looked_at = now;
-        state.reconciliation.last = Some(look);
-        state.reconciliation.under_way = None;
-    } else {
-        state.reconciliation.under_way = Some(look);
-    }
-}
-
-fn awaits(position: &Position, row: &Reading) -> bool {
-    match (position, row.id) {
-        (Position::Key(position), Some(id)) => position.awaits(id),
-        _ => false,
-    }
-}
-
-/// Whether no cycle has read this row, as its id tells.
-fn was_never_read(position: &Position, row: &Reading) -> bool {
-    match (position, row.id) {
-        (Position::Key(position), Some(id)) => position.passed(id) != Passing::Read,
-        _ => false,
-    }
-}
-
-/// Whether the reading is one of those that were set aside and await `backfill`.
-fn is_aside(state: &State, row: &Reading) -> bool {
-    state
-        .set_aside
-        .get(&row.variable)
-        .is_some_and(|aside| aside.first <= row.datetime && row.datetime <= aside.last)
-}
-
-/// Why those of the readings that have a verdict now had none.
-fn causes(position: &Position, asked: &[Reading], judged: &HashSet<ReadingKey>) -> Causes {
-    let mut met = HashSet::new();
-    let mut causes = Causes::default();
-    for reading in asked {
-        let key = reading.key();
-        if !judged.contains(&key) || !met.insert(key) {
-            continue;
-        }
-        match (position, reading.id) {
-            (Position::Key(position), Some(id)) => match position.passed(id) {
-                Passing::Late => causes.late += 1,
-                Passing::Below => causes.below += 1,
-                Passing::Read => causes.changed += 1,
-            },
-            _ => causes.behind += 1,
-        }
-    }
-    causes
-}
-
-/// Where rows have shown up in a range of ids that no cycle reads, the ids after them are opened,
-/// so that the next are read by it.
-async fn follow(session: &mut Session, found: &[Reading], now: Datetime) -> Result<(), StoreError> {
-    let Position::Key(position) = &session.state.position else { return Ok(()) };
-    let passed = |id: &i64| position.passed(*id) != Passing::Read;
-    let mut ids: Vec<i64> = found.iter().filter_map(|reading| reading.id).filter(passed).collect();
-    ids.sort_unstable();
-    let scanned = position.scanned;
-    let mut opened = Vec::new();
-    for (at, &id) in ids.iter().enumerate() {
-        if ids.get(at + 1).is_some_and(|next| id.abs_diff(*next) < APART) || id >= scanned {
-            continue;
-        }
-        // The next row that is there. A dense table has it at once.
-        let page = session.input.read_keys(&[(id + 1, scanned)], 1).await?;
-        let next = page.readings.first().and_then(|reading| reading.id);
-        let next = next.or(page.malformed.first().and_then(|row| row.id));
-        opened.push((id + 1, next.map_or(scanned, |next| next - 1)));
-    }
-    if let Position::Key(position) = &mut session.state.position {
-        for (first, last) in opened {
-            position.open(first, last, now);
-        }
-    }
-    Ok(())
 }

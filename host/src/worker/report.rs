@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Worker;
-use super::batch::BatchReport;
+use super::batch_report::BatchReport;
 use crate::counts::Counts;
 use crate::detector::{Detector, short_digest};
 

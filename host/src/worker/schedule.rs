@@ -10,19 +10,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::time::MissedTickBehavior;
 
 use super::error::CycleError;
+use super::outage::Outage;
 use super::{Slice, Worker, report};
 use crate::service::Manager;
 
 /// How long a batch in hand may take after a stop was asked for. Then it is rolled back; service
 /// managers kill after 90 s.
 const GRACE: Duration = Duration::from_secs(20);
-
-/// The longest pause between two tries to reach the database.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// How often a worker on standby asks whether the active one has ended: what a takeover costs at
 /// most.
@@ -133,7 +130,7 @@ pub async fn run_under(
         if worker.cycles() > cycles && worker.cycles().is_multiple_of(STATISTICS_EVERY) {
             report::statistics("statistics", worker, failed, started.elapsed());
         }
-        if outage.pauses.is_none() {
+        if !outage.is_on() {
             tracing::info!("next check in {}", in_words(interval));
             match look(manager, worker, Some(&mut ticks), stop.as_mut()).await {
                 LookEnd::Over => {}
@@ -221,13 +218,6 @@ async fn look(
     LookEnd::Over
 }
 
-/// Whether the database is out of reach, and how long to wait before the next try.
-#[derive(Default)]
-struct Outage {
-    pauses: Option<Box<dyn Iterator<Item = Duration> + Send>>,
-    began: Option<Instant>,
-}
-
 /// Waits for the next tick, or for a shorter pause.
 async fn wait(pause: Option<Duration>, ticks: &mut tokio::time::Interval) {
     match pause {
@@ -236,39 +226,6 @@ async fn wait(pause: Option<Duration>, ticks: &mut tokio::time::Interval) {
             _ = ticks.tick() => {}
         },
         None => drop(ticks.tick().await),
-    }
-}
-
-impl Outage {
-    /// How long to wait before the next try.
-    fn pause(&mut self) -> Option<Duration> {
-        self.pauses.as_mut().and_then(Iterator::next)
-    }
-
-    fn failed(&mut self, error: &CycleError) {
-        if !error.is_connection() {
-            tracing::error!("{error}; the next cycle tries again");
-            return;
-        }
-        if self.pauses.is_none() {
-            let pauses = ExponentialBuilder::default()
-                .with_jitter()
-                .with_min_delay(Duration::from_secs(1))
-                // Jitter adds up to as much again.
-                .with_max_delay(LONGEST_PAUSE / 2)
-                .without_max_times()
-                .build();
-            self.pauses = Some(Box::new(pauses));
-            self.began = Some(Instant::now());
-            tracing::error!("the database is out of reach, trying again until it is back: {error}");
-        }
-    }
-
-    fn over(&mut self) {
-        if let (Some(_), Some(began)) = (self.pauses.take(), self.began.take()) {
-            let lasted = Duration::from_secs(began.elapsed().as_secs());
-            tracing::info!("the database is back after {}", humantime::format_duration(lasted));
-        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::patience::{Ended, Patience};
-use super::recover::{After, Judge, Recovered, Unjudged};
+use super::recovered::{After, Judge, Recovered, Unjudged};
 use crate::batch::{Batch, Outcome};
 use crate::detector::JudgeError;
 

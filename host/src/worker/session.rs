@@ -9,15 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::names::Names;
+use super::start::{begin_from, position_from};
 use super::{WorkerSettings, correct, doubt, siblings};
 use crate::counts::Counts;
 use crate::datetime::Datetime;
 use crate::detector::Detector;
-use crate::position::{self, Ahead, IN_FLIGHT, KeyPosition, Position, TimePosition};
-use crate::reading::{Page, Reading};
+use crate::position::{self, Ahead, Position};
+use crate::reading::Reading;
 use crate::reconciliation::Reconciliation;
 use crate::state::State;
-use crate::store::{Connector, ErrorKind, Input, InputLayout, Output, StoreError, VerdictReader};
+use crate::store::{Connector, ErrorKind, Input, InputLayout, Output, StoreError};
 
 /// With a key, looking for late rows costs nothing.
 const LATENESS_WITH_KEY: Duration = Duration::from_secs(24 * 3600);
@@ -238,24 +239,6 @@ async fn first_state(
     })
 }
 
-/// Where a worker begins that comes now: its watermark, and the oldest datetime that is its
-/// business.
-pub(super) async fn begin_from(
-    settings: &WorkerSettings,
-    lateness: Duration,
-    now: Datetime,
-    output: &mut dyn VerdictReader,
-) -> Result<(Option<Datetime>, Datetime), StoreError> {
-    let newest = output.newest(now).await?;
-    let lookback = now.earlier(settings.initial_lookback);
-    // The newest verdict may be another share's, which says nothing of how far this one has come.
-    Ok(match (newest, settings.shard) {
-        (None, _) => (None, lookback),
-        (Some(newest), None) => (Some(newest), newest.earlier(lateness)),
-        (Some(newest), Some(_)) => (None, newest.earlier(lateness).min(lookback)),
-    })
-}
-
 /// A table that lost its key, or got one, is read from the allowed lateness on; what the output
 /// holds is left out as always.
 async fn fit_layout(
@@ -274,22 +257,4 @@ async fn fit_layout(
         state.position = position_from(since.max(state.position.since()), layout, input, now).await?;
     }
     Ok(state)
-}
-
-pub(super) async fn position_from(
-    since: Datetime,
-    layout: InputLayout,
-    input: &mut dyn Input,
-    now: Datetime,
-) -> Result<Position, StoreError> {
-    if !layout.has_key {
-        return Ok(Position::Time(TimePosition::start(since)));
-    }
-    let first = input.first_key_from(since).await?;
-    let last = input.last_key().await?;
-    let before = match KeyPosition::before_start(first, last) {
-        Some(span) => input.read_keys(&[span], usize::try_from(IN_FLIGHT).unwrap_or(usize::MAX)).await?,
-        None => Page::default(),
-    };
-    Ok(Position::Key(KeyPosition::start(since, first, last, &before, now)))
 }

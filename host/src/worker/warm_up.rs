@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::patience::{Ended, Patience};
-use super::recover::{self, After, Unjudged};
+use super::recover;
+use super::recovered::{After, Unjudged};
 use super::scan::RangeScan;
 use super::search::Learnt;
 use super::session::Session;

@@ -61,14 +61,14 @@ fn expect(error: &StoreError, kind: ErrorKind, path: &Path, words: &str) {
     assert!(error.message.contains(words), "`{words}` is missing in: {error}");
 }
 
-/// A bench whose store gives up on a lock at once, and its prepared output.
+/// A fixture whose store gives up on a lock at once, and its prepared output.
 async fn impatient() -> Result<(SqliteTestDb, SqliteOutput, i64)> {
-    let mut bench = SqliteTestDb::start(&Setup::default()).await?;
-    bench.store.busy_timeout = Duration::ZERO;
-    let mut output = bench.store.open_output().await?;
+    let mut fixture = SqliteTestDb::start(&Setup::default()).await?;
+    fixture.store.busy_timeout = Duration::ZERO;
+    let mut output = fixture.store.open_output().await?;
     output.ensure_tables().await?;
     let epoch = output.claim(WORKER).await?.epoch;
-    Ok((bench, output, epoch))
+    Ok((fixture, output, epoch))
 }
 
 #[tokio::test]
@@ -86,9 +86,9 @@ async fn what_is_not_there_is_not_made_by_a_mistyped_path() -> Result<()> {
 
 #[tokio::test]
 async fn an_output_of_its_own_is_made_where_that_is_allowed() -> Result<()> {
-    let bench = SqliteTestDb::start(&Setup::default()).await?;
-    let path = bench.path("verdicts.db");
-    let store = SqliteStore { output: path.clone(), create_output: false, ..bench.store.clone() };
+    let fixture = SqliteTestDb::start(&Setup::default()).await?;
+    let path = fixture.path("verdicts.db");
+    let store = SqliteStore { output: path.clone(), create_output: false, ..fixture.store.clone() };
     expect(&store.open().await.err().expect("missing"), ErrorKind::Connection, &path, "no such file");
     assert!(!path.exists());
 
@@ -97,7 +97,7 @@ async fn an_output_of_its_own_is_made_where_that_is_allowed() -> Result<()> {
     output.ensure_tables().await?;
     assert!(path.exists());
 
-    let path = bench.path("no folder").join("verdicts.db");
+    let path = fixture.path("no folder").join("verdicts.db");
     let store = SqliteStore { output: path.clone(), ..store };
     expect(&store.open().await.err().expect("missing"), ErrorKind::Connection, &path, "no folder");
     Ok(())
@@ -105,8 +105,8 @@ async fn an_output_of_its_own_is_made_where_that_is_allowed() -> Result<()> {
 
 #[tokio::test]
 async fn what_is_no_database_is_told_plainly() -> Result<()> {
-    let bench = SqliteTestDb::start(&Setup::default()).await?;
-    let path = bench.path("model.json");
+    let fixture = SqliteTestDb::start(&Setup::default()).await?;
+    let path = fixture.path("model.json");
     fs::write(&path, "{\"growth\": \"linear\"}".repeat(200))?;
     for error in [
         SqliteStore::new(&path).open_input().await.err().expect("no database"),
@@ -114,13 +114,13 @@ async fn what_is_no_database_is_told_plainly() -> Result<()> {
     ] {
         expect(&error, ErrorKind::Other, &path, "not a SQLite database");
     }
-    let folder = bench.path("folder");
+    let folder = fixture.path("folder");
     fs::create_dir(&folder)?;
     let error = SqliteStore::new(&folder).open_input().await.err().expect("a folder");
     expect(&error, ErrorKind::Other, &folder, "folder");
 
     // An empty file is a database, which lacks the table.
-    let empty = bench.path("empty.db");
+    let empty = fixture.path("empty.db");
     fs::write(&empty, "")?;
     let error = SqliteStore::new(&empty).open_input().await?.layout().await.expect_err("no table");
     expect(&error, ErrorKind::Schema, &empty, "`datos_proceso` (it has no tables)");
@@ -129,36 +129,41 @@ async fn what_is_no_database_is_told_plainly() -> Result<()> {
 
 #[tokio::test]
 async fn a_damaged_file_is_an_error_and_not_an_end_of_data() -> Result<()> {
-    let bench = SqliteTestDb::start(&Setup::default()).await?;
+    let fixture = SqliteTestDb::start(&Setup::default()).await?;
     let names: Vec<String> = (1..=2000).map(|n| format!("variable {n}")).collect();
     let rows: Vec<_> = names.iter().zip(1..).map(|(name, id)| row(id, "2025-01-15 10:00:00", name)).collect();
-    bench.insert(&rows).await?;
+    fixture.insert(&rows).await?;
     // The first two pages hold the catalogue and the root of the table; what comes after is
     // overwritten.
-    let mut bytes = fs::read(&bench.store.input)?;
+    let mut bytes = fs::read(&fixture.store.input)?;
     bytes[3 * 4096..].fill(0xa5);
-    fs::write(&bench.store.input, bytes)?;
-    let mut input = bench.store.open_input().await?;
+    fs::write(&fixture.store.input, bytes)?;
+    let mut input = fixture.store.open_input().await?;
     let error = input.read_keys(&[(1, 2000)], 4000).await.expect_err("most of it is gone");
-    expect(&error, ErrorKind::Other, &bench.store.input, "damaged");
+    expect(&error, ErrorKind::Other, &fixture.store.input, "damaged");
     Ok(())
 }
 
 #[tokio::test]
 async fn a_lock_of_somebody_else_fails_a_commit_and_stops_no_reading() -> Result<()> {
-    let (bench, mut output, epoch) = impatient().await?;
-    bench.insert(&[row(1, "2025-01-15 10:00:00", "T1")]).await?;
-    let mut input = bench.store.open_input().await?;
-    let other = bench.output()?;
+    let (fixture, mut output, epoch) = impatient().await?;
+    fixture.insert(&[row(1, "2025-01-15 10:00:00", "T1")]).await?;
+    let mut input = fixture.store.open_input().await?;
+    let other = fixture.output()?;
     other.execute_batch(
         "BEGIN IMMEDIATE; INSERT INTO anomaly_worker_state (worker, epoch) VALUES ('other', 1)",
     )?;
 
     let verdicts = [verdict("2025-01-15 10:00:00", "T1")];
     let error = output.commit(WORKER, &verdicts, &state(epoch)).await.expect_err("locked");
-    expect(&error, ErrorKind::Busy, &bench.store.output, "by another program");
-    expect(&output.claim(WORKER).await.expect_err("locked"), ErrorKind::Busy, &bench.store.output, "locked");
-    expect(&output.probe().await.expect_err("locked"), ErrorKind::Busy, &bench.store.output, "locked");
+    expect(&error, ErrorKind::Busy, &fixture.store.output, "by another program");
+    expect(
+        &output.claim(WORKER).await.expect_err("locked"),
+        ErrorKind::Busy,
+        &fixture.store.output,
+        "locked",
+    );
+    expect(&output.probe().await.expect_err("locked"), ErrorKind::Busy, &fixture.store.output, "locked");
     assert_eq!(input.last_key().await?, Some(1));
     assert_eq!(output.peek(WORKER).await?, None);
 
@@ -169,8 +174,8 @@ async fn a_lock_of_somebody_else_fails_a_commit_and_stops_no_reading() -> Result
 
 #[tokio::test]
 async fn a_long_reader_does_not_hold_up_a_commit() -> Result<()> {
-    let (bench, mut output, epoch) = impatient().await?;
-    let mut reader = bench.output()?;
+    let (fixture, mut output, epoch) = impatient().await?;
+    let mut reader = fixture.output()?;
     let dashboard = reader.transaction()?;
     let count = "SELECT count(*) FROM anomalies_detector";
     assert_eq!(dashboard.query_row(count, [], |row| row.get::<_, i64>(0))?, 0);
@@ -181,12 +186,12 @@ async fn a_long_reader_does_not_hold_up_a_commit() -> Result<()> {
 
 #[tokio::test]
 async fn a_file_held_whole_by_another_program_is_busy_from_the_start() -> Result<()> {
-    let mut bench = SqliteTestDb::start(&Setup::default()).await?;
-    bench.store.busy_timeout = Duration::ZERO;
-    let other = bench.input()?;
+    let mut fixture = SqliteTestDb::start(&Setup::default()).await?;
+    fixture.store.busy_timeout = Duration::ZERO;
+    let other = fixture.input()?;
     other.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; CREATE TABLE mine (a)")?;
-    let error = bench.store.open().await.err().expect("locked");
-    expect(&error, ErrorKind::Busy, &bench.store.input, "locked");
+    let error = fixture.store.open().await.err().expect("locked");
+    expect(&error, ErrorKind::Busy, &fixture.store.input, "locked");
     assert_eq!(BUSY_TIMEOUT, Duration::from_secs(5), "what the message and the documents say");
     Ok(())
 }
@@ -194,22 +199,22 @@ async fn a_file_held_whole_by_another_program_is_busy_from_the_start() -> Result
 #[cfg(unix)]
 #[tokio::test]
 async fn a_file_that_was_replaced_is_a_lost_connection() -> Result<()> {
-    let (bench, mut output, epoch) = impatient().await?;
-    let mut input = bench.store.open_input().await?;
-    let aside = bench.path("aside.db");
-    fs::rename(&bench.store.input, &aside)?;
+    let (fixture, mut output, epoch) = impatient().await?;
+    let mut input = fixture.store.open_input().await?;
+    let aside = fixture.path("aside.db");
+    fs::rename(&fixture.store.input, &aside)?;
     let verdicts = [verdict("2025-01-15 10:00:00", "T1")];
     for error in [
         input.last_key().await.expect_err("gone"),
         output.commit(WORKER, &verdicts, &state(epoch)).await.expect_err("gone"),
     ] {
-        expect(&error, ErrorKind::Connection, &bench.store.input, "gone");
+        expect(&error, ErrorKind::Connection, &fixture.store.input, "gone");
     }
-    fs::copy(&aside, &bench.store.input)?;
+    fs::copy(&aside, &fixture.store.input)?;
     let error = output.commit(WORKER, &verdicts, &state(epoch)).await.expect_err("another file");
-    expect(&error, ErrorKind::Connection, &bench.store.input, "replaced");
+    expect(&error, ErrorKind::Connection, &fixture.store.input, "replaced");
     // Opening again is what helps.
-    let (mut input, _output) = bench.store.open().await?;
+    let (mut input, _output) = fixture.store.open().await?;
     assert_eq!(input.last_key().await?, None);
     Ok(())
 }
@@ -217,7 +222,7 @@ async fn a_file_that_was_replaced_is_a_lost_connection() -> Result<()> {
 /// Every future here is polled once, which is when its work begins, and then dropped.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_is_given_up_leaves_a_good_connection() -> Result<()> {
-    let (bench, mut output, epoch) = impatient().await?;
+    let (fixture, mut output, epoch) = impatient().await?;
     let verdicts: Vec<VerdictRow> =
         (0..500).map(|n| verdict("2025-01-15 10:00:00", &format!("T{n}"))).collect();
     let mut once = Context::from_waker(Waker::noop());
@@ -229,24 +234,24 @@ async fn a_call_that_is_given_up_leaves_a_good_connection() -> Result<()> {
     }
     assert!(given_up > 0, "none of the calls was cut short");
     output.commit(WORKER, &verdicts, &state(epoch)).await?;
-    assert_eq!(bench.verdicts().await?.len(), 500, "each once, whoever wrote it");
+    assert_eq!(fixture.verdicts().await?.len(), 500, "each once, whoever wrote it");
     assert_eq!(output.peek(WORKER).await?, Some(state(epoch)));
     Ok(())
 }
 
 #[tokio::test]
 async fn time_is_what_the_clock_says() -> Result<()> {
-    let mut bench = SqliteTestDb::start(&Setup::default()).await?;
+    let mut fixture = SqliteTestDb::start(&Setup::default()).await?;
     let (clock, hand) = Clock::settable(at("2025-01-15 10:00:00"));
-    bench.store.clock = clock;
-    let (mut input, mut output) = bench.store.open().await?;
+    fixture.store.clock = clock;
+    let (mut input, mut output) = fixture.store.open().await?;
     output.ensure_tables().await?;
     let epoch = output.claim(WORKER).await?.epoch;
     output.commit(WORKER, &[verdict("2025-01-15 09:55:00", "T1")], &state(epoch)).await?;
     hand.set(at("2025-01-15 10:10:00.25"));
     assert_eq!(input.now().await?, at("2025-01-15 10:10:00.25"));
     output.commit(WORKER, &[verdict("2025-01-15 10:05:00", "T1")], &state(epoch)).await?;
-    let times: Vec<_> = bench.verdicts().await?.iter().map(|row| row.processed_at).collect();
+    let times: Vec<_> = fixture.verdicts().await?.iter().map(|row| row.processed_at).collect();
     assert_eq!(times, [at("2025-01-15 10:00:00"), at("2025-01-15 10:10:00.25")]);
     Ok(())
 }

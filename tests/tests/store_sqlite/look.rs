@@ -28,13 +28,13 @@ fn all_of(directory: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
 
 /// A file as a worker left it that has committed once, and a connection that keeps it open.
 async fn worked() -> Result<(SqliteTestDb, State, Box<dyn Output>)> {
-    let bench = SqliteTestDb::start(&Setup::default()).await?;
-    bench.insert(&[row(1, "2025-01-15 10:00:00", "T1")]).await?;
-    let mut output: Box<dyn Output> = Box::new(bench.store.open_output().await?);
+    let fixture = SqliteTestDb::start(&Setup::default()).await?;
+    fixture.insert(&[row(1, "2025-01-15 10:00:00", "T1")]).await?;
+    let mut output: Box<dyn Output> = Box::new(fixture.store.open_output().await?);
     output.ensure_tables().await?;
     let committed = state(output.claim(WORKER).await?.epoch);
     output.commit(WORKER, &[verdict("2025-01-15 10:00:00", "T1")], &committed).await?;
-    Ok((bench, committed, output))
+    Ok((fixture, committed, output))
 }
 
 /// Looks at all there is; what the last commit left is seen.
@@ -54,10 +54,10 @@ async fn look(store: &SqliteStore, committed: &State) -> Result<()> {
 #[tokio::test]
 async fn a_look_leaves_everything_as_it_is() -> Result<()> {
     // While a worker has it open.
-    let (bench, committed, output) = worked().await?;
-    let folder = bench.store.input.parent().context("it lies in a folder")?.to_owned();
+    let (fixture, committed, output) = worked().await?;
+    let folder = fixture.store.input.parent().context("it lies in a folder")?.to_owned();
     let before = all_of(&folder)?;
-    look(&bench.store, &committed).await?;
+    look(&fixture.store, &committed).await?;
     assert!(all_of(&folder)? == before, "a worker is at work");
 
     // As a killed worker left it, with all of its commits in the log.
@@ -74,26 +74,26 @@ async fn a_look_leaves_everything_as_it_is() -> Result<()> {
     output.close().await?;
     let before = all_of(&folder)?;
     assert_eq!(before.len(), 1, "{:?}", before.keys());
-    look(&bench.store, &committed).await?;
+    look(&fixture.store, &committed).await?;
     assert!(all_of(&folder)? == before, "no worker is at work");
 
     // Kept in another way, as on a share.
-    let connection = bench.output()?;
+    let connection = fixture.output()?;
     connection.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))?;
     drop(connection);
     let before = all_of(&folder)?;
-    look(&bench.store, &committed).await?;
+    look(&fixture.store, &committed).await?;
     assert!(all_of(&folder)? == before, "without a log");
     Ok(())
 }
 
 #[tokio::test]
 async fn a_look_that_lasts_sees_what_is_committed_meanwhile() -> Result<()> {
-    let (bench, committed, output) = worked().await?;
+    let (fixture, committed, output) = worked().await?;
     output.close().await?;
-    let mut look = bench.store.look_at_output().await?.context("the file is there")?;
+    let mut look = fixture.store.look_at_output().await?.context("the file is there")?;
     assert_eq!(look.peek(WORKER).await?, Some(committed.clone()));
-    let mut output: Box<dyn Output> = Box::new(bench.store.open_output().await?);
+    let mut output: Box<dyn Output> = Box::new(fixture.store.open_output().await?);
     let later = State { watermark: Some(at("2025-01-15 10:05:00")), ..committed };
     output.commit(WORKER, &[], &later).await?;
     assert_eq!(look.peek(WORKER).await?, Some(later.clone()));
@@ -105,9 +105,9 @@ async fn a_look_that_lasts_sees_what_is_committed_meanwhile() -> Result<()> {
 /// A dashboard holds a read transaction over many commits, then lets go.
 #[tokio::test]
 async fn a_log_that_has_grown_is_cut_once_nobody_reads_it() -> Result<()> {
-    let (bench, committed, mut output) = worked().await?;
-    let log = bench.path("plant.db-wal");
-    let mut reader = bench.output()?;
+    let (fixture, committed, mut output) = worked().await?;
+    let log = fixture.path("plant.db-wal");
+    let mut reader = fixture.output()?;
     let dashboard = reader.transaction()?;
     dashboard.query_row("SELECT count(*) FROM anomalies_detector", [], |row| row.get::<_, i64>(0))?;
     let mut hour = 0;
@@ -128,6 +128,6 @@ async fn a_log_that_has_grown_is_cut_once_nobody_reads_it() -> Result<()> {
     let one = [verdict("2025-01-15 10:05:00", "T1")];
     output.commit(WORKER, &one, &committed).await?;
     assert_eq!(fs::metadata(&log)?.len(), 0);
-    assert_eq!(bench.verdicts().await?.len(), 3600 * hour + 2, "nothing was lost by it");
+    assert_eq!(fixture.verdicts().await?.len(), 3600 * hour + 2, "nothing was lost by it");
     Ok(())
 }

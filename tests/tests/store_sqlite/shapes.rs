@@ -12,9 +12,9 @@ use tests::conformance_sqlite::SqliteTestDb;
 use crate::files::{state, verdict};
 
 async fn with_input(ddl: &str) -> Result<SqliteTestDb> {
-    let bench = SqliteTestDb::start(&Setup { input: None, ..Setup::default() }).await?;
-    bench.input()?.execute_batch(ddl)?;
-    Ok(bench)
+    let fixture = SqliteTestDb::start(&Setup { input: None, ..Setup::default() }).await?;
+    fixture.input()?.execute_batch(ddl)?;
+    Ok(fixture)
 }
 
 #[tokio::test]
@@ -29,10 +29,10 @@ async fn only_an_integer_that_the_database_counts_up_is_a_key() -> Result<()> {
         ("id TEXT NOT NULL UNIQUE", false),
         ("other INTEGER PRIMARY KEY", false),
     ] {
-        let bench =
+        let fixture =
             with_input(&format!("CREATE TABLE datos_proceso ({id}, datetime, variable_name, value REAL)"))
                 .await?;
-        assert_eq!(bench.store.open_input().await?.layout().await?.has_key, has_key, "{id}");
+        assert_eq!(fixture.store.open_input().await?.layout().await?.has_key, has_key, "{id}");
     }
     let composite = "CREATE TABLE datos_proceso (id INTEGER NOT NULL, datetime, variable_name, value, \
                      PRIMARY KEY (id, datetime))";
@@ -53,21 +53,21 @@ async fn only_an_index_on_all_rows_that_begins_with_the_datetime_finds_it() -> R
         ("(datetime) WHERE value > 0", false),
         ("(date(datetime))", false),
     ] {
-        let bench = with_input(&format!(
+        let fixture = with_input(&format!(
             "CREATE TABLE datos_proceso (datetime, variable_name, value); CREATE INDEX i ON datos_proceso {index}"
         ))
         .await?;
-        assert_eq!(bench.store.open_input().await?.layout().await?.has_datetime_index, finds, "{index}");
+        assert_eq!(fixture.store.open_input().await?.layout().await?.has_datetime_index, finds, "{index}");
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn a_missing_column_is_named() -> Result<()> {
-    let bench =
+    let fixture =
         with_input("CREATE TABLE datos_proceso (id INTEGER PRIMARY KEY, fecha TEXT, variable_name TEXT)")
             .await?;
-    let error = bench.store.open_input().await?.layout().await.expect_err("two are missing");
+    let error = fixture.store.open_input().await?.layout().await.expect_err("two are missing");
     assert_eq!(error.kind, ErrorKind::Schema);
     assert!(error.message.contains("table `datos_proceso` lacks `datetime`, `value`"), "{error}");
 
@@ -85,23 +85,23 @@ async fn a_missing_column_is_named() -> Result<()> {
 
 #[tokio::test]
 async fn a_view_serves_as_input() -> Result<()> {
-    let bench = with_input(
+    let fixture = with_input(
         "CREATE TABLE mediciones (t TEXT, v TEXT, x REAL); INSERT INTO mediciones VALUES ('2025-01-15 10:00:00', 'T1', 2);
          CREATE VIEW datos_proceso AS SELECT t AS datetime, v AS variable_name, x AS value FROM mediciones",
     )
     .await?;
-    let page = bench.store.open_input().await?.read_range(at("2025-01-15"), None, 10).await?;
+    let page = fixture.store.open_input().await?.read_range(at("2025-01-15"), None, 10).await?;
     assert_eq!(page.readings.iter().map(|reading| reading.value).collect::<Vec<_>>(), [Some(2.0)]);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_table_that_changes_under_a_reader_is_seen_as_it_is() -> Result<()> {
-    let bench =
+    let fixture =
         with_input("CREATE TABLE datos_proceso (datetime TEXT, variable_name TEXT, value REAL)").await?;
-    let mut input = bench.store.open_input().await?;
+    let mut input = fixture.store.open_input().await?;
     assert_eq!(input.read_range(at("2025-01-15"), None, 10).await?, Page::default());
-    let other = bench.input()?;
+    let other = fixture.input()?;
     other.execute_batch(
         "ALTER TABLE datos_proceso ADD COLUMN source_file TEXT;
          INSERT INTO datos_proceso VALUES ('2025-01-15 10:00:00', 'T1', 2, 'a.csv')",
@@ -115,13 +115,13 @@ async fn a_table_that_changes_under_a_reader_is_seen_as_it_is() -> Result<()> {
 
 #[tokio::test]
 async fn a_column_that_a_verdict_cannot_fill_is_named() -> Result<()> {
-    let bench = SqliteTestDb::start(&Setup::default()).await?;
-    bench.output()?.execute_batch(
+    let fixture = SqliteTestDb::start(&Setup::default()).await?;
+    fixture.output()?.execute_batch(
         "CREATE TABLE anomalies_detector (id INTEGER PRIMARY KEY, ds, y, yhat, yhat_lower, yhat_upper, residual,
          outside_interval, high_residual, is_anomaly, anomaly_score, variable, prediction_error_pct, source_file,
          processed_at, line TEXT NOT NULL DEFAULT '', shift TEXT NOT NULL)",
     )?;
-    let mut output = bench.store.open_output().await?;
+    let mut output = fixture.store.open_output().await?;
     let error = output.ensure_tables().await.expect_err("no verdict has a shift");
     assert_eq!(error.kind, ErrorKind::Schema);
     assert!(error.message.contains("`shift`"), "{error}");
@@ -133,26 +133,26 @@ async fn a_column_that_a_verdict_cannot_fill_is_named() -> Result<()> {
 /// it a whole batch.
 #[tokio::test]
 async fn a_table_that_does_not_tell_case_holds_up_no_batch() -> Result<()> {
-    let bench = SqliteTestDb::start(&Setup::default()).await?;
-    bench.create_output(tests::conformance::OutputKind::Python).await?;
-    bench
+    let fixture = SqliteTestDb::start(&Setup::default()).await?;
+    fixture.create_output(tests::conformance::OutputKind::Python).await?;
+    fixture
         .output()?
         .execute_batch("CREATE UNIQUE INDEX theirs ON anomalies_detector (ds, variable COLLATE NOCASE)")?;
-    let mut output = bench.store.open_output().await?;
+    let mut output = fixture.store.open_output().await?;
     output.ensure_tables().await?;
     let epoch = output.claim("line 1").await?.epoch;
     let verdicts = ["T1", "t1", "T2"].map(|variable| verdict("2025-01-15 10:00:00", variable));
     assert_eq!(output.commit("line 1", &verdicts, &state(epoch)).await?, 2);
     let names: Vec<String> =
-        bench.verdicts().await?.iter().map(|row| row.verdict.variable.to_string()).collect();
+        fixture.verdicts().await?.iter().map(|row| row.verdict.variable.to_string()).collect();
     assert_eq!(names, ["T1", "T2"]);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_state_that_was_edited_by_hand_is_named_and_not_guessed_at() -> Result<()> {
-    let bench = SqliteTestDb::start(&Setup::default()).await?;
-    let mut output = bench.store.open_output().await?;
+    let fixture = SqliteTestDb::start(&Setup::default()).await?;
+    let mut output = fixture.store.open_output().await?;
     output.ensure_tables().await?;
     let epoch = output.claim("line 1").await?.epoch;
     for (set, column) in [
@@ -164,13 +164,13 @@ async fn a_state_that_was_edited_by_hand_is_named_and_not_guessed_at() -> Result
         ("updated_at = NULL", "updated_at"),
     ] {
         output.commit("line 1", &[], &state(epoch)).await?;
-        bench.output()?.execute_batch(&format!("UPDATE anomaly_worker_state SET {set}"))?;
+        fixture.output()?.execute_batch(&format!("UPDATE anomaly_worker_state SET {set}"))?;
         let error = output.peek("line 1").await.expect_err(set);
         assert!(error.message.contains("worker `line 1`"), "{error}");
         assert!(error.message.contains(&format!("column {column}: ")), "{error}");
         // A take that cannot be read takes nothing.
         assert_eq!(output.claim("line 1").await.expect_err(set).kind, ErrorKind::Other);
-        assert_eq!(bench.workers().await?, [("line 1".to_owned(), epoch)]);
+        assert_eq!(fixture.workers().await?, [("line 1".to_owned(), epoch)]);
     }
     Ok(())
 }
@@ -192,11 +192,11 @@ async fn names_are_the_same_by_the_collation_of_column_and_unique_index() -> Res
             &[("A", "a"), ("a ", "a")],
         ),
     ] {
-        let bench = SqliteTestDb::start(&Setup::default()).await?;
-        let table = ddl::output(&bench.store.tables.output)
+        let fixture = SqliteTestDb::start(&Setup::default()).await?;
+        let table = ddl::output(&fixture.store.tables.output)
             .replace("variable TEXT", &format!("variable TEXT {column}"));
-        bench.output()?.execute_batch(&format!("{table}; {index}"))?;
-        let mut output = bench.store.open_output().await?;
+        fixture.output()?.execute_batch(&format!("{table}; {index}"))?;
+        let mut output = fixture.store.open_output().await?;
         output.ensure_tables().await?;
         let found = output.equal_names(&asked).await?;
         let found: Vec<_> = found.iter().map(|(name, first)| (&**name, &**first)).collect();

@@ -1,13 +1,13 @@
-//! SQLite keeps a datetime as text, in whatever form its writer chose, and anything else in any
+//! SQLite keeps a datetime as text, in the form that its writer chose, and anything else in any
 //! column.
 
 use anyhow::Result;
 use host::datetime::Datetime;
-use host::reading::{Malformed, Page};
-use host::store::{Input, VerdictReader, VerdictWriter};
+use host::reading::{Malformed, Page, Reading};
+use host::store::{Connector, ErrorKind, Input, StoreError, VerdictReader, VerdictWriter};
 use proptest::prelude::*;
-use rusqlite::params;
 use rusqlite::types::Value;
+use rusqlite::{Connection, params};
 use tests::conformance::{InputKind, OutputKind, Setup, TestDb, at};
 use tests::conformance_sqlite::SqliteTestDb;
 
@@ -27,8 +27,8 @@ fn seen(page: &Page) -> (Vec<i64>, Vec<i64>) {
 
 /// One row of each kind that is no reading, between two that are.
 async fn odd_rows(index: bool) -> Result<SqliteTestDb> {
-    let bench = SqliteTestDb::start(&Setup { input: None, ..Setup::default() }).await?;
-    let connection = bench.input()?;
+    let fixture = SqliteTestDb::start(&Setup { input: None, ..Setup::default() }).await?;
+    let connection = fixture.input()?;
     connection.execute_batch(UNTYPED)?;
     if index {
         connection.execute_batch("CREATE INDEX i ON datos_proceso (datetime)")?;
@@ -56,13 +56,14 @@ async fn odd_rows(index: bool) -> Result<SqliteTestDb> {
     }
     connection.execute("INSERT INTO datos_proceso VALUES (16, CAST(x'323032ff' AS TEXT), 'T1', 1)", [])?;
     connection.execute("INSERT INTO datos_proceso VALUES (17, ?1, CAST(x'54ff' AS TEXT), 1)", [ten])?;
-    Ok(bench)
+    connection.execute("INSERT INTO datos_proceso VALUES (18, '2025-01-15T10:00:00', 'T1', 1)", [])?;
+    Ok(fixture)
 }
 
 #[tokio::test]
 async fn what_is_no_reading_is_told_apart_and_fails_no_page() -> Result<()> {
-    let bench = odd_rows(true).await?;
-    let page = bench.store.open_input().await?.read_keys(&[(1, 100)], 100).await?;
+    let fixture = odd_rows(true).await?;
+    let page = fixture.store.open_input().await?.read_keys(&[(1, 100)], 100).await?;
     let readings: Vec<_> =
         page.readings.iter().map(|row| (row.id, row.datetime, &*row.variable, row.value)).collect();
     let ten = at("2025-01-15 10:00:00");
@@ -86,6 +87,7 @@ async fn what_is_no_reading_is_told_apart_and_fails_no_page() -> Result<()> {
         (14, no_value(&format!("the text `{}…`", "long ".repeat(12)))),
         (16, no_datetime("the text `202\u{fffd}`")),
         (17, no_name("the text `T\u{fffd}`")),
+        (18, no_datetime("the text `2025-01-15T10:00:00`")),
     ]
     .map(|(id, why)| {
         // Only what has a datetime has a place in time.
@@ -102,8 +104,8 @@ async fn what_is_no_reading_is_told_apart_and_fails_no_page() -> Result<()> {
 #[tokio::test]
 async fn what_is_no_reading_stops_no_reader() -> Result<()> {
     for index in [true, false] {
-        let bench = odd_rows(index).await?;
-        let mut input = bench.store.open_input().await?;
+        let fixture = odd_rows(index).await?;
+        let mut input = fixture.store.open_input().await?;
         let page = input.read_keys(&[(1, 100)], 3).await?;
         assert_eq!((seen(&page), page.full), ((vec![1], vec![2, 3]), true));
 
@@ -130,21 +132,21 @@ async fn what_is_no_reading_stops_no_reader() -> Result<()> {
 }
 
 #[tokio::test]
-async fn verdicts_of_another_form_are_verdicts_all_the_same() -> Result<()> {
-    let bench = SqliteTestDb::start(&Setup::default()).await?;
-    bench.create_output(OutputKind::Python).await?;
+async fn verdicts_are_found_by_any_text_of_their_datetime() -> Result<()> {
+    let fixture = SqliteTestDb::start(&Setup::default()).await?;
+    fixture.create_output(OutputKind::Python).await?;
     let before = [
-        ("2025-01-15T10:00:00", "T1"),
+        ("2025-01-15 10:00:00.000", "T1"),
         ("2025-01-15 10:05", "T1"),
         ("2025-01-15", "T1"),
-        ("2025-01-15T10:10:00.5", "T1"),
+        ("2025-01-15 10:10:00.5", "T1"),
         ("2025-01-15 11:00:00.000000", "T1"),
         ("never", "T1"),
     ];
-    bench.insert_verdicts(&before).await?;
-    let mut output = bench.store.open_output().await?;
+    fixture.insert_verdicts(&before).await?;
+    let mut output = fixture.store.open_output().await?;
     output.ensure_tables().await?;
-    // The latest text has a `T`, the latest instant has not; and `never` is not a time.
+    // `never` is not a time.
     assert_eq!(output.newest(at("2025-01-16")).await?, Some(at("2025-01-15 11:00:00")));
     let epoch = output.claim("line 1").await?.epoch;
     let verdicts = [
@@ -166,8 +168,87 @@ async fn verdicts_of_another_form_are_verdicts_all_the_same() -> Result<()> {
     Ok(())
 }
 
-/// A datetime and one of the texts that mean it.
-fn written() -> impl Strategy<Value = (Datetime, String)> {
+/// Does what the message says.
+fn obey(connection: &Connection, error: &StoreError) -> Result<()> {
+    assert_eq!(error.kind, ErrorKind::Schema, "{error}");
+    let (_, update) = error.message.split_once("UPDATE ").unwrap();
+    connection.execute_batch(&format!("UPDATE {update}"))?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_table_that_mixes_the_forms_is_refused_with_what_makes_them_one() -> Result<()> {
+    // Day by day, where in the table the texts stand, by key; and whether it mixes forms.
+    let tables: [(&[&str], bool); 8] = [
+        (&[], false),
+        (&["2025-01-14", "2025-01-15"], false),
+        (&["2025-01-14", "2025-01-15 10:00", "2025-01-15 11:00:00.5"], false),
+        (&["2025-01-14T10:00", "2025-01-15", "2025-01-15T11:00:00.5"], false),
+        (&["2025-01-14 10:00", "2025-01-15T10:00Z", "2025-01-16Tomorrow", "T"], false),
+        (&["2025-01-14 10:00", "2025-01-15T11:00", "2025-01-16 10:00"], true),
+        (&["2025-01-14T10:00", "2025-01-15 11:00", "2025-01-15T12:00"], true),
+        (&["2025-01-14T10:00", "2025-01-14T11:00", "2025-01-14 12:00"], true),
+    ];
+    for (at, index) in (0..tables.len()).flat_map(|at| [(at, true), (at, false)]) {
+        let (texts, mixed) = tables[at];
+        let kind = InputKind { datetime_index: index, ..InputKind::DEFAULT };
+        let fixture = SqliteTestDb::start(&kind.into()).await?;
+        let connection = fixture.input()?;
+        for (text, id) in texts.iter().zip(1..) {
+            connection.execute(INSERT, params![id, text, "T1", 1.0])?;
+        }
+        let mut input = fixture.store.open_input().await?;
+        if mixed {
+            let error = input.layout().await.expect_err("it mixes them");
+            assert!(error.message.contains("column `datetime` of table `datos_proceso`"), "{error}");
+            obey(&connection, &error)?;
+        }
+        assert_eq!(input.layout().await?.has_datetime_index, index, "{texts:?}");
+        let page = input.read_keys(&[(1, 9)], 9).await?;
+        let valid = texts.iter().filter(|text| Datetime::parse(text).is_ok()).count();
+        assert_eq!(page.readings.len(), valid, "{texts:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_output_with_a_t_is_refused_and_never_read_in_part() -> Result<()> {
+    let fixture = SqliteTestDb::start(&Setup::default()).await?;
+    let mut output = fixture.store.open_output().await?;
+    output.ensure_tables().await?;
+    fixture.insert_verdicts(&[("2025-01-15 10:00:00", "T1"), ("2025-01-15T11:00:00", "T1")]).await?;
+    let (from, to) = (at("2025-01-15"), at("2025-01-16"));
+    let error = output.read_verdicts(from, to, false, 10).await.expect_err("one of two");
+    assert!(error.message.contains("column `ds` of table `anomalies_detector`"), "{error}");
+    let error = output.ensure_tables().await.expect_err("it would be judged again");
+    obey(&fixture.output()?, &error)?;
+    output.ensure_tables().await?;
+    assert_eq!(output.read_verdicts(from, to, false, 10).await?.verdicts.len(), 2);
+    Ok(())
+}
+
+/// Rows of a file go in as the table has them.
+#[tokio::test]
+async fn an_import_keeps_to_the_form_of_the_table() -> Result<()> {
+    let fixture = SqliteTestDb::start(&InputKind::DEFAULT.into()).await?;
+    fixture.input()?.execute(INSERT, params![1, "2025-01-15T10:00:00", "T1", 1.0])?;
+    let mut importer = fixture.store.open_importer(false).await?;
+    let readings = ["2025-01-15 10:00:00", "2025-01-15 10:01:00.5"].map(|datetime| Reading {
+        id: None,
+        datetime: at(datetime),
+        variable: "T1".into(),
+        value: Some(1.0),
+        source_file: None,
+    });
+    assert_eq!(importer.insert(&readings).await?.inserted, 1);
+    let texts =
+        fixture.input()?.query_row("SELECT group_concat(datetime) FROM datos_proceso", [], |row| row.get(0));
+    assert_eq!(texts, Ok("2025-01-15T10:00:00,2025-01-15T10:01:00.500000".to_owned()));
+    Ok(())
+}
+
+/// A datetime, and how many characters of its text are written where fewer mean the same.
+fn instant() -> impl Strategy<Value = (Datetime, usize)> {
     // Few, so that many rows share an instant and not its text.
     let day = prop_oneof![Just("2025-01-14"), Just("2025-01-15"), Just("2025-02-01")];
     let clock = prop_oneof![
@@ -178,16 +259,19 @@ fn written() -> impl Strategy<Value = (Datetime, String)> {
         Just("10:00:00.503333"),
         Just("23:59:59.997000"),
     ];
-    let form = prop_oneof![Just(" "), Just("T")];
-    (day, clock, form, prop_oneof![Just(10_usize), Just(16), Just(19), Just(21), Just(23), Just(26)])
-        .prop_map(|(day, clock, form, length)| {
-            let whole = format!("{day}{form}{clock}");
-            let instant = at(&whole);
-            // The shortest that still means the same.
-            let short = &whole[..length];
-            let text = if Datetime::parse(short) == Ok(instant) { short } else { &whole };
-            (instant, text.to_owned())
-        })
+    let length = prop_oneof![Just(10_usize), Just(16), Just(19), Just(21), Just(23), Just(26)];
+    (day, clock, length).prop_map(|(day, clock, length)| (at(&format!("{day} {clock}")), length))
+}
+
+/// A text that means this instant.
+fn written(instant: Datetime, length: usize, separator: char) -> String {
+    let mut whole = instant.to_string();
+    if whole.len() == 19 {
+        whole.push_str(".000000");
+    }
+    let whole = whole.replacen(' ', &separator.to_string(), 1);
+    let short = &whole[..length];
+    if Datetime::parse(short) == Ok(instant) { short.to_owned() } else { whole }
 }
 
 /// Neither the order of the texts nor that of the rows decides who is on a page, but the key.
@@ -197,80 +281,91 @@ async fn within_an_instant_the_key_decides() -> Result<()> {
         (9, "2025-01-15 10:00"),
         (7, "2025-01-15 10:00:00"),
         (5, "2025-01-15 10:00:00.0"),
-        (8, "2025-01-15T10:00:00"),
-        (6, "2025-01-15T10:00:00.000"),
+        (8, "2025-01-15 10:00:00.00"),
+        (6, "2025-01-15 10:00:00.000"),
     ];
-    let id = "INTEGER PRIMARY KEY";
     for index in [true, false] {
-        let bench = SqliteTestDb::start(&Setup { input: None, ..Setup::default() }).await?;
-        let connection = bench.input()?;
-        let ddl = format!("CREATE TABLE datos_proceso (id {id}, datetime TEXT, variable_name, value)");
-        connection.execute_batch(&ddl)?;
-        if index {
-            connection.execute_batch("CREATE INDEX i ON datos_proceso (datetime)")?;
-        }
+        let kind = InputKind { datetime_index: index, ..InputKind::DEFAULT };
+        let fixture = SqliteTestDb::start(&kind.into()).await?;
+        let connection = fixture.input()?;
         for (id, datetime) in ROWS {
             connection.execute(INSERT, params![id, datetime, "T1", 1.0])?;
         }
-        let mut input = bench.store.open_input().await?;
+        let mut input = fixture.store.open_input().await?;
         for limit in 1..=5 {
             let page = input.read_range(at("2025-01-15"), None, limit).await?;
             assert_eq!(
                 (seen(&page).0, page.full),
                 ((5..).take(limit).collect(), limit < 5),
-                "{id}, index: {index}"
+                "index: {index}"
             );
         }
     }
     Ok(())
 }
 
-/// Ids of the readings in time order, as any store without texts would have them.
-fn model(rows: &[(Datetime, String)], from: Datetime, to: Option<Datetime>) -> Vec<(Datetime, i64)> {
-    let mut expected: Vec<(Datetime, i64)> = rows
+/// A row: its instant, how long its text is, and whether it has the table's form.
+type Written = ((Datetime, usize), bool);
+
+/// Datetimes and ids of the readings in time order, as any store without texts would have them.
+fn model(rows: &[Written], from: Datetime, to: Option<Datetime>) -> Vec<(Datetime, Option<i64>)> {
+    let mut expected: Vec<(Datetime, Option<i64>)> = rows
         .iter()
         .zip(1..)
-        .map(|(row, id)| (row.0, id))
-        .filter(|row| from <= row.0 && to.is_none_or(|to| row.0 < to))
+        .filter(|(row, _)| row.1 && from <= row.0.0 && to.is_none_or(|to| row.0.0 < to))
+        .map(|(row, id)| (row.0.0, Some(id)))
         .collect();
     expected.sort_unstable();
     expected
 }
 
+fn found(page: &Page) -> Vec<(Datetime, Option<i64>)> {
+    page.readings.iter().map(|reading| (reading.datetime, reading.id)).collect()
+}
+
 async fn ranges_agree(
-    rows: &[(Datetime, String)],
+    form: char,
+    rows: &[Written],
     (from, to): (Datetime, Option<Datetime>),
     limit: usize,
     index: bool,
 ) -> Result<()> {
     let kind = InputKind { datetime_index: index, ..InputKind::DEFAULT };
-    let bench = SqliteTestDb::start(&kind.into()).await?;
-    let mut connection = bench.input()?;
+    let fixture = SqliteTestDb::start(&kind.into()).await?;
+    let mut connection = fixture.input()?;
     let transaction = connection.transaction()?;
-    for ((_, text), id) in rows.iter().zip(1_i64..) {
+    // The first row says which form the table has.
+    transaction.execute(INSERT, params![0, format!("2000-01-01{form}10:00"), "T1", 1.0])?;
+    let other = if form == 'T' { ' ' } else { 'T' };
+    for (&((instant, length), is_own), id) in rows.iter().zip(1_i64..) {
+        // A date alone has either form.
+        let text =
+            if is_own { written(instant, length, form) } else { written(instant, length.max(16), other) };
         transaction.execute(INSERT, params![id, text, "T1", 1.0])?;
     }
     transaction.commit()?;
-    let mut input = bench.store.open_input().await?;
+    let mut input = fixture.store.open_input().await?;
     let expected = model(rows, from, to);
 
     let page = input.read_range(from, to, limit).await?;
-    let found: Vec<_> =
-        page.readings.iter().map(|reading| (reading.datetime, reading.id.unwrap_or(0))).collect();
-    assert_eq!(found, expected[..limit.min(expected.len())]);
-    assert_eq!((page.full, page.malformed), (expected.len() > limit, vec![]));
+    assert_eq!(found(&page), expected[..limit.min(expected.len())]);
+    assert_eq!(page.full, expected.len() > limit);
+    // Whoever goes on to the end has met each row of the other form.
+    let page = input.read_range(from, None, 1000).await?;
+    let day = |at: Datetime| at.micros().div_euclid(86_400_000_000);
+    let others = rows.iter().zip(1..).filter(|(row, _)| !row.1 && day(row.0.0) >= day(from));
+    let mut named = seen(&page).1;
+    named.sort_unstable();
+    assert_eq!(named, others.map(|(_, id)| id).collect::<Vec<i64>>());
 
     let end = to.unwrap_or_else(|| at("2100-01-01"));
     assert_eq!(input.count_range(from, end).await?, model(rows, from, Some(end)).len() as u64);
-    let first = model(rows, from, None).iter().map(|row| row.1).min();
+    let first = model(rows, from, None).iter().filter_map(|row| row.1).min();
     assert_eq!(input.first_key_from(from).await?, first);
-    let asked: Vec<Datetime> = rows.iter().map(|row| row.0).filter(|at| at.micros() % 3 == 0).collect();
-    let page = input.read_at(&asked).await?;
-    let found: Vec<_> =
-        page.readings.iter().map(|reading| (reading.datetime, reading.id.unwrap_or(0))).collect();
+    let asked: Vec<Datetime> = rows.iter().map(|row| row.0.0).filter(|at| at.micros() % 3 == 0).collect();
     let mut expected = model(rows, Datetime::from_micros(i64::MIN), None);
     expected.retain(|row| asked.contains(&row.0));
-    assert_eq!(found, expected);
+    assert_eq!(found(&input.read_at(&asked).await?), expected);
     Ok(())
 }
 
@@ -278,10 +373,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_mixture_of_forms_reads_in_time_order(
-        rows in prop::collection::vec(written(), 0..40),
-        from in written(),
-        to in prop::option::of(written()),
+    fn either_form_reads_in_time_order_and_the_other_is_named(
+        form in prop_oneof![Just(' '), Just('T')],
+        rows in prop::collection::vec((instant(), prop::bool::weighted(0.8)), 0..40),
+        from in instant(),
+        to in prop::option::of(instant()),
         nudge in -1..=1_i64,
         limit in 1..12_usize,
         index: bool,
@@ -289,6 +385,6 @@ proptest! {
         let from = Datetime::from_micros(from.0.micros() + nudge);
         let to = to.map(|to| Datetime::from_micros(to.0.micros() - nudge));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(ranges_agree(&rows, (from, to), limit, index)).unwrap();
+        runtime.block_on(ranges_agree(form, &rows, (from, to), limit, index)).unwrap();
     }
 }

@@ -38,6 +38,7 @@ use crate::forecast::Forecast;
 use crate::inputs::Inputs;
 use crate::lanes::LANES;
 use crate::model::{Floor, Model, Parameters};
+use crate::read::{ReadError, in_words};
 use crate::trend::Trend;
 use contour::Contour;
 use density_cache::Densities;
@@ -99,6 +100,21 @@ const ROWS_OF_STRETCHES: usize = 4096;
 const DRAWN_ROWS: usize = 32_768;
 
 impl Model {
+    /// The [level] of that width.
+    ///
+    /// # Errors
+    /// There is no interval of that width. Nothing else depends on it.
+    pub fn level(&self) -> Result<f64, ReadError> {
+        level(self.interval_width).ok_or_else(|| {
+            let found = in_words(self.interval_width);
+            ReadError::invalid(
+                "interval_width",
+                found,
+                "a number above 0, at most 1, where it is not set elsewhere",
+            )
+        })
+    }
+
     /// How many rows [`Intervals::bound`] is best given at once.
     #[must_use]
     pub fn rows_at_once(&self, trend: TrendUncertainty) -> usize {

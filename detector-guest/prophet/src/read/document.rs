@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::error::ReadError;
 use super::history::rows;
 use super::numbers::Numbers;
-use super::python::{self, number, numbers, whole};
+use super::numbers::{number, numbers, whole};
+use super::python;
 use super::table::PandasTable;
 
 #[derive(Deserialize)]

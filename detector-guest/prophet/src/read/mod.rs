@@ -29,15 +29,37 @@ use crate::time::TrainingTime;
 /// Microseconds that an `f64` counts exactly; far beyond any calendar.
 const MOST_MICROS: f64 = (1_u64 << 53) as f64;
 
-pub(crate) fn model(file: &[u8], country_holidays: Option<&[CountryHoliday]>) -> Result<Model, ReadError> {
-    check(&parse(file)?, country_holidays)
-}
+impl Model {
+    /// Reads what `prophet.serialize.model_to_json` wrote.
+    ///
+    /// # Errors
+    /// The file is no such model or contradicts itself, or it has a country's holidays without
+    /// their dates.
+    pub fn from_json(json: &[u8]) -> Result<Self, ReadError> {
+        Self::from_bytes(json, None)
+    }
 
-/// The compact form of a file, if a model can be made of it.
-pub(crate) fn compact(file: &[u8]) -> Result<Vec<u8>, ReadError> {
-    let document = parse(file)?;
-    check(&document, None)?;
-    compact::write(&document)
+    /// Reads a model in either form: JSON or [compact](Self::compact). `country_holidays` are the
+    /// dates of its country's holidays; they come before those in the file. A model without a
+    /// country does not look at them, nor does any model at names that it did not see in
+    /// training.
+    ///
+    /// # Errors
+    /// As [`Self::from_json`]; a compact model that is cut, damaged or of another version.
+    pub fn from_bytes(file: &[u8], country_holidays: Option<&[CountryHoliday]>) -> Result<Self, ReadError> {
+        check(&parse(file)?, country_holidays)
+    }
+
+    /// A file's compact form: what prediction needs and nothing else, a few thousand bytes that are
+    /// read in microseconds.
+    ///
+    /// # Errors
+    /// As [`Self::from_json`].
+    pub fn compact(file: &[u8]) -> Result<Vec<u8>, ReadError> {
+        let document = parse(file)?;
+        check(&document, None)?;
+        compact::write(&document)
+    }
 }
 
 fn parse(file: &[u8]) -> Result<ModelDocument, ReadError> {

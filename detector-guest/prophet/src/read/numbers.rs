@@ -1,10 +1,11 @@
-//! Numbers as Stan's parameters come: `x`, `[x, …]` or `[[x, …], …]`, integers among them.
+//! Numbers as they are written. Stan's parameters come as `x`, `[x, …]` or
+//! `[[x, …], …]`, integers among them.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Unexpected, Visitor};
 
-use super::python::token;
+use super::python::{in_words, token};
 
 /// The numbers of one parameter, row after row. Which shape they stood in has no meaning: it
 /// differs between versions of Prophet, and between a trained model and a constant series.
@@ -74,6 +75,58 @@ impl<'de> serde::de::DeserializeSeed<'de> for Element<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(NumberSink(self.0))
+    }
+}
+
+/// A number, from JSON as from the compact form.
+pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    if deserializer.is_human_readable() {
+        deserializer.deserialize_any(Number)
+    } else {
+        f64::deserialize(deserializer)
+    }
+}
+
+/// A list of numbers.
+pub(super) fn numbers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+    Numbers::deserialize(deserializer).map(|numbers| numbers.leaves().to_vec())
+}
+
+/// A whole number that is not negative.
+pub(super) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    if !deserializer.is_human_readable() {
+        return u32::deserialize(deserializer);
+    }
+    let number = deserializer.deserialize_any(Number)?;
+    if number >= 0.0 && number <= f64::from(u32::MAX) && number.fract() == 0.0 {
+        return Ok(number as u32);
+    }
+    Err(D::Error::custom(format!("`fourier_order` is {}; expected a whole number", in_words(number))))
+}
+
+struct Number;
+
+impl Visitor<'_> for Number {
+    type Value = f64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a number")
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<f64, E> {
+        Ok(number)
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<f64, E> {
+        Ok(number as f64)
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<f64, E> {
+        Ok(number as f64)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<f64, E> {
+        token(text).ok_or_else(|| E::invalid_type(Unexpected::Str(text), &self))
     }
 }
 

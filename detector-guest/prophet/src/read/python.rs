@@ -7,11 +7,8 @@
 //! prediction needs is checked later, by name.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, Unexpected, Visitor};
-
-use super::numbers::Numbers;
+use serde::de::DeserializeOwned;
 
 const TOKENS: [(&str, f64); 3] =
     [("NaN", f64::NAN), ("Infinity", f64::INFINITY), ("-Infinity", f64::NEG_INFINITY)];
@@ -82,58 +79,6 @@ fn after_text(json: &[u8], mut at: usize) -> usize {
         at += 2;
     }
     json.len()
-}
-
-/// A number, from JSON as from the compact form.
-pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    if deserializer.is_human_readable() {
-        deserializer.deserialize_any(Number)
-    } else {
-        f64::deserialize(deserializer)
-    }
-}
-
-/// A list of numbers.
-pub(super) fn numbers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
-    Numbers::deserialize(deserializer).map(|numbers| numbers.leaves().to_vec())
-}
-
-/// A whole number that is not negative.
-pub(super) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    if !deserializer.is_human_readable() {
-        return u32::deserialize(deserializer);
-    }
-    let number = deserializer.deserialize_any(Number)?;
-    if number >= 0.0 && number <= f64::from(u32::MAX) && number.fract() == 0.0 {
-        return Ok(number as u32);
-    }
-    Err(de::Error::custom(format!("`fourier_order` is {}; expected a whole number", in_words(number))))
-}
-
-struct Number;
-
-impl Visitor<'_> for Number {
-    type Value = f64;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a number")
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<f64, E> {
-        Ok(number)
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<f64, E> {
-        Ok(number as f64)
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<f64, E> {
-        Ok(number as f64)
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<f64, E> {
-        token(text).ok_or_else(|| E::invalid_type(Unexpected::Str(text), &self))
-    }
 }
 
 #[cfg(test)]

@@ -15,8 +15,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-/// What a compiled module may have, in bytes. A whole Python interpreter has 60 MB.
-pub(super) const COMPILED: usize = 96 << 20;
+use super::protocol::{COMMAND, COMPILED, too_little};
 
 /// What is read of what it says.
 const SAID: u64 = 4 << 10;
@@ -101,7 +100,7 @@ fn start(order: &CompileJob<'_>, module: Arc<[u8]>) -> io::Result<Started> {
     let seconds = order.left.as_secs().max(1).saturating_mul(threads as u64);
     let mut command = Command::new(order.program);
     command
-        .arg(super::served::COMMAND)
+        .arg(COMMAND)
         .args(["--memory", &order.memory.to_string(), "--seconds", &seconds.to_string()])
         .args(["--engine", &order.engine])
         .env_clear()
@@ -171,13 +170,6 @@ fn died(status: ExitStatus, said: &str, order: &CompileJob<'_>) -> String {
     }
     let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
     format!("it ended the process that compiled it ({status}): {last}")
-}
-
-pub(super) fn too_little(memory: u64) -> String {
-    format!(
-        "it needs more than {} MiB to compile; `compile_memory_mib` of `[detector]` can be more",
-        memory >> 20
-    )
 }
 
 /// Limits of the process, before it is given anything to read. It ends with the job, and the job

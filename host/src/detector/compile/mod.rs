@@ -9,6 +9,7 @@ mod caps;
 mod child;
 mod count;
 mod expansion;
+mod protocol;
 mod served;
 
 use std::path::PathBuf;
@@ -120,7 +121,7 @@ impl Compiler {
             deadline,
             // Counting is a part of it.
             left: deadline.saturating_sub(begun.elapsed()),
-            engine: super::engine::digest(engine),
+            engine: super::engine_config::digest(engine),
         };
         match child::compile(&order, module.bytes.clone()).await {
             Ok(compiled) => Ok(compiled),

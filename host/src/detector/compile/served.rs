@@ -5,11 +5,8 @@ use std::io::{self, Read, Write};
 use std::process::ExitCode;
 use std::thread;
 
-use super::child;
-use crate::detector::engine;
-
-/// What the command is called on the command line; nobody types it.
-pub(super) const COMMAND: &str = "compile-module";
+use super::protocol::{COMPILED, too_little};
+use crate::detector::engine_config;
 
 /// Compiles what stdin holds for its parent, within these limits. Exit code 0: stdout has the code;
 /// 1: stdout has the reason.
@@ -35,9 +32,9 @@ fn answer(memory: u64, expected: &str) -> Result<Vec<u8>, String> {
     };
     let watching = thread::Builder::new().name("parent".into()).spawn(watch);
     watching.map_err(|error| format!("it is not compiled: {error}"))?;
-    let engine =
-        wasmtime::Engine::new(&engine::config()).map_err(|error| format!("it is not compiled: {error:#}"))?;
-    if engine::digest(&engine) != expected {
+    let engine = wasmtime::Engine::new(&engine_config::config())
+        .map_err(|error| format!("it is not compiled: {error:#}"))?;
+    if engine_config::digest(&engine) != expected {
         return Err(
             "it is not compiled: the program's file was replaced by another version; start the service again"
                 .into(),
@@ -45,10 +42,10 @@ fn answer(memory: u64, expected: &str) -> Result<Vec<u8>, String> {
     }
     let compiled = super::compiled(&engine, &module).map_err(|why| {
         // The compiler's own request for pages, refused.
-        if why.contains("Cannot allocate memory") { child::too_little(memory) } else { why }
+        if why.contains("Cannot allocate memory") { too_little(memory) } else { why }
     })?;
-    if compiled.len() > child::COMPILED {
-        return Err(format!("it compiles to more than {} MiB", child::COMPILED >> 20));
+    if compiled.len() > COMPILED {
+        return Err(format!("it compiles to more than {} MiB", COMPILED >> 20));
     }
     Ok(compiled)
 }

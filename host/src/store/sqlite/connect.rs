@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::database_file::Side;
 use super::error::{Error, Result};
 use super::log;
+use super::side::Side;
 use crate::regular;
 use crate::store::ErrorKind;
 

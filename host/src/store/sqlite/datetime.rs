@@ -1,70 +1,89 @@
-//! Datetimes as SQLite has them: text, in more than one form, found through an index that sorts
-//! text.
+//! Datetimes as SQLite has them: text, found through an index that sorts text.
 //!
-//! `2025-01-15`, `2025-01-15 10:00`, `2025-01-15 10:00:00`, with up to nine decimals, and each with
-//! a `T` for the space, all are datetimes. Among the forms with a space, text order is time order.
-//! So it is among those with a `T`, but within a day all of these come after all of those. And one
-//! instant has many texts: `10:00:00.5` is `10:00:00.500000`. So an index finds *candidates*, a
-//! little more than asked for, form by form; whether a row is in the range is always decided by its
-//! instant.
+//! `2025-01-15`, `2025-01-15 10:00`, `2025-01-15 10:00:00`, with up to nine decimals, are datetimes,
+//! and so is each with a `T` for the space. A column has one of these two forms, in which text order
+//! is time order. One instant has many texts: `10:00:00.5` is `10:00:00.500000`. So an index finds
+//! *candidates*, a little more than asked for; whether a row is in the range is always decided by
+//! its instant.
 
 use crate::datetime::Datetime;
 
-/// What stands between day and time; the two forms in the order in which they sort.
-pub(super) const FORMS: [char; 2] = [' ', 'T'];
+/// What stands between day and time in a column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Form {
+    /// What this program writes.
+    #[default]
+    Space,
+    T,
+}
 
 /// The years that four digits can tell, which keeps every text 10, 19 or 26 characters long.
 const FIRST: Datetime = Datetime::from_micros(-62_167_219_200_000_000);
 const LAST: Datetime = Datetime::from_micros(253_402_300_799_999_999);
 
-/// `2025-01-15 10:00:00.503000`, always with six decimals.
-fn text(at: Datetime, form: char) -> String {
-    let mut text = at.clamp(FIRST, LAST).to_string();
-    if text.len() == 19 {
-        text.push_str(".000000");
+impl Form {
+    fn separator(self) -> char {
+        match self {
+            Self::Space => ' ',
+            Self::T => 'T',
+        }
     }
-    text.replacen(' ', &form.to_string(), 1)
-}
 
-/// No text of this form that means `at` or later sorts before this one.
-pub(super) fn floor(at: Datetime, form: char) -> String {
-    let mut text = text(at, form);
-    text.truncate(if &text[11..16] == "00:00" { 10 } else { 16 });
-    text
-}
-
-/// Every text of this form that means an earlier instant than `at` sorts before this one.
-pub(super) fn ceiling(at: Datetime, form: char) -> String {
-    text(at, form)
-}
-
-/// Every text of this form that means `at` lies in this half-open range of texts; with it those of
-/// the same second.
-pub(super) fn around(at: Datetime, form: char) -> (String, String) {
-    let mut from = text(at, form);
-    from.truncate(19);
-    // After the decimals' point, and before the digits.
-    let to = format!("{from}:");
-    if from.ends_with("00:00:00") && form == ' ' {
-        from.truncate(10);
-    } else if from.ends_with(":00") {
-        from.truncate(16);
+    /// The form of a text that is a datetime. A date alone has either.
+    pub(super) fn of(text: &str) -> Option<Self> {
+        let dated = text.trim_end().len() > 10;
+        [Self::Space, Self::T].into_iter().find(|form| dated && form.parse(text).is_some())
     }
-    (from, to)
-}
 
-/// The instant of a text in one of the forms above. The parser alone is more generous: `2025-1-5`
-/// would be found by key, but never at its place in an index.
-pub(super) fn parse(text: &str) -> Option<Datetime> {
-    const SHAPE: &[u8] = b"dddd-dd-ddtdd:dd:dd";
-    let bytes = text.trim_end().as_bytes();
-    let whole = matches!(bytes.len(), 10 | 16 | 19..);
-    let shaped = bytes.iter().zip(SHAPE).all(|(&found, shape)| match shape {
-        b'd' => found.is_ascii_digit(),
-        b't' => found == b' ' || found == b'T',
-        other => found == *other,
-    });
-    if whole && shaped { Datetime::parse(text).ok() } else { None }
+    /// `2025-01-15 10:00:00`, with six decimals where there is a fraction.
+    pub(super) fn text(self, at: Datetime) -> String {
+        at.to_string().replacen(' ', &self.separator().to_string(), 1)
+    }
+
+    /// Every text that means an earlier instant than `at` sorts before this one.
+    pub(super) fn ceiling(self, at: Datetime) -> String {
+        let mut text = self.text(at.clamp(FIRST, LAST));
+        if text.len() == 19 {
+            text.push_str(".000000");
+        }
+        text
+    }
+
+    /// No text that means `at` or later sorts before this one.
+    pub(super) fn floor(self, at: Datetime) -> String {
+        let mut text = self.ceiling(at);
+        text.truncate(if &text[11..16] == "00:00" { 10 } else { 16 });
+        text
+    }
+
+    /// Every text that means `at` lies in this half-open range of texts; with it those of the same
+    /// second.
+    pub(super) fn around(self, at: Datetime) -> (String, String) {
+        let mut from = self.ceiling(at);
+        from.truncate(19);
+        // After the decimals' point, and before the digits.
+        let to = format!("{from}:");
+        if from.ends_with("00:00:00") {
+            from.truncate(10);
+        } else if from.ends_with(":00") {
+            from.truncate(16);
+        }
+        (from, to)
+    }
+
+    /// The instant of a text of this form. The parser alone is more generous: `2025-1-5` would be
+    /// found by key, but never at its place in an index.
+    pub(super) fn parse(self, text: &str) -> Option<Datetime> {
+        const SHAPE: &[u8] = b"dddd-dd-ddtdd:dd:dd";
+        let bytes = text.trim_end().as_bytes();
+        let whole = matches!(bytes.len(), 10 | 16 | 19..);
+        let shaped = bytes.iter().zip(SHAPE).all(|(&found, shape)| match shape {
+            b'd' => found.is_ascii_digit(),
+            b't' => char::from(found) == self.separator(),
+            other => found == *other,
+        });
+        if whole && shaped { Datetime::parse(text).ok() } else { None }
+    }
 }
 
 #[cfg(test)]
@@ -75,39 +94,38 @@ mod tests {
 
     use super::*;
 
-    /// Every text that means this instant, and some trailing blanks.
-    fn texts(at: Datetime) -> Vec<String> {
-        let mut texts = Vec::new();
-        for form in FORMS {
-            let full = text(at, form);
-            for length in [10, 16, 19, 21, 22, 23, 24, 25, 26] {
-                texts.push(full[..length].to_owned());
-                texts.push(format!("{} ", &full[..length]));
-            }
-            texts.push(format!("{full}0"));
-            texts.push(format!("{full}999"));
+    /// Every text of a form that means this instant, and some trailing blanks.
+    fn texts(at: Datetime, form: Form) -> Vec<String> {
+        let full = form.ceiling(at);
+        let mut texts = vec![format!("{full}0"), format!("{full}999")];
+        for length in [10, 16, 19, 21, 22, 23, 24, 25, 26] {
+            texts.push(full[..length].to_owned());
+            texts.push(format!("{} ", &full[..length]));
         }
-        texts.retain(|text| parse(text) == Some(at));
+        texts.retain(|text| form.parse(text) == Some(at));
         texts
     }
 
     #[test]
-    fn a_text_is_read_in_its_forms_only() {
-        for (text, is) in [
-            ("2025-01-15", true),
-            ("2025-01-15T10:00", true),
-            ("2025-01-15 10:00:00.503", true),
-            ("2025-01-15 10:00:00 ", true),
-            (" 2025-01-15 10:00:00", false),
-            ("2025-1-5 10:00:00", false),
-            ("2025-01-15 10:00:0", false),
-            ("2025-02-31 10:00:00", false),
-            ("2025-01-15 10:00:00Z", false),
-            ("2025-01-15t10:00:00", false),
-            ("yesterday", false),
-            ("", false),
+    fn a_text_is_read_in_its_form_only() {
+        for (text, spaced, late) in [
+            ("2025-01-15", true, true),
+            ("2025-01-15T10:00", false, true),
+            ("2025-01-15 10:00:00.503", true, false),
+            ("2025-01-15 10:00:00 ", true, false),
+            (" 2025-01-15 10:00:00", false, false),
+            ("2025-1-5 10:00:00", false, false),
+            ("2025-01-15 10:00:0", false, false),
+            ("2025-02-31 10:00:00", false, false),
+            ("2025-01-15 10:00:00Z", false, false),
+            ("2025-01-15t10:00:00", false, false),
+            ("yesterday", false, false),
+            ("", false, false),
         ] {
-            assert_eq!(parse(text).is_some(), is, "{text}");
+            let found = [Form::Space, Form::T].map(|form| form.parse(text).is_some());
+            assert_eq!(found, [spaced, late], "{text}");
+            let form = if spaced { Form::Space } else { Form::T };
+            assert_eq!(Form::of(text), (spaced != late).then_some(form), "{text}");
         }
     }
 
@@ -126,30 +144,37 @@ mod tests {
             .prop_map(|(unit, at)| Datetime::from_micros(at / unit * unit))
     }
 
+    fn form() -> impl Strategy<Value = Form> {
+        prop_oneof![Just(Form::Space), Just(Form::T)]
+    }
+
     proptest! {
         #[test]
-        fn text_bounds_never_lose_an_instant(at in instant(), apart in -200_000_000_000_i64..200_000_000_000) {
+        fn text_bounds_never_lose_an_instant(
+            form in form(),
+            at in instant(),
+            apart in -200_000_000_000_i64..200_000_000_000,
+        ) {
             let other = Datetime::from_micros(at.micros() + apart);
-            for text in texts(at) {
-                let form = if text.contains('T') { 'T' } else { ' ' };
+            for text in texts(at, form) {
                 if at >= other {
-                    prop_assert!(text >= floor(other, form), "{} is lost from {}", text, other);
+                    prop_assert!(text >= form.floor(other), "{} is lost from {}", text, other);
                 } else {
-                    prop_assert!(text < ceiling(other, form), "{} is lost before {}", text, other);
+                    prop_assert!(text < form.ceiling(other), "{} is lost before {}", text, other);
                 }
-                let (from, to) = around(at, form);
+                let (from, to) = form.around(at);
                 prop_assert!(from <= text && text < to, "{} is not around {}", text, at);
             }
-            prop_assert!(!texts(at).is_empty());
+            prop_assert!(!texts(at, form).is_empty());
         }
 
         #[test]
-        fn within_a_form_text_order_is_time_order(one in instant(), other in instant()) {
+        fn text_order_is_time_order(form in form(), one in instant(), other in instant()) {
             let (earlier, later) = (one.min(other), one.max(other));
             prop_assume!(earlier < later);
-            for first in texts(earlier) {
-                for second in texts(later).iter().filter(|text| text.contains('T') == first.contains('T')) {
-                    prop_assert!(first < *second, "{} and {}", first, second);
+            for first in texts(earlier, form) {
+                for second in texts(later, form) {
+                    prop_assert!(first < second, "{} and {}", first, second);
                 }
             }
         }
@@ -157,7 +182,7 @@ mod tests {
 
     #[test]
     fn the_ends_of_all_time_stay_readable_texts() {
-        assert_eq!(floor(Datetime::from_micros(i64::MIN), ' '), "0000-01-01");
-        assert_eq!(ceiling(Datetime::from_micros(i64::MAX), 'T'), "9999-12-31T23:59:59.999999");
+        assert_eq!(Form::Space.floor(Datetime::from_micros(i64::MIN)), "0000-01-01");
+        assert_eq!(Form::T.ceiling(Datetime::from_micros(i64::MAX)), "9999-12-31T23:59:59.999999");
     }
 }

@@ -3,6 +3,8 @@
 
 use rusqlite::Connection;
 
+use super::column_form::DatetimeColumn;
+use super::datetime::Form;
 use super::error::{Error, Result};
 use super::parts;
 use super::table::Table;
@@ -33,7 +35,14 @@ pub(super) fn ensure(
     parts::expect(connection, &parts)?;
     let table = expect_tables(connection, output, state)?;
     make_indexes(connection, output, &table, &mut prepared)?;
+    // A verdict with a `T` would not be found, and its reading be judged again.
+    datetimes(output).expect_one_form(connection, Some(Form::Space))?;
     Ok(prepared)
+}
+
+/// The output's column `ds`, once its indexes are made.
+pub(super) fn datetimes(output: &TableName) -> DatetimeColumn<'_> {
+    DatetimeColumn { table: output, name: "ds", is_indexed: true, has_key: false }
 }
 
 /// The output table, which is there and takes what a commit writes; and so does the state table.

@@ -10,11 +10,12 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use super::database_file::DatabaseFile;
 use super::error::Result;
 use super::input;
+use super::input_table::InputTable;
 use super::table::Table;
 use crate::datetime::Datetime;
 use crate::reading::{Reading, ReadingKey};
 use crate::store::schema::{INPUT_COLUMNS, sqlite as ddl};
-use crate::store::{Importer, InputLayout, Inserted, StoreError, TableName};
+use crate::store::{Importer, Inserted, StoreError, TableName};
 
 /// Readings into a SQLite file.
 pub struct SqliteImporter {
@@ -36,9 +37,11 @@ impl SqliteImporter {
             if create && Table::find(&transaction, &name)?.is_none() {
                 transaction.execute_batch(&ddl::input(&name))?;
             }
-            let layout = expect_table(&transaction, &name)?;
+            let found = expect_table(&transaction, &name)?;
+            found.datetimes().expect_one_form(&transaction, None)?;
+            let has_datetime_index = found.layout.has_datetime_index;
             transaction.commit()?;
-            Ok(layout.has_datetime_index)
+            Ok(has_datetime_index)
         };
         let has_datetime_index = link.call(look).await?;
         Ok(Self { link, table, has_datetime_index })
@@ -53,8 +56,7 @@ impl Importer for SqliteImporter {
             .call(move |connection| {
                 // The write lock from the beginning: what was looked up stays as it is.
                 let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-                let layout = expect_table(&transaction, &table)?;
-                let inserted = insert(&transaction, &table, layout, &readings)?;
+                let inserted = insert(&transaction, &expect_table(&transaction, &table)?, &readings)?;
                 transaction.commit()?;
                 Ok(inserted)
             })
@@ -78,31 +80,26 @@ impl Importer for SqliteImporter {
     }
 }
 
-fn expect_table(connection: &Connection, name: &TableName) -> Result<InputLayout> {
+fn expect_table<'a>(connection: &Connection, name: &'a TableName) -> Result<InputTable<'a>> {
     let advice =
         "name the one that holds the readings in the configuration, or have it made with --create-table";
     let table = Table::expect(connection, name, advice)?;
     let mut known = INPUT_COLUMNS.to_vec();
     known.push("source_file");
     table.expect_no_more_than(name, &known, "reading of a file")?;
-    input::layout(connection, name)
+    InputTable::find(connection, name)
 }
 
-fn insert(
-    connection: &Connection,
-    table: &TableName,
-    layout: InputLayout,
-    readings: &[Reading],
-) -> Result<Inserted> {
+fn insert(connection: &Connection, table: &InputTable<'_>, readings: &[Reading]) -> Result<Inserted> {
     let datetimes: HashSet<Datetime> = readings.iter().map(|reading| reading.datetime).collect();
-    let there = input::read_at(connection, table, layout, &datetimes)?.readings;
+    let there = input::read_at(connection, table, &datetimes)?.readings;
     let there: HashSet<ReadingKey> =
         there.iter().filter(|reading| reading.value.is_some()).map(Reading::key).collect();
     let mut met: HashSet<ReadingKey> = HashSet::with_capacity(readings.len());
-    let (column, value) = if layout.has_source_file { (", source_file", ", ?4") } else { ("", "") };
+    let (column, value) = if table.layout.has_source_file { (", source_file", ", ?4") } else { ("", "") };
     let mut statement = connection.prepare_cached(&format!(
         "INSERT INTO {} (datetime, variable_name, value{column}) VALUES (?1, ?2, ?3{value})",
-        table.sqlite()
+        table.sql()
     ))?;
     let mut done = Inserted::default();
     for reading in readings.iter().filter(|reading| reading.value.is_some()) {
@@ -115,8 +112,8 @@ fn insert(
         if present {
             continue;
         }
-        let (datetime, variable) = (reading.datetime.to_string(), &*reading.variable);
-        done.inserted += match layout.has_source_file {
+        let (datetime, variable) = (table.form.text(reading.datetime), &*reading.variable);
+        done.inserted += match table.layout.has_source_file {
             true => statement.execute(params![
                 datetime,
                 variable,

@@ -4,18 +4,16 @@
 use std::collections::HashSet;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use super::database_file::DatabaseFile;
-use super::datetime::{self, FORMS};
-use super::error::{Error, Result};
+use super::error::Result;
+use super::input_table::InputTable;
 use super::page::Gathering;
 use super::range::{self, ReadRange};
-use super::row::{self, RowReader, ScannedRow};
-use super::table::Table;
+use super::row::{RowReader, ScannedRow};
 use crate::datetime::Datetime;
 use crate::reading::Page;
-use crate::store::schema::INPUT_COLUMNS;
 use crate::store::{Clock, Input, InputLayout, StoreError, TableName};
 
 /// Readings out of a SQLite file.
@@ -34,14 +32,13 @@ impl SqliteInput {
     async fn read<T, R>(&self, read: R) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        R: FnOnce(&Connection, &TableName, InputLayout) -> Result<T> + Send + 'static,
+        R: FnOnce(&Connection, &InputTable<'_>) -> Result<T> + Send + 'static,
     {
         let table = self.table.clone();
         self.link
             .call(move |connection| {
                 let snapshot = connection.transaction()?;
-                let layout = layout(&snapshot, &table)?;
-                read(&snapshot, &table, layout)
+                read(&snapshot, &InputTable::find(&snapshot, &table)?)
             })
             .await
     }
@@ -50,7 +47,11 @@ impl SqliteInput {
 #[async_trait]
 impl Input for SqliteInput {
     async fn layout(&mut self) -> Result<InputLayout, StoreError> {
-        self.read(|_, _, layout| Ok(layout)).await
+        self.read(|connection, table| {
+            table.datetimes().expect_one_form(connection, None)?;
+            Ok(table.layout)
+        })
+        .await
     }
 
     async fn now(&mut self) -> Result<Datetime, StoreError> {
@@ -58,12 +59,12 @@ impl Input for SqliteInput {
     }
 
     async fn first_key_from(&mut self, from: Datetime) -> Result<Option<i64>, StoreError> {
-        self.read(move |connection, table, layout| {
-            expect_key(table, layout)?;
-            let sql = format!("SELECT id, datetime FROM {} WHERE datetime >= ?1 ORDER BY id", table.sqlite());
+        self.read(move |connection, table| {
+            table.expect_key()?;
+            let sql = format!("SELECT id, datetime FROM {} WHERE datetime >= ?1 ORDER BY id", table.sql());
             let mut statement = connection.prepare_cached(&sql)?;
-            let mut rows = RowReader::default();
-            let mut found = statement.query([datetime::floor(from, ' ')])?;
+            let mut rows = RowReader::new(table.form);
+            let mut found = statement.query([table.form.floor(from)])?;
             while let Some(row) = found.next()? {
                 if rows.instant(row.get_ref(1)?).is_some_and(|at| at >= from) {
                     return Ok(Some(row.get(0)?));
@@ -75,9 +76,9 @@ impl Input for SqliteInput {
     }
 
     async fn last_key(&mut self) -> Result<Option<i64>, StoreError> {
-        self.read(|connection, table, layout| {
-            expect_key(table, layout)?;
-            let sql = format!("SELECT max(id) FROM {}", table.sqlite());
+        self.read(|connection, table| {
+            table.expect_key()?;
+            let sql = format!("SELECT max(id) FROM {}", table.sql());
             Ok(connection.prepare_cached(&sql)?.query_row([], |row| row.get(0))?)
         })
         .await
@@ -85,9 +86,9 @@ impl Input for SqliteInput {
 
     async fn read_keys(&mut self, spans: &[(i64, i64)], limit: usize) -> Result<Page, StoreError> {
         let spans = spans.to_vec();
-        self.read(move |connection, table, layout| {
-            expect_key(table, layout)?;
-            read_keys(connection, table, layout, &spans, limit)
+        self.read(move |connection, table| {
+            table.expect_key()?;
+            read_keys(connection, table, &spans, limit)
         })
         .await
     }
@@ -99,24 +100,23 @@ impl Input for SqliteInput {
         limit: usize,
     ) -> Result<Page, StoreError> {
         let range = ReadRange { from, to, limit };
-        self.read(move |connection, table, layout| range::read(connection, table, layout, range)).await
+        self.read(move |connection, table| range::read(connection, table, range)).await
     }
 
     async fn read_at(&mut self, datetimes: &[Datetime]) -> Result<Page, StoreError> {
         let wanted: HashSet<Datetime> = datetimes.iter().copied().collect();
-        self.read(move |connection, table, layout| read_at(connection, table, layout, &wanted)).await
+        self.read(move |connection, table| read_at(connection, table, &wanted)).await
     }
 
     async fn count_range(&mut self, from: Datetime, to: Datetime) -> Result<u64, StoreError> {
-        self.read(move |connection, table, _| {
+        self.read(move |connection, table| {
             let sql = format!(
                 "SELECT datetime, count(*) FROM {} WHERE datetime >= ?1 AND datetime < ?2 GROUP BY datetime",
-                table.sqlite()
+                table.sql()
             );
             let mut statement = connection.prepare_cached(&sql)?;
-            let mut rows = RowReader::default();
-            let mut found =
-                statement.query(params![datetime::floor(from, ' '), datetime::ceiling(to, 'T')])?;
+            let mut rows = RowReader::new(table.form);
+            let mut found = statement.query([table.form.floor(from), table.form.ceiling(to)])?;
             let mut count = 0;
             while let Some(row) = found.next()? {
                 if rows.instant(row.get_ref(0)?).is_some_and(|at| from <= at && at < to) {
@@ -129,39 +129,15 @@ impl Input for SqliteInput {
     }
 }
 
-pub(super) fn layout(connection: &Connection, name: &TableName) -> Result<InputLayout> {
-    let advice = "name the one that holds the readings in the configuration; `host demo` makes one to try";
-    let table = Table::expect(connection, name, advice)?;
-    table.expect_columns(name, &INPUT_COLUMNS)?;
-    Ok(InputLayout {
-        has_key: table.is_order_of_arrival("id"),
-        has_id: table.has("id"),
-        has_source_file: table.has("source_file"),
-        has_datetime_index: table.has_index(&["datetime"]),
-    })
-}
-
-fn expect_key(table: &TableName, layout: InputLayout) -> Result<()> {
-    if layout.has_key {
-        return Ok(());
-    }
-    Err(Error::schema(format!(
-        "table `{}` has no column `id` that is an integer key; read it by datetime",
-        table.table()
-    )))
-}
-
 fn read_keys(
     connection: &Connection,
-    table: &TableName,
-    layout: InputLayout,
+    table: &InputTable<'_>,
     spans: &[(i64, i64)],
     limit: usize,
 ) -> Result<Page> {
-    let columns = row::columns(layout.has_key, layout.has_source_file);
-    let sql = format!("SELECT {columns} FROM {} WHERE id BETWEEN ?1 AND ?2 ORDER BY id", table.sqlite());
+    let sql = format!("{} WHERE id BETWEEN ?1 AND ?2 ORDER BY id", table.select());
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = RowReader::default();
+    let mut rows = RowReader::new(table.form);
     let mut page = Page::default();
     for (first, last) in spans {
         let mut found = statement.query([first, last])?;
@@ -181,24 +157,22 @@ fn read_keys(
 
 pub(super) fn read_at(
     connection: &Connection,
-    table: &TableName,
-    layout: InputLayout,
+    table: &InputTable<'_>,
     wanted: &HashSet<Datetime>,
 ) -> Result<Page> {
-    let columns = row::columns(layout.has_key, layout.has_source_file);
-    let sql = format!("SELECT {columns} FROM {} WHERE datetime >= ?1 AND datetime < ?2", table.sqlite());
+    let sql = format!("{} WHERE datetime >= ?1 AND datetime < ?2", table.select());
     let mut statement = connection.prepare_cached(&sql)?;
     // A seek an instant where there is an index; else the table is read through once for all.
     let mut spans: Vec<(String, String)> = Vec::new();
-    if layout.has_datetime_index {
-        spans.extend(wanted.iter().flat_map(|&at| FORMS.map(|form| datetime::around(at, form))));
-    } else if let (Some(first), Some(last)) = (wanted.iter().min(), wanted.iter().max()) {
-        spans.push((datetime::floor(*first, ' '), datetime::around(*last, 'T').1));
+    if table.layout.has_datetime_index {
+        spans.extend(wanted.iter().map(|&at| table.form.around(at)));
+    } else if let (Some(&first), Some(&last)) = (wanted.iter().min(), wanted.iter().max()) {
+        spans.push((table.form.floor(first), table.form.around(last).1));
     }
     // Instants of one second share their spans.
     spans.sort_unstable();
     spans.dedup();
-    let mut rows = RowReader::default();
+    let mut rows = RowReader::new(table.form);
     let mut gathering = Gathering::new(usize::MAX);
     for (from, to) in spans {
         let mut found = statement.query([from, to])?;

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::SqliteStore;
 use super::connect::expect_file;
-use super::database_file::Side;
+use super::side::Side;
 use crate::store::{ErrorKind, LeaderLock, StoreError};
 
 pub(super) struct FileLock {

@@ -4,6 +4,7 @@
 //! worker lives. SQLite's calls block, so each runs on a blocking thread ([`database_file`]). Every
 //! failure is a [`StoreError`] that names the file and says what a person can do about it.
 
+mod column_form;
 mod connect;
 mod database_file;
 mod datetime;
@@ -11,6 +12,7 @@ mod ensure_tables;
 mod error;
 mod importer;
 mod input;
+mod input_table;
 mod leader_lock;
 mod log;
 mod names;
@@ -19,6 +21,7 @@ mod page;
 mod parts;
 mod range;
 mod row;
+mod side;
 mod state_row;
 mod stored;
 mod table;
@@ -34,7 +37,8 @@ pub use input::SqliteInput;
 pub use output::SqliteOutput;
 
 use super::{Clock, Connector, Importer, Input, LeaderLock, Output, Store, StoreError, TableNames};
-use database_file::{DatabaseFile, Side};
+use database_file::DatabaseFile;
+use side::Side;
 
 /// How long a call waits for another program's lock. Commits take milliseconds, so whoever holds a
 /// lock this long is a person's open transaction or a backup; the next cycle tries again, and

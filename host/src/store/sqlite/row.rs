@@ -7,12 +7,15 @@ use std::sync::Arc;
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
-use super::datetime;
+use super::datetime::Form;
 use crate::datetime::Datetime;
 use crate::reading::{Malformed, Reading};
 
 /// How much of a value that is none goes into a message.
 const SHOWN_CHARS: usize = 60;
+
+/// 2025-01-15 10:00:00.
+const EXAMPLE: Datetime = Datetime::from_micros(1_736_935_200_000_000);
 
 /// A row.
 pub(super) enum ScannedRow {
@@ -38,25 +41,28 @@ pub(super) fn columns(has_key: bool, has_source_file: bool) -> String {
     )
 }
 
-/// Turns rows into readings. Rows come in runs of one datetime, of few variables and fewer files:
+/// Turns rows into readings; a datetime of another form than the column's is none. Rows come in runs of one datetime, of few variables and fewer files:
 /// each is read once.
 #[derive(Default)]
 pub(super) struct RowReader {
+    form: Form,
     names: HashSet<Arc<str>>,
     last: Option<(String, Option<Datetime>)>,
 }
 
 impl RowReader {
+    pub(super) fn new(form: Form) -> Self {
+        Self { form, ..Self::default() }
+    }
+
     pub(super) fn decode(&mut self, row: &Row<'_>) -> rusqlite::Result<ScannedRow> {
         let id: Option<i64> = row.get(0)?;
         let datetime = row.get_ref(1)?;
         let at = self.instant(datetime);
         let malformed = |why| Ok(ScannedRow::Malformed(Malformed { id, datetime: at, why }));
         let Some(datetime) = at else {
-            return malformed(format!(
-                "datetime is {}; right would be `2025-01-15 10:00:00`",
-                shown(datetime)
-            ));
+            let right = self.form.text(EXAMPLE);
+            return malformed(format!("datetime is {}; right would be `{right}`", shown(datetime)));
         };
         let variable = row.get_ref(2)?;
         let Some(name) = text(variable) else {
@@ -90,14 +96,14 @@ impl RowReader {
         match &self.last {
             Some((last, at)) if last == text => *at,
             _ => {
-                let at = datetime::parse(text);
+                let at = self.form.parse(text);
                 self.last = Some((text.to_owned(), at));
                 at
             }
         }
     }
 
-    fn shared(&mut self, name: &str) -> Arc<str> {
+    pub(super) fn shared(&mut self, name: &str) -> Arc<str> {
         if let Some(known) = self.names.get(name) {
             return Arc::clone(known);
         }

@@ -4,7 +4,7 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
-use super::datetime::{self, FORMS};
+use super::datetime::Form;
 use super::error::Result;
 use super::row::RowReader;
 use super::table::Table;
@@ -13,7 +13,7 @@ use crate::store::TableName;
 use crate::store::schema::OUTPUT_COLUMNS;
 use crate::verdict::VerdictRow;
 
-/// Looks verdicts up by key, whatever form the text of their datetime has.
+/// Looks verdicts up by key, whichever of its texts their datetime has.
 pub(super) struct Lookup<'c> {
     statement: rusqlite::CachedStatement<'c>,
     rows: RowReader,
@@ -23,16 +23,15 @@ impl<'c> Lookup<'c> {
     pub(super) fn new(connection: &'c Connection, output: &TableName) -> Result<Self> {
         let table = output.sqlite();
         let statement = connection.prepare_cached(&format!(
-            "SELECT ds FROM {table} WHERE variable = ?1 AND ds >= ?2 AND ds < ?3 \
-             UNION ALL SELECT ds FROM {table} WHERE variable = ?1 AND ds >= ?4 AND ds < ?5"
+            "SELECT ds FROM {table} WHERE variable = ?1 AND ds >= ?2 AND ds < ?3"
         ))?;
         Ok(Self { statement, rows: RowReader::default() })
     }
 
     /// Whether the output holds a verdict on this reading.
     pub(super) fn finds(&mut self, variable: &str, ds: Datetime) -> Result<bool> {
-        let [(from, to), (late_from, late_to)] = FORMS.map(|form| datetime::around(ds, form));
-        let mut found = self.statement.query(params![variable, from, to, late_from, late_to])?;
+        let (from, to) = Form::Space.around(ds);
+        let mut found = self.statement.query(params![variable, from, to])?;
         while let Some(row) = found.next()? {
             if self.rows.instant(row.get_ref(0)?) == Some(ds) {
                 return Ok(true);
@@ -51,14 +50,8 @@ pub(super) fn any_within(
     last: Datetime,
 ) -> Result<bool> {
     let sql = format!("SELECT EXISTS (SELECT 1 FROM {} WHERE ds >= ?1 AND ds < ?2)", output.sqlite());
-    let mut statement = connection.prepare_cached(&sql)?;
-    for form in FORMS {
-        let (from, (_, to)) = (datetime::floor(first, form), datetime::around(last, form));
-        if statement.query_row(params![from, to], |row| row.get(0))? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let span = [Form::Space.floor(first), Form::Space.around(last).1];
+    Ok(connection.prepare_cached(&sql)?.query_row(span, |row| row.get(0))?)
 }
 
 /// Deletes whatever the output holds for these keys; how many rows those were. What stands under a
@@ -72,18 +65,16 @@ pub(super) fn remove(connection: &Connection, output: &TableName, verdicts: &[Ve
     let mut rows = RowReader::default();
     let mut removed = 0;
     for verdict in verdicts {
-        for form in FORMS {
-            let (from, to) = datetime::around(verdict.ds, form);
-            let mut found = candidates.query(params![&*verdict.variable, from, to])?;
-            let mut same: Vec<i64> = Vec::new();
-            while let Some(row) = found.next()? {
-                if rows.instant(row.get_ref(1)?) == Some(verdict.ds) {
-                    same.push(row.get(0)?);
-                }
+        let (from, to) = Form::Space.around(verdict.ds);
+        let mut found = candidates.query(params![&*verdict.variable, from, to])?;
+        let mut same: Vec<i64> = Vec::new();
+        while let Some(row) = found.next()? {
+            if rows.instant(row.get_ref(1)?) == Some(verdict.ds) {
+                same.push(row.get(0)?);
             }
-            for rowid in same {
-                removed += u64::try_from(delete.execute([rowid])?).unwrap_or_default();
-            }
+        }
+        for rowid in same {
+            removed += u64::try_from(delete.execute([rowid])?).unwrap_or_default();
         }
     }
     Ok(removed)
@@ -142,33 +133,21 @@ fn value(verdict: &VerdictRow, column: &str, now: &str) -> Value {
     }
 }
 
-/// The greatest ds up to `until`, by time and not by text. A few seeks from there backwards.
+/// The greatest ds up to `until`: a seek, and a step back over each text that is no datetime.
 pub(super) fn newest(
     connection: &Connection,
     output: &TableName,
     until: Datetime,
 ) -> Result<Option<Datetime>> {
-    let sql = format!("SELECT ds FROM {} WHERE ds >= ?1 AND ds < ?2 ORDER BY ds DESC", output.sqlite());
+    let sql = format!("SELECT ds FROM {} WHERE ds < ?1 ORDER BY ds DESC", output.sqlite());
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = RowReader::default();
-    // The last text in a range that is a datetime, and not later. Of one form, it is the latest.
-    let mut last = |from: &str, to: &str| -> Result<Option<(String, Datetime)>> {
-        let mut found = statement.query([from, to])?;
-        while let Some(row) = found.next()? {
-            if let Some(at) = rows.instant(row.get_ref(0)?).filter(|at| *at <= until) {
-                return Ok(Some((row.get(0)?, at)));
-            }
-        }
-        Ok(None)
-    };
-    let [spaced, late] = FORMS.map(|form| datetime::around(until, form).1);
-    let mut newest = last(&format!("{}T", &late[..10]), &late)?.map(|(_, at)| at);
-    if let Some((text, at)) = last("", &spaced)? {
-        newest = newest.max(Some(at));
-        // Within its day, every text with a space sorts before this one, and may still be later.
-        if text.as_bytes().get(10) == Some(&b'T') {
-            newest = newest.max(last("", &format!("{}T", &text[..10]))?.map(|(_, at)| at));
+    let mut found = statement.query([Form::Space.around(until).1])?;
+    while let Some(row) = found.next()? {
+        let at = rows.instant(row.get_ref(0)?).filter(|at| *at <= until);
+        if at.is_some() {
+            return Ok(at);
         }
     }
-    Ok(newest)
+    Ok(None)
 }

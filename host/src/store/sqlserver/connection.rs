@@ -20,7 +20,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) async fn open(target: &Target) -> Result<Self, StoreError> {
-        let mut place = ServerContext::new(target);
+        let mut place = target.context();
         match connect::connect(target).await {
             Ok((session, database)) => {
                 place.database = database;

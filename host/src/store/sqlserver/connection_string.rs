@@ -10,8 +10,8 @@ mod pairs;
 
 use self::keys::{Keyword, known, nearest};
 use self::pairs::Pair;
+use super::encryption::Encryption;
 use super::endpoint::endpoint;
-use super::target::Encryption;
 use crate::secret::Secret;
 
 /// What a connection string says.

@@ -7,7 +7,6 @@ use std::time::Duration;
 use tiberius::error::Error as DriverError;
 
 use super::class::{Class, classify};
-use super::target::Target;
 use crate::store::{ErrorKind, StoreError};
 
 /// A call's failure before the server's name is put to it.
@@ -23,20 +22,10 @@ pub(super) type Result<T, E = Error> = std::result::Result<T, E>;
 /// What errors say of where they happened.
 #[derive(Clone, Debug)]
 pub(super) struct ServerContext {
-    server: String,
+    pub(super) server: String,
     /// Empty until a login has shown it.
     pub(super) database: String,
-    lock_timeout: Duration,
-}
-
-impl ServerContext {
-    pub(super) fn new(target: &Target) -> Self {
-        Self {
-            server: target.to_string(),
-            database: target.database.clone().unwrap_or_default(),
-            lock_timeout: target.timeouts.lock,
-        }
-    }
+    pub(super) lock_timeout: Duration,
 }
 
 impl fmt::Display for ServerContext {

@@ -17,6 +17,7 @@ mod connect;
 mod connection;
 mod connection_string;
 mod datetime;
+mod encryption;
 mod endpoint;
 mod ensure_tables;
 mod error;
@@ -35,11 +36,12 @@ mod target;
 
 use async_trait::async_trait;
 
+pub use encryption::Encryption;
 pub use endpoint::endpoint;
 pub use importer::SqlServerImporter;
 pub use input::SqlServerInput;
 pub use output::SqlServerOutput;
-pub use target::{Address, Encryption, Login, Password, Target, Timeouts, Trust};
+pub use target::{Address, Login, Password, Target, Timeouts, Trust};
 
 use super::{Connector, Importer, Input, LeaderLock, Output, PlantClock, Store, StoreError, TableNames};
 use connection::Connection;

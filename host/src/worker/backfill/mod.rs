@@ -18,7 +18,8 @@ pub use plan::BackfillPlan;
 pub use set_aside::SetAsideOutcome;
 
 use self::plan::MICROSECOND;
-use super::batch::{self, Care, CycleContext, JudgedBatch, Scope};
+use super::batch::{self, Care, JudgedBatch};
+use super::cycle_context::{CycleContext, Scope};
 use super::error::CycleError;
 use super::patience::{self, Patience};
 use super::report::NamedOnce;

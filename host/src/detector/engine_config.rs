@@ -1,0 +1,34 @@
+//! How wasmtime is set up, and what tells code for one setup from code for another.
+
+use std::hash::{Hash, Hasher};
+
+use sha2::{Digest as _, Sha256};
+use wasmtime::Config;
+
+use super::limits::STACK;
+use super::set::hex;
+
+/// What every engine of this program is made with.
+pub(super) fn config() -> Config {
+    let mut config = Config::new();
+    config.epoch_interruption(true).max_wasm_stack(STACK);
+    config
+}
+
+/// Of everything that decides whether an engine can run code: wasmtime's version, the target with
+/// what this processor can do, the settings.
+pub(super) fn digest(engine: &wasmtime::Engine) -> String {
+    struct Writer(Sha256);
+    impl Hasher for Writer {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+    let mut writer = Writer(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut writer);
+    hex(&writer.0.finalize())
+}

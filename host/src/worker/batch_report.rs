@@ -1,0 +1,64 @@
+//! What the log is told of a page.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::batch::{Column, Withheld};
+use crate::counts::Counts;
+use crate::datetime::Datetime;
+use crate::detector::{Detector, as_said};
+use crate::form::nfc;
+use crate::notes::Notes;
+use crate::reading::{Malformed, Reading};
+
+/// What the log is told of a page.
+#[derive(Default)]
+pub(super) struct BatchReport {
+    /// Rows that no earlier cycle has seen, whatever became of them.
+    pub(super) rows: u64,
+    /// Of what is judged.
+    pub(super) datetimes: usize,
+    pub(super) variables: usize,
+    /// Models that are for one of these variables.
+    pub(super) models: usize,
+    pub(super) counts: Counts,
+    pub(super) notes: Notes,
+    pub(super) malformed: Vec<Malformed>,
+    /// Variables without a model.
+    pub(super) without_model: Vec<Arc<str>>,
+    /// Names that the output takes for another's, each with the one that is judged.
+    pub(super) equal_names: Vec<(Arc<str>, Arc<str>)>,
+    /// Variables that were set aside by this page, and why.
+    pub(super) set_aside: Vec<(Arc<str>, String)>,
+    /// Readings that are dated ahead of the database's clock, and are news.
+    pub(super) ahead: Vec<(Arc<str>, Datetime)>,
+    /// Datetimes withheld, by variable and reason.
+    pub(super) withheld: Vec<(Arc<str>, String, usize)>,
+    pub(super) judging: Duration,
+}
+
+impl BatchReport {
+    /// Of rows that are no readings.
+    pub(super) fn of(malformed: Vec<Malformed>, too_late: u64) -> Self {
+        let counts = Counts { malformed: malformed.len() as u64, too_late, ..Counts::default() };
+        Self { malformed, counts, ..Self::default() }
+    }
+
+    /// What is about to be judged, in numbers.
+    pub(super) fn describe(&mut self, new: &[Reading], detector: &Detector) {
+        self.datetimes = new.iter().map(|reading| reading.datetime).collect::<HashSet<_>>().len();
+        let variables: HashSet<_> = new.iter().map(|reading| &*reading.variable).collect();
+        self.variables = variables.len();
+        let said = |name: &str| nfc(&as_said(name)).into_owned();
+        let variables: HashSet<_> = variables.into_iter().map(said).collect();
+        self.models =
+            detector.summary().loaded().filter(|model| variables.contains(&said(&model.variable))).count();
+    }
+
+    pub(super) fn withhold(&mut self, column: &Column, withheld: &[Withheld]) {
+        for withheld in withheld {
+            self.withheld.push((Arc::clone(&column.variable), withheld.reason.clone(), withheld.rows.len()));
+        }
+    }
+}

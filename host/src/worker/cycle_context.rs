@@ -1,0 +1,44 @@
+//! What a cycle knows from its beginning, and which readings are its own.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::datetime::Datetime;
+use crate::position::Ahead;
+use crate::reading::Reading;
+use crate::shard::Shard;
+
+/// What a cycle knows from its beginning.
+pub(super) struct CycleContext {
+    pub(super) now: Datetime,
+    pub(super) oldest_allowed: Datetime,
+    /// The watermark goes no further than this: in a cycle no further than the clock.
+    pub(super) until: Datetime,
+    /// The watermark when the cycle began.
+    pub(super) watermark: Option<Datetime>,
+    /// What was met ahead of the clock by then.
+    pub(super) ahead: Ahead,
+    pub(super) batch_rows: usize,
+    pub(super) scope: Scope,
+    /// Whether the rows were looked for because they lack a verdict: then all of them are news.
+    pub(super) looked_for: bool,
+}
+
+/// Which of the readings within the allowed lateness are judged: in a cycle all of the worker's
+/// share that have no verdict.
+#[derive(Clone, Default)]
+pub(super) struct Scope {
+    pub(super) shard: Option<Shard>,
+    /// None: every variable.
+    pub(super) variables: Option<HashSet<Arc<str>>>,
+    /// Whether a verdict that is there is made anew.
+    pub(super) again: bool,
+}
+
+impl Scope {
+    pub(super) fn holds(&self, reading: &Reading) -> bool {
+        let variable = &reading.variable;
+        self.shard.is_none_or(|shard| shard.holds(variable))
+            && self.variables.as_ref().is_none_or(|variables| variables.contains(variable))
+    }
+}
