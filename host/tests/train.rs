@@ -165,6 +165,39 @@ fn a_model_that_tells_the_end_worse_is_refused() {
     assert_eq!(contents(&place.path("models")), before);
 }
 
+/// Killed with none, one or more of its files written, and by chance also in the swap.
+#[test]
+fn whoever_is_killed_leaves_one_set_or_the_other() {
+    let place = Place::new();
+    history(&place, &["T1", "T2", "T3", "T4"]);
+    let train = ["train", "--from", "2000-01-01", "--to", "2100-01-01"];
+    let into = |more: &[&str]| {
+        let ran = place.run(&[&train[..], more].concat());
+        assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    };
+    into(&["--models", "models", "--mode", "as-prophet"]);
+    let before = contents(&place.path("models"));
+    into(&["--models", "models", "--out", "candidate"]);
+    let after = contents(&place.path("candidate"));
+    assert_ne!(after, before);
+    let staging = place.path(".models.training");
+    for files in [0, 1, 2, 4, 5] {
+        let mut command = place.command(&[&train[..], &["--models", "models"]].concat());
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        wait("files", || {
+            let written = std::fs::read_dir(&staging).map(Iterator::count);
+            written.is_ok_and(|written| written >= files) || child.try_wait().unwrap().is_some()
+        });
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let found = contents(&place.path("models"));
+        assert!(found == before || found == after, "{files}: {:?}", found.keys());
+    }
+    into(&["--models", "models"]);
+    assert_eq!(contents(&place.path("models")), after);
+    assert!(!staging.exists());
+}
+
 #[test]
 fn what_is_wrong_leaves_everything_as_it_was() {
     let place = Place::new();

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use host::counts::Counts;
-use host::detector::{Module, Set};
+use host::datetime::Datetime;
+use host::detector::{Detector, Module, Series, Set, Trainer};
 use tests::EXAMPLE;
 use tests::fixture::{Fixture, Layout, open_set};
 use tests::logs::Lines;
@@ -47,6 +48,39 @@ async fn it_learns_then_judges_and_goes_on_after_a_restart() {
     let anomaly = ("T1".to_owned(), [true, false, true]);
     let flags: Vec<_> = bench.flags().into_iter().map(|(variable, flags, _)| (variable, flags)).collect();
     assert_eq!(flags, [&anomaly, &normal, &normal, &normal, &normal, &anomaly].map(Clone::clone));
+}
+
+/// With a model of the past the first reading is judged; without one ten are learnt from.
+#[tokio::test]
+async fn what_it_trains_it_judges_by_from_the_first_reading() {
+    let engine = tests::fixture::engine();
+    let module = Module { name: "detector_threshold.wasm".into(), bytes: EXAMPLE.into() };
+    let trainer = Trainer::new(&engine, &module).await.unwrap();
+    let series = |values: &[f64]| Series {
+        variable: "A/B".into(),
+        datetimes: (0..).take(values.len()).map(Datetime::from_micros).collect(),
+        values: values.to_vec(),
+        columns: Vec::new(),
+    };
+    let past: Vec<f64> = (0..20).map(|n| if n % 2 == 0 { 9.0 } else { 11.0 }).collect();
+    let trained = trainer.train(&series(&past), "{}", &[], &[]).await.unwrap();
+    assert_eq!((&*trained.file.path, trained.report.rows), ("learnt_A_B.json", 20));
+    assert!((trained.report.noise - 1.026).abs() < 1e-3, "{}", trained.report.noise);
+    for (values, settings, said) in [
+        (&[][..], "{}", "has no reading, and a mean needs 2"),
+        (&[1.0, f64::NAN], "{}", "has readings at 1 instant, and a deviation needs 2"),
+        (&past, r#"{"threshold": 3}"#, "has settings, and this training has none"),
+    ] {
+        let refused = trainer.train(&series(values), settings, &[], &[]).await.unwrap_err();
+        assert_eq!(refused.to_string(), said);
+    }
+
+    let set = Set::new(module, vec![trained.file], "models".into(), "{}".into());
+    let detector = Detector::open(&engine, Arc::new(set), None).await.unwrap();
+    let bench = Fixture::new(Layout::Keyed);
+    bench.insert(&[("10:00", "A/B", 10.0), ("10:01", "A/B", 20.0)]);
+    let report = bench.worker(detector).cycle(|| false).await.unwrap();
+    assert_eq!(report.counts, Counts { judged: 2, anomalies: 1, ..Counts::default() });
 }
 
 #[tokio::test]
