@@ -3,11 +3,12 @@
 
 use std::path::Path;
 
+use super::NAME;
+
 /// As the package has it.
 const UNIT: &str = include_str!("../../../packaging/systemd/anomaly-worker.service");
 
-/// The name and the command in it.
-pub const NAME: &str = "anomaly-worker";
+/// The command in it.
 const COMMAND: &str = "/usr/bin/anomaly-worker run --config /etc/anomaly-worker/anomaly-worker.toml";
 
 /// Directives whose value goes by the service's name, so that two of them share nothing.
