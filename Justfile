@@ -33,6 +33,20 @@ fuzz-answers $PROPTEST_CASES="100000": toolchain
 test-sqlserver *FLAGS: toolchain
     {{ if env("TEST_SQLSERVER", "") == "" { error("set TEST_SQLSERVER: Server=tcp:localhost,1433;User Id=sa;Password=...;TrustServerCertificate=true") } else { "cargo test --workspace --no-fail-fast --test store_sqlserver --test rights --test kill" } }} {{ FLAGS }} -- --include-ignored
 
+# The program for Windows, cross-built, under Wine: its own end-to-end tests (says which of its tools are missing)
+[unix]
+test-windows *FLAGS: toolchain (_needs "x86_64-w64-mingw32-gcc wine wixl msiinfo zip unzip") _windows-target
+    cargo build --profile windows-test --target x86_64-pc-windows-gnu --package host --bin host
+    cargo test --workspace --test windows {{ FLAGS }} -- --include-ignored
+
+[unix]
+_needs TOOLS:
+    @for tool in {{ TOOLS }}; do command -v $tool >/dev/null || { echo "\`$tool\` is missing: apt-get install --no-install-recommends gcc-mingw-w64-x86-64 wine wine64 wixl msitools zip unzip" >&2; exit 1; }; done
+
+[unix]
+_windows-target:
+    rustup target add x86_64-pc-windows-gnu
+
 # Looks for bytes that break a reader: json, compact, detector_config, settings, country_holidays, module, or child with the built program (needs `cargo install --locked cargo-fuzz`)
 [unix]
 fuzz TARGET SECONDS="600": toolchain
@@ -64,11 +78,18 @@ _collect:
     Copy-Item target/release/host.exe dist/
     Copy-Item target/wasm32-wasip2/release/detector_guest.wasm dist/detector.wasm
 
-# The packages in `dist/`, .deb and .rpm: program, unit, configuration, manual pages, completions. The .rpm where `rpmbuild` is installed (`apt install rpm`)
+# The packages in `dist/`, .deb and .rpm: program, unit, configuration, manual pages, completions. The .rpm where `rpmbuild` is installed (`apt install rpm`), those for Windows where mingw is
 [unix]
 package: build
     packaging/deb.sh dist/host dist
     @if rpmbuild --version >/dev/null 2>&1; then packaging/rpm.sh dist/host dist; else echo "left out: the .rpm, as rpmbuild is not installed"; fi
+    @if command -v x86_64-w64-mingw32-gcc >/dev/null; then just package-windows; else echo "left out: the packages for Windows, as there is no mingw (just package-windows)"; fi
+
+# The zip and the MSI for Windows in `dist/`, cross-built
+[unix]
+package-windows: toolchain (_needs "x86_64-w64-mingw32-gcc wixl msibuild zip") _windows-target
+    cargo build --release --target x86_64-pc-windows-gnu --package host --bin host
+    packaging/windows.sh target/x86_64-pc-windows-gnu/release/host.exe dist
 
 # A container image of the program, from nothing and without a registry, where buildah or podman is installed
 [unix]

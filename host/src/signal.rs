@@ -50,10 +50,25 @@ mod system {
 
 #[cfg(windows)]
 mod system {
-    use std::future::{self, Future};
+    use std::future::Future;
     use std::io;
 
     use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
+    use tokio::sync::Notify;
+
+    /// What the service manager asks for; kept until somebody listens.
+    static STOP: Notify = Notify::const_new();
+    static HINT: Notify = Notify::const_new();
+
+    /// The service manager asks the service to stop.
+    pub(crate) fn ask_to_stop() {
+        STOP.notify_one();
+    }
+
+    /// It asks it to look at its files.
+    pub(crate) fn hint() {
+        HINT.notify_one();
+    }
 
     /// Ends with the name of the first event that asks the service to stop. After a closed window
     /// or a shutdown Windows leaves a few seconds.
@@ -69,6 +84,7 @@ mod system {
                 _ = stop.recv() => "Ctrl+Break",
                 _ = close.recv() => "closed console",
                 _ = shutdown.recv() => "system shutdown",
+                () = STOP.notified() => "the service manager",
             }
         })
     }
@@ -78,7 +94,7 @@ mod system {
         None
     }
 
-    /// Windows knows no such hint: file events and the timer do its work.
+    /// A service is sent a control code; elsewhere file events and the timer do its work.
     pub struct Hangups;
 
     impl Hangups {
@@ -88,14 +104,16 @@ mod system {
             Ok(Self)
         }
 
-        /// Never ends.
+        /// The next hint; several that came meanwhile are one.
         pub async fn next(&mut self) {
-            future::pending().await
+            HINT.notified().await;
         }
     }
 }
 
 pub use system::{Hangups, outlive_file_limit, shutdown};
+#[cfg(windows)]
+pub(crate) use system::{ask_to_stop, hint};
 
 #[cfg(all(test, unix))]
 mod tests {

@@ -13,7 +13,7 @@ fn read(name: &str) -> String {
     std::fs::read_to_string(project().join(name)).unwrap()
 }
 
-/// A document's headings by their level, and its commands: of each line in a block of `sh` the
+/// A document's headings by their level, and its commands: of each line in a block for a shell the
 /// program, its subcommand and its flags. What a reader fills in (file names, directories) has a
 /// word of its own in each language.
 fn skeleton(text: &str) -> Vec<String> {
@@ -26,7 +26,7 @@ fn skeleton(text: &str) -> Vec<String> {
                 skeleton.push(format!("```{kind}"));
             }
             (Some(_), Some(_)) => block = None,
-            (None, Some("sh")) => {
+            (None, Some("sh" | "powershell")) => {
                 let command = line.split(" #").next().unwrap_or_default();
                 let words = command.split_whitespace().enumerate();
                 let kept: Vec<&str> = words
@@ -53,6 +53,7 @@ const PAIRS: [(&str, &str); 10] = [
     ("docs/moving-from-python.md", "docs/moving-from-python.es.md"),
     ("docs/reconciliation.md", "docs/reconciliation.es.md"),
     ("docs/service.md", "docs/service.es.md"),
+    ("docs/service-windows.md", "docs/service-windows.es.md"),
     ("docs/sql-server.md", "docs/sql-server.es.md"),
     ("docs/training.md", "docs/training.es.md"),
     ("docs/troubleshooting.md", "docs/troubleshooting.es.md"),

@@ -8,7 +8,7 @@ use clap::CommandFactory;
 use clap_complete::{Shell, generate_to};
 
 use super::args::Cli;
-use crate::service::systemd::NAME;
+use crate::service::NAME;
 
 /// Writes them into a directory, by the name that packages give the program.
 pub(super) fn manuals(directory: &Path) -> anyhow::Result<ExitCode> {

@@ -38,11 +38,11 @@ use args::{Cli, Command, DatetimeRange, DetectorCommand, Overrides};
 use say::complain;
 
 use crate::config::LoadedConfig;
+#[cfg(windows)]
+use crate::config::whole;
+use crate::service::USAGE;
 use crate::signal;
 use crate::unit_limit::explained;
-
-/// The command line or the configuration is wrong.
-const USAGE: u8 = 2;
 
 /// Threads for calls that block: a detector that computes, a statement on a file, a look at the
 /// models. A few at a time; and eight may hang in a share that does not answer, before no more are
@@ -55,6 +55,16 @@ pub fn main(cli: &Cli) -> ExitCode {
         // Before there is any other thread: its limits are those of all of them.
         return crate::detector::compile::serve(asked.memory, asked.seconds, &asked.engine);
     }
+    #[cfg(windows)]
+    if let Command::Service(args::ServiceCommand::Run { config, of }) = &cli.command {
+        // The service manager calls back, and has it run on a thread of its own.
+        return service::serve(&whole(config), of);
+    }
+    in_runtime(dispatch(cli))
+}
+
+/// Runs something to its end.
+fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
     if let Err(why) = threads::expect() {
         complain!("error: {why}");
         return ExitCode::FAILURE;
@@ -75,7 +85,7 @@ pub fn main(cli: &Cli) -> ExitCode {
         // A file that reaches a limit of the system is an error to whoever writes it, and not the end of
         // the process.
         let _outlived = signal::outlive_file_limit();
-        dispatch(cli).await
+        work.await
     });
     // A guest that still computes after its grace must not keep the process: its thread ends with it.
     runtime.shutdown_background();

@@ -1,5 +1,5 @@
-//! What a service manager is told (`sd_notify`): that the service is ready, how it stands, that it
-//! goes on, that it stops.
+//! What a service manager is told, in the words of `sd_notify`: that the service is ready, how it
+//! stands, that it goes on, that it stops.
 //!
 //! The watchdog is fed by whoever makes progress, never by a timer: the schedule while it waits, a
 //! cycle between its batches. What hangs feeds nobody, and the manager starts the service anew.
@@ -180,8 +180,36 @@ mod system {
     }
 }
 
+/// The service manager of Windows is told that the service is ready; that it stops it knows first.
+#[cfg(windows)]
+mod system {
+    use std::io::{self, Write};
+    use std::time::Duration;
+
+    use crate::service::windows::serve;
+
+    pub(super) struct Sender;
+
+    pub(super) fn manager() -> Option<(Sender, Option<Duration>)> {
+        serve::name().map(|_| (Sender, None))
+    }
+
+    impl Write for Sender {
+        fn write(&mut self, message: &[u8]) -> io::Result<usize> {
+            if message == b"READY=1" {
+                serve::ready();
+            }
+            Ok(message.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+}
+
 /// Nobody else has this protocol.
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", windows)))]
 mod system {
     use std::time::Duration;
 

@@ -3,11 +3,12 @@
 
 use std::path::Path;
 
+use super::NAME;
+
 /// As the package has it.
 const UNIT: &str = include_str!("../../../packaging/systemd/anomaly-worker.service");
 
-/// The name, the program and the configuration in it.
-pub const NAME: &str = "anomaly-worker";
+/// The program and the configuration in it.
 const PROGRAM: &str = "/usr/bin/anomaly-worker";
 const CONFIG: &str = "/etc/anomaly-worker/anomaly-worker.toml";
 

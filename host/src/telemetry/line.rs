@@ -28,8 +28,6 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let mut text = MessageText::default();
-        event.record(&mut text);
         // Python's names.
         let level = match *event.metadata().level() {
             Level::ERROR => "ERROR",
@@ -38,8 +36,15 @@ where
             Level::DEBUG | Level::TRACE => "DEBUG",
         };
         let at = (self.clock)().format(TIME);
-        writeln!(out, "{at} - {level} - {}{}", text.message, text.fields)
+        writeln!(out, "{at} - {level} - {}", text(event))
     }
+}
+
+/// The message and its fields.
+pub(super) fn text(event: &Event<'_>) -> String {
+    let mut text = MessageText::default();
+    event.record(&mut text);
+    text.message + &text.fields
 }
 
 /// The message and, behind it, ` key=value` for each field.

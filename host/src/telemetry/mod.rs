@@ -7,10 +7,13 @@
 //!
 //! The console is standard error, as it was with the Python worker: standard output is left to what
 //! a command answers (`host status --json`). Where standard error is systemd's journal, lines are
-//! entries of it, with priority and fields.
+//! entries of it, with priority and fields. A service of Windows has no standard error: its problems
+//! go to the Event Log.
 
 mod console;
 mod device;
+#[cfg(windows)]
+mod event_log;
 mod journal;
 mod line;
 mod rotate;
@@ -83,6 +86,15 @@ pub fn start(log: &Log) -> Result<Telemetry, LogError> {
         let layer = layer.with_writer(console.clone()).event_format(journal::JournalEntry).boxed();
         return start_with(log, layer, tell, vec![console]);
     }
+    #[cfg(windows)]
+    if let Some(events) = crate::service::windows::serve::name().and_then(event_log::EventLog::of) {
+        let console = Console::over(events, |lost| event_log::warning(&lines_lost(lost)))?;
+        let told = console.clone();
+        let tell = move |trouble: &str| told.line(&event_log::warning(trouble));
+        let layer = fmt::layer().with_ansi(false).log_internal_errors(false).with_writer(console.clone());
+        let layer = layer.event_format(event_log::EventEntry).with_filter(LevelFilter::WARN).boxed();
+        return start_with(log, layer, tell, vec![console]);
+    }
     let console = stderr(log.format)?;
     let (format, told) = (log.format, console.clone());
     let tell = move |trouble: &str| told.line(warning(format, now, trouble).as_bytes());
@@ -101,6 +113,14 @@ where
     let told = stderr.clone();
     let tell = move |trouble: &str| told.line(warning(format, now, trouble).as_bytes());
     start_with(log, layer(log.format, now, console), tell, vec![stderr])
+}
+
+/// Tells an error that comes before there is a log, where a service has no console.
+#[cfg(windows)]
+pub(crate) fn error_before_the_log(message: &str) {
+    if let Some(source) = crate::service::windows::serve::name() {
+        event_log::error(source, message);
+    }
 }
 
 fn stderr(format: LogFormat) -> io::Result<Console> {

@@ -96,7 +96,13 @@ impl Place {
     /// The program, with nothing of this process's configuration.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
-        command.current_dir(self.dir.path()).args(arguments);
+        self.prepare(command.args(arguments));
+        command
+    }
+
+    /// What [`Self::command`] has, for a program that is started in another way.
+    pub(crate) fn prepare(&self, command: &mut Command) {
+        command.current_dir(self.dir.path());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("ANOMALY_") {
                 command.env_remove(name);
@@ -108,7 +114,6 @@ impl Place {
         command.env("ANOMALY_INPUT_DATABASE", "plant.sqlite");
         command.env("ANOMALY_DETECTOR_MODELS", models());
         command.stdin(Stdio::null());
-        command
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {

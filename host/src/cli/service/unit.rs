@@ -1,5 +1,4 @@
-//! `host service`: this program as a service of the machine. On Linux that is a unit of systemd,
-//! and starting it is `systemctl`'s.
+//! The service on Linux: a unit of systemd. Starting, stopping and the like are `systemctl`'s.
 
 use std::fs;
 use std::io;
@@ -8,25 +7,17 @@ use std::process::{Command, ExitCode};
 
 use anyhow::anyhow;
 
-use super::args::{ServiceCommand, ServiceName};
-use super::say::say;
-use crate::config::whole;
+use crate::cli::args::ServiceName;
+use crate::cli::say::say;
 use crate::service::systemd;
 
-/// Does it, and says what comes next.
-pub(super) fn service(asked: &ServiceCommand) -> anyhow::Result<ExitCode> {
-    if !cfg!(target_os = "linux") {
-        return Err(anyhow!("a service of this system is not part of this version"));
-    }
-    match asked {
-        ServiceCommand::Install { config, of } => install(&whole(config), of),
-        ServiceCommand::Uninstall { of } => uninstall(of),
-    }?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn install(config: &Path, of: &ServiceName) -> anyhow::Result<()> {
+/// Writes the unit.
+pub(super) fn install(config: &Path, account: Option<&str>, of: &ServiceName) -> anyhow::Result<ExitCode> {
     let name = &of.name;
+    expect_systemd()?;
+    if account.is_some() {
+        return Err(anyhow!("`--account` is for Windows; here the service has a user of its own, `{name}`"));
+    }
     let program = std::env::current_exe()?;
     let unit = systemd::unit(name, &program, config).map_err(|why| anyhow!(why))?;
     if !config.is_file() {
@@ -45,10 +36,12 @@ fn install(config: &Path, of: &ServiceName) -> anyhow::Result<()> {
     say!("wrote `{}`", path.display());
     say!("a password goes into `/etc/{name}/input/password`, mode 600");
     say!("start it now and with the machine: sudo systemctl enable --now {name}");
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
-fn uninstall(of: &ServiceName) -> anyhow::Result<()> {
+/// Removes it.
+pub(super) fn uninstall(of: &ServiceName) -> anyhow::Result<ExitCode> {
+    expect_systemd()?;
     let (name, path) = (&of.name, unit_path(of));
     if !path.is_file() {
         return Err(anyhow!(
@@ -61,7 +54,38 @@ fn uninstall(of: &ServiceName) -> anyhow::Result<()> {
     fs::remove_file(&path).map_err(|error| denied(&error, &again))?;
     systemctl(of, &["daemon-reload"]);
     say!("removed `{}`; `/etc/{name}` and `/var/lib/{name}` stay", path.display());
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn start(of: &ServiceName) -> anyhow::Result<ExitCode> {
+    asked("start", of)
+}
+
+pub(super) fn stop(of: &ServiceName) -> anyhow::Result<ExitCode> {
+    asked("stop", of)
+}
+
+pub(super) fn reload(of: &ServiceName) -> anyhow::Result<ExitCode> {
+    asked("reload", of)
+}
+
+pub(super) fn status(of: &ServiceName) -> anyhow::Result<ExitCode> {
+    asked("status", of)
+}
+
+/// By systemd, which says itself how it went and what that takes.
+fn asked(what: &str, of: &ServiceName) -> anyhow::Result<ExitCode> {
+    expect_systemd()?;
+    let ran = Command::new("systemctl").args([what, &of.name]).status();
+    let ran = ran.map_err(|error| anyhow!("`systemctl {what} {}` cannot be run: {error}", of.name))?;
+    Ok(if ran.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn expect_systemd() -> anyhow::Result<()> {
+    if cfg!(target_os = "linux") {
+        return Ok(());
+    }
+    Err(anyhow!("a service of this system is not part of this version"))
 }
 
 /// What an administrator puts there goes before what packages bring.

@@ -1,0 +1,54 @@
+//! Other models while it runs. Windows lets nobody replace a file that somebody has open without
+//! leave.
+
+use std::io::Write;
+
+use crate::common::{Place, wait};
+use crate::wine::{Running, aid_in, host, log, wait_for};
+
+/// Has it judge what is new of one variable.
+fn reading(place: &Place) {
+    place.sql(
+        "INSERT INTO datos_proceso (datetime, variable_name, value) \
+         VALUES (datetime('now', 'localtime'), 'VIBRACION', 3)",
+    );
+}
+
+#[test]
+#[ignore = "needs Wine: just test-windows"]
+fn a_model_that_is_replaced_or_copied_slowly_is_used() {
+    let place = Place::new();
+    place.copy_models(&["prophet_model_TEMP_03.json", "detector_config.json"]);
+    place.readings(&["TEMP-03", "VIBRACION"], 1);
+    let command = host(&place, &["run", "--interval", "1s", "--models", "models"]);
+    let running = Running::start(command);
+    wait_for(&place, "next check in ", 1);
+    assert!(log(&place).contains("1 model loaded from "), "{}", log(&place));
+
+    // Slowly: half of it, and after a look at it the rest.
+    let whole = std::fs::read(crate::common::models().join("prophet_model_VIBRACION.json")).unwrap();
+    let (first, second) = whole.split_at(whole.len() / 2);
+    let path = place.path("models/prophet_model_VIBRACION.json");
+    let mut file = std::fs::File::create(&path).unwrap();
+    file.write_all(first).unwrap();
+    file.sync_all().unwrap();
+    wait_for(&place, "checking for new data", log(&place).matches("checking for new data").count() + 3);
+    file.write_all(second).unwrap();
+    drop(file);
+    wait_for(&place, "2 models loaded from ", 1);
+    reading(&place);
+    wait("its verdict", || {
+        place.number("SELECT count(*) FROM anomalies_detector WHERE variable = 'VIBRACION'") == Some(1)
+    });
+
+    // Replaced, and by something that is none: the model in use stays.
+    for (text, said) in [(&b"{"[..], "cannot be used"), (&whole, "a new detector is ready")] {
+        let before = log(&place).matches(said).count();
+        place.write("new.json", text);
+        let replaced = aid_in(&place, &["replace", "new.json", r"models\prophet_model_TEMP_03.json"]).output();
+        let replaced = replaced.unwrap();
+        assert!(replaced.status.success(), "{}", String::from_utf8_lossy(&replaced.stderr));
+        wait_for(&place, said, before + 1);
+    }
+    running.kill();
+}
