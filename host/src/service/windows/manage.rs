@@ -69,7 +69,11 @@ impl From<io::Error> for ManageError {
 impl From<windows_registry::Error> for ManageError {
     fn from(error: windows_registry::Error) -> Self {
         // What Windows makes of its code 5.
-        if error.code().0.cast_unsigned() == 0x8007_0005 { Self::Denied } else { Self::Other(error.to_string()) }
+        if error.code().0.cast_unsigned() == 0x8007_0005 {
+            Self::Denied
+        } else {
+            Self::Other(error.to_string())
+        }
     }
 }
 
