@@ -98,7 +98,11 @@ impl Account {
         if is(domain, "NT SERVICE") {
             return managed(wish.to_owned());
         }
-        if user.is_empty() || user == "$" || user.contains(['\\', '/', '"']) || user.contains(char::is_control) {
+        if user.is_empty()
+            || user == "$"
+            || user.contains(['\\', '/', '"'])
+            || user.contains(char::is_control)
+        {
             return Err(format!("`{wish}` is no account; it is written as `DOMAIN\\name` or `name`"));
         }
         match (domain, user) {

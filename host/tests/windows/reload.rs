@@ -45,7 +45,8 @@ fn a_model_that_is_replaced_or_copied_slowly_is_used() {
     for (text, said) in [(&b"{"[..], "cannot be used"), (&whole, "a new detector is ready")] {
         let before = log(&place).matches(said).count();
         place.write("new.json", text);
-        let replaced = aid_in(&place, &["replace", "new.json", r"models\prophet_model_TEMP_03.json"]).output();
+        let replaced =
+            aid_in(&place, &["replace", "new.json", r"models\prophet_model_TEMP_03.json"]).output();
         let replaced = replaced.unwrap();
         assert!(replaced.status.success(), "{}", String::from_utf8_lossy(&replaced.stderr));
         wait_for(&place, said, before + 1);

@@ -39,7 +39,10 @@ fn the_demo_is_linuxs_to_the_last_bit() {
     assert_eq!(said(&there, "there"), said(&here, "here"));
     let name = |directory: &str| {
         let files = std::fs::read_dir(place.path(directory)).unwrap().map(|entry| entry.unwrap().path());
-        files.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "sqlite")).unwrap()
+        files
+            .into_iter()
+            .find(|path| path.extension().is_some_and(|extension| extension == "sqlite"))
+            .unwrap()
     };
     let (there, here) = (verdicts(&name("there")), verdicts(&name("here")));
     assert!(there.len() > 20_000, "{}", there.len());

@@ -12,9 +12,9 @@ use super::args::ServiceCommand;
 #[cfg(not(windows))]
 use unit as system;
 #[cfg(windows)]
-pub(super) use windows::serve;
-#[cfg(windows)]
 use windows as system;
+#[cfg(windows)]
+pub(super) use windows::serve;
 
 use crate::config::whole;
 
@@ -29,8 +29,8 @@ pub(super) fn service(asked: &ServiceCommand) -> anyhow::Result<ExitCode> {
         ServiceCommand::Stop { of } => system::stop(of),
         ServiceCommand::Reload { of } => system::reload(of),
         ServiceCommand::Status { of } => system::status(of),
-        ServiceCommand::Run { .. } => Err(anyhow::anyhow!(
-            "this is what the service manager of Windows starts; `host run` judges here"
-        )),
+        ServiceCommand::Run { .. } => {
+            Err(anyhow::anyhow!("this is what the service manager of Windows starts; `host run` judges here"))
+        }
     }
 }

@@ -104,7 +104,9 @@ fn refused(error: &ManageError, name: &str, again: &str) -> anyhow::Error {
                 program.display()
             )
         }
-        ManageError::Exists => anyhow!("`{name}`: {error}; take it away first: host service uninstall --name {name}"),
+        ManageError::Exists => {
+            anyhow!("`{name}`: {error}; take it away first: host service uninstall --name {name}")
+        }
         error => anyhow!("`{name}`: {error}"),
     }
 }

@@ -53,7 +53,12 @@ impl From<windows_service::Error> for ManageError {
 
 impl From<io::Error> for ManageError {
     fn from(error: io::Error) -> Self {
-        match error.raw_os_error() {
+        // The registry's errors have the same codes in another dress.
+        let code = error.raw_os_error().map(|code| match code.cast_unsigned() {
+            dressed if dressed >> 16 == 0x8007 => dressed & 0xffff,
+            code => code,
+        });
+        match code {
             Some(5) => Self::Denied,
             Some(1056) => Self::Running,
             Some(1057) => Self::Account,
@@ -63,13 +68,6 @@ impl From<io::Error> for ManageError {
             Some(1073 | 1072) => Self::Exists,
             _ => Self::Other(error.to_string()),
         }
-    }
-}
-
-impl From<windows_registry::Error> for ManageError {
-    fn from(error: windows_registry::Error) -> Self {
-        // What Windows makes of its code 5.
-        if error.code().0.cast_unsigned() == 0x8007_0005 { Self::Denied } else { Self::Other(error.to_string()) }
     }
 }
 
@@ -169,7 +167,7 @@ fn settle(service: &Service) -> Result<Vec<&'static str>, ManageError> {
     Ok(unknown)
 }
 
-fn add_source(name: &str) -> Result<(), ManageError> {
+fn add_source(name: &str) -> io::Result<()> {
     let source = LOCAL_MACHINE.create(format!(r"{SOURCES}\{name}"))?;
     source.set_expand_string("EventMessageFile", MESSAGES)?;
     // Errors, warnings and what is to be known.
@@ -177,7 +175,7 @@ fn add_source(name: &str) -> Result<(), ManageError> {
     Ok(())
 }
 
-fn remove_source(name: &str) -> Result<(), ManageError> {
+fn remove_source(name: &str) -> io::Result<()> {
     Ok(LOCAL_MACHINE.options().read().write().open(SOURCES)?.remove_tree(name)?)
 }
 

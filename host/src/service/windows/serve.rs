@@ -95,7 +95,9 @@ fn report(state: ServiceState, code: u32) {
     let Some(manager) = MANAGER.get() else { return };
     let (controls_accepted, wait_hint) = match state {
         ServiceState::Running => (
-            ServiceControlAccept::STOP | ServiceControlAccept::PRESHUTDOWN | ServiceControlAccept::PARAM_CHANGE,
+            ServiceControlAccept::STOP
+                | ServiceControlAccept::PRESHUTDOWN
+                | ServiceControlAccept::PARAM_CHANGE,
             Duration::ZERO,
         ),
         ServiceState::StartPending => (ServiceControlAccept::empty(), START),
