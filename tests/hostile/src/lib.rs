@@ -122,7 +122,7 @@ impl GuestDetector for Detector {
                     .try_into()
                     .map_err(|_| OpenError::CheckpointUnreadable("not eight bytes".into()))?,
             ),
-            _ if memory.is_some() => 0,
+            _ if memory.is_some() || settings.r#do == "checkpoint-grows" => 0,
             parts => {
                 return Err(OpenError::CheckpointUnreadable(format!(
                     "{} parts, of which it knows one",
