@@ -29,7 +29,12 @@ pub fn keep(verdicts: &ColumnVerdicts, values: &[f64]) {
             assert_eq!(named(&row), 0, "{context}");
             assert_eq!(said(FlagBits::OUTSIDE_INTERVAL), *y < lower[row] || *y > upper[row], "{context}");
             let either = said(FlagBits::OUTSIDE_INTERVAL) || said(FlagBits::HIGH_RESIDUAL);
-            assert_eq!(said(FlagBits::ANOMALY), either, "{context}");
+            let (cause, learning) = (flags[row].bits() >> 3 & 7, said(FlagBits::LEARNING));
+            assert!(flags[row].bits() < 128 && cause < 7, "{context}");
+            assert!(said(FlagBits::ANOMALY) || cause == 0, "{context}");
+            assert!(!learning || !said(FlagBits::ANOMALY), "{context}");
+            // Without a cause it is the interval that decides.
+            assert!(learning || cause != 0 || said(FlagBits::ANOMALY) == either, "{context}");
         } else {
             assert!(four.iter().all(|number| number.is_nan()), "{context}");
             assert_eq!((named(&row), flags[row]), (1, FlagBits::default()), "{context}");
