@@ -77,7 +77,7 @@ fn what_is_in_the_packages_and_how_the_msi_goes_in_over_and_out() {
     // Of a test that did not come to its end.
     let _ = std::fs::remove_dir_all(&data);
     msiexec("/i", &msi);
-    let beside: Vec<_> = FILES.iter().filter(|name| **name != "anomaly-worker.toml").collect();
+    let beside: Vec<_> = FILES.iter().copied().filter(|name| *name != "anomaly-worker.toml").collect();
     assert_eq!(files(&program), beside);
     assert_eq!(files(&data), ["anomaly-worker.toml", "models"]);
     let installed = r"C:\Program Files\anomaly-worker\anomaly-worker.exe";
