@@ -154,17 +154,12 @@ fn inspect_tells_what_a_module_is_and_whether_it_would_be_loaded() {
     ] {
         assert!(said.contains(&line), "{line}\n{said:#?}");
     }
-    let exported = said.iter().skip_while(|line| !line.starts_with("exports "));
-    let exported: Vec<_> =
-        exported.take(2).map(|line| line.trim_start_matches("exports").trim_start()).collect();
-    for interface in ["judging", "training"] {
-        let interface = format!("anomaly-worker:detector/{interface}@0.1.0");
-        assert!(exported.contains(&&*interface), "{interface}\n{said:#?}");
+    // In the order of the component, which is its linker's.
+    for interface in ["judging", "training", "logging"] {
+        let name = format!(" anomaly-worker:detector/{interface}@0.1.0");
+        assert!(said.iter().any(|line| line.ends_with(&name)), "{name}\n{said:#?}");
     }
-    assert!(
-        ran.stdout.contains("anomaly-worker:detector/logging@0.1.0")
-            && ran.stdout.contains("detector   prophet ")
-    );
+    assert!(ran.stdout.contains("detector   prophet "), "{said:#?}");
 
     place.write("text.wasm", "no component");
     let ran = place.run(&["detector", "inspect", "text.wasm"]);

@@ -10,10 +10,11 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::database_file::DatabaseFile;
 use super::error::Result;
 use super::{ensure_tables, names, parts, state_row, stored, verdicts};
+use crate::checkpoint::Parts;
 use crate::datetime::Datetime;
 use crate::reading::ReadingKey;
 use crate::state::{SetAside, State};
-use crate::store::parts::{PartsWritten, StoredParts};
+use crate::store::parts::{PartsWritten, RowCheckpoint, StoredParts};
 use crate::store::probe::{self, PROBE};
 use crate::store::stored::span;
 use crate::store::{
@@ -77,6 +78,13 @@ impl SqliteOutput {
     }
 }
 
+type StoredState = (State, RowCheckpoint, Parts);
+
+/// The state with its checkpoint. Not within the transaction: it may have a line for the log.
+fn with_checkpoint((state, checkpoint, parts): StoredState, worker: &str) -> State {
+    State { checkpoint: checkpoint.with(parts, worker), ..state }
+}
+
 impl OutputTables {
     fn commit(
         &self,
@@ -92,8 +100,8 @@ impl OutputTables {
         self.insert(connection, verdicts)
     }
 
-    /// The worker's state with its checkpoint.
-    fn read_state(&self, connection: &Connection, worker: &str) -> Result<Option<State>> {
+    /// The worker's row and the parts that are stored.
+    fn read_state(&self, connection: &Connection, worker: &str) -> Result<Option<StoredState>> {
         let Some((state, checkpoint)) = state_row::read(connection, &self.state, worker)? else {
             return Ok(None);
         };
@@ -102,9 +110,9 @@ impl OutputTables {
                 parts::expect(connection, &self.parts)?;
                 parts::read(connection, &self.parts, worker)?
             }
-            false => Default::default(),
+            false => Parts::default(),
         };
-        Ok(Some(State { checkpoint: checkpoint.with(parts, worker), ..state }))
+        Ok(Some((state, checkpoint, parts)))
     }
 
     fn insert(&self, connection: &Connection, verdicts: &[VerdictRow]) -> Result<u64> {
@@ -116,12 +124,14 @@ impl OutputTables {
 #[async_trait]
 impl VerdictReader for SqliteOutput {
     async fn peek(&mut self, worker: &str) -> Result<Option<State>, StoreError> {
-        let worker = worker.to_owned();
-        self.read(move |connection, tables| {
-            ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
-            tables.read_state(connection, &worker)
-        })
-        .await
+        let name = worker.to_owned();
+        let found = self
+            .read(move |connection, tables| {
+                ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
+                tables.read_state(connection, &name)
+            })
+            .await?;
+        Ok(found.map(|found| with_checkpoint(found, worker)))
     }
 
     async fn outline(&mut self, worker: &str) -> Result<Option<Outline>, StoreError> {
@@ -215,15 +225,16 @@ impl VerdictWriter for SqliteOutput {
 
     async fn claim(&mut self, worker: &str) -> Result<Claim, StoreError> {
         let name = worker.to_owned();
-        let claim = self
+        let (epoch, found) = self
             .write(move |connection, tables| {
                 ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
                 let epoch = state_row::claim(connection, &tables.state, &name)?;
-                Ok(Claim { epoch, state: tables.read_state(connection, &name)? })
+                Ok((epoch, tables.read_state(connection, &name)?))
             })
             .await?;
-        self.stored.found(worker, claim.state.as_ref());
-        Ok(claim)
+        let state = found.map(|found| with_checkpoint(found, worker));
+        self.stored.found(worker, state.as_ref());
+        Ok(Claim { epoch, state })
     }
 
     async fn commit(
