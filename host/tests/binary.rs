@@ -218,7 +218,7 @@ mod unix {
     /// look.
     #[test]
     fn a_model_that_is_dropped_in_is_used_at_the_next_cycle() {
-        let place = Place::new();
+        let place = Place::by_interval();
         place.copy_models(&["prophet_model_TEMP_03.json", "detector_config.json"]);
         place.readings(&["TEMP-03", "VIBRACION"], 1);
         let mut command =
@@ -246,7 +246,7 @@ mod unix {
 /// program's own begins, and no terminal is told to do anything.
 #[test]
 fn what_is_printed_is_escaped() {
-    let place = Place::new();
+    let place = Place::by_interval();
     let forged =
         "T1\n2025-01-15 10:00:00 - ERROR - forged\r\u{1b}[2J\u{9b}31m\u{202e}\u{2066}\u{200f}\u{61c}\u{200b}";
     place.readings(&[forged, VARIABLES[0]], 2);

@@ -67,6 +67,19 @@ async fn a_detector_is_shown_what_it_asks_for_at_a_start_and_at_a_swap() {
     }
 }
 
+/// Nothing was judged yet: what lies before the beginning is shown, and the rest is judged.
+#[tokio::test]
+async fn the_first_start_has_a_lookback_too() {
+    for (lookback, shown) in [(Duration::ZERO, 0), (HOUR, 1), (48 * HOUR, 3)] {
+        let bench = Fixture::new(Layout::Keyed);
+        bench.insert(&[("13 11:30", "T1", 1.0), ("14 10:30", "T1", 2.0), ("14 11:30", "T1", 3.0), NEW]);
+        let mut worker = bench.worker(opened(described(7, lookback), "").await);
+        assert_eq!(worker.cycle(|| false).await.unwrap().counts.judged, 1);
+        assert_eq!(seen(&bench).await, shown + 1, "{lookback:?}");
+        assert_eq!(bench.verdicts(), verdicts(&[NEW]));
+    }
+}
+
 /// What is wrong with one variable costs the others nothing, and what is wrong with all of it costs
 /// the lookback alone.
 #[tokio::test]

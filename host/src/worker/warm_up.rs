@@ -44,13 +44,17 @@ pub(super) async fn warm_up(
     patience: &mut Patience<'_>,
 ) -> Result<Option<Ended>, StoreError> {
     let lookback = detector.summary().lookback;
-    let Some(watermark) = session.state.watermark else { return Ok(None) };
+    let state = &session.state;
+    // A worker that has judged nothing yet has what lies before its beginning in front of it.
+    let (last, end) = match state.watermark {
+        Some(watermark) => (watermark, watermark.later(Duration::from_micros(1))),
+        None => (state.position.since(), state.position.since()),
+    };
     // That it cannot be opened any more is the affair of the batch that it is asked about.
     if lookback.is_zero() || detector.be_ready().await.is_err() || detector.has_checkpoint() {
         return Ok(None);
     }
-    let end = watermark.later(Duration::from_micros(1));
-    let shown = match span(session.input.as_mut(), watermark, end, lookback.min(LONGEST)).await {
+    let shown = match span(session.input.as_mut(), last, end, lookback.min(LONGEST)).await {
         // Without an index a large table would be read whole for what is only a help.
         Err(error) if error.kind == ErrorKind::Schema => {
             tracing::warn!("the detector is not shown the readings before those that it judges: {error}");
@@ -63,7 +67,7 @@ pub(super) async fn warm_up(
         "the detector is shown {} of readings before it judges{asked}",
         humantime::format_duration(shown)
     );
-    let mut scan = RangeScan::new(watermark.earlier(shown), end, rows);
+    let mut scan = RangeScan::new(last.earlier(shown), end, rows);
     let mut learnt = Learnt::default();
     loop {
         let page = scan.next(session.input.as_mut()).await?;
@@ -85,14 +89,14 @@ pub(super) async fn warm_up(
 /// How far back is looked, so that the rows are not too many.
 async fn span(
     input: &mut dyn Input,
-    watermark: Datetime,
+    last: Datetime,
     end: Datetime,
     lookback: Duration,
 ) -> Result<Duration, StoreError> {
     let mut span = lookback.min(FIRST);
     while span < lookback {
         let longer = span.saturating_mul(2).min(lookback);
-        if input.count_range(watermark.earlier(longer), end).await? > MOST_ROWS {
+        if input.count_range(last.earlier(longer), end).await? > MOST_ROWS {
             break;
         }
         span = longer;
