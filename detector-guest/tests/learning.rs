@@ -50,7 +50,7 @@ fn rows(seed: u64, count: usize) -> Vec<Row> {
         if n % 17 == 3 {
             values[1] = f64::NAN;
         }
-        if n % 12 != 0 {
+        if !n.is_multiple_of(12) {
             values[3] = f64::NAN;
         }
         (START + (n as i64 - late) * STEP, values)

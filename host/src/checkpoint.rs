@@ -89,14 +89,15 @@ impl Parts {
     }
 
     /// What makes these parts of those before: what is another one now, and what is gone.
-    pub fn since<'a>(&'a self, before: &'a Self) -> Vec<(&'a Arc<str>, Option<&'a Arc<[u8]>>)> {
+    pub fn since(&self, before: &Self) -> Vec<PartChange> {
         if Arc::ptr_eq(&self.0, &before.0) {
             return Vec::new();
         }
         let same = |now: &Arc<[u8]>, then: &Arc<[u8]>| Arc::ptr_eq(now, then) || now == then;
         let changed = self.iter().filter(|(name, now)| !before.get(name).is_some_and(|then| same(now, then)));
         let gone = before.0.keys().filter(|name| self.get(name).is_none());
-        changed.map(|(name, now)| (name, Some(now))).chain(gone.map(|name| (name, None))).collect()
+        let changed = changed.map(|(name, now)| (Arc::clone(name), Some(Arc::clone(now))));
+        changed.chain(gone.map(|name| (Arc::clone(name), None))).collect()
     }
 }
 
@@ -155,8 +156,7 @@ mod tests {
         ] {
             let now = before.clone().after(changes(&made));
             assert_eq!(now, after);
-            let since: Vec<_> =
-                now.since(&before).into_iter().map(|(name, bytes)| (name.clone(), bytes.cloned())).collect();
+            let since = now.since(&before);
             assert_eq!(since, changes(&found));
             assert_eq!(before.clone().after(since), after);
         }

@@ -84,7 +84,7 @@ async fn every_harm_is_an_error_and_the_next_call_is_served() {
             contract("variable `T1`: instant 0 has lower 2, expected 1, upper 0: not in this order"),
         ),
         ("score", contract("variable `T1`: instant 0 has score 500: not between 0 and 100")),
-        ("flags", contract("variable `T1`: instant 0 has flags 8: only 1, 2 and 4 are bits of it")),
+        ("flags", contract("variable `T1`: instant 0 has flags 8: a cause of what is no anomaly")),
     ];
     for (harm, expected) in cases {
         let set = hostile(&format!(r#"{{"do": "{harm}", "to": "T2"}}"#));

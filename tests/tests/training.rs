@@ -2,7 +2,12 @@
 //! that what those say of a fit holds for the component; and detectors that do harm while they
 //! train.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

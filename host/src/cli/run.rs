@@ -153,7 +153,9 @@ async fn look_on_hangup(asker: Asker, hangups: io::Result<signal::Hangups>, mana
                 Ok(Some(answer)) => tracing::info!("SIGHUP: {answer}"),
                 Ok(None) => return,
                 Err(_) => {
-                    tracing::info!("SIGHUP: the files are still being written, or take their time to be read")
+                    tracing::info!(
+                        "SIGHUP: the files are still being written, or take their time to be read"
+                    );
                 }
             }
         },

@@ -178,7 +178,7 @@ impl Trainer {
                 training.call_train(store, asked, settings, &files).await
             })
             .await?;
-        let report = report(made.report).map_err(contract)?;
+        let report = report(&made.report).map_err(contract)?;
         Ok(Trained { file: self.file(made.file)?, report })
     }
 
@@ -269,7 +269,7 @@ fn file_name(path: &str) -> Result<(), String> {
     ))
 }
 
-fn report(said: training::Report) -> Result<TrainingReport, String> {
+fn report(said: &training::Report) -> Result<TrainingReport, String> {
     if said.details.len() > DETAILS_BYTES {
         return Err(format!("`details` has {} bytes; at most {DETAILS_BYTES} are taken", said.details.len()));
     }

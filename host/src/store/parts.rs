@@ -4,8 +4,6 @@
 //! are together. A commit writes what differs from what the store has read or written last under the
 //! same epoch: nobody else writes there meanwhile.
 
-use std::sync::Arc;
-
 use super::{ErrorKind, StoreError};
 use crate::checkpoint::{Checkpoint, PartChange, Parts, Size};
 use crate::state::{State, StoredCheckpoint};
@@ -98,8 +96,7 @@ impl StoredParts {
             Some((of, stored)) if of == worker => (false, stored),
             _ => (true, &none),
         };
-        let change = |(name, bytes): (&Arc<str>, Option<&Arc<[u8]>>)| (Arc::clone(name), bytes.cloned());
-        PartsWritten { anew, changes: now.since(before).into_iter().map(change).collect() }
+        PartsWritten { anew, changes: now.since(before) }
     }
 
     /// A commit of this checkpoint has ended so.

@@ -66,7 +66,7 @@ impl Staging {
         // In the directory itself where its parent is not ours to write.
         let mut beside = parent.join(named(".training"));
         let mut lock = open_lock(&parent.join(named(".lock")));
-        if lock.as_ref().is_err_and(|error| refuses(error)) && target.is_dir() {
+        if lock.as_ref().is_err_and(refuses) && target.is_dir() {
             beside = target.join(".training");
             lock = open_lock(&target.join(".training.lock"));
         }

@@ -132,7 +132,7 @@ async fn judge(series: &Series, budget: &str, offset: f64) -> Judged {
     // The benchmark's own first 15 %, made even.
     let warm_up = (0.15 * series.rows.len().min(5000) as f64) as u32 / 2 * 2;
     let settings = format!(r#"{{"false_alarms": "{budget}", "warm_up": "{warm_up} readings"}}"#);
-    let set = Arc::new(Set::new(Module::built_in(), Vec::new(), "models".into(), settings.into()));
+    let set = Arc::new(Set::new(Module::built_in(), Vec::new(), "models".into(), settings));
     bench.worker(open_set(set).await).cycle(|| false).await.unwrap();
 
     let output = bench.output();

@@ -15,7 +15,10 @@ fn set(settings: &str) -> Set {
     Set::new(module, vec![file("a", b"1"), file("ñ", b"")], "models".into(), settings.into())
 }
 
-fn read(kept: &KeptFile, settings: &str) -> io::Result<Option<(String, String, Vec<Vec<u8>>)>> {
+/// The digest that it has, the digest that it was kept under, and its files.
+type Kept = (String, String, Vec<Vec<u8>>);
+
+fn read(kept: &KeptFile, settings: &str) -> io::Result<Option<Kept>> {
     let kept = kept.read("models".into(), settings.into(), MOST)?;
     Ok(kept.map(|kept| {
         let files = kept.set.files.iter().map(|file| file.bytes.clone()).collect();

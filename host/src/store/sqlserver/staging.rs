@@ -9,7 +9,7 @@
 //! first: above 2,000 characters it then says `max` there and a size here, which SQL Server refuses
 //! (error 4816, tiberius#322). What its own tests load into SQL Server is NVARCHAR(MAX).
 
-use tiberius::{IntoSql, TokenRow};
+use tiberius::{ColumnData, IntoSql, TokenRow};
 
 use super::connect::SqlSession;
 use super::connection;
@@ -26,6 +26,10 @@ use crate::verdict::VerdictRow;
 
 /// The longest text that is staged, in UTF-16 units: what a column that is not MAX takes.
 const LONGEST: usize = 4000;
+
+/// The most bytes of one value that a load takes: the driver holds VARBINARY(MAX) to the largest
+/// length that it can announce for a sized one.
+const MOST_LOADED: usize = 65_535;
 
 /// Which of its tables the session has.
 #[derive(Default)]
@@ -71,11 +75,21 @@ impl StagingTables {
         Ok(said)
     }
 
-    /// Bytes go as VARBINARY(MAX), which the driver's own tests load.
+    /// Bytes go as VARBINARY(MAX), which the driver's own tests load; those that it refuses to load
+    /// go as parameters.
     async fn parts(&mut self, session: &mut SqlSession, changes: &[PartChange]) -> Result<()> {
         make(session, &mut self.parts, STAGED_PARTS, sql::output::stage_parts).await?;
+        let is_large =
+            |(_, bytes): &&PartChange| bytes.as_ref().is_some_and(|bytes| bytes.len() > MOST_LOADED);
+        let (large, others): (Vec<_>, Vec<_>) = changes.iter().partition(is_large);
+        for (name, bytes) in large {
+            let bytes = bytes.as_deref().map(|bytes| bytes.to_vec().into());
+            let values =
+                vec![ColumnData::String(Some(cut(name).to_owned().into())), ColumnData::Binary(bytes)];
+            connection::rows(session, sql::output::stage_large_part(), values).await?;
+        }
         let mut load = session.bulk_insert(STAGED_PARTS).await?;
-        for (name, bytes) in changes {
+        for (name, bytes) in others {
             let mut row = TokenRow::with_capacity(2);
             row.push(cut(name).into_sql());
             row.push(bytes.as_deref().into_sql());
@@ -159,8 +173,8 @@ fn row_of(n: usize, verdict: &VerdictRow, grain: Precision) -> TokenRow<'_> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a page holds far fewer rows than 2^53")]
-fn number(n: usize) -> tiberius::ColumnData<'static> {
-    tiberius::ColumnData::F64(Some(n as f64))
+fn number(n: usize) -> ColumnData<'static> {
+    ColumnData::F64(Some(n as f64))
 }
 
 /// As much of a text as is staged; a variable's name is never that long.

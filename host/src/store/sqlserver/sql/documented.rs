@@ -144,6 +144,12 @@ fn entries() -> Vec<Entry> {
         entry("output::stage_keys", output::stage_keys(), STAGED, BULK),
         entry("output::stage_parts", output::stage_parts(), STAGED, BULK),
         entry(
+            "output::stage_large_part",
+            output::stage_large_part(),
+            STAGED,
+            "tiberius `tests/query.rs`, `varbinary_max`: VARBINARY(MAX) as a parameter",
+        ),
+        entry(
             "output::empty",
             output::empty(output::STAGED_KEYS),
             STAGED,

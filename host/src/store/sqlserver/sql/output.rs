@@ -55,6 +55,11 @@ pub fn stage_parts() -> String {
     format!("CREATE TABLE {STAGED_PARTS} ([name] NVARCHAR(MAX) NULL, [bytes] VARBINARY(MAX) NULL);")
 }
 
+/// Stages part `@P1` with bytes `@P2`.
+pub fn stage_large_part() -> String {
+    format!("INSERT INTO {STAGED_PARTS} ([name], [bytes]) VALUES (@P1, @P2);")
+}
+
 /// Empties either.
 pub fn empty(staged: &str) -> String {
     format!("TRUNCATE TABLE {staged};")
