@@ -1,9 +1,9 @@
 //! An opened detector: models in memory, judging batch after batch.
 //!
-//! It lives as long as the host keeps the set; between batches it keeps nothing but buffers and what
-//! the adaptive rule has learnt. A batch goes through in slices of rows: the features of a slice
-//! are computed once for all models that take slices of its length, then their columns are predicted
-//! and judged on it. Under the adaptive rule these verdicts are then its expectation.
+//! It lives as long as the host keeps the set; between batches it keeps nothing but buffers and
+//! what the adaptive rule has learnt. A batch goes through in slices of rows: the features of a
+//! slice are computed once for all models that take slices of its length, then their columns are
+//! predicted and judged on it. Under the adaptive rule these verdicts are then its expectation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,8 +64,8 @@ impl ProphetDetector {
         Self::open_without(files, &[], settings, &[])
     }
 
-    /// The same where some files are there and cannot be read, and from a state: the names and bytes
-    /// of all parts that are stored (see [`Self::changes`]).
+    /// The same where some files are there and cannot be read, and from a state: the names and
+    /// bytes of all parts that are stored (see [`Self::changes`]).
     ///
     /// # Errors
     /// As [`Self::open`]; `detector_config.json` is one of them, without which it is not certain

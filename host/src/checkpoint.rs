@@ -1,9 +1,9 @@
 //! What a detector wants back when it is opened again: its state, in named parts that the host does
 //! not look into.
 //!
-//! A checkpoint is a value, and cheap to copy: whoever has one (the worker's state, the detector, the
-//! canary) shares its parts with the others. What changed between two of them is found by comparing
-//! them, so that nobody has to remember what was handed out and not stored.
+//! A checkpoint is a value, and cheap to copy: whoever has one (the worker's state, the detector,
+//! the canary) shares its parts with the others. What changed between two of them is found by
+//! comparing them, so that nobody has to remember what was handed out and not stored.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

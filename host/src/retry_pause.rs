@@ -1,5 +1,5 @@
-//! How long to wait with what took too long on a machine that was busy: it may do an hour later. The
-//! pauses grow from try to try.
+//! How long to wait with what took too long on a machine that was busy: it may do an hour later.
+//! The pauses grow from try to try.
 
 use std::time::Duration;
 

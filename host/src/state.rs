@@ -49,8 +49,8 @@ impl State {
         self.watermark.max(self.ahead.reached(now))
     }
 
-    /// Moves on past a page with these datetimes, the last of its scan or not. The watermark goes no
-    /// further than `until`; what is dated beyond is remembered.
+    /// Moves on past a page with these datetimes, the last of its scan or not. The watermark goes
+    /// no further than `until`; what is dated beyond is remembered.
     pub fn advance(&mut self, position: Position, datetimes: &[Datetime], until: Datetime, is_last: bool) {
         self.position = position;
         if is_last {
@@ -89,8 +89,8 @@ pub struct StoredPosition {
     pub checkpoint: Option<StoredCheckpoint>,
 }
 
-/// What the row says of the checkpoint, whose parts are in a table of their own. None in a row of an
-/// earlier version, which holds a checkpoint of one piece itself.
+/// What the row says of the checkpoint, whose parts are in a table of their own. None in a row of
+/// an earlier version, which holds a checkpoint of one piece itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredCheckpoint {
     pub detector: Option<String>,

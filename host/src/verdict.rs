@@ -48,8 +48,8 @@ pub struct Written {
 
 /// The verdict on each reading. `cells` says where each stands in the batch (as
 /// [`crate::pivot::pivot`] gives them), `outcomes` holds one entry per column of it. Each reading
-/// is counted once: as judged, under the reason why it is not, or as seen before. Readings without a
-/// verdict come again with each window of a table without a key, and `first_seen` tells which of
+/// is counted once: as judged, under the reason why it is not, or as seen before. Readings without
+/// a verdict come again with each window of a table without a key, and `first_seen` tells which of
 /// them are news.
 ///
 /// The outcomes were checked against the contract. A verdict that is missing all the same sets its

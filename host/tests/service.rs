@@ -135,8 +135,8 @@ fn a_start_without_home_or_cache_works() {
     }
 }
 
-/// Where nothing can be written but the database, the log is on the console alone and no set is kept;
-/// each is said once.
+/// Where nothing can be written but the database, the log is on the console alone and no set is
+/// kept; each is said once.
 #[test]
 fn a_start_where_nothing_can_be_written_works() {
     if !Path::new("/proc/self").exists() {

@@ -1,9 +1,10 @@
 //! What the state of a detector costs a commit: `just bench-checkpoint`.
 //!
-//! 10,000 variables of some 7.5 KB each, stored as one part that changes with every commit, as a part
-//! a variable that all change, and as they are meant to be: a sixtieth of the parts and a small one
-//! with what came since. Commits of each kind are timed in turn, in one run, on SQLite and on the fake
-//! server, which is SQLite behind the driver and its bulk load. Nothing here asserts a time.
+//! 10,000 variables of some 7.5 KB each, stored as one part that changes with every commit, as a
+//! part a variable that all change, and as they are meant to be: a sixtieth of the parts and a
+//! small one with what came since. Commits of each kind are timed in turn, in one run, on SQLite
+//! and on the fake server, which is SQLite behind the driver and its bulk load. Nothing here
+//! asserts a time.
 
 #![allow(
     clippy::unwrap_used,

@@ -167,8 +167,8 @@ async fn a_checkpoint_that_is_none_costs_no_verdict() {
     }
 }
 
-/// A detector that says that all of its state is gone has what was stored cleared; one that says that
-/// nothing has changed, kept.
+/// A detector that says that all of its state is gone has what was stored cleared; one that says
+/// that nothing has changed, kept.
 #[tokio::test]
 async fn no_change_and_no_state_are_two_things() {
     for (harm, after) in [("none", None), ("unchanged", Some((7, 1)))] {
@@ -182,8 +182,8 @@ async fn no_change_and_no_state_are_two_things() {
     }
 }
 
-/// What was handed out and could not be kept is known to that instance alone: it is not asked again,
-/// and the next begins where the store is.
+/// What was handed out and could not be kept is known to that instance alone: it is not asked
+/// again, and the next begins where the store is.
 #[tokio::test]
 async fn a_state_that_grows_beyond_what_is_kept_stays_as_it_was() {
     let bench = Fixture::new(Layout::Keyed);

@@ -1,6 +1,6 @@
-//! Who holds what of a state in parts: a detector hands each change out once, so that whatever comes
-//! between its batches and the commits must leave it, and what is stored, as if nothing had come
-//! between.
+//! Who holds what of a state in parts: a detector hands each change out once, so that whatever
+//! comes between its batches and the commits must leave it, and what is stored, as if nothing had
+//! come between.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -27,8 +27,8 @@ enum Harm {
     Reload,
 }
 
-/// Readings of a datetime: of each variable one, or none. The last variable is one that the detector
-/// does not survive.
+/// Readings of a datetime: of each variable one, or none. The last variable is one that the
+/// detector does not survive.
 type Batch = [Option<i8>; 4];
 
 const VARIABLES: [&str; 4] = ["T1", "t1", "Presión", "TRAP"];

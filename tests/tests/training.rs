@@ -1,5 +1,5 @@
-//! Models made in the sandbox: the same bytes as natively, for every case of the library's tests, so
-//! that what those say of a fit holds for the component; and detectors that do harm while they
+//! Models made in the sandbox: the same bytes as natively, for every case of the library's tests,
+//! so that what those say of a fit holds for the component; and detectors that do harm while they
 //! train.
 
 #![allow(

@@ -54,8 +54,8 @@ pub(super) fn kind(name: &str) -> Option<Kind> {
     }
 }
 
-/// The name of a variable's base. Names of variables are any text; these are short, and the same for
-/// one variable only.
+/// The name of a variable's base. Names of variables are any text; these are short, and the same
+/// for one variable only.
 pub(super) fn base_name(variable: &str) -> String {
     format!("{BASE}{:032x}", hash(variable))
 }

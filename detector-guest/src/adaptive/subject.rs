@@ -1,8 +1,8 @@
 //! One variable under the rule: from its first reading on, whose distance from the next is not
 //! known yet.
 //!
-//! A warm-up of three days is a number of readings as soon as it is known how often they come. Until
-//! then the first ones are kept; when there are enough, the rule is begun and is given them.
+//! A warm-up of three days is a number of readings as soon as it is known how often they come.
+//! Until then the first ones are kept; when there are enough, the rule is begun and is given them.
 
 use rule::{Band, CheckpointError, RuleSettings, Variable, Verdict};
 use serde::{Deserialize, Serialize};

@@ -168,12 +168,13 @@ Examples:
 
     /// Train a model on a table, and print it
     ///
-    /// Reads a CSV file as Prophet's own `fit` takes it: `ds`, `y` and the columns that the settings
-    /// use, by their names. An empty cell in `y` is no reading. The settings are one JSON object:
-    /// `{"prophet": {…}, "seasonalities": [{…}], "regressors": [{…}], "country_holidays": "US"}` with
-    /// the arguments of `Prophet(…)`, `add_seasonality` and `add_regressor`; `{}` is Prophet's
-    /// defaults. Prints the file that Prophet's `model_to_json` writes, by the detector that judges in
-    /// `run`; neither Python nor Stan is needed. Warnings go to stderr.
+    /// Reads a CSV file as Prophet's own `fit` takes it: `ds`, `y` and the columns that the
+    /// settings use, by their names. An empty cell in `y` is no reading. The settings are one
+    /// JSON object: `{"prophet": {…}, "seasonalities": [{…}], "regressors": [{…}],
+    /// "country_holidays": "US"}` with the arguments of `Prophet(…)`, `add_seasonality` and
+    /// `add_regressor`; `{}` is Prophet's defaults. Prints the file that Prophet's
+    /// `model_to_json` writes, by the detector that judges in `run`; neither Python nor Stan is
+    /// needed. Warnings go to stderr.
     #[command(after_help = "\
 Examples:
   host fit settings.json history.csv > prophet_model_T1.json
@@ -237,9 +238,10 @@ pub struct CompileModule {
 pub enum ServiceCommand {
     /// Make a service of this program where it is: a unit of systemd, or a service of Windows
     ///
-    /// Nothing is started. On Linux, state, cache, passwords and user of the service go by its name.
-    /// On Windows it works in the directory of its configuration, starts with the machine, and
-    /// anew after a failure; its problems are in the Event Log. Several can be on one machine.
+    /// Nothing is started. On Linux, state, cache, passwords and user of the service go by its
+    /// name. On Windows it works in the directory of its configuration, starts with the
+    /// machine, and anew after a failure; its problems are in the Event Log. Several can be on
+    /// one machine.
     #[command(after_help = "\
 Examples:
   sudo host service install --config /etc/anomaly-worker/anomaly-worker.toml

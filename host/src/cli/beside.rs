@@ -1,5 +1,5 @@
-//! The services that run on this machine beside the one of a configuration, and what they share with
-//! it that each should have for itself.
+//! The services that run on this machine beside the one of a configuration, and what they share
+//! with it that each should have for itself.
 
 use std::path::Path;
 use std::time::Duration;

@@ -40,8 +40,8 @@ impl DsTable {
     /// 1 and 0.
     ///
     /// # Errors
-    /// Not CSV, no column `ds`, a name twice, no rows, or a cell that is no datetime or no number; to
-    /// fit, also no column `y`, and too many rows.
+    /// Not CSV, no column `ds`, a name twice, no rows, or a cell that is no datetime or no number;
+    /// to fit, also no column `y`, and too many rows.
     pub(super) fn read(input: impl Read, to: Use) -> anyhow::Result<Self> {
         let mut csv = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
         let header: Vec<String> = csv.headers()?.iter().map(without_mark).map(str::to_owned).collect();

@@ -21,7 +21,8 @@ use crate::worker::schedule::{self, ScheduleEnd};
 use crate::worker::{Worker, WorkerSettings, report};
 use crate::{signal, telemetry};
 
-/// How long a reload waits for files that are being written; then they are looked at as they change.
+/// How long a reload waits for files that are being written; then they are looked at as they
+/// change.
 const LONGEST_RELOAD: Duration = Duration::from_secs(60);
 
 /// Runs until it is stopped, or for one cycle.

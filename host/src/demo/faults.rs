@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::variables::START;
 use crate::datetime::Datetime;
 
-/// Sizes are in sigmas of the variable's noise ([`super::variables::DemoVariable::noise`]), upwards or
-/// downwards.
+/// Sizes are in sigmas of the variable's noise ([`super::variables::DemoVariable::noise`]), upwards
+/// or downwards.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     /// One or two readings far off.

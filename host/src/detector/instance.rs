@@ -174,8 +174,8 @@ impl Instance {
 
     /// Judges a batch and, where the detector keeps state (a schema above 0), asks what has changed
     /// of it. What comes back is checked. The instance is given back unless it failed over its
-    /// state: that costs it its life, because what it has changed is known to it alone, and nobody a
-    /// verdict.
+    /// state: that costs it its life, because what it has changed is known to it alone, and nobody
+    /// a verdict.
     pub(super) async fn judge(mut self, batch: &Batch) -> Result<(Judged, Option<Self>), JudgeError> {
         let outcomes = self.detect(batch).await?;
         if self.of.schema == 0 {

@@ -119,8 +119,8 @@ impl Account {
 }
 
 /// What the service manager is told of its end. It starts anew whatever ended with a code other
-/// than 0, also without a crash; what no restart mends must therefore end with 0 there, and says why
-/// in the log.
+/// than 0, also without a crash; what no restart mends must therefore end with 0 there, and says
+/// why in the log.
 pub fn told(code: u8) -> u32 {
     if code == super::USAGE { 0 } else { u32::from(code) }
 }

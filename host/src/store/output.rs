@@ -138,9 +138,10 @@ pub trait VerdictWriter: Send {
     async fn claim(&mut self, worker: &str) -> Result<Claim, StoreError>;
 
     /// In one transaction: checks the fence (`state.epoch`), inserts the verdicts whose key is not
-    /// there yet, writes the state row and, of the checkpoint, the parts that changed. Returns how many were inserted. [`ErrorKind::Refused`]
-    /// if the table does not take one of the verdicts; [`ErrorKind::Fenced`] if another worker
-    /// has taken the name since, or somebody has deleted the row: take the name again.
+    /// there yet, writes the state row and, of the checkpoint, the parts that changed. Returns how
+    /// many were inserted. [`ErrorKind::Refused`] if the table does not take one of the
+    /// verdicts; [`ErrorKind::Fenced`] if another worker has taken the name since, or somebody
+    /// has deleted the row: take the name again.
     async fn commit(
         &mut self,
         worker: &str,
@@ -165,7 +166,8 @@ pub trait Rejudging: VerdictReader {
         state: &State,
     ) -> Result<Replaced, StoreError>;
 
-    /// Deletes the worker's row and its parts, if it still has this epoch; else [`ErrorKind::Fenced`].
+    /// Deletes the worker's row and its parts, if it still has this epoch; else
+    /// [`ErrorKind::Fenced`].
     async fn forget(&mut self, worker: &str, epoch: i64) -> Result<(), StoreError>;
 
     /// Puts `after` in the place of `before` in the worker's row and touches nothing else: not the

@@ -1,8 +1,8 @@
 //! What is stored of a checkpoint, and what a commit has to write of it.
 //!
 //! The parts are rows of a table of their own; the state row says whose they are and how large they
-//! are together. A commit writes what differs from what the store has read or written last under the
-//! same epoch: nobody else writes there meanwhile.
+//! are together. A commit writes what differs from what the store has read or written last under
+//! the same epoch: nobody else writes there meanwhile.
 
 use super::{ErrorKind, StoreError};
 use crate::checkpoint::{Checkpoint, PartChange, Parts, Size};

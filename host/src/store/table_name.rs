@@ -32,8 +32,8 @@ impl TableName {
         Self { parts: vec![schema.to_owned(), table.to_owned()] }
     }
 
-    /// The table of checkpoints' parts beside a state table: named for it, so that workers of one name
-    /// with different state tables never share one.
+    /// The table of checkpoints' parts beside a state table: named for it, so that workers of one
+    /// name with different state tables never share one.
     #[must_use]
     pub fn of_parts(&self) -> Self {
         /// What a name may have, less what is added.

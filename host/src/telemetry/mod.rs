@@ -7,8 +7,8 @@
 //!
 //! The console is standard error, as it was with the Python worker: standard output is left to what
 //! a command answers (`host status --json`). Where standard error is systemd's journal, lines are
-//! entries of it, with priority and fields. A service of Windows has no standard error: its problems
-//! go to the Event Log.
+//! entries of it, with priority and fields. A service of Windows has no standard error: its
+//! problems go to the Event Log.
 
 mod console;
 mod device;

@@ -123,7 +123,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Has the row say whether the files on disk are refused, also while nothing comes to be judged.
+    /// Has the row say whether the files on disk are refused, also while nothing comes to be
+    /// judged.
     async fn tell_refused(&self, session: &mut Session) -> Result<(), CycleError> {
         let refused = self.shared.refused();
         if let Some(models) = session.state.models.as_mut().filter(|models| models.refused != refused) {

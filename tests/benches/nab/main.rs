@@ -4,8 +4,8 @@
 //!
 //!     just bench-nab DIR
 //!
-//! DIR is a checkout of the benchmark. One setting for all files: the warm-up is the benchmark's own
-//! (15 % of a file, of at most 5,000 rows), the budget the first of [`BUDGETS`]; then with the
+//! DIR is a checkout of the benchmark. One setting for all files: the warm-up is the benchmark's
+//! own (15 % of a file, of at most 5,000 rows), the budget the first of [`BUDGETS`]; then with the
 //! values far from zero, and then with the other budget.
 
 #![allow(

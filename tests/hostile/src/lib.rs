@@ -4,11 +4,11 @@
 //! Settings: `{"do": "<behaviour>", "to": "<variable>"}`. Without `to` it misbehaves on every
 //! batch, with it only on batches that hold the variable. Told nothing, it is honest: it expects
 //! just what it reads, and the one part of its checkpoint counts the readings; told `remember`, it
-//! expects what it makes of all readings before, and keeps those in many parts. Model files are variables by name,
-//! so that a test decides what has a model; `*` stands for all. One called `harm.json` is none:
-//! it holds the settings instead, so that a test of reload can change them on disk. A file that
-//! begins with `compact` says what `compact` is to do with it, and in which form it is opened is
-//! told.
+//! expects what it makes of all readings before, and keeps those in many parts. Model files are
+//! variables by name, so that a test decides what has a model; `*` stands for all. One called
+//! `harm.json` is none: it holds the settings instead, so that a test of reload can change them on
+//! disk. A file that begins with `compact` says what `compact` is to do with it, and in which form
+//! it is opened is told.
 //!
 //! What it says of itself before it is told anything stands in its bytes ([`DESCRIBED`]), where a
 //! test writes something else.

@@ -1,7 +1,7 @@
-//! A state in many parts: of each variable what was known when its part was written last, and in one
-//! part what was read since, which is read over when it is opened. What it expects of a reading hangs
-//! on all the readings before, so that a state which was lost, or written twice, shows in the next
-//! verdict. How it was divided into batches does not.
+//! A state in many parts: of each variable what was known when its part was written last, and in
+//! one part what was read since, which is read over when it is opened. What it expects of a reading
+//! hangs on all the readings before, so that a state which was lost, or written twice, shows in the
+//! next verdict. How it was divided into batches does not.
 
 use std::collections::BTreeMap;
 

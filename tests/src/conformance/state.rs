@@ -113,8 +113,8 @@ pub async fn a_state_comes_back_whole<B: TestDb>() -> Result<()> {
     Ok(())
 }
 
-/// Whatever of a checkpoint changes from commit to commit, what is stored is all of the last one, of
-/// this worker and no other; and whoever only looks at the row is told how large it is.
+/// Whatever of a checkpoint changes from commit to commit, what is stored is all of the last one,
+/// of this worker and no other; and whoever only looks at the row is told how large it is.
 pub async fn parts_follow_the_last_commit<B: TestDb>() -> Result<()> {
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
     let (_, mut second) = bench.connector().open().await?;

@@ -76,8 +76,8 @@ async fn what_a_start_refused_is_looked_at_as_it_changes() {
     }
 }
 
-/// A share that does not answer, for which a `compact` that spins stands here, holds up no start that
-/// has something to go on with.
+/// A share that does not answer, for which a `compact` that spins stands here, holds up no start
+/// that has something to go on with.
 #[tokio::test]
 async fn a_start_does_not_wait_for_what_hangs() {
     let (disk, last_good, good) = kept().await;

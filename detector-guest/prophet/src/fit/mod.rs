@@ -22,11 +22,11 @@
 //! maximises the density of `prophet.stan`; `write` makes the file. Only maximum a posteriori
 //! estimates: sampling is left to Prophet.
 //!
-//! Prophet's own search stops short of the optimum, at a point that depends on the last bits of `y`.
-//! [`Method::Optimum`] ends at the optimum, whose density is never lower; [`Method::AsProphet`]
-//! stops where Prophet does, as far as it agrees with itself. There are no random numbers, no
-//! threads and no platform's mathematics: the same rows and settings have the same file to the last
-//! byte, natively and in WebAssembly.
+//! Prophet's own search stops short of the optimum, at a point that depends on the last bits of
+//! `y`. [`Method::Optimum`] ends at the optimum, whose density is never lower;
+//! [`Method::AsProphet`] stops where Prophet does, as far as it agrees with itself. There are no
+//! random numbers, no threads and no platform's mathematics: the same rows and settings have the
+//! same file to the last byte, natively and in WebAssembly.
 
 mod error;
 mod prepare;

@@ -6,8 +6,9 @@
 //! y = A + B · sigmoid(x₀ + λ h W) + σ N(0, 1)     A = floor (1 + m) + additive     B = (cap - floor) (1 + m)
 //! ```
 //!
-//! with the `W` of `jump_density`: one integral over w, no simulation. Prophet's default call subtracts
-//! the mean deviation of its draws from all of them; `centred` does the same with the mean itself.
+//! with the `W` of `jump_density`: one integral over w, no simulation. Prophet's default call
+//! subtracts the mean deviation of its draws from all of them; `centred` does the same with the
+//! mean itself.
 
 use super::gaussian;
 use super::jump_density::Density;

@@ -5,12 +5,12 @@
 //! Φ⁻¹((1 + w) / 2)`. Beyond training the rate of the trend may change again, see
 //! [`TrendUncertainty`]; the files here have a distribution each:
 //!
-//! * `distribution`: changes in continuous time; `stepwise`: changes at the rows of a request, Prophet's
-//!   default call;
+//! * `distribution`: changes in continuous time; `stepwise`: changes at the rows of a request,
+//!   Prophet's default call;
 //! * `contour` and `quantile`: from such a distribution to the half-width; `segments` and
 //!   `chebyshev`: to those of many rows at once;
-//! * `mixture`: many draws of the parameters (MCMC); `logistic` with `jump_density`:
-//!   growth that a capacity bends.
+//! * `mixture`: many draws of the parameters (MCMC); `logistic` with `jump_density`: growth that a
+//!   capacity bends.
 //!
 //! Nothing here is random: asked the same twice, the answer is the same to the last bit.
 

@@ -65,8 +65,9 @@ pub struct Train {
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "1d")]
     pub holdout: Duration,
 
-    /// Settings of the training, one JSON object as for `host fit`; `variables` in it holds those of
-    /// single variables [default: 95 % intervals, multiplicative, seasons that the data bears]
+    /// Settings of the training, one JSON object as for `host fit`; `variables` in it holds those
+    /// of single variables [default: 95 % intervals, multiplicative, seasons that the data
+    /// bears]
     #[arg(long, value_name = "SETTINGS.json")]
     pub settings: Option<PathBuf>,
 

@@ -61,8 +61,8 @@ pub fn indexes(output: &TableName) -> Vec<String> {
     std::iter::once(unique).chain(INDEXED.map(|column| index(output, &[column], false))).collect()
 }
 
-/// The state table: a row per worker. `position`, `set_aside` and `counts` are JSON. `checkpoint` is
-/// of earlier versions, which knew no parts.
+/// The state table: a row per worker. `position`, `set_aside` and `counts` are JSON. `checkpoint`
+/// is of earlier versions, which knew no parts.
 pub fn state(name: &TableName) -> String {
     format!(
         "CREATE TABLE {table} (

@@ -1,10 +1,10 @@
 //! Datetimes as SQLite has them: text, found through an index that sorts text.
 //!
-//! `2025-01-15`, `2025-01-15 10:00`, `2025-01-15 10:00:00`, with up to nine decimals, are datetimes,
-//! and so is each with a `T` for the space. A column has one of these two forms, in which text order
-//! is time order. One instant has many texts: `10:00:00.5` is `10:00:00.500000`. So an index finds
-//! *candidates*, a little more than asked for; whether a row is in the range is always decided by
-//! its instant.
+//! `2025-01-15`, `2025-01-15 10:00`, `2025-01-15 10:00:00`, with up to nine decimals, are
+//! datetimes, and so is each with a `T` for the space. A column has one of these two forms, in
+//! which text order is time order. One instant has many texts: `10:00:00.5` is `10:00:00.500000`.
+//! So an index finds *candidates*, a little more than asked for; whether a row is in the range is
+//! always decided by its instant.
 
 use crate::datetime::Datetime;
 

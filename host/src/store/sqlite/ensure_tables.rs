@@ -1,5 +1,5 @@
-//! The output, the state table and that of checkpoints' parts: made where they are missing, looked over where they exist.
-//! Pieces of one transaction.
+//! The output, the state table and that of checkpoints' parts: made where they are missing, looked
+//! over where they exist. Pieces of one transaction.
 
 use rusqlite::Connection;
 

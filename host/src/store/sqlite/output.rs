@@ -1,5 +1,5 @@
-//! The output, the state table and that of checkpoints' parts in a SQLite file. Each call is one transaction, or none of it
-//! happened.
+//! The output, the state table and that of checkpoints' parts in a SQLite file. Each call is one
+//! transaction, or none of it happened.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;

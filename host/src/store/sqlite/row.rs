@@ -41,8 +41,8 @@ pub(super) fn columns(has_key: bool, has_source_file: bool) -> String {
     )
 }
 
-/// Turns rows into readings; a datetime of another form than the column's is none. Rows come in runs of one datetime, of few variables and fewer files:
-/// each is read once.
+/// Turns rows into readings; a datetime of another form than the column's is none. Rows come in
+/// runs of one datetime, of few variables and fewer files: each is read once.
 #[derive(Default)]
 pub(super) struct RowReader {
     form: Form,

@@ -31,8 +31,8 @@ pub(super) fn workers(connection: &Connection, table: &TableName) -> Result<Vec<
     Ok(names)
 }
 
-/// The worker's row, and what it says of its checkpoint, which the state lacks; None if there is none,
-/// or nothing was committed yet.
+/// The worker's row, and what it says of its checkpoint, which the state lacks; None if there is
+/// none, or nothing was committed yet.
 pub(super) fn read(
     connection: &Connection,
     table: &TableName,
@@ -119,8 +119,8 @@ fn json<T: DeserializeOwned>(
     serde_json::from_str(&text).map_err(|error| unreadable(column, &error))
 }
 
-/// Writes the whole row; the parts of the checkpoint have a table of their own. The fence: it must still carry the epoch with which this worker took its
-/// name.
+/// Writes the whole row; the parts of the checkpoint have a table of their own. The fence: it must
+/// still carry the epoch with which this worker took its name.
 pub(super) fn write(connection: &Connection, table: &TableName, worker: &str, state: &State) -> Result<()> {
     let sql = format!(
         "UPDATE {} SET position = ?3, watermark = ?4, checkpoint = NULL, checkpoint_schema = ?5, checkpoint_digest = ?6, \

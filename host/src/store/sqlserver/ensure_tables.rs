@@ -1,4 +1,5 @@
-//! The output, the state table and that of checkpoints' parts: made where they are missing, looked over where they exist.
+//! The output, the state table and that of checkpoints' parts: made where they are missing, looked
+//! over where they exist.
 //!
 //! What exists and cannot serve is refused before anything is made. Tables of our own get all their
 //! indexes; one that others made gets those that it lacks ([`indexing`](super::output)), and where

@@ -1,8 +1,8 @@
 //! The output, the state table and that of checkpoints' parts on a SQL Server.
 //!
-//! A commit stages its verdicts and parts in the session and then is one transaction in one round trip.
-//! Whether it happened, where the connection is lost before the answer comes, the state row tells
-//! to whoever takes the name next.
+//! A commit stages its verdicts and parts in the session and then is one transaction in one round
+//! trip. Whether it happened, where the connection is lost before the answer comes, the state row
+//! tells to whoever takes the name next.
 
 mod indexing;
 mod queries;

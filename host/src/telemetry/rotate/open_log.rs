@@ -56,8 +56,9 @@ impl OpenLog {
         written
     }
 
-    /// The right to rename, as long as it is held; None while another worker has it. Where it cannot
-    /// be had otherwise, everybody has it: one rename too many costs a short file, and no line.
+    /// The right to rename, as long as it is held; None while another worker has it. Where it
+    /// cannot be had otherwise, everybody has it: one rename too many costs a short file, and
+    /// no line.
     #[cfg(unix)]
     pub(super) fn turn(&self) -> Option<File> {
         use std::fs::TryLockError;

@@ -1,9 +1,10 @@
 //! Where Prophet's own search stops: Stan's L-BFGS on `θ` and `ln σ`, from Prophet's start.
 //!
 //! The density has a kink at every change that is 0, and L-BFGS stalls there, short of the optimum.
-//! Where it stalls depends on the last bits: Prophet run again on `y · (1 ± 10⁻¹³)` lands elsewhere,
-//! and this lands no further from it. Below a hundred rows, and where the line search fails,
-//! Prophet takes Newton's method, which mostly does reach the optimum; here it is the optimum.
+//! Where it stalls depends on the last bits: Prophet run again on `y · (1 ± 10⁻¹³)` lands
+//! elsewhere, and this lands no further from it. Below a hundred rows, and where the line search
+//! fails, Prophet takes Newton's method, which mostly does reach the optimum; here it is the
+//! optimum.
 
 use super::logistic::Logistic;
 use super::optimum::{self, at, checked, from_sums};

@@ -84,9 +84,9 @@ pub struct CommitParts<'a> {
 
 /// One transaction: the fence (the worker's row with its epoch, which becomes the new state), the
 /// staged verdicts that are not there yet, where there are any, and `parts`, what becomes of the
-/// checkpoint's ([`parts_anew`], [`parts_changed`]), where anything does. Answers how many rows the fence
-/// held (one, or nothing was written; −1: another one writes the table), how many verdicts went in
-/// and how many went out. A trigger may answer something before.
+/// checkpoint's ([`parts_anew`], [`parts_changed`]), where anything does. Answers how many rows the
+/// fence held (one, or nothing was written; −1: another one writes the table), how many verdicts
+/// went in and how many went out. A trigger may answer something before.
 ///
 /// `@P1` worker, `@P2` epoch; then those of the columns of [`STATE`] that have a value, in that
 /// order. NULL is no parameter, because it would be one without a type, which not every server
@@ -127,8 +127,8 @@ pub fn parts_anew(parts: &TableName) -> String {
     format!("DELETE FROM {} WHERE [worker] = @P1 AND @held = 1; ", parts.sql_server())
 }
 
-/// The part of [`commit`] that puts the staged parts in the place of those of their names. The table
-/// that loses rows has no alias, as in [`replace`]; each of its rows is found by its key.
+/// The part of [`commit`] that puts the staged parts in the place of those of their names. The
+/// table that loses rows has no alias, as in [`replace`]; each of its rows is found by its key.
 pub fn parts_changed(parts: &TableName) -> String {
     format!(
         "DELETE FROM {table} WHERE [worker] = @P1 AND @held = 1 AND EXISTS (SELECT 1 FROM (\
