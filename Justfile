@@ -33,11 +33,11 @@ fuzz-answers $PROPTEST_CASES="100000": toolchain
 test-sqlserver *FLAGS: toolchain
     {{ if env("TEST_SQLSERVER", "") == "" { error("set TEST_SQLSERVER: Server=tcp:localhost,1433;User Id=sa;Password=...;TrustServerCertificate=true") } else { "cargo test --workspace --no-fail-fast --test store_sqlserver --test rights --test kill" } }} {{ FLAGS }} -- --include-ignored
 
-# The program for Windows, cross-built, under Wine: its own end-to-end tests (says which of its tools are missing); left out: starting a service, which hangs there
+# The program for Windows, cross-built, under Wine: its own end-to-end tests (says which of its tools are missing)
 [unix]
 test-windows *FLAGS: toolchain (_needs "x86_64-w64-mingw32-gcc wine wixl msiinfo zip unzip") _windows-target
     cargo build --profile windows-test --target x86_64-pc-windows-gnu --package host --bin host
-    cargo test --workspace --test windows {{ FLAGS }} -- --include-ignored --skip a_service_from_its_installation_to_its_end
+    cargo test --workspace --test windows {{ FLAGS }} -- --include-ignored
 
 [unix]
 _needs TOOLS:

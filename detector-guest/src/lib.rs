@@ -55,3 +55,10 @@ pub enum OpenError {
     #[error("{0}")]
     State(String),
 }
+
+impl OpenError {
+    /// A setting with a value that it does not take.
+    pub(crate) fn setting(key: &str, found: &serde_json::Value, expected: &str) -> Self {
+        Self::Settings(format!("`{key}` is `{found}`; write {expected}"))
+    }
+}

@@ -9,7 +9,6 @@ use wildmatch::WildMatch;
 
 use crate::OpenError;
 use crate::form::nfc;
-use crate::settings::wrong;
 
 /// Readings of the longest warm-up: what is longer never ends.
 const MOST: f64 = 1e7;
@@ -35,7 +34,9 @@ impl<T: Clone> ByName<T> {
         expected: &str,
         read: impl Fn(&str) -> Option<T>,
     ) -> Result<Self, OpenError> {
-        let read = |value: &Value| value.as_str().and_then(&read).ok_or_else(|| wrong(key, value, expected));
+        let read = |value: &Value| {
+            value.as_str().and_then(&read).ok_or_else(|| OpenError::setting(key, value, expected))
+        };
         let Value::Object(by_name) = value else { return Ok(Self::of_all(read(value)?)) };
         let mut named = Vec::new();
         for (pattern, value) in by_name {

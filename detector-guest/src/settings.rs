@@ -102,7 +102,7 @@ impl Settings {
                     settings.rule = match value.as_str() {
                         Some("adaptive") => RuleKey::Adaptive,
                         Some("interval") => RuleKey::Interval,
-                        _ => return Err(wrong(key, value, "`\"adaptive\"` or `\"interval\"`")),
+                        _ => return Err(OpenError::setting(key, value, "`\"adaptive\"` or `\"interval\"`")),
                     };
                 }
                 "false_alarms" => {
@@ -124,7 +124,7 @@ impl Settings {
                     settings.residual_scale = match value.as_str() {
                         Some("model") => ResidualScale::Model,
                         Some("batch") => ResidualScale::Batch,
-                        _ => return Err(wrong(key, value, "`\"model\"` or `\"batch\"`")),
+                        _ => return Err(OpenError::setting(key, value, "`\"model\"` or `\"batch\"`")),
                     };
                 }
                 "trend_uncertainty" => {
@@ -132,7 +132,13 @@ impl Settings {
                         Some("none") => TrendUncertaintyKey::None,
                         Some("batch") => TrendUncertaintyKey::Batch,
                         Some("continuous") => TrendUncertaintyKey::Continuous,
-                        _ => return Err(wrong(key, value, "`\"none\"`, `\"batch\"` or `\"continuous\"`")),
+                        _ => {
+                            return Err(OpenError::setting(
+                                key,
+                                value,
+                                "`\"none\"`, `\"batch\"` or `\"continuous\"`",
+                            ));
+                        }
                     };
                 }
                 "variables" => settings.variables = variables(key, value)?,
@@ -148,7 +154,7 @@ impl Settings {
 pub(crate) fn threshold(key: &str, value: &Value) -> Result<f64, OpenError> {
     match value.as_f64() {
         Some(number) if number > 0.0 => Ok(number),
-        _ => Err(wrong(key, value, "a number above 0, such as `2.0`")),
+        _ => Err(OpenError::setting(key, value, "a number above 0, such as `2.0`")),
     }
 }
 
@@ -156,17 +162,17 @@ pub(crate) fn threshold(key: &str, value: &Value) -> Result<f64, OpenError> {
 pub(crate) fn interval_width(key: &str, value: &Value) -> Result<f64, OpenError> {
     match value.as_f64() {
         Some(number) if prophet::interval::level(number).is_some() => Ok(number),
-        _ => Err(wrong(key, value, "a number above 0, at most 1, such as `0.95`")),
+        _ => Err(OpenError::setting(key, value, "a number above 0, at most 1, such as `0.95`")),
     }
 }
 
 fn variables(key: &str, value: &Value) -> Result<BTreeMap<String, String>, OpenError> {
     let expected =
         "an object of variables and their model files, such as `{\"TEMP 3\": \"prophet_model_T3.json\"}`";
-    let pairs = value.as_object().ok_or_else(|| wrong(key, value, expected))?;
+    let pairs = value.as_object().ok_or_else(|| OpenError::setting(key, value, expected))?;
     let pair = |(variable, path): (&String, &Value)| match path.as_str() {
         Some(path) => Ok((nfc(variable).into_owned(), path.to_owned())),
-        None => Err(wrong(key, value, expected)),
+        None => Err(OpenError::setting(key, value, expected)),
     };
     pairs.iter().map(pair).collect()
 }
@@ -174,7 +180,7 @@ fn variables(key: &str, value: &Value) -> Result<BTreeMap<String, String>, OpenE
 fn columns(key: &str, value: &Value) -> Result<BTreeMap<String, BTreeMap<String, Supply>>, OpenError> {
     let expected = "an object of variables, what their models call a column, and the variable or the number that supplies it, \
                     such as `{\"TEMP 3\": {\"load\": \"POWER/MW\", \"cap\": 30.0}}`";
-    let wrong = || wrong(key, value, expected);
+    let wrong = || OpenError::setting(key, value, expected);
     let mut columns = BTreeMap::new();
     for (variable, names) in value.as_object().ok_or_else(wrong)? {
         let mut sources = BTreeMap::new();
@@ -189,10 +195,6 @@ fn columns(key: &str, value: &Value) -> Result<BTreeMap<String, BTreeMap<String,
         columns.insert(nfc(variable).into_owned(), sources);
     }
     Ok(columns)
-}
-
-pub(crate) fn wrong(key: &str, found: &Value, expected: &str) -> OpenError {
-    OpenError::Settings(format!("`{key}` is `{found}`; write {expected}"))
 }
 
 fn unknown_key(key: &str) -> String {

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::canary::Canary;
 use super::last_good::LastGood;
 use super::overview::SetOverview;
-use super::reloader::Canary;
 use super::set_source::SetSource;
 use super::trial;
 use crate::detector::{DetectorError, Engine};

@@ -13,6 +13,7 @@
 
 mod answer;
 mod at_rest;
+mod canary;
 mod compact_cache;
 mod dry_run;
 mod file_stamp;
@@ -29,11 +30,12 @@ mod trial;
 pub mod watch;
 
 pub use answer::{Answer, Found};
+pub use canary::Canary;
 pub use dry_run::DryRun;
 pub use file_stamp::Fingerprint;
 pub use last_good::LastGood;
 pub use overview::{SetChanges, SetOverview};
-pub use reloader::{Canary, ReloadOutcome, ReloadSlots, Reloader};
+pub use reloader::{ReloadOutcome, ReloadSlots, Reloader};
 pub use retry::RetryClock;
 pub use set_source::SetSource;
 pub use start::{RefusedFiles, Start};

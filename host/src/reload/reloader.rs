@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::answer::{Answer, Found};
+use super::canary::Canary;
 use super::file_stamp::Fingerprint;
 use super::last_good::LastGood;
 use super::overview::SetOverview;
@@ -17,17 +18,7 @@ use super::retry::{self, Retry, RetryClock};
 use super::set_source::{SetRead, SetSource, patience};
 use super::start::RefusedFiles;
 use super::trial;
-use crate::batch::Batch;
-use crate::checkpoint::Checkpoint;
 use crate::detector::{Detector, DetectorError, Engine, Set};
-
-/// The last committed batch: what a new set is tried on before it is used.
-#[derive(Clone)]
-pub struct Canary {
-    pub batch: Arc<Batch>,
-    /// As it was stored with the batch.
-    pub checkpoint: Option<Checkpoint>,
-}
 
 /// What the worker and the reloader hand each other.
 #[derive(Clone, Default)]

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::reloader::Canary;
+use super::canary::Canary;
 use crate::detector::{Detector, DetectorError, Engine, JudgeError, Judged, Set, short_digest};
 
 /// Variables with a model.

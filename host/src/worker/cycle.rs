@@ -11,7 +11,7 @@ use super::patience::{self, Ended, Patience};
 use super::report::{self, CycleReport};
 use super::scan::{Scan, ScanPage};
 use super::session::Session;
-use super::{Worker, WorkerSettings, canary, correct, warm_up};
+use super::{Worker, WorkerSettings, canary, correct, doubt, warm_up};
 use crate::reload::Canary;
 use crate::store::{ErrorKind, StoreError};
 
@@ -185,6 +185,8 @@ impl Worker {
 
     pub(super) async fn begin(&mut self) -> Result<Session, CycleError> {
         let mut session = Session::begin(&self.settings, self.connector.as_ref()).await?;
+        let oldest_allowed = session.oldest_allowed(session.now);
+        doubt::adopt(&mut session, oldest_allowed).await?;
         self.watermark = session.state.watermark;
         if self.shared.canary().is_none()
             && let Some(batch) =

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::names::Names;
 use super::start::{begin_from, position_from};
-use super::{WorkerSettings, correct, doubt, siblings};
+use super::{WorkerSettings, correct, siblings};
 use crate::counts::Counts;
 use crate::datetime::Datetime;
 use crate::detector::Detector;
@@ -174,8 +174,6 @@ impl Session {
         }
         let mut session = Self::new(input, output, lateness, state);
         (session.has_datetime_index, session.now) = (layout.has_datetime_index, now);
-        let oldest_allowed = session.oldest_allowed(now);
-        doubt::adopt(&mut session, oldest_allowed).await?;
         Ok(session)
     }
 

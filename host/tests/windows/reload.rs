@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use crate::common::{Place, wait};
-use crate::wine::{Running, aid_in, host, log, wait_for};
+use crate::wine::{Running, aid_in, host, log, ran, run, wait_for};
 
 /// Has it judge what is new of one variable.
 fn reading(place: &Place) {
@@ -46,10 +46,41 @@ fn a_model_that_is_replaced_or_copied_slowly_is_used() {
         let before = log(&place).matches(said).count();
         place.write("new.json", text);
         let replaced =
-            aid_in(&place, &["replace", "new.json", r"models\prophet_model_TEMP_03.json"]).output();
-        let replaced = replaced.unwrap();
-        assert!(replaced.status.success(), "{}", String::from_utf8_lossy(&replaced.stderr));
+            ran(&mut aid_in(&place, &["replace", "new.json", r"models\prophet_model_TEMP_03.json"]));
+        assert_eq!(replaced.code, Some(0), "{}", replaced.stderr);
         wait_for(&place, said, before + 1);
     }
+    running.kill();
+}
+
+/// Through the pipe by which a service is asked.
+#[test]
+#[ignore = "needs Wine: just test-windows"]
+fn a_worker_that_runs_is_asked_to_look() {
+    let place = Place::new();
+    place.copy_models(&["prophet_model_TEMP_03.json", "detector_config.json"]);
+    place.readings(&["TEMP-03", "VIBRACION"], 1);
+    let flags = ["--models", "models"];
+    let nobody = run(&place, &[&["reload"][..], &flags].concat());
+    assert_eq!(nobody.code, Some(1));
+    assert!(nobody.stderr.contains("no service of this worker runs on this machine"), "{}", nobody.stderr);
+
+    let running = Running::start(host(&place, &[&["run", "--interval", "1h"][..], &flags].concat()));
+    wait_for(&place, "next check in ", 1);
+    let same = run(&place, &[&["reload"][..], &flags].concat());
+    assert_eq!((same.code, same.stderr.as_str()), (Some(0), ""), "{}", same.stdout);
+
+    place.copy_models(&["prophet_model_VIBRACION.json"]);
+    let tried = run(&place, &[&["reload", "--dry-run"][..], &flags].concat());
+    assert_eq!(tried.code, Some(0), "{}", tried.stderr);
+    assert!(tried.stdout.contains("by the service that runs"), "{}", tried.stdout);
+    let asked = run(&place, &[&["reload"][..], &flags].concat());
+    assert_eq!(asked.code, Some(0), "{}", asked.stderr);
+    wait_for(&place, "a new detector is ready", 1);
+
+    place.write("models/prophet_model_VIBRACION.json", "{");
+    let refused = run(&place, &[&["reload"][..], &flags].concat());
+    assert_eq!(refused.code, Some(1), "{}", refused.stdout);
+    assert!(refused.stdout.contains("prophet_model_VIBRACION.json"), "{}", refused.stdout);
     running.kill();
 }

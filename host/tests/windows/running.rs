@@ -6,7 +6,7 @@ use std::process::Command;
 use rusqlite::types::Value;
 
 use crate::common::{Place, Ran, VARIABLES, masked};
-use crate::wine::{Running, host, log, run, wait_for, windows};
+use crate::wine::{Running, host, log, ran, run, wait_for, windows};
 
 /// All that was judged, to the last bit; not when, and not in which order.
 fn verdicts(database: &Path) -> Vec<Vec<String>> {
@@ -72,7 +72,7 @@ fn check_run_and_status() {
         } else {
             host(place, &["run", "--once"])
         };
-        let ran = Ran::of(&command.output().unwrap());
+        let ran = ran(&mut command);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         assert_eq!(log(place), ran.stderr, "the file has the same lines");
     }
@@ -105,7 +105,7 @@ fn exit_codes() {
         if config == "nowhere.toml" {
             command.env_remove("ANOMALY_INPUT_DATABASE");
         }
-        let ran = Ran::of(&command.output().unwrap());
+        let ran = ran(&mut command);
         assert_eq!(ran.code, Some(code), "{config}: {}", ran.stderr);
         assert!(ran.stderr.contains(said), "{config}: {}", ran.stderr);
     }
@@ -161,7 +161,7 @@ fn paths_with_blanks_backslashes_and_any_letters() {
         for name in ["INPUT_DATABASE", "DETECTOR_MODELS", "DETECTOR_CACHE_DIR"] {
             command.env_remove(format!("ANOMALY_{name}"));
         }
-        Ran::of(&command.output().unwrap())
+        ran(command)
     };
     let config = below("configuración.toml");
     for arguments in [&["check"][..], &["run", "--once"], &["status"]] {

@@ -2,8 +2,8 @@
 
 use fake_tds::{PASSWORD, Server, USER};
 
-use crate::common::{Place, Ran};
-use crate::wine::host;
+use crate::common::Place;
+use crate::wine::{host, ran};
 
 #[test]
 #[ignore = "needs Wine: just test-windows"]
@@ -32,7 +32,7 @@ fn a_plant_on_a_server() {
     ] {
         let mut command = host(&place, &[arguments, &["--config", "c.toml"]].concat());
         command.env_remove("ANOMALY_INPUT_DATABASE").env("ANOMALY_INPUT_PASSWORD", PASSWORD);
-        let ran = Ran::of(&command.output().unwrap());
+        let ran = ran(&mut command);
         assert_eq!(ran.code, Some(0), "{arguments:?}: {}{}", ran.stdout, ran.stderr);
         assert!(ran.stdout.contains(said), "{arguments:?}: {}", ran.stdout);
         assert!(!ran.stdout.contains(PASSWORD) && !ran.stderr.contains(PASSWORD), "{arguments:?}");

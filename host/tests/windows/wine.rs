@@ -1,7 +1,8 @@
 //! A Windows of the tests' own, and the program in it.
 
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use crate::common::{Place, Ran, wait};
@@ -82,7 +83,26 @@ fn prepare(place: &Place, command: &mut Command) {
 }
 
 pub(crate) fn run(place: &Place, arguments: &[&str]) -> Ran {
-    Ran::of(&host(place, arguments).output().unwrap())
+    ran(&mut host(place, arguments))
+}
+
+/// What a command came to. It writes to files, no pipes: the first program of Wine starts Wine's
+/// own servers, which keep what it wrote to open, and a pipe would not end before they do.
+pub(crate) fn ran(command: &mut Command) -> Ran {
+    Ran::of(&output(command))
+}
+
+fn output(command: &mut Command) -> Output {
+    let [mut stdout, mut stderr] = [(); 2].map(|()| tempfile::tempfile().unwrap());
+    command.stdout(stdout.try_clone().unwrap()).stderr(stderr.try_clone().unwrap());
+    let status = command.status().unwrap();
+    let [stdout, stderr] = [&mut stdout, &mut stderr].map(|file| {
+        let mut bytes = Vec::new();
+        file.rewind().unwrap();
+        file.read_to_end(&mut bytes).unwrap();
+        bytes
+    });
+    Output { status, stdout, stderr }
 }
 
 /// What runs until the test is done with it.
@@ -127,7 +147,7 @@ pub(crate) fn reg(place: &Place, arguments: &[&str]) -> String {
     installed();
     let mut command = wine("reg");
     place.prepare(command.args(arguments));
-    String::from_utf8_lossy(&command.stderr(Stdio::null()).output().unwrap().stdout).trim().to_owned()
+    String::from_utf8_lossy(&output(&mut command).stdout).trim().to_owned()
 }
 
 /// A program that comes with Windows, or one that was installed there.
@@ -135,7 +155,7 @@ pub(crate) fn other(place: &Place, program: &str, arguments: &[&str]) -> Ran {
     installed();
     let mut command = wine(program);
     place.prepare(command.args(arguments));
-    Ran::of(&command.output().unwrap())
+    ran(&mut command)
 }
 
 /// What Windows has as its drive C.

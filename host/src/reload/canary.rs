@@ -1,0 +1,17 @@
+//! The last committed batch, which a new set judges before it is used.
+//!
+//! It lives as long as the worker, which puts each batch that it commits in the place of the one
+//! before.
+
+use std::sync::Arc;
+
+use crate::batch::Batch;
+use crate::checkpoint::Checkpoint;
+
+/// The last committed batch: what a new set is tried on before it is used.
+#[derive(Clone)]
+pub struct Canary {
+    pub batch: Arc<Batch>,
+    /// As it was stored with the batch.
+    pub checkpoint: Option<Checkpoint>,
+}
