@@ -19,6 +19,7 @@ pub mod counts;
 pub mod datetime;
 pub mod demo;
 pub mod detector;
+pub mod episode;
 mod form;
 pub mod new_readings;
 pub mod notes;

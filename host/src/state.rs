@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::{Checkpoint, Size};
+use crate::checkpoint::{Checkpoint, Parts, Size};
 use crate::counts::Counts;
 use crate::datetime::Datetime;
 use crate::position::{Ahead, Position};
@@ -32,6 +32,8 @@ pub struct State {
     /// What the last look for unjudged readings came to, and where one that is under way stands.
     pub reconciliation: Reconciliation,
     pub checkpoint: Option<Checkpoint>,
+    /// What is remembered of each variable for its episodes; see [`crate::episode`].
+    pub memory: Parts,
     /// The digest of the module, models and settings that judged the last batch.
     pub set_digest: Option<String>,
     /// The models of that set. None in a row of an earlier version.

@@ -16,6 +16,8 @@ const INPUT: &str = "dbo.datos_proceso";
 const OUTPUT: &str = "dbo.anomalies_detector";
 const STATE: &str = "dbo.anomaly_worker_state";
 const PARTS: &str = "dbo.anomaly_worker_state_checkpoint";
+const EPISODES: &str = "dbo.anomaly_worker_episodes";
+const OUTBOX: &str = "dbo.anomaly_worker_outbox";
 
 /// A plant with readings of today and of a range that is past, and a login that may do nothing yet.
 struct Plant {
@@ -116,6 +118,14 @@ fn what_the_schema_grants_is_enough_and_of_what_is_missing_each_right_is_named()
         ("SELECT", PARTS),
         ("INSERT", PARTS),
         ("DELETE", PARTS),
+        ("SELECT", EPISODES),
+        ("INSERT", EPISODES),
+        ("UPDATE", EPISODES),
+        ("DELETE", EPISODES),
+        ("SELECT", OUTBOX),
+        ("INSERT", OUTBOX),
+        ("UPDATE", OUTBOX),
+        ("DELETE", OUTBOX),
     ] {
         let login = plant.login.clone();
         plant.server.run(&format!("REVOKE {right} ON {table} FROM {login}"));

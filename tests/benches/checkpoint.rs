@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use fake_tds::Server;
 use host::checkpoint::{Checkpoint, Parts};
 use host::state::State;
-use host::store::{Connector, Output};
+use host::store::{Commit, Connector, Output};
 use tests::conformance::{Setup, TestDb, state, verdict};
 use tests::conformance_sqlite::SqliteTestDb;
 use tests::tds::{self, PLAIN};
@@ -110,7 +110,7 @@ impl Kind {
         let state = State { checkpoint, ..state(self.epoch) };
         let verdicts = [verdict(&format!("2025-01-15 10:00:0{round}"), self.worker)];
         let begun = Instant::now();
-        self.output.commit(self.worker, &verdicts, &state).await.unwrap();
+        self.output.commit(self.worker, &Commit::of(&verdicts, &state)).await.unwrap();
         if round > 0 {
             self.times.push(begun.elapsed().as_secs_f64());
         }

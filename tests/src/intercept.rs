@@ -11,11 +11,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use host::datetime::Datetime;
+use host::episode::{EpisodeRange, Feedback, Shelving, StoredEpisode};
 use host::reading::{Page, ReadingKey};
 use host::state::{SetAside, State};
 use host::store::{
-    Claim, Connector, Importer, Input, InputLayout, LeaderLock, Outline, Output, OutputLimits, OutputProbe,
-    Probed, Rejudging, Replaced, SchemaChanges, SqliteStore, StoreError, VerdictPage, VerdictReader,
+    Claim, Commit, Connector, EntryState, EpisodeEditor, EpisodeReader, Importer, Input, InputLayout,
+    LeaderLock, OutboxCounts, OutboxEntry, OutboxQueue, Outline, Output, OutputLimits, OutputProbe, Probed,
+    Rejudging, Replaced, SchemaChanges, SqliteStore, StoreError, Tried, VerdictPage, VerdictReader,
     VerdictWriter,
 };
 use host::verdict::VerdictRow;
@@ -116,6 +118,10 @@ impl Connector for Intercepted {
         let (input, output) = self.store.open().await?;
         let between = self.clone();
         Ok((Box::new(In { input, between }), Box::new(Out { output, between: self.clone() })))
+    }
+
+    async fn open_output(&self) -> Result<Box<dyn Output>, StoreError> {
+        Connector::open_output(&self.store).await
     }
 
     async fn leader_lock(&self, worker: &str) -> Result<Box<dyn LeaderLock>, StoreError> {
@@ -260,14 +266,9 @@ impl VerdictWriter for Out {
         self.output.claim(worker).await
     }
 
-    async fn commit(
-        &mut self,
-        worker: &str,
-        verdicts: &[VerdictRow],
-        state: &State,
-    ) -> Result<u64, StoreError> {
-        self.between.before(Call::Commit(verdicts.len())).await?;
-        let done = self.output.commit(worker, verdicts, state).await;
+    async fn commit(&mut self, worker: &str, commit: &Commit<'_>) -> Result<u64, StoreError> {
+        self.between.before(Call::Commit(commit.verdicts.len())).await?;
+        let done = self.output.commit(worker, commit).await;
         let lost = self.between.notes().lost.take();
         lost.map_or(done, Err)
     }
@@ -275,14 +276,9 @@ impl VerdictWriter for Out {
 
 #[async_trait]
 impl Rejudging for Out {
-    async fn replace(
-        &mut self,
-        worker: &str,
-        verdicts: &[VerdictRow],
-        state: &State,
-    ) -> Result<Replaced, StoreError> {
-        self.between.before(Call::Commit(verdicts.len())).await?;
-        self.output.replace(worker, verdicts, state).await
+    async fn replace(&mut self, worker: &str, commit: &Commit<'_>) -> Result<Replaced, StoreError> {
+        self.between.before(Call::Commit(commit.verdicts.len())).await?;
+        self.output.replace(worker, commit).await
     }
 
     async fn forget(&mut self, worker: &str, epoch: i64) -> Result<(), StoreError> {
@@ -307,6 +303,73 @@ impl OutputProbe for Out {
 
     async fn attempt(&mut self, verdicts: &[VerdictRow]) -> Result<(), StoreError> {
         self.output.attempt(verdicts).await
+    }
+}
+
+#[async_trait]
+impl EpisodeReader for Out {
+    async fn open_episodes(&mut self) -> Result<Vec<StoredEpisode>, StoreError> {
+        self.output.open_episodes().await
+    }
+
+    async fn episode(&mut self, id: i64) -> Result<Option<StoredEpisode>, StoreError> {
+        self.output.episode(id).await
+    }
+
+    async fn episodes(&mut self, wanted: &EpisodeRange) -> Result<Vec<StoredEpisode>, StoreError> {
+        self.output.episodes(wanted).await
+    }
+
+    async fn shelved(&mut self) -> Result<Vec<StoredEpisode>, StoreError> {
+        self.output.shelved().await
+    }
+}
+
+#[async_trait]
+impl EpisodeEditor for Out {
+    async fn shelve(&mut self, shelving: &Shelving) -> Result<(), StoreError> {
+        self.output.shelve(shelving).await
+    }
+
+    async fn unshelve(&mut self, variable: &str, now: Datetime) -> Result<bool, StoreError> {
+        self.output.unshelve(variable, now).await
+    }
+
+    async fn say(
+        &mut self,
+        id: i64,
+        feedback: Feedback,
+        note: Option<&str>,
+        now: Datetime,
+    ) -> Result<bool, StoreError> {
+        self.output.say(id, feedback, note, now).await
+    }
+}
+
+#[async_trait]
+impl OutboxQueue for Out {
+    async fn due(&mut self, now: Datetime, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.output.due(now, limit).await
+    }
+
+    async fn tried(&mut self, seq: i64, tried: &Tried) -> Result<bool, StoreError> {
+        self.output.tried(seq, tried).await
+    }
+
+    async fn delivered(&mut self, seqs: &[i64], at: Datetime) -> Result<(), StoreError> {
+        self.output.delivered(seqs, at).await
+    }
+
+    async fn entries(&mut self, state: EntryState, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.output.entries(state, limit).await
+    }
+
+    async fn outbox_counts(&mut self) -> Result<OutboxCounts, StoreError> {
+        self.output.outbox_counts().await
+    }
+
+    async fn forget_delivered(&mut self, before: Datetime, limit: usize) -> Result<u64, StoreError> {
+        self.output.forget_delivered(before, limit).await
     }
 }
 

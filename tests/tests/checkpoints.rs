@@ -10,7 +10,7 @@ use host::checkpoint::Checkpoint;
 use host::detector::{Detector, Module, Set};
 use host::reload::{Canary, ReloadSlots};
 use host::state::State;
-use host::store::Connector;
+use host::store::{Commit, Connector};
 use tests::fixture::{
     Fixture, Layout, counted, counting, described, engine, hostile, open_set, told, verdicts,
 };
@@ -34,10 +34,8 @@ async fn leave(bench: &Fixture, checkpoint: Option<Checkpoint>) {
     let state = bench.state().await.unwrap();
     let (_, mut output) = bench.store.open().await.unwrap();
     let taken = output.claim(&bench.settings.name).await.unwrap();
-    output
-        .commit(&bench.settings.name, &[], &State { epoch: taken.epoch, checkpoint, ..state })
-        .await
-        .unwrap();
+    let state = State { epoch: taken.epoch, checkpoint, ..state };
+    output.commit(&bench.settings.name, &Commit::of(&[], &state)).await.unwrap();
 }
 
 fn left(schema: u32, bytes: &[u8]) -> Option<Checkpoint> {

@@ -15,7 +15,7 @@ use host::datetime::Datetime;
 use host::reading::Reading;
 use host::state::State;
 use host::store::schema::sqlserver as ddl;
-use host::store::{Connector, PlantClock, SqlServerStore, TableName, TableNames};
+use host::store::{Commit, Connector, PlantClock, SqlServerStore, TableName, TableNames};
 use tests::conformance::{at, state, verdict};
 use tests::sqlserver::SideConnection;
 use tests::tds::{self, PLAIN};
@@ -121,12 +121,12 @@ async fn on_output(server: &Server, store: &SqlServerStore) {
     output.workers().await.unwrap();
     let rows = [verdict("2025-01-15 10:00:00", "T1")];
     output.attempt(&rows).await.unwrap();
-    output.commit("line 1", &[], &whole(epoch, 1)).await.unwrap();
+    output.commit("line 1", &Commit::of(&[], &whole(epoch, 1))).await.unwrap();
     output.peek("line 1").await.unwrap();
-    output.commit("line 1", &[], &whole(epoch, 1)).await.unwrap();
-    output.commit("line 1", &[], &whole(epoch, 2)).await.unwrap();
-    output.commit("line 1", &rows, &whole(epoch, 2)).await.unwrap();
-    output.replace("line 1", &rows, &whole(epoch, 2)).await.unwrap();
+    output.commit("line 1", &Commit::of(&[], &whole(epoch, 1))).await.unwrap();
+    output.commit("line 1", &Commit::of(&[], &whole(epoch, 2))).await.unwrap();
+    output.commit("line 1", &Commit::of(&rows, &whole(epoch, 2))).await.unwrap();
+    output.replace("line 1", &Commit::of(&rows, &whole(epoch, 2))).await.unwrap();
     let names = ["T1".into(), "t1".into()];
     output.foreign_names(&names).await.unwrap();
     output.equal_names(&names).await.unwrap();
@@ -143,7 +143,7 @@ async fn on_output(server: &Server, store: &SqlServerStore) {
         "UPDATE [dbo].[anomaly_worker_state]",
         SqlError::new(1222, 16, "Lock request time out."),
     ));
-    output.commit("line 1", &rows, &whole(epoch, 2)).await.unwrap_err();
+    output.commit("line 1", &Commit::of(&rows, &whole(epoch, 2))).await.unwrap_err();
     output.forget("line 1", epoch).await.unwrap();
     store.leader_lock("line 1").await.unwrap().try_acquire().await.unwrap();
     let mut importer = store.open_importer(false).await.unwrap();

@@ -10,7 +10,7 @@ use fake_tds::{Fault, PASSWORD, Server, SqlError, What, When};
 use host::counts::Counts;
 use host::state::State;
 use host::store::sqlserver::{Address, Encryption, Target, Trust};
-use host::store::{Connector, ErrorKind, SqlServerStore, StoreError};
+use host::store::{Commit, Connector, ErrorKind, SqlServerStore, StoreError};
 use tests::conformance::{state, verdict};
 use tests::sqlserver::SideConnection;
 use tests::tds;
@@ -194,7 +194,8 @@ async fn a_commit_that_fails_is_told_by_its_class_and_leaves_nothing() {
         let counts = Counts { judged: inserted + 1, ..Counts::default() };
         let before = store.open().await.unwrap().1.peek(WORKER).await.unwrap();
         server.fault(Fault::fail(at, SqlError::new(number, severity, message)));
-        let error = output.commit(WORKER, &rows, &State { counts, ..state(epoch) }).await.unwrap_err();
+        let error =
+            output.commit(WORKER, &Commit::of(&rows, &State { counts, ..state(epoch) })).await.unwrap_err();
         assert_eq!(server.faults_left(), 0, "{what}: it did not strike");
         expect(&error, kind, &["plant", message, &number.to_string()], &what);
         assert_eq!(count(&server).await, inserted, "{what}");
@@ -203,7 +204,7 @@ async fn a_commit_that_fails_is_told_by_its_class_and_leaves_nothing() {
             output = store.open().await.unwrap().1;
             epoch = output.claim(WORKER).await.unwrap().epoch;
         }
-        let done = output.commit(WORKER, &rows, &State { counts, ..state(epoch) }).await;
+        let done = output.commit(WORKER, &Commit::of(&rows, &State { counts, ..state(epoch) })).await;
         assert_eq!(done.unwrap(), 1, "{what}");
         inserted += 1;
     }
@@ -257,7 +258,7 @@ async fn a_lost_answer_is_told_from_a_lost_commit_by_the_state_row() {
         let epoch = output.claim(WORKER).await.unwrap().epoch;
         let rows = [verdict("2025-01-15 10:00:00", "T1")];
         server.fault(Fault { when: when.clone(), what: What::Hang });
-        let error = output.commit(WORKER, &rows, &state(epoch)).await.unwrap_err();
+        let error = output.commit(WORKER, &Commit::of(&rows, &state(epoch))).await.unwrap_err();
         expect(&error, ErrorKind::Connection, &["plant"], &format!("{when:?}"));
         assert_eq!(server.faults_left(), 0, "{when:?}");
         // The connection is not used again.
@@ -267,7 +268,7 @@ async fn a_lost_answer_is_told_from_a_lost_commit_by_the_state_row() {
         let found = output.peek(WORKER).await.unwrap();
         assert_eq!(found.and_then(|state| state.watermark).is_some(), happened, "{when:?}");
         assert_eq!(count(&server).await, u64::from(happened), "{when:?}");
-        let again = output.commit(WORKER, &rows, &state(epoch)).await.unwrap();
+        let again = output.commit(WORKER, &Commit::of(&rows, &state(epoch))).await.unwrap();
         assert_eq!(again, u64::from(!happened), "{when:?}");
         assert_eq!(count(&server).await, 1, "{when:?}");
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use fake_tds::Server;
 use host::store::schema::sqlserver as ddl;
-use host::store::{Connector, ErrorKind, SqlServerStore, TableNames};
+use host::store::{Commit, Connector, ErrorKind, SqlServerStore, TableNames};
 use host::worker::refused;
 use tests::conformance::{at, state, verdict};
 use tests::sqlserver::SideConnection;
@@ -48,8 +48,8 @@ async fn a_commit_reads_its_own_answer_and_no_triggers() {
     let epoch = output.claim(WORKER).await.unwrap().epoch;
     assert_eq!(epoch, 1);
     let rows = [verdict("2025-01-15 10:00:00", "T1"), verdict("2025-01-15 10:00:00", "T2")];
-    assert_eq!(output.commit(WORKER, &rows, &state(epoch)).await.unwrap(), 2);
-    assert_eq!(output.commit(WORKER, &rows, &state(epoch)).await.unwrap(), 0);
+    assert_eq!(output.commit(WORKER, &Commit::of(&rows, &state(epoch))).await.unwrap(), 2);
+    assert_eq!(output.commit(WORKER, &Commit::of(&rows, &state(epoch))).await.unwrap(), 0);
     let probed = output.probe().await.unwrap();
     assert!(probed.problems.is_empty(), "{probed:?}");
     assert!(probed.notes.iter().any(|note| note.contains("answers rows")), "{probed:?}");
@@ -69,7 +69,7 @@ async fn columns_that_fill_themselves_are_left_to_do_so() {
     output.ensure_tables().await.unwrap();
     let epoch = output.claim(WORKER).await.unwrap().epoch;
     let rows = [verdict("2025-01-15 10:00:00", "T1")];
-    assert_eq!(output.commit(WORKER, &rows, &state(epoch)).await.unwrap(), 1);
+    assert_eq!(output.commit(WORKER, &Commit::of(&rows, &state(epoch))).await.unwrap(), 1);
     let rows = visitor.rows("SELECT CAST([twice] AS float) FROM dbo.anomalies_detector", &[]).await.unwrap();
     assert_eq!(rows[0].get::<f64, _>(0), Some(42.5));
 }
@@ -97,7 +97,7 @@ async fn a_variable_that_a_constraint_refuses_is_found_and_costs_no_other() {
     output.ensure_tables().await.unwrap();
     let epoch = output.claim(WORKER).await.unwrap().epoch;
     let rows: Vec<_> = (0..8).map(|n| verdict("2025-01-15 10:00:00", &format!("T{n}"))).collect();
-    let error = output.commit(WORKER, &rows, &state(epoch)).await.unwrap_err();
+    let error = output.commit(WORKER, &Commit::of(&rows, &state(epoch))).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Refused, "{error}");
     let found = refused::find(output.as_mut(), &rows).await.unwrap();
     assert_eq!(found.keys().map(|name| &**name).collect::<Vec<_>>(), ["T3"]);
@@ -105,7 +105,7 @@ async fn a_variable_that_a_constraint_refuses_is_found_and_costs_no_other() {
     let count = visitor.rows("SELECT COUNT(*) FROM dbo.anomalies_detector", &[]).await.unwrap();
     assert_eq!(count[0].get::<i32, _>(0), Some(0), "a trial leaves nothing");
     let others: Vec<_> = rows.into_iter().filter(|row| &*row.variable != "T3").collect();
-    assert_eq!(output.commit(WORKER, &others, &state(epoch)).await.unwrap(), 7);
+    assert_eq!(output.commit(WORKER, &Commit::of(&others, &state(epoch))).await.unwrap(), 7);
 }
 
 #[tokio::test]
@@ -123,7 +123,11 @@ async fn a_datetime_that_ds_cannot_hold_is_known_beforehand() {
         let epoch = output.claim(WORKER).await.unwrap().epoch;
         for (n, ds) in [first, last].iter().enumerate() {
             let row = verdict(ds, &format!("T{n}"));
-            assert_eq!(output.commit(WORKER, &[row], &state(epoch)).await.unwrap(), 1, "{kind} {ds}");
+            assert_eq!(
+                output.commit(WORKER, &Commit::of(&[row], &state(epoch))).await.unwrap(),
+                1,
+                "{kind} {ds}"
+            );
         }
     }
 }
@@ -174,16 +178,16 @@ async fn without_a_unique_index_writers_wait_for_each_other() {
          @LockOwner = 'Session', @LockTimeout = 0"
     );
     visitor.run(&hold).await.unwrap();
-    let error = output.commit(WORKER, &rows, &state(epoch)).await.unwrap_err();
+    let error = output.commit(WORKER, &Commit::of(&rows, &state(epoch))).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Busy, "{error}");
     let release =
         format!("DECLARE @lock nvarchar(255); SET @lock = {name}; EXEC sp_releaseapplock @Resource = @lock");
     visitor.run(&release).await.unwrap();
     // The lock ends with the transaction, so that a second commit and another writer get it.
-    assert_eq!(output.commit(WORKER, &rows, &state(epoch)).await.unwrap(), 1);
+    assert_eq!(output.commit(WORKER, &Commit::of(&rows, &state(epoch))).await.unwrap(), 1);
     let mut other = store.open().await.unwrap().1;
     let epoch = other.claim("line 2").await.unwrap().epoch;
-    assert_eq!(other.commit("line 2", &rows, &state(epoch)).await.unwrap(), 0);
+    assert_eq!(other.commit("line 2", &Commit::of(&rows, &state(epoch))).await.unwrap(), 0);
 }
 
 const INPUT: &str = "CREATE TABLE dbo.datos_proceso (id BIGINT {id}, datetime DATETIME NOT NULL, \

@@ -17,6 +17,11 @@ use crate::store::table_name::quote_sql_server;
 /// A login for the example, where the configuration names none.
 const USER: &str = "anomaly_worker";
 
+const EPISODES: &str =
+    "When each variable was anomalous, silent or stuck; what others may read, see docs/episodes.md.";
+
+const OUTBOX: &str = "What is to be told of that.";
+
 const LEARNT: &str = "What the workers' detectors have learnt.";
 
 /// Prints the statements for the names of the configuration.
@@ -36,6 +41,10 @@ fn in_sqlite(tables: &TableNames) -> String {
     sqlite::indexes(&tables.output).iter().for_each(|index| line(&mut text, &format!("{index};")));
     add(&mut text, "How far each worker has come.", &sqlite::state(&tables.state));
     add(&mut text, LEARNT, &sqlite::parts(&tables.state.of_parts()));
+    add(&mut text, EPISODES, &sqlite::episodes(&tables.episodes));
+    sqlite::episode_indexes(&tables.episodes).iter().for_each(|index| line(&mut text, &format!("{index};")));
+    add(&mut text, OUTBOX, &sqlite::outbox(&tables.outbox));
+    sqlite::outbox_indexes(&tables.outbox).iter().for_each(|index| line(&mut text, &format!("{index};")));
     text
 }
 
@@ -55,12 +64,19 @@ fn in_sql_server(tables: &TableNames, config: &Config) -> String {
     let (input_table, output, state) =
         (tables.input.sql_server(), tables.output.sql_server(), tables.state.sql_server());
     let parts = tables.state.of_parts().sql_server();
+    let (episodes, outbox) = (tables.episodes.sql_server(), tables.outbox.sql_server());
 
     let mut text = input(&sqlserver::input(&tables.input));
     add(&mut text, &format!("The verdicts, {to}."), &sqlserver::output(&tables.output));
     sqlserver::indexes(&tables.output).iter().for_each(|index| line(&mut text, &format!("{index};")));
     add(&mut text, &format!("How far each worker has come, {to}."), &sqlserver::state(&tables.state));
     add(&mut text, LEARNT, &sqlserver::parts(&tables.state.of_parts()));
+    add(&mut text, EPISODES, &sqlserver::episodes(&tables.episodes));
+    sqlserver::episode_indexes(&tables.episodes)
+        .iter()
+        .for_each(|index| line(&mut text, &format!("{index};")));
+    add(&mut text, OUTBOX, &sqlserver::outbox(&tables.outbox));
+    sqlserver::outbox_indexes(&tables.outbox).iter().for_each(|index| line(&mut text, &format!("{index};")));
     only_for(
         &mut text,
         "an output table that held duplicates, to have the worker try its unique index again once they are gone",
@@ -76,7 +92,9 @@ fn in_sql_server(tables: &TableNames, config: &Config) -> String {
         &format!("To write verdicts, {to}:"),
         &format!(
             "GRANT SELECT, INSERT ON {output} TO {output_user};\nGRANT SELECT, INSERT, UPDATE ON {state} TO {output_user};\n\
-             GRANT SELECT, INSERT, DELETE ON {parts} TO {output_user};"
+             GRANT SELECT, INSERT, DELETE ON {parts} TO {output_user};\n\
+             GRANT SELECT, INSERT, UPDATE, DELETE ON {episodes} TO {output_user};\n\
+             GRANT SELECT, INSERT, UPDATE, DELETE ON {outbox} TO {output_user};"
         ),
     );
     only_for(

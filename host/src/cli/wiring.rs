@@ -21,6 +21,8 @@ pub(super) fn tables(config: &Config) -> Result<TableNames, NotATableName> {
         input: config.input.table.parse()?,
         output: config.output.table.parse()?,
         state: config.output.state_table.parse()?,
+        episodes: config.output.episodes_table.parse()?,
+        outbox: config.output.outbox_table.parse()?,
     })
 }
 

@@ -74,6 +74,8 @@ keys! {
     output.database = optional(path);
     output.table = table;
     output.state_table = table;
+    output.episodes_table = table;
+    output.outbox_table = table;
     output[access].server = optional(line("a server: `host`, `host,port` or `host\\instance`"));
     output[access].port = optional(whole(1..=65_535));
     output[access].connection_string = optional(secret);

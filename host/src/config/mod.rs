@@ -93,6 +93,8 @@ pub struct OutputSection {
     pub database: Option<PathBuf>,
     pub table: String,
     pub state_table: String,
+    pub episodes_table: String,
+    pub outbox_table: String,
     /// As far as it differs from the input's; see [`Config::output_access`].
     pub access: Access,
 }
@@ -170,6 +172,8 @@ impl Default for OutputSection {
             database: None,
             table: "dbo.anomalies_detector".to_owned(),
             state_table: "dbo.anomaly_worker_state".to_owned(),
+            episodes_table: "dbo.anomaly_worker_episodes".to_owned(),
+            outbox_table: "dbo.anomaly_worker_outbox".to_owned(),
             access: Access::default(),
         }
     }

@@ -63,6 +63,8 @@ fn every_value_is_read_from_the_file() {
         database = "out.sqlite"
         table = "o"
         state_table = "s"
+        episodes_table = "e"
+        outbox_table = "t"
         trust_server_certificate = true
         [detector]
         module = "detector.wasm"
@@ -125,6 +127,8 @@ fn every_value_is_read_from_the_file() {
         output: OutputSection {
             database: Some("out.sqlite".into()),
             table: "o".to_owned(),
+            episodes_table: "e".to_owned(),
+            outbox_table: "t".to_owned(),
             state_table: "s".to_owned(),
             access: Access { trust_server_certificate: Some(true), ..Access::default() },
         },

@@ -7,6 +7,8 @@
 //! conformance suite (`tests/`).
 
 pub mod clock;
+mod commit;
+mod episodes;
 mod error;
 mod importer;
 mod index;
@@ -24,6 +26,9 @@ pub mod table_name;
 use async_trait::async_trait;
 
 pub use clock::{Clock, PlantClock};
+pub use commit::Commit;
+pub use episodes::{EntryState, EpisodeEditor, EpisodeReader, OutboxCounts, OutboxEntry, OutboxQueue, Tried};
+use episodes::{changed_meanwhile, newest_first};
 pub use error::{ErrorKind, StoreError};
 pub use importer::{Importer, Inserted};
 pub use input::{Input, InputLayout};
@@ -45,6 +50,10 @@ pub trait Connector: Send + Sync {
     /// Opens both sides. Nothing is created but, where the configuration allows it, an empty output
     /// database.
     async fn open(&self) -> Result<(Box<dyn Input>, Box<dyn Output>), StoreError>;
+
+    /// Opens the output alone: for whoever writes it and reads no readings, over a connection of its
+    /// own.
+    async fn open_output(&self) -> Result<Box<dyn Output>, StoreError>;
 
     /// Lines up to be the one active worker of this name; whether it is,
     /// [`LeaderLock::try_acquire`] tells.

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 
 #[cfg(doc)]
 use super::ErrorKind;
-use super::StoreError;
 use super::stored::VerdictPage;
+use super::{Commit, EpisodeEditor, EpisodeReader, OutboxQueue, StoreError};
 use crate::checkpoint::Size;
 use crate::datetime::Datetime;
 use crate::reading::ReadingKey;
@@ -138,16 +138,13 @@ pub trait VerdictWriter: Send {
     async fn claim(&mut self, worker: &str) -> Result<Claim, StoreError>;
 
     /// In one transaction: checks the fence (`state.epoch`), inserts the verdicts whose key is not
-    /// there yet, writes the state row and, of the checkpoint, the parts that changed. Returns how
-    /// many were inserted. [`ErrorKind::Refused`] if the table does not take one of the
+    /// there yet, writes the state row and, of checkpoint and memory, the parts that changed, and
+    /// what becomes of episodes and outbox. Returns how many verdicts were inserted.
+    /// [`ErrorKind::Busy`] if somebody else has changed one of the episodes since it was read: read
+    /// them again. [`ErrorKind::Refused`] if the table does not take one of the
     /// verdicts; [`ErrorKind::Fenced`] if another worker has taken the name since, or somebody
     /// has deleted the row: take the name again.
-    async fn commit(
-        &mut self,
-        worker: &str,
-        verdicts: &[VerdictRow],
-        state: &State,
-    ) -> Result<u64, StoreError>;
+    async fn commit(&mut self, worker: &str, commit: &Commit<'_>) -> Result<u64, StoreError>;
 }
 
 /// What a backfill needs besides: verdicts in the place of others, and the rows of workers that are
@@ -159,12 +156,7 @@ pub trait Rejudging: VerdictReader {
     /// a key given twice the first counts. Old and new are exchanged in the one transaction:
     /// whoever reads the table sees the one or the other. A verdict under a name that the output
     /// only takes for the same is another variable's: it stays, and nothing is written beside it.
-    async fn replace(
-        &mut self,
-        worker: &str,
-        verdicts: &[VerdictRow],
-        state: &State,
-    ) -> Result<Replaced, StoreError>;
+    async fn replace(&mut self, worker: &str, commit: &Commit<'_>) -> Result<Replaced, StoreError>;
 
     /// Deletes the worker's row and its parts, if it still has this epoch; else
     /// [`ErrorKind::Fenced`].
@@ -193,10 +185,19 @@ pub trait OutputProbe: Send {
     async fn attempt(&mut self, verdicts: &[VerdictRow]) -> Result<(), StoreError>;
 }
 
-/// The output table and the state table, which are in one database so that one transaction can hold
-/// both. Whoever needs only part of it asks for that part.
+/// The output table and the tables beside it, which are in one database so that one transaction can
+/// hold all. Whoever needs only part of it asks for that part.
 #[async_trait]
-pub trait Output: VerdictReader + OutputLimits + VerdictWriter + Rejudging + OutputProbe {
+pub trait Output:
+    VerdictReader
+    + OutputLimits
+    + VerdictWriter
+    + Rejudging
+    + OutputProbe
+    + EpisodeReader
+    + EpisodeEditor
+    + OutboxQueue
+{
     /// Closes with nothing pending.
     async fn close(self: Box<Self>) -> Result<(), StoreError>;
 }

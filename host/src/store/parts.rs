@@ -1,7 +1,8 @@
 //! What is stored of a checkpoint, and what a commit has to write of it.
 //!
 //! The parts are rows of a table of their own; the state row says whose they are and how large they
-//! are together. A commit writes what differs from what the store has read or written last under
+//! are together. What the host remembers itself stands among them, under names that no detector can
+//! give. A commit writes what differs from what the store has read or written last under
 //! the same epoch: nobody else writes there meanwhile.
 
 use super::{ErrorKind, StoreError};
@@ -21,10 +22,6 @@ pub(super) enum RowCheckpoint {
 }
 
 impl RowCheckpoint {
-    pub(super) fn is_in_parts(&self) -> bool {
-        matches!(self, Self::InParts { .. })
-    }
-
     pub(super) fn size(&self) -> Option<Size> {
         match self {
             Self::None => None,
@@ -61,6 +58,31 @@ impl RowCheckpoint {
     }
 }
 
+/// Stands in the name of each part that is the host's own.
+const OWN: char = ':';
+
+/// Rows of the table of parts, told apart: the detector's, and the host's own.
+pub(super) fn tell_apart(parts: Vec<Part>) -> (Parts, Parts) {
+    let (own, others): (Vec<Part>, Vec<Part>) = parts.into_iter().partition(|(name, _)| name.contains(OWN));
+    (others.into_iter().collect(), own.into_iter().collect())
+}
+
+/// A part by its name.
+pub(super) type Part = (std::sync::Arc<str>, std::sync::Arc<[u8]>);
+
+/// All that the table of parts holds of this state.
+fn all_of(state: &State) -> Parts {
+    let clone = |parts: &Parts| {
+        let parts = parts.iter().map(|(name, bytes)| (name.clone(), bytes.clone()));
+        parts.collect::<Vec<Part>>()
+    };
+    match &state.checkpoint {
+        Some(checkpoint) if state.memory.is_empty() => checkpoint.parts.clone(),
+        Some(checkpoint) => clone(&checkpoint.parts).into_iter().chain(clone(&state.memory)).collect(),
+        None => state.memory.clone(),
+    }
+}
+
 /// What a commit does to a worker's parts.
 #[derive(Clone, Default)]
 pub(super) struct PartsWritten {
@@ -84,14 +106,14 @@ impl StoredParts {
     /// version, it is not known what lies in the table of parts.
     pub(super) fn found(&mut self, worker: &str, state: Option<&State>) {
         let in_parts = |checkpoint: &&Checkpoint| checkpoint.detector.is_some();
-        let checkpoint = state.and_then(|state| state.checkpoint.as_ref()).filter(in_parts);
-        self.0 = checkpoint.map(|checkpoint| (worker.to_owned(), checkpoint.parts.clone()));
+        let state = state.filter(|state| state.checkpoint.as_ref().is_some_and(|it| in_parts(&it)));
+        self.0 = state.map(|state| (worker.to_owned(), all_of(state)));
     }
 
-    /// What makes this checkpoint of what is stored.
-    pub(super) fn to(&self, worker: &str, checkpoint: Option<&Checkpoint>) -> PartsWritten {
+    /// What makes this state's parts of what is stored.
+    pub(super) fn to(&self, worker: &str, state: &State) -> PartsWritten {
         let none = Parts::default();
-        let now = checkpoint.map_or(&none, |checkpoint| &checkpoint.parts);
+        let now = all_of(state);
         let (anew, before) = match &self.0 {
             Some((of, stored)) if of == worker => (false, stored),
             _ => (true, &none),
@@ -99,18 +121,10 @@ impl StoredParts {
         PartsWritten { anew, changes: now.since(before) }
     }
 
-    /// A commit of this checkpoint has ended so.
-    pub(super) fn after<T>(
-        &mut self,
-        worker: &str,
-        checkpoint: Option<&Checkpoint>,
-        ended: &Result<T, StoreError>,
-    ) {
+    /// A commit of this state has ended so.
+    pub(super) fn after<T>(&mut self, worker: &str, state: &State, ended: &Result<T, StoreError>) {
         match ended {
-            Ok(_) => {
-                let parts = checkpoint.map(|checkpoint| checkpoint.parts.clone()).unwrap_or_default();
-                self.0 = Some((worker.to_owned(), parts));
-            }
+            Ok(_) => self.0 = Some((worker.to_owned(), all_of(state))),
             // It was taken back.
             Err(error) if error.kind == ErrorKind::Refused => {}
             Err(_) => self.0 = None,

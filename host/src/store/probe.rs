@@ -1,5 +1,5 @@
-//! What `probe` writes and takes back, the same in every store: a verdict and a state row that
-//! nobody would miss.
+//! What `probe` writes and takes back, the same in every store: a verdict, a state row, an episode
+//! and a message that nobody would miss.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,7 @@ use super::parts::PartsWritten;
 use crate::batch::Flags;
 use crate::counts::Counts;
 use crate::datetime::Datetime;
+use crate::episode::{Episode, EpisodeChange, EpisodeKind, Message, MessageKind};
 use crate::position::{Position, TimePosition};
 use crate::state::State;
 use crate::verdict::VerdictRow;
@@ -37,6 +38,20 @@ pub(super) fn parts() -> PartsWritten {
     PartsWritten { anew: true, changes }
 }
 
+/// An episode that is new.
+pub(super) fn episode(now: Datetime) -> EpisodeChange {
+    EpisodeChange::new(probed(now))
+}
+
+/// An entry of the outbox on it.
+pub(super) fn message(now: Datetime) -> Message {
+    Message::on(MessageKind::Opened, &probed(now), now)
+}
+
+fn probed(now: Datetime) -> Episode {
+    Episode::at(PROBE.into(), EpisodeKind::Anomaly, now)
+}
+
 pub(super) fn state(epoch: i64, now: Datetime) -> State {
     State {
         epoch,
@@ -45,6 +60,7 @@ pub(super) fn state(epoch: i64, now: Datetime) -> State {
         reconciliation: Default::default(),
         watermark: None,
         checkpoint: None,
+        memory: Default::default(),
         set_digest: None,
         models: None,
         set_aside: BTreeMap::new(),

@@ -48,12 +48,73 @@ pub const STATE_COLUMNS: [&str; 11] = [
 /// The columns of the table of parts: a row for each part of each worker's checkpoint.
 pub const PARTS_COLUMNS: [&str; 3] = ["worker", "name", "bytes"];
 
+/// The columns of the table of episodes, in their order: what others may rely on.
+pub const EPISODE_COLUMNS: [&str; 25] = [
+    "id",
+    "variable",
+    "kind",
+    "begin_at",
+    "end_at",
+    "closed_at",
+    "is_open",
+    "peak_score",
+    "worst_ds",
+    "worst_y",
+    "worst_yhat",
+    "direction",
+    "readings",
+    "flagged",
+    "cause",
+    "priority",
+    "told",
+    "shelved",
+    "feedback",
+    "note",
+    "feedback_at",
+    "worker",
+    "version",
+    "created_at",
+    "updated_at",
+];
+
+/// What finds an episode again. The begin first: new ones then come at the index's end.
+pub const EPISODE_KEY: [&str; 3] = ["begin_at", "variable", "kind"];
+
+/// What episodes are looked for by, besides their key: open ones by kind, those of a variable,
+/// those that ended, and what has changed since.
+pub const EPISODE_INDEXES: [&[&str]; 4] =
+    [&["is_open", "kind", "begin_at"], &["variable", "begin_at"], &["end_at"], &["updated_at"]];
+
+/// The columns of the outbox, in their order.
+pub const OUTBOX_COLUMNS: [&str; 12] = [
+    "seq",
+    "id",
+    "kind",
+    "variable",
+    "episode_id",
+    "created_at",
+    "payload",
+    "attempts",
+    "next_try_at",
+    "state",
+    "last_error",
+    "progress",
+];
+
+/// What finds an entry of the outbox by its stable name.
+pub const OUTBOX_KEY: [&str; 1] = ["id"];
+
+/// What entries are looked for by: those of a state in their order.
+pub const OUTBOX_INDEXES: [&[&str]; 1] = [&["state", "seq"]];
+
 /// Which tables a store works on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableNames {
     pub input: TableName,
     pub output: TableName,
     pub state: TableName,
+    pub episodes: TableName,
+    pub outbox: TableName,
 }
 
 impl Default for TableNames {
@@ -62,6 +123,8 @@ impl Default for TableNames {
             input: TableName::of("dbo", "datos_proceso"),
             output: TableName::of("dbo", "anomalies_detector"),
             state: TableName::of("dbo", "anomaly_worker_state"),
+            episodes: TableName::of("dbo", "anomaly_worker_episodes"),
+            outbox: TableName::of("dbo", "anomaly_worker_outbox"),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::scan::{Scan, ScanPage};
 use super::session::Session;
 use super::{Worker, WorkerSettings, canary, correct, doubt, warm_up};
 use crate::reload::Canary;
-use crate::store::{ErrorKind, StoreError};
+use crate::store::{Commit, ErrorKind, StoreError};
 
 impl Worker {
     /// Runs one cycle. `stop` is asked between batches.
@@ -129,7 +129,7 @@ impl Worker {
         let refused = self.shared.refused();
         if let Some(models) = session.state.models.as_mut().filter(|models| models.refused != refused) {
             models.refused = refused;
-            session.output.commit(&self.settings.name, &[], &session.state).await?;
+            session.output.commit(&self.settings.name, &Commit::of(&[], &session.state)).await?;
         }
         Ok(())
     }
@@ -293,7 +293,7 @@ impl Worker {
         }
         let judged_batch = match session
             .output
-            .commit(&self.settings.name, &judged_batch.verdicts, &judged_batch.state)
+            .commit(&self.settings.name, &Commit::of(&judged_batch.verdicts, &judged_batch.state))
             .await
         {
             Ok(written) => (judged_batch, written),
@@ -301,7 +301,7 @@ impl Worker {
                 let judged_batch = judged_batch.without_refused(session, error).await?;
                 let written = session
                     .output
-                    .commit(&self.settings.name, &judged_batch.verdicts, &judged_batch.state)
+                    .commit(&self.settings.name, &Commit::of(&judged_batch.verdicts, &judged_batch.state))
                     .await?;
                 (judged_batch, written)
             }
@@ -320,7 +320,7 @@ impl Worker {
         self.learnt.clear();
 
         if batch::written_elsewhere(&verdicts, written, &mut said, &mut session.state) > 0 {
-            session.output.commit(&self.settings.name, &[], &session.state).await?;
+            session.output.commit(&self.settings.name, &Commit::of(&[], &session.state)).await?;
         }
         report.batches += 1;
         report.rows += said.rows;

@@ -27,7 +27,7 @@ use super::{Worker, tell};
 use crate::datetime::Datetime;
 use crate::reading::{Page, Reading};
 use crate::reconciliation::{Failed, Look};
-use crate::store::StoreError;
+use crate::store::{Commit, StoreError};
 
 /// Of a worker that did not look for longer than this, a backfill has more to judge than a look
 /// has.
@@ -129,7 +129,7 @@ impl Worker {
         }
         // A page of them was stored with what was judged; the last is stored in any case.
         session.state.updated_at = context.now;
-        session.output.commit(&self.settings.name, &[], &session.state).await?;
+        session.output.commit(&self.settings.name, &Commit::of(&[], &session.state)).await?;
         let look = session.state.reconciliation.last.clone();
         Ok(look.map_or(Slice::More, |look| {
             tell::looked(&look);
@@ -153,7 +153,7 @@ impl Worker {
         state.reconciliation.under_way = Some(before);
         state.reconciliation.failed = Some(Failed { readings, at: session.now, why: error.to_string() });
         state.updated_at = session.now;
-        session.output.commit(&self.settings.name, &[], state).await?;
+        session.output.commit(&self.settings.name, &Commit::of(&[], state)).await?;
         Ok(())
     }
 }

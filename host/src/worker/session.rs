@@ -18,7 +18,7 @@ use crate::position::{self, Ahead, Position};
 use crate::reading::Reading;
 use crate::reconciliation::Reconciliation;
 use crate::state::State;
-use crate::store::{Connector, ErrorKind, Input, InputLayout, Output, StoreError};
+use crate::store::{Commit, Connector, ErrorKind, Input, InputLayout, Output, StoreError};
 
 /// With a key, looking for late rows costs nothing.
 const LATENESS_WITH_KEY: Duration = Duration::from_secs(24 * 3600);
@@ -161,7 +161,7 @@ impl Session {
                 let found = FirstStart { layout, lateness, now, epoch: taken.epoch };
                 let state = first_state(settings, &found, input.as_mut(), output.as_mut()).await?;
                 // The state is there from now on, so that `host status` has something to show.
-                output.commit(&settings.name, &[], &state).await?;
+                output.commit(&settings.name, &Commit::of(&[], &state)).await?;
                 state
             }
         };
@@ -229,6 +229,7 @@ async fn first_state(
         ahead: Ahead::default(),
         reconciliation: Reconciliation::default(),
         checkpoint: None,
+        memory: Default::default(),
         set_digest: None,
         models: None,
         set_aside: BTreeMap::new(),

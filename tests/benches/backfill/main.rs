@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use host::batch::Flags;
 use host::datetime::Datetime;
 use host::reading::Reading;
-use host::store::{Connector, StoredVerdict};
+use host::store::{Commit, Connector, StoredVerdict};
 use host::verdict::VerdictRow;
 use host::worker::backfill::{Backfill, BackfillPlan};
 use tests::conformance::{Setup, TestDb, at, state};
@@ -147,7 +147,7 @@ async fn copy(from: &dyn Connector, to: &dyn Connector, rows: f64) -> f64 {
         let whole = page.verdicts.into_iter().filter(|row| last.is_none_or(|last| row.ds < last));
         let verdicts: Vec<VerdictRow> = whole.map(verdict).collect();
         let begun = Instant::now();
-        written += to.commit("copy", &verdicts, &state(epoch)).await.unwrap();
+        written += to.commit("copy", &Commit::of(&verdicts, &state(epoch))).await.unwrap();
         took += begun.elapsed();
         match last {
             Some(last) => since = last,

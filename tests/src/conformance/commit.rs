@@ -23,7 +23,7 @@ pub async fn a_commit_writes_verdicts_whole<B: TestDb>() -> Result<()> {
         },
     ];
     let before = input.now().await?;
-    assert_eq!(output.commit(WORKER, &verdicts, &state(epoch)).await?, 3);
+    assert_eq!(output.commit(WORKER, &Commit::of(&verdicts, &state(epoch))).await?, 3);
     let after = input.now().await?;
     let found = bench.verdicts().await?;
     assert_eq!(found.iter().map(|row| row.verdict.clone()).collect::<Vec<_>>(), verdicts);
@@ -39,17 +39,17 @@ pub async fn the_same_commit_again_writes_nothing_twice<B: TestDb>() -> Result<(
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
     let epoch = output.claim(WORKER).await?.epoch;
     let first = [verdict("2025-01-15 10:00:00", "T1"), verdict("2025-01-15 10:00:00.503", "T1")];
-    assert_eq!(output.commit(WORKER, &first, &state(epoch)).await?, 2);
+    assert_eq!(output.commit(WORKER, &Commit::of(&first, &state(epoch))).await?, 2);
     let before = bench.verdicts().await?;
-    assert_eq!(output.commit(WORKER, &first, &state(epoch)).await?, 0);
+    assert_eq!(output.commit(WORKER, &Commit::of(&first, &state(epoch))).await?, 0);
     // Not even with other numbers, nor by another worker.
     let again = first.clone().map(|row| VerdictRow { yhat: 99.0, ..row });
     let other = output.claim("line 2").await?.epoch;
-    assert_eq!(output.commit("line 2", &again, &state(other)).await?, 0);
+    assert_eq!(output.commit("line 2", &Commit::of(&again, &state(other))).await?, 0);
     assert_eq!(bench.verdicts().await?, before);
 
     let more = [first[1].clone(), verdict("2025-01-15 10:05:00", "T1")];
-    assert_eq!(output.commit(WORKER, &more, &state(epoch)).await?, 1);
+    assert_eq!(output.commit(WORKER, &Commit::of(&more, &state(epoch))).await?, 1);
     assert_eq!(bench.verdicts().await?.len(), 3);
     Ok(())
 }
@@ -59,7 +59,7 @@ pub async fn of_a_key_given_twice_the_first_is_written<B: TestDb>() -> Result<()
     let epoch = output.claim(WORKER).await?.epoch;
     let one = verdict("2025-01-15 10:00:00", "T1");
     let two = VerdictRow { y: 5.0, ..one.clone() };
-    assert_eq!(output.commit(WORKER, &[one.clone(), two], &state(epoch)).await?, 1);
+    assert_eq!(output.commit(WORKER, &Commit::of(&[one.clone(), two], &state(epoch))).await?, 1);
     let found: Vec<VerdictRow> = bench.verdicts().await?.into_iter().map(|row| row.verdict).collect();
     assert_eq!(found, [one]);
     Ok(())
@@ -69,38 +69,44 @@ pub async fn a_commit_from_an_older_epoch_leaves_nothing<B: TestDb>() -> Result<
     let (bench, _, mut old) = begin::<B>(Setup::default()).await?;
     let old_epoch = old.claim(WORKER).await?.epoch;
     let kept = verdict("2025-01-15 10:00:00", "T1");
-    old.commit(WORKER, std::slice::from_ref(&kept), &state(old_epoch)).await?;
+    old.commit(WORKER, &Commit::of(std::slice::from_ref(&kept), &state(old_epoch))).await?;
     let (_, mut new) = bench.connector().open().await?;
     let new_epoch = new.claim(WORKER).await?.epoch;
     assert!(new_epoch > old_epoch);
 
     // A leader that was paused wakes up.
     let late = State { watermark: Some(at("2025-01-15 11:00:00")), ..state(old_epoch) };
-    let done = old.commit(WORKER, &[verdict("2025-01-15 11:00:00", "T1")], &late).await;
+    let done = old.commit(WORKER, &Commit::of(&[verdict("2025-01-15 11:00:00", "T1")], &late)).await;
     expect_error(done, ErrorKind::Fenced, &[WORKER]);
     assert_eq!(written(&bench).await?, pairs(&[("2025-01-15 10:00:00", "T1")]));
     assert_eq!(new.peek(WORKER).await?, Some(state(new_epoch)));
     // Nor may an epoch that was never given out.
-    let done = old.commit(WORKER, &[], &state(new_epoch + 1)).await;
+    let done = old.commit(WORKER, &Commit::of(&[], &state(new_epoch + 1))).await;
     expect_error(done, ErrorKind::Fenced, &[WORKER]);
-    assert_eq!(new.commit(WORKER, &[verdict("2025-01-15 11:00:00", "T1")], &state(new_epoch)).await?, 1);
+    assert_eq!(
+        new.commit(WORKER, &Commit::of(&[verdict("2025-01-15 11:00:00", "T1")], &state(new_epoch))).await?,
+        1
+    );
     Ok(())
 }
 
 pub async fn a_commit_that_fails_in_the_middle_leaves_nothing<B: TestDb>() -> Result<()> {
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
     let epoch = output.claim(WORKER).await?.epoch;
-    output.commit(WORKER, &[], &state(epoch)).await?;
+    output.commit(WORKER, &Commit::of(&[], &state(epoch))).await?;
     bench.refuse_verdicts_on("T2").await?;
     let verdicts = ["T1", "T2", "T3"].map(|name| verdict("2025-01-15 10:00:00", name));
     let later = State { watermark: Some(at("2025-01-15 11:00:00")), ..state(epoch) };
-    let error = output.commit(WORKER, &verdicts, &later).await.expect_err("the table refuses one of them");
+    let error = output
+        .commit(WORKER, &Commit::of(&verdicts, &later))
+        .await
+        .expect_err("the table refuses one of them");
     assert_ne!(error.kind, ErrorKind::Fenced, "{error}");
     assert_eq!(written(&bench).await?, pairs(&[]));
     assert_eq!(output.peek(WORKER).await?, Some(state(epoch)));
     // The connection is as good as before.
     let rest = [verdicts[0].clone(), verdicts[2].clone()];
-    assert_eq!(output.commit(WORKER, &rest, &later).await?, 2);
+    assert_eq!(output.commit(WORKER, &Commit::of(&rest, &later)).await?, 2);
     assert_eq!(output.peek(WORKER).await?, Some(later));
     Ok(())
 }
@@ -109,7 +115,7 @@ pub async fn a_commit_of_many_verdicts_is_one_commit<B: TestDb>() -> Result<()> 
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
     let epoch = output.claim(WORKER).await?.epoch;
     let verdicts = many(4000);
-    assert_eq!(output.commit(WORKER, &verdicts, &state(epoch)).await?, 4000);
+    assert_eq!(output.commit(WORKER, &Commit::of(&verdicts, &state(epoch))).await?, 4000);
     let found: HashSet<_> =
         bench.verdicts().await?.into_iter().map(|row| (row.verdict.variable, row.verdict.ds)).collect();
     assert_eq!(found, keys(&verdicts).into_iter().collect());
@@ -123,7 +129,7 @@ pub async fn already_judged_names_what_is_there_and_nothing_else<B: TestDb>() ->
     assert_eq!(output.already_judged(&[]).await?, HashSet::new());
     let asked = many(5000);
     let there: Vec<VerdictRow> = asked.iter().step_by(3).cloned().collect();
-    output.commit(WORKER, &there, &state(epoch)).await?;
+    output.commit(WORKER, &Commit::of(&there, &state(epoch))).await?;
     assert_eq!(output.already_judged(&keys(&asked)).await?, keys(&there).into_iter().collect());
     Ok(())
 }
@@ -138,9 +144,9 @@ pub async fn of_many_keys_a_single_verdict_is_found<B: TestDb>() -> Result<()> {
         let around = [asked[0].ds.micros() - 300_000_000, asked[1199].ds.micros() + 300_000_000];
         let around =
             around.map(|micros| VerdictRow { ds: Datetime::from_micros(micros), ..asked[0].clone() });
-        output.commit(WORKER, &around, &state(epoch)).await?;
+        output.commit(WORKER, &Commit::of(&around, &state(epoch))).await?;
         assert_eq!(output.already_judged(&keys(&asked)).await?, HashSet::new());
-        output.commit(WORKER, &asked[there..=there], &state(epoch)).await?;
+        output.commit(WORKER, &Commit::of(&asked[there..=there], &state(epoch))).await?;
         let expected = keys(&asked[there..=there]).into_iter().collect();
         assert_eq!(output.already_judged(&keys(&asked)).await?, expected, "{there}");
     }
@@ -150,7 +156,7 @@ pub async fn of_many_keys_a_single_verdict_is_found<B: TestDb>() -> Result<()> {
 pub async fn already_judged_tells_close_instants_apart<B: TestDb>() -> Result<()> {
     let (_bench, _, mut output) = begin::<B>(Setup::default()).await?;
     let epoch = output.claim(WORKER).await?.epoch;
-    output.commit(WORKER, &[verdict("2025-01-15 10:00:00.5", "T1")], &state(epoch)).await?;
+    output.commit(WORKER, &Commit::of(&[verdict("2025-01-15 10:00:00.5", "T1")], &state(epoch))).await?;
     let asked = [
         key("T1", "2025-01-15 10:00:00.5"),
         key("T1", "2025-01-15 10:00:00"),
@@ -175,7 +181,7 @@ pub async fn the_newest_verdict_is_the_latest_in_time<B: TestDb>() -> Result<()>
         ("2099-01-01 00:00:00", "2025-01-15 10:00:01"),
         ("2025-01-16 00:00:00", "2025-01-16 00:00:00"),
     ] {
-        output.commit(WORKER, &[verdict(ds, "T1")], &state(epoch)).await?;
+        output.commit(WORKER, &Commit::of(&[verdict(ds, "T1")], &state(epoch))).await?;
         assert_eq!(output.newest(at("2025-01-16")).await?, Some(at(newest)));
     }
     Ok(())

@@ -110,7 +110,7 @@ pub async fn any_text_is_a_variable<B: TestDb>() -> Result<()> {
 
     let epoch = output.claim(WORKER).await?.epoch;
     let verdicts: Vec<VerdictRow> = NAMES.iter().map(|name| verdict("2025-01-15 10:00:00", name)).collect();
-    assert_eq!(output.commit(WORKER, &verdicts, &state(epoch)).await?, 6);
+    assert_eq!(output.commit(WORKER, &Commit::of(&verdicts, &state(epoch))).await?, 6);
     let keys: Vec<_> = page.readings.iter().map(host::reading::Reading::key).collect();
     assert_eq!(output.already_judged(&keys).await?, keys.iter().cloned().collect());
     Ok(())

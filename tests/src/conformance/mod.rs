@@ -7,6 +7,7 @@
 #![allow(clippy::expect_used, clippy::missing_errors_doc, reason = "a case that cannot go on fails")]
 
 pub mod commit;
+pub mod episodes;
 pub mod history;
 pub mod import;
 pub mod key;
@@ -28,7 +29,7 @@ use host::datetime::Datetime;
 use host::position::{KeyPosition, Position};
 use host::reading::Page;
 use host::state::State;
-use host::store::{ErrorKind, Input, Output, StoreError};
+use host::store::{Commit, ErrorKind, Input, Output, StoreError};
 use host::verdict::VerdictRow;
 
 pub use test_db::{InputKind, OutputKind, Row, Setup, TestDb, Written, row};
@@ -96,6 +97,7 @@ pub fn state(epoch: i64) -> State {
         ahead: host::position::Ahead::default(),
         reconciliation: host::reconciliation::Reconciliation::default(),
         checkpoint: None,
+        memory: Default::default(),
         set_digest: None,
         models: None,
         set_aside: BTreeMap::new(),
@@ -188,6 +190,15 @@ macro_rules! conformance {
                 of_many_keys_a_single_verdict_is_found
                 already_judged_tells_close_instants_apart
                 the_newest_verdict_is_the_latest_in_time
+            }
+            episodes {
+                episodes_and_messages_go_with_their_verdicts_or_not_at_all
+                a_row_that_somebody_else_has_changed_takes_the_commit_back
+                episodes_are_found_by_their_range_and_by_their_number
+                what_is_remembered_comes_back_beside_a_checkpoint_and_without_one
+                a_person_shelves_a_variable_and_says_what_an_episode_was
+                entries_come_due_in_order_and_are_settled
+                names_that_the_output_tells_apart_have_episodes_of_their_own
             }
             names {
                 names_are_the_same_where_the_output_takes_them_for_the_same

@@ -75,7 +75,7 @@ pub async fn a_verdict_is_replaced_by_one_of_its_very_name_only<B: TestDb>() -> 
             .await?;
         let epoch = output.claim(WORKER).await?.epoch;
         let new = [verdict("2025-01-15 10:00:00", "TEMP-03"), verdict("2025-01-15 10:05:00", "TEMP-03")];
-        assert_eq!(output.replace(WORKER, &new, &state(epoch)).await?, replaced, "{kind:?}");
+        assert_eq!(output.replace(WORKER, &Commit::of(&new, &state(epoch))).await?, replaced, "{kind:?}");
         assert_eq!(written(&bench).await?, pairs(expected), "{kind:?}");
         let made: Vec<_> = bench.verdicts().await?.into_iter().map(|row| row.verdict).collect();
         assert!(made.contains(&new[1]), "{kind:?}: this one is new");

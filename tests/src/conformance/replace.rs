@@ -41,7 +41,7 @@ pub async fn replacing_exchanges_the_verdicts_of_these_keys<B: TestDb>() -> Resu
     ];
     let later = State { watermark: Some(at("2025-01-15 10:05:00")), ..state(epoch) };
     let before = input.now().await?;
-    assert_eq!(output.replace(WORKER, &new, &later).await?.removed, 1, "one key had a verdict");
+    assert_eq!(output.replace(WORKER, &Commit::of(&new, &later)).await?.removed, 1, "one key had a verdict");
     assert_eq!(output.peek(WORKER).await?, Some(later));
     let found = bench.verdicts().await?;
     let kept: Vec<&VerdictRow> = found.iter().map(|row| &row.verdict).collect();
@@ -69,7 +69,10 @@ pub async fn replacing_makes_one_of_several<B: TestDb>() -> Result<()> {
     output.ensure_tables().await?;
     let epoch = output.claim(WORKER).await?.epoch;
     let new = verdict("2025-01-15 10:00:00", "T1");
-    assert_eq!(output.replace(WORKER, std::slice::from_ref(&new), &state(epoch)).await?.removed, 2);
+    assert_eq!(
+        output.replace(WORKER, &Commit::of(std::slice::from_ref(&new), &state(epoch))).await?.removed,
+        2
+    );
     let found: Vec<VerdictRow> = bench.verdicts().await?.into_iter().map(|row| row.verdict).collect();
     assert_eq!(found, [new]);
     Ok(())
@@ -79,13 +82,20 @@ pub async fn a_replacement_that_fails_leaves_the_old_verdicts<B: TestDb>() -> Re
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
     let epoch = output.claim(WORKER).await?.epoch;
     let old = ["T1", "T2"].map(|name| verdict("2025-01-15 10:00:00", name));
-    output.commit(WORKER, &old, &state(epoch)).await?;
+    output.commit(WORKER, &Commit::of(&old, &state(epoch))).await?;
     let before = bench.verdicts().await?;
     let new = old.clone().map(|row| VerdictRow { yhat: 99.0, ..row });
-    expect_error(output.replace(WORKER, &new, &state(epoch + 1)).await, ErrorKind::Fenced, &[WORKER]);
+    expect_error(
+        output.replace(WORKER, &Commit::of(&new, &state(epoch + 1))).await,
+        ErrorKind::Fenced,
+        &[WORKER],
+    );
     assert_eq!(bench.verdicts().await?, before);
     bench.refuse_verdicts_on("T2").await?;
-    output.replace(WORKER, &new, &state(epoch)).await.expect_err("the table refuses one of them");
+    output
+        .replace(WORKER, &Commit::of(&new, &state(epoch)))
+        .await
+        .expect_err("the table refuses one of them");
     assert_eq!(bench.verdicts().await?, before);
     Ok(())
 }
@@ -97,7 +107,7 @@ pub async fn verdicts_are_read_back_as_they_stand<B: TestDb>() -> Result<()> {
         verdict("2025-01-15 10:00:00", "T1"),
         VerdictRow { source_file: None, y: -1e-6, ..verdict("2025-01-15 10:00:00.500", "Presión 1") },
     ];
-    output.commit(WORKER, &verdicts, &state(epoch)).await?;
+    output.commit(WORKER, &Commit::of(&verdicts, &state(epoch))).await?;
     let page = output.read_verdicts(at("2025-01-15"), at("2025-01-16"), false, 10).await?;
     let times: Vec<_> = page.verdicts.iter().map(|row| row.processed_at).collect();
     let expected = [stored(&verdicts[0], times[0]), stored(&verdicts[1], times[1])];
@@ -159,7 +169,7 @@ pub async fn of_verdicts_the_anomalies_alone_may_be_asked_for<B: TestDb>() -> Re
             ..verdict(&format!("2025-01-15 10:{n:02}:00"), "T1")
         })
         .collect();
-    output.commit(WORKER, &verdicts, &state(epoch)).await?;
+    output.commit(WORKER, &Commit::of(&verdicts, &state(epoch))).await?;
     let page = output.read_verdicts(at("2025-01-15"), at("2025-01-16"), true, 3).await?;
     let minutes = ["09", "19", "29"].map(|minute| (format!("2025-01-15 10:{minute}:00"), "T1".to_owned()));
     assert_eq!((names(&page.verdicts).as_slice(), page.full), (&minutes[..], true));

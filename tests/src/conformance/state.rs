@@ -107,7 +107,7 @@ pub async fn a_state_comes_back_whole<B: TestDb>() -> Result<()> {
             ..rich(epoch)
         },
     ] {
-        output.commit(WORKER, &[], &kept).await?;
+        output.commit(WORKER, &Commit::of(&[], &kept)).await?;
         assert!(output.peek(WORKER).await? == Some(kept), "a state came back as another");
     }
     Ok(())
@@ -119,7 +119,7 @@ pub async fn parts_follow_the_last_commit<B: TestDb>() -> Result<()> {
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
     let (_, mut second) = bench.connector().open().await?;
     let other = second.claim("line 2").await?.epoch;
-    second.commit("line 2", &[], &rich(other)).await?;
+    second.commit("line 2", &Commit::of(&[], &rich(other))).await?;
     let mut epoch = output.claim(WORKER).await?.epoch;
     let many: Vec<(String, Vec<u8>)> =
         (0..300_u16).map(|n| (n.to_string(), n.to_le_bytes().into())).collect();
@@ -134,7 +134,7 @@ pub async fn parts_follow_the_last_commit<B: TestDb>() -> Result<()> {
         (parts(&[("a", b"1")]), Some(Size { parts: 1, bytes: 1 })),
     ] {
         let kept = State { checkpoint: kept, ..state(epoch) };
-        output.commit(WORKER, &[verdict("2025-01-15 10:00:00", "T1")], &kept).await?;
+        output.commit(WORKER, &Commit::of(&[verdict("2025-01-15 10:00:00", "T1")], &kept)).await?;
         assert_eq!(output.peek(WORKER).await?.as_ref(), Some(&kept));
         let outline = Outline { state: State { checkpoint: None, ..kept.clone() }, checkpoint: size };
         assert_eq!(output.outline(WORKER).await?, Some(outline));
@@ -157,19 +157,19 @@ pub async fn parts_go_with_their_verdicts_or_not_at_all<B: TestDb>() -> Result<(
     let (_, mut second) = bench.connector().open().await?;
     let old = first.claim(WORKER).await?.epoch;
     let before = State { checkpoint: parts(&[("a", b"1"), ("b", b"2")]), ..state(old) };
-    first.commit(WORKER, &[], &before).await?;
+    first.commit(WORKER, &Commit::of(&[], &before)).await?;
     let epoch = second.claim(WORKER).await?.epoch;
     // One that has lost its name.
     let stray = State { checkpoint: parts(&[("a", b"9"), ("z", b"9")]), ..state(old) };
-    expect_error(first.commit(WORKER, &[], &stray).await, ErrorKind::Fenced, &[WORKER]);
+    expect_error(first.commit(WORKER, &Commit::of(&[], &stray)).await, ErrorKind::Fenced, &[WORKER]);
     assert_eq!(second.peek(WORKER).await?, Some(State { epoch, ..before.clone() }));
     // One whose verdict the table does not take.
     bench.refuse_verdicts_on("T9").await?;
     let next = State { checkpoint: parts(&[("a", b"3"), ("c", b"4")]), ..state(epoch) };
     let refused = [verdict("2025-01-15 10:00:00", "T9")];
-    expect_error(second.commit(WORKER, &refused, &next).await, ErrorKind::Refused, &[]);
+    expect_error(second.commit(WORKER, &Commit::of(&refused, &next)).await, ErrorKind::Refused, &[]);
     assert_eq!(second.peek(WORKER).await?, Some(State { epoch, ..before }));
-    second.commit(WORKER, &[verdict("2025-01-15 10:00:00", "T1")], &next).await?;
+    second.commit(WORKER, &Commit::of(&[verdict("2025-01-15 10:00:00", "T1")], &next)).await?;
     assert_eq!(second.peek(WORKER).await?, Some(next));
     Ok(())
 }
@@ -177,9 +177,9 @@ pub async fn parts_go_with_their_verdicts_or_not_at_all<B: TestDb>() -> Result<(
 pub async fn a_state_replaces_all_of_the_one_before<B: TestDb>() -> Result<()> {
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
     let epoch = output.claim(WORKER).await?.epoch;
-    output.commit(WORKER, &[], &rich(epoch)).await?;
+    output.commit(WORKER, &Commit::of(&[], &rich(epoch))).await?;
     let bare = State { watermark: None, ..state(epoch) };
-    output.commit(WORKER, &[], &bare).await?;
+    output.commit(WORKER, &Commit::of(&[], &bare)).await?;
     assert_eq!(output.peek(WORKER).await?, Some(bare));
     assert_eq!(bench.workers().await?, [(WORKER.to_owned(), epoch)]);
     Ok(())
@@ -189,16 +189,20 @@ pub async fn taking_a_name_fences_off_its_holder<B: TestDb>() -> Result<()> {
     let (bench, _, mut first) = begin::<B>(Setup::default()).await?;
     let (_, mut second) = bench.connector().open().await?;
     let one = first.claim(WORKER).await?.epoch;
-    first.commit(WORKER, &[], &rich(one)).await?;
+    first.commit(WORKER, &Commit::of(&[], &rich(one))).await?;
     let taken = second.claim(WORKER).await?;
     assert!(taken.epoch > one);
     assert_eq!(taken.state, Some(rich(taken.epoch)), "all of it, with the new epoch");
-    expect_error(first.commit(WORKER, &[], &state(one)).await, ErrorKind::Fenced, &[WORKER]);
-    second.commit(WORKER, &[], &state(taken.epoch)).await?;
+    expect_error(first.commit(WORKER, &Commit::of(&[], &state(one))).await, ErrorKind::Fenced, &[WORKER]);
+    second.commit(WORKER, &Commit::of(&[], &state(taken.epoch))).await?;
     // And back again.
     let back = first.claim(WORKER).await?.epoch;
-    first.commit(WORKER, &[], &state(back)).await?;
-    expect_error(second.commit(WORKER, &[], &state(taken.epoch)).await, ErrorKind::Fenced, &[WORKER]);
+    first.commit(WORKER, &Commit::of(&[], &state(back))).await?;
+    expect_error(
+        second.commit(WORKER, &Commit::of(&[], &state(taken.epoch))).await,
+        ErrorKind::Fenced,
+        &[WORKER],
+    );
     Ok(())
 }
 
@@ -209,8 +213,12 @@ pub async fn the_first_two_to_take_a_name_do_not_both_hold_it<B: TestDb>() -> Re
     assert_eq!((&one.state, &two.state), (&None, &None));
     assert!(two.epoch > one.epoch);
     let verdicts = [verdict("2025-01-15 10:00:00", "T1")];
-    expect_error(first.commit(WORKER, &verdicts, &state(one.epoch)).await, ErrorKind::Fenced, &[WORKER]);
-    assert_eq!(second.commit(WORKER, &verdicts, &state(two.epoch)).await?, 1);
+    expect_error(
+        first.commit(WORKER, &Commit::of(&verdicts, &state(one.epoch))).await,
+        ErrorKind::Fenced,
+        &[WORKER],
+    );
+    assert_eq!(second.commit(WORKER, &Commit::of(&verdicts, &state(two.epoch))).await?, 1);
     Ok(())
 }
 
@@ -221,23 +229,27 @@ pub async fn peeking_takes_nothing<B: TestDb>() -> Result<()> {
     assert_eq!(bench.workers().await?, vec![]);
     let epoch = output.claim(WORKER).await?.epoch;
     assert_eq!(other.peek(WORKER).await?, None, "nothing was committed yet");
-    output.commit(WORKER, &[], &rich(epoch)).await?;
+    output.commit(WORKER, &Commit::of(&[], &rich(epoch))).await?;
     assert_eq!(other.peek(WORKER).await?, Some(rich(epoch)));
-    output.commit(WORKER, &[], &state(epoch)).await?;
+    output.commit(WORKER, &Commit::of(&[], &state(epoch))).await?;
     Ok(())
 }
 
 pub async fn a_deleted_row_is_fenced_and_taken_anew<B: TestDb>() -> Result<()> {
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
     let epoch = output.claim(WORKER).await?.epoch;
-    output.commit(WORKER, &[], &state(epoch)).await?;
+    output.commit(WORKER, &Commit::of(&[], &state(epoch))).await?;
     bench.delete_worker(WORKER).await?;
     let verdicts = [verdict("2025-01-15 10:00:00", "T1")];
-    expect_error(output.commit(WORKER, &verdicts, &state(epoch)).await, ErrorKind::Fenced, &[WORKER, "gone"]);
+    expect_error(
+        output.commit(WORKER, &Commit::of(&verdicts, &state(epoch))).await,
+        ErrorKind::Fenced,
+        &[WORKER, "gone"],
+    );
     assert_eq!(written(&bench).await?, pairs(&[]));
     let taken = output.claim(WORKER).await?;
     assert_eq!(taken.state, None);
-    assert_eq!(output.commit(WORKER, &verdicts, &state(taken.epoch)).await?, 1);
+    assert_eq!(output.commit(WORKER, &Commit::of(&verdicts, &state(taken.epoch))).await?, 1);
     Ok(())
 }
 
@@ -245,13 +257,13 @@ pub async fn workers_do_not_disturb_each_other<B: TestDb>() -> Result<()> {
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
     let mut other = bench.connector().open().await?.1;
     let one = output.claim(WORKER).await?.epoch;
-    output.commit(WORKER, &[verdict("2025-01-15 10:00:00", "T1")], &rich(one)).await?;
+    output.commit(WORKER, &Commit::of(&[verdict("2025-01-15 10:00:00", "T1")], &rich(one))).await?;
     let two = other.claim("line 2").await?;
     assert_eq!(two.state, None);
-    other.commit("line 2", &[verdict("2025-01-15 10:00:00", "T2")], &state(two.epoch)).await?;
+    other.commit("line 2", &Commit::of(&[verdict("2025-01-15 10:00:00", "T2")], &state(two.epoch))).await?;
     assert_eq!(output.peek(WORKER).await?, Some(rich(one)));
     assert_eq!(output.peek("line 2").await?, Some(state(two.epoch)));
-    output.commit(WORKER, &[], &state(one)).await?;
+    output.commit(WORKER, &Commit::of(&[], &state(one))).await?;
     let both = [("2025-01-15 10:00:00", "T1"), ("2025-01-15 10:00:00", "T2")];
     assert_eq!(written(&bench).await?, pairs(&both));
     Ok(())
@@ -260,7 +272,7 @@ pub async fn workers_do_not_disturb_each_other<B: TestDb>() -> Result<()> {
 pub async fn a_new_connection_finds_what_the_last_one_left<B: TestDb>() -> Result<()> {
     let (bench, input, mut output) = begin::<B>(Setup::default()).await?;
     let epoch = output.claim(WORKER).await?.epoch;
-    output.commit(WORKER, &[verdict("2025-01-15 10:00:00", "T1")], &rich(epoch)).await?;
+    output.commit(WORKER, &Commit::of(&[verdict("2025-01-15 10:00:00", "T1")], &rich(epoch))).await?;
     drop(input);
     output.close().await?;
     let (_, mut output) = bench.connector().open().await?;
@@ -276,7 +288,7 @@ pub async fn forgetting_deletes_the_row_of_its_holder_only<B: TestDb>() -> Resul
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
     let old = output.claim("backfill").await?.epoch;
     let epoch = output.claim("backfill").await?.epoch;
-    output.commit("backfill", &[], &state(epoch)).await?;
+    output.commit("backfill", &Commit::of(&[], &state(epoch))).await?;
     let other = output.claim(WORKER).await?.epoch;
     expect_error(output.forget("backfill", old).await, ErrorKind::Fenced, &["backfill"]);
     assert_eq!(output.peek("backfill").await?, Some(state(epoch)));
@@ -284,7 +296,11 @@ pub async fn forgetting_deletes_the_row_of_its_holder_only<B: TestDb>() -> Resul
     assert_eq!(bench.workers().await?, [(WORKER.to_owned(), other)]);
     expect_error(output.forget("backfill", epoch).await, ErrorKind::Fenced, &["backfill"]);
     // Whoever still holds a name that was forgotten writes nothing more.
-    expect_error(output.commit("backfill", &[], &state(epoch)).await, ErrorKind::Fenced, &["backfill"]);
+    expect_error(
+        output.commit("backfill", &Commit::of(&[], &state(epoch))).await,
+        ErrorKind::Fenced,
+        &["backfill"],
+    );
     Ok(())
 }
 
@@ -292,7 +308,7 @@ pub async fn what_is_set_aside_is_exchanged_under_a_worker_at_work<B: TestDb>() 
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
     let epoch = output.claim(WORKER).await?.epoch;
     let held = rich(epoch);
-    output.commit(WORKER, &[], &held).await?;
+    output.commit(WORKER, &Commit::of(&[], &held)).await?;
     let mut after = held.set_aside.clone();
     after.remove("T'1\"");
 
@@ -308,6 +324,6 @@ pub async fn what_is_set_aside_is_exchanged_under_a_worker_at_work<B: TestDb>() 
     assert_eq!(output.peek(WORKER).await?, Some(cleared.clone()), "nothing else was touched");
     assert!(backfill.exchange_set_aside(WORKER, &after, &BTreeMap::new()).await?);
     // The worker was not fenced off.
-    output.commit(WORKER, &[], &cleared).await?;
+    output.commit(WORKER, &Commit::of(&[], &cleared)).await?;
     Ok(())
 }

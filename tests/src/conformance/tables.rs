@@ -55,8 +55,8 @@ pub async fn duplicates_of_the_python_worker_are_said_and_served<B: TestDb>() ->
     // Without the unique index it is the worker who adds none.
     let epoch = output.claim(WORKER).await?.epoch;
     let verdicts = [verdict("2025-01-15 10:00:00", "T1"), verdict("2025-01-15 10:05:00", "T1")];
-    assert_eq!(output.commit(WORKER, &verdicts, &state(epoch)).await?, 1);
-    assert_eq!(output.commit(WORKER, &verdicts, &state(epoch)).await?, 0);
+    assert_eq!(output.commit(WORKER, &Commit::of(&verdicts, &state(epoch))).await?, 1);
+    assert_eq!(output.commit(WORKER, &Commit::of(&verdicts, &state(epoch))).await?, 0);
     let after = [before[0], before[1], before[2], ("2025-01-15 10:05:00", "T1")];
     let found = written(&bench).await?;
     assert_eq!(found.len(), 4);
@@ -70,7 +70,10 @@ pub async fn an_output_without_source_file_is_served<B: TestDb>() -> Result<()> 
     let (_, mut output) = bench.connector().open().await?;
     output.ensure_tables().await?;
     let epoch = output.claim(WORKER).await?.epoch;
-    assert_eq!(output.commit(WORKER, &[verdict("2025-01-15 10:00:00", "T1")], &state(epoch)).await?, 1);
+    assert_eq!(
+        output.commit(WORKER, &Commit::of(&[verdict("2025-01-15 10:00:00", "T1")], &state(epoch))).await?,
+        1
+    );
     let expected = VerdictRow { source_file: None, ..verdict("2025-01-15 10:00:00", "T1") };
     let found: Vec<VerdictRow> = bench.verdicts().await?.into_iter().map(|row| row.verdict).collect();
     assert_eq!(found, [expected]);
@@ -98,14 +101,19 @@ pub async fn a_closing_bracket_is_part_of_a_name<B: TestDb>() -> Result<()> {
 }
 
 async fn names_are_only_names<B: TestDb>(input: &str, output: &str) -> Result<()> {
-    let tables =
-        TableNames { input: input.parse()?, output: output.parse()?, state: "[estado d'él]".parse()? };
+    let tables = TableNames {
+        input: input.parse()?,
+        output: output.parse()?,
+        state: "[estado d'él]".parse()?,
+        episodes: "[episodios d'él]".parse()?,
+        outbox: "[salida \"d'él\"]".parse()?,
+    };
     let (bench, mut input, mut output) = begin::<B>(Setup { tables, ..Setup::default() }).await?;
     bench.insert(&[Row { id: None, ..row(1, "2025-01-15 10:00:00", "T1") }]).await?;
     assert_eq!(ids(&input.read_keys(&[(1, 1)], 10).await?), [1]);
     let epoch = output.claim("o'worker \"1\"").await?.epoch;
     let verdicts = [verdict("2025-01-15 10:00:00", "T1")];
-    assert_eq!(output.commit("o'worker \"1\"", &verdicts, &state(epoch)).await?, 1);
+    assert_eq!(output.commit("o'worker \"1\"", &Commit::of(&verdicts, &state(epoch))).await?, 1);
     assert_eq!(output.peek("o'worker \"1\"").await?, Some(state(epoch)));
     assert_eq!(written(&bench).await?, pairs(&[("2025-01-15 10:00:00", "T1")]));
     Ok(())
@@ -117,7 +125,10 @@ pub async fn input_and_output_may_be_two_databases<B: TestDb>() -> Result<()> {
     bench.insert(&[row(1, "2025-01-15 10:00:00", "T1")]).await?;
     assert_eq!(input.last_key().await?, Some(1));
     let epoch = output.claim(WORKER).await?.epoch;
-    assert_eq!(output.commit(WORKER, &[verdict("2025-01-15 10:00:00", "T1")], &state(epoch)).await?, 1);
+    assert_eq!(
+        output.commit(WORKER, &Commit::of(&[verdict("2025-01-15 10:00:00", "T1")], &state(epoch))).await?,
+        1
+    );
     assert_eq!(written(&bench).await?, pairs(&[("2025-01-15 10:00:00", "T1")]));
 
     // Each table is looked for in its own database.
@@ -131,7 +142,7 @@ pub async fn input_and_output_may_be_two_databases<B: TestDb>() -> Result<()> {
 pub async fn a_database_that_cannot_be_written_is_a_matter_of_rights<B: TestDb>() -> Result<()> {
     let (bench, input, mut output) = begin::<B>(Setup { two_databases: true, ..Setup::default() }).await?;
     let epoch = output.claim(WORKER).await?.epoch;
-    output.commit(WORKER, &[verdict("2025-01-15 10:00:00", "T1")], &state(epoch)).await?;
+    output.commit(WORKER, &Commit::of(&[verdict("2025-01-15 10:00:00", "T1")], &state(epoch))).await?;
     output.close().await?;
     drop(input);
     bench.forbid_writing().await?;
@@ -139,7 +150,11 @@ pub async fn a_database_that_cannot_be_written_is_a_matter_of_rights<B: TestDb>(
     let (_, mut output) = bench.connector().open().await?;
     expect_error(output.claim(WORKER).await, ErrorKind::Permission, &["right"]);
     let second = [verdict("2025-01-15 10:05:00", "T1")];
-    expect_error(output.commit(WORKER, &second, &state(epoch)).await, ErrorKind::Permission, &["right"]);
+    expect_error(
+        output.commit(WORKER, &Commit::of(&second, &state(epoch))).await,
+        ErrorKind::Permission,
+        &["right"],
+    );
     assert_eq!(
         output.probe().await?.problems.first().map(|problem| problem.kind),
         Some(ErrorKind::Permission)

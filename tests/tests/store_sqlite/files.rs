@@ -14,7 +14,8 @@ use host::position::{Position, TimePosition};
 use host::state::State;
 use host::store::sqlite::{BUSY_TIMEOUT, SqliteOutput};
 use host::store::{
-    Clock, Connector, ErrorKind, Input, OutputProbe, SqliteStore, StoreError, VerdictReader, VerdictWriter,
+    Clock, Commit, Connector, ErrorKind, Input, OutputProbe, SqliteStore, StoreError, VerdictReader,
+    VerdictWriter,
 };
 use host::verdict::VerdictRow;
 use tests::conformance::{Setup, TestDb, at, row};
@@ -30,6 +31,7 @@ pub(crate) fn state(epoch: i64) -> State {
         ahead: Default::default(),
         reconciliation: Default::default(),
         checkpoint: None,
+        memory: Default::default(),
         set_digest: None,
         models: None,
         set_aside: BTreeMap::new(),
@@ -155,7 +157,7 @@ async fn a_lock_of_somebody_else_fails_a_commit_and_stops_no_reading() -> Result
     )?;
 
     let verdicts = [verdict("2025-01-15 10:00:00", "T1")];
-    let error = output.commit(WORKER, &verdicts, &state(epoch)).await.expect_err("locked");
+    let error = output.commit(WORKER, &Commit::of(&verdicts, &state(epoch))).await.expect_err("locked");
     expect(&error, ErrorKind::Busy, &fixture.store.output, "by another program");
     expect(
         &output.claim(WORKER).await.expect_err("locked"),
@@ -168,7 +170,7 @@ async fn a_lock_of_somebody_else_fails_a_commit_and_stops_no_reading() -> Result
     assert_eq!(output.peek(WORKER).await?, None);
 
     other.execute_batch("ROLLBACK")?;
-    assert_eq!(output.commit(WORKER, &verdicts, &state(epoch)).await?, 1);
+    assert_eq!(output.commit(WORKER, &Commit::of(&verdicts, &state(epoch))).await?, 1);
     Ok(())
 }
 
@@ -179,7 +181,10 @@ async fn a_long_reader_does_not_hold_up_a_commit() -> Result<()> {
     let dashboard = reader.transaction()?;
     let count = "SELECT count(*) FROM anomalies_detector";
     assert_eq!(dashboard.query_row(count, [], |row| row.get::<_, i64>(0))?, 0);
-    assert_eq!(output.commit(WORKER, &[verdict("2025-01-15 10:00:00", "T1")], &state(epoch)).await?, 1);
+    assert_eq!(
+        output.commit(WORKER, &Commit::of(&[verdict("2025-01-15 10:00:00", "T1")], &state(epoch))).await?,
+        1
+    );
     assert_eq!(dashboard.query_row(count, [], |row| row.get::<_, i64>(0))?, 0, "it still sees what it saw");
     Ok(())
 }
@@ -206,12 +211,12 @@ async fn a_file_that_was_replaced_is_a_lost_connection() -> Result<()> {
     let verdicts = [verdict("2025-01-15 10:00:00", "T1")];
     for error in [
         input.last_key().await.expect_err("gone"),
-        output.commit(WORKER, &verdicts, &state(epoch)).await.expect_err("gone"),
+        output.commit(WORKER, &Commit::of(&verdicts, &state(epoch))).await.expect_err("gone"),
     ] {
         expect(&error, ErrorKind::Connection, &fixture.store.input, "gone");
     }
     fs::copy(&aside, &fixture.store.input)?;
-    let error = output.commit(WORKER, &verdicts, &state(epoch)).await.expect_err("another file");
+    let error = output.commit(WORKER, &Commit::of(&verdicts, &state(epoch))).await.expect_err("another file");
     expect(&error, ErrorKind::Connection, &fixture.store.input, "replaced");
     // Opening again is what helps.
     let (mut input, _output) = fixture.store.open().await?;
@@ -228,12 +233,12 @@ async fn a_call_that_is_given_up_leaves_a_good_connection() -> Result<()> {
     let mut once = Context::from_waker(Waker::noop());
     let (given, mut given_up) = (state(epoch), 0);
     for chunk in verdicts.chunks(50) {
-        let mut commit = output.commit(WORKER, chunk, &given);
+        let mut commit = output.commit(WORKER, &Commit::of(chunk, &given));
         given_up += usize::from(matches!(commit.as_mut().poll(&mut once), Poll::Pending));
         drop(commit);
     }
     assert!(given_up > 0, "none of the calls was cut short");
-    output.commit(WORKER, &verdicts, &state(epoch)).await?;
+    output.commit(WORKER, &Commit::of(&verdicts, &state(epoch))).await?;
     assert_eq!(fixture.verdicts().await?.len(), 500, "each once, whoever wrote it");
     assert_eq!(output.peek(WORKER).await?, Some(state(epoch)));
     Ok(())
@@ -247,10 +252,10 @@ async fn time_is_what_the_clock_says() -> Result<()> {
     let (mut input, mut output) = fixture.store.open().await?;
     output.ensure_tables().await?;
     let epoch = output.claim(WORKER).await?.epoch;
-    output.commit(WORKER, &[verdict("2025-01-15 09:55:00", "T1")], &state(epoch)).await?;
+    output.commit(WORKER, &Commit::of(&[verdict("2025-01-15 09:55:00", "T1")], &state(epoch))).await?;
     hand.set(at("2025-01-15 10:10:00.25"));
     assert_eq!(input.now().await?, at("2025-01-15 10:10:00.25"));
-    output.commit(WORKER, &[verdict("2025-01-15 10:05:00", "T1")], &state(epoch)).await?;
+    output.commit(WORKER, &Commit::of(&[verdict("2025-01-15 10:05:00", "T1")], &state(epoch))).await?;
     let times: Vec<_> = fixture.verdicts().await?.iter().map(|row| row.processed_at).collect();
     assert_eq!(times, [at("2025-01-15 10:00:00"), at("2025-01-15 10:10:00.25")]);
     Ok(())

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use host::state::State;
-use host::store::{Output, SqliteStore, Store};
+use host::store::{Commit, Output, SqliteStore, Store};
 use tests::conformance::{Setup, TestDb, at, row};
 use tests::conformance_sqlite::SqliteTestDb;
 
@@ -33,7 +33,7 @@ async fn worked() -> Result<(SqliteTestDb, State, Box<dyn Output>)> {
     let mut output: Box<dyn Output> = Box::new(fixture.store.open_output().await?);
     output.ensure_tables().await?;
     let committed = state(output.claim(WORKER).await?.epoch);
-    output.commit(WORKER, &[verdict("2025-01-15 10:00:00", "T1")], &committed).await?;
+    output.commit(WORKER, &Commit::of(&[verdict("2025-01-15 10:00:00", "T1")], &committed)).await?;
     Ok((fixture, committed, output))
 }
 
@@ -95,7 +95,7 @@ async fn a_look_that_lasts_sees_what_is_committed_meanwhile() -> Result<()> {
     assert_eq!(look.peek(WORKER).await?, Some(committed.clone()));
     let mut output: Box<dyn Output> = Box::new(fixture.store.open_output().await?);
     let later = State { watermark: Some(at("2025-01-15 10:05:00")), ..committed };
-    output.commit(WORKER, &[], &later).await?;
+    output.commit(WORKER, &Commit::of(&[], &later)).await?;
     assert_eq!(look.peek(WORKER).await?, Some(later.clone()));
     output.close().await?;
     assert_eq!(look.peek(WORKER).await?, Some(later));
@@ -120,13 +120,13 @@ async fn a_log_that_has_grown_is_cut_once_nobody_reads_it() -> Result<()> {
                 )
             })
             .collect();
-        output.commit(WORKER, &verdicts, &committed).await?;
+        output.commit(WORKER, &Commit::of(&verdicts, &committed)).await?;
         hour += 1;
         assert!(hour < 200, "the log does not grow");
     }
     drop(dashboard);
     let one = [verdict("2025-01-15 10:05:00", "T1")];
-    output.commit(WORKER, &one, &committed).await?;
+    output.commit(WORKER, &Commit::of(&one, &committed)).await?;
     assert_eq!(fs::metadata(&log)?.len(), 0);
     assert_eq!(fixture.verdicts().await?.len(), 3600 * hour + 2, "nothing was lost by it");
     Ok(())

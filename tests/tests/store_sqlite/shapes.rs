@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use host::reading::Page;
 use host::store::schema::sqlite as ddl;
-use host::store::{ErrorKind, Input, OutputLimits, VerdictReader, VerdictWriter};
+use host::store::{Commit, ErrorKind, Input, OutputLimits, VerdictReader, VerdictWriter};
 use tests::conformance::{Setup, TestDb, at};
 use tests::conformance_sqlite::SqliteTestDb;
 
@@ -142,7 +142,7 @@ async fn a_table_that_does_not_tell_case_holds_up_no_batch() -> Result<()> {
     output.ensure_tables().await?;
     let epoch = output.claim("line 1").await?.epoch;
     let verdicts = ["T1", "t1", "T2"].map(|variable| verdict("2025-01-15 10:00:00", variable));
-    assert_eq!(output.commit("line 1", &verdicts, &state(epoch)).await?, 2);
+    assert_eq!(output.commit("line 1", &Commit::of(&verdicts, &state(epoch))).await?, 2);
     let names: Vec<String> =
         fixture.verdicts().await?.iter().map(|row| row.verdict.variable.to_string()).collect();
     assert_eq!(names, ["T1", "T2"]);
@@ -163,7 +163,7 @@ async fn a_state_that_was_edited_by_hand_is_named_and_not_guessed_at() -> Result
         ("set_aside = NULL", "set_aside"),
         ("updated_at = NULL", "updated_at"),
     ] {
-        output.commit("line 1", &[], &state(epoch)).await?;
+        output.commit("line 1", &Commit::of(&[], &state(epoch))).await?;
         fixture.output()?.execute_batch(&format!("UPDATE anomaly_worker_state SET {set}"))?;
         let error = output.peek("line 1").await.expect_err(set);
         assert!(error.message.contains("worker `line 1`"), "{error}");

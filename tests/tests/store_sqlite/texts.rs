@@ -4,7 +4,7 @@
 use anyhow::Result;
 use host::datetime::Datetime;
 use host::reading::{Malformed, Page, Reading};
-use host::store::{Connector, ErrorKind, Input, StoreError, VerdictReader, VerdictWriter};
+use host::store::{Commit, Connector, ErrorKind, Input, StoreError, VerdictReader, VerdictWriter};
 use proptest::prelude::*;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
@@ -164,7 +164,7 @@ async fn verdicts_are_found_by_any_text_of_their_datetime() -> Result<()> {
         let found = output.already_judged(std::slice::from_ref(key)).await?.contains(key);
         assert_eq!(found, at < 5, "{key:?} alone");
     }
-    assert_eq!(output.commit("line 1", &verdicts, &state(epoch)).await?, 2);
+    assert_eq!(output.commit("line 1", &Commit::of(&verdicts, &state(epoch))).await?, 2);
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use host::store::ErrorKind;
+use host::store::{Commit, ErrorKind};
 use tests::conformance::{Setup, TestDb, row};
 use tests::conformance_sqlserver::SqlServerTestDb;
 
@@ -16,18 +16,18 @@ on_server! {
         output.ensure_tables().await?;
         let epoch = output.claim(WORKER).await?.epoch;
         let first = [verdict("2025-01-15 10:00:00", "T1")];
-        assert_eq!(output.commit(WORKER, &first, &state(epoch)).await?, 1);
+        assert_eq!(output.commit(WORKER, &Commit::of(&first, &state(epoch))).await?, 1);
 
         let mut person = bench.output().await?;
         person.run("BEGIN TRANSACTION; UPDATE dbo.anomaly_worker_state SET counts = counts").await?;
         let begun = Instant::now();
         let second = [verdict("2025-01-15 10:05:00", "T1")];
-        let (kind, message) = error_of(output.commit(WORKER, &second, &state(epoch)).await);
+        let (kind, message) = error_of(output.commit(WORKER, &Commit::of(&second, &state(epoch))).await);
         assert_eq!(kind, ErrorKind::Busy, "{message}");
         assert!(message.contains("locked for more than 2 s"), "{message}");
         assert!(begun.elapsed() < bench.store().output.timeouts.query, "it waited for {:?}", begun.elapsed());
         person.run("ROLLBACK TRANSACTION").await?;
-        assert_eq!(output.commit(WORKER, &second, &state(epoch)).await?, 1);
+        assert_eq!(output.commit(WORKER, &Commit::of(&second, &state(epoch))).await?, 1);
         assert_eq!(bench.verdicts().await?.len(), 2);
     }
 }
@@ -58,13 +58,13 @@ on_server! {
         output.ensure_tables().await?;
         let epoch = output.claim(WORKER).await?.epoch;
         let kept = [verdict("2025-01-15 10:00:00", "T1")];
-        output.commit(WORKER, &kept, &state(epoch)).await?;
+        output.commit(WORKER, &Commit::of(&kept, &state(epoch))).await?;
 
         // The person holds the key that the commit wants after the state row, and then wants the state row.
         let mut person = bench.output().await?;
         person.run("BEGIN TRANSACTION; INSERT INTO dbo.anomalies_detector (ds, variable) VALUES ('2025-01-15T10:05:00', 'T1')").await?;
         let commit = tokio::spawn(async move {
-            let done = output.commit(WORKER, &[verdict("2025-01-15 10:05:00", "T1")], &state(epoch)).await;
+            let done = output.commit(WORKER, &Commit::of(&[verdict("2025-01-15 10:05:00", "T1")], &state(epoch))).await;
             (output, done)
         });
         // Until the commit waits for the person there is no deadlock, whichever comes first.
@@ -80,7 +80,7 @@ on_server! {
             Ok(inserted) => assert_eq!(inserted, 1),
             Err(error) => {
                 assert_eq!(error.kind, ErrorKind::Busy, "{error}");
-                assert_eq!(output.commit(WORKER, &[verdict("2025-01-15 10:05:00", "T1")], &state(epoch)).await?, 1);
+                assert_eq!(output.commit(WORKER, &Commit::of(&[verdict("2025-01-15 10:05:00", "T1")], &state(epoch))).await?, 1);
             }
         }
         assert_eq!(bench.verdicts().await?.len(), 2);
@@ -99,7 +99,7 @@ on_server! {
         other.run("BEGIN TRANSACTION; INSERT INTO dbo.anomalies_detector (ds, variable) VALUES ('2025-01-15T10:00:00', 'T1')").await?;
         let commit = tokio::spawn(async move {
             let rows = [verdict("2025-01-15 10:00:00", "T1"), verdict("2025-01-15 10:00:00", "T2")];
-            output.commit(WORKER, &rows, &state(epoch)).await
+            output.commit(WORKER, &Commit::of(&rows, &state(epoch))).await
         });
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         other.run("COMMIT TRANSACTION").await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use host::store::ErrorKind;
+use host::store::{Commit, ErrorKind};
 use tests::conformance::{Setup, TestDb};
 use tests::conformance_sqlserver::SqlServerTestDb;
 use tests::sqlserver::SideConnection;
@@ -28,12 +28,12 @@ on_server! {
         }
         let rows = [verdict("2025-01-15 10:00:00", "T1")];
         for _ in 0..2 {
-            let (kind, message) = error_of(output.commit(WORKER, &rows, &state(epoch)).await);
+            let (kind, message) = error_of(output.commit(WORKER, &Commit::of(&rows, &state(epoch))).await);
             assert_eq!(kind, ErrorKind::Connection, "{message}");
         }
         drop(input);
         let mut output = bench.connector().open().await?.1;
-        assert_eq!(output.commit(WORKER, &rows, &state(epoch)).await?, 1);
+        assert_eq!(output.commit(WORKER, &Commit::of(&rows, &state(epoch))).await?, 1);
     }
 }
 
@@ -46,12 +46,12 @@ on_server! {
         drop(input);
         output.ensure_tables().await?;
         let epoch = output.claim(WORKER).await?.epoch;
-        output.commit(WORKER, &[], &state(epoch)).await?;
+        output.commit(WORKER, &Commit::of(&[], &state(epoch))).await?;
         let mut person = bench.output().await?;
         person.run("BEGIN TRANSACTION; INSERT INTO dbo.anomalies_detector (ds, variable) VALUES ('2025-01-15T10:05:00', 'T1')").await?;
         let commit = tokio::spawn(async move {
             let later = host::state::State { watermark: Some(at("2025-01-15 11:00:00")), ..state(epoch) };
-            output.commit(WORKER, &[verdict("2025-01-15 10:05:00", "T1")], &later).await
+            output.commit(WORKER, &Commit::of(&[verdict("2025-01-15 10:05:00", "T1")], &later)).await
         });
         tokio::time::sleep(Duration::from_millis(500)).await;
         let mut admin = bench.output().await?;
@@ -81,7 +81,7 @@ on_server! {
                 ..state(epoch)
             };
             let patience = Duration::from_micros(1500 * u64::try_from(round)?);
-            let done = tokio::time::timeout(patience, output.commit(WORKER, &rows, &next)).await;
+            let done = tokio::time::timeout(patience, output.commit(WORKER, &Commit::of(&rows, &next))).await;
             if done.is_err() {
                 assert_eq!(error_of(output.peek(WORKER).await).0, ErrorKind::Connection);
                 output = bench.connector().open().await?.1;

@@ -69,6 +69,7 @@ fn state(epoch: i64) -> State {
         ahead: Default::default(),
         reconciliation: Default::default(),
         checkpoint: None,
+        memory: Default::default(),
         set_digest: None,
         models: None,
         set_aside: BTreeMap::new(),

@@ -1,6 +1,7 @@
 //! The two queries by which people look after the Python worker, and whatever graphs they have made
 //! of them.
 
+use host::store::Commit;
 use tests::conformance::{Setup, TestDb};
 use tests::conformance_sqlserver::SqlServerTestDb;
 use tiberius::Column;
@@ -19,7 +20,7 @@ on_server! {
         for minute in ["00", "05", "10", "15"] {
             let ds = format!("2025-01-15 10:{minute}:00");
             let rows = [verdict(&ds, "T1"), verdict(&ds, "T2"), verdict(&ds, "T3")];
-            assert_eq!(output.commit(WORKER, &rows, &state(epoch)).await?, 3);
+            assert_eq!(output.commit(WORKER, &Commit::of(&rows, &state(epoch))).await?, 3);
         }
         let mut person = bench.output().await?;
         let newest = person.rows("SELECT TOP 10 * FROM dbo.anomalies_detector ORDER BY processed_at DESC", &[]).await?;

@@ -1,6 +1,6 @@
 //! The least rights that do, and what is said where one is missing.
 
-use host::store::ErrorKind;
+use host::store::{Commit, ErrorKind};
 use tests::conformance::{Setup, TestDb, row};
 use tests::conformance_sqlserver::SqlServerTestDb;
 
@@ -33,7 +33,7 @@ on_server! {
         assert_eq!(problems, Vec::<String>::new());
         let epoch = output.claim(WORKER).await?.epoch;
         let rows = [verdict("2025-01-15 10:00:00", "T1")];
-        assert_eq!(output.commit(WORKER, &rows, &state(epoch)).await?, 1);
+        assert_eq!(output.commit(WORKER, &Commit::of(&rows, &state(epoch))).await?, 1);
         assert_eq!(output.already_judged(&[(rows[0].variable.clone(), rows[0].ds)]).await?.len(), 1);
         assert_eq!(output.peek(WORKER).await?, Some(state(epoch)));
     }

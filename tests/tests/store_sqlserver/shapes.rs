@@ -2,7 +2,7 @@
 //! REAL, NVARCHAR, views.
 
 use host::datetime::Datetime;
-use host::store::ErrorKind;
+use host::store::{Commit, ErrorKind};
 use tests::conformance::{Setup, TestDb};
 use tests::conformance_sqlserver::SqlServerTestDb;
 
@@ -140,8 +140,8 @@ on_server! {
         output.ensure_tables().await?;
         let epoch = output.claim(WORKER).await?.epoch;
         let rows = [verdict("2025-01-15 10:00:00.503", "Presión"), verdict("2025-01-15 10:00:00.507", "温度")];
-        assert_eq!(output.commit(WORKER, &rows, &state(epoch)).await?, 2);
-        assert_eq!(output.commit(WORKER, &rows, &state(epoch)).await?, 0);
+        assert_eq!(output.commit(WORKER, &Commit::of(&rows, &state(epoch))).await?, 2);
+        assert_eq!(output.commit(WORKER, &Commit::of(&rows, &state(epoch))).await?, 0);
         let found: Vec<_> = bench.verdicts().await?.into_iter().map(|row| row.verdict).collect();
         assert_eq!(found, rows);
         let keys: Vec<_> = rows.iter().map(|row| (row.variable.clone(), row.ds)).collect();

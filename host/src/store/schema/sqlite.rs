@@ -4,6 +4,7 @@
 //! Each function gives statements that fail where the table is there already.
 
 use crate::store::TableName;
+use crate::store::schema::{EPISODE_INDEXES, EPISODE_KEY, OUTBOX_INDEXES, OUTBOX_KEY};
 use crate::store::table_name::quote_sqlite;
 
 /// What a look-up of one verdict goes by. Variable first: the datetimes of one second are then
@@ -93,6 +94,73 @@ pub fn parts(name: &TableName) -> String {
 );",
         table = name.sqlite(),
     )
+}
+
+/// The table of episodes; its indexes are made by [`episode_indexes`].
+pub fn episodes(name: &TableName) -> String {
+    format!(
+        "CREATE TABLE {table} (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    variable TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    begin_at TEXT NOT NULL,
+    end_at TEXT NOT NULL,
+    closed_at TEXT,
+    is_open INTEGER NOT NULL,
+    peak_score REAL,
+    worst_ds TEXT,
+    worst_y REAL,
+    worst_yhat REAL,
+    direction TEXT,
+    readings INTEGER NOT NULL,
+    flagged INTEGER NOT NULL,
+    cause TEXT,
+    priority TEXT NOT NULL,
+    told TEXT NOT NULL,
+    shelved INTEGER NOT NULL,
+    feedback TEXT,
+    note TEXT,
+    feedback_at TEXT,
+    worker TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL
+);",
+        table = name.sqlite(),
+    )
+}
+
+/// The indexes of the table of episodes.
+pub fn episode_indexes(name: &TableName) -> Vec<String> {
+    let others = EPISODE_INDEXES.iter().map(|columns| index(name, columns, false));
+    std::iter::once(index(name, &EPISODE_KEY, true)).chain(others).collect()
+}
+
+/// The outbox; its indexes are made by [`outbox_indexes`].
+pub fn outbox(name: &TableName) -> String {
+    format!(
+        "CREATE TABLE {table} (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    variable TEXT,
+    episode_id INTEGER,
+    created_at TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    next_try_at TEXT NOT NULL,
+    state TEXT NOT NULL,
+    last_error TEXT,
+    progress TEXT
+);",
+        table = name.sqlite(),
+    )
+}
+
+/// The indexes of the outbox.
+pub fn outbox_indexes(name: &TableName) -> Vec<String> {
+    let others = OUTBOX_INDEXES.iter().map(|columns| index(name, columns, false));
+    std::iter::once(index(name, &OUTBOX_KEY, true)).chain(others).collect()
 }
 
 /// An index on these columns, named for them.

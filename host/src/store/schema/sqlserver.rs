@@ -4,10 +4,14 @@
 //! Each function gives statements that fail where the table is there already.
 
 use crate::store::TableName;
+use crate::store::schema::{EPISODE_INDEXES, EPISODE_KEY, OUTBOX_INDEXES, OUTBOX_KEY};
 use crate::store::table_name::quote_sql_server;
 
 /// Names of objects have at most so many characters.
 const LONGEST_NAME: usize = 128;
+
+/// Compares texts by their bytes.
+pub const BYTES: &str = "Latin1_General_BIN2";
 
 /// What a look-up of one verdict goes by. The datetime first: new verdicts then come at the index's
 /// end.
@@ -97,6 +101,74 @@ pub fn parts(name: &TableName) -> String {
 );",
         table = name.sql_server(),
     )
+}
+
+/// The table of episodes; its indexes are made by [`episode_indexes`]. A collation that compares
+/// bytes tells apart whatever names the output tells apart.
+pub fn episodes(name: &TableName) -> String {
+    format!(
+        "CREATE TABLE {table} (
+    [id] BIGINT IDENTITY(1,1) NOT NULL PRIMARY KEY,
+    [variable] NVARCHAR(100) COLLATE {BYTES} NOT NULL,
+    [kind] NVARCHAR(20) COLLATE {BYTES} NOT NULL,
+    [begin_at] DATETIME2(6) NOT NULL,
+    [end_at] DATETIME2(6) NOT NULL,
+    [closed_at] DATETIME2(6) NULL,
+    [is_open] BIT NOT NULL,
+    [peak_score] FLOAT NULL,
+    [worst_ds] DATETIME2(6) NULL,
+    [worst_y] FLOAT NULL,
+    [worst_yhat] FLOAT NULL,
+    [direction] NVARCHAR(20) NULL,
+    [readings] BIGINT NOT NULL,
+    [flagged] BIGINT NOT NULL,
+    [cause] NVARCHAR(20) NULL,
+    [priority] NVARCHAR(20) NOT NULL,
+    [told] NVARCHAR(20) NOT NULL,
+    [shelved] BIT NOT NULL,
+    [feedback] NVARCHAR(20) NULL,
+    [note] NVARCHAR(1000) NULL,
+    [feedback_at] DATETIME2(6) NULL,
+    [worker] NVARCHAR(100) NOT NULL,
+    [version] INT NOT NULL,
+    [created_at] DATETIME2(6) NOT NULL,
+    [updated_at] DATETIME2(6) NOT NULL
+);",
+        table = name.sql_server(),
+    )
+}
+
+/// The indexes of the table of episodes.
+pub fn episode_indexes(name: &TableName) -> Vec<String> {
+    let others = EPISODE_INDEXES.iter().map(|columns| index(name, columns, false));
+    std::iter::once(index(name, &EPISODE_KEY, true)).chain(others).collect()
+}
+
+/// The outbox; its indexes are made by [`outbox_indexes`].
+pub fn outbox(name: &TableName) -> String {
+    format!(
+        "CREATE TABLE {table} (
+    [seq] BIGINT IDENTITY(1,1) NOT NULL PRIMARY KEY,
+    [id] NVARCHAR(64) COLLATE {BYTES} NOT NULL,
+    [kind] NVARCHAR(20) NOT NULL,
+    [variable] NVARCHAR(100) NULL,
+    [episode_id] BIGINT NULL,
+    [created_at] DATETIME2(6) NOT NULL,
+    [payload] NVARCHAR(MAX) NOT NULL,
+    [attempts] INT NOT NULL,
+    [next_try_at] DATETIME2(6) NOT NULL,
+    [state] NVARCHAR(20) COLLATE {BYTES} NOT NULL,
+    [last_error] NVARCHAR(MAX) NULL,
+    [progress] NVARCHAR(MAX) NULL
+);",
+        table = name.sql_server(),
+    )
+}
+
+/// The indexes of the outbox.
+pub fn outbox_indexes(name: &TableName) -> Vec<String> {
+    let others = OUTBOX_INDEXES.iter().map(|columns| index(name, columns, false));
+    std::iter::once(index(name, &OUTBOX_KEY, true)).chain(others).collect()
 }
 
 /// An index on these columns, named for them.

@@ -40,6 +40,28 @@ pub(super) fn ensure(
     Ok(prepared)
 }
 
+/// Creates the tables of episodes and of the outbox with their indexes, where they are missing.
+pub(super) fn ensure_beside(
+    connection: &Connection,
+    episodes: &TableName,
+    outbox: &TableName,
+    prepared: &mut SchemaChanges,
+) -> Result<()> {
+    for (name, table, indexes) in [
+        (episodes, ddl::episodes(episodes), ddl::episode_indexes(episodes)),
+        (outbox, ddl::outbox(outbox), ddl::outbox_indexes(outbox)),
+    ] {
+        if Table::find(connection, name)?.is_none() {
+            connection.execute_batch(&table)?;
+            for index in indexes {
+                connection.execute_batch(&index)?;
+            }
+            prepared.created.push(format!("table `{}`", name.table()));
+        }
+    }
+    Ok(())
+}
+
 /// The output's column `ds`, once its indexes are made.
 pub(super) fn datetimes(output: &TableName) -> DatetimeColumn<'_> {
     DatetimeColumn { table: output, name: "ds", is_indexed: true, has_key: false }

@@ -9,6 +9,7 @@ mod connect;
 mod database_file;
 mod datetime;
 mod ensure_tables;
+mod episodes;
 mod error;
 mod importer;
 mod input;
@@ -16,6 +17,7 @@ mod input_table;
 mod leader_lock;
 mod log;
 mod names;
+mod outbox;
 mod output;
 mod page;
 mod parts;
@@ -93,7 +95,7 @@ impl SqliteStore {
 
     async fn output_as(&self, side: Side) -> Result<SqliteOutput, StoreError> {
         let link = DatabaseFile::open(self.output.clone(), side, self.busy_timeout).await?;
-        Ok(SqliteOutput::new(link, self.tables.output.clone(), self.tables.state.clone(), self.clock.clone()))
+        Ok(SqliteOutput::new(link, self.tables.clone(), self.clock.clone()))
     }
 }
 
@@ -104,6 +106,10 @@ impl Connector for SqliteStore {
         let input = self.open_input().await?;
         let output = self.open_output().await?;
         Ok((Box::new(input), Box::new(output)))
+    }
+
+    async fn open_output(&self) -> Result<Box<dyn Output>, StoreError> {
+        Ok(Box::new(Self::open_output(self).await?))
     }
 
     async fn leader_lock(&self, worker: &str) -> Result<Box<dyn LeaderLock>, StoreError> {

@@ -9,17 +9,18 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::database_file::DatabaseFile;
 use super::error::Result;
-use super::{ensure_tables, names, parts, state_row, stored, verdicts};
-use crate::checkpoint::Parts;
+use super::{ensure_tables, episodes, names, outbox, parts, state_row, stored, verdicts};
 use crate::datetime::Datetime;
+use crate::episode::{EpisodeChange, EpisodeRange, Feedback, Message, Shelving, StoredEpisode};
 use crate::reading::ReadingKey;
 use crate::state::{SetAside, State};
-use crate::store::parts::{PartsWritten, RowCheckpoint, StoredParts};
+use crate::store::parts::{Part, PartsWritten, RowCheckpoint, StoredParts, tell_apart};
 use crate::store::probe::{self, PROBE};
 use crate::store::stored::span;
 use crate::store::{
-    Claim, Clock, ErrorKind, Outline, Output, OutputLimits, OutputProbe, Probed, Rejudging, Replaced,
-    SchemaChanges, StoreError, TableName, VerdictPage, VerdictReader, VerdictWriter,
+    Claim, Clock, Commit, EntryState, EpisodeEditor, EpisodeReader, ErrorKind, OutboxCounts, OutboxEntry,
+    OutboxQueue, Outline, Output, OutputLimits, OutputProbe, Probed, Rejudging, Replaced, SchemaChanges,
+    StoreError, TableName, TableNames, Tried, VerdictPage, VerdictReader, VerdictWriter,
 };
 use crate::verdict::VerdictRow;
 
@@ -34,13 +35,37 @@ struct OutputTables {
     output: TableName,
     state: TableName,
     parts: TableName,
+    episodes: TableName,
+    outbox: TableName,
     clock: Clock,
 }
 
+/// What a commit writes, for the thread that writes it.
+struct Written {
+    verdicts: Vec<VerdictRow>,
+    state: State,
+    parts: PartsWritten,
+    episodes: Vec<EpisodeChange>,
+    messages: Vec<Message>,
+}
+
+impl Written {
+    fn of(commit: &Commit<'_>, parts: PartsWritten) -> Self {
+        Self {
+            verdicts: commit.verdicts.to_vec(),
+            state: commit.state.clone(),
+            parts,
+            episodes: commit.episodes.to_vec(),
+            messages: commit.messages.to_vec(),
+        }
+    }
+}
+
 impl SqliteOutput {
-    pub(super) fn new(link: DatabaseFile, output: TableName, state: TableName, clock: Clock) -> Self {
+    pub(super) fn new(link: DatabaseFile, tables: TableNames, clock: Clock) -> Self {
+        let TableNames { output, state, episodes, outbox, .. } = tables;
         let parts = state.of_parts();
-        let tables = Arc::new(OutputTables { output, state, parts, clock });
+        let tables = Arc::new(OutputTables { output, state, parts, episodes, outbox, clock });
         Self { link, tables, stored: StoredParts::default() }
     }
 
@@ -78,26 +103,36 @@ impl SqliteOutput {
     }
 }
 
-type StoredState = (State, RowCheckpoint, Parts);
+type StoredState = (State, RowCheckpoint, Vec<Part>);
 
 /// The state with its checkpoint. Not within the transaction: it may have a line for the log.
 fn with_checkpoint((state, checkpoint, parts): StoredState, worker: &str) -> State {
-    State { checkpoint: checkpoint.with(parts, worker), ..state }
+    let (parts, memory) = tell_apart(parts);
+    State { checkpoint: checkpoint.with(parts, worker), memory, ..state }
 }
 
 impl OutputTables {
-    fn commit(
-        &self,
-        connection: &Connection,
-        worker: &str,
-        verdicts: &[VerdictRow],
-        state: &State,
-        parts: &PartsWritten,
-    ) -> Result<u64> {
+    fn commit(&self, connection: &Connection, worker: &str, written: &Written) -> Result<u64> {
+        let Written { verdicts, state, parts, episodes, messages } = written;
         ensure_tables::expect_tables(connection, &self.output, &self.state)?;
         state_row::write(connection, &self.state, worker, state)?;
         parts::write(connection, &self.parts, worker, parts)?;
-        self.insert(connection, verdicts)
+        let inserted = self.insert(connection, verdicts)?;
+        episodes::write(connection, &self.episodes, worker, episodes, state.updated_at)?;
+        outbox::write(connection, &self.outbox, &self.episodes, messages)?;
+        Ok(inserted)
+    }
+
+    fn expect_beside(&self, connection: &Connection) -> Result<()> {
+        episodes::expect(connection, &self.episodes)?;
+        outbox::expect(connection, &self.outbox)
+    }
+
+    fn ensure(&self, connection: &Connection) -> Result<SchemaChanges> {
+        let mut prepared = ensure_tables::ensure(connection, &self.output, &self.state)?;
+        ensure_tables::ensure_beside(connection, &self.episodes, &self.outbox, &mut prepared)?;
+        self.expect_beside(connection)?;
+        Ok(prepared)
     }
 
     /// The worker's row and the parts that are stored.
@@ -105,13 +140,8 @@ impl OutputTables {
         let Some((state, checkpoint)) = state_row::read(connection, &self.state, worker)? else {
             return Ok(None);
         };
-        let parts = match checkpoint.is_in_parts() {
-            true => {
-                parts::expect(connection, &self.parts)?;
-                parts::read(connection, &self.parts, worker)?
-            }
-            false => Parts::default(),
-        };
+        parts::expect(connection, &self.parts)?;
+        let parts = parts::read(connection, &self.parts, worker)?;
         Ok(Some((state, checkpoint, parts)))
     }
 
@@ -219,8 +249,7 @@ impl OutputLimits for SqliteOutput {
 #[async_trait]
 impl VerdictWriter for SqliteOutput {
     async fn ensure_tables(&mut self) -> Result<SchemaChanges, StoreError> {
-        self.write(|connection, tables| ensure_tables::ensure(connection, &tables.output, &tables.state))
-            .await
+        self.write(|connection, tables| tables.ensure(connection)).await
     }
 
     async fn claim(&mut self, worker: &str) -> Result<Claim, StoreError> {
@@ -237,41 +266,29 @@ impl VerdictWriter for SqliteOutput {
         Ok(Claim { epoch, state })
     }
 
-    async fn commit(
-        &mut self,
-        worker: &str,
-        verdicts: &[VerdictRow],
-        state: &State,
-    ) -> Result<u64, StoreError> {
-        let parts = self.stored.to(worker, state.checkpoint.as_ref());
-        let (name, verdicts, given) = (worker.to_owned(), verdicts.to_vec(), state.clone());
-        let ended = self
-            .write(move |connection, tables| tables.commit(connection, &name, &verdicts, &given, &parts))
-            .await;
-        self.stored.after(worker, state.checkpoint.as_ref(), &ended);
+    async fn commit(&mut self, worker: &str, commit: &Commit<'_>) -> Result<u64, StoreError> {
+        let written = Written::of(commit, self.stored.to(worker, commit.state));
+        let name = worker.to_owned();
+        let ended = self.write(move |connection, tables| tables.commit(connection, &name, &written)).await;
+        self.stored.after(worker, commit.state, &ended);
         ended
     }
 }
 
 #[async_trait]
 impl Rejudging for SqliteOutput {
-    async fn replace(
-        &mut self,
-        worker: &str,
-        verdicts: &[VerdictRow],
-        state: &State,
-    ) -> Result<Replaced, StoreError> {
-        let parts = self.stored.to(worker, state.checkpoint.as_ref());
-        let (name, verdicts, given) = (worker.to_owned(), verdicts.to_vec(), state.clone());
+    async fn replace(&mut self, worker: &str, commit: &Commit<'_>) -> Result<Replaced, StoreError> {
+        let written = Written::of(commit, self.stored.to(worker, commit.state));
+        let name = worker.to_owned();
         let ended = self
             .write(move |connection, tables| {
                 ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
-                let removed = verdicts::remove(connection, &tables.output, &verdicts)?;
-                let inserted = tables.commit(connection, &name, &verdicts, &given, &parts)?;
+                let removed = verdicts::remove(connection, &tables.output, &written.verdicts)?;
+                let inserted = tables.commit(connection, &name, &written)?;
                 Ok(Replaced { removed, inserted })
             })
             .await;
-        self.stored.after(worker, state.checkpoint.as_ref(), &ended);
+        self.stored.after(worker, commit.state, &ended);
         ended
     }
 
@@ -307,16 +324,17 @@ impl OutputProbe for SqliteOutput {
             .link
             .call(move |connection| {
                 let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-                let prepared = ensure_tables::ensure(&transaction, &tables.output, &tables.state)?;
+                let prepared = tables.ensure(&transaction)?;
                 let epoch = state_row::claim(&transaction, &tables.state, PROBE)?;
                 let now = tables.clock.now();
-                let tried = tables.commit(
-                    &transaction,
-                    PROBE,
-                    &[probe::verdict(now)],
-                    &probe::state(epoch, now),
-                    &probe::parts(),
-                );
+                let written = Written {
+                    verdicts: vec![probe::verdict(now)],
+                    state: probe::state(epoch, now),
+                    parts: probe::parts(),
+                    episodes: vec![probe::episode(now)],
+                    messages: vec![probe::message(now)],
+                };
+                let tried = tables.commit(&transaction, PROBE, &written);
                 let mut notes = prepared.warnings;
                 match tried {
                     Err(fault) if fault.is_refused() => notes.push(format!(
@@ -348,6 +366,90 @@ impl OutputProbe for SqliteOutput {
                 Ok(transaction.rollback()?)
             })
             .await
+    }
+}
+
+#[async_trait]
+impl EpisodeReader for SqliteOutput {
+    async fn open_episodes(&mut self) -> Result<Vec<StoredEpisode>, StoreError> {
+        self.read(|connection, tables| episodes::open(connection, &tables.episodes)).await
+    }
+
+    async fn episode(&mut self, id: i64) -> Result<Option<StoredEpisode>, StoreError> {
+        self.read(move |connection, tables| episodes::by_id(connection, &tables.episodes, id)).await
+    }
+
+    async fn episodes(&mut self, wanted: &EpisodeRange) -> Result<Vec<StoredEpisode>, StoreError> {
+        let wanted = wanted.clone();
+        self.read(move |connection, tables| episodes::within(connection, &tables.episodes, &wanted)).await
+    }
+
+    async fn shelved(&mut self) -> Result<Vec<StoredEpisode>, StoreError> {
+        self.read(|connection, tables| episodes::shelved(connection, &tables.episodes)).await
+    }
+}
+
+#[async_trait]
+impl EpisodeEditor for SqliteOutput {
+    async fn shelve(&mut self, shelving: &Shelving) -> Result<(), StoreError> {
+        let shelving = shelving.clone();
+        self.write(move |connection, tables| episodes::shelve(connection, &tables.episodes, &shelving)).await
+    }
+
+    async fn unshelve(&mut self, variable: &str, now: Datetime) -> Result<bool, StoreError> {
+        let variable = variable.to_owned();
+        self.write(move |connection, tables| episodes::unshelve(connection, &tables.episodes, &variable, now))
+            .await
+    }
+
+    async fn say(
+        &mut self,
+        id: i64,
+        feedback: Feedback,
+        note: Option<&str>,
+        now: Datetime,
+    ) -> Result<bool, StoreError> {
+        let note = note.map(str::to_owned);
+        self.write(move |connection, tables| {
+            episodes::say(connection, &tables.episodes, id, feedback, note.as_deref(), now)
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl OutboxQueue for SqliteOutput {
+    async fn due(&mut self, now: Datetime, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.read(move |connection, tables| outbox::due(connection, &tables.outbox, now, limit)).await
+    }
+
+    async fn tried(&mut self, seq: i64, tried: &Tried) -> Result<bool, StoreError> {
+        let tried = tried.clone();
+        self.write(move |connection, tables| outbox::tried(connection, &tables.outbox, seq, &tried)).await
+    }
+
+    async fn delivered(&mut self, seqs: &[i64], at: Datetime) -> Result<(), StoreError> {
+        let seqs = seqs.to_vec();
+        let delivered = Tried { state: EntryState::Delivered, at, error: None, progress: None };
+        self.write(move |connection, tables| {
+            for seq in seqs {
+                outbox::tried(connection, &tables.outbox, seq, &delivered)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn entries(&mut self, state: EntryState, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.read(move |connection, tables| outbox::newest(connection, &tables.outbox, state, limit)).await
+    }
+
+    async fn outbox_counts(&mut self) -> Result<OutboxCounts, StoreError> {
+        self.read(|connection, tables| outbox::counts(connection, &tables.outbox)).await
+    }
+
+    async fn forget_delivered(&mut self, before: Datetime, limit: usize) -> Result<u64, StoreError> {
+        self.write(move |connection, tables| outbox::forget(connection, &tables.outbox, before, limit)).await
     }
 }
 

@@ -4,9 +4,8 @@ use rusqlite::{Connection, params};
 
 use super::error::{Error, Result};
 use super::table::Table;
-use crate::checkpoint::Parts;
 use crate::store::TableName;
-use crate::store::parts::PartsWritten;
+use crate::store::parts::{Part, PartsWritten};
 use crate::store::schema::PARTS_COLUMNS;
 
 /// # Errors
@@ -25,7 +24,7 @@ pub(super) fn expect(connection: &Connection, parts: &TableName) -> Result<()> {
 }
 
 /// All parts of a worker.
-pub(super) fn read(connection: &Connection, parts: &TableName, worker: &str) -> Result<Parts> {
+pub(super) fn read(connection: &Connection, parts: &TableName, worker: &str) -> Result<Vec<Part>> {
     let sql = format!("SELECT name, bytes FROM {} WHERE worker = ?1", parts.sqlite());
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement

@@ -92,6 +92,7 @@ fn state(row: &Row<'_>, unreadable: &dyn Fn(&str, &dyn Display) -> Error) -> Res
         reconciliation,
         models,
         checkpoint: None,
+        memory: Parts::default(),
         set_digest: get(row, 6, "set_digest", unreadable)?,
         set_aside: set_aside.into_iter().map(|(variable, aside)| (Arc::from(variable), aside)).collect(),
         counts: json(row, 8, "counts", unreadable)?,

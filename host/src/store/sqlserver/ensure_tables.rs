@@ -18,7 +18,10 @@ use super::table::{Table, TableColumn};
 use crate::datetime::Datetime;
 use crate::store::schema::sqlserver as ddl;
 use crate::store::schema::sqlserver::{INDEXED, KEY};
-use crate::store::schema::{OUTPUT_COLUMNS, PARTS_COLUMNS, STATE_COLUMNS};
+use crate::store::schema::{
+    EPISODE_COLUMNS, EPISODE_INDEXES, EPISODE_KEY, OUTBOX_COLUMNS, OUTBOX_INDEXES, OUTBOX_KEY,
+    OUTPUT_COLUMNS, PARTS_COLUMNS, STATE_COLUMNS,
+};
 use crate::store::{ErrorKind, SchemaChanges, TableName};
 
 /// The statements for tables of just these columns and types.
@@ -66,6 +69,7 @@ pub(super) async fn ensure(
     session: &mut SqlSession,
     output: &TableName,
     state: &TableName,
+    beside: &TablesBeside,
 ) -> Result<(SchemaChanges, Vec<Lacking>)> {
     let mut prepared = SchemaChanges::default();
     let found = Table::find(session, output).await?;
@@ -81,6 +85,11 @@ pub(super) async fn ensure(
     if let Some(table) = &found_parts {
         expect_parts_of(table, &parts)?;
     }
+    for (name, kind) in beside.all() {
+        if let Some(table) = Table::find(session, name).await? {
+            kind.expect(&table, name)?;
+        }
+    }
     if found_state.is_none() && create(session, state, &ddl::state(state)).await? {
         prepared.created.push(format!("table `{state}`"));
     }
@@ -93,8 +102,85 @@ pub(super) async fn ensure(
             connection::run(session, index).await?;
         }
     }
+    for (name, kind) in beside.all() {
+        if Table::find(session, name).await?.is_none() && create(session, name, &kind.table(name)).await? {
+            prepared.created.push(format!("table `{name}`"));
+            for index in kind.indexes(name) {
+                connection::run(session, index).await?;
+            }
+        }
+    }
     let found = Table::expect(session, output, MADE_AT_START).await?;
     Ok((prepared, lacking(&found)))
+}
+
+/// The tables of episodes and of the outbox.
+#[derive(Clone, Debug)]
+pub(super) struct TablesBeside {
+    pub(super) episodes: TableName,
+    pub(super) outbox: TableName,
+}
+
+/// Which of the two.
+#[derive(Clone, Copy)]
+pub(super) enum Beside {
+    Episodes,
+    Outbox,
+}
+
+impl TablesBeside {
+    pub(super) fn all(&self) -> [(&TableName, Beside); 2] {
+        [(&self.episodes, Beside::Episodes), (&self.outbox, Beside::Outbox)]
+    }
+
+    /// Looks both over, which are there.
+    pub(super) async fn expect(&self, session: &mut SqlSession) -> Result<()> {
+        for (name, kind) in self.all() {
+            kind.expect(&Table::expect(session, name, MADE_AT_START).await?, name)?;
+        }
+        Ok(())
+    }
+}
+
+impl Beside {
+    pub(super) fn table(self, name: &TableName) -> String {
+        match self {
+            Self::Episodes => ddl::episodes(name),
+            Self::Outbox => ddl::outbox(name),
+        }
+    }
+
+    pub(super) fn indexes(self, name: &TableName) -> Vec<String> {
+        match self {
+            Self::Episodes => ddl::episode_indexes(name),
+            Self::Outbox => ddl::outbox_indexes(name),
+        }
+    }
+
+    /// A table that others made serves only with every index that a statement seeks by.
+    fn expect(self, table: &Table, name: &TableName) -> Result<()> {
+        let (columns, key, indexes, row): (&[&str], &[&str], &[&[&str]], _) = match self {
+            Self::Episodes => (&EPISODE_COLUMNS, &EPISODE_KEY, &EPISODE_INDEXES, "row of an episode"),
+            Self::Outbox => (&OUTBOX_COLUMNS, &OUTBOX_KEY, &OUTBOX_INDEXES, "message"),
+        };
+        table.expect_columns(name, columns)?;
+        table.expect_no_more_than(name, columns, row)?;
+        if !table.has_unique(key) {
+            let key = key.join(", ");
+            return Err(Error::schema(format!(
+                "table `{name}` lacks its unique index on ({key}); `host schema` prints it"
+            )));
+        }
+        match indexes.iter().find(|columns| !table.has_index(columns)) {
+            None => Ok(()),
+            Some(columns) => {
+                let columns = columns.join(", ");
+                Err(Error::schema(format!(
+                    "table `{name}` lacks its index on ({columns}); `host schema` prints it"
+                )))
+            }
+        }
+    }
 }
 
 const MADE_AT_START: &str = "it is created when the worker starts";

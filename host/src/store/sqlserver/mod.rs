@@ -20,6 +20,7 @@ mod datetime;
 mod encryption;
 mod endpoint;
 mod ensure_tables;
+mod episodes;
 mod error;
 mod importer;
 mod input;
@@ -77,12 +78,7 @@ impl SqlServerStore {
     /// As for the input.
     pub async fn open_output(&self) -> Result<SqlServerOutput, StoreError> {
         let link = Connection::open(&self.output).await?;
-        Ok(SqlServerOutput::new(
-            link,
-            self.output.clone(),
-            self.tables.output.clone(),
-            self.tables.state.clone(),
-        ))
+        Ok(SqlServerOutput::new(link, self.output.clone(), self.tables.clone()))
     }
 }
 
@@ -92,6 +88,10 @@ impl Connector for SqlServerStore {
         let input = self.open_input().await?;
         let output = self.open_output().await?;
         Ok((Box::new(input), Box::new(output)))
+    }
+
+    async fn open_output(&self) -> Result<Box<dyn Output>, StoreError> {
+        Ok(Box::new(Self::open_output(self).await?))
     }
 
     async fn leader_lock(&self, worker: &str) -> Result<Box<dyn LeaderLock>, StoreError> {

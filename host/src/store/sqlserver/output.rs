@@ -1,9 +1,10 @@
-//! The output, the state table and that of checkpoints' parts on a SQL Server.
+//! The output, the state table, that of checkpoints' parts and those beside them on a SQL Server.
 //!
 //! A commit stages its verdicts and parts in the session and then is one transaction in one round
 //! trip. Whether it happened, where the connection is lost before the answer comes, the state row
 //! tells to whoever takes the name next.
 
+mod beside;
 mod indexing;
 mod queries;
 
@@ -16,7 +17,7 @@ use tiberius::{ColumnData, Row};
 use super::connect::SqlSession;
 use super::connection::{self, Connection, Value};
 use super::datetime;
-use super::ensure_tables::{self, Statements};
+use super::ensure_tables::{self, Statements, TablesBeside};
 use super::error::{Error, Result};
 use super::probe;
 use super::row::integer;
@@ -28,10 +29,11 @@ use super::target::Target;
 use crate::datetime::Datetime;
 use crate::reading::ReadingKey;
 use crate::state::{SetAside, State};
-use crate::store::parts::{RowCheckpoint, StoredParts};
+use crate::store::changed_meanwhile;
+use crate::store::parts::{RowCheckpoint, StoredParts, tell_apart};
 use crate::store::{
-    Claim, ErrorKind, Outline, Output, OutputLimits, OutputProbe, PlantClock, Probed, Rejudging, Replaced,
-    SchemaChanges, StoreError, TableName, VerdictPage, VerdictReader, VerdictWriter,
+    Claim, Commit, ErrorKind, Outline, Output, OutputLimits, OutputProbe, PlantClock, Probed, Rejudging,
+    Replaced, SchemaChanges, StoreError, TableName, TableNames, VerdictPage, VerdictReader, VerdictWriter,
 };
 use crate::verdict::VerdictRow;
 
@@ -46,19 +48,36 @@ pub struct SqlServerOutput {
     output: TableName,
     state: TableName,
     parts: TableName,
+    beside: TablesBeside,
     staged: StagingTables,
     /// As first looked at on this connection, until a call fails.
     known: Option<Statements>,
     /// Whether the table of parts was looked at.
     parts_known: bool,
+    /// Whether those of episodes and of the outbox were.
+    beside_known: bool,
     stored: StoredParts,
 }
 
 impl SqlServerOutput {
-    pub(super) fn new(link: Connection, target: Target, output: TableName, state: TableName) -> Self {
+    pub(super) fn new(link: Connection, target: Target, tables: TableNames) -> Self {
+        let TableNames { output, state, episodes, outbox, .. } = tables;
         let parts = state.of_parts();
+        let beside = TablesBeside { episodes, outbox };
         let (staged, stored) = (StagingTables::default(), StoredParts::default());
-        Self { link, target, output, state, parts, staged, known: None, parts_known: false, stored }
+        Self {
+            link,
+            target,
+            output,
+            state,
+            parts,
+            beside,
+            staged,
+            known: None,
+            parts_known: false,
+            beside_known: false,
+            stored,
+        }
     }
 
     async fn known(&mut self, session: &mut SqlSession) -> Result<Statements> {
@@ -78,11 +97,19 @@ impl SqlServerOutput {
         Ok(())
     }
 
+    async fn know_beside(&mut self, session: &mut SqlSession) -> Result<()> {
+        if !self.beside_known {
+            self.beside.expect(session).await?;
+            self.beside_known = true;
+        }
+        Ok(())
+    }
+
     /// Ends a call, with nothing left open after one that failed.
     async fn done<T>(&mut self, mut session: SqlSession, answer: Result<T>) -> Result<T, StoreError> {
         let answer = match answer {
             Err(fault) if fault.leaves_session() => {
-                (self.known, self.parts_known) = (None, false);
+                (self.known, self.parts_known, self.beside_known) = (None, false, false);
                 match connection::run(&mut session, sql::session::roll_back()).await {
                     Ok(()) => Err(fault),
                     Err(broken) => Err(broken),
@@ -127,30 +154,29 @@ impl SqlServerOutput {
         checkpoint: RowCheckpoint,
     ) -> Result<State> {
         let mut parts = Vec::new();
-        if checkpoint.is_in_parts() {
-            self.know_parts(session).await?;
-            let sql = sql::output::parts(&self.parts);
-            for row in connection::rows(session, sql, vec![text(worker)]).await? {
-                let mut cells = row.into_iter();
-                let (Some(ColumnData::String(Some(name))), Some(ColumnData::Binary(Some(bytes)))) =
-                    (cells.next(), cells.next())
-                else {
-                    return Err(Error::no_answer("the parts of the checkpoint"));
-                };
-                parts.push((name.into(), bytes.into_owned().into()));
-            }
+        self.know_parts(session).await?;
+        let sql = sql::output::parts(&self.parts);
+        for row in connection::rows(session, sql, vec![text(worker)]).await? {
+            let mut cells = row.into_iter();
+            let (Some(ColumnData::String(Some(name))), Some(ColumnData::Binary(Some(bytes)))) =
+                (cells.next(), cells.next())
+            else {
+                return Err(Error::no_answer("the parts of the checkpoint"));
+            };
+            parts.push((name.into(), bytes.into_owned().into()));
         }
-        Ok(State { checkpoint: checkpoint.with(parts.into_iter().collect(), worker), ..state })
+        let (parts, memory) = tell_apart(parts);
+        Ok(State { checkpoint: checkpoint.with(parts, worker), memory, ..state })
     }
 
     async fn write(
         &mut self,
         session: &mut SqlSession,
         worker: &str,
-        verdicts: &[VerdictRow],
-        state: &State,
+        commit: &Commit<'_>,
         statement: fn(&Statements) -> &str,
     ) -> Result<Replaced> {
+        let &Commit { verdicts, state, .. } = commit;
         let known = self.known(session).await?;
         let within = known.around(verdicts.iter().map(|verdict| verdict.ds));
         if within.is_some() {
@@ -158,8 +184,9 @@ impl SqlServerOutput {
         }
         let insert = sql::output::CommitParts { insert: statement(&known), lock: known.lock.as_deref() };
         let staged = within.map(|within| (insert, within));
-        let parts = self.stage_parts(session, worker, state).await?;
-        let (sql, values) = state_row::commit(&self.state, worker, state, staged, &parts)?;
+        let mut beside = self.stage_parts(session, worker, state).await?;
+        let guard = self.stage_beside(session, worker, commit, &mut beside).await?;
+        let (sql, values) = state_row::commit(&self.state, worker, state, staged, &beside, &guard)?;
         let row = again(session, &sql, &values).await?;
         let counts: Vec<Option<i64>> =
             row.map(|row| row.into_iter().map(|value| integer(&value)).collect()).unwrap_or_default();
@@ -170,6 +197,12 @@ impl SqlServerOutput {
                 "the server did not say what it committed".to_owned(),
             ));
         };
+        if *held == -2 {
+            let changed = commit.episodes.iter().find(|change| change.before.is_some());
+            let changed = changed.or(commit.episodes.first());
+            let why = changed.map(|change| changed_meanwhile(&self.beside.episodes, &change.episode));
+            return Err(Error::Found(ErrorKind::Busy, why.unwrap_or_default()));
+        }
         if *held < 0 {
             return Err(Error::Found(
                 ErrorKind::Busy,
@@ -190,11 +223,37 @@ impl SqlServerOutput {
 
     /// Stages what a commit changes of the parts; what is said of that in its transaction.
     async fn stage_parts(&mut self, session: &mut SqlSession, worker: &str, state: &State) -> Result<String> {
-        let written = self.stored.to(worker, state.checkpoint.as_ref());
+        let written = self.stored.to(worker, state);
         if !written.is_nothing() {
             self.know_parts(session).await?;
         }
         self.staged.parts_of(session, &self.parts, &written).await
+    }
+
+    /// Stages what a commit changes beside verdicts and state, and says so in its transaction; what
+    /// that ends with.
+    async fn stage_beside(
+        &mut self,
+        session: &mut SqlSession,
+        worker: &str,
+        commit: &Commit<'_>,
+        said: &mut String,
+    ) -> Result<String> {
+        let &Commit { state, episodes, messages, .. } = commit;
+        let mut guard = String::new();
+        if !(episodes.is_empty() && messages.is_empty()) {
+            self.know_beside(session).await?;
+        }
+        if !episodes.is_empty() {
+            self.staged.episodes(session, worker, episodes, state.updated_at).await?;
+            said.push_str(&sql::episodes::change(&self.beside.episodes));
+            guard = sql::episodes::expect_for(episodes.len());
+        }
+        if !messages.is_empty() {
+            self.staged.messages(session, messages).await?;
+            said.push_str(&sql::outbox::tell(&self.beside.outbox, &self.beside.episodes));
+        }
+        Ok(guard)
     }
 
     async fn delete_row(&mut self, session: &mut SqlSession, worker: &str, epoch: i64) -> Result<()> {
@@ -220,7 +279,7 @@ impl SqlServerOutput {
 
     /// What is in the way, and what should be known.
     async fn try_all(&mut self, session: &mut SqlSession) -> Result<(Vec<Error>, Vec<String>)> {
-        let missing = probe::missing_rights(session, &self.output, &self.state).await?;
+        let missing = probe::missing_rights(session, &self.output, &self.state, &self.beside).await?;
         if !missing.is_empty() {
             return Ok((missing, Vec::new()));
         }
@@ -228,7 +287,8 @@ impl SqlServerOutput {
         let now = row.and_then(|row| row.into_iter().next()).and_then(|value| datetime::read(&value));
         let now = now.ok_or_else(|| Error::no_answer("the time"))?;
         let wait = self.target.timeouts.lock;
-        let tried = probe::try_all(session, &mut self.staged, &self.output, &self.state, now, wait).await;
+        let (tables, beside) = ((&self.output, &self.state), &self.beside);
+        let tried = probe::try_all(session, &mut self.staged, tables, beside, now, wait).await;
         connection::run(session, sql::session::roll_back()).await?;
         match tried {
             Ok(notes) => Ok((Vec::new(), notes)),
@@ -359,7 +419,7 @@ impl VerdictWriter for SqlServerOutput {
     async fn ensure_tables(&mut self) -> Result<SchemaChanges, StoreError> {
         self.known = None;
         let mut session = self.link.take()?;
-        let answer = ensure_tables::ensure(&mut session, &self.output, &self.state).await;
+        let answer = ensure_tables::ensure(&mut session, &self.output, &self.state, &self.beside).await;
         let (mut prepared, lacking) = self.done(session, answer).await?;
         self.make_indexes(lacking, &mut prepared).await?;
         Ok(prepared)
@@ -379,32 +439,22 @@ impl VerdictWriter for SqlServerOutput {
         Ok(claim)
     }
 
-    async fn commit(
-        &mut self,
-        worker: &str,
-        verdicts: &[VerdictRow],
-        state: &State,
-    ) -> Result<u64, StoreError> {
+    async fn commit(&mut self, worker: &str, commit: &Commit<'_>) -> Result<u64, StoreError> {
         let mut session = self.link.take()?;
-        let answer = self.write(&mut session, worker, verdicts, state, |known| &known.insert).await;
+        let answer = self.write(&mut session, worker, commit, |known| &known.insert).await;
         let ended = self.done(session, answer).await;
-        self.stored.after(worker, state.checkpoint.as_ref(), &ended);
+        self.stored.after(worker, commit.state, &ended);
         Ok(ended?.inserted)
     }
 }
 
 #[async_trait]
 impl Rejudging for SqlServerOutput {
-    async fn replace(
-        &mut self,
-        worker: &str,
-        verdicts: &[VerdictRow],
-        state: &State,
-    ) -> Result<Replaced, StoreError> {
+    async fn replace(&mut self, worker: &str, commit: &Commit<'_>) -> Result<Replaced, StoreError> {
         let mut session = self.link.take()?;
-        let answer = self.write(&mut session, worker, verdicts, state, |known| &known.replace).await;
+        let answer = self.write(&mut session, worker, commit, |known| &known.replace).await;
         let ended = self.done(session, answer).await;
-        self.stored.after(worker, state.checkpoint.as_ref(), &ended);
+        self.stored.after(worker, commit.state, &ended);
         ended
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::connect::SqlSession;
 use super::connection;
 use super::datetime::Precision;
-use super::ensure_tables;
+use super::ensure_tables::{self, TablesBeside};
 use super::error::{Error, Result};
 use super::row::integer;
 use super::sql;
@@ -26,6 +26,7 @@ pub(super) async fn missing_rights(
     session: &mut SqlSession,
     output: &TableName,
     state: &TableName,
+    beside: &TablesBeside,
 ) -> Result<Vec<Error>> {
     let mut missing = Vec::new();
     let parts = state.of_parts();
@@ -33,6 +34,8 @@ pub(super) async fn missing_rights(
         (output, ["SELECT", "INSERT"].as_slice()),
         (state, &["SELECT", "INSERT", "UPDATE"]),
         (&parts, &["SELECT", "INSERT", "DELETE"]),
+        (&beside.episodes, &["SELECT", "INSERT", "UPDATE", "DELETE"]),
+        (&beside.outbox, &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ] {
         if Table::find(session, table).await?.is_some() {
             missing.extend(lacking_on(session, &[(table, rights)]).await?);
@@ -91,15 +94,21 @@ async fn may(session: &mut SqlSession, securable: Option<&str>, class: &str, rig
 pub(super) async fn try_all(
     session: &mut SqlSession,
     staged: &mut StagingTables,
-    output: &TableName,
-    state: &TableName,
+    (output, state): (&TableName, &TableName),
+    beside: &TablesBeside,
     now: Datetime,
     wait: Duration,
 ) -> Result<Vec<String>> {
     // The session's own table is made and filled outside of the transaction, which it would go with.
     staged.verdicts(session, &[probe::verdict(now)], Precision::Tick).await?;
     let parts = state.of_parts();
-    let parts_written = staged.parts_of(session, &parts, &probe::parts()).await?;
+    let mut written = staged.parts_of(session, &parts, &probe::parts()).await?;
+    let changes = [probe::episode(now)];
+    staged.episodes(session, PROBE, &changes, now).await?;
+    staged.messages(session, &[probe::message(now)]).await?;
+    written.push_str(&sql::episodes::change(&beside.episodes));
+    written.push_str(&sql::outbox::tell(&beside.outbox, &beside.episodes));
+    let guard = sql::episodes::expect_for(changes.len());
     connection::run(session, sql::session::begin()).await?;
     if Table::find(session, state).await?.is_none() {
         connection::run(session, ddl::state(state)).await?;
@@ -108,6 +117,15 @@ pub(super) async fn try_all(
         connection::run(session, ddl::parts(&parts)).await?;
     }
     ensure_tables::expect_parts(session, &parts).await?;
+    for (name, kind) in beside.all() {
+        if Table::find(session, name).await?.is_none() {
+            connection::run(session, kind.table(name)).await?;
+            for index in kind.indexes(name) {
+                connection::run(session, index).await?;
+            }
+        }
+    }
+    beside.expect(session).await?;
     let existed = Table::find(session, output).await?;
     if existed.is_none() {
         connection::run(session, ddl::output(output)).await?;
@@ -119,7 +137,7 @@ pub(super) async fn try_all(
     let insert = sql::output::CommitParts { insert: &statements.insert, lock: statements.lock.as_deref() };
     let within = statements.around(std::iter::once(now));
     let within = within.map(|within| (insert, within));
-    let (sql, values) = state_row::commit(state, PROBE, &probe::state(epoch, now), within, &parts_written)?;
+    let (sql, values) = state_row::commit(state, PROBE, &probe::state(epoch, now), within, &written, &guard)?;
     let mut notes = Vec::new();
     match connection::last(session, sql, values).await {
         Ok(answered) if answered.others => {

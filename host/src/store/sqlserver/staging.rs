@@ -13,12 +13,16 @@ use tiberius::{ColumnData, IntoSql, TokenRow};
 
 use super::connect::SqlSession;
 use super::connection;
-use super::datetime::Precision;
+use super::datetime::{self, Precision};
 use super::error::Result;
 use super::sql;
+use super::sql::episodes::STAGED_EPISODES;
 use super::sql::input::STAGED_READINGS;
+use super::sql::outbox::STAGED_MESSAGES;
 use super::sql::output::{STAGED_KEYS, STAGED_PARTS, STAGED_VERDICTS};
 use crate::checkpoint::PartChange;
+use crate::datetime::Datetime;
+use crate::episode::{Direction, EpisodeChange, Message};
 use crate::reading::{Reading, ReadingKey};
 use crate::store::TableName;
 use crate::store::parts::PartsWritten;
@@ -38,6 +42,8 @@ pub(super) struct StagingTables {
     keys: bool,
     readings: bool,
     parts: bool,
+    episodes: bool,
+    messages: bool,
 }
 
 impl StagingTables {
@@ -93,6 +99,45 @@ impl StagingTables {
             let mut row = TokenRow::with_capacity(2);
             row.push(cut(name).into_sql());
             row.push(bytes.as_deref().into_sql());
+            load.send(row).await?;
+        }
+        load.finalize().await?;
+        Ok(())
+    }
+
+    /// Stages what a commit changes of episodes, as of this time.
+    pub(super) async fn episodes(
+        &mut self,
+        session: &mut SqlSession,
+        worker: &str,
+        changes: &[EpisodeChange],
+        now: Datetime,
+    ) -> Result<()> {
+        make(session, &mut self.episodes, STAGED_EPISODES, sql::episodes::stage_episodes).await?;
+        let mut load = session.bulk_insert(STAGED_EPISODES).await?;
+        for (n, change) in changes.iter().enumerate() {
+            load.send(change_of(n, change, worker, now)).await?;
+        }
+        load.finalize().await?;
+        Ok(())
+    }
+
+    /// Stages the messages of a commit.
+    pub(super) async fn messages(&mut self, session: &mut SqlSession, messages: &[Message]) -> Result<()> {
+        make(session, &mut self.messages, STAGED_MESSAGES, sql::outbox::stage_messages).await?;
+        let mut load = session.bulk_insert(STAGED_MESSAGES).await?;
+        for (n, message) in messages.iter().enumerate() {
+            let about = message.about.as_ref();
+            let mut row = TokenRow::with_capacity(9);
+            row.push(number(n));
+            row.push(message.id.as_str().into_sql());
+            row.push(message.kind.word().into_sql());
+            row.push(message.variable.as_deref().map(cut).into_sql());
+            row.push(about.map(|key| cut(&key.variable)).into_sql());
+            row.push(about.map(|key| key.kind.word()).into_sql());
+            row.push(moment(about.map(|key| key.begin)));
+            row.push(moment(Some(message.created_at)));
+            row.push(message.payload.as_str().into_sql());
             load.send(row).await?;
         }
         load.finalize().await?;
@@ -170,6 +215,43 @@ fn row_of(n: usize, verdict: &VerdictRow, grain: Precision) -> TokenRow<'_> {
     flags.into_iter().for_each(|flag| row.push(flag.into_sql()));
     row.push(verdict.source_file.as_deref().map(cut).into_sql());
     row
+}
+
+/// A row in the order of [`sql::episodes::WRITTEN`].
+fn change_of<'a>(n: usize, change: &'a EpisodeChange, worker: &'a str, now: Datetime) -> TokenRow<'a> {
+    let EpisodeChange { before, episode, gone } = change;
+    let worst = episode.worst;
+    let count = |count: u64| number(usize::try_from(count).unwrap_or(usize::MAX));
+    let mut row = TokenRow::with_capacity(6 + sql::episodes::WRITTEN.len());
+    row.push(number(n));
+    row.push(cut(&episode.variable).into_sql());
+    row.push(episode.kind.word().into_sql());
+    row.push(moment(before.map(|(begin, _)| begin)));
+    row.push(before.map(|(_, version)| f64::from(version)).into_sql());
+    row.push((*gone).into_sql());
+    row.push(moment(Some(episode.begin)));
+    row.push(moment(Some(episode.end)));
+    row.push(moment(episode.closed_at));
+    row.push(episode.is_open().into_sql());
+    row.push(episode.peak_score.into_sql());
+    row.push(moment(worst.map(|worst| worst.ds)));
+    row.push(worst.map(|worst| worst.y).into_sql());
+    row.push(worst.and_then(|worst| worst.yhat).into_sql());
+    row.push(episode.direction.map(Direction::word).into_sql());
+    row.push(count(episode.readings));
+    row.push(count(episode.flagged));
+    row.push(episode.cause.as_deref().into_sql());
+    row.push(episode.priority.word().into_sql());
+    row.push(episode.told.word().into_sql());
+    row.push(episode.shelved.into_sql());
+    row.push(cut(worker).into_sql());
+    row.push(moment(Some(now)));
+    row
+}
+
+/// A DATETIME2, or none.
+fn moment(at: Option<Datetime>) -> ColumnData<'static> {
+    at.map_or(ColumnData::DateTime2(None), datetime::fine)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a page holds far fewer rows than 2^53")]

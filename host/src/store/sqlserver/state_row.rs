@@ -20,13 +20,14 @@ use crate::store::parts::RowCheckpoint;
 use crate::store::{ErrorKind, TableName};
 
 /// The statement of a commit, and its parameters. With what is staged goes where in the output it
-/// is looked for.
+/// is looked for; `beside` and `guard` are parts of the statement.
 pub(super) fn commit(
     table: &TableName,
     worker: &str,
     state: &State,
     staged: Option<(sql::output::CommitParts<'_>, [Value; 2])>,
-    parts: &str,
+    beside: &str,
+    guard: &str,
 ) -> Result<(String, Vec<Value>)> {
     let checkpoint = state.checkpoint.as_ref();
     let columns = [
@@ -48,7 +49,7 @@ pub(super) fn commit(
         staged
     });
     values.extend(columns.into_iter().flatten());
-    Ok((sql::output::commit(table, given, staged, parts), values))
+    Ok((sql::output::commit(table, given, staged, beside, guard), values))
 }
 
 /// What a row says.
@@ -115,6 +116,7 @@ pub(super) fn read(row: Row, table: &TableName, worker: &str) -> Result<Found> {
         reconciliation,
         models,
         checkpoint: None,
+        memory: Parts::default(),
         set_digest,
         set_aside: set_aside.into_iter().map(|(variable, aside)| (Arc::from(variable), aside)).collect(),
         counts,

@@ -36,7 +36,7 @@ use crate::position::{Ahead, Position, TimePosition};
 use crate::reading::Page;
 use crate::reconciliation::Reconciliation;
 use crate::state::State;
-use crate::store::{Connector, ErrorKind, Replaced, StoreError};
+use crate::store::{Commit, Connector, ErrorKind, Replaced, StoreError};
 
 /// A backfill under way. A call that fails ends it: begin again, and it goes on.
 pub struct Backfill {
@@ -114,6 +114,7 @@ impl Backfill {
             ahead: Ahead::default(),
             reconciliation: Reconciliation::default(),
             checkpoint: None,
+            memory: Default::default(),
             set_digest: Some(digest),
             models: None,
             set_aside: BTreeMap::new(),
@@ -237,9 +238,9 @@ impl Backfill {
         let (scan, name, replace) = (&mut self.scan, &self.name, self.plan.replace);
         let store = async {
             if replace {
-                output.replace(name, &verdicts, &state).await
+                output.replace(name, &Commit::of(&verdicts, &state)).await
             } else {
-                let inserted = output.commit(name, &verdicts, &state).await?;
+                let inserted = output.commit(name, &Commit::of(&verdicts, &state)).await?;
                 Ok(Replaced { removed: 0, inserted })
             }
         };
@@ -298,7 +299,7 @@ impl Backfill {
             Err(error) if error.kind == ErrorKind::Permission => {
                 tracing::warn!("{error}; the row of worker `{}` stays there, and means nothing", self.name);
                 let state = State { set_digest: None, checkpoint: None, ..state.clone() };
-                output.commit(&self.name, &[], &state).await.map(drop)
+                output.commit(&self.name, &Commit::of(&[], &state)).await.map(drop)
             }
             forgotten => forgotten,
         }

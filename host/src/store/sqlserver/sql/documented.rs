@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{input, output, session};
+use super::{episodes, input, outbox, output, session};
 use crate::store::{InputLayout, PlantClock, TableName};
 
 /// A statement, by the function that makes it.
@@ -28,6 +28,7 @@ const STATE: &str = "one row of the state table, by its key";
 const STAGED: &str = "the session's own temporary table, and nothing else";
 const CATALOGUE: &str = "catalogue views, by the object's number";
 const DS: &str = "a seek on the index on `ds`, both ends given";
+const QUEUE: &str = "a seek on the index on (state, seq), in its order, up to TOP rows";
 const NONE: &str = "no table";
 
 const TOP: &str = "TOP with ORDER BY: learn.microsoft.com/sql/t-sql/queries/top-transact-sql";
@@ -49,6 +50,7 @@ fn entries() -> Vec<Entry> {
     let (readings, verdicts, state) =
         (name("dbo.datos_proceso"), name("dbo.anomalies_detector"), name("dbo.anomaly_worker_state"));
     let parts = state.of_parts();
+    let (told, messages) = (name("dbo.anomaly_worker_episodes"), name("dbo.anomaly_worker_outbox"));
     let layout = InputLayout { has_id: true, has_key: true, has_source_file: true, has_datetime_index: true };
     let filled = |pairs: &[(&'static str, &str)]| -> Vec<output::Filled> {
         pairs.iter().map(|(column, by)| output::Filled { column, by: (*by).to_owned() }).collect()
@@ -157,8 +159,9 @@ fn entries() -> Vec<Entry> {
         ),
         entry(
             "output::commit",
-            output::commit(&state, output::STATE.map(|name| name != "checkpoint"), Some(staged), ""),
-            "one row of the state table by its key, and `insert` or `replace`; with a state in parts `parts_anew` or `parts_changed`",
+            output::commit(&state, output::STATE.map(|name| name != "checkpoint"), Some(staged), "", ""),
+            "one row of the state table by its key, and `insert` or `replace`; with a state in parts `parts_anew` or `parts_changed`; where \
+             episodes change `episodes::change` and `outbox::tell`, and `episodes::expect_for` at its end",
             EXISTS,
         ),
         entry(
@@ -230,6 +233,75 @@ fn entries() -> Vec<Entry> {
             "the state table, which has a row for each worker",
             SEEK,
         ),
+        entry("episodes::stage_episodes", episodes::stage_episodes(), STAGED, BULK),
+        entry(
+            "episodes::change",
+            episodes::change(&told),
+            "for each staged row a seek on the unique index of episodes, within both ends of `begin_at`",
+            EXISTS,
+        ),
+        entry("episodes::expect_for", episodes::expect_for(1) + "COMMIT TRANSACTION;", NONE, SESSION),
+        entry(
+            "episodes::open",
+            episodes::open(&told),
+            "a seek on the index on (is_open, kind, begin_at): the open episodes",
+            SEEK,
+        ),
+        entry(
+            "episodes::open_of_kind",
+            episodes::open_of_kind(&told),
+            "a seek on the index on (is_open, kind, begin_at): the open episodes of a kind",
+            SEEK,
+        ),
+        entry("episodes::by_id", episodes::by_id(&told), "one row, by its key", SEEK),
+        entry(
+            "episodes::begun",
+            episodes::begun(&told),
+            "a seek on the unique index of episodes, both ends given, up to TOP rows",
+            TOP,
+        ),
+        entry(
+            "episodes::ended",
+            episodes::ended(&told),
+            "a seek on the index on `end_at`, both ends given, up to TOP rows",
+            TOP,
+        ),
+        entry(
+            "episodes::of_variable",
+            episodes::of_variable(&told),
+            "a seek on the index on (variable, begin_at), both ends given, up to TOP rows",
+            TOP,
+        ),
+        entry(
+            "episodes::shelve",
+            episodes::shelve(&told),
+            "a seek on the index on (is_open, kind, begin_at), and one on the unique index",
+            SEEK,
+        ),
+        entry(
+            "episodes::unshelve",
+            episodes::unshelve(&told),
+            "a seek on the index on (is_open, kind, begin_at)",
+            SEEK,
+        ),
+        entry("episodes::say", episodes::say(&told), "one row, by its key", SEEK),
+        entry("outbox::stage_messages", outbox::stage_messages(), STAGED, BULK),
+        entry(
+            "outbox::tell",
+            outbox::tell(&messages, &told),
+            "for each staged message a seek on the unique index of the outbox, and one on that of episodes",
+            EXISTS,
+        ),
+        entry("outbox::due", outbox::due(&messages), QUEUE, TOP),
+        entry("outbox::newest", outbox::newest(&messages), QUEUE, TOP),
+        entry("outbox::tried", outbox::tried(&messages), "one row, by its key", SEEK),
+        entry(
+            "outbox::count",
+            outbox::count(&messages),
+            "the due or the dead entries of the index on (state, seq)",
+            SEEK,
+        ),
+        entry("outbox::forget_delivered", outbox::forget_delivered(&messages), QUEUE, TOP),
         entry("output::take", output::take(&state), STATE, SEEK),
         entry("output::read", output::read(&state), STATE, SEEK),
     ]
@@ -265,7 +337,9 @@ fn the_page_has_every_statement_as_it_is() {
 #[test]
 fn no_statement_is_left_out() {
     let sources = [
+        ("episodes", include_str!("episodes.rs")),
         ("input", include_str!("input.rs")),
+        ("outbox", include_str!("outbox.rs")),
         ("output", include_str!("output.rs")),
         ("session", include_str!("session.rs")),
     ];

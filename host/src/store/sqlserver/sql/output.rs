@@ -83,10 +83,11 @@ pub struct CommitParts<'a> {
 }
 
 /// One transaction: the fence (the worker's row with its epoch, which becomes the new state), the
-/// staged verdicts that are not there yet, where there are any, and `parts`, what becomes of the
-/// checkpoint's ([`parts_anew`], [`parts_changed`]), where anything does. Answers how many rows the
-/// fence held (one, or nothing was written; −1: another one writes the table), how many verdicts
-/// went in and how many went out. A trigger may answer something before.
+/// staged verdicts that are not there yet, where there are any, and `beside`, what becomes of the
+/// state's parts ([`parts_anew`], [`parts_changed`]), of episodes and of the outbox, where anything
+/// does; at its end the `guard` takes all of it back, where somebody else has changed an episode.
+/// Answers how many rows the fence held (one, or nothing was written; −1: another one writes the
+/// table; −2: what the guard found), how many verdicts went in and how many went out. A trigger may answer something before.
 ///
 /// `@P1` worker, `@P2` epoch; then those of the columns of [`STATE`] that have a value, in that
 /// order. NULL is no parameter, because it would be one without a type, which not every server
@@ -95,7 +96,8 @@ pub fn commit(
     state: &TableName,
     given: [bool; STATE.len()],
     staged: Option<CommitParts<'_>>,
-    parts: &str,
+    beside: &str,
+    guard: &str,
 ) -> String {
     let mut parameters = if staged.is_some() { 5.. } else { 3.. };
     let columns: Vec<String> = STATE
@@ -107,7 +109,7 @@ pub fn commit(
         })
         .collect();
     let write = format!(
-        "UPDATE {state} SET {columns} WHERE [worker] = @P1 AND [epoch] = @P2; SET @held = @@ROWCOUNT; {insert}{parts}",
+        "UPDATE {state} SET {columns} WHERE [worker] = @P1 AND [epoch] = @P2; SET @held = @@ROWCOUNT; {insert}{beside}",
         state = state.sql_server(),
         columns = columns.join(", "),
         insert = staged.map(|staged| staged.insert).unwrap_or_default(),
@@ -118,7 +120,7 @@ pub fn commit(
     };
     format!(
         "SET NOCOUNT ON; DECLARE @held int, @inserted int, @removed int; SET @held = -1; SET @inserted = 0; SET @removed = 0; \
-         BEGIN TRANSACTION; {write}COMMIT TRANSACTION; SELECT @held, @inserted, @removed;"
+         BEGIN TRANSACTION; {write}{guard}COMMIT TRANSACTION; SELECT @held, @inserted, @removed;"
     )
 }
 
@@ -370,7 +372,7 @@ mod tests {
     #[test]
     fn a_commit_is_one_transaction_behind_its_fence() {
         let (state, output) = (TableName::of("dbo", "s"), TableName::of("dbo", "o's"));
-        let bare = commit(&state, [true; STATE.len()], None, "");
+        let bare = commit(&state, [true; STATE.len()], None, "", "");
         assert_eq!(
             bare,
             "SET NOCOUNT ON; DECLARE @held int, @inserted int, @removed int; SET @held = -1; SET @inserted = 0; SET @removed = 0; \
@@ -394,11 +396,12 @@ mod tests {
         );
         let mut given = [true; STATE.len()];
         given[1] = false;
-        let some = commit(&state, given, Some(CommitParts { insert: "INSERT; ", lock: None }), "PARTS; ");
+        let some = commit(&state, given, Some(CommitParts { insert: "INSERT; ", lock: None }), "PARTS; ", "");
         assert!(some.contains("[position] = @P5, [watermark] = NULL, [checkpoint] = @P6, "), "{some}");
         assert!(some.contains("SET @held = @@ROWCOUNT; INSERT; PARTS; COMMIT TRANSACTION;"), "{some}");
         let lock = alone(&output, Duration::from_secs(5));
-        let locked = commit(&state, given, Some(CommitParts { insert: "INSERT; ", lock: Some(&lock) }), "");
+        let locked =
+            commit(&state, given, Some(CommitParts { insert: "INSERT; ", lock: Some(&lock) }), "", "GUARD ");
         assert!(
             locked.contains(
                 "BEGIN TRANSACTION; DECLARE @lock nvarchar(255), @answer int; SET @lock = 'anomaly-worker writes ' + \
@@ -408,7 +411,7 @@ mod tests {
             "{locked}"
         );
         assert!(
-            locked.ends_with("INSERT; END; COMMIT TRANSACTION; SELECT @held, @inserted, @removed;"),
+            locked.ends_with("INSERT; END; GUARD COMMIT TRANSACTION; SELECT @held, @inserted, @removed;"),
             "{locked}"
         );
     }

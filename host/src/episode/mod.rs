@@ -1,0 +1,165 @@
+//! Episodes: the stretches of time in which a variable needs to be looked at.
+//!
+//! Pure. An episode of a variable opens after so many anomalous readings in a row and closes after
+//! so many normal ones. That a variable is silent or stuck is a state of the same kind, and so is
+//! that a person has shelved it. All are rows of one table, which is an interface for others: see
+//! `docs/episodes.md`.
+
+mod message;
+mod stored;
+pub(crate) mod words;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub use message::{EpisodeKey, Message, MessageKind};
+pub use stored::{EpisodeChange, EpisodeRange, Shelving, StoredEpisode};
+use words::words;
+
+use crate::datetime::Datetime;
+
+words! {
+    /// What kind of state it is.
+    EpisodeKind {
+        /// Anomalous readings in a row.
+        Anomaly = "anomaly",
+        /// No reading for much longer than usual.
+        Silent = "silent",
+        /// The same value for longer than usual.
+        Stuck = "stuck",
+        /// No variable has readings: of the worker, and of none of its variables.
+        Service = "service",
+        /// A person does not want to be told of this variable.
+        Shelved = "shelved",
+    }
+}
+
+words! {
+    /// On which side of the expectation the readings are.
+    Direction {
+        Above = "above",
+        Below = "below",
+    }
+}
+
+words! {
+    /// How soon somebody should look at it.
+    Priority {
+        Low = "low",
+        Medium = "medium",
+        High = "high",
+    }
+}
+
+words! {
+    /// What a person says of an episode who has looked at it.
+    Feedback {
+        /// It was to be expected: a stop, a cleaning.
+        Expected = "expected",
+        /// Something was wrong with the plant.
+        Real = "real",
+        /// Something was wrong with the sensor.
+        Sensor = "sensor",
+    }
+}
+
+words! {
+    /// Which messages were made of an episode.
+    Told {
+        /// None yet.
+        Nothing = "nothing",
+        /// That it has opened.
+        Opened = "opened",
+        /// That it is still open.
+        StillOpen = "still_open",
+        /// That it has closed.
+        Closed = "closed",
+        /// None will be: it lay in the past when it was found, or the variable was shelved.
+        Never = "never",
+    }
+}
+
+/// A state of a variable, with its begin and its end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Episode {
+    /// Of a state of the service, the worker's name.
+    #[serde(with = "shared")]
+    pub variable: Arc<str>,
+    pub kind: EpisodeKind,
+    /// The first reading that belongs to it; of silence, the last one before it.
+    pub begin: Datetime,
+    /// The last reading that belongs to it, so far; of silence, how far it reaches.
+    pub end: Datetime,
+    /// The reading that ended it. None: it is open.
+    pub closed_at: Option<Datetime>,
+    /// The greatest score, 0 to 100.
+    pub peak_score: Option<f64>,
+    pub worst: Option<WorstReading>,
+    pub direction: Option<Direction>,
+    /// Readings from begin to end.
+    pub readings: u64,
+    /// How many of them were anomalous.
+    pub flagged: u64,
+    /// Why the worst reading is an anomaly, if the detector says so: a word of the contract's.
+    pub cause: Option<String>,
+    pub priority: Priority,
+    pub told: Told,
+    /// Whether the variable was shelved when it opened.
+    pub shelved: bool,
+}
+
+/// The reading of an episode that has the greatest score; of several, the first.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorstReading {
+    pub ds: Datetime,
+    pub y: f64,
+    /// What was expected. None: nothing was.
+    pub yhat: Option<f64>,
+}
+
+/// A text that is shared, as JSON has it.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(text: &Arc<str>, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(text)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<str>, D::Error> {
+        String::deserialize(from).map(Arc::from)
+    }
+}
+
+impl Episode {
+    /// One of which nothing is known but where it begins.
+    pub fn at(variable: Arc<str>, kind: EpisodeKind, begin: Datetime) -> Self {
+        Self {
+            variable,
+            kind,
+            begin,
+            end: begin,
+            closed_at: None,
+            peak_score: None,
+            worst: None,
+            direction: None,
+            readings: 0,
+            flagged: 0,
+            cause: None,
+            priority: Priority::Low,
+            told: Told::Nothing,
+            shelved: false,
+        }
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.closed_at.is_none()
+    }
+
+    /// What it goes by.
+    pub fn key(&self) -> EpisodeKey {
+        EpisodeKey { variable: Arc::clone(&self.variable), kind: self.kind, begin: self.begin }
+    }
+}
