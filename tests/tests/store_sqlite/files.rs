@@ -233,7 +233,8 @@ async fn a_call_that_is_given_up_leaves_a_good_connection() -> Result<()> {
     let mut once = Context::from_waker(Waker::noop());
     let (given, mut given_up) = (state(epoch), 0);
     for chunk in verdicts.chunks(50) {
-        let mut commit = output.commit(WORKER, &Commit::of(chunk, &given));
+        let commit = Commit::of(chunk, &given);
+        let mut commit = output.commit(WORKER, &commit);
         given_up += usize::from(matches!(commit.as_mut().poll(&mut once), Poll::Pending));
         drop(commit);
     }
