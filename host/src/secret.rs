@@ -3,9 +3,15 @@
 //! It is wiped from memory when it goes, and neither `Debug` nor an error can show it: who needs
 //! the text asks for it by [`Secret::reveal`].
 
+use std::ffi::OsStr;
 use std::fmt;
+use std::path::{Path, PathBuf};
 
+use encoding_rs::{Encoding, UTF_8};
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::regular;
 
 /// A password, or what holds one.
 #[derive(Clone)]
@@ -17,10 +23,33 @@ impl Secret {
         Self(SecretString::new(text.into()))
     }
 
+    /// What stands in a file, as editors and shells leave it: with a mark of its encoding, with or
+    /// without an end of the line.
+    ///
+    /// # Errors
+    /// Why there is none, without the file's name.
+    pub fn read_from(file: &Path) -> Result<Self, String> {
+        let bytes = regular::read_small(file).map(Zeroizing::new).map_err(|error| error.to_string())?;
+        let (encoding, mark) = Encoding::for_bom(&bytes).unwrap_or((UTF_8, 0));
+        let text = encoding.decode_without_bom_handling_and_without_replacement(&bytes[mark..]);
+        let text = Zeroizing::new(text.ok_or("it is no text")?.into_owned());
+        // An editor ends the last line; a secret does not end in a line break.
+        match text.trim_end_matches(['\r', '\n']) {
+            "" => Err("there is nothing in it".to_owned()),
+            secret => Ok(Self::new(secret)),
+        }
+    }
+
     /// The text, to be handed to the server and nowhere else.
     pub fn reveal(&self) -> &str {
         self.0.expose_secret()
     }
+}
+
+/// The file of this name in systemd's directory of credentials, if there is one.
+pub fn credential(directory: Option<&OsStr>, name: &Path) -> Option<PathBuf> {
+    let file = Path::new(directory?).join(name);
+    file.is_file().then_some(file)
 }
 
 impl fmt::Debug for Secret {

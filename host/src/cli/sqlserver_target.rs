@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::config::{Access, Config, Encrypt, whole};
+use crate::secret::credential;
 use crate::store::sqlserver::{Address, Encryption, Login, Password, Target, Timeouts, Trust, endpoint};
 
 /// Both servers of a configuration that names one.
@@ -147,10 +148,7 @@ impl Section<'_> {
     /// Where the password is: the file that is named, among the credentials first, or the
     /// credential of the section's name.
     fn password_file(&self) -> Option<PathBuf> {
-        let credential = |name: &Path| {
-            let file = Path::new(self.credentials.as_ref()?).join(name);
-            file.is_file().then_some(file)
-        };
+        let credential = |name: &Path| credential(self.credentials.as_deref(), name);
         match &self.access.password_file {
             Some(file) => Some(credential(file).unwrap_or_else(|| whole(file))),
             None => credential(Path::new(&format!("{}_password", self.name))),

@@ -1,16 +1,17 @@
 //! Environment variables over the file: `ANOMALY_WORKER_INTERVAL` is `interval` of `[worker]`.
 //!
 //! `ANOMALY_DETECTOR_SETTINGS_THRESHOLD` is `threshold` of `[detector.settings]`: names of settings
-//! are in lower case there. A variable of that prefix which means nothing is a warning only,
+//! are in lower case there. `ANOMALY_ALERTS_MAIL_PASSWORD` is `password` of `[alerts.mail]`, a table
+//! that must be in the file. A variable of that prefix which means nothing is a warning only,
 //! because it may be another program's.
 
 use std::ffi::OsString;
 
-use super::Config;
 use super::error::{ConfigError, KeyLocation, found};
 use super::file::setting;
 use super::keys::{ConfigKey, KEYS, nearest};
 use super::value::Given;
+use super::{Config, alerts};
 
 const PREFIX: &str = "ANOMALY_";
 const SETTINGS: &str = "ANOMALY_DETECTOR_SETTINGS_";
@@ -34,7 +35,8 @@ pub(super) fn apply(
         }
         let key = KEYS.iter().find(|key| variable(key) == name);
         let own = name.strip_prefix(SETTINGS).filter(|rest| !rest.is_empty());
-        if key.is_none() && own.is_none() {
+        let of_channel = alerts::variable(&mut config.alerts, &name);
+        if key.is_none() && own.is_none() && of_channel.is_none() {
             warnings.push(unknown(&name));
             continue;
         }
@@ -42,6 +44,10 @@ pub(super) fn apply(
         let Some(text) = value.to_str() else {
             return Err(wrong("is not UTF-8 text".to_owned()));
         };
+        if let (None, Some((channel, key))) = (key, of_channel) {
+            channel.set(key, &Given::Text(text), text).map_err(wrong)?;
+            continue;
+        }
         match (key, own) {
             (Some(key), _) => (key.set)(config, &Given::Text(text))
                 .map_err(|allowed| wrong(format!("is `{}`; it must be {allowed}", key.found(text))))?,

@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::Config;
 use super::error::{ConfigError, KeyLocation, found};
 use super::keys::{self, KEYS, SETTINGS, nearest};
 use super::value::{Given, integer};
+use super::{Config, alerts, channel};
 use crate::regular;
 
 pub(super) fn apply(config: &mut Config, file: &Path) -> Result<(), ConfigError> {
@@ -75,6 +75,12 @@ impl ConfigFile<'_> {
                 config.detector.settings = self.settings(value)?;
                 continue;
             }
+            if let (alerts::SECTION, None, Some(channel)) =
+                (section, keys::find(section, name.get_ref()), value.get_ref().as_table())
+            {
+                self.channel(config, name, channel)?;
+                continue;
+            }
             let key = keys::find(section, name.get_ref()).ok_or_else(|| self.no_key(section, name))?;
             (key.set)(config, &Given::Toml(value.get_ref())).map_err(|allowed| {
                 let written = self.text.get(value.span()).unwrap_or_default();
@@ -83,6 +89,34 @@ impl ConfigFile<'_> {
                     value.span().start,
                     &format!("`{section}.{}` is `{found}`; it must be {allowed}{hint}", key.name),
                 )
+            })?;
+        }
+        Ok(())
+    }
+
+    /// A table `[alerts.NAME]`.
+    fn channel(
+        &self,
+        config: &mut Config,
+        name: &Spanned<DeString<'_>>,
+        table: &DeTable<'_>,
+    ) -> Result<(), ConfigError> {
+        let at_name = |what: String| self.wrong(name.span().start, &what);
+        let kind = table.iter().find(|(key, _)| key.get_ref() == alerts::KIND).map(|(_, value)| value.get_ref());
+        let channel = alerts::add(&mut config.alerts, name.get_ref(), kind).map_err(at_name)?;
+        for (key, value) in entries(table) {
+            let written = key.get_ref();
+            let known = channel::key(written).map_err(|hint| {
+                let what =
+                    format!("`[alerts.{}]` has no key `{}`; {hint}", channel.name, found(written));
+                self.wrong(key.span().start, &what)
+            })?;
+            let text = self.text.get(value.span()).unwrap_or_default();
+            let given = Given::Toml(value.get_ref());
+            channel.set(known, &given, text).map_err(|what| {
+                let hint = escaped(value.get_ref(), text);
+                let what = format!("`alerts.{}.{}` {what}{hint}", channel.name, known.name);
+                self.wrong(value.span().start, &what)
             })?;
         }
         Ok(())

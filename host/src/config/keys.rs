@@ -106,6 +106,8 @@ keys! {
     log.keep = whole(1..=1000);
     log.format = choice;
     log.level = choice;
+    alerts.language = choice;
+    alerts.together = duration("0s", "10m");
 }
 
 /// The free table of the detector's own keys.

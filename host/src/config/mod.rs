@@ -10,6 +10,8 @@
 //! path keeps its meaning when it moves from a flag to a variable to the file.
 
 mod access;
+mod alerts;
+mod channel;
 mod environment;
 mod error;
 mod file;
@@ -28,6 +30,8 @@ use crate::shard::Shard;
 use crate::store::PlantClock;
 
 pub use access::{Access, Encrypt};
+pub use alerts::AlertsSection;
+pub use channel::{ChannelKind, ChannelSection, MailTls};
 pub use error::ConfigError;
 pub use value::{Every, LogFormat, LogLevel, interval_text};
 
@@ -50,6 +54,7 @@ pub struct Config {
     pub output: OutputSection,
     pub detector: DetectorSection,
     pub log: Log,
+    pub alerts: AlertsSection,
 }
 
 /// The cycle and its schedule.
@@ -326,6 +331,7 @@ impl fmt::Display for Config {
                 writeln!(f, "{} = {value}", key.name)?;
             }
         }
+        alerts::write(&self.alerts, f)?;
         if self.detector.settings.is_empty() {
             return Ok(());
         }

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::alert::event::{Kind, Priority};
+use crate::alert::language::Language;
 use crate::secret::Secret;
 
 /// Loads a file with this text, in an environment of these variables.
@@ -90,6 +92,30 @@ fn every_value_is_read_from_the_file() {
         keep = 2
         format = "JSON"
         level = "error"
+        [alerts]
+        language = "es"
+        together = "1m"
+        [alerts.mail]
+        kind = "email"
+        language = "en"
+        priority = "high"
+        variables = ["TEMP*", "P-1"]
+        kinds = ["opened", "still-open", "closed", "silent", "back", "service"]
+        to = ["a@plant.example", "b@plant.example"]
+        from = "Anomaly <worker@plant.example>"
+        server = "mail.plant.example"
+        port = 2525
+        tls = "none"
+        user = "worker"
+        password_file = "mail_password"
+        ca_file = "ca.pem"
+        [alerts.hook_2]
+        kind = "webhook"
+        kinds = "closed"
+        url_file = "hook_url"
+        secret_file = "hook_secret"
+        token_file = "hook_token"
+        template = "hook.json"
     "#;
     let second = Duration::from_secs;
     let settings = json!({
@@ -148,6 +174,35 @@ fn every_value_is_read_from_the_file() {
             settings: settings.as_object().cloned().unwrap(),
         },
         log: Log { file: None, max_mib: 1, keep: 2, format: LogFormat::Json, level: LogLevel::Error },
+        alerts: AlertsSection {
+            language: Language::Es,
+            together: second(60),
+            channels: vec![
+                ChannelSection {
+                    language: Some(Language::En),
+                    priority: Some(Priority::High),
+                    variables: vec!["TEMP*".to_owned(), "P-1".to_owned()],
+                    kinds: vec![Kind::Opened, Kind::StillOpen, Kind::Closed, Kind::Silent, Kind::Back, Kind::Service],
+                    to: vec!["a@plant.example".to_owned(), "b@plant.example".to_owned()],
+                    from: Some("Anomaly <worker@plant.example>".to_owned()),
+                    server: Some("mail.plant.example".to_owned()),
+                    port: Some(2525),
+                    tls: Some(MailTls::None),
+                    user: Some("worker".to_owned()),
+                    password_file: Some("mail_password".into()),
+                    ca_file: Some("ca.pem".into()),
+                    ..ChannelSection::new("mail", ChannelKind::Email)
+                },
+                ChannelSection {
+                    kinds: vec![Kind::Closed],
+                    url_file: Some("hook_url".into()),
+                    secret_file: Some("hook_secret".into()),
+                    token_file: Some("hook_token".into()),
+                    template: Some("hook.json".into()),
+                    ..ChannelSection::new("hook_2", ChannelKind::Webhook)
+                },
+            ],
+        },
     };
     assert_eq!(config(text, &[]), expected);
     assert_eq!(config(&expected.to_string(), &[]), expected);
@@ -157,7 +212,8 @@ fn every_value_is_read_from_the_file() {
 
 #[test]
 fn the_environment_goes_over_the_file() {
-    let text = "[worker]\ninterval = \"2h\"\n[output]\ndatabase = \"o\"\n[detector.settings]\nthreshold = 3\nkept = true";
+    let text = "[worker]\ninterval = \"2h\"\n[output]\ndatabase = \"o\"\n[detector.settings]\nthreshold = 3\nkept = true\n\
+                [alerts.my-hook]\nkind = \"webhook\"\nurl_file = \"f\"";
     let variables = [
         ("ANOMALY_WORKER_INTERVAL", "30s"),
         ("ANOMALY_WORKER_BATCH_ROWS", "7"),
@@ -167,6 +223,9 @@ fn the_environment_goes_over_the_file() {
         ("ANOMALY_DETECTOR_SETTINGS_RESIDUAL_SCALE", "batch"),
         ("ANOMALY_WORKER_INTERVALL", "1"),
         ("ANOMALY_X", "1"),
+        ("ANOMALY_ALERTS_MY_HOOK_URL", "https://plant.example/t0ken"),
+        ("ANOMALY_ALERTS_MY_HOOK_VARIABLES", "A*, B"),
+        ("ANOMALY_ALERTS_MY_HOOK_URRL", "1"),
         ("PATH", "/bin"),
     ];
     let loaded = loaded(text, &variables).unwrap();
@@ -176,8 +235,15 @@ fn the_environment_goes_over_the_file() {
     expected.log.format = LogFormat::Json;
     let settings = json!({"threshold": 2.5, "kept": true, "residual_scale": "batch"});
     expected.detector.settings = settings.as_object().cloned().unwrap();
+    expected.alerts.channels = vec![ChannelSection {
+        url: Some(Secret::new("https://plant.example/t0ken")),
+        url_file: Some("f".into()),
+        variables: vec!["A*".to_owned(), "B".to_owned()],
+        ..ChannelSection::new("my-hook", ChannelKind::Webhook)
+    }];
     assert_eq!(loaded.config, expected);
     let warnings = [
+        "environment variable `ANOMALY_ALERTS_MY_HOOK_URRL` means nothing here",
         "environment variable `ANOMALY_WORKER_INTERVALL` means nothing here; did you mean `ANOMALY_WORKER_INTERVAL`?",
         "environment variable `ANOMALY_X` means nothing here",
     ];
@@ -201,7 +267,8 @@ fn every_key_has_its_variable() {
 #[test]
 fn a_secret_is_kept_and_not_shown() {
     let text = "[input]\nserver = \"h\"\nuser = \"u\"\npassword = \" s3cret;'x \"\n\
-                [output]\nconnection_string = 'server=o;pwd=t0ken'";
+                [output]\nconnection_string = 'server=o;pwd=t0ken'\n\
+                [alerts.a]\nkind = \"webhook\"\nurl = \"https://h/s3cret\"\nsecret = \"t0ken\"\ntoken = \"w0rd\"\npassword = \"s3cret\"";
     let variables = [("ANOMALY_OUTPUT_PASSWORD", "w0rd")];
     let found = config(text, &variables);
     let revealed = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.reveal().to_owned());
@@ -213,10 +280,12 @@ fn a_secret_is_kept_and_not_shown() {
     for secret in ["s3cret", "t0ken", "w0rd"] {
         assert!(!printed.contains(secret) && !debugged.contains(secret), "{printed}\n{debugged}");
     }
-    assert_eq!(printed.matches("# password is set and not shown").count(), 2);
+    assert_eq!(printed.matches("# password is set and not shown").count(), 3);
     let mut without = found;
     (without.input.access.password, without.output.access.password) = (None, None);
     without.output.access.connection_string = None;
+    assert_eq!(printed.matches("is set and not shown").count(), 7);
+    without.alerts.channels = vec![ChannelSection::new("a", ChannelKind::Webhook)];
     assert_eq!(config(&printed, &[]), without);
 }
 
@@ -262,6 +331,9 @@ fn the_output_goes_on_from_the_input() {
         assert_eq!(config(&format!("{input}{output}"), &[]).output_access(), expected, "{why}");
     }
 }
+
+const CHANNEL_KINDS: &str = "\"email\" or \"webhook\" or \"teams\" or \"alertmanager\" or \"slack\" or \"telegram\" or \"ntfy\" or \
+                             \"pagerduty\"";
 
 const INTERVAL: &str = "more than zero and at most 7 days: `10` (minutes), `30s`, `10m`, `2h`";
 
@@ -321,7 +393,7 @@ fn a_mistake_is_told_with_its_place_and_what_is_right() {
         ("[workers]\ninterval = 1", "line 1: there is no section `[workers]`; did you mean `[worker]`?"),
         (
             "\n[email]",
-            "line 2: there is no section `[email]`; the sections are `worker`, `input`, `output`, `detector`, `log`",
+            "line 2: there is no section `[email]`; the sections are `worker`, `input`, `output`, `detector`, `log`, `alerts`",
         ),
         ("interval = 10", "line 1: `interval` stands outside the sections; put it below `[worker]`"),
         (
@@ -330,7 +402,7 @@ fn a_mistake_is_told_with_its_place_and_what_is_right() {
         ),
         (
             "zzz = 10",
-            "line 1: `zzz` stands outside the sections; the sections are `worker`, `input`, `output`, `detector`, `log`",
+            "line 1: `zzz` stands outside the sections; the sections are `worker`, `input`, `output`, `detector`, `log`, `alerts`",
         ),
         (
             "[[worker]]\nname = \"a\"",
@@ -432,6 +504,55 @@ fn a_mistake_is_told_with_its_place_and_what_is_right() {
             "line 2: `detector.models` is `\"D:\\new\"`; it must be a path in quotes, in single ones if it has a `\\`; in double \
              quotes `\\` begins an escape such as `\\t`, so write the text in single quotes",
         ),
+        // Channels.
+        (
+            "[alerts.mail]",
+            &format!("line 1: `[alerts.mail]` has no `kind`; it must be {CHANNEL_KINDS}"),
+        ),
+        (
+            "[alerts.mail]\nkind = \"mail\"",
+            &format!("line 1: `alerts.mail.kind` is `mail`; it must be {CHANNEL_KINDS}"),
+        ),
+        (
+            "[alerts.mail]\nkind = 1",
+            &format!("line 1: `alerts.mail.kind` is no text; it must be {CHANNEL_KINDS}"),
+        ),
+        (
+            "[alerts.mail]\nkind = \"email\"\nservr = \"h\"",
+            "line 3: `[alerts.mail]` has no key `servr`; did you mean `server`?",
+        ),
+        (
+            "[alerts.mail]\nkind = \"email\"\nzzz = 1",
+            "line 3: `[alerts.mail]` has no key `zzz`; its keys are `kind`, `language`, `priority`, `variables`, `kinds`, `to`, `from`, \
+             `server`, `port`, `tls`, `user`, `password`, `password_file`, `url`, `url_file`, `secret`, `secret_file`, `token`, \
+             `token_file`, `template`, `ca_file`",
+        ),
+        (
+            "[alerts.mail]\nkind = \"email\"\ntls = \"yes\"",
+            "line 3: `alerts.mail.tls` is `\"yes\"`; it must be \"tls\" or \"starttls\" or \"none\"; or \"\" for the default",
+        ),
+        (
+            "[alerts.mail]\nkind = \"email\"\nkinds = [\"opened\", \"begun\"]",
+            "line 3: `alerts.mail.kinds` is `[\"opened\", \"begun\"]`; it must be \"opened\" or \"still-open\" or \"closed\" or \
+             \"silent\" or \"back\" or \"service\", or a list of such",
+        ),
+        (
+            "[alerts.hook]\nkind = \"webhook\"\nurl = 1234567",
+            "line 3: `alerts.hook.url` is `(not shown)`; it must be a text without control characters; or \"\" for the default",
+        ),
+        (
+            "[alerts.\"a b\"]\nkind = \"email\"",
+            "line 1: `[alerts.a b]` cannot be a channel's name; it must be 1 to 40 letters, digits, `-` or `_`",
+        ),
+        (
+            "[alerts.a-b]\nkind = \"email\"\n[alerts.a_b]\nkind = \"email\"",
+            "line 3: `[alerts.a_b]` and `[alerts.a-b]` have the same variables; name one otherwise",
+        ),
+        (
+            "[alerts.language]\nkind = \"email\"",
+            "line 1: `alerts.language` is `[alerts.language]`; it must be \"en\" or \"es\"",
+        ),
+        ("[alerts]\nlanguag = \"es\"", "line 2: `[alerts]` has no key `languag`; did you mean `language`?"),
         // The text itself.
         ("[worker]\nname = \"a", "line 2, column 10: this is not TOML: invalid basic string, expected `\"`"),
         (

@@ -3,10 +3,6 @@
 
 use std::path::{Path, PathBuf};
 
-use encoding_rs::{Encoding, UTF_8};
-use secrecy::zeroize::Zeroizing;
-
-use crate::regular;
 use crate::secret::Secret;
 use crate::store::ErrorKind;
 use crate::store::sqlserver::error::Error;
@@ -24,19 +20,10 @@ impl Password {
             Self::Given(secret) => return Ok(secret.clone()),
             Self::File(file) => file,
         };
-        let unread = |why: &dyn std::fmt::Display| {
+        Secret::read_from(file).map_err(|why| {
             let why = format!("the password cannot be read from `{}` ({why})", file.display());
             Error::Found(ErrorKind::Permission, why)
-        };
-        let bytes = regular::read_small(file).map(Zeroizing::new).map_err(|error| unread(&error))?;
-        let (encoding, mark) = Encoding::for_bom(&bytes).unwrap_or((UTF_8, 0));
-        let text = encoding.decode_without_bom_handling_and_without_replacement(&bytes[mark..]);
-        let text = Zeroizing::new(text.ok_or_else(|| unread(&"it is no text"))?.into_owned());
-        // An editor ends the last line; a password does not end in a line break.
-        match text.trim_end_matches(['\r', '\n']) {
-            "" => Err(unread(&"there is nothing in it")),
-            password => Ok(Secret::new(password)),
-        }
+        })
     }
 
     /// The file, if everybody on this machine can read it.

@@ -1,0 +1,196 @@
+//! Alertmanager (v2): it takes what is open, not what happens, and takes for ended what it is not
+//! told of again. So everything open is sent every minute, and what has ended for five minutes more.
+//!
+//! It wants real time, and the plant's clock has no zone: a datetime is as long ago as it is by the
+//! plant's clock.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use super::webhook::bearer;
+use crate::alert::event::{Event, Nature, What};
+use crate::alert::http::Request;
+use crate::alert::language::Language;
+use crate::alert::retry::Failure;
+use crate::alert::secret_source::SecretSource;
+use crate::alert::sentence::{headline, sentence};
+use crate::datetime::Datetime;
+use crate::secret::Secret;
+
+/// How long an end is told, and how long an alert holds that is not told again.
+pub const RESENT_AFTER_END: Duration = Duration::from_secs(300);
+
+/// An alert. Its labels are what it goes by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alert {
+    pub labels: BTreeMap<&'static str, String>,
+    annotations: [String; 2],
+    starts_at: DateTime<Utc>,
+    ends_at: DateTime<Utc>,
+}
+
+/// Both clocks at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Clocks {
+    pub plant: Datetime,
+    pub real: DateTime<Utc>,
+}
+
+impl Clocks {
+    fn real(self, at: Datetime) -> DateTime<Utc> {
+        self.real - span(self.plant.since(at))
+    }
+}
+
+fn span(time: Duration) -> TimeDelta {
+    TimeDelta::from_std(time).unwrap_or(TimeDelta::MAX)
+}
+
+impl Alert {
+    /// What is open, as an alert that holds for a while from now on.
+    pub fn open(event: &Event, worker: &str, language: Language, clocks: Clocks) -> Self {
+        let (name, begin) = match &event.what {
+            What::Variable(_, facts) => match facts.nature {
+                Nature::Anomaly => ("AnomalyWorkerAnomaly", facts.begin),
+                Nature::Silent => ("AnomalyWorkerSilent", facts.begin),
+                Nature::Stuck => ("AnomalyWorkerStuck", facts.begin),
+                Nature::Service => ("AnomalyWorkerNoReadings", facts.begin),
+            },
+            What::Service(_) => ("AnomalyWorkerNoSuccess", event.at),
+            What::Test => ("AnomalyWorkerTest", event.at),
+        };
+        let priority = serde_json::to_value(event.priority()).ok();
+        let severity = priority.as_ref().and_then(Value::as_str).unwrap_or_default();
+        let labels = [("alertname", name), ("worker", worker), ("severity", severity)];
+        let variable = event.variable().map(|variable| ("variable", variable));
+        Self {
+            labels: labels.into_iter().chain(variable).map(|(name, value)| (name, value.to_owned())).collect(),
+            annotations: [headline(event, language), sentence(event, language)],
+            starts_at: clocks.real(begin),
+            ends_at: clocks.real + span(RESENT_AFTER_END),
+        }
+    }
+
+    /// The same, as one that ends now.
+    #[must_use]
+    pub fn ended(self, now: DateTime<Utc>) -> Self {
+        Self { ends_at: now.max(self.starts_at), ..self }
+    }
+
+    /// One that says that it is none.
+    pub(super) fn test(language: Language) -> Self {
+        let clocks = Clocks { plant: Datetime::from_micros(0), real: Utc::now() };
+        let event = Event { id: "test".to_owned(), at: clocks.plant, what: What::Test };
+        let test = Self::open(&event, "test", language, clocks);
+        Self { ends_at: clocks.real + span(Duration::from_secs(60)), ..test }
+    }
+
+    fn json(&self) -> Value {
+        let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let [summary, description] = &self.annotations;
+        json!({
+            "labels": self.labels,
+            "annotations": { "summary": summary, "description": description },
+            "startsAt": time(self.starts_at),
+            "endsAt": time(self.ends_at),
+        })
+    }
+}
+
+/// What is sent to Alertmanager at this address, with or without the path of its API.
+pub(super) fn request(
+    url: &Secret,
+    token: Option<&SecretSource>,
+    alerts: &[Alert],
+) -> Result<Request, Failure> {
+    const PATH: &str = "/api/v2/alerts";
+    let base = url.reveal().trim().trim_end_matches('/');
+    let url = Secret::new(format!("{}{PATH}", base.strip_suffix(PATH).unwrap_or(base)));
+    let body = Value::Array(alerts.iter().map(Alert::json).collect()).to_string();
+    Ok(Request { url, headers: bearer(token)?.into_iter().collect(), body })
+}
+
+/// What was sent as open, so that its end is sent as well.
+#[derive(Debug, Default)]
+pub struct OpenAlerts {
+    open: BTreeMap<BTreeMap<&'static str, String>, Alert>,
+    ended: Vec<Alert>,
+}
+
+impl OpenAlerts {
+    /// What is to be sent, where this is open now.
+    pub fn next(&mut self, open: Vec<Alert>, now: DateTime<Utc>) -> Vec<Alert> {
+        let open: BTreeMap<_, _> = open.into_iter().map(|alert| (alert.labels.clone(), alert)).collect();
+        let before = std::mem::replace(&mut self.open, open);
+        self.ended.retain(|alert| {
+            alert.ends_at + span(RESENT_AFTER_END) > now && !self.open.contains_key(&alert.labels)
+        });
+        let gone = before.into_iter().filter(|(labels, _)| !self.open.contains_key(labels));
+        self.ended.extend(gone.map(|(_, alert)| alert.ended(now)));
+        self.open.values().chain(&self.ended).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::event::Change;
+    use crate::alert::fixture::{at, event, facts};
+
+    fn real(minutes: i64) -> DateTime<Utc> {
+        // An hour behind the plant's clock, whatever that means.
+        DateTime::UNIX_EPOCH + TimeDelta::days(20_103) + TimeDelta::minutes(9 * 60 + minutes)
+    }
+
+    fn alert(name: &str, minutes: u64) -> Alert {
+        let now = i64::try_from(minutes).unwrap_or_default();
+        let clocks = Clocks { plant: at(minutes), real: real(now) };
+        Alert::open(&event("1", Change::Opened, minutes, facts(name)), "default", Language::En, clocks)
+    }
+
+    #[test]
+    fn what_is_open_begins_as_long_ago_as_by_the_plants_clock() {
+        let expected = json!({
+            "labels": { "alertname": "AnomalyWorkerAnomaly", "variable": "T1", "worker": "default", "severity": "medium" },
+            "annotations": {
+                "summary": "Anomaly: T1 at 87.4 °C, expected 73.2",
+                "description": "T1 is anomalous since 2025-01-15 10:00:00 (20 min); at worst it read 87.4 °C at 2025-01-15 10:05:00, \
+                                above the expected 73.2; cause: spike; score 84.25, 2 of 3 readings flagged.",
+            },
+            "startsAt": "2025-01-15T09:00:00Z",
+            "endsAt": "2025-01-15T09:25:00Z",
+        });
+        assert_eq!(alert("T1", 20).json(), expected);
+    }
+
+    #[test]
+    fn what_is_open_is_sent_again_and_an_end_for_five_minutes() {
+        let mut alerts = OpenAlerts::default();
+        // Minute, what is open then, what is sent: `!` is an end.
+        for (minute, open, sent) in [
+            (0, "", ""),
+            (1, "AB", "A B"),
+            (2, "AB", "A B"),
+            (3, "B", "B A!"),
+            (4, "B", "B A!"),
+            (7, "B", "B A!"),
+            (8, "B", "B"),
+            (9, "", "B!"),
+            (10, "BC", "B C"),
+            (11, "C", "C B!"),
+            (30, "C", "C"),
+        ] {
+            let now = real(minute);
+            let minutes = u64::try_from(minute).unwrap_or_default();
+            let open = open.chars().map(|name| alert(&name.to_string(), minutes)).collect();
+            let found = alerts.next(open, now).into_iter().map(|alert| {
+                let end = if alert.ends_at > now { "" } else { "!" };
+                format!("{}{end}", alert.labels["variable"])
+            });
+            assert_eq!(found.collect::<Vec<_>>().join(" "), sent, "minute {minute}");
+        }
+    }
+}

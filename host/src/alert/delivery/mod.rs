@@ -1,0 +1,149 @@
+//! Delivery: a task for each channel, beside the worker and over a connection of its own.
+//!
+//! It lives as long as the service and ends with it: what is under way when a stop is asked for has
+//! a few seconds, and is sent again by the next start where that was not enough. Nothing here makes
+//! a cycle wait. Only the active worker's process delivers what is in the outbox.
+
+mod queue;
+mod states;
+mod teller;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
+
+use super::channel::Channel;
+use super::pulse::Pulse;
+use crate::episode::VariableRules;
+use crate::store::Connector;
+use queue::Queue;
+use states::States;
+use teller::Teller;
+
+/// How often the outbox is looked at besides after each cycle.
+const POLL: Duration = Duration::from_secs(5);
+
+/// What is under way when a stop is asked for.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// How often entries that wait for no channel are looked for.
+const TIDY: Duration = Duration::from_secs(600);
+
+/// How long what was delivered stays in the outbox.
+const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// For how long one cycle that runs for itself delivers.
+const ONCE: Duration = Duration::from_secs(60);
+
+/// What is delivered, and to whom.
+pub struct Outgoing {
+    pub channels: Vec<Channel>,
+    /// Where the outbox is. It opens a connection of its own.
+    pub store: Box<dyn Connector>,
+    pub pulse: Arc<Pulse>,
+    pub variables: VariableRules,
+    pub together: Duration,
+    pub worker: String,
+}
+
+/// The tasks that deliver. They end when this goes.
+pub struct Delivery {
+    tasks: Vec<JoinHandle<()>>,
+    stop: watch::Sender<bool>,
+}
+
+/// What all tasks share.
+struct Shared {
+    queue: Mutex<Queue>,
+    pulse: Arc<Pulse>,
+    variables: VariableRules,
+    worker: String,
+}
+
+impl Outgoing {
+    fn shared(self) -> (Arc<Shared>, Vec<Channel>, Duration) {
+        let of_events = self.channels.iter().filter(|channel| !channel.tells_state());
+        let names = of_events.map(|channel| channel.name.clone()).collect();
+        let queue = Mutex::new(Queue::new(self.store, names));
+        let (pulse, variables, worker) = (self.pulse, self.variables, self.worker);
+        (Arc::new(Shared { queue, pulse, variables, worker }), self.channels, self.together)
+    }
+
+    /// Begins to deliver.
+    pub fn start(self) -> Delivery {
+        let (shared, channels, together) = self.shared();
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = vec![tokio::spawn(tidy(Arc::clone(&shared), stopped.clone()))];
+        for channel in channels {
+            let (shared, stopped) = (Arc::clone(&shared), stopped.clone());
+            tasks.push(match channel.tells_state() {
+                true => tokio::spawn(States::new(channel, shared).run(stopped)),
+                false => tokio::spawn(Teller::new(channel, shared, together).run(stopped)),
+            });
+        }
+        Delivery { tasks, stop }
+    }
+
+    /// Delivers what is there now, as far as that goes at once.
+    pub async fn once(self) {
+        let (shared, channels, _) = self.shared();
+        let (_stop, stopped) = watch::channel(false);
+        let told = channels.into_iter().filter(|channel| !channel.tells_state()).map(|channel| {
+            let (shared, stopped) = (Arc::clone(&shared), stopped.clone());
+            async move {
+                let mut teller = Teller::new(channel, shared, Duration::ZERO);
+                while teller.round(&stopped).await {}
+            }
+        });
+        let all = futures_util::future::join_all(told);
+        if tokio::time::timeout(ONCE, all).await.is_err() {
+            tracing::warn!("not all alerts were delivered in time; the next cycle goes on");
+        }
+    }
+}
+
+impl Delivery {
+    /// Ends within seconds.
+    pub async fn finish(mut self) {
+        let _ = self.stop.send(true);
+        let all = futures_util::future::join_all(self.tasks.iter_mut());
+        let _ = tokio::time::timeout(GRACE, all).await;
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// Keeps the outbox small, and leaves it to another process when that one's worker is active.
+async fn tidy(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+    let mut tidied = None;
+    loop {
+        tokio::select! {
+            _ = stop.changed() => return,
+            () = shared.pulse.changed() => {}
+            () = tokio::time::sleep(POLL) => {}
+        }
+        let mut queue = shared.queue.lock().await;
+        if !shared.pulse.is_active() {
+            queue.leave();
+            continue;
+        }
+        let now = tokio::time::Instant::now();
+        if tidied.is_some_and(|tidied| now.duration_since(tidied) < TIDY) {
+            continue;
+        }
+        if !matches!(queue.is_ours().await, Ok(true)) {
+            continue;
+        }
+        tidied = Some(now);
+        let now = shared.pulse.now();
+        if let Err(error) = queue.tidy(now, now.earlier(REMEMBERED)).await {
+            tracing::debug!("the outbox could not be tidied: {error}");
+        }
+    }
+}

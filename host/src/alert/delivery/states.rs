@@ -1,0 +1,88 @@
+//! The task of a channel that is told what is open: all of it every minute, and what has ended for
+//! a while.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use tokio::sync::watch;
+
+use super::Shared;
+use crate::alert::channel::{Alert, Channel, Clocks, OpenAlerts};
+use crate::alert::event::Event;
+use crate::alert::outbox;
+
+/// A fifth of what an alert holds.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// See the module.
+pub(super) struct States {
+    channel: Channel,
+    shared: Arc<Shared>,
+    alerts: OpenAlerts,
+    /// What was open when the database was asked last: it goes on while that cannot be reached.
+    open: Vec<Event>,
+    failed: bool,
+}
+
+impl States {
+    pub(super) fn new(channel: Channel, shared: Arc<Shared>) -> Self {
+        Self { channel, shared, alerts: OpenAlerts::default(), open: Vec::new(), failed: false }
+    }
+
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let mut ticks = tokio::time::interval(EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = stop.changed() => return,
+                _ = ticks.tick() => {}
+                () = self.shared.pulse.changed() => {}
+            }
+            self.tell().await;
+        }
+    }
+
+    async fn tell(&mut self) {
+        if self.shared.pulse.is_active() {
+            let mut queue = self.shared.queue.lock().await;
+            match queue.is_ours().await {
+                Ok(true) => {}
+                // Another process tells it.
+                Ok(false) => return,
+                // What is known goes on.
+                Err(_) => {}
+            }
+            let now = self.shared.pulse.now();
+            if let Ok(open) = queue.open_episodes().await {
+                let told = open.into_iter().filter_map(|open| outbox::open(open, now, &self.shared.variables));
+                self.open = told.filter(|event| self.channel.filter.takes(event)).collect();
+            }
+        } else {
+            self.open.clear();
+        }
+        let clocks = Clocks { plant: self.shared.pulse.now(), real: Utc::now() };
+        let trouble = self.shared.pulse.trouble().filter(|event| self.channel.filter.takes(event));
+        let open = self.open.iter().chain(&trouble);
+        let (worker, language) = (&self.shared.worker, self.channel.language);
+        let open = open.map(|event| Alert::open(event, worker, language, clocks)).collect();
+        let alerts = self.alerts.next(open, clocks.real);
+        if alerts.is_empty() {
+            return;
+        }
+        match self.channel.send_alerts(&alerts).await {
+            Ok(_) if self.failed => {
+                self.failed = false;
+                tracing::info!("channel `{}` delivers again", self.channel.name);
+            }
+            Ok(_) => {}
+            Err(failure) if self.failed => {
+                tracing::debug!("channel `{}`: {}", self.channel.name, failure.what);
+            }
+            Err(failure) => {
+                self.failed = true;
+                tracing::warn!("channel `{}` does not deliver, trying again: {}", self.channel.name, failure.what);
+            }
+        }
+    }
+}

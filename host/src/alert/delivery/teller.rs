@@ -1,0 +1,362 @@
+//! One channel's task: it reads what waits for its channel, in order, and sends it.
+//!
+//! A receiver that is out of reach holds up its own channel and no other. What it refuses holds up
+//! the variables that it is about, and nothing else. What was sent and could not be noted is noted
+//! later and not sent again, as long as this process lives; a kill between the two sends it twice.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::queue::Note;
+use super::{POLL, Shared};
+use crate::alert::channel::Channel;
+use crate::alert::event::Event;
+use crate::alert::group::{Form, Group, plan};
+use crate::alert::message::Message;
+use crate::alert::outbox::{self, Mark};
+use crate::alert::retry::{self, Failure, Next};
+use crate::datetime::Datetime;
+
+/// What waits longer than this is told with all else that waits, as one.
+const LATE: Duration = Duration::from_secs(15 * 60);
+
+/// How long what is told directly is kept: it is about now.
+const KEPT_DIRECT: Duration = Duration::from_secs(24 * 3600);
+
+/// How often everything that is due is looked through again, for what was put back.
+const FROM_THE_START: Duration = Duration::from_secs(60);
+
+/// See the module.
+pub(super) struct Teller {
+    channel: Channel,
+    shared: Arc<Shared>,
+    together: Duration,
+    /// Up to where what the service tells is in `direct`.
+    told: u64,
+    direct: VecDeque<Direct>,
+    /// Entries up to here need no look.
+    after: i64,
+    looked_through: Instant,
+    /// When something new was seen first that still waits for what happens at the same time.
+    seen: Option<Instant>,
+    /// Entries that the receiver refused, until they are tried again.
+    held: HashMap<i64, Instant>,
+    /// Entries that it has, and that could not be noted.
+    sent: HashSet<i64>,
+    outage: Option<Outage>,
+}
+
+/// What does not come from the outbox.
+struct Direct {
+    event: Event,
+    since: Instant,
+    tries: u32,
+}
+
+/// A receiver that is out of reach.
+struct Outage {
+    since: Instant,
+    tries: u32,
+    until: Instant,
+}
+
+/// An entry that waits.
+#[derive(Clone, Copy)]
+struct Waiting {
+    seq: i64,
+    created_at: Datetime,
+    tries: u32,
+}
+
+impl Teller {
+    pub(super) fn new(channel: Channel, shared: Arc<Shared>, together: Duration) -> Self {
+        Self {
+            channel,
+            shared,
+            together,
+            told: 0,
+            direct: VecDeque::new(),
+            after: 0,
+            looked_through: Instant::now(),
+            seen: None,
+            held: HashMap::new(),
+            sent: HashSet::new(),
+            outage: None,
+        }
+    }
+
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        loop {
+            while self.round(&stop).await {}
+            tokio::select! {
+                _ = stop.changed() => return,
+                () = self.shared.pulse.changed() => {}
+                () = tokio::time::sleep(POLL) => {}
+            }
+        }
+    }
+
+    /// Sends what is to be sent now. True: something was sent, and there may be more.
+    pub(super) async fn round(&mut self, stop: &watch::Receiver<bool>) -> bool {
+        let now = Instant::now();
+        self.take_direct(now);
+        if *stop.borrow() || self.outage.as_ref().is_some_and(|outage| outage.until > now) {
+            return false;
+        }
+        if !self.tell_direct().await {
+            return false;
+        }
+        if !self.shared.pulse.is_active() {
+            return false;
+        }
+        let (events, entries) = match self.look(now).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::debug!("channel `{}`: the outbox cannot be read: {error}", self.channel.name);
+                return false;
+            }
+        };
+        if events.is_empty() {
+            self.seen = None;
+            return false;
+        }
+        if now.duration_since(*self.seen.get_or_insert(now)) < self.together {
+            return false;
+        }
+        self.seen = None;
+        self.tell(events, &entries, stop).await
+    }
+
+    fn take_direct(&mut self, now: Instant) {
+        let (events, next) = self.shared.pulse.told_since(self.told);
+        self.told = next;
+        let taken = events.into_iter().filter(|event| self.channel.filter.takes(event));
+        self.direct.extend(taken.map(|event| Direct { event, since: now, tries: 0 }));
+    }
+
+    /// Tells what does not come from the outbox; false if it has to wait.
+    async fn tell_direct(&mut self) -> bool {
+        while let Some(first) = self.direct.front_mut() {
+            first.tries += 1;
+            let (tries, age) = (first.tries, first.since.elapsed());
+            let group = Group { form: Form::One, events: vec![first.event.clone()] };
+            let message = Message::of(group, self.channel.language);
+            let failure = match self.channel.send(&message).await {
+                Ok(answer) => {
+                    self.delivered(&message, &answer);
+                    self.direct.pop_front();
+                    continue;
+                }
+                Err(failure) => failure,
+            };
+            let given_up = age > KEPT_DIRECT
+                || matches!(retry::next(&failure, tries, age, 0.0), Next::DeadLetter);
+            if given_up {
+                tracing::error!(
+                    "channel `{}`: `{}` is given up: {}",
+                    self.channel.name,
+                    message.subject,
+                    failure.what
+                );
+                self.direct.pop_front();
+                continue;
+            }
+            self.failed(&failure);
+            return false;
+        }
+        true
+    }
+
+    /// What waits in the outbox for this channel and may be sent now, in order.
+    async fn look(
+        &mut self,
+        now: Instant,
+    ) -> Result<(Vec<Event>, HashMap<String, Waiting>), crate::store::StoreError> {
+        if now.duration_since(self.looked_through) > FROM_THE_START {
+            (self.after, self.looked_through) = (0, now);
+        }
+        self.held.retain(|_, until| *until > now);
+        let mut queue = self.shared.queue.lock().await;
+        if !queue.is_ours().await? {
+            return Ok((Vec::new(), HashMap::new()));
+        }
+        let (found, after) = queue.waiting(&self.channel.name, self.after).await?;
+        self.after = after;
+        let (mut events, mut entries, mut notes) = (Vec::new(), HashMap::new(), Vec::new());
+        // What comes after a refused message of the same variable waits with it.
+        let mut behind: HashSet<Option<Arc<str>>> = HashSet::new();
+        for (entry, tries) in found {
+            let note = |mark, error| Note { seq: entry.seq, created_at: entry.created_at, mark, error };
+            if self.sent.contains(&entry.seq) {
+                notes.push(note(Mark::Done, None));
+                continue;
+            }
+            if self.held.contains_key(&entry.seq) || behind.contains(&entry.variable) {
+                behind.insert(entry.variable.clone());
+                continue;
+            }
+            match outbox::event(&entry, &self.shared.variables) {
+                Err(why) => {
+                    tracing::error!("channel `{}`: {why}; it is a dead letter", self.channel.name);
+                    notes.push(note(Mark::Dead, Some(why)));
+                }
+                Ok(event) if !self.channel.filter.takes(&event) => notes.push(note(Mark::Done, None)),
+                Ok(event) => {
+                    let waiting = Waiting { seq: entry.seq, created_at: entry.created_at, tries };
+                    entries.insert(event.id.clone(), waiting);
+                    events.push(event);
+                }
+            }
+        }
+        let noted: Vec<_> = notes.iter().map(|note| note.seq).collect();
+        queue.note(&self.channel.name, notes, self.shared.pulse.now()).await?;
+        noted.iter().for_each(|seq| drop(self.sent.remove(seq)));
+        Ok((events, entries))
+    }
+
+    /// Sends what waits; true if some of it arrived.
+    async fn tell(
+        &mut self,
+        events: Vec<Event>,
+        entries: &HashMap<String, Waiting>,
+        stop: &watch::Receiver<bool>,
+    ) -> bool {
+        let plant = self.shared.pulse.now();
+        let is_late = entries.values().any(|waiting| plant.since(waiting.created_at) > LATE);
+        let mut refused: HashSet<String> = HashSet::new();
+        let mut told = false;
+        for group in plan(events, is_late, self.channel.tells_each()) {
+            if *stop.borrow() {
+                return false;
+            }
+            let of_refused = |event: &Event| event.variable().is_some_and(|name| refused.contains(name));
+            if group.events.iter().any(of_refused) {
+                continue;
+            }
+            let names: Vec<_> = group.events.iter().filter_map(Event::variable).map(str::to_owned).collect();
+            let of_group: Vec<_> =
+                group.events.iter().filter_map(|event| entries.get(&event.id)).copied().collect();
+            let message = Message::of(group, self.channel.language);
+            match self.channel.send(&message).await {
+                Ok(answer) => {
+                    self.delivered(&message, &answer);
+                    self.note(&of_group, |_| Mark::Done, None).await;
+                    told = true;
+                }
+                Err(failure) if failure.refused => {
+                    self.refused(&message, &of_group, &failure).await;
+                    refused.extend(names);
+                }
+                Err(failure) => {
+                    self.failed(&failure);
+                    self.give_up_old(&of_group, &failure).await;
+                    return false;
+                }
+            }
+        }
+        told
+    }
+
+    fn delivered(&mut self, message: &Message, answer: &str) {
+        if let Some(outage) = self.outage.take() {
+            let lasted = Duration::from_secs(outage.since.elapsed().as_secs());
+            let lasted = humantime::format_duration(lasted);
+            tracing::info!("channel `{}` delivers again after {lasted}", self.channel.name);
+        }
+        tracing::info!("channel `{}`: told `{}` ({answer})", self.channel.name, message.subject);
+    }
+
+    /// The receiver is out of reach.
+    fn failed(&mut self, failure: &Failure) {
+        let now = Instant::now();
+        let outage = self.outage.get_or_insert_with(|| {
+            tracing::warn!("channel `{}` does not deliver, trying again: {}", self.channel.name, failure.what);
+            Outage { since: now, tries: 0, until: now }
+        });
+        outage.tries += 1;
+        if let Next::Retry(pause) = retry::next(&Failure { refused: false, ..failure.clone() }, outage.tries, Duration::ZERO, chance()) {
+            outage.until = now + pause;
+        }
+    }
+
+    /// The receiver does not take this message.
+    async fn refused(&mut self, message: &Message, entries: &[Waiting], failure: &Failure) {
+        let plant = self.shared.pulse.now();
+        let age = |waiting: &Waiting| plant.since(waiting.created_at);
+        let tries = entries.iter().map(|waiting| waiting.tries).max().unwrap_or_default() + 1;
+        let oldest = entries.iter().map(age).max().unwrap_or_default();
+        match retry::next(failure, tries, oldest, chance()) {
+            Next::Retry(pause) => {
+                if tries == 1 {
+                    tracing::warn!(
+                        "channel `{}`: `{}` is refused, trying again: {}",
+                        self.channel.name,
+                        message.subject,
+                        failure.what
+                    );
+                }
+                let until = Instant::now() + pause;
+                self.held.extend(entries.iter().map(|waiting| (waiting.seq, until)));
+                self.note(entries, |_| Mark::Tried(tries), Some(&failure.what)).await;
+            }
+            Next::DeadLetter => {
+                tracing::error!(
+                    "channel `{}`: `{}` is a dead letter after {tries} tries; `host alerts retry` sends it again: {}",
+                    self.channel.name,
+                    message.subject,
+                    failure.what
+                );
+                self.note(entries, |_| Mark::Dead, Some(&failure.what)).await;
+            }
+        }
+    }
+
+    /// What waited for a week for a receiver that is out of reach.
+    async fn give_up_old(&mut self, entries: &[Waiting], failure: &Failure) {
+        let plant = self.shared.pulse.now();
+        let old: Vec<_> = entries
+            .iter()
+            .filter(|waiting| plant.since(waiting.created_at) > retry::KEPT)
+            .copied()
+            .collect();
+        if !old.is_empty() {
+            tracing::error!(
+                "channel `{}`: {} messages are dead letters after a week: {}",
+                self.channel.name,
+                old.len(),
+                failure.what
+            );
+            self.note(&old, |_| Mark::Dead, Some(&failure.what)).await;
+        }
+    }
+
+    async fn note(&mut self, entries: &[Waiting], mark: impl Fn(&Waiting) -> Mark, error: Option<&str>) {
+        let is_done = |waiting: &Waiting| mark(waiting) == Mark::Done;
+        self.sent.extend(entries.iter().filter(|waiting| is_done(waiting)).map(|waiting| waiting.seq));
+        let notes = entries.iter().map(|waiting| Note {
+            seq: waiting.seq,
+            created_at: waiting.created_at,
+            mark: mark(waiting),
+            error: error.map(str::to_owned),
+        });
+        let noted = {
+            let mut queue = self.shared.queue.lock().await;
+            queue.note(&self.channel.name, notes.collect(), self.shared.pulse.now()).await
+        };
+        match noted {
+            Ok(()) => entries.iter().for_each(|waiting| drop(self.sent.remove(&waiting.seq))),
+            Err(error) => {
+                tracing::debug!("channel `{}`: what was sent is noted later: {error}", self.channel.name);
+            }
+        }
+    }
+}
+
+/// From 0 to 1.
+fn chance() -> f64 {
+    getrandom::u32().map_or(0.0, |number| f64::from(number) / f64::from(u32::MAX))
+}

@@ -1,0 +1,190 @@
+//! One POST to a receiver that is not trusted: it may be slow, endless, or send elsewhere.
+//!
+//! Every phase has its time and the whole has one; of an answer a few kilobytes are read; no
+//! redirect is followed, so that nobody sends a message, or its secret, to another place. The call
+//! blocks, so it runs on a blocking thread; one that is given up ends by itself. Errors never show
+//! the address, which is a secret to some receivers: only its scheme and host.
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use chrono::DateTime;
+use rustls::crypto::aws_lc_rs;
+use ureq::Agent;
+use ureq::http::Uri;
+use ureq::http::header::{HeaderMap, RETRY_AFTER};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+
+use super::retry::Failure;
+use crate::regular;
+use crate::secret::Secret;
+use crate::text::escaped;
+
+/// From the look-up of the name to the last byte that is read.
+const WHOLE: Duration = Duration::from_secs(30);
+const RESOLVE: Duration = Duration::from_secs(5);
+const CONNECT: Duration = Duration::from_secs(10);
+const SEND: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(20);
+
+/// What is read of an answer, and what of that is shown.
+const BODY: u64 = 4096;
+const SHOWN: usize = 200;
+
+/// What is sent.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    pub(super) url: Secret,
+    /// The body is JSON, which its header says.
+    pub(super) headers: Vec<(&'static str, Secret)>,
+    pub(super) body: String,
+}
+
+/// How to send: the certificates that are trusted in the place of the system's.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct HttpClient {
+    pub(super) ca_file: Option<std::path::PathBuf>,
+}
+
+/// The scheme and the host of an address, which is all of it that may be shown.
+///
+/// # Errors
+/// It is no address of HTTP.
+pub(super) fn place(url: &Secret) -> Result<String, String> {
+    let wrong = || "must be an address such as `https://host/path`".to_owned();
+    let uri: Uri = url.reveal().trim().parse().map_err(|_| wrong())?;
+    match (uri.scheme_str(), uri.host(), uri.port()) {
+        (Some(scheme @ ("http" | "https")), Some(host), Some(port)) => Ok(format!("{scheme}://{host}:{port}")),
+        (Some(scheme @ ("http" | "https")), Some(host), None) => Ok(format!("{scheme}://{host}")),
+        _ => Err(wrong()),
+    }
+}
+
+impl HttpClient {
+    /// Sends, and tells what the receiver answered.
+    pub(super) async fn post(&self, request: Request) -> Result<String, Failure> {
+        let client = self.clone();
+        tokio::task::spawn_blocking(move || client.blocking(&request))
+            .await
+            .unwrap_or_else(|error| Err(Failure::passing(format!("the thread that sends ended: {error}"))))
+    }
+
+    fn blocking(&self, request: &Request) -> Result<String, Failure> {
+        let place = place(&request.url).map_err(|why| Failure::refused(format!("`url` {why}")))?;
+        let agent = self.agent().map_err(Failure::refused)?;
+        let mut post = agent.post(request.url.reveal().trim()).header("content-type", "application/json");
+        for (name, value) in &request.headers {
+            post = post.header(*name, value.reveal());
+        }
+        match post.send(request.body.as_str()) {
+            Ok(answer) => {
+                let (head, body) = answer.into_parts();
+                let text = beginning(body.into_reader());
+                judge(&place, head.status.as_u16(), retry_after(&head.headers, SystemTime::now()), &text)
+            }
+            Err(error) => Err(failed(&place, &error)),
+        }
+    }
+
+    fn agent(&self) -> Result<Agent, String> {
+        let roots = match &self.ca_file {
+            Some(file) => RootCerts::Specific(Arc::new(certificates(file)?)),
+            None => RootCerts::PlatformVerifier,
+        };
+        let tls = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .root_certs(roots)
+            .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
+            .build();
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_idle_connections(0)
+            .user_agent(concat!("anomaly-worker/", env!("CARGO_PKG_VERSION")))
+            .tls_config(tls)
+            .timeout_global(Some(WHOLE))
+            .timeout_resolve(Some(RESOLVE))
+            .timeout_connect(Some(CONNECT))
+            .timeout_send_request(Some(SEND))
+            .timeout_send_body(Some(SEND))
+            .timeout_recv_response(Some(ANSWER))
+            .timeout_recv_body(Some(ANSWER))
+            .build();
+        Ok(config.new_agent())
+    }
+}
+
+fn certificates(file: &Path) -> Result<Vec<ureq::tls::Certificate<'static>>, String> {
+    let unusable = |why: &str| format!("`{}` cannot be used as `ca_file`: {why}", file.display());
+    let bytes = regular::read_small(file).map_err(|error| unusable(&error.to_string()))?;
+    let mut certificates = Vec::new();
+    for item in parse_pem(&bytes) {
+        match item {
+            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
+            Ok(_) => {}
+            Err(_) => return Err(unusable("it is no PEM file")),
+        }
+    }
+    if certificates.is_empty() { Err(unusable("there is no certificate in it")) } else { Ok(certificates) }
+}
+
+/// What of the body came before its end, the bound, or an error.
+fn beginning(mut body: impl Read) -> String {
+    let mut bytes = Vec::new();
+    let _ = body.by_ref().take(BODY).read_to_end(&mut bytes);
+    let text: String = String::from_utf8_lossy(&bytes).trim().chars().take(SHOWN).collect();
+    escaped(&text)
+}
+
+/// What an answer means. Pure.
+fn judge(place: &str, status: u16, retry_after: Option<Duration>, text: &str) -> Result<String, Failure> {
+    let said = if text.is_empty() { String::new() } else { format!(": {text}") };
+    let what = format!("{place} answers {status}{said}");
+    match status {
+        200..=299 => Ok(what),
+        300..=399 => Err(Failure::refused(format!(
+            "{place} answers {status}, which sends elsewhere; that is not followed: write the address that it means"
+        ))),
+        408 | 425 | 429 | 500..=599 => Err(Failure { what, refused: false, retry_after }),
+        _ => Err(Failure::refused(what)),
+    }
+}
+
+/// In seconds or as a date.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at: SystemTime = DateTime::parse_from_rfc2822(text).ok()?.into();
+    Some(at.duration_since(now).unwrap_or_default())
+}
+
+/// Nobody answered. Some errors hold the address; those are told in other words.
+fn failed(place: &str, error: &ureq::Error) -> Failure {
+    match error {
+        ureq::Error::Timeout(phase) => {
+            Failure::passing(format!("{place} does not answer in time ({phase})"))
+        }
+        ureq::Error::HostNotFound => Failure::passing(format!("{place}: no such host")),
+        ureq::Error::Io(error) => Failure::passing(format!("{place}: {error}")),
+        ureq::Error::Rustls(error) => Failure::passing(format!("{place}: {error}")),
+        ureq::Error::Tls(what) => Failure::passing(format!("{place}: {what}")),
+        ureq::Error::ConnectionFailed => Failure::passing(format!("{place}: no connection")),
+        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) | ureq::Error::BodyStalled => {
+            Failure::passing(format!("{place} does not speak HTTP as it should"))
+        }
+        ureq::Error::Http(_) | ureq::Error::BadUri(_) => Failure::refused(format!(
+            "{place}: the address or a token has characters that a request cannot have"
+        )),
+        ureq::Error::InvalidProxyUrl | ureq::Error::ConnectProxyFailed(_) => {
+            Failure::passing(format!("{place}: the proxy of the environment does not connect"))
+        }
+        _ => Failure::passing(format!("{place}: it cannot be sent")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

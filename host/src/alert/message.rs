@@ -1,0 +1,225 @@
+//! A message: what a channel is given to send, in words and as data.
+//!
+//! Pure. It lives for one delivery. The words are plain text of whole lines; each channel makes of
+//! them what its receiver understands, and escapes what is markup there.
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::event::{Change, Event, Kind, Priority, Service, What};
+use super::group::{Form, Group};
+use super::language::Language;
+use super::sentence::{headline, name, sentence, shown};
+use crate::datetime::Datetime;
+
+/// How many events a text names; of the rest it says how many they are. The data has them all.
+const NAMED: usize = 50;
+
+/// How many names a headline has.
+const IN_HEADLINE: usize = 3;
+
+/// A message.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// The same at each delivery of the same events.
+    pub id: String,
+    pub language: Language,
+    /// The greatest of its events.
+    pub priority: Priority,
+    /// One line.
+    pub subject: String,
+    /// Of one line each.
+    pub lines: Vec<String>,
+    /// In the order in which they happened.
+    pub events: Vec<Event>,
+    /// For receivers that show one.
+    pub picture: Option<Picture>,
+}
+
+/// A picture of what a message is about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    /// `image/svg+xml`.
+    pub content_type: String,
+    pub bytes: Vec<u8>,
+}
+
+impl Message {
+    /// What a group says.
+    pub fn of(group: Group, language: Language) -> Self {
+        let Group { form, events } = group;
+        let subject = match (form, events.as_slice()) {
+            (Form::One, [event, ..]) => headline(event, language),
+            (Form::Together, _) => together(&events, language),
+            (Form::Summary | Form::One, _) => summary(&events, language),
+        };
+        let mut lines = match form {
+            Form::One => Vec::new(),
+            Form::Together | Form::Summary => vec![span(&events, language)],
+        };
+        let bullet = if form == Form::One { "" } else { "- " };
+        lines.extend(events.iter().take(NAMED).map(|event| format!("{bullet}{}", sentence(event, language))));
+        if let Some(more) = events.len().checked_sub(NAMED).filter(|more| *more > 0) {
+            lines.push(language.of(format!("- and {more} more."), format!("- y {more} más.")));
+        }
+        Self {
+            id: id(&events),
+            language,
+            priority: events.iter().map(Event::priority).max().unwrap_or_default(),
+            subject,
+            lines,
+            events,
+            picture: None,
+        }
+    }
+
+    /// What a person sends to try a channel; `id` tells it from others.
+    pub fn test(id: String, at: Datetime, language: Language) -> Self {
+        let events = vec![Event { id, at, what: What::Test }];
+        Self::of(Group { form: Form::One, events }, language)
+    }
+
+    /// The lines as one text.
+    pub fn text(&self) -> String {
+        self.lines.join("\n")
+    }
+
+    /// The kind of its events; of several kinds none.
+    pub fn kind(&self) -> Option<Kind> {
+        let mut kinds = self.events.iter().map(Event::kind);
+        let first = kinds.next()?;
+        kinds.all(|kind| kind == first).then_some(first)
+    }
+
+    /// Whether all of it ends something.
+    pub fn is_end(&self) -> bool {
+        self.events.iter().all(Event::is_end)
+    }
+
+    /// As data: what the JSON webhook sends, and what templates are given.
+    pub fn data(&self) -> Value {
+        json!({
+            "id": self.id,
+            "kind": self.kind(),
+            "priority": self.priority,
+            "language": self.language,
+            "subject": self.subject,
+            "text": self.text(),
+            "ended": self.is_end(),
+            "events": self.events.iter().map(|event| data(event, self.language)).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// Of one event its own; of several what follows from theirs, in that order.
+fn id(events: &[Event]) -> String {
+    match events {
+        [event] => event.id.clone(),
+        events => {
+            let mut digest = Sha256::new();
+            for event in events {
+                digest.update(event.id.as_bytes());
+                digest.update([0]);
+            }
+            let digest = digest.finalize();
+            format!("group-{}", digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>())
+        }
+    }
+}
+
+/// `12 variables anomalous: A, B, C and 9 more`.
+fn together(events: &[Event], language: Language) -> String {
+    let names: Vec<_> = events.iter().filter_map(Event::facts).take(IN_HEADLINE).map(name).collect();
+    let more = events.len() - names.len();
+    let number = events.len();
+    let head = match events.first().map(Event::kind) {
+        Some(Kind::Opened) => language.of(format!("{number} anomalies"), format!("{number} anomalías")),
+        Some(Kind::StillOpen) => {
+            language.of(format!("{number} still anomalous"), format!("{number} siguen anómalas"))
+        }
+        Some(Kind::Closed) => language.of(format!("{number} over"), format!("{number} terminadas")),
+        Some(Kind::Silent) => language.of(format!("{number} silent"), format!("{number} en silencio")),
+        Some(Kind::Back) => language.of(format!("{number} back"), format!("{number} de vuelta")),
+        Some(Kind::Service | Kind::Test) | None => language.of(format!("{number} messages"), format!("{number} mensajes")),
+    };
+    let names = names.join(", ");
+    match more {
+        0 => format!("{head}: {names}"),
+        more => language.of(format!("{head}: {names} and {more} more"), format!("{head}: {names} y {more} más")),
+    }
+}
+
+/// `Summary: 12 begun, 9 over, 1 silent`.
+fn summary(events: &[Event], language: Language) -> String {
+    let of = |kind: Kind| events.iter().filter(|event| event.kind() == kind).count() as u64;
+    let counted = [
+        (of(Kind::Opened), language.of("begun", "empezadas")),
+        (of(Kind::StillOpen), language.of("longer than an hour", "de más de una hora")),
+        (of(Kind::Closed), language.of("over", "terminadas")),
+        (of(Kind::Silent), language.of("silent", "en silencio")),
+        (of(Kind::Back), language.of("back", "de vuelta")),
+        (of(Kind::Service), language.of("of the service", "del servicio")),
+    ];
+    let parts: Vec<_> =
+        counted.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")).collect();
+    format!("{}: {}", language.of("Summary", "Resumen"), parts.join(", "))
+}
+
+/// From when to when.
+fn span(events: &[Event], language: Language) -> String {
+    let times = || events.iter().map(|event| event.at);
+    let (Some(first), Some(last)) = (times().min(), times().max()) else { return String::new() };
+    match first == last {
+        true => language.of(format!("At {first}:"), format!("A las {first}:")),
+        false => language.of(format!("From {first} to {last}:"), format!("De {first} a {last}:")),
+    }
+}
+
+/// An event as a receiver that is a program reads it. Names are what they are: JSON escapes them.
+fn data(event: &Event, language: Language) -> Value {
+    let mut data = json!({
+        "id": event.id,
+        "kind": event.kind(),
+        "at": event.at,
+        "priority": event.priority(),
+        "headline": headline(event, language),
+        "sentence": sentence(event, language),
+    });
+    let Some(object) = data.as_object_mut() else { return data };
+    match &event.what {
+        What::Variable(change, facts) => {
+            let episode = json!({
+                "id": facts.episode,
+                "state": facts.nature,
+                "open": *change != Change::Closed,
+                "begin": facts.begin,
+                "end": facts.end,
+                "closed_at": facts.closed_at,
+                "lasted_seconds": facts.lasted().as_secs(),
+                "peak_score": facts.peak,
+                "readings": facts.readings,
+                "flagged": facts.flagged,
+                "cause": facts.cause,
+                "worst": facts.worst,
+                "unit": facts.unit,
+                "description": facts.description,
+            });
+            object.insert("variable".to_owned(), (*facts.variable).into());
+            object.insert("episode".to_owned(), episode);
+        }
+        What::Service(service) => {
+            let (name, worker) = match service {
+                Service::NoSuccess { worker, .. } => ("no-success", worker),
+                Service::Recovered { worker, .. } => ("recovered", worker),
+                Service::SetRefused { worker, .. } => ("set-refused", worker),
+                Service::TooLate { worker, .. } => ("too-late", worker),
+            };
+            object.insert("service".to_owned(), json!({ "state": name, "worker": shown(worker, 100) }));
+        }
+        What::Test => {}
+    }
+    data
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! Entries of the outbox, as they are told, and what became of each by channel.
+//!
+//! Pure. An entry that one channel has and another does not must not go to the first again, so each
+//! entry notes which channels are done with it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{Change, Event, Facts, What, Worst};
+use crate::datetime::Datetime;
+use crate::episode::{Episode, EpisodeKind, MessageKind, StoredEpisode, VariableRules};
+use crate::store::{EntryState, OutboxEntry, Tried};
+
+/// What an entry tells.
+///
+/// # Errors
+/// A sentence, for an entry that no worker has written.
+pub fn event(entry: &OutboxEntry, variables: &VariableRules) -> Result<Event, String> {
+    let episode: Episode = serde_json::from_str(&entry.payload)
+        .map_err(|error| format!("the payload of entry {} is no episode: {error}", entry.seq))?;
+    let change = match entry.kind {
+        MessageKind::StillOpen => Change::StillOpen,
+        MessageKind::Closed | MessageKind::Back => Change::Closed,
+        MessageKind::Service if !episode.is_open() => Change::Closed,
+        MessageKind::Opened | MessageKind::Silent | MessageKind::Service => Change::Opened,
+    };
+    let facts = facts(entry.episode_id, episode, variables);
+    Ok(Event { id: entry.id.clone(), at: entry.created_at, what: What::Variable(change, Box::new(facts)) })
+}
+
+/// An episode that is open, for receivers of states; None for what is not told.
+pub fn open(stored: StoredEpisode, now: Datetime, variables: &VariableRules) -> Option<Event> {
+    let StoredEpisode { id, episode, .. } = stored;
+    if episode.kind == EpisodeKind::Shelved || episode.shelved {
+        return None;
+    }
+    let facts = facts(Some(id), episode, variables);
+    Some(Event { id: id.to_string(), at: now, what: What::Variable(Change::Opened, Box::new(facts)) })
+}
+
+fn facts(id: Option<i64>, episode: Episode, variables: &VariableRules) -> Facts {
+    let set = variables.of(&episode.variable);
+    let of_variable = episode.kind != EpisodeKind::Service;
+    Facts {
+        episode: id.unwrap_or_default(),
+        variable: episode.variable,
+        nature: episode.kind,
+        priority: episode.priority,
+        unit: set.unit.clone().filter(|_| of_variable),
+        description: set.description.clone().filter(|_| of_variable),
+        begin: episode.begin,
+        end: episode.end,
+        closed_at: episode.closed_at,
+        peak: episode.peak_score,
+        readings: episode.readings,
+        flagged: episode.flagged,
+        cause: episode.cause,
+        worst: episode.worst.map(|worst| Worst { at: worst.ds, value: worst.y, expected: worst.yhat }),
+    }
+}
+
+/// How far a channel is with an entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mark {
+    /// It was told, or is not told such things.
+    Done,
+    /// Given up.
+    Dead,
+    /// So many tries, which the receiver refused.
+    Tried(u32),
+}
+
+/// How far the channels are with an entry, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Progress(BTreeMap<String, Mark>);
+
+impl Progress {
+    /// What an entry notes; nothing where no worker wrote it.
+    pub fn of(entry: &OutboxEntry) -> Self {
+        entry.progress.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    }
+
+    /// Whether a channel is done with it.
+    pub fn is_over(&self, channel: &str) -> bool {
+        matches!(self.0.get(channel), Some(Mark::Done | Mark::Dead))
+    }
+
+    /// How often a channel's receiver refused it.
+    pub fn tries(&self, channel: &str) -> u32 {
+        match self.0.get(channel) {
+            Some(Mark::Tried(tries)) => *tries,
+            _ => 0,
+        }
+    }
+
+    /// Notes how far a channel is.
+    pub fn set(&mut self, channel: &str, mark: Mark) {
+        self.0.insert(channel.to_owned(), mark);
+    }
+
+    /// Has the channels try again that gave it up; false if there is none.
+    pub fn revive(&mut self) -> bool {
+        let before = self.0.len();
+        self.0.retain(|_, mark| *mark != Mark::Dead);
+        self.0.len() < before
+    }
+
+    /// Where the entry stands, for these channels.
+    pub fn state<'c>(&self, channels: impl IntoIterator<Item = &'c str>) -> EntryState {
+        let mut state = EntryState::Delivered;
+        for channel in channels {
+            match self.0.get(channel) {
+                Some(Mark::Done) => {}
+                Some(Mark::Dead) => state = EntryState::Dead,
+                Some(Mark::Tried(_)) | None => return EntryState::Due,
+            }
+        }
+        state
+    }
+
+    /// What is noted of an entry. One that is not done stays due at once: when it is tried is each
+    /// channel's own affair, and all of a variable's entries have to come in their order.
+    pub fn note<'c>(
+        &self,
+        channels: impl IntoIterator<Item = &'c str>,
+        created_at: Datetime,
+        now: Datetime,
+        error: Option<String>,
+    ) -> Tried {
+        let state = self.state(channels);
+        Tried {
+            state,
+            at: if state == EntryState::Due { created_at } else { now.max(created_at) },
+            error,
+            progress: serde_json::to_string(self).ok(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

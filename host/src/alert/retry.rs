@@ -1,0 +1,104 @@
+//! When a message that did not arrive is tried again, and when it is given up.
+//!
+//! Pure: the time and the chance are parameters. A receiver that is out of reach is tried for as
+//! long as messages are kept, because it may be back tomorrow. One that answers that it will not
+//! take this message is tried a few times over an hour, in which a person can mend an address or a
+//! key, and then the message is a dead letter.
+
+use std::time::Duration;
+
+/// Before the second try; each pause is twice the one before.
+const FIRST: Duration = Duration::from_secs(15);
+
+/// Between two tries at most, without what a receiver asks for.
+const LONGEST: Duration = Duration::from_secs(15 * 60);
+
+/// The longest that a receiver may ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(6 * 3600);
+
+/// How often a message is sent that its receiver refuses: the pauses between add up to an hour.
+pub const REFUSED_TRIES: u32 = 9;
+
+/// How long a message is kept for a receiver that is out of reach.
+pub const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// A message did not arrive, as far as one can tell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    /// For the log and for `status`: what the receiver said, without a secret.
+    pub what: String,
+    /// It came through, and the receiver will not take it: trying again mends nothing by itself.
+    pub refused: bool,
+    /// How long the receiver asks to wait.
+    pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// It may arrive later.
+    pub fn passing(what: impl Into<String>) -> Self {
+        Self { what: what.into(), refused: false, retry_after: None }
+    }
+
+    /// It will not, unless somebody changes something.
+    pub fn refused(what: impl Into<String>) -> Self {
+        Self { what: what.into(), refused: true, retry_after: None }
+    }
+}
+
+/// What is done next with a message that did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    Retry(Duration),
+    DeadLetter,
+}
+
+/// After so many tries, the first of which counts, of a message of this age. `chance` is from 0 to
+/// 1 and spreads the pauses of many workers.
+pub fn next(failure: &Failure, tries: u32, age: Duration, chance: f64) -> Next {
+    if (failure.refused && tries >= REFUSED_TRIES) || age > KEPT {
+        return Next::DeadLetter;
+    }
+    let doubled = FIRST.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1))).min(LONGEST);
+    let pause = doubled.mul_f64(1.0 - 0.25 * chance.clamp(0.0, 1.0));
+    let asked = failure.retry_after.unwrap_or_default().min(LONGEST_ASKED);
+    Next::Retry(pause.max(asked))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asking(seconds: u64) -> Failure {
+        Failure { retry_after: Some(Duration::from_secs(seconds)), ..Failure::passing("busy") }
+    }
+
+    #[test]
+    fn a_message_is_tried_again_or_given_up() {
+        let (passing, refused) = (Failure::passing("no answer"), Failure::refused("404"));
+        let hour = Duration::from_secs(3600);
+        let retry = |seconds| Next::Retry(Duration::from_millis((seconds * 1000.0) as u64));
+        for (why, failure, tries, age, chance, expected) in [
+            ("the first pause", &passing, 1, hour, 0.0, retry(15.0)),
+            ("by chance less, and not much", &passing, 1, hour, 1.0, retry(11.25)),
+            ("chance is kept to its range", &passing, 1, hour, 7.0, retry(11.25)),
+            ("they grow", &passing, 4, hour, 0.0, retry(120.0)),
+            ("up to a quarter of an hour", &passing, 1000, hour, 0.0, retry(900.0)),
+            ("as long as the receiver asks", &asking(100), 1, hour, 0.0, retry(100.0)),
+            ("no shorter than without", &asking(1), 4, hour, 0.0, retry(120.0)),
+            ("and no longer than some hours", &asking(u64::MAX), 1, hour, 0.0, retry(21_600.0)),
+            ("kept for a week", &passing, 1000, KEPT, 0.0, retry(900.0)),
+            ("and no longer", &passing, 1000, KEPT + hour, 0.0, Next::DeadLetter),
+            ("refused, it may be mended", &refused, REFUSED_TRIES - 1, hour, 0.0, retry(900.0)),
+            ("for an hour", &refused, REFUSED_TRIES, hour, 0.0, Next::DeadLetter),
+        ] {
+            assert_eq!(next(failure, tries, age, chance), expected, "{why}");
+        }
+        let an_hour: Duration = (1..REFUSED_TRIES)
+            .filter_map(|tries| match next(&refused, tries, hour, 0.0) {
+                Next::Retry(pause) => Some(pause),
+                Next::DeadLetter => None,
+            })
+            .sum();
+        assert!((0.7..1.2).contains(&(an_hour.as_secs_f64() / 3600.0)), "{an_hour:?}");
+    }
+}
