@@ -348,8 +348,12 @@ impl EpisodeEditor for Out {
 
 #[async_trait]
 impl OutboxQueue for Out {
-    async fn due(&mut self, now: Datetime, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
-        self.output.due(now, limit).await
+    async fn due(&mut self, after: i64, now: Datetime, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.output.due(after, now, limit).await
+    }
+
+    async fn tried_all(&mut self, tried: &[(i64, Tried)]) -> Result<(), StoreError> {
+        self.output.tried_all(tried).await
     }
 
     async fn tried(&mut self, seq: i64, tried: &Tried) -> Result<bool, StoreError> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::datetime::Datetime;
+use crate::episode::{EpisodeKind, Priority};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,34 +38,13 @@ pub enum Change {
     Closed,
 }
 
-/// What kind of episode it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Nature {
-    Anomaly,
-    Silent,
-    Stuck,
-    /// No variable of the worker has readings; `variable` is the worker's name.
-    Service,
-}
-
-/// How much a message matters, the least first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Priority {
-    Low,
-    #[default]
-    Medium,
-    High,
-}
-
 /// An episode as far as it is known when something is told of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Facts {
     /// Its key in the table of episodes.
     pub episode: i64,
     pub variable: Arc<str>,
-    pub nature: Nature,
+    pub nature: EpisodeKind,
     pub priority: Priority,
     pub unit: Option<String>,
     pub description: Option<String>,
@@ -106,8 +86,7 @@ pub enum Service {
 }
 
 /// What channels choose by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     Opened,
     StillOpen,
@@ -118,14 +97,29 @@ pub enum Kind {
     Test,
 }
 
+impl Kind {
+    /// As the configuration and the data of a message have it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::StillOpen => "still-open",
+            Self::Closed => "closed",
+            Self::Silent => "silent",
+            Self::Back => "back",
+            Self::Service => "service",
+            Self::Test => "test",
+        }
+    }
+}
+
 impl Event {
     /// What channels choose by.
     pub fn kind(&self) -> Kind {
         match &self.what {
             What::Variable(change, facts) => match (facts.nature, change) {
-                (Nature::Service, _) => Kind::Service,
-                (Nature::Silent, Change::Closed) => Kind::Back,
-                (Nature::Silent, _) => Kind::Silent,
+                (EpisodeKind::Service, _) => Kind::Service,
+                (EpisodeKind::Silent, Change::Closed) => Kind::Back,
+                (EpisodeKind::Silent, _) => Kind::Silent,
                 (_, Change::Opened) => Kind::Opened,
                 (_, Change::StillOpen) => Kind::StillOpen,
                 (_, Change::Closed) => Kind::Closed,
@@ -155,7 +149,7 @@ impl Event {
 
     /// The variable that it is about.
     pub fn variable(&self) -> Option<&str> {
-        self.facts().filter(|facts| facts.nature != Nature::Service).map(|facts| &*facts.variable)
+        self.facts().filter(|facts| facts.nature != EpisodeKind::Service).map(|facts| &*facts.variable)
     }
 
     /// What its begin and its end have in common.
@@ -163,7 +157,7 @@ impl Event {
         match &self.what {
             What::Variable(_, facts) => {
                 let Facts { nature, variable, begin, .. } = &**facts;
-                format!("{nature:?}/{variable}/{begin}")
+                format!("{nature}/{variable}/{begin}")
             }
             What::Service(Service::NoSuccess { .. } | Service::Recovered { .. }) => "success".to_owned(),
             What::Service(Service::SetRefused { .. }) => "set".to_owned(),
@@ -174,10 +168,7 @@ impl Event {
 
     /// Whether it ends what an earlier one began.
     pub fn is_end(&self) -> bool {
-        matches!(
-            self.what,
-            What::Variable(Change::Closed, _) | What::Service(Service::Recovered { .. })
-        )
+        matches!(self.what, What::Variable(Change::Closed, _) | What::Service(Service::Recovered { .. }))
     }
 }
 

@@ -2,10 +2,11 @@
 
 use wildmatch::WildMatch;
 
-use super::event::{Event, Kind, Priority};
+use super::event::{Event, Kind};
+use crate::episode::Priority;
 
 /// What a channel asks for. What is about no variable passes whatever the variables are.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Filter {
     /// The least.
     pub priority: Priority,
@@ -30,8 +31,9 @@ impl Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::event::{Change, Facts, Nature, Service};
+    use crate::alert::event::{Change, Facts, Service};
     use crate::alert::fixture::{event, facts, service};
+    use crate::episode::EpisodeKind;
 
     #[test]
     fn a_channel_is_told_what_it_asks_for() {
@@ -41,7 +43,7 @@ mod tests {
             kinds: kinds.to_vec(),
         };
         let low = Facts { priority: Priority::Low, ..facts("TEMP-1") };
-        let silent = Facts { nature: Nature::Silent, ..facts("P-1") };
+        let silent = Facts { nature: EpisodeKind::Silent, ..facts("P-1") };
         let late = Service::TooLate { worker: "w".to_owned(), readings: 1 };
         let events = [
             event("a", Change::Opened, 1, low.clone()),

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use super::event::{Change, Event, Facts, Nature, Priority, Service, What, Worst};
+use super::event::{Change, Event, Facts, Service, What, Worst};
 use crate::datetime::Datetime;
+use crate::episode::{EpisodeKind, Priority};
 
 /// So many minutes after ten.
 pub(crate) fn at(minutes: u64) -> Datetime {
-    Datetime::parse("2025-01-15 10:00:00").unwrap_or(Datetime::from_micros(0)).later(Duration::from_secs(60 * minutes))
+    Datetime::parse("2025-01-15 10:00:00")
+        .unwrap_or(Datetime::from_micros(0))
+        .later(Duration::from_secs(60 * minutes))
 }
 
 /// An anomaly that began at ten.
@@ -15,7 +18,7 @@ pub(crate) fn facts(variable: &str) -> Facts {
     Facts {
         episode: 7,
         variable: variable.into(),
-        nature: Nature::Anomaly,
+        nature: EpisodeKind::Anomaly,
         priority: Priority::Medium,
         unit: Some("°C".to_owned()),
         description: None,

@@ -6,7 +6,7 @@
 //! the address, which is a secret to some receivers: only its scheme and host.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -22,12 +22,29 @@ use crate::regular;
 use crate::secret::Secret;
 use crate::text::escaped;
 
-/// From the look-up of the name to the last byte that is read.
-const WHOLE: Duration = Duration::from_secs(30);
-const RESOLVE: Duration = Duration::from_secs(5);
-const CONNECT: Duration = Duration::from_secs(10);
-const SEND: Duration = Duration::from_secs(10);
-const ANSWER: Duration = Duration::from_secs(20);
+/// For the phases of one call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Times {
+    resolve: Duration,
+    connect: Duration,
+    send: Duration,
+    answer: Duration,
+    /// From the look-up of the name to the last byte that is read.
+    whole: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            resolve: seconds(5),
+            connect: seconds(10),
+            send: seconds(10),
+            answer: seconds(20),
+            whole: seconds(30),
+        }
+    }
+}
 
 /// What is read of an answer, and what of that is shown.
 const BODY: u64 = 4096;
@@ -45,7 +62,8 @@ pub(super) struct Request {
 /// How to send: the certificates that are trusted in the place of the system's.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct HttpClient {
-    pub(super) ca_file: Option<std::path::PathBuf>,
+    ca_file: Option<PathBuf>,
+    times: Times,
 }
 
 /// The scheme and the host of an address, which is all of it that may be shown.
@@ -56,13 +74,19 @@ pub(super) fn place(url: &Secret) -> Result<String, String> {
     let wrong = || "must be an address such as `https://host/path`".to_owned();
     let uri: Uri = url.reveal().trim().parse().map_err(|_| wrong())?;
     match (uri.scheme_str(), uri.host(), uri.port()) {
-        (Some(scheme @ ("http" | "https")), Some(host), Some(port)) => Ok(format!("{scheme}://{host}:{port}")),
+        (Some(scheme @ ("http" | "https")), Some(host), Some(port)) => {
+            Ok(format!("{scheme}://{host}:{port}"))
+        }
         (Some(scheme @ ("http" | "https")), Some(host), None) => Ok(format!("{scheme}://{host}")),
         _ => Err(wrong()),
     }
 }
 
 impl HttpClient {
+    pub(super) fn new(ca_file: Option<PathBuf>) -> Self {
+        Self { ca_file, times: Times::default() }
+    }
+
     /// Sends, and tells what the receiver answered.
     pub(super) async fn post(&self, request: Request) -> Result<String, Failure> {
         let client = self.clone();
@@ -98,19 +122,20 @@ impl HttpClient {
             .root_certs(roots)
             .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
             .build();
+        let Times { resolve, connect, send, answer, whole } = self.times;
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_idle_connections(0)
             .user_agent(concat!("anomaly-worker/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls)
-            .timeout_global(Some(WHOLE))
-            .timeout_resolve(Some(RESOLVE))
-            .timeout_connect(Some(CONNECT))
-            .timeout_send_request(Some(SEND))
-            .timeout_send_body(Some(SEND))
-            .timeout_recv_response(Some(ANSWER))
-            .timeout_recv_body(Some(ANSWER))
+            .timeout_global(Some(whole))
+            .timeout_resolve(Some(resolve))
+            .timeout_connect(Some(connect))
+            .timeout_send_request(Some(send))
+            .timeout_send_body(Some(send))
+            .timeout_recv_response(Some(answer))
+            .timeout_recv_body(Some(answer))
             .build();
         Ok(config.new_agent())
     }
@@ -165,9 +190,7 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 /// Nobody answered. Some errors hold the address; those are told in other words.
 fn failed(place: &str, error: &ureq::Error) -> Failure {
     match error {
-        ureq::Error::Timeout(phase) => {
-            Failure::passing(format!("{place} does not answer in time ({phase})"))
-        }
+        ureq::Error::Timeout(phase) => Failure::passing(format!("{place} does not answer in time ({phase})")),
         ureq::Error::HostNotFound => Failure::passing(format!("{place}: no such host")),
         ureq::Error::Io(error) => Failure::passing(format!("{place}: {error}")),
         ureq::Error::Rustls(error) => Failure::passing(format!("{place}: {error}")),

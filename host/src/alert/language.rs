@@ -40,8 +40,7 @@ impl Language {
         #[allow(clippy::cast_possible_truncation, reason = "the logarithm of a double lies within 400")]
         let decimals = (DIGITS - 1 - before as i32).clamp(0, MOST_DECIMALS);
         let text = format!("{number:.*}", usize::try_from(decimals).unwrap_or_default());
-        let short =
-            if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+        let short = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
         let short = if short == "-0" { "0" } else { short };
         self.of(short.to_owned(), short.replace('.', ","))
     }

@@ -6,11 +6,12 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::event::{Change, Event, Kind, Priority, Service, What};
+use super::event::{Change, Event, Kind, Service, What};
 use super::group::{Form, Group};
 use super::language::Language;
 use super::sentence::{headline, name, sentence, shown};
 use crate::datetime::Datetime;
+use crate::episode::Priority;
 
 /// How many events a text names; of the rest it says how many they are. The data has them all.
 const NAMED: usize = 50;
@@ -65,7 +66,7 @@ impl Message {
         Self {
             id: id(&events),
             language,
-            priority: events.iter().map(Event::priority).max().unwrap_or_default(),
+            priority: events.iter().map(Event::priority).max().unwrap_or(Priority::Low),
             subject,
             lines,
             events,
@@ -100,7 +101,7 @@ impl Message {
     pub fn data(&self) -> Value {
         json!({
             "id": self.id,
-            "kind": self.kind(),
+            "kind": self.kind().map(Kind::word),
             "priority": self.priority,
             "language": self.language,
             "subject": self.subject,
@@ -140,12 +141,16 @@ fn together(events: &[Event], language: Language) -> String {
         Some(Kind::Closed) => language.of(format!("{number} over"), format!("{number} terminadas")),
         Some(Kind::Silent) => language.of(format!("{number} silent"), format!("{number} en silencio")),
         Some(Kind::Back) => language.of(format!("{number} back"), format!("{number} de vuelta")),
-        Some(Kind::Service | Kind::Test) | None => language.of(format!("{number} messages"), format!("{number} mensajes")),
+        Some(Kind::Service | Kind::Test) | None => {
+            language.of(format!("{number} messages"), format!("{number} mensajes"))
+        }
     };
     let names = names.join(", ");
     match more {
         0 => format!("{head}: {names}"),
-        more => language.of(format!("{head}: {names} and {more} more"), format!("{head}: {names} y {more} más")),
+        more => {
+            language.of(format!("{head}: {names} and {more} more"), format!("{head}: {names} y {more} más"))
+        }
     }
 }
 
@@ -160,8 +165,11 @@ fn summary(events: &[Event], language: Language) -> String {
         (of(Kind::Back), language.of("back", "de vuelta")),
         (of(Kind::Service), language.of("of the service", "del servicio")),
     ];
-    let parts: Vec<_> =
-        counted.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")).collect();
+    let parts: Vec<_> = counted
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| format!("{number} {what}"))
+        .collect();
     format!("{}: {}", language.of("Summary", "Resumen"), parts.join(", "))
 }
 
@@ -179,7 +187,7 @@ fn span(events: &[Event], language: Language) -> String {
 fn data(event: &Event, language: Language) -> Value {
     let mut data = json!({
         "id": event.id,
-        "kind": event.kind(),
+        "kind": event.kind().word(),
         "at": event.at,
         "priority": event.priority(),
         "headline": headline(event, language),

@@ -9,46 +9,61 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{Change, Event, Facts, What, Worst};
 use crate::datetime::Datetime;
-use crate::episode::{Episode, EpisodeKind, MessageKind, StoredEpisode, VariableRules};
+use crate::episode::{Episode, EpisodeKind, MessageKind, StoredEpisode};
 use crate::store::{EntryState, OutboxEntry, Tried};
+
+/// How people know a variable.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Described {
+    pub unit: Option<String>,
+    pub description: Option<String>,
+}
+
+/// Looks a variable up.
+pub type About<'a> = &'a (dyn Fn(&str) -> Described + Send + Sync);
 
 /// What an entry tells.
 ///
 /// # Errors
 /// A sentence, for an entry that no worker has written.
-pub fn event(entry: &OutboxEntry, variables: &VariableRules) -> Result<Event, String> {
+pub fn event(entry: &OutboxEntry, about: About<'_>) -> Result<Event, String> {
     let episode: Episode = serde_json::from_str(&entry.payload)
         .map_err(|error| format!("the payload of entry {} is no episode: {error}", entry.seq))?;
+    if episode.kind == EpisodeKind::Shelved {
+        return Err(format!("entry {} tells that a variable is shelved, which nobody is told", entry.seq));
+    }
     let change = match entry.kind {
         MessageKind::StillOpen => Change::StillOpen,
         MessageKind::Closed | MessageKind::Back => Change::Closed,
         MessageKind::Service if !episode.is_open() => Change::Closed,
         MessageKind::Opened | MessageKind::Silent | MessageKind::Service => Change::Opened,
     };
-    let facts = facts(entry.episode_id, episode, variables);
+    let facts = facts(entry.episode_id, episode, about);
     Ok(Event { id: entry.id.clone(), at: entry.created_at, what: What::Variable(change, Box::new(facts)) })
 }
 
 /// An episode that is open, for receivers of states; None for what is not told.
-pub fn open(stored: StoredEpisode, now: Datetime, variables: &VariableRules) -> Option<Event> {
+pub fn open(stored: StoredEpisode, now: Datetime, about: About<'_>) -> Option<Event> {
     let StoredEpisode { id, episode, .. } = stored;
     if episode.kind == EpisodeKind::Shelved || episode.shelved {
         return None;
     }
-    let facts = facts(Some(id), episode, variables);
+    let facts = facts(Some(id), episode, about);
     Some(Event { id: id.to_string(), at: now, what: What::Variable(Change::Opened, Box::new(facts)) })
 }
 
-fn facts(id: Option<i64>, episode: Episode, variables: &VariableRules) -> Facts {
-    let set = variables.of(&episode.variable);
-    let of_variable = episode.kind != EpisodeKind::Service;
+fn facts(id: Option<i64>, episode: Episode, about: About<'_>) -> Facts {
+    let Described { unit, description } = match episode.kind {
+        EpisodeKind::Service => Described::default(),
+        _ => about(&episode.variable),
+    };
     Facts {
         episode: id.unwrap_or_default(),
         variable: episode.variable,
         nature: episode.kind,
         priority: episode.priority,
-        unit: set.unit.clone().filter(|_| of_variable),
-        description: set.description.clone().filter(|_| of_variable),
+        unit,
+        description,
         begin: episode.begin,
         end: episode.end,
         closed_at: episode.closed_at,

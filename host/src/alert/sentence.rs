@@ -5,8 +5,9 @@
 //! once: nothing can begin a line, turn the writing or hide. What is markup to a receiver is that
 //! channel's to escape.
 
-use super::event::{Change, Event, Facts, Nature, Service, What, Worst};
+use super::event::{Change, Event, Facts, Service, What, Worst};
 use super::language::{Language, lasting};
+use crate::episode::EpisodeKind;
 use crate::text::escaped;
 
 /// The longest name that a table holds.
@@ -42,46 +43,53 @@ fn of_variable(change: Change, facts: &Facts, language: Language) -> String {
     let name = name(facts);
     let lasted = lasting(facts.lasted());
     match (facts.nature, change) {
-        (Nature::Anomaly, Change::Opened) => {
+        (EpisodeKind::Anomaly | EpisodeKind::Shelved, Change::Opened) => {
             let head = language.of("Anomaly", "Anomalía");
             match &facts.worst {
                 Some(worst) => format!("{head}: {name}{}", at_worst(worst, facts, language)),
                 None => format!("{head}: {name}"),
             }
         }
-        (Nature::Anomaly, Change::StillOpen) => {
-            language.of(format!("Still anomalous after {lasted}: {name}"), format!("Sigue anómala tras {lasted}: {name}"))
-        }
-        (Nature::Anomaly, Change::Closed) => {
+        (EpisodeKind::Anomaly | EpisodeKind::Shelved, Change::StillOpen) => language.of(
+            format!("Still anomalous after {lasted}: {name}"),
+            format!("Sigue anómala tras {lasted}: {name}"),
+        ),
+        (EpisodeKind::Anomaly | EpisodeKind::Shelved, Change::Closed) => {
             language.of(format!("Over after {lasted}: {name}"), format!("Terminó tras {lasted}: {name}"))
         }
-        (Nature::Silent, Change::Opened) => {
-            language.of(format!("Silent: {name}, no reading for {lasted}"), format!("En silencio: {name}, sin lecturas desde hace {lasted}"))
-        }
-        (Nature::Silent, Change::StillOpen) => {
-            language.of(format!("Still silent after {lasted}: {name}"), format!("Sigue en silencio tras {lasted}: {name}"))
-        }
-        (Nature::Silent, Change::Closed) => {
+        (EpisodeKind::Silent, Change::Opened) => language.of(
+            format!("Silent: {name}, no reading for {lasted}"),
+            format!("En silencio: {name}, sin lecturas desde hace {lasted}"),
+        ),
+        (EpisodeKind::Silent, Change::StillOpen) => language.of(
+            format!("Still silent after {lasted}: {name}"),
+            format!("Sigue en silencio tras {lasted}: {name}"),
+        ),
+        (EpisodeKind::Silent, Change::Closed) => {
             language.of(format!("Back after {lasted}: {name}"), format!("De vuelta tras {lasted}: {name}"))
         }
-        (Nature::Service, Change::Opened) => {
-            language.of(format!("No readings at all for {lasted}"), format!("Sin lecturas de nadie desde hace {lasted}"))
-        }
-        (Nature::Service, Change::StillOpen) => {
-            language.of(format!("Still no readings at all after {lasted}"), format!("Siguen sin llegar lecturas tras {lasted}"))
-        }
-        (Nature::Service, Change::Closed) => {
-            language.of(format!("Readings again after {lasted}"), format!("Vuelven las lecturas tras {lasted}"))
-        }
-        (Nature::Stuck, Change::Opened) => {
-            language.of(format!("Stuck: {name}, the same value for {lasted}"), format!("Atascada: {name}, el mismo valor desde hace {lasted}"))
-        }
-        (Nature::Stuck, Change::StillOpen) => {
-            language.of(format!("Still stuck after {lasted}: {name}"), format!("Sigue atascada tras {lasted}: {name}"))
-        }
-        (Nature::Stuck, Change::Closed) => {
-            language.of(format!("Changes again after {lasted}: {name}"), format!("Vuelve a cambiar tras {lasted}: {name}"))
-        }
+        (EpisodeKind::Service, Change::Opened) => language.of(
+            format!("No readings at all for {lasted}"),
+            format!("Sin lecturas de nadie desde hace {lasted}"),
+        ),
+        (EpisodeKind::Service, Change::StillOpen) => language.of(
+            format!("Still no readings at all after {lasted}"),
+            format!("Siguen sin llegar lecturas tras {lasted}"),
+        ),
+        (EpisodeKind::Service, Change::Closed) => language
+            .of(format!("Readings again after {lasted}"), format!("Vuelven las lecturas tras {lasted}")),
+        (EpisodeKind::Stuck, Change::Opened) => language.of(
+            format!("Stuck: {name}, the same value for {lasted}"),
+            format!("Atascada: {name}, el mismo valor desde hace {lasted}"),
+        ),
+        (EpisodeKind::Stuck, Change::StillOpen) => language.of(
+            format!("Still stuck after {lasted}: {name}"),
+            format!("Sigue atascada tras {lasted}: {name}"),
+        ),
+        (EpisodeKind::Stuck, Change::Closed) => language.of(
+            format!("Changes again after {lasted}: {name}"),
+            format!("Vuelve a cambiar tras {lasted}: {name}"),
+        ),
     }
 }
 
@@ -89,9 +97,8 @@ fn of_variable(change: Change, facts: &Facts, language: Language) -> String {
 fn at_worst(worst: &Worst, facts: &Facts, language: Language) -> String {
     let value = with_unit(worst.value, facts, language);
     match worst.expected.map(|expected| language.number(expected)) {
-        Some(expected) => {
-            language.of(format!(" at {value}, expected {expected}"), format!(" en {value}, se esperaba {expected}"))
-        }
+        Some(expected) => language
+            .of(format!(" at {value}, expected {expected}"), format!(" en {value}, se esperaba {expected}")),
         None => format!(" {} {value}", language.of("at", "en")),
     }
 }
@@ -100,11 +107,17 @@ fn of_service(service: &Service, language: Language) -> String {
     match service {
         Service::NoSuccess { lasted, .. } => {
             let lasted = lasting(*lasted);
-            language.of(format!("The service has not judged for {lasted}"), format!("El servicio no juzga desde hace {lasted}"))
+            language.of(
+                format!("The service has not judged for {lasted}"),
+                format!("El servicio no juzga desde hace {lasted}"),
+            )
         }
         Service::Recovered { lasted, .. } => {
             let lasted = lasting(*lasted);
-            language.of(format!("The service judges again after {lasted}"), format!("El servicio vuelve a juzgar tras {lasted}"))
+            language.of(
+                format!("The service judges again after {lasted}"),
+                format!("El servicio vuelve a juzgar tras {lasted}"),
+            )
         }
         Service::SetRefused { .. } => {
             language.of("New models or module refused", "Modelos o módulo nuevos rechazados").to_owned()
@@ -120,10 +133,10 @@ fn of_service(service: &Service, language: Language) -> String {
 pub(super) fn sentence(event: &Event, language: Language) -> String {
     match &event.what {
         What::Variable(change, facts) => match facts.nature {
-            Nature::Anomaly => anomaly(*change, facts, language),
-            Nature::Silent => silent(*change, facts, language),
-            Nature::Stuck => stuck(*change, facts, language),
-            Nature::Service => nothing_comes(*change, facts, language),
+            EpisodeKind::Anomaly | EpisodeKind::Shelved => anomaly(*change, facts, language),
+            EpisodeKind::Silent => silent(*change, facts, language),
+            EpisodeKind::Stuck => stuck(*change, facts, language),
+            EpisodeKind::Service => nothing_comes(*change, facts, language),
         },
         What::Service(service) => service_sentence(service, event, language),
         What::Test => language
@@ -175,7 +188,8 @@ fn anomaly(change: Change, facts: &Facts, language: Language) -> String {
 fn worst_reading(worst: &Worst, facts: &Facts, language: Language) -> String {
     let (value, at) = (with_unit(worst.value, facts, language), worst.at);
     let Some(expected) = worst.expected else {
-        return language.of(format!("at worst it read {value} at {at}"), format!("lo peor fue {value} a las {at}"));
+        return language
+            .of(format!("at worst it read {value} at {at}"), format!("lo peor fue {value} a las {at}"));
     };
     let side = if worst.value < expected {
         language.of("below the expected", "por debajo de lo esperado,")
@@ -228,9 +242,8 @@ fn nothing_comes(change: Change, facts: &Facts, language: Language) -> String {
 
 fn stuck(change: Change, facts: &Facts, language: Language) -> String {
     let (name, begin, lasted) = (whole_name(facts), facts.begin, lasting(facts.lasted()));
-    let value = facts
-        .worst
-        .map_or_else(String::new, |worst| format!(" {}", with_unit(worst.value, facts, language)));
+    let value =
+        facts.worst.map_or_else(String::new, |worst| format!(" {}", with_unit(worst.value, facts, language)));
     if change == Change::Closed {
         let end = facts.closed_at.unwrap_or(facts.end);
         return language.of(

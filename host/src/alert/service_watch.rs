@@ -23,10 +23,14 @@ pub struct ServiceWatch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CycleEnd {
     /// Of the readings so many came too late.
-    Success { too_late: u64 },
+    Success {
+        too_late: u64,
+    },
     /// Another worker of the name is active.
     Standby,
-    Failure { why: String },
+    Failure {
+        why: String,
+    },
 }
 
 impl ServiceWatch {

@@ -61,6 +61,10 @@ Examples:
     #[command(after_help = "Examples:\n  host status\n  host status --json | jq .watermark")]
     Status(Status),
 
+    /// Try and look at the channels by which people are told
+    #[command(subcommand)]
+    Alerts(AlertsCommand),
+
     /// Have a service that runs look at its module and models now, and say what came of it
     ///
     /// New files are found by themselves within half a minute; this is for who does not want to
@@ -232,6 +236,33 @@ pub struct CompileModule {
     /// Digest of the engine that the code is for
     #[arg(long, value_name = "DIGEST")]
     pub engine: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AlertsCommand {
+    /// Show the channels of the configuration, and what each is told
+    #[command(after_help = "Example:\n  host alerts list --config anomaly-worker.toml")]
+    List(Overrides),
+
+    /// Send one message by a channel, and say what its receiver answered
+    ///
+    /// Exit code 0: the receiver took it.
+    #[command(after_help = "Example:\n  host alerts test mail --config anomaly-worker.toml")]
+    Test {
+        /// The name of its table: `mail` of `[alerts.mail]`
+        #[arg(value_name = "CHANNEL")]
+        channel: String,
+
+        #[command(flatten)]
+        overrides: Overrides,
+    },
+
+    /// Have the service send again what it gave up
+    ///
+    /// A receiver that refuses a message is tried for about an hour, one that is out of reach for a
+    /// week; `host status` counts what was given up. The service that runs sends it.
+    #[command(after_help = "Example:\n  host alerts retry --config anomaly-worker.toml")]
+    Retry(Overrides),
 }
 
 #[derive(Debug, Subcommand)]

@@ -65,10 +65,23 @@ pub(super) async fn check(loaded: &LoadedConfig) -> anyhow::Result<ExitCode> {
             equal_names(&mut trials, &loaded.config, &detector, variables).await;
         }
     }
+    channels(&mut trials, &loaded.config);
     services(&mut trials, loaded).await;
     say!("");
     say!("{}", if trials.failed { "`host run` would not work yet" } else { "`host run` would work" });
     Ok(if trials.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Says who would be told. Nothing is sent: `host alerts test` does that.
+fn channels(trials: &mut Trials, config: &Config) {
+    match wiring::channels(config) {
+        Ok(channels) => {
+            for channel in channels {
+                trials.ok("alerts", format!("`{}` tells {}", channel.name, channel.place()));
+            }
+        }
+        Err(error) => trials.fail("alerts", error),
+    }
 }
 
 /// Says which services of this machine come into the way of this one.

@@ -5,6 +5,7 @@
 //! or the configuration is wrong.
 
 mod ahead;
+mod alerts;
 pub mod args;
 mod backfill;
 mod beside;
@@ -111,6 +112,7 @@ async fn execute(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Run(asked) => run::run(configuration(&asked.overrides)?, asked.once).await,
         Command::Check(asked) => check::check(&configuration(asked)?).await,
         Command::Status(asked) => status::status(&configuration(&asked.overrides)?.config, asked.json).await,
+        Command::Alerts(asked) => alerts::alerts(asked).await,
         Command::Reload(asked) => reload::reload(&configuration(&asked.overrides)?.config, asked).await,
         Command::Reconcile(asked) => reconcile::reconcile(configuration(asked)?, asked).await,
         Command::Backfill(asked) => {

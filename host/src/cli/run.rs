@@ -4,12 +4,16 @@ use std::io;
 use std::path::Path;
 use std::pin::pin;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use futures_util::FutureExt;
 
 use super::{Misconfigured, code_of, wiring};
+use crate::alert::delivery::{Delivery, Outgoing};
+use crate::alert::outbox::Described;
+use crate::alert::pulse::Pulse;
 use crate::config::{self, Access, Config, LoadedConfig};
 use crate::detector::DetectorError;
 use crate::reload::watch::{Asker, Timing, Watch};
@@ -54,6 +58,7 @@ async fn serve(loaded: LoadedConfig, once: bool) -> anyhow::Result<ExitCode> {
     let hangups = signal::Hangups::listen();
     let store = wiring::store(&config)?;
     store.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+    let outgoing = outgoing(&config)?;
 
     // What is read, compiled or opened at this moment is left to its threads, which end with the
     // process.
@@ -87,8 +92,14 @@ async fn serve(loaded: LoadedConfig, once: bool) -> anyhow::Result<ExitCode> {
     let control = tokio::spawn(control::serve(wiring::control_name(&config)?, answers));
 
     let settings = settings(&config);
-    let mut worker = Worker::new(settings, store, detector, shared).after(before);
+    let mut worker =
+        Worker::new(settings, store, detector, shared).after(before).telling(Arc::clone(&outgoing.pulse));
+    let told = if once { Told::Once(Box::new(outgoing)) } else { Told::AllTheTime(outgoing.start()) };
     let end = schedule::run_under(&manager, &mut worker, config.worker.interval, once, stop).await;
+    match told {
+        Told::Once(outgoing) => outgoing.once().await,
+        Told::AllTheTime(delivery) => delivery.finish().await,
+    }
     hangups.abort();
     control.abort();
     if let Some(last_good) = &last_good {
@@ -99,6 +110,25 @@ async fn serve(loaded: LoadedConfig, once: bool) -> anyhow::Result<ExitCode> {
         // Its text is whole; the causes below it say the same again.
         ScheduleEnd::Failed(error) => Err(anyhow!("{error}")),
     }
+}
+
+/// Who is told, while the worker runs or after its one cycle.
+enum Told {
+    Once(Box<Outgoing>),
+    AllTheTime(Delivery),
+}
+
+/// What is told, over a connection of its own.
+fn outgoing(config: &Config) -> anyhow::Result<Outgoing> {
+    let worker = config.worker.row();
+    Ok(Outgoing {
+        channels: wiring::channels(config)?,
+        store: wiring::store(config)?,
+        pulse: Arc::new(Pulse::new(worker.clone(), config.worker.interval)),
+        about: Box::new(|_| Described::default()),
+        together: config.alerts.together,
+        worker,
+    })
 }
 
 /// What may pass between two signs of life: a call of the detector, which is repeated on a fresh

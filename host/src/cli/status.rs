@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::datetime::Datetime;
 use crate::detector::short_digest;
 use crate::state::{ModelsInUse, State};
-use crate::store::{Outline, VerdictReader};
+use crate::store::{OutboxCounts, Outline, VerdictReader};
 use crate::text::escaped;
 use crate::worker::{self, report};
 
@@ -45,13 +45,22 @@ pub(super) async fn status(config: &Config, as_json: bool) -> anyhow::Result<Exi
         None => Vec::new(),
     };
     let layout = input.layout().await?;
+    let outbox = match &mut output {
+        // One that an earlier version made has none.
+        Some(output) => output.outbox_counts().await.ok(),
+        None => None,
+    };
     let looking = Looking {
         every: config.worker.reconcile.0,
         lateness: worker::lateness(config.worker.allowed_lateness, layout),
         has_datetime_index: layout.has_datetime_index,
     };
     if as_json {
-        say::json(&as_object(name, state.as_ref(), checkpoint, now, &ahead, looking));
+        let mut object = as_object(name, state.as_ref(), checkpoint, now, &ahead, looking);
+        if let (Some(object), Some(outbox)) = (object.as_object_mut(), outbox) {
+            object.insert("alerts".to_owned(), alerts_object(outbox));
+        }
+        say::json(&object);
         return Ok(if state.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let Some(state) = state else {
@@ -67,7 +76,27 @@ pub(super) async fn status(config: &Config, as_json: bool) -> anyhow::Result<Exi
     for sentence in ahead {
         say!("dated ahead   {sentence}");
     }
+    if let Some(words) = outbox.and_then(alerts_in_words) {
+        say!("alerts        {words}");
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+fn alerts_object(outbox: OutboxCounts) -> serde_json::Value {
+    json!({ "undelivered": outbox.due, "dead_letters": outbox.dead, "oldest_undelivered": outbox.oldest_due })
+}
+
+/// None where all was told.
+fn alerts_in_words(outbox: OutboxCounts) -> Option<String> {
+    let mut words = Vec::new();
+    if let (1.., Some(oldest)) = (outbox.due, outbox.oldest_due) {
+        words.push(format!("{} not delivered yet, the oldest of {oldest}", outbox.due));
+    }
+    if outbox.dead > 0 {
+        let dead = report::count(outbox.dead, "dead letter");
+        words.push(format!("{dead}: mend the channel and run `host alerts retry`"));
+    }
+    (!words.is_empty()).then(|| words.join("; "))
 }
 
 /// In seconds; below zero where the watermark lies ahead of the clock.

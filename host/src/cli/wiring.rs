@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Misconfigured, sqlserver_target};
+use crate::alert::channel::{self, Channel};
 use crate::config::Config;
 use crate::detector::{Compiler, Detector, DetectorError, Engine, Limits};
 use crate::reload::{LastGood, SetSource};
@@ -73,6 +74,16 @@ pub(super) fn engine(config: &Config) -> Result<Engine, DetectorError> {
     let compiler = Compiler::this_program()
         .limited(config.detector.compile_memory_mib << 20, config.detector.compile_deadline);
     Engine::with_compiler(limits, cache.as_deref(), compiler)
+}
+
+/// The channels that the configuration names.
+///
+/// # Errors
+/// What of a table does not go together.
+pub(super) fn channels(config: &Config) -> anyhow::Result<Vec<Channel>> {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
+    channel::channels(&config.alerts, &config.worker.row(), credentials.as_deref())
+        .map_err(|why| Misconfigured(why).into())
 }
 
 /// An engine for a command without a configuration.

@@ -47,7 +47,10 @@ pub(super) fn add<'c>(
     }
     let same = |other: &ChannelSection| prefix(&other.name) == prefix(name);
     if let Some(other) = alerts.channels.iter().find(|other| same(other)) {
-        return Err(format!("`[alerts.{shown}]` and `[alerts.{}]` have the same variables; name one otherwise", other.name));
+        return Err(format!(
+            "`[alerts.{shown}]` and `[alerts.{}]` have the same variables; name one otherwise",
+            other.name
+        ));
     }
     if alerts.channels.len() == MOST_CHANNELS {
         return Err(format!("`[alerts.{shown}]` is one channel too many; there may be {MOST_CHANNELS}"));
@@ -57,7 +60,8 @@ pub(super) fn add<'c>(
         .ok_or_else(|| format!("`[alerts.{shown}]` has no `{KIND}`; it must be {allowed}"))
         .and_then(|kind| {
             choice(&Given::Toml(kind)).map_err(|allowed| {
-                let kind = kind.as_str().map_or_else(|| "no text".to_owned(), |kind| format!("`{}`", found(kind)));
+                let kind =
+                    kind.as_str().map_or_else(|| "no text".to_owned(), |kind| format!("`{}`", found(kind)));
                 format!("`alerts.{shown}.{KIND}` is {kind}; it must be {allowed}")
             })
         })?;

@@ -12,8 +12,9 @@ use super::error::found;
 use super::keys::nearest;
 use super::value::{Allowed, Choice, Given, Literal};
 use super::value::{choice, line, optional, path, secret, whole, word};
-use crate::alert::event::{Kind, Priority};
+use crate::alert::event::Kind;
 use crate::alert::language::Language;
+use crate::episode::Priority;
 use crate::secret::Secret;
 
 /// Each delivers on a thread of its own, of which the program has few.
@@ -111,12 +112,12 @@ impl Choice for Priority {
 
 impl Choice for Kind {
     const ALL: &'static [(&'static str, Self)] = &[
-        ("opened", Self::Opened),
-        ("still-open", Self::StillOpen),
-        ("closed", Self::Closed),
-        ("silent", Self::Silent),
-        ("back", Self::Back),
-        ("service", Self::Service),
+        (Self::Opened.word(), Self::Opened),
+        (Self::StillOpen.word(), Self::StillOpen),
+        (Self::Closed.word(), Self::Closed),
+        (Self::Silent.word(), Self::Silent),
+        (Self::Back.word(), Self::Back),
+        (Self::Service.word(), Self::Service),
     ];
 }
 
@@ -262,9 +263,8 @@ impl ChannelSection {
     /// The keys that were written, as TOML; secrets left out.
     pub(super) fn lines(&self) -> Vec<String> {
         let none = Self::new("", self.kind);
-        let written = CHANNEL_KEYS
-            .iter()
-            .filter(|key| key.name == "kind" || (key.show)(self) != (key.show)(&none));
+        let written =
+            CHANNEL_KEYS.iter().filter(|key| key.name == "kind" || (key.show)(self) != (key.show)(&none));
         written
             .map(|key| match key.secret {
                 true => format!("# {} is set and not shown", key.name),
@@ -297,7 +297,9 @@ pub(super) fn key(name: &str) -> Result<&'static ChannelKey, String> {
     let names = || CHANNEL_KEYS.iter().map(|key| key.name);
     Err(match nearest(name, names()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("its keys are {}", names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
+        None => {
+            format!("its keys are {}", names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
+        }
     })
 }
 

@@ -102,13 +102,13 @@ impl ConfigFile<'_> {
         table: &DeTable<'_>,
     ) -> Result<(), ConfigError> {
         let at_name = |what: String| self.wrong(name.span().start, &what);
-        let kind = table.iter().find(|(key, _)| key.get_ref() == alerts::KIND).map(|(_, value)| value.get_ref());
+        let kind =
+            table.iter().find(|(key, _)| key.get_ref() == alerts::KIND).map(|(_, value)| value.get_ref());
         let channel = alerts::add(&mut config.alerts, name.get_ref(), kind).map_err(at_name)?;
         for (key, value) in entries(table) {
             let written = key.get_ref();
             let known = channel::key(written).map_err(|hint| {
-                let what =
-                    format!("`[alerts.{}]` has no key `{}`; {hint}", channel.name, found(written));
+                let what = format!("`[alerts.{}]` has no key `{}`; {hint}", channel.name, found(written));
                 self.wrong(key.span().start, &what)
             })?;
             let text = self.text.get(value.span()).unwrap_or_default();

@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::alert::event::{Kind, Priority};
+use crate::alert::event::Kind;
 use crate::alert::language::Language;
+use crate::episode::Priority;
 use crate::secret::Secret;
 
 /// Loads a file with this text, in an environment of these variables.
@@ -182,7 +183,14 @@ fn every_value_is_read_from_the_file() {
                     language: Some(Language::En),
                     priority: Some(Priority::High),
                     variables: vec!["TEMP*".to_owned(), "P-1".to_owned()],
-                    kinds: vec![Kind::Opened, Kind::StillOpen, Kind::Closed, Kind::Silent, Kind::Back, Kind::Service],
+                    kinds: vec![
+                        Kind::Opened,
+                        Kind::StillOpen,
+                        Kind::Closed,
+                        Kind::Silent,
+                        Kind::Back,
+                        Kind::Service,
+                    ],
                     to: vec!["a@plant.example".to_owned(), "b@plant.example".to_owned()],
                     from: Some("Anomaly <worker@plant.example>".to_owned()),
                     server: Some("mail.plant.example".to_owned()),
@@ -505,10 +513,7 @@ fn a_mistake_is_told_with_its_place_and_what_is_right() {
              quotes `\\` begins an escape such as `\\t`, so write the text in single quotes",
         ),
         // Channels.
-        (
-            "[alerts.mail]",
-            &format!("line 1: `[alerts.mail]` has no `kind`; it must be {CHANNEL_KINDS}"),
-        ),
+        ("[alerts.mail]", &format!("line 1: `[alerts.mail]` has no `kind`; it must be {CHANNEL_KINDS}")),
         (
             "[alerts.mail]\nkind = \"mail\"",
             &format!("line 1: `alerts.mail.kind` is `mail`; it must be {CHANNEL_KINDS}"),

@@ -101,12 +101,15 @@ pub struct OutboxCounts {
 /// What delivers the entries of the outbox.
 #[async_trait]
 pub trait OutboxQueue: Send {
-    /// At most `limit` entries that are due and whose next try is not after `now`, in the order in
-    /// which they came.
-    async fn due(&mut self, now: Datetime, limit: usize) -> Result<Vec<OutboxEntry>, StoreError>;
+    /// At most `limit` entries that are due, that came after the entry `after`, and whose next try is
+    /// not after `now`, in the order in which they came.
+    async fn due(&mut self, after: i64, now: Datetime, limit: usize) -> Result<Vec<OutboxEntry>, StoreError>;
 
     /// Notes what became of a try, and counts it; false if there is no such entry.
     async fn tried(&mut self, seq: i64, tried: &Tried) -> Result<bool, StoreError>;
+
+    /// The same of several, in one go.
+    async fn tried_all(&mut self, tried: &[(i64, Tried)]) -> Result<(), StoreError>;
 
     /// Notes that these were delivered, in one go.
     async fn delivered(&mut self, seqs: &[i64], at: Datetime) -> Result<(), StoreError>;

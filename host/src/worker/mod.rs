@@ -43,6 +43,7 @@ pub(crate) use scan::RangeScan;
 
 pub(crate) use canary::last_judged;
 
+use crate::alert::pulse::Pulse;
 use crate::counts::Counts;
 use crate::datetime::Datetime;
 use crate::detector::{Detector, short_digest};
@@ -110,6 +111,8 @@ pub struct Worker {
     totals: Counts,
     named: report::NamedOnce,
     reasons: Reasons,
+    /// What those who tell people know of this worker.
+    pulse: Arc<Pulse>,
 }
 
 impl Worker {
@@ -138,7 +141,14 @@ impl Worker {
             totals: Counts::default(),
             named: report::NamedOnce::default(),
             reasons: Reasons::default(),
+            pulse: Arc::default(),
         }
+    }
+
+    /// Tells how its cycles go by this.
+    #[must_use]
+    pub fn telling(self, pulse: Arc<Pulse>) -> Self {
+        Self { pulse, ..self }
     }
 
     /// Goes back to the set that judged before, if the detector in use fails at its first batch.

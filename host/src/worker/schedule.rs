@@ -15,6 +15,7 @@ use tokio::time::MissedTickBehavior;
 use super::error::CycleError;
 use super::outage::Outage;
 use super::{Slice, Worker, report};
+use crate::alert::service_watch::CycleEnd;
 use crate::service::Manager;
 
 /// How long a batch in hand may take after a stop was asked for. Then it is rolled back; service
@@ -104,6 +105,7 @@ pub async fn run_under(
         stands_by = matches!(ended, Err(CycleError::Standby { .. }));
         failed += u64::from(ended.is_err() && !stands_by);
         tell(manager, worker, &ended);
+        beat(worker, &ended);
         match ended {
             Err(error) if once => break ScheduleEnd::Failed(error),
             Err(CycleError::Standby { .. }) | Ok(_) => outage.over(),
@@ -146,6 +148,19 @@ pub async fn run_under(
     manager.stopping();
     report::statistics("stopped", worker, failed, started.elapsed());
     end
+}
+
+/// Tells those who tell people.
+fn beat(worker: &Worker, ended: &Result<report::CycleReport, CycleError>) {
+    let end = match ended {
+        Ok(report) => CycleEnd::Success { too_late: report.counts.too_late },
+        Err(CycleError::Standby { .. }) => CycleEnd::Standby,
+        // Whoever has the name now is active.
+        Err(error) if error.is_fenced() => CycleEnd::Standby,
+        Err(error) => CycleEnd::Failure { why: error.to_string() },
+    };
+    let plant = worker.session.as_ref().map(|session| session.now);
+    worker.pulse.cycle_ended(&end, worker.shared.refused().as_deref(), plant);
 }
 
 /// What a cycle came to. A store that cannot be reached is waited for, which is all that can be

@@ -72,7 +72,7 @@ pub async fn episodes_and_messages_go_with_their_verdicts_or_not_at_all<B: TestD
         updated_at: now.updated_at,
     };
     assert_eq!(stored, [expected.clone()]);
-    let due = output.due(at("2025-01-15 10:00:05"), 10).await?;
+    let due = output.due(0, at("2025-01-15 10:00:05"), 10).await?;
     assert_eq!(
         due.iter().map(|entry| (entry.seq, &entry.id, entry.kind, entry.episode_id)).collect::<Vec<_>>(),
         [(1, &told.id, MessageKind::Opened, Some(1))]
@@ -93,7 +93,7 @@ pub async fn episodes_and_messages_go_with_their_verdicts_or_not_at_all<B: TestD
         };
         output.commit(WORKER, &commit).await.expect_err("it is refused");
     }
-    assert_eq!((output.open_episodes().await?, output.due(at("2026-01-01"), 9).await?.len()), (stored, 1));
+    assert_eq!((output.open_episodes().await?, output.due(0, at("2026-01-01"), 9).await?.len()), (stored, 1));
 
     // The same message again, and the row closed and then gone.
     let ended = closed("T1", "2025-01-15 09:59:00", "2025-01-15 10:30:00");
@@ -106,7 +106,7 @@ pub async fn episodes_and_messages_go_with_their_verdicts_or_not_at_all<B: TestD
     let expected =
         StoredEpisode { version: 2, episode: ended.clone(), updated_at: later.updated_at, ..expected };
     assert_eq!(output.episode(1).await?, Some(expected));
-    assert_eq!(output.due(at("2026-01-01"), 9).await?.len(), 1);
+    assert_eq!(output.due(0, at("2026-01-01"), 9).await?.len(), 1);
     let gone = EpisodeChange { before: Some((ended.begin, 2)), episode: ended, gone: true };
     commit(output.as_mut(), epoch, &[gone]).await?;
     assert_eq!(output.episode(1).await?, None);
@@ -317,8 +317,8 @@ pub async fn entries_come_due_in_order_and_are_settled<B: TestDb>() -> Result<()
     messages.push(Message::on_service("line 1", &"refused", now));
     let state = state(epoch);
     output.commit(WORKER, &Commit { messages: &messages, ..Commit::of(&[], &state) }).await?;
-    assert_eq!(output.due(at("2025-01-15 10:00:04.999"), 10).await?, []);
-    let due = output.due(now, 10).await?;
+    assert_eq!(output.due(0, at("2025-01-15 10:00:04.999"), 10).await?, []);
+    let due = output.due(0, now, 10).await?;
     assert_eq!(due.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
     assert_eq!(
         due.iter().map(|entry| entry.id.clone()).collect::<Vec<_>>(),
@@ -330,7 +330,9 @@ pub async fn entries_come_due_in_order_and_are_settled<B: TestDb>() -> Result<()
         (None, Some("T0"), None)
     );
     assert_eq!((due[4].kind, due[4].payload.as_str()), (MessageKind::Service, "\"refused\""));
-    assert_eq!(output.due(now, 2).await?.len(), 2);
+    assert_eq!(output.due(0, now, 2).await?.len(), 2);
+    let after = due.first().map_or(0, |entry| entry.seq);
+    assert_eq!(output.due(after, now, 10).await?, due[1..]);
 
     let later = at("2025-01-15 10:01:00");
     let failed = Tried {
@@ -343,8 +345,8 @@ pub async fn entries_come_due_in_order_and_are_settled<B: TestDb>() -> Result<()
     assert!(output.tried(2, &Tried { state: EntryState::Dead, ..failed.clone() }).await?);
     output.delivered(&[3, 4], later).await?;
     assert!(!output.tried(9, &failed).await?);
-    assert_eq!(output.due(now, 10).await?.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [5]);
-    let due = output.due(later, 10).await?;
+    assert_eq!(output.due(0, now, 10).await?.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [5]);
+    let due = output.due(0, later, 10).await?;
     assert_eq!(due.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [1, 5]);
     let again = &due[0];
     assert_eq!(

@@ -11,13 +11,14 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::webhook::bearer;
-use crate::alert::event::{Event, Nature, What};
+use crate::alert::event::{Event, What};
 use crate::alert::http::Request;
 use crate::alert::language::Language;
 use crate::alert::retry::Failure;
 use crate::alert::secret_source::SecretSource;
 use crate::alert::sentence::{headline, sentence};
 use crate::datetime::Datetime;
+use crate::episode::EpisodeKind;
 use crate::secret::Secret;
 
 /// How long an end is told, and how long an alert holds that is not told again.
@@ -54,20 +55,22 @@ impl Alert {
     pub fn open(event: &Event, worker: &str, language: Language, clocks: Clocks) -> Self {
         let (name, begin) = match &event.what {
             What::Variable(_, facts) => match facts.nature {
-                Nature::Anomaly => ("AnomalyWorkerAnomaly", facts.begin),
-                Nature::Silent => ("AnomalyWorkerSilent", facts.begin),
-                Nature::Stuck => ("AnomalyWorkerStuck", facts.begin),
-                Nature::Service => ("AnomalyWorkerNoReadings", facts.begin),
+                EpisodeKind::Anomaly | EpisodeKind::Shelved => ("AnomalyWorkerAnomaly", facts.begin),
+                EpisodeKind::Silent => ("AnomalyWorkerSilent", facts.begin),
+                EpisodeKind::Stuck => ("AnomalyWorkerStuck", facts.begin),
+                EpisodeKind::Service => ("AnomalyWorkerNoReadings", facts.begin),
             },
             What::Service(_) => ("AnomalyWorkerNoSuccess", event.at),
             What::Test => ("AnomalyWorkerTest", event.at),
         };
-        let priority = serde_json::to_value(event.priority()).ok();
-        let severity = priority.as_ref().and_then(Value::as_str).unwrap_or_default();
-        let labels = [("alertname", name), ("worker", worker), ("severity", severity)];
+        let labels = [("alertname", name), ("worker", worker), ("severity", event.priority().word())];
         let variable = event.variable().map(|variable| ("variable", variable));
         Self {
-            labels: labels.into_iter().chain(variable).map(|(name, value)| (name, value.to_owned())).collect(),
+            labels: labels
+                .into_iter()
+                .chain(variable)
+                .map(|(name, value)| (name, value.to_owned()))
+                .collect(),
             annotations: [headline(event, language), sentence(event, language)],
             starts_at: clocks.real(begin),
             ends_at: clocks.real + span(RESENT_AFTER_END),

@@ -110,14 +110,16 @@ impl Channel {
         }
         let secrets = Secrets { section, credentials };
         let speaks = match section.kind {
-            ChannelKind::Email => Email::of(section, secrets.password()).map(|mail| Speaks::Mail(Box::new(mail))),
+            ChannelKind::Email => {
+                Email::of(section, secrets.password()).map(|mail| Speaks::Mail(Box::new(mail)))
+            }
             kind => Self::over_http(kind, section, &secrets, worker),
         };
         Ok(Self {
             name: section.name.clone(),
             language: section.language.unwrap_or(language),
             filter: Filter {
-                priority: section.priority.unwrap_or(super::event::Priority::Low),
+                priority: section.priority.unwrap_or(crate::episode::Priority::Low),
                 variables: section.variables.iter().map(|pattern| WildMatch::new(pattern)).collect(),
                 kinds: section.kinds.clone(),
             },
@@ -132,7 +134,8 @@ impl Channel {
         secrets: &Secrets<'_>,
         worker: &str,
     ) -> Result<Speaks, String> {
-        let of_service = template::address(kind).map(|url| SecretSource::Given(crate::secret::Secret::new(url)));
+        let of_service =
+            template::address(kind).map(|url| SecretSource::Given(crate::secret::Secret::new(url)));
         let url = secrets.url().or(of_service).ok_or_else(|| {
             format!(
                 "there is no `url`; set `url_file`, ANOMALY_ALERTS_{}_URL or `url`",
@@ -160,7 +163,7 @@ impl Channel {
             }
             _ => Says::Templated(templated(own)?),
         };
-        let client = HttpClient { ca_file: section.ca_file.as_deref().map(whole) };
+        let client = HttpClient::new(section.ca_file.as_deref().map(whole));
         Ok(Speaks::Http { client, url, says })
     }
 
@@ -184,7 +187,9 @@ impl Channel {
         match &self.speaks {
             Speaks::Mail(mail) => mail.place(),
             Speaks::Http { url: SecretSource::Given(url), .. } => http::place(url).unwrap_or_default(),
-            Speaks::Http { url: SecretSource::File(file), .. } => format!("the address in `{}`", file.display()),
+            Speaks::Http { url: SecretSource::File(file), .. } => {
+                format!("the address in `{}`", file.display())
+            }
         }
     }
 
@@ -234,7 +239,8 @@ fn fitted(lines: &[String], most: usize) -> String {
         let more = if text.is_empty() { line.clone() } else { format!("\n{line}") };
         if text.len() + more.len() > most {
             if text.is_empty() {
-                let end = (0..most.saturating_sub(4)).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
+                let end =
+                    (0..most.saturating_sub(4)).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
                 text.push_str(&line[..end]);
             }
             text.push_str("\n…");

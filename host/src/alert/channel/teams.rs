@@ -6,9 +6,9 @@
 use serde_json::{Value, json};
 
 use super::fitted;
-use crate::alert::event::Priority;
 use crate::alert::http::Request;
 use crate::alert::message::Message;
+use crate::episode::Priority;
 use crate::secret::Secret;
 
 /// Teams takes 28 KB in all; of other letters than ours JSON makes up to six bytes of two.

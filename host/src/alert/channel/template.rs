@@ -142,7 +142,8 @@ impl Templated {
             .render(minijinja::Value::from(Serde(values)))
             // Its longer forms show values.
             .map_err(|error| wrong(error.kind().to_string()))?;
-        let body: Value = serde_json::from_str(&text).map_err(|error| wrong(format!("it is no JSON: {error}")))?;
+        let body: Value =
+            serde_json::from_str(&text).map_err(|error| wrong(format!("it is no JSON: {error}")))?;
         Ok(body.to_string())
     }
 }

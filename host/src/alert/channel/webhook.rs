@@ -9,6 +9,7 @@ use standardwebhooks::{
 };
 
 use super::template::Templated;
+use crate::alert::event::Kind;
 use crate::alert::http::Request;
 use crate::alert::message::Message;
 use crate::alert::retry::Failure;
@@ -77,8 +78,7 @@ impl Webhook {
 
 /// When it was sent is real time; what it says is by the plant's clock.
 fn body(message: &Message, now: SystemTime) -> String {
-    let kind = message.kind().and_then(|kind| serde_json::to_value(kind).ok());
-    let kind = kind.as_ref().and_then(|kind| kind.as_str()).unwrap_or("summary");
+    let kind = message.kind().map_or("summary", Kind::word);
     json!({
         "type": format!("anomaly-worker.{kind}"),
         "timestamp": DateTime::<Utc>::from(now).to_rfc3339_opts(SecondsFormat::Secs, true),

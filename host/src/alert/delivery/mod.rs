@@ -15,8 +15,8 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
 use super::channel::Channel;
+use super::outbox::Described;
 use super::pulse::Pulse;
-use crate::episode::VariableRules;
 use crate::store::Connector;
 use queue::Queue;
 use states::States;
@@ -43,7 +43,7 @@ pub struct Outgoing {
     /// Where the outbox is. It opens a connection of its own.
     pub store: Box<dyn Connector>,
     pub pulse: Arc<Pulse>,
-    pub variables: VariableRules,
+    pub about: Box<dyn Fn(&str) -> Described + Send + Sync>,
     pub together: Duration,
     pub worker: String,
 }
@@ -58,7 +58,7 @@ pub struct Delivery {
 struct Shared {
     queue: Mutex<Queue>,
     pulse: Arc<Pulse>,
-    variables: VariableRules,
+    about: Box<dyn Fn(&str) -> Described + Send + Sync>,
     worker: String,
 }
 
@@ -67,8 +67,8 @@ impl Outgoing {
         let of_events = self.channels.iter().filter(|channel| !channel.tells_state());
         let names = of_events.map(|channel| channel.name.clone()).collect();
         let queue = Mutex::new(Queue::new(self.store, names));
-        let (pulse, variables, worker) = (self.pulse, self.variables, self.worker);
-        (Arc::new(Shared { queue, pulse, variables, worker }), self.channels, self.together)
+        let (pulse, about, worker) = (self.pulse, self.about, self.worker);
+        (Arc::new(Shared { queue, pulse, about, worker }), self.channels, self.together)
     }
 
     /// Begins to deliver.

@@ -10,13 +10,17 @@ use std::collections::HashMap;
 use crate::alert::outbox::{Mark, Progress};
 use crate::datetime::Datetime;
 use crate::episode::StoredEpisode;
-use crate::store::{Connector, LeaderLock, OutboxEntry, Output, StoreError, Tried};
+use crate::store::{Connector, EntryState, LeaderLock, OutboxEntry, Output, StoreError, Tried};
 
 /// What the lock goes by beside the workers' names.
 const LOCK: &str = "delivery of alerts";
 
 /// Entries that are read at once.
 pub(super) const PAGE: usize = 500;
+
+/// When an entry is tried is each channel's own affair: all that are due are read. The last moment
+/// that every store can hold.
+const NEVER_LATER: Datetime = Datetime::from_micros(253_402_300_799_000_000);
 
 /// How many pages a look takes.
 const MOST_PAGES: usize = 40;
@@ -99,7 +103,7 @@ impl Queue {
     ) -> Result<(Vec<(OutboxEntry, u32)>, i64), StoreError> {
         let mut after = after;
         for _ in 0..MOST_PAGES {
-            let read = self.output().await?.due_after(after, PAGE).await;
+            let read = self.output().await?.due(after, NEVER_LATER, PAGE).await;
             let page = self.kept(read)?;
             let is_last = page.len() < PAGE;
             let last = page.last().map_or(after, |entry| entry.seq);
@@ -123,7 +127,12 @@ impl Queue {
     }
 
     /// Notes how far a channel is with entries.
-    pub(super) async fn note(&mut self, channel: &str, notes: Vec<Note>, now: Datetime) -> Result<(), StoreError> {
+    pub(super) async fn note(
+        &mut self,
+        channel: &str,
+        notes: Vec<Note>,
+        now: Datetime,
+    ) -> Result<(), StoreError> {
         let mut tried = Vec::with_capacity(notes.len());
         for Note { seq, created_at, mark, error } in notes {
             let progress = self.progress.entry(seq).or_default();
@@ -141,7 +150,7 @@ impl Queue {
         let written = self.output().await?.tried_all(tried).await;
         self.kept(written)?;
         for (seq, tried) in tried {
-            if tried.state != crate::store::EntryState::Due {
+            if tried.state != EntryState::Due {
                 self.progress.remove(seq);
             }
         }
@@ -153,7 +162,7 @@ impl Queue {
     pub(super) async fn tidy(&mut self, now: Datetime, forget_before: Datetime) -> Result<(), StoreError> {
         let mut after = 0;
         for _ in 0..MOST_PAGES {
-            let read = self.output().await?.due_after(after, PAGE).await;
+            let read = self.output().await?.due(after, NEVER_LATER, PAGE).await;
             let page = self.kept(read)?;
             let is_last = page.len() < PAGE;
             after = page.last().map_or(after, |entry| entry.seq);
@@ -162,7 +171,7 @@ impl Queue {
                 let progress = self.progress.get(&entry.seq).cloned().unwrap_or_else(|| Progress::of(entry));
                 let names = self.channels.iter().map(String::as_str);
                 let note = progress.note(names, entry.created_at, now, entry.last_error.clone());
-                if note.state != crate::store::EntryState::Due {
+                if note.state != EntryState::Due {
                     done.push((entry.seq, note));
                 }
             }

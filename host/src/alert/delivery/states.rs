@@ -55,7 +55,8 @@ impl States {
             }
             let now = self.shared.pulse.now();
             if let Ok(open) = queue.open_episodes().await {
-                let told = open.into_iter().filter_map(|open| outbox::open(open, now, &self.shared.variables));
+                let told =
+                    open.into_iter().filter_map(|open| outbox::open(open, now, self.shared.about.as_ref()));
                 self.open = told.filter(|event| self.channel.filter.takes(event)).collect();
             }
         } else {
@@ -81,7 +82,11 @@ impl States {
             }
             Err(failure) => {
                 self.failed = true;
-                tracing::warn!("channel `{}` does not deliver, trying again: {}", self.channel.name, failure.what);
+                tracing::warn!(
+                    "channel `{}` does not deliver, trying again: {}",
+                    self.channel.name,
+                    failure.what
+                );
             }
         }
     }

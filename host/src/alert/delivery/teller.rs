@@ -153,8 +153,8 @@ impl Teller {
                 }
                 Err(failure) => failure,
             };
-            let given_up = age > KEPT_DIRECT
-                || matches!(retry::next(&failure, tries, age, 0.0), Next::DeadLetter);
+            let given_up =
+                age > KEPT_DIRECT || matches!(retry::next(&failure, tries, age, 0.0), Next::DeadLetter);
             if given_up {
                 tracing::error!(
                     "channel `{}`: `{}` is given up: {}",
@@ -199,7 +199,7 @@ impl Teller {
                 behind.insert(entry.variable.clone());
                 continue;
             }
-            match outbox::event(&entry, &self.shared.variables) {
+            match outbox::event(&entry, self.shared.about.as_ref()) {
                 Err(why) => {
                     tracing::error!("channel `{}`: {why}; it is a dead letter", self.channel.name);
                     notes.push(note(Mark::Dead, Some(why)));
@@ -214,7 +214,9 @@ impl Teller {
         }
         let noted: Vec<_> = notes.iter().map(|note| note.seq).collect();
         queue.note(&self.channel.name, notes, self.shared.pulse.now()).await?;
-        noted.iter().for_each(|seq| drop(self.sent.remove(seq)));
+        for seq in noted {
+            self.sent.remove(&seq);
+        }
         Ok((events, entries))
     }
 
@@ -274,11 +276,20 @@ impl Teller {
     fn failed(&mut self, failure: &Failure) {
         let now = Instant::now();
         let outage = self.outage.get_or_insert_with(|| {
-            tracing::warn!("channel `{}` does not deliver, trying again: {}", self.channel.name, failure.what);
+            tracing::warn!(
+                "channel `{}` does not deliver, trying again: {}",
+                self.channel.name,
+                failure.what
+            );
             Outage { since: now, tries: 0, until: now }
         });
         outage.tries += 1;
-        if let Next::Retry(pause) = retry::next(&Failure { refused: false, ..failure.clone() }, outage.tries, Duration::ZERO, chance()) {
+        if let Next::Retry(pause) = retry::next(
+            &Failure { refused: false, ..failure.clone() },
+            outage.tries,
+            Duration::ZERO,
+            chance(),
+        ) {
             outage.until = now + pause;
         }
     }
@@ -318,11 +329,8 @@ impl Teller {
     /// What waited for a week for a receiver that is out of reach.
     async fn give_up_old(&mut self, entries: &[Waiting], failure: &Failure) {
         let plant = self.shared.pulse.now();
-        let old: Vec<_> = entries
-            .iter()
-            .filter(|waiting| plant.since(waiting.created_at) > retry::KEPT)
-            .copied()
-            .collect();
+        let old: Vec<_> =
+            entries.iter().filter(|waiting| plant.since(waiting.created_at) > retry::KEPT).copied().collect();
         if !old.is_empty() {
             tracing::error!(
                 "channel `{}`: {} messages are dead letters after a week: {}",
@@ -348,7 +356,11 @@ impl Teller {
             queue.note(&self.channel.name, notes.collect(), self.shared.pulse.now()).await
         };
         match noted {
-            Ok(()) => entries.iter().for_each(|waiting| drop(self.sent.remove(&waiting.seq))),
+            Ok(()) => {
+                for waiting in entries {
+                    self.sent.remove(&waiting.seq);
+                }
+            }
             Err(error) => {
                 tracing::debug!("channel `{}`: what was sent is noted later: {error}", self.channel.name);
             }

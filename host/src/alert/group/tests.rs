@@ -1,14 +1,15 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::alert::event::{Change, Facts, Nature, Service};
+use crate::alert::event::{Change, Facts, Service};
 use crate::alert::fixture::{event, facts, service};
+use crate::episode::EpisodeKind;
 
 /// `+A` opened, `-A` closed, `?A` silent, `!A` back, `~A` still open, `S` the service; ids count.
 fn events(text: &str) -> Vec<Event> {
     let one = |(at, word): (usize, &str)| {
         let (id, name) = (at.to_string(), &word[1..]);
-        let silent = Facts { nature: Nature::Silent, ..facts(name) };
+        let silent = Facts { nature: EpisodeKind::Silent, ..facts(name) };
         match &word[..1] {
             "+" => event(&id, Change::Opened, at as u64, facts(name)),
             "-" => event(&id, Change::Closed, at as u64, facts(name)),
@@ -22,7 +23,8 @@ fn events(text: &str) -> Vec<Event> {
 }
 
 fn shape(groups: &[Group]) -> String {
-    let ids = |group: &Group| group.events.iter().map(|event| event.id.as_str()).collect::<Vec<_>>().join(",");
+    let ids =
+        |group: &Group| group.events.iter().map(|event| event.id.as_str()).collect::<Vec<_>>().join(",");
     let form = |group: &Group| match group.form {
         Form::One => "",
         Form::Together => "together ",
@@ -42,16 +44,29 @@ fn what_happens_together_is_one_message() {
         ("a flood", &flood, false, false, format!("together {}", all(300))),
         ("by kind", "+A +B -C ?D +E", false, false, "together 0,1,4 | 2 | 3".to_owned()),
         ("an end comes after its begin", "+A -A +B", false, false, "together 0,2 | 1".to_owned()),
-        ("and a begin after the end before", "-A +A -B +B", false, false, "together 0,2 | together 1,3".to_owned()),
+        (
+            "and a begin after the end before",
+            "-A +A -B +B",
+            false,
+            false,
+            "together 0,2 | together 1,3".to_owned(),
+        ),
         ("twice", "+A -A +A -A", false, false, "0 | 1 | 2 | 3".to_owned()),
         ("the service is for itself", "S +A S +B", false, false, "0 | together 1,3 | 2".to_owned()),
-        ("many messages are a summary", "S S S S S S S S S S S", false, false, format!("summary {}", all(11))),
+        (
+            "many messages are a summary",
+            "S S S S S S S S S S S",
+            false,
+            false,
+            format!("summary {}", all(11)),
+        ),
         ("a receiver that was away", "+A -A", true, false, "summary 0,1".to_owned()),
         ("has one message as it is", "+A", true, false, "0".to_owned()),
         ("or a list", "+A +B", true, false, "together 0,1".to_owned()),
         ("each for itself", "+A +B -A", true, true, "0 | 1 | 2".to_owned()),
         ("up and down", &pairs, false, false, {
-            let of = |from: usize| (0..12).map(|at| (3 * at + from).to_string()).collect::<Vec<_>>().join(",");
+            let of =
+                |from: usize| (0..12).map(|at| (3 * at + from).to_string()).collect::<Vec<_>>().join(",");
             format!("together {} | together {} | together {}", of(0), of(1), of(2))
         }),
     ] {

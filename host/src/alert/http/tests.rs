@@ -1,6 +1,8 @@
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
-use std::time::UNIX_EPOCH;
+use std::io::Write;
+use std::net::TcpListener;
+use std::time::{Instant, UNIX_EPOCH};
 
 use super::*;
 
@@ -25,10 +27,8 @@ fn an_answer_is_taken_or_tried_again_or_refused() {
             )),
         ),
     ] {
-        let expected = expected.map_err(|(refused, retry_after, what): (bool, Option<Duration>, &str)| Failure {
-            what: what.to_owned(),
-            refused,
-            retry_after,
+        let expected = expected.map_err(|(refused, retry_after, what): (bool, Option<Duration>, &str)| {
+            Failure { what: what.to_owned(), refused, retry_after }
         });
         assert_eq!(judge("https://h", status, after, text), expected);
     }
@@ -67,4 +67,53 @@ fn of_an_address_only_the_host_is_shown() {
             None => assert!(!found.unwrap_err().contains("s3cret"), "{url}"),
         }
     }
+}
+
+/// Slow, endless, silent, lying and sending elsewhere: each is bounded, and said.
+#[tokio::test]
+async fn a_hostile_receiver_costs_its_time_and_no_more() {
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let redirect = format!(
+        "HTTP/1.1 307 X\r\nlocation: http://{}/\r\ncontent-length: 0\r\n\r\n",
+        elsewhere.local_addr().unwrap()
+    );
+    let endless_header = format!("HTTP/1.1 200 OK\r\n{}", "x-more: y\r\n".repeat(20_000));
+    // What comes first, what comes again and again, and what is said of it.
+    for (first, again, said) in [
+        ("", "", Err("does not answer in time")),
+        ("HTTP/1.1 200 OK\r\n", "x-slow: y\r\n", Err("does not")),
+        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", "3\r\nabc\r\n", Ok("answers 200")),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n", "abc", Ok("answers 200: abcabc")),
+        (endless_header.as_str(), "x-more: y\r\n", Err("does not")),
+        (redirect.as_str(), "", Err("answers 307, which sends elsewhere")),
+        ("SSH-2.0-x\r\n", "", Err("")),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = Secret::new(format!("http://{}/s3cret", listener.local_addr().unwrap()));
+        let (first, again) = (first.to_owned(), again.to_owned());
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let begun = Instant::now();
+            let mut gone = stream.write_all(first.as_bytes()).is_err();
+            while !gone && begun.elapsed() < Duration::from_secs(10) {
+                gone = stream.write_all(again.as_bytes()).is_err();
+                std::thread::sleep(Duration::from_millis(if again.is_empty() { 50 } else { 1 }));
+            }
+        });
+        let tenth = Duration::from_millis(300);
+        let times = Times { resolve: tenth, connect: tenth, send: tenth, answer: tenth, whole: 3 * tenth };
+        let client = HttpClient { ca_file: None, times };
+        let begun = Instant::now();
+        let found = client.post(Request { url, headers: vec![], body: "{}".to_owned() }).await;
+        assert!(begun.elapsed() < Duration::from_secs(8), "{said:?}");
+        match (found, said) {
+            (Ok(answer), Ok(part)) => assert!(answer.contains(part), "{answer}"),
+            (Err(failure), Err(part)) => {
+                assert!(failure.what.contains(part) && !failure.what.contains("s3cret"), "{failure:?}");
+            }
+            (found, said) => panic!("{said:?}: {found:?}"),
+        }
+    }
+    assert!(elsewhere.accept().is_err(), "nobody was sent elsewhere");
 }

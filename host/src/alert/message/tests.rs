@@ -24,9 +24,10 @@ fn one_event_is_its_sentence() {
     let message = of(vec![opened("T1", 5)], false, Language::En);
     assert_eq!(message.id, "T1-opened");
     assert_eq!(message.subject, "Anomaly: T1");
-    assert_eq!(message.lines, [
-        "T1 is anomalous since 2025-01-15 10:00:00 (5 min); score 84.25, 2 of 3 readings flagged."
-    ]);
+    assert_eq!(
+        message.lines,
+        ["T1 is anomalous since 2025-01-15 10:00:00 (5 min); score 84.25, 2 of 3 readings flagged."]
+    );
 }
 
 #[test]
@@ -49,7 +50,10 @@ fn several_are_a_list() {
         let message = of(waiting(), false, language);
         assert_eq!(message.subject, subject);
         assert_eq!((message.lines.len(), &*message.lines[0], &*message.lines[1]), (6, first, second));
-        assert_eq!((message.priority, message.kind(), message.is_end()), (Priority::Medium, Some(Kind::Opened), false));
+        assert_eq!(
+            (message.priority, message.kind(), message.is_end()),
+            (Priority::Medium, Some(Kind::Opened), false)
+        );
     }
     let again = of(waiting(), false, Language::Es);
     assert_eq!(again.id, of(waiting(), false, Language::En).id, "the same events are the same message");
@@ -58,9 +62,8 @@ fn several_are_a_list() {
 
 #[test]
 fn much_is_a_summary_that_ends() {
-    let waiting: Vec<_> = (0..40)
-        .flat_map(|at| [opened(&format!("T{at}"), at), closed(&format!("T{at}"), at + 30)])
-        .collect();
+    let waiting: Vec<_> =
+        (0..40).flat_map(|at| [opened(&format!("T{at}"), at), closed(&format!("T{at}"), at + 30)]).collect();
     for (language, subject, span, more) in [
         (
             Language::En,

@@ -19,9 +19,9 @@ fn each_event_is_said_in_one_sentence_with_its_numbers() {
         ..facts("F/1")
     };
     let minute = Duration::from_secs(60);
-    let silent = Facts { nature: Nature::Silent, ..facts("T1") };
+    let silent = Facts { nature: EpisodeKind::Silent, ..facts("T1") };
     let stuck = Facts {
-        nature: Nature::Stuck,
+        nature: EpisodeKind::Stuck,
         worst: Some(Worst { at: crate::alert::fixture::at(0), value: 12.5, expected: None }),
         ..facts("T1")
     };
@@ -107,7 +107,7 @@ fn each_event_is_said_in_one_sentence_with_its_numbers() {
             ],
         ),
         (
-            event("1", Change::Opened, 25, Facts { nature: Nature::Service, ..facts("default") }),
+            event("1", Change::Opened, 25, Facts { nature: EpisodeKind::Service, ..facts("default") }),
             [
                 "No readings at all for 25 min",
                 "No variable of worker `default` has had a reading for 25 min, since 2025-01-15 10:00:00: what fills the table has stopped, \
@@ -120,7 +120,12 @@ fn each_event_is_said_in_one_sentence_with_its_numbers() {
         (
             service(
                 "1",
-                Service::NoSuccess { worker: worker(), lasted: 30 * minute, interval: 10 * minute, why: why() },
+                Service::NoSuccess {
+                    worker: worker(),
+                    lasted: 30 * minute,
+                    interval: 10 * minute,
+                    why: why(),
+                },
             ),
             [
                 "The service has not judged for 30 min",
@@ -175,13 +180,12 @@ fn what_comes_from_outside_is_shown_and_does_nothing() {
         (long.as_str(), &format!("{}…", "x".repeat(100))),
         ("", ""),
     ] {
-        let odd = Facts {
-            unit: Some("°C\n".to_owned()),
-            description: Some("\u{1b}[2J".to_owned()),
-            ..facts(name)
-        };
+        let odd =
+            Facts {
+                unit: Some("°C\n".to_owned()), description: Some("\u{1b}[2J".to_owned()), ..facts(name)
+            };
         for change in [Change::Opened, Change::StillOpen, Change::Closed] {
-            for nature in [Nature::Anomaly, Nature::Silent, Nature::Stuck] {
+            for nature in [EpisodeKind::Anomaly, EpisodeKind::Silent, EpisodeKind::Stuck] {
                 for text in words(&event("1", change, 1, Facts { nature, ..odd.clone() })) {
                     assert!(text.contains(shown), "{text}");
                     assert_eq!(escaped(&text), text);

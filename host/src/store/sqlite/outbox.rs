@@ -63,11 +63,13 @@ pub(super) fn write(
 pub(super) fn due(
     connection: &Connection,
     outbox: &TableName,
+    after: i64,
     now: Datetime,
     limit: usize,
 ) -> Result<Vec<OutboxEntry>> {
-    let which = "WHERE state = ?1 AND next_try_at <= ?2 ORDER BY seq LIMIT ?3";
-    select(connection, outbox, which, &[&EntryState::Due.word(), &now.to_string(), &limited(limit)])
+    let which = "WHERE state = ?1 AND seq > ?2 AND next_try_at <= ?3 ORDER BY seq LIMIT ?4";
+    let values: [&dyn ToSql; 4] = [&EntryState::Due.word(), &after, &now.to_string(), &limited(limit)];
+    select(connection, outbox, which, &values)
 }
 
 /// The newest entries of a state.

@@ -419,13 +419,24 @@ impl EpisodeEditor for SqliteOutput {
 
 #[async_trait]
 impl OutboxQueue for SqliteOutput {
-    async fn due(&mut self, now: Datetime, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
-        self.read(move |connection, tables| outbox::due(connection, &tables.outbox, now, limit)).await
+    async fn due(&mut self, after: i64, now: Datetime, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.read(move |connection, tables| outbox::due(connection, &tables.outbox, after, now, limit)).await
     }
 
     async fn tried(&mut self, seq: i64, tried: &Tried) -> Result<bool, StoreError> {
         let tried = tried.clone();
         self.write(move |connection, tables| outbox::tried(connection, &tables.outbox, seq, &tried)).await
+    }
+
+    async fn tried_all(&mut self, tried: &[(i64, Tried)]) -> Result<(), StoreError> {
+        let all = tried.to_vec();
+        self.write(move |connection, tables| {
+            for (seq, tried) in &all {
+                outbox::tried(connection, &tables.outbox, *seq, tried)?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     async fn delivered(&mut self, seqs: &[i64], at: Datetime) -> Result<(), StoreError> {

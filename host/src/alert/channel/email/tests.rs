@@ -26,7 +26,10 @@ fn message(name: &str, number: usize) -> Message {
 /// Headers by name, unfolded.
 fn headers(mail: &str) -> Vec<(String, String)> {
     let head = mail.split("\r\n\r\n").next().unwrap().replace("\r\n ", " ");
-    head.lines().map(|line| line.split_once(": ").unwrap()).map(|(a, b)| (a.to_owned(), b.to_owned())).collect()
+    head.lines()
+        .map(|line| line.split_once(": ").unwrap())
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .collect()
 }
 
 #[test]
@@ -35,7 +38,8 @@ fn a_mail_has_plain_text_html_and_a_picture() {
     let with = Message { picture: Some(picture), ..message("T1", 1) };
     let mail = String::from_utf8(self::mail().compose(&with).unwrap().formatted()).unwrap();
     let named: Vec<_> = headers(&mail).into_iter().map(|(name, _)| name).collect();
-    for name in ["From", "To", "Subject", "Message-ID", "References", "Date", "MIME-Version", "Content-Type"] {
+    for name in ["From", "To", "Subject", "Message-ID", "References", "Date", "MIME-Version", "Content-Type"]
+    {
         assert!(named.iter().any(|found| found == name), "{name}: {named:?}");
     }
     let types: Vec<_> = mail
@@ -43,7 +47,10 @@ fn a_mail_has_plain_text_html_and_a_picture() {
         .filter_map(|line| line.strip_prefix("Content-Type: "))
         .map(|kind| kind.split(';').next().unwrap())
         .collect();
-    assert_eq!(types, ["multipart/alternative", "text/plain", "multipart/related", "text/html", "image/svg+xml"]);
+    assert_eq!(
+        types,
+        ["multipart/alternative", "text/plain", "multipart/related", "text/html", "image/svg+xml"]
+    );
     let without = String::from_utf8(self::mail().compose(&message("T1", 1)).unwrap().formatted()).unwrap();
     assert!(!without.contains("cid:") && mail.contains("cid:chart"), "{mail}");
 }

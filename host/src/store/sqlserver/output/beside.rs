@@ -188,10 +188,11 @@ impl EpisodeEditor for SqlServerOutput {
 
 #[async_trait]
 impl OutboxQueue for SqlServerOutput {
-    async fn due(&mut self, now: Datetime, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+    async fn due(&mut self, after: i64, now: Datetime, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
         let mut session = self.link.take()?;
         let sql = sql::outbox::due(&self.beside.outbox);
-        let answer = self.entries_of(&mut session, sql, vec![limited(limit), datetime::fine(now)]).await;
+        let values = vec![limited(limit), datetime::fine(now), Value::I64(Some(after))];
+        let answer = self.entries_of(&mut session, sql, values).await;
         self.done(session, answer).await
     }
 
@@ -201,17 +202,22 @@ impl OutboxQueue for SqlServerOutput {
         self.done(session, answer).await
     }
 
-    async fn delivered(&mut self, seqs: &[i64], at: Datetime) -> Result<(), StoreError> {
-        let delivered = Tried { state: EntryState::Delivered, at, error: None, progress: None };
+    async fn tried_all(&mut self, tried: &[(i64, Tried)]) -> Result<(), StoreError> {
         let mut session = self.link.take()?;
         let mut answer = Ok(());
-        for seq in seqs {
-            answer = self.note_try(&mut session, *seq, &delivered).await.map(drop);
+        for (seq, tried) in tried {
+            answer = self.note_try(&mut session, *seq, tried).await.map(drop);
             if answer.is_err() {
                 break;
             }
         }
         self.done(session, answer).await
+    }
+
+    async fn delivered(&mut self, seqs: &[i64], at: Datetime) -> Result<(), StoreError> {
+        let delivered = Tried { state: EntryState::Delivered, at, error: None, progress: None };
+        let all: Vec<_> = seqs.iter().map(|seq| (*seq, delivered.clone())).collect();
+        self.tried_all(&all).await
     }
 
     async fn entries(&mut self, state: EntryState, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {

@@ -38,10 +38,11 @@ fn columns() -> String {
     format!("[{}]", OUTBOX_COLUMNS.join("], ["))
 }
 
-/// At most `@P1` entries that are due and whose next try is not after `@P2`, in their order.
+/// At most `@P1` entries that are due and whose next try is not after `@P2`, in their order, from
+/// the one after `@P3` on.
 pub fn due(outbox: &TableName) -> String {
     format!(
-        "SELECT TOP (@P1) {} FROM {} WHERE [state] = N'{}' AND [next_try_at] <= @P2 ORDER BY [seq]",
+        "SELECT TOP (@P1) {} FROM {} WHERE [state] = N'{}' AND [seq] > @P3 AND [next_try_at] <= @P2 ORDER BY [seq]",
         columns(),
         outbox.sql_server(),
         EntryState::Due,

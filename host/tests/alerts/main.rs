@@ -1,0 +1,196 @@
+//! Alerts from the outbox to receivers of the test's own, over a real database and real
+//! connections: receivers that are down and come up, that refuse, that fail at random while the
+//! delivery is ended at random.
+//!
+//! Time is the runtime's, which stands still while anything is under way and goes on at once while
+//! nothing is. `KILL_ROUNDS` says how often it is ended (8 unless given, `just test-kill` 200).
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test stops at the first surprise and says its seed"
+)]
+
+mod mail;
+mod outbox;
+mod receiver;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use host::config::{ChannelKind, ChannelSection};
+use host::secret::Secret;
+use outbox::{Outbox, Standing, begin_and_end};
+use receiver::{Answer, Receiver};
+
+/// A generator with the period of its 64 bits (SplitMix64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % end
+    }
+}
+
+fn webhook(name: &str, receiver: &Receiver) -> ChannelSection {
+    ChannelSection {
+        url: Some(Secret::new(receiver.url())),
+        secret: Some(Secret::new(receiver::SECRET)),
+        ..ChannelSection::new(name, ChannelKind::Webhook)
+    }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Down for a day while things begin and end every few minutes: nothing is lost, and there is one
+/// summary. A channel beside it is told in time, and once.
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_was_down_for_a_day_gets_one_summary() {
+    let outbox = Outbox::new().await;
+    let (down, up) = (Receiver::start().await, Receiver::start().await);
+    down.answers(Answer::Status(503));
+    let delivery = outbox.start(&[webhook("down", &down), webhook("up", &up)]);
+    let mut told = Vec::new();
+    for hour in 0..24 {
+        let entries = begin_and_end(&["A", "B/<b>", "C\nX"], hour * 60);
+        outbox.add(&entries);
+        told.extend(entries);
+        outbox.beat(hour * 60 + 14);
+        tokio::time::sleep(60 * MINUTE).await;
+    }
+    assert_eq!(outbox.standing(), Standing { due: 144, delivered: 0, dead: 0 });
+    let tries = down.requests().len();
+    assert!((50..200).contains(&tries), "{tries} tries in a day");
+
+    down.answers(Answer::Status(200));
+    outbox.beat(24 * 60);
+    tokio::time::sleep(30 * MINUTE).await;
+    assert_eq!(outbox.standing(), Standing { due: 0, delivered: 144, dead: 0 });
+    let summaries = down.taken();
+    assert_eq!(summaries.len(), 1, "one summary");
+    assert_eq!(summaries[0].kind, "anomaly-worker.summary");
+    let ids: Vec<_> = told.iter().map(|entry| entry.id.clone()).collect();
+    assert_eq!(summaries[0].events, ids, "nothing is lost, in order");
+
+    // Three begin together, and three end.
+    let in_time = up.taken();
+    assert_eq!(in_time.len(), 48);
+    assert!(in_time.iter().all(|message| message.events.len() == 3));
+    assert_eq!(in_time.iter().flat_map(|message| message.events.clone()).collect::<Vec<_>>(), ids);
+    delivery.finish().await;
+}
+
+/// What a receiver refuses holds up its variable, is given up, and is sent when it is put back.
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_becomes_a_dead_letter_and_holds_up_nothing_else() {
+    let outbox = Outbox::new().await;
+    let receiver = Receiver::start().await;
+    receiver.refuses("BAD");
+    outbox.add(&begin_and_end(&["BAD"], 0));
+    outbox.beat(30);
+    let delivery = outbox.start(&[webhook("hook", &receiver)]);
+    tokio::time::sleep(MINUTE).await;
+    outbox.add(&begin_and_end(&["GOOD"], 1));
+    tokio::time::sleep(MINUTE).await;
+    assert_eq!(outbox.standing(), Standing { due: 2, delivered: 2, dead: 0 });
+
+    tokio::time::sleep(180 * MINUTE).await;
+    assert_eq!(outbox.standing(), Standing { due: 0, delivered: 2, dead: 2 });
+    let tries = receiver.requests().len();
+    assert!((9..20).contains(&tries), "{tries} tries");
+
+    receiver.refuses("nothing");
+    outbox.revive();
+    tokio::time::sleep(3 * MINUTE).await;
+    assert_eq!(outbox.standing(), Standing { due: 0, delivered: 4, dead: 0 });
+    delivery.finish().await;
+}
+
+/// A receiver fails at random and the delivery is ended at random, and begun anew. Every begin and
+/// end arrives at least once, none that did not happen, and each variable's in their order.
+#[tokio::test(start_paused = true)]
+async fn whatever_ends_the_delivery_everything_arrives() {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let seed = number("KILL_SEED").unwrap_or_else(|| {
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().subsec_nanos().into()
+    });
+    eprintln!("KILL_SEED={seed}");
+    let mut random = Random(seed);
+    for round in 0..number("KILL_ROUNDS").unwrap_or(8) {
+        let outbox = Outbox::new().await;
+        let receivers = [Receiver::start().await, Receiver::start().await];
+        let mut told = Vec::new();
+        for step in 0..6 {
+            for receiver in &receivers {
+                receiver.answers(match random.below(4) {
+                    0 => Answer::Status(200),
+                    1 => Answer::Status(503),
+                    2 => Answer::Takes { and_answers: 500 },
+                    _ => Answer::HangsUp,
+                });
+            }
+            let names = ["A", "B", "C", "D"];
+            let first = usize::try_from(random.below(4)).unwrap();
+            let entries = begin_and_end(&names[first..], step * 40);
+            outbox.add(&entries);
+            told.extend(entries);
+            outbox.beat(step * 40 + 35);
+            let delivery = outbox.start(&[webhook("one", &receivers[0]), webhook("two", &receivers[1])]);
+            tokio::time::sleep(Duration::from_millis(random.below(120_000))).await;
+            drop(delivery);
+        }
+        receivers.iter().for_each(|receiver| receiver.answers(Answer::Status(200)));
+        let delivery = outbox.start(&[webhook("one", &receivers[0]), webhook("two", &receivers[1])]);
+        tokio::time::sleep(60 * MINUTE).await;
+        let left = outbox.standing();
+        assert_eq!((left.due, left.dead), (0, 0), "round {round}");
+        let ids: BTreeSet<_> = told.iter().map(|entry| entry.id.clone()).collect();
+        for receiver in &receivers {
+            let arrived: Vec<_> = receiver.taken().into_iter().flat_map(|message| message.events).collect();
+            assert_eq!(arrived.iter().cloned().collect::<BTreeSet<_>>(), ids, "round {round}");
+            let mut first: BTreeMap<&str, usize> = BTreeMap::new();
+            for (at, id) in arrived.iter().enumerate() {
+                first.entry(id).or_insert(at);
+            }
+            for name in ["A", "B", "C", "D"] {
+                let of_variable = told.iter().filter(|entry| entry.variable == name);
+                let places: Vec<_> = of_variable.map(|entry| first[&*entry.id]).collect();
+                assert!(places.is_sorted(), "round {round}: {name} arrived as {places:?}");
+            }
+        }
+        delivery.finish().await;
+    }
+}
+
+/// An outbox that nobody is to be told of does not grow, and neither does one whose last channel
+/// was taken away.
+#[tokio::test(start_paused = true)]
+async fn what_nobody_waits_for_is_done() {
+    let outbox = Outbox::new().await;
+    outbox.add(&begin_and_end(&["A"], 0));
+    outbox.beat(30);
+    let delivery = outbox.start(&[]);
+    tokio::time::sleep(MINUTE).await;
+    assert_eq!(outbox.standing(), Standing { due: 0, delivered: 2, dead: 0 });
+    delivery.finish().await;
+}
+
+/// A worker on standby tells nobody.
+#[tokio::test(start_paused = true)]
+async fn a_worker_on_standby_tells_nobody() {
+    let outbox = Outbox::new().await;
+    let receiver = Receiver::start().await;
+    outbox.add(&begin_and_end(&["A"], 0));
+    let delivery = outbox.start(&[webhook("hook", &receiver)]);
+    tokio::time::sleep(30 * MINUTE).await;
+    assert_eq!(receiver.requests().len(), 0);
+    outbox.beat(30);
+    tokio::time::sleep(MINUTE).await;
+    assert_eq!(receiver.taken().len(), 1);
+    delivery.finish().await;
+}
