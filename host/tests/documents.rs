@@ -45,8 +45,9 @@ fn skeleton(text: &str) -> Vec<String> {
 }
 
 /// Every document that exists in both languages.
-const PAIRS: [(&str, &str); 11] = [
+const PAIRS: [(&str, &str); 12] = [
     ("README.md", "README.es.md"),
+    ("docs/alerts.md", "docs/alerts.es.md"),
     ("docs/commands.md", "docs/commands.es.md"),
     ("docs/demo.md", "docs/demo.es.md"),
     ("docs/high-availability.md", "docs/high-availability.es.md"),

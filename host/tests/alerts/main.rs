@@ -12,6 +12,9 @@
     reason = "a test stops at the first surprise and says its seed"
 )]
 
+mod command;
+#[path = "../common/mod.rs"]
+mod common;
 mod mail;
 mod outbox;
 mod receiver;

@@ -101,6 +101,9 @@ impl Outgoing {
         if tokio::time::timeout(ONCE, all).await.is_err() {
             tracing::warn!("not all alerts were delivered in time; the next cycle goes on");
         }
+        if shared.pulse.is_active() {
+            shared.tidy().await;
+        }
     }
 }
 
@@ -137,13 +140,25 @@ async fn tidy(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
         if tidied.is_some_and(|tidied| now.duration_since(tidied) < TIDY) {
             continue;
         }
-        if !matches!(queue.is_ours().await, Ok(true)) {
-            continue;
+        drop(queue);
+        if shared.tidy().await {
+            tidied = Some(now);
         }
-        tidied = Some(now);
-        let now = shared.pulse.now();
-        if let Err(error) = queue.tidy(now, now.earlier(REMEMBERED)).await {
+    }
+}
+
+impl Shared {
+    /// False if another process does it, or it could not be done.
+    async fn tidy(&self) -> bool {
+        let mut queue = self.queue.lock().await;
+        if !matches!(queue.is_ours().await, Ok(true)) {
+            return false;
+        }
+        let now = self.pulse.now();
+        let tidied = queue.tidy(now, now.earlier(REMEMBERED)).await;
+        if let Err(error) = &tidied {
             tracing::debug!("the outbox could not be tidied: {error}");
         }
+        tidied.is_ok()
     }
 }

@@ -147,8 +147,15 @@ impl Queue {
         if tried.is_empty() {
             return Ok(());
         }
-        let written = self.output().await?.tried_all(tried).await;
-        self.kept(written)?;
+        let written = match self.output().await {
+            Ok(output) => output.tried_all(tried).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = self.kept(written) {
+            // What the table says is read again.
+            tried.iter().for_each(|(seq, _)| drop(self.progress.remove(seq)));
+            return Err(error);
+        }
         for (seq, tried) in tried {
             if tried.state != EntryState::Due {
                 self.progress.remove(seq);

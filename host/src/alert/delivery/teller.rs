@@ -55,6 +55,8 @@ struct Direct {
     event: Event,
     since: Instant,
     tries: u32,
+    /// When it is tried again, if it was refused.
+    until: Instant,
 }
 
 /// A receiver that is out of reach.
@@ -107,7 +109,7 @@ impl Teller {
         if *stop.borrow() || self.outage.as_ref().is_some_and(|outage| outage.until > now) {
             return false;
         }
-        if !self.tell_direct().await {
+        if !self.tell_direct(now).await {
             return false;
         }
         if !self.shared.pulse.is_active() {
@@ -135,40 +137,64 @@ impl Teller {
         let (events, next) = self.shared.pulse.told_since(self.told);
         self.told = next;
         let taken = events.into_iter().filter(|event| self.channel.filter.takes(event));
-        self.direct.extend(taken.map(|event| Direct { event, since: now, tries: 0 }));
+        self.direct.extend(taken.map(|event| Direct { event, since: now, tries: 0, until: now }));
     }
 
-    /// Tells what does not come from the outbox; false if it has to wait.
-    async fn tell_direct(&mut self) -> bool {
-        while let Some(first) = self.direct.front_mut() {
-            first.tries += 1;
-            let (tries, age) = (first.tries, first.since.elapsed());
-            let group = Group { form: Form::One, events: vec![first.event.clone()] };
+    /// Tells what does not come from the outbox; false if the receiver is out of reach.
+    async fn tell_direct(&mut self, now: Instant) -> bool {
+        let mut at = 0;
+        while let Some(direct) = self.direct.get_mut(at) {
+            if direct.until > now {
+                at += 1;
+                continue;
+            }
+            direct.tries += 1;
+            let (tries, age) = (direct.tries, now.duration_since(direct.since));
+            let group = Group { form: Form::One, events: vec![direct.event.clone()] };
             let message = Message::of(group, self.channel.language);
             let failure = match self.channel.send(&message).await {
                 Ok(answer) => {
                     self.delivered(&message, &answer);
-                    self.direct.pop_front();
+                    self.direct.remove(at);
                     continue;
                 }
                 Err(failure) => failure,
             };
-            let given_up =
-                age > KEPT_DIRECT || matches!(retry::next(&failure, tries, age, 0.0), Next::DeadLetter);
-            if given_up {
-                tracing::error!(
-                    "channel `{}`: `{}` is given up: {}",
-                    self.channel.name,
-                    message.subject,
-                    failure.what
-                );
-                self.direct.pop_front();
-                continue;
+            match retry::next(&failure, tries, age, chance()) {
+                Next::Retry(pause) if age <= KEPT_DIRECT => {
+                    if !failure.refused {
+                        self.failed(&failure);
+                        return false;
+                    }
+                    if tries == 1 {
+                        self.say_refused(&message, &failure);
+                    }
+                    if let Some(direct) = self.direct.get_mut(at) {
+                        direct.until = now + pause;
+                    }
+                    at += 1;
+                }
+                Next::Retry(_) | Next::DeadLetter => {
+                    tracing::error!(
+                        "channel `{}`: `{}` is given up: {}",
+                        self.channel.name,
+                        message.subject,
+                        failure.what
+                    );
+                    self.direct.remove(at);
+                }
             }
-            self.failed(&failure);
-            return false;
         }
         true
+    }
+
+    fn say_refused(&self, message: &Message, failure: &Failure) {
+        tracing::warn!(
+            "channel `{}`: `{}` is refused, trying again: {}",
+            self.channel.name,
+            message.subject,
+            failure.what
+        );
     }
 
     /// What waits in the outbox for this channel and may be sent now, in order.
@@ -303,12 +329,7 @@ impl Teller {
         match retry::next(failure, tries, oldest, chance()) {
             Next::Retry(pause) => {
                 if tries == 1 {
-                    tracing::warn!(
-                        "channel `{}`: `{}` is refused, trying again: {}",
-                        self.channel.name,
-                        message.subject,
-                        failure.what
-                    );
+                    self.say_refused(message, failure);
                 }
                 let until = Instant::now() + pause;
                 self.held.extend(entries.iter().map(|waiting| (waiting.seq, until)));
