@@ -49,25 +49,28 @@ pub fn plan(waiting: Vec<Event>, is_late: bool, each: bool) -> Vec<Group> {
 /// an earlier one of its variable.
 fn together(waiting: &[Event]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    // The last message in which a variable stands, and of each kind the message that still takes more.
+    // The last message in which a variable stands, and the messages of each kind.
     let mut last: HashMap<&str, usize> = HashMap::new();
-    let mut taking: HashMap<Kind, usize> = HashMap::new();
+    let mut of_kind: HashMap<Kind, Vec<usize>> = HashMap::new();
     for event in waiting {
         let kind = event.kind();
+        let is_alone = matches!(kind, Kind::Service | Kind::Test);
         let before = event.variable().and_then(|variable| last.get(variable).copied());
-        let joins = taking.get(&kind).copied().filter(|at| before.is_none_or(|before| before < *at));
-        let at = match joins.filter(|_| kind != Kind::Service && kind != Kind::Test) {
-            Some(at) => at,
+        let same_kind = of_kind.entry(kind).or_default();
+        let joins = same_kind.iter().find(|at| before.is_none_or(|before| before < **at));
+        let at = match joins.filter(|_| !is_alone) {
+            Some(at) => *at,
             None => {
                 groups.push(Group { form: Form::One, events: Vec::new() });
+                same_kind.push(groups.len() - 1);
                 groups.len() - 1
             }
         };
-        groups[at].events.push(event.clone());
-        if groups[at].events.len() > 1 {
-            groups[at].form = Form::Together;
+        let group = &mut groups[at];
+        group.events.push(event.clone());
+        if group.events.len() > 1 {
+            group.form = Form::Together;
         }
-        taking.insert(kind, at);
         event.variable().map(|variable| last.insert(variable, at));
     }
     groups

@@ -251,7 +251,7 @@ fn the_environment_goes_over_the_file() {
     }];
     assert_eq!(loaded.config, expected);
     let warnings = [
-        "environment variable `ANOMALY_ALERTS_MY_HOOK_URRL` means nothing here",
+        "environment variable `ANOMALY_ALERTS_MY_HOOK_URRL` means nothing here; did you mean `ANOMALY_ALERTS_TOGETHER`?",
         "environment variable `ANOMALY_WORKER_INTERVALL` means nothing here; did you mean `ANOMALY_WORKER_INTERVAL`?",
         "environment variable `ANOMALY_X` means nothing here",
     ];

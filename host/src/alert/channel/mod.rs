@@ -240,7 +240,7 @@ fn fitted(lines: &[String], most: usize) -> String {
         if text.len() + more.len() > most {
             if text.is_empty() {
                 let end =
-                    (0..most.saturating_sub(4)).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
+                    (0..=most.saturating_sub(4)).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
                 text.push_str(&line[..end]);
             }
             text.push_str("\n…");

@@ -27,6 +27,9 @@ const LATE: Duration = Duration::from_secs(15 * 60);
 /// How long what is told directly is kept: it is about now.
 const KEPT_DIRECT: Duration = Duration::from_secs(24 * 3600);
 
+/// A receiver that refuses so many messages, and takes none, is not asked about the next at once.
+const MOST_REFUSALS: u32 = 3;
+
 /// How often everything that is due is looked through again, for what was put back.
 const FROM_THE_START: Duration = Duration::from_secs(60);
 
@@ -257,7 +260,13 @@ impl Teller {
         let is_late = entries.values().any(|waiting| plant.since(waiting.created_at) > LATE);
         let mut refused: HashSet<String> = HashSet::new();
         let mut told = false;
-        for group in plan(events, is_late, self.channel.tells_each()) {
+        // What was refused together with others is sent alone, so that one does not take others along.
+        let is_again = |event: &Event| entries.get(&event.id).is_some_and(|waiting| waiting.tries > 0);
+        let (again, fresh): (Vec<_>, Vec<_>) = events.into_iter().partition(is_again);
+        let mut groups = plan(again, false, true);
+        groups.extend(plan(fresh, is_late, self.channel.tells_each()));
+        let mut refusals = 0;
+        for group in groups {
             if *stop.borrow() {
                 return false;
             }
@@ -278,6 +287,11 @@ impl Teller {
                 Err(failure) if failure.refused => {
                     self.refused(&message, &of_group, &failure).await;
                     refused.extend(names);
+                    refusals += 1;
+                    if refusals >= MOST_REFUSALS && !told {
+                        self.failed(&failure);
+                        return false;
+                    }
                 }
                 Err(failure) => {
                     self.failed(&failure);
