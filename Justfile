@@ -47,6 +47,15 @@ _needs TOOLS:
 _windows-target:
     rustup target add x86_64-pc-windows-gnu
 
+# The page in Debian's Chromium: each view, wide and narrow, both languages, both colour schemes; pictures of all in target/page, those of the README in docs/images
+[unix]
+test-page $PAGE_PICTURES=(justfile_directory() / "target/page") $PAGE_README="1": toolchain
+    @for tool in chromium chromedriver; do command -v $tool >/dev/null || { echo "\`$tool\` is missing: apt-get install --no-install-recommends chromium chromium-driver" >&2; exit 1; }; done
+    mkdir -p "$PAGE_PICTURES"
+    @if command -v npm >/dev/null; then npm install --silent --no-save --prefix "$PAGE_PICTURES" axe-core@4; else echo "axe is left out, as there is no npm"; fi
+    axe="$PAGE_PICTURES/node_modules/axe-core/axe.min.js"; if test -f "$axe"; then export AXE="$axe"; fi; \
+        cargo test --workspace --test page_browser -- --include-ignored
+
 # Looks for bytes that break a reader: json, compact, detector_config, settings, country_holidays, module, or child with the built program (needs `cargo install --locked cargo-fuzz`)
 [unix]
 fuzz TARGET SECONDS="600": toolchain
@@ -113,6 +122,10 @@ bench-backfill *FLAGS: toolchain
 # What the look for unjudged readings costs 10,000 variables a minute, with LOOK_MINUTES of readings
 bench-look *FLAGS: toolchain
     cargo bench --workspace --bench look {{ FLAGS }}
+
+# What the page costs beside PAGE_VERDICTS verdicts (ten million unless set)
+bench-page *FLAGS: toolchain
+    cargo bench --workspace --bench page {{ FLAGS }}
 
 # What the state of a detector of 10,000 variables costs a commit
 bench-checkpoint *FLAGS: toolchain

@@ -12,6 +12,7 @@
 
 pub mod alert;
 pub mod batch;
+pub mod chart;
 pub mod checkpoint;
 pub mod cli;
 pub mod column_limits;
@@ -22,6 +23,7 @@ pub mod demo;
 pub mod detector;
 pub mod episode;
 mod form;
+pub mod metrics;
 pub mod new_readings;
 pub mod notes;
 pub mod pivot;
@@ -42,4 +44,5 @@ pub mod text;
 pub mod training;
 mod unit_limit;
 pub mod verdict;
+pub mod web;
 pub mod worker;

@@ -45,13 +45,15 @@ fn skeleton(text: &str) -> Vec<String> {
 }
 
 /// Every document that exists in both languages.
-const PAIRS: [(&str, &str); 12] = [
+const PAIRS: [(&str, &str); 14] = [
     ("README.md", "README.es.md"),
     ("docs/alerts.md", "docs/alerts.es.md"),
     ("docs/commands.md", "docs/commands.es.md"),
     ("docs/demo.md", "docs/demo.es.md"),
     ("docs/high-availability.md", "docs/high-availability.es.md"),
+    ("docs/metrics.md", "docs/metrics.es.md"),
     ("docs/moving-from-python.md", "docs/moving-from-python.es.md"),
+    ("docs/page.md", "docs/page.es.md"),
     ("docs/reconciliation.md", "docs/reconciliation.es.md"),
     ("docs/service.md", "docs/service.es.md"),
     ("docs/service-windows.md", "docs/service-windows.es.md"),
@@ -90,7 +92,8 @@ fn links_lead_somewhere() {
     ]
     .map(|name| project().join(name))
     .to_vec();
-    documents.extend(std::fs::read_dir(project().join("docs")).unwrap().map(|entry| entry.unwrap().path()));
+    let pages = std::fs::read_dir(project().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    documents.extend(pages.filter(|page| page.extension().is_some_and(|kind| kind == "md")));
     for document in documents {
         let text = std::fs::read_to_string(&document).unwrap();
         for link in links(&text) {

@@ -39,7 +39,7 @@ fn the_task_runs_one_cycle_in_the_directory_of_the_configuration() {
     assert_eq!(at("Actions/Exec/Command"), format!("\"{PROGRAM}\""));
     assert_eq!(at("Actions/Exec/WorkingDirectory"), DIRECTORY);
     let arguments = at("Actions/Exec/Arguments");
-    let Command::Run(Run { once, overrides }) = parsed(["host"].into_iter().chain(arguments.split(' ')))
+    let Command::Run(Run { once, overrides, .. }) = parsed(["host"].into_iter().chain(arguments.split(' ')))
     else {
         unreachable!("{arguments}")
     };
@@ -95,7 +95,8 @@ fn nssm_is_told_to_leave_it_the_time_and_a_wrong_configuration_alone() {
         assert_eq!([told("AppExit 0"), told("AppExit 2")], ["Exit", "Exit"], "{page}");
         assert_eq!(told("AppExit Default"), "Restart", "{page}");
         let parameters = told("AppParameters");
-        let Command::Run(Run { once, overrides }) = parsed(["host"].into_iter().chain(parameters.split(' ')))
+        let Command::Run(Run { once, overrides, .. }) =
+            parsed(["host"].into_iter().chain(parameters.split(' ')))
         else {
             unreachable!("{page}: {parameters}")
         };

@@ -9,7 +9,7 @@ use host::batch::Flags;
 use host::datetime::Datetime;
 use host::store::schema::sqlite as ddl;
 use host::store::table_name::quote_sqlite;
-use host::store::{Connector, SqliteStore};
+use host::store::{Connector, PageReader, SqliteStore, Store};
 use host::verdict::VerdictRow;
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
@@ -63,6 +63,10 @@ impl TestDb for SqliteTestDb {
 
     fn connector(&self) -> Box<dyn Connector> {
         Box::new(self.store.clone())
+    }
+
+    async fn open_page(&self) -> Result<Box<dyn PageReader>> {
+        self.store.open_page().await?.context("there is no output")
     }
 
     async fn insert(&self, rows: &[Row<'_>]) -> Result<()> {

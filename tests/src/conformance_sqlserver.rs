@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use host::batch::Flags;
 use host::datetime::Datetime;
 use host::store::schema::sqlserver as ddl;
-use host::store::{Connector, PlantClock, SqlServerStore, TableName};
+use host::store::{Connector, PageReader, PlantClock, SqlServerStore, Store, TableName};
 use host::verdict::VerdictRow;
 use tiberius::ToSql;
 use tiberius::time::chrono::{DateTime, NaiveDateTime};
@@ -81,6 +81,10 @@ impl TestDb for SqlServerTestDb {
 
     fn connector(&self) -> Box<dyn Connector> {
         Box::new(self.store())
+    }
+
+    async fn open_page(&self) -> Result<Box<dyn PageReader>> {
+        self.store().open_page().await?.context("there is no output")
     }
 
     async fn insert(&self, rows: &[Row<'_>]) -> Result<()> {

@@ -6,6 +6,7 @@ pub mod conformance;
 pub mod conformance_sqlite;
 pub mod conformance_sqlserver;
 pub mod fixture;
+pub mod http;
 pub mod intercept;
 pub mod logs;
 pub mod sqlserver;

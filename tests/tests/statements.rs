@@ -15,7 +15,10 @@ use host::datetime::Datetime;
 use host::reading::Reading;
 use host::state::State;
 use host::store::schema::sqlserver as ddl;
-use host::store::{Commit, Connector, PlantClock, SqlServerStore, TableName, TableNames};
+use host::store::{
+    AnomalyQuery, Commit, Connector, FirstOf, PlantClock, ReadFrom, SqlServerStore, Store, Stretch, TableName,
+    TableNames,
+};
 use tests::conformance::{at, state, verdict};
 use tests::sqlserver::SideConnection;
 use tests::tds::{self, PLAIN};
@@ -136,6 +139,7 @@ async fn on_output(server: &Server, store: &SqlServerStore) {
     for anomalies_only in [false, true] {
         output.read_verdicts(at("2025-01-15"), at("2025-01-16"), anomalies_only, 10).await.unwrap();
     }
+    on_page(store).await;
     let none = BTreeMap::new();
     output.exchange_set_aside("line 1", &none, &none).await.unwrap();
     // What a failed call has left open is taken back by the next.
@@ -156,6 +160,23 @@ async fn on_output(server: &Server, store: &SqlServerStore) {
     };
     importer.insert(&[reading]).await.unwrap();
     importer.foreign_names(&names).await.unwrap();
+}
+
+async fn on_page(store: &SqlServerStore) {
+    let mut page = store.open_page().await.unwrap().unwrap();
+    let (from, to) = (at("2025-01-15"), at("2025-01-16"));
+    page.clock().await.unwrap();
+    page.variables(9).await.unwrap();
+    let stretches = [Stretch { variable: "T1".into(), from, to }];
+    page.stretches(&stretches, 9, ReadFrom::Start).await.unwrap();
+    page.stretches(&stretches, 9, ReadFrom::End).await.unwrap();
+    page.count(&stretches, 9).await.unwrap();
+    for variable in [None, Some("T1".into())] {
+        let query = AnomalyQuery { variable, from, to, least_score: 0.0, first: FirstOf::Worst, limit: 9 };
+        page.anomalies(&query).await.unwrap();
+    }
+    page.tally(from, to).await.unwrap();
+    page.leave().await.unwrap();
 }
 
 /// Every statement that came. Without what makes tables and indexes, which `host schema` prints,

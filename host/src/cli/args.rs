@@ -8,9 +8,12 @@
 mod overrides;
 mod ranges;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::datetime::Datetime;
 
 pub use overrides::Overrides;
 pub use ranges::{BackfillArgs, DatetimeRange, Decimal, Export, Import, Train};
@@ -45,6 +48,28 @@ Examples:
   host run --once                                     one cycle, for cron or the Task Scheduler
   host run --config anomaly-worker.toml               all the rest is in the file")]
     Run(Run),
+
+    /// Serve the page beside the database, without a worker
+    ///
+    /// The page of `[web]`: how the plant stands, charts, anomalies, models. Reads only, so that a
+    /// login with SELECT is enough, and may run beside any number of workers. At 127.0.0.1:8686
+    /// unless `listen` of `[web]` or --listen says otherwise; other machines reach it only with a
+    /// token or through a proxy. `run` serves the same page where `listen` is set.
+    #[command(after_help = "\
+Examples:
+  host serve --database plant.sqlite
+  host serve --config anomaly-worker.toml --listen 127.0.0.1:9000")]
+    Serve(Serve),
+
+    /// Draw the chart of a variable into a file
+    ///
+    /// Readings, what was expected of them, the expected band and anomalies, as the page draws
+    /// them: SVG, which browsers and office programs show.
+    #[command(after_help = "\
+Examples:
+  host plot TEMP-03 -o temp.svg
+  host plot TEMP-03 -o january.svg --from 2025-01-01 --to 2025-02-01 --language es")]
+    Plot(Plot),
 
     /// Try everything that `run` needs, and say what to do where it fails
     ///
@@ -362,8 +387,55 @@ pub struct Run {
     #[arg(long)]
     pub once: bool,
 
+    /// Write the metrics of the one cycle into this file, for a node exporter
+    #[arg(long, value_name = "FILE", requires = "once")]
+    pub metrics_file: Option<PathBuf>,
+
     #[command(flatten)]
     pub overrides: Overrides,
+}
+
+#[derive(Args, Debug)]
+pub struct Serve {
+    /// Serve at this address [default: `listen` of `[web]`, else 127.0.0.1:8686]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+#[derive(Args, Debug)]
+pub struct Plot {
+    /// The variable's name, as it stands in the table
+    #[arg(value_name = "VARIABLE")]
+    pub variable: String,
+
+    /// Write the picture into this file
+    #[arg(short, long, value_name = "FILE.svg")]
+    pub output: PathBuf,
+
+    /// Show it from this datetime on [default: the day up to the end]
+    #[arg(long, value_name = "DATETIME", value_parser = Datetime::parse)]
+    pub from: Option<Datetime>,
+
+    /// And before this one [default: the last verdict]
+    #[arg(long, value_name = "DATETIME", value_parser = Datetime::parse)]
+    pub to: Option<Datetime>,
+
+    /// The language of its words
+    #[arg(long, value_name = "LANGUAGE", default_value = "en")]
+    pub language: Language,
+
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// A language that the program speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Language {
+    En,
+    Es,
 }
 
 #[derive(Args, Debug)]

@@ -17,6 +17,7 @@ mod fit;
 mod import;
 mod inspect;
 mod manuals;
+mod plot;
 mod predict;
 mod progress;
 mod reconcile;
@@ -31,6 +32,7 @@ mod stop;
 mod threads;
 mod train;
 mod unjudged;
+mod web;
 mod wiring;
 
 use std::process::ExitCode;
@@ -109,7 +111,9 @@ async fn dispatch(cli: &Cli) -> ExitCode {
 
 async fn execute(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Run(asked) => run::run(configuration(&asked.overrides)?, asked.once).await,
+        Command::Run(asked) => run::run(configuration(&asked.overrides)?, asked).await,
+        Command::Serve(asked) => web::serve(configuration(&asked.overrides)?, asked).await,
+        Command::Plot(asked) => plot::plot(&configuration(&asked.overrides)?.config, asked).await,
         Command::Check(asked) => check::check(&configuration(asked)?).await,
         Command::Status(asked) => status::status(&configuration(&asked.overrides)?.config, asked.json).await,
         Command::Alerts(asked) => alerts::alerts(asked).await,

@@ -10,12 +10,13 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use futures_util::FutureExt;
 
-use super::{Misconfigured, code_of, wiring};
+use super::{Misconfigured, args, code_of, web, wiring};
 use crate::alert::delivery::{Delivery, Outgoing};
 use crate::alert::outbox::Described;
 use crate::alert::pulse::Pulse;
 use crate::config::{self, Access, Config, LoadedConfig};
 use crate::detector::DetectorError;
+use crate::metrics::{self, Metrics};
 use crate::reload::watch::{Asker, Timing, Watch};
 use crate::reload::{ReloadSlots, Reloader, Start};
 use crate::service::Manager;
@@ -30,16 +31,16 @@ use crate::{signal, telemetry};
 const LONGEST_RELOAD: Duration = Duration::from_secs(60);
 
 /// Runs until it is stopped, or for one cycle.
-pub(super) async fn run(loaded: LoadedConfig, once: bool) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(loaded: LoadedConfig, asked: &args::Run) -> anyhow::Result<ExitCode> {
     let _telemetry = telemetry::start(&loaded.config.log).context("the log cannot be started")?;
     // Told once, by the log, which is on the console as well.
-    Ok(serve(loaded, once).await.unwrap_or_else(|error| {
+    Ok(serve(loaded, asked).await.unwrap_or_else(|error| {
         tracing::error!("{error:#}");
         code_of(&error)
     }))
 }
 
-async fn serve(loaded: LoadedConfig, once: bool) -> anyhow::Result<ExitCode> {
+async fn serve(loaded: LoadedConfig, asked: &args::Run) -> anyhow::Result<ExitCode> {
     let config = loaded.config;
     if let Some(file) = &loaded.file {
         tracing::info!("configured by `{}`", file.display());
@@ -91,14 +92,24 @@ async fn serve(loaded: LoadedConfig, once: bool) -> anyhow::Result<ExitCode> {
     let answers = Answers { asker: watch.asker(), shared: shared.clone(), identity };
     let control = tokio::spawn(control::serve(wiring::control_name(&config)?, answers));
 
+    let metrics = Metrics::default().watching(shared.clone());
+    metrics.expect_signs(silence(&config));
+    let _page = if asked.once { None } else { web::beside(&config, &shared, &metrics)? };
     let settings = settings(&config);
-    let mut worker =
-        Worker::new(settings, store, detector, shared).after(before).telling(Arc::clone(&outgoing.pulse));
+    let mut worker = Worker::new(settings, store, detector, shared)
+        .after(before)
+        .telling(Arc::clone(&outgoing.pulse))
+        .counted_by(metrics.clone());
+    let once = asked.once;
     let told = if once { Told::Once(Box::new(outgoing)) } else { Told::AllTheTime(outgoing.start()) };
     let end = schedule::run_under(&manager, &mut worker, config.worker.interval, once, stop).await;
     match told {
         Told::Once(outgoing) => outgoing.once().await,
         Told::AllTheTime(delivery) => delivery.finish().await,
+    }
+    if let Some(file) = &asked.metrics_file {
+        metrics::write_file(&metrics, file)
+            .with_context(|| format!("the metrics cannot be written to `{}`", file.display()))?;
     }
     hangups.abort();
     control.abort();
@@ -140,6 +151,12 @@ fn longest_step(config: &Config) -> Duration {
     };
     let store = of(&config.input.access) + of(&config.output_access());
     2 * (config.detector.deadline.max(config.detector.compile_deadline) + store)
+}
+
+/// How long the schedule may be silent before it counts as stuck: it sleeps for an interval, and a
+/// step may take as long as it is allowed.
+fn silence(config: &Config) -> Duration {
+    2 * config.worker.interval + longest_step(config)
 }
 
 /// What a worker is told.

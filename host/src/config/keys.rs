@@ -7,7 +7,8 @@ use super::Config;
 use super::error::found;
 use super::value::{Allowed, Given, Literal};
 use super::value::{
-    choice, clock, duration, every, interval, line, name, optional, path, secret, shard, table, truth, whole,
+    address, choice, clock, duration, every, interval, line, name, optional, path, secret, shard, table,
+    truth, whole,
 };
 
 /// One key, such as `worker.interval`.
@@ -41,7 +42,7 @@ macro_rules! keys {
                 Ok(())
             },
             show: |config| config.$section$(.$part)?.$name.literal(),
-            secret: matches!(stringify!($name).as_bytes(), b"password" | b"connection_string"),
+            secret: matches!(stringify!($name).as_bytes(), b"password" | b"connection_string" | b"token"),
         }),*];
     };
 }
@@ -108,6 +109,13 @@ keys! {
     log.level = choice;
     alerts.language = choice;
     alerts.together = duration("0s", "10m");
+    web.listen = optional(address);
+    web.token = optional(secret);
+    web.token_file = optional(path);
+    web.trusted_header = optional(line("a header's name, such as `X-Forwarded-User`"));
+    web.proxies = optional(line("addresses, divided by commas"));
+    web.hosts = optional(line("names, divided by commas"));
+    web.actions = truth;
 }
 
 /// The free table of the detector's own keys.

@@ -21,11 +21,13 @@ mod value;
 
 use std::ffi::OsString;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::secret::Secret;
 use crate::shard::Shard;
 use crate::store::PlantClock;
 
@@ -55,6 +57,7 @@ pub struct Config {
     pub detector: DetectorSection,
     pub log: Log,
     pub alerts: AlertsSection,
+    pub web: Web,
 }
 
 /// The cycle and its schedule.
@@ -143,6 +146,25 @@ pub struct Log {
     pub keep: usize,
     pub format: LogFormat,
     pub level: LogLevel,
+}
+
+/// The page, and who may see it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Web {
+    /// None: `host run` serves none.
+    pub listen: Option<SocketAddr>,
+    /// Asked of whoever wants to see it. Without one, and without a proxy, it is served on this
+    /// machine only.
+    pub token: Option<Secret>,
+    pub token_file: Option<PathBuf>,
+    /// In which a proxy says whom it has let in.
+    pub trusted_header: Option<String>,
+    /// Addresses from which that is believed.
+    pub proxies: Option<String>,
+    /// Names that the page is called by, besides its address and `localhost`.
+    pub hosts: Option<String>,
+    /// Whether a person may shelve and say something of episodes on the page.
+    pub actions: bool,
 }
 
 impl Default for WorkerSection {
@@ -260,6 +282,7 @@ impl Config {
             &mut self.detector.cache_dir,
             &mut self.detector.state_dir,
             &mut self.log.file,
+            &mut self.web.token_file,
             &mut self.input.access.ca_file,
             &mut self.output.access.ca_file,
         ] {

@@ -117,6 +117,13 @@ fn every_value_is_read_from_the_file() {
         secret_file = "hook_secret"
         token_file = "hook_token"
         template = "hook.json"
+        [web]
+        listen = "[::1]:9000"
+        token_file = "token"
+        trusted_header = "X-User"
+        proxies = "10.0.0.5, 10.0.0.6"
+        hosts = "planta.example"
+        actions = true
     "#;
     let second = Duration::from_secs;
     let settings = json!({
@@ -210,6 +217,15 @@ fn every_value_is_read_from_the_file() {
                     ..ChannelSection::new("hook_2", ChannelKind::Webhook)
                 },
             ],
+        },
+        web: Web {
+            listen: Some("[::1]:9000".parse().unwrap()),
+            token: None,
+            token_file: Some("token".into()),
+            trusted_header: Some("X-User".to_owned()),
+            proxies: Some("10.0.0.5, 10.0.0.6".to_owned()),
+            hosts: Some("planta.example".to_owned()),
+            actions: true,
         },
     };
     assert_eq!(config(text, &[]), expected);
@@ -401,7 +417,7 @@ fn a_mistake_is_told_with_its_place_and_what_is_right() {
         ("[workers]\ninterval = 1", "line 1: there is no section `[workers]`; did you mean `[worker]`?"),
         (
             "\n[email]",
-            "line 2: there is no section `[email]`; the sections are `worker`, `input`, `output`, `detector`, `log`, `alerts`",
+            "line 2: there is no section `[email]`; the sections are `worker`, `input`, `output`, `detector`, `log`, `alerts`, `web`",
         ),
         ("interval = 10", "line 1: `interval` stands outside the sections; put it below `[worker]`"),
         (
@@ -410,7 +426,7 @@ fn a_mistake_is_told_with_its_place_and_what_is_right() {
         ),
         (
             "zzz = 10",
-            "line 1: `zzz` stands outside the sections; the sections are `worker`, `input`, `output`, `detector`, `log`, `alerts`",
+            "line 1: `zzz` stands outside the sections; the sections are `worker`, `input`, `output`, `detector`, `log`, `alerts`, `web`",
         ),
         (
             "[[worker]]\nname = \"a\"",

@@ -5,6 +5,7 @@
 //! the environment.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -81,6 +82,12 @@ pub(super) fn path(given: &Given<'_>) -> Result<PathBuf, Allowed> {
     text(given)
         .map(PathBuf::from)
         .ok_or_else(|| r"a path in quotes, in single ones if it has a `\`".to_owned())
+}
+
+/// Where something listens.
+pub(super) fn address(given: &Given<'_>) -> Result<SocketAddr, Allowed> {
+    let text = given.text().unwrap_or_default().trim();
+    text.parse().map_err(|_| "an address and a port, such as `127.0.0.1:8686` or `[::1]:8686`".to_owned())
 }
 
 /// A text of one line; `allowed` says what it names.
@@ -229,6 +236,12 @@ fn quoted(text: impl fmt::Display) -> String {
 }
 
 impl Literal for PlantClock {
+    fn literal(&self) -> String {
+        quoted(self)
+    }
+}
+
+impl Literal for SocketAddr {
     fn literal(&self) -> String {
         quoted(self)
     }

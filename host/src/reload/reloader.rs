@@ -33,6 +33,8 @@ struct Slots {
     refused: Option<String>,
     last_good: Option<LastGood>,
     in_use: Option<InUse>,
+    /// Sets that passed their trial, and those that were refused.
+    looks: (u64, u64),
 }
 
 /// A set that passed its canary and then failed: the worker went back to the one before.
@@ -92,7 +94,17 @@ impl ReloadSlots {
     }
 
     fn set_refused(&self, why: Option<String>) {
-        self.slots().refused = why;
+        let mut slots = self.slots();
+        // What goes on being refused is one refusal.
+        if why.is_some() && slots.refused != why {
+            slots.looks.1 += 1;
+        }
+        slots.refused = why;
+    }
+
+    /// How many sets passed their trial, and how many were refused.
+    pub fn looks(&self) -> (u64, u64) {
+        self.slots().looks
     }
 
     /// The last committed batch; None before the first.
@@ -110,7 +122,9 @@ impl ReloadSlots {
 
     /// A detector waits to be used.
     pub fn set_ready(&self, detector: Detector) {
-        self.slots().ready = Some(detector);
+        let mut slots = self.slots();
+        slots.ready = Some(detector);
+        slots.looks.0 += 1;
     }
 
     /// Whether a detector waits to be used.

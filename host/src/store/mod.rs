@@ -15,6 +15,7 @@ mod index;
 mod input;
 mod leader_lock;
 mod output;
+pub mod page_reader;
 mod parts;
 mod probe;
 pub mod schema;
@@ -37,6 +38,7 @@ pub use output::{
     Claim, Outline, Output, OutputLimits, OutputProbe, Probed, Rejudging, Replaced, SchemaChanges,
     VerdictReader, VerdictWriter,
 };
+pub use page_reader::{AnomalyQuery, FirstOf, PageReader, ReadFrom, Stretch, Tally};
 pub use schema::TableNames;
 pub use sqlite::SqliteStore;
 pub use sqlserver::SqlServerStore;
@@ -80,6 +82,10 @@ pub trait Store: Connector {
 
     /// Opens the output for [`OutputProbe`], which takes back what it writes. None as before.
     async fn try_output(&self) -> Result<Option<Box<dyn Output>>, StoreError>;
+
+    /// Opens the output for the page: read-only, over a connection of its own that waits for
+    /// nobody long. None as before.
+    async fn open_page(&self) -> Result<Option<Box<dyn PageReader>>, StoreError>;
 
     /// Where the readings are, as a message names it.
     fn input_place(&self) -> String;

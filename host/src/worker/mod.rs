@@ -47,6 +47,7 @@ use crate::alert::pulse::Pulse;
 use crate::counts::Counts;
 use crate::datetime::Datetime;
 use crate::detector::{Detector, short_digest};
+use crate::metrics::Metrics;
 use crate::reload::ReloadSlots;
 use crate::shard::Shard;
 use crate::state::State;
@@ -113,6 +114,7 @@ pub struct Worker {
     reasons: Reasons,
     /// What those who tell people know of this worker.
     pulse: Arc<Pulse>,
+    metrics: Metrics,
 }
 
 impl Worker {
@@ -142,6 +144,7 @@ impl Worker {
             named: report::NamedOnce::default(),
             reasons: Reasons::default(),
             pulse: Arc::default(),
+            metrics: Metrics::default(),
         }
     }
 
@@ -149,6 +152,12 @@ impl Worker {
     #[must_use]
     pub fn telling(self, pulse: Arc<Pulse>) -> Self {
         Self { pulse, ..self }
+    }
+
+    /// Counts what it does there.
+    #[must_use]
+    pub fn counted_by(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Goes back to the set that judged before, if the detector in use fails at its first batch.

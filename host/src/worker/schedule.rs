@@ -16,6 +16,8 @@ use super::error::CycleError;
 use super::outage::Outage;
 use super::{Slice, Worker, report};
 use crate::alert::service_watch::CycleEnd;
+use crate::counts::Counts;
+use crate::metrics::CycleOutcome;
 use crate::service::Manager;
 
 /// How long a batch in hand may take after a stop was asked for. Then it is rolled back; service
@@ -77,11 +79,14 @@ pub async fn run_under(
         let asked = Arc::clone(&stopping);
         let in_hand = worker.in_hand();
         let cycles = worker.cycles();
+        let metrics = worker.metrics.clone();
+        let begun = Instant::now();
         let ended = {
             // It asks between its steps, once it has found the store as it should be.
             let goes_on = || {
                 manager.ready();
                 manager.alive();
+                metrics.alive();
                 asked.load(Ordering::Relaxed)
             };
             let mut cycle = pin!(worker.cycle(goes_on));
@@ -104,6 +109,7 @@ pub async fn run_under(
         };
         stands_by = matches!(ended, Err(CycleError::Standby { .. }));
         failed += u64::from(ended.is_err() && !stands_by);
+        count(worker, &ended, begun.elapsed());
         tell(manager, worker, &ended);
         beat(worker, &ended);
         match ended {
@@ -183,6 +189,19 @@ fn tell(manager: &Manager, worker: &Worker, ended: &Result<report::CycleReport, 
     manager.alive();
 }
 
+/// A cycle, in numbers.
+fn count(worker: &Worker, ended: &Result<report::CycleReport, CycleError>, took: Duration) {
+    let (outcome, counts) = match ended {
+        Ok(report) => (CycleOutcome::Done, report.counts),
+        Err(CycleError::Standby { .. }) => (CycleOutcome::Standby, Counts::default()),
+        Err(_) => (CycleOutcome::Failed, Counts::default()),
+    };
+    worker.metrics.cycle(outcome, took, &counts);
+    if let Some(session) = &worker.session {
+        worker.metrics.stands(&session.state, session.now);
+    }
+}
+
 /// How a look between two cycles ended.
 enum LookEnd {
     /// There is nothing more to look at.
@@ -205,6 +224,7 @@ async fn look(
         let begun = Instant::now();
         let ended = {
             manager.alive();
+            worker.metrics.alive();
             let mut slice = pin!(worker.look());
             tokio::select! {
                 ended = &mut slice => Some(ended),

@@ -13,6 +13,7 @@ pub mod import;
 pub mod key;
 pub mod lead;
 pub mod names;
+pub mod page;
 pub mod range;
 pub mod replace;
 pub mod state;
@@ -229,6 +230,13 @@ macro_rules! conformance {
                 verdicts_are_read_back_as_they_stand
                 verdicts_come_in_pages_by_time
                 of_verdicts_the_anomalies_alone_may_be_asked_for
+            }
+            page {
+                a_page_finds_every_variable_once
+                a_stretch_is_read_from_either_end_up_to_its_limit
+                a_verdict_comes_to_the_page_as_it_was_written
+                anomalies_are_found_by_time_score_and_variable
+                a_page_reads_beside_a_worker_and_sees_its_state
             }
             history {
                 ids_that_start_again_are_read_again

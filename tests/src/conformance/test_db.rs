@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use host::datetime::Datetime;
-use host::store::{Connector, TableNames};
+use host::store::{Connector, PageReader, TableNames};
 use host::verdict::VerdictRow;
 
 /// A fresh database (or two), gone when this is dropped. Everything here goes round the store under
@@ -17,6 +17,9 @@ pub trait TestDb: Sized {
 
     /// The store under test, on this database.
     fn connector(&self) -> Box<dyn Connector>;
+
+    /// The page's own way to the output.
+    async fn open_page(&self) -> Result<Box<dyn PageReader>>;
 
     /// Rows of the plant, in one transaction.
     async fn insert(&self, rows: &[Row<'_>]) -> Result<()>;

@@ -11,8 +11,9 @@ use crate::store::table_name::quote_sqlite;
 /// neighbours, whatever form their text has.
 pub const KEY: [&str; 2] = ["variable", "ds"];
 
-/// Asked for by the queries that people run, besides the one that begins with `variable`.
-pub const INDEXED: [&str; 3] = ["ds", "is_anomaly", "processed_at"];
+/// Asked for by the page and by the queries that people run, besides the one that begins with
+/// `variable`.
+pub const INDEXED: [&[&str]; 3] = [&["ds"], &["is_anomaly", "ds"], &["processed_at"]];
 
 /// The default input table, with the index on datetime that we would advise. For the demo and for
 /// tests: a store never creates the input.
@@ -59,7 +60,7 @@ pub fn output(name: &TableName) -> String {
 /// The indexes of an output table of ours.
 pub fn indexes(output: &TableName) -> Vec<String> {
     let unique = index(output, &KEY, true);
-    std::iter::once(unique).chain(INDEXED.map(|column| index(output, &[column], false))).collect()
+    std::iter::once(unique).chain(INDEXED.map(|columns| index(output, columns, false))).collect()
 }
 
 /// The state table: a row per worker. `position`, `set_aside` and `counts` are JSON. `checkpoint`

@@ -121,9 +121,12 @@ fn make_indexes(
         connection.execute_batch(&ddl::index(output, &KEY, false))?;
         prepared.created.push("index on (variable, ds)".into());
     }
-    for column in INDEXED.into_iter().filter(|&column| lacks(&[column])) {
-        connection.execute_batch(&ddl::index(output, &[column], false))?;
-        prepared.created.push(format!("index on {column}"));
+    for columns in INDEXED.into_iter().filter(|columns| lacks(columns)) {
+        connection.execute_batch(&ddl::index(output, columns, false))?;
+        prepared.created.push(match columns {
+            [column] => format!("index on {column}"),
+            columns => format!("index on ({})", columns.join(", ")),
+        });
     }
     Ok(())
 }

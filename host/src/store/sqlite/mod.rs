@@ -20,6 +20,7 @@ mod names;
 mod outbox;
 mod output;
 mod page;
+mod page_reader;
 mod parts;
 mod range;
 mod row;
@@ -38,7 +39,10 @@ pub use importer::SqliteImporter;
 pub use input::SqliteInput;
 pub use output::SqliteOutput;
 
-use super::{Clock, Connector, Importer, Input, LeaderLock, Output, Store, StoreError, TableNames};
+use super::page_reader::LOCK_PATIENCE;
+use super::{
+    Clock, Connector, Importer, Input, LeaderLock, Output, PageReader, Store, StoreError, TableNames,
+};
 use database_file::DatabaseFile;
 use side::Side;
 
@@ -141,6 +145,14 @@ impl Store for SqliteStore {
             return Ok(None);
         }
         Ok(Some(Box::new(self.output_as(Side::Trial).await?)))
+    }
+
+    async fn open_page(&self) -> Result<Option<Box<dyn PageReader>>, StoreError> {
+        if !self.output.exists() {
+            return Ok(None);
+        }
+        let store = Self { busy_timeout: LOCK_PATIENCE, ..self.clone() };
+        Ok(Some(Box::new(store.output_as(Side::Input).await?)))
     }
 
     fn input_place(&self) -> String {

@@ -31,9 +31,9 @@ pub struct SqliteOutput {
     stored: StoredParts,
 }
 
-struct OutputTables {
-    output: TableName,
-    state: TableName,
+pub(super) struct OutputTables {
+    pub(super) output: TableName,
+    pub(super) state: TableName,
     parts: TableName,
     episodes: TableName,
     outbox: TableName,
@@ -69,8 +69,12 @@ impl SqliteOutput {
         Self { link, tables, stored: StoredParts::default() }
     }
 
+    pub(super) fn now(&self) -> Datetime {
+        self.tables.clock.now()
+    }
+
     /// Runs `read` in a read transaction.
-    async fn read<T, R>(&self, read: R) -> Result<T, StoreError>
+    pub(super) async fn read<T, R>(&self, read: R) -> Result<T, StoreError>
     where
         T: Send + 'static,
         R: FnOnce(&Connection, &OutputTables) -> Result<T> + Send + 'static,

@@ -27,14 +27,12 @@ pub(super) fn read(
 ) -> Result<VerdictPage> {
     let Wanted { from, to, anomalies_only, limit } = wanted;
     let table = output.sqlite();
-    let file = if has_source_file { "source_file" } else { "NULL" };
+    let columns = columns(has_source_file);
     // The `+` keeps SQLite at the index on ds: by the one on is_anomaly every page would sort all
     // anomalies.
     let anomalies = if anomalies_only { " AND +is_anomaly <> 0" } else { "" };
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT ds, variable, y, yhat, yhat_lower, yhat_upper, residual, outside_interval, high_residual, is_anomaly, \
-         anomaly_score, prediction_error_pct, processed_at, {file} FROM {table} \
-         WHERE ds >= ?1 AND ds < ?2{anomalies} ORDER BY ds, variable"
+        "SELECT {columns} FROM {table} WHERE ds >= ?1 AND ds < ?2{anomalies} ORDER BY ds, variable"
     ))?;
     let mut rows = RowReader::default();
     let mut found = statement.query([Form::Space.floor(from), Form::Space.ceiling(to)])?;
@@ -56,7 +54,16 @@ pub(super) fn read(
     Ok(VerdictPage { verdicts, full })
 }
 
-fn verdict(rows: &mut RowReader, ds: Datetime, row: &Row<'_>) -> Result<StoredVerdict> {
+/// The columns of [`verdict`], in its order.
+pub(super) fn columns(has_source_file: bool) -> String {
+    format!(
+        "ds, variable, y, yhat, yhat_lower, yhat_upper, residual, outside_interval, high_residual, is_anomaly, anomaly_score, \
+         prediction_error_pct, processed_at, {}",
+        if has_source_file { "source_file" } else { "NULL" }
+    )
+}
+
+pub(super) fn verdict(rows: &mut RowReader, ds: Datetime, row: &Row<'_>) -> Result<StoredVerdict> {
     let source_file: Option<String> = row.get(13)?;
     let processed_at: Option<String> = row.get(12)?;
     Ok(StoredVerdict {

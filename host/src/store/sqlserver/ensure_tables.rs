@@ -41,12 +41,19 @@ pub(super) struct Statements {
     pub(super) spellings: Option<String>,
     /// Keeps other writers out, where no unique index does.
     pub(super) lock: Option<String>,
+    /// What makes a parameter, written `@name`, a value of the column `variable`.
+    variable: String,
     pub(super) padded: Padded,
     /// The first and the last that `ds` can hold.
     pub(super) datetimes: (Datetime, Datetime),
 }
 
 impl Statements {
+    /// A parameter as a value of the column `variable`.
+    pub(super) fn variable(&self, parameter: &str) -> String {
+        self.variable.replace("@name", parameter)
+    }
+
     /// The datetimes between which the output is read for rows at these; None where there are none.
     /// A little more on both sides: how a datetime becomes one of the column is the server's
     /// matter, and a SMALLDATETIME rounds to minutes.
@@ -207,10 +214,9 @@ pub(super) fn lacking(table: &Table) -> Vec<Lacking> {
     if !table.has_unique(&KEY) {
         lacking.push(Lacking { columns: &KEY, unique: true });
     }
-    for at in 0..INDEXED.len() {
-        let columns = &INDEXED[at..=at];
+    for columns in INDEXED {
         // The index on both begins with the first.
-        let made = columns[0] == KEY[0] && !lacking.is_empty();
+        let made = columns == &KEY[..1] && !lacking.is_empty();
         if !made && !table.has_index(columns) {
             lacking.push(Lacking { columns, unique: false });
         }
@@ -322,6 +328,7 @@ fn statements(table: &Table, name: &TableName, wait: Duration) -> Result<Stateme
             .has_index(&["variable"])
             .then(|| sql::output::spellings(name, &variable.cast("s.[variable]"))),
         lock: (!table.has_unique(&KEY)).then(|| sql::output::alone(name, wait)),
+        variable: variable.cast("@name"),
         padded,
         datetimes: datetime::span(&ds.kind),
         has_source_file: table.has("source_file"),

@@ -26,6 +26,7 @@ mod importer;
 mod input;
 mod leader_lock;
 mod output;
+mod page_reader;
 mod probe;
 mod row;
 pub mod sql;
@@ -44,7 +45,10 @@ pub use input::SqlServerInput;
 pub use output::SqlServerOutput;
 pub use target::{Address, Login, Password, Target, Timeouts, Trust};
 
-use super::{Connector, Importer, Input, LeaderLock, Output, PlantClock, Store, StoreError, TableNames};
+use super::page_reader::{LOCK_PATIENCE, PATIENCE};
+use super::{
+    Connector, Importer, Input, LeaderLock, Output, PageReader, PlantClock, Store, StoreError, TableNames,
+};
 use connection::Connection;
 
 /// Where the databases and the tables are.
@@ -116,6 +120,18 @@ impl Store for SqlServerStore {
 
     async fn try_output(&self) -> Result<Option<Box<dyn Output>>, StoreError> {
         self.look_at_output().await
+    }
+
+    async fn open_page(&self) -> Result<Option<Box<dyn PageReader>>, StoreError> {
+        let timeouts = Timeouts {
+            connect: PATIENCE.min(self.output.timeouts.connect),
+            query: PATIENCE.min(self.output.timeouts.query),
+            lock: LOCK_PATIENCE.min(self.output.timeouts.lock),
+        };
+        let output = Target { timeouts, ..self.output.clone() };
+        let mut reader = Self { output, ..self.clone() }.open_output().await?;
+        reader.clock = self.clock.clone();
+        Ok(Some(Box::new(reader)))
     }
 
     fn input_place(&self) -> String {

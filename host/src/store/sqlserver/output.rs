@@ -43,9 +43,11 @@ const TRIES: usize = 3;
 
 /// Verdicts and state into a SQL Server's tables.
 pub struct SqlServerOutput {
-    link: Connection,
+    pub(super) link: Connection,
     target: Target,
-    output: TableName,
+    /// What tells the plant's time, for the page.
+    pub(super) clock: PlantClock,
+    pub(super) output: TableName,
     state: TableName,
     parts: TableName,
     beside: TablesBeside,
@@ -65,9 +67,11 @@ impl SqlServerOutput {
         let parts = state.of_parts();
         let beside = TablesBeside { episodes, outbox };
         let (staged, stored) = (StagingTables::default(), StoredParts::default());
+        let clock = PlantClock::default();
         Self {
             link,
             target,
+            clock,
             output,
             state,
             parts,
@@ -80,7 +84,7 @@ impl SqlServerOutput {
         }
     }
 
-    async fn known(&mut self, session: &mut SqlSession) -> Result<Statements> {
+    pub(super) async fn known(&mut self, session: &mut SqlSession) -> Result<Statements> {
         if let Some(known) = &self.known {
             return Ok(known.clone());
         }
@@ -106,7 +110,11 @@ impl SqlServerOutput {
     }
 
     /// Ends a call, with nothing left open after one that failed.
-    async fn done<T>(&mut self, mut session: SqlSession, answer: Result<T>) -> Result<T, StoreError> {
+    pub(super) async fn done<T>(
+        &mut self,
+        mut session: SqlSession,
+        answer: Result<T>,
+    ) -> Result<T, StoreError> {
         let answer = match answer {
             Err(fault) if fault.leaves_session() => {
                 (self.known, self.parts_known, self.beside_known) = (None, false, false);

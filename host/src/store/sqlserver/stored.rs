@@ -13,19 +13,26 @@ use crate::store::{StoredVerdict, VerdictPage};
 /// Rows of [`sql::output::verdicts`](super::sql::output::verdicts) to a page of `limit`.
 pub(super) fn page(rows: Vec<Row>, limit: usize, padded: Padded) -> Result<VerdictPage> {
     let full = rows.len() > limit;
-    let mut names = HashSet::new();
+    let mut names = Names::default();
     let mut verdicts = rows
         .into_iter()
         .take(limit)
-        .map(|row| verdict(row, &mut names, padded))
+        .map(|row| verdict(&mut row.into_iter(), &mut names, padded))
         .collect::<Result<Vec<_>>>()?;
     // The server's order of names is its collation's.
     verdicts.sort_by(|a, b| (a.ds, &a.variable).cmp(&(b.ds, &b.variable)));
     Ok(VerdictPage { verdicts, full })
 }
 
-fn verdict(row: Row, names: &mut HashSet<Arc<str>>, padded: Padded) -> Result<StoredVerdict> {
-    let mut cells = row.into_iter();
+/// Names that rows share.
+pub(super) type Names = HashSet<Arc<str>>;
+
+/// The columns of [`sql::output::columns`](super::sql::output::columns), in their order.
+pub(super) fn verdict(
+    cells: &mut impl Iterator<Item = ColumnData<'static>>,
+    names: &mut Names,
+    padded: Padded,
+) -> Result<StoredVerdict> {
     let mut next = || cells.next().unwrap_or(ColumnData::String(None));
     let ds = datetime::read(&next()).ok_or_else(|| Error::no_answer("the datetime of a verdict"))?;
     let mut shared = |value: ColumnData<'static>, padded: bool| match value {

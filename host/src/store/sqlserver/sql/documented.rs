@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{episodes, input, outbox, output, session};
+use super::{episodes, input, outbox, output, page as pages, session};
 use crate::store::{InputLayout, PlantClock, TableName};
 
 /// A statement, by the function that makes it.
@@ -65,6 +65,7 @@ fn entries() -> Vec<Entry> {
     let insert = output::insert(&verdicts, &of_output, true);
     let lock = output::alone(&verdicts, Duration::from_secs(5));
     let staged = output::CommitParts { insert: &insert, lock: Some(&lock) };
+    let of = |value: &str| format!("CAST({value} AS varchar(100))");
     let entry = |function, text: String, access, source| Entry { function, text, access, source };
     vec![
         entry("session::set_up", session::set_up(Duration::from_secs(5)), NONE, SESSION),
@@ -304,6 +305,43 @@ fn entries() -> Vec<Entry> {
         entry("outbox::forget_delivered", outbox::forget_delivered(&messages), QUEUE, TOP),
         entry("output::take", output::take(&state), STATE, SEEK),
         entry("output::read", output::read(&state), STATE, SEEK),
+        entry(
+            "page::stretches",
+            pages::stretches(&verdicts, true, 2, false, of),
+            "for each stretch a seek on the index on (variable, ds), up to TOP rows, with their look-ups; for the page alone",
+            TOP,
+        ),
+        entry(
+            "page::count",
+            pages::count(&verdicts, 2, of),
+            "for each stretch a seek on the index on (variable, ds), up to TOP rows of it; for the page alone",
+            TOP,
+        ),
+        entry(
+            "page::first_variable",
+            pages::first_variable(&verdicts),
+            "one row of the index on (variable, ds); for the page alone",
+            TOP,
+        ),
+        entry(
+            "page::next_variable",
+            pages::next_variable(&verdicts, of),
+            "one row of the index on (variable, ds), by a seek; for the page alone",
+            TOP,
+        ),
+        entry(
+            "page::anomalies",
+            pages::anomalies(&verdicts, true, true, of),
+            "a seek on the index on (is_anomaly, ds), backwards, both ends given, up to TOP rows that are of the variable, with their \
+             look-ups; for the page alone",
+            TOP,
+        ),
+        entry(
+            "page::tally",
+            pages::tally(&verdicts),
+            "a seek on the index on (is_anomaly, ds), backwards, up to TOP rows, with their look-ups; for the page alone",
+            TOP,
+        ),
     ]
 }
 
@@ -341,12 +379,13 @@ fn no_statement_is_left_out() {
         ("input", include_str!("input.rs")),
         ("outbox", include_str!("outbox.rs")),
         ("output", include_str!("output.rs")),
+        ("page", include_str!("page.rs")),
         ("session", include_str!("session.rs")),
     ];
     let entries = entries();
     for (module, source) in sources {
         let functions = source.lines().filter_map(|line| line.strip_prefix("pub fn ")?.split('(').next());
-        // These two make no statement.
+        // These make no statement.
         for function in functions.filter(|function| !function.ends_with("_for")) {
             let named = format!("{module}::{function}");
             assert!(entries.iter().any(|entry| entry.function == named), "`{named}` is not on the page");

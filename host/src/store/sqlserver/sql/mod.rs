@@ -13,4 +13,5 @@ pub mod episodes;
 pub mod input;
 pub mod outbox;
 pub mod output;
+pub mod page;
 pub mod session;

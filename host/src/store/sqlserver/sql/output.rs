@@ -221,16 +221,24 @@ pub fn replace(output: &TableName, filled: &[Filled], gives_time: bool) -> Strin
     )
 }
 
+/// The columns of a verdict that is read back.
+pub(super) fn columns(has_source_file: bool) -> String {
+    format!(
+        "[ds], CAST([variable] AS nvarchar(4000)) AS [variable], [y], [yhat], [yhat_lower], [yhat_upper], [residual], \
+         [outside_interval], [high_residual], [is_anomaly], [anomaly_score], [prediction_error_pct], [processed_at], \
+         {} AS [source_file]",
+        if has_source_file { "CAST([source_file] AS nvarchar(4000))" } else { "CAST(NULL AS nvarchar(1))" },
+    )
+}
+
 /// At most `@P1` verdicts with `@P2 <= ds < @P3`, in time order. `source_file` is NULL where the
 /// table lacks it. Texts come as NVARCHAR, for the reason that the input's do. The flag is asked as
 /// a number, which no index finds: one on the flag leads to all the anomalies that the table ever
 /// had.
 pub fn verdicts(output: &TableName, has_source_file: bool, anomalies_only: bool) -> String {
     format!(
-        "SELECT TOP (@P1) [ds], CAST([variable] AS nvarchar(4000)) AS [variable], [y], [yhat], [yhat_lower], [yhat_upper], \
-         [residual], [outside_interval], [high_residual], [is_anomaly], [anomaly_score], [prediction_error_pct], \
-         [processed_at], {} AS [source_file] FROM {} AS v WHERE [ds] >= @P2 AND [ds] < @P3{} ORDER BY v.[ds], v.[variable]",
-        if has_source_file { "CAST([source_file] AS nvarchar(4000))" } else { "CAST(NULL AS nvarchar(1))" },
+        "SELECT TOP (@P1) {} FROM {} AS v WHERE [ds] >= @P2 AND [ds] < @P3{} ORDER BY v.[ds], v.[variable]",
+        columns(has_source_file),
         output.sql_server(),
         if anomalies_only { " AND CAST([is_anomaly] AS int) = 1" } else { "" },
     )

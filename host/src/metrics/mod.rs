@@ -1,0 +1,228 @@
+//! What the service counts of itself, for whoever watches it by numbers.
+//!
+//! A [`Metrics`] is a value that is cloned to whoever has something to count; all clones are one.
+//! Labels are of a few fixed words: no variable's name is one. The plant's time has no zone, so that
+//! no instant of it is exported, only how far behind its clock things are. Counting never fails and
+//! never waits.
+
+mod cycles;
+mod text;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+pub use cycles::CycleOutcome;
+pub use text::write_file;
+
+use crate::datetime::Datetime;
+use crate::reload::ReloadSlots;
+use crate::state::State;
+
+/// What every name begins with.
+const PREFIX: &str = "anomaly_worker";
+
+/// One label, of a few words.
+type Label = [(&'static str, &'static str); 1];
+
+/// Everything that is counted.
+#[derive(Clone)]
+pub struct Metrics(Arc<All>);
+
+struct All {
+    registry: Registry,
+    cycles: Family<Label, Counter>,
+    cycle_duration: Histogram,
+    readings: Family<Label, Counter>,
+    lag: Gauge<f64, AtomicU64>,
+    since_commit: Gauge<f64, AtomicU64>,
+    last_success: Gauge<f64, AtomicU64>,
+    models: Family<Label, Gauge>,
+    variables: Family<Label, Gauge>,
+    refused: Gauge,
+    reloads: Family<Label, Counter>,
+    leader: Gauge,
+    reload_slots: Mutex<Option<ReloadSlots>>,
+    signs: Mutex<Signs>,
+}
+
+/// When the schedule was seen alive, and how long it may be silent. None where there is no schedule.
+#[derive(Default)]
+struct Signs {
+    last: Option<Instant>,
+    silence: Option<Duration>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut all = All {
+            registry: Registry::with_prefix(PREFIX),
+            cycles: Family::default(),
+            // From 10 ms to nearly three minutes.
+            cycle_duration: Histogram::new(exponential_buckets(0.01, 2.0, 15)),
+            readings: Family::default(),
+            lag: Gauge::default(),
+            since_commit: Gauge::default(),
+            last_success: Gauge::default(),
+            models: Family::default(),
+            variables: Family::default(),
+            refused: Gauge::default(),
+            reloads: Family::default(),
+            leader: Gauge::default(),
+            reload_slots: Mutex::default(),
+            signs: Mutex::default(),
+        };
+        all.register();
+        Self(Arc::new(all))
+    }
+}
+
+impl All {
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("cycles", "Cycles that ended, by outcome", self.cycles.clone());
+        let help = "How long cycles took";
+        registry.register_with_unit("cycle_duration", help, Unit::Seconds, self.cycle_duration.clone());
+        registry.register("readings", "Readings of this process, by fate", self.readings.clone());
+        let help = "How far the watermark is behind the plant's clock";
+        registry.register_with_unit("lag", help, Unit::Seconds, self.lag.clone());
+        let help = "How long ago the worker's row was written, by the plant's clock";
+        registry.register_with_unit("since_commit", help, Unit::Seconds, self.since_commit.clone());
+        let help = "When a cycle last worked, in Unix time of this machine; 0 before the first";
+        registry.register_with_unit("last_success_timestamp", help, Unit::Seconds, self.last_success.clone());
+        registry.register("models", "Models of the set in use, by state", self.models.clone());
+        registry.register("variables", "Variables by state", self.variables.clone());
+        let help = "1 while the files on disk are refused and the set goes on without them";
+        registry.register("files_refused", help, self.refused.clone());
+        registry.register("reloads", "Sets that were looked at, by outcome", self.reloads.clone());
+        registry.register("leader", "1 while this is the active worker of its name", self.leader.clone());
+        let build: Family<Label, Gauge> = Family::default();
+        build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
+        registry.register("build_info", "The program's version", build);
+        // What never happened is 0 and not missing.
+        for outcome in CycleOutcome::ALL {
+            drop(self.cycles.get_or_create(&[("outcome", outcome.word())]));
+        }
+        for (fate, _) in cycles::fates(&crate::counts::Counts::default()) {
+            drop(self.readings.get_or_create(&[("fate", fate)]));
+        }
+        for outcome in ["used", "refused"] {
+            drop(self.reloads.get_or_create(&[("outcome", outcome)]));
+        }
+        drop(self.models.get_or_create(&[("state", "loaded")]));
+        drop(self.variables.get_or_create(&[("state", "set_aside")]));
+    }
+}
+
+impl Metrics {
+    /// What becomes of reloads is asked here.
+    #[must_use]
+    pub fn watching(self, slots: ReloadSlots) -> Self {
+        *self.0.reload_slots.lock().unwrap_or_else(PoisonError::into_inner) = Some(slots);
+        self
+    }
+
+    fn signs(&self) -> std::sync::MutexGuard<'_, Signs> {
+        self.0.signs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on a schedule runs, which is never silent for longer than this.
+    pub fn expect_signs(&self, silence: Duration) {
+        *self.signs() = Signs { last: Some(Instant::now()), silence: Some(silence) };
+    }
+
+    /// The schedule made progress.
+    pub fn alive(&self) {
+        self.signs().last = Some(Instant::now());
+    }
+
+    /// For how long the schedule was silent, where that is too long.
+    pub fn stalled(&self) -> Option<Duration> {
+        let signs = self.signs();
+        let silent = signs.last?.elapsed();
+        (silent > signs.silence?).then_some(silent)
+    }
+
+    /// How a worker stands by its row.
+    pub fn stands(&self, state: &State, now: Datetime) {
+        let all = &self.0;
+        if let Some(watermark) = state.watermark_at(now) {
+            all.lag.set(now.since(watermark).as_secs_f64());
+        }
+        all.since_commit.set(now.since(state.updated_at).as_secs_f64());
+        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        if let Some(models) = &state.models {
+            all.models.get_or_create(&[("state", "loaded")]).set(count(models.count));
+            all.refused.set(i64::from(models.refused.is_some()));
+        }
+        all.variables.get_or_create(&[("state", "set_aside")]).set(count(state.set_aside.len() as u64));
+    }
+
+    /// Whether this is the active worker.
+    pub fn leads(&self, leads: bool) {
+        self.0.leader.set(i64::from(leads));
+    }
+
+    fn succeeded(&self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.0.last_success.set(now.as_secs_f64());
+    }
+
+    fn take_reloads(&self) {
+        let slots = self.0.reload_slots.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(slots) = slots else { return };
+        let (used, refused) = slots.looks();
+        for (outcome, count) in [("used", used), ("refused", refused)] {
+            self.0.reloads.get_or_create(&[("outcome", outcome)]).inner().store(count, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Whatever begins as ours do.
+    fn named(text: &str) -> BTreeSet<String> {
+        text.match_indices(PREFIX)
+            .map(|(at, _)| {
+                let name = text[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_');
+                name.collect::<String>()
+            })
+            .filter(|name| name.len() > PREFIX.len())
+            .collect()
+    }
+
+    #[test]
+    fn rules_dashboard_and_documents_name_only_what_there_is() {
+        let there: BTreeSet<String> = named(&Metrics::default().text());
+        for (place, text) in [
+            ("alerts.yml", include_str!("../../../packaging/prometheus/alerts.yml")),
+            ("dashboard.json", include_str!("../../../packaging/grafana/dashboard.json")),
+            ("metrics.md", include_str!("../../../docs/metrics.md")),
+            ("metrics.es.md", include_str!("../../../docs/metrics.es.md")),
+        ] {
+            let unknown: Vec<_> = named(text).into_iter().filter(|name| !there.contains(name)).collect();
+            assert_eq!(unknown, Vec::<String>::new(), "{place}");
+        }
+        let dashboard = include_str!("../../../packaging/grafana/dashboard.json");
+        serde_json::from_str::<serde_json::Value>(dashboard).unwrap();
+        let told = named(include_str!("../../../docs/metrics.md"));
+        // Of a counter or a histogram the document names the one that people ask for.
+        let kinds = Metrics::default().text();
+        let kinds = kinds.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+        for kind in kinds {
+            assert!(told.iter().any(|told| told.starts_with(kind)), "`{kind}` is told of nowhere");
+        }
+    }
+}

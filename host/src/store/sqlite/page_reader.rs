@@ -1,0 +1,275 @@
+//! Verdicts for the page: each call streams from an index and stops at its limit, or when it has
+//! taken too long.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, Params};
+
+use super::datetime::Form;
+use super::error::{Error, Result};
+use super::output::SqliteOutput;
+use super::row::RowReader;
+use super::{ensure_tables, stored};
+use crate::datetime::Datetime;
+use crate::store::page_reader::{MOST_RANKED, PATIENCE, rank};
+use crate::store::{
+    AnomalyQuery, ErrorKind, FirstOf, Output, PageReader, ReadFrom, StoreError, StoredVerdict, Stretch,
+    TableName, Tally,
+};
+
+#[async_trait]
+impl PageReader for SqliteOutput {
+    async fn clock(&mut self) -> Result<Datetime, StoreError> {
+        Ok(self.now())
+    }
+
+    async fn variables(&mut self, limit: usize) -> Result<Vec<Arc<str>>, StoreError> {
+        self.read(move |connection, tables| {
+            let reading = Reading::begin(connection, &tables.output, &tables.state)?;
+            reading.variables(limit)
+        })
+        .await
+    }
+
+    async fn stretches(
+        &mut self,
+        stretches: &[Stretch],
+        limit: usize,
+        end: ReadFrom,
+    ) -> Result<Vec<Vec<StoredVerdict>>, StoreError> {
+        let stretches = stretches.to_vec();
+        self.read(move |connection, tables| {
+            let reading = Reading::begin(connection, &tables.output, &tables.state)?;
+            stretches.iter().map(|stretch| reading.stretch(stretch, limit, end)).collect()
+        })
+        .await
+    }
+
+    async fn count(&mut self, stretches: &[Stretch], limit: usize) -> Result<Vec<u64>, StoreError> {
+        let stretches = stretches.to_vec();
+        self.read(move |connection, tables| {
+            let reading = Reading::begin(connection, &tables.output, &tables.state)?;
+            stretches.iter().map(|stretch| reading.count(stretch, limit)).collect()
+        })
+        .await
+    }
+
+    async fn anomalies(&mut self, query: &AnomalyQuery) -> Result<Vec<StoredVerdict>, StoreError> {
+        let query = query.clone();
+        self.read(move |connection, tables| {
+            let reading = Reading::begin(connection, &tables.output, &tables.state)?;
+            let examined = if query.first == FirstOf::Worst { MOST_RANKED } else { query.limit };
+            let mut found = reading.anomalies(&query, examined)?;
+            rank(&mut found, query.first);
+            found.truncate(query.limit);
+            Ok(found)
+        })
+        .await
+    }
+
+    async fn tally(&mut self, from: Datetime, to: Datetime) -> Result<Vec<Tally>, StoreError> {
+        self.read(move |connection, tables| {
+            let reading = Reading::begin(connection, &tables.output, &tables.state)?;
+            reading.tally(from, to)
+        })
+        .await
+    }
+
+    async fn leave(self: Box<Self>) -> Result<(), StoreError> {
+        self.close().await
+    }
+}
+
+/// One call.
+struct Reading<'c> {
+    connection: &'c Connection,
+    output: &'c TableName,
+    has_source_file: bool,
+    begun: Instant,
+}
+
+impl<'c> Reading<'c> {
+    fn begin(connection: &'c Connection, output: &'c TableName, state: &TableName) -> Result<Self> {
+        let found = ensure_tables::expect_tables(connection, output, state)?;
+        Ok(Self { connection, output, has_source_file: found.has("source_file"), begun: Instant::now() })
+    }
+
+    /// # Errors
+    /// `Busy`, once it has taken too long.
+    fn goes_on(&self) -> Result<()> {
+        if self.begun.elapsed() < PATIENCE {
+            return Ok(());
+        }
+        Err(Error::Found(
+            ErrorKind::Busy,
+            format!(
+                "reading took more than {} s and was given up; does table `{}` have the indexes that `host schema` prints?",
+                PATIENCE.as_secs(),
+                self.output.table()
+            ),
+        ))
+    }
+
+    fn variables(&self, limit: usize) -> Result<Vec<Arc<str>>> {
+        let table = self.output.sqlite();
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT variable FROM {table} WHERE variable > ?1 AND typeof(variable) = 'text' ORDER BY variable LIMIT 1"
+        ))?;
+        let mut names: Vec<Arc<str>> = Vec::new();
+        // Every text sorts after the empty one, and a name is none.
+        let mut last = String::new();
+        while names.len() < limit {
+            self.goes_on()?;
+            let mut rows = statement.query([&last])?;
+            let Some(row) = rows.next()? else { break };
+            last = row.get(0)?;
+            names.push(last.as_str().into());
+        }
+        Ok(names)
+    }
+
+    fn stretch(&self, stretch: &Stretch, limit: usize, end: ReadFrom) -> Result<Vec<StoredVerdict>> {
+        let order = match end {
+            ReadFrom::Start => "",
+            ReadFrom::End => " DESC",
+        };
+        let sql = format!(
+            "SELECT {} FROM {} WHERE variable = ?1 AND ds >= ?2 AND ds < ?3 ORDER BY ds{order}",
+            stored::columns(self.has_source_file),
+            self.output.sqlite()
+        );
+        let Stretch { variable, from, to } = stretch;
+        let within = (&**variable, Form::Space.floor(*from), Form::Space.ceiling(*to));
+        let mut found = self.verdicts(&sql, within, (*from, *to), limit)?;
+        if end == ReadFrom::End {
+            found.reverse();
+        }
+        Ok(found)
+    }
+
+    fn verdicts(
+        &self,
+        sql: &str,
+        parameters: impl Params,
+        (from, to): (Datetime, Datetime),
+        limit: usize,
+    ) -> Result<Vec<StoredVerdict>> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut reader = RowReader::default();
+        let mut rows = statement.query(parameters)?;
+        let mut verdicts = Vec::new();
+        while verdicts.len() < limit
+            && let Some(row) = rows.next()?
+        {
+            self.goes_on()?;
+            if let Some(ds) = reader.instant(row.get_ref(0)?).filter(|ds| from <= *ds && *ds < to) {
+                verdicts.push(stored::verdict(&mut reader, ds, row)?);
+            }
+        }
+        Ok(verdicts)
+    }
+
+    /// Texts of one instant beside the ends count too: nobody counts on one.
+    fn count(&self, stretch: &Stretch, limit: usize) -> Result<u64> {
+        self.goes_on()?;
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT count(*) FROM (SELECT 1 FROM {} WHERE variable = ?1 AND ds >= ?2 AND ds < ?3 LIMIT ?4)",
+            self.output.sqlite()
+        ))?;
+        let Stretch { variable, from, to } = stretch;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let (from, to) = (Form::Space.ceiling(*from), Form::Space.ceiling(*to));
+        let count: i64 = statement.query_row((&**variable, from, to, limit), |row| row.get(0))?;
+        Ok(count.unsigned_abs())
+    }
+
+    fn anomalies(&self, query: &AnomalyQuery, limit: usize) -> Result<Vec<StoredVerdict>> {
+        // The `+` keeps SQLite at the index on (is_anomaly, ds): a variable has many verdicts, and few of
+        // them are anomalies.
+        let named = if query.variable.is_some() { " AND +variable = ?4" } else { " AND ?4 IS NULL" };
+        let sql = format!(
+            "SELECT {} FROM {} WHERE is_anomaly = 1 AND ds >= ?1 AND ds < ?2 AND coalesce(anomaly_score, 0) >= ?3{named} \
+             ORDER BY ds DESC",
+            stored::columns(self.has_source_file),
+            self.output.sqlite()
+        );
+        let AnomalyQuery { from, to, least_score, .. } = query;
+        let (first, past) = (Form::Space.floor(*from), Form::Space.ceiling(*to));
+        self.verdicts(&sql, (first, past, least_score, query.variable.as_deref()), (*from, *to), limit)
+    }
+
+    fn tally(&self, from: Datetime, to: Datetime) -> Result<Vec<Tally>> {
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT ds, variable, anomaly_score FROM {} WHERE is_anomaly = 1 AND ds >= ?1 AND ds < ?2 ORDER BY ds DESC LIMIT ?3",
+            self.output.sqlite()
+        ))?;
+        let mut reader = RowReader::default();
+        let mut tallies: BTreeMap<Arc<str>, Tally> = BTreeMap::new();
+        let most = i64::try_from(MOST_RANKED).unwrap_or(i64::MAX);
+        let mut rows = statement.query((Form::Space.floor(from), Form::Space.ceiling(to), most))?;
+        while let Some(row) = rows.next()? {
+            self.goes_on()?;
+            let Some(ds) = reader.instant(row.get_ref(0)?).filter(|ds| from <= *ds && *ds < to) else {
+                continue;
+            };
+            let variable = reader.shared(row.get_ref(1)?.as_str().unwrap_or_default());
+            let score: Option<f64> = row.get(2)?;
+            let tally = tallies.entry(Arc::clone(&variable)).or_insert(Tally {
+                variable,
+                anomalies: 0,
+                worst_score: None,
+                last: ds,
+            });
+            tally.anomalies += 1;
+            tally.last = tally.last.max(ds);
+            tally.worst_score = tally.worst_score.into_iter().chain(score).reduce(f64::max);
+        }
+        Ok(tallies.into_values().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use super::*;
+    use crate::store::schema::sqlite as ddl;
+
+    /// They are asked of tables of many millions of rows.
+    #[test]
+    fn what_is_read_is_found_by_seeks() {
+        let table: TableName = "o".parse().unwrap();
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(&ddl::output(&table)).unwrap();
+        for index in ddl::indexes(&table) {
+            connection.execute_batch(&index).unwrap();
+        }
+        let plan = |sql: &str| -> String {
+            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let count = statement.parameter_count();
+            let none = vec![rusqlite::types::Value::Null; count];
+            let steps = statement.query_map(rusqlite::params_from_iter(none), |row| row.get(3)).unwrap();
+            steps.map(Result::<String, _>::unwrap).collect::<Vec<_>>().join("; ")
+        };
+        for (sql, expected) in [
+            (
+                "SELECT y FROM o WHERE variable = ?1 AND ds >= ?2 AND ds < ?3 ORDER BY ds DESC",
+                "SEARCH o USING INDEX ux_o_variable_ds (variable=? AND ds>? AND ds<?)",
+            ),
+            (
+                "SELECT variable FROM o WHERE variable > ?1 AND typeof(variable) = 'text' ORDER BY variable LIMIT 1",
+                "SEARCH o USING COVERING INDEX ux_o_variable_ds (variable>?)",
+            ),
+            (
+                "SELECT y FROM o WHERE is_anomaly = 1 AND ds >= ?1 AND ds < ?2 AND coalesce(anomaly_score, 0) >= ?3 AND \
+                 +variable = ?4 ORDER BY ds DESC",
+                "SEARCH o USING INDEX ix_o_is_anomaly_ds (is_anomaly=? AND ds>? AND ds<?)",
+            ),
+        ] {
+            assert_eq!(plan(sql), expected, "{sql}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Why a view cannot be shown, and what a browser is told of it.
+
+use axum::http::StatusCode;
+
+use crate::chart::ChartError;
+use crate::store::StoreError;
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error("there is no `{0}` yet, where verdicts would be")]
+    NoDatabase(String),
+    #[error("too many requests at once")]
+    Busy,
+    #[error("there is no such thing here")]
+    NotFound,
+    #[error("a form that is none of this page's")]
+    NotOurs,
+    #[error("{0}")]
+    Chart(#[from] ChartError),
+    #[error("a template cannot be filled: {0}")]
+    Template(#[from] minijinja::Error),
+}
+
+impl Failure {
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotOurs => StatusCode::FORBIDDEN,
+            Self::Store(_) | Self::NoDatabase(_) | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Chart(_) | Self::Template(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The word of the table that says it.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::NotOurs => "not_ours",
+            Self::Store(_) => "store_failed",
+            Self::NoDatabase(_) => "no_database",
+            Self::Busy => "busy",
+            Self::Chart(_) | Self::Template(_) => "broken",
+        }
+    }
+}

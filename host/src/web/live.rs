@@ -1,0 +1,109 @@
+//! Whether there is something new, for pages that are open: server-sent events, and a plain answer
+//! for who gets none through.
+//!
+//! One task looks for all who watch, and only while somebody does.
+
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::{App, Shared};
+
+/// How often it is looked at.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// How often something is said where there is nothing new: proxies close what is silent.
+const ALIVE: Duration = Duration::from_secs(15);
+
+/// Who may watch at once. Others ask.
+const MOST: usize = 64;
+
+/// What is new, and who wants to know.
+#[derive(Default)]
+pub(super) struct News {
+    watching: Arc<AtomicUsize>,
+    told: Mutex<Option<watch::Receiver<String>>>,
+}
+
+/// One who watches.
+struct Watching(Arc<AtomicUsize>);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// When the last commit was, as a text that changes with it.
+async fn standing(app: &App) -> Option<String> {
+    let mut reader = app.readers.lend().await.ok()?;
+    let outline = reader.outline(&app.worker).await;
+    let found = reader.after(outline).ok()??;
+    Some(found.state.updated_at.to_string())
+}
+
+/// Ends when nobody watches any more.
+async fn look(app: Shared, tell: watch::Sender<String>) {
+    loop {
+        if let Some(now) = standing(&app).await {
+            tell.send_if_modified(|last| {
+                let is_new = *last != now;
+                if is_new {
+                    last.clone_from(&now);
+                }
+                is_new
+            });
+        }
+        tokio::select! {
+            () = tell.closed() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+        // The one that is kept for who comes next is no watcher.
+        if app.news.watching.load(Ordering::Relaxed) == 0 {
+            *app.news.told.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            return;
+        }
+    }
+}
+
+fn subscribe(app: &Shared) -> watch::Receiver<String> {
+    let mut told = app.news.told.lock().unwrap_or_else(PoisonError::into_inner);
+    let receiver = told.get_or_insert_with(|| {
+        let (tell, receiver) = watch::channel(String::new());
+        tokio::spawn(look(Arc::clone(app), tell));
+        receiver
+    });
+    receiver.clone()
+}
+
+/// An event at each commit.
+pub(super) async fn events(State(app): State<Shared>) -> Response {
+    if app.news.watching.fetch_add(1, Ordering::Relaxed) >= MOST {
+        app.news.watching.fetch_sub(1, Ordering::Relaxed);
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    let watching = Watching(Arc::clone(&app.news.watching));
+    let receiver = subscribe(&app);
+    let events = stream::unfold((receiver, watching), |(mut receiver, watching)| async move {
+        receiver.changed().await.ok()?;
+        let text = receiver.borrow_and_update().clone();
+        Some((Ok::<_, Infallible>(Event::default().data(text)), (receiver, watching)))
+    });
+    Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)).into_response()
+}
+
+/// The same, once.
+pub(super) async fn state(State(app): State<Shared>) -> Response {
+    let told = json!({ "updated_at": standing(&app).await }).to_string();
+    ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], told).into_response()
+}

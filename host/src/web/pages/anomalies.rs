@@ -1,0 +1,148 @@
+//! The last anomalies, by score or by time, with a filter; and the same as CSV.
+
+use std::sync::Arc;
+
+use axum::extract::State as Given;
+use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use minijinja::{Value, context};
+
+use super::variable::anomaly;
+use super::{Answer, Standing, ranges, second};
+use crate::store::{AnomalyQuery, FirstOf, PageReader, StoreError, StoredVerdict};
+use crate::web::render::Page;
+use crate::web::view::{View, Window, encoded};
+use crate::web::words::Words;
+use crate::web::{App, Shared};
+
+/// Rows of one view.
+const MOST: usize = 200;
+
+pub(in crate::web) async fn anomalies(Given(app): Given<Shared>, view: View) -> Response {
+    let page = page(&app, &view).await;
+    app.answer(&view, page)
+}
+
+struct Found {
+    standing: Standing,
+    window: Window,
+    least: f64,
+    first: FirstOf,
+    variable: Option<Arc<str>>,
+    verdicts: Vec<StoredVerdict>,
+}
+
+async fn find(app: &App, view: &View) -> Answer<Found> {
+    let mut reader = app.readers.lend().await?;
+    let found = read(app, view, &mut *reader).await;
+    reader.after(found)
+}
+
+async fn read(app: &App, view: &View, reader: &mut dyn PageReader) -> Result<Found, StoreError> {
+    let standing = Standing::read(app, reader).await?;
+    let window = view.window(standing.until, "24h");
+    let least = view.number("score").unwrap_or(0.0).min(100.0);
+    let first = if view.text("order") == Some("time") { FirstOf::Newest } else { FirstOf::Worst };
+    let variable: Option<Arc<str>> = view.text("variable").map(Into::into);
+    let query = AnomalyQuery {
+        variable: variable.clone(),
+        from: window.from,
+        to: window.to,
+        least_score: least,
+        first,
+        limit: MOST,
+    };
+    let verdicts = reader.anomalies(&query).await?;
+    Ok(Found { standing, window, least, first, variable, verdicts })
+}
+
+impl Found {
+    /// The filter as it stands in a link, but for the time.
+    fn filter(&self) -> String {
+        let order = if self.first == FirstOf::Newest { "time" } else { "score" };
+        let mut filter = format!("order={order}");
+        if self.least > 0.0 {
+            filter.push_str(&format!("&score={}", self.least));
+        }
+        if let Some(variable) = &self.variable {
+            filter.push_str(&format!("&variable={}", encoded(variable)));
+        }
+        filter
+    }
+}
+
+async fn page(app: &App, view: &View) -> Answer<Page> {
+    let found = find(app, view).await?;
+    let filter = found.filter();
+    let context = context! {
+        title => Words::of(view.labels).get("anomalies"),
+        now => second(found.standing.now),
+        ranges => ranges(view, &found.window, |query| format!("/anomalies?{filter}&{query}")),
+        range => found.window.range,
+        least => found.least.to_string(),
+        by_time => found.first == FirstOf::Newest,
+        variable => found.variable.as_deref().unwrap_or_default(),
+        rows => found.verdicts.iter().map(|verdict| anomaly(verdict, view.labels)).collect::<Value>(),
+        count => found.verdicts.len(),
+        is_cut => found.verdicts.len() == MOST,
+        csv => format!("/anomalies.csv?{filter}&{}", found.window.query()),
+    };
+    Ok(Page { template: "anomalies.html", context })
+}
+
+/// The same rows, for a spreadsheet.
+pub(in crate::web) async fn csv(Given(app): Given<Shared>, view: View) -> Response {
+    match find(&app, &view).await {
+        Ok(found) => {
+            let headers = [
+                (CONTENT_TYPE, "text/csv; charset=utf-8"),
+                (CONTENT_DISPOSITION, "attachment; filename=\"anomalies.csv\""),
+                (CACHE_CONTROL, "no-store"),
+            ];
+            (headers, table(&found.verdicts)).into_response()
+        }
+        Err(failure) => app.failed(&view, &failure),
+    }
+}
+
+fn table(verdicts: &[StoredVerdict]) -> String {
+    let number = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+    let mut text = String::from("ds,variable,y,yhat,yhat_lower,yhat_upper,anomaly_score\r\n");
+    for verdict in verdicts {
+        let cells = [
+            verdict.ds.to_string(),
+            cell(&verdict.variable),
+            number(verdict.y),
+            number(verdict.yhat),
+            number(verdict.yhat_lower),
+            number(verdict.yhat_upper),
+            number(verdict.anomaly_score),
+        ];
+        text.push_str(&cells.join(","));
+        text.push_str("\r\n");
+    }
+    text
+}
+
+/// A text in quotes. One that a spreadsheet would take for a formula begins with an apostrophe.
+fn cell(text: &str) -> String {
+    let mark = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+    format!("\"{mark}{}\"", text.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_a_spreadsheet_is_no_formula() {
+        for (name, expected) in [
+            ("TEMP-03", "\"TEMP-03\""),
+            ("a\"b,c\nd", "\"a\"\"b,c\nd\""),
+            ("=HYPERLINK(\"x\")", "\"'=HYPERLINK(\"\"x\"\")\""),
+            ("@x", "\"'@x\""),
+        ] {
+            assert_eq!(cell(name), expected);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The views, a file each: what is read for it, and what its template is given.
+
+mod anomalies;
+mod detector;
+mod episode;
+mod overview;
+mod series;
+mod variable;
+mod why;
+
+pub(super) use anomalies::{anomalies, csv};
+pub(super) use detector::detector;
+pub(super) use episode::episode;
+pub(super) use overview::overview;
+pub use series::chart_data;
+pub(super) use variable::{picture, variable};
+
+use std::time::Duration;
+
+use minijinja::Value;
+
+use super::App;
+use super::failure::Failure;
+use super::render::map;
+use super::view::{RANGES, View, Window};
+use super::words::Words;
+use crate::datetime::Datetime;
+use crate::state::State;
+use crate::store::{PageReader, StoreError};
+
+/// How the worker stands, and until when its verdicts go.
+struct Standing {
+    now: Datetime,
+    /// None before the first commit.
+    state: Option<State>,
+    /// What "the last hours" end at: the clock, or the watermark of a worker that is far behind.
+    until: Datetime,
+}
+
+/// A worker that is this far behind is shown as it was then.
+const FAR_BEHIND: Duration = Duration::from_secs(2 * 3600);
+
+impl Standing {
+    async fn read(app: &App, reader: &mut dyn PageReader) -> Result<Self, StoreError> {
+        let now = reader.clock().await?;
+        let state = reader.outline(&app.worker).await?.map(|outline| outline.state);
+        let watermark = state.as_ref().and_then(|state| state.watermark_at(now));
+        // What is dated at the watermark belongs to what is shown.
+        let past = |watermark: Datetime| watermark.later(Duration::from_secs(1));
+        let until = match watermark {
+            Some(watermark) if now.since(watermark) > FAR_BEHIND => past(watermark),
+            watermark => watermark.map_or(now, past).max(now),
+        };
+        Ok(Self { now, state, until })
+    }
+}
+
+/// Links to the ranges of time, for the template of that name.
+fn ranges(view: &View, window: &Window, link: impl Fn(&str) -> String) -> Value {
+    let words = Words::of(view.labels);
+    let range = |(name, _): &(&'static str, u64)| {
+        let word = match *name {
+            "2h" => "range_2h",
+            "24h" => "range_24h",
+            "7d" => "range_7d",
+            "30d" => "range_30d",
+            "90d" => "range_90d",
+            _ => "range_1y",
+        };
+        map([
+            ("word", words.get(word).into()),
+            ("link", link(&format!("range={name}")).into()),
+            ("on", (window.range == Some(*name)).into()),
+        ])
+    };
+    let around = window
+        .around()
+        .into_iter()
+        .map(|(word, query)| map([("word", words.get(word).into()), ("link", link(&query).into())]));
+    map([
+        ("ranges", RANGES.iter().map(range).collect()),
+        ("around", around.collect()),
+        ("from", minute(window.from).into()),
+        ("to", minute(window.to).into()),
+    ])
+}
+
+/// As a field of a form takes it.
+fn minute(at: Datetime) -> String {
+    at.to_string().replacen(' ', "T", 1).chars().take(19).collect()
+}
+
+/// A datetime to the second, as it is shown.
+fn second(at: Datetime) -> String {
+    at.to_string().chars().take(19).collect()
+}
+
+/// A count with its digits in groups, as both languages may write it.
+fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Decimals that tell a reading from its neighbours.
+fn decimals(value: f64) -> usize {
+    match value.abs() {
+        large if large >= 1000.0 => 1,
+        middle if middle >= 1.0 => 2,
+        _ => 4,
+    }
+}
+
+type Answer<T> = Result<T, Failure>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_read_in_groups() {
+        for (count, expected) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1\u{202f}000"),
+            (21_093, "21\u{202f}093"),
+            (1_234_567, "1\u{202f}234\u{202f}567"),
+        ] {
+            assert_eq!(grouped(count), expected);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The readings of a variable in some time, as many as a chart needs, whatever the time.
+//!
+//! The time is divided into parts, and of each a bounded number of verdicts is read by a seek. Where
+//! that is all of them, the chart is exact; where a part has more, it is divided again and some of
+//! each smaller part are read, so that what is drawn is spread over all of it, and what is flagged
+//! is read besides. A year therefore costs about what a day does.
+
+use std::sync::Arc;
+
+use crate::chart::{ChartData, Point, decimate};
+use crate::datetime::Datetime;
+use crate::store::{AnomalyQuery, FirstOf, PageReader, ReadFrom, StoreError, StoredVerdict, Stretch};
+
+/// Parts of the time: a part is some pixels wide.
+const PARTS: i64 = 240;
+
+/// Verdicts of a part that are read at first: a fortnight of minutes is exact.
+const OF_A_PART: usize = 96;
+
+/// A part that has more is divided into so many, of each of which so many are read.
+const SMALLER: i64 = 8;
+const OF_A_SMALLER: usize = 8;
+
+/// What is flagged, besides.
+const MOST_FLAGGED: usize = 1000;
+
+/// Readings by time.
+pub(super) struct Series {
+    /// All that were read.
+    pub(super) points: Vec<Point>,
+    /// Whether these are all that there are.
+    pub(super) is_whole: bool,
+}
+
+impl Series {
+    pub(super) async fn read(
+        reader: &mut dyn PageReader,
+        variable: &Arc<str>,
+        from: Datetime,
+        to: Datetime,
+    ) -> Result<Self, StoreError> {
+        let parts = divided(variable, from, to, PARTS);
+        let read = reader.stretches(&parts, OF_A_PART + 1, ReadFrom::Start).await?;
+        let is_full = |verdicts: &Vec<StoredVerdict>| verdicts.len() > OF_A_PART;
+        let is_whole = !read.iter().any(is_full);
+        let mut points = Vec::new();
+        let mut smaller = Vec::new();
+        for (part, verdicts) in parts.iter().zip(&read) {
+            if is_full(verdicts) {
+                smaller.extend(divided(variable, part.from, part.to, SMALLER));
+            }
+            points.extend(verdicts.iter().filter_map(Point::of));
+        }
+        if !is_whole {
+            for verdicts in reader.stretches(&smaller, OF_A_SMALLER, ReadFrom::Start).await? {
+                points.extend(verdicts.iter().filter_map(Point::of));
+            }
+            let flagged = AnomalyQuery {
+                variable: Some(Arc::clone(variable)),
+                from,
+                to,
+                least_score: 0.0,
+                first: FirstOf::Newest,
+                limit: MOST_FLAGGED,
+            };
+            points.extend(reader.anomalies(&flagged).await?.iter().filter_map(Point::of));
+            points.sort_by_key(|point| point.at);
+            points.dedup_by_key(|point| point.at);
+        }
+        Ok(Self { points, is_whole })
+    }
+
+    /// What a screen can show of them.
+    pub(super) fn drawn(&self, from: Datetime, to: Datetime) -> Vec<Point> {
+        decimate(&self.points, from, to, usize::try_from(PARTS).unwrap_or(1))
+    }
+}
+
+/// The chart of a variable in some time, and whether it is drawn from all of its verdicts.
+///
+/// # Errors
+/// As the reader.
+pub async fn chart_data(
+    reader: &mut dyn PageReader,
+    variable: &Arc<str>,
+    from: Datetime,
+    to: Datetime,
+) -> Result<(ChartData, bool), StoreError> {
+    let series = Series::read(reader, variable, from, to).await?;
+    let points = series.drawn(from, to);
+    let data = ChartData { variable: variable.to_string(), from, to, points, episodes: Vec::new() };
+    Ok((data, series.is_whole))
+}
+
+/// So many equal parts, or fewer where they would hold no microsecond.
+fn divided(variable: &Arc<str>, from: Datetime, to: Datetime, parts: i64) -> Vec<Stretch> {
+    let (first, length) = (i128::from(from.micros()), i128::from(to.micros()) - i128::from(from.micros()));
+    let end = |nth: i64| {
+        let at = first + length * i128::from(nth) / i128::from(parts);
+        Datetime::from_micros(i64::try_from(at).unwrap_or(i64::MAX))
+    };
+    (0..parts)
+        .map(|nth| Stretch { variable: Arc::clone(variable), from: end(nth), to: end(nth + 1) })
+        .filter(|part| part.from < part.to)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_meet_and_end_where_the_whole_does() {
+        for (from, to) in [(0, 1000), (-7, 3), (i64::MIN, i64::MAX), (5, 5)] {
+            let (from, to) = (Datetime::from_micros(from), Datetime::from_micros(to));
+            let parts = divided(&"T".into(), from, to, 240);
+            let whole = parts.first().map(|part| part.from).zip(parts.last().map(|part| part.to));
+            assert_eq!(whole, (from < to).then_some((from, to)));
+            assert!(parts.windows(2).all(|pair| pair[0].to == pair[1].from));
+        }
+    }
+}
