@@ -32,7 +32,14 @@ pub fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str
     }
     stream.write_all(format!("{request}\r\n{body}").as_bytes()).unwrap();
     let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).unwrap();
+    let mut piece = [0; 64 << 10];
+    // Some servers keep the connection, whatever they are asked.
+    while !is_whole(&bytes) {
+        match stream.read(&mut piece).unwrap() {
+            0 => break,
+            read => bytes.extend_from_slice(&piece[..read]),
+        }
+    }
     let text = String::from_utf8(bytes).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     let mut lines = head.lines();
@@ -45,6 +52,14 @@ pub fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str
         None => body.to_owned(),
     };
     Answer { status, headers, body }
+}
+
+/// Whether as many bytes have come as the head tells.
+fn is_whole(bytes: &[u8]) -> bool {
+    let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
+    let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
+    let told = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+    told.is_some_and(|length: usize| bytes.len() >= end + 4 + length)
 }
 
 fn unchunked(mut text: &str) -> String {

@@ -16,8 +16,8 @@ use host::reading::Reading;
 use host::state::State;
 use host::store::schema::sqlserver as ddl;
 use host::store::{
-    AnomalyQuery, Commit, Connector, FirstOf, PlantClock, ReadFrom, SqlServerStore, Store, Stretch, TableName,
-    TableNames,
+    AnomalyQuery, Commit, Connector, FirstOf, PlantClock, ReadFrom, SqlServerStore, Store, Stretch,
+    TableName, TableNames,
 };
 use tests::conformance::{at, state, verdict};
 use tests::sqlserver::SideConnection;

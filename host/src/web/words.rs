@@ -59,7 +59,11 @@ pub(super) const WORDS: &[(&str, &str, &str)] = &[
     ("high_means", "anomalous for more than an hour", "anómala más de una hora"),
     ("medium_means", "three anomalies or more in two hours", "tres anomalías o más en dos horas"),
     ("low_means", "an anomaly in 24 hours", "una anomalía en 24 horas"),
-    ("silent_means", "no reading for much longer than usual", "sin lecturas durante mucho más de lo habitual"),
+    (
+        "silent_means",
+        "no reading for much longer than usual",
+        "sin lecturas durante mucho más de lo habitual",
+    ),
     ("severity_shares", "Anomalies of 24 hours by severity", "Anomalías de 24 horas por gravedad"),
     ("more_variables", "more variables; find one by its name:", "variables más; busque una por su nombre:"),
     ("find", "Find a variable", "Buscar una variable"),
