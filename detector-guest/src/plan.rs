@@ -100,9 +100,9 @@ pub(crate) struct WarmUp {
 }
 
 impl WarmUp {
-    /// Three days; of readings that come seldom more, and of those that come every second less.
+    /// A day and a half; of readings that come seldom more, and of those that come every second less.
     pub(crate) const USUAL: Self =
-        Self { span: Span::Time(Duration::from_secs(3 * 24 * 3600)), least: 200, most: 1440 };
+        Self { span: Span::Time(Duration::from_secs(36 * 3600)), least: 200, most: 375 };
 
     pub(crate) fn of(span: Span) -> Self {
         Self { span, least: RuleSettings::LEAST_WARM_UP, most: MOST as u32 }
@@ -118,7 +118,7 @@ impl WarmUp {
 pub(crate) struct Plan {
     pub(crate) false_alarms: Budget,
     pub(crate) warm_up: WarmUp,
-    /// None: a sixth of the warm-up.
+    /// None: half of the warm-up.
     pub(crate) normal_after: Option<Span>,
 }
 
@@ -229,10 +229,10 @@ mod tests {
         let [hour, many] = ["1h", "600 readings"].map(|text| Span::parse(text).unwrap());
         for (plan, interval, expected) in [
             (plan(WarmUp::USUAL, None), None, None),
-            (plan(WarmUp::USUAL, None), Some(300e6), Some((864, 144))),
-            (plan(WarmUp::USUAL, None), Some(3600e6), Some((200, 33))),
-            (plan(WarmUp::USUAL, None), Some(1e6), Some((1440, 240))),
-            (plan(WarmUp::of(many), None), None, Some((600, 100))),
+            (plan(WarmUp::USUAL, None), Some(300e6), Some((375, 187))),
+            (plan(WarmUp::USUAL, None), Some(3600e6), Some((200, 100))),
+            (plan(WarmUp::USUAL, None), Some(1e6), Some((375, 187))),
+            (plan(WarmUp::of(many), None), None, Some((600, 300))),
             (plan(WarmUp::of(many), Some(hour)), None, None),
             (plan(WarmUp::of(many), Some(hour)), Some(60e6), Some((600, 60))),
             (plan(WarmUp::of(hour), Some(many)), Some(60e6), Some((64, 600))),

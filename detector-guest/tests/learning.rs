@@ -137,9 +137,9 @@ fn a_batch_writes_what_it_changed_and_old_parts_go() {
         });
         deltas = deltas.max(stored.keys().filter(|name| name.starts_with("delta-")).count());
     }
-    // 600 batches of up to 4 variables: each base once in 64 readings, or in a while.
-    assert!((4 + 3 * 8..=4 + 4 * 10).contains(&bases), "{bases} bases were written");
-    assert!((32..=128).contains(&deltas), "up to {deltas} deltas are kept");
+    // 600 batches of up to 4 variables: each base once in 32 readings, or in a while.
+    assert!((4 + 3 * 16..=4 + 4 * 20).contains(&bases), "{bases} bases were written");
+    assert!((16..=64).contains(&deltas), "up to {deltas} deltas are kept");
     assert!(stored.keys().filter(|name| name.starts_with("base-")).count() == 4);
 }
 
@@ -164,8 +164,8 @@ fn every_variable_is_judged_from_its_first_reading_on() {
         }
     }
     let told: Vec<_> = detector.news().into_iter().map(|news| news.text).collect();
-    // 864 readings every five minutes.
-    let until = "learning until 2025-01-14 00:00:00: `new`; until then they are judged and not flagged";
+    // 375 readings every five minutes.
+    let until = "learning until 2025-01-12 07:15:00: `new`; until then they are judged and not flagged";
     assert_eq!(told, [until]);
 }
 

@@ -16,8 +16,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, family) in FAMILIES {
         let mut line = format!("{name:18}");
         for budget in BUDGETS {
-            let found = of_what_was_asked_for(family, budget, series)?;
-            line += &format!("{found:>14.2}");
+            let (found, flagged) = of_what_was_asked_for(family, budget, series)?;
+            line += &format!("{found:>9.2} {:3.1}%", 100.0 * flagged);
         }
         println!("{line}");
     }

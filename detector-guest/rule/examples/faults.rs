@@ -14,12 +14,11 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::f64::consts::TAU;
 
-use families::{DAY, Random};
+use families::{DAY, Random, WARM_UP};
 use rule::{RuleSettings, Variable};
 
 const DAYS: usize = 24;
 const STEP: i64 = 300_000_000;
-const WARM_UP: u32 = 3 * DAY as u32;
 
 /// A name, how long it lasts and within how many readings it has to be found, and what becomes of
 /// readings from `at` on.
@@ -62,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 .collect();
             let at = 19 * DAY + (random.uniform() * DAY as f64) as usize;
             fault(&mut y[at..at + lasts], &mut random);
-            let mut variable = Variable::new(RuleSettings::new(WARM_UP));
+            let mut variable = Variable::new(RuleSettings::new(WARM_UP as u32));
             let verdicts: Vec<_> =
                 y.iter().enumerate().map(|(row, y)| variable.judge(row as i64 * STEP, *y, None)).collect();
             rule_false += verdicts[..at].iter().filter(|verdict| verdict.alarm).count();
@@ -79,7 +78,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             for (quarters, (fixed, fixed_false)) in fixed.iter_mut().zip(&mut fixed_false).enumerate() {
                 let out = |row: usize| (y[row] - expected[row]).abs() > quarters as f64 / 4.0;
                 let mut quiet = 0;
-                for row in WARM_UP as usize..at {
+                for row in WARM_UP..at {
                     *fixed_false += usize::from(out(row) && quiet >= 24);
                     quiet = if out(row) { 0 } else { quiet + 1 };
                 }

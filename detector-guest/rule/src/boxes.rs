@@ -29,7 +29,8 @@ const NUMBERS: usize = 4 * WINDOW;
 /// Where the newest block's level stands, and its complement.
 const NEWEST: [usize; 2] = [2 * WINDOW - 1, NUMBERS - 1];
 
-type Numbers = [f32; NUMBERS];
+/// From 0 to 255, for 0 to 1: a box is small, and what is stored is what is reckoned with.
+type Numbers = [u8; NUMBERS];
 
 /// What was seen, and the window of the last blocks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,7 +40,7 @@ pub(crate) struct Boxes {
     first: Vec<f32>,
     scale: Option<Scale>,
     windows: u32,
-    window: [f32; WINDOW],
+    window: [u8; WINDOW],
     boxes: Vec<Seen>,
 }
 
@@ -60,7 +61,7 @@ struct Seen {
 impl Boxes {
     pub(crate) fn new(warm: u32) -> Self {
         let (first, boxes) = (Vec::with_capacity(warm as usize), Vec::new());
-        Self { warm, first, scale: None, windows: 0, window: [0.0; WINDOW], boxes }
+        Self { warm, first, scale: None, windows: 0, window: [0; WINDOW], boxes }
     }
 
     pub(crate) fn is_sound(&self) -> bool {
@@ -106,12 +107,12 @@ impl Boxes {
     fn rescale(&mut self, from: Scale, to: Scale) {
         let ((old_origin, old_size), (origin, size)) = (from.origin_and_size(), to.origin_and_size());
         let (a, b) = (old_size / size, (old_origin - origin) / size);
-        let moved = |level: f32| (f64::from(level) * a + b) as f32;
+        let moved = |level: u8| byte(part(level) * a + b);
         for seen in &mut self.boxes {
             for at in WINDOW..2 * WINDOW {
                 seen.numbers[at] = moved(seen.numbers[at]);
                 let complement = &mut seen.numbers[at + 2 * WINDOW];
-                *complement = 1.0 - moved(1.0 - *complement);
+                *complement = u8::MAX - moved(u8::MAX - *complement);
             }
         }
         self.window = self.window.map(moved);
@@ -139,7 +140,7 @@ impl Boxes {
         match best {
             Some((at, cover)) if cover >= VIGILANCE => {
                 let seen = &mut self.boxes[at].numbers;
-                seen.iter_mut().zip(&numbers).for_each(|(seen, new)| *seen = seen.min(*new));
+                seen.iter_mut().zip(&numbers).for_each(|(seen, new)| *seen = (*seen).min(*new));
             }
             _ => self.remember(Seen { numbers, best_at: self.windows }),
         }
@@ -163,38 +164,48 @@ impl Scale {
         if size > 0.0 { (self.low - HEAD_ROOM * width, size) } else { (self.low - 0.5, 1.0) }
     }
 
-    fn level(self, block: f64) -> f32 {
+    fn level(self, block: f64) -> u8 {
         let (origin, size) = self.origin_and_size();
-        ((block - origin) / size).clamp(0.0, 1.0) as f32
+        byte((block - origin) / size)
     }
 }
 
 /// How much of what the box remembers is present in the window, counted once for all numbers and
 /// once for the newest level.
 fn cover(seen: &Numbers, window: &Numbers) -> f64 {
-    let (mut present, mut remembered) = (0.0, 0.0);
+    let (mut present, mut remembered) = (0_u32, 0_u32);
     for (seen, new) in seen.iter().zip(window) {
-        present += f64::from(seen.min(*new));
-        remembered += f64::from(*seen);
+        present += u32::from(*seen.min(new));
+        remembered += u32::from(*seen);
     }
-    let sum = |of: &dyn Fn(usize) -> f32| NEWEST.map(|at| f64::from(of(at))).iter().sum::<f64>();
+    let sum = |of: &dyn Fn(usize) -> u8| NEWEST.map(|at| u32::from(of(at))).iter().sum::<u32>();
     let newest_seen = sum(&|at| seen[at]);
-    if remembered <= 0.0 || newest_seen <= 0.0 {
+    if remembered == 0 || newest_seen == 0 {
         return 0.0;
     }
-    present / remembered * sum(&|at| seen[at].min(window[at])) / newest_seen
+    let newest = sum(&|at| seen[at].min(window[at]));
+    f64::from(present) / f64::from(remembered) * f64::from(newest) / f64::from(newest_seen)
+}
+
+/// A byte for 0 to 1, and what it stands for.
+fn byte(part: f64) -> u8 {
+    (part.clamp(0.0, 1.0) * f64::from(u8::MAX)).round() as u8
+}
+
+fn part(byte: u8) -> f64 {
+    f64::from(byte) / f64::from(u8::MAX)
 }
 
 /// Shape and level of a window, with their complements.
-fn numbers(window: &[f32; WINDOW]) -> Numbers {
-    let shape = stretched(haar(stretched(window.map(f64::from))));
-    let mut numbers = [0.0; NUMBERS];
+fn numbers(window: &[u8; WINDOW]) -> Numbers {
+    let shape = stretched(haar(stretched(window.map(part))));
+    let mut numbers = [0; NUMBERS];
     for at in 0..WINDOW {
-        let (shape, level) = (shape[at] as f32, window[at]);
+        let (shape, level) = (byte(shape[at]), window[at]);
         numbers[at] = shape;
         numbers[WINDOW + at] = level;
-        numbers[2 * WINDOW + at] = 1.0 - shape;
-        numbers[3 * WINDOW + at] = 1.0 - level;
+        numbers[2 * WINDOW + at] = u8::MAX - shape;
+        numbers[3 * WINDOW + at] = u8::MAX - level;
     }
     numbers
 }

@@ -1,9 +1,10 @@
 //! How long it lasts: from an alarm on until the variable is back, or until what lasts is normal.
 //!
-//! The alarm leaves a distance: how far the number that explains it stands from what is usual. A
-//! reading is flagged while that distance is more than half of what it was. Where nothing explains
-//! an alarm but the pattern, while the pattern would still come less often than ten times the
-//! budget.
+//! An alarm has a signal that explains it. A reading is flagged while that signal is above what it
+//! stays below in an ordinary epoch, on the same side as at the alarm. The alarm's threshold lies
+//! well above that, so an episode does not end and begin again by chance. What nothing explains but
+//! the pattern is flagged while the pattern is that new, but for no longer than one window of it:
+//! after that it was seen.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,8 +15,11 @@ use crate::verdict::Cause;
 /// alarms may.
 const EXPLAINS: f64 = 35.0;
 
-/// A pattern is still there while it would not come ten times as often as its alarms may.
-const STILL_NEW: f64 = 40.0;
+/// A pattern's windows in a span.
+const WINDOWS: u32 = 13;
+
+/// While it is not known what is usual, a distance of this part of the alarm's is not back.
+const PART: f64 = 0.5;
 
 /// Of a shift that came suddenly, the last readings' part is more than this.
 const SUDDEN: f64 = 0.5;
@@ -23,14 +27,20 @@ const SUDDEN: f64 = 0.5;
 /// So many readings in a row as far off as a spike are a shift.
 const SHIFTED: u32 = 4;
 
+/// Below the alarm's number by at least this, a signal is back.
+const LEAST_HYSTERESIS: f64 = 0.1;
+
 /// An episode is over after so many readings that are not flagged.
 const QUIET: u32 = 4;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Episode {
     signal: u32,
-    /// The distance at the alarm.
+    /// Number and distance at the alarm.
+    number: f64,
     distance: f64,
+    /// Readings that a pattern lasts at most.
+    window: u32,
     readings: u32,
     /// In a row.
     flagged: u32,
@@ -53,7 +63,12 @@ pub(crate) enum Course {
 
 impl Episode {
     /// Of an alarm with these scores.
-    pub(crate) fn begin(scores: &[f64; SIGNALS], distances: &Distances) -> Self {
+    pub(crate) fn begin(
+        scores: &[f64; SIGNALS],
+        numbers: &[f64; SIGNALS],
+        distances: &Distances,
+        span: u32,
+    ) -> Self {
         // A value that does not change varies less too, and a shift begins as a spike.
         let order = [STUCK, SPIKE, SHIFT, DRIFT, VARIANCE];
         let best =
@@ -66,21 +81,47 @@ impl Episode {
         };
         let distance = distance(signal, distances);
         let slow = distances.recent.abs() < SUDDEN * distances.shift.abs();
-        Self { signal: signal as u32, distance, readings: 0, flagged: 0, quiet: 0, shifted: false, slow }
+        Self {
+            signal: signal as u32,
+            number: numbers[signal],
+            distance,
+            window: span / WINDOWS,
+            readings: 0,
+            flagged: 0,
+            quiet: 0,
+            shifted: false,
+            slow,
+        }
     }
 
-    /// The next reading, the alarm's own included.
+    /// The next reading, the alarm's own included; what each signal stays below is `usual`.
     pub(crate) fn step(
         &mut self,
-        scores: &[f64; SIGNALS],
+        numbers: &[f64; SIGNALS],
+        usual: &[Option<f64>; SIGNALS],
         distances: &Distances,
         normal_after: u32,
     ) -> Course {
         let signal = self.signal as usize;
+        // Numbers are logarithms; an alarm may be one of a signal that is hardly ever anything at all.
+        let above = |known: f64| numbers[signal] > known.min(self.number - LEAST_HYSTERESIS);
         let out = match signal {
-            PATTERN => scores[PATTERN] >= STILL_NEW,
+            PATTERN => {
+                let half = self.number - std::f64::consts::LN_2;
+                self.readings < self.window && above(usual[PATTERN].unwrap_or(half))
+            }
             STUCK => distances.run > 1,
-            _ => distance(signal, distances) / self.distance > 0.5,
+            // What is back is told by the last readings; the mean that drifted takes long to follow.
+            DRIFT => {
+                let part = distances.level / self.distance;
+                part > 0.0
+                    && usual[DRIFT]
+                        .map_or(part > PART, |known| libm::log(part) > (known - self.number).min(-LEAST_HYSTERESIS))
+            }
+            _ => {
+                let part = distance(signal, distances) / self.distance;
+                part > 0.0 && usual[signal].map_or(part > PART, above)
+            }
         };
         let out = out || self.readings == 0;
         self.readings = self.readings.saturating_add(1);
@@ -109,7 +150,7 @@ impl Episode {
     }
 
     pub(crate) fn is_sound(&self) -> bool {
-        (self.signal as usize) < SIGNALS
+        (self.signal as usize) < SIGNALS && !self.number.is_nan() && !self.distance.is_nan()
     }
 }
 
@@ -128,24 +169,33 @@ mod tests {
     use super::*;
 
     const NOTHING: Distances =
-        Distances { residual: 0.0, recent: 0.0, shift: 0.0, drift: 0.0, spread: 0.0, run: 1 };
+        Distances { residual: 0.0, recent: 0.0, shift: 0.0, drift: 0.0, level: 0.0, spread: 0.0, run: 1 };
 
-    /// The courses of readings with these distances; the first is the alarm's.
+    /// The courses of readings with these distances; the first is the alarm's. A distance of 2 is
+    /// usual.
     fn courses(signal: usize, distances: &[Distances], normal_after: u32) -> Vec<Course> {
         let mut scores = [0.0; SIGNALS];
         scores[signal] = 60.0;
-        let mut episode = Episode::begin(&scores, &distances[0]);
-        distances.iter().map(|distances| episode.step(&scores, distances, normal_after)).collect()
+        let numbers = |distances: &Distances| {
+            let mut numbers = [0.0; SIGNALS];
+            numbers[signal] = if signal == PATTERN { 3.0 } else { libm::log(distance(signal, distances).abs()) };
+            numbers
+        };
+        let usual = [Some(libm::log(2.0)); SIGNALS];
+        let mut episode = Episode::begin(&scores, &numbers(&distances[0]), &distances[0], 39);
+        let mut step =
+            |distances: &Distances| episode.step(&numbers(distances), &usual, distances, normal_after);
+        distances.iter().map(&mut step).collect()
     }
 
     #[test]
     fn a_spike_that_lasts_is_a_shift_and_then_normal() {
         use Course::{Accepted, Flagged, Over, Quiet};
         let off = |residual: f64| Distances { residual, recent: residual, ..NOTHING };
-        let spike = [8.0, 3.9, -8.0, 1.0, 0.0].map(off);
+        let spike = [8.0, 1.9, -8.0, 1.0, 0.1].map(off);
         let over = [Flagged(Cause::Spike), Quiet, Quiet, Quiet, Over];
         assert_eq!(courses(SPIKE, &spike, 100), over);
-        let shift = [8.0, 7.0, 9.0, 5.0, 8.0, 8.0].map(off);
+        let shift = [8.0, 7.0, 9.0, 2.5, 8.0, 8.0].map(off);
         let [spike, shifted] = [Cause::Spike, Cause::Shift].map(Flagged);
         let accepted = [spike, spike, spike, shifted, shifted, Accepted(Cause::Shift)];
         assert_eq!(courses(SPIKE, &shift, 5), accepted);
@@ -168,8 +218,9 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_lasts_while_it_is_new() {
-        let found = courses(PATTERN, &[NOTHING; 3], 100);
-        assert_eq!(found, [Course::Flagged(Cause::Pattern); 3]);
+    fn a_pattern_lasts_for_a_window_at_most() {
+        let [new, quiet] = [Course::Flagged(Cause::Pattern), Course::Quiet];
+        let found = courses(PATTERN, &[NOTHING; 7], 100);
+        assert_eq!(found, [new, new, new, quiet, quiet, quiet, Course::Over]);
     }
 }

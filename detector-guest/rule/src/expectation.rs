@@ -2,9 +2,9 @@
 //!
 //! Three bases: nothing, the profile of the day, and a model's prediction where there is one. To
 //! each belongs an offset, the mean of what the last readings were beside it (a thirty-second of a
-//! warm-up), and its usual error. The base that errs least is used; a model as long as it fits: its
+//! span), and its usual error. The base that errs least is used; a model as long as it fits: its
 //! own prediction, without an offset, must not be further off than a level of the last half
-//! warm-up, or the profile, which know nothing of it.
+//! span, or the profile, which know nothing of it.
 
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +32,7 @@ const AGED: f64 = 1.25;
 /// Everything that is learnt of one variable's expectation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Expectation {
-    warm_up: u32,
+    span: u32,
     profile: Profile,
     /// By [`Basis`].
     bases: [Base; 3],
@@ -65,16 +65,16 @@ pub(crate) struct Outlook {
 }
 
 impl Expectation {
-    pub(crate) fn new(warm_up: u32) -> Self {
+    pub(crate) fn new(span: u32) -> Self {
         let base = Base {
-            offset: Average::new((warm_up / 32).max(2)),
-            error: Average::new(warm_up.saturating_mul(2)),
-            slow: Average::new(warm_up / 2),
-            slow_error: Average::new(warm_up),
+            offset: Average::new((span / 32).max(2)),
+            error: Average::new(span.saturating_mul(2)),
+            slow: Average::new(span / 2),
+            slow_error: Average::new(span),
         };
         Self {
-            warm_up,
-            profile: Profile::new((warm_up / 8).max(8)),
+            span,
+            profile: Profile::new((span / 8).max(8)),
             bases: [base.clone(), base.clone(), base],
             basis: Basis::Level,
             aged: false,
@@ -135,6 +135,11 @@ impl Expectation {
         self.bases[self.basis as usize].error.set(scale);
     }
 
+    /// Whether each of so many readings had a model's prediction, and the model is not aged.
+    pub(crate) fn fits_since(&self, readings: u32) -> bool {
+        !self.aged && readings > 0 && self.with_model >= readings.saturating_sub(1)
+    }
+
     /// A model's predictions came, and were worse than what is known without them.
     pub(crate) fn is_aged(&self) -> bool {
         self.aged
@@ -145,19 +150,19 @@ impl Expectation {
             return;
         }
         self.with_model = self.with_model.saturating_add(1);
-        if self.with_model < self.warm_up / 4 {
+        if self.with_model < self.span / 4 {
             return;
         }
         let [level, profile, model] = [0, 1, 2].map(|basis| self.bases[basis].slow_error.mean());
         // A mean of few errors may be small by chance.
-        let is_known = self.bases[Basis::Profile as usize].slow_error.count() >= self.warm_up / 4;
+        let is_known = self.bases[Basis::Profile as usize].slow_error.count() >= self.span / 4;
         let without = if is_known { level.min(profile) } else { level };
         self.aged = model > without * if self.aged { 1.0 } else { AGED };
     }
 
     fn best(&self, bases: [Option<f64>; 3]) -> Basis {
         let [level, profile, _] = &self.bases;
-        let is_known = profile.error.count() >= self.warm_up / 4;
+        let is_known = profile.error.count() >= self.span / 4;
         let better = is_known && profile.error.mean() < PROFILE_GAIN * level.error.mean();
         match bases {
             [_, _, Some(_)] if !self.aged => Basis::Model,

@@ -1,6 +1,6 @@
 //! One scale for all signals: how much rarer a number is than the budget of false alarms allows.
 //!
-//! Time is cut into epochs of about a twelfth of a warm-up. Of each signal a [`Tail`] learns how
+//! Time is cut into epochs of about a twelfth of a span. Of each signal a [`Tail`] learns how
 //! large it becomes in an epoch; each has a share of the budget. With the rate `a` of alarms in an
 //! epoch and the share `w`, a number whose epochs are that large at the rate `q` scores
 //!
@@ -11,7 +11,7 @@
 //! so 50 is the budget, 60 what comes a tenth as often, 40 what comes ten times as often. The
 //! variable's score is the largest. Novelty is much the same for all variables, so the pattern
 //! starts from what was found on other data, and its own past counts more and more. An alarm raises
-//! the pattern's threshold for a while, and none follows within a sixth of a warm-up. What the
+//! the pattern's threshold for a while, and none follows within a sixth of a span. What the
 //! tails get wrong shows in the alarms themselves: each takes a little from the rate that is
 //! allowed, and time gives it back (adaptive conformal inference: Gibbs and Candès, NeurIPS 2021),
 //! which keeps the rate in the long run whatever the data are.
@@ -21,26 +21,34 @@ use serde::{Deserialize, Serialize};
 use crate::signals::{DRIFT, PATTERN, SHIFT, SIGNALS, SPIKE, STUCK, VARIANCE};
 use crate::tail::Tail;
 
-/// An epoch, and the time without alarms after one, in warm-ups.
+/// An epoch, and the time without alarms after one, in spans.
 const EPOCH: f64 = 0.08;
 const REFRACTORY: f64 = 0.16;
 
 /// Of frequent alarms an epoch and that time are shorter: so many to an alarm.
 const EPOCHS_OF_ALARM: f64 = 8.0;
 
-/// What an alarm multiplies the pattern's threshold by, and the warm-ups in which half of that is
+/// What an alarm multiplies the pattern's threshold by, and the spans in which half of that is
 /// gone.
 const RAISE: f64 = 1.2;
 const RELAX: f64 = 2.0;
 
+/// To begin with the pattern's threshold is higher by this: little is known.
+const FIRST_RAISE: f64 = 1.2;
+
+/// Nothing is asked for more rarely than once in so many times the readings that there have been:
+/// of what is much rarer than all that was seen nothing is known. Of readings that come every second
+/// that is less than one alarm more, once; of those that come every five minutes hardly any.
+const SEEN: f64 = 10.0;
+
 /// How much of the budget a signal has.
 const SHARES: [f64; SIGNALS] = {
     let mut shares = [0.0; SIGNALS];
-    shares[PATTERN] = 0.5;
-    shares[SPIKE] = 0.15;
-    shares[SHIFT] = 0.25;
-    shares[DRIFT] = 0.05;
-    shares[VARIANCE] = 0.03;
+    shares[PATTERN] = 0.75;
+    shares[SPIKE] = 0.1;
+    shares[SHIFT] = 0.1;
+    shares[DRIFT] = 0.02;
+    shares[VARIANCE] = 0.01;
     shares[STUCK] = 0.02;
     shares
 };
@@ -55,12 +63,12 @@ const LEAST_MEANS: [f64; SIGNALS] = {
 };
 
 /// The pattern before anything is known of the variable: its threshold was this novelty at one
-/// alarm in so many readings, with a warm-up of so many. Were a longer warm-up nothing but slower
+/// alarm in so many readings, with a span of so many. Were a longer span nothing but slower
 /// time, the readings would be proportional to it; on the benchmark they are not, and this is
 /// between.
 const PRIOR_THRESHOLD: f64 = 0.05;
 const PRIOR_READINGS: f64 = 2000.0;
-const PRIOR_WARM_UP: f64 = 800.0;
+const PRIOR_SPAN: f64 = 800.0;
 const PRIOR_POWER: f64 = 0.75;
 
 /// The logarithm of the threshold rises so much for each e-fold of the rate. All of this counts as
@@ -77,8 +85,9 @@ const PRIOR_FADES: f64 = 16.0;
 /// much back.
 const CORRECTION: f64 = 0.03;
 
-/// To begin with: thresholds that are learnt from little are high.
-const FIRST_CORRECTION: f64 = 0.08;
+/// The share of the budget that is aimed at: what is over is for faults that are real, which count
+/// as well.
+const AIM: f64 = 0.75;
 
 /// The most that is taken or given, in decades.
 const MOST_CORRECTION: f64 = 1.0;
@@ -86,7 +95,7 @@ const MOST_CORRECTION: f64 = 1.0;
 /// What alarms are measured with, for one variable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Gauge {
-    warm_up: u32,
+    span: u32,
     prior_readings: f64,
     tails: [Tail; SIGNALS],
     /// Readings of an epoch, of the one that has begun, and without alarms.
@@ -104,34 +113,35 @@ pub(crate) struct Gauge {
 }
 
 impl Gauge {
-    pub(crate) fn new(warm_up: u32) -> Self {
+    pub(crate) fn new(span: u32) -> Self {
         Self {
-            warm_up,
-            prior_readings: PRIOR_READINGS * libm::pow(f64::from(warm_up) / PRIOR_WARM_UP, PRIOR_POWER),
+            span,
+            prior_readings: PRIOR_READINGS * libm::pow(f64::from(span) / PRIOR_SPAN, PRIOR_POWER),
             tails: [(); SIGNALS].map(|()| Tail::new()),
             epoch: 0,
             in_epoch: 0,
             refractory: 0,
             rate: 0.0,
-            raised: 0.0,
+            raised: libm::log(FIRST_RAISE),
             since: None,
-            correction: FIRST_CORRECTION,
+            correction: 0.0,
         }
     }
 
-    /// Sets the rate of alarms for a reading; the first time also what an epoch is. While alarms
-    /// are `possible` their lack counts.
-    pub(crate) fn allow(&mut self, rate: f64, possible: bool) {
+    /// Sets the rate of alarms for a reading, of which there have been so many; the first time also
+    /// what an epoch is. While alarms are `possible` their lack counts.
+    pub(crate) fn allow(&mut self, rate: f64, seen: u32, possible: bool) {
         let readings = |part: f64, parts_of_alarm: f64| {
-            (part * f64::from(self.warm_up)).min(1.0 / (rate * parts_of_alarm)).max(1.0) as u32
+            (part * f64::from(self.span)).min(1.0 / (rate * parts_of_alarm)).max(1.0) as u32
         };
         if self.epoch == 0 {
             self.epoch = readings(EPOCH, EPOCHS_OF_ALARM);
             self.refractory = readings(REFRACTORY, EPOCHS_OF_ALARM / 2.0);
         }
         if possible {
-            self.correction = (self.correction + CORRECTION * rate).min(MOST_CORRECTION);
+            self.correction = (self.correction + CORRECTION * AIM * rate).min(MOST_CORRECTION);
         }
+        let rate = rate.max(1.0 / (SEEN * f64::from(seen.max(1))));
         self.rate = rate * f64::from(self.epoch) * libm::pow(10.0, self.correction);
     }
 
@@ -170,6 +180,11 @@ impl Gauge {
         self.tails[signal].threshold(self.rate * SHARES[signal])
     }
 
+    /// What each signal stays below in an ordinary epoch; None while that is not known.
+    pub(crate) fn usual(&self) -> [Option<f64>; SIGNALS] {
+        self.tails.each_ref().map(Tail::usual)
+    }
+
     /// Takes in the numbers of a reading; those that what is wrong now distorts are passed over.
     pub(crate) fn learn(&mut self, numbers: &[f64; SIGNALS], is_usual: impl Fn(usize) -> bool) {
         for (signal, tail) in self.tails.iter_mut().enumerate() {
@@ -188,7 +203,7 @@ impl Gauge {
 
     /// One more reading.
     pub(crate) fn step(&mut self) {
-        self.raised *= libm::pow(0.5, 1.0 / (RELAX * f64::from(self.warm_up)));
+        self.raised *= libm::pow(0.5, 1.0 / (RELAX * f64::from(self.span)));
         self.since = self.since.map(|since| since.saturating_add(1));
     }
 
@@ -215,11 +230,11 @@ mod tests {
 
     const RATE: f64 = 0.001;
 
-    /// After a warm-up of 1,000 and so many readings whose spikes have exponential logarithms.
+    /// After a span of 1,000 and so many readings whose spikes have exponential logarithms.
     fn learnt(readings: u32) -> Gauge {
         let mut gauge = Gauge::new(1000);
         for n in 0..readings {
-            gauge.allow(RATE, false);
+            gauge.allow(RATE, u32::MAX, false);
             let mut numbers = [0.0; SIGNALS];
             let share = (f64::from(n * 7919 % 10_007) + 0.5) / 10_007.0;
             numbers[SPIKE] = -libm::log(share);
@@ -255,26 +270,27 @@ mod tests {
         numbers[PATTERN] = libm::log(0.2);
         let before = gauge.scores(&numbers)[PATTERN];
         gauge.alarm();
-        gauge.allow(RATE, true);
+        gauge.allow(RATE, u32::MAX, true);
         assert!(gauge.rate < rate && gauge.scores(&numbers)[PATTERN] < before);
         let silent = (0..1000).take_while(|_| {
             gauge.step();
             !gauge.is_free()
         });
         assert_eq!(silent.count(), 160);
-        // In the time of an alarm that was allowed the rate is as it was.
-        (1..1000).for_each(|_| gauge.allow(RATE, true));
-        assert!((gauge.rate / rate - 1.0).abs() < 1e-9, "{}", gauge.rate / rate);
+        // In the time of an alarm that was aimed at the rate is as it was.
+        let readings = (1.0 / RATE / AIM) as u32;
+        (1..readings).for_each(|_| gauge.allow(RATE, u32::MAX, true));
+        assert!((gauge.rate / rate - 1.0).abs() < 1e-3, "{}", gauge.rate / rate);
     }
 
     #[test]
     fn nothing_is_said_of_a_signal_without_a_past_but_of_the_pattern() {
-        let mut gauge = Gauge::new(PRIOR_WARM_UP as u32);
-        gauge.allow(1.0 / PRIOR_READINGS / SHARES[PATTERN], false);
+        let mut gauge = Gauge::new(PRIOR_SPAN as u32);
+        gauge.allow(1.0 / PRIOR_READINGS / SHARES[PATTERN], u32::MAX, false);
         let mut numbers = [9.0; SIGNALS];
         numbers[PATTERN] = libm::log(PRIOR_THRESHOLD);
-        gauge.correction = 0.0;
-        gauge.allow(1.0 / PRIOR_READINGS / SHARES[PATTERN], false);
+        (gauge.correction, gauge.raised) = (0.0, 0.0);
+        gauge.allow(1.0 / PRIOR_READINGS / SHARES[PATTERN], u32::MAX, false);
         let scores = gauge.scores(&numbers);
         assert!((scores[PATTERN] - 50.0).abs() < 1e-9, "{}", scores[PATTERN]);
         assert_eq!(scores[SPIKE..].to_vec(), [0.0; SIGNALS - 1]);

@@ -18,6 +18,23 @@ const RING: usize = MEMORY + 2 * LENGTHS[2] - 1;
 /// The slowest that mean and variance follow.
 const SLOWEST: f64 = 0.001;
 
+/// A number of 24 bits, 16 of them its digits: there are many, and they are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Short([u8; 3]);
+
+impl Short {
+    fn of(x: f64) -> Self {
+        // To the nearest: half of what is cut is added first.
+        let [_, low, middle, high] = (x as f32).to_bits().saturating_add(0x80).to_le_bytes();
+        Self([low, middle, high])
+    }
+
+    fn value(self) -> f32 {
+        let [low, middle, high] = self.0;
+        f32::from_le_bytes([0, low, middle, high])
+    }
+}
+
 /// The last blocks, with their running mean and variance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Nearest {
@@ -27,7 +44,7 @@ pub(crate) struct Nearest {
     mean: f64,
     variance: f64,
     /// A ring once it is full: `next` is the oldest.
-    ring: Vec<f32>,
+    ring: Vec<Short>,
     next: usize,
 }
 
@@ -50,9 +67,9 @@ impl Nearest {
         self.mean += weight * off;
         self.variance = (1.0 - weight) * (self.variance + weight * off * off);
         if self.ring.len() < RING {
-            self.ring.push(block as f32);
+            self.ring.push(Short::of(block));
         } else {
-            self.ring[self.next] = block as f32;
+            self.ring[self.next] = Short::of(block);
             self.next = (self.next + 1) % RING;
         }
         let warm = self.count >= self.warm;
@@ -70,7 +87,7 @@ impl Nearest {
     /// The blocks, oldest first.
     fn unrolled(&self) -> Vec<f32> {
         let (newer, older) = self.ring.split_at(self.next);
-        [older, newer].concat()
+        older.iter().chain(newer).map(|block| block.value()).collect()
     }
 }
 
@@ -111,5 +128,14 @@ mod tests {
         }
         let expected: Vec<f32> = (2000 - RING..2000).map(|block| block as f32).collect();
         assert_eq!(nearest.unrolled(), expected);
+    }
+
+    #[test]
+    fn a_short_number_keeps_sixteen_digits() {
+        for x in [0.0, 1.0, -2.5, 1e-30, 1e18, -1e18, 20.017, 65_537.0, f64::from(f32::MIN_POSITIVE)] {
+            let short = f64::from(Short::of(x).value());
+            assert!((short - x).abs() <= x.abs() / 65_536.0, "{x}: {short}");
+            assert_eq!(Short::of(short).value(), short as f32, "{x}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::record::Record;
 /// What a record counts beside what no box covers.
 const RECORDS_WEIGHT: f64 = 0.2;
 
-/// A record loses half of its lead in so many warm-ups.
+/// A record loses half of its lead in so many spans.
 const RECORD_HALF_LIFE: f64 = 13.0;
 
 /// A phase: its blocks begin at a reading of their own.
@@ -27,14 +27,14 @@ pub(crate) struct Phase {
 }
 
 impl Phase {
-    /// Blocks of `size` readings after the first `offset`; `warm` blocks of warm-up.
-    pub(crate) fn new(offset: u32, size: u32, warm: u32) -> Self {
-        let judged_from = (warm / 3).max(8);
-        let record = Record::new(judged_from, RECORD_HALF_LIFE * f64::from(warm));
+    /// Blocks of `size` readings after the first `offset`; so many to the span and to the warm-up.
+    pub(crate) fn new(offset: u32, size: u32, span: u32, warm: u32) -> Self {
+        let judged_from = (span / 3).max(8);
+        let record = Record::new(judged_from, RECORD_HALF_LIFE * f64::from(span));
         Self {
             offset,
             blocks: Blocks::new(size),
-            boxes: Boxes::new(warm),
+            boxes: Boxes::new(warm.max(8)),
             nearest: Nearest::new(judged_from / 2),
             records: [record.clone(), record.clone(), record],
             novelty: 0.0,

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 /// How a variable is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RuleSettings {
-    /// Readings before the first alarm, and the rule's unit of time: what it remembers and how fast
-    /// it follows is a multiple of it. At least 64. Three days of readings are a good choice.
+    /// Readings before the first alarm; half as many where a model fits from the first one on. Twice
+    /// the warm-up is the rule's unit of time: what it remembers and how fast it follows is a
+    /// multiple of that. At least 64; 375 are a good choice.
     pub warm_up: u32,
     pub false_alarms: Budget,
     /// Readings after which what lasts counts as normal.
@@ -20,13 +21,13 @@ impl RuleSettings {
     /// Readings of a warm-up from which on everything has enough of them.
     pub const LEAST_WARM_UP: u32 = 64;
 
-    /// One false alarm a week; what lasts for a sixth of a warm-up is normal.
+    /// One false alarm a week; what lasts for half of a warm-up is normal.
     pub fn new(warm_up: u32) -> Self {
         let warm_up = warm_up.max(Self::LEAST_WARM_UP);
         Self {
             warm_up,
             false_alarms: Budget { alarms: 1.0, per: Per::Microseconds(WEEK) },
-            normal_after: warm_up / 6,
+            normal_after: warm_up / 2,
         }
     }
 }

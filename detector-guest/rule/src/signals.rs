@@ -1,7 +1,7 @@
 //! The numbers of one variable that may alarm, and what each says when it does.
 //!
 //! With `r` the reading beside its expectation, `s` the usual |r|, `w` the reading beside its base
-//! (so that a level shows), and `<x>_n` the mean over about the last n readings; N is the warm-up:
+//! (so that a level shows), and `<x>_n` the mean over about the last n readings; N is the span:
 //!
 //! ```text
 //! pattern   log novelty                            see `Novelty`
@@ -59,19 +59,21 @@ pub(crate) struct Distances {
     pub(crate) recent: f64,
     pub(crate) shift: f64,
     pub(crate) drift: f64,
+    /// The mean of the last readings beside what was usual for long.
+    pub(crate) level: f64,
     /// The logarithm of the ratio.
     pub(crate) spread: f64,
     pub(crate) run: u32,
 }
 
 impl Signals {
-    pub(crate) fn new(warm_up: u32) -> Self {
-        let over = |part: u32, least: u32| Average::new((warm_up / part).max(least));
+    pub(crate) fn new(span: u32) -> Self {
+        let over = |part: u32, least: u32| Average::new((span / part).max(least));
         Self {
             block: over(72, 4),
             half: over(2, 4),
             quarter: over(4, 4),
-            thrice: Average::new(warm_up.saturating_mul(3)),
+            thrice: Average::new(span.saturating_mul(3)),
             spread: over(48, 12),
             recent: over(72, 4),
             last: None,
@@ -99,6 +101,7 @@ impl Signals {
             recent: self.recent.mean(),
             shift: if self.half.is_empty() { 0.0 } else { self.block.mean() - self.half.mean() },
             drift: if self.thrice.is_empty() { 0.0 } else { self.quarter.mean() - self.thrice.mean() },
+            level: if self.thrice.is_empty() { 0.0 } else { self.block.mean() - self.thrice.mean() },
             spread: log(self.spread.mean() / outlook.scale),
             run: self.run,
         }

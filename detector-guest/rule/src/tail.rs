@@ -29,7 +29,7 @@ const FEWEST: usize = 4;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Tail {
     /// A ring once it is full: `next` is the oldest.
-    maxima: Vec<f32>,
+    maxima: Vec<Kept>,
     next: u32,
     /// Maxima there have been.
     count: u32,
@@ -48,6 +48,23 @@ struct Fit {
     mean: f64,
 }
 
+/// A maximum in two bytes: these are logarithms of -20 to 40, and a 512th tells them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Kept([u8; 2]);
+
+impl Kept {
+    const STEPS: f64 = 512.0;
+
+    fn of(x: f64) -> Self {
+        // A number beyond the range becomes its end.
+        Self(((x * Self::STEPS).round() as i16).to_le_bytes())
+    }
+
+    fn value(self) -> f64 {
+        f64::from(i16::from_le_bytes(self.0)) / Self::STEPS
+    }
+}
+
 impl Tail {
     pub(crate) fn new() -> Self {
         Self { maxima: Vec::new(), next: 0, count: 0, greatest: f32::MIN, fit: None }
@@ -64,7 +81,7 @@ impl Tail {
             return;
         }
         let most = self.fit.map_or(f64::MAX, |fit| fit.threshold(rate) + fit.mean);
-        let x = f64::from(self.greatest).min(most) as f32;
+        let x = Kept::of(f64::from(self.greatest).min(most));
         self.greatest = f32::MIN;
         self.count = self.count.saturating_add(1);
         if self.maxima.len() < MEMORY {
@@ -77,11 +94,11 @@ impl Tail {
         if n < FEWEST {
             return;
         }
-        let mut sorted = self.maxima.clone();
+        let mut sorted: Vec<f64> = self.maxima.iter().map(|kept| kept.value()).collect();
         sorted.sort_unstable_by(|a, b| b.total_cmp(a));
         let k = (n / 8).clamp(3, 12);
-        let from = f64::from(sorted[k]);
-        let mean = sorted[..k].iter().map(|x| f64::from(*x) - from).sum::<f64>() / k as f64;
+        let from = sorted[k];
+        let mean = sorted[..k].iter().map(|x| x - from).sum::<f64>() / k as f64;
         let mean = mean.max(least_mean);
         self.fit = Some(Fit { excesses: k as f64, maxima: n as f64, from, mean });
     }
@@ -95,6 +112,11 @@ impl Tail {
     /// What is reached at this rate.
     pub(crate) fn threshold(&self, rate: f64) -> Option<f64> {
         self.fit.map(|fit| fit.threshold(rate))
+    }
+
+    /// What an ordinary epoch stays below: seven of eight do.
+    pub(crate) fn usual(&self) -> Option<f64> {
+        self.fit.map(|fit| fit.from)
     }
 
     /// Maxima there have been.

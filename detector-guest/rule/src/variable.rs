@@ -6,7 +6,7 @@ use crate::average::Average;
 use crate::episode::{Course, Episode};
 use crate::expectation::{Basis, Expectation, Outlook};
 use crate::gauge::Gauge;
-use crate::novelty::Novelty;
+use crate::novelty::{Novelty, SPANS};
 use crate::settings::RuleSettings;
 use crate::signals::{PATTERN, SIGNALS, SPIKE, Signals, log};
 use crate::verdict::{Band, Cause, Verdict};
@@ -20,8 +20,10 @@ const BELOW_ALARM: f64 = 49.9;
 /// In how many usual errors the bounds lie while their own past is too short.
 const FIRST_BOUND: f64 = 4.0;
 
-/// And the most: what is stored of a bound has its limits.
+/// And the most, and the most in distances of the reading that was furthest from the first: what is
+/// stored of a bound has its limits, and of what is far beyond all readings nothing is known.
 const MOST_BOUND: f64 = 1e5;
+const MOST_REACHES: f64 = 4.0;
 
 /// A reading further off than this in usual errors is learnt as this far, until the budget's
 /// threshold is known.
@@ -36,12 +38,16 @@ const FURTHEST: f64 = 1e18;
 pub struct Variable {
     settings: RuleSettings,
     readings: u32,
+    /// It is late enough for alarms, and stays so.
+    learnt: bool,
     last_time: Option<i64>,
     /// Microseconds from a reading to the next.
     interval: Average,
     /// The first reading: everything is relative to it, so that single precision suffices at any
     /// offset.
     origin: f64,
+    /// The greatest distance of a reading from it.
+    reach: f64,
     expectation: Expectation,
     novelty: Novelty,
     signals: Signals,
@@ -53,16 +59,19 @@ impl Variable {
     /// Knows nothing yet.
     pub fn new(settings: RuleSettings) -> Self {
         let warm_up = settings.warm_up.max(RuleSettings::LEAST_WARM_UP);
+        let span = warm_up.saturating_mul(SPANS);
         Self {
             settings: RuleSettings { warm_up, ..settings },
             readings: 0,
+            learnt: false,
             last_time: None,
             interval: Average::new(500),
             origin: 0.0,
-            expectation: Expectation::new(warm_up),
+            reach: 0.0,
+            expectation: Expectation::new(span),
             novelty: Novelty::new(warm_up),
-            signals: Signals::new(warm_up),
-            gauge: Gauge::new(warm_up),
+            signals: Signals::new(span),
+            gauge: Gauge::new(span),
             episode: None,
         }
     }
@@ -85,7 +94,7 @@ impl Variable {
     /// anew.
     pub(crate) fn go_on_under(&mut self, settings: RuleSettings) {
         if settings.false_alarms != self.settings.false_alarms {
-            self.gauge = Gauge::new(self.settings.warm_up);
+            self.gauge = Gauge::new(self.span());
         }
         self.settings = RuleSettings { warm_up: self.settings.warm_up, ..settings };
     }
@@ -94,6 +103,7 @@ impl Variable {
     pub(crate) fn is_sound(&self) -> bool {
         self.settings.warm_up >= RuleSettings::LEAST_WARM_UP
             && self.origin.is_finite()
+            && self.reach.is_finite()
             && self.novelty.is_sound()
             && self.gauge.is_sound()
             && self.episode.as_ref().is_none_or(Episode::is_sound)
@@ -102,7 +112,7 @@ impl Variable {
     /// When it has learnt enough for alarms if readings go on as they came, in microseconds; None
     /// when it has.
     pub fn learning_until(&self) -> Option<i64> {
-        let left = self.settings.warm_up.saturating_sub(self.readings);
+        let left = if self.learnt { 0 } else { self.learnt_from().saturating_sub(self.readings) };
         let from = self.last_time?;
         let wait = f64::from(left) * self.interval.mean();
         (left > 0).then(|| from.saturating_add(wait as i64))
@@ -123,21 +133,23 @@ impl Variable {
         }
         self.pass(time);
         let x = self.beside_origin(value);
+        self.reach = self.reach.max(x.abs());
         let distances = self.signals.see(x, &outlook);
         let mut numbers = self.signals.numbers(&distances, outlook.scale);
         numbers[PATTERN] = log(self.novelty.push(x));
         let scores = if self.gauge_is_open() { self.gauge.scores(&numbers) } else { [0.0; SIGNALS] };
-        let learning = self.readings <= self.settings.warm_up;
+        let learning = self.is_learning();
 
         let (score, alarm) = self.alarm(&scores, learning);
         if alarm {
             self.gauge.alarm();
-            self.episode = Some(Episode::begin(&scores, &distances));
+            self.episode = Some(Episode::begin(&scores, &numbers, &distances, self.span()));
         }
+        let usual = self.gauge.usual();
         let course = self
             .episode
             .as_mut()
-            .map(|episode| episode.step(&scores, &distances, self.settings.normal_after));
+            .map(|episode| episode.step(&numbers, &usual, &distances, self.settings.normal_after));
         let cause = match course {
             Some(Course::Flagged(cause) | Course::Accepted(cause)) => Some(cause),
             Some(Course::Quiet | Course::Over) | None => None,
@@ -153,6 +165,20 @@ impl Variable {
             late: false,
             ..self.unjudged(&outlook, model)
         }
+    }
+
+    /// Readings before the first alarm: half as many where a model fits from the first one on.
+    fn learnt_from(&self) -> u32 {
+        let warm_up = self.settings.warm_up;
+        if self.expectation.fits_since(self.readings) { warm_up / 2 } else { warm_up }
+    }
+
+    fn is_learning(&self) -> bool {
+        !self.learnt
+    }
+
+    fn span(&self) -> u32 {
+        self.settings.warm_up.saturating_mul(SPANS)
     }
 
     fn beside_origin(&self, y: f64) -> f64 {
@@ -175,9 +201,10 @@ impl Variable {
         }
         self.last_time = Some(time);
         self.readings = self.readings.saturating_add(1);
+        self.learnt |= self.readings > self.learnt_from();
         if self.gauge_is_open() {
             let rate = self.settings.false_alarms.for_a_reading(self.interval.mean());
-            self.gauge.allow(rate, self.readings > self.settings.warm_up);
+            self.gauge.allow(rate, self.readings, !self.is_learning());
         }
         self.gauge.step();
     }
@@ -196,7 +223,7 @@ impl Variable {
 
     fn learn(&mut self, time: i64, x: f64, outlook: &Outlook, numbers: &[f64; SIGNALS], flagged: bool) {
         if self.gauge_is_open() {
-            let (learning, calm) = (self.readings <= self.settings.warm_up, self.episode.is_none());
+            let (learning, calm) = (self.is_learning(), self.episode.is_none());
             self.gauge.learn(numbers, |signal| match signal {
                 PATTERN => !learning,
                 _ => calm,
@@ -255,6 +282,7 @@ impl Variable {
         let expected = outlook.expected + self.origin;
         let bound =
             self.gauge.threshold(SPIKE).map_or(FIRST_BOUND, libm::exp).min(MOST_BOUND) * outlook.scale;
+        let bound = if self.reach > 0.0 { bound.min(MOST_REACHES * self.reach) } else { bound };
         let own = Band { expected, lower: expected - bound, upper: expected + bound };
         Verdict {
             alarm: false,
@@ -265,7 +293,7 @@ impl Variable {
             scale: outlook.scale,
             basis: outlook.basis,
             aged: model.is_some() && self.expectation.is_aged(),
-            learning: self.readings <= self.settings.warm_up,
+            learning: self.is_learning(),
             late: false,
         }
     }

@@ -9,7 +9,7 @@ use std::f64::consts::TAU;
 use families::{DAY, Random, STEP};
 use rule::{Band, Basis, Cause, RuleSettings, Variable, Verdict};
 
-const WARM_UP: u32 = 3 * DAY as u32;
+const WARM_UP: u32 = families::WARM_UP as u32;
 
 /// Where the faults begin.
 const AT: usize = 12 * DAY;
@@ -80,6 +80,65 @@ fn a_new_level_alarms_and_is_normal_after_the_stated_time() {
         let row = AT + 3 * DAY;
         let expected = variable.judge(row as i64 * STEP, wave(row) + 9.0, None).band.expected;
         assert!((expected - wave(row) - 9.0).abs() < 3.0, "seed {seed}: {expected}");
+    }
+}
+
+/// Readings of every second: a budget of one a week is one in 600,000 of them, and the whole run is
+/// twenty minutes.
+#[test]
+fn what_comes_every_second_is_flagged_within_minutes() {
+    const SECOND: i64 = 1_000_000;
+    for seed in 0..5 {
+        let (mut random, mut noise) = (Random(seed), 0.0);
+        let mut variable = Variable::new(RuleSettings::new(WARM_UP));
+        let mut flagged = Vec::new();
+        for row in 0..1200 {
+            noise = 0.7 * noise + 0.7 * random.normal();
+            let valve = if (800..980).contains(&row) { -12.0 } else { 0.0 };
+            flagged.push(variable.judge(row * SECOND, 30.0 + noise + valve, None).is_anomaly);
+        }
+        let count = |rows: std::ops::Range<usize>| flagged[rows].iter().filter(|flagged| **flagged).count();
+        assert!(count(0..800) <= 24, "seed {seed}: {} before", count(0..800));
+        assert!(count(800..980) >= 170, "seed {seed}: {} of 180", count(800..980));
+        assert!(count(1000..1200) <= 20, "seed {seed}: {} after", count(1000..1200));
+    }
+}
+
+/// A shift that is over after an hour is not flagged for the rest of the day.
+#[test]
+fn a_state_ends_when_the_variable_is_back() {
+    for seed in 0..5 {
+        let (_, verdicts) = judged(seed, DAY, |row, y, _| if row < 12 { y + 9.0 } else { y });
+        let since = &verdicts[AT..];
+        let flagged = since.iter().filter(|verdict| verdict.is_anomaly).count();
+        assert!((10..=20).contains(&flagged), "seed {seed}: {flagged}");
+    }
+}
+
+/// Of bursts in what is 0 else, a hundred thousand usual errors are more than a database holds.
+#[test]
+fn bounds_stay_near_what_was_read() {
+    let (mut random, mut variable) = (Random(7), Variable::new(RuleSettings::new(WARM_UP)));
+    for row in 0..10 * DAY {
+        let burst = row % 211 > 208;
+        let y = if burst { 1e9 * random.uniform() } else { (10.0 * random.uniform()).floor() };
+        let Band { lower, upper, .. } = variable.judge(row as i64 * STEP, y, None).band;
+        assert!(lower > -1e10 && upper < 1e10, "{row}: {lower} to {upper}");
+    }
+}
+
+#[test]
+fn a_model_that_fits_halves_the_warm_up() {
+    for (fits, learning) in [(true, WARM_UP / 2), (false, WARM_UP)] {
+        let mut random = Random(3);
+        let mut variable = Variable::new(RuleSettings::new(WARM_UP));
+        let learns = (0..DAY * 2).filter(|row| {
+            let y = wave(*row);
+            let expected = if fits { y } else { y + 40.0 };
+            let model = Band { expected, lower: expected - 2.0, upper: expected + 2.0 };
+            variable.judge(*row as i64 * STEP, y + random.normal(), Some(model)).learning
+        });
+        assert_eq!(learns.count(), learning as usize, "fits: {fits}");
     }
 }
 

@@ -26,7 +26,7 @@ pub use self::parts::StatePart;
 
 /// Readings, or checkpoints, after which a variable's base is written again. Which ones, differs
 /// from variable to variable, so that each batch writes a few.
-const REWRITTEN: u64 = 64;
+const REWRITTEN: u64 = 32;
 
 /// Readings in a delta, so that no part is large: what is more is written as bases.
 const MOST_IN_DELTA: usize = 100_000;

@@ -13,7 +13,7 @@ use crate::plan::Plan;
 pub(super) const FEW: usize = 16;
 
 /// What the rule is told while that is not known: nothing is said then but what is expected.
-const FIRST_WARM_UP: u32 = 864;
+const FIRST_WARM_UP: u32 = 375;
 
 /// A reading that was taken in, with all that the state depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

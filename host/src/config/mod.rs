@@ -212,7 +212,8 @@ impl Default for DetectorSection {
             module: None,
             models: "models/prophet".into(),
             memory_mib: 256,
-            checkpoint_mib: 64,
+            // 10,000 variables of the built-in detector, at 8 KB each, and what came since.
+            checkpoint_mib: 128,
             deadline: Duration::from_secs(30),
             module_mib: 64,
             model_mib: 64,

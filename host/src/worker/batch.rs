@@ -175,6 +175,7 @@ impl JudgedBatch {
                 self.state.counts.no_model = self.state.counts.no_model.saturating_sub(1);
             }
         }
+        self.report.count_causes(&written.rows);
         self.verdicts.extend(written.rows);
         self.report.counts += written.counts;
         self.report.rows = self.report.rows.saturating_sub(written.seen_before);

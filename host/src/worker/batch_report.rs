@@ -1,16 +1,17 @@
 //! What the log is told of a page.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::batch::{Column, Withheld};
+use crate::batch::{Cause, Column, Withheld};
 use crate::counts::Counts;
 use crate::datetime::Datetime;
 use crate::detector::{Detector, as_said};
 use crate::form::nfc;
 use crate::notes::Notes;
 use crate::reading::{Malformed, Reading};
+use crate::verdict::VerdictRow;
 
 /// What the log is told of a page.
 #[derive(Default)]
@@ -23,6 +24,8 @@ pub(super) struct BatchReport {
     /// Models that are for one of these variables.
     pub(super) models: usize,
     pub(super) counts: Counts,
+    /// Anomalies whose cause the detector says, by variable.
+    pub(super) causes: BTreeMap<(Arc<str>, Cause), u64>,
     pub(super) notes: Notes,
     pub(super) malformed: Vec<Malformed>,
     /// Variables without a model.
@@ -54,6 +57,14 @@ impl BatchReport {
         let variables: HashSet<_> = variables.into_iter().map(said).collect();
         self.models =
             detector.summary().loaded().filter(|model| variables.contains(&said(&model.variable))).count();
+    }
+
+    pub(super) fn count_causes(&mut self, verdicts: &[VerdictRow]) {
+        for verdict in verdicts {
+            if let Some(cause) = verdict.flags.cause {
+                *self.causes.entry((Arc::clone(&verdict.variable), cause)).or_default() += 1;
+            }
+        }
     }
 
     pub(super) fn withhold(&mut self, column: &Column, withheld: &[Withheld]) {

@@ -1,11 +1,12 @@
 //! What the log says of a worker's doings, in the lines that the Python worker's users know.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Worker;
 use super::batch_report::BatchReport;
+use crate::batch::Cause;
 use crate::counts::Counts;
 use crate::detector::{Detector, short_digest};
 
@@ -84,7 +85,24 @@ pub(super) fn batch(
         tracing::debug!("{found}");
         tracing::debug!("{judged}");
     }
+    match causes(&said.causes) {
+        Some(causes) if number == 1 => tracing::info!("{causes}"),
+        Some(causes) => tracing::debug!("{causes}"),
+        None => {}
+    }
     singled_out(said, named);
+}
+
+/// Why readings are anomalies, by variable; None where the detector says no cause.
+fn causes(found: &BTreeMap<(Arc<str>, Cause), u64>) -> Option<String> {
+    let said = |((variable, cause), times): (&(Arc<str>, Cause), &u64)| {
+        let times = if *times > 1 { format!(" ({times} readings)") } else { String::new() };
+        format!("`{}` {cause}{times}", variable.escape_debug())
+    };
+    let said: Vec<_> = found.iter().take(NAMED).map(said).collect();
+    let more = found.len() - said.len();
+    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    (!said.is_empty()).then(|| format!("anomalies: {}{more}", said.join(", ")))
 }
 
 /// One batch of a backfill: only what a person may have to act on. Of rows, the first `to_name` of
@@ -256,6 +274,21 @@ pub fn count(number: u64, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn causes_are_said_by_variable() {
+        let found = |number: usize| -> BTreeMap<(Arc<str>, Cause), u64> {
+            let name = |at: usize| Arc::from(format!("T{at:02}"));
+            (0..number).map(|at| ((name(at), Cause::Spike), at as u64 + 1)).collect()
+        };
+        assert_eq!(causes(&BTreeMap::new()), None);
+        let mut two = found(2);
+        two.insert((Arc::from("T00"), Cause::Shift), 1);
+        let said = "anomalies: `T00` spike, `T00` shift of level, `T01` spike (2 readings)";
+        assert_eq!(causes(&two).as_deref(), Some(said));
+        let many = causes(&found(NAMED + 3)).unwrap_or_default();
+        assert!(many.ends_with("`T19` spike (20 readings), and 3 more"), "{many}");
+    }
 
     #[test]
     fn each_reason_is_said_and_none_is_invented() {

@@ -12,8 +12,8 @@ pub(crate) const DAY: usize = 288;
 /// Days of a series.
 const DAYS: usize = 60;
 
-/// Days of learning.
-const LEARNING: usize = 3;
+/// Readings of learning, as the detector has it for readings every five minutes.
+pub(crate) const WARM_UP: usize = 375;
 
 /// Microseconds between readings.
 pub(crate) const STEP: i64 = 300_000_000;
@@ -41,22 +41,28 @@ pub(crate) const FAMILIES: [(&str, Family); 7] = [
     ("counts", |random, rows| (0..rows).map(|_| random.poisson(3.0)).collect()),
 ];
 
-/// Alarms after the days of learning, as a share of those that the budget allows.
+/// Alarms after the readings of learning, as a share of those that the budget allows, and the share
+/// of readings that are flagged.
 pub(crate) fn of_what_was_asked_for(
     family: Family,
     (budget, a_day): (&str, f64),
     series: u64,
-) -> Result<f64, BudgetError> {
+) -> Result<(f64, f64), BudgetError> {
     let settings =
-        RuleSettings { false_alarms: budget.parse()?, ..RuleSettings::new((LEARNING * DAY) as u32) };
-    let mut alarms = 0;
+        RuleSettings { false_alarms: budget.parse()?, ..RuleSettings::new(WARM_UP as u32) };
+    let (mut alarms, mut flagged) = (0, 0);
     for seed in 0..series {
         let mut variable = Variable::new(settings);
         let readings = family(&mut Random(seed * 77 + 5), DAYS * DAY);
-        let verdicts = readings.iter().zip(0..).map(|(y, row)| variable.judge(row * STEP, *y, None));
-        alarms += verdicts.filter(|verdict| verdict.alarm).count();
+        for (y, row) in readings.iter().zip(0..) {
+            let verdict = variable.judge(row * STEP, *y, None);
+            alarms += usize::from(verdict.alarm);
+            flagged += usize::from(verdict.is_anomaly);
+        }
     }
-    Ok(alarms as f64 / (a_day * (DAYS - LEARNING) as f64 * series as f64))
+    let days = DAYS as f64 - WARM_UP as f64 / DAY as f64;
+    let readings = (DAYS * DAY) as f64 * series as f64;
+    Ok((alarms as f64 / (a_day * days * series as f64), flagged as f64 / readings))
 }
 
 /// With deviation 1.
