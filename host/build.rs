@@ -9,9 +9,14 @@ use std::process::Command;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let workspace = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("..");
-    for watched in
-        ["detector-guest/src", "detector-guest/prophet/src", "detector-guest/rule/src", "detector-guest/Cargo.toml", "wit", "Cargo.lock"]
-    {
+    for watched in [
+        "detector-guest/src",
+        "detector-guest/prophet/src",
+        "detector-guest/rule/src",
+        "detector-guest/Cargo.toml",
+        "wit",
+        "Cargo.lock",
+    ] {
         println!("cargo::rerun-if-changed={}", workspace.join(watched).display());
     }
     let target = PathBuf::from(env::var("OUT_DIR")?).join("guest");

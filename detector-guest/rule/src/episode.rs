@@ -115,8 +115,9 @@ impl Episode {
             DRIFT => {
                 let part = distances.level / self.distance;
                 part > 0.0
-                    && usual[DRIFT]
-                        .map_or(part > PART, |known| libm::log(part) > (known - self.number).min(-LEAST_HYSTERESIS))
+                    && usual[DRIFT].map_or(part > PART, |known| {
+                        libm::log(part) > (known - self.number).min(-LEAST_HYSTERESIS)
+                    })
             }
             _ => {
                 let part = distance(signal, distances) / self.distance;
@@ -178,7 +179,8 @@ mod tests {
         scores[signal] = 60.0;
         let numbers = |distances: &Distances| {
             let mut numbers = [0.0; SIGNALS];
-            numbers[signal] = if signal == PATTERN { 3.0 } else { libm::log(distance(signal, distances).abs()) };
+            numbers[signal] =
+                if signal == PATTERN { 3.0 } else { libm::log(distance(signal, distances).abs()) };
             numbers
         };
         let usual = [Some(libm::log(2.0)); SIGNALS];

@@ -48,8 +48,7 @@ pub(crate) fn of_what_was_asked_for(
     (budget, a_day): (&str, f64),
     series: u64,
 ) -> Result<(f64, f64), BudgetError> {
-    let settings =
-        RuleSettings { false_alarms: budget.parse()?, ..RuleSettings::new(WARM_UP as u32) };
+    let settings = RuleSettings { false_alarms: budget.parse()?, ..RuleSettings::new(WARM_UP as u32) };
     let (mut alarms, mut flagged) = (0, 0);
     for seed in 0..series {
         let mut variable = Variable::new(settings);
