@@ -56,7 +56,7 @@ test-page $PAGE_PICTURES=(justfile_directory() / "target/page") $PAGE_README="1"
     axe="$PAGE_PICTURES/node_modules/axe-core/axe.min.js"; if test -f "$axe"; then export AXE="$axe"; fi; \
         cargo test --workspace --test page_browser -- --include-ignored
 
-# Looks for bytes that break a reader: json, compact, detector_config, settings, country_holidays, module, or child with the built program (needs `cargo install --locked cargo-fuzz`)
+# Looks for bytes that break a reader: json, compact, detector_config, settings, country_holidays, training, module, or child with the built program (needs `cargo install --locked cargo-fuzz`)
 [unix]
 fuzz TARGET SECONDS="600": toolchain
     cargo run --manifest-path fuzz/Cargo.toml --release --example seeds

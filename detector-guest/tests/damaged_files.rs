@@ -92,6 +92,15 @@ fn small_files_at_every_length_and_with_every_bit() {
 }
 
 #[test]
+fn damaged_series_make_a_model_or_a_sentence() {
+    let _alone = alone();
+    for series in bodies::SERIES {
+        let (accepted, all) = damage(bodies::training, series.as_bytes(), 100);
+        assert!(accepted > 0 && accepted < all, "{accepted} of {all}: {series}");
+    }
+}
+
+#[test]
 fn models_at_many_lengths_and_with_many_bits() {
     let _alone = alone();
     for (name, json) in models() {

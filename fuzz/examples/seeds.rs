@@ -32,6 +32,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             write(target, &number.to_string(), text.as_bytes())?;
         }
     }
+    for (number, series) in fuzz::SERIES.iter().enumerate() {
+        write("training", &number.to_string(), series.as_bytes())?;
+    }
     for bomb in bombs::BOMBS {
         let module = (bomb.make)();
         let name = bomb.name.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");

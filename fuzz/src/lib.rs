@@ -50,6 +50,45 @@ pub fn country_holidays(bytes: &[u8]) -> bool {
     opens(&[File { path: "country_holidays.csv", bytes }, model], "{}")
 }
 
+/// Rows of a series that are read: what is looked for shows with few, and a fit takes its time.
+const MOST_ROWS: usize = 200;
+
+/// What a model is trained on: a line of settings, and then a line a row, `instant,value` and the
+/// number of a column `x`. Ends in a model that opens, or in a sentence.
+pub fn training(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let (settings, table) = text.split_once('\n').unwrap_or((text, ""));
+    let (mut instants, mut values, mut x) = (Vec::new(), Vec::new(), Vec::new());
+    for line in table.lines().take(MOST_ROWS) {
+        let mut cells = line.split(',').map(str::trim);
+        let Some(Ok(instant)) = cells.next().map(str::parse) else { continue };
+        let mut number = || cells.next().and_then(|cell| cell.parse().ok()).unwrap_or(f64::NAN);
+        instants.push(instant);
+        values.push(number());
+        x.push(number());
+    }
+    let columns = [Column { variable: "x", values: &x }];
+    match detector_guest::train("A/B", (&instants, &values), &columns, settings, &[], &[]) {
+        Ok(trained) => {
+            model(&trained.file.bytes);
+            let companions = detector_guest::companions(&["A/B"], &[], &[]).expect("a list of names");
+            let files = [&trained.file, &companions].map(|file| File { path: &file.path, bytes: &file.bytes });
+            ProphetDetector::open(&files, "{}").expect("what was trained");
+            true
+        }
+        Err(why) => {
+            assert!(!why.to_string().is_empty());
+            false
+        }
+    }
+}
+
+/// Series that a model is made of.
+pub const SERIES: [&str; 2] = [
+    "{}\n0,1\n3600000000,2\n7200000000,2.5\n10800000000,1\n14400000000,\n18000000000,3\n",
+    "{\"prophet\": {\"growth\": \"flat\", \"n_changepoints\": 2}, \"regressors\": [{\"name\": \"x\"}]}\n0,1,2\n60000000,1,1\n60000000,9,0\n-5,3,0\n",
+];
+
 /// A function of this file: whether it accepts the bytes.
 pub type Body = fn(&[u8]) -> bool;
 

@@ -10,6 +10,7 @@
 //! [`store`] knows nothing of WebAssembly, [`detector`] nothing of SQL; [`position`],
 //! [`new_readings`], [`pivot`] and [`verdict`] are pure.
 
+pub mod aged;
 pub mod alert;
 pub mod batch;
 pub mod chart;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::aged::Aged;
 use crate::checkpoint::{Checkpoint, Parts, Size};
 use crate::counts::Counts;
 use crate::datetime::Datetime;
@@ -107,13 +108,16 @@ impl StoredCheckpoint {
 }
 
 /// The models that a set had loaded, as people look for them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelsInUse {
     pub count: u64,
     pub directory: String,
     /// Why the files on disk are not what judges, if they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
+    /// Those whose errors have outgrown their training, by variable.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub aged: BTreeMap<String, Aged>,
 }
 
 /// Why a variable is set aside, and which of its readings await `backfill`.

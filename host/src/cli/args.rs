@@ -10,13 +10,15 @@ mod ranges;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::TrainingMode;
 use crate::datetime::Datetime;
 
 pub use overrides::Overrides;
-pub use ranges::{BackfillArgs, DatetimeRange, Decimal, Export, Import, Train};
+pub use ranges::{BackfillArgs, BacktestArgs, DatetimeRange, Decimal, Export, Import, Train};
 
 /// Judges a plant's readings: reads them from a database every few minutes, hands them to a
 /// sandboxed detector, and stores the verdicts beside them.
@@ -218,15 +220,32 @@ Examples:
     /// use are measured on it, and the new one is used unless its error there is more than a
     /// tenth above the other's. A variable that cannot be trained keeps its model and is named with
     /// what it lacks. The whole set is put in the place of the models' directory in one move, so
-    /// that a worker that runs takes it up once; the models before stay beside it as
-    /// `<directory>.previous`. Ctrl+C leaves everything as it was. Nothing is written to the
-    /// database.
+    /// that a worker that runs takes it up once; the sets before are kept for `host models
+    /// rollback`. Ctrl+C leaves everything as it was. Nothing is written to the database. `run` does
+    /// the same on a schedule (`every` of `[training]`).
     #[command(after_help = "\
 Examples:
   host train --out candidate                          a set beside the one in use, from the last 60 days
   host train --history 30d                            into the models' directory of the configuration
   host train --from 2025-01-01 --to 2025-02-01 --variables TEMP-03 --settings training.json")]
     Train(Box<Train>),
+
+    /// Say what a set would have said of the past, and write nothing
+    ///
+    /// Judges a range as a worker does that starts at its beginning: with the models in use, with
+    /// those of another directory (--models), with other settings, or with models that are trained
+    /// on what came before the range. Prints, for the variables that are flagged most, the share of
+    /// flagged readings and the stretches of them a week, beside those of the verdicts that are
+    /// stored; and of events that are known, what was found how soon and what was missed.
+    #[command(after_help = "\
+Examples:
+  host backtest --from 2025-01-01 --to 2025-02-01 --models candidate
+  host backtest --from 2025-01-01 --to 2025-02-01 --train-settings training.json --events known.csv")]
+    Backtest(Box<BacktestArgs>),
+
+    /// Look at the models in use and at those before, and put one back
+    #[command(subcommand)]
+    Models(ModelsCommand),
 
     /// Make this program a service of the machine, or take it away
     #[command(subcommand)]
@@ -246,6 +265,58 @@ Examples:
     /// Compile a module from stdin to stdout: the process that `host` starts for that
     #[command(hide = true)]
     CompileModule(CompileModule),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// List the models in use: when each was trained, on what, how well it told the end of its
+    /// series, and since when it judges
+    #[command(after_help = "Example:\n  host models list --config anomaly-worker.toml")]
+    List(Overrides),
+
+    /// Show what is known of a variable's model, and of those before that are kept
+    #[command(after_help = "Example:\n  host models show TEMP-03")]
+    Show {
+        #[arg(value_name = "VARIABLE")]
+        variable: String,
+
+        #[command(flatten)]
+        overrides: Overrides,
+    },
+
+    /// Measure a variable's model and those before on its last readings
+    #[command(after_help = "Example:\n  host models compare TEMP-03 --holdout 3d")]
+    Compare {
+        #[arg(value_name = "VARIABLE")]
+        variable: String,
+
+        /// On so much of the past [default: `holdout` of `[training]`, 1d]
+        #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+        holdout: Option<Duration>,
+
+        #[command(flatten)]
+        overrides: Overrides,
+    },
+
+    /// Put a model before in the place of a variable's model in use
+    ///
+    /// All other models stay as they are. A worker that runs takes it up as any other change; the
+    /// set that was in use is kept, so that this can be rolled back as well.
+    #[command(after_help = "\
+Examples:
+  host models rollback TEMP-03             to the youngest model before that is another one
+  host models rollback TEMP-03 --to 7      to that of generation 7")]
+    Rollback {
+        #[arg(value_name = "VARIABLE")]
+        variable: String,
+
+        /// The set that has it; `host models show VARIABLE` lists them
+        #[arg(long, value_name = "GENERATION")]
+        to: Option<u64>,
+
+        #[command(flatten)]
+        overrides: Overrides,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -506,7 +577,7 @@ pub struct Fit {
 
     /// Where the search ends [default: the `method` of the settings, else optimum]
     #[arg(long, value_name = "MODE")]
-    pub mode: Option<ModeArg>,
+    pub mode: Option<TrainingMode>,
 
     /// Print the report as JSON, and not the model
     #[arg(long)]
@@ -523,25 +594,6 @@ pub struct Fit {
     /// A detector that trains, as a WebAssembly component [default: the built-in Prophet detector]
     #[arg(long, value_name = "FILE")]
     pub detector: Option<PathBuf>,
-}
-
-/// As the training's setting `method`.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum ModeArg {
-    /// At the optimum that Prophet aims at, the same every time
-    Optimum,
-    /// About where Prophet's own search stops, which is short of it
-    AsProphet,
-}
-
-impl ModeArg {
-    /// What the setting calls it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Optimum => "optimum",
-            Self::AsProphet => "as-prophet",
-        }
-    }
 }
 
 /// As the detector's setting of that name.

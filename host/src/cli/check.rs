@@ -194,7 +194,12 @@ async fn output(trials: &mut Trials, store: &dyn Store, config: &Config) -> Opti
     probed.problems.iter().for_each(|problem| trials.fail("output", problem));
     probed.notes.iter().for_each(|note| trials.note("output", note));
     // Where the tables are still to be made, there is nothing that could refuse a verdict.
-    let there = output.outline(&config.worker.row()).await.is_ok();
+    let outline = output.outline(&config.worker.row()).await;
+    let there = outline.is_ok();
+    let models = outline.ok().flatten().and_then(|outline| outline.state.models);
+    for (variable, aged) in models.iter().flat_map(|models| &models.aged).take(NAMED) {
+        trials.note("models", crate::aged::sentence(variable, aged));
+    }
     (probed.problems.is_empty() && there).then_some(output)
 }
 

@@ -8,6 +8,7 @@ mod ahead;
 mod alerts;
 pub mod args;
 mod backfill;
+mod backtest;
 mod beside;
 mod check;
 mod demo;
@@ -17,6 +18,7 @@ mod fit;
 mod import;
 mod inspect;
 mod manuals;
+mod models;
 mod plot;
 mod predict;
 mod progress;
@@ -135,6 +137,11 @@ async fn execute(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Predict(asked) => predict::predict(asked).await,
         Command::Fit(asked) => fit::fit(asked).await,
         Command::Train(asked) => train::train(configuration(&asked.overrides)?, asked).await,
+        Command::Backtest(asked) => {
+            asked.range.expect()?;
+            backtest::backtest(configuration(&asked.overrides)?, asked).await
+        }
+        Command::Models(asked) => models::models(asked).await,
         Command::Detector(DetectorCommand::Inspect { module }) => inspect::inspect(module).await,
         Command::CompileModule(_) => {
             Err(Misconfigured("it is run before there is a runtime".to_owned()).into())

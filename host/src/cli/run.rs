@@ -15,13 +15,15 @@ use crate::alert::delivery::{Delivery, Outgoing};
 use crate::alert::outbox::Described;
 use crate::alert::pulse::Pulse;
 use crate::config::{self, Access, Config, LoadedConfig};
-use crate::detector::DetectorError;
+use crate::detector::{DetectorError, Engine};
 use crate::metrics::{self, Metrics};
 use crate::reload::watch::{Asker, Timing, Watch};
-use crate::reload::{ReloadSlots, Reloader, Start};
+use crate::reload::{ReloadSlots, Reloader, SetSource, Start};
 use crate::service::Manager;
 use crate::service::control::{self, AsyncAnswer, Question, Reply, ServiceIdentity};
 use crate::store::sqlserver::Timeouts;
+use crate::training::Settings;
+use crate::training::background::{Background, Orders, Running};
 use crate::worker::schedule::{self, ScheduleEnd};
 use crate::worker::{Worker, WorkerSettings, report};
 use crate::{signal, telemetry};
@@ -82,7 +84,8 @@ async fn serve(loaded: LoadedConfig, asked: &args::Run) -> anyhow::Result<ExitCo
     report::models(&detector);
 
     let shared = last_good.clone().map_or_else(ReloadSlots::default, ReloadSlots::keeping);
-    let reloader = Reloader::new(engine, source, shared.clone(), &detector).refused_at_start(refused);
+    let reloader = Reloader::new(engine.clone(), source.clone(), shared.clone(), &detector)
+        .refused_at_start(refused);
     let watch = Watch::start(reloader, Timing::default());
     let manager = Manager::of_environment(longest_step(&config));
     let hangups = tokio::spawn(look_on_hangup(watch.asker(), hangups, manager.clone()));
@@ -96,13 +99,18 @@ async fn serve(loaded: LoadedConfig, asked: &args::Run) -> anyhow::Result<ExitCo
     metrics.expect_signs(silence(&config));
     let _page = if asked.once { None } else { web::beside(&config, &shared, &metrics)? };
     let settings = settings(&config);
+    let training = background(&config, &engine, &source, &shared)?;
     let mut worker = Worker::new(settings, store, detector, shared)
         .after(before)
         .telling(Arc::clone(&outgoing.pulse))
         .counted_by(metrics.clone());
     let once = asked.once;
+    let training = if once { None } else { started(training, &worker) };
     let told = if once { Told::Once(Box::new(outgoing)) } else { Told::AllTheTime(outgoing.start()) };
     let end = schedule::run_under(&manager, &mut worker, config.worker.interval, once, stop).await;
+    if let Some(training) = training {
+        training.finish().await;
+    }
     match told {
         Told::Once(outgoing) => outgoing.once().await,
         Told::AllTheTime(delivery) => delivery.finish().await,
@@ -172,6 +180,40 @@ pub(super) fn settings(config: &Config) -> WorkerSettings {
         // judging.
         patience: config.worker.interval / 3,
         reconcile: config.worker.reconcile.0,
+    }
+}
+
+/// What trains beside the worker. Mistakes in the settings show before anything is judged.
+fn background(
+    config: &Config,
+    engine: &Engine,
+    source: &SetSource,
+    shared: &ReloadSlots,
+) -> anyhow::Result<Background> {
+    let section = &config.training;
+    let orders = Orders {
+        worker: config.worker.row(),
+        every: section.every.0,
+        history: section.history,
+        leave_out_anomalies: section.leave_out_anomalies,
+        plan: wiring::training_plan(&config.worker, section),
+        settings: match section.every.0 {
+            Some(_) => wiring::training_settings(section, config.detector.module.is_none())?,
+            None => Settings::default(),
+        },
+    };
+    let store = wiring::store(config)?;
+    Ok(Background::new(engine.clone(), store, source.clone(), shared.clone(), orders))
+}
+
+/// Judging does without it.
+fn started(training: Background, worker: &Worker) -> Option<Running> {
+    match training.start(worker.beats()) {
+        Ok(running) => Some(running),
+        Err(error) => {
+            tracing::warn!("no models are trained beside the cycles: {error}");
+            None
+        }
     }
 }
 

@@ -182,6 +182,9 @@ fn in_words(name: &str, state: &State, checkpoint: Option<Size>, now: Datetime) 
     if let Some(why) = state.models.as_ref().and_then(|models| models.refused.as_ref()) {
         let _ = writeln!(text, "files         refused, the set goes on without them: {}", escaped(why));
     }
+    for (variable, aged) in state.models.iter().flat_map(|models| &models.aged) {
+        let _ = writeln!(text, "aged          {}", crate::aged::sentence(variable, aged));
+    }
     if let Some(Size { parts, bytes }) = checkpoint {
         let _ = writeln!(text, "learnt        {} in {}", size(bytes), report::count(parts, "part"));
     }

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use comfy_table::CellAlignment;
@@ -14,25 +13,18 @@ use super::progress::{ProgressDisplay, Unit};
 use super::say;
 use super::stop::Stop;
 use super::wiring;
-use super::{Misconfigured, args::DatetimeRange};
-use crate::config::LoadedConfig;
+use super::args::DatetimeRange;
+use crate::config::{LoadedConfig, TrainingSection};
 use crate::demo::tables;
-use crate::regular;
-use crate::store::Input;
+use crate::store::{Input, VerdictReader};
 use crate::telemetry;
 use crate::text::escaped;
 use crate::training::collect::unseen;
 use crate::training::decide::{Decision, TOLERANCE};
 use crate::training::directory::Swapped;
 use crate::training::holdout::Score;
-use crate::training::{Placed, Session, Settings, TrainingPlan, Variable};
+use crate::training::{Pace, Placed, Session, TrainingPlan, Variable};
 use crate::worker::report::count;
-
-/// How much of the past models are trained on.
-const HISTORY: Duration = Duration::from_secs(60 * 86_400);
-
-/// Readings in memory at a time: 64 MiB, and twice that while their lists grow.
-const MOST_READINGS: usize = 4 << 20;
 
 /// Trains, and swaps the set in; fails if not a single variable could be trained.
 pub(super) async fn train(mut loaded: LoadedConfig, asked: &args::Train) -> anyhow::Result<ExitCode> {
@@ -43,7 +35,8 @@ pub(super) async fn train(mut loaded: LoadedConfig, asked: &args::Train) -> anyh
         telemetry::start_on(&config.log, progress.console()).context("the log cannot be started")?;
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let config = &loaded.config;
-    let settings = settings(asked, config.detector.module.is_none())?;
+    let section = section(&config.training, asked);
+    let settings = wiring::training_settings(&section, config.detector.module.is_none())?;
     let out = asked.out.as_deref().unwrap_or(&config.detector.models);
     if asked.out.is_some() && std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some()) {
         bail!(
@@ -57,12 +50,18 @@ pub(super) async fn train(mut loaded: LoadedConfig, asked: &args::Train) -> anyh
     let working = async {
         let mut input = store.look_at_input().await?;
         input.layout().await?;
-        let plan = plan(&loaded, asked, input.as_mut()).await?;
+        let plan = plan(&loaded, &section, asked, input.as_mut()).await?;
         let engine = wiring::engine(&loaded.config)?;
         let source = wiring::source(&loaded.config);
         let mut session = Session::begin(&engine, &source, &plan, &settings, out).await?;
         progress.start(input.count_range(plan.from, plan.to).await.unwrap_or(0));
-        let through = session.train(input.as_mut(), |rows| progress.set(rows, "")).await;
+        let mut output = match section.leave_out_anomalies {
+            true => store.look_at_output().await?,
+            false => None,
+        };
+        let output = output.as_deref_mut().map(|output| output as &mut dyn VerdictReader);
+        let through =
+            session.train(input.as_mut(), output, &Pace::FULL, |rows| progress.set(rows, "")).await;
         progress.finish();
         let through = through?;
         let placed = session.finish(&source).await?;
@@ -82,44 +81,31 @@ pub(super) async fn train(mut loaded: LoadedConfig, asked: &args::Train) -> anyh
     if trained { Ok(ExitCode::SUCCESS) } else { bail!("no variable could be trained") }
 }
 
+/// What the configuration says, under what was asked for.
+fn section(section: &TrainingSection, asked: &args::Train) -> TrainingSection {
+    let mut section = section.clone();
+    section.history = asked.history.unwrap_or(section.history);
+    section.holdout = asked.holdout.unwrap_or(section.holdout);
+    section.mode = asked.mode.or(section.mode);
+    section.settings = asked.settings.clone().or(section.settings);
+    section.leave_out_anomalies |= asked.leave_out_anomalies;
+    section
+}
+
 async fn plan(
     loaded: &LoadedConfig,
+    section: &TrainingSection,
     asked: &args::Train,
     input: &mut dyn Input,
 ) -> anyhow::Result<TrainingPlan> {
-    let to = match asked.to {
-        Some(to) => to,
-        None => input.now().await?,
-    };
-    let from = asked.from.unwrap_or_else(|| to.earlier(asked.history.unwrap_or(HISTORY)));
+    let now = input.now().await?;
+    let to = asked.to.unwrap_or(now);
+    let from = asked.from.unwrap_or_else(|| to.earlier(section.history));
     DatetimeRange { from, to }.expect()?;
     let names = asked.variables.iter().map(|name| Arc::from(name.trim()));
-    Ok(TrainingPlan {
-        from,
-        to,
-        variables: (!asked.variables.is_empty()).then(|| names.collect()),
-        shard: loaded.config.worker.shard,
-        holdout: asked.holdout,
-        page_rows: loaded.config.worker.batch_rows,
-        most_readings: MOST_READINGS,
-    })
-}
-
-/// `prophet`: the detector is the built-in one, whose keys are known here.
-fn settings(asked: &args::Train, prophet: bool) -> anyhow::Result<Settings> {
-    let mut settings = match &asked.settings {
-        Some(path) => {
-            let name = path.display();
-            let bytes = regular::read_small(path).with_context(|| format!("`{name}` cannot be read"))?;
-            Settings::parse(&bytes).map_err(|why| Misconfigured(format!("`{name}`: {why}")))?
-        }
-        None if prophet => Settings::usual(),
-        None => Settings::default(),
-    };
-    if let Some(mode) = asked.mode {
-        settings.set("method", mode.name().into());
-    }
-    Ok(settings)
+    let variables = (!asked.variables.is_empty()).then(|| names.collect());
+    let plan = wiring::training_plan(&loaded.config.worker, section);
+    Ok(TrainingPlan { from, to, now, variables, ..plan })
 }
 
 /// A row a variable, what to look at, and where the models are.
@@ -164,7 +150,7 @@ fn summary(plan: &TrainingPlan, through: &[Variable], placed: Option<&Placed>, o
     let out = out.display();
     text.push_str(&match placed {
         None => "\nno model is new, and nothing is written".to_owned(),
-        Some(Placed { models, swapped }) => {
+        Some(Placed { models, swapped, .. }) => {
             let how = match swapped {
                 Swapped::AtOnce => "in one move",
                 Swapped::OneByOne => "file by file",

@@ -4,14 +4,19 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::Context;
+
 use super::{Misconfigured, sqlserver_target};
 use crate::alert::channel::{self, Channel};
-use crate::config::Config;
+use crate::config::{Config, TrainingSection, WorkerSection};
+use crate::datetime::Datetime;
 use crate::detector::{Compiler, Detector, DetectorError, Engine, Limits};
 use crate::reload::{LastGood, SetSource};
 use crate::service::control::{self, ServiceIdentity};
+use crate::regular;
 use crate::store::table_name::NotATableName;
 use crate::store::{Clock, PlantClock, SqlServerStore, SqliteStore, Store, TableNames};
+use crate::training::{Settings, TrainingPlan};
 
 /// The tables that the configuration names.
 ///
@@ -111,6 +116,49 @@ pub(super) fn source(config: &Config) -> SetSource {
         settings: serde_json::Value::Object(config.detector.settings.clone()).to_string(),
         own: config.log.file.as_deref().into_iter().chain(files).map(Path::to_owned).collect(),
     }
+}
+
+/// Readings in memory at a time while models are trained: 64 MiB, and twice that while their lists
+/// grow.
+const MOST_READINGS: usize = 4 << 20;
+
+/// What a training is, but for its range.
+pub(super) fn training_plan(worker: &WorkerSection, section: &TrainingSection) -> TrainingPlan {
+    let epoch = Datetime::from_micros(0);
+    let memory = usize::try_from(section.memory_mib << 20).unwrap_or(usize::MAX);
+    TrainingPlan {
+        from: epoch,
+        to: epoch,
+        now: epoch,
+        variables: None,
+        shard: worker.shard,
+        holdout: section.holdout,
+        page_rows: worker.batch_rows,
+        most_readings: MOST_READINGS,
+        limits: Some((memory, section.deadline)),
+        keep: section.keep,
+    }
+}
+
+/// The settings of training that the configuration names. `prophet`: the detector is the built-in
+/// one, whose keys are known here.
+///
+/// # Errors
+/// The file cannot be read, or is none of settings.
+pub(super) fn training_settings(section: &TrainingSection, prophet: bool) -> anyhow::Result<Settings> {
+    let mut settings = match &section.settings {
+        Some(path) => {
+            let name = path.display();
+            let bytes = regular::read_small(path).with_context(|| format!("`{name}` cannot be read"))?;
+            Settings::parse(&bytes).map_err(|why| Misconfigured(format!("`{name}`: {why}")))?
+        }
+        None if prophet => Settings::usual(),
+        None => Settings::default(),
+    };
+    if let Some(mode) = section.mode {
+        settings.set("method", mode.name().into());
+    }
+    Ok(settings)
 }
 
 /// What the service of this configuration goes by on its machine.

@@ -102,6 +102,15 @@ keys! {
     detector.compile_deadline = duration("1ms", "1h");
     detector.cache_dir = optional(path);
     detector.state_dir = optional(path);
+    training.every = every("1h", "365days");
+    training.history = duration("1h", "36500days");
+    training.holdout = duration("0s", "365days");
+    training.leave_out_anomalies = truth;
+    training.keep = whole(1..=100);
+    training.mode = optional(choice);
+    training.settings = optional(path);
+    training.memory_mib = whole(1..=4096);
+    training.deadline = duration("1s", "24h");
     log.file = optional(path);
     log.max_mib = whole(1..=10_240);
     log.keep = whole(1..=1000);

@@ -35,7 +35,7 @@ pub use access::{Access, Encrypt};
 pub use alerts::AlertsSection;
 pub use channel::{ChannelKind, ChannelSection, MailTls};
 pub use error::ConfigError;
-pub use value::{Every, LogFormat, LogLevel, interval_text};
+pub use value::{Every, LogFormat, LogLevel, TrainingMode, interval_text};
 
 /// Read from the working directory when no file is named and this one is there;
 /// [`LoadedConfig::file`] says so.
@@ -55,6 +55,7 @@ pub struct Config {
     pub input: InputSection,
     pub output: OutputSection,
     pub detector: DetectorSection,
+    pub training: TrainingSection,
     pub log: Log,
     pub alerts: AlertsSection,
     pub web: Web,
@@ -134,6 +135,29 @@ pub struct DetectorSection {
     pub state_dir: Option<PathBuf>,
     /// The detector's own affair: passed on as JSON, never looked into.
     pub settings: Map<String, Value>,
+}
+
+/// Making models: on a schedule, and what `host train` does unless it is told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainingSection {
+    /// How often a worker makes them.
+    pub every: Every,
+    /// How much of the past they are made of.
+    pub history: Duration,
+    /// How much of the end of each series is set aside to measure models on.
+    pub holdout: Duration,
+    /// Whether readings that were flagged are left out.
+    pub leave_out_anomalies: bool,
+    /// How many of the sets before stay, 1 to 100.
+    pub keep: usize,
+    /// None: what the settings say.
+    pub mode: Option<TrainingMode>,
+    /// A file of one JSON object, as for `host fit`. None: the usual ones.
+    pub settings: Option<PathBuf>,
+    /// Of the sandbox, 1 to 4096.
+    pub memory_mib: u64,
+    /// For one series; above zero, at most a day.
+    pub deadline: Duration,
 }
 
 /// Where log lines go, besides the console.
@@ -227,6 +251,22 @@ impl Default for DetectorSection {
     }
 }
 
+impl Default for TrainingSection {
+    fn default() -> Self {
+        Self {
+            every: Every(None),
+            history: Duration::from_secs(60 * 24 * HOUR),
+            holdout: Duration::from_secs(24 * HOUR),
+            leave_out_anomalies: false,
+            keep: 5,
+            mode: None,
+            settings: None,
+            memory_mib: 1024,
+            deadline: Duration::from_secs(10 * MINUTE),
+        }
+    }
+}
+
 impl Default for Log {
     fn default() -> Self {
         Self {
@@ -282,6 +322,7 @@ impl Config {
             &mut self.detector.module,
             &mut self.detector.cache_dir,
             &mut self.detector.state_dir,
+            &mut self.training.settings,
             &mut self.log.file,
             &mut self.web.token_file,
             &mut self.input.access.ca_file,

@@ -87,6 +87,16 @@ fn every_value_is_read_from_the_file() {
         since = 2025-01-15T10:00:00
         names = ["T1", 'T 2']
         nested = { a = true, b.c = -1 }
+        [training]
+        every = "7days"
+        history = "30days"
+        holdout = "12h"
+        leave_out_anomalies = true
+        keep = 2
+        mode = "as-prophet"
+        settings = "t.json"
+        memory_mib = 512
+        deadline = "1m"
         [log]
         file = ""
         max_mib = 1
@@ -180,6 +190,17 @@ fn every_value_is_read_from_the_file() {
             cache_dir: Some("cache".into()),
             state_dir: Some("state".into()),
             settings: settings.as_object().cloned().unwrap(),
+        },
+        training: TrainingSection {
+            every: Every(Some(second(7 * 86_400))),
+            history: second(30 * 86_400),
+            holdout: second(43_200),
+            leave_out_anomalies: true,
+            keep: 2,
+            mode: Some(TrainingMode::AsProphet),
+            settings: Some("t.json".into()),
+            memory_mib: 512,
+            deadline: second(60),
         },
         log: Log { file: None, max_mib: 1, keep: 2, format: LogFormat::Json, level: LogLevel::Error },
         alerts: AlertsSection {
@@ -417,7 +438,7 @@ fn a_mistake_is_told_with_its_place_and_what_is_right() {
         ("[workers]\ninterval = 1", "line 1: there is no section `[workers]`; did you mean `[worker]`?"),
         (
             "\n[email]",
-            "line 2: there is no section `[email]`; the sections are `worker`, `input`, `output`, `detector`, `log`, `alerts`, `web`",
+            "line 2: there is no section `[email]`; the sections are `worker`, `input`, `output`, `detector`, `training`, `log`, `alerts`, `web`",
         ),
         ("interval = 10", "line 1: `interval` stands outside the sections; put it below `[worker]`"),
         (
@@ -426,7 +447,7 @@ fn a_mistake_is_told_with_its_place_and_what_is_right() {
         ),
         (
             "zzz = 10",
-            "line 1: `zzz` stands outside the sections; the sections are `worker`, `input`, `output`, `detector`, `log`, `alerts`, `web`",
+            "line 1: `zzz` stands outside the sections; the sections are `worker`, `input`, `output`, `detector`, `training`, `log`, `alerts`, `web`",
         ),
         (
             "[[worker]]\nname = \"a\"",

@@ -217,6 +217,27 @@ pub enum LogLevel {
     Error,
 }
 
+/// Where the search for a model ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum TrainingMode {
+    /// At the optimum that Prophet aims at, the same every time
+    Optimum,
+    /// About where Prophet's own search stops, which is short of it
+    AsProphet,
+}
+
+impl TrainingMode {
+    /// What the training's setting `method` calls it.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, mode)| *mode == self).map_or("", |(name, _)| name)
+    }
+}
+
+impl Choice for TrainingMode {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("optimum", Self::Optimum), ("as-prophet", Self::AsProphet)];
+}
+
 impl Choice for LogFormat {
     const ALL: &'static [(&'static str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
 }
@@ -308,6 +329,12 @@ impl Literal for Secret {
 impl<T: Literal> Literal for Option<T> {
     fn literal(&self) -> String {
         self.as_ref().map_or_else(|| quoted(""), T::literal)
+    }
+}
+
+impl Literal for TrainingMode {
+    fn literal(&self) -> String {
+        word(*self)
     }
 }
 

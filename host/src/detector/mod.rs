@@ -23,6 +23,8 @@ mod instance;
 mod limits;
 mod logging;
 mod opening;
+#[cfg(test)]
+mod published;
 mod sandbox;
 mod set;
 mod ticker;
@@ -39,7 +41,7 @@ pub(crate) use guest_text::name as as_said;
 pub use inspect::{Inspection, inspect};
 pub use limits::Limits;
 pub use set::{Digest, ModelFile, Module, Set, UnreadableFile, short_digest};
-pub(crate) use set::{FilesRead, SetParts};
+pub(crate) use set::{FilesRead, SetParts, hex};
 pub use trainer::{Series, TrainError, Trained, Trainer, TrainingReport};
 
 /// The Prophet detector of `detector-guest`, built with the host so that one binary is a whole

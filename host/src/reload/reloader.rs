@@ -4,7 +4,7 @@
 //! It lives beside the worker and shares two things with it: the canary (the last committed batch),
 //! and the slot where a detector that passed waits for the worker to take it between two batches.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -18,6 +18,7 @@ use super::retry::{self, Retry, RetryClock};
 use super::set_source::{SetRead, SetSource, patience};
 use super::start::RefusedFiles;
 use super::trial;
+use crate::aged::Aged;
 use crate::detector::{Detector, DetectorError, Engine, Set};
 
 /// What the worker and the reloader hand each other.
@@ -35,6 +36,8 @@ struct Slots {
     in_use: Option<InUse>,
     /// Sets that passed their trial, and those that were refused.
     looks: (u64, u64),
+    /// None: not known yet.
+    aged: Option<BTreeMap<String, Aged>>,
 }
 
 /// A set that passed its canary and then failed: the worker went back to the one before.
@@ -91,6 +94,21 @@ impl ReloadSlots {
     /// Why the files on disk are not used, if they are not.
     pub fn refused(&self) -> Option<String> {
         self.slots().refused.clone()
+    }
+
+    /// The models that are aged, by variable; None while that is not known.
+    pub fn aged(&self) -> Option<BTreeMap<String, Aged>> {
+        self.slots().aged.clone()
+    }
+
+    /// These models are aged.
+    pub(crate) fn set_aged(&self, aged: BTreeMap<String, Aged>) {
+        self.slots().aged = Some(aged);
+    }
+
+    /// These were, when the worker left off.
+    pub(crate) fn were_aged(&self, aged: &BTreeMap<String, Aged>) {
+        self.slots().aged.get_or_insert_with(|| aged.clone());
     }
 
     fn set_refused(&self, why: Option<String>) {

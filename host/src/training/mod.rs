@@ -3,45 +3,34 @@
 //!
 //! Data flows one way: `collect` reads the range page by page, as many variables at a time as fit
 //! into memory; `holdout` sets the end of each series aside and measures models on it; `decide`
-//! says whether the new one is used; `directory` writes what was decided. Nothing is changed before
-//! the last variable is through.
+//! says whether the new one is used; `directory` writes what was decided, with a `record` of it, and
+//! keeps the `generations` before. Nothing is changed before the last variable is through.
+//!
+//! Within a worker `background` does it, when `schedule` says so, and tells by `ageing` which models
+//! are due before that.
 
+pub mod ageing;
+mod alone;
+pub mod background;
+pub mod backtest;
 pub mod collect;
+mod columns;
 pub mod decide;
 pub mod directory;
+mod error;
+mod flagged;
+pub mod generations;
 pub mod holdout;
+mod new_set;
+mod plan;
+pub mod record;
+pub mod rollback;
+pub mod schedule;
 mod session;
 mod settings;
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::Duration;
-
-pub use self::session::{Placed, Session, TrainingError, Variable};
+pub use self::error::TrainingError;
+pub use self::new_set::Placed;
+pub use self::plan::{Pace, TrainingPlan};
+pub use self::session::{Session, Variable};
 pub use self::settings::{Settings, SettingsError};
-use crate::datetime::Datetime;
-use crate::shard::Shard;
-
-/// What is to be trained.
-#[derive(Clone, Debug)]
-pub struct TrainingPlan {
-    /// Readings from here on, and before `to`.
-    pub from: Datetime,
-    pub to: Datetime,
-    /// None: all that have readings there.
-    pub variables: Option<BTreeSet<Arc<str>>>,
-    pub shard: Option<Shard>,
-    /// How much of the end of each series is set aside to measure models on.
-    pub holdout: Duration,
-    /// Rows of one read.
-    pub page_rows: usize,
-    /// Readings in memory at a time.
-    pub most_readings: usize,
-}
-
-impl TrainingPlan {
-    fn wants(&self, variable: &str) -> bool {
-        self.shard.is_none_or(|shard| shard.holds(variable))
-            && self.variables.as_ref().is_none_or(|wanted| wanted.contains(variable))
-    }
-}

@@ -1,41 +1,31 @@
 //! One training from the first page to the last variable.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
-use serde_json::{Map, Value};
-
+use super::alone::{alone, beside, by_model_alone, judged};
 use super::collect::{Collector, History};
+use super::columns::supplied;
 use super::decide::{Decision, decide};
-use super::directory::{Staging, Swapped};
+use super::directory::Staging;
+use super::error::TrainingError;
+use super::flagged;
 use super::holdout::{self, Score};
-use super::{Settings, TrainingPlan};
-use crate::batch::{Batch, Column, Outcome};
+use super::new_set::{NewModel, NewSet, Placed};
+use super::plan::{Pace, TrainingPlan};
+use super::record::ModelRecord;
+use super::settings::Settings;
+use crate::batch::{Batch, Column};
 use crate::detector::trainer::{MOST_ROWS, too_many_rows};
 use crate::detector::{
     Detector, DetectorError, Engine, ModelFile, Module, Series, Set, TrainError, Trainer, TrainingReport,
 };
 use crate::reload::SetSource;
-use crate::store::{Input, StoreError};
+use crate::store::{Input, VerdictReader};
 use crate::worker::RangeScan;
-
-/// Why a training came to nothing. What was in use is in use.
-#[derive(Debug, thiserror::Error)]
-pub enum TrainingError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error("{0}")]
-    Detector(#[from] DetectorError),
-    /// No series can be trained with these settings.
-    #[error("the settings of the training cannot be used: `{variable}` {why}")]
-    Settings { variable: String, why: String },
-    #[error("the models cannot be written into `{path}`: {cause}")]
-    Directory { path: String, cause: io::Error },
-    #[error("the models were trained and do not fit together: {0}")]
-    Together(String),
-}
 
 /// What came of one variable.
 #[derive(Clone, Debug)]
@@ -50,13 +40,6 @@ pub struct Variable {
     pub decision: Decision,
 }
 
-/// Where the models are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Placed {
-    pub models: usize,
-    pub swapped: Swapped,
-}
-
 /// What trains, and what it is measured against.
 pub struct Session<'a> {
     engine: &'a Engine,
@@ -69,8 +52,8 @@ pub struct Session<'a> {
     /// Files beside its models that are none.
     beside: Vec<ModelFile>,
     staging: Staging,
-    /// Of the variables with a new model, where it is.
-    placed: BTreeMap<Arc<str>, String>,
+    /// Of the variables with a new model, what is known of it.
+    placed: BTreeMap<Arc<str>, ModelRecord>,
 }
 
 impl<'a> Session<'a> {
@@ -83,17 +66,15 @@ impl<'a> Session<'a> {
         source: &SetSource,
         plan: &'a TrainingPlan,
         settings: &'a Settings,
-        out: &std::path::Path,
+        out: &Path,
     ) -> Result<Self, TrainingError> {
         let module = source.module_at_rest(engine).await?;
         let trainer = Trainer::new(engine, &module).await?;
-        let alone = SetSource { settings: by_model_alone(&source.settings), ..source.clone() };
-        let opened = match opened(engine, &alone).await {
-            // It does not know the rule.
-            Err(DetectorError::Settings(_)) => opened(engine, source).await,
-            opened => opened,
+        let trainer = match plan.limits {
+            Some((memory, deadline)) => trainer.limited(memory, deadline),
+            None => trainer,
         };
-        let in_use = match opened {
+        let in_use = match alone(engine, source).await {
             Ok(detector) => Some(detector),
             Err(error @ (DetectorError::NoModels(_) | DetectorError::Models(_))) => {
                 tracing::info!("there are no models to compare with: {error}");
@@ -101,17 +82,13 @@ impl<'a> Session<'a> {
             }
             Err(error) => return Err(error.into()),
         };
-        let beside = in_use.as_ref().map_or_else(Vec::new, |detector| {
-            let models: BTreeSet<&str> = detector.summary().models.iter().map(|model| &*model.path).collect();
-            let files = detector.set().files.iter();
-            files.filter(|file| !models.contains(&*file.path)).cloned().collect()
-        });
+        let beside = in_use.as_ref().map_or_else(Vec::new, beside);
         let staging = Staging::new(out)
             .map_err(|cause| TrainingError::Directory { path: out.display().to_string(), cause })?;
         Ok(Self { engine, plan, settings, module, trainer, in_use, beside, staging, placed: BTreeMap::new() })
     }
 
-    /// Reads the range, trains what it holds.
+    /// Reads the range, trains what it holds, at this pace.
     /// `rows` hears how many rows were read in all.
     ///
     /// # Errors
@@ -119,36 +96,81 @@ impl<'a> Session<'a> {
     pub async fn train(
         &mut self,
         input: &mut dyn Input,
+        mut leave_out: Option<&mut dyn VerdictReader>,
+        pace: &Pace<'_>,
         mut rows: impl FnMut(u64),
     ) -> Result<Vec<Variable>, TrainingError> {
         let mut through = Vec::new();
+        let suppliers = self.suppliers(input, pace).await?;
         let (mut pass, mut read) = (Some(Collector::new(self.plan.most_readings)), 0);
         while let Some(mut collector) = pass {
             let mut scan = RangeScan::new(self.plan.from, self.plan.to, self.plan.page_rows);
             loop {
+                let begun = Instant::now();
                 let page = scan.next(input).await?;
+                let span = page.readings.first().zip(page.readings.last());
+                let flagged = match (&mut leave_out, span) {
+                    (Some(output), Some((first, last))) => {
+                        flagged::verdicts(*output, (first.datetime, last.datetime), true).await?
+                    }
+                    _ => HashMap::new(),
+                };
                 for reading in page.readings.iter().filter(|reading| self.plan.wants(&reading.variable)) {
-                    collector.push(reading);
+                    if flagged.is_empty() || !flagged.contains_key(&reading.key()) {
+                        collector.push(reading);
+                    }
                 }
                 read += page.readings.len() as u64;
                 rows(read);
+                pace.after(begun).await?;
                 if !page.full {
                     break;
                 }
             }
             let (histories, next) = collector.finish();
             for (name, history) in histories {
-                through.push(self.variable(name, history).await?);
+                let begun = Instant::now();
+                through.push(self.variable(name, history, &suppliers).await?);
+                pace.after(begun).await?;
             }
             pass = next;
         }
         Ok(through)
     }
 
+    /// The readings of the variables that supply columns of others.
+    async fn suppliers(
+        &self,
+        input: &mut dyn Input,
+        pace: &Pace<'_>,
+    ) -> Result<BTreeMap<Arc<str>, History>, TrainingError> {
+        let names = self.settings.suppliers();
+        if names.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let mut collector = Collector::new(usize::MAX);
+        let mut scan = RangeScan::new(self.plan.from, self.plan.to, self.plan.page_rows);
+        loop {
+            let begun = Instant::now();
+            let page = scan.next(input).await?;
+            page.readings.iter().filter(|reading| names.contains(&reading.variable)).for_each(|reading| {
+                collector.push(reading);
+            });
+            pace.after(begun).await?;
+            if !page.full {
+                return Ok(collector.finish().0);
+            }
+        }
+    }
+
     /// Trains one variable, measures it, and writes its model where it is used.
-    async fn variable(&mut self, name: Arc<str>, history: History) -> Result<Variable, TrainingError> {
-        let rows = history.datetimes.len();
-        let untrained = |why: String| Variable {
+    async fn variable(
+        &mut self,
+        name: Arc<str>,
+        history: History,
+        suppliers: &BTreeMap<Arc<str>, History>,
+    ) -> Result<Variable, TrainingError> {
+        let untrained = |rows: usize, why: String| Variable {
             name: Arc::clone(&name),
             rows,
             report: None,
@@ -157,14 +179,24 @@ impl<'a> Session<'a> {
             decision: Decision::Untrained(why),
         };
         if history.too_long {
-            return Ok(untrained(too_many_rows(MOST_ROWS)));
+            return Ok(untrained(history.datetimes.len(), too_many_rows(MOST_ROWS)));
         }
+        let all = history.datetimes.len();
+        let (history, columns) = match supplied(history, &self.settings.columns(&name), suppliers) {
+            Ok(supplied) => supplied,
+            Err(why) => return Ok(untrained(all, why)),
+        };
+        let rows = history.datetimes.len();
+        let untrained = |why: String| untrained(rows, why);
         let settings = self.settings.of(&name);
         let series = |rows: usize| Series {
             variable: name.to_string(),
             datetimes: history.datetimes[..rows].to_vec(),
             values: history.values[..rows].to_vec(),
-            columns: Vec::new(),
+            columns: columns
+                .iter()
+                .map(|column| (column.name.clone(), column.values[..rows].to_vec()))
+                .collect(),
         };
         let whole = match self.trainer.train(&series(rows), &settings, &self.beside, &[]).await {
             Ok(trained) => trained,
@@ -174,9 +206,19 @@ impl<'a> Session<'a> {
             Err(why) => return Ok(untrained(why.to_string())),
         };
         let begin = holdout::split(&history, self.plan.holdout);
+        let of_end = |variable: &Arc<str>, values: &[f64]| Column {
+            variable: Arc::clone(variable),
+            values: values[begin..].to_vec(),
+        };
+        // As a batch of the worker has them: under the names of the variables.
+        let others: BTreeMap<_, _> = columns
+            .iter()
+            .filter_map(|column| column.variable.as_ref().filter(|other| **other != name).zip(Some(column)))
+            .collect();
+        let others = others.into_iter().map(|(other, column)| of_end(other, &column.values));
         let end = Batch {
             datetimes: history.datetimes[begin..].to_vec(),
-            columns: vec![Column { variable: Arc::clone(&name), values: history.values[begin..].to_vec() }],
+            columns: std::iter::once(of_end(&name, &history.values)).chain(others).collect(),
         };
         let mut new = None;
         if !end.datetimes.is_empty()
@@ -193,7 +235,7 @@ impl<'a> Session<'a> {
         if matches!(decision, Decision::New | Decision::Replaced) {
             // Where the model in use is: its name may be one that only the settings know.
             let path = before.unwrap_or_else(|| whole.file.path.clone());
-            match self.placed.iter().find(|(_, placed)| **placed == path) {
+            match self.placed.iter().find(|(_, placed)| placed.path == path) {
                 Some((other, _)) => {
                     decision =
                         Decision::Untrained(format!("would have the model file of `{other}`, `{path}`"));
@@ -201,7 +243,9 @@ impl<'a> Session<'a> {
                 None => {
                     let wrote = self.staging.write(&path, &whole.file.bytes);
                     wrote.map_err(|cause| self.directory(cause))?;
-                    self.placed.insert(Arc::clone(&name), path);
+                    let record =
+                        ModelRecord::new(&path, &whole.file.bytes, self.plan.now, &whole.report, new);
+                    self.placed.insert(Arc::clone(&name), record);
                 }
             }
         }
@@ -241,63 +285,26 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// [`TrainingError`]; the set in use stays.
-    pub async fn finish(mut self, source: &SetSource) -> Result<Option<Placed>, TrainingError> {
+    pub async fn finish(self, source: &SetSource) -> Result<Option<Placed>, TrainingError> {
         if self.placed.is_empty() {
             return Ok(None);
         }
         let kept = self.in_use.as_ref().map_or(&[][..], |detector| &detector.summary().models);
         let kept = kept.iter().filter(|model| !self.placed.contains_key(&model.variable));
-        let kept = kept.map(|model| (model.path.clone(), model.variable.to_string()));
-        let new = self.placed.iter().map(|(variable, path)| (path.clone(), variable.to_string()));
-        let models: Vec<_> = kept.chain(new).collect();
-        let companions = self.trainer.companions(&models, &self.beside, &[]).await;
-        let companions = companions.map_err(|why| TrainingError::Together(why.to_string()))?;
-        for file in companions {
-            self.staging.write(&file.path, &file.bytes).map_err(|cause| self.directory(cause))?;
-        }
-        let own = |name: &str| source.is_no_model(name);
-        self.staging.complete(&source.models, &own).map_err(|cause| self.directory(cause))?;
-        // As a worker will open it, with what was not trained.
-        let together = SetSource { models: self.staging.path().to_owned(), ..source.clone() };
-        let set = together.read_at_start(self.engine).await?;
-        let opened = Detector::open(self.engine, Arc::new(set), None).await?;
-        let loaded: BTreeSet<_> =
-            opened.summary().loaded().map(|model| Arc::clone(&model.variable)).collect();
-        if let Some(lost) = self.placed.keys().find(|variable| !loaded.contains(*variable)) {
-            return Err(TrainingError::Together(format!("`{lost}` would have no model")));
-        }
-        drop(opened);
-        let models = self.placed.len();
-        let path = self.staging.path().display().to_string();
-        let swapped = self.staging.swap().map_err(|cause| TrainingError::Directory { path, cause })?;
-        Ok(Some(Placed { models, swapped }))
+        let kept: Vec<_> = kept.map(|model| (model.path.clone(), model.variable.to_string())).collect();
+        let keep = self.plan.keep;
+        let set = NewSet {
+            engine: self.engine,
+            trainer: Some(&self.trainer),
+            beside: &self.beside,
+            staging: self.staging,
+            placed: self.placed.into_iter().map(|(name, record)| (name, NewModel::of(record))).collect(),
+        };
+        set.place(&kept, source, keep).await.map(Some)
     }
 
     fn directory(&self, cause: io::Error) -> TrainingError {
         let path: PathBuf = self.staging.path().to_owned();
         TrainingError::Directory { path: path.display().to_string(), cause }
-    }
-}
-
-async fn opened(engine: &Engine, source: &SetSource) -> Result<Detector, DetectorError> {
-    Detector::open(engine, Arc::new(source.read_at_start(engine).await?), None).await
-}
-
-/// These settings, under the rule that does not learn from the readings.
-fn by_model_alone(settings: &str) -> String {
-    let mut settings: Map<String, Value> = serde_json::from_str(settings).unwrap_or_default();
-    settings.insert("rule".to_owned(), "interval".into());
-    Value::Object(settings).to_string()
-}
-
-/// How well a detector tells the end of a series. None: not at all.
-async fn judged(detector: &mut Detector, end: &Batch) -> Option<Score> {
-    let judged = detector.judge(Arc::new(end.clone())).await;
-    // Nothing is learnt from a question.
-    detector.discard();
-    let values = &end.columns.first()?.values;
-    match judged.ok()?.outcomes.into_iter().next()? {
-        Outcome::Judged(verdicts) => holdout::score(values, &verdicts),
-        Outcome::NoModel | Outcome::Failed(_) => None,
     }
 }

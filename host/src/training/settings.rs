@@ -1,7 +1,11 @@
 //! Settings of training: one JSON object for all variables, and beside it what is other for some.
 //!
 //! Pure. The host knows the detector's own keys no better than those of judging; it takes out
-//! `variables` and lays the object of a variable over the one for all.
+//! `variables` and lays the object of a variable over the one for all, and it takes out `columns`,
+//! which says what supplies what is known besides: another variable, or a number.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -9,6 +13,13 @@ use serde_json::{Map, Value, json};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SettingsError(String);
+
+/// What supplies a column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Supply {
+    Variable(Arc<str>),
+    Number(f64),
+}
 
 /// Settings by variable.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -51,7 +62,11 @@ impl Settings {
                 ));
             }
         };
-        Ok(Self { all, variables })
+        let settings = Self { all, variables };
+        for own in std::iter::once(&settings.all).chain(settings.variables.values().filter_map(Value::as_object)) {
+            supplies(own)?;
+        }
+        Ok(settings)
     }
 
     /// One key for all variables.
@@ -59,14 +74,63 @@ impl Settings {
         self.all.insert(key.to_owned(), value);
     }
 
-    /// Those of one variable.
+    /// Those of one variable, as its detector is given them.
     pub fn of(&self, variable: &str) -> String {
+        let mut settings = self.laid(variable);
+        settings.remove(COLUMNS);
+        Value::Object(settings).to_string()
+    }
+
+    /// What supplies its columns, by their names.
+    pub fn columns(&self, variable: &str) -> BTreeMap<String, Supply> {
+        // What cannot be read was refused when it came.
+        supplies(&self.laid(variable)).unwrap_or_default()
+    }
+
+    /// The variables that supply a column of any.
+    pub fn suppliers(&self) -> BTreeSet<Arc<str>> {
+        let own = self.variables.values().filter_map(Value::as_object);
+        let supplies = std::iter::once(&self.all).chain(own).flat_map(|own| supplies(own).unwrap_or_default());
+        supplies
+            .filter_map(|(_, supply)| match supply {
+                Supply::Variable(name) => Some(name),
+                Supply::Number(_) => None,
+            })
+            .collect()
+    }
+
+    fn laid(&self, variable: &str) -> Map<String, Value> {
         let mut settings = Value::Object(self.all.clone());
         if let Some(own) = self.variables.get(variable) {
             lay_over(&mut settings, own);
         }
-        settings.to_string()
+        match settings {
+            Value::Object(settings) => settings,
+            _ => Map::new(),
+        }
     }
+}
+
+/// The key that the host takes out.
+const COLUMNS: &str = "columns";
+
+fn supplies(settings: &Map<String, Value>) -> Result<BTreeMap<String, Supply>, SettingsError> {
+    let wrong = || {
+        SettingsError(
+            r#"`columns` must hold for each column the variable or the number that supplies it, as in {"load": "POWER/MW", "cap": 30}"#
+                .into(),
+        )
+    };
+    let Some(columns) = settings.get(COLUMNS) else { return Ok(BTreeMap::new()) };
+    let columns = columns.as_object().ok_or_else(wrong)?;
+    let supply = |(column, value): (&String, &Value)| {
+        let supply = match value {
+            Value::String(name) => Supply::Variable(name.as_str().into()),
+            value => Supply::Number(value.as_f64().ok_or_else(wrong)?),
+        };
+        Ok((column.clone(), supply))
+    };
+    columns.iter().map(supply).collect()
 }
 
 /// Objects are laid over each other key by key; anything else takes the place of what was there.
@@ -100,8 +164,34 @@ mod tests {
             parsed(settings.of("T2")),
             json!({"method": "optimum", "prophet": {"growth": "linear", "n_changepoints": 5}, "seasonalities": [1]})
         );
-        for bad in [&b"[]"[..], b"{", br#"{"variables": []}"#, br#"{"variables": {"T1": 1}}"#] {
+        for bad in [
+            &b"[]"[..],
+            b"{",
+            br#"{"variables": []}"#,
+            br#"{"variables": {"T1": 1}}"#,
+            br#"{"columns": 7}"#,
+            br#"{"variables": {"T1": {"columns": {"cap": true}}}}"#,
+        ] {
             assert!(Settings::parse(bad).is_err());
         }
+    }
+
+    #[test]
+    fn columns_are_the_hosts_and_name_who_supplies_them() {
+        let json = br#"{"growth": 1, "columns": {"load": "POWER", "cap": 30},
+            "variables": {"T1": {"columns": {"cap": 40.5, "heat": "T2"}}}}"#;
+        let settings = Settings::parse(json).unwrap_or_default();
+        assert_eq!(settings.of("T1"), r#"{"growth":1}"#);
+        let variable = |name: &str| Supply::Variable(name.into());
+        let columns = |variable: &str| settings.columns(variable).into_iter().collect::<Vec<_>>();
+        let named = |columns: &[(&str, Supply)]| {
+            columns.iter().map(|(name, supply)| ((*name).to_owned(), supply.clone())).collect::<Vec<_>>()
+        };
+        assert_eq!(columns("T9"), named(&[("cap", Supply::Number(30.0)), ("load", variable("POWER"))]));
+        assert_eq!(
+            columns("T1"),
+            named(&[("cap", Supply::Number(40.5)), ("heat", variable("T2")), ("load", variable("POWER"))])
+        );
+        assert_eq!(settings.suppliers(), ["POWER", "T2"].map(Arc::from).into());
     }
 }

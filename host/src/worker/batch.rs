@@ -33,7 +33,7 @@ use sift::{dated_ahead, news, sift, with_companions};
 
 /// Cells of one pivoted batch, as a multiple of the rows read: where each variable has a clock of
 /// its own, a batch is mostly NaN.
-pub(super) const CELLS_PER_ROW: usize = 16;
+pub(crate) const CELLS_PER_ROW: usize = 16;
 
 /// What a page came to.
 pub(super) struct JudgedBatch {
@@ -116,10 +116,12 @@ fn take_up(state: &mut State, detector: &Detector) {
         );
     }
     state.set_digest = Some(digest);
+    let aged = state.models.take().map(|models| models.aged).unwrap_or_default();
     state.models = Some(ModelsInUse {
         count: detector.summary().loaded().count() as u64,
         directory: detector.set().models_dir.clone(),
         refused: None,
+        aged,
     });
 }
 

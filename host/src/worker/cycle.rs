@@ -13,6 +13,7 @@ use super::scan::{Scan, ScanPage};
 use super::session::Session;
 use super::{Worker, WorkerSettings, canary, correct, doubt, warm_up};
 use crate::reload::Canary;
+use crate::state::ModelsInUse;
 use crate::store::{Commit, ErrorKind, StoreError};
 
 impl Worker {
@@ -35,6 +36,9 @@ impl Worker {
             }
         }
         self.totals += report.counts;
+        if ended.is_ok() {
+            self.beats.send_replace(self.session.as_ref().map(|session| session.now));
+        }
         if ended.is_ok() || report.batches > 0 {
             report::cycle(&report, begun.elapsed());
         }
@@ -49,6 +53,7 @@ impl Worker {
         if !self.is_leader {
             // What this one knew, the other one goes on from.
             self.session = None;
+            self.beats.send_replace(None);
         }
         let name = &self.settings.name;
         match (self.is_leader, self.is_standby) {
@@ -118,20 +123,29 @@ impl Worker {
             }
             break;
         }
-        self.tell_refused(&mut session).await?;
+        self.tell_models(&mut session).await?;
         self.session = Some(session);
         Ok(())
     }
 
-    /// Has the row say whether the files on disk are refused, also while nothing comes to be
-    /// judged.
-    async fn tell_refused(&self, session: &mut Session) -> Result<(), CycleError> {
-        let refused = self.shared.refused();
-        if let Some(models) = session.state.models.as_mut().filter(|models| models.refused != refused) {
-            models.refused = refused;
+    /// Has the row say whether the files on disk are refused and which models are aged, also while
+    /// nothing comes to be judged.
+    async fn tell_models(&self, session: &mut Session) -> Result<(), CycleError> {
+        let Some(models) = session.state.models.as_mut() else { return Ok(()) };
+        let before = models.clone();
+        self.describe(models);
+        if *models != before {
             session.output.commit(&self.settings.name, &Commit::of(&[], &session.state)).await?;
         }
         Ok(())
+    }
+
+    /// What is found out of the models beside the cycle.
+    fn describe(&self, models: &mut ModelsInUse) {
+        models.refused = self.shared.refused();
+        if let Some(aged) = self.shared.aged() {
+            models.aged = aged;
+        }
     }
 
     /// Reads, judges and stores until nothing is left.
@@ -188,6 +202,9 @@ impl Worker {
         let oldest_allowed = session.oldest_allowed(session.now);
         doubt::adopt(&mut session, oldest_allowed).await?;
         self.watermark = session.state.watermark;
+        if let Some(models) = &session.state.models {
+            self.shared.were_aged(&models.aged);
+        }
         if self.shared.canary().is_none()
             && let Some(batch) =
                 canary::last_judged(session.input.as_mut(), session.output.as_mut(), &session.state).await?
@@ -289,7 +306,7 @@ impl Worker {
     ) -> Result<(), CycleError> {
         let mut judged_batch = judged_batch;
         if let Some(models) = &mut judged_batch.state.models {
-            models.refused = self.shared.refused();
+            self.describe(models);
         }
         let judged_batch = match session
             .output

@@ -36,10 +36,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 pub use error::CycleError;
 pub use reconcile::Slice;
 pub use report::CycleReport;
+pub(crate) use batch::CELLS_PER_ROW;
 pub(crate) use scan::RangeScan;
+pub(crate) use warm_up::span as lookback_span;
 
 pub(crate) use canary::last_judged;
 
@@ -108,6 +112,8 @@ pub struct Worker {
     /// Whether a cycle has come to its readings: what it waits for before is nothing that a stop
     /// waits for.
     in_hand: Arc<AtomicBool>,
+    /// See [`Worker::beats`].
+    beats: watch::Sender<Option<Datetime>>,
     cycles: u64,
     totals: Counts,
     named: report::NamedOnce,
@@ -139,6 +145,7 @@ impl Worker {
             warm: false,
             watermark: None,
             in_hand: Arc::default(),
+            beats: watch::Sender::new(None),
             cycles: 0,
             totals: Counts::default(),
             named: report::NamedOnce::default(),
@@ -186,6 +193,12 @@ impl Worker {
     /// name and warms the detector up, and may be dropped at any moment.
     fn in_hand(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.in_hand)
+    }
+
+    /// For who works beside the cycles: after each that went well what the database's clock said in
+    /// it, and None once another worker is the active one.
+    pub fn beats(&self) -> watch::Receiver<Option<Datetime>> {
+        self.beats.subscribe()
     }
 
     /// Cycles that were begun since the start.

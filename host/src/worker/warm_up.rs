@@ -54,7 +54,7 @@ pub(super) async fn warm_up(
     if lookback.is_zero() || detector.be_ready().await.is_err() || detector.has_checkpoint() {
         return Ok(None);
     }
-    let shown = match span(session.input.as_mut(), last, end, lookback.min(LONGEST)).await {
+    let shown = match span(session.input.as_mut(), last, end, lookback).await {
         // Without an index a large table would be read whole for what is only a help.
         Err(error) if error.kind == ErrorKind::Schema => {
             tracing::warn!("the detector is not shown the readings before those that it judges: {error}");
@@ -87,12 +87,13 @@ pub(super) async fn warm_up(
 }
 
 /// How far back is looked, so that the rows are not too many.
-async fn span(
+pub(crate) async fn span(
     input: &mut dyn Input,
     last: Datetime,
     end: Datetime,
     lookback: Duration,
 ) -> Result<Duration, StoreError> {
+    let lookback = lookback.min(LONGEST);
     let mut span = lookback.min(FIRST);
     while span < lookback {
         let longer = span.saturating_mul(2).min(lookback);

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::{ModeArg, Overrides};
+use super::Overrides;
 use crate::cli::import;
+use crate::config::TrainingMode;
 use crate::datetime::Datetime;
 
 /// Half-open: from a datetime on and before another.
@@ -41,7 +42,7 @@ pub struct BackfillArgs {
 
 #[derive(Args, Debug)]
 pub struct Train {
-    /// Train on so much of the past: 60d, 12h [default: 60d]
+    /// Train on so much of the past: 60d, 12h [default: `history` of `[training]`, 60d]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, conflicts_with_all = ["from", "to"])]
     pub history: Option<Duration>,
 
@@ -62,18 +63,49 @@ pub struct Train {
     pub out: Option<PathBuf>,
 
     /// How much of the end of each series is set aside to measure models on; at most a fifth of it
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "1d")]
-    pub holdout: Duration,
+    /// [default: `holdout` of `[training]`, 1d]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub holdout: Option<Duration>,
+
+    /// Leave out the readings that were flagged as anomalies
+    #[arg(long)]
+    pub leave_out_anomalies: bool,
 
     /// Settings of the training, one JSON object as for `host fit`; `variables` in it holds those
-    /// of single variables [default: 95 % intervals, multiplicative, seasons that the data
-    /// bears]
+    /// of single variables [default: `settings` of `[training]`; 95 % intervals, multiplicative,
+    /// seasons that the data bears]
     #[arg(long, value_name = "SETTINGS.json")]
     pub settings: Option<PathBuf>,
 
-    /// Where the search ends [default: the `method` of the settings, else optimum]
+    /// Where the search ends [default: `mode` of `[training]`, else the `method` of the settings,
+    /// else optimum]
     #[arg(long, value_name = "MODE")]
-    pub mode: Option<ModeArg>,
+    pub mode: Option<TrainingMode>,
+
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+#[derive(Args, Debug)]
+pub struct BacktestArgs {
+    #[command(flatten)]
+    pub range: DatetimeRange,
+
+    /// Settings of the detector, one JSON object, in the place of `[detector.settings]`
+    #[arg(long, value_name = "SETTINGS.json")]
+    pub settings: Option<PathBuf>,
+
+    /// Train a set on what came before the range, with these settings of training, and judge with it
+    #[arg(long, value_name = "SETTINGS.json", conflicts_with = "models")]
+    pub train_settings: Option<PathBuf>,
+
+    /// Events that are known, as a CSV file with the columns `variable`, `from` and `to`
+    #[arg(long, value_name = "FILE.csv")]
+    pub events: Option<PathBuf>,
+
+    /// Judge only these, divided by commas [default: all]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', num_args = 1..)]
+    pub variables: Vec<String>,
 
     #[command(flatten)]
     pub overrides: Overrides,

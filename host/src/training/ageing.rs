@@ -1,0 +1,183 @@
+//! Models whose errors have outgrown those of their training.
+//!
+//! The rule is one sentence: a model is aged if the typical error of its last readings, 50 at
+//! least, is more than half again as large as its error on the end that it was measured on. The
+//! typical error is 1.4826 times the median, which for plain noise is the root of the mean square,
+//! and which a fault of hours does not move. Of a model that others have trained nothing is known
+//! but its interval: there it is half the interval's width.
+//!
+//! The model alone is asked, under the rule that learns nothing: the verdicts that are stored may
+//! be those of what was learnt beside it. Pure, but for that.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::record::SetRecord;
+use crate::aged::Aged;
+use crate::batch::{Batch, Outcome};
+use crate::detector::{Detector, hex};
+
+/// How much larger the typical error of a model that is not aged may be.
+pub const OUTGROWN: f64 = 1.5;
+
+/// Readings that say something, and as many as are remembered.
+const LEAST: usize = 50;
+const MOST: usize = 128;
+
+/// Of plain noise, the root of the mean square by the median.
+const OF_MEDIAN: f64 = 1.4826;
+
+/// The last errors of each model.
+#[derive(Debug, Default)]
+pub struct Errors(HashMap<Arc<str>, Recent>);
+
+#[derive(Debug, Default)]
+struct Recent {
+    model: String,
+    /// Distances from what was expected.
+    errors: VecDeque<f32>,
+    half_width: f64,
+}
+
+impl Errors {
+    /// Has a detector that learns nothing say what it expects of these readings.
+    pub async fn take(&mut self, detector: &mut Detector, batches: &[Arc<Batch>]) {
+        let set = Arc::clone(detector.set());
+        let digests: HashMap<&str, String> =
+            set.files_by_path().map(|(path, digest)| (path, hex(digest))).collect();
+        for model in detector.summary().loaded() {
+            let Some(digest) = digests.get(&*model.path) else { continue };
+            let recent = self.0.entry(Arc::clone(&model.variable)).or_default();
+            if recent.model != *digest {
+                *recent = Recent { model: digest.clone(), ..Recent::default() };
+            }
+        }
+        for batch in batches {
+            let judged = detector.judge(Arc::clone(batch)).await;
+            // Nothing is learnt from a question.
+            detector.discard();
+            let Ok(judged) = judged else { continue };
+            for (column, outcome) in batch.columns.iter().zip(&judged.outcomes) {
+                if let (Some(recent), Outcome::Judged(verdicts)) = (self.0.get_mut(&column.variable), outcome) {
+                    let expected = column.values.iter().zip(&verdicts.expected);
+                    let widths = verdicts.lower.iter().zip(&verdicts.upper).map(|(lower, upper)| upper - lower);
+                    for ((value, expected), width) in expected.zip(widths) {
+                        recent.push((value - expected).abs(), width / 2.0);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Those that are aged. Of whom too little is known stays what was said of the same model.
+    pub fn aged(&self, record: &SetRecord, before: &BTreeMap<String, Aged>) -> BTreeMap<String, Aged> {
+        let mut found = BTreeMap::new();
+        for (variable, recent) in &self.0 {
+            let known = record.models.get(&**variable).filter(|known| known.digest == recent.model);
+            let usual = known.and_then(|known| known.usual_error()).unwrap_or(recent.half_width);
+            let aged = match recent.typical() {
+                Some(error) if error > OUTGROWN * usual => {
+                    Some(Aged { error, usual, model: recent.model.clone() })
+                }
+                Some(_) => None,
+                None => before.get(&**variable).filter(|before| before.model == recent.model).cloned(),
+            };
+            found.extend(aged.map(|aged| (variable.to_string(), aged)));
+        }
+        found
+    }
+}
+
+impl Recent {
+    fn push(&mut self, error: f64, half_width: f64) {
+        if !error.is_finite() || !half_width.is_finite() {
+            return;
+        }
+        if self.errors.len() == MOST {
+            self.errors.pop_front();
+        }
+        self.errors.push_back(error as f32);
+        self.half_width = half_width;
+    }
+
+    /// None: too little is known.
+    fn typical(&self) -> Option<f64> {
+        if self.errors.len() < LEAST {
+            return None;
+        }
+        let mut sorted: Vec<_> = self.errors.iter().copied().collect();
+        sorted.sort_unstable_by(f32::total_cmp);
+        sorted.get(sorted.len() / 2).map(|median| OF_MEDIAN * f64::from(*median))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::holdout::Score;
+    use super::super::record::ModelRecord;
+    use super::*;
+    use crate::datetime::Datetime;
+    use crate::detector::TrainingReport;
+
+    fn record(variable: &str, error: f64) -> SetRecord {
+        let at = Datetime::from_micros(0);
+        let report = TrainingReport {
+            rows: 1,
+            rows_without_reading: 0,
+            first: at,
+            last: at,
+            noise: 1.0,
+            log_density: None,
+            steps: 0,
+            warnings: Vec::new(),
+            details: serde_json::Map::new(),
+        };
+        let score = Score { error, within: 1.0, readings: 1 };
+        let model = ModelRecord { digest: "m".into(), ..ModelRecord::new("p", b"", at, &report, Some(score)) };
+        SetRecord { generation: 1, models: [(variable.to_owned(), model)].into() }
+    }
+
+    fn errors(model: &str, errors: impl IntoIterator<Item = f64>, half_width: f64) -> Errors {
+        let mut recent = Recent { model: model.into(), ..Recent::default() };
+        errors.into_iter().for_each(|error| recent.push(error, half_width));
+        Errors([(Arc::from("T1"), recent)].into())
+    }
+
+    #[test]
+    fn a_model_is_aged_once_its_typical_error_has_outgrown_its_training() {
+        let none = BTreeMap::new();
+        let repeat = |error, times| std::iter::repeat_n(error, times);
+        // The median of such errors is 1.4826 times smaller than what they stand for.
+        let as_error = |error: f64| error / OF_MEDIAN;
+        let known = record("T1", 2.0);
+        for (why, found, record, aged) in [
+            ("as it was", errors("m", repeat(as_error(2.0), 60), 9.0), &known, false),
+            ("half again as large", errors("m", repeat(as_error(2.99), 60), 9.0), &known, false),
+            ("more", errors("m", repeat(as_error(3.1), 60), 9.0), &known, true),
+            ("too few", errors("m", repeat(as_error(30.0), 49), 9.0), &known, false),
+            (
+                "a fault of less than half of them",
+                errors("m", repeat(as_error(2.0), 60).chain(repeat(1e6, 59)), 9.0),
+                &known,
+                false,
+            ),
+            ("another's, within its interval", errors("x", repeat(as_error(3.1), 60), 9.0), &known, false),
+            ("another's, beyond it", errors("x", repeat(as_error(3.1), 60), 2.0), &known, true),
+            ("no numbers", errors("m", repeat(f64::NAN, 200), 1.0), &known, false),
+        ] {
+            assert_eq!(found.aged(record, &none).contains_key("T1"), aged, "{why}");
+        }
+    }
+
+    #[test]
+    fn what_was_said_of_a_model_holds_until_more_is_known() {
+        let known = record("T1", 1.0);
+        let few = errors("m", [0.1], 1.0);
+        let said = |model: &str| {
+            BTreeMap::from([("T1".to_owned(), Aged { error: 9.0, usual: 1.0, model: model.into() })])
+        };
+        assert_eq!(few.aged(&known, &said("m")), said("m"));
+        assert_eq!(few.aged(&known, &said("another")), BTreeMap::new(), "it was trained since");
+        assert_eq!(errors("m", [0.1; 50], 1.0).aged(&known, &said("m")), BTreeMap::new());
+    }
+}

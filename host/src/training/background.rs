@@ -1,0 +1,346 @@
+//! Training within a worker: on a thread of its own that goes after everything else, over a
+//! connection of its own, with instances of its own.
+//!
+//! It hears of each cycle that went well ([`Worker::beats`](crate::worker::Worker::beats)) and has
+//! nothing else to do with it. Whatever fails here is a line of the log and a try later on; the
+//! models in use stay. It ends between two variables where the worker stops or another one becomes
+//! the active one, and begins anew with the next beat.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::ageing::Errors;
+use super::alone::alone;
+use super::decide::Decision;
+use super::directory::Swapped;
+use super::error::TrainingError;
+use super::new_set::Placed;
+use super::plan::{Pace, TrainingPlan};
+use super::record::SetRecord;
+use super::schedule::{Due, Schedule, ScheduleFile};
+use super::session::{Session, Variable};
+use super::settings::Settings;
+use crate::aged;
+use crate::batch::Batch;
+use crate::datetime::Datetime;
+use crate::detector::Engine;
+use crate::reload::{ReloadSlots, SetSource};
+use crate::store::{Store, VerdictReader};
+use crate::text::escaped;
+use crate::worker::report::count;
+
+/// How often models are looked at: whether they are aged, and whether a new variable is due.
+const LOOKS: Duration = Duration::from_secs(3600);
+
+/// Batches of readings that are kept for such a look, and cells of all of them.
+const BATCHES: usize = 24;
+const CELLS: usize = 1 << 20;
+
+/// Of which age at most.
+const RECENT: Duration = Duration::from_secs(2 * 86_400);
+
+/// Variables that a training tells in a line each; of more, the number is said.
+const TOLD: usize = 50;
+
+/// A stop waits so long for a set that is being put in its place.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What it is told.
+pub struct Orders {
+    /// The worker's row.
+    pub worker: String,
+    /// None: nothing is trained.
+    pub every: Option<Duration>,
+    pub history: Duration,
+    /// Whether readings that were flagged are trained on.
+    pub leave_out_anomalies: bool,
+    /// All but range and time.
+    pub plan: TrainingPlan,
+    pub settings: Settings,
+}
+
+/// All that it needs.
+pub struct Background {
+    engine: Engine,
+    store: Box<dyn Store>,
+    source: SetSource,
+    shared: ReloadSlots,
+    orders: Orders,
+    file: ScheduleFile,
+    schedule: Schedule,
+    said_unkept: bool,
+    looked: Option<Datetime>,
+    batches: VecDeque<Arc<Batch>>,
+    errors: Errors,
+}
+
+/// What a beat may ask and tell beside its work.
+#[derive(Clone, Default)]
+pub struct Signals {
+    stopping: Arc<AtomicBool>,
+    /// Whether a set is being put in its place.
+    placing: Arc<AtomicBool>,
+}
+
+impl Background {
+    /// Beside a worker with this set.
+    pub fn new(
+        engine: Engine,
+        store: Box<dyn Store>,
+        source: SetSource,
+        shared: ReloadSlots,
+        orders: Orders,
+    ) -> Self {
+        let file = ScheduleFile::new(&source.models, &orders.worker);
+        let schedule = file.read();
+        Self {
+            engine,
+            store,
+            source,
+            shared,
+            orders,
+            file,
+            schedule,
+            said_unkept: false,
+            looked: None,
+            batches: VecDeque::new(),
+            errors: Errors::default(),
+        }
+    }
+
+    /// Works on a thread of its own until it is stopped.
+    ///
+    /// # Errors
+    /// There is no thread for it.
+    pub fn start(mut self, mut beats: watch::Receiver<Option<Datetime>>) -> io::Result<Running> {
+        let signals = Signals::default();
+        let running = Running(signals.clone());
+        let log = tracing::dispatcher::get_default(tracing::Dispatch::clone);
+        let work = move || {
+            behind_all_else();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .max_blocking_threads(2)
+                .on_thread_start(behind_all_else)
+                .enable_all()
+                .build();
+            let runtime = match runtime {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    tracing::warn!("no models are trained beside the cycles: {error}");
+                    return;
+                }
+            };
+            runtime.block_on(async {
+                while beats.changed().await.is_ok() && !signals.stopping.load(Ordering::Relaxed) {
+                    let Some(now) = *beats.borrow_and_update() else { continue };
+                    let leads = beats.clone();
+                    let goes_on = || leads.borrow().is_some() && leads.has_changed().is_ok();
+                    self.beat(now, &signals, &goes_on).await;
+                }
+            });
+        };
+        let named = thread::Builder::new().name("training".to_owned());
+        named.spawn(move || tracing::dispatcher::with_default(&log, work))?;
+        Ok(running)
+    }
+
+    /// A cycle went well, at this time by the database's clock.
+    pub async fn beat(&mut self, now: Datetime, signals: &Signals, leads: &(dyn Fn() -> bool + Sync)) {
+        self.collect(now);
+        let looked = self.looked.get_or_insert(now);
+        let looks = now < *looked || now.since(*looked) >= LOOKS;
+        if looks {
+            *looked = now;
+            self.look().await;
+        }
+        let Some(every) = self.orders.every else { return };
+        match self.schedule.due(every, now) {
+            Some(Due::New(..)) if !looks => {}
+            Some(due) => {
+                let goes_on = || !signals.stopping.load(Ordering::Relaxed) && leads();
+                self.train(&due, now, signals, &goes_on).await;
+            }
+            None => {}
+        }
+    }
+
+    /// Takes notice of the last batch that was judged.
+    fn collect(&mut self, now: Datetime) {
+        let Some(batch) = self.shared.canary().map(|canary| canary.batch) else { return };
+        let is_recent = batch.datetimes.last().is_some_and(|last| now.since(*last) <= RECENT);
+        if !is_recent || self.batches.back().is_some_and(|last| Arc::ptr_eq(last, &batch)) {
+            return;
+        }
+        if self.orders.every.is_some() {
+            let variables = self.shared.in_use().map(|set| set.variables).unwrap_or_default();
+            let seen = batch.columns.iter().map(|column| &column.variable);
+            if self.schedule.notice(seen, |name| variables.contains(name), now) {
+                self.keep();
+            }
+        }
+        let cells = |batch: &Batch| batch.datetimes.len().saturating_mul(batch.columns.len());
+        self.batches.push_back(batch);
+        while self.batches.len() > 1
+            && (self.batches.len() > BATCHES
+                || self.batches.iter().map(|batch| cells(batch)).sum::<usize>() > CELLS)
+        {
+            self.batches.pop_front();
+        }
+    }
+
+    /// Finds the models that are aged.
+    async fn look(&mut self) {
+        let batches: Vec<_> = self.batches.drain(..).collect();
+        if batches.is_empty() {
+            return;
+        }
+        match alone(&self.engine, &self.source).await {
+            Ok(mut detector) => self.errors.take(&mut detector, &batches).await,
+            // The reload says what is wrong with the files.
+            Err(error) => return tracing::debug!("whether models are aged is not known: {error}"),
+        }
+        // It is what the next look begins with.
+        self.batches.extend(batches.last().cloned());
+        let before = self.shared.aged().unwrap_or_default();
+        let record = SetRecord::read(&self.source.models).unwrap_or_default();
+        let aged = self.errors.aged(&record, &before);
+        for (variable, one) in aged.iter().filter(|(variable, _)| !before.contains_key(*variable)).take(TOLD) {
+            tracing::warn!("{}", aged::sentence(variable, one));
+        }
+        self.shared.set_aged(aged);
+    }
+
+    async fn train(
+        &mut self,
+        due: &Due,
+        now: Datetime,
+        signals: &Signals,
+        goes_on: &(dyn Fn() -> bool + Sync),
+    ) {
+        let (from, variables) = match due {
+            Due::All => (now.earlier(self.orders.history), None),
+            // It was first seen with readings of some time before.
+            Due::New(names, since) => (since.earlier(LOOKS), Some(names.clone())),
+        };
+        let plan = TrainingPlan { from, to: now, now, variables, ..self.orders.plan.clone() };
+        match &plan.variables {
+            None => tracing::info!("training on the readings from {from} on, beside the cycles"),
+            Some(new) => tracing::info!("training first models of {}", count(new.len() as u64, "variable")),
+        }
+        match self.session(&plan, signals, goes_on).await {
+            Ok((through, placed)) => {
+                tell(&through, placed.as_ref());
+                self.schedule.done(due, now);
+            }
+            Err(TrainingError::Ended) => return tracing::info!("{}", TrainingError::Ended),
+            Err(error) => {
+                let again = self.schedule.failed(now);
+                tracing::warn!("no models were trained, those in use stay: {error}; tried again from {again} on");
+            }
+        }
+        self.keep();
+    }
+
+    async fn session(
+        &self,
+        plan: &TrainingPlan,
+        signals: &Signals,
+        goes_on: &(dyn Fn() -> bool + Sync),
+    ) -> Result<(Vec<Variable>, Option<Placed>), TrainingError> {
+        let mut input = self.store.look_at_input().await?;
+        input.layout().await?;
+        let settings = &self.orders.settings;
+        let models = &self.source.models;
+        let mut session = Session::begin(&self.engine, &self.source, plan, settings, models).await?;
+        let pace = Pace { goes_on, rests: true };
+        let mut output = match self.orders.leave_out_anomalies {
+            true => self.store.look_at_output().await?,
+            false => None,
+        };
+        let output = output.as_deref_mut().map(|output| output as &mut dyn VerdictReader);
+        let through = session.train(input.as_mut(), output, &pace, |_| {}).await?;
+        signals.placing.store(true, Ordering::Relaxed);
+        let placed = session.finish(&self.source).await;
+        signals.placing.store(false, Ordering::Relaxed);
+        Ok((through, placed?))
+    }
+
+    /// Has the schedule outlive the process.
+    fn keep(&mut self) {
+        if let Err(error) = self.file.write(&self.schedule)
+            && !std::mem::replace(&mut self.said_unkept, true)
+        {
+            tracing::warn!("when models were trained is not kept, so that a restart trains them again: {error}");
+        }
+    }
+}
+
+/// A background at work.
+pub struct Running(Signals);
+
+impl Running {
+    /// Has it begin nothing more, and waits where it puts a set in its place.
+    pub async fn finish(self) {
+        let Self(signals) = self;
+        signals.stopping.store(true, Ordering::Relaxed);
+        let placed = async {
+            while signals.placing.load(Ordering::Relaxed) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        // Whoever is killed there leaves the one set or the other.
+        let _ = tokio::time::timeout(GRACE, placed).await;
+    }
+}
+
+/// What came of a training, with the figures that decided.
+fn tell(through: &[Variable], placed: Option<&Placed>) {
+    for variable in through.iter().take(TOLD) {
+        let name = escaped(&variable.name);
+        let error = |score: Option<super::holdout::Score>| {
+            score.map_or_else(|| "not known".to_owned(), |score| format!("{:.4}", score.error))
+        };
+        let (rows, new, old) = (count(variable.rows as u64, "row"), error(variable.new), error(variable.old));
+        match &variable.decision {
+            Decision::Untrained(why) => tracing::warn!("`{name}` {}; what model it has stays", escaped(why)),
+            Decision::New => tracing::info!("`{name}` has a first model of {rows}: error {new}"),
+            Decision::Replaced => {
+                tracing::info!("`{name}` has a new model of {rows}: error {new}, that of the one before {old}");
+            }
+            Decision::Better => tracing::info!(
+                "`{name}` keeps its model: error {old}, that of a new one of {rows} {new}"
+            ),
+        }
+    }
+    let more = through.len().saturating_sub(TOLD);
+    if more > 0 {
+        tracing::info!("and {more} variables more; `host models list` shows them all");
+    }
+    let untrained = through.iter().filter(|one| matches!(one.decision, Decision::Untrained(_))).count();
+    let kept = through.iter().filter(|one| one.decision == Decision::Better).count();
+    let new = placed.map_or(0, |placed| placed.models);
+    let how = match placed {
+        None => "no model is new".to_owned(),
+        Some(Placed { generation, swapped, .. }) => {
+            let how = if *swapped == Swapped::AtOnce { "in one move" } else { "file by file" };
+            format!("{} new, in place as generation {generation}, {how}", count(new as u64, "model"))
+        }
+    };
+    tracing::info!("training is done: {how}; {kept} kept, {untrained} not trained");
+}
+
+/// This thread goes after all others, where the system has such a thing for threads.
+#[cfg(target_os = "linux")]
+fn behind_all_else() {
+    // Of the calling thread alone.
+    let _ = rustix::process::setpriority_process(None, 19);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn behind_all_else() {}

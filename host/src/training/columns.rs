@@ -1,0 +1,102 @@
+//! What is known besides a variable's own readings: columns that other variables supply, or that are
+//! one number.
+//!
+//! Pure.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::collect::History;
+use super::settings::Supply;
+use crate::datetime::Datetime;
+
+/// A column of a series.
+pub(super) struct Supplied {
+    pub(super) name: String,
+    pub(super) values: Vec<f64>,
+    /// The variable that supplies it.
+    pub(super) variable: Option<Arc<str>>,
+}
+
+/// The rows at which all columns are known, and these columns; or what is lacking, to go on from the
+/// variable's name.
+pub(super) fn supplied(
+    history: History,
+    columns: &BTreeMap<String, Supply>,
+    suppliers: &BTreeMap<Arc<str>, History>,
+) -> Result<(History, Vec<Supplied>), String> {
+    if columns.is_empty() {
+        return Ok((history, Vec::new()));
+    }
+    let rows = history.datetimes.len();
+    let mut found = Vec::new();
+    for (column, supply) in columns {
+        let (values, variable) = match supply {
+            Supply::Number(number) => (vec![*number; rows], None),
+            Supply::Variable(name) => {
+                let other = suppliers.get(name).ok_or_else(|| {
+                    format!("needs `{name}` for its column `{column}`, which has no reading in the range")
+                })?;
+                let at = |at: &Datetime| match other.datetimes.binary_search(at) {
+                    Ok(row) => other.values[row],
+                    Err(_) => f64::NAN,
+                };
+                (history.datetimes.iter().map(at).collect(), Some(Arc::clone(name)))
+            }
+        };
+        found.push(Supplied { name: column.clone(), values, variable });
+    }
+    let known: Vec<bool> =
+        (0..rows).map(|row| found.iter().all(|column| column.values[row].is_finite())).collect();
+    if !known.contains(&true) {
+        let names: Vec<_> = columns.keys().map(|name| format!("`{name}`")).collect();
+        return Err(format!("has no reading at a datetime at which {} are known", names.join(" and ")));
+    }
+    let of_known = |values: Vec<f64>| {
+        values.into_iter().zip(&known).filter_map(|(value, known)| known.then_some(value)).collect::<Vec<_>>()
+    };
+    let datetimes = history.datetimes.into_iter().zip(&known).filter_map(|(at, known)| known.then_some(at));
+    let history =
+        History { datetimes: datetimes.collect(), values: of_known(history.values), ..History::default() };
+    let columns = found.into_iter().map(|column| Supplied { values: of_known(column.values), ..column });
+    Ok((history, columns.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_at_which_a_column_is_not_known_are_left_out() {
+        let history = |rows: &[(i64, f64)]| History {
+            datetimes: rows.iter().map(|(at, _)| Datetime::from_micros(*at)).collect(),
+            values: rows.iter().map(|(_, value)| *value).collect(),
+            too_long: false,
+        };
+        let t1 = history(&[(1, 1.0), (2, 2.0), (4, 4.0)]);
+        let suppliers: BTreeMap<Arc<str>, History> =
+            [("POWER".into(), history(&[(2, 20.0), (3, 30.0), (4, 40.0)])), ("LATE".into(), history(&[(9, 1.0)]))].into();
+        let columns = |columns: &[(&str, Supply)]| {
+            columns.iter().map(|(name, supply)| ((*name).to_owned(), supply.clone())).collect::<BTreeMap<_, _>>()
+        };
+        let from = |name: &str| Supply::Variable(name.into());
+        let asked = columns(&[("cap", Supply::Number(9.0)), ("load", from("POWER"))]);
+        let found = supplied(t1.clone(), &asked, &suppliers).map(|(rows, columns)| {
+            (rows, columns.into_iter().map(|column| (column.name, column.values)).collect::<Vec<_>>())
+        });
+        let expected = vec![("cap".to_owned(), vec![9.0, 9.0]), ("load".to_owned(), vec![20.0, 40.0])];
+        assert_eq!(found, Ok((history(&[(2, 2.0), (4, 4.0)]), expected)));
+        for (asked, why) in [
+            (
+                columns(&[("load", from("GONE"))]),
+                "needs `GONE` for its column `load`, which has no reading in the range",
+            ),
+            (
+                columns(&[("a", from("LATE")), ("b", from("POWER"))]),
+                "has no reading at a datetime at which `a` and `b` are known",
+            ),
+        ] {
+            assert_eq!(supplied(t1.clone(), &asked, &suppliers).map(|_| ()), Err(why.to_owned()));
+        }
+    }
+}
