@@ -72,7 +72,8 @@ pub fn training(bytes: &[u8]) -> bool {
         Ok(trained) => {
             model(&trained.file.bytes);
             let companions = detector_guest::companions(&["A/B"], &[], &[]).expect("a list of names");
-            let files = [&trained.file, &companions].map(|file| File { path: &file.path, bytes: &file.bytes });
+            let files =
+                [&trained.file, &companions].map(|file| File { path: &file.path, bytes: &file.bytes });
             ProphetDetector::open(&files, "{}").expect("what was trained");
             true
         }

@@ -348,14 +348,16 @@ fn a_backtest_says_what_would_have_been_found_and_writes_nothing() {
     );
     let (before, listed) = (database_files(&place), files_of(&place.path("")));
     let ask = |more: &[&str]| {
-        let ran = place.run(&[&["backtest", "--from", &from, "--to", &to, "--events", "events.csv"], more].concat());
+        let ran = place
+            .run(&[&["backtest", "--from", &from, "--to", &to, "--events", "events.csv"], more].concat());
         assert_eq!(ran.code, Some(0), "{more:?}: {}\n{}", ran.stdout, ran.stderr);
         assert_eq!(database_files(&place), before, "{more:?}");
         assert_eq!(files_of(&place.path("")), listed, "{more:?}");
         ran.stdout
     };
     let cells = |said: &str, line: &str| -> Vec<String> {
-        let line = said.lines().find(|found| found.starts_with(line)).unwrap_or_else(|| panic!("{line}: {said}"));
+        let line =
+            said.lines().find(|found| found.starts_with(line)).unwrap_or_else(|| panic!("{line}: {said}"));
         line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).map(str::to_owned).collect()
     };
     // The very set that has judged: no difference.
@@ -370,7 +372,10 @@ fn a_backtest_says_what_would_have_been_found_and_writes_nothing() {
     assert!(said.contains("\n1 of 2 events found; 1 by the verdicts that are stored\n"), "{said}");
     // Settings under which nearly all is flagged, and models that are trained so.
     place.write("tight.json", r#"{"rule": "interval", "threshold": 0.1}"#);
-    place.write("flat.json", r#"{"prophet": {"growth": "flat", "daily_seasonality": false, "interval_width": 0.5}}"#);
+    place.write(
+        "flat.json",
+        r#"{"prophet": {"growth": "flat", "daily_seasonality": false, "interval_width": 0.5}}"#,
+    );
     let tight = ask(&["--models", "models", "--settings", "tight.json"]);
     assert_ne!(cells(&tight, "T1 ")[6], "0", "{tight}");
     let flat = ask(&["--train-settings", "flat.json"]);
@@ -412,7 +417,8 @@ fn anomalies_are_left_out_and_other_variables_are_columns() {
     assert!(model("with-load")["extra_regressors"].to_string().contains("load"));
     place.write("gone.json", r#"{"regressors": [{"name": "load"}], "columns": {"load": "GONE"}}"#);
     let ran = place.run(&["train", "--history", "13d", "--settings", "gone.json", "--out", "none"]);
-    let lacks = "needs `GONE` for its column `load`, which has no reading in the range; what model it has stays";
+    let lacks =
+        "needs `GONE` for its column `load`, which has no reading in the range; what model it has stays";
     assert!(ran.code == Some(1) && ran.stdout.contains(lacks), "{}\n{}", ran.stdout, ran.stderr);
     // Without `columns` it is said what lacks, too.
     place.write("bare.json", r#"{"regressors": [{"name": "load"}]}"#);

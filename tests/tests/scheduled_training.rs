@@ -141,7 +141,8 @@ async fn models_are_made_on_schedule_and_the_better_one_stays() {
     let said = lines.take();
     assert!(said.contains(&"INFO the training was ended before its last variable".to_owned()), "{said:#?}");
     let first = |name: &str, said: &[String]| {
-        said.iter().any(|line| line.starts_with(&format!("INFO `{name}` has a first model of 936 rows: error 0.")))
+        said.iter()
+            .any(|line| line.starts_with(&format!("INFO `{name}` has a first model of 936 rows: error 0.")))
     };
     assert!(first("T1", &said) && first("T2", &said), "{said:#?}");
 
@@ -191,7 +192,8 @@ async fn what_cannot_be_trained_is_named_and_tried_later() {
     assert_eq!(lines.take(), Vec::<String>::new());
     beat(&mut background, day(13.0).later(Duration::from_secs(15 * 60))).await;
     let said = lines.take();
-    let lacks = "WARN `lonely` has 1 rows with a value in `y`; a model needs at least 2; what model it has stays";
+    let lacks =
+        "WARN `lonely` has 1 rows with a value in `y`; a model needs at least 2; what model it has stays";
     assert!(said.contains(&lacks.to_owned()), "{said:#?}");
     assert_eq!(plant.trained().1.len(), 1);
 }
@@ -226,7 +228,9 @@ async fn a_model_whose_errors_have_outgrown_its_training_is_named_once() {
     beat(&mut background, day(13.0)).await;
     let (lines, _listening) = Lines::listen();
     let (hour, mut now) = (1.0 / 24.0, 13.5);
-    for (drift, expected) in [(0.0, vec![]), (4.0, vec!["T2"]), (4.0, vec!["T2"]), (0.0, vec![]), (0.0, vec![])] {
+    for (drift, expected) in
+        [(0.0, vec![]), (4.0, vec!["T2"]), (4.0, vec!["T2"]), (0.0, vec![]), (0.0, vec![])]
+    {
         // As many readings as are remembered.
         for _ in 0..2 {
             plant.judged(&[("T1", 0.0), ("T2", drift)], day(now));

@@ -87,7 +87,8 @@ async fn work(
     let mut source = wiring::source(config);
     if let Some(path) = &asked.settings {
         let name = path.display();
-        source.settings = regular::read_small_text(path).with_context(|| format!("`{name}` cannot be read"))?;
+        source.settings =
+            regular::read_small_text(path).with_context(|| format!("`{name}` cannot be read"))?;
     }
     let made = tempfile::tempdir().context("there is no place for a set")?;
     if let Some(path) = &asked.train_settings {
@@ -126,20 +127,27 @@ async fn trained(
     let alone = SetSource { models: before, ..source.clone() };
     let mut session = Session::begin(engine, &alone, &training, &settings, &out).await?;
     session.train(input, None, &Pace::FULL, |_| {}).await?;
-    session
-        .finish(&alone)
-        .await?
-        .ok_or_else(|| anyhow!("no model can be trained on the readings from {} to {}", training.from, training.to))?;
+    session.finish(&alone).await?.ok_or_else(|| {
+        anyhow!("no model can be trained on the readings from {} to {}", training.from, training.to)
+    })?;
     Ok(SetSource { models: out, ..source.clone() })
 }
 
 fn summary(plan: &BacktestPlan, done: &Backtested) -> String {
     let weeks = plan.to.since(plan.from).as_secs_f64() / WEEK;
     let mut worst: Vec<_> = done.variables.iter().collect();
-    let share = |tally: &Tally| if tally.judged == 0 { 0.0 } else { tally.flagged as f64 / tally.judged as f64 };
+    let share =
+        |tally: &Tally| if tally.judged == 0 { 0.0 } else { tally.flagged as f64 / tally.judged as f64 };
     worst.sort_by(|(_, a), (_, b)| share(&b.would).total_cmp(&share(&a.would)));
     let mut table = tables::plain([
-        "variable", "readings", "flagged", "stored", "stretches/week", "stored", "differ", "unjudged",
+        "variable",
+        "readings",
+        "flagged",
+        "stored",
+        "stretches/week",
+        "stored",
+        "differ",
+        "unjudged",
     ]);
     let row = |name: String, both: &Both| {
         let percent = |tally: &Tally| match tally.judged {

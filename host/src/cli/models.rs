@@ -43,7 +43,9 @@ pub(super) async fn models(asked: &ModelsCommand) -> anyhow::Result<ExitCode> {
 async fn in_use(config: &Config) -> anyhow::Result<BTreeMap<Arc<str>, (String, Option<String>)>> {
     let detector = wiring::detector(config).await?;
     let models = detector.summary().models.iter();
-    Ok(models.map(|model| (Arc::clone(&model.variable), (model.path.clone(), model.refused.clone()))).collect())
+    Ok(models
+        .map(|model| (Arc::clone(&model.variable), (model.path.clone(), model.refused.clone())))
+        .collect())
 }
 
 async fn list(config: &Config) -> anyhow::Result<()> {
@@ -69,8 +71,7 @@ async fn list(config: &Config) -> anyhow::Result<()> {
             say!("`{}` is not used: {}", escaped(variable), escaped(why));
         }
     }
-    let kept: Vec<_> =
-        generations::before(directory).iter().map(|kept| kept.number.to_string()).collect();
+    let kept: Vec<_> = generations::before(directory).iter().map(|kept| kept.number.to_string()).collect();
     let kept = if kept.is_empty() { "none".to_owned() } else { kept.join(", ") };
     say!(
         "{} in `{}`, generation {}; kept: {kept}",
@@ -129,7 +130,13 @@ async fn show(config: &Config, variable: &str) -> anyhow::Result<()> {
             continue;
         };
         let [error, within] = errors(known.error, known.within);
-        say!("  trained   {} on {} of {} to {}", known.trained, count(known.rows, "row"), known.first, known.last);
+        say!(
+            "  trained   {} on {} of {} to {}",
+            known.trained,
+            count(known.rows, "row"),
+            known.first,
+            known.last
+        );
         say!("  error     {error}, {within} within its interval");
         say!("  in use    since {}", known.since);
         for warning in &known.warnings {
@@ -154,10 +161,8 @@ async fn compare(config: &Config, variable: &str, holdout: Duration) -> anyhow::
         let known = set.record.as_ref();
         let [then, then_within] =
             errors(known.and_then(|known| known.error), known.and_then(|known| known.within));
-        let [error, within] = errors(
-            score.map(|Score { error, .. }| error),
-            score.map(|Score { within, .. }| within),
-        );
+        let [error, within] =
+            errors(score.map(|Score { error, .. }| error), score.map(|Score { within, .. }| within));
         readings = readings.max(score.map_or(0, |score| score.readings));
         let used = if set.in_use { " (in use)" } else { "" };
         let trained = known.map_or_else(|| "-".to_owned(), |known| known.trained.to_string());

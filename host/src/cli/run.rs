@@ -84,8 +84,8 @@ async fn serve(loaded: LoadedConfig, asked: &args::Run) -> anyhow::Result<ExitCo
     report::models(&detector);
 
     let shared = last_good.clone().map_or_else(ReloadSlots::default, ReloadSlots::keeping);
-    let reloader = Reloader::new(engine.clone(), source.clone(), shared.clone(), &detector)
-        .refused_at_start(refused);
+    let reloader =
+        Reloader::new(engine.clone(), source.clone(), shared.clone(), &detector).refused_at_start(refused);
     let watch = Watch::start(reloader, Timing::default());
     let manager = Manager::of_environment(longest_step(&config));
     let hangups = tokio::spawn(look_on_hangup(watch.asker(), hangups, manager.clone()));

@@ -9,11 +9,11 @@ use anyhow::{Context, anyhow, bail};
 use comfy_table::CellAlignment;
 
 use super::args;
+use super::args::DatetimeRange;
 use super::progress::{ProgressDisplay, Unit};
 use super::say;
 use super::stop::Stop;
 use super::wiring;
-use super::args::DatetimeRange;
 use crate::config::{LoadedConfig, TrainingSection};
 use crate::demo::tables;
 use crate::store::{Input, VerdictReader};
@@ -60,8 +60,7 @@ pub(super) async fn train(mut loaded: LoadedConfig, asked: &args::Train) -> anyh
             false => None,
         };
         let output = output.as_deref_mut().map(|output| output as &mut dyn VerdictReader);
-        let through =
-            session.train(input.as_mut(), output, &Pace::FULL, |rows| progress.set(rows, "")).await;
+        let through = session.train(input.as_mut(), output, &Pace::FULL, |rows| progress.set(rows, "")).await;
         progress.finish();
         let through = through?;
         let placed = session.finish(&source).await?;

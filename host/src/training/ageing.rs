@@ -58,9 +58,11 @@ impl Errors {
             detector.discard();
             let Ok(judged) = judged else { continue };
             for (column, outcome) in batch.columns.iter().zip(&judged.outcomes) {
-                if let (Some(recent), Outcome::Judged(verdicts)) = (self.0.get_mut(&column.variable), outcome) {
+                if let (Some(recent), Outcome::Judged(verdicts)) = (self.0.get_mut(&column.variable), outcome)
+                {
                     let expected = column.values.iter().zip(&verdicts.expected);
-                    let widths = verdicts.lower.iter().zip(&verdicts.upper).map(|(lower, upper)| upper - lower);
+                    let widths =
+                        verdicts.lower.iter().zip(&verdicts.upper).map(|(lower, upper)| upper - lower);
                     for ((value, expected), width) in expected.zip(widths) {
                         recent.push((value - expected).abs(), width / 2.0);
                     }
@@ -133,7 +135,8 @@ mod tests {
             details: serde_json::Map::new(),
         };
         let score = Score { error, within: 1.0, readings: 1 };
-        let model = ModelRecord { digest: "m".into(), ..ModelRecord::new("p", b"", at, &report, Some(score)) };
+        let model =
+            ModelRecord { digest: "m".into(), ..ModelRecord::new("p", b"", at, &report, Some(score)) };
         SetRecord { generation: 1, models: [(variable.to_owned(), model)].into() }
     }
 

@@ -210,7 +210,8 @@ impl Background {
         let before = self.shared.aged().unwrap_or_default();
         let record = SetRecord::read(&self.source.models).unwrap_or_default();
         let aged = self.errors.aged(&record, &before);
-        for (variable, one) in aged.iter().filter(|(variable, _)| !before.contains_key(*variable)).take(TOLD) {
+        for (variable, one) in aged.iter().filter(|(variable, _)| !before.contains_key(*variable)).take(TOLD)
+        {
             tracing::warn!("{}", aged::sentence(variable, one));
         }
         self.shared.set_aged(aged);
@@ -241,7 +242,9 @@ impl Background {
             Err(TrainingError::Ended) => return tracing::info!("{}", TrainingError::Ended),
             Err(error) => {
                 let again = self.schedule.failed(now);
-                tracing::warn!("no models were trained, those in use stay: {error}; tried again from {again} on");
+                tracing::warn!(
+                    "no models were trained, those in use stay: {error}; tried again from {again} on"
+                );
             }
         }
         self.keep();
@@ -276,7 +279,9 @@ impl Background {
         if let Err(error) = self.file.write(&self.schedule)
             && !std::mem::replace(&mut self.said_unkept, true)
         {
-            tracing::warn!("when models were trained is not kept, so that a restart trains them again: {error}");
+            tracing::warn!(
+                "when models were trained is not kept, so that a restart trains them again: {error}"
+            );
         }
     }
 }
@@ -311,11 +316,13 @@ fn tell(through: &[Variable], placed: Option<&Placed>) {
             Decision::Untrained(why) => tracing::warn!("`{name}` {}; what model it has stays", escaped(why)),
             Decision::New => tracing::info!("`{name}` has a first model of {rows}: error {new}"),
             Decision::Replaced => {
-                tracing::info!("`{name}` has a new model of {rows}: error {new}, that of the one before {old}");
+                tracing::info!(
+                    "`{name}` has a new model of {rows}: error {new}, that of the one before {old}"
+                );
             }
-            Decision::Better => tracing::info!(
-                "`{name}` keeps its model: error {old}, that of a new one of {rows} {new}"
-            ),
+            Decision::Better => {
+                tracing::info!("`{name}` keeps its model: error {old}, that of a new one of {rows} {new}")
+            }
         }
     }
     let more = through.len().saturating_sub(TOLD);

@@ -96,10 +96,8 @@ pub async fn run(
     mut output: Option<&mut dyn VerdictReader>,
     mut rows: impl FnMut(u64),
 ) -> Result<Backtested, StoreError> {
-    let mut done = Backtested {
-        events: events.into_iter().map(Found::new).collect(),
-        ..Backtested::default()
-    };
+    let mut done =
+        Backtested { events: events.into_iter().map(Found::new).collect(), ..Backtested::default() };
     let lookback = detector.summary().lookback;
     if !lookback.is_zero() {
         done.shown = lookback_span(input, plan.from, plan.from, lookback).await?;
@@ -165,12 +163,7 @@ impl Backtested {
         }
     }
 
-    fn compare(
-        &mut self,
-        batch: &Batch,
-        outcomes: Option<&[Outcome]>,
-        stored: &HashMap<ReadingKey, bool>,
-    ) {
+    fn compare(&mut self, batch: &Batch, outcomes: Option<&[Outcome]>, stored: &HashMap<ReadingKey, bool>) {
         for (number, column) in batch.columns.iter().enumerate() {
             let both = self.variables.entry(Arc::clone(&column.variable)).or_default();
             let verdicts = match outcomes.and_then(|outcomes| outcomes.get(number)) {
@@ -182,7 +175,9 @@ impl Backtested {
                     continue;
                 }
                 let would = verdicts
-                    .filter(|verdicts| verdicts.expected.get(row).is_some_and(|expected| expected.is_finite()))
+                    .filter(|verdicts| {
+                        verdicts.expected.get(row).is_some_and(|expected| expected.is_finite())
+                    })
                     .and_then(|verdicts| verdicts.flags.get(row))
                     .map(|flags| Flags::from_bits(*flags).anomaly);
                 let was = stored.get(&(Arc::clone(&column.variable), *at)).copied();
@@ -222,8 +217,7 @@ mod tests {
         let rows = values.len();
         let column = Column { variable: Arc::clone(&name), values };
         let unknown = Column { variable: "T2".into(), values: vec![1.0; rows] };
-        let batch =
-            Batch { datetimes: (0..7).map(at).collect(), columns: vec![column, unknown] };
+        let batch = Batch { datetimes: (0..7).map(at).collect(), columns: vec![column, unknown] };
         let mut expected = vec![1.0; rows];
         expected[6] = f64::NAN;
         let verdicts = Verdicts {
@@ -235,18 +229,15 @@ mod tests {
             withheld: Vec::new(),
         };
         let outcomes = [Outcome::Judged(verdicts), Outcome::NoModel];
-        let stored: HashMap<ReadingKey, bool> =
-            [(0, true), (1, true), (2, false), (5, false)].map(|(row, was)| ((Arc::clone(&name), at(row)), was)).into();
+        let stored: HashMap<ReadingKey, bool> = [(0, true), (1, true), (2, false), (5, false)]
+            .map(|(row, was)| ((Arc::clone(&name), at(row)), was))
+            .into();
         let event = |from, to| Found::new(Event { variable: Arc::clone(&name), from: at(from), to: at(to) });
         let mut done = Backtested { events: vec![event(0, 3), event(5, 6)], ..Backtested::default() };
         done.compare(&batch, Some(&outcomes), &stored);
         let tally = |judged, flagged, stretches, in_stretch| Tally { judged, flagged, stretches, in_stretch };
-        let both = Both {
-            would: tally(5, 3, 1, false),
-            stored: tally(4, 2, 1, false),
-            differ: 2,
-            unjudged: 1,
-        };
+        let both =
+            Both { would: tally(5, 3, 1, false), stored: tally(4, 2, 1, false), differ: 2, unjudged: 1 };
         assert_eq!(done.variables[&name], both);
         assert_eq!(done.variables["T2"], Both { unjudged: 7, ..Both::default() });
         let minutes = |found: &Found| {

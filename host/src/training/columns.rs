@@ -74,10 +74,16 @@ mod tests {
             too_long: false,
         };
         let t1 = history(&[(1, 1.0), (2, 2.0), (4, 4.0)]);
-        let suppliers: BTreeMap<Arc<str>, History> =
-            [("POWER".into(), history(&[(2, 20.0), (3, 30.0), (4, 40.0)])), ("LATE".into(), history(&[(9, 1.0)]))].into();
+        let suppliers: BTreeMap<Arc<str>, History> = [
+            ("POWER".into(), history(&[(2, 20.0), (3, 30.0), (4, 40.0)])),
+            ("LATE".into(), history(&[(9, 1.0)])),
+        ]
+        .into();
         let columns = |columns: &[(&str, Supply)]| {
-            columns.iter().map(|(name, supply)| ((*name).to_owned(), supply.clone())).collect::<BTreeMap<_, _>>()
+            columns
+                .iter()
+                .map(|(name, supply)| ((*name).to_owned(), supply.clone()))
+                .collect::<BTreeMap<_, _>>()
         };
         let from = |name: &str| Supply::Variable(name.into());
         let asked = columns(&[("cap", Supply::Number(9.0)), ("load", from("POWER"))]);

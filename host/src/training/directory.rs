@@ -165,10 +165,7 @@ impl Staging {
             self.one_by_one()?
         };
         if let Err(error) = generations::prune(&self.generations, keep) {
-            tracing::warn!(
-                "older models in `{}` cannot be removed: {error}",
-                self.generations.display()
-            );
+            tracing::warn!("older models in `{}` cannot be removed: {error}", self.generations.display());
         }
         Ok(swapped)
     }

@@ -15,7 +15,7 @@ const PAGE: usize = 10_000;
 ///
 /// # Errors
 /// What the store says.
-pub async fn verdicts(
+pub(super) async fn verdicts(
     output: &mut dyn VerdictReader,
     (first, last): (Datetime, Datetime),
     anomalies_only: bool,
@@ -26,9 +26,7 @@ pub async fn verdicts(
         let page = output.read_verdicts(from, to, anomalies_only, limit).await?;
         let last = page.verdicts.last().map(|verdict| verdict.ds).filter(|_| page.full);
         let anomaly = |flag: Option<bool>| flag.unwrap_or_default();
-        found.extend(
-            page.verdicts.into_iter().map(|row| ((row.variable, row.ds), anomaly(row.is_anomaly))),
-        );
+        found.extend(page.verdicts.into_iter().map(|row| ((row.variable, row.ds), anomaly(row.is_anomaly))));
         match last {
             // A page of one datetime, which may not be whole.
             Some(last) if last == from => limit = limit.saturating_mul(2),

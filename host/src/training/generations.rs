@@ -111,14 +111,9 @@ mod tests {
                 fs::write(directory.join(RECORD), record.bytes()).unwrap();
             }
         };
-        for (name, generation) in [
-            ("1", None),
-            ("2", Some(2)),
-            ("10", Some(10)),
-            ("11", Some(12)),
-            (".coming", None),
-            ("x", None),
-        ] {
+        for (name, generation) in
+            [("1", None), ("2", Some(2)), ("10", Some(10)), ("11", Some(12)), (".coming", None), ("x", None)]
+        {
             put(name, generation);
         }
         let numbers = || before(&models).iter().map(|found| found.number).collect::<Vec<_>>();

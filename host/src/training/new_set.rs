@@ -55,8 +55,7 @@ impl NewSet<'_> {
         keep: usize,
     ) -> Result<Placed, TrainingError> {
         let path = self.staging.path().to_owned();
-        let refused =
-            |cause| TrainingError::Directory { path: path.display().to_string(), cause };
+        let refused = |cause| TrainingError::Directory { path: path.display().to_string(), cause };
         let new = self.placed.iter().map(|(variable, model)| (model.path.clone(), variable.to_string()));
         let models: Vec<_> = kept.iter().cloned().chain(new).collect();
         if let Some(trainer) = self.trainer {
@@ -90,7 +89,8 @@ impl NewSet<'_> {
         let before = SetRecord::read(in_use).unwrap_or_default();
         let kept: BTreeSet<_> = kept.iter().map(|(_, variable)| variable).collect();
         let stay = before.models.into_iter().filter(|(variable, _)| kept.contains(variable));
-        let known = |(variable, model): (&Arc<str>, &NewModel)| Some((variable.to_string(), model.record.clone()?));
+        let known =
+            |(variable, model): (&Arc<str>, &NewModel)| Some((variable.to_string(), model.record.clone()?));
         let new = self.placed.iter().filter_map(known);
         SetRecord { generation: self.staging.number_in_use() + 1, models: stay.chain(new).collect() }
     }

@@ -10,8 +10,8 @@ use super::directory::Staging;
 use super::error::TrainingError;
 use super::generations::{self, Generation};
 use super::holdout::Score;
-use super::record::{ModelRecord, SetRecord, file_digest};
 use super::new_set::{NewModel, NewSet, Placed};
+use super::record::{ModelRecord, SetRecord, file_digest};
 use crate::batch::{Batch, Column};
 use crate::datetime::Datetime;
 use crate::detector::{Engine, Trainer};
@@ -136,8 +136,12 @@ pub async fn roll_back(
     // Before anything is looked at, so that no training changes it meanwhile.
     let mut staging = Staging::new(models).map_err(refused)?;
     let opened = alone(engine, source).await.map_err(TrainingError::from)?;
-    let in_use: BTreeMap<_, _> =
-        opened.summary().models.iter().map(|model| (Arc::clone(&model.variable), model.path.clone())).collect();
+    let in_use: BTreeMap<_, _> = opened
+        .summary()
+        .models
+        .iter()
+        .map(|model| (Arc::clone(&model.variable), model.path.clone()))
+        .collect();
     let path = in_use.get(variable).map(String::as_str);
     let sets = models_of(models, variable, path);
     let chosen = choose(variable, &sets, to).map_err(RollbackError::None)?;
@@ -176,13 +180,17 @@ fn choose<'a>(variable: &str, sets: &'a [OfSet], to: Option<u64>) -> Result<&'a 
     let others = || sets.iter().filter(|set| !set.in_use);
     let Some(to) = to else {
         let other = |set: &&OfSet| in_use.is_none_or(|in_use| in_use.file.1 != set.file.1);
-        return others()
-            .find(other)
-            .ok_or_else(|| format!("no set before has another model of `{variable}`; `host models show` lists them"));
+        return others().find(other).ok_or_else(|| {
+            format!("no set before has another model of `{variable}`; `host models show` lists them")
+        });
     };
     let chosen = others().find(|set| set.generation == to).ok_or_else(|| {
         let there: Vec<_> = others().map(|set| set.generation.to_string()).collect();
-        let there = if there.is_empty() { "none has".to_owned() } else { format!("those that have: {}", there.join(", ")) };
+        let there = if there.is_empty() {
+            "none has".to_owned()
+        } else {
+            format!("those that have: {}", there.join(", "))
+        };
         format!("generation {to} has no model of `{variable}`; {there}")
     })?;
     match in_use {

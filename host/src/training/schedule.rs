@@ -58,9 +58,8 @@ impl Schedule {
     /// What is to be done now.
     pub fn due(&self, every: Duration, now: Datetime) -> Option<Due> {
         // A clock that was set back does not put anything off for longer than its pause.
-        let put_off = |again: &Again| {
-            now < again.at && again.at.since(now) <= Duration::from_secs(again.pause_seconds)
-        };
+        let put_off =
+            |again: &Again| now < again.at && again.at.since(now) <= Duration::from_secs(again.pause_seconds);
         if self.again.as_ref().is_some_and(put_off) {
             return None;
         }
@@ -68,8 +67,12 @@ impl Schedule {
             return Some(Due::All);
         }
         let due = |waiting: &&Waiting| !waiting.tried && now.since(waiting.since) >= ENOUGH;
-        let new: BTreeSet<_> =
-            self.waiting.iter().filter(|(_, waiting)| due(waiting)).map(|(name, _)| name.as_str().into()).collect();
+        let new: BTreeSet<_> = self
+            .waiting
+            .iter()
+            .filter(|(_, waiting)| due(waiting))
+            .map(|(name, _)| name.as_str().into())
+            .collect();
         let since = self.waiting.values().filter(due).map(|waiting| waiting.since).min()?;
         Some(Due::New(new, since))
     }

@@ -63,7 +63,9 @@ impl Settings {
             }
         };
         let settings = Self { all, variables };
-        for own in std::iter::once(&settings.all).chain(settings.variables.values().filter_map(Value::as_object)) {
+        for own in
+            std::iter::once(&settings.all).chain(settings.variables.values().filter_map(Value::as_object))
+        {
             supplies(own)?;
         }
         Ok(settings)
@@ -90,7 +92,8 @@ impl Settings {
     /// The variables that supply a column of any.
     pub fn suppliers(&self) -> BTreeSet<Arc<str>> {
         let own = self.variables.values().filter_map(Value::as_object);
-        let supplies = std::iter::once(&self.all).chain(own).flat_map(|own| supplies(own).unwrap_or_default());
+        let supplies =
+            std::iter::once(&self.all).chain(own).flat_map(|own| supplies(own).unwrap_or_default());
         supplies
             .filter_map(|(_, supply)| match supply {
                 Supply::Variable(name) => Some(name),

@@ -38,10 +38,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub(crate) use batch::CELLS_PER_ROW;
 pub use error::CycleError;
 pub use reconcile::Slice;
 pub use report::CycleReport;
-pub(crate) use batch::CELLS_PER_ROW;
 pub(crate) use scan::RangeScan;
 pub(crate) use warm_up::span as lookback_span;
 

@@ -84,10 +84,16 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Event>, EventsError> {
             Datetime::parse(row.get(column).unwrap_or_default())
                 .map_err(|error| EventsError(format!("line {line}: {error}")))
         };
-        let event =
-            Event { variable: row.get(variable).unwrap_or_default().into(), from: datetime(from)?, to: datetime(to)? };
+        let event = Event {
+            variable: row.get(variable).unwrap_or_default().into(),
+            from: datetime(from)?,
+            to: datetime(to)?,
+        };
         if event.to < event.from {
-            return Err(EventsError(format!("line {line}: it ends at {} and begins at {}", event.to, event.from)));
+            return Err(EventsError(format!(
+                "line {line}: it ends at {} and begins at {}",
+                event.to, event.from
+            )));
         }
         events.push(event);
     }
@@ -101,9 +107,8 @@ mod tests {
     #[test]
     fn a_table_of_events_is_read_or_its_fault_is_named() {
         let at = |text: &str| Datetime::parse(text).unwrap_or_else(|_| Datetime::from_micros(0));
-        let found = read(
-            "\u{feff}note, to, variable, from\nx, 2025-01-15 11:00, A/B, 2025-01-15\n".as_bytes(),
-        );
+        let found =
+            read("\u{feff}note, to, variable, from\nx, 2025-01-15 11:00, A/B, 2025-01-15\n".as_bytes());
         let event = Event { variable: "A/B".into(), from: at("2025-01-15"), to: at("2025-01-15 11:00") };
         assert_eq!(found, Ok(vec![event]));
         for (text, why) in [
