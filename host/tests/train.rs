@@ -283,7 +283,7 @@ fn models_are_listed_shown_compared_and_put_back() {
         .filter(|line| line.starts_with(['1', '2']))
         .map(|line| line.split("  ").filter(|cell| !cell.is_empty()).nth(4).unwrap().trim().parse().unwrap())
         .collect();
-    assert!(errors.len() == 2 && errors[0] < 0.5 && errors[1] > 10.0, "{compared}");
+    assert!(errors.len() == 2 && errors[0] < 0.5 && errors[1] > 1.0, "{compared}");
 
     let (code, said, error) = ended(&["rollback", "TEMP-03"]);
     assert_eq!(
@@ -344,7 +344,13 @@ fn a_backtest_says_what_would_have_been_found_and_writes_nothing() {
     assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
     place.write(
         "events.csv",
-        format!("variable,from,to\nT1,{},{}\nT2,{from},{to}\n", time("-60 hours"), time("-57 hours")),
+        format!("variable,from,to\nT1,{},{}\nT9,{from},{to}\n", time("-60 hours"), time("-57 hours")),
+    );
+    // Settings under which nearly all is flagged, and models that are trained so.
+    place.write("tight.json", r#"{"rule": "interval", "threshold": 0.1}"#);
+    place.write(
+        "flat.json",
+        r#"{"prophet": {"growth": "flat", "daily_seasonality": false, "interval_width": 0.5}}"#,
     );
     let (before, listed) = (database_files(&place), files_of(&place.path("")));
     let ask = |more: &[&str]| {
@@ -366,16 +372,11 @@ fn a_backtest_says_what_would_have_been_found_and_writes_nothing() {
     assert_eq!((row.len(), &*row[1], &*row[6], &*row[7]), (8, "288", "0", "0"), "{said}");
     assert_eq!((&row[2], &row[4]), (&row[3], &row[5]), "{said}");
     assert_ne!(row[2], "0.00 %", "{said}");
-    assert_eq!(cells(&said, "T2 ")[1..4], ["288", "0.00 %", "-"], "{said}");
+    let row = cells(&said, "T2 ");
+    assert_eq!((&*row[1], &*row[3], &*row[5]), ("288", "-", "-"), "{said}");
     let events: Vec<_> = said.lines().filter(|line| line.contains("missed")).collect();
-    assert!(events.len() == 1 && events[0].starts_with("T2 "), "{said}");
+    assert!(events.len() == 1 && events[0].starts_with("T9 "), "{said}");
     assert!(said.contains("\n1 of 2 events found; 1 by the verdicts that are stored\n"), "{said}");
-    // Settings under which nearly all is flagged, and models that are trained so.
-    place.write("tight.json", r#"{"rule": "interval", "threshold": 0.1}"#);
-    place.write(
-        "flat.json",
-        r#"{"prophet": {"growth": "flat", "daily_seasonality": false, "interval_width": 0.5}}"#,
-    );
     let tight = ask(&["--models", "models", "--settings", "tight.json"]);
     assert_ne!(cells(&tight, "T1 ")[6], "0", "{tight}");
     let flat = ask(&["--train-settings", "flat.json"]);
@@ -423,5 +424,6 @@ fn anomalies_are_left_out_and_other_variables_are_columns() {
     // Without `columns` it is said what lacks, too.
     place.write("bare.json", r#"{"regressors": [{"name": "load"}]}"#);
     let ran = place.run(&["train", "--history", "13d", "--settings", "bare.json", "--out", "none"]);
-    assert!(ran.code == Some(1) && ran.stdout.contains("load"), "{}\n{}", ran.stdout, ran.stderr);
+    let said = format!("{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.code == Some(1) && said.contains("`load`"), "{said}");
 }

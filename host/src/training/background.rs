@@ -77,6 +77,8 @@ pub struct Background {
     said_unkept: bool,
     looked: Option<Datetime>,
     batches: VecDeque<Arc<Batch>>,
+    /// The last one of them, before or after a look.
+    last: Option<Arc<Batch>>,
     errors: Errors,
 }
 
@@ -110,6 +112,7 @@ impl Background {
             said_unkept: false,
             looked: None,
             batches: VecDeque::new(),
+            last: None,
             errors: Errors::default(),
         }
     }
@@ -174,9 +177,10 @@ impl Background {
     fn collect(&mut self, now: Datetime) {
         let Some(batch) = self.shared.canary().map(|canary| canary.batch) else { return };
         let is_recent = batch.datetimes.last().is_some_and(|last| now.since(*last) <= RECENT);
-        if !is_recent || self.batches.back().is_some_and(|last| Arc::ptr_eq(last, &batch)) {
+        if !is_recent || self.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, &batch)) {
             return;
         }
+        self.last = Some(Arc::clone(&batch));
         if self.orders.every.is_some() {
             let variables = self.shared.in_use().map(|set| set.variables).unwrap_or_default();
             let seen = batch.columns.iter().map(|column| &column.variable);
@@ -205,8 +209,6 @@ impl Background {
             // The reload says what is wrong with the files.
             Err(error) => return tracing::debug!("whether models are aged is not known: {error}"),
         }
-        // It is what the next look begins with.
-        self.batches.extend(batches.last().cloned());
         let before = self.shared.aged().unwrap_or_default();
         let record = SetRecord::read(&self.source.models).unwrap_or_default();
         let aged = self.errors.aged(&record, &before);

@@ -1,5 +1,5 @@
-//! What is known besides a variable's own readings: columns that other variables supply, or that are
-//! one number.
+//! What is known besides a variable's own readings: columns that other variables supply, or that
+//! are one number.
 //!
 //! Pure.
 
@@ -18,8 +18,8 @@ pub(super) struct Supplied {
     pub(super) variable: Option<Arc<str>>,
 }
 
-/// The rows at which all columns are known, and these columns; or what is lacking, to go on from the
-/// variable's name.
+/// The rows at which all columns are known, and these columns; or what is lacking, to go on from
+/// the variable's name.
 pub(super) fn supplied(
     history: History,
     columns: &BTreeMap<String, Supply>,

@@ -3,11 +3,11 @@
 //!
 //! Data flows one way: `collect` reads the range page by page, as many variables at a time as fit
 //! into memory; `holdout` sets the end of each series aside and measures models on it; `decide`
-//! says whether the new one is used; `directory` writes what was decided, with a `record` of it, and
-//! keeps the `generations` before. Nothing is changed before the last variable is through.
+//! says whether the new one is used; `directory` writes what was decided, with a `record` of it,
+//! and keeps the `generations` before. Nothing is changed before the last variable is through.
 //!
-//! Within a worker `background` does it, when `schedule` says so, and tells by `ageing` which models
-//! are due before that.
+//! Within a worker `background` does it, when `schedule` says so, and tells by `ageing` which
+//! models are due before that.
 
 pub mod ageing;
 mod alone;

@@ -1,4 +1,5 @@
-//! The last steps of a new set: what it needs beside its models, its record, a trial, and its place.
+//! The last steps of a new set: what it needs beside its models, its record, a trial, and its
+//! place.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -46,8 +47,8 @@ impl NewModel {
 }
 
 impl NewSet<'_> {
-    /// Completes it from the set in use, of which the models in `kept` stay (path and variable), and
-    /// puts it in its place.
+    /// Completes it from the set in use, of which the models in `kept` stay (path and variable),
+    /// and puts it in its place.
     pub(super) async fn place(
         mut self,
         kept: &[(String, String)],

@@ -41,8 +41,8 @@ pub enum RollbackError {
     Training(#[from] TrainingError),
 }
 
-/// A variable's models in the set in use and in those before, the youngest first. `path` is the name
-/// of its file in use, if it has one.
+/// A variable's models in the set in use and in those before, the youngest first. `path` is the
+/// name of its file in use, if it has one.
 pub fn models_of(models: &Path, variable: &str, path: Option<&str>) -> Vec<OfSet> {
     let in_use = Generation {
         number: generations::in_use(models),
@@ -119,8 +119,8 @@ async fn readings(
     Ok(histories.remove(variable).unwrap_or_default())
 }
 
-/// Puts the model of a set before, that of `to` or the youngest that is another one, in its place; a
-/// running worker takes it up like any other.
+/// Puts the model of a set before, that of `to` or the youngest that is another one, in its place;
+/// a running worker takes it up like any other.
 ///
 /// # Errors
 /// There is none, or the set would not open; the set in use stays.

@@ -268,8 +268,8 @@ impl<'a> Session<'a> {
         }
         files.push(file);
         let settings = self.in_use.as_ref().map_or("{}", |detector| &detector.set().settings);
-        // Settings may name files of others, which are not here; and not every detector has the rule under
-        // which a model alone says what is expected.
+        // Settings may name files of others, which are not here; and not every detector has the
+        // rule under which a model alone says what is expected.
         for settings in [by_model_alone(settings), settings.to_owned(), by_model_alone("{}"), "{}".to_owned()]
         {
             let set = Set::new(self.module.clone(), files.clone(), "a new model".into(), settings);
