@@ -107,7 +107,12 @@ async fn filled() -> (SqliteStore, TempDir) {
     output.ensure_tables().await.unwrap();
     let epoch = output.claim("default").await.unwrap().epoch;
     let refused = "`</p><script>alert(2)</script>` is no model".to_owned();
-    let models = ModelsInUse { count: 7, directory: "models/<b>prophet</b>".into(), refused: Some(refused) };
+    let models = ModelsInUse {
+        count: 7,
+        directory: "models/<b>prophet</b>".into(),
+        refused: Some(refused),
+        aged: Default::default(),
+    };
     let aside = SetAside { reason: "<i>it hangs</i>".into(), readings: 3, ..SetAside::empty(at(NOW)) };
     let state = State {
         watermark: Some(at("2025-01-15 11:59:00")),
