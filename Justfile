@@ -19,7 +19,7 @@ test *FLAGS: toolchain
 
 # The worker is killed 200 times at random points; nothing may be lost or doubled
 test-kill $KILL_ROUNDS="200": toolchain
-    cargo test --workspace --test kill -- --nocapture
+    cargo test --workspace --test kill --test alerts -- --nocapture
 
 # Thousands of traps and reloads in one process; nothing may be left of them
 test-endurance $ENDURANCE="10000": toolchain

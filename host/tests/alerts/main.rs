@@ -15,6 +15,7 @@
 mod command;
 #[path = "../common/mod.rs"]
 mod common;
+mod kill;
 mod mail;
 mod outbox;
 mod receiver;
