@@ -16,6 +16,7 @@ mod http;
 pub mod language;
 pub mod message;
 pub mod outbox;
+mod picture;
 pub mod pulse;
 pub mod retry;
 mod secret_source;

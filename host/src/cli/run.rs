@@ -61,7 +61,8 @@ async fn serve(loaded: LoadedConfig, asked: &args::Run) -> anyhow::Result<ExitCo
     let hangups = signal::Hangups::listen();
     let store = wiring::store(&config)?;
     store.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
-    let outgoing = outgoing(&config)?;
+    let metrics = Metrics::default();
+    let outgoing = outgoing(&config, &metrics)?;
 
     // What is read, compiled or opened at this moment is left to its threads, which end with the
     // process.
@@ -95,7 +96,7 @@ async fn serve(loaded: LoadedConfig, asked: &args::Run) -> anyhow::Result<ExitCo
     let answers = Answers { asker: watch.asker(), shared: shared.clone(), identity };
     let control = tokio::spawn(control::serve(wiring::control_name(&config)?, answers));
 
-    let metrics = Metrics::default().watching(shared.clone());
+    let metrics = metrics.watching(shared.clone());
     metrics.expect_signs(silence(&config));
     let _page = if asked.once { None } else { web::beside(&config, &shared, &metrics)? };
     let settings = settings(&config);
@@ -138,7 +139,7 @@ enum Told {
 }
 
 /// What is told, over a connection of its own.
-fn outgoing(config: &Config) -> anyhow::Result<Outgoing> {
+fn outgoing(config: &Config, metrics: &Metrics) -> anyhow::Result<Outgoing> {
     let worker = config.worker.row();
     Ok(Outgoing {
         channels: wiring::channels(config)?,
@@ -147,6 +148,7 @@ fn outgoing(config: &Config) -> anyhow::Result<Outgoing> {
         about: Box::new(|_| Described::default()),
         together: config.alerts.together,
         worker,
+        metrics: metrics.clone(),
     })
 }
 

@@ -5,6 +5,7 @@
 //! no instant of it is exported, only how far behind its clock things are. Counting never fails and
 //! never waits.
 
+mod alerts;
 mod cycles;
 mod text;
 
@@ -18,6 +19,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+pub use alerts::AlertOutcome;
 pub use cycles::CycleOutcome;
 pub use text::write_file;
 
@@ -48,6 +50,7 @@ struct All {
     refused: Gauge,
     reloads: Family<Label, Counter>,
     leader: Gauge,
+    alerts: Family<Label, Counter>,
     reload_slots: Mutex<Option<ReloadSlots>>,
     signs: Mutex<Signs>,
 }
@@ -75,6 +78,7 @@ impl Default for Metrics {
             refused: Gauge::default(),
             reloads: Family::default(),
             leader: Gauge::default(),
+            alerts: Family::default(),
             reload_slots: Mutex::default(),
             signs: Mutex::default(),
         };
@@ -102,12 +106,16 @@ impl All {
         registry.register("files_refused", help, self.refused.clone());
         registry.register("reloads", "Sets that were looked at, by outcome", self.reloads.clone());
         registry.register("leader", "1 while this is the active worker of its name", self.leader.clone());
+        registry.register("alerts", "Messages to channels, by outcome", self.alerts.clone());
         let build: Family<Label, Gauge> = Family::default();
         build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
         registry.register("build_info", "The program's version", build);
         // What never happened is 0 and not missing.
         for outcome in CycleOutcome::ALL {
             drop(self.cycles.get_or_create(&[("outcome", outcome.word())]));
+        }
+        for outcome in AlertOutcome::ALL {
+            drop(self.alerts.get_or_create(&[("outcome", outcome.word())]));
         }
         for (fate, _) in cycles::fates(&crate::counts::Counts::default()) {
             drop(self.readings.get_or_create(&[("fate", fate)]));

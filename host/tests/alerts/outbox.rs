@@ -11,7 +11,8 @@ use host::alert::service_watch::CycleEnd;
 use host::config::{AlertsSection, ChannelSection};
 use host::datetime::Datetime;
 use host::episode::{Episode, EpisodeKind, MessageKind};
-use host::store::{Connector, SqliteStore, TableNames};
+use host::metrics::Metrics;
+use host::store::{SqliteStore, Store, TableNames};
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
 
@@ -73,7 +74,7 @@ impl Outbox {
         outbox
     }
 
-    fn store(&self) -> Box<dyn Connector> {
+    fn store(&self) -> Box<dyn Store> {
         let file = self.dir.path().join("plant.sqlite");
         Box::new(SqliteStore { create_output: true, ..SqliteStore::new(file) })
     }
@@ -121,6 +122,7 @@ impl Outbox {
             about: Box::new(|_| Described::default()),
             together: Duration::from_secs(15),
             worker: "default".to_owned(),
+            metrics: Metrics::default(),
         };
         outgoing.start()
     }

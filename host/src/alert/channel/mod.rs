@@ -182,6 +182,11 @@ impl Channel {
         self.kind == ChannelKind::Pagerduty
     }
 
+    /// Whether its receiver shows a picture.
+    pub fn shows_pictures(&self) -> bool {
+        self.kind == ChannelKind::Email
+    }
+
     /// Where it sends to, without what is secret.
     pub fn place(&self) -> String {
         match &self.speaks {

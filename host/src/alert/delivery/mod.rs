@@ -17,7 +17,8 @@ use tokio::task::JoinHandle;
 use super::channel::Channel;
 use super::outbox::Described;
 use super::pulse::Pulse;
-use crate::store::Connector;
+use crate::metrics::Metrics;
+use crate::store::Store;
 use queue::Queue;
 use states::States;
 use teller::Teller;
@@ -41,11 +42,12 @@ const ONCE: Duration = Duration::from_secs(60);
 pub struct Outgoing {
     pub channels: Vec<Channel>,
     /// Where the outbox is. It opens a connection of its own.
-    pub store: Box<dyn Connector>,
+    pub store: Box<dyn Store>,
     pub pulse: Arc<Pulse>,
     pub about: Box<dyn Fn(&str) -> Described + Send + Sync>,
     pub together: Duration,
     pub worker: String,
+    pub metrics: Metrics,
 }
 
 /// The tasks that deliver. They end when this goes.
@@ -57,6 +59,8 @@ pub struct Delivery {
 /// What all tasks share.
 struct Shared {
     queue: Mutex<Queue>,
+    store: Arc<dyn Store>,
+    metrics: Metrics,
     pulse: Arc<Pulse>,
     about: Box<dyn Fn(&str) -> Described + Send + Sync>,
     worker: String,
@@ -66,9 +70,10 @@ impl Outgoing {
     fn shared(self) -> (Arc<Shared>, Vec<Channel>, Duration) {
         let of_events = self.channels.iter().filter(|channel| !channel.tells_state());
         let names = of_events.map(|channel| channel.name.clone()).collect();
-        let queue = Mutex::new(Queue::new(self.store, names));
-        let (pulse, about, worker) = (self.pulse, self.about, self.worker);
-        (Arc::new(Shared { queue, pulse, about, worker }), self.channels, self.together)
+        let store: Arc<dyn Store> = self.store.into();
+        let queue = Mutex::new(Queue::new(Arc::clone(&store), names));
+        let (pulse, about, worker, metrics) = (self.pulse, self.about, self.worker, self.metrics);
+        (Arc::new(Shared { queue, store, metrics, pulse, about, worker }), self.channels, self.together)
     }
 
     /// Begins to deliver.

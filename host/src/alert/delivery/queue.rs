@@ -6,11 +6,12 @@
 //! one that writes it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::alert::outbox::{Mark, Progress};
 use crate::datetime::Datetime;
 use crate::episode::StoredEpisode;
-use crate::store::{Connector, EntryState, LeaderLock, OutboxEntry, Output, StoreError, Tried};
+use crate::store::{EntryState, LeaderLock, OutboxEntry, Output, Store, StoreError, Tried};
 
 /// What the lock goes by beside the workers' names.
 const LOCK: &str = "delivery of alerts";
@@ -27,7 +28,7 @@ const MOST_PAGES: usize = 40;
 
 /// See the module.
 pub(super) struct Queue {
-    store: Box<dyn Connector>,
+    store: Arc<dyn Store>,
     output: Option<Box<dyn Output>>,
     lock: Option<Box<dyn LeaderLock>>,
     /// Of entries that were read and are still due.
@@ -45,7 +46,7 @@ pub(super) struct Note {
 }
 
 impl Queue {
-    pub(super) fn new(store: Box<dyn Connector>, channels: Vec<String>) -> Self {
+    pub(super) fn new(store: Arc<dyn Store>, channels: Vec<String>) -> Self {
         Self { store, output: None, lock: None, progress: HashMap::new(), channels }
     }
 

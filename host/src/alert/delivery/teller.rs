@@ -18,8 +18,10 @@ use crate::alert::event::Event;
 use crate::alert::group::{Form, Group, plan};
 use crate::alert::message::Message;
 use crate::alert::outbox::{self, Mark};
+use crate::alert::picture::picture;
 use crate::alert::retry::{self, Failure, Next};
 use crate::datetime::Datetime;
+use crate::metrics::AlertOutcome;
 
 /// What waits longer than this is told with all else that waits, as one.
 const LATE: Duration = Duration::from_secs(15 * 60);
@@ -277,7 +279,10 @@ impl Teller {
             let names: Vec<_> = group.events.iter().filter_map(Event::variable).map(str::to_owned).collect();
             let of_group: Vec<_> =
                 group.events.iter().filter_map(|event| entries.get(&event.id)).copied().collect();
-            let message = Message::of(group, self.channel.language);
+            let mut message = Message::of(group, self.channel.language);
+            if self.channel.shows_pictures() {
+                message.picture = picture(self.shared.store.as_ref(), &message).await;
+            }
             match self.channel.send(&message).await {
                 Ok(answer) => {
                     self.delivered(&message, &answer);
@@ -309,12 +314,14 @@ impl Teller {
             let lasted = humantime::format_duration(lasted);
             tracing::info!("channel `{}` delivers again after {lasted}", self.channel.name);
         }
+        self.shared.metrics.alert(AlertOutcome::Delivered);
         tracing::info!("channel `{}`: told `{}` ({answer})", self.channel.name, message.subject);
     }
 
     /// The receiver is out of reach.
     fn failed(&mut self, failure: &Failure) {
         let now = Instant::now();
+        self.shared.metrics.alert(AlertOutcome::Failed);
         let outage = self.outage.get_or_insert_with(|| {
             tracing::warn!(
                 "channel `{}` does not deliver, trying again: {}",
@@ -345,11 +352,13 @@ impl Teller {
                 if tries == 1 {
                     self.say_refused(message, failure);
                 }
+                self.shared.metrics.alert(AlertOutcome::Failed);
                 let until = Instant::now() + pause;
                 self.held.extend(entries.iter().map(|waiting| (waiting.seq, until)));
                 self.note(entries, |_| Mark::Tried(tries), Some(&failure.what)).await;
             }
             Next::DeadLetter => {
+                self.shared.metrics.alert(AlertOutcome::DeadLetter);
                 tracing::error!(
                     "channel `{}`: `{}` is a dead letter after {tries} tries; `host alerts retry` sends it again: {}",
                     self.channel.name,

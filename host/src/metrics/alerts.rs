@@ -1,0 +1,33 @@
+//! What became of messages to people's channels.
+
+use super::Metrics;
+
+/// How an attempt to tell ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlertOutcome {
+    Delivered,
+    /// It is tried again.
+    Failed,
+    /// Given up.
+    DeadLetter,
+}
+
+impl AlertOutcome {
+    pub(super) const ALL: [Self; 3] = [Self::Delivered, Self::Failed, Self::DeadLetter];
+
+    /// As a label.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::DeadLetter => "dead_letter",
+        }
+    }
+}
+
+impl Metrics {
+    /// An attempt to tell has ended.
+    pub fn alert(&self, outcome: AlertOutcome) {
+        self.0.alerts.get_or_create(&[("outcome", outcome.word())]).inc();
+    }
+}
