@@ -168,7 +168,7 @@ fn paths() -> Vec<String> {
         "/anomalies?range=1y&score=5&order=time",
         "/detector",
         "/episode?id=1",
-        "episode?id=2\"",
+        "/episode?id=2",
         "/episode?id=3",
     ]
     .map(str::to_owned)
@@ -263,7 +263,7 @@ async fn an_episode_says_why_and_what_else_was_in_trouble() {
         "35 of 35 readings were flagged",
         "9.50 above the expected value (20.00)",
         "The same time a day before",
-        "/episode?id=2",
+        "episode?id=2\"",
         "&lt;u&gt;level",
     ] {
         assert!(body.contains(expected), "`{expected}` is missing in {body}");

@@ -66,14 +66,16 @@ fn draw(
         points.iter().flat_map(|point| [Some(point.y), point.expected, point.lower, point.upper]).flatten();
     let marks = NumberMarks::over(values, 6);
     let (bottom, top) = (marks.from, marks.to);
-    let most = usize::try_from(size.width / 110).unwrap_or(6);
+    let most = usize::try_from(size.width / 120).unwrap_or(6);
     let widest = marks.marks.iter().map(|mark| number(*mark, marks.decimals, labels).chars().count()).max();
-    let room = 14 + 8 * i32::try_from(widest.unwrap_or(1)).unwrap_or(1);
+    // A narrow picture is shown smaller than it is.
+    let letters = if size.width < ChartSize::WIDE.width { 22 } else { 16 };
+    let room = 14 + letters / 2 * i32::try_from(widest.unwrap_or(1)).unwrap_or(1);
     let mut chart = ChartBuilder::on(&root)
         .margin_top(8)
         .margin_right(14)
         .margin_left(4)
-        .x_label_area_size(30)
+        .x_label_area_size(2 * letters)
         .y_label_area_size(room)
         .build_cartesian_2d(TimeAxis::new(*from, *to, most, labels), NumberAxis::new(marks, labels))?;
 
@@ -99,7 +101,7 @@ fn draw(
         .axis_style(svg::AXIS)
         .bold_line_style(svg::GRID)
         .light_line_style(TRANSPARENT)
-        .label_style(("sans-serif", 16).into_font().color(&svg::TEXT))
+        .label_style(("sans-serif", letters).into_font().color(&svg::TEXT))
         .draw()?;
     for run in runs(points) {
         let expected: Vec<_> =
@@ -124,7 +126,7 @@ fn draw(
     )?;
     if points.is_empty() {
         let middle = (i32::try_from(size.width / 2)?, i32::try_from(size.height / 2)?);
-        let style = ("sans-serif", 20).into_font().color(&svg::TEXT);
+        let style = ("sans-serif", letters + 4).into_font().color(&svg::TEXT);
         let anchor = plotters::style::text_anchor::Pos::new(
             plotters::style::text_anchor::HPos::Center,
             plotters::style::text_anchor::VPos::Center,

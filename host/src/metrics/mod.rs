@@ -24,8 +24,10 @@ pub use cycles::CycleOutcome;
 pub use text::write_file;
 
 use crate::datetime::Datetime;
+use crate::episode::{EpisodeKind, StoredEpisode};
 use crate::reload::ReloadSlots;
 use crate::state::State;
+use crate::store::OutboxCounts;
 
 /// What every name begins with.
 const PREFIX: &str = "anomaly_worker";
@@ -51,6 +53,8 @@ struct All {
     reloads: Family<Label, Counter>,
     leader: Gauge,
     alerts: Family<Label, Counter>,
+    episodes: Family<Label, Gauge>,
+    messages: Family<Label, Gauge>,
     reload_slots: Mutex<Option<ReloadSlots>>,
     signs: Mutex<Signs>,
 }
@@ -78,6 +82,8 @@ impl Default for Metrics {
             refused: Gauge::default(),
             reloads: Family::default(),
             leader: Gauge::default(),
+            episodes: Family::default(),
+            messages: Family::default(),
             alerts: Family::default(),
             reload_slots: Mutex::default(),
             signs: Mutex::default(),
@@ -107,6 +113,9 @@ impl All {
         registry.register("reloads", "Sets that were looked at, by outcome", self.reloads.clone());
         registry.register("leader", "1 while this is the active worker of its name", self.leader.clone());
         registry.register("alerts", "Messages to channels, by outcome", self.alerts.clone());
+        registry.register("episodes_open", "Episodes that are open, by kind", self.episodes.clone());
+        let help = "Messages of the outbox that are due, and those that were given up";
+        registry.register("messages", help, self.messages.clone());
         let build: Family<Label, Gauge> = Family::default();
         build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
         registry.register("build_info", "The program's version", build);
@@ -122,6 +131,12 @@ impl All {
         }
         for outcome in ["used", "refused"] {
             drop(self.reloads.get_or_create(&[("outcome", outcome)]));
+        }
+        for (word, _) in EpisodeKind::ALL {
+            drop(self.episodes.get_or_create(&[("kind", *word)]));
+        }
+        for state in ["due", "dead"] {
+            drop(self.messages.get_or_create(&[("state", state)]));
         }
         drop(self.models.get_or_create(&[("state", "loaded")]));
         drop(self.variables.get_or_create(&[("state", "set_aside")]));
@@ -170,6 +185,23 @@ impl Metrics {
             all.refused.set(i64::from(models.refused.is_some()));
         }
         all.variables.get_or_create(&[("state", "set_aside")]).set(count(state.set_aside.len() as u64));
+    }
+
+    /// The episodes that are open.
+    pub fn open_episodes(&self, open: &[StoredEpisode]) {
+        for (word, kind) in EpisodeKind::ALL {
+            let count = open.iter().filter(|stored| stored.episode.kind == *kind).count();
+            let gauge = self.0.episodes.get_or_create(&[("kind", *word)]);
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// The messages that nobody has yet.
+    pub fn undelivered(&self, counts: &OutboxCounts) {
+        for (state, count) in [("due", counts.due), ("dead", counts.dead)] {
+            let gauge = self.0.messages.get_or_create(&[("state", state)]);
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 
     /// Whether this is the active worker.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{EpisodeReader, StoreError, StoredVerdict, VerdictReader};
+use super::{EpisodeReader, OutboxCounts, StoreError, StoredVerdict, VerdictReader};
 use crate::datetime::Datetime;
 
 /// How long a call may read. A person waits no longer, and a table without the indexes would take
@@ -97,6 +97,9 @@ pub trait PageReader: VerdictReader + EpisodeReader {
     /// How many anomalies each variable has with `from <= ds < to`, of the newest [`MOST_RANKED`];
     /// variables without any are left out. By name.
     async fn tally(&mut self, from: Datetime, to: Datetime) -> Result<Vec<Tally>, StoreError>;
+
+    /// How many messages of the outbox await delivery, and how many were given up.
+    async fn undelivered(&mut self) -> Result<OutboxCounts, StoreError>;
 
     /// Closes with nothing pending.
     async fn leave(self: Box<Self>) -> Result<(), StoreError>;

@@ -209,11 +209,22 @@ impl App {
             let stands = async {
                 let now = reader.clock().await?;
                 let outline = reader.outline(&self.worker).await?;
-                Ok((now, outline))
+                // Tables of an earlier version's worker lack these.
+                let open = reader.open_episodes().await.ok();
+                let undelivered = reader.undelivered().await.ok();
+                Ok((now, outline, open, undelivered))
             };
             let answer = stands.await;
-            if let Ok((now, Some(outline))) = reader.after(answer) {
-                self.metrics.stands(&outline.state, now);
+            if let Ok((now, outline, open, undelivered)) = reader.after(answer) {
+                if let Some(outline) = outline {
+                    self.metrics.stands(&outline.state, now);
+                }
+                if let Some(open) = open {
+                    self.metrics.open_episodes(&open);
+                }
+                if let Some(undelivered) = undelivered {
+                    self.metrics.undelivered(&undelivered);
+                }
             }
         }
         self.metrics.text()

@@ -150,7 +150,7 @@ pub(super) const WORDS: &[(&str, &str, &str)] = &[
     ("fate_equal_names", "under a name taken for another's", "con un nombre tomado por otro"),
     ("fate_malformed", "malformed", "mal formadas"),
     ("set_aside", "Set aside", "Apartadas"),
-    ("set_aside_means", "These variables await `backfill`.", "Estas variables esperan `backfill`."),
+    ("set_aside_means", "These variables await host backfill.", "Estas variables esperan host backfill."),
     ("nothing_set_aside", "No variable is set aside.", "Ninguna variable está apartada."),
     ("reason", "Reason", "Motivo"),
     (
@@ -164,8 +164,8 @@ pub(super) const WORDS: &[(&str, &str, &str)] = &[
     ("more", "more", "más"),
     (
         "not_in_this_process",
-        "Files are listed where the page is served by the worker itself (`host run`).",
-        "Los archivos se listan donde la página la sirve el propio servicio (`host run`).",
+        "Files are listed where the page is served by the worker itself (host run).",
+        "Los archivos se listan donde la página la sirve el propio servicio (host run).",
     ),
     ("episode", "episode", "episodio"),
     ("open_episodes", "Open episodes", "Episodios abiertos"),

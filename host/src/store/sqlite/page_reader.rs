@@ -16,7 +16,7 @@ use super::{ensure_tables, stored};
 use crate::datetime::Datetime;
 use crate::store::page_reader::{MOST_RANKED, PATIENCE, rank};
 use crate::store::{
-    AnomalyQuery, ErrorKind, FirstOf, Output, PageReader, ReadFrom, StoreError, StoredVerdict, Stretch,
+    AnomalyQuery, ErrorKind, FirstOf, OutboxCounts, OutboxQueue, Output, PageReader, ReadFrom, StoreError, StoredVerdict, Stretch,
     TableName, Tally,
 };
 
@@ -76,6 +76,10 @@ impl PageReader for SqliteOutput {
             reading.tally(from, to)
         })
         .await
+    }
+
+    async fn undelivered(&mut self) -> Result<OutboxCounts, StoreError> {
+        self.outbox_counts().await
     }
 
     async fn leave(self: Box<Self>) -> Result<(), StoreError> {

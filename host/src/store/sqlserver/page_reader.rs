@@ -17,7 +17,7 @@ use super::{datetime, sql, stored};
 use crate::datetime::Datetime;
 use crate::store::page_reader::{MOST_RANKED, rank};
 use crate::store::{
-    AnomalyQuery, FirstOf, Output, PageReader, PlantClock, ReadFrom, StoreError, StoredVerdict, Stretch,
+    AnomalyQuery, FirstOf, OutboxCounts, OutboxQueue, Output, PageReader, PlantClock, ReadFrom, StoreError, StoredVerdict, Stretch,
     Tally,
 };
 
@@ -74,6 +74,10 @@ impl PageReader for SqlServerOutput {
         let mut session = self.link.take()?;
         let answer = self.read_tally(&mut session, from, to).await;
         self.done(session, answer).await
+    }
+
+    async fn undelivered(&mut self) -> Result<OutboxCounts, StoreError> {
+        self.outbox_counts().await
     }
 
     async fn leave(self: Box<Self>) -> Result<(), StoreError> {

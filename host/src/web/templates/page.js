@@ -35,7 +35,7 @@ function read_out(plot) {
       left: box.left - outer.left + left * scale,
       right: box.left - outer.left + (svg.viewBox.baseVal.width - 14) * scale,
       top: box.top - outer.top + 8 * scale,
-      bottom: box.top - outer.top + (svg.viewBox.baseVal.height - 30) * scale,
+      bottom: box.top - outer.top + Math.max(...lines.filter((line) => line.width > 100).map((line) => line.y)) * scale,
     };
   }
 
