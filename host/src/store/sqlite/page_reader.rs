@@ -16,8 +16,8 @@ use super::{ensure_tables, stored};
 use crate::datetime::Datetime;
 use crate::store::page_reader::{MOST_RANKED, PATIENCE, rank};
 use crate::store::{
-    AnomalyQuery, ErrorKind, FirstOf, OutboxCounts, OutboxQueue, Output, PageReader, ReadFrom, StoreError, StoredVerdict, Stretch,
-    TableName, Tally,
+    AnomalyQuery, ErrorKind, FirstOf, OutboxCounts, OutboxQueue, Output, PageReader, ReadFrom, StoreError,
+    StoredVerdict, Stretch, TableName, Tally,
 };
 
 #[async_trait]
