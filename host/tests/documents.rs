@@ -50,6 +50,7 @@ const PAIRS: [(&str, &str); 14] = [
     ("docs/alerts.md", "docs/alerts.es.md"),
     ("docs/commands.md", "docs/commands.es.md"),
     ("docs/demo.md", "docs/demo.es.md"),
+    ("docs/episodes.md", "docs/episodes.es.md"),
     ("docs/high-availability.md", "docs/high-availability.es.md"),
     ("docs/metrics.md", "docs/metrics.es.md"),
     ("docs/moving-from-python.md", "docs/moving-from-python.es.md"),
@@ -73,6 +74,16 @@ fn both_languages_have_the_same_headings_and_commands() {
 fn the_first_page_has_at_most_1200_words() {
     let words = read("README.md").split_whitespace().count();
     assert!(words <= 1200, "README.md has {words} words; longer explanations belong in docs/");
+}
+
+/// The table of episodes is an interface: its documents name each column, and no other.
+#[test]
+fn the_columns_of_episodes_are_those_of_the_table() {
+    for name in ["docs/episodes.md", "docs/episodes.es.md"] {
+        let text = read(name);
+        let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        assert_eq!(rows.collect::<Vec<_>>(), host::store::schema::EPISODE_COLUMNS, "{name}");
+    }
 }
 
 /// The targets of the links in a document that are files of this project.

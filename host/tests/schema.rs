@@ -37,6 +37,15 @@ fn for_a_server_it_prints_tables_indexes_and_least_rights() {
     wanted.push(schema::sqlserver::state(&TableName::of("dbo", "anomaly_worker_state")));
     wanted.push(schema::sqlserver::parts(&TableName::of("dbo", "anomaly_worker_state_checkpoint")));
     wanted.push("GRANT SELECT, INSERT, DELETE ON [dbo].[anomaly_worker_state_checkpoint] TO [w];".into());
+    for (name, table, indexes) in [
+        ("anomaly_worker_episodes", schema::sqlserver::episodes as fn(&_) -> _, schema::sqlserver::episode_indexes as fn(&_) -> Vec<String>),
+        ("anomaly_worker_outbox", schema::sqlserver::outbox, schema::sqlserver::outbox_indexes),
+    ] {
+        let named = TableName::of("dbo", name);
+        wanted.push(table(&named));
+        wanted.extend(indexes(&named).into_iter().map(|index| format!("{index};")));
+        wanted.push(format!("GRANT SELECT, INSERT, UPDATE, DELETE ON [dbo].[{name}] TO [w];"));
+    }
     wanted.push("GRANT SELECT ON [dbo].[datos_proceso] TO [w];".into());
     wanted.push("GRANT SELECT, INSERT ON [x].[odd ]]name] TO [w];".into());
     wanted.push("GRANT SELECT, INSERT, UPDATE ON [dbo].[anomaly_worker_state] TO [w];".into());

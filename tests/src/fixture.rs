@@ -317,6 +317,7 @@ pub fn worker_settings() -> WorkerSettings {
         settle: Duration::from_secs(20 * 60),
         patience: Duration::from_secs(60),
         reconcile: None,
+        episodes: Default::default(),
     }
 }
 

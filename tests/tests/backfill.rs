@@ -36,6 +36,7 @@ fn plan(from: &str, to: &str) -> BackfillPlan {
         to: datetime(to),
         variables: None,
         replace: false,
+        rules: Default::default(),
         batch_rows: 4000,
     }
 }

@@ -23,7 +23,7 @@ async fn input_and_output_may_be_two_databases() {
         assert_eq!(tables(bench.input()), "datos_proceso", "{layout:?}");
         assert_eq!(
             tables(bench.output()),
-            "anomalies_detector,anomaly_worker_state,anomaly_worker_state_checkpoint",
+            "anomalies_detector,anomaly_worker_episodes,anomaly_worker_outbox,anomaly_worker_state,anomaly_worker_state_checkpoint",
             "{layout:?}"
         );
     }

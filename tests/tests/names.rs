@@ -41,6 +41,7 @@ fn plan(variables: Option<&str>) -> BackfillPlan {
         to: datetime("11:00"),
         variables: variables.map(|name| [name.into()].into()),
         replace: true,
+        rules: Default::default(),
         batch_rows: 4000,
     }
 }

@@ -120,6 +120,7 @@ async fn a_count_that_fails_does_not_fail_a_backfill() {
             to: datetime("12:00"),
             variables: None,
             replace: false,
+            rules: Default::default(),
             batch_rows: 10,
         };
         let mut detector = echo().await;

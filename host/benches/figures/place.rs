@@ -92,6 +92,7 @@ impl Place {
             settle: Duration::from_secs(1200),
             patience: Duration::from_secs(60),
             reconcile: None,
+            episodes: Default::default(),
         };
         let worker = Worker::new(settings, Box::new(store), detector, shared.clone());
         (worker, Parts { engine, source, shared })

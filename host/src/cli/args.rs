@@ -5,6 +5,7 @@
 //! the manual that people have at hand: it says what a flag does when it is left out and ends in an
 //! example.
 
+mod episodes;
 mod overrides;
 mod ranges;
 
@@ -17,6 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::config::TrainingMode;
 use crate::datetime::Datetime;
 
+pub use episodes::{EpisodesArgs, FeedbackArgs, ShelveArgs};
 pub use overrides::Overrides;
 pub use ranges::{BackfillArgs, BacktestArgs, DatetimeRange, Decimal, Export, Import, Train};
 
@@ -118,6 +120,38 @@ Examples:
     /// code 0 if everything is accounted for.
     #[command(after_help = "Example:\n  host reconcile --config anomaly-worker.toml")]
     Reconcile(Overrides),
+
+    /// List episodes: when variables were anomalous, silent or stuck
+    ///
+    /// Without a time those that are open now, the most urgent first; with --from or --to those of a
+    /// time, the newest first. Reads only; the worker need not run.
+    #[command(after_help = "\
+Examples:
+  host episodes
+  host episodes --from 2025-01-15 --variable TEMP-03
+  host episodes --from 2025-01-01 --to 2025-02-01 --csv > january.csv")]
+    Episodes(EpisodesArgs),
+
+    /// Have nothing told of a variable for a while
+    ///
+    /// It is judged and stored as ever, and its episodes are recorded; no message is made of them.
+    /// An episode that is still open when the time is over is told then. What was told before to
+    /// have begun is told to its end. A worker that runs knows it from its next cycle on. Times that
+    /// come again are set in the configuration: `shelved` of `[variables.\"TEMP*\"]`.
+    #[command(after_help = "\
+Examples:
+  host shelve TEMP-03 --for 4h --reason \"sensor is cleaned\"
+  host shelve TEMP-03 --end")]
+    Shelve(ShelveArgs),
+
+    /// Say what an episode was
+    ///
+    /// It is stored beside the episode and shown with it; what is said last counts.
+    #[command(after_help = "\
+Examples:
+  host feedback 42 --real --note \"leak at the valve\"
+  host feedback 43 --expected")]
+    Feedback(FeedbackArgs),
 
     /// Judge a range of readings that is already past
     ///

@@ -66,6 +66,7 @@ pub(super) async fn backfill(
         to: asked.range.to,
         variables: (!asked.variables.is_empty()).then(|| names.collect()),
         replace: asked.replace,
+        rules: loaded.config.variables.rules(),
         batch_rows: loaded.config.worker.batch_rows,
     };
     let opening = wiring::detector(&loaded.config);

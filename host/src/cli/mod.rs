@@ -13,7 +13,9 @@ mod beside;
 mod check;
 mod demo;
 mod ds_table;
+mod episodes;
 mod export;
+mod feedback;
 mod fit;
 mod import;
 mod inspect;
@@ -28,6 +30,7 @@ mod run;
 mod say;
 mod schema;
 mod service;
+mod shelve;
 mod sqlserver_target;
 mod status;
 mod stop;
@@ -121,6 +124,9 @@ async fn execute(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Alerts(asked) => alerts::alerts(asked).await,
         Command::Reload(asked) => reload::reload(&configuration(&asked.overrides)?.config, asked).await,
         Command::Reconcile(asked) => reconcile::reconcile(configuration(asked)?, asked).await,
+        Command::Episodes(asked) => episodes::episodes(&configuration(&asked.overrides)?, asked).await,
+        Command::Shelve(asked) => shelve::shelve(&configuration(&asked.overrides)?, asked).await,
+        Command::Feedback(asked) => feedback::feedback(&configuration(&asked.overrides)?, asked).await,
         Command::Backfill(asked) => {
             asked.range.expect()?;
             backfill::backfill(configuration(&asked.overrides)?, asked).await

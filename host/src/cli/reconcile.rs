@@ -82,6 +82,7 @@ async fn beside(
         to: now,
         variables: None,
         replace: false,
+        rules: loaded.config.variables.rules(),
         batch_rows: config.batch_rows,
     };
     output.close().await?;

@@ -17,6 +17,7 @@ use crate::alert::pulse::Pulse;
 use crate::config::{self, Access, Config, LoadedConfig};
 use crate::detector::{DetectorError, Engine};
 use crate::metrics::{self, Metrics};
+use crate::episode::WatchSettings;
 use crate::reload::watch::{Asker, Timing, Watch};
 use crate::reload::{ReloadSlots, Reloader, SetSource, Start};
 use crate::service::Manager;
@@ -145,10 +146,19 @@ fn outgoing(config: &Config, metrics: &Metrics) -> anyhow::Result<Outgoing> {
         channels: wiring::channels(config)?,
         store: wiring::store(config)?,
         pulse: Arc::new(Pulse::new(worker.clone(), config.worker.interval)),
-        about: Box::new(|_| Described::default()),
+        about: described(config),
         together: config.alerts.together,
         worker,
         metrics: metrics.clone(),
+    })
+}
+
+/// How people know a variable, as the configuration says.
+fn described(config: &Config) -> Box<dyn Fn(&str) -> Described + Send + Sync> {
+    let rules = config.variables.rules();
+    Box::new(move |variable| {
+        let said = rules.of(variable);
+        Described { unit: said.unit.clone(), description: said.description.clone() }
     })
 }
 
@@ -182,6 +192,7 @@ pub(super) fn settings(config: &Config) -> WorkerSettings {
         // judging.
         patience: config.worker.interval / 3,
         reconcile: config.worker.reconcile.0,
+        episodes: watch_settings(config),
     }
 }
 
@@ -217,6 +228,14 @@ fn started(training: Background, worker: &Worker) -> Option<Running> {
             None
         }
     }
+}
+
+/// What is set for episodes.
+pub(super) fn watch_settings(config: &Config) -> Arc<WatchSettings> {
+    /// Readings come in with the cycles: one that is missing in a single one is no silence.
+    const LEAST_SILENCE: Duration = Duration::from_secs(10 * 60);
+    let least_silence = LEAST_SILENCE.max(config.worker.interval.saturating_mul(2));
+    Arc::new(WatchSettings { rules: config.variables.rules(), least_silence })
 }
 
 /// What `host reload` is answered.

@@ -12,7 +12,8 @@ use toml::de::{DeString, DeTable, DeValue};
 use super::error::{ConfigError, KeyLocation, found};
 use super::keys::{self, KEYS, SETTINGS, nearest};
 use super::value::{Given, integer};
-use super::{Config, alerts, channel};
+use super::{Config, alerts, channel, variables};
+use crate::episode::PatternSettings;
 use crate::regular;
 
 pub(super) fn apply(config: &mut Config, file: &Path) -> Result<(), ConfigError> {
@@ -49,6 +50,7 @@ impl ConfigFile<'_> {
         let table = DeTable::parse(self.text).map_err(|error| self.malformed(&error))?;
         for (section, value) in entries(table.get_ref()) {
             match value.get_ref().as_table() {
+                Some(table) if section.get_ref() == variables::SECTION => self.variables(config, table)?,
                 Some(table) if keys::sections().contains(&section.get_ref().as_ref()) => {
                     self.section(config, section.get_ref(), table)?;
                 }
@@ -118,6 +120,38 @@ impl ConfigFile<'_> {
                 let what = format!("`alerts.{}.{}` {what}{hint}", channel.name, known.name);
                 self.wrong(value.span().start, &what)
             })?;
+        }
+        Ok(())
+    }
+
+    /// The tables `[variables."PATTERN"]`.
+    fn variables(&self, config: &mut Config, table: &DeTable<'_>) -> Result<(), ConfigError> {
+        for (name, value) in entries(table) {
+            let at_name = |what: String| self.wrong(name.span().start, &what);
+            let pattern = variables::pattern(name.get_ref()).map_err(at_name)?;
+            let shown = found(&pattern);
+            let Some(keys) = value.get_ref().as_table() else {
+                let what = format!(
+                    "`{shown}` stands in `[variables]`, where only patterns do; write `[variables.\"TEMP*\"]` above it"
+                );
+                return Err(at_name(what));
+            };
+            let mut settings = PatternSettings::default();
+            for (name, value) in entries(keys) {
+                let key = variables::key(name.get_ref()).map_err(|hint| {
+                    let what = format!("`[variables.\"{shown}\"]` has no key `{}`; {hint}", found(name.get_ref()));
+                    self.wrong(name.span().start, &what)
+                })?;
+                (key.set)(&mut settings, &Given::Toml(value.get_ref())).map_err(|allowed| {
+                    let written = found(self.text.get(value.span()).unwrap_or_default());
+                    let what = format!(
+                        "`{}` of `[variables.\"{shown}\"]` is `{written}`; it must be {allowed}",
+                        key.name
+                    );
+                    self.wrong(value.span().start, &what)
+                })?;
+            }
+            config.variables.0.push((pattern, settings));
         }
         Ok(())
     }

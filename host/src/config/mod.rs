@@ -18,6 +18,7 @@ mod file;
 mod keys;
 mod python;
 mod value;
+mod variables;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -36,6 +37,7 @@ pub use alerts::AlertsSection;
 pub use channel::{ChannelKind, ChannelSection, MailTls};
 pub use error::ConfigError;
 pub use value::{Every, LogFormat, LogLevel, TrainingMode, interval_text};
+pub use variables::VariablesSection;
 
 /// Read from the working directory when no file is named and this one is there;
 /// [`LoadedConfig::file`] says so.
@@ -59,6 +61,7 @@ pub struct Config {
     pub log: Log,
     pub alerts: AlertsSection,
     pub web: Web,
+    pub variables: VariablesSection,
 }
 
 /// The cycle and its schedule.
@@ -397,6 +400,7 @@ impl fmt::Display for Config {
             }
         }
         alerts::write(&self.alerts, f)?;
+        variables::write(&self.variables, f)?;
         if self.detector.settings.is_empty() {
             return Ok(());
         }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::alert::event::Kind;
 use crate::alert::language::Language;
-use crate::episode::Priority;
+use crate::episode::{After, PatternSettings, Priority, Side};
 use crate::secret::Secret;
 
 /// Loads a file with this text, in an environment of these variables.
@@ -134,6 +134,19 @@ fn every_value_is_read_from_the_file() {
         proxies = "10.0.0.5, 10.0.0.6"
         hosts = "planta.example"
         actions = true
+        [variables."TEMP*"]
+        direction = "above"
+        minimum_deviation = 2.5
+        on_delay = 3
+        off_delay = 5
+        priority = "high"
+        unit = "°C"
+        description = 'horno "A"'
+        silent_after = "30m"
+        stuck_after = "off"
+        shelved = ["mon-fri 06:00-06:30", "sun 22:00-02:00"]
+        [variables."AGUA/FLOW 1"]
+        silent_after = "learnt"
     "#;
     let second = Duration::from_secs;
     let settings = json!({
@@ -248,6 +261,24 @@ fn every_value_is_read_from_the_file() {
             hosts: Some("planta.example".to_owned()),
             actions: true,
         },
+        variables: VariablesSection(vec![
+            (
+                "TEMP*".to_owned(),
+                PatternSettings {
+                    direction: Some(Side::Above),
+                    minimum_deviation: Some(2.5),
+                    on_delay: Some(3),
+                    off_delay: Some(5),
+                    priority: Some(Priority::High),
+                    unit: Some("°C".to_owned()),
+                    description: Some("horno \"A\"".to_owned()),
+                    silent_after: Some(After::Set(Duration::from_secs(1800))),
+                    stuck_after: Some(After::Never),
+                    shelved: Some(["mon-fri 06:00-06:30", "sun 22:00-02:00"].map(|w| w.parse().unwrap()).into()),
+                },
+            ),
+            ("AGUA/FLOW 1".to_owned(), PatternSettings { silent_after: Some(After::Learnt), ..PatternSettings::default() }),
+        ]),
     };
     assert_eq!(config(text, &[]), expected);
     assert_eq!(config(&expected.to_string(), &[]), expected);
@@ -423,6 +454,41 @@ fn a_mistake_is_told_with_its_place_and_what_is_right() {
             "line 4: `[worker]` has no key `intervall`; did you mean `interval`?",
         ),
         ("[worker]\nbatch-row = 1", "line 2: `[worker]` has no key `batch-row`; did you mean `batch_rows`?"),
+        (
+            "[variables]\ndirection = \"up\"",
+            "line 2: `direction` stands in `[variables]`, where only patterns do; write `[variables.\"TEMP*\"]` above it",
+        ),
+        (
+            "[variables.\"TEMP*\"]\nondelay = 2",
+            "line 2: `[variables.\"TEMP*\"]` has no key `ondelay`; did you mean `on_delay`?",
+        ),
+        (
+            "[variables.T1]\ndirection = \"up\"",
+            "line 2: `direction` of `[variables.\"T1\"]` is `\"up\"`; it must be \"above\" or \"below\" or \"both\"",
+        ),
+        (
+            "[variables.T1]\noff_delay = 0",
+            "line 2: `off_delay` of `[variables.\"T1\"]` is `0`; it must be a whole number from 1 to 100000",
+        ),
+        (
+            "[variables.T1]\nminimum_deviation = -1.5",
+            "line 2: `minimum_deviation` of `[variables.\"T1\"]` is `-1.5`; it must be a number that is not negative, in the variable's unit",
+        ),
+        (
+            "[variables.T1]\nsilent_after = \"soon\"",
+            "line 2: `silent_after` of `[variables.\"T1\"]` is `\"soon\"`; it must be a duration with its unit, such as `30s`, `10m` or \
+             `2h`, from 1s to 365days; or \"learnt\", or \"off\"",
+        ),
+        (
+            "[variables.T1]\nshelved = [\"mon 6-7\"]",
+            "line 2: `shelved` of `[variables.\"T1\"]` is `[\"mon 6-7\"]`; it must be a list of days and a time, such as \
+             \"mon-fri 06:00-06:30\", \"sat,sun 00:00-24:00\" or \"daily 22:00-02:00\"",
+        ),
+        (
+            "[variables.\"\"]\non_delay = 2",
+            "line 1: `` is no pattern of variables; it must be a name of 1 to 100 characters, in which `*` stands for any characters \
+             and `?` for one",
+        ),
         (
             "[worker]\ndeadline = 1",
             "line 2: `[worker]` has no key `deadline`; did you mean `deadline` in `[detector]`?",

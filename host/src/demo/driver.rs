@@ -190,6 +190,7 @@ fn settings() -> WorkerSettings {
         settle: config.settle(),
         patience: Duration::from_secs(60),
         reconcile: None,
+        episodes: Default::default(),
         name: config.row(),
         shard: config.shard,
         batch_rows: config.batch_rows,

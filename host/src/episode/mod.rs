@@ -5,16 +5,31 @@
 //! that a person has shelved it. All are rows of one table, which is an interface for others: see
 //! `docs/episodes.md`.
 
+mod machine;
+mod memory;
+mod mend;
 mod message;
+mod point;
+mod settings;
 mod stored;
+mod tell;
+mod track;
+mod watch;
+mod window;
 pub(crate) mod words;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use mend::{Mended, Past};
 pub use message::{EpisodeKey, Message, MessageKind};
+pub use point::Point;
+pub use settings::{After, PatternSettings, Side, VariableRules, VariableSettings};
 pub use stored::{EpisodeChange, EpisodeRange, Shelving, StoredEpisode};
+pub use tell::Teller;
+pub use watch::{Draft, Watch, WatchSettings};
+pub use window::Window;
 use words::words;
 
 use crate::datetime::Datetime;

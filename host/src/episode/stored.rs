@@ -19,6 +19,7 @@ pub struct StoredEpisode {
     /// What a person wrote: with the feedback, or why the variable is shelved.
     pub note: Option<String>,
     pub feedback_at: Option<Datetime>,
+    pub created_at: Datetime,
     pub updated_at: Datetime,
 }
 

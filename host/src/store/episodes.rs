@@ -21,8 +21,8 @@ pub trait EpisodeReader: Send {
     /// The one of this number.
     async fn episode(&mut self, id: i64) -> Result<Option<StoredEpisode>, StoreError>;
 
-    /// The newest first. Of all variables, one that began before the range and was closed after it
-    /// is not found; of one variable it is.
+    /// The newest first, each up to the reading that closed it. Of all variables, one that began
+    /// before the range and was closed after it is not found; of one variable it is.
     async fn episodes(&mut self, wanted: &EpisodeRange) -> Result<Vec<StoredEpisode>, StoreError>;
 
     /// What is shelved now: the open rows of that kind, a seek.
@@ -129,7 +129,7 @@ pub trait OutboxQueue: Send {
 pub(super) fn newest_first(mut found: Vec<StoredEpisode>, wanted: &EpisodeRange) -> Vec<StoredEpisode> {
     found.retain(|found| {
         let episode = &found.episode;
-        episode.begin < wanted.to && (episode.is_open() || episode.end >= wanted.from)
+        episode.begin < wanted.to && episode.closed_at.is_none_or(|closed_at| closed_at >= wanted.from)
     });
     found.sort_by_key(|found| std::cmp::Reverse((found.episode.begin, found.id)));
     found.dedup_by_key(|found| found.id);

@@ -1,6 +1,6 @@
 //! What the log is told of a page.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +39,8 @@ pub(super) struct BatchReport {
     /// Datetimes withheld, by variable and reason.
     pub(super) withheld: Vec<(Arc<str>, String, usize)>,
     pub(super) judging: Duration,
+    /// The latest datetime of each variable, whether it is judged or not.
+    pub(super) heard: Vec<(Arc<str>, Datetime)>,
 }
 
 impl BatchReport {
@@ -51,6 +53,12 @@ impl BatchReport {
     /// What is about to be judged, in numbers.
     pub(super) fn describe(&mut self, new: &[Reading], detector: &Detector) {
         self.datetimes = new.iter().map(|reading| reading.datetime).collect::<HashSet<_>>().len();
+        let mut heard: HashMap<&Arc<str>, Datetime> = HashMap::new();
+        for reading in new {
+            let latest = heard.entry(&reading.variable).or_insert(reading.datetime);
+            *latest = reading.datetime.max(*latest);
+        }
+        self.heard = heard.into_iter().map(|(name, at)| (Arc::clone(name), at)).collect();
         let variables: HashSet<_> = new.iter().map(|reading| &*reading.variable).collect();
         self.variables = variables.len();
         let said = |name: &str| nfc(&as_said(name)).into_owned();

@@ -12,6 +12,7 @@ use super::report::{self, CycleReport};
 use super::scan::{Scan, ScanPage};
 use super::session::Session;
 use super::{Worker, WorkerSettings, canary, correct, doubt, warm_up};
+use crate::episode::Draft;
 use crate::reload::Canary;
 use crate::state::ModelsInUse;
 use crate::store::{Commit, ErrorKind, StoreError};
@@ -157,6 +158,7 @@ impl Worker {
         report: &mut CycleReport,
     ) -> Result<(), CycleError> {
         let mut context = self.context(session).await?;
+        self.learn_shelved(session).await?;
         let mut scan = Scan::begin(session, context.now, context.oldest_allowed).await?;
         context.oldest_allowed = scan.oldest();
         loop {
@@ -175,7 +177,7 @@ impl Worker {
                 self.commit(session, judged_batch, report).await?;
             }
             if !more {
-                return Ok(());
+                return Ok(self.listen(session, context.now).await?);
             }
             if stop() {
                 report.stopped = true;
@@ -298,6 +300,23 @@ impl Worker {
         }
     }
 
+    /// One try at the transaction.
+    async fn store(
+        &self,
+        session: &mut Session,
+        judged_batch: &mut JudgedBatch,
+        draft: &Draft,
+    ) -> Result<u64, StoreError> {
+        judged_batch.state.memory = draft.memory.clone();
+        let commit = Commit {
+            verdicts: &judged_batch.verdicts,
+            state: &judged_batch.state,
+            episodes: &draft.changes,
+            messages: &draft.messages,
+        };
+        session.output.commit(&self.settings.name, &commit).await
+    }
+
     pub(super) async fn commit(
         &mut self,
         session: &mut Session,
@@ -308,23 +327,19 @@ impl Worker {
         if let Some(models) = &mut judged_batch.state.models {
             self.describe(models);
         }
-        let judged_batch = match session
-            .output
-            .commit(&self.settings.name, &Commit::of(&judged_batch.verdicts, &judged_batch.state))
-            .await
-        {
-            Ok(written) => (judged_batch, written),
+        let draft = session.episodes.draft(session.output.as_mut(), &judged_batch).await?;
+        let (judged_batch, draft, written) = match self.store(session, &mut judged_batch, &draft).await {
+            Ok(written) => (judged_batch, draft, written),
             Err(error) if error.kind == ErrorKind::Refused => {
-                let judged_batch = judged_batch.without_refused(session, error).await?;
-                let written = session
-                    .output
-                    .commit(&self.settings.name, &Commit::of(&judged_batch.verdicts, &judged_batch.state))
-                    .await?;
-                (judged_batch, written)
+                let mut judged_batch = judged_batch.without_refused(session, error).await?;
+                let draft = session.episodes.draft(session.output.as_mut(), &judged_batch).await?;
+                let written = self.store(session, &mut judged_batch, &draft).await?;
+                (judged_batch, draft, written)
             }
             Err(error) => return Err(error.into()),
         };
-        let (JudgedBatch { verdicts, state, report: mut said, canary }, written) = judged_batch;
+        session.episodes.accept(draft);
+        let JudgedBatch { verdicts, state, report: mut said, canary } = judged_batch;
         session.state = state;
         self.watermark = session.state.watermark;
         self.detector.committed(session.state.checkpoint.clone());

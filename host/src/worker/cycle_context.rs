@@ -37,7 +37,10 @@ pub(super) struct Scope {
 
 impl Scope {
     pub(super) fn holds(&self, reading: &Reading) -> bool {
-        let variable = &reading.variable;
+        self.has(&reading.variable)
+    }
+
+    pub(super) fn has(&self, variable: &str) -> bool {
         self.shard.is_none_or(|shard| shard.holds(variable))
             && self.variables.as_ref().is_none_or(|variables| variables.contains(variable))
     }

@@ -14,6 +14,8 @@ mod correct;
 mod cycle;
 mod cycle_context;
 mod doubt;
+mod episodes;
+mod mend;
 mod error;
 mod names;
 pub mod outage;
@@ -52,6 +54,7 @@ use crate::counts::Counts;
 use crate::datetime::Datetime;
 use crate::detector::{Detector, short_digest};
 use crate::metrics::Metrics;
+use crate::episode::WatchSettings;
 use crate::reload::ReloadSlots;
 use crate::shard::Shard;
 use crate::state::State;
@@ -84,6 +87,8 @@ pub struct WorkerSettings {
     /// How often all readings of the allowed lateness are looked at, whatever their position. None:
     /// never.
     pub reconcile: Option<Duration>,
+    /// What is set for episodes.
+    pub episodes: Arc<WatchSettings>,
 }
 
 /// A worker between two cycles.

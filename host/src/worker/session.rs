@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::episodes::SessionEpisodes;
 use super::names::Names;
 use super::start::{begin_from, position_from};
 use super::{WorkerSettings, correct, siblings};
@@ -41,6 +42,7 @@ pub(super) struct Session {
     pub(super) state: State,
     pub(super) timeless: Timeless,
     pub(super) names: Names,
+    pub(super) episodes: SessionEpisodes,
     /// Between which the output can hold datetimes; None before it was asked.
     datetimes: Option<(Datetime, Datetime)>,
     /// Variables that a constraint of the output refused, with its words. Tried again by the next
@@ -80,6 +82,7 @@ impl Session {
             state,
             timeless,
             names: Names::default(),
+            episodes: SessionEpisodes::default(),
             datetimes: None,
             refused: BTreeMap::new(),
         }
@@ -174,6 +177,8 @@ impl Session {
         }
         let mut session = Self::new(input, output, lateness, state);
         (session.has_datetime_index, session.now) = (layout.has_datetime_index, now);
+        session.episodes =
+            SessionEpisodes::load(settings, &session.state, session.output.as_mut()).await?;
         Ok(session)
     }
 

@@ -13,6 +13,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod episodes;
 mod file;
 mod learnt;
 mod plant;

@@ -34,6 +34,7 @@ pub(super) async fn count() {
         settle: 2 * INTERVAL,
         patience: Duration::from_secs(60),
         reconcile: None,
+        episodes: Default::default(),
     };
     let store = tds::store(tds::target(proxy.port(), PLAIN, "plant"));
     let detector = open_set(prophet("{}")).await;

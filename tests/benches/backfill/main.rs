@@ -120,6 +120,7 @@ async fn backfill(store: &dyn Connector, rows: f64) -> f64 {
         to: at("2100-01-01"),
         variables: None,
         replace: false,
+        rules: Default::default(),
         batch_rows: BATCH,
     };
     let begun = Instant::now();

@@ -37,6 +37,7 @@ fn plan(replace: bool) -> BackfillPlan {
         to: at("2025-01-16"),
         variables: None,
         replace,
+        rules: Default::default(),
         batch_rows: 7,
     }
 }
@@ -107,6 +108,8 @@ on_server! {
             "GRANT SELECT, INSERT ON dbo.anomalies_detector TO {user}",
             "GRANT SELECT, INSERT, UPDATE ON dbo.anomaly_worker_state TO {user}",
             "GRANT SELECT, INSERT, DELETE ON dbo.anomaly_worker_state_checkpoint TO {user}",
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.anomaly_worker_episodes TO {user}",
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.anomaly_worker_outbox TO {user}",
         ];
         let writer = bench.output_database().login(&grants).await?;
         bench.change(|store| store.output = writer);

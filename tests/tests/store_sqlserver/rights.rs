@@ -9,10 +9,12 @@ use super::{WORKER, error_of, on_server, state, verdict};
 const READ_INPUT: &str = "GRANT SELECT ON dbo.datos_proceso TO {user}";
 
 /// On tables that a DBA made.
-const WRITE_OUTPUT: [&str; 3] = [
+const WRITE_OUTPUT: [&str; 5] = [
     "GRANT SELECT, INSERT ON dbo.anomalies_detector TO {user}",
     "GRANT SELECT, INSERT, UPDATE ON dbo.anomaly_worker_state TO {user}",
     "GRANT SELECT, INSERT, DELETE ON dbo.anomaly_worker_state_checkpoint TO {user}",
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.anomaly_worker_episodes TO {user}",
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.anomaly_worker_outbox TO {user}",
 ];
 
 on_server! {

@@ -66,7 +66,11 @@ pub(super) fn write(
     let mut insert = connection.prepare_cached(&format!(
         "INSERT INTO {table} (begin_at, end_at, closed_at, is_open, peak_score, worst_ds, worst_y, worst_yhat, direction, \
          readings, flagged, cause, priority, told, shelved, worker, updated_at, created_at, variable, kind, version) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT DO NOTHING"
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)"
+    ))?;
+    // A row with its key is of an output that was emptied, say.
+    let mut displace = connection.prepare_cached(&format!(
+        "DELETE FROM {table} WHERE begin_at = ?1 AND variable = ?2 AND kind = ?3"
     ))?;
     for change in stays {
         let episode = &change.episode;
@@ -80,6 +84,8 @@ pub(super) fn write(
                 update.raw_execute()?
             }
             None => {
+                let key = params![episode.begin.to_string(), &*episode.variable, episode.kind.word()];
+                displace.execute(key)?;
                 let at = bind(&mut insert, episode, worker, now)?;
                 insert.raw_bind_parameter(at, now.to_string())?;
                 insert.raw_bind_parameter(at + 1, &*episode.variable)?;
@@ -298,6 +304,7 @@ fn stored(row: &Row<'_>, episodes: &TableName) -> Result<StoredEpisode> {
         feedback: text("feedback")?.as_deref().and_then(Feedback::of_word),
         note: text("note")?,
         feedback_at: at("feedback_at")?,
+        created_at: must("created_at")?,
         updated_at: must("updated_at")?,
     })
 }

@@ -105,6 +105,7 @@ pub(super) fn episode(row: Row, table: &TableName) -> Result<StoredEpisode> {
         feedback: cells.text("feedback").as_deref().and_then(Feedback::of_word),
         note: cells.text("note"),
         feedback_at: cells.at("feedback_at"),
+        created_at: cells.moment("created_at")?,
         updated_at: cells.moment("updated_at")?,
     })
 }

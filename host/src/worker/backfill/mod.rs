@@ -27,7 +27,7 @@ use super::scan::{RangeScan, ScanPage};
 use super::search::Learnt;
 use super::session::Session;
 use super::warm_up;
-use super::{canary, report};
+use super::{canary, mend, report};
 use crate::batch::Batch;
 use crate::counts::Counts;
 use crate::datetime::Datetime;
@@ -280,6 +280,9 @@ impl Backfill {
         for variable in &self.unseen {
             tracing::warn!("no reading of `{variable}` in this range");
         }
+        let (rules, scope) = (&self.plan.rules, &self.context.scope);
+        let within = (self.plan.from, self.plan.to);
+        mend::range(&mut self.session, &self.name, rules, scope, within).await?;
         let NamedOnce { without_model, equal_names } = &self.named;
         let unjudged = without_model.iter().chain(equal_names.iter().map(|(name, _)| name));
         let failed = self.session.state.set_aside.keys().chain(unjudged).cloned();

@@ -107,6 +107,7 @@ mod tests {
                 to: at(20),
                 variables: variables.map(|name: &str| [name.into()].into()),
                 replace: false,
+                rules: Default::default(),
                 batch_rows: 1,
             };
             let failed: HashSet<Arc<str>> = failed.into_iter().map(Arc::from).collect();

@@ -60,7 +60,7 @@ fn key() -> String {
 }
 
 /// The part of a commit that changes episodes as they are staged: some go, some are written anew,
-/// some are new. Counts in `@changed` how many rows that were, which is less than are staged where
+/// some are new and take the place of one that has their key. Counts in `@changed` how many rows that were, which is less than are staged where
 /// somebody else has changed one meanwhile. The begins are bounded besides, so that no plan reads
 /// the table from its beginning.
 pub fn change(episodes: &TableName) -> String {
@@ -76,11 +76,16 @@ pub fn change(episodes: &TableName) -> String {
     };
     format!(
         "DECLARE @changed int, @first_begin datetime2(6), @last_begin datetime2(6); \
-         SELECT @first_begin = MIN(s.[old_begin]), @last_begin = MAX(s.[old_begin]) FROM {STAGED_EPISODES} AS s; \
+         SELECT @first_begin = MIN(COALESCE(s.[old_begin], s.[begin_at])), @last_begin = MAX(COALESCE(s.[old_begin], s.[begin_at])) \
+         FROM {STAGED_EPISODES} AS s; \
          DELETE FROM {table} WHERE EXISTS (SELECT 1 FROM (SELECT {key} FROM {STAGED_EPISODES} AS s WHERE s.[gone] = 1) AS n \
          WHERE {found}); SET @changed = @@ROWCOUNT; \
          UPDATE {table} SET {set}, [version] = [version] + 1 FROM (SELECT {key}, {new} FROM {STAGED_EPISODES} AS s \
          WHERE s.[gone] = 0 AND s.[old_begin] IS NOT NULL) AS n WHERE {found}; SET @changed = @changed + @@ROWCOUNT; \
+         DELETE FROM {table} WHERE EXISTS (SELECT 1 FROM (SELECT {key}, CAST(s.[begin_at] AS datetime2(6)) AS [new_begin] \
+         FROM {STAGED_EPISODES} AS s WHERE s.[gone] = 0 AND s.[old_begin] IS NULL) AS n WHERE n.[new_begin] = [begin_at] \
+         AND n.[of_variable] = [variable] AND n.[of_kind] = [kind] AND [begin_at] >= @first_begin AND [begin_at] <= @last_begin \
+         AND @held = 1); \
          INSERT INTO {table} ([variable], [kind], {columns}, [version], [created_at]) \
          SELECT CAST(s.[variable] AS nvarchar(100)), CAST(s.[kind] AS nvarchar(20)), {cast}, 1, \
          CAST(s.[updated_at] AS datetime2(6)) FROM {STAGED_EPISODES} AS s WHERE s.[gone] = 0 AND s.[old_begin] IS NULL \

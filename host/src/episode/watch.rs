@@ -1,0 +1,388 @@
+//! All variables of a worker, and what a commit changes of their episodes.
+//!
+//! A batch is taken in as a [`Draft`], which goes into the transaction of its verdicts and becomes
+//! what is known only once that has happened. Whatever fails, the next session reads it from the
+//! database again.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::point::Point;
+use super::settings::{VariableRules, VariableSettings};
+use super::tell::Teller;
+use super::track::Track;
+use super::{Episode, EpisodeChange, EpisodeKind, Mended, Message, StoredEpisode, memory};
+use crate::checkpoint::Parts;
+use crate::datetime::Datetime;
+use crate::shard::Shard;
+
+/// What there is to know besides the readings.
+#[derive(Clone, Debug)]
+pub struct WatchSettings {
+    pub rules: VariableRules,
+    /// What is learnt of silence is no shorter than this: readings come with the cycles.
+    pub least_silence: Duration,
+}
+
+impl Default for WatchSettings {
+    fn default() -> Self {
+        Self { rules: VariableRules::default(), least_silence: Duration::from_secs(600) }
+    }
+}
+
+/// A row of the table that is open: where it begins, and its version.
+type OpenRow = (Datetime, i32);
+
+/// All variables of a worker.
+#[derive(Debug, Default)]
+pub struct Watch {
+    settings: Arc<WatchSettings>,
+    worker: Arc<str>,
+    known: HashMap<Arc<str>, Arc<VariableSettings>>,
+    tracks: BTreeMap<Arc<str>, Track>,
+    rows: HashMap<(Arc<str>, EpisodeKind), OpenRow>,
+    /// That no variable has readings.
+    service: Option<Episode>,
+    memory: Parts,
+}
+
+/// What a commit does to them.
+#[derive(Debug, Default)]
+pub struct Draft {
+    pub changes: Vec<EpisodeChange>,
+    pub messages: Vec<Message>,
+    /// What `State::memory` is then.
+    pub memory: Parts,
+    tracks: BTreeMap<Arc<str>, Track>,
+    rows: Vec<((Arc<str>, EpisodeKind), Option<OpenRow>)>,
+    service: Option<Option<Episode>>,
+}
+
+impl Draft {
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.messages.is_empty() && self.tracks.is_empty()
+    }
+}
+
+/// What a step did to a variable.
+struct Step<'a> {
+    before: &'a Track,
+    closed: Vec<Episode>,
+    /// Where its past was mended to the last reading: the row that is open then, if there is one.
+    mended_row: Option<Option<OpenRow>>,
+    settings: &'a VariableSettings,
+    now: Datetime,
+}
+
+/// A variable whose readings a batch holds.
+#[derive(Debug, Default)]
+struct News {
+    points: Vec<Point>,
+    heard: Option<Datetime>,
+}
+
+impl Watch {
+    /// As it was stored: what is remembered, and the rows that are open.
+    pub fn load(
+        settings: Arc<WatchSettings>,
+        worker: &str,
+        shard: Option<Shard>,
+        memory: &Parts,
+        open: Vec<StoredEpisode>,
+    ) -> Self {
+        let ours = |name: &str| shard.is_none_or(|shard| shard.holds(name));
+        let mut tracks = memory::read(memory);
+        tracks.retain(|name, _| ours(name));
+        let mut watch = Self {
+            settings,
+            worker: worker.into(),
+            tracks,
+            memory: memory.clone(),
+            ..Self::default()
+        };
+        // What stands in the table holds; the memory says more of the same.
+        let mut rows: BTreeMap<(Arc<str>, EpisodeKind), (Episode, OpenRow)> = BTreeMap::new();
+        for StoredEpisode { episode, version, .. } in open {
+            match episode.kind {
+                EpisodeKind::Shelved => {}
+                EpisodeKind::Service if *episode.variable == *worker => {
+                    let key = (Arc::clone(&episode.variable), episode.kind);
+                    watch.rows.insert(key, (episode.begin, version));
+                    watch.service = Some(episode);
+                }
+                EpisodeKind::Service => {}
+                _ if ours(&episode.variable) => {
+                    let key = (Arc::clone(&episode.variable), episode.kind);
+                    let row = (episode.begin, version);
+                    rows.insert(key, (episode, row));
+                }
+                _ => {}
+            }
+        }
+        for (name, track) in &mut watch.tracks {
+            let held = |kind| rows.get(&(Arc::clone(name), kind)).map(|(episode, _)| episode.clone());
+            track.adopt(held(EpisodeKind::Anomaly), held(EpisodeKind::Silent), held(EpisodeKind::Stuck));
+        }
+        for ((name, kind), (episode, row)) in rows {
+            watch.tracks.entry(Arc::clone(&name)).or_insert_with(|| Track::resume(episode));
+            watch.rows.insert((name, kind), row);
+        }
+        watch
+    }
+
+    /// What holds for a variable.
+    pub fn settings_of(&mut self, variable: &Arc<str>) -> Arc<VariableSettings> {
+        if let Some(known) = self.known.get(variable) {
+            return Arc::clone(known);
+        }
+        let found = self.settings.rules.of(variable);
+        self.known.insert(Arc::clone(variable), Arc::clone(&found));
+        found
+    }
+
+    /// Variables that are watched.
+    pub fn variables(&self) -> usize {
+        self.tracks.len()
+    }
+
+    /// The last reading of a variable that was taken in its order.
+    pub fn last(&self, variable: &str) -> Option<Datetime> {
+        self.tracks.get(variable).map(|track| track.last)
+    }
+
+    /// After how long without a reading a variable is silent.
+    pub fn silent_after(&mut self, variable: &Arc<str>) -> Option<Duration> {
+        let settings = self.settings_of(variable);
+        self.tracks.get(variable)?.silent_after(&settings, self.settings.least_silence)
+    }
+
+    /// Whether a variable is silent now.
+    pub fn is_silent(&self, variable: &str) -> bool {
+        self.tracks.get(variable).is_some_and(|track| track.silent.is_some())
+    }
+
+    /// Verdicts that are not later than the last one of their variable: what they change has to be
+    /// found out from the verdicts around them.
+    pub fn late<'a>(
+        &self,
+        verdicts: impl Iterator<Item = (&'a Arc<str>, Point)>,
+    ) -> BTreeMap<Arc<str>, Vec<Point>> {
+        let mut late: BTreeMap<Arc<str>, Vec<Point>> = BTreeMap::new();
+        for (variable, point) in verdicts {
+            if self.last(variable).is_some_and(|last| point.ds <= last) {
+                late.entry(Arc::clone(variable)).or_default().push(point);
+            }
+        }
+        late
+    }
+
+    /// Takes in the verdicts of a batch, which readings it had besides, and what those that are
+    /// late have changed. What is dated after `until` has its time still before it and is passed
+    /// over.
+    pub fn take<'a>(
+        &mut self,
+        verdicts: impl Iterator<Item = (&'a Arc<str>, Point)>,
+        heard: impl Iterator<Item = (&'a Arc<str>, Datetime)>,
+        mut mended: BTreeMap<Arc<str>, Mended>,
+        (until, now): (Datetime, Datetime),
+        teller: &Teller,
+    ) -> Draft {
+        let mut news: BTreeMap<Arc<str>, News> = BTreeMap::new();
+        for (variable, point) in verdicts.filter(|(_, point)| point.ds <= until) {
+            news.entry(Arc::clone(variable)).or_default().points.push(point);
+        }
+        for (variable, at) in heard.filter(|(_, at)| *at <= until) {
+            if let Some(of) = news.get_mut(variable) {
+                of.heard = of.heard.max(Some(at));
+            } else if self.tracks.get(variable).is_some_and(|track| track.heard < at) {
+                news.entry(Arc::clone(variable)).or_default().heard = Some(at);
+            }
+        }
+        for variable in mended.keys() {
+            news.entry(Arc::clone(variable)).or_default();
+        }
+        let mut draft = Draft::default();
+        for (variable, News { mut points, heard }) in news {
+            points.sort_by_key(|point| point.ds);
+            points.retain(|point| self.last(&variable).is_none_or(|last| point.ds > last));
+            let Some(mut track) =
+                self.tracks.get(&variable).cloned().or_else(|| points.first().map(Track::begin))
+            else {
+                continue;
+            };
+            let settings = self.settings_of(&variable);
+            let before = track.clone();
+            let mut closed = Vec::new();
+            let mut mended_row = None;
+            if let Some(Mended { changes, messages, live }) = mended.remove(&variable) {
+                draft.changes.extend(changes);
+                draft.messages.extend(messages);
+                if let Some((machine, row)) = live {
+                    track.machine = machine;
+                    mended_row = Some(row);
+                }
+            }
+            for point in points {
+                closed.extend(track.step(&variable, &point, &settings, self.settings.least_silence));
+            }
+            track.heard = track.heard.max(heard.unwrap_or(track.heard));
+            let step = Step { before: &before, closed, mended_row, settings: &settings, now };
+            self.put(&mut draft, &variable, track, step, teller);
+        }
+        self.seal(&mut draft);
+        draft
+    }
+
+    /// At the end of a cycle: which variables have had no reading for too long by the plant's clock,
+    /// and whether that is all of them.
+    pub fn listen(&mut self, now: Datetime, teller: &Teller) -> Draft {
+        let mut draft = Draft::default();
+        let names: Vec<Arc<str>> = self.tracks.keys().cloned().collect();
+        let mut silent: Vec<(Arc<str>, Duration)> = Vec::new();
+        let mut listened = 0;
+        for name in &names {
+            let settings = self.settings_of(name);
+            let Some(track) = self.tracks.get(name) else { continue };
+            let Some(limit) = track.silent_after(&settings, self.settings.least_silence) else { continue };
+            listened += 1;
+            if now.since(track.heard) > limit {
+                silent.push((Arc::clone(name), limit));
+            }
+        }
+        let all = listened > 0 && silent.len() == listened;
+        self.serve(&mut draft, all, now, teller);
+        if !all {
+            for (name, limit) in silent {
+                let settings = self.settings_of(&name);
+                let Some(before) = self.tracks.get(&name).cloned() else { continue };
+                let mut track = before.clone();
+                let mut closed = Vec::new();
+                match &mut track.silent {
+                    Some(silent) => {
+                        // Its row is written again only where that says something else.
+                        let end = std::mem::replace(&mut silent.end, now);
+                        let priority = super::machine::priority(silent, false, &settings);
+                        if priority == silent.priority {
+                            silent.end = end;
+                        }
+                        silent.priority = priority;
+                    }
+                    None => closed = track.fall_silent(&name, limit, now, &settings),
+                }
+                if track == before {
+                    continue;
+                }
+                let step = Step { before: &before, closed, mended_row: None, settings: &settings, now };
+                self.put(&mut draft, &name, track, step, teller);
+            }
+        }
+        self.seal(&mut draft);
+        draft
+    }
+
+    /// The state of the service that no variable has readings.
+    fn serve(&self, draft: &mut Draft, is_silent: bool, now: Datetime, teller: &Teller) {
+        let key = (Arc::clone(&self.worker), EpisodeKind::Service);
+        let row = self.rows.get(&key).copied();
+        match (&self.service, is_silent) {
+            (None, true) => {
+                let newest = self.tracks.values().map(|track| track.heard).max().unwrap_or(now);
+                let mut episode = Episode::at(Arc::clone(&self.worker), EpisodeKind::Service, newest);
+                episode.priority = super::Priority::High;
+                episode.end = now.max(newest);
+                draft.messages.extend(teller.tell(&mut episode, None, now));
+                draft.rows.push((key, Some((episode.begin, 1))));
+                draft.service = Some(Some(episode.clone()));
+                draft.changes.push(EpisodeChange::new(episode));
+            }
+            (Some(open), false) => {
+                let mut episode = Episode { end: now.max(open.begin), ..open.clone() };
+                episode.closed_at = Some(episode.end);
+                draft.messages.extend(teller.tell(&mut episode, None, now));
+                draft.rows.push((key, None));
+                draft.service = Some(None);
+                draft.changes.push(EpisodeChange { before: row, episode, gone: false });
+            }
+            (None, false) | (Some(_), true) => {}
+        }
+    }
+
+    /// Puts what became of a variable into the draft.
+    fn put(
+        &self,
+        draft: &mut Draft,
+        variable: &Arc<str>,
+        mut track: Track,
+        step: Step<'_>,
+        teller: &Teller,
+    ) {
+        let Step { before, closed, mended_row, settings, now } = step;
+        for kind in [EpisodeKind::Anomaly, EpisodeKind::Silent, EpisodeKind::Stuck] {
+            let key = (Arc::clone(variable), kind);
+            let mended_row = mended_row.filter(|_| kind == EpisodeKind::Anomaly);
+            let row = mended_row.unwrap_or_else(|| self.rows.get(&key).copied());
+            let is_mended = mended_row.is_some();
+            let mut going_on = row;
+            for mut episode in closed.iter().filter(|episode| episode.kind == kind).cloned() {
+                // Only one that goes on from before has a row.
+                let of_row = going_on.take().filter(|(begin, _)| is_mended || *begin == episode.begin);
+                // A silence that nobody saw begin is past when it is found.
+                if of_row.is_none() && kind == EpisodeKind::Silent {
+                    episode.told = super::Told::Never;
+                }
+                draft.messages.extend(teller.tell(&mut episode, Some(settings), now));
+                draft.changes.push(EpisodeChange { before: of_row, episode, gone: false });
+            }
+            let Some(open) = track.open_mut(kind) else {
+                if self.rows.contains_key(&key) {
+                    draft.rows.push((key, None));
+                }
+                continue;
+            };
+            draft.messages.extend(teller.tell(open, Some(settings), now));
+            let of_row = going_on.filter(|(begin, _)| is_mended || *begin == open.begin);
+            let is_same = of_row.is_some_and(|(begin, _)| begin == open.begin);
+            if is_same && before.open(kind) == Some(&*open) {
+                continue;
+            }
+            let version = of_row.map_or(1, |(_, version)| version + 1);
+            draft.rows.push((key, Some((open.begin, version))));
+            draft.changes.push(EpisodeChange { before: of_row, episode: open.clone(), gone: false });
+        }
+        draft.tracks.insert(Arc::clone(variable), track);
+    }
+
+    /// Has the draft hold what is remembered then.
+    fn seal(&self, draft: &mut Draft) {
+        let changed: BTreeSet<Arc<str>> = draft.tracks.keys().cloned().collect();
+        let now = self
+            .tracks
+            .iter()
+            .filter(|(name, _)| !draft.tracks.contains_key(*name))
+            .chain(&draft.tracks);
+        draft.memory = if changed.is_empty() {
+            self.memory.clone()
+        } else {
+            memory::write(&self.memory, &changed, now)
+        };
+    }
+
+    /// It was committed.
+    pub fn accept(&mut self, draft: Draft) {
+        self.tracks.extend(draft.tracks);
+        for (key, row) in draft.rows {
+            match row {
+                Some(row) => self.rows.insert(key, row),
+                None => self.rows.remove(&key),
+            };
+        }
+        if let Some(service) = draft.service {
+            self.service = service;
+        }
+        self.memory = draft.memory;
+    }
+}
+
+#[cfg(test)]
+mod tests;
