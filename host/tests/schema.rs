@@ -38,7 +38,11 @@ fn for_a_server_it_prints_tables_indexes_and_least_rights() {
     wanted.push(schema::sqlserver::parts(&TableName::of("dbo", "anomaly_worker_state_checkpoint")));
     wanted.push("GRANT SELECT, INSERT, DELETE ON [dbo].[anomaly_worker_state_checkpoint] TO [w];".into());
     for (name, table, indexes) in [
-        ("anomaly_worker_episodes", schema::sqlserver::episodes as fn(&_) -> _, schema::sqlserver::episode_indexes as fn(&_) -> Vec<String>),
+        (
+            "anomaly_worker_episodes",
+            schema::sqlserver::episodes as fn(&_) -> _,
+            schema::sqlserver::episode_indexes as fn(&_) -> Vec<String>,
+        ),
         ("anomaly_worker_outbox", schema::sqlserver::outbox, schema::sqlserver::outbox_indexes),
     ] {
         let named = TableName::of("dbo", name);

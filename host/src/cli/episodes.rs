@@ -28,7 +28,10 @@ pub(super) async fn episodes(loaded: &LoadedConfig, asked: &EpisodesArgs) -> any
     }
     let output = store.look_at_output().await.map_err(|error| anyhow!("{error}"))?;
     let mut output = output.ok_or_else(|| {
-        anyhow!("there is no `{}`, where episodes would be; check the path in the configuration", store.output_place())
+        anyhow!(
+            "there is no `{}`, where episodes would be; check the path in the configuration",
+            store.output_place()
+        )
     })?;
     let of_a_time = asked.from.is_some() || asked.to.is_some();
     let wanted = EpisodeRange {

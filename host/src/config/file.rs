@@ -139,7 +139,8 @@ impl ConfigFile<'_> {
             let mut settings = PatternSettings::default();
             for (name, value) in entries(keys) {
                 let key = variables::key(name.get_ref()).map_err(|hint| {
-                    let what = format!("`[variables.\"{shown}\"]` has no key `{}`; {hint}", found(name.get_ref()));
+                    let what =
+                        format!("`[variables.\"{shown}\"]` has no key `{}`; {hint}", found(name.get_ref()));
                     self.wrong(name.span().start, &what)
                 })?;
                 (key.set)(&mut settings, &Given::Toml(value.get_ref())).map_err(|allowed| {

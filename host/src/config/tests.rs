@@ -274,10 +274,15 @@ fn every_value_is_read_from_the_file() {
                     description: Some("horno \"A\"".to_owned()),
                     silent_after: Some(After::Set(Duration::from_secs(1800))),
                     stuck_after: Some(After::Never),
-                    shelved: Some(["mon-fri 06:00-06:30", "sun 22:00-02:00"].map(|w| w.parse().unwrap()).into()),
+                    shelved: Some(
+                        ["mon-fri 06:00-06:30", "sun 22:00-02:00"].map(|w| w.parse().unwrap()).into(),
+                    ),
                 },
             ),
-            ("AGUA/FLOW 1".to_owned(), PatternSettings { silent_after: Some(After::Learnt), ..PatternSettings::default() }),
+            (
+                "AGUA/FLOW 1".to_owned(),
+                PatternSettings { silent_after: Some(After::Learnt), ..PatternSettings::default() },
+            ),
         ]),
     };
     assert_eq!(config(text, &[]), expected);

@@ -206,7 +206,14 @@ mod tests {
     fn seen(episode: &Episode) -> Seen {
         let minute = |at: Datetime| at.micros() / 60_000_000;
         let Episode { begin, end, closed_at, readings, flagged, peak_score, .. } = episode;
-        (minute(*begin), minute(*end), closed_at.map(minute), *readings, *flagged, peak_score.unwrap_or_default())
+        (
+            minute(*begin),
+            minute(*end),
+            closed_at.map(minute),
+            *readings,
+            *flagged,
+            peak_score.unwrap_or_default(),
+        )
     }
 
     #[test]

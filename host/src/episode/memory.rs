@@ -13,9 +13,9 @@ const PARTS: u32 = 64;
 /// The part of a variable. Its name is none that a detector can give.
 fn part_of(variable: &str) -> String {
     // FNV-1a: the same with every compiler.
-    let hash = variable.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
+    let hash = variable
+        .bytes()
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     format!("episodes:{:02}", (hash ^ hash >> 16) % PARTS)
 }
 

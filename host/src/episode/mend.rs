@@ -155,10 +155,8 @@ impl Past {
         let mut open = self.machine.open().cloned();
         // The row of an episode is that of the old one with its begin, else of one that it overlaps.
         let all: Vec<Episode> = self.found.drain(..).chain(open.clone()).collect();
-        let mut rows: Vec<Option<StoredEpisode>> = all
-            .iter()
-            .map(|new| take_if(&mut old, |row| row.episode.begin == new.begin))
-            .collect();
+        let mut rows: Vec<Option<StoredEpisode>> =
+            all.iter().map(|new| take_if(&mut old, |row| row.episode.begin == new.begin)).collect();
         for (new, row) in all.iter().zip(&mut rows).filter(|(_, row)| row.is_none()) {
             *row = take_if(&mut old, |row| overlaps(&row.episode, new));
         }
@@ -171,7 +169,8 @@ impl Past {
                 mended.changes.push(EpisodeChange { before, episode: row.episode, gone: true });
                 continue;
             }
-            let mut ended = Episode { closed_at: row.episode.closed_at.or(Some(row.episode.end)), ..row.episode };
+            let mut ended =
+                Episode { closed_at: row.episode.closed_at.or(Some(row.episode.end)), ..row.episode };
             mended.messages.extend(teller.tell(&mut ended, Some(&self.settings), now));
             mended.changes.push(EpisodeChange { before, episode: ended, gone: true });
         }

@@ -179,7 +179,11 @@ mod tests {
             ("TEMP-01", 5, 9, Some("°C")),
         ] {
             let found = rules.of(variable);
-            assert_eq!((found.on_delay, found.off_delay, found.unit.as_deref()), (on, off, unit), "{variable}");
+            assert_eq!(
+                (found.on_delay, found.off_delay, found.unit.as_deref()),
+                (on, off, unit),
+                "{variable}"
+            );
         }
         assert_eq!(*VariableRules::default().of("T"), VariableSettings::default());
     }

@@ -35,7 +35,13 @@ impl Teller {
     }
 
     /// Whether nothing is told of a variable at this moment.
-    pub fn is_shelved(&self, variable: &str, settings: &VariableSettings, at: Datetime, now: Datetime) -> bool {
+    pub fn is_shelved(
+        &self,
+        variable: &str,
+        settings: &VariableSettings,
+        at: Datetime,
+        now: Datetime,
+    ) -> bool {
         self.shelved.get(variable).is_some_and(|until| now < *until)
             || settings.shelved.iter().any(|window| window.holds(at))
     }
@@ -48,7 +54,8 @@ impl Teller {
         now: Datetime,
     ) -> Vec<Message> {
         let shelved = self.silent
-            || settings.is_some_and(|settings| self.is_shelved(&episode.variable, settings, episode.end, now));
+            || settings
+                .is_some_and(|settings| self.is_shelved(&episode.variable, settings, episode.end, now));
         let [opened, closed] = match episode.kind {
             EpisodeKind::Anomaly | EpisodeKind::Stuck => [MessageKind::Opened, MessageKind::Closed],
             EpisodeKind::Silent => [MessageKind::Silent, MessageKind::Back],
@@ -88,7 +95,12 @@ mod tests {
     }
 
     /// Told at each end, and closed with the last.
-    fn told(kind: EpisodeKind, ends: &[i64], teller: &Teller, settings: &VariableSettings) -> Vec<MessageKind> {
+    fn told(
+        kind: EpisodeKind,
+        ends: &[i64],
+        teller: &Teller,
+        settings: &VariableSettings,
+    ) -> Vec<MessageKind> {
         let mut episode = Episode::at("T".into(), kind, at(0));
         let mut messages = Vec::new();
         for (n, end) in ends.iter().enumerate() {

@@ -343,9 +343,15 @@ mod tests {
         assert_eq!(track.silent.as_ref().map(seen), Some((EpisodeKind::Silent, 290, 500, None, 0)));
         let mut late = track.clone();
         let closed = track.step(&"T".into(), &point(600, 1.0), &settings, LEAST);
-        assert_eq!(closed.iter().map(seen).collect::<Vec<_>>(), [(EpisodeKind::Silent, 290, 600, Some(600), 0)]);
+        assert_eq!(
+            closed.iter().map(seen).collect::<Vec<_>>(),
+            [(EpisodeKind::Silent, 290, 600, Some(600), 0)]
+        );
         let closed = late.step(&"T".into(), &point(300, 1.0), &settings, LEAST);
-        assert_eq!(closed.iter().map(seen).collect::<Vec<_>>(), [(EpisodeKind::Silent, 290, 300, Some(300), 0)]);
+        assert_eq!(
+            closed.iter().map(seen).collect::<Vec<_>>(),
+            [(EpisodeKind::Silent, 290, 300, Some(300), 0)]
+        );
         assert_eq!(late.silent, None);
     }
 

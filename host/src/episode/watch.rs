@@ -94,13 +94,8 @@ impl Watch {
         let ours = |name: &str| shard.is_none_or(|shard| shard.holds(name));
         let mut tracks = memory::read(memory);
         tracks.retain(|name, _| ours(name));
-        let mut watch = Self {
-            settings,
-            worker: worker.into(),
-            tracks,
-            memory: memory.clone(),
-            ..Self::default()
-        };
+        let mut watch =
+            Self { settings, worker: worker.into(), tracks, memory: memory.clone(), ..Self::default() };
         // What stands in the table holds; the memory says more of the same.
         let mut rows: BTreeMap<(Arc<str>, EpisodeKind), (Episode, OpenRow)> = BTreeMap::new();
         for StoredEpisode { episode, version, .. } in open {
@@ -309,14 +304,7 @@ impl Watch {
     }
 
     /// Puts what became of a variable into the draft.
-    fn put(
-        &self,
-        draft: &mut Draft,
-        variable: &Arc<str>,
-        mut track: Track,
-        step: Step<'_>,
-        teller: &Teller,
-    ) {
+    fn put(&self, draft: &mut Draft, variable: &Arc<str>, mut track: Track, step: Step<'_>, teller: &Teller) {
         let Step { before, closed, mended_row, settings, now } = step;
         for kind in [EpisodeKind::Anomaly, EpisodeKind::Silent, EpisodeKind::Stuck] {
             let key = (Arc::clone(variable), kind);
@@ -356,16 +344,10 @@ impl Watch {
     /// Has the draft hold what is remembered then.
     fn seal(&self, draft: &mut Draft) {
         let changed: BTreeSet<Arc<str>> = draft.tracks.keys().cloned().collect();
-        let now = self
-            .tracks
-            .iter()
-            .filter(|(name, _)| !draft.tracks.contains_key(*name))
-            .chain(&draft.tracks);
-        draft.memory = if changed.is_empty() {
-            self.memory.clone()
-        } else {
-            memory::write(&self.memory, &changed, now)
-        };
+        let now =
+            self.tracks.iter().filter(|(name, _)| !draft.tracks.contains_key(*name)).chain(&draft.tracks);
+        draft.memory =
+            if changed.is_empty() { self.memory.clone() } else { memory::write(&self.memory, &changed, now) };
     }
 
     /// It was committed.

@@ -88,8 +88,7 @@ fn days_of(text: &str) -> Result<[bool; 7], &'static str> {
 
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let days: Vec<&str> =
-            DAYS.iter().zip(self.days).filter(|(_, is)| *is).map(|(day, _)| *day).collect();
+        let days: Vec<&str> = DAYS.iter().zip(self.days).filter(|(_, is)| *is).map(|(day, _)| *day).collect();
         let days = if days.len() == 7 { "daily".to_owned() } else { days.join(",") };
         let clock = |minute: i64| format!("{:02}:{:02}", minute / 60, minute % 60);
         write!(f, "{days} {}-{}", clock(self.from), clock(self.to))
@@ -125,8 +124,18 @@ mod tests {
             assert_eq!(window.to_string().parse(), Ok(window));
         }
         for wrong in [
-            "", "mon", "06:00-07:00", "monday 06:00-07:00", "mon 6-7", "mon 06:00-25:00", "mon 06:60-07:00",
-            "mon 06:00-06:00", "mon 24:00-24:00", "mon 24:00-02:00", "mon -1:00-02:00", "mon- 06:00-07:00",
+            "",
+            "mon",
+            "06:00-07:00",
+            "monday 06:00-07:00",
+            "mon 6-7",
+            "mon 06:00-25:00",
+            "mon 06:60-07:00",
+            "mon 06:00-06:00",
+            "mon 24:00-24:00",
+            "mon 24:00-02:00",
+            "mon -1:00-02:00",
+            "mon- 06:00-07:00",
         ] {
             assert!(wrong.parse::<Window>().is_err(), "{wrong}");
         }

@@ -35,13 +35,8 @@ impl SessionEpisodes {
         output: &mut dyn Output,
     ) -> Result<Self, StoreError> {
         let open = output.open_episodes().await?;
-        let watch = Watch::load(
-            Arc::clone(&settings.episodes),
-            &settings.name,
-            settings.shard,
-            &state.memory,
-            open,
-        );
+        let watch =
+            Watch::load(Arc::clone(&settings.episodes), &settings.name, settings.shard, &state.memory, open);
         Ok(Self { watch, ..Self::default() })
     }
 

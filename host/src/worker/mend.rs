@@ -12,8 +12,8 @@ use super::cycle_context::Scope;
 use super::session::Session;
 use crate::datetime::Datetime;
 use crate::episode::{
-    EpisodeChange, EpisodeKind, EpisodeRange, Mended, Past, Point, StoredEpisode, Teller, Told, VariableRules,
-    Watch,
+    EpisodeChange, EpisodeKind, EpisodeRange, Mended, Past, Point, StoredEpisode, Teller, Told,
+    VariableRules, Watch,
 };
 use crate::store::{Commit, ErrorKind, Output, StoreError, StoredVerdict};
 
@@ -58,8 +58,7 @@ pub(super) async fn late(
         let ends = points.iter().map(|point| point.ds);
         let (Some(first), Some(last)) = (ends.clone().min(), ends.max()) else { continue };
         let (settings, silent_after) = (watch.settings_of(&variable), watch.silent_after(&variable));
-        let past =
-            Past::new(Arc::clone(&variable), settings, silent_after, old, (first, last), points);
+        let past = Past::new(Arc::clone(&variable), settings, silent_after, old, (first, last), points);
         pasts.insert(variable, past);
     }
     let until = |variable: &str| watch.last(variable);
@@ -179,12 +178,7 @@ async fn episodes_from(
     output: &mut dyn Output,
     first: Datetime,
 ) -> Result<HashMap<Arc<str>, Vec<StoredEpisode>>, StoreError> {
-    let wanted = EpisodeRange {
-        variable: None,
-        from: first.earlier(LATELY),
-        to: END,
-        limit: MOST_EPISODES,
-    };
+    let wanted = EpisodeRange { variable: None, from: first.earlier(LATELY), to: END, limit: MOST_EPISODES };
     let mut of: HashMap<Arc<str>, Vec<StoredEpisode>> = HashMap::new();
     for row in output.episodes(&wanted).await? {
         if row.episode.kind == EpisodeKind::Anomaly {

@@ -177,8 +177,7 @@ impl Session {
         }
         let mut session = Self::new(input, output, lateness, state);
         (session.has_datetime_index, session.now) = (layout.has_datetime_index, now);
-        session.episodes =
-            SessionEpisodes::load(settings, &session.state, session.output.as_mut()).await?;
+        session.episodes = SessionEpisodes::load(settings, &session.state, session.output.as_mut()).await?;
         Ok(session)
     }
 

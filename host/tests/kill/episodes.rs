@@ -169,7 +169,8 @@ fn episodes_are_what_the_verdicts_say_after_kills_and_late_readings() {
         let sql = "SELECT count(*) FROM anomaly_worker_outbox WHERE payload LIKE '%\"kind\":\"anomaly\"%' AND kind = ";
         place.number(&format!("{sql}'{kind}'")).unwrap()
     };
-    let open = place.number("SELECT count(*) FROM anomaly_worker_episodes WHERE kind = 'anomaly' AND is_open = 1");
+    let open =
+        place.number("SELECT count(*) FROM anomaly_worker_episodes WHERE kind = 'anomaly' AND is_open = 1");
     assert!(told("opened") > 20);
     assert_eq!(told("opened"), told("closed") + open.unwrap());
 }
