@@ -32,6 +32,9 @@ const TRIES: usize = 5;
 /// Episodes that one transaction changes after a backfill.
 const MOST_CHANGES: usize = 2000;
 
+/// How far back from a late reading a cycle goes over verdicts again.
+const FARTHEST: Duration = Duration::from_secs(6 * 3600);
+
 /// Verdicts read at a time.
 const PAGE: usize = 8000;
 
@@ -59,7 +62,11 @@ pub(super) async fn late(
         let (Some(first), Some(last)) = (ends.clone().min(), ends.max()) else { continue };
         let (settings, silent_after) = (watch.settings_of(&variable), watch.silent_after(&variable));
         let past = Past::new(Arc::clone(&variable), settings, silent_after, old, (first, last), points);
-        pasts.insert(variable, past);
+        // What is open for so long has its late readings counted by nobody: the verdicts of all that
+        // time, of all variables, would be read for them in each cycle.
+        if past.from() >= first.earlier(FARTHEST) {
+            pasts.insert(variable, past);
+        }
     }
     let until = |variable: &str| watch.last(variable);
     let end = pasts.keys().filter_map(|variable| until(variable)).max().unwrap_or(now);
