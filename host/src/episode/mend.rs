@@ -171,6 +171,7 @@ impl Past {
             }
             let mut ended =
                 Episode { closed_at: row.episode.closed_at.or(Some(row.episode.end)), ..row.episode };
+            untold(&mut ended);
             mended.messages.extend(teller.tell(&mut ended, Some(&self.settings), now));
             mended.changes.push(EpisodeChange { before, episode: ended, gone: true });
         }
@@ -200,6 +201,7 @@ impl Past {
             }
             // What was closed before and is another now is no news.
             if row.is_some_and(|row| row.episode.is_open()) {
+                untold(&mut new);
                 mended.messages.extend(teller.tell(&mut new, Some(&self.settings), now));
             }
             mended.changes.push(EpisodeChange { before, episode: new, gone: false });
@@ -211,6 +213,13 @@ impl Past {
             mended.live = Some((self.machine, open_row));
         }
         mended
+    }
+}
+
+/// What was not told while it was open is past now, and not told any more.
+fn untold(episode: &mut Episode) {
+    if episode.told == Told::Nothing {
+        episode.told = Told::Never;
     }
 }
 
