@@ -76,8 +76,8 @@ pub fn change(episodes: &TableName) -> String {
     };
     format!(
         "DECLARE @changed int, @first_begin datetime2(6), @last_begin datetime2(6); \
-         SELECT @first_begin = MIN(COALESCE(s.[old_begin], s.[begin_at])), @last_begin = MAX(COALESCE(s.[old_begin], s.[begin_at])) \
-         FROM {STAGED_EPISODES} AS s; \
+         SET @first_begin = (SELECT MIN(COALESCE(s.[old_begin], s.[begin_at])) FROM {STAGED_EPISODES} AS s); \
+         SET @last_begin = (SELECT MAX(COALESCE(s.[old_begin], s.[begin_at])) FROM {STAGED_EPISODES} AS s); \
          DELETE FROM {table} WHERE EXISTS (SELECT 1 FROM (SELECT {key} FROM {STAGED_EPISODES} AS s WHERE s.[gone] = 1) AS n \
          WHERE {found}); SET @changed = @@ROWCOUNT; \
          UPDATE {table} SET {set}, [version] = [version] + 1 FROM (SELECT {key}, {new} FROM {STAGED_EPISODES} AS s \
