@@ -45,7 +45,7 @@ fn skeleton(text: &str) -> Vec<String> {
 }
 
 /// Every document that exists in both languages.
-const PAIRS: [(&str, &str); 14] = [
+const PAIRS: [(&str, &str); 15] = [
     ("README.md", "README.es.md"),
     ("docs/alerts.md", "docs/alerts.es.md"),
     ("docs/commands.md", "docs/commands.es.md"),

@@ -155,7 +155,7 @@ fn a_variable_is_silent_by_the_clock_and_a_plant_that_is_silent_is_one_state() {
     let settings = settings(&[]);
     let (mut table, teller) = (Table::default(), Teller::default());
     let mut watch = table.watch(&settings);
-    let mut listen = |watch: &mut Watch, table: &mut Table, now: i64| {
+    let listen = |watch: &mut Watch, table: &mut Table, now: i64| {
         let draft = watch.listen(at(now), &teller);
         let changed = draft.changes.len();
         table.commit(&draft);
