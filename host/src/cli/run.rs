@@ -18,7 +18,6 @@ use crate::config::{self, Access, Config, LoadedConfig};
 use crate::detector::{DetectorError, Engine};
 use crate::episode::WatchSettings;
 use crate::metrics::{self, Metrics};
-use crate::metrics::{self, Metrics};
 use crate::reload::watch::{Asker, Timing, Watch};
 use crate::reload::{ReloadSlots, Reloader, SetSource, Start};
 use crate::service::Manager;
