@@ -107,11 +107,12 @@ async fn filled() -> (SqliteStore, TempDir) {
     output.ensure_tables().await.unwrap();
     let epoch = output.claim("default").await.unwrap().epoch;
     let refused = "`</p><script>alert(2)</script>` is no model".to_owned();
+    let aged = host::aged::Aged { error: 2.0, usual: 1.0, model: "m".into() };
     let models = ModelsInUse {
         count: 7,
         directory: "models/<b>prophet</b>".into(),
         refused: Some(refused),
-        aged: Default::default(),
+        aged: [("T1".to_owned(), aged)].into(),
     };
     let aside = SetAside { reason: "<i>it hangs</i>".into(), readings: 3, ..SetAside::empty(at(NOW)) };
     let state = State {
@@ -436,6 +437,7 @@ async fn metrics_have_no_names_and_the_lag_by_the_plants_clock() {
         "anomaly_worker_lag_seconds 60.0",
         "anomaly_worker_since_commit_seconds 30.0",
         "anomaly_worker_models{state=\"loaded\"} 7",
+        "anomaly_worker_models{state=\"aged\"} 1",
         "anomaly_worker_variables{state=\"set_aside\"} 1",
         "anomaly_worker_files_refused 1",
     ] {

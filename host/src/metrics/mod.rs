@@ -182,6 +182,7 @@ impl Metrics {
         let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         if let Some(models) = &state.models {
             all.models.get_or_create(&[("state", "loaded")]).set(count(models.count));
+            all.models.get_or_create(&[("state", "aged")]).set(count(models.aged.len() as u64));
             all.refused.set(i64::from(models.refused.is_some()));
         }
         all.variables.get_or_create(&[("state", "set_aside")]).set(count(state.set_aside.len() as u64));

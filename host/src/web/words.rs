@@ -36,6 +36,11 @@ pub(super) const WORDS: &[(&str, &str, &str)] = &[
     ),
     ("not_late", "none", "ninguno"),
     ("late", "late: no commit for three intervals", "atrasado: sin escritura en tres intervalos"),
+    (
+        "aged_models",
+        "Aged models, whose errors have outgrown their training",
+        "Modelos envejecidos, cuyos errores superan los de su entrenamiento",
+    ),
     ("files_refused", "The files on disk are refused", "Los archivos en disco se rechazan"),
     ("files_refused_more", "the set goes on without them:", "el conjunto sigue sin ellos:"),
     ("needs_looking", "What needs looking at", "Qué hay que mirar"),

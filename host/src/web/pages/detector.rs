@@ -9,7 +9,7 @@ use super::{Answer, Standing, grouped, second};
 use crate::counts::Counts;
 use crate::detector::short_digest;
 use crate::reload::SetOverview;
-use crate::state::State;
+use crate::state::{ModelsInUse, State};
 use crate::store::{PageReader, StoreError};
 use crate::text::escaped;
 use crate::web::render::{Page, map};
@@ -60,12 +60,19 @@ async fn page(app: &App, view: &View) -> Answer<Page> {
         models => models.map(|models| models.count),
         directory => models.map(|models| escaped(&models.directory)),
         refused => models.and_then(|models| models.refused.as_deref()).map(escaped),
+        aged => models.map(aged).filter(|aged| !aged.is_empty()),
         fates => state.map(|state| fates(&state.counts, words)),
         set_aside => state.map(set_aside),
         workers => found.workers.iter().map(|(name, state)| worker(name, state, &found.standing)).collect::<Value>(),
         files => app.live.as_ref().and_then(crate::reload::ReloadSlots::in_use).map(|set| files(&set)),
     };
     Ok(Page { template: "detector.html", context })
+}
+
+/// Variables whose models are to be trained anew.
+fn aged(models: &ModelsInUse) -> String {
+    let names: Vec<_> = models.aged.keys().map(|name| escaped(name)).collect();
+    names.join(", ")
 }
 
 fn fates(counts: &Counts, words: Words) -> Value {
