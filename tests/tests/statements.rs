@@ -12,12 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use fake_tds::{Fault, Server, SqlError};
 use host::checkpoint::Checkpoint;
 use host::datetime::Datetime;
+use host::episode::{EpisodeRange, Feedback, Shelving, StoredEpisode};
 use host::reading::Reading;
 use host::state::State;
 use host::store::schema::sqlserver as ddl;
 use host::store::{
-    AnomalyQuery, Commit, Connector, FirstOf, PlantClock, ReadFrom, SqlServerStore, Store, Stretch,
-    TableName, TableNames,
+    AnomalyQuery, Commit, Connector, EntryState, EpisodeEditor, EpisodeReader, FirstOf, OutboxQueue,
+    PlantClock, ReadFrom, SqlServerStore, Store, Stretch, TableName, TableNames, Tried,
 };
 use tests::conformance::{at, state, verdict};
 use tests::sqlserver::SideConnection;
@@ -140,6 +141,7 @@ async fn on_output(server: &Server, store: &SqlServerStore) {
         output.read_verdicts(at("2025-01-15"), at("2025-01-16"), anomalies_only, 10).await.unwrap();
     }
     on_page(store).await;
+    on_episodes(store).await;
     let none = BTreeMap::new();
     output.exchange_set_aside("line 1", &none, &none).await.unwrap();
     // What a failed call has left open is taken back by the next.
@@ -160,6 +162,34 @@ async fn on_output(server: &Server, store: &SqlServerStore) {
     };
     importer.insert(&[reading]).await.unwrap();
     importer.foreign_names(&names).await.unwrap();
+}
+
+async fn on_episodes(store: &SqlServerStore) {
+    let mut output = store.open_output().await.unwrap();
+    let (from, to) = (at("2025-01-15"), at("2025-01-16"));
+    for variable in [None, Some("T1".into())] {
+        output.episodes(&EpisodeRange { variable, from, to, limit: 9 }).await.unwrap();
+    }
+    output.shelved().await.unwrap();
+    let shelving = Shelving {
+        variable: "T1".into(),
+        from,
+        until: to,
+        reason: "it is calibrated".into(),
+        by: "line 1".into(),
+    };
+    output.shelve(&shelving).await.unwrap();
+    let shelved = output.open_episodes().await.unwrap();
+    for StoredEpisode { id, .. } in shelved {
+        output.episode(id).await.unwrap();
+        output.say(id, Feedback::Expected, Some("so it is"), from).await.unwrap();
+    }
+    output.unshelve("T1", from).await.unwrap();
+    output.entries(EntryState::Dead, 9).await.unwrap();
+    output.outbox_counts().await.unwrap();
+    let tried = Tried { state: EntryState::Dead, at: to, error: Some("404".into()), progress: None };
+    output.tried(1, &tried).await.unwrap();
+    output.forget_delivered(to, 9).await.unwrap();
 }
 
 async fn on_page(store: &SqlServerStore) {

@@ -138,7 +138,8 @@ async fn an_index_is_tried_once_and_said_so_after() {
     let twice = "INSERT INTO dbo.anomalies_detector ([ds], [variable]) SELECT '2025-01-15', 'T1' UNION ALL SELECT '2025-01-15', 'T1'";
     let (store, mut visitor) = begin(&server, &[&output_with(""), twice]).await;
     let tried = |requests: Vec<String>| {
-        requests.iter().filter(|text| text.starts_with("CREATE UNIQUE INDEX")).count()
+        let of_output = |text: &&String| text.contains("ON [dbo].[anomalies_detector]");
+        requests.iter().filter(|text| text.starts_with("CREATE UNIQUE INDEX")).filter(of_output).count()
     };
     for (round, expected, said) in [(1, 1, "several verdicts"), (2, 0, "tried once"), (3, 0, "tried once")] {
         server.requests();

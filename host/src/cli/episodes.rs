@@ -110,7 +110,7 @@ fn csv(found: &[StoredEpisode]) -> io::Result<()> {
     for row in found {
         csv.write_record(EPISODE_COLUMNS.map(|column| cell(row, column)))?;
     }
-    csv.into_inner().map_err(|error| error.into_error())?.flush()
+    csv.into_inner().map_err(csv::IntoInnerError::into_error)?.flush()
 }
 
 /// Numbers in the fewest digits that are read as the same number.

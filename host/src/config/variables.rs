@@ -49,17 +49,17 @@ macro_rules! keys {
 }
 
 keys! {
-    direction = word(Side::ALL), |side| quoted(side);
+    direction = word(Side::ALL), quoted;
     minimum_deviation = deviation, ToString::to_string;
     on_delay = whole(1..=100_000), ToString::to_string;
     off_delay = whole(1..=100_000), ToString::to_string;
-    priority = word(Priority::ALL), |priority| quoted(priority);
-    unit = line, |text| text.literal();
-    description = line, |text| text.literal();
+    priority = word(Priority::ALL), quoted;
+    unit = line, super::value::Literal::literal;
+    description = line, super::value::Literal::literal;
     silent_after = after, show_after;
     stuck_after = after, show_after;
     shelved = windows, |windows: &Vec<Window>| {
-        let windows: Vec<String> = windows.iter().map(|window| quoted(window)).collect();
+        let windows: Vec<String> = windows.iter().map(quoted).collect();
         format!("[{}]", windows.join(", "))
     };
 }

@@ -55,9 +55,12 @@ pub struct Draft {
     /// What `State::memory` is then.
     pub memory: Parts,
     tracks: BTreeMap<Arc<str>, Track>,
-    rows: Vec<((Arc<str>, EpisodeKind), Option<OpenRow>)>,
+    rows: Vec<(RowKey, Option<OpenRow>)>,
     service: Option<Option<Episode>>,
 }
+
+/// Of a variable there is one open row of each kind.
+type RowKey = (Arc<str>, EpisodeKind);
 
 impl Draft {
     pub fn is_empty(&self) -> bool {

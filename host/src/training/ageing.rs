@@ -76,7 +76,7 @@ impl Errors {
         let mut found = BTreeMap::new();
         for (variable, recent) in &self.0 {
             let known = record.models.get(&**variable).filter(|known| known.digest == recent.model);
-            let usual = known.and_then(|known| known.usual_error()).unwrap_or(recent.half_width);
+            let usual = known.and_then(super::record::ModelRecord::usual_error).unwrap_or(recent.half_width);
             let aged = match recent.typical() {
                 Some(error) if error > OUTGROWN * usual => {
                     Some(Aged { error, usual, model: recent.model.clone() })

@@ -323,7 +323,7 @@ fn tell(through: &[Variable], placed: Option<&Placed>) {
                 );
             }
             Decision::Better => {
-                tracing::info!("`{name}` keeps its model: error {old}, that of a new one of {rows} {new}")
+                tracing::info!("`{name}` keeps its model: error {old}, that of a new one of {rows} {new}");
             }
         }
     }

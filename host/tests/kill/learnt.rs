@@ -9,12 +9,12 @@ use crate::{Random, from_environment};
 
 /// Of 30 readings a batch. What there is to do lasts for more kills than are asked for.
 fn datetimes(rounds: u64) -> u64 {
-    u64::max(240, 8 * rounds)
+    u64::max(320, 8 * rounds)
 }
 
 /// When a variable spikes, and when another shifts: after it has learnt.
-const SPIKE: u64 = 150;
-const SHIFT: u64 = 180;
+const SPIKE: u64 = 200;
+const SHIFT: u64 = 240;
 
 const VERDICTS: &str = "SELECT count(*) FROM anomalies_detector";
 

@@ -72,7 +72,7 @@ pub async fn episodes_and_messages_go_with_their_verdicts_or_not_at_all<B: TestD
         created_at: now.updated_at,
         updated_at: now.updated_at,
     };
-    assert_eq!(stored, [expected.clone()]);
+    assert_eq!(stored, std::slice::from_ref(&expected));
     let due = output.due(0, at("2025-01-15 10:00:05"), 10).await?;
     assert_eq!(
         due.iter().map(|entry| (entry.seq, &entry.id, entry.kind, entry.episode_id)).collect::<Vec<_>>(),

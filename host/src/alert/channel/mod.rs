@@ -38,6 +38,7 @@ pub struct Channel {
 }
 
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "there are at most sixteen, one a channel")]
 enum Speaks {
     Mail(Box<Email>),
     Http { client: HttpClient, url: SecretSource, says: Says },

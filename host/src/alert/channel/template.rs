@@ -149,6 +149,6 @@ impl Templated {
 }
 
 /// What is markup in Slack's own text.
-fn for_slack(text: String) -> String {
+fn for_slack(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -226,7 +226,7 @@ fn an_own_template_is_filled_and_its_faults_are_said() {
         let Speaks::Http { says: Says::Webhook(webhook), .. } = &channel.speaks else { panic!("no webhook") };
         match (webhook.request(Secret::new("https://h"), &late), expected) {
             (Ok(request), Ok(body)) => {
-                assert_eq!(serde_json::from_str::<Value>(&request.body).unwrap(), body)
+                assert_eq!(serde_json::from_str::<Value>(&request.body).unwrap(), body);
             }
             (Err(failure), Err(start)) => {
                 assert!(failure.refused && failure.what.starts_with(start), "{failure:?}")

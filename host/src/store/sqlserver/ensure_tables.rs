@@ -94,7 +94,7 @@ pub(super) async fn ensure(
     }
     for (name, kind) in beside.all() {
         if let Some(table) = Table::find(session, name).await? {
-            kind.expect(&table, name)?;
+            kind.expect_columns(&table, name)?;
         }
     }
     if found_state.is_none() && create(session, state, &ddl::state(state)).await? {
@@ -112,10 +112,17 @@ pub(super) async fn ensure(
     for (name, kind) in beside.all() {
         if Table::find(session, name).await?.is_none() && create(session, name, &kind.table(name)).await? {
             prepared.created.push(format!("table `{name}`"));
-            for index in kind.indexes(name) {
-                connection::run(session, index).await?;
+        }
+        // Who was cut off between a table and its indexes leaves them to the next start.
+        let table = Table::expect(session, name, MADE_AT_START).await?;
+        for index in kind.lacking(&table, name) {
+            match connection::run(session, index).await {
+                Err(fault) if !fault.exists_already() && !fault.is_right() => return Err(fault),
+                // Another has made it at the same moment, or the look below names what is lacking.
+                Ok(()) | Err(_) => {}
             }
         }
+        kind.expect(&Table::expect(session, name, MADE_AT_START).await?, name)?;
     }
     let found = Table::expect(session, output, MADE_AT_START).await?;
     Ok((prepared, lacking(&found)))
@@ -164,14 +171,37 @@ impl Beside {
         }
     }
 
-    /// A table that others made serves only with every index that a statement seeks by.
-    fn expect(self, table: &Table, name: &TableName) -> Result<()> {
-        let (columns, key, indexes, row): (&[&str], &[&str], &[&[&str]], _) = match self {
-            Self::Episodes => (&EPISODE_COLUMNS, &EPISODE_KEY, &EPISODE_INDEXES, "row of an episode"),
-            Self::Outbox => (&OUTBOX_COLUMNS, &OUTBOX_KEY, &OUTBOX_INDEXES, "message"),
+    /// The columns of its key, and those of each index besides.
+    fn indexed(self) -> (&'static [&'static str], &'static [&'static [&'static str]]) {
+        match self {
+            Self::Episodes => (&EPISODE_KEY, &EPISODE_INDEXES),
+            Self::Outbox => (&OUTBOX_KEY, &OUTBOX_INDEXES),
+        }
+    }
+
+    /// The statements that make the indexes which the table lacks.
+    fn lacking(self, table: &Table, name: &TableName) -> Vec<String> {
+        let (key, indexes) = self.indexed();
+        let key = std::iter::once(key).filter(|key| !table.has_unique(key));
+        let others = indexes.iter().filter(|columns| !table.has_index(columns));
+        key.map(|key| ddl::index(name, key, true))
+            .chain(others.map(|columns| ddl::index(name, columns, false)))
+            .collect()
+    }
+
+    fn expect_columns(self, table: &Table, name: &TableName) -> Result<()> {
+        let (columns, row): (&[&str], _) = match self {
+            Self::Episodes => (&EPISODE_COLUMNS, "row of an episode"),
+            Self::Outbox => (&OUTBOX_COLUMNS, "message"),
         };
         table.expect_columns(name, columns)?;
-        table.expect_no_more_than(name, columns, row)?;
+        table.expect_no_more_than(name, columns, row)
+    }
+
+    /// A table serves only with every index that a statement seeks by.
+    fn expect(self, table: &Table, name: &TableName) -> Result<()> {
+        self.expect_columns(table, name)?;
+        let (key, indexes) = self.indexed();
         if !table.has_unique(key) {
             let key = key.join(", ");
             return Err(Error::schema(format!(

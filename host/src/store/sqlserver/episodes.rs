@@ -36,7 +36,7 @@ impl Cells<'_> {
 
     fn text(&self, column: &str) -> Option<String> {
         match self.get(column) {
-            ColumnData::String(text) => text.as_ref().map(|text| text.to_string()),
+            ColumnData::String(text) => text.as_ref().map(std::string::ToString::to_string),
             _ => None,
         }
     }

@@ -1,6 +1,7 @@
 //! The overview: how the plant and its worker stand, what needs looking at, and every variable with
 //! its last two hours.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,7 +77,6 @@ impl Priority {
         }
     }
 
-    /// `recent` are the last verdicts, by time.
     /// By what an open episode says.
     fn said(episode: &Episode) -> Self {
         match (episode.kind, episode.priority) {
@@ -88,7 +88,8 @@ impl Priority {
         }
     }
 
-    /// By what was judged. Whether somebody else says who is silent.
+    /// By what was judged; `recent` are the last verdicts, by time. Who is silent is told here only
+    /// where no episodes tell it.
     fn of(
         recent: &[StoredVerdict],
         newest: Option<Datetime>,
@@ -182,7 +183,10 @@ async fn read(app: &App, view: &View, reader: &mut dyn PageReader) -> Result<Fou
     let before = reader.stretches(&before, 1, ReadFrom::End).await?;
     let mut before = quiet.into_iter().zip(before).collect::<BTreeMap<_, _>>();
     let open = match reader.open_episodes().await {
-        Ok(open) => Some(open),
+        Ok(mut open) => {
+            open.sort_by_key(|one| (Priority::said(&one.episode), Reverse(one.episode.begin)));
+            Some(open)
+        }
         Err(error) if error.kind == ErrorKind::Schema => None,
         Err(error) => return Err(error),
     };
