@@ -147,6 +147,8 @@ fn where_next(plan: DemoPlan, place: &DemoDirectory) -> String {
         "\nWhere to look next\n\
          \nHow far the worker has come:\n  \
          {host} status --database {database}\n\
+         \nThe plant in a browser, at http://127.0.0.1:8686/:\n  \
+         {host} serve --database {database}\n\
          \nThe readings furthest from what was expected:\n  \
          sqlite3 -header -column {database} \"\n    \
          SELECT ds, variable, y, yhat, anomaly_score FROM {output}\n    \

@@ -229,7 +229,7 @@ fn an_own_template_is_filled_and_its_faults_are_said() {
                 assert_eq!(serde_json::from_str::<Value>(&request.body).unwrap(), body);
             }
             (Err(failure), Err(start)) => {
-                assert!(failure.refused && failure.what.starts_with(start), "{failure:?}")
+                assert!(failure.refused && failure.what.starts_with(start), "{failure:?}");
             }
             (found, _) => panic!("{template}: {found:?}"),
         }
