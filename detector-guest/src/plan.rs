@@ -100,7 +100,8 @@ pub(crate) struct WarmUp {
 }
 
 impl WarmUp {
-    /// A day and a half; of readings that come seldom more, and of those that come every second less.
+    /// A day and a half; of readings that come seldom more, and of those that come every second
+    /// less.
     pub(crate) const USUAL: Self =
         Self { span: Span::Time(Duration::from_secs(36 * 3600)), least: 200, most: 375 };
 

@@ -388,7 +388,8 @@ fn a_backtest_says_what_would_have_been_found_and_writes_nothing() {
     assert!(ran.code == Some(1) && ran.stderr.contains("it has no column `to`"), "{}", ran.stderr);
 }
 
-/// A fault of the past is no part of a model that leaves it out, and a regressor is another variable.
+/// A fault of the past is no part of a model that leaves it out, and a regressor is another
+/// variable.
 #[test]
 fn anomalies_are_left_out_and_other_variables_are_columns() {
     let place = Place::by_interval();

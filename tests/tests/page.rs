@@ -69,7 +69,8 @@ fn verdicts() -> Vec<VerdictRow> {
     verdicts
 }
 
-/// One that is open, one of silence, and one of the day that is over; of names that are harmful too.
+/// One that is open, one of silence, and one of the day that is over; of names that are harmful
+/// too.
 fn episodes() -> Vec<EpisodeChange> {
     let open = Episode {
         end: at("2025-01-15 11:59"),

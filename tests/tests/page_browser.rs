@@ -2,8 +2,8 @@
 //! and both colour schemes; nothing spills over, nothing is refused by the browser, and what a
 //! reader of screens needs is there.
 //!
-//! `just test-page` runs it. It needs `chromium` and `chromedriver`; pictures of all views go to the
-//! directory that PAGE_PICTURES names, and those of the README into `docs/images` where
+//! `just test-page` runs it. It needs `chromium` and `chromedriver`; pictures of all views go to
+//! the directory that PAGE_PICTURES names, and those of the README into `docs/images` where
 //! PAGE_README is set. Where AXE names the file `axe.min.js`, axe looks at each view too.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
@@ -118,8 +118,8 @@ impl Browser {
         std::fs::write(file, decoded(taken["data"].as_str().unwrap())).unwrap();
     }
 
-    /// What the browser complained about since it was asked last: a script that failed, a style that
-    /// the policy refuses, a file that is not there.
+    /// What the browser complained about since it was asked last: a script that failed, a style
+    /// that the policy refuses, a file that is not there.
     fn complaints(&self) -> Vec<String> {
         let told = self.command("se/log", &json!({ "type": "browser" }));
         told.as_array().unwrap().iter().map(|line| line["message"].to_string()).collect()

@@ -37,8 +37,8 @@ const RELAX: f64 = 2.0;
 const FIRST_RAISE: f64 = 1.2;
 
 /// Nothing is asked for more rarely than once in so many times the readings that there have been:
-/// of what is much rarer than all that was seen nothing is known. Of readings that come every second
-/// that is less than one alarm more, once; of those that come every five minutes hardly any.
+/// of what is much rarer than all that was seen nothing is known. Of readings that come every
+/// second that is less than one alarm more, once; of those that come every five minutes hardly any.
 const SEEN: f64 = 10.0;
 
 /// How much of the budget a signal has.

@@ -16,8 +16,8 @@ const MOST_PHASES: u32 = 3;
 
 /// What one variable has done, in bounded memory.
 ///
-/// Twice the warm-up is its only unit of time. Readings are one per step: a gap is left out, and so is a
-/// reading that is not finite.
+/// Twice the warm-up is its only unit of time. Readings are one per step: a gap is left out, and so
+/// is a reading that is not finite.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Novelty {
     /// Readings of the warm-up.

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 /// How a variable is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RuleSettings {
-    /// Readings before the first alarm; half as many where a model fits from the first one on. Twice
-    /// the warm-up is the rule's unit of time: what it remembers and how fast it follows is a
-    /// multiple of that. At least 64; 375 are a good choice.
+    /// Readings before the first alarm; half as many where a model fits from the first one on.
+    /// Twice the warm-up is the rule's unit of time: what it remembers and how fast it follows
+    /// is a multiple of that. At least 64; 375 are a good choice.
     pub warm_up: u32,
     pub false_alarms: Budget,
     /// Readings after which what lasts counts as normal.

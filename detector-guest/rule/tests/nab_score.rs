@@ -1,5 +1,6 @@
-//! The scorer against what the Numenta Anomaly Benchmark publishes of its own detector, file by file
-//! (`results/numenta/numenta_*_scores.csv` of its repository): the scores of alarms at these rows.
+//! The scorer against what the Numenta Anomaly Benchmark publishes of its own detector, file by
+//! file (`results/numenta/numenta_*_scores.csv` of its repository): the scores of alarms at these
+//! rows.
 
 #[path = "../examples/nab/score.rs"]
 mod score;

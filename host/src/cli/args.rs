@@ -123,8 +123,8 @@ Examples:
 
     /// List episodes: when variables were anomalous, silent or stuck
     ///
-    /// Without a time those that are open now, the most urgent first; with --from or --to those of a
-    /// time, the newest first. Reads only; the worker need not run.
+    /// Without a time those that are open now, the most urgent first; with --from or --to those of
+    /// a time, the newest first. Reads only; the worker need not run.
     #[command(after_help = "\
 Examples:
   host episodes
@@ -136,8 +136,8 @@ Examples:
     ///
     /// It is judged and stored as ever, and its episodes are recorded; no message is made of them.
     /// An episode that is still open when the time is over is told then. What was told before to
-    /// have begun is told to its end. A worker that runs knows it from its next cycle on. Times that
-    /// come again are set in the configuration: `shelved` of `[variables.\"TEMP*\"]`.
+    /// have begun is told to its end. A worker that runs knows it from its next cycle on. Times
+    /// that come again are set in the configuration: `shelved` of `[variables.\"TEMP*\"]`.
     #[command(after_help = "\
 Examples:
   host shelve TEMP-03 --for 4h --reason \"sensor is cleaned\"
@@ -255,8 +255,8 @@ Examples:
     /// tenth above the other's. A variable that cannot be trained keeps its model and is named with
     /// what it lacks. The whole set is put in the place of the models' directory in one move, so
     /// that a worker that runs takes it up once; the sets before are kept for `host models
-    /// rollback`. Ctrl+C leaves everything as it was. Nothing is written to the database. `run` does
-    /// the same on a schedule (`every` of `[training]`).
+    /// rollback`. Ctrl+C leaves everything as it was. Nothing is written to the database. `run`
+    /// does the same on a schedule (`every` of `[training]`).
     #[command(after_help = "\
 Examples:
   host train --out candidate                          a set beside the one in use, from the last 60 days

@@ -1,8 +1,8 @@
 //! Environment variables over the file: `ANOMALY_WORKER_INTERVAL` is `interval` of `[worker]`.
 //!
 //! `ANOMALY_DETECTOR_SETTINGS_THRESHOLD` is `threshold` of `[detector.settings]`: names of settings
-//! are in lower case there. `ANOMALY_ALERTS_MAIL_PASSWORD` is `password` of `[alerts.mail]`, a table
-//! that must be in the file. A variable of that prefix which means nothing is a warning only,
+//! are in lower case there. `ANOMALY_ALERTS_MAIL_PASSWORD` is `password` of `[alerts.mail]`, a
+//! table that must be in the file. A variable of that prefix which means nothing is a warning only,
 //! because it may be another program's.
 
 use std::ffi::OsString;

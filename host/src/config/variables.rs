@@ -1,7 +1,7 @@
 //! `[variables."TEMP*"]`: what is set for the variables that a pattern matches.
 //!
-//! Tables of one section each, in whatever order: for each key the most special pattern that says it
-//! counts ([`VariableRules`]).
+//! Tables of one section each, in whatever order: for each key the most special pattern that says
+//! it counts ([`VariableRules`]).
 
 use std::fmt;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! What is remembered of one variable from reading to reading: where its episodes stand, how often
 //! it has readings, and for how long its value stays the same.
 //!
-//! All of it follows from the readings in the order of their datetimes, and nothing else, so that it
-//! is the same in however many batches they came.
+//! All of it follows from the readings in the order of their datetimes, and nothing else, so that
+//! it is the same in however many batches they came.
 
 use std::sync::Arc;
 use std::time::Duration;

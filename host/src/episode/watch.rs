@@ -232,8 +232,8 @@ impl Watch {
         draft
     }
 
-    /// At the end of a cycle: which variables have had no reading for too long by the plant's clock,
-    /// and whether that is all of them.
+    /// At the end of a cycle: which variables have had no reading for too long by the plant's
+    /// clock, and whether that is all of them.
     pub fn listen(&mut self, now: Datetime, teller: &Teller) -> Draft {
         let mut draft = Draft::default();
         let names: Vec<Arc<str>> = self.tracks.keys().cloned().collect();

@@ -1,9 +1,9 @@
 //! What the service counts of itself, for whoever watches it by numbers.
 //!
 //! A [`Metrics`] is a value that is cloned to whoever has something to count; all clones are one.
-//! Labels are of a few fixed words: no variable's name is one. The plant's time has no zone, so that
-//! no instant of it is exported, only how far behind its clock things are. Counting never fails and
-//! never waits.
+//! Labels are of a few fixed words: no variable's name is one. The plant's time has no zone, so
+//! that no instant of it is exported, only how far behind its clock things are. Counting never
+//! fails and never waits.
 
 mod alerts;
 mod cycles;
@@ -59,7 +59,8 @@ struct All {
     signs: Mutex<Signs>,
 }
 
-/// When the schedule was seen alive, and how long it may be silent. None where there is no schedule.
+/// When the schedule was seen alive, and how long it may be silent. None where there is no
+/// schedule.
 #[derive(Default)]
 struct Signs {
     last: Option<Instant>,

@@ -101,8 +101,8 @@ pub struct OutboxCounts {
 /// What delivers the entries of the outbox.
 #[async_trait]
 pub trait OutboxQueue: Send {
-    /// At most `limit` entries that are due, that came after the entry `after`, and whose next try is
-    /// not after `now`, in the order in which they came.
+    /// At most `limit` entries that are due, that came after the entry `after`, and whose next try
+    /// is not after `now`, in the order in which they came.
     async fn due(&mut self, after: i64, now: Datetime, limit: usize) -> Result<Vec<OutboxEntry>, StoreError>;
 
     /// Notes what became of a try, and counts it; false if there is no such entry.

@@ -53,8 +53,8 @@ pub trait Connector: Send + Sync {
     /// database.
     async fn open(&self) -> Result<(Box<dyn Input>, Box<dyn Output>), StoreError>;
 
-    /// Opens the output alone: for whoever writes it and reads no readings, over a connection of its
-    /// own.
+    /// Opens the output alone: for whoever writes it and reads no readings, over a connection of
+    /// its own.
     async fn open_output(&self) -> Result<Box<dyn Output>, StoreError>;
 
     /// Lines up to be the one active worker of this name; whether it is,

@@ -40,7 +40,8 @@ impl SessionEpisodes {
         Ok(Self { watch, ..Self::default() })
     }
 
-    /// What the batch does to episodes. Nothing is known of it before it is [`accepted`](Self::accept).
+    /// What the batch does to episodes. Nothing is known of it before it is
+    /// [`accepted`](Self::accept).
     pub(super) async fn draft(
         &mut self,
         output: &mut dyn Output,

@@ -19,7 +19,8 @@ use sha2::{Digest, Sha256};
 /// Alarms for readings.
 const BUDGET: &str = "1 per week";
 
-/// The detector's warm-up: so long, but so many readings at least and at most, by the first of them.
+/// The detector's warm-up: so long, but so many readings at least and at most, by the first of
+/// them.
 const WARM_UP: f64 = 36.0 * 3600e6;
 const READINGS: (f64, f64) = (200.0, 375.0);
 const FIRST: usize = 16;

@@ -1,5 +1,6 @@
 //! Alertmanager (v2): it takes what is open, not what happens, and takes for ended what it is not
-//! told of again. So everything open is sent every minute, and what has ended for five minutes more.
+//! told of again. So everything open is sent every minute, and what has ended for five minutes
+//! more.
 //!
 //! It wants real time, and the plant's clock has no zone: a datetime is as long ago as it is by the
 //! plant's clock.

@@ -95,7 +95,8 @@ pub struct BacktestArgs {
     #[arg(long, value_name = "SETTINGS.json")]
     pub settings: Option<PathBuf>,
 
-    /// Train a set on what came before the range, with these settings of training, and judge with it
+    /// Train a set on what came before the range, with these settings of training, and judge with
+    /// it
     #[arg(long, value_name = "SETTINGS.json", conflicts_with = "models")]
     pub train_settings: Option<PathBuf>,
 

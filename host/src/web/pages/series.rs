@@ -1,9 +1,9 @@
 //! The readings of a variable in some time, as many as a chart needs, whatever the time.
 //!
-//! The time is divided into parts, and of each a bounded number of verdicts is read by a seek. Where
-//! that is all of them, the chart is exact; where a part has more, it is divided again and some of
-//! each smaller part are read, so that what is drawn is spread over all of it, and what is flagged
-//! is read besides. A year therefore costs about what a day does.
+//! The time is divided into parts, and of each a bounded number of verdicts is read by a seek.
+//! Where that is all of them, the chart is exact; where a part has more, it is divided again and
+//! some of each smaller part are read, so that what is drawn is spread over all of it, and what is
+//! flagged is read besides. A year therefore costs about what a day does.
 
 use std::sync::Arc;
 

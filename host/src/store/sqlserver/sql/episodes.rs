@@ -60,9 +60,9 @@ fn key() -> String {
 }
 
 /// The part of a commit that changes episodes as they are staged: some go, some are written anew,
-/// some are new and take the place of one that has their key. Counts in `@changed` how many rows that were, which is less than are staged where
-/// somebody else has changed one meanwhile. The begins are bounded besides, so that no plan reads
-/// the table from its beginning.
+/// some are new and take the place of one that has their key. Counts in `@changed` how many rows
+/// that were, which is less than are staged where somebody else has changed one meanwhile. The
+/// begins are bounded besides, so that no plan reads the table from its beginning.
 pub fn change(episodes: &TableName) -> String {
     let table = episodes.sql_server();
     let found = "n.[of_begin] = [begin_at] AND n.[of_variable] = [variable] AND n.[of_kind] = [kind] AND n.[of_version] = [version] \
@@ -187,8 +187,8 @@ pub fn unshelve(episodes: &TableName) -> String {
     )
 }
 
-/// Notes `@P2` and the text `@P3` on the episode with id `@P1`, at `@P4`; answers how many rows that
-/// were.
+/// Notes `@P2` and the text `@P3` on the episode with id `@P1`, at `@P4`; answers how many rows
+/// that were.
 pub fn say(episodes: &TableName) -> String {
     format!(
         "SET NOCOUNT ON; UPDATE {} SET [feedback] = @P2, [note] = NULLIF(@P3, N''), [feedback_at] = @P4, [updated_at] = @P4 \

@@ -87,7 +87,8 @@ pub struct CommitParts<'a> {
 /// state's parts ([`parts_anew`], [`parts_changed`]), of episodes and of the outbox, where anything
 /// does; at its end the `guard` takes all of it back, where somebody else has changed an episode.
 /// Answers how many rows the fence held (one, or nothing was written; −1: another one writes the
-/// table; −2: what the guard found), how many verdicts went in and how many went out. A trigger may answer something before.
+/// table; −2: what the guard found), how many verdicts went in and how many went out. A trigger may
+/// answer something before.
 ///
 /// `@P1` worker, `@P2` epoch; then those of the columns of [`STATE`] that have a value, in that
 /// order. NULL is no parameter, because it would be one without a type, which not every server

@@ -50,8 +50,8 @@ pub fn stretches(
     sql
 }
 
-/// How many verdicts each of so many stretches has, counted up to `@P1`; parameters and first column
-/// as those of [`stretches`].
+/// How many verdicts each of so many stretches has, counted up to `@P1`; parameters and first
+/// column as those of [`stretches`].
 pub fn count(output: &TableName, count: usize, of: impl Fn(&str) -> String) -> String {
     let table = output.sql_server();
     let mut sql = String::new();
