@@ -137,7 +137,7 @@ Examples:
     /// It is judged and stored as ever, and its episodes are recorded; no message is made of them.
     /// An episode that is still open when the time is over is told then. What was told before to
     /// have begun is told to its end. A worker that runs knows it from its next cycle on. Times
-    /// that come again are set in the configuration: `shelved` of `[variables.\"TEMP*\"]`.
+    /// that come again are set in the configuration: `shelved` of `[variables."TEMP*"]`.
     #[command(after_help = "\
 Examples:
   host shelve TEMP-03 --for 4h --reason \"sensor is cleaned\"
