@@ -1,0 +1,164 @@
+//! `host reload`: a service that runs is asked, or the files are only tried.
+
+#![cfg(target_os = "linux")]
+use std::fs;
+use std::process::{Child, Stdio};
+use std::time::SystemTime;
+
+use crate::common::{Place, VARIABLES, wait};
+
+const NEW: &str = "models/prophet_model_NEW.json";
+const CONFIG: &str = "models/detector_config.json";
+
+/// Ends with the test, however that ends.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The lines of a `host reload` with digests and paths masked, and its exit code.
+fn reload(place: &Place, flags: &[&str]) -> (Option<i32>, Vec<String>) {
+    let ran = place.run(&[&["reload", "--models", "models"], flags].concat());
+    let said = ran.stdout + &ran.stderr;
+    let is_digest = |word: &str| word.len() == 12 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let masked =
+        |word: &str| if is_digest(word.trim_end_matches([',', ';'])) { "#" } else { word }.to_owned();
+    let line = |line: &str| line.split(' ').map(masked).collect::<Vec<_>>().join(" ");
+    (ran.code, said.lines().map(line).collect())
+}
+
+/// Written long ago: what was written just now would be waited for.
+fn rest(place: &Place) {
+    for entry in fs::read_dir(place.path("models")).unwrap() {
+        let file = fs::File::options().write(true).open(entry.unwrap().path()).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    }
+    fs::File::open(place.path("models")).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+}
+
+#[test]
+fn a_service_is_asked_and_says_what_came_of_it() {
+    let place = Place::new();
+    place.copy_models(&[]);
+    place.readings(&VARIABLES, 2);
+    let expect = |flags: &[&str], code: i32, lines: &[&str]| {
+        let (ended, said) = reload(&place, flags);
+        assert_eq!(ended, Some(code), "{said:#?}");
+        assert_eq!(said.len(), lines.len(), "{said:#?}");
+        for (said, line) in said.iter().zip(lines) {
+            let begins = line.strip_suffix('*');
+            assert!(begins.map_or(said == line, |begins| said.starts_with(begins)), "{said}\nis not\n{line}");
+        }
+    };
+    let nobody = "error: the service of worker `default` was not asked: no service of this worker runs on this machine; \
+                  `host reload --dry-run` tells what the files would come to";
+    expect(&[], 1, &[nobody]);
+    expect(
+        &["--dry-run"],
+        0,
+        &[
+            "in use    unknown: no service answers, and no set is kept here",
+            "trial     opened, and tried on no batch: database `plant.sqlite`: there is no table `anomaly_worker_state`*",
+            "set # would judge the next batch",
+        ],
+    );
+
+    let service = place.command(&["run", "--interval", "1h", "--models", "models"]);
+    let mut command = service;
+    let mut service = Killed(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    wait("verdicts", || place.number("SELECT count(*) FROM anomalies_detector") == Some(12));
+    let trial = "trial     judged the last batch, 2 datetimes of 6 variables";
+    expect(
+        &["--dry-run"],
+        0,
+        &[
+            "in use    set # by the service that runs",
+            "on disk   set # 7 files",
+            trial,
+            "nothing would change",
+        ],
+    );
+    expect(&[], 0, &["nothing has changed; set # goes on"]);
+
+    fs::copy(place.path("models/prophet_model_TEMP_03.json"), place.path(NEW)).unwrap();
+    fs::write(place.path("models/prophet_model_VIBRACION.json"), fs::read(place.path(NEW)).unwrap()).unwrap();
+    fs::remove_file(place.path("models/prophet_model_NIVEL_4.json")).unwrap();
+    expect(
+        &["--dry-run"],
+        0,
+        &[
+            "in use    set # by the service that runs",
+            "on disk   set # 7 files",
+            "added     `prophet_model_NEW.json`",
+            "removed   `prophet_model_NIVEL_4.json`",
+            "changed   `prophet_model_VIBRACION.json`",
+            trial,
+            "set # would judge the next batch",
+        ],
+    );
+    expect(&[], 0, &["set # passed its trial and judges the next batch"]);
+    expect(&[], 0, &["nothing has changed; set # goes on"]);
+
+    place.write("models/prophet_model_TEMP_03.json", "{");
+    rest(&place);
+    expect(
+        &[],
+        1,
+        &["the files are refused and set # goes on: `prophet_model_TEMP_03.json` cannot be used and *"],
+    );
+    expect(
+        &[],
+        1,
+        &["the files are refused and set # goes on: `prophet_model_TEMP_03.json` cannot be used and *"],
+    );
+    expect(
+        &["--dry-run"],
+        1,
+        &[
+            "in use    set # by the service that runs",
+            "on disk   set # 7 files",
+            "changed   `prophet_model_TEMP_03.json`",
+            "refused   `prophet_model_TEMP_03.json` cannot be used and `TEMP-03` would lose its model, *",
+        ],
+    );
+    place.write(CONFIG, "{");
+    expect(
+        &["--dry-run"],
+        1,
+        &[
+            "in use    set # by the service that runs",
+            "on disk   set # 7 files",
+            "changed   `detector_config.json`",
+            "changed   `prophet_model_TEMP_03.json`",
+            "refused   *",
+        ],
+    );
+    // Another plant's, which nobody has given a name, log and models of its own.
+    let ran = place.run(&["check", "--models", "models", "--database", "south.sqlite"]);
+    let notes: Vec<_> = ran.stdout.lines().filter(|line| line.starts_with("note  services ")).collect();
+    let [log, kept] = notes.as_slice() else { unreachable!("{}", ran.stdout) };
+    assert!(log.contains(" writes the same log `worker.log`; give each a `file` of `[log]`"), "{log}");
+    assert!(kept.contains(" keeps its last good set in the same file, as both are `default`"), "{kept}");
+    // Without a service what is kept stands for what is in use: the set that judged.
+    service.0.kill().unwrap();
+    service.0.wait().unwrap();
+    place.copy_models(&["detector_config.json", "prophet_model_TEMP_03.json"]);
+    expect(
+        &["--dry-run"],
+        0,
+        &[
+            "in use    set # by what is kept of the set that judged last; no service answers",
+            "on disk   set # 7 files",
+            "added     `prophet_model_NEW.json`",
+            "removed   `prophet_model_NIVEL_4.json`",
+            "changed   `prophet_model_VIBRACION.json`",
+            trial,
+            "set # would judge the next batch",
+        ],
+    );
+    expect(&[], 1, &[nobody]);
+}
