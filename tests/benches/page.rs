@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use host::metrics::Metrics;
 use host::store::{Clock, Commit, Connector, SqliteStore};
-use host::web::{Access, WebServer, WebSettings};
+use host::web::{AccessRules, WebServer, WebSettings};
 use tests::conformance::{at, state};
 use tests::http::ask;
 
@@ -41,7 +41,7 @@ async fn measure() {
     println!("{verdicts} verdicts written in {:.0} s", begun.elapsed().as_secs_f64());
     let settings = WebSettings {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        access: Access::default(),
+        access: AccessRules::default(),
         worker: "default".into(),
         interval: Duration::from_secs(600),
         live: None,

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use host::datetime::Datetime;
 use host::metrics::Metrics;
 use host::store::{Clock, SqliteStore, Store};
-use host::web::{Access, WebServer, WebSettings};
+use host::web::{AccessRules, WebServer, WebSettings};
 use serde_json::{Value, json};
 use tests::http::ask;
 
@@ -170,7 +170,7 @@ async fn plant() -> (WebServer, tempfile::TempDir) {
     let now = last.unwrap().unwrap().later(Duration::from_secs(120));
     let settings = WebSettings {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        access: Access::default(),
+        access: AccessRules::default(),
         worker: "default".into(),
         interval: Duration::from_secs(600),
         live: None,

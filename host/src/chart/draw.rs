@@ -6,7 +6,7 @@ use super::axis::{NumberAxis, TimeAxis};
 use super::labels::{Labels, number};
 use super::svg::{self, Dress};
 use super::ticks::NumberMarks;
-use super::{ChartData, ChartError, Point};
+use super::{ChartData, ChartError, ChartPoint};
 use crate::datetime::Datetime;
 
 /// In pixels of the picture's own; whoever shows it may scale it.
@@ -139,14 +139,14 @@ fn draw(
 }
 
 /// The points in runs without a gap between them.
-pub(super) fn runs(points: &[Point]) -> impl Iterator<Item = &[Point]> {
+pub(super) fn runs(points: &[ChartPoint]) -> impl Iterator<Item = &[ChartPoint]> {
     let gap = usual_spacing(points).saturating_mul(GAP);
     points.chunk_by(move |a, b| b.at.micros().saturating_sub(a.at.micros()) <= gap)
 }
 
 /// The median.
-fn usual_spacing(points: &[Point]) -> i64 {
-    let between = |pair: &[Point]| pair[1].at.micros().saturating_sub(pair[0].at.micros());
+fn usual_spacing(points: &[ChartPoint]) -> i64 {
+    let between = |pair: &[ChartPoint]| pair[1].at.micros().saturating_sub(pair[0].at.micros());
     let mut spacings: Vec<i64> = points.windows(2).map(between).collect();
     let middle = spacings.len() / 2;
     if spacings.is_empty() {
@@ -174,7 +174,7 @@ mod tests {
 
     fn data(variable: &str) -> ChartData {
         let from = Datetime::parse("2025-01-15 10:00").unwrap();
-        let point = |nth: i64| Point {
+        let point = |nth: i64| ChartPoint {
             at: Datetime::from_micros(from.micros() + nth * MINUTE),
             y: 20.0 + nth as f64,
             expected: Some(20.5),

@@ -1,6 +1,6 @@
 //! How well a model did on the readings of some time.
 
-use super::Point;
+use super::ChartPoint;
 
 /// Measures over readings that were judged by an expectation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,7 +19,7 @@ pub struct ErrorMeasures {
 
 impl ErrorMeasures {
     /// None where nothing was expected of any reading.
-    pub fn over(points: &[Point]) -> Option<Self> {
+    pub fn over(points: &[ChartPoint]) -> Option<Self> {
         let judged: Vec<_> =
             points.iter().filter_map(|point| Some((point, point.y - point.expected?))).collect();
         if judged.is_empty() {
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn measures_are_those_of_the_books() {
-        let point = |y: f64, expected: Option<f64>, is_anomaly| Point {
+        let point = |y: f64, expected: Option<f64>, is_anomaly| ChartPoint {
             at: Datetime::from_micros(0),
             y,
             expected,

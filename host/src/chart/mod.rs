@@ -17,7 +17,7 @@ mod ticks;
 pub use draw::{ChartSize, chart};
 pub use error_measures::ErrorMeasures;
 pub use labels::{ENGLISH, Labels, SPANISH, number};
-pub use points::{Point, decimate};
+pub use points::{ChartPoint, decimate};
 pub use strip::strip;
 pub use svg::Dress;
 
@@ -31,7 +31,7 @@ pub struct ChartData {
     /// The datetime before which it ends.
     pub to: Datetime,
     /// By time.
-    pub points: Vec<Point>,
+    pub points: Vec<ChartPoint>,
     /// Beginnings and ends of episodes.
     pub episodes: Vec<(Datetime, Datetime)>,
 }

@@ -6,7 +6,7 @@ use crate::store::StoredVerdict;
 
 /// A reading that is drawn, with what was expected of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Point {
+pub struct ChartPoint {
     pub at: Datetime,
     pub y: f64,
     pub expected: Option<f64>,
@@ -16,7 +16,7 @@ pub struct Point {
     pub score: f64,
 }
 
-impl Point {
+impl ChartPoint {
     /// None for a verdict without a finite reading.
     pub fn of(verdict: &StoredVerdict) -> Option<Self> {
         let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
@@ -35,20 +35,20 @@ impl Point {
 /// Of the points of each of so many equal parts of the time the first with the least reading, the
 /// first with the greatest, and the worst of those that are flagged. `points` are by time, and so
 /// is what is left.
-pub fn decimate(points: &[Point], from: Datetime, to: Datetime, parts: usize) -> Vec<Point> {
+pub fn decimate(points: &[ChartPoint], from: Datetime, to: Datetime, parts: usize) -> Vec<ChartPoint> {
     let (first, length) = (from.micros(), i128::from(to.micros()) - i128::from(from.micros()));
     if points.len() <= 2 * parts || length <= 0 || parts == 0 {
         return points.to_vec();
     }
-    let part = |point: &Point| {
+    let part = |point: &ChartPoint| {
         let into = i128::from(point.at.micros()) - i128::from(first);
         into * i128::try_from(parts).unwrap_or(1) / length
     };
     points.chunk_by(|a, b| part(a) == part(b)).flat_map(extremes).collect()
 }
 
-fn extremes(points: &[Point]) -> Vec<Point> {
-    let by = |better: fn(&Point, &Point) -> bool| {
+fn extremes(points: &[ChartPoint]) -> Vec<ChartPoint> {
+    let by = |better: fn(&ChartPoint, &ChartPoint) -> bool| {
         let first = points.first().map(|first| (0, first));
         first.map(|first| {
             points
@@ -77,9 +77,9 @@ fn extremes(points: &[Point]) -> Vec<Point> {
 mod tests {
     use super::*;
 
-    fn point(at: i64, y: f64, score: f64) -> Point {
+    fn point(at: i64, y: f64, score: f64) -> ChartPoint {
         let at = Datetime::from_micros(at);
-        Point { at, y, expected: None, lower: None, upper: None, is_anomaly: score > 0.0, score }
+        ChartPoint { at, y, expected: None, lower: None, upper: None, is_anomaly: score > 0.0, score }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::config::{Config, LoadedConfig, Log};
 use crate::metrics::Metrics;
 use crate::reload::ReloadSlots;
 use crate::secret::Secret;
-use crate::web::{Access, WebServer, WebSettings};
+use crate::web::{AccessRules, WebServer, WebSettings};
 use crate::{signal, telemetry};
 
 /// Where `host serve` serves when nothing else is said.
@@ -66,7 +66,7 @@ fn start(
     Ok(server)
 }
 
-fn access(config: &Config) -> anyhow::Result<Access> {
+fn access(config: &Config) -> anyhow::Result<AccessRules> {
     let web = &config.web;
     let token = match (&web.token, &web.token_file) {
         (Some(_), Some(_)) => {
@@ -91,7 +91,7 @@ fn access(config: &Config) -> anyhow::Result<Access> {
             Misconfigured(format!("`web.proxies` holds `{text}`, which is no address such as `10.0.0.5`"))
         })
     });
-    Ok(Access {
+    Ok(AccessRules {
         token,
         trusted_header: web.trusted_header.clone(),
         proxies: proxies.collect::<Result<_, _>>()?,

@@ -14,9 +14,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
-use super::failure::Failure;
+use super::error::WebError;
 use super::view::{View, encoded};
-use super::{App, Shared};
+use super::{App, SharedApp};
 use crate::datetime::Datetime;
 use crate::episode::{Feedback, Shelving};
 use crate::store::Output;
@@ -59,7 +59,7 @@ impl App {
     }
 
     /// A connection that may write, and the plant's time.
-    async fn to_change(&self) -> Result<(Box<dyn Output>, Datetime), Failure> {
+    async fn to_change(&self) -> Result<(Box<dyn Output>, Datetime), WebError> {
         let mut reader = self.readers.lend().await?;
         let now = reader.clock().await;
         let now = reader.after(now)?;
@@ -75,7 +75,7 @@ impl App {
 }
 
 /// The view to go on to.
-type Changed = Result<String, Failure>;
+type Changed = Result<String, WebError>;
 
 /// A text that a person wrote; what is too long is cut.
 fn words(text: &str) -> String {
@@ -83,7 +83,7 @@ fn words(text: &str) -> String {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Shelve {
+pub(super) struct ShelveForm {
     word: String,
     name: String,
     /// 0 ends it.
@@ -93,19 +93,19 @@ pub(super) struct Shelve {
 }
 
 pub(super) async fn shelve(
-    State(app): State<Shared>,
+    State(app): State<SharedApp>,
     headers: HeaderMap,
     view: View,
-    Form(form): Form<Shelve>,
+    Form(form): Form<ShelveForm>,
 ) -> Response {
     if !app.takes(&headers, &form.word) {
-        return app.failed(&view, &Failure::NotOurs);
+        return app.failed(&view, &WebError::NotOurs);
     }
     let changed = shelve_it(&app, &form).await;
     app.changed(&view, changed)
 }
 
-async fn shelve_it(app: &App, form: &Shelve) -> Changed {
+async fn shelve_it(app: &App, form: &ShelveForm) -> Changed {
     let (mut output, now) = app.to_change().await?;
     if form.hours == 0 {
         output.unshelve(&form.name, now).await?;
@@ -125,7 +125,7 @@ async fn shelve_it(app: &App, form: &Shelve) -> Changed {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Said {
+pub(super) struct FeedbackForm {
     word: String,
     id: i64,
     feedback: String,
@@ -134,31 +134,31 @@ pub(super) struct Said {
 }
 
 pub(super) async fn feedback(
-    State(app): State<Shared>,
+    State(app): State<SharedApp>,
     headers: HeaderMap,
     view: View,
-    Form(form): Form<Said>,
+    Form(form): Form<FeedbackForm>,
 ) -> Response {
     if !app.takes(&headers, &form.word) {
-        return app.failed(&view, &Failure::NotOurs);
+        return app.failed(&view, &WebError::NotOurs);
     }
     let changed = say_it(&app, &form).await;
     app.changed(&view, changed)
 }
 
-async fn say_it(app: &App, form: &Said) -> Changed {
+async fn say_it(app: &App, form: &FeedbackForm) -> Changed {
     let feedback = match form.feedback.as_str() {
         "expected" => Feedback::Expected,
         "real" => Feedback::Real,
         "sensor" => Feedback::Sensor,
-        _ => return Err(Failure::NotFound),
+        _ => return Err(WebError::NotFound),
     };
     let note = words(&form.note);
     let note = Some(note.as_str()).filter(|note| !note.is_empty());
     let (mut output, now) = app.to_change().await?;
     let is_there = output.say(form.id, feedback, note, now).await?;
     output.close().await?;
-    if is_there { Ok(format!("/episode?id={}", form.id)) } else { Err(Failure::NotFound) }
+    if is_there { Ok(format!("/episode?id={}", form.id)) } else { Err(WebError::NotFound) }
 }
 
 #[cfg(test)]

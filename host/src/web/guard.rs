@@ -21,7 +21,7 @@ const SHORTEST_TOKEN: usize = 16;
 
 /// Who is let in.
 #[derive(Clone, Debug, Default)]
-pub struct Access {
+pub struct AccessRules {
     pub token: Option<Secret>,
     /// A header in which a proxy says who it has let in, such as `X-Forwarded-User`.
     pub trusted_header: Option<String>,
@@ -55,7 +55,7 @@ pub(super) enum Verdict {
     Unknown,
 }
 
-impl Access {
+impl AccessRules {
     /// # Errors
     /// A page that others would reach without saying who they are.
     pub fn fits(&self, listen: SocketAddr) -> Result<(), Refusal> {
@@ -163,8 +163,8 @@ mod tests {
 
     const TOKEN: &str = "correct horse battery";
 
-    fn access() -> Access {
-        Access {
+    fn access() -> AccessRules {
+        AccessRules {
             token: Some(Secret::new(TOKEN)),
             trusted_header: Some("X-User".to_owned()),
             proxies: vec!["10.0.0.5".parse().unwrap()],
@@ -183,14 +183,14 @@ mod tests {
     fn a_page_that_others_reach_has_to_know_them() {
         let listen = |text: &str| text.parse::<SocketAddr>().unwrap();
         let (here, everywhere) = (listen("127.0.0.1:8686"), listen("0.0.0.0:8686"));
-        let nobody = Access::default();
+        let nobody = AccessRules::default();
         assert_eq!(nobody.fits(here), Ok(()));
         assert_eq!(nobody.fits(listen("[::1]:1")), Ok(()));
         assert_eq!(nobody.fits(everywhere), Err(Refusal::Open(everywhere)));
         assert_eq!(access().fits(everywhere), Ok(()));
-        let short = Access { token: Some(Secret::new("short")), ..Access::default() };
+        let short = AccessRules { token: Some(Secret::new("short")), ..AccessRules::default() };
         assert_eq!(short.fits(here), Err(Refusal::ShortToken(5)));
-        let from_anywhere = Access { proxies: Vec::new(), ..access() };
+        let from_anywhere = AccessRules { proxies: Vec::new(), ..access() };
         assert_eq!(from_anywhere.fits(everywhere), Err(Refusal::NoProxy));
     }
 

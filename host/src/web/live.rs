@@ -17,7 +17,7 @@ use futures_util::stream;
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::{App, Shared};
+use super::{App, SharedApp};
 
 /// How often it is looked at.
 const EVERY: Duration = Duration::from_secs(5);
@@ -30,15 +30,15 @@ const MOST: usize = 64;
 
 /// What is new, and who wants to know.
 #[derive(Default)]
-pub(super) struct News {
+pub(super) struct LiveUpdates {
     watching: Arc<AtomicUsize>,
     told: Mutex<Option<watch::Receiver<String>>>,
 }
 
 /// One who watches.
-struct Watching(Arc<AtomicUsize>);
+struct Viewer(Arc<AtomicUsize>);
 
-impl Drop for Watching {
+impl Drop for Viewer {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -53,7 +53,7 @@ async fn standing(app: &App) -> Option<String> {
 }
 
 /// Ends when nobody watches any more.
-async fn look(app: Shared, tell: watch::Sender<String>) {
+async fn look(app: SharedApp, tell: watch::Sender<String>) {
     loop {
         if let Some(now) = standing(&app).await {
             tell.send_if_modified(|last| {
@@ -76,7 +76,7 @@ async fn look(app: Shared, tell: watch::Sender<String>) {
     }
 }
 
-fn subscribe(app: &Shared) -> watch::Receiver<String> {
+fn subscribe(app: &SharedApp) -> watch::Receiver<String> {
     let mut told = app.news.told.lock().unwrap_or_else(PoisonError::into_inner);
     let receiver = told.get_or_insert_with(|| {
         let (tell, receiver) = watch::channel(String::new());
@@ -87,12 +87,12 @@ fn subscribe(app: &Shared) -> watch::Receiver<String> {
 }
 
 /// An event at each commit.
-pub(super) async fn events(State(app): State<Shared>) -> Response {
+pub(super) async fn events(State(app): State<SharedApp>) -> Response {
     if app.news.watching.fetch_add(1, Ordering::Relaxed) >= MOST {
         app.news.watching.fetch_sub(1, Ordering::Relaxed);
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
-    let watching = Watching(Arc::clone(&app.news.watching));
+    let watching = Viewer(Arc::clone(&app.news.watching));
     let receiver = subscribe(&app);
     let events = stream::unfold((receiver, watching), |(mut receiver, watching)| async move {
         receiver.changed().await.ok()?;
@@ -103,7 +103,7 @@ pub(super) async fn events(State(app): State<Shared>) -> Response {
 }
 
 /// The same, once.
-pub(super) async fn state(State(app): State<Shared>) -> Response {
+pub(super) async fn state(State(app): State<SharedApp>) -> Response {
     let told = json!({ "updated_at": standing(&app).await }).to_string();
     ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], told).into_response()
 }

@@ -9,7 +9,7 @@
 mod actions;
 mod assets;
 mod bounded;
-mod failure;
+mod error;
 mod guard;
 mod live;
 mod pages;
@@ -24,7 +24,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use guard::{Access, Refusal};
+pub use guard::{AccessRules, Refusal};
 pub use pages::chart_data;
 pub use server::WebServer;
 
@@ -35,7 +35,7 @@ use crate::store::Store;
 /// What the page is told.
 pub struct WebSettings {
     pub listen: SocketAddr,
-    pub access: Access,
+    pub access: AccessRules,
     /// The row of the state table that the page shows.
     pub worker: String,
     /// Between two cycles.
@@ -50,17 +50,17 @@ pub struct WebSettings {
 
 /// What all requests share.
 struct App {
-    access: Access,
+    access: AccessRules,
     worker: String,
     interval: Duration,
     live: Option<ReloadSlots>,
     metrics: Metrics,
     readers: readers::Readers,
-    names: readers::Names,
+    variables: readers::VariableList,
     templates: render::Templates,
-    news: live::News,
+    news: live::LiveUpdates,
     /// What a form of ours holds; None where nothing may be changed.
     form_word: Option<String>,
 }
 
-type Shared = Arc<App>;
+type SharedApp = Arc<App>;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::failure::Failure;
+use super::error::WebError;
 use crate::store::{Output, PageReader, Store, StoreError};
 
 /// Connections at once: a chart takes some tens of milliseconds of one.
@@ -40,9 +40,9 @@ impl Readers {
     }
 
     /// A connection that works.
-    pub(super) async fn lend(&self) -> Result<Lent<'_>, Failure> {
+    pub(super) async fn lend(&self) -> Result<Lent<'_>, WebError> {
         let place = tokio::time::timeout(WAIT, self.places.acquire()).await;
-        let Ok(Ok(place)) = place else { return Err(Failure::Busy) };
+        let Ok(Ok(place)) = place else { return Err(WebError::Busy) };
         loop {
             let Some(mut reader) = self.idle().pop() else { break };
             // One that rested may be gone.
@@ -50,12 +50,12 @@ impl Readers {
                 return Ok(Lent { reader: Some(reader), of: self, _place: place });
             }
         }
-        let reader = self.store.open_page().await?.ok_or_else(|| Failure::NoDatabase(self.place()))?;
+        let reader = self.store.open_page().await?.ok_or_else(|| WebError::NoDatabase(self.place()))?;
         Ok(Lent { reader: Some(reader), of: self, _place: place })
     }
 
     /// A connection that may write, for one change.
-    pub(super) async fn writer(&self) -> Result<Box<dyn Output>, Failure> {
+    pub(super) async fn writer(&self) -> Result<Box<dyn Output>, WebError> {
         Ok(self.store.open().await?.1)
     }
 
@@ -81,7 +81,7 @@ impl Lent<'_> {
     }
 
     /// The same after an answer; after a failure it is closed.
-    pub(super) fn after<T>(self, answer: Result<T, StoreError>) -> Result<T, Failure> {
+    pub(super) fn after<T>(self, answer: Result<T, StoreError>) -> Result<T, WebError> {
         if answer.is_ok() {
             self.give_back();
         }
@@ -109,9 +109,9 @@ type KnownNames = (Instant, Arc<[Arc<str>]>);
 
 /// The variables that there are, as they were a little while ago.
 #[derive(Default)]
-pub(super) struct Names(Mutex<Option<KnownNames>>);
+pub(super) struct VariableList(Mutex<Option<KnownNames>>);
 
-impl Names {
+impl VariableList {
     pub(super) async fn get(&self, reader: &mut dyn PageReader) -> Result<Arc<[Arc<str>]>, StoreError> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((_, names)) = known.filter(|(read, _)| read.elapsed() < NAMES_KEPT) {

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 
-use super::failure::Failure;
+use super::error::WebError;
 use super::view::View;
 use super::{App, assets, words};
 
@@ -48,18 +48,18 @@ impl Templates {
 
 impl App {
     /// A page, or what is said in its place.
-    pub(super) fn answer(&self, view: &View, page: Result<Page, Failure>) -> Response {
+    pub(super) fn answer(&self, view: &View, page: Result<PageContent, WebError>) -> Response {
         match page.and_then(|page| self.html(view, page.template, page.context)) {
             Ok(html) => html_response(StatusCode::OK, html),
             Err(failure) => self.failed(view, &failure),
         }
     }
 
-    pub(super) fn failed(&self, view: &View, failure: &Failure) -> Response {
+    pub(super) fn failed(&self, view: &View, failure: &WebError) -> Response {
         tracing::debug!("`{}` cannot be shown: {failure}", view.path);
         let words = words::Words::of(view.labels);
         let said = match failure {
-            Failure::Store(_) | Failure::NoDatabase(_) => crate::text::escaped(&failure.to_string()),
+            WebError::Store(_) | WebError::NoDatabase(_) => crate::text::escaped(&failure.to_string()),
             _ => String::new(),
         };
         let context = context! { title => words.get(failure.word()), detail => said };
@@ -72,7 +72,7 @@ impl App {
         }
     }
 
-    pub(super) fn html(&self, view: &View, template: &str, context: Value) -> Result<String, Failure> {
+    pub(super) fn html(&self, view: &View, template: &str, context: Value) -> Result<String, WebError> {
         let words = words::Words::of(view.labels);
         let all = context! {
             t => words.table(),
@@ -89,7 +89,7 @@ impl App {
 }
 
 /// A page that is ready to be filled in.
-pub(super) struct Page {
+pub(super) struct PageContent {
     pub(super) template: &'static str,
     pub(super) context: Value,
 }

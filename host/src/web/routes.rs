@@ -23,11 +23,11 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::assets::{self, Asset};
 use super::bounded::Peer;
-use super::failure::Failure;
+use super::error::WebError;
 use super::guard::Verdict;
 use super::render::html_response;
 use super::view::View;
-use super::{App, Shared, actions, live, pages, words};
+use super::{App, SharedApp, actions, live, pages, words};
 
 /// Requests for pages at once; who comes beyond is told to come again.
 const MOST: usize = 32;
@@ -42,7 +42,7 @@ const BODY: usize = 16 << 10;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-pub(super) fn routes(app: Shared) -> Router {
+pub(super) fn routes(app: SharedApp) -> Router {
     let bounded = ServiceBuilder::new()
         .layer(HandleErrorLayer::new(overloaded))
         .load_shed()
@@ -109,7 +109,7 @@ async fn headers(mut response: Response) -> Response {
 
 /// Lets in who may be.
 async fn guard(
-    State(app): State<Shared>,
+    State(app): State<SharedApp>,
     ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
     view: View,
     request: Request,
@@ -140,11 +140,11 @@ impl App {
     }
 }
 
-async fn nothing(State(app): State<Shared>, view: View) -> Response {
-    app.failed(&view, &Failure::NotFound)
+async fn nothing(State(app): State<SharedApp>, view: View) -> Response {
+    app.failed(&view, &WebError::NotFound)
 }
 
-async fn login(State(app): State<Shared>, view: View) -> Response {
+async fn login(State(app): State<SharedApp>, view: View) -> Response {
     app.ask_for_token(&view, "", StatusCode::OK)
 }
 
@@ -154,7 +154,7 @@ struct SignIn {
 }
 
 async fn sign_in(
-    State(app): State<Shared>,
+    State(app): State<SharedApp>,
     headers: HeaderMap,
     view: View,
     Form(SignIn { token }): Form<SignIn>,
@@ -171,7 +171,7 @@ async fn sign_in(
 }
 
 /// Whether the process goes on as it should.
-async fn health(State(app): State<Shared>) -> Response {
+async fn health(State(app): State<SharedApp>) -> Response {
     match app.metrics.stalled() {
         None => (StatusCode::OK, "ok\n").into_response(),
         Some(for_so_long) => {
@@ -182,7 +182,7 @@ async fn health(State(app): State<Shared>) -> Response {
 }
 
 /// Whether the store is reached and a set is loaded.
-async fn ready(State(app): State<Shared>) -> Response {
+async fn ready(State(app): State<SharedApp>) -> Response {
     let not = |said: &'static str| (StatusCode::SERVICE_UNAVAILABLE, said).into_response();
     if app.live.as_ref().is_some_and(|live| live.in_use().is_none()) {
         return not("no set is loaded\n");
@@ -197,7 +197,7 @@ async fn ready(State(app): State<Shared>) -> Response {
     }
 }
 
-async fn metrics(State(app): State<Shared>) -> Response {
+async fn metrics(State(app): State<SharedApp>) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(axum::http::header::CONTENT_TYPE, kind)], app.metrics_now().await).into_response()
 }

@@ -45,9 +45,9 @@ impl WebServer {
             live: settings.live,
             metrics: settings.metrics,
             readers: readers::Readers::new(settings.store),
-            names: readers::Names::default(),
+            names: readers::VariableList::default(),
             templates: render::Templates::new()?,
-            news: live::News::default(),
+            news: live::LiveUpdates::default(),
             form_word: if settings.actions { Some(actions::form_word()?) } else { None },
         });
         let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -54,7 +54,7 @@ fn language(accepted: &str) -> &'static Labels {
 
 /// A stretch of time that is looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Window {
+pub(super) struct TimeRange {
     pub(super) from: Datetime,
     pub(super) to: Datetime,
     /// The name of the range, where it is one that goes with the time.
@@ -88,20 +88,20 @@ impl View {
     }
 
     /// From and to where both are given, else a range that ends at `until`.
-    pub(super) fn window(&self, until: Datetime, default: &str) -> Window {
+    pub(super) fn window(&self, until: Datetime, default: &str) -> TimeRange {
         if let (Some(from), Some(to)) = (self.datetime("from"), self.datetime("to"))
             && from < to
         {
-            return Window { from, to, range: None };
+            return TimeRange { from, to, range: None };
         }
         let named = |name: &str| RANGES.iter().find(|(range, _)| *range == name);
         let range = self.text("range").and_then(named).or_else(|| named(default)).unwrap_or(&RANGES[1]);
         let from = until.earlier(Duration::from_secs(range.1));
-        Window { from, to: until, range: Some(range.0) }
+        TimeRange { from, to: until, range: Some(range.0) }
     }
 }
 
-impl Window {
+impl TimeRange {
     /// How it stands in a link.
     pub(super) fn query(&self) -> String {
         match self.range {

@@ -15,7 +15,7 @@ use host::secret::Secret;
 use host::state::{ModelsInUse, SetAside, State};
 use host::store::{Clock, Commit, Connector, SqliteStore};
 use host::verdict::VerdictRow;
-use host::web::{Access, WebServer, WebSettings};
+use host::web::{AccessRules, WebServer, WebSettings};
 use tempfile::TempDir;
 use tests::conformance::{at, state, verdict};
 use tests::http::{Answer, ask};
@@ -129,11 +129,11 @@ async fn filled() -> (SqliteStore, TempDir) {
     (store, directory)
 }
 
-fn serve(store: &SqliteStore, access: Access) -> WebServer {
+fn serve(store: &SqliteStore, access: AccessRules) -> WebServer {
     serve_with(store, access, false)
 }
 
-fn serve_with(store: &SqliteStore, access: Access, actions: bool) -> WebServer {
+fn serve_with(store: &SqliteStore, access: AccessRules, actions: bool) -> WebServer {
     let settings = WebSettings {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         access,
@@ -147,7 +147,7 @@ fn serve_with(store: &SqliteStore, access: Access, actions: bool) -> WebServer {
     WebServer::start(settings).unwrap()
 }
 
-async fn served(access: Access) -> Served {
+async fn served(access: AccessRules) -> Served {
     let (store, directory) = filled().await;
     Served { server: serve(&store, access), store, _directory: directory }
 }
@@ -184,7 +184,7 @@ fn paths() -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_view_is_a_page_of_its_language_and_nothing_in_it_runs() {
-    let served = served(Access::default()).await;
+    let served = served(AccessRules::default()).await;
     for path in paths() {
         for language in ["en", "es"] {
             let answer = get(&served, &path, &[("Accept-Language", language)]);
@@ -216,7 +216,7 @@ async fn every_view_is_a_page_of_its_language_and_nothing_in_it_runs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_overview_says_what_needs_looking_at_worst_first() {
-    let served = served(Access::default()).await;
+    let served = served(AccessRules::default()).await;
     let body = get(&served, "/", &[]).body;
     let places: Vec<usize> =
         ["TEMP-03", "%3Cscript"].map(|name| body.find(&format!("variable?name={name}")).unwrap()).to_vec();
@@ -239,7 +239,7 @@ async fn the_overview_says_what_needs_looking_at_worst_first() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chart_shows_its_time_and_the_errors_of_its_model() {
-    let served = served(Access::default()).await;
+    let served = served(AccessRules::default()).await;
     let body = get(&served, "/variable?name=TEMP-03&from=2025-01-15T10:00&to=2025-01-15T12:00", &[]).body;
     assert_eq!(body.matches("<svg class=\"chart").count(), 2, "for a wide screen and a narrow one");
     assert!(body.contains("TEMP-03 from 2025-01-15 10:00:00 to 2025-01-15 12:00:00"), "{body}");
@@ -256,7 +256,7 @@ async fn a_chart_shows_its_time_and_the_errors_of_its_model() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_episode_says_why_and_what_else_was_in_trouble() {
-    let served = served(Access::default()).await;
+    let served = served(AccessRules::default()).await;
     let body = get(&served, "/episode?id=1", &[]).body;
     for expected in [
         "Since 2025-01-15 10:51:00",
@@ -281,7 +281,7 @@ async fn an_episode_says_why_and_what_else_was_in_trouble() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_changes_something_only_where_that_is_on_and_by_a_form_of_ours() {
     let (store, directory) = filled().await;
-    let served = Served { server: serve_with(&store, Access::default(), true), store, _directory: directory };
+    let served = Served { server: serve_with(&store, AccessRules::default(), true), store, _directory: directory };
     let address = served.server.address();
     let page = get(&served, "/episode?id=1", &[]).body;
     let (_, rest) = page.split_once("name=\"word\" value=\"").unwrap();
@@ -307,7 +307,7 @@ async fn a_person_changes_something_only_where_that_is_on_and_by_a_form_of_ours(
     assert_eq!(ask(address, "POST", "/shelve", &here, &end).status, 303);
     assert!(!get(&served, "/variable?name=TEMP-03", &[]).body.contains("Shelved until"));
 
-    let reads = serve(&served.store, Access::default());
+    let reads = serve(&served.store, AccessRules::default());
     let page = ask(reads.address(), "GET", "/episode?id=1", &[], "").body;
     assert!(!page.contains("name=\"word\""), "{page}");
     assert_eq!(ask(reads.address(), "POST", "/feedback", &here, &said(word)).status, 403);
@@ -315,7 +315,7 @@ async fn a_person_changes_something_only_where_that_is_on_and_by_a_form_of_ours(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_on_the_screen_comes_as_csv() {
-    let served = served(Access::default()).await;
+    let served = served(AccessRules::default()).await;
     let answer = get(&served, "/anomalies.csv?variable=TEMP-03&score=50&order=time&range=2h", &[]);
     assert_eq!(answer.headers["content-type"], "text/csv; charset=utf-8");
     let lines: Vec<&str> = answer.body.lines().collect();
@@ -327,7 +327,7 @@ async fn what_is_on_the_screen_comes_as_csv() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_may_not_see_it_is_told_so() {
     let token = "correct horse battery staple";
-    let access = Access { token: Some(Secret::new(token)), ..Access::default() };
+    let access = AccessRules { token: Some(Secret::new(token)), ..AccessRules::default() };
     let served = served(access).await;
     let address = served.server.address();
     for path in ["/", "/variable?name=TEMP-03", "/anomalies.csv", "/events", "/metrics", "/none"] {
@@ -361,7 +361,7 @@ async fn a_page_that_others_reach_without_a_token_is_not_served() {
     let (store, _directory) = filled().await;
     let settings = WebSettings {
         listen: SocketAddr::from(([0, 0, 0, 0], 0)),
-        access: Access::default(),
+        access: AccessRules::default(),
         worker: "default".into(),
         interval: Duration::from_secs(60),
         live: None,
@@ -375,7 +375,7 @@ async fn a_page_that_others_reach_without_a_token_is_not_served() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_requests_at_once_are_answered_or_told_to_come_again() {
-    let served = Arc::new(served(Access::default()).await);
+    let served = Arc::new(served(AccessRules::default()).await);
     let mut asking = Vec::new();
     for nth in 0..100 {
         let served = Arc::clone(&served);
@@ -398,7 +398,7 @@ async fn a_thousand_requests_at_once_are_answered_or_told_to_come_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_are_kept_by_a_browser_until_they_change() {
-    let served = served(Access::default()).await;
+    let served = served(AccessRules::default()).await;
     for (path, kind) in [
         ("/static/page.css", "text/css"),
         ("/static/page.js", "text/javascript"),
@@ -418,7 +418,7 @@ async fn files_are_kept_by_a_browser_until_they_change() {
 async fn a_page_beside_no_database_says_so() {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::new(directory.path().join("none.sqlite"));
-    let served = Served { server: serve(&store, Access::default()), store, _directory: directory };
+    let served = Served { server: serve(&store, AccessRules::default()), store, _directory: directory };
     for path in ["/", "/variable?name=T", "/detector"] {
         let answer = get(&served, path, &[]);
         assert_eq!(answer.status, 503, "{path}");
@@ -429,7 +429,7 @@ async fn a_page_beside_no_database_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_have_no_names_and_the_lag_by_the_plants_clock() {
-    let served = served(Access::default()).await;
+    let served = served(AccessRules::default()).await;
     let answer = get(&served, "/metrics", &[]);
     assert_eq!(answer.status, 200);
     for line in [
@@ -448,7 +448,7 @@ async fn metrics_have_no_names_and_the_lag_by_the_plants_clock() {
 /// An event at each commit; the script asks where no events come through.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_watches_is_told_of_a_commit() {
-    let served = served(Access::default()).await;
+    let served = served(AccessRules::default()).await;
     assert_eq!(get(&served, "/state", &[]).body, "{\"updated_at\":\"2025-01-15 11:59:30\"}");
     let mut stream = TcpStream::connect(served.server.address()).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();

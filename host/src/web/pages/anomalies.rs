@@ -8,38 +8,38 @@ use axum::response::{IntoResponse, Response};
 use minijinja::{Value, context};
 
 use super::variable::anomaly;
-use super::{Answer, Standing, ranges, second};
+use super::{PageResult, WorkerStatus, ranges, second};
 use crate::store::{AnomalyQuery, FirstOf, PageReader, StoreError, StoredVerdict};
-use crate::web::render::Page;
-use crate::web::view::{View, Window, encoded};
+use crate::web::render::PageContent;
+use crate::web::view::{View, TimeRange, encoded};
 use crate::web::words::Words;
-use crate::web::{App, Shared};
+use crate::web::{App, SharedApp};
 
 /// Rows of one view.
 const MOST: usize = 200;
 
-pub(in crate::web) async fn anomalies(Given(app): Given<Shared>, view: View) -> Response {
+pub(in crate::web) async fn anomalies(Given(app): Given<SharedApp>, view: View) -> Response {
     let page = page(&app, &view).await;
     app.answer(&view, page)
 }
 
-struct Found {
-    standing: Standing,
-    window: Window,
+struct AnomaliesView {
+    standing: WorkerStatus,
+    window: TimeRange,
     least: f64,
     first: FirstOf,
     variable: Option<Arc<str>>,
     verdicts: Vec<StoredVerdict>,
 }
 
-async fn find(app: &App, view: &View) -> Answer<Found> {
+async fn find(app: &App, view: &View) -> PageResult<AnomaliesView> {
     let mut reader = app.readers.lend().await?;
     let found = read(app, view, &mut *reader).await;
     reader.after(found)
 }
 
-async fn read(app: &App, view: &View, reader: &mut dyn PageReader) -> Result<Found, StoreError> {
-    let standing = Standing::read(app, reader).await?;
+async fn read(app: &App, view: &View, reader: &mut dyn PageReader) -> Result<AnomaliesView, StoreError> {
+    let standing = WorkerStatus::read(app, reader).await?;
     let window = view.window(standing.until, "24h");
     let least = view.number("score").unwrap_or(0.0).min(100.0);
     let first = if view.text("order") == Some("time") { FirstOf::Newest } else { FirstOf::Worst };
@@ -53,10 +53,10 @@ async fn read(app: &App, view: &View, reader: &mut dyn PageReader) -> Result<Fou
         limit: MOST,
     };
     let verdicts = reader.anomalies(&query).await?;
-    Ok(Found { standing, window, least, first, variable, verdicts })
+    Ok(AnomaliesView { standing, window, least, first, variable, verdicts })
 }
 
-impl Found {
+impl AnomaliesView {
     /// The filter as it stands in a link, but for the time.
     fn filter(&self) -> String {
         let order = if self.first == FirstOf::Newest { "time" } else { "score" };
@@ -71,7 +71,7 @@ impl Found {
     }
 }
 
-async fn page(app: &App, view: &View) -> Answer<Page> {
+async fn page(app: &App, view: &View) -> PageResult<PageContent> {
     let found = find(app, view).await?;
     let filter = found.filter();
     let context = context! {
@@ -87,11 +87,11 @@ async fn page(app: &App, view: &View) -> Answer<Page> {
         is_cut => found.verdicts.len() == MOST,
         csv => format!("/anomalies.csv?{filter}&{}", found.window.query()),
     };
-    Ok(Page { template: "anomalies.html", context })
+    Ok(PageContent { template: "anomalies.html", context })
 }
 
 /// The same rows, for a spreadsheet.
-pub(in crate::web) async fn csv(Given(app): Given<Shared>, view: View) -> Response {
+pub(in crate::web) async fn csv(Given(app): Given<SharedApp>, view: View) -> Response {
     match find(&app, &view).await {
         Ok(found) => {
             let headers = [

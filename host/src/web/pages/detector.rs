@@ -5,17 +5,17 @@ use axum::extract::State as Given;
 use axum::response::Response;
 use minijinja::{Value, context};
 
-use super::{Answer, Standing, grouped, second};
+use super::{PageResult, WorkerStatus, grouped, second};
 use crate::counts::Counts;
 use crate::detector::short_digest;
 use crate::reload::SetOverview;
 use crate::state::{ModelsInUse, State};
 use crate::store::{PageReader, StoreError};
 use crate::text::escaped;
-use crate::web::render::{Page, map};
+use crate::web::render::{PageContent, map};
 use crate::web::view::{View, duration, encoded};
 use crate::web::words::Words;
-use crate::web::{App, Shared};
+use crate::web::{App, SharedApp};
 
 /// Rows of a list.
 const LISTED: usize = 200;
@@ -23,18 +23,18 @@ const LISTED: usize = 200;
 /// Workers that are shown.
 const MOST_WORKERS: usize = 64;
 
-pub(in crate::web) async fn detector(Given(app): Given<Shared>, view: View) -> Response {
+pub(in crate::web) async fn detector(Given(app): Given<SharedApp>, view: View) -> Response {
     let page = page(&app, &view).await;
     app.answer(&view, page)
 }
 
-struct Found {
-    standing: Standing,
+struct DetectorView {
+    standing: WorkerStatus,
     workers: Vec<(String, State)>,
 }
 
-async fn read(app: &App, reader: &mut dyn PageReader) -> Result<Found, StoreError> {
-    let standing = Standing::read(app, reader).await?;
+async fn read(app: &App, reader: &mut dyn PageReader) -> Result<DetectorView, StoreError> {
+    let standing = WorkerStatus::read(app, reader).await?;
     let mut workers = Vec::new();
     for name in reader.workers().await?.into_iter().take(MOST_WORKERS) {
         // Rows that are no worker's have no state.
@@ -42,10 +42,10 @@ async fn read(app: &App, reader: &mut dyn PageReader) -> Result<Found, StoreErro
             workers.push((name, outline.state));
         }
     }
-    Ok(Found { standing, workers })
+    Ok(DetectorView { standing, workers })
 }
 
-async fn page(app: &App, view: &View) -> Answer<Page> {
+async fn page(app: &App, view: &View) -> PageResult<PageContent> {
     let mut reader = app.readers.lend().await?;
     let found = read(app, &mut *reader).await;
     let found = reader.after(found)?;
@@ -66,7 +66,7 @@ async fn page(app: &App, view: &View) -> Answer<Page> {
         workers => found.workers.iter().map(|(name, state)| worker(name, state, &found.standing)).collect::<Value>(),
         files => app.live.as_ref().and_then(crate::reload::ReloadSlots::in_use).map(|set| files(&set)),
     };
-    Ok(Page { template: "detector.html", context })
+    Ok(PageContent { template: "detector.html", context })
 }
 
 /// Variables whose models are to be trained anew.
@@ -125,7 +125,7 @@ fn set_aside(state: &State) -> Value {
     state.set_aside.iter().take(LISTED).map(row).collect()
 }
 
-fn worker(name: &str, state: &State, standing: &Standing) -> Value {
+fn worker(name: &str, state: &State, standing: &WorkerStatus) -> Value {
     map([
         ("name", escaped(name).into()),
         ("watermark", state.watermark_at(standing.now).map(second).into()),

@@ -8,18 +8,18 @@ use axum::extract::State as Given;
 use axum::response::Response;
 use minijinja::{Value, context};
 
-use super::series::chart_data;
-use super::{Answer, Standing, decimals, second};
+use super::chart_series::chart_data;
+use super::{PageResult, WorkerStatus, decimals, second};
 use crate::chart::{ChartData, ChartSize, Dress, Labels, chart, number};
 use crate::datetime::Datetime;
 use crate::episode::{Direction, Episode, EpisodeKind, EpisodeRange, Priority, StoredEpisode};
 use crate::store::{ErrorKind, PageReader, StoreError};
 use crate::text::escaped;
-use crate::web::failure::Failure;
-use crate::web::render::{Page, map};
-use crate::web::view::{View, Window, duration, encoded};
+use crate::web::error::WebError;
+use crate::web::render::{PageContent, map};
+use crate::web::view::{View, TimeRange, duration, encoded};
 use crate::web::words::Words;
-use crate::web::{App, Shared};
+use crate::web::{App, SharedApp};
 
 /// Others that are listed.
 const LISTED: usize = 50;
@@ -29,28 +29,28 @@ const MARGIN: Duration = Duration::from_secs(3600);
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-pub(in crate::web) async fn episode(Given(app): Given<Shared>, view: View) -> Response {
+pub(in crate::web) async fn episode(Given(app): Given<SharedApp>, view: View) -> Response {
     let page = page(&app, &view).await;
     app.answer(&view, page)
 }
 
-struct Found {
-    standing: Standing,
+struct EpisodeView {
+    standing: WorkerStatus,
     stored: StoredEpisode,
     charts: Vec<ChartData>,
     others: Vec<StoredEpisode>,
 }
 
-async fn page(app: &App, view: &View) -> Answer<Page> {
-    let id = view.text("id").and_then(|id| id.parse().ok()).ok_or(Failure::NotFound)?;
+async fn page(app: &App, view: &View) -> PageResult<PageContent> {
+    let id = view.text("id").and_then(|id| id.parse().ok()).ok_or(WebError::NotFound)?;
     let mut reader = app.readers.lend().await?;
     let found = read(app, id, &mut *reader).await;
-    let found = reader.after(found)?.ok_or(Failure::NotFound)?;
+    let found = reader.after(found)?.ok_or(WebError::NotFound)?;
     fill(view, &found)
 }
 
-async fn read(app: &App, id: i64, reader: &mut dyn PageReader) -> Result<Option<Found>, StoreError> {
-    let standing = Standing::read(app, reader).await?;
+async fn read(app: &App, id: i64, reader: &mut dyn PageReader) -> Result<Option<EpisodeView>, StoreError> {
+    let standing = WorkerStatus::read(app, reader).await?;
     let stored = match reader.episode(id).await {
         Ok(Some(stored)) => stored,
         Ok(None) => return Ok(None),
@@ -70,7 +70,7 @@ async fn read(app: &App, id: i64, reader: &mut dyn PageReader) -> Result<Option<
     }
     let mut others = within(reader, None, *begin, end.later(Duration::from_secs(1))).await?;
     others.retain(|other| other.id != stored.id && other.episode.kind != EpisodeKind::Shelved);
-    Ok(Some(Found { standing, stored, charts, others }))
+    Ok(Some(EpisodeView { standing, stored, charts, others }))
 }
 
 /// Episodes of some time; none where the table is not there yet.
@@ -99,14 +99,14 @@ pub(super) fn spans(episodes: &[StoredEpisode], until: Datetime) -> Vec<(Datetim
     shown.map(|found| (found.begin, reached(found, until))).collect()
 }
 
-fn fill(view: &View, found: &Found) -> Answer<Page> {
+fn fill(view: &View, found: &EpisodeView) -> PageResult<PageContent> {
     let (labels, words) = (view.labels, Words::of(view.labels));
     let episode = &found.stored.episode;
-    let [at, day, week] = found.charts.as_slice() else { return Err(Failure::NotFound) };
-    let drawn = |data: &ChartData, size, id| -> Answer<Value> {
+    let [at, day, week] = found.charts.as_slice() else { return Err(WebError::NotFound) };
+    let drawn = |data: &ChartData, size, id| -> PageResult<Value> {
         Ok(Value::from_safe_string(chart(data, labels, size, Dress::Page { id })?))
     };
-    let window = Window { from: at.from, to: at.to, range: None };
+    let window = TimeRange { from: at.from, to: at.to, range: None };
     let context = context! {
         id => found.stored.id,
         can_be_said => episode.kind != EpisodeKind::Shelved,
@@ -125,7 +125,7 @@ fn fill(view: &View, found: &Found) -> Answer<Page> {
         week => drawn(week, ChartSize::NARROW, "week")?,
         others => found.others.iter().map(|other| row(other, found.standing.until, words, labels)).collect::<Value>(),
     };
-    Ok(Page { template: "episode.html", context })
+    Ok(PageContent { template: "episode.html", context })
 }
 
 fn said(feedback: crate::episode::Feedback) -> &'static str {

@@ -4,7 +4,7 @@ mod anomalies;
 mod detector;
 mod episode;
 mod overview;
-mod series;
+mod chart_series;
 mod variable;
 mod why;
 
@@ -12,7 +12,7 @@ pub(super) use anomalies::{anomalies, csv};
 pub(super) use detector::detector;
 pub(super) use episode::episode;
 pub(super) use overview::overview;
-pub use series::chart_data;
+pub use chart_series::chart_data;
 pub(super) use variable::{picture, variable};
 
 use std::time::Duration;
@@ -20,16 +20,16 @@ use std::time::Duration;
 use minijinja::Value;
 
 use super::App;
-use super::failure::Failure;
+use super::error::WebError;
 use super::render::map;
-use super::view::{RANGES, View, Window};
+use super::view::{RANGES, View, TimeRange};
 use super::words::Words;
 use crate::datetime::Datetime;
 use crate::state::State;
 use crate::store::{PageReader, StoreError};
 
 /// How the worker stands, and until when its verdicts go.
-struct Standing {
+struct WorkerStatus {
     now: Datetime,
     /// None before the first commit.
     state: Option<State>,
@@ -40,7 +40,7 @@ struct Standing {
 /// A worker that is this far behind is shown as it was then.
 const FAR_BEHIND: Duration = Duration::from_secs(2 * 3600);
 
-impl Standing {
+impl WorkerStatus {
     async fn read(app: &App, reader: &mut dyn PageReader) -> Result<Self, StoreError> {
         let now = reader.clock().await?;
         let state = reader.outline(&app.worker).await?.map(|outline| outline.state);
@@ -56,7 +56,7 @@ impl Standing {
 }
 
 /// Links to the ranges of time, for the template of that name.
-fn ranges(view: &View, window: &Window, link: impl Fn(&str) -> String) -> Value {
+fn ranges(view: &View, window: &TimeRange, link: impl Fn(&str) -> String) -> Value {
     let words = Words::of(view.labels);
     let range = |(name, _): &(&'static str, u64)| {
         let word = match *name {
@@ -117,7 +117,7 @@ fn decimals(value: f64) -> usize {
     }
 }
 
-type Answer<T> = Result<T, Failure>;
+type PageResult<T> = Result<T, WebError>;
 
 #[cfg(test)]
 mod tests {

@@ -11,17 +11,17 @@ use axum::response::Response;
 use minijinja::{Value, context};
 
 use super::episode::{row, within};
-use super::{Answer, Standing, decimals, grouped, second};
-use crate::chart::{ChartData, Labels, Point, decimate, number, strip};
+use super::{PageResult, WorkerStatus, decimals, grouped, second};
+use crate::chart::{ChartData, Labels, ChartPoint, decimate, number, strip};
 use crate::datetime::Datetime;
 use crate::detector::short_digest;
 use crate::episode::{self, Episode, EpisodeKind, StoredEpisode};
 use crate::store::{ErrorKind, PageReader, ReadFrom, StoreError, StoredVerdict, Stretch, Tally};
 use crate::text::escaped;
-use crate::web::render::{Page, map};
+use crate::web::render::{PageContent, map};
 use crate::web::view::{View, duration, encoded};
 use crate::web::words::Words;
-use crate::web::{App, Shared};
+use crate::web::{App, SharedApp};
 
 /// What a row shows.
 const RECENT: Duration = Duration::from_secs(2 * 3600);
@@ -115,13 +115,13 @@ impl Priority {
     }
 }
 
-pub(in crate::web) async fn overview(Given(app): Given<Shared>, view: View) -> Response {
+pub(in crate::web) async fn overview(Given(app): Given<SharedApp>, view: View) -> Response {
     let page = page(&app, &view).await;
     app.answer(&view, page)
 }
 
-struct Found {
-    standing: Standing,
+struct OverviewView {
+    standing: WorkerStatus,
     variables: usize,
     rows: Vec<Row>,
     tallies: Vec<Tally>,
@@ -140,15 +140,15 @@ struct Row {
     worst: Option<f64>,
 }
 
-async fn page(app: &App, view: &View) -> Answer<Page> {
+async fn page(app: &App, view: &View) -> PageResult<PageContent> {
     let mut reader = app.readers.lend().await?;
     let found = read(app, view, &mut *reader).await;
     let found = reader.after(found)?;
     fill(app, view, &found)
 }
 
-async fn read(app: &App, view: &View, reader: &mut dyn PageReader) -> Result<Found, StoreError> {
-    let standing = Standing::read(app, reader).await?;
+async fn read(app: &App, view: &View, reader: &mut dyn PageReader) -> Result<OverviewView, StoreError> {
+    let standing = WorkerStatus::read(app, reader).await?;
     let until = standing.until;
     let names = app.names.get(reader).await?;
     let tallies = reader.tally(until.earlier(DAY), until).await?;
@@ -222,10 +222,10 @@ async fn read(app: &App, view: &View, reader: &mut dyn PageReader) -> Result<Fou
             .then_with(|| b.anomalies.cmp(&a.anomalies))
             .then_with(|| a.variable.cmp(&b.variable))
     });
-    Ok(Found { standing, variables: names.len(), rows, tallies, open, day })
+    Ok(OverviewView { standing, variables: names.len(), rows, tallies, open, day })
 }
 
-fn fill(app: &App, view: &View, found: &Found) -> Answer<Page> {
+fn fill(app: &App, view: &View, found: &OverviewView) -> PageResult<PageContent> {
     let labels = view.labels;
     let words = Words::of(labels);
     let until = found.standing.until;
@@ -233,7 +233,7 @@ fn fill(app: &App, view: &View, found: &Found) -> Answer<Page> {
         .rows
         .iter()
         .map(|row| Ok((row.priority, row_of(row, until, labels, words)?)))
-        .collect::<Answer<Vec<_>>>()?;
+        .collect::<PageResult<Vec<_>>>()?;
     let worst = rows.iter().filter(|(priority, _)| *priority != Priority::Normal);
     let in_trouble = worst.clone().count();
     let context = context! {
@@ -255,12 +255,12 @@ fn fill(app: &App, view: &View, found: &Found) -> Answer<Page> {
         day => found.day.iter().map(|over| row(over, until, words, labels)).collect::<Value>(),
         severity => severity(&found.tallies, found.rows.iter().map(|row| (&row.variable, row.priority)), words),
     };
-    Ok(Page { template: "overview.html", context })
+    Ok(PageContent { template: "overview.html", context })
 }
 
-fn row_of(row: &Row, until: Datetime, labels: &'static Labels, words: Words) -> Answer<Value> {
+fn row_of(row: &Row, until: Datetime, labels: &'static Labels, words: Words) -> PageResult<Value> {
     let from = until.earlier(RECENT);
-    let points: Vec<Point> = row.recent.iter().filter_map(Point::of).collect();
+    let points: Vec<ChartPoint> = row.recent.iter().filter_map(ChartPoint::of).collect();
     let data = ChartData {
         variable: row.variable.to_string(),
         from,
@@ -321,7 +321,7 @@ fn severity<'a>(
     [Priority::High, Priority::Silent, Priority::Medium, Priority::Low].into_iter().map(share).collect()
 }
 
-fn standing(app: &App, standing: &Standing, words: Words) -> Value {
+fn standing(app: &App, standing: &WorkerStatus, words: Words) -> Value {
     let Some(state) = &standing.state else { return Value::from(()) };
     let now = standing.now;
     let lag = state.watermark_at(now).map(|watermark| now.since(watermark));

@@ -9,29 +9,29 @@ use axum::response::{IntoResponse, Response};
 use minijinja::{Value, context};
 
 use super::episode::{spans, within};
-use super::series::Series;
+use super::chart_series::ChartSeries;
 use super::why::why;
-use super::{Answer, Standing, decimals, ranges, second};
-use crate::chart::{ChartData, ChartSize, Dress, ErrorMeasures, Labels, Point, chart, number};
+use super::{PageResult, WorkerStatus, decimals, ranges, second};
+use crate::chart::{ChartData, ChartSize, Dress, ErrorMeasures, Labels, ChartPoint, chart, number};
 use crate::episode::{EpisodeKind, StoredEpisode};
 use crate::store::{AnomalyQuery, ErrorKind, FirstOf, PageReader, StoreError, StoredVerdict};
 use crate::text::escaped;
-use crate::web::failure::Failure;
-use crate::web::render::{Page, map};
-use crate::web::view::{View, Window, encoded};
+use crate::web::error::WebError;
+use crate::web::render::{PageContent, map};
+use crate::web::view::{View, TimeRange, encoded};
 use crate::web::words::Words;
-use crate::web::{App, Shared};
+use crate::web::{App, SharedApp};
 
 /// Anomalies that are listed under the chart.
 const LISTED: usize = 25;
 
-pub(in crate::web) async fn variable(Given(app): Given<Shared>, view: View) -> Response {
+pub(in crate::web) async fn variable(Given(app): Given<SharedApp>, view: View) -> Response {
     let page = page(&app, &view).await;
     app.answer(&view, page)
 }
 
 /// The chart as a file.
-pub(in crate::web) async fn picture(Given(app): Given<Shared>, view: View) -> Response {
+pub(in crate::web) async fn picture(Given(app): Given<SharedApp>, view: View) -> Response {
     let drawn = async {
         let found = find(&app, &view).await?;
         Ok(chart(&found.data(), view.labels, ChartSize::WIDE, Dress::File)?)
@@ -42,20 +42,20 @@ pub(in crate::web) async fn picture(Given(app): Given<Shared>, view: View) -> Re
     }
 }
 
-struct Found {
+struct VariableView {
     variable: Arc<str>,
-    window: Window,
-    standing: Standing,
-    series: Series,
+    window: TimeRange,
+    standing: WorkerStatus,
+    series: ChartSeries,
     worst: Vec<StoredVerdict>,
     episodes: Vec<StoredEpisode>,
     /// Of this variable.
     shelved: Vec<StoredEpisode>,
 }
 
-impl Found {
+impl VariableView {
     fn data(&self) -> ChartData {
-        let Window { from, to, .. } = self.window;
+        let TimeRange { from, to, .. } = self.window;
         ChartData {
             variable: self.variable.to_string(),
             from,
@@ -66,8 +66,8 @@ impl Found {
     }
 }
 
-async fn find(app: &App, view: &View) -> Answer<Found> {
-    let variable: Arc<str> = view.text("name").ok_or(Failure::NotFound)?.into();
+async fn find(app: &App, view: &View) -> PageResult<VariableView> {
+    let variable: Arc<str> = view.text("name").ok_or(WebError::NotFound)?.into();
     let mut reader = app.readers.lend().await?;
     let found = read(app, view, variable, &mut *reader).await;
     reader.after(found)
@@ -78,10 +78,10 @@ async fn read(
     view: &View,
     variable: Arc<str>,
     reader: &mut dyn PageReader,
-) -> Result<Found, StoreError> {
-    let standing = Standing::read(app, reader).await?;
+) -> Result<VariableView, StoreError> {
+    let standing = WorkerStatus::read(app, reader).await?;
     let window = view.window(standing.until, "24h");
-    let series = Series::read(reader, &variable, window.from, window.to).await?;
+    let series = ChartSeries::read(reader, &variable, window.from, window.to).await?;
     let query = AnomalyQuery {
         variable: Some(Arc::clone(&variable)),
         from: window.from,
@@ -97,10 +97,10 @@ async fn read(
         found => found?,
     };
     shelved.retain(|stored| stored.episode.variable == variable);
-    Ok(Found { variable, window, standing, series, worst, episodes, shelved })
+    Ok(VariableView { variable, window, standing, series, worst, episodes, shelved })
 }
 
-async fn page(app: &App, view: &View) -> Answer<Page> {
+async fn page(app: &App, view: &View) -> PageResult<PageContent> {
     let found = find(app, view).await?;
     let (labels, words) = (view.labels, Words::of(view.labels));
     let data = found.data();
@@ -125,11 +125,11 @@ async fn page(app: &App, view: &View) -> Answer<Page> {
         picture => format!("/chart.svg?name={name}&{query}"),
         csv => format!("/anomalies.csv?variable={name}&{query}"),
     };
-    Ok(Page { template: "variable.html", context })
+    Ok(PageContent { template: "variable.html", context })
 }
 
 /// Until when it is shelved, and why.
-fn shelved(found: &Found) -> Value {
+fn shelved(found: &VariableView) -> Value {
     let is_it = |stored: &&StoredEpisode| {
         let episode = &stored.episode;
         episode.kind == EpisodeKind::Shelved && episode.is_open() && episode.end > found.standing.now
@@ -149,7 +149,7 @@ pub(super) fn anomaly(verdict: &StoredVerdict, labels: &Labels) -> Value {
         |value: Option<f64>| value.map(|value| number(value, decimals(value), labels)).unwrap_or_default();
     // An hour before and an hour after.
     let hour = std::time::Duration::from_secs(3600);
-    let around = Window { from: verdict.ds.earlier(hour), to: verdict.ds.later(hour), range: None };
+    let around = TimeRange { from: verdict.ds.earlier(hour), to: verdict.ds.later(hour), range: None };
     map([
         ("when", second(verdict.ds).into()),
         ("link", format!("/variable?name={}&{}", encoded(&verdict.variable), around.query()).into()),
@@ -163,7 +163,7 @@ pub(super) fn anomaly(verdict: &StoredVerdict, labels: &Labels) -> Value {
 
 /// What the script needs to tell the numbers at the pointer: seconds from the first point, reading,
 /// expectation, bounds and flag of each.
-fn points(points: &[Point]) -> String {
+fn points(points: &[ChartPoint]) -> String {
     let mut text = String::new();
     let short =
         |value: Option<f64>| value.map(|value| number(value, decimals(value), &crate::chart::ENGLISH));
@@ -184,7 +184,7 @@ fn points(points: &[Point]) -> String {
     text
 }
 
-fn measures(points: &[Point], labels: &Labels, words: Words) -> Value {
+fn measures(points: &[ChartPoint], labels: &Labels, words: Words) -> Value {
     let Some(measures) = ErrorMeasures::over(points) else { return Value::from(()) };
     let said = |value: f64| number(value, decimals(value).max(2), labels);
     let percent = |share: f64| format!("{} %", number(100.0 * share, 1, labels));

@@ -7,7 +7,7 @@ use crate::store::StoreError;
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+pub(super) enum WebError {
     #[error("{0}")]
     Store(#[from] StoreError),
     #[error("there is no `{0}` yet, where verdicts would be")]
@@ -24,7 +24,7 @@ pub(super) enum Failure {
     Template(#[from] minijinja::Error),
 }
 
-impl Failure {
+impl WebError {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use crate::chart::{ChartData, Point, decimate};
+use crate::chart::{ChartData, ChartPoint, decimate};
 use crate::datetime::Datetime;
 use crate::store::{AnomalyQuery, FirstOf, PageReader, ReadFrom, StoreError, StoredVerdict, Stretch};
 
@@ -25,14 +25,14 @@ const OF_A_SMALLER: usize = 8;
 const MOST_FLAGGED: usize = 1000;
 
 /// Readings by time.
-pub(super) struct Series {
+pub(super) struct ChartSeries {
     /// All that were read.
-    pub(super) points: Vec<Point>,
+    pub(super) points: Vec<ChartPoint>,
     /// Whether these are all that there are.
     pub(super) is_whole: bool,
 }
 
-impl Series {
+impl ChartSeries {
     pub(super) async fn read(
         reader: &mut dyn PageReader,
         variable: &Arc<str>,
@@ -49,11 +49,11 @@ impl Series {
             if is_full(verdicts) {
                 smaller.extend(divided(variable, part.from, part.to, SMALLER));
             }
-            points.extend(verdicts.iter().filter_map(Point::of));
+            points.extend(verdicts.iter().filter_map(ChartPoint::of));
         }
         if !is_whole {
             for verdicts in reader.stretches(&smaller, OF_A_SMALLER, ReadFrom::Start).await? {
-                points.extend(verdicts.iter().filter_map(Point::of));
+                points.extend(verdicts.iter().filter_map(ChartPoint::of));
             }
             let flagged = AnomalyQuery {
                 variable: Some(Arc::clone(variable)),
@@ -63,7 +63,7 @@ impl Series {
                 first: FirstOf::Newest,
                 limit: MOST_FLAGGED,
             };
-            points.extend(reader.anomalies(&flagged).await?.iter().filter_map(Point::of));
+            points.extend(reader.anomalies(&flagged).await?.iter().filter_map(ChartPoint::of));
             points.sort_by_key(|point| point.at);
             points.dedup_by_key(|point| point.at);
         }
@@ -71,7 +71,7 @@ impl Series {
     }
 
     /// What a screen can show of them.
-    pub(super) fn drawn(&self, from: Datetime, to: Datetime) -> Vec<Point> {
+    pub(super) fn drawn(&self, from: Datetime, to: Datetime) -> Vec<ChartPoint> {
         decimate(&self.points, from, to, usize::try_from(PARTS).unwrap_or(1))
     }
 }
@@ -86,7 +86,7 @@ pub async fn chart_data(
     from: Datetime,
     to: Datetime,
 ) -> Result<(ChartData, bool), StoreError> {
-    let series = Series::read(reader, variable, from, to).await?;
+    let series = ChartSeries::read(reader, variable, from, to).await?;
     let points = series.drawn(from, to);
     let data = ChartData { variable: variable.to_string(), from, to, points, episodes: Vec::new() };
     Ok((data, series.is_whole))
