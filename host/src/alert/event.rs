@@ -13,19 +13,19 @@ use crate::episode::{EpisodeKind, Priority};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Event {
+pub struct AlertEvent {
     /// The same at each delivery, and of no other event.
     pub id: String,
     /// When it happened, by the plant's clock.
     pub at: Datetime,
-    pub what: What,
+    pub what: EventDetail,
 }
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
-pub enum What {
+pub enum EventDetail {
     Variable(Change, Box<Facts>),
-    Service(Service),
+    Service(ServiceEvent),
     /// Nothing: a person tries a channel.
     Test,
 }
@@ -74,7 +74,7 @@ pub struct Worst {
 
 /// What happened to the service itself.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Service {
+pub enum ServiceEvent {
     /// No cycle succeeded for three intervals.
     NoSuccess { worker: String, lasted: Duration, interval: Duration, why: String },
     /// Cycles succeed again.
@@ -87,7 +87,7 @@ pub enum Service {
 
 /// What channels choose by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum EventKind {
     Opened,
     StillOpen,
     Closed,
@@ -97,7 +97,7 @@ pub enum Kind {
     Test,
 }
 
-impl Kind {
+impl EventKind {
     /// As the configuration and the data of a message have it.
     pub const fn word(self) -> &'static str {
         match self {
@@ -112,38 +112,38 @@ impl Kind {
     }
 }
 
-impl Event {
+impl AlertEvent {
     /// What channels choose by.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> EventKind {
         match &self.what {
-            What::Variable(change, facts) => match (facts.nature, change) {
-                (EpisodeKind::Service, _) => Kind::Service,
-                (EpisodeKind::Silent, Change::Closed) => Kind::Back,
-                (EpisodeKind::Silent, _) => Kind::Silent,
-                (_, Change::Opened) => Kind::Opened,
-                (_, Change::StillOpen) => Kind::StillOpen,
-                (_, Change::Closed) => Kind::Closed,
+            EventDetail::Variable(change, facts) => match (facts.nature, change) {
+                (EpisodeKind::Service, _) => EventKind::Service,
+                (EpisodeKind::Silent, Change::Closed) => EventKind::Back,
+                (EpisodeKind::Silent, _) => EventKind::Silent,
+                (_, Change::Opened) => EventKind::Opened,
+                (_, Change::StillOpen) => EventKind::StillOpen,
+                (_, Change::Closed) => EventKind::Closed,
             },
-            What::Service(_) => Kind::Service,
-            What::Test => Kind::Test,
+            EventDetail::Service(_) => EventKind::Service,
+            EventDetail::Test => EventKind::Test,
         }
     }
 
     /// How much it matters.
     pub fn priority(&self) -> Priority {
         match &self.what {
-            What::Variable(_, facts) => facts.priority,
-            What::Service(Service::NoSuccess { .. } | Service::SetRefused { .. }) => Priority::High,
-            What::Service(Service::Recovered { .. } | Service::TooLate { .. }) => Priority::Medium,
-            What::Test => Priority::Low,
+            EventDetail::Variable(_, facts) => facts.priority,
+            EventDetail::Service(ServiceEvent::NoSuccess { .. } | ServiceEvent::SetRefused { .. }) => Priority::High,
+            EventDetail::Service(ServiceEvent::Recovered { .. } | ServiceEvent::TooLate { .. }) => Priority::Medium,
+            EventDetail::Test => Priority::Low,
         }
     }
 
     /// The episode that it is about.
     pub fn facts(&self) -> Option<&Facts> {
         match &self.what {
-            What::Variable(_, facts) => Some(facts),
-            What::Service(_) | What::Test => None,
+            EventDetail::Variable(_, facts) => Some(facts),
+            EventDetail::Service(_) | EventDetail::Test => None,
         }
     }
 
@@ -155,20 +155,20 @@ impl Event {
     /// What its begin and its end have in common.
     pub fn key(&self) -> String {
         match &self.what {
-            What::Variable(_, facts) => {
+            EventDetail::Variable(_, facts) => {
                 let Facts { nature, variable, begin, .. } = &**facts;
                 format!("{nature}/{variable}/{begin}")
             }
-            What::Service(Service::NoSuccess { .. } | Service::Recovered { .. }) => "success".to_owned(),
-            What::Service(Service::SetRefused { .. }) => "set".to_owned(),
-            What::Service(Service::TooLate { .. }) => "late".to_owned(),
-            What::Test => "test".to_owned(),
+            EventDetail::Service(ServiceEvent::NoSuccess { .. } | ServiceEvent::Recovered { .. }) => "success".to_owned(),
+            EventDetail::Service(ServiceEvent::SetRefused { .. }) => "set".to_owned(),
+            EventDetail::Service(ServiceEvent::TooLate { .. }) => "late".to_owned(),
+            EventDetail::Test => "test".to_owned(),
         }
     }
 
     /// Whether it ends what an earlier one began.
     pub fn is_end(&self) -> bool {
-        matches!(self.what, What::Variable(Change::Closed, _) | What::Service(Service::Recovered { .. }))
+        matches!(self.what, EventDetail::Variable(Change::Closed, _) | EventDetail::Service(ServiceEvent::Recovered { .. }))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use wildmatch::WildMatch;
 
-use super::event::{Event, Kind};
+use super::event::{AlertEvent, EventKind};
 use crate::episode::Priority;
 
 /// What a channel asks for. What is about no variable passes whatever the variables are.
@@ -13,12 +13,12 @@ pub struct Filter {
     /// Patterns; empty: all.
     pub variables: Vec<WildMatch>,
     /// Empty: all.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<EventKind>,
 }
 
 impl Filter {
     /// Whether it is told.
-    pub fn takes(&self, event: &Event) -> bool {
+    pub fn takes(&self, event: &AlertEvent) -> bool {
         let named = |name: &str| {
             self.variables.is_empty() || self.variables.iter().any(|pattern| pattern.matches(name))
         };
@@ -31,20 +31,20 @@ impl Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::event::{Change, Facts, Service};
+    use crate::alert::event::{Change, Facts, ServiceEvent};
     use crate::alert::fixture::{event, facts, service};
     use crate::episode::EpisodeKind;
 
     #[test]
     fn a_channel_is_told_what_it_asks_for() {
-        let filter = |priority, variables: &[&str], kinds: &[Kind]| Filter {
+        let filter = |priority, variables: &[&str], kinds: &[EventKind]| Filter {
             priority,
             variables: variables.iter().map(|pattern| WildMatch::new(pattern)).collect(),
             kinds: kinds.to_vec(),
         };
         let low = Facts { priority: Priority::Low, ..facts("TEMP-1") };
         let silent = Facts { nature: EpisodeKind::Silent, ..facts("P-1") };
-        let late = Service::TooLate { worker: "w".to_owned(), readings: 1 };
+        let late = ServiceEvent::TooLate { worker: "w".to_owned(), readings: 1 };
         let events = [
             event("a", Change::Opened, 1, low.clone()),
             event("b", Change::Closed, 1, low),
@@ -60,8 +60,8 @@ mod tests {
             (filter(Priority::High, &[], &[]), ""),
             (filter(Priority::Low, &["TEMP*"], &[]), "abg"),
             (filter(Priority::Low, &["T", "P-?"], &[]), "cdefg"),
-            (filter(Priority::Low, &[], &[Kind::Opened, Kind::Back]), "acf"),
-            (filter(Priority::Low, &["TEMP*"], &[Kind::Service]), "g"),
+            (filter(Priority::Low, &[], &[EventKind::Opened, EventKind::Back]), "acf"),
+            (filter(Priority::Low, &["TEMP*"], &[EventKind::Service]), "g"),
         ] {
             let found: String =
                 events.iter().filter(|event| filter.takes(event)).map(|event| event.id.as_str()).collect();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::event::{Change, Event, Facts, Service, What, Worst};
+use super::event::{Change, AlertEvent, Facts, ServiceEvent, EventDetail, Worst};
 use crate::datetime::Datetime;
 use crate::episode::{EpisodeKind, Priority};
 
@@ -34,13 +34,13 @@ pub(crate) fn facts(variable: &str) -> Facts {
 }
 
 /// Something of these facts, which reach to so many minutes after ten.
-pub(crate) fn event(id: &str, change: Change, minutes: u64, facts: Facts) -> Event {
+pub(crate) fn event(id: &str, change: Change, minutes: u64, facts: Facts) -> AlertEvent {
     let closed_at = (change == Change::Closed).then(|| at(minutes));
     let facts = Box::new(Facts { end: at(minutes), closed_at, ..facts });
-    Event { id: id.to_owned(), at: at(minutes), what: What::Variable(change, facts) }
+    AlertEvent { id: id.to_owned(), at: at(minutes), what: EventDetail::Variable(change, facts) }
 }
 
 /// Something of the service, at ten.
-pub(crate) fn service(id: &str, service: Service) -> Event {
-    Event { id: id.to_owned(), at: at(0), what: What::Service(service) }
+pub(crate) fn service(id: &str, service: ServiceEvent) -> AlertEvent {
+    AlertEvent { id: id.to_owned(), at: at(0), what: EventDetail::Service(service) }
 }

@@ -7,19 +7,19 @@
 
 use std::collections::HashMap;
 
-use super::event::{Event, Kind};
+use super::event::{AlertEvent, EventKind};
 
 /// What is to be sent as one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
-    pub form: Form,
+    pub kind: GroupKind,
     /// In the order in which they happened; never empty.
-    pub events: Vec<Event>,
+    pub events: Vec<AlertEvent>,
 }
 
 /// How events are put together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum GroupKind {
     One,
     /// Several of one kind.
     Together,
@@ -33,35 +33,35 @@ const MOST_MESSAGES: usize = 10;
 /// Puts together what waits, which is in the order of the outbox. `is_late` says that the receiver
 /// could not be told for long: then a few messages are one as well. With `each` every event is for
 /// itself, for receivers that put together themselves.
-pub fn plan(waiting: Vec<Event>, is_late: bool, each: bool) -> Vec<Group> {
+pub fn plan(waiting: Vec<AlertEvent>, is_late: bool, each: bool) -> Vec<Group> {
     if each {
-        return waiting.into_iter().map(|event| Group { form: Form::One, events: vec![event] }).collect();
+        return waiting.into_iter().map(|event| Group { kind: GroupKind::One, events: vec![event] }).collect();
     }
     let most = if is_late { 1 } else { MOST_MESSAGES };
     let groups = together(&waiting);
     if groups.len() <= most {
         return groups;
     }
-    vec![Group { form: Form::Summary, events: waiting }]
+    vec![Group { kind: GroupKind::Summary, events: waiting }]
 }
 
 /// Events of one kind join the first message of that kind, unless that would put one of them before
 /// an earlier one of its variable.
-fn together(waiting: &[Event]) -> Vec<Group> {
+fn together(waiting: &[AlertEvent]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     // The last message in which a variable stands, and the messages of each kind.
     let mut last: HashMap<&str, usize> = HashMap::new();
-    let mut of_kind: HashMap<Kind, Vec<usize>> = HashMap::new();
+    let mut of_kind: HashMap<EventKind, Vec<usize>> = HashMap::new();
     for event in waiting {
         let kind = event.kind();
-        let is_alone = matches!(kind, Kind::Service | Kind::Test);
+        let is_alone = matches!(kind, EventKind::Service | EventKind::Test);
         let before = event.variable().and_then(|variable| last.get(variable).copied());
         let same_kind = of_kind.entry(kind).or_default();
         let joins = same_kind.iter().find(|at| before.is_none_or(|before| before < **at));
         let at = match joins.filter(|_| !is_alone) {
             Some(at) => *at,
             None => {
-                groups.push(Group { form: Form::One, events: Vec::new() });
+                groups.push(Group { kind: GroupKind::One, events: Vec::new() });
                 same_kind.push(groups.len() - 1);
                 groups.len() - 1
             }
@@ -69,7 +69,7 @@ fn together(waiting: &[Event]) -> Vec<Group> {
         let group = &mut groups[at];
         group.events.push(event.clone());
         if group.events.len() > 1 {
-            group.form = Form::Together;
+            group.kind = GroupKind::Together;
         }
         event.variable().map(|variable| last.insert(variable, at));
     }

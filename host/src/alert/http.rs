@@ -17,7 +17,7 @@ use ureq::http::Uri;
 use ureq::http::header::{HeaderMap, RETRY_AFTER};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
-use super::retry::Failure;
+use super::retry::SendError;
 use crate::regular;
 use crate::secret::Secret;
 use crate::text::escaped;
@@ -88,16 +88,16 @@ impl HttpClient {
     }
 
     /// Sends, and tells what the receiver answered.
-    pub(super) async fn post(&self, request: Request) -> Result<String, Failure> {
+    pub(super) async fn post(&self, request: Request) -> Result<String, SendError> {
         let client = self.clone();
         tokio::task::spawn_blocking(move || client.blocking(&request))
             .await
-            .unwrap_or_else(|error| Err(Failure::passing(format!("the thread that sends ended: {error}"))))
+            .unwrap_or_else(|error| Err(SendError::passing(format!("the thread that sends ended: {error}"))))
     }
 
-    fn blocking(&self, request: &Request) -> Result<String, Failure> {
-        let place = place(&request.url).map_err(|why| Failure::refused(format!("`url` {why}")))?;
-        let agent = self.agent().map_err(Failure::refused)?;
+    fn blocking(&self, request: &Request) -> Result<String, SendError> {
+        let place = place(&request.url).map_err(|why| SendError::refused(format!("`url` {why}")))?;
+        let agent = self.agent().map_err(SendError::refused)?;
         let mut post = agent.post(request.url.reveal().trim()).header("content-type", "application/json");
         for (name, value) in &request.headers {
             post = post.header(*name, value.reveal());
@@ -164,16 +164,16 @@ fn beginning(mut body: impl Read) -> String {
 }
 
 /// What an answer means. Pure.
-fn judge(place: &str, status: u16, retry_after: Option<Duration>, text: &str) -> Result<String, Failure> {
+fn judge(place: &str, status: u16, retry_after: Option<Duration>, text: &str) -> Result<String, SendError> {
     let said = if text.is_empty() { String::new() } else { format!(": {text}") };
     let what = format!("{place} answers {status}{said}");
     match status {
         200..=299 => Ok(what),
-        300..=399 => Err(Failure::refused(format!(
+        300..=399 => Err(SendError::refused(format!(
             "{place} answers {status}, which sends elsewhere; that is not followed: write the address that it means"
         ))),
-        408 | 425 | 429 | 500..=599 => Err(Failure { what, refused: false, retry_after }),
-        _ => Err(Failure::refused(what)),
+        408 | 425 | 429 | 500..=599 => Err(SendError { what, refused: false, retry_after }),
+        _ => Err(SendError::refused(what)),
     }
 }
 
@@ -188,24 +188,24 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 }
 
 /// Nobody answered. Some errors hold the address; those are told in other words.
-fn failed(place: &str, error: &ureq::Error) -> Failure {
+fn failed(place: &str, error: &ureq::Error) -> SendError {
     match error {
-        ureq::Error::Timeout(phase) => Failure::passing(format!("{place} does not answer in time ({phase})")),
-        ureq::Error::HostNotFound => Failure::passing(format!("{place}: no such host")),
-        ureq::Error::Io(error) => Failure::passing(format!("{place}: {error}")),
-        ureq::Error::Rustls(error) => Failure::passing(format!("{place}: {error}")),
-        ureq::Error::Tls(what) => Failure::passing(format!("{place}: {what}")),
-        ureq::Error::ConnectionFailed => Failure::passing(format!("{place}: no connection")),
+        ureq::Error::Timeout(phase) => SendError::passing(format!("{place} does not answer in time ({phase})")),
+        ureq::Error::HostNotFound => SendError::passing(format!("{place}: no such host")),
+        ureq::Error::Io(error) => SendError::passing(format!("{place}: {error}")),
+        ureq::Error::Rustls(error) => SendError::passing(format!("{place}: {error}")),
+        ureq::Error::Tls(what) => SendError::passing(format!("{place}: {what}")),
+        ureq::Error::ConnectionFailed => SendError::passing(format!("{place}: no connection")),
         ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) | ureq::Error::BodyStalled => {
-            Failure::passing(format!("{place} does not speak HTTP as it should"))
+            SendError::passing(format!("{place} does not speak HTTP as it should"))
         }
-        ureq::Error::Http(_) | ureq::Error::BadUri(_) => Failure::refused(format!(
+        ureq::Error::Http(_) | ureq::Error::BadUri(_) => SendError::refused(format!(
             "{place}: the address or a token has characters that a request cannot have"
         )),
         ureq::Error::InvalidProxyUrl | ureq::Error::ConnectProxyFailed(_) => {
-            Failure::passing(format!("{place}: the proxy of the environment does not connect"))
+            SendError::passing(format!("{place}: the proxy of the environment does not connect"))
         }
-        _ => Failure::passing(format!("{place}: it cannot be sent")),
+        _ => SendError::passing(format!("{place}: it cannot be sent")),
     }
 }
 

@@ -6,8 +6,8 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::event::{Change, Event, Kind, Service, What};
-use super::group::{Form, Group};
+use super::event::{Change, AlertEvent, EventKind, ServiceEvent, EventDetail};
+use super::group::{GroupKind, Group};
 use super::language::Language;
 use super::sentence::{headline, name, sentence, shown};
 use crate::datetime::Datetime;
@@ -32,7 +32,7 @@ pub struct Message {
     /// Of one line each.
     pub lines: Vec<String>,
     /// In the order in which they happened.
-    pub events: Vec<Event>,
+    pub events: Vec<AlertEvent>,
     /// For receivers that show one.
     pub picture: Option<Picture>,
 }
@@ -48,17 +48,17 @@ pub struct Picture {
 impl Message {
     /// What a group says.
     pub fn of(group: Group, language: Language) -> Self {
-        let Group { form, events } = group;
-        let subject = match (form, events.as_slice()) {
-            (Form::One, [event, ..]) => headline(event, language),
-            (Form::Together, _) => together(&events, language),
-            (Form::Summary | Form::One, _) => summary(&events, language),
+        let Group { kind, events } = group;
+        let subject = match (kind, events.as_slice()) {
+            (GroupKind::One, [event, ..]) => headline(event, language),
+            (GroupKind::Together, _) => together(&events, language),
+            (GroupKind::Summary | GroupKind::One, _) => summary(&events, language),
         };
-        let mut lines = match form {
-            Form::One => Vec::new(),
-            Form::Together | Form::Summary => vec![span(&events, language)],
+        let mut lines = match kind {
+            GroupKind::One => Vec::new(),
+            GroupKind::Together | GroupKind::Summary => vec![span(&events, language)],
         };
-        let bullet = if form == Form::One { "" } else { "- " };
+        let bullet = if kind == GroupKind::One { "" } else { "- " };
         lines.extend(events.iter().take(NAMED).map(|event| format!("{bullet}{}", sentence(event, language))));
         if let Some(more) = events.len().checked_sub(NAMED).filter(|more| *more > 0) {
             lines.push(language.of(format!("- and {more} more."), format!("- y {more} más.")));
@@ -66,7 +66,7 @@ impl Message {
         Self {
             id: id(&events),
             language,
-            priority: events.iter().map(Event::priority).max().unwrap_or(Priority::Low),
+            priority: events.iter().map(AlertEvent::priority).max().unwrap_or(Priority::Low),
             subject,
             lines,
             events,
@@ -76,8 +76,8 @@ impl Message {
 
     /// What a person sends to try a channel; `id` tells it from others.
     pub fn test(id: String, at: Datetime, language: Language) -> Self {
-        let events = vec![Event { id, at, what: What::Test }];
-        Self::of(Group { form: Form::One, events }, language)
+        let events = vec![AlertEvent { id, at, what: EventDetail::Test }];
+        Self::of(Group { kind: GroupKind::One, events }, language)
     }
 
     /// The lines as one text.
@@ -86,22 +86,22 @@ impl Message {
     }
 
     /// The kind of its events; of several kinds none.
-    pub fn kind(&self) -> Option<Kind> {
-        let mut kinds = self.events.iter().map(Event::kind);
+    pub fn kind(&self) -> Option<EventKind> {
+        let mut kinds = self.events.iter().map(AlertEvent::kind);
         let first = kinds.next()?;
         kinds.all(|kind| kind == first).then_some(first)
     }
 
     /// Whether all of it ends something.
     pub fn is_end(&self) -> bool {
-        self.events.iter().all(Event::is_end)
+        self.events.iter().all(AlertEvent::is_end)
     }
 
     /// As data: what the JSON webhook sends, and what templates are given.
     pub fn data(&self) -> Value {
         json!({
             "id": self.id,
-            "kind": self.kind().map(Kind::word),
+            "kind": self.kind().map(EventKind::word),
             "priority": self.priority,
             "language": self.language,
             "subject": self.subject,
@@ -113,7 +113,7 @@ impl Message {
 }
 
 /// Of one event its own; of several what follows from theirs, in that order.
-fn id(events: &[Event]) -> String {
+fn id(events: &[AlertEvent]) -> String {
     match events {
         [event] => event.id.clone(),
         events => {
@@ -129,19 +129,19 @@ fn id(events: &[Event]) -> String {
 }
 
 /// `12 variables anomalous: A, B, C and 9 more`.
-fn together(events: &[Event], language: Language) -> String {
-    let names: Vec<_> = events.iter().filter_map(Event::facts).take(IN_HEADLINE).map(name).collect();
+fn together(events: &[AlertEvent], language: Language) -> String {
+    let names: Vec<_> = events.iter().filter_map(AlertEvent::facts).take(IN_HEADLINE).map(name).collect();
     let more = events.len() - names.len();
     let number = events.len();
-    let head = match events.first().map(Event::kind) {
-        Some(Kind::Opened) => language.of(format!("{number} anomalies"), format!("{number} anomalías")),
-        Some(Kind::StillOpen) => {
+    let head = match events.first().map(AlertEvent::kind) {
+        Some(EventKind::Opened) => language.of(format!("{number} anomalies"), format!("{number} anomalías")),
+        Some(EventKind::StillOpen) => {
             language.of(format!("{number} still anomalous"), format!("{number} siguen anómalas"))
         }
-        Some(Kind::Closed) => language.of(format!("{number} over"), format!("{number} terminadas")),
-        Some(Kind::Silent) => language.of(format!("{number} silent"), format!("{number} en silencio")),
-        Some(Kind::Back) => language.of(format!("{number} back"), format!("{number} de vuelta")),
-        Some(Kind::Service | Kind::Test) | None => {
+        Some(EventKind::Closed) => language.of(format!("{number} over"), format!("{number} terminadas")),
+        Some(EventKind::Silent) => language.of(format!("{number} silent"), format!("{number} en silencio")),
+        Some(EventKind::Back) => language.of(format!("{number} back"), format!("{number} de vuelta")),
+        Some(EventKind::Service | EventKind::Test) | None => {
             language.of(format!("{number} messages"), format!("{number} mensajes"))
         }
     };
@@ -155,15 +155,15 @@ fn together(events: &[Event], language: Language) -> String {
 }
 
 /// `Summary: 12 begun, 9 over, 1 silent`.
-fn summary(events: &[Event], language: Language) -> String {
-    let of = |kind: Kind| events.iter().filter(|event| event.kind() == kind).count() as u64;
+fn summary(events: &[AlertEvent], language: Language) -> String {
+    let of = |kind: EventKind| events.iter().filter(|event| event.kind() == kind).count() as u64;
     let counted = [
-        (of(Kind::Opened), language.of("begun", "empezadas")),
-        (of(Kind::StillOpen), language.of("longer than an hour", "de más de una hora")),
-        (of(Kind::Closed), language.of("over", "terminadas")),
-        (of(Kind::Silent), language.of("silent", "en silencio")),
-        (of(Kind::Back), language.of("back", "de vuelta")),
-        (of(Kind::Service), language.of("of the service", "del servicio")),
+        (of(EventKind::Opened), language.of("begun", "empezadas")),
+        (of(EventKind::StillOpen), language.of("longer than an hour", "de más de una hora")),
+        (of(EventKind::Closed), language.of("over", "terminadas")),
+        (of(EventKind::Silent), language.of("silent", "en silencio")),
+        (of(EventKind::Back), language.of("back", "de vuelta")),
+        (of(EventKind::Service), language.of("of the service", "del servicio")),
     ];
     let parts: Vec<_> = counted
         .iter()
@@ -174,7 +174,7 @@ fn summary(events: &[Event], language: Language) -> String {
 }
 
 /// From when to when.
-fn span(events: &[Event], language: Language) -> String {
+fn span(events: &[AlertEvent], language: Language) -> String {
     let times = || events.iter().map(|event| event.at);
     let (Some(first), Some(last)) = (times().min(), times().max()) else { return String::new() };
     match first == last {
@@ -184,7 +184,7 @@ fn span(events: &[Event], language: Language) -> String {
 }
 
 /// An event as a receiver that is a program reads it. Names are what they are: JSON escapes them.
-fn data(event: &Event, language: Language) -> Value {
+fn data(event: &AlertEvent, language: Language) -> Value {
     let mut data = json!({
         "id": event.id,
         "kind": event.kind().word(),
@@ -195,7 +195,7 @@ fn data(event: &Event, language: Language) -> Value {
     });
     let Some(object) = data.as_object_mut() else { return data };
     match &event.what {
-        What::Variable(change, facts) => {
+        EventDetail::Variable(change, facts) => {
             let episode = json!({
                 "id": facts.episode,
                 "state": facts.nature,
@@ -215,16 +215,16 @@ fn data(event: &Event, language: Language) -> Value {
             object.insert("variable".to_owned(), (*facts.variable).into());
             object.insert("episode".to_owned(), episode);
         }
-        What::Service(service) => {
+        EventDetail::Service(service) => {
             let (name, worker) = match service {
-                Service::NoSuccess { worker, .. } => ("no-success", worker),
-                Service::Recovered { worker, .. } => ("recovered", worker),
-                Service::SetRefused { worker, .. } => ("set-refused", worker),
-                Service::TooLate { worker, .. } => ("too-late", worker),
+                ServiceEvent::NoSuccess { worker, .. } => ("no-success", worker),
+                ServiceEvent::Recovered { worker, .. } => ("recovered", worker),
+                ServiceEvent::SetRefused { worker, .. } => ("set-refused", worker),
+                ServiceEvent::TooLate { worker, .. } => ("too-late", worker),
             };
             object.insert("service".to_owned(), json!({ "state": name, "worker": shown(worker, 100) }));
         }
-        What::Test => {}
+        EventDetail::Test => {}
     }
     data
 }

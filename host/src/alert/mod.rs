@@ -17,7 +17,7 @@ pub mod language;
 pub mod message;
 pub mod outbox;
 mod picture;
-pub mod pulse;
+pub mod service_status;
 pub mod retry;
 mod secret_source;
 mod sentence;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Change, Event, Facts, What, Worst};
+use super::event::{Change, AlertEvent, Facts, EventDetail, Worst};
 use crate::datetime::Datetime;
 use crate::episode::{Episode, EpisodeKind, MessageKind, StoredEpisode};
 use crate::store::{EntryState, OutboxEntry, Tried};
@@ -26,7 +26,7 @@ pub type About<'a> = &'a (dyn Fn(&str) -> Described + Send + Sync);
 ///
 /// # Errors
 /// A sentence, for an entry that no worker has written.
-pub fn event(entry: &OutboxEntry, about: About<'_>) -> Result<Event, String> {
+pub fn event(entry: &OutboxEntry, about: About<'_>) -> Result<AlertEvent, String> {
     let episode: Episode = serde_json::from_str(&entry.payload)
         .map_err(|error| format!("the payload of entry {} is no episode: {error}", entry.seq))?;
     if episode.kind == EpisodeKind::Shelved {
@@ -39,17 +39,17 @@ pub fn event(entry: &OutboxEntry, about: About<'_>) -> Result<Event, String> {
         MessageKind::Opened | MessageKind::Silent | MessageKind::Service => Change::Opened,
     };
     let facts = facts(entry.episode_id, episode, about);
-    Ok(Event { id: entry.id.clone(), at: entry.created_at, what: What::Variable(change, Box::new(facts)) })
+    Ok(AlertEvent { id: entry.id.clone(), at: entry.created_at, what: EventDetail::Variable(change, Box::new(facts)) })
 }
 
 /// An episode that is open, for receivers of states; None for what is not told.
-pub fn open(stored: StoredEpisode, now: Datetime, about: About<'_>) -> Option<Event> {
+pub fn open(stored: StoredEpisode, now: Datetime, about: About<'_>) -> Option<AlertEvent> {
     let StoredEpisode { id, episode, .. } = stored;
     if episode.kind == EpisodeKind::Shelved || episode.shelved {
         return None;
     }
     let facts = facts(Some(id), episode, about);
-    Some(Event { id: id.to_string(), at: now, what: What::Variable(Change::Opened, Box::new(facts)) })
+    Some(AlertEvent { id: id.to_string(), at: now, what: EventDetail::Variable(Change::Opened, Box::new(facts)) })
 }
 
 fn facts(id: Option<i64>, episode: Episode, about: About<'_>) -> Facts {

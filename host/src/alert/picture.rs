@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::event::{Event, What};
+use super::event::{AlertEvent, EventDetail};
 use super::language::Language;
 use super::message::{Message, Picture};
 use crate::chart::{ChartSize, Dress, ENGLISH, SPANISH, chart};
@@ -24,7 +24,7 @@ const BEFORE: Duration = Duration::from_secs(2 * 3600);
 /// What is drawn for a message: variable, from and to. None where that is not one variable's
 /// readings.
 fn wanted(message: &Message) -> Option<(Arc<str>, Datetime, Datetime)> {
-    let [Event { what: What::Variable(_, facts), .. }] = message.events.as_slice() else { return None };
+    let [AlertEvent { what: EventDetail::Variable(_, facts), .. }] = message.events.as_slice() else { return None };
     if !matches!(facts.nature, EpisodeKind::Anomaly | EpisodeKind::Stuck) {
         return None;
     }
@@ -52,13 +52,13 @@ mod tests {
     use super::*;
     use crate::alert::event::{Change, Facts};
     use crate::alert::fixture::{at, event, facts};
-    use crate::alert::group::{Form, Group};
+    use crate::alert::group::{GroupKind, Group};
 
     #[test]
     fn one_variable_is_drawn_with_what_was_before() {
-        let of = |events: Vec<Event>| {
-            let form = if events.len() == 1 { Form::One } else { Form::Together };
-            wanted(&Message::of(Group { form, events }, Language::En))
+        let of = |events: Vec<AlertEvent>| {
+            let kind = if events.len() == 1 { GroupKind::One } else { GroupKind::Together };
+            wanted(&Message::of(Group { kind, events }, Language::En))
         };
         let opened = |facts| event("1", Change::Opened, 20, facts);
         let hours = |hours: u64| Duration::from_secs(3600 * hours);

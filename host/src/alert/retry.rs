@@ -24,7 +24,7 @@ pub const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A message did not arrive, as far as one can tell.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Failure {
+pub struct SendError {
     /// For the log and for `status`: what the receiver said, without a secret.
     pub what: String,
     /// It came through, and the receiver will not take it: trying again mends nothing by itself.
@@ -33,7 +33,7 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
 }
 
-impl Failure {
+impl SendError {
     /// It may arrive later.
     pub fn passing(what: impl Into<String>) -> Self {
         Self { what: what.into(), refused: false, retry_after: None }
@@ -47,36 +47,36 @@ impl Failure {
 
 /// What is done next with a message that did not arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum RetryDecision {
     Retry(Duration),
     DeadLetter,
 }
 
 /// After so many tries, the first of which counts, of a message of this age. `chance` is from 0 to
 /// 1 and spreads the pauses of many workers.
-pub fn next(failure: &Failure, tries: u32, age: Duration, chance: f64) -> Next {
+pub fn next(failure: &SendError, tries: u32, age: Duration, chance: f64) -> RetryDecision {
     if (failure.refused && tries >= REFUSED_TRIES) || age > KEPT {
-        return Next::DeadLetter;
+        return RetryDecision::DeadLetter;
     }
     let doubled = FIRST.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1))).min(LONGEST);
     let pause = doubled.mul_f64(1.0 - 0.25 * chance.clamp(0.0, 1.0));
     let asked = failure.retry_after.unwrap_or_default().min(LONGEST_ASKED);
-    Next::Retry(pause.max(asked))
+    RetryDecision::Retry(pause.max(asked))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn asking(seconds: u64) -> Failure {
-        Failure { retry_after: Some(Duration::from_secs(seconds)), ..Failure::passing("busy") }
+    fn asking(seconds: u64) -> SendError {
+        SendError { retry_after: Some(Duration::from_secs(seconds)), ..SendError::passing("busy") }
     }
 
     #[test]
     fn a_message_is_tried_again_or_given_up() {
-        let (passing, refused) = (Failure::passing("no answer"), Failure::refused("404"));
+        let (passing, refused) = (SendError::passing("no answer"), SendError::refused("404"));
         let hour = Duration::from_secs(3600);
-        let retry = |seconds| Next::Retry(Duration::from_millis((seconds * 1000.0) as u64));
+        let retry = |seconds| RetryDecision::Retry(Duration::from_millis((seconds * 1000.0) as u64));
         for (why, failure, tries, age, chance, expected) in [
             ("the first pause", &passing, 1, hour, 0.0, retry(15.0)),
             ("by chance less, and not much", &passing, 1, hour, 1.0, retry(11.25)),
@@ -87,16 +87,16 @@ mod tests {
             ("no shorter than without", &asking(1), 4, hour, 0.0, retry(120.0)),
             ("and no longer than some hours", &asking(u64::MAX), 1, hour, 0.0, retry(21_600.0)),
             ("kept for a week", &passing, 1000, KEPT, 0.0, retry(900.0)),
-            ("and no longer", &passing, 1000, KEPT + hour, 0.0, Next::DeadLetter),
+            ("and no longer", &passing, 1000, KEPT + hour, 0.0, RetryDecision::DeadLetter),
             ("refused, it may be mended", &refused, REFUSED_TRIES - 1, hour, 0.0, retry(900.0)),
-            ("for an hour", &refused, REFUSED_TRIES, hour, 0.0, Next::DeadLetter),
+            ("for an hour", &refused, REFUSED_TRIES, hour, 0.0, RetryDecision::DeadLetter),
         ] {
             assert_eq!(next(failure, tries, age, chance), expected, "{why}");
         }
         let an_hour: Duration = (1..REFUSED_TRIES)
             .filter_map(|tries| match next(&refused, tries, hour, 0.0) {
-                Next::Retry(pause) => Some(pause),
-                Next::DeadLetter => None,
+                RetryDecision::Retry(pause) => Some(pause),
+                RetryDecision::DeadLetter => None,
             })
             .sum();
         assert!((0.7..1.2).contains(&(an_hour.as_secs_f64() / 3600.0)), "{an_hour:?}");

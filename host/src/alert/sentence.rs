@@ -5,7 +5,7 @@
 //! once: nothing can begin a line, turn the writing or hide. What is markup to a receiver is that
 //! channel's to escape.
 
-use super::event::{Change, Event, Facts, Service, What, Worst};
+use super::event::{Change, AlertEvent, Facts, ServiceEvent, EventDetail, Worst};
 use super::language::{Language, lasting};
 use crate::episode::EpisodeKind;
 use crate::text::escaped;
@@ -31,11 +31,11 @@ pub(super) fn name(facts: &Facts) -> String {
 }
 
 /// The headline: `Anomaly: T1 at 87.4 °C, expected 73.2`.
-pub(super) fn headline(event: &Event, language: Language) -> String {
+pub(super) fn headline(event: &AlertEvent, language: Language) -> String {
     match &event.what {
-        What::Variable(change, facts) => of_variable(*change, facts, language),
-        What::Service(service) => of_service(service, language),
-        What::Test => language.of("Test of this channel", "Prueba de este canal").to_owned(),
+        EventDetail::Variable(change, facts) => of_variable(*change, facts, language),
+        EventDetail::Service(service) => of_service(service, language),
+        EventDetail::Test => language.of("Test of this channel", "Prueba de este canal").to_owned(),
     }
 }
 
@@ -103,26 +103,26 @@ fn at_worst(worst: &Worst, facts: &Facts, language: Language) -> String {
     }
 }
 
-fn of_service(service: &Service, language: Language) -> String {
+fn of_service(service: &ServiceEvent, language: Language) -> String {
     match service {
-        Service::NoSuccess { lasted, .. } => {
+        ServiceEvent::NoSuccess { lasted, .. } => {
             let lasted = lasting(*lasted);
             language.of(
                 format!("The service has not judged for {lasted}"),
                 format!("El servicio no juzga desde hace {lasted}"),
             )
         }
-        Service::Recovered { lasted, .. } => {
+        ServiceEvent::Recovered { lasted, .. } => {
             let lasted = lasting(*lasted);
             language.of(
                 format!("The service judges again after {lasted}"),
                 format!("El servicio vuelve a juzgar tras {lasted}"),
             )
         }
-        Service::SetRefused { .. } => {
+        ServiceEvent::SetRefused { .. } => {
             language.of("New models or module refused", "Modelos o módulo nuevos rechazados").to_owned()
         }
-        Service::TooLate { readings, .. } => {
+        ServiceEvent::TooLate { readings, .. } => {
             let readings = readings_of(*readings, language);
             language.of(format!("Came too late: {readings}"), format!("Llegaron demasiado tarde: {readings}"))
         }
@@ -130,16 +130,16 @@ fn of_service(service: &Service, language: Language) -> String {
 }
 
 /// The whole of it, in one sentence with the numbers.
-pub(super) fn sentence(event: &Event, language: Language) -> String {
+pub(super) fn sentence(event: &AlertEvent, language: Language) -> String {
     match &event.what {
-        What::Variable(change, facts) => match facts.nature {
+        EventDetail::Variable(change, facts) => match facts.nature {
             EpisodeKind::Anomaly | EpisodeKind::Shelved => anomaly(*change, facts, language),
             EpisodeKind::Silent => silent(*change, facts, language),
             EpisodeKind::Stuck => stuck(*change, facts, language),
             EpisodeKind::Service => nothing_comes(*change, facts, language),
         },
-        What::Service(service) => service_sentence(service, event, language),
-        What::Test => language
+        EventDetail::Service(service) => service_sentence(service, event, language),
+        EventDetail::Test => language
             .of(
                 "This is a test: somebody ran `host alerts test`, and this channel works.",
                 "Esto es una prueba: alguien ejecutó `host alerts test`, y este canal funciona.",
@@ -257,10 +257,10 @@ fn stuck(change: Change, facts: &Facts, language: Language) -> String {
     )
 }
 
-fn service_sentence(service: &Service, event: &Event, language: Language) -> String {
+fn service_sentence(service: &ServiceEvent, event: &AlertEvent, language: Language) -> String {
     let at = event.at;
     match service {
-        Service::NoSuccess { worker, lasted, interval, why } => {
+        ServiceEvent::NoSuccess { worker, lasted, interval, why } => {
             let (worker, why) = (shown(worker, NAME), shown(why, REASON));
             let (lasted, interval) = (lasting(*lasted), lasting(*interval));
             language.of(
@@ -268,21 +268,21 @@ fn service_sentence(service: &Service, event: &Event, language: Language) -> Str
                 format!("El worker `{worker}` no termina ningún ciclo desde hace {lasted}, cuando toca uno cada {interval}: {why}."),
             )
         }
-        Service::Recovered { worker, lasted } => {
+        ServiceEvent::Recovered { worker, lasted } => {
             let (worker, lasted) = (shown(worker, NAME), lasting(*lasted));
             language.of(
                 format!("Worker `{worker}` judges again since {at}, after {lasted} without a cycle; what came meanwhile is judged now."),
                 format!("El worker `{worker}` vuelve a juzgar desde {at}, tras {lasted} sin un ciclo; lo que llegó entretanto se juzga ahora."),
             )
         }
-        Service::SetRefused { worker, why } => {
+        ServiceEvent::SetRefused { worker, why } => {
             let (worker, why) = (shown(worker, NAME), shown(why, REASON));
             language.of(
                 format!("Worker `{worker}` refuses the new files at {at} and goes on with the set before: {why}."),
                 format!("El worker `{worker}` rechaza los archivos nuevos a las {at} y sigue con el conjunto anterior: {why}."),
             )
         }
-        Service::TooLate { worker, readings } => {
+        ServiceEvent::TooLate { worker, readings } => {
             let (worker, readings) = (shown(worker, NAME), readings_of(*readings, language));
             language.of(
                 format!("Worker `{worker}` found at {at} {readings} older than the allowed lateness; they have no verdict until `host backfill` judges them."),

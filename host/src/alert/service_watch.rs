@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::event::Service;
+use super::event::ServiceEvent;
 
 /// A service that has not succeeded for so many intervals is in trouble.
 const INTERVALS: u32 = 3;
@@ -28,7 +28,7 @@ pub enum CycleEnd {
     },
     /// Another worker of the name is active.
     Standby,
-    Failure {
+    SendError {
         why: String,
     },
 }
@@ -41,7 +41,7 @@ impl ServiceWatch {
 
     /// What there is to tell after a cycle. `refused` says why the files on disk are not used, if
     /// they are not.
-    pub fn ended(&mut self, end: &CycleEnd, refused: Option<&str>, now: Duration) -> Vec<Service> {
+    pub fn ended(&mut self, end: &CycleEnd, refused: Option<&str>, now: Duration) -> Vec<ServiceEvent> {
         let worker = || self.worker.clone();
         let mut told = Vec::new();
         let lasted = now.saturating_sub(self.succeeded);
@@ -55,15 +55,15 @@ impl ServiceWatch {
                 if !self.is_told && lasted >= self.interval.saturating_mul(INTERVALS) {
                     self.is_told = true;
                     let (interval, why) = (self.interval, why.clone());
-                    told.push(Service::NoSuccess { worker: worker(), lasted, interval, why });
+                    told.push(ServiceEvent::NoSuccess { worker: worker(), lasted, interval, why });
                 }
             }
             CycleEnd::Success { too_late } => {
                 if self.is_told {
-                    told.push(Service::Recovered { worker: worker(), lasted });
+                    told.push(ServiceEvent::Recovered { worker: worker(), lasted });
                 }
                 if *too_late > 0 {
-                    told.push(Service::TooLate { worker: worker(), readings: *too_late });
+                    told.push(ServiceEvent::TooLate { worker: worker(), readings: *too_late });
                 }
                 self.is_told = false;
                 self.succeeded = now;
@@ -71,7 +71,7 @@ impl ServiceWatch {
         }
         if self.refused.as_deref() != refused {
             if let Some(why) = refused {
-                told.push(Service::SetRefused { worker: self.worker.clone(), why: why.to_owned() });
+                told.push(ServiceEvent::SetRefused { worker: self.worker.clone(), why: why.to_owned() });
             }
             self.refused = refused.map(str::to_owned);
         }
@@ -94,13 +94,13 @@ mod tests {
         let worker = || "w".to_owned();
         let failure = || CycleEnd::Failure { why: "no disk".to_owned() };
         let success = |too_late| CycleEnd::Success { too_late };
-        let no_success = |lasted| Service::NoSuccess {
+        let no_success = |lasted| ServiceEvent::NoSuccess {
             worker: worker(),
             lasted: minutes(lasted),
             interval: minutes(10),
             why: "no disk".to_owned(),
         };
-        let refused = |why: &str| Service::SetRefused { worker: worker(), why: why.to_owned() };
+        let refused = |why: &str| ServiceEvent::SetRefused { worker: worker(), why: why.to_owned() };
         let mut watch = ServiceWatch::new(worker(), minutes(10), minutes(0));
         for (at, end, files, told) in [
             (0, success(0), None, vec![]),
@@ -109,8 +109,8 @@ mod tests {
             (30, failure(), None, vec![no_success(30)]),
             (31, failure(), None, vec![]),
             (200, failure(), None, vec![]),
-            (210, success(0), None, vec![Service::Recovered { worker: worker(), lasted: minutes(210) }]),
-            (220, success(3), None, vec![Service::TooLate { worker: worker(), readings: 3 }]),
+            (210, success(0), None, vec![ServiceEvent::Recovered { worker: worker(), lasted: minutes(210) }]),
+            (220, success(3), None, vec![ServiceEvent::TooLate { worker: worker(), readings: 3 }]),
             (230, success(0), Some("a"), vec![refused("a")]),
             (240, success(0), Some("a"), vec![]),
             (250, success(0), Some("b"), vec![refused("b")]),

@@ -13,10 +13,10 @@ use futures_util::FutureExt;
 use super::{Misconfigured, args, code_of, web, wiring};
 use crate::alert::delivery::{Delivery, Outgoing};
 use crate::alert::outbox::Described;
-use crate::alert::pulse::Pulse;
+use crate::alert::service_status::ServiceStatus;
 use crate::config::{self, Access, Config, LoadedConfig};
 use crate::detector::{DetectorError, Engine};
-use crate::episode::WatchSettings;
+use crate::episode::TrackerSettings;
 use crate::metrics::{self, Metrics};
 use crate::reload::watch::{Asker, Timing, Watch};
 use crate::reload::{ReloadSlots, Reloader, SetSource, Start};
@@ -104,7 +104,7 @@ async fn serve(loaded: LoadedConfig, asked: &args::Run) -> anyhow::Result<ExitCo
     let training = background(&config, &engine, &source, &shared)?;
     let mut worker = Worker::new(settings, store, detector, shared)
         .after(before)
-        .telling(Arc::clone(&outgoing.pulse))
+        .telling(Arc::clone(&outgoing.service_status))
         .counted_by(metrics.clone());
     let once = asked.once;
     let training = if once { None } else { started(training, &worker) };
@@ -145,7 +145,7 @@ fn outgoing(config: &Config, metrics: &Metrics) -> anyhow::Result<Outgoing> {
     Ok(Outgoing {
         channels: wiring::channels(config)?,
         store: wiring::store(config)?,
-        pulse: Arc::new(Pulse::new(worker.clone(), config.worker.interval)),
+        service_status: Arc::new(ServiceStatus::new(worker.clone(), config.worker.interval)),
         about: described(config),
         together: config.alerts.together,
         worker,
@@ -192,7 +192,7 @@ pub(super) fn settings(config: &Config) -> WorkerSettings {
         // judging.
         patience: config.worker.interval / 3,
         reconcile: config.worker.reconcile.0,
-        episodes: watch_settings(config),
+        episodes: tracker_settings(config),
     }
 }
 
@@ -231,11 +231,11 @@ fn started(training: Background, worker: &Worker) -> Option<Running> {
 }
 
 /// What is set for episodes.
-pub(super) fn watch_settings(config: &Config) -> Arc<WatchSettings> {
+pub(super) fn tracker_settings(config: &Config) -> Arc<TrackerSettings> {
     /// Readings come in with the cycles: one that is missing in a single one is no silence.
     const LEAST_SILENCE: Duration = Duration::from_secs(10 * 60);
     let least_silence = LEAST_SILENCE.max(config.worker.interval.saturating_mul(2));
-    Arc::new(WatchSettings { rules: config.variables.rules(), least_silence })
+    Arc::new(TrackerSettings { rules: config.variables.rules(), least_silence })
 }
 
 /// What `host reload` is answered.

@@ -12,7 +12,7 @@ use super::error::found;
 use super::keys::nearest;
 use super::value::{Allowed, Choice, Given, Literal};
 use super::value::{choice, line, optional, path, secret, whole, word};
-use crate::alert::event::Kind;
+use crate::alert::event::EventKind;
 use crate::alert::language::Language;
 use crate::episode::Priority;
 use crate::secret::Secret;
@@ -33,7 +33,7 @@ pub struct ChannelSection {
     /// Patterns with `*` and `?`. Empty: all variables.
     pub variables: Vec<String>,
     /// Empty: all.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<EventKind>,
     pub to: Vec<String>,
     pub from: Option<String>,
     pub server: Option<String>,
@@ -110,7 +110,7 @@ impl Choice for Priority {
         &[("low", Self::Low), ("medium", Self::Medium), ("high", Self::High)];
 }
 
-impl Choice for Kind {
+impl Choice for EventKind {
     const ALL: &'static [(&'static str, Self)] = &[
         (Self::Opened.word(), Self::Opened),
         (Self::StillOpen.word(), Self::StillOpen),
@@ -131,7 +131,7 @@ macro_rules! written_as_word {
     };
 }
 
-written_as_word!(ChannelKind MailTls Language Priority Kind);
+written_as_word!(ChannelKind MailTls Language Priority EventKind);
 
 /// One key of a channel.
 pub(super) struct ChannelKey {

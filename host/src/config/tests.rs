@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::alert::event::Kind;
+use crate::alert::event::EventKind;
 use crate::alert::language::Language;
-use crate::episode::{After, PatternSettings, Priority, Side};
+use crate::episode::{StateDelay, PatternSettings, Priority, Side};
 use crate::secret::Secret;
 
 /// Loads a file with this text, in an environment of these variables.
@@ -225,12 +225,12 @@ fn every_value_is_read_from_the_file() {
                     priority: Some(Priority::High),
                     variables: vec!["TEMP*".to_owned(), "P-1".to_owned()],
                     kinds: vec![
-                        Kind::Opened,
-                        Kind::StillOpen,
-                        Kind::Closed,
-                        Kind::Silent,
-                        Kind::Back,
-                        Kind::Service,
+                        EventKind::Opened,
+                        EventKind::StillOpen,
+                        EventKind::Closed,
+                        EventKind::Silent,
+                        EventKind::Back,
+                        EventKind::Service,
                     ],
                     to: vec!["a@plant.example".to_owned(), "b@plant.example".to_owned()],
                     from: Some("Anomaly <worker@plant.example>".to_owned()),
@@ -243,7 +243,7 @@ fn every_value_is_read_from_the_file() {
                     ..ChannelSection::new("mail", ChannelKind::Email)
                 },
                 ChannelSection {
-                    kinds: vec![Kind::Closed],
+                    kinds: vec![EventKind::Closed],
                     url_file: Some("hook_url".into()),
                     secret_file: Some("hook_secret".into()),
                     token_file: Some("hook_token".into()),
@@ -272,8 +272,8 @@ fn every_value_is_read_from_the_file() {
                     priority: Some(Priority::High),
                     unit: Some("°C".to_owned()),
                     description: Some("horno \"A\"".to_owned()),
-                    silent_after: Some(After::Set(Duration::from_secs(1800))),
-                    stuck_after: Some(After::Never),
+                    silent_after: Some(StateDelay::Set(Duration::from_secs(1800))),
+                    stuck_after: Some(StateDelay::Never),
                     shelved: Some(
                         ["mon-fri 06:00-06:30", "sun 22:00-02:00"].map(|w| w.parse().unwrap()).into(),
                     ),
@@ -281,7 +281,7 @@ fn every_value_is_read_from_the_file() {
             ),
             (
                 "AGUA/FLOW 1".to_owned(),
-                PatternSettings { silent_after: Some(After::Learnt), ..PatternSettings::default() },
+                PatternSettings { silent_after: Some(StateDelay::Learnt), ..PatternSettings::default() },
             ),
         ]),
     };

@@ -11,7 +11,7 @@ use toml::de::DeValue;
 use super::error::found;
 use super::keys::nearest;
 use super::value::{Allowed, Given, Literal, duration, whole};
-use crate::episode::{After, PatternSettings, Priority, Side, VariableRules, Window};
+use crate::episode::{StateDelay, PatternSettings, Priority, Side, VariableRules, WeeklyWindow};
 
 /// The section.
 pub(super) const SECTION: &str = "variables";
@@ -58,7 +58,7 @@ keys! {
     description = line, super::value::Literal::literal;
     silent_after = after, show_after;
     stuck_after = after, show_after;
-    shelved = windows, |windows: &Vec<Window>| {
+    shelved = windows, |windows: &Vec<WeeklyWindow>| {
         let windows: Vec<String> = windows.iter().map(quoted).collect();
         format!("[{}]", windows.join(", "))
     };
@@ -133,26 +133,26 @@ fn line(given: &Given<'_>) -> Result<String, Allowed> {
         .ok_or_else(|| "a text of one line".to_owned())
 }
 
-fn after(given: &Given<'_>) -> Result<After, Allowed> {
+fn after(given: &Given<'_>) -> Result<StateDelay, Allowed> {
     match text(given).map(str::trim) {
-        Some("learnt") => Ok(After::Learnt),
-        Some("off") => Ok(After::Never),
+        Some("learnt") => Ok(StateDelay::Learnt),
+        Some("off") => Ok(StateDelay::Never),
         _ => duration("1s", "365days")(given)
-            .map(After::Set)
+            .map(StateDelay::Set)
             .map_err(|allowed| format!("{allowed}; or \"learnt\", or \"off\"")),
     }
 }
 
-fn show_after(after: &After) -> String {
+fn show_after(after: &StateDelay) -> String {
     match after {
-        After::Learnt => "\"learnt\"".to_owned(),
-        After::Never => "\"off\"".to_owned(),
-        After::Set(after) => quoted(&humantime::format_duration(Duration::from_secs(after.as_secs()))),
+        StateDelay::Learnt => "\"learnt\"".to_owned(),
+        StateDelay::Never => "\"off\"".to_owned(),
+        StateDelay::Set(after) => quoted(&humantime::format_duration(Duration::from_secs(after.as_secs()))),
     }
 }
 
-fn windows(given: &Given<'_>) -> Result<Vec<Window>, Allowed> {
-    let allowed = || format!("a list of {}", Window::ALLOWED);
+fn windows(given: &Given<'_>) -> Result<Vec<WeeklyWindow>, Allowed> {
+    let allowed = || format!("a list of {}", WeeklyWindow::ALLOWED);
     let Given::Toml(DeValue::Array(items)) = given else { return Err(allowed()) };
     let window = |text: Option<&str>| text.and_then(|text| text.parse().ok()).ok_or_else(allowed);
     items.iter().map(|item| window(item.get_ref().as_str())).collect()

@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::machine::Machine;
 use super::point::Point;
 use super::settings::VariableSettings;
-use super::tell::Teller;
-use super::{Episode, EpisodeChange, EpisodeKind, Message, StoredEpisode, Told};
+use super::notifier::Notifier;
+use super::{Episode, EpisodeChange, EpisodeKind, OutboxMessage, StoredEpisode, Told};
 use crate::datetime::Datetime;
 
 /// Where readings in a row are needed to open an episode, those before the first one that changed
@@ -43,7 +43,7 @@ pub struct Past {
 #[derive(Debug, Default)]
 pub struct Mended {
     pub changes: Vec<EpisodeChange>,
-    pub messages: Vec<Message>,
+    pub messages: Vec<OutboxMessage>,
     /// Where it was gone over to the last reading: where the variable stands now, and the row of
     /// the table that is open, if there is one.
     pub live: Option<(Machine, Option<(Datetime, i32)>)>,
@@ -138,7 +138,7 @@ impl Past {
     }
 
     /// There are no more verdicts. `is_silent`: the variable has fallen silent since.
-    pub fn finish(mut self, is_silent: bool, now: Datetime, teller: &Teller) -> Mended {
+    pub fn finish(mut self, is_silent: bool, now: Datetime, notifier: &Notifier) -> Mended {
         while let Some(late) = self.late.pop() {
             self.step(&late);
         }
@@ -172,7 +172,7 @@ impl Past {
             let mut ended =
                 Episode { closed_at: row.episode.closed_at.or(Some(row.episode.end)), ..row.episode };
             untold(&mut ended);
-            mended.messages.extend(teller.tell(&mut ended, Some(&self.settings), now));
+            mended.messages.extend(notifier.tell(&mut ended, Some(&self.settings), now));
             mended.changes.push(EpisodeChange { before, episode: ended, gone: true });
         }
         let mut open_row = None;
@@ -202,7 +202,7 @@ impl Past {
             // What was closed before and is another now is no news.
             if row.is_some_and(|row| row.episode.is_open()) {
                 untold(&mut new);
-                mended.messages.extend(teller.tell(&mut new, Some(&self.settings), now));
+                mended.messages.extend(notifier.tell(&mut new, Some(&self.settings), now));
             }
             mended.changes.push(EpisodeChange { before, episode: new, gone: false });
         }
@@ -300,7 +300,7 @@ mod tests {
             let mut past = Past::new("T".into(), Arc::clone(&settings), None, old.clone(), changed, late.clone());
             in_order.iter().for_each(|point| past.take(point));
             let is_done = past.is_done();
-            let mended = past.finish(false, last.ds, &Teller::of_the_past());
+            let mended = past.finish(false, last.ds, &Notifier::of_the_past());
 
             let mut rows: Vec<Episode> = old.iter().map(|row| row.episode.clone()).collect();
             let mut touched = BTreeSet::new();
@@ -348,7 +348,7 @@ mod tests {
             let changed = (point(10, true).ds, point(12, true).ds);
             let mut past = Past::new("T".into(), Arc::clone(&settings), None, old, changed, vec![]);
             stored.iter().chain(&normal).chain(&[point(13, false)]).for_each(|point| past.take(point));
-            let mended = past.finish(false, point(13, false).ds, &Teller::default());
+            let mended = past.finish(false, point(13, false).ds, &Notifier::default());
             let found: Vec<&str> = mended.messages.iter().map(|message| message.kind.word()).collect();
             assert_eq!((found, mended.changes.len()), (kinds, 1), "{why}");
         }
@@ -366,7 +366,7 @@ mod tests {
         let changed = (late.ds, late.ds);
         let mut past = Past::new("T".into(), settings, None, stored(rows), changed, vec![late]);
         readings.iter().for_each(|point| past.take(point));
-        let mended = past.finish(false, point(15, true).ds, &Teller::default());
+        let mended = past.finish(false, point(15, true).ds, &Notifier::default());
         assert_eq!((mended.messages.len(), mended.changes.len()), (0, 1));
         assert_eq!((mended.changes[0].episode.begin, mended.changes[0].gone), (point(15, true).ds, true));
         let live = mended.live.and_then(|(machine, row)| Some((machine.open()?.clone(), row?)));

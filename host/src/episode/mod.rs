@@ -8,14 +8,14 @@
 mod machine;
 mod memory;
 mod mend;
-mod message;
+mod outbox_message;
 mod point;
 mod settings;
 mod stored;
-mod tell;
+mod notifier;
 mod track;
-mod watch;
-mod window;
+mod tracker;
+mod weekly_window;
 pub(crate) mod words;
 
 use std::sync::Arc;
@@ -23,13 +23,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use mend::{Mended, Past};
-pub use message::{EpisodeKey, Message, MessageKind};
+pub use outbox_message::{EpisodeKey, OutboxMessage, MessageKind};
 pub use point::Point;
-pub use settings::{After, PatternSettings, Side, VariableRules, VariableSettings};
+pub use settings::{StateDelay, PatternSettings, Side, VariableRules, VariableSettings};
 pub use stored::{EpisodeChange, EpisodeRange, Shelving, StoredEpisode};
-pub use tell::Teller;
-pub use watch::{Draft, Watch, WatchSettings};
-pub use window::Window;
+pub use notifier::Notifier;
+pub use tracker::{Draft, EpisodeTracker, TrackerSettings};
+pub use weekly_window::WeeklyWindow;
 use words::words;
 
 use crate::datetime::Datetime;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wildmatch::WildMatch;
 
-use super::window::Window;
+use super::weekly_window::WeeklyWindow;
 use super::words::words;
 use super::{Direction, Priority};
 
@@ -31,7 +31,7 @@ impl Side {
 
 /// After how long something is called a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum After {
+pub enum StateDelay {
     /// After so long as is learnt of the variable.
     Learnt,
     /// After this.
@@ -53,10 +53,10 @@ pub struct VariableSettings {
     pub priority: Option<Priority>,
     pub unit: Option<String>,
     pub description: Option<String>,
-    pub silent_after: After,
-    pub stuck_after: After,
+    pub silent_after: StateDelay,
+    pub stuck_after: StateDelay,
     /// Times of the week in which nothing is told.
-    pub shelved: Vec<Window>,
+    pub shelved: Vec<WeeklyWindow>,
 }
 
 impl Default for VariableSettings {
@@ -69,8 +69,8 @@ impl Default for VariableSettings {
             priority: None,
             unit: None,
             description: None,
-            silent_after: After::Learnt,
-            stuck_after: After::Learnt,
+            silent_after: StateDelay::Learnt,
+            stuck_after: StateDelay::Learnt,
             shelved: Vec::new(),
         }
     }
@@ -86,9 +86,9 @@ pub struct PatternSettings {
     pub priority: Option<Priority>,
     pub unit: Option<String>,
     pub description: Option<String>,
-    pub silent_after: Option<After>,
-    pub stuck_after: Option<After>,
-    pub shelved: Option<Vec<Window>>,
+    pub silent_after: Option<StateDelay>,
+    pub stuck_after: Option<StateDelay>,
+    pub shelved: Option<Vec<WeeklyWindow>>,
 }
 
 impl PatternSettings {

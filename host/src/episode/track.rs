@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::machine::{Machine, priority};
 use super::point::Point;
-use super::settings::{After, VariableSettings};
+use super::settings::{StateDelay, VariableSettings};
 use super::{Episode, EpisodeKind, WorstReading};
 use crate::datetime::Datetime;
 
@@ -133,10 +133,10 @@ impl Track {
     /// no shorter than `least`.
     pub(super) fn silent_after(&self, settings: &VariableSettings, least: Duration) -> Option<Duration> {
         match settings.silent_after {
-            After::Never => None,
-            After::Set(after) => Some(after),
-            After::Learnt if self.spacings < SPACINGS_LEARNT => None,
-            After::Learnt => {
+            StateDelay::Never => None,
+            StateDelay::Set(after) => Some(after),
+            StateDelay::Learnt if self.spacings < SPACINGS_LEARNT => None,
+            StateDelay::Learnt => {
                 let learnt = self.spacing.saturating_mul(SILENT_SPACINGS);
                 Some(Duration::from_micros(learnt.unsigned_abs()).max(least))
             }
@@ -224,10 +224,10 @@ impl Track {
         (self.value, self.same) = (point.y.to_bits(), self.same + 1);
         let stays = point.ds.since(self.since);
         let limit = match settings.stuck_after {
-            After::Never => None,
-            After::Set(after) => Some(after),
-            After::Learnt if self.stretches < STRETCHES_LEARNT || self.same < STUCK_READINGS => None,
-            After::Learnt => {
+            StateDelay::Never => None,
+            StateDelay::Set(after) => Some(after),
+            StateDelay::Learnt if self.stretches < STRETCHES_LEARNT || self.same < STUCK_READINGS => None,
+            StateDelay::Learnt => {
                 Some(Duration::from_micros(self.longest.saturating_mul(STUCK_STRETCHES).unsigned_abs()))
             }
         };
@@ -325,9 +325,9 @@ mod tests {
         }
         let set = |after| VariableSettings { silent_after: after, ..VariableSettings::default() };
         let gap = || [point(0, 1.0), point(31, 2.0)];
-        let after = After::Set(Duration::from_secs(30));
+        let after = StateDelay::Set(Duration::from_secs(30));
         assert_eq!(run(gap(), &set(after)).0, [(EpisodeKind::Silent, 0, 31, Some(31), 0)]);
-        assert_eq!(run(lively(0, 40).chain([point(9000, 0.5)]), &set(After::Never)).0, []);
+        assert_eq!(run(lively(0, 40).chain([point(9000, 0.5)]), &set(StateDelay::Never)).0, []);
         // Readings every second are no reason to call a minute silence.
         let fast = (0..40).map(|second| point(second, second as f64));
         let (_, track) = run(fast, &settings);
@@ -374,11 +374,11 @@ mod tests {
         assert_eq!(run(readings, &settings).0, [(EpisodeKind::Stuck, 1200, 1310, Some(1320), 12)]);
         // What never changes is not stuck; what is set is.
         assert_eq!(run(still(0, 500), &settings).1.stuck, None);
-        let after = After::Set(Duration::from_secs(30));
+        let after = StateDelay::Set(Duration::from_secs(30));
         let set = VariableSettings { stuck_after: after, ..VariableSettings::default() };
         let (_, track) = run(still(0, 5), &set);
         assert_eq!(track.stuck.as_ref().map(seen), Some((EpisodeKind::Stuck, 0, 40, None, 5)));
-        let never = VariableSettings { stuck_after: After::Never, ..VariableSettings::default() };
+        let never = VariableSettings { stuck_after: StateDelay::Never, ..VariableSettings::default() };
         assert_eq!(run(steps(40).chain(still(1200, 50)), &never).1.stuck, None);
     }
 }

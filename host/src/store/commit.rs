@@ -1,6 +1,6 @@
 //! What one transaction of a worker holds.
 
-use crate::episode::{EpisodeChange, Message};
+use crate::episode::{EpisodeChange, OutboxMessage};
 use crate::state::State;
 use crate::verdict::VerdictRow;
 
@@ -13,7 +13,7 @@ pub struct Commit<'a> {
     /// What becomes of episodes. Each row is changed once at most.
     pub episodes: &'a [EpisodeChange],
     /// New entries of the outbox.
-    pub messages: &'a [Message],
+    pub messages: &'a [OutboxMessage],
 }
 
 impl<'a> Commit<'a> {

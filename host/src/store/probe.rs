@@ -7,7 +7,7 @@ use super::parts::PartsWritten;
 use crate::batch::Flags;
 use crate::counts::Counts;
 use crate::datetime::Datetime;
-use crate::episode::{Episode, EpisodeChange, EpisodeKind, Message, MessageKind};
+use crate::episode::{Episode, EpisodeChange, EpisodeKind, OutboxMessage, MessageKind};
 use crate::position::{Position, TimePosition};
 use crate::state::State;
 use crate::verdict::VerdictRow;
@@ -44,8 +44,8 @@ pub(super) fn episode(now: Datetime) -> EpisodeChange {
 }
 
 /// An entry of the outbox on it.
-pub(super) fn message(now: Datetime) -> Message {
-    Message::on(MessageKind::Opened, &probed(now), now)
+pub(super) fn message(now: Datetime) -> OutboxMessage {
+    OutboxMessage::on(MessageKind::Opened, &probed(now), now)
 }
 
 fn probed(now: Datetime) -> Episode {

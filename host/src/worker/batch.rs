@@ -17,7 +17,7 @@ use super::cycle_context::CycleContext;
 use super::error::CycleError;
 use super::patience::Patience;
 use super::recover;
-use super::recovered::{After, Recovered, Unjudged};
+use super::recovered::{CheckpointAfter, Recovered, Unjudged};
 use super::scan::ScanPage;
 use super::search::Learnt;
 use super::session::Session;
@@ -184,7 +184,7 @@ impl JudgedBatch {
         self.report.notes.append(written.notes);
         let set_digest = detector.set().digest.clone();
         self.account_for_columns(&batch, &recovered, readings, first_seen, &set_digest);
-        if let After::Checkpoint(checkpoint) = recovered.after {
+        if let CheckpointAfter::Checkpoint(checkpoint) = recovered.after {
             self.state.checkpoint = checkpoint;
             // The next part of the page comes after this one, on whatever instance.
             detector.committed(self.state.checkpoint.clone());

@@ -11,7 +11,7 @@ use super::batch::JudgedBatch;
 use super::session::Session;
 use super::{Worker, WorkerSettings, mend};
 use crate::datetime::Datetime;
-use crate::episode::{Draft, EpisodeChange, Point, StoredEpisode, Teller, Watch};
+use crate::episode::{Draft, EpisodeChange, Point, StoredEpisode, Notifier, EpisodeTracker};
 use crate::state::State;
 use crate::store::{Commit, Output, StoreError};
 
@@ -21,10 +21,10 @@ const AHEAD: Duration = Duration::from_secs(5 * 60);
 /// What a session knows of episodes.
 #[derive(Debug, Default)]
 pub(super) struct SessionEpisodes {
-    watch: Watch,
+    tracker: EpisodeTracker,
     /// What a person has shelved, as the cycle found it.
     shelved: Vec<StoredEpisode>,
-    teller: Teller,
+    notifier: Notifier,
 }
 
 impl SessionEpisodes {
@@ -35,9 +35,9 @@ impl SessionEpisodes {
         output: &mut dyn Output,
     ) -> Result<Self, StoreError> {
         let open = output.open_episodes().await?;
-        let watch =
-            Watch::load(Arc::clone(&settings.episodes), &settings.name, settings.shard, &state.memory, open);
-        Ok(Self { watch, ..Self::default() })
+        let tracker =
+            EpisodeTracker::load(Arc::clone(&settings.episodes), &settings.name, settings.shard, &state.memory, open);
+        Ok(Self { tracker, ..Self::default() })
     }
 
     /// What the batch does to episodes. Nothing is known of it before it is
@@ -51,14 +51,14 @@ impl SessionEpisodes {
         let until = now.later(AHEAD);
         let verdicts = || judged.verdicts.iter().map(|row| (&row.variable, Point::of(row)));
         let heard = judged.report.heard.iter().map(|(variable, at)| (variable, *at));
-        let late = self.watch.late(verdicts());
-        let mended = mend::late(&mut self.watch, late, output, now, &self.teller).await?;
-        Ok(self.watch.take(verdicts(), heard, mended, (until, now), &self.teller))
+        let late = self.tracker.late(verdicts());
+        let mended = mend::late(&mut self.tracker, late, output, now, &self.notifier).await?;
+        Ok(self.tracker.take(verdicts(), heard, mended, (until, now), &self.notifier))
     }
 
     /// It was committed.
     pub(super) fn accept(&mut self, draft: Draft) {
-        self.watch.accept(draft);
+        self.tracker.accept(draft);
     }
 
     /// Rows of what a person has shelved, whose time is over.
@@ -78,7 +78,7 @@ impl Worker {
     pub(super) async fn learn_shelved(&self, session: &mut Session) -> Result<(), StoreError> {
         let shelved = session.output.shelved().await?;
         let episodes = &mut session.episodes;
-        episodes.teller = Teller::new(&shelved);
+        episodes.notifier = Notifier::new(&shelved);
         episodes.shelved = shelved;
         Ok(())
     }
@@ -86,7 +86,7 @@ impl Worker {
     /// After all that there is was read: which variables have had no reading for too long.
     pub(super) async fn listen(&self, session: &mut Session, now: Datetime) -> Result<(), StoreError> {
         let episodes = &mut session.episodes;
-        let mut draft = episodes.watch.listen(now, &episodes.teller);
+        let mut draft = episodes.tracker.listen(now, &episodes.notifier);
         // Of workers that share the variables, one clears up.
         if self.settings.shard.is_none_or(crate::shard::Shard::is_first) {
             draft.changes.extend(episodes.expired(now));

@@ -12,8 +12,8 @@ use super::cycle_context::Scope;
 use super::session::Session;
 use crate::datetime::Datetime;
 use crate::episode::{
-    EpisodeChange, EpisodeKind, EpisodeRange, Mended, Past, Point, StoredEpisode, Teller, Told,
-    VariableRules, Watch,
+    EpisodeChange, EpisodeKind, EpisodeRange, Mended, Past, Point, StoredEpisode, Notifier, Told,
+    VariableRules, EpisodeTracker,
 };
 use crate::store::{Commit, ErrorKind, Output, StoreError, StoredVerdict};
 
@@ -44,13 +44,13 @@ const LATELY: Duration = Duration::from_secs(24 * 3600);
 /// More episodes of a day than anybody would look at.
 const MOST_EPISODES: usize = 200_000;
 
-/// Mends what late readings of a batch change; the watch stands on that when the draft is made.
+/// Mends what late readings of a batch change. The tracker takes it over when it makes its draft.
 pub(super) async fn late(
-    watch: &mut Watch,
+    tracker: &mut EpisodeTracker,
     late: BTreeMap<Arc<str>, Vec<Point>>,
     output: &mut dyn Output,
     now: Datetime,
-    teller: &Teller,
+    notifier: &Notifier,
 ) -> Result<BTreeMap<Arc<str>, Mended>, StoreError> {
     let first = late.values().flatten().map(|point| point.ds).min();
     let Some(first) = first else { return Ok(BTreeMap::new()) };
@@ -60,7 +60,7 @@ pub(super) async fn late(
         let old = old.remove(&variable).unwrap_or_default();
         let ends = points.iter().map(|point| point.ds);
         let (Some(first), Some(last)) = (ends.clone().min(), ends.max()) else { continue };
-        let (settings, silent_after) = (watch.settings_of(&variable), watch.silent_after(&variable));
+        let (settings, silent_after) = (tracker.settings_of(&variable), tracker.silent_after(&variable));
         let past = Past::new(Arc::clone(&variable), settings, silent_after, old, (first, last), points);
         // What is open for so long has its late readings counted by nobody: the verdicts of all that
         // time, of all variables, would be read for them in each cycle.
@@ -68,7 +68,7 @@ pub(super) async fn late(
             pasts.insert(variable, past);
         }
     }
-    let until = |variable: &str| watch.last(variable);
+    let until = |variable: &str| tracker.last(variable);
     let end = pasts.keys().filter_map(|variable| until(variable)).max().unwrap_or(now);
     let end = end.later(Duration::from_micros(1));
     go_over(output, &mut pasts, end, |past, row| {
@@ -81,8 +81,8 @@ pub(super) async fn late(
     })
     .await?;
     let finished = pasts.into_iter().map(|(variable, past)| {
-        let is_silent = watch.is_silent(&variable);
-        (variable, past.finish(is_silent, now, teller))
+        let is_silent = tracker.is_silent(&variable);
+        (variable, past.finish(is_silent, now, notifier))
     });
     Ok(finished.collect())
 }
@@ -139,10 +139,10 @@ async fn piece(
         }
     })
     .await?;
-    let (teller, now) = (Teller::of_the_past(), session.state.updated_at);
+    let (notifier, now) = (Notifier::of_the_past(), session.state.updated_at);
     let mut changes = Vec::new();
     for (_, past) in pasts {
-        let mended = past.finish(false, now, &teller);
+        let mended = past.finish(false, now, &notifier);
         changes.extend(mended.changes);
         // What is open stays the worker's, where it has a row of it.
         if let Some((machine, row)) = mended.live

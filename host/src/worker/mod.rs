@@ -49,11 +49,11 @@ pub(crate) use warm_up::span as lookback_span;
 
 pub(crate) use canary::last_judged;
 
-use crate::alert::pulse::Pulse;
+use crate::alert::service_status::ServiceStatus;
 use crate::counts::Counts;
 use crate::datetime::Datetime;
 use crate::detector::{Detector, short_digest};
-use crate::episode::WatchSettings;
+use crate::episode::TrackerSettings;
 use crate::metrics::Metrics;
 use crate::reload::ReloadSlots;
 use crate::shard::Shard;
@@ -88,7 +88,7 @@ pub struct WorkerSettings {
     /// never.
     pub reconcile: Option<Duration>,
     /// What is set for episodes.
-    pub episodes: Arc<WatchSettings>,
+    pub episodes: Arc<TrackerSettings>,
 }
 
 /// A worker between two cycles.
@@ -124,7 +124,7 @@ pub struct Worker {
     named: report::NamedOnce,
     reasons: Reasons,
     /// What those who tell people know of this worker.
-    pulse: Arc<Pulse>,
+    service_status: Arc<ServiceStatus>,
     metrics: Metrics,
 }
 
@@ -155,15 +155,15 @@ impl Worker {
             totals: Counts::default(),
             named: report::NamedOnce::default(),
             reasons: Reasons::default(),
-            pulse: Arc::default(),
+            service_status: Arc::default(),
             metrics: Metrics::default(),
         }
     }
 
     /// Tells how its cycles go by this.
     #[must_use]
-    pub fn telling(self, pulse: Arc<Pulse>) -> Self {
-        Self { pulse, ..self }
+    pub fn telling(self, service_status: Arc<ServiceStatus>) -> Self {
+        Self { service_status, ..self }
     }
 
     /// Counts what it does there.

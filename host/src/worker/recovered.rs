@@ -47,14 +47,14 @@ impl Judge for Detector {
 pub(super) struct Recovered {
     /// One per column.
     pub(super) outcomes: Vec<Outcome>,
-    pub(super) after: After,
+    pub(super) after: CheckpointAfter,
     /// Columns that the detector could not judge, with its last words on each.
     pub(super) at_fault: Vec<(usize, JudgeError)>,
 }
 
 /// The detector's state after a batch.
 #[derive(Debug, PartialEq)]
-pub(super) enum After {
+pub(super) enum CheckpointAfter {
     /// As before it: nothing was judged, or the new state is none to keep.
     Unchanged,
     /// None: there is nothing to keep.
@@ -75,12 +75,12 @@ pub(super) enum Unjudged {
 
 impl Recovered {
     pub(super) fn whole(judged: Judged) -> Self {
-        let after = After::of(&judged);
+        let after = CheckpointAfter::of(&judged);
         Self { outcomes: judged.outcomes, after, at_fault: Vec::new() }
     }
 }
 
-impl After {
+impl CheckpointAfter {
     pub(super) fn of(judged: &Judged) -> Self {
         if judged.not_kept.is_some() { Self::Unchanged } else { Self::Checkpoint(judged.checkpoint.clone()) }
     }

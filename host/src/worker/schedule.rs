@@ -166,7 +166,7 @@ fn beat(worker: &Worker, ended: &Result<report::CycleReport, CycleError>) {
         Err(error) => CycleEnd::Failure { why: error.to_string() },
     };
     let plant = worker.session.as_ref().map(|session| session.now);
-    worker.pulse.cycle_ended(&end, worker.shared.refused().as_deref(), plant);
+    worker.service_status.cycle_ended(&end, worker.shared.refused().as_deref(), plant);
 }
 
 /// What a cycle came to. A store that cannot be reached is waited for, which is all that can be

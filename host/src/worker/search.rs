@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::patience::{Ended, Patience};
-use super::recovered::{After, Judge, Recovered, Unjudged};
+use super::recovered::{CheckpointAfter, Judge, Recovered, Unjudged};
 use crate::batch::{Batch, Outcome};
 use crate::detector::JudgeError;
 
@@ -185,20 +185,20 @@ async fn rest(
             Some((_, error)) if !known_good => Err(Unjudged::Failed(error)),
             last => {
                 found.at_fault.extend(last);
-                Ok(Recovered { outcomes, after: After::Unchanged, at_fault: found.at_fault })
+                Ok(Recovered { outcomes, after: CheckpointAfter::Unchanged, at_fault: found.at_fault })
             }
         };
     }
     detector.discard();
     let (judged, after) = match detector.judge(Arc::new(batch.only(&good))).await {
         Ok(judged) => {
-            let after = After::of(&judged);
+            let after = CheckpointAfter::of(&judged);
             (good.into_iter().zip(judged.outcomes).collect(), after)
         }
         // Each part was judged and the whole is not: too large for the limits, say. Without state the parts
         // will do.
         Err(_) if !detector.keeps_state() && good.iter().all(|column| found.judged.contains_key(column)) => {
-            (found.judged, After::Unchanged)
+            (found.judged, CheckpointAfter::Unchanged)
         }
         Err(error) => return Err(Unjudged::Failed(error)),
     };

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::patience::{Ended, Patience};
 use super::recover;
-use super::recovered::{After, Unjudged};
+use super::recovered::{CheckpointAfter, Unjudged};
 use super::scan::RangeScan;
 use super::search::Learnt;
 use super::session::Session;
@@ -127,7 +127,7 @@ async fn show(
     patience.settle(mark);
     let why = match judged {
         Ok(recovered) => {
-            if let After::Checkpoint(checkpoint) = recovered.after {
+            if let CheckpointAfter::Checkpoint(checkpoint) = recovered.after {
                 detector.committed(checkpoint);
             }
             return None;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use host::alert::channel;
 use host::alert::delivery::{Delivery, Outgoing};
 use host::alert::outbox::Described;
-use host::alert::pulse::Pulse;
+use host::alert::service_status::ServiceStatus;
 use host::alert::service_watch::CycleEnd;
 use host::config::{AlertsSection, ChannelSection};
 use host::datetime::Datetime;
@@ -24,7 +24,7 @@ pub(crate) fn at(minutes: u64) -> Datetime {
 /// See the module.
 pub(crate) struct Outbox {
     dir: TempDir,
-    pulse: Arc<Pulse>,
+    service_status: Arc<ServiceStatus>,
 }
 
 /// An entry that is added.
@@ -66,8 +66,8 @@ pub(crate) fn begin_and_end(variables: &[&str], minute: u64) -> Vec<Entry> {
 impl Outbox {
     pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let pulse = Arc::new(Pulse::new("default".to_owned(), Duration::from_secs(600)));
-        let outbox = Self { dir, pulse };
+        let service_status = Arc::new(ServiceStatus::new("default".to_owned(), Duration::from_secs(600)));
+        let outbox = Self { dir, service_status };
         let mut output = outbox.store().open_output().await.unwrap();
         output.ensure_tables().await.unwrap();
         output.close().await.unwrap();
@@ -110,7 +110,7 @@ impl Outbox {
 
     /// A cycle of the active worker ends, at this minute by the plant's clock.
     pub(crate) fn beat(&self, minute: u64) {
-        self.pulse.cycle_ended(&CycleEnd::Success { too_late: 0 }, None, Some(at(minute)));
+        self.service_status.cycle_ended(&CycleEnd::Success { too_late: 0 }, None, Some(at(minute)));
     }
 
     pub(crate) fn start(&self, channels: &[ChannelSection]) -> Delivery {
@@ -118,7 +118,7 @@ impl Outbox {
         let outgoing = Outgoing {
             channels: channel::channels(&alerts, "default", None).unwrap(),
             store: self.store(),
-            pulse: Arc::clone(&self.pulse),
+            service_status: Arc::clone(&self.service_status),
             about: Box::new(|_| Described::default()),
             together: Duration::from_secs(15),
             worker: "default".to_owned(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use host::checkpoint::{Checkpoint, Parts};
 use host::episode::{
-    Direction, Episode, EpisodeChange, EpisodeKind, EpisodeRange, Feedback, Message, MessageKind, Priority,
+    Direction, Episode, EpisodeChange, EpisodeKind, EpisodeRange, Feedback, OutboxMessage, MessageKind, Priority,
     Shelving, StoredEpisode, Told, WorstReading,
 };
 use host::store::{EntryState, OutboxCounts, Tried};
@@ -51,7 +51,7 @@ pub async fn episodes_and_messages_go_with_their_verdicts_or_not_at_all<B: TestD
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
     let epoch = output.claim(WORKER).await?.epoch;
     let opened = open("T1", "2025-01-15 10:00:00");
-    let told = Message::on(MessageKind::Opened, &opened, at("2025-01-15 10:00:05"));
+    let told = OutboxMessage::on(MessageKind::Opened, &opened, at("2025-01-15 10:00:05"));
     let now = state(epoch);
     let first = Commit {
         verdicts: &[verdict("2025-01-15 10:00:00", "T1")],
@@ -83,7 +83,7 @@ pub async fn episodes_and_messages_go_with_their_verdicts_or_not_at_all<B: TestD
     // One that is fenced off, and one whose verdict the table refuses.
     bench.refuse_verdicts_on("T2").await?;
     let other = open("T2", "2025-01-15 11:00:00");
-    let silent = Message::on(MessageKind::Silent, &other, at("2025-01-15 11:00:05"));
+    let silent = OutboxMessage::on(MessageKind::Silent, &other, at("2025-01-15 11:00:05"));
     let fenced = state(epoch + 1);
     for (state, refused) in [(&fenced, "T1"), (&now, "T2")] {
         let commit = Commit {
@@ -315,9 +315,9 @@ pub async fn entries_come_due_in_order_and_are_settled<B: TestDb>() -> Result<()
     let epoch = output.claim(WORKER).await?.epoch;
     let now = at("2025-01-15 10:00:05");
     let episode = |n: u8| open(&format!("T{n}"), "2025-01-15 10:00:00");
-    let mut messages: Vec<Message> =
-        (0..4).map(|n| Message::on(MessageKind::Opened, &episode(n), now)).collect();
-    messages.push(Message::on_service("line 1", &"refused", now));
+    let mut messages: Vec<OutboxMessage> =
+        (0..4).map(|n| OutboxMessage::on(MessageKind::Opened, &episode(n), now)).collect();
+    messages.push(OutboxMessage::on_service("line 1", &"refused", now));
     let state = state(epoch);
     output.commit(WORKER, &Commit { messages: &messages, ..Commit::of(&[], &state) }).await?;
     assert_eq!(output.due(0, at("2025-01-15 10:00:04.999"), 10).await?, []);

@@ -12,10 +12,10 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::webhook::bearer;
-use crate::alert::event::{Event, What};
+use crate::alert::event::{AlertEvent, EventDetail};
 use crate::alert::http::Request;
 use crate::alert::language::Language;
-use crate::alert::retry::Failure;
+use crate::alert::retry::SendError;
 use crate::alert::secret_source::SecretSource;
 use crate::alert::sentence::{headline, sentence};
 use crate::datetime::Datetime;
@@ -53,16 +53,16 @@ fn span(time: Duration) -> TimeDelta {
 
 impl Alert {
     /// What is open, as an alert that holds for a while from now on.
-    pub fn open(event: &Event, worker: &str, language: Language, clocks: Clocks) -> Self {
+    pub fn open(event: &AlertEvent, worker: &str, language: Language, clocks: Clocks) -> Self {
         let (name, begin) = match &event.what {
-            What::Variable(_, facts) => match facts.nature {
+            EventDetail::Variable(_, facts) => match facts.nature {
                 EpisodeKind::Anomaly | EpisodeKind::Shelved => ("AnomalyWorkerAnomaly", facts.begin),
                 EpisodeKind::Silent => ("AnomalyWorkerSilent", facts.begin),
                 EpisodeKind::Stuck => ("AnomalyWorkerStuck", facts.begin),
                 EpisodeKind::Service => ("AnomalyWorkerNoReadings", facts.begin),
             },
-            What::Service(_) => ("AnomalyWorkerNoSuccess", event.at),
-            What::Test => ("AnomalyWorkerTest", event.at),
+            EventDetail::Service(_) => ("AnomalyWorkerNoSuccess", event.at),
+            EventDetail::Test => ("AnomalyWorkerTest", event.at),
         };
         let labels = [("alertname", name), ("worker", worker), ("severity", event.priority().word())];
         let variable = event.variable().map(|variable| ("variable", variable));
@@ -87,7 +87,7 @@ impl Alert {
     /// One that says that it is none.
     pub(super) fn test(language: Language) -> Self {
         let clocks = Clocks { plant: Datetime::from_micros(0), real: Utc::now() };
-        let event = Event { id: "test".to_owned(), at: clocks.plant, what: What::Test };
+        let event = AlertEvent { id: "test".to_owned(), at: clocks.plant, what: EventDetail::Test };
         let test = Self::open(&event, "test", language, clocks);
         Self { ends_at: clocks.real + span(Duration::from_secs(60)), ..test }
     }
@@ -109,7 +109,7 @@ pub(super) fn request(
     url: &Secret,
     token: Option<&SecretSource>,
     alerts: &[Alert],
-) -> Result<Request, Failure> {
+) -> Result<Request, SendError> {
     const PATH: &str = "/api/v2/alerts";
     let base = url.reveal().trim().trim_end_matches('/');
     let url = Secret::new(format!("{}{PATH}", base.strip_suffix(PATH).unwrap_or(base)));

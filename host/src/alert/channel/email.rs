@@ -15,7 +15,7 @@ use minijinja::{AutoEscape, Environment};
 use serde_json::json;
 
 use crate::alert::message::{Message, Picture};
-use crate::alert::retry::Failure;
+use crate::alert::retry::SendError;
 use crate::alert::secret_source::SecretSource;
 use crate::config::{ChannelSection, MailTls, whole};
 use crate::regular;
@@ -98,9 +98,9 @@ impl Email {
         format!("{}:{}, to {}", self.server, self.port, to.join(", "))
     }
 
-    pub(super) async fn send(&self, message: &Message) -> Result<String, Failure> {
-        let mail = self.compose(message).map_err(Failure::refused)?;
-        let transport = self.transport().map_err(Failure::refused)?;
+    pub(super) async fn send(&self, message: &Message) -> Result<String, SendError> {
+        let mail = self.compose(message).map_err(SendError::refused)?;
+        let transport = self.transport().map_err(SendError::refused)?;
         let place = format!("{}:{}", self.server, self.port);
         match tokio::time::timeout(WHOLE, transport.send(mail)).await {
             Ok(Ok(answer)) => {
@@ -109,9 +109,9 @@ impl Email {
             }
             Ok(Err(error)) => {
                 let what = escaped(&format!("{place}: {}", with_causes(&error)));
-                Err(Failure { what, refused: error.is_permanent(), retry_after: None })
+                Err(SendError { what, refused: error.is_permanent(), retry_after: None })
             }
-            Err(_) => Err(Failure::passing(format!("{place} does not answer in time"))),
+            Err(_) => Err(SendError::passing(format!("{place} does not answer in time"))),
         }
     }
 

@@ -17,7 +17,7 @@ use super::filter::Filter;
 use super::http::{self, HttpClient};
 use super::language::Language;
 use super::message::Message;
-use super::retry::Failure;
+use super::retry::SendError;
 use super::secret_source::SecretSource;
 use crate::config::{AlertsSection, ChannelKind, ChannelSection, whole};
 use crate::regular;
@@ -203,11 +203,11 @@ impl Channel {
     ///
     /// # Errors
     /// It did not arrive, as far as one can tell.
-    pub async fn send(&self, message: &Message) -> Result<String, Failure> {
+    pub async fn send(&self, message: &Message) -> Result<String, SendError> {
         match &self.speaks {
             Speaks::Mail(mail) => mail.send(message).await,
             Speaks::Http { client, url, says } => {
-                let url = url.read().map_err(Failure::refused)?;
+                let url = url.read().map_err(SendError::refused)?;
                 let request = match says {
                     Says::Webhook(webhook) => webhook.request(url, message)?,
                     Says::Teams => teams::request(url, message),
@@ -225,14 +225,14 @@ impl Channel {
     ///
     /// # Errors
     /// As [`Channel::send`].
-    pub async fn send_alerts(&self, alerts: &[Alert]) -> Result<String, Failure> {
+    pub async fn send_alerts(&self, alerts: &[Alert]) -> Result<String, SendError> {
         match &self.speaks {
             Speaks::Http { client, url, says: Says::Alerts { token } } => {
-                let url = url.read().map_err(Failure::refused)?;
+                let url = url.read().map_err(SendError::refused)?;
                 client.post(alertmanager::request(&url, token.as_ref(), alerts)?).await
             }
             Speaks::Mail(_) | Speaks::Http { .. } => {
-                Err(Failure::refused("this channel is told what happens, and not what is open"))
+                Err(SendError::refused("this channel is told what happens, and not what is open"))
             }
         }
     }

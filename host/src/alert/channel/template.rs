@@ -14,7 +14,7 @@ use super::fitted;
 use super::webhook::bearer;
 use crate::alert::http::Request;
 use crate::alert::message::Message;
-use crate::alert::retry::Failure;
+use crate::alert::retry::SendError;
 use crate::alert::secret_source::SecretSource;
 use crate::config::{ChannelKind, ChannelSection};
 use crate::secret::Secret;
@@ -96,12 +96,12 @@ impl Templated {
         })
     }
 
-    pub(super) fn request(&self, url: Secret, message: &Message) -> Result<Request, Failure> {
+    pub(super) fn request(&self, url: Secret, message: &Message) -> Result<Request, SendError> {
         let body = self.body(message)?;
         let token = self.token.as_ref();
         let (url, headers) = match self.kind {
             ChannelKind::Telegram => {
-                let token = token.map(SecretSource::read).transpose().map_err(Failure::refused)?;
+                let token = token.map(SecretSource::read).transpose().map_err(SendError::refused)?;
                 let token = token.as_ref().map(Secret::reveal).unwrap_or_default();
                 let base = url.reveal().trim().trim_end_matches('/');
                 (Secret::new(format!("{base}/bot{}/sendMessage", token.trim())), None)
@@ -113,13 +113,13 @@ impl Templated {
     }
 
     /// JSON, or why there is none.
-    pub(super) fn body(&self, message: &Message) -> Result<String, Failure> {
+    pub(super) fn body(&self, message: &Message) -> Result<String, SendError> {
         // Of PagerDuty alone the body holds the key; no other template can show it.
         let token = match (&self.token, self.kind) {
-            (Some(token), ChannelKind::Pagerduty) => Some(token.read().map_err(Failure::refused)?),
+            (Some(token), ChannelKind::Pagerduty) => Some(token.read().map_err(SendError::refused)?),
             _ => None,
         };
-        let wrong = |why: String| Failure::refused(format!("the template makes no message: {why}"));
+        let wrong = |why: String| SendError::refused(format!("the template makes no message: {why}"));
         let template = self.environment.get_template("body").map_err(|error| wrong(error.to_string()))?;
         let key = message.events.first().map(|event| format!("{}/{}", self.worker, event.key()));
         let data = message.data();

@@ -3,16 +3,16 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::alert::event::{Change, Event, Facts, Service};
+use crate::alert::event::{Change, AlertEvent, Facts, ServiceEvent};
 use crate::alert::fixture::{event, facts, service};
-use crate::alert::group::{Form, Group};
+use crate::alert::group::{GroupKind, Group};
 use crate::config::MailTls;
 use crate::secret::Secret;
 
 const HOSTILE: &str = "T\r\n<script>\"}],*_`|@all &\u{202e}";
 
-fn one(event: Event) -> Message {
-    Message::of(Group { form: Form::One, events: vec![event] }, Language::En)
+fn one(event: AlertEvent) -> Message {
+    Message::of(Group { kind: GroupKind::One, events: vec![event] }, Language::En)
 }
 
 fn channel(section: &ChannelSection) -> Channel {
@@ -211,7 +211,7 @@ fn names_do_nothing_to_a_receiver() {
 fn an_own_template_is_filled_and_its_faults_are_said() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("body.json");
-    let late = one(service("s1", Service::TooLate { worker: "w".to_owned(), readings: 2 }));
+    let late = one(service("s1", ServiceEvent::TooLate { worker: "w".to_owned(), readings: 2 }));
     let section = |kind| ChannelSection { template: Some(file.clone()), ..section(kind) };
     for (template, expected) in [
         (

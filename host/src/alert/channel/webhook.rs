@@ -9,10 +9,10 @@ use standardwebhooks::{
 };
 
 use super::template::Templated;
-use crate::alert::event::Kind;
+use crate::alert::event::EventKind;
 use crate::alert::http::Request;
 use crate::alert::message::Message;
-use crate::alert::retry::Failure;
+use crate::alert::retry::SendError;
 use crate::alert::secret_source::SecretSource;
 use crate::secret::Secret;
 
@@ -34,9 +34,9 @@ fn signer(secret: &Secret) -> Result<Signer, String> {
 }
 
 /// A header that a token makes.
-pub(super) fn bearer(token: Option<&SecretSource>) -> Result<Option<(&'static str, Secret)>, Failure> {
+pub(super) fn bearer(token: Option<&SecretSource>) -> Result<Option<(&'static str, Secret)>, SendError> {
     let Some(token) = token else { return Ok(None) };
-    let token = token.read().map_err(Failure::refused)?;
+    let token = token.read().map_err(SendError::refused)?;
     Ok(Some(("authorization", Secret::new(format!("Bearer {}", token.reveal().trim())))))
 }
 
@@ -52,7 +52,7 @@ impl Webhook {
         Ok(Self { secret, token, body })
     }
 
-    pub(super) fn request(&self, url: Secret, message: &Message) -> Result<Request, Failure> {
+    pub(super) fn request(&self, url: Secret, message: &Message) -> Result<Request, SendError> {
         let now = SystemTime::now();
         let body = match &self.body {
             Some(body) => body.body(message)?,
@@ -64,12 +64,12 @@ impl Webhook {
             (HEADER_WEBHOOK_TIMESTAMP, Secret::new(seconds.to_string())),
         ];
         if let Some(secret) = &self.secret {
-            let secret = secret.read().map_err(Failure::refused)?;
+            let secret = secret.read().map_err(SendError::refused)?;
             let signed = signer(&secret).and_then(|signer| {
                 let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
                 signer.sign(&message.id, seconds, body.as_bytes()).map_err(|error| error.to_string())
             });
-            headers.push((HEADER_WEBHOOK_SIGNATURE, Secret::new(signed.map_err(Failure::refused)?)));
+            headers.push((HEADER_WEBHOOK_SIGNATURE, Secret::new(signed.map_err(SendError::refused)?)));
         }
         headers.extend(bearer(self.token.as_ref())?);
         Ok(Request { url, headers, body })
@@ -78,7 +78,7 @@ impl Webhook {
 
 /// When it was sent is real time; what it says is by the plant's clock.
 fn body(message: &Message, now: SystemTime) -> String {
-    let kind = message.kind().map_or("summary", Kind::word);
+    let kind = message.kind().map_or("summary", EventKind::word);
     json!({
         "type": format!("anomaly-worker.{kind}"),
         "timestamp": DateTime::<Utc>::from(now).to_rfc3339_opts(SecondsFormat::Secs, true),

@@ -6,7 +6,7 @@
 
 mod queue;
 mod states;
-mod teller;
+mod channel_delivery;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,12 +16,12 @@ use tokio::task::JoinHandle;
 
 use super::channel::Channel;
 use super::outbox::Described;
-use super::pulse::Pulse;
+use super::service_status::ServiceStatus;
 use crate::metrics::Metrics;
 use crate::store::Store;
 use queue::Queue;
 use states::States;
-use teller::Teller;
+use channel_delivery::ChannelDelivery;
 
 /// How often the outbox is looked at besides after each cycle.
 const POLL: Duration = Duration::from_secs(5);
@@ -43,7 +43,7 @@ pub struct Outgoing {
     pub channels: Vec<Channel>,
     /// Where the outbox is. It opens a connection of its own.
     pub store: Box<dyn Store>,
-    pub pulse: Arc<Pulse>,
+    pub service_status: Arc<ServiceStatus>,
     pub about: Box<dyn Fn(&str) -> Described + Send + Sync>,
     pub together: Duration,
     pub worker: String,
@@ -57,23 +57,23 @@ pub struct Delivery {
 }
 
 /// What all tasks share.
-struct Shared {
+struct DeliveryContext {
     queue: Mutex<Queue>,
     store: Arc<dyn Store>,
     metrics: Metrics,
-    pulse: Arc<Pulse>,
+    service_status: Arc<ServiceStatus>,
     about: Box<dyn Fn(&str) -> Described + Send + Sync>,
     worker: String,
 }
 
 impl Outgoing {
-    fn shared(self) -> (Arc<Shared>, Vec<Channel>, Duration) {
+    fn shared(self) -> (Arc<DeliveryContext>, Vec<Channel>, Duration) {
         let of_events = self.channels.iter().filter(|channel| !channel.tells_state());
         let names = of_events.map(|channel| channel.name.clone()).collect();
         let store: Arc<dyn Store> = self.store.into();
         let queue = Mutex::new(Queue::new(Arc::clone(&store), names));
-        let (pulse, about, worker, metrics) = (self.pulse, self.about, self.worker, self.metrics);
-        (Arc::new(Shared { queue, store, metrics, pulse, about, worker }), self.channels, self.together)
+        let (service_status, about, worker, metrics) = (self.service_status, self.about, self.worker, self.metrics);
+        (Arc::new(DeliveryContext { queue, store, metrics, service_status, about, worker }), self.channels, self.together)
     }
 
     /// Begins to deliver.
@@ -85,7 +85,7 @@ impl Outgoing {
             let (shared, stopped) = (Arc::clone(&shared), stopped.clone());
             tasks.push(match channel.tells_state() {
                 true => tokio::spawn(States::new(channel, shared).run(stopped)),
-                false => tokio::spawn(Teller::new(channel, shared, together).run(stopped)),
+                false => tokio::spawn(ChannelDelivery::new(channel, shared, together).run(stopped)),
             });
         }
         Delivery { tasks, stop }
@@ -98,15 +98,15 @@ impl Outgoing {
         let told = channels.into_iter().filter(|channel| !channel.tells_state()).map(|channel| {
             let (shared, stopped) = (Arc::clone(&shared), stopped.clone());
             async move {
-                let mut teller = Teller::new(channel, shared, Duration::ZERO);
-                while teller.round(&stopped).await {}
+                let mut delivery = ChannelDelivery::new(channel, shared, Duration::ZERO);
+                while delivery.round(&stopped).await {}
             }
         });
         let all = futures_util::future::join_all(told);
         if tokio::time::timeout(ONCE, all).await.is_err() {
             tracing::warn!("not all alerts were delivered in time; the next cycle goes on");
         }
-        if shared.pulse.is_active() {
+        if shared.service_status.is_active() {
             shared.tidy().await;
         }
     }
@@ -128,16 +128,16 @@ impl Drop for Delivery {
 }
 
 /// Keeps the outbox small, and leaves it to another process when that one's worker is active.
-async fn tidy(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+async fn tidy(shared: Arc<DeliveryContext>, mut stop: watch::Receiver<bool>) {
     let mut tidied = None;
     loop {
         tokio::select! {
             _ = stop.changed() => return,
-            () = shared.pulse.changed() => {}
+            () = shared.service_status.changed() => {}
             () = tokio::time::sleep(POLL) => {}
         }
         let mut queue = shared.queue.lock().await;
-        if !shared.pulse.is_active() {
+        if !shared.service_status.is_active() {
             queue.leave();
             continue;
         }
@@ -152,14 +152,14 @@ async fn tidy(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-impl Shared {
+impl DeliveryContext {
     /// False if another process does it, or it could not be done.
     async fn tidy(&self) -> bool {
         let mut queue = self.queue.lock().await;
         if !matches!(queue.is_ours().await, Ok(true)) {
             return false;
         }
-        let now = self.pulse.now();
+        let now = self.service_status.now();
         let tidied = queue.tidy(now, now.earlier(REMEMBERED)).await;
         if let Err(error) = &tidied {
             tracing::debug!("the outbox could not be tidied: {error}");

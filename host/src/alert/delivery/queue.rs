@@ -38,7 +38,7 @@ pub(super) struct Queue {
 }
 
 /// How far a channel is with an entry.
-pub(super) struct Note {
+pub(super) struct EntryMark {
     pub(super) seq: i64,
     pub(super) created_at: Datetime,
     pub(super) mark: Mark,
@@ -131,11 +131,11 @@ impl Queue {
     pub(super) async fn note(
         &mut self,
         channel: &str,
-        notes: Vec<Note>,
+        notes: Vec<EntryMark>,
         now: Datetime,
     ) -> Result<(), StoreError> {
         let mut tried = Vec::with_capacity(notes.len());
-        for Note { seq, created_at, mark, error } in notes {
+        for EntryMark { seq, created_at, mark, error } in notes {
             let progress = self.progress.entry(seq).or_default();
             progress.set(channel, mark);
             let names = self.channels.iter().map(String::as_str);

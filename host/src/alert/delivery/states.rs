@@ -7,9 +7,9 @@ use std::time::Duration;
 use chrono::Utc;
 use tokio::sync::watch;
 
-use super::Shared;
+use super::DeliveryContext;
 use crate::alert::channel::{Alert, Channel, Clocks, OpenAlerts};
-use crate::alert::event::Event;
+use crate::alert::event::AlertEvent;
 use crate::alert::outbox;
 
 /// A fifth of what an alert holds.
@@ -18,15 +18,15 @@ const EVERY: Duration = Duration::from_secs(60);
 /// See the module.
 pub(super) struct States {
     channel: Channel,
-    shared: Arc<Shared>,
+    shared: Arc<DeliveryContext>,
     alerts: OpenAlerts,
     /// What was open when the database was asked last: it goes on while that cannot be reached.
-    open: Vec<Event>,
+    open: Vec<AlertEvent>,
     failed: bool,
 }
 
 impl States {
-    pub(super) fn new(channel: Channel, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(channel: Channel, shared: Arc<DeliveryContext>) -> Self {
         Self { channel, shared, alerts: OpenAlerts::default(), open: Vec::new(), failed: false }
     }
 
@@ -37,14 +37,14 @@ impl States {
             tokio::select! {
                 _ = stop.changed() => return,
                 _ = ticks.tick() => {}
-                () = self.shared.pulse.changed() => {}
+                () = self.shared.service_status.changed() => {}
             }
             self.tell().await;
         }
     }
 
     async fn tell(&mut self) {
-        if self.shared.pulse.is_active() {
+        if self.shared.service_status.is_active() {
             let mut queue = self.shared.queue.lock().await;
             match queue.is_ours().await {
                 Ok(true) => {}
@@ -53,7 +53,7 @@ impl States {
                 // What is known goes on.
                 Err(_) => {}
             }
-            let now = self.shared.pulse.now();
+            let now = self.shared.service_status.now();
             if let Ok(open) = queue.open_episodes().await {
                 let told =
                     open.into_iter().filter_map(|open| outbox::open(open, now, self.shared.about.as_ref()));
@@ -62,8 +62,8 @@ impl States {
         } else {
             self.open.clear();
         }
-        let clocks = Clocks { plant: self.shared.pulse.now(), real: Utc::now() };
-        let trouble = self.shared.pulse.trouble().filter(|event| self.channel.filter.takes(event));
+        let clocks = Clocks { plant: self.shared.service_status.now(), real: Utc::now() };
+        let trouble = self.shared.service_status.trouble().filter(|event| self.channel.filter.takes(event));
         let open = self.open.iter().chain(&trouble);
         let (worker, language) = (&self.shared.worker, self.channel.language);
         let open = open.map(|event| Alert::open(event, worker, language, clocks)).collect();

@@ -1,12 +1,12 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::alert::event::{Change, Facts, Service};
+use crate::alert::event::{Change, Facts, ServiceEvent};
 use crate::alert::fixture::{event, facts, service};
 use crate::episode::EpisodeKind;
 
 /// `+A` opened, `-A` closed, `?A` silent, `!A` back, `~A` still open, `S` the service; ids count.
-fn events(text: &str) -> Vec<Event> {
+fn events(text: &str) -> Vec<AlertEvent> {
     let one = |(at, word): (usize, &str)| {
         let (id, name) = (at.to_string(), &word[1..]);
         let silent = Facts { nature: EpisodeKind::Silent, ..facts(name) };
@@ -16,7 +16,7 @@ fn events(text: &str) -> Vec<Event> {
             "~" => event(&id, Change::StillOpen, at as u64, facts(name)),
             "?" => event(&id, Change::Opened, at as u64, silent),
             "!" => event(&id, Change::Closed, at as u64, silent),
-            _ => service(&id, Service::TooLate { worker: "w".to_owned(), readings: 1 }),
+            _ => service(&id, ServiceEvent::TooLate { worker: "w".to_owned(), readings: 1 }),
         }
     };
     text.split(' ').filter(|word| !word.is_empty()).enumerate().map(one).collect()
@@ -25,12 +25,12 @@ fn events(text: &str) -> Vec<Event> {
 fn shape(groups: &[Group]) -> String {
     let ids =
         |group: &Group| group.events.iter().map(|event| event.id.as_str()).collect::<Vec<_>>().join(",");
-    let form = |group: &Group| match group.form {
-        Form::One => "",
-        Form::Together => "together ",
-        Form::Summary => "summary ",
+    let kind = |group: &Group| match group.kind {
+        GroupKind::One => "",
+        GroupKind::Together => "together ",
+        GroupKind::Summary => "summary ",
     };
-    groups.iter().map(|group| format!("{}{}", form(group), ids(group))).collect::<Vec<_>>().join(" | ")
+    groups.iter().map(|group| format!("{}{}", kind(group), ids(group))).collect::<Vec<_>>().join(" | ")
 }
 
 #[test]
@@ -86,7 +86,7 @@ proptest! {
         prop_assert!(groups.iter().all(|group| !group.events.is_empty()));
         prop_assert_eq!(sent.len(), waiting.len());
         for name in ["A", "B", "C", "D"] {
-            let of = |event: &&Event| event.variable() == Some(name);
+            let of = |event: &&AlertEvent| event.variable() == Some(name);
             let before: Vec<_> = waiting.iter().filter(of).collect();
             let after: Vec<_> = sent.iter().copied().filter(of).collect();
             prop_assert_eq!(before, after);

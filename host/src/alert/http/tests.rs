@@ -28,7 +28,7 @@ fn an_answer_is_taken_or_tried_again_or_refused() {
         ),
     ] {
         let expected = expected.map_err(|(refused, retry_after, what): (bool, Option<Duration>, &str)| {
-            Failure { what: what.to_owned(), refused, retry_after }
+            SendError { what: what.to_owned(), refused, retry_after }
         });
         assert_eq!(judge("https://h", status, after, text), expected);
     }

@@ -3,17 +3,17 @@ use crate::alert::event::{Change, Facts};
 use crate::alert::fixture::{event, facts};
 use crate::alert::group::plan;
 
-fn opened(name: &str, minutes: u64) -> Event {
+fn opened(name: &str, minutes: u64) -> AlertEvent {
     let quiet = Facts { cause: None, worst: None, ..facts(name) };
     event(&format!("{name}-opened"), Change::Opened, minutes, quiet)
 }
 
-fn closed(name: &str, minutes: u64) -> Event {
+fn closed(name: &str, minutes: u64) -> AlertEvent {
     let quiet = Facts { cause: None, worst: None, priority: Priority::High, ..facts(name) };
     event(&format!("{name}-closed"), Change::Closed, minutes, quiet)
 }
 
-fn of(waiting: Vec<Event>, is_late: bool, language: Language) -> Message {
+fn of(waiting: Vec<AlertEvent>, is_late: bool, language: Language) -> Message {
     let mut groups = plan(waiting, is_late, false);
     assert_eq!(groups.len(), 1);
     Message::of(groups.remove(0), language)
@@ -52,7 +52,7 @@ fn several_are_a_list() {
         assert_eq!((message.lines.len(), &*message.lines[0], &*message.lines[1]), (6, first, second));
         assert_eq!(
             (message.priority, message.kind(), message.is_end()),
-            (Priority::Medium, Some(Kind::Opened), false)
+            (Priority::Medium, Some(EventKind::Opened), false)
         );
     }
     let again = of(waiting(), false, Language::Es);

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use super::*;
-use crate::alert::event::Kind;
+use crate::alert::event::EventKind;
 use crate::alert::fixture::at;
 use crate::episode::{Direction, Priority, Told, WorstReading};
 
@@ -53,19 +53,19 @@ fn an_entry_is_what_it_tells() {
         ..crate::alert::fixture::facts("T1")
     };
     let found = of(MessageKind::Opened, &episode(EpisodeKind::Anomaly));
-    assert_eq!(found.what, What::Variable(Change::Opened, Box::new(expected)));
+    assert_eq!(found.what, EventDetail::Variable(Change::Opened, Box::new(expected)));
     assert_eq!((found.id.as_str(), found.at), ("abc", at(11)));
 
     let closed = |kind| Episode { closed_at: Some(at(12)), ..episode(kind) };
     for (kind, episode, told, is_end) in [
-        (MessageKind::Opened, episode(EpisodeKind::Anomaly), Kind::Opened, false),
-        (MessageKind::Opened, episode(EpisodeKind::Stuck), Kind::Opened, false),
-        (MessageKind::StillOpen, episode(EpisodeKind::Anomaly), Kind::StillOpen, false),
-        (MessageKind::Closed, closed(EpisodeKind::Anomaly), Kind::Closed, true),
-        (MessageKind::Silent, episode(EpisodeKind::Silent), Kind::Silent, false),
-        (MessageKind::Back, closed(EpisodeKind::Silent), Kind::Back, true),
-        (MessageKind::Service, episode(EpisodeKind::Service), Kind::Service, false),
-        (MessageKind::Service, closed(EpisodeKind::Service), Kind::Service, true),
+        (MessageKind::Opened, episode(EpisodeKind::Anomaly), EventKind::Opened, false),
+        (MessageKind::Opened, episode(EpisodeKind::Stuck), EventKind::Opened, false),
+        (MessageKind::StillOpen, episode(EpisodeKind::Anomaly), EventKind::StillOpen, false),
+        (MessageKind::Closed, closed(EpisodeKind::Anomaly), EventKind::Closed, true),
+        (MessageKind::Silent, episode(EpisodeKind::Silent), EventKind::Silent, false),
+        (MessageKind::Back, closed(EpisodeKind::Silent), EventKind::Back, true),
+        (MessageKind::Service, episode(EpisodeKind::Service), EventKind::Service, false),
+        (MessageKind::Service, closed(EpisodeKind::Service), EventKind::Service, true),
     ] {
         let found = of(kind, &episode);
         assert_eq!((found.kind(), found.is_end()), (told, is_end), "{kind}");

@@ -4,7 +4,7 @@ use super::*;
 use crate::alert::fixture::{event, facts, service};
 
 /// Headline and sentence in both languages.
-fn words(event: &Event) -> [String; 4] {
+fn words(event: &AlertEvent) -> [String; 4] {
     let of = |language| [headline(event, language), sentence(event, language)];
     let ([a, b], [c, d]) = (of(Language::En), of(Language::Es));
     [a, b, c, d]
@@ -120,7 +120,7 @@ fn each_event_is_said_in_one_sentence_with_its_numbers() {
         (
             service(
                 "1",
-                Service::NoSuccess {
+                ServiceEvent::NoSuccess {
                     worker: worker(),
                     lasted: 30 * minute,
                     interval: 10 * minute,
@@ -135,7 +135,7 @@ fn each_event_is_said_in_one_sentence_with_its_numbers() {
             ],
         ),
         (
-            service("1", Service::Recovered { worker: worker(), lasted: 45 * minute }),
+            service("1", ServiceEvent::Recovered { worker: worker(), lasted: 45 * minute }),
             [
                 "The service judges again after 45 min",
                 "Worker `default` judges again since 2025-01-15 10:00:00, after 45 min without a cycle; what came meanwhile is judged now.",
@@ -144,7 +144,7 @@ fn each_event_is_said_in_one_sentence_with_its_numbers() {
             ],
         ),
         (
-            service("1", Service::SetRefused { worker: worker(), why: "`T1.json` is no model".to_owned() }),
+            service("1", ServiceEvent::SetRefused { worker: worker(), why: "`T1.json` is no model".to_owned() }),
             [
                 "New models or module refused",
                 "Worker `default` refuses the new files at 2025-01-15 10:00:00 and goes on with the set before: `T1.json` is no model.",
@@ -153,7 +153,7 @@ fn each_event_is_said_in_one_sentence_with_its_numbers() {
             ],
         ),
         (
-            service("1", Service::TooLate { worker: worker(), readings: 12 }),
+            service("1", ServiceEvent::TooLate { worker: worker(), readings: 12 }),
             [
                 "Came too late: 12 readings",
                 "Worker `default` found at 2025-01-15 10:00:00 12 readings older than the allowed lateness; they have no verdict until \
@@ -195,7 +195,7 @@ fn what_comes_from_outside_is_shown_and_does_nothing() {
         }
     }
     let why = format!("a\nb{}", "y".repeat(10_000));
-    for text in words(&service("1", Service::SetRefused { worker: "w".to_owned(), why })) {
+    for text in words(&service("1", ServiceEvent::SetRefused { worker: "w".to_owned(), why })) {
         assert!(escaped(&text) == text && text.len() < 800, "{text}");
     }
 }

@@ -6,7 +6,7 @@ use super::episodes;
 use super::error::{Error, Result};
 use super::table::Table;
 use crate::datetime::Datetime;
-use crate::episode::{Message, MessageKind};
+use crate::episode::{OutboxMessage, MessageKind};
 use crate::store::schema::{OUTBOX_COLUMNS, OUTBOX_KEY};
 use crate::store::{EntryState, ErrorKind, OutboxCounts, OutboxEntry, TableName, Tried};
 
@@ -30,7 +30,7 @@ pub(super) fn write(
     connection: &Connection,
     outbox: &TableName,
     of: &TableName,
-    messages: &[Message],
+    messages: &[OutboxMessage],
 ) -> Result<()> {
     if messages.is_empty() {
         return Ok(());

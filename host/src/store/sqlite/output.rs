@@ -11,7 +11,7 @@ use super::database_file::DatabaseFile;
 use super::error::Result;
 use super::{ensure_tables, episodes, names, outbox, parts, state_row, stored, verdicts};
 use crate::datetime::Datetime;
-use crate::episode::{EpisodeChange, EpisodeRange, Feedback, Message, Shelving, StoredEpisode};
+use crate::episode::{EpisodeChange, EpisodeRange, Feedback, OutboxMessage, Shelving, StoredEpisode};
 use crate::reading::ReadingKey;
 use crate::state::{SetAside, State};
 use crate::store::parts::{Part, PartsWritten, RowCheckpoint, StoredParts, tell_apart};
@@ -46,7 +46,7 @@ struct Written {
     state: State,
     parts: PartsWritten,
     episodes: Vec<EpisodeChange>,
-    messages: Vec<Message>,
+    messages: Vec<OutboxMessage>,
 }
 
 impl Written {

@@ -22,7 +22,7 @@ use super::sql::outbox::STAGED_MESSAGES;
 use super::sql::output::{STAGED_KEYS, STAGED_PARTS, STAGED_VERDICTS};
 use crate::checkpoint::PartChange;
 use crate::datetime::Datetime;
-use crate::episode::{Direction, EpisodeChange, Message};
+use crate::episode::{Direction, EpisodeChange, OutboxMessage};
 use crate::reading::{Reading, ReadingKey};
 use crate::store::TableName;
 use crate::store::parts::PartsWritten;
@@ -123,7 +123,7 @@ impl StagingTables {
     }
 
     /// Stages the messages of a commit.
-    pub(super) async fn messages(&mut self, session: &mut SqlSession, messages: &[Message]) -> Result<()> {
+    pub(super) async fn messages(&mut self, session: &mut SqlSession, messages: &[OutboxMessage]) -> Result<()> {
         make(session, &mut self.messages, STAGED_MESSAGES, sql::outbox::stage_messages).await?;
         let mut load = session.bulk_insert(STAGED_MESSAGES).await?;
         for (n, message) in messages.iter().enumerate() {

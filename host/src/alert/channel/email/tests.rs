@@ -3,7 +3,7 @@
 use super::*;
 use crate::alert::event::Change;
 use crate::alert::fixture::{event, facts};
-use crate::alert::group::{Form, Group};
+use crate::alert::group::{GroupKind, Group};
 use crate::alert::language::Language;
 use crate::config::ChannelKind;
 
@@ -18,9 +18,9 @@ fn mail() -> Email {
 }
 
 fn message(name: &str, number: usize) -> Message {
-    let form = if number == 1 { Form::One } else { Form::Together };
+    let kind = if number == 1 { GroupKind::One } else { GroupKind::Together };
     let events = (0..number).map(|at| event(&format!("e{at}"), Change::Opened, 0, facts(name))).collect();
-    Message::of(Group { form, events }, Language::En)
+    Message::of(Group { kind, events }, Language::En)
 }
 
 /// Headers by name, unfolded.

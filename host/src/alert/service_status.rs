@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::event::{Event, What};
+use super::event::{AlertEvent, EventDetail};
 use super::service_watch::{CycleEnd, ServiceWatch};
 use crate::datetime::Datetime;
 
@@ -20,7 +20,7 @@ const MOST: usize = 50;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Pulse {
+pub struct ServiceStatus {
     inner: Mutex<Inner>,
     changed: Notify,
 }
@@ -34,11 +34,11 @@ struct Inner {
     clock: Option<(Datetime, Instant)>,
     /// The number of the first that is kept, and those from there on.
     first: u64,
-    told: VecDeque<Event>,
-    trouble: Option<Event>,
+    told: VecDeque<AlertEvent>,
+    trouble: Option<AlertEvent>,
 }
 
-impl Pulse {
+impl ServiceStatus {
     /// Of a worker that starts now.
     pub fn new(worker: String, interval: Duration) -> Self {
         let started = Some(Instant::now());
@@ -66,7 +66,7 @@ impl Pulse {
         for (number, service) in told.into_iter().enumerate() {
             // Of this process and this moment: told again it is the same.
             let id = format!("service-{}-{}-{number}", std::process::id(), at.micros());
-            let event = Event { id, at, what: What::Service(service) };
+            let event = AlertEvent { id, at, what: EventDetail::Service(service) };
             if event.is_end() {
                 inner.trouble = None;
             } else if inner.watch.as_ref().is_some_and(ServiceWatch::is_in_trouble) {
@@ -93,7 +93,7 @@ impl Pulse {
     }
 
     /// What was told of the service from this number on, and the next number.
-    pub fn told_since(&self, number: u64) -> (Vec<Event>, u64) {
+    pub fn told_since(&self, number: u64) -> (Vec<AlertEvent>, u64) {
         let inner = self.lock();
         let skipped = usize::try_from(number.saturating_sub(inner.first)).unwrap_or(usize::MAX);
         let told: Vec<_> = inner.told.iter().skip(skipped).cloned().collect();
@@ -101,7 +101,7 @@ impl Pulse {
     }
 
     /// That the service does not succeed, while it does not.
-    pub fn trouble(&self) -> Option<Event> {
+    pub fn trouble(&self) -> Option<AlertEvent> {
         self.lock().trouble.clone()
     }
 

@@ -9,19 +9,19 @@ use std::sync::Arc;
 
 use super::machine::LONG;
 use super::settings::VariableSettings;
-use super::{Episode, EpisodeKind, Message, MessageKind, StoredEpisode, Told};
+use super::{Episode, EpisodeKind, OutboxMessage, MessageKind, StoredEpisode, Told};
 use crate::datetime::Datetime;
 
 /// Makes the messages of a cycle.
 #[derive(Clone, Debug, Default)]
-pub struct Teller {
+pub struct Notifier {
     /// Until when each variable is shelved by a person.
     shelved: HashMap<Arc<str>, Datetime>,
     /// Whether nothing at all is told: what is looked at is past.
     silent: bool,
 }
 
-impl Teller {
+impl Notifier {
     /// With what is shelved now.
     pub fn new(shelved: &[StoredEpisode]) -> Self {
         let until = |row: &StoredEpisode| (Arc::clone(&row.episode.variable), row.episode.end);
@@ -52,7 +52,7 @@ impl Teller {
         episode: &mut Episode,
         settings: Option<&VariableSettings>,
         now: Datetime,
-    ) -> Vec<Message> {
+    ) -> Vec<OutboxMessage> {
         let shelved = self.silent
             || settings
                 .is_some_and(|settings| self.is_shelved(&episode.variable, settings, episode.end, now));
@@ -80,7 +80,7 @@ impl Teller {
                 kinds.push(closed);
             }
         }
-        kinds.into_iter().map(|kind| Message::on(kind, episode, now)).collect()
+        kinds.into_iter().map(|kind| OutboxMessage::on(kind, episode, now)).collect()
     }
 }
 
@@ -98,7 +98,7 @@ mod tests {
     fn told(
         kind: EpisodeKind,
         ends: &[i64],
-        teller: &Teller,
+        notifier: &Notifier,
         settings: &VariableSettings,
     ) -> Vec<MessageKind> {
         let mut episode = Episode::at("T".into(), kind, at(0));
@@ -108,7 +108,7 @@ mod tests {
             if n + 1 == ends.len() {
                 episode.closed_at = Some(at(*end));
             }
-            messages.extend(teller.tell(&mut episode, Some(settings), at(*end)));
+            messages.extend(notifier.tell(&mut episode, Some(settings), at(*end)));
         }
         messages.iter().map(|message| message.kind).collect()
     }
@@ -117,7 +117,7 @@ mod tests {
     fn an_episode_is_told_once_for_each_thing_that_happens() {
         use MessageKind::{Back, Closed, Opened, Service, Silent, StillOpen};
         let settings = VariableSettings::default();
-        let tells = Teller::default();
+        let tells = Notifier::default();
         for (kind, ends, expected) in [
             (EpisodeKind::Anomaly, vec![0, 5, 10, 20], vec![Opened, Closed]),
             (EpisodeKind::Anomaly, vec![0], vec![Opened, Closed]),
@@ -129,7 +129,7 @@ mod tests {
         ] {
             assert_eq!(told(kind, &ends, &tells, &settings), expected, "{kind} {ends:?}");
         }
-        assert_eq!(told(EpisodeKind::Anomaly, &[0, 90], &Teller::of_the_past(), &settings), []);
+        assert_eq!(told(EpisodeKind::Anomaly, &[0, 90], &Notifier::of_the_past(), &settings), []);
     }
 
     #[test]
@@ -138,7 +138,7 @@ mod tests {
         let shelved = |from, until| {
             let mut episode = Episode::at("T".into(), EpisodeKind::Shelved, at(from));
             episode.end = at(until);
-            Teller::new(&[StoredEpisode {
+            Notifier::new(&[StoredEpisode {
                 id: 1,
                 version: 1,
                 episode,
@@ -156,18 +156,18 @@ mod tests {
             shelved: "daily 00:00-00:30".parse().into_iter().collect(),
             ..VariableSettings::default()
         };
-        for (teller, settings, ends, expected) in [
+        for (notifier, settings, ends, expected) in [
             (shelved(0, 100), &none, vec![0, 5, 10], vec![]),
             // It lasts longer than what it is shelved for.
             (shelved(0, 8), &none, vec![0, 5, 10, 20], vec![Opened, Closed]),
-            (Teller::default(), &window, vec![0, 5, 10], vec![]),
-            (Teller::default(), &window, vec![0, 29, 30, 40], vec![Opened, Closed]),
-            (Teller::default(), &window, vec![30, 40], vec![Opened, Closed]),
+            (Notifier::default(), &window, vec![0, 5, 10], vec![]),
+            (Notifier::default(), &window, vec![0, 29, 30, 40], vec![Opened, Closed]),
+            (Notifier::default(), &window, vec![30, 40], vec![Opened, Closed]),
         ] {
-            assert_eq!(told(EpisodeKind::Anomaly, &ends, &teller, settings), expected, "{ends:?}");
+            assert_eq!(told(EpisodeKind::Anomaly, &ends, &notifier, settings), expected, "{ends:?}");
         }
         let mut episode = Episode::at("T".into(), EpisodeKind::Anomaly, at(0));
-        Teller::default().tell(&mut episode, Some(&none), at(0));
+        Notifier::default().tell(&mut episode, Some(&none), at(0));
         episode.end = episode.end.later(Duration::from_secs(60));
         episode.closed_at = Some(episode.end);
         let last = shelved(0, 100).tell(&mut episode, Some(&none), at(1));

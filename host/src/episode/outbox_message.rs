@@ -35,7 +35,7 @@ pub struct EpisodeKey {
 
 /// A new entry of the outbox.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Message {
+pub struct OutboxMessage {
     /// Of no other message, and the same whenever this one is sent.
     pub id: String,
     pub kind: MessageKind,
@@ -48,7 +48,7 @@ pub struct Message {
     pub payload: String,
 }
 
-impl Message {
+impl OutboxMessage {
     /// On an episode, as it is now.
     pub fn on(kind: MessageKind, episode: &Episode, now: Datetime) -> Self {
         let is_service = episode.kind == EpisodeKind::Service;
@@ -105,14 +105,14 @@ mod tests {
         let episode = |variable: &str, kind, begin| Episode::at(variable.into(), kind, at(begin));
         let one = episode("T1", EpisodeKind::Anomaly, 1);
         let ids = [
-            Message::on(MessageKind::Opened, &one, at(9)),
-            Message::on(MessageKind::Closed, &one, at(9)),
-            Message::on(MessageKind::Opened, &one, at(10)),
-            Message::on(MessageKind::Opened, &episode("T2", EpisodeKind::Anomaly, 1), at(9)),
-            Message::on(MessageKind::Opened, &episode("T1", EpisodeKind::Stuck, 1), at(9)),
-            Message::on(MessageKind::Opened, &episode("T1", EpisodeKind::Anomaly, 2), at(9)),
-            Message::on_service("a", &"b", at(9)),
-            Message::on_service("a", &"c", at(9)),
+            OutboxMessage::on(MessageKind::Opened, &one, at(9)),
+            OutboxMessage::on(MessageKind::Closed, &one, at(9)),
+            OutboxMessage::on(MessageKind::Opened, &one, at(10)),
+            OutboxMessage::on(MessageKind::Opened, &episode("T2", EpisodeKind::Anomaly, 1), at(9)),
+            OutboxMessage::on(MessageKind::Opened, &episode("T1", EpisodeKind::Stuck, 1), at(9)),
+            OutboxMessage::on(MessageKind::Opened, &episode("T1", EpisodeKind::Anomaly, 2), at(9)),
+            OutboxMessage::on_service("a", &"b", at(9)),
+            OutboxMessage::on_service("a", &"c", at(9)),
         ]
         .map(|message| message.id);
         let different: std::collections::HashSet<_> = ids.iter().collect();

@@ -10,22 +10,22 @@ use std::time::Duration;
 
 use super::point::Point;
 use super::settings::{VariableRules, VariableSettings};
-use super::tell::Teller;
+use super::notifier::Notifier;
 use super::track::Track;
-use super::{Episode, EpisodeChange, EpisodeKind, Mended, Message, StoredEpisode, memory};
+use super::{Episode, EpisodeChange, EpisodeKind, Mended, OutboxMessage, StoredEpisode, memory};
 use crate::checkpoint::Parts;
 use crate::datetime::Datetime;
 use crate::shard::Shard;
 
 /// What there is to know besides the readings.
 #[derive(Clone, Debug)]
-pub struct WatchSettings {
+pub struct TrackerSettings {
     pub rules: VariableRules,
     /// What is learnt of silence is no shorter than this: readings come with the cycles.
     pub least_silence: Duration,
 }
 
-impl Default for WatchSettings {
+impl Default for TrackerSettings {
     fn default() -> Self {
         Self { rules: VariableRules::default(), least_silence: Duration::from_secs(600) }
     }
@@ -36,8 +36,8 @@ type OpenRow = (Datetime, i32);
 
 /// All variables of a worker.
 #[derive(Debug, Default)]
-pub struct Watch {
-    settings: Arc<WatchSettings>,
+pub struct EpisodeTracker {
+    settings: Arc<TrackerSettings>,
     worker: Arc<str>,
     known: HashMap<Arc<str>, Arc<VariableSettings>>,
     tracks: BTreeMap<Arc<str>, Track>,
@@ -51,7 +51,7 @@ pub struct Watch {
 #[derive(Debug, Default)]
 pub struct Draft {
     pub changes: Vec<EpisodeChange>,
-    pub messages: Vec<Message>,
+    pub messages: Vec<OutboxMessage>,
     /// What `State::memory` is then.
     pub memory: Parts,
     tracks: BTreeMap<Arc<str>, Track>,
@@ -80,15 +80,15 @@ struct Step<'a> {
 
 /// A variable whose readings a batch holds.
 #[derive(Debug, Default)]
-struct News {
+struct VariableBatch {
     points: Vec<Point>,
     heard: Option<Datetime>,
 }
 
-impl Watch {
+impl EpisodeTracker {
     /// As it was stored: what is remembered, and the rows that are open.
     pub fn load(
-        settings: Arc<WatchSettings>,
+        settings: Arc<TrackerSettings>,
         worker: &str,
         shard: Option<Shard>,
         memory: &Parts,
@@ -97,7 +97,7 @@ impl Watch {
         let ours = |name: &str| shard.is_none_or(|shard| shard.holds(name));
         let mut tracks = memory::read(memory);
         tracks.retain(|name, _| ours(name));
-        let mut watch =
+        let mut tracker =
             Self { settings, worker: worker.into(), tracks, memory: memory.clone(), ..Self::default() };
         // What stands in the table holds; the memory says more of the same.
         let mut rows: BTreeMap<(Arc<str>, EpisodeKind), (Episode, OpenRow)> = BTreeMap::new();
@@ -106,8 +106,8 @@ impl Watch {
                 EpisodeKind::Shelved => {}
                 EpisodeKind::Service if *episode.variable == *worker => {
                     let key = (Arc::clone(&episode.variable), episode.kind);
-                    watch.rows.insert(key, (episode.begin, version));
-                    watch.service = Some(episode);
+                    tracker.rows.insert(key, (episode.begin, version));
+                    tracker.service = Some(episode);
                 }
                 EpisodeKind::Service => {}
                 _ if ours(&episode.variable) => {
@@ -118,15 +118,15 @@ impl Watch {
                 _ => {}
             }
         }
-        for (name, track) in &mut watch.tracks {
+        for (name, track) in &mut tracker.tracks {
             let held = |kind| rows.get(&(Arc::clone(name), kind)).map(|(episode, _)| episode.clone());
             track.adopt(held(EpisodeKind::Anomaly), held(EpisodeKind::Silent), held(EpisodeKind::Stuck));
         }
         for ((name, kind), (episode, row)) in rows {
-            watch.tracks.entry(Arc::clone(&name)).or_insert_with(|| Track::resume(episode));
-            watch.rows.insert((name, kind), row);
+            tracker.tracks.entry(Arc::clone(&name)).or_insert_with(|| Track::resume(episode));
+            tracker.rows.insert((name, kind), row);
         }
-        watch
+        tracker
     }
 
     /// What holds for a variable.
@@ -184,9 +184,9 @@ impl Watch {
         heard: impl Iterator<Item = (&'a Arc<str>, Datetime)>,
         mut mended: BTreeMap<Arc<str>, Mended>,
         (until, now): (Datetime, Datetime),
-        teller: &Teller,
+        notifier: &Notifier,
     ) -> Draft {
-        let mut news: BTreeMap<Arc<str>, News> = BTreeMap::new();
+        let mut news: BTreeMap<Arc<str>, VariableBatch> = BTreeMap::new();
         for (variable, point) in verdicts.filter(|(_, point)| point.ds <= until) {
             news.entry(Arc::clone(variable)).or_default().points.push(point);
         }
@@ -201,7 +201,7 @@ impl Watch {
             news.entry(Arc::clone(variable)).or_default();
         }
         let mut draft = Draft::default();
-        for (variable, News { mut points, heard }) in news {
+        for (variable, VariableBatch { mut points, heard }) in news {
             points.sort_by_key(|point| point.ds);
             points.retain(|point| self.last(&variable).is_none_or(|last| point.ds > last));
             let Some(mut track) =
@@ -226,7 +226,7 @@ impl Watch {
             }
             track.heard = track.heard.max(heard.unwrap_or(track.heard));
             let step = Step { before: &before, closed, mended_row, settings: &settings, now };
-            self.put(&mut draft, &variable, track, step, teller);
+            self.put(&mut draft, &variable, track, step, notifier);
         }
         self.seal(&mut draft);
         draft
@@ -234,7 +234,7 @@ impl Watch {
 
     /// At the end of a cycle: which variables have had no reading for too long by the plant's
     /// clock, and whether that is all of them.
-    pub fn listen(&mut self, now: Datetime, teller: &Teller) -> Draft {
+    pub fn listen(&mut self, now: Datetime, notifier: &Notifier) -> Draft {
         let mut draft = Draft::default();
         let names: Vec<Arc<str>> = self.tracks.keys().cloned().collect();
         let mut silent: Vec<(Arc<str>, Duration)> = Vec::new();
@@ -249,7 +249,7 @@ impl Watch {
             }
         }
         let all = listened > 0 && silent.len() == listened;
-        self.serve(&mut draft, all, now, teller);
+        self.serve(&mut draft, all, now, notifier);
         if !all {
             for (name, limit) in silent {
                 let settings = self.settings_of(&name);
@@ -272,7 +272,7 @@ impl Watch {
                     continue;
                 }
                 let step = Step { before: &before, closed, mended_row: None, settings: &settings, now };
-                self.put(&mut draft, &name, track, step, teller);
+                self.put(&mut draft, &name, track, step, notifier);
             }
         }
         self.seal(&mut draft);
@@ -280,7 +280,7 @@ impl Watch {
     }
 
     /// The state of the service that no variable has readings.
-    fn serve(&self, draft: &mut Draft, is_silent: bool, now: Datetime, teller: &Teller) {
+    fn serve(&self, draft: &mut Draft, is_silent: bool, now: Datetime, notifier: &Notifier) {
         let key = (Arc::clone(&self.worker), EpisodeKind::Service);
         let row = self.rows.get(&key).copied();
         match (&self.service, is_silent) {
@@ -289,7 +289,7 @@ impl Watch {
                 let mut episode = Episode::at(Arc::clone(&self.worker), EpisodeKind::Service, newest);
                 episode.priority = super::Priority::High;
                 episode.end = now.max(newest);
-                draft.messages.extend(teller.tell(&mut episode, None, now));
+                draft.messages.extend(notifier.tell(&mut episode, None, now));
                 draft.rows.push((key, Some((episode.begin, 1))));
                 draft.service = Some(Some(episode.clone()));
                 draft.changes.push(EpisodeChange::new(episode));
@@ -297,7 +297,7 @@ impl Watch {
             (Some(open), false) => {
                 let mut episode = Episode { end: now.max(open.begin), ..open.clone() };
                 episode.closed_at = Some(episode.end);
-                draft.messages.extend(teller.tell(&mut episode, None, now));
+                draft.messages.extend(notifier.tell(&mut episode, None, now));
                 draft.rows.push((key, None));
                 draft.service = Some(None);
                 draft.changes.push(EpisodeChange { before: row, episode, gone: false });
@@ -307,7 +307,7 @@ impl Watch {
     }
 
     /// Puts what became of a variable into the draft.
-    fn put(&self, draft: &mut Draft, variable: &Arc<str>, mut track: Track, step: Step<'_>, teller: &Teller) {
+    fn put(&self, draft: &mut Draft, variable: &Arc<str>, mut track: Track, step: Step<'_>, notifier: &Notifier) {
         let Step { before, closed, mended_row, settings, now } = step;
         for kind in [EpisodeKind::Anomaly, EpisodeKind::Silent, EpisodeKind::Stuck] {
             let key = (Arc::clone(variable), kind);
@@ -322,7 +322,7 @@ impl Watch {
                 if of_row.is_none() && kind == EpisodeKind::Silent {
                     episode.told = super::Told::Never;
                 }
-                draft.messages.extend(teller.tell(&mut episode, Some(settings), now));
+                draft.messages.extend(notifier.tell(&mut episode, Some(settings), now));
                 draft.changes.push(EpisodeChange { before: of_row, episode, gone: false });
             }
             let Some(open) = track.open_mut(kind) else {
@@ -331,7 +331,7 @@ impl Watch {
                 }
                 continue;
             };
-            draft.messages.extend(teller.tell(open, Some(settings), now));
+            draft.messages.extend(notifier.tell(open, Some(settings), now));
             let of_row = going_on.filter(|(begin, _)| is_mended || *begin == open.begin);
             let is_same = of_row.is_some_and(|(begin, _)| begin == open.begin);
             if is_same && before.open(kind) == Some(&*open) {

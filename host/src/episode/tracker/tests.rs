@@ -7,7 +7,7 @@ use crate::episode::{MessageKind, Priority, Told};
 #[derive(Debug, Default)]
 struct Table {
     rows: Vec<StoredEpisode>,
-    messages: Vec<Message>,
+    messages: Vec<OutboxMessage>,
     memory: Parts,
 }
 
@@ -48,9 +48,9 @@ impl Table {
         self.memory = draft.memory.clone();
     }
 
-    fn watch(&self, settings: &Arc<WatchSettings>) -> Watch {
+    fn tracker(&self, settings: &Arc<TrackerSettings>) -> EpisodeTracker {
         let open = self.rows.iter().filter(|row| row.episode.is_open()).cloned().collect();
-        Watch::load(Arc::clone(settings), "a", None, &self.memory, open)
+        EpisodeTracker::load(Arc::clone(settings), "a", None, &self.memory, open)
     }
 
     fn episodes(&self) -> Vec<Episode> {
@@ -76,18 +76,18 @@ fn point(second: i64, y: f64, anomaly: bool) -> Point {
     Point { ds: at(second), y, yhat: 0.0, score, anomaly, cause: None }
 }
 
-fn settings(patterns: &[(&str, super::super::PatternSettings)]) -> Arc<WatchSettings> {
+fn settings(patterns: &[(&str, super::super::PatternSettings)]) -> Arc<TrackerSettings> {
     let rules = patterns.iter().map(|(pattern, said)| ((*pattern).to_owned(), said.clone()));
-    Arc::new(WatchSettings { rules: VariableRules::new(rules), least_silence: Duration::from_secs(60) })
+    Arc::new(TrackerSettings { rules: VariableRules::new(rules), least_silence: Duration::from_secs(60) })
 }
 
-fn take(watch: &mut Watch, table: &mut Table, batch: &[(Arc<str>, Point)], now: i64) {
+fn take(tracker: &mut EpisodeTracker, table: &mut Table, batch: &[(Arc<str>, Point)], now: i64) {
     let verdicts = || batch.iter().map(|(name, point)| (name, *point));
     let heard = batch.iter().map(|(name, point)| (name, point.ds));
     let until = at(1_000_000);
-    let draft = watch.take(verdicts(), heard, BTreeMap::new(), (until, at(now)), &Teller::default());
+    let draft = tracker.take(verdicts(), heard, BTreeMap::new(), (until, at(now)), &Notifier::default());
     table.commit(&draft);
-    watch.accept(draft);
+    tracker.accept(draft);
 }
 
 proptest! {
@@ -105,8 +105,8 @@ proptest! {
         let said = super::super::PatternSettings {
             on_delay: Some(on_delay),
             off_delay: Some(off_delay),
-            silent_after: Some(super::super::After::Set(Duration::from_secs(90))),
-            stuck_after: Some(super::super::After::Set(Duration::from_secs(60))),
+            silent_after: Some(super::super::StateDelay::Set(Duration::from_secs(90))),
+            stuck_after: Some(super::super::StateDelay::Set(Duration::from_secs(60))),
             ..super::super::PatternSettings::default()
         };
         let settings = settings(&[("*", said)]);
@@ -119,10 +119,10 @@ proptest! {
             })
             .collect();
         let mut once = Table::default();
-        take(&mut once.watch(&settings), &mut once, &all, second);
+        take(&mut once.tracker(&settings), &mut once, &all, second);
 
         let mut table = Table::default();
-        let mut watch = table.watch(&settings);
+        let mut tracker = table.tracker(&settings);
         let mut ends: BTreeMap<usize, bool> = cuts.into_iter().filter(|(at, _)| *at < all.len()).collect();
         ends.insert(all.len(), false);
         let mut begin = 0;
@@ -131,10 +131,10 @@ proptest! {
                 // What was drafted and not committed never was.
                 let verdicts = all[begin..end].iter().map(|(name, point)| (name, *point));
                 let heard = std::iter::empty();
-                drop(watch.take(verdicts, heard, BTreeMap::new(), (at(1_000_000), at(second)), &Teller::default()));
-                watch = table.watch(&settings);
+                drop(tracker.take(verdicts, heard, BTreeMap::new(), (at(1_000_000), at(second)), &Notifier::default()));
+                tracker = table.tracker(&settings);
             }
-            take(&mut watch, &mut table, &all[begin..end], second);
+            take(&mut tracker, &mut table, &all[begin..end], second);
             begin = end;
         }
         prop_assert_eq!(table.episodes(), once.episodes());
@@ -153,27 +153,27 @@ fn lively(names: &[&str], from: i64, count: i64) -> Vec<(Arc<str>, Point)> {
 #[test]
 fn a_variable_is_silent_by_the_clock_and_a_plant_that_is_silent_is_one_state() {
     let settings = settings(&[]);
-    let (mut table, teller) = (Table::default(), Teller::default());
-    let mut watch = table.watch(&settings);
-    let listen = |watch: &mut Watch, table: &mut Table, now: i64| {
-        let draft = watch.listen(at(now), &teller);
+    let (mut table, notifier) = (Table::default(), Notifier::default());
+    let mut tracker = table.tracker(&settings);
+    let listen = |tracker: &mut EpisodeTracker, table: &mut Table, now: i64| {
+        let draft = tracker.listen(at(now), &notifier);
         let changed = draft.changes.len();
         table.commit(&draft);
-        watch.accept(draft);
+        tracker.accept(draft);
         changed
     };
-    take(&mut watch, &mut table, &lively(&["A", "B"], 0, 40), 400);
-    assert_eq!(listen(&mut watch, &mut table, 450), 0);
-    take(&mut watch, &mut table, &lively(&["B"], 400, 20), 600);
+    take(&mut tracker, &mut table, &lively(&["A", "B"], 0, 40), 400);
+    assert_eq!(listen(&mut tracker, &mut table, 450), 0);
+    take(&mut tracker, &mut table, &lively(&["B"], 400, 20), 600);
     // A is silent since 390; each look after the first changes nothing until an hour has passed.
-    assert_eq!([600, 610, 620].map(|now| listen(&mut watch, &mut table, now)), [1, 0, 0]);
+    assert_eq!([600, 610, 620].map(|now| listen(&mut tracker, &mut table, now)), [1, 0, 0]);
     // Then nothing has readings any more.
-    assert_eq!([700, 710].map(|now| listen(&mut watch, &mut table, now)), [1, 0]);
+    assert_eq!([700, 710].map(|now| listen(&mut tracker, &mut table, now)), [1, 0]);
     // The worker begins again, and all is as it was.
-    watch = table.watch(&settings);
-    assert_eq!(listen(&mut watch, &mut table, 720), 0);
-    take(&mut watch, &mut table, &lively(&["A", "B"], 750, 2), 760);
-    assert_eq!(listen(&mut watch, &mut table, 770), 1);
+    tracker = table.tracker(&settings);
+    assert_eq!(listen(&mut tracker, &mut table, 720), 0);
+    take(&mut tracker, &mut table, &lively(&["A", "B"], 750, 2), 760);
+    assert_eq!(listen(&mut tracker, &mut table, 770), 1);
 
     let seen: Vec<_> = table
         .episodes()
@@ -203,16 +203,16 @@ fn a_variable_is_silent_by_the_clock_and_a_plant_that_is_silent_is_one_state() {
 fn a_variable_that_is_not_judged_is_not_silent() {
     let settings = settings(&[]);
     let mut table = Table::default();
-    let mut watch = table.watch(&settings);
-    take(&mut watch, &mut table, &lively(&["A", "B"], 0, 40), 400);
-    take(&mut watch, &mut table, &lively(&["B"], 400, 30), 700);
+    let mut tracker = table.tracker(&settings);
+    take(&mut tracker, &mut table, &lively(&["A", "B"], 0, 40), 400);
+    take(&mut tracker, &mut table, &lively(&["B"], 400, 30), 700);
     let name = Arc::from("A");
     let heard = [(&name, at(690))].into_iter();
     let none = std::iter::empty();
-    let draft = watch.take(none, heard, BTreeMap::new(), (at(1_000_000), at(700)), &Teller::default());
+    let draft = tracker.take(none, heard, BTreeMap::new(), (at(1_000_000), at(700)), &Notifier::default());
     table.commit(&draft);
-    watch.accept(draft);
-    assert!(watch.listen(at(700), &Teller::default()).is_empty());
-    watch = table.watch(&settings);
-    assert!(watch.listen(at(700), &Teller::default()).is_empty());
+    tracker.accept(draft);
+    assert!(tracker.listen(at(700), &Notifier::default()).is_empty());
+    tracker = table.tracker(&settings);
+    assert!(tracker.listen(at(700), &Notifier::default()).is_empty());
 }

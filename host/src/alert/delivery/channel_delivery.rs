@@ -11,15 +11,15 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::queue::Note;
-use super::{POLL, Shared};
+use super::queue::EntryMark;
+use super::{POLL, DeliveryContext};
 use crate::alert::channel::Channel;
-use crate::alert::event::Event;
-use crate::alert::group::{Form, Group, plan};
+use crate::alert::event::AlertEvent;
+use crate::alert::group::{GroupKind, Group, plan};
 use crate::alert::message::Message;
 use crate::alert::outbox::{self, Mark};
 use crate::alert::picture::picture;
-use crate::alert::retry::{self, Failure, Next};
+use crate::alert::retry::{self, SendError, RetryDecision};
 use crate::datetime::Datetime;
 use crate::metrics::AlertOutcome;
 
@@ -36,9 +36,9 @@ const MOST_REFUSALS: u32 = 3;
 const FROM_THE_START: Duration = Duration::from_secs(60);
 
 /// See the module.
-pub(super) struct Teller {
+pub(super) struct ChannelDelivery {
     channel: Channel,
-    shared: Arc<Shared>,
+    shared: Arc<DeliveryContext>,
     together: Duration,
     /// Up to where what the service tells is in `direct`.
     told: u64,
@@ -52,12 +52,12 @@ pub(super) struct Teller {
     held: HashMap<i64, Instant>,
     /// Entries that it has, and that could not be noted.
     sent: HashSet<i64>,
-    outage: Option<Outage>,
+    outage: Option<ReceiverOutage>,
 }
 
 /// What does not come from the outbox.
 struct Direct {
-    event: Event,
+    event: AlertEvent,
     since: Instant,
     tries: u32,
     /// When it is tried again, if it was refused.
@@ -65,7 +65,7 @@ struct Direct {
 }
 
 /// A receiver that is out of reach.
-struct Outage {
+struct ReceiverOutage {
     since: Instant,
     tries: u32,
     until: Instant,
@@ -73,14 +73,14 @@ struct Outage {
 
 /// An entry that waits.
 #[derive(Clone, Copy)]
-struct Waiting {
+struct WaitingEntry {
     seq: i64,
     created_at: Datetime,
     tries: u32,
 }
 
-impl Teller {
-    pub(super) fn new(channel: Channel, shared: Arc<Shared>, together: Duration) -> Self {
+impl ChannelDelivery {
+    pub(super) fn new(channel: Channel, shared: Arc<DeliveryContext>, together: Duration) -> Self {
         Self {
             channel,
             shared,
@@ -101,7 +101,7 @@ impl Teller {
             while self.round(&stop).await {}
             tokio::select! {
                 _ = stop.changed() => return,
-                () = self.shared.pulse.changed() => {}
+                () = self.shared.service_status.changed() => {}
                 () = tokio::time::sleep(POLL) => {}
             }
         }
@@ -117,7 +117,7 @@ impl Teller {
         if !self.tell_direct(now).await {
             return false;
         }
-        if !self.shared.pulse.is_active() {
+        if !self.shared.service_status.is_active() {
             return false;
         }
         let (events, entries) = match self.look(now).await {
@@ -139,7 +139,7 @@ impl Teller {
     }
 
     fn take_direct(&mut self, now: Instant) {
-        let (events, next) = self.shared.pulse.told_since(self.told);
+        let (events, next) = self.shared.service_status.told_since(self.told);
         self.told = next;
         let taken = events.into_iter().filter(|event| self.channel.filter.takes(event));
         self.direct.extend(taken.map(|event| Direct { event, since: now, tries: 0, until: now }));
@@ -155,7 +155,7 @@ impl Teller {
             }
             direct.tries += 1;
             let (tries, age) = (direct.tries, now.duration_since(direct.since));
-            let group = Group { form: Form::One, events: vec![direct.event.clone()] };
+            let group = Group { kind: GroupKind::One, events: vec![direct.event.clone()] };
             let message = Message::of(group, self.channel.language);
             let failure = match self.channel.send(&message).await {
                 Ok(answer) => {
@@ -166,7 +166,7 @@ impl Teller {
                 Err(failure) => failure,
             };
             match retry::next(&failure, tries, age, chance()) {
-                Next::Retry(pause) if age <= KEPT_DIRECT => {
+                RetryDecision::Retry(pause) if age <= KEPT_DIRECT => {
                     if !failure.refused {
                         self.failed(&failure);
                         return false;
@@ -179,7 +179,7 @@ impl Teller {
                     }
                     at += 1;
                 }
-                Next::Retry(_) | Next::DeadLetter => {
+                RetryDecision::Retry(_) | RetryDecision::DeadLetter => {
                     tracing::error!(
                         "channel `{}`: `{}` is given up: {}",
                         self.channel.name,
@@ -193,7 +193,7 @@ impl Teller {
         true
     }
 
-    fn say_refused(&self, message: &Message, failure: &Failure) {
+    fn say_refused(&self, message: &Message, failure: &SendError) {
         tracing::warn!(
             "channel `{}`: `{}` is refused, trying again: {}",
             self.channel.name,
@@ -206,7 +206,7 @@ impl Teller {
     async fn look(
         &mut self,
         now: Instant,
-    ) -> Result<(Vec<Event>, HashMap<String, Waiting>), crate::store::StoreError> {
+    ) -> Result<(Vec<AlertEvent>, HashMap<String, WaitingEntry>), crate::store::StoreError> {
         if now.duration_since(self.looked_through) > FROM_THE_START {
             (self.after, self.looked_through) = (0, now);
         }
@@ -221,7 +221,7 @@ impl Teller {
         // What comes after a refused message of the same variable waits with it.
         let mut behind: HashSet<Option<Arc<str>>> = HashSet::new();
         for (entry, tries) in found {
-            let note = |mark, error| Note { seq: entry.seq, created_at: entry.created_at, mark, error };
+            let note = |mark, error| EntryMark { seq: entry.seq, created_at: entry.created_at, mark, error };
             if self.sent.contains(&entry.seq) {
                 notes.push(note(Mark::Done, None));
                 continue;
@@ -237,14 +237,14 @@ impl Teller {
                 }
                 Ok(event) if !self.channel.filter.takes(&event) => notes.push(note(Mark::Done, None)),
                 Ok(event) => {
-                    let waiting = Waiting { seq: entry.seq, created_at: entry.created_at, tries };
+                    let waiting = WaitingEntry { seq: entry.seq, created_at: entry.created_at, tries };
                     entries.insert(event.id.clone(), waiting);
                     events.push(event);
                 }
             }
         }
         let noted: Vec<_> = notes.iter().map(|note| note.seq).collect();
-        queue.note(&self.channel.name, notes, self.shared.pulse.now()).await?;
+        queue.note(&self.channel.name, notes, self.shared.service_status.now()).await?;
         for seq in noted {
             self.sent.remove(&seq);
         }
@@ -254,16 +254,16 @@ impl Teller {
     /// Sends what waits; true if some of it arrived.
     async fn tell(
         &mut self,
-        events: Vec<Event>,
-        entries: &HashMap<String, Waiting>,
+        events: Vec<AlertEvent>,
+        entries: &HashMap<String, WaitingEntry>,
         stop: &watch::Receiver<bool>,
     ) -> bool {
-        let plant = self.shared.pulse.now();
+        let plant = self.shared.service_status.now();
         let is_late = entries.values().any(|waiting| plant.since(waiting.created_at) > LATE);
         let mut refused: HashSet<String> = HashSet::new();
         let mut told = false;
         // What was refused together with others is sent alone, so that one does not take others along.
-        let is_again = |event: &Event| entries.get(&event.id).is_some_and(|waiting| waiting.tries > 0);
+        let is_again = |event: &AlertEvent| entries.get(&event.id).is_some_and(|waiting| waiting.tries > 0);
         let (again, fresh): (Vec<_>, Vec<_>) = events.into_iter().partition(is_again);
         let mut groups = plan(again, false, true);
         groups.extend(plan(fresh, is_late, self.channel.tells_each()));
@@ -272,11 +272,11 @@ impl Teller {
             if *stop.borrow() {
                 return false;
             }
-            let of_refused = |event: &Event| event.variable().is_some_and(|name| refused.contains(name));
+            let of_refused = |event: &AlertEvent| event.variable().is_some_and(|name| refused.contains(name));
             if group.events.iter().any(of_refused) {
                 continue;
             }
-            let names: Vec<_> = group.events.iter().filter_map(Event::variable).map(str::to_owned).collect();
+            let names: Vec<_> = group.events.iter().filter_map(AlertEvent::variable).map(str::to_owned).collect();
             let of_group: Vec<_> =
                 group.events.iter().filter_map(|event| entries.get(&event.id)).copied().collect();
             let mut message = Message::of(group, self.channel.language);
@@ -319,7 +319,7 @@ impl Teller {
     }
 
     /// The receiver is out of reach.
-    fn failed(&mut self, failure: &Failure) {
+    fn failed(&mut self, failure: &SendError) {
         let now = Instant::now();
         self.shared.metrics.alert(AlertOutcome::Failed);
         let outage = self.outage.get_or_insert_with(|| {
@@ -328,11 +328,11 @@ impl Teller {
                 self.channel.name,
                 failure.what
             );
-            Outage { since: now, tries: 0, until: now }
+            ReceiverOutage { since: now, tries: 0, until: now }
         });
         outage.tries += 1;
-        if let Next::Retry(pause) = retry::next(
-            &Failure { refused: false, ..failure.clone() },
+        if let RetryDecision::Retry(pause) = retry::next(
+            &SendError { refused: false, ..failure.clone() },
             outage.tries,
             Duration::ZERO,
             chance(),
@@ -342,13 +342,13 @@ impl Teller {
     }
 
     /// The receiver does not take this message.
-    async fn refused(&mut self, message: &Message, entries: &[Waiting], failure: &Failure) {
-        let plant = self.shared.pulse.now();
-        let age = |waiting: &Waiting| plant.since(waiting.created_at);
+    async fn refused(&mut self, message: &Message, entries: &[WaitingEntry], failure: &SendError) {
+        let plant = self.shared.service_status.now();
+        let age = |waiting: &WaitingEntry| plant.since(waiting.created_at);
         let tries = entries.iter().map(|waiting| waiting.tries).max().unwrap_or_default() + 1;
         let oldest = entries.iter().map(age).max().unwrap_or_default();
         match retry::next(failure, tries, oldest, chance()) {
-            Next::Retry(pause) => {
+            RetryDecision::Retry(pause) => {
                 if tries == 1 {
                     self.say_refused(message, failure);
                 }
@@ -357,7 +357,7 @@ impl Teller {
                 self.held.extend(entries.iter().map(|waiting| (waiting.seq, until)));
                 self.note(entries, |_| Mark::Tried(tries), Some(&failure.what)).await;
             }
-            Next::DeadLetter => {
+            RetryDecision::DeadLetter => {
                 self.shared.metrics.alert(AlertOutcome::DeadLetter);
                 tracing::error!(
                     "channel `{}`: `{}` is a dead letter after {tries} tries; `host alerts retry` sends it again: {}",
@@ -371,8 +371,8 @@ impl Teller {
     }
 
     /// What waited for a week for a receiver that is out of reach.
-    async fn give_up_old(&mut self, entries: &[Waiting], failure: &Failure) {
-        let plant = self.shared.pulse.now();
+    async fn give_up_old(&mut self, entries: &[WaitingEntry], failure: &SendError) {
+        let plant = self.shared.service_status.now();
         let old: Vec<_> =
             entries.iter().filter(|waiting| plant.since(waiting.created_at) > retry::KEPT).copied().collect();
         if !old.is_empty() {
@@ -386,10 +386,10 @@ impl Teller {
         }
     }
 
-    async fn note(&mut self, entries: &[Waiting], mark: impl Fn(&Waiting) -> Mark, error: Option<&str>) {
-        let is_done = |waiting: &Waiting| mark(waiting) == Mark::Done;
+    async fn note(&mut self, entries: &[WaitingEntry], mark: impl Fn(&WaitingEntry) -> Mark, error: Option<&str>) {
+        let is_done = |waiting: &WaitingEntry| mark(waiting) == Mark::Done;
         self.sent.extend(entries.iter().filter(|waiting| is_done(waiting)).map(|waiting| waiting.seq));
-        let notes = entries.iter().map(|waiting| Note {
+        let notes = entries.iter().map(|waiting| EntryMark {
             seq: waiting.seq,
             created_at: waiting.created_at,
             mark: mark(waiting),
@@ -397,7 +397,7 @@ impl Teller {
         });
         let noted = {
             let mut queue = self.shared.queue.lock().await;
-            queue.note(&self.channel.name, notes.collect(), self.shared.pulse.now()).await
+            queue.note(&self.channel.name, notes.collect(), self.shared.service_status.now()).await
         };
         match noted {
             Ok(()) => {

@@ -13,7 +13,7 @@ const DAY: i64 = 24 * 60 * MINUTE;
 /// Some days of the week, and a time of these days. One that ends before it begins reaches into the
 /// next day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
+pub struct WeeklyWindow {
     /// From Monday on.
     days: [bool; 7],
     /// In minutes of the day; the second one is exclusive.
@@ -21,7 +21,7 @@ pub struct Window {
     to: i64,
 }
 
-impl Window {
+impl WeeklyWindow {
     /// What would be right, to stand behind "it must be".
     pub const ALLOWED: &str =
         "days and a time, such as \"mon-fri 06:00-06:30\", \"sat,sun 00:00-24:00\" or \"daily 22:00-02:00\"";
@@ -38,7 +38,7 @@ impl Window {
     }
 }
 
-impl FromStr for Window {
+impl FromStr for WeeklyWindow {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -54,21 +54,21 @@ impl FromStr for Window {
 }
 
 fn minute(text: &str) -> Result<i64, &'static str> {
-    let (hours, minutes) = text.trim().split_once(':').ok_or(Window::ALLOWED)?;
+    let (hours, minutes) = text.trim().split_once(':').ok_or(WeeklyWindow::ALLOWED)?;
     let number = |text: &str| match text.len() {
-        1 | 2 if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().map_err(|_| Window::ALLOWED),
-        _ => Err(Window::ALLOWED),
+        1 | 2 if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().map_err(|_| WeeklyWindow::ALLOWED),
+        _ => Err(WeeklyWindow::ALLOWED),
     };
     let (hours, minutes): (i64, i64) = (number(hours)?, number(minutes)?);
     let all = hours * 60 + minutes;
-    if minutes < 60 && all <= 24 * 60 { Ok(all) } else { Err(Window::ALLOWED) }
+    if minutes < 60 && all <= 24 * 60 { Ok(all) } else { Err(WeeklyWindow::ALLOWED) }
 }
 
 fn days_of(text: &str) -> Result<[bool; 7], &'static str> {
     if text == "daily" {
         return Ok([true; 7]);
     }
-    let day = |word: &str| DAYS.iter().position(|day| *day == word).ok_or(Window::ALLOWED);
+    let day = |word: &str| DAYS.iter().position(|day| *day == word).ok_or(WeeklyWindow::ALLOWED);
     let mut days = [false; 7];
     for part in text.split(',') {
         match part.split_once('-') {
@@ -86,7 +86,7 @@ fn days_of(text: &str) -> Result<[bool; 7], &'static str> {
     Ok(days)
 }
 
-impl fmt::Display for Window {
+impl fmt::Display for WeeklyWindow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let days: Vec<&str> = DAYS.iter().zip(self.days).filter(|(_, is)| *is).map(|(day, _)| *day).collect();
         let days = if days.len() == 7 { "daily".to_owned() } else { days.join(",") };
@@ -119,7 +119,7 @@ mod tests {
             ("sun 22:00-02:00", "2025-01-19 01:00", false),
             ("mon 22:00-24:00", "2025-01-13 23:59", true),
         ] {
-            let window: Window = window.parse().unwrap();
+            let window: WeeklyWindow = window.parse().unwrap();
             assert_eq!(window.holds(Datetime::parse(at).unwrap()), holds, "{window} at {at}");
             assert_eq!(window.to_string().parse(), Ok(window));
         }
@@ -137,7 +137,7 @@ mod tests {
             "mon -1:00-02:00",
             "mon- 06:00-07:00",
         ] {
-            assert!(wrong.parse::<Window>().is_err(), "{wrong}");
+            assert!(wrong.parse::<WeeklyWindow>().is_err(), "{wrong}");
         }
     }
 }
