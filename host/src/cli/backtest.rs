@@ -23,8 +23,8 @@ use crate::reload::SetSource;
 use crate::store::{Input, VerdictReader};
 use crate::telemetry;
 use crate::text::escaped;
-use crate::training::backtest::{self, BacktestPlan, Backtested, Both, Event, Tally};
-use crate::training::{Pace, Session, TrainingPlan};
+use crate::training::backtest::{self, BacktestPlan, Backtested, Both, KnownEvent, Tally};
+use crate::training::{Pace, TrainingSession, TrainingPlan};
 use crate::worker::report::count;
 
 /// Variables in the table, those that are flagged most.
@@ -68,7 +68,7 @@ async fn work(
     loaded: &LoadedConfig,
     asked: &BacktestArgs,
     plan: &BacktestPlan,
-    events: Vec<Event>,
+    events: Vec<KnownEvent>,
     progress: &mut ProgressDisplay,
 ) -> anyhow::Result<Backtested> {
     let config = &loaded.config;
@@ -125,7 +125,7 @@ async fn trained(
         ..wiring::training_plan(&config.worker, section)
     };
     let alone = SetSource { models: before, ..source.clone() };
-    let mut session = Session::begin(engine, &alone, &training, &settings, &out).await?;
+    let mut session = TrainingSession::begin(engine, &alone, &training, &settings, &out).await?;
     session.train(input, None, &Pace::FULL, |_| {}).await?;
     session.finish(&alone).await?.ok_or_else(|| {
         anyhow!("no model can be trained on the readings from {} to {}", training.from, training.to)

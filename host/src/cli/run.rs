@@ -24,7 +24,7 @@ use crate::service::Manager;
 use crate::service::control::{self, AsyncAnswer, Question, Reply, ServiceIdentity};
 use crate::store::sqlserver::Timeouts;
 use crate::training::Settings;
-use crate::training::background::{Background, Orders, Running};
+use crate::training::background::{Background, Orders, BackgroundHandle};
 use crate::worker::schedule::{self, ScheduleEnd};
 use crate::worker::{Worker, WorkerSettings, report};
 use crate::{signal, telemetry};
@@ -220,7 +220,7 @@ fn background(
 }
 
 /// Judging does without it.
-fn started(training: Background, worker: &Worker) -> Option<Running> {
+fn started(training: Background, worker: &Worker) -> Option<BackgroundHandle> {
     match training.start(worker.beats()) {
         Ok(running) => Some(running),
         Err(error) => {

@@ -22,8 +22,8 @@ use crate::text::escaped;
 use crate::training::collect::unseen;
 use crate::training::decide::{Decision, TOLERANCE};
 use crate::training::directory::Swapped;
-use crate::training::holdout::Score;
-use crate::training::{Pace, Placed, Session, TrainingPlan, Variable};
+use crate::training::holdout::HoldoutScore;
+use crate::training::{Pace, Placed, TrainingSession, TrainingPlan, Variable};
 use crate::worker::report::count;
 
 /// Trains, and swaps the set in; fails if not a single variable could be trained.
@@ -53,7 +53,7 @@ pub(super) async fn train(mut loaded: LoadedConfig, asked: &args::Train) -> anyh
         let plan = plan(&loaded, &section, asked, input.as_mut()).await?;
         let engine = wiring::engine(&loaded.config)?;
         let source = wiring::source(&loaded.config);
-        let mut session = Session::begin(&engine, &source, &plan, &settings, out).await?;
+        let mut session = TrainingSession::begin(&engine, &source, &plan, &settings, out).await?;
         progress.start(input.count_range(plan.from, plan.to).await.unwrap_or(0));
         let mut output = match section.leave_out_anomalies {
             true => store.look_at_output().await?,
@@ -165,7 +165,7 @@ fn summary(plan: &TrainingPlan, through: &[Variable], placed: Option<&Placed>, o
     text
 }
 
-fn figures(score: Option<Score>) -> [String; 2] {
+fn figures(score: Option<HoldoutScore>) -> [String; 2] {
     match score {
         Some(score) => [format!("{:.4}", score.error), format!("{:.1} %", 100.0 * score.within)],
         None => ["-".to_owned(), "-".to_owned()],

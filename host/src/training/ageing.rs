@@ -115,7 +115,7 @@ impl Recent {
 
 #[cfg(test)]
 mod tests {
-    use super::super::holdout::Score;
+    use super::super::holdout::HoldoutScore;
     use super::super::record::ModelRecord;
     use super::*;
     use crate::datetime::Datetime;
@@ -134,7 +134,7 @@ mod tests {
             warnings: Vec::new(),
             details: serde_json::Map::new(),
         };
-        let score = Score { error, within: 1.0, readings: 1 };
+        let score = HoldoutScore { error, within: 1.0, readings: 1 };
         let model =
             ModelRecord { digest: "m".into(), ..ModelRecord::new("p", b"", at, &report, Some(score)) };
         SetRecord { generation: 1, models: [(variable.to_owned(), model)].into() }

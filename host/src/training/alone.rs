@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::holdout::{self, Score};
+use super::holdout::{self, HoldoutScore};
 use crate::batch::{Batch, Outcome};
 use crate::detector::{Detector, DetectorError, Engine, ModelFile};
 use crate::reload::SetSource;
@@ -32,7 +32,7 @@ pub(super) fn by_model_alone(settings: &str) -> String {
 }
 
 /// How well a detector tells the end of a series. None: not at all.
-pub(super) async fn judged(detector: &mut Detector, end: &Batch) -> Option<Score> {
+pub(super) async fn judged(detector: &mut Detector, end: &Batch) -> Option<HoldoutScore> {
     let judged = detector.judge(Arc::new(end.clone())).await;
     // Nothing is learnt from a question.
     detector.discard();

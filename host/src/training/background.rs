@@ -24,7 +24,7 @@ use super::new_set::Placed;
 use super::plan::{Pace, TrainingPlan};
 use super::record::SetRecord;
 use super::schedule::{Due, Schedule, ScheduleFile};
-use super::session::{Session, Variable};
+use super::session::{TrainingSession, Variable};
 use super::settings::Settings;
 use crate::aged;
 use crate::batch::Batch;
@@ -121,9 +121,9 @@ impl Background {
     ///
     /// # Errors
     /// There is no thread for it.
-    pub fn start(mut self, mut beats: watch::Receiver<Option<Datetime>>) -> io::Result<Running> {
+    pub fn start(mut self, mut beats: watch::Receiver<Option<Datetime>>) -> io::Result<BackgroundHandle> {
         let signals = Signals::default();
-        let running = Running(signals.clone());
+        let running = BackgroundHandle(signals.clone());
         let log = tracing::dispatcher::get_default(tracing::Dispatch::clone);
         let work = move || {
             behind_all_else();
@@ -262,7 +262,7 @@ impl Background {
         input.layout().await?;
         let settings = &self.orders.settings;
         let models = &self.source.models;
-        let mut session = Session::begin(&self.engine, &self.source, plan, settings, models).await?;
+        let mut session = TrainingSession::begin(&self.engine, &self.source, plan, settings, models).await?;
         let pace = Pace { goes_on, rests: true };
         let mut output = match self.orders.leave_out_anomalies {
             true => self.store.look_at_output().await?,
@@ -289,9 +289,9 @@ impl Background {
 }
 
 /// A background at work.
-pub struct Running(Signals);
+pub struct BackgroundHandle(Signals);
 
-impl Running {
+impl BackgroundHandle {
     /// Has it begin nothing more, and waits where it puts a set in its place.
     pub async fn finish(self) {
         let Self(signals) = self;
@@ -310,7 +310,7 @@ impl Running {
 fn tell(through: &[Variable], placed: Option<&Placed>) {
     for variable in through.iter().take(TOLD) {
         let name = escaped(&variable.name);
-        let error = |score: Option<super::holdout::Score>| {
+        let error = |score: Option<super::holdout::HoldoutScore>| {
             score.map_or_else(|| "not known".to_owned(), |score| format!("{:.4}", score.error))
         };
         let (rows, new, old) = (count(variable.rows as u64, "row"), error(variable.new), error(variable.old));

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::events::{Event, EventsError, Found, read as read_events};
+pub use self::events::{KnownEvent, EventsError, EventDetection, read as read_events};
 use super::flagged;
 use crate::batch::{Batch, Flags, Outcome};
 use crate::datetime::Datetime;
@@ -77,7 +77,7 @@ pub struct Both {
 #[derive(Clone, Debug, Default)]
 pub struct Backtested {
     pub variables: BTreeMap<Arc<str>, Both>,
-    pub events: Vec<Found>,
+    pub events: Vec<EventDetection>,
     /// Batches that could not be judged, with the first reason.
     pub failed: Option<(u64, String)>,
     /// How much of the past the set was shown before.
@@ -90,14 +90,14 @@ pub struct Backtested {
 /// What the store says.
 pub async fn run(
     plan: &BacktestPlan,
-    events: Vec<Event>,
+    events: Vec<KnownEvent>,
     detector: &mut Detector,
     input: &mut dyn Input,
     mut output: Option<&mut dyn VerdictReader>,
     mut rows: impl FnMut(u64),
 ) -> Result<Backtested, StoreError> {
     let mut done =
-        Backtested { events: events.into_iter().map(Found::new).collect(), ..Backtested::default() };
+        Backtested { events: events.into_iter().map(EventDetection::new).collect(), ..Backtested::default() };
     let lookback = detector.summary().lookback;
     if !lookback.is_zero() {
         done.shown = lookback_span(input, plan.from, plan.from, lookback).await?;
@@ -232,7 +232,7 @@ mod tests {
         let stored: HashMap<ReadingKey, bool> = [(0, true), (1, true), (2, false), (5, false)]
             .map(|(row, was)| ((Arc::clone(&name), at(row)), was))
             .into();
-        let event = |from, to| Found::new(Event { variable: Arc::clone(&name), from: at(from), to: at(to) });
+        let event = |from, to| EventDetection::new(KnownEvent { variable: Arc::clone(&name), from: at(from), to: at(to) });
         let mut done = Backtested { events: vec![event(0, 3), event(5, 6)], ..Backtested::default() };
         done.compare(&batch, Some(&outcomes), &stored);
         let tally = |judged, flagged, stretches, in_stretch| Tally { judged, flagged, stretches, in_stretch };
@@ -240,7 +240,7 @@ mod tests {
             Both { would: tally(5, 3, 1, false), stored: tally(4, 2, 1, false), differ: 2, unjudged: 1 };
         assert_eq!(done.variables[&name], both);
         assert_eq!(done.variables["T2"], Both { unjudged: 7, ..Both::default() });
-        let minutes = |found: &Found| {
+        let minutes = |found: &EventDetection| {
             let minutes = |time: Option<Duration>| time.map(|time| time.as_secs() / 60);
             (minutes(found.would_after()), minutes(found.stored_after()))
         };

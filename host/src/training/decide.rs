@@ -5,7 +5,7 @@
 //! drifts has drifted further from the old one; and the old one may have been trained on the very
 //! end that both are measured on.
 
-use super::holdout::Score;
+use super::holdout::HoldoutScore;
 
 /// How much larger the new model's error may be.
 pub const TOLERANCE: f64 = 1.1;
@@ -24,7 +24,7 @@ pub enum Decision {
 }
 
 /// `old`: the model in use, if there is one, with its score where it has one.
-pub fn decide(new: Option<Score>, old: Option<Option<Score>>) -> Decision {
+pub fn decide(new: Option<HoldoutScore>, old: Option<Option<HoldoutScore>>) -> Decision {
     match (new, old) {
         (_, None) => Decision::New,
         // Nothing speaks for the old one: it could not judge the end, or there is no end to judge.
@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn a_new_model_is_used_unless_it_is_clearly_worse() {
-        let score = |error| Some(Score { error, within: 1.0, readings: 1 });
+        let score = |error| Some(HoldoutScore { error, within: 1.0, readings: 1 });
         for (new, old, expected) in [
             (score(1.0), None, Decision::New),
             (None, None, Decision::New),

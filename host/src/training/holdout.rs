@@ -12,7 +12,7 @@ const MOST_SHARE: u32 = 5;
 
 /// How well a model tells the end of a series.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Score {
+pub struct HoldoutScore {
     /// The root of the mean squared error, in the readings' units.
     pub error: f64,
     /// The share of readings within the interval.
@@ -29,7 +29,7 @@ pub fn split(history: &History, holdout: Duration) -> usize {
 }
 
 /// None if nothing was judged.
-pub fn score(values: &[f64], verdicts: &Verdicts) -> Option<Score> {
+pub fn score(values: &[f64], verdicts: &Verdicts) -> Option<HoldoutScore> {
     let (mut squares, mut within, mut readings) = (0.0, 0_usize, 0_usize);
     for (row, y) in values.iter().enumerate() {
         let (Some(expected), Some(lower), Some(upper)) =
@@ -44,7 +44,7 @@ pub fn score(values: &[f64], verdicts: &Verdicts) -> Option<Score> {
         }
     }
     let count = readings as f64;
-    (readings > 0).then(|| Score { error: (squares / count).sqrt(), within: within as f64 / count, readings })
+    (readings > 0).then(|| HoldoutScore { error: (squares / count).sqrt(), within: within as f64 / count, readings })
 }
 
 #[cfg(test)]
@@ -76,7 +76,7 @@ mod tests {
             flags: vec![0; 3],
             withheld: Vec::new(),
         };
-        let expected = Score { error: 5.0, within: 0.5, readings: 2 };
+        let expected = HoldoutScore { error: 5.0, within: 0.5, readings: 2 };
         assert_eq!(score(&[2.0, 9.0, 1.0], &verdicts), Some(expected));
         assert_eq!(score(&[2.0], &Verdicts { expected: vec![f64::NAN], ..verdicts }), None);
     }

@@ -32,5 +32,5 @@ mod settings;
 pub use self::error::TrainingError;
 pub use self::new_set::Placed;
 pub use self::plan::{Pace, TrainingPlan};
-pub use self::session::{Session, Variable};
+pub use self::session::{TrainingSession, Variable};
 pub use self::settings::{Settings, SettingsError};

@@ -10,7 +10,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::holdout::Score;
+use super::holdout::HoldoutScore;
 use crate::datetime::Datetime;
 use crate::detector::{TrainingReport, hex};
 use crate::regular::{self, Most};
@@ -57,7 +57,7 @@ impl ModelRecord {
         bytes: &[u8],
         now: Datetime,
         report: &TrainingReport,
-        score: Option<Score>,
+        score: Option<HoldoutScore>,
     ) -> Self {
         let finite = |number: f64| number.is_finite().then_some(number);
         Self {
@@ -139,7 +139,7 @@ mod tests {
             warnings: vec!["ñ".to_owned()],
             details: serde_json::Map::new(),
         };
-        let score = Score { error: 0.1 + 0.2, within: 1.0, readings: 3 };
+        let score = HoldoutScore { error: 0.1 + 0.2, within: 1.0, readings: 3 };
         let model = ModelRecord::new("a", b"model", at, &report, Some(score));
         assert_eq!(model.noise, None);
         let record = SetRecord { generation: 3, models: [("A/B".to_owned(), model.clone())].into() };

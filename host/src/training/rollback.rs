@@ -9,7 +9,7 @@ use super::collect::{Collector, History};
 use super::directory::Staging;
 use super::error::TrainingError;
 use super::generations::{self, Generation};
-use super::holdout::Score;
+use super::holdout::HoldoutScore;
 use super::new_set::{NewModel, NewSet, Placed};
 use super::record::{ModelRecord, SetRecord, file_digest};
 use crate::batch::{Batch, Column};
@@ -79,7 +79,7 @@ pub async fn measure(
     sets: &[OfSet],
     input: &mut dyn Input,
     (from, to, rows): (Datetime, Datetime, usize),
-) -> Result<Vec<Option<Score>>, StoreError> {
+) -> Result<Vec<Option<HoldoutScore>>, StoreError> {
     let history = readings(variable, input, from, to, rows).await?;
     let column = Column { variable: Arc::clone(variable), values: history.values };
     let end = Batch { datetimes: history.datetimes, columns: vec![column] };

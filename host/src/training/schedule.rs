@@ -44,11 +44,11 @@ pub struct Schedule {
     again: Option<Again>,
     /// Variables without a model.
     #[serde(default)]
-    waiting: BTreeMap<String, Waiting>,
+    waiting: BTreeMap<String, WaitingVariable>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Waiting {
+struct WaitingVariable {
     since: Datetime,
     /// It could not be trained; the next training of all tries again.
     tried: bool,
@@ -66,7 +66,7 @@ impl Schedule {
         if self.last.is_none_or(|last| now < last || now.since(last) >= every) {
             return Some(Due::All);
         }
-        let due = |waiting: &&Waiting| !waiting.tried && now.since(waiting.since) >= ENOUGH;
+        let due = |waiting: &&WaitingVariable| !waiting.tried && now.since(waiting.since) >= ENOUGH;
         let new: BTreeSet<_> = self
             .waiting
             .iter()
@@ -89,7 +89,7 @@ impl Schedule {
         let mut news = self.waiting.len() < before;
         for name in seen.filter(|name| !has_model(name)) {
             if self.waiting.len() < MOST_WAITING && !self.waiting.contains_key(&**name) {
-                self.waiting.insert(name.to_string(), Waiting { since: now, tried: false });
+                self.waiting.insert(name.to_string(), WaitingVariable { since: now, tried: false });
                 news = true;
             }
         }

@@ -13,7 +13,7 @@ use super::decide::{Decision, decide};
 use super::directory::Staging;
 use super::error::TrainingError;
 use super::flagged;
-use super::holdout::{self, Score};
+use super::holdout::{self, HoldoutScore};
 use super::new_set::{NewModel, NewSet, Placed};
 use super::plan::{Pace, TrainingPlan};
 use super::record::ModelRecord;
@@ -34,14 +34,14 @@ pub struct Variable {
     pub rows: usize,
     /// None: there is no new model.
     pub report: Option<TrainingReport>,
-    pub new: Option<Score>,
+    pub new: Option<HoldoutScore>,
     /// Of the model in use, if there is one.
-    pub old: Option<Score>,
+    pub old: Option<HoldoutScore>,
     pub decision: Decision,
 }
 
 /// What trains, and what it is measured against.
-pub struct Session<'a> {
+pub struct TrainingSession<'a> {
     engine: &'a Engine,
     plan: &'a TrainingPlan,
     settings: &'a Settings,
@@ -56,7 +56,7 @@ pub struct Session<'a> {
     placed: BTreeMap<Arc<str>, ModelRecord>,
 }
 
-impl<'a> Session<'a> {
+impl<'a> TrainingSession<'a> {
     /// `source` is the set in use; the new one goes to `out`.
     ///
     /// # Errors
@@ -259,7 +259,7 @@ impl<'a> Session<'a> {
     }
 
     /// Opens a model in a sandbox of its own and asks it about the end. None: it cannot tell.
-    async fn measure(&self, name: &Arc<str>, file: ModelFile, end: &Batch) -> Option<Score> {
+    async fn measure(&self, name: &Arc<str>, file: ModelFile, end: &Batch) -> Option<HoldoutScore> {
         let placed = [(file.path.clone(), name.to_string())];
         let mut files = self.beside.clone();
         for companion in self.trainer.companions(&placed, &self.beside, &[]).await.ok()? {

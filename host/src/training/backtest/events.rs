@@ -7,7 +7,7 @@ use crate::datetime::Datetime;
 
 /// Something happened to a variable, both ends included.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct KnownEvent {
     pub variable: Arc<str>,
     pub from: Datetime,
     pub to: Datetime,
@@ -18,7 +18,7 @@ pub struct Event {
 #[error("{0}")]
 pub struct EventsError(String);
 
-impl Event {
+impl KnownEvent {
     pub(super) fn holds(&self, variable: &str, at: Datetime) -> bool {
         *self.variable == *variable && self.from <= at && at <= self.to
     }
@@ -26,14 +26,14 @@ impl Event {
 
 /// An event, and when each side flagged a reading of it first.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    pub event: Event,
+pub struct EventDetection {
+    pub event: KnownEvent,
     would: Option<Datetime>,
     stored: Option<Datetime>,
 }
 
-impl Found {
-    pub(super) fn new(event: Event) -> Self {
+impl EventDetection {
+    pub(super) fn new(event: KnownEvent) -> Self {
         Self { event, would: None, stored: None }
     }
 
@@ -61,7 +61,7 @@ impl Found {
 ///
 /// # Errors
 /// A column is missing, or a cell is no datetime: with its line.
-pub fn read(bytes: &[u8]) -> Result<Vec<Event>, EventsError> {
+pub fn read(bytes: &[u8]) -> Result<Vec<KnownEvent>, EventsError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut table = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
     let broken = |error: csv::Error| EventsError(format!("it is no CSV table: {error}"));
@@ -84,7 +84,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Event>, EventsError> {
             Datetime::parse(row.get(column).unwrap_or_default())
                 .map_err(|error| EventsError(format!("line {line}: {error}")))
         };
-        let event = Event {
+        let event = KnownEvent {
             variable: row.get(variable).unwrap_or_default().into(),
             from: datetime(from)?,
             to: datetime(to)?,
@@ -109,7 +109,7 @@ mod tests {
         let at = |text: &str| Datetime::parse(text).unwrap_or_else(|_| Datetime::from_micros(0));
         let found =
             read("\u{feff}note, to, variable, from\nx, 2025-01-15 11:00, A/B, 2025-01-15\n".as_bytes());
-        let event = Event { variable: "A/B".into(), from: at("2025-01-15"), to: at("2025-01-15 11:00") };
+        let event = KnownEvent { variable: "A/B".into(), from: at("2025-01-15"), to: at("2025-01-15 11:00") };
         assert_eq!(found, Ok(vec![event]));
         for (text, why) in [
             (
