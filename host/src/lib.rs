@@ -23,7 +23,7 @@ pub mod datetime;
 pub mod demo;
 pub mod detector;
 pub mod episode;
-mod form;
+mod nfc;
 pub mod metrics;
 pub mod new_readings;
 pub mod notes;

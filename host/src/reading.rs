@@ -37,6 +37,21 @@ pub struct Malformed {
     pub why: String,
 }
 
+/// A row of the input table as it was decoded.
+pub(crate) enum ScannedRow {
+    Reading(Reading),
+    Malformed(Malformed),
+}
+
+impl ScannedRow {
+    pub(crate) fn datetime(&self) -> Option<Datetime> {
+        match self {
+            Self::Reading(reading) => Some(reading.datetime),
+            Self::Malformed(malformed) => malformed.datetime,
+        }
+    }
+}
+
 /// What one bounded read of the input table brought, in the order of the position (key, or datetime
 /// and then key).
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -45,4 +60,13 @@ pub struct Page {
     pub malformed: Vec<Malformed>,
     /// Whether the limit ended the read: there may be more rows.
     pub full: bool,
+}
+
+impl Page {
+    pub(crate) fn push(&mut self, row: ScannedRow) {
+        match row {
+            ScannedRow::Reading(reading) => self.readings.push(reading),
+            ScannedRow::Malformed(malformed) => self.malformed.push(malformed),
+        }
+    }
 }

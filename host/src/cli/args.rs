@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::alert::language::Language;
 use crate::config::TrainingMode;
 use crate::datetime::Datetime;
 
@@ -534,13 +535,6 @@ pub struct Plot {
 
     #[command(flatten)]
     pub overrides: Overrides,
-}
-
-/// A language that the program speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Language {
-    En,
-    Es,
 }
 
 #[derive(Args, Debug)]

@@ -17,7 +17,7 @@ use crate::column_limits::decimal_18_6;
 use crate::config::{Config, LoadedConfig};
 use crate::datetime::Datetime;
 use crate::detector::{Detector, as_said, short_digest};
-use crate::form::nfc;
+use crate::nfc::nfc;
 use crate::reading::{Page, Reading};
 use crate::store::{Input, InputLayout, Output, OutputProbe, PlantClock, Store, StoreError};
 use crate::verdict::VerdictRow;

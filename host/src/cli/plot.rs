@@ -9,6 +9,7 @@ use anyhow::{Context, anyhow};
 use super::say::say;
 use super::{Misconfigured, args, wiring};
 use crate::chart::{ChartSize, Dress, ENGLISH, SPANISH, chart};
+use crate::alert::language::Language;
 use crate::config::Config;
 use crate::datetime::Datetime;
 use crate::store::{ReadFrom, Stretch};
@@ -50,7 +51,7 @@ pub(super) async fn plot(config: &Config, asked: &args::Plot) -> anyhow::Result<
     }
     let (data, is_whole) = chart_data(reader.as_mut(), &variable, from, to).await?;
     reader.leave().await?;
-    let labels = if asked.language == args::Language::Es { &SPANISH } else { &ENGLISH };
+    let labels = if asked.language == Language::Es { &SPANISH } else { &ENGLISH };
     let svg = chart(&data, labels, ChartSize::WIDE, Dress::File)?;
     std::fs::write(&asked.output, svg)
         .with_context(|| format!("`{}` cannot be written", asked.output.display()))?;

@@ -108,14 +108,14 @@ async fn serve(loaded: LoadedConfig, asked: &args::Run) -> anyhow::Result<ExitCo
         .counted_by(metrics.clone());
     let once = asked.once;
     let training = if once { None } else { started(training, &worker) };
-    let told = if once { Told::Once(Box::new(outgoing)) } else { Told::AllTheTime(outgoing.start()) };
+    let told = if once { AlertDelivery::Once(Box::new(outgoing)) } else { AlertDelivery::AllTheTime(outgoing.start()) };
     let end = schedule::run_under(&manager, &mut worker, config.worker.interval, once, stop).await;
     if let Some(training) = training {
         training.finish().await;
     }
     match told {
-        Told::Once(outgoing) => outgoing.once().await,
-        Told::AllTheTime(delivery) => delivery.finish().await,
+        AlertDelivery::Once(outgoing) => outgoing.once().await,
+        AlertDelivery::AllTheTime(delivery) => delivery.finish().await,
     }
     if let Some(file) = &asked.metrics_file {
         metrics::write_file(&metrics, file)
@@ -134,7 +134,7 @@ async fn serve(loaded: LoadedConfig, asked: &args::Run) -> anyhow::Result<ExitCo
 }
 
 /// Who is told, while the worker runs or after its one cycle.
-enum Told {
+enum AlertDelivery {
     Once(Box<Outgoing>),
     AllTheTime(Delivery),
 }

@@ -36,10 +36,10 @@ struct ConfigFile<'a> {
     text: &'a str,
 }
 
-type Entry<'t, 'a> = (&'t Spanned<DeString<'a>>, &'t Spanned<DeValue<'a>>);
+type FileEntry<'t, 'a> = (&'t Spanned<DeString<'a>>, &'t Spanned<DeValue<'a>>);
 
 /// The entries of a table as the file has them; the map sorts them by name.
-fn entries<'t, 'a>(table: &'t DeTable<'a>) -> Vec<Entry<'t, 'a>> {
+fn entries<'t, 'a>(table: &'t DeTable<'a>) -> Vec<FileEntry<'t, 'a>> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     entries

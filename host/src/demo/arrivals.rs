@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::faults::{Fault, Kind};
+use super::faults::{Fault, FaultKind};
 use super::plant::{Plant, STEP, rounded, steps};
 use super::variables::{DemoVariable, START, VARIABLES};
 use crate::datetime::Datetime;
@@ -84,13 +84,13 @@ impl Arrivals {
 /// What the sensor says, with the faults that cover the reading.
 fn value(plant: Plant, variable: &DemoVariable, at: Datetime, faults: &[&Fault]) -> f64 {
     faults.iter().fold(plant.value(variable, at), |value, fault| match fault.kind {
-        Kind::Spike { sigmas } | Kind::Shift { sigmas } => rounded(value + sigmas * variable.noise),
-        Kind::Drift { sigmas } => {
+        FaultKind::Spike { sigmas } | FaultKind::Shift { sigmas } => rounded(value + sigmas * variable.noise),
+        FaultKind::Drift { sigmas } => {
             let gone = at.since(fault.from).as_secs_f64() / fault.to.since(fault.from).as_secs_f64();
             rounded(value + sigmas * gone * variable.noise)
         }
-        Kind::Stuck => plant.value(variable, fault.from.earlier(STEP)),
-        Kind::Missing | Kind::Null | Kind::Late { .. } | Kind::Repeated { .. } => value,
+        FaultKind::Stuck => plant.value(variable, fault.from.earlier(STEP)),
+        FaultKind::Missing | FaultKind::Null | FaultKind::Late { .. } | FaultKind::Repeated { .. } => value,
     })
 }
 
@@ -105,13 +105,13 @@ fn delivered(
     let mut second = None;
     for fault in faults {
         match fault.kind {
-            Kind::Missing => first = None,
-            Kind::Null => first = Some((at, None)),
-            Kind::Late { by } => first = Some((fault.to.later(by), Some(value))),
-            Kind::Repeated { by } => {
+            FaultKind::Missing => first = None,
+            FaultKind::Null => first = Some((at, None)),
+            FaultKind::Late { by } => first = Some((fault.to.later(by), Some(value))),
+            FaultKind::Repeated { by } => {
                 second = Some((at.later(by), Some(rounded(value + REPEATED_IS_OFF_BY * variable.noise))));
             }
-            Kind::Spike { .. } | Kind::Drift { .. } | Kind::Shift { .. } | Kind::Stuck => {}
+            FaultKind::Spike { .. } | FaultKind::Drift { .. } | FaultKind::Shift { .. } | FaultKind::Stuck => {}
         }
     }
     first.into_iter().chain(second)
@@ -138,7 +138,7 @@ mod tests {
     /// What one fault of that kind leaves of three readings at 00:05, 00:10 and 00:15 on the first
     /// variable, as (minute of arrival, minute of the reading, sigmas off the plant's own
     /// value).
-    fn with(kind: Kind) -> Vec<(u64, u64, Option<f64>)> {
+    fn with(kind: FaultKind) -> Vec<(u64, u64, Option<f64>)> {
         let variable = VARIABLES[0];
         let minute = |n: u64| START.later(Duration::from_secs(60 * n));
         let fault = Fault { kind, variable: variable.name, from: minute(5), to: minute(20) };
@@ -160,19 +160,19 @@ mod tests {
         let (some, hour) = (Some, Duration::from_secs(3600));
         for (kind, expected) in [
             (
-                Kind::Spike { sigmas: 12.0 },
+                FaultKind::Spike { sigmas: 12.0 },
                 vec![(5, 5, some(12.0)), (10, 10, some(12.0)), (15, 15, some(12.0))],
             ),
             (
-                Kind::Drift { sigmas: -6.0 },
+                FaultKind::Drift { sigmas: -6.0 },
                 vec![(5, 5, some(0.0)), (10, 10, some(-2.0)), (15, 15, some(-4.0))],
             ),
-            (Kind::Shift { sigmas: 5.0 }, vec![(5, 5, some(5.0)), (10, 10, some(5.0)), (15, 15, some(5.0))]),
-            (Kind::Missing, vec![]),
-            (Kind::Null, vec![(5, 5, None), (10, 10, None), (15, 15, None)]),
-            (Kind::Late { by: hour }, vec![(80, 5, some(0.0)), (80, 10, some(0.0)), (80, 15, some(0.0))]),
+            (FaultKind::Shift { sigmas: 5.0 }, vec![(5, 5, some(5.0)), (10, 10, some(5.0)), (15, 15, some(5.0))]),
+            (FaultKind::Missing, vec![]),
+            (FaultKind::Null, vec![(5, 5, None), (10, 10, None), (15, 15, None)]),
+            (FaultKind::Late { by: hour }, vec![(80, 5, some(0.0)), (80, 10, some(0.0)), (80, 15, some(0.0))]),
             (
-                Kind::Repeated { by: Duration::from_secs(60) },
+                FaultKind::Repeated { by: Duration::from_secs(60) },
                 vec![
                     (5, 5, some(0.0)),
                     (6, 5, some(10.0)),
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn a_stuck_sensor_repeats_its_last_reading() {
         let (faults, arrivals) = demo();
-        for fault in faults.iter().filter(|fault| fault.kind == Kind::Stuck) {
+        for fault in faults.iter().filter(|fault| fault.kind == FaultKind::Stuck) {
             let variable = VARIABLES.iter().find(|variable| variable.name == fault.variable).unwrap();
             let held = PLANT.value(variable, fault.from.earlier(STEP));
             let values: Vec<Option<f64>> = arrivals
@@ -216,10 +216,10 @@ mod tests {
         let mut expected = BTreeMap::new();
         for at in steps(START, START.later(THREE_DAYS)) {
             for variable in &VARIABLES {
-                let is = |wanted: fn(Kind) -> bool| {
+                let is = |wanted: fn(FaultKind) -> bool| {
                     faults.iter().any(|fault| wanted(fault.kind) && fault.covers(variable.name, at))
                 };
-                match (is(|kind| kind == Kind::Missing), is(|kind| matches!(kind, Kind::Repeated { .. }))) {
+                match (is(|kind| kind == FaultKind::Missing), is(|kind| matches!(kind, FaultKind::Repeated { .. }))) {
                     (true, _) => None,
                     (_, true) => expected.insert((variable.name, at), 2),
                     _ => expected.insert((variable.name, at), 1),
@@ -260,6 +260,6 @@ mod tests {
         }
         assert_eq!(brought, arrivals.all());
         assert_eq!(arrivals.between(now, START), [], "an empty stretch");
-        assert!(script().iter().any(|fault| matches!(fault.kind, Kind::Late { .. })));
+        assert!(script().iter().any(|fault| matches!(fault.kind, FaultKind::Late { .. })));
     }
 }

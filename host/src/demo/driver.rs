@@ -17,7 +17,7 @@ use super::faults;
 use super::historian::Historian;
 use super::models::{DROPPED_IN_AFTER, WITHHELD, start_and_later};
 use super::plant::{Plant, SEED};
-use super::score::{self, Score};
+use super::score::{self, DemoScore};
 use super::variables::START;
 use crate::counts::Counts;
 use crate::datetime::Datetime;
@@ -89,13 +89,13 @@ pub enum DemoEvent<'a> {
 /// What it all came to.
 #[derive(Debug)]
 pub struct DemoResult {
-    pub score: Score,
+    pub score: DemoScore,
     /// What became of all rows, as the worker counted them.
     pub counts: Counts,
     /// Verdicts on the variable whose model came on the way, and the first of them.
     pub by_new_model: (usize, Option<Datetime>),
     /// What the rule that learns makes of the same readings.
-    pub learning: Score,
+    pub learning: DemoScore,
 }
 
 /// Runs the whole demo in a directory made ready for it.

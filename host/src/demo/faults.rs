@@ -11,7 +11,7 @@ use crate::datetime::Datetime;
 /// Sizes are in sigmas of the variable's noise ([`super::variables::DemoVariable::noise`]), upwards
 /// or downwards.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Kind {
+pub enum FaultKind {
     /// One or two readings far off.
     Spike { sigmas: f64 },
     /// Grows evenly from nothing to its size.
@@ -31,7 +31,7 @@ pub enum Kind {
     Repeated { by: Duration },
 }
 
-impl Kind {
+impl FaultKind {
     /// Whether it is the value that is wrong: what a detector is there to find.
     pub fn in_values(self) -> bool {
         matches!(self, Self::Spike { .. } | Self::Drift { .. } | Self::Shift { .. } | Self::Stuck)
@@ -41,7 +41,7 @@ impl Kind {
 /// One fault of one variable. Its readings are those with `from` <= datetime < `to`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fault {
-    pub kind: Kind,
+    pub kind: FaultKind,
     pub variable: &'static str,
     pub from: Datetime,
     pub to: Datetime,
@@ -65,7 +65,7 @@ const fn hours(count: u64) -> Duration {
 /// The whole script, by time. Times are the day of the demo (0 is the first) and the time of day.
 #[rustfmt::skip]
 pub fn script() -> Vec<Fault> {
-    use Kind::*;
+    use FaultKind::*;
     [
         fault(Spike { sigmas: 12.0 },        "AGUA/FLOW 1",       0, ( 9, 20), minutes(5)),
         fault(Drift { sigmas: 8.0 },         "NIVEL 4",           0, (12,  0), hours(6)),
@@ -101,12 +101,12 @@ pub fn until(end: Datetime) -> Vec<Fault> {
 /// When the last row that the fault touches has arrived.
 fn over(fault: &Fault) -> Datetime {
     match fault.kind {
-        Kind::Late { by } | Kind::Repeated { by } => fault.to.later(by),
+        FaultKind::Late { by } | FaultKind::Repeated { by } => fault.to.later(by),
         _ => fault.to,
     }
 }
 
-fn fault(kind: Kind, variable: &'static str, day: u64, (hour, minute): (u64, u64), lasts: Duration) -> Fault {
+fn fault(kind: FaultKind, variable: &'static str, day: u64, (hour, minute): (u64, u64), lasts: Duration) -> Fault {
     let from = START.later(hours(24 * day + hour) + minutes(minute));
     Fault { kind, variable, from, to: from.later(lasts) }
 }
@@ -137,7 +137,7 @@ mod tests {
             for b in &script[n + 1..] {
                 let overlap = a.variable == b.variable && a.from < b.to && b.from < a.to;
                 assert!(
-                    !overlap || matches!(a.kind, Kind::Late { .. }) && b.kind.in_values(),
+                    !overlap || matches!(a.kind, FaultKind::Late { .. }) && b.kind.in_values(),
                     "{a:?} and {b:?}"
                 );
             }
@@ -150,14 +150,14 @@ mod tests {
         assert_eq!(
             until(noon),
             [Fault {
-                kind: Kind::Spike { sigmas: 12.0 },
+                kind: FaultKind::Spike { sigmas: 12.0 },
                 variable: "AGUA/FLOW 1",
                 from: Datetime::parse("2025-03-07 09:20").unwrap(),
                 to: Datetime::parse("2025-03-07 09:25").unwrap(),
             }]
         );
         // The late stretch of the first afternoon is over at 17:00 but arrives at 20:00.
-        let late = |end| until(end).iter().filter(|fault| matches!(fault.kind, Kind::Late { .. })).count();
+        let late = |end| until(end).iter().filter(|fault| matches!(fault.kind, FaultKind::Late { .. })).count();
         assert_eq!((late(START.later(hours(19))), late(START.later(hours(20)))), (0, 3));
     }
 }

@@ -13,7 +13,7 @@ use crate::verdict::VerdictRow;
 
 /// The demo's result.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Score {
+pub struct DemoScore {
     /// One for each fault, in their order.
     pub faults: Vec<FaultScore>,
     /// One for each variable that arrived, by name.
@@ -79,7 +79,7 @@ const SAME_VALUE: f64 = 1e-6;
 type Key<'a> = (&'a str, Datetime);
 
 /// Compares `arrivals`, in their order, with all `verdicts` on them, in any order.
-pub fn score(faults: &[Fault], arrivals: &[Arrival], verdicts: &[VerdictRow]) -> Score {
+pub fn score(faults: &[Fault], arrivals: &[Arrival], verdicts: &[VerdictRow]) -> DemoScore {
     let mut arrived: BTreeMap<Key<'_>, f64> = BTreeMap::new();
     for reading in arrivals.iter().map(|arrival| &arrival.reading) {
         if let Some(value) = reading.value {
@@ -91,7 +91,7 @@ pub fn score(faults: &[Fault], arrivals: &[Arrival], verdicts: &[VerdictRow]) ->
         judged.entry((&verdict.variable, verdict.ds)).or_default().push(verdict);
     }
 
-    Score {
+    DemoScore {
         faults: faults.iter().map(|fault| fault_score(fault, &arrived, &judged)).collect(),
         alarms: alarms(faults, &arrived, &judged),
         readings: Readings {

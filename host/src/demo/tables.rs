@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 
-use super::faults::{Fault, Kind};
-use super::score::{FaultOutcome, FaultScore, Score};
+use super::faults::{Fault, FaultKind};
+use super::score::{FaultOutcome, FaultScore, DemoScore};
 
 /// A line under the header and nothing else.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('-'));
@@ -14,14 +14,14 @@ const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().f
 /// One line for each fault: what was injected, and what came of it. In brackets, of its readings:
 /// those flagged of those judged; where the fault is in how rows arrive, those judged of those that
 /// arrived.
-pub fn faults(score: &Score) -> String {
+pub fn faults(score: &DemoScore) -> String {
     let mut table = plain(["fault", "variable", "from", "outcome"]);
     table.add_rows(score.faults.iter().map(fault_row));
     printed(table)
 }
 
 /// One line for each variable with false alarms, most first, and the sum.
-pub fn false_alarms(score: &Score) -> String {
+pub fn false_alarms(score: &DemoScore) -> String {
     let mut table = plain(["variable", "judged", "flagged"]);
     let mut alarms: Vec<_> = score.alarms.iter().filter(|alarms| alarms.flagged > 0).collect();
     alarms.sort_by_key(|alarms| Reverse(alarms.flagged));
@@ -39,7 +39,7 @@ pub fn false_alarms(score: &Score) -> String {
 
 /// Both rules on the same readings: faults in values that were found, and what was flagged for
 /// nothing.
-pub fn side_by_side(by_rule: &[(&str, &Score)]) -> String {
+pub fn side_by_side(by_rule: &[(&str, &DemoScore)]) -> String {
     let mut table = plain(["rule", "faults found", "flagged in them", "flagged for nothing"]);
     table.add_rows(by_rule.iter().map(|(rule, score)| {
         let in_values = || score.faults.iter().filter(|fault| fault.fault.kind.in_values());
@@ -102,14 +102,14 @@ fn fault_row(score: &FaultScore) -> [String; 4] {
 fn what(fault: &Fault) -> String {
     let lasts = duration(fault.to.since(fault.from));
     match fault.kind {
-        Kind::Spike { sigmas } => format!("{sigmas} sigma spike"),
-        Kind::Drift { sigmas } => format!("{sigmas} sigma drift"),
-        Kind::Shift { sigmas } => format!("{sigmas} sigma shift"),
-        Kind::Stuck => format!("stuck for {lasts}"),
-        Kind::Missing => format!("missing for {lasts}"),
-        Kind::Null => format!("NULL for {lasts}"),
-        Kind::Late { by } => format!("{} late", duration(by)),
-        Kind::Repeated { by } => format!("twice, {} apart", duration(by)),
+        FaultKind::Spike { sigmas } => format!("{sigmas} sigma spike"),
+        FaultKind::Drift { sigmas } => format!("{sigmas} sigma drift"),
+        FaultKind::Shift { sigmas } => format!("{sigmas} sigma shift"),
+        FaultKind::Stuck => format!("stuck for {lasts}"),
+        FaultKind::Missing => format!("missing for {lasts}"),
+        FaultKind::Null => format!("NULL for {lasts}"),
+        FaultKind::Late { by } => format!("{} late", duration(by)),
+        FaultKind::Repeated { by } => format!("twice, {} apart", duration(by)),
     }
 }
 
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     fn scored(
-        kind: Kind,
+        kind: FaultKind,
         counts: (usize, usize, usize),
         first_after: Option<u64>,
         outcome: FaultOutcome,
@@ -145,15 +145,15 @@ mod tests {
         let hour = Duration::from_secs(3600);
         let alarms =
             |variable: &str, judged, flagged| Alarms { variable: variable.to_owned(), judged, flagged };
-        let score = Score {
+        let score = DemoScore {
             faults: vec![
-                scored(Kind::Spike { sigmas: 12.0 }, (1, 1, 1), Some(0), FaultOutcome::Found),
-                scored(Kind::Drift { sigmas: -8.0 }, (15, 14, 7), Some(40), FaultOutcome::Found),
-                scored(Kind::Stuck, (15, 15, 0), None, FaultOutcome::Missed),
-                scored(Kind::Shift { sigmas: 5.0 }, (15, 0, 0), None, FaultOutcome::Unjudged),
+                scored(FaultKind::Spike { sigmas: 12.0 }, (1, 1, 1), Some(0), FaultOutcome::Found),
+                scored(FaultKind::Drift { sigmas: -8.0 }, (15, 14, 7), Some(40), FaultOutcome::Found),
+                scored(FaultKind::Stuck, (15, 15, 0), None, FaultOutcome::Missed),
+                scored(FaultKind::Shift { sigmas: 5.0 }, (15, 0, 0), None, FaultOutcome::Unjudged),
                 // The flagged reading is a spike's, which has a line of its own.
-                scored(Kind::Late { by: hour * 3 }, (15, 15, 1), Some(5), FaultOutcome::Harmless),
-                scored(Kind::Repeated { by: hour }, (15, 15, 0), None, FaultOutcome::Harmful),
+                scored(FaultKind::Late { by: hour * 3 }, (15, 15, 1), Some(5), FaultOutcome::Harmless),
+                scored(FaultKind::Repeated { by: hour }, (15, 15, 0), None, FaultOutcome::Harmful),
             ],
             alarms: vec![alarms("A", 10, 1), alarms("B", 20, 0), alarms("C", 30, 3)],
             readings: Readings::default(),

@@ -18,8 +18,8 @@ pub(super) fn config() -> Config {
 /// Of everything that decides whether an engine can run code: wasmtime's version, the target with
 /// what this processor can do, the settings.
 pub(super) fn digest(engine: &wasmtime::Engine) -> String {
-    struct Writer(Sha256);
-    impl Hasher for Writer {
+    struct DigestHasher(Sha256);
+    impl Hasher for DigestHasher {
         fn write(&mut self, bytes: &[u8]) {
             self.0.update(bytes);
         }
@@ -28,7 +28,7 @@ pub(super) fn digest(engine: &wasmtime::Engine) -> String {
             0
         }
     }
-    let mut writer = Writer(Sha256::new());
+    let mut writer = DigestHasher(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut writer);
     hex(&writer.0.finalize())
 }

@@ -27,11 +27,11 @@ pub(super) struct Instance {
     detector: ResourceAny,
     /// What the parts that it hands out are changes of: always the state that is in its memory.
     parts: Parts,
-    of: Writer,
+    of: CheckpointWriter,
 }
 
 /// Who writes a checkpoint.
-struct Writer {
+struct CheckpointWriter {
     schema: u32,
     detector: String,
     set_digest: String,
@@ -164,7 +164,7 @@ impl Instance {
             passed_over: said.passed_over.into_iter().collect(),
             lookback: std::time::Duration::from_micros(said.lookback),
         };
-        let of = Writer {
+        let of = CheckpointWriter {
             schema: description.checkpoint_schema,
             detector: description.name.clone(),
             set_digest: set.digest.clone(),
@@ -204,7 +204,7 @@ impl Instance {
         if !calls.keep(before, held) {
             return Err(no_room(held));
         }
-        let Writer { schema, detector, set_digest } = of;
+        let CheckpointWriter { schema, detector, set_digest } = of;
         Ok((!parts.is_empty()).then(|| Checkpoint {
             schema: *schema,
             detector: Some(detector.clone()),

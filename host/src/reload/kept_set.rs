@@ -45,7 +45,7 @@ pub(super) struct KeptSet {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Header {
+struct KeptHeader {
     key: Digest,
     digest: String,
     /// Since 1970.
@@ -129,12 +129,12 @@ impl KeptFile {
         Ok(Some(KeptSet { set, digest, settings: header.settings, kept_at }))
     }
 
-    fn header(&self, reader: &mut Verified) -> io::Result<Header> {
+    fn header(&self, reader: &mut Verified) -> io::Result<KeptHeader> {
         if reader.take(MAGIC.len() as u64)? != MAGIC {
             return Err(damaged());
         }
         let length = reader.take(8)?.try_into().map(u64::from_le_bytes).map_err(|_| damaged())?;
-        let header: Header = postcard::from_bytes(&reader.take(length)?).map_err(|_| damaged())?;
+        let header: KeptHeader = postcard::from_bytes(&reader.take(length)?).map_err(|_| damaged())?;
         if header.key == self.key { Ok(header) } else { Err(damaged()) }
     }
 
@@ -143,7 +143,7 @@ impl KeptFile {
         private::create(self.directory())?;
         let (parts, bytes) = set.parts();
         let bytes: Vec<_> = bytes.collect();
-        let header = Header {
+        let header = KeptHeader {
             key: self.key,
             digest: set.digest.clone(),
             kept_at: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
@@ -197,7 +197,7 @@ impl Verified {
     }
 
     /// What comes after the header, if the file ends there and all of it has its digest.
-    fn rest(mut self, header: &Header) -> io::Result<Vec<Vec<u8>>> {
+    fn rest(mut self, header: &KeptHeader) -> io::Result<Vec<Vec<u8>>> {
         let bytes = header.lengths.iter().map(|length| self.take(*length)).collect::<io::Result<_>>()?;
         let digest = self.hash.finalize();
         let mut end = Vec::new();

@@ -13,7 +13,7 @@ use super::canary::Canary;
 use super::file_stamp::Fingerprint;
 use super::last_good::LastGood;
 use super::overview::SetOverview;
-use super::pulse::{Left, Pulse};
+use super::step_counter::{Left, StepCounter};
 use super::retry::{self, Retry, RetryClock};
 use super::set_source::{SetRead, SetSource, patience};
 use super::start::RefusedFiles;
@@ -281,13 +281,13 @@ impl Reloader {
             self.refused = Some(withdrawn.digest);
         }
         let Some(left) = self.left.one_more() else { return ReloadOutcome::Hangs(self.patience) };
-        let reading = SetRead { pulse: Pulse::default(), left };
+        let reading = SetRead { steps: StepCounter::default(), left };
         let (source, left) = (self.source.clone(), reading.left.clone());
         let fingerprint = tokio::task::spawn_blocking(move || {
             let _left = left;
             source.fingerprint()
         });
-        let fingerprint = match reading.pulse.patiently(self.patience, fingerprint).await {
+        let fingerprint = match reading.steps.patiently(self.patience, fingerprint).await {
             Some(Ok(fingerprint)) => fingerprint,
             Some(Err(error)) => return ReloadOutcome::Unsettled(DetectorError::Engine(error.to_string())),
             None => return ReloadOutcome::Hangs(self.patience),
@@ -297,7 +297,7 @@ impl Reloader {
             return ReloadOutcome::Same;
         }
         let set = self.source.read_watched(&self.engine, &reading);
-        let Some(set) = reading.pulse.patiently(self.patience, set).await else {
+        let Some(set) = reading.steps.patiently(self.patience, set).await else {
             return ReloadOutcome::Hangs(self.patience);
         };
         let seen = fingerprint.is_at_rest(SystemTime::now()).then_some(fingerprint);

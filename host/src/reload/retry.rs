@@ -13,11 +13,11 @@ pub type RetryClock = Arc<dyn Fn() -> Duration + Send + Sync>;
 /// The next try.
 pub(super) struct Retry {
     clock: RetryClock,
-    next: Option<Next>,
+    next: Option<NextAttempt>,
 }
 
 #[derive(Clone, Copy)]
-struct Next {
+struct NextAttempt {
     at: Duration,
     pause: Duration,
 }
@@ -35,7 +35,7 @@ impl Retry {
     /// A try failed: the first of these files, or one `again`.
     pub(super) fn failed(&mut self, again: bool) {
         let pause = retry_pause(self.next.filter(|_| again).map(|before| before.pause));
-        self.next = Some(Next { at: (self.clock)().saturating_add(pause), pause });
+        self.next = Some(NextAttempt { at: (self.clock)().saturating_add(pause), pause });
     }
 
     /// There is nothing to try again.

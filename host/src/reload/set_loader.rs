@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 use super::at_rest::{Growing, read_at_rest};
 use super::compact_cache::{CompactEntry, Pack};
 use super::file_stamp::FileStamp;
-use super::pulse::Pulse;
+use super::step_counter::StepCounter;
 use crate::detector::{
     Compacting, Compactor, DetectorError, Digest, Engine, FilesRead, JudgeError, Limits, ModelFile, Module,
     UnreadableFile,
@@ -45,7 +45,7 @@ pub(super) fn load(
     models: &Path,
     files: &[PathBuf],
     (now, growing): (SystemTime, Growing),
-    pulse: &Pulse,
+    steps: &StepCounter,
 ) -> Result<FilesRead, DetectorError> {
     let pack = engine.cache().map(|cache| (Pack::new(&cache.models(), module.digest(), models), cache));
     let kept = pack.as_ref().map_or_else(Vec::new, |(pack, cache)| {
@@ -58,7 +58,7 @@ pub(super) fn load(
         models,
         limits: *engine.limits(),
         growing,
-        pulse,
+        steps,
         kept: kept.iter().map(|entry| (entry.path.as_str(), entry)).collect(),
         runtime: Handle::current(),
         now,
@@ -70,7 +70,7 @@ pub(super) fn load(
     let log = tracing::dispatcher::get_default(tracing::Dispatch::clone);
     let one = |compacting: &mut Compacting<'_>, file: &PathBuf| {
         let loaded = tracing::dispatcher::with_default(&log, || loading.one(file, compacting));
-        loading.pulse.beat();
+        loading.steps.add_one();
         loaded
     };
     // Threads of its own: where a read hangs, no later one waits behind it.
@@ -168,7 +168,7 @@ struct SetLoader<'a> {
     models: &'a Path,
     limits: Limits,
     growing: Growing,
-    pulse: &'a Pulse,
+    steps: &'a StepCounter,
     kept: HashMap<&'a str, &'a CompactEntry>,
     runtime: Handle,
     now: SystemTime,
@@ -327,7 +327,7 @@ mod tests {
             let compactor = Compactor::new(&engine, &module).await.unwrap();
             let load = move || {
                 let now = (now, Growing::Waits);
-                let loaded = load(&engine, &module, &compactor, &models, &[file], now, &Pulse::default());
+                let loaded = load(&engine, &module, &compactor, &models, &[file], now, &StepCounter::default());
                 loaded.unwrap().files.remove(0).0.bytes
             };
             tokio::task::spawn_blocking(load).await.unwrap()

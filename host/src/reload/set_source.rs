@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::at_rest::{Growing, read_at_rest};
 use super::file_stamp::{FileStamp, Fingerprint};
-use super::pulse::{Left, Pulse};
+use super::step_counter::{Left, StepCounter};
 use super::set_loader;
 use crate::detector::{Compactor, DetectorError, Engine, Module, Set};
 use crate::regular::{Most, Unreadable};
@@ -30,7 +30,7 @@ const HANGS: Duration = Duration::from_secs(30);
 /// One reading of a set on its threads.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SetRead {
-    pub(super) pulse: Pulse,
+    pub(super) steps: StepCounter,
     pub(super) left: Left,
 }
 
@@ -73,7 +73,7 @@ impl SetSource {
         self.read_with(engine, Growing::Waits, &SetRead::default()).await
     }
 
-    /// The same, told by the pulse of `reading`.
+    /// The same, told by the steps of `reading`.
     pub(super) async fn read_watched(
         &self,
         engine: &Engine,
@@ -141,7 +141,7 @@ impl SetSource {
         let mut read = pin!(self.read_with(engine, growing, &reading));
         let limit = gives_up.unwrap_or_else(|| patience(engine));
         loop {
-            match reading.pulse.patiently(limit, &mut read).await {
+            match reading.steps.patiently(limit, &mut read).await {
                 Some(read) => return read,
                 None => {
                     let why = format!(
@@ -164,21 +164,21 @@ impl SetSource {
         growing: Growing,
         reading: &SetRead,
     ) -> Result<Set, DetectorError> {
-        let SetRead { pulse, left } = reading.clone();
+        let SetRead { steps, left } = reading.clone();
         let (source, most, held) = (self.clone(), engine.limits().of_module(), left.clone());
         let module = on_a_thread(move || {
             let _left = held;
             source.read_module(most)
         });
         let module = module.await?;
-        pulse.beat();
+        steps.add_one();
         // Awaited here, so that whoever stops waiting ends it.
         let compactor = Compactor::new(engine, &module).await?;
-        pulse.beat();
+        steps.add_one();
         let (source, engine) = (self.clone(), engine.clone());
         on_a_thread(move || {
             let _left = left;
-            source.read_models(&engine, module, &compactor, growing, &pulse)
+            source.read_models(&engine, module, &compactor, growing, &steps)
         })
         .await
     }
@@ -200,7 +200,7 @@ impl SetSource {
         module: Module,
         compactor: &Compactor,
         growing: Growing,
-        pulse: &Pulse,
+        steps: &StepCounter,
     ) -> Result<Set, DetectorError> {
         let paths = self.model_paths().map_err(|cause| {
             DetectorError::NoModels(format!(
@@ -216,7 +216,7 @@ impl SetSource {
             &self.models,
             &paths,
             (SystemTime::now(), growing),
-            pulse,
+            steps,
         )?;
         Ok(Set::of_files(module, read, self.models.display().to_string(), self.settings))
     }

@@ -156,7 +156,7 @@ impl Looks {
 
 async fn run(looks: Arc<Mutex<Looks>>, pace: Timing, hint: Arc<Notify>) {
     let mut looks = looks.lock().await;
-    let mut watching = Watching::default();
+    let mut watching = WatchedPaths::default();
     let mut hanging = Hanging::default();
     // What changed before the first watch was set is seen by the first look.
     hint.notify_one();
@@ -230,13 +230,13 @@ impl Hanging {
 /// The watcher and what it watches. A directory that was deleted and made again is silent for ever,
 /// so the watches are renewed when the list or what stands behind it changed.
 #[derive(Default)]
-struct Watching {
+struct WatchedPaths {
     watcher: Option<RecommendedWatcher>,
     directories: Vec<(PathBuf, Option<file_id::FileId>)>,
     complained: bool,
 }
 
-impl Watching {
+impl WatchedPaths {
     /// On a thread of its own, as it asks the file system. Where that hangs there are no events
     /// until it is set up anew.
     async fn renewed(mut self, reloader: &Reloader, hint: &Arc<Notify>) -> Self {

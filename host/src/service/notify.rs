@@ -24,11 +24,11 @@ struct ManagerState {
     /// A message each.
     messages: Console,
     watchdog: Option<Duration>,
-    state: Mutex<Standing>,
+    state: Mutex<ManagerState>,
 }
 
 #[derive(Default)]
-struct Standing {
+struct ManagerState {
     ready: bool,
     status: String,
     fed: Option<Instant>,
@@ -138,7 +138,7 @@ impl Manager {
 }
 
 impl ManagerState {
-    fn state(&self) -> MutexGuard<'_, Standing> {
+    fn state(&self) -> MutexGuard<'_, ManagerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -63,7 +63,7 @@ pub struct AnomalyQuery {
 
 /// The anomalies of a variable in some time.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Tally {
+pub struct AnomalyTally {
     pub variable: Arc<str>,
     pub anomalies: u64,
     pub worst_score: Option<f64>,
@@ -96,7 +96,7 @@ pub trait PageReader: VerdictReader + EpisodeReader {
 
     /// How many anomalies each variable has with `from <= ds < to`, of the newest [`MOST_RANKED`];
     /// variables without any are left out. By name.
-    async fn tally(&mut self, from: Datetime, to: Datetime) -> Result<Vec<Tally>, StoreError>;
+    async fn tally(&mut self, from: Datetime, to: Datetime) -> Result<Vec<AnomalyTally>, StoreError>;
 
     /// How many messages of the outbox await delivery, and how many were given up.
     async fn undelivered(&mut self) -> Result<OutboxCounts, StoreError>;

@@ -24,13 +24,13 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Takes lines, from any thread, and never waits.
 #[derive(Clone)]
 pub struct Console {
-    queue: SyncSender<Told>,
+    queue: SyncSender<ConsoleItem>,
     lost: Arc<AtomicU64>,
     /// How the loss of so many lines is said.
     notice: fn(u64) -> Vec<u8>,
 }
 
-enum Told {
+enum ConsoleItem {
     Line(Vec<u8>),
     /// All that came before is written.
     Mark(SyncSender<()>),
@@ -61,7 +61,7 @@ impl Console {
         let mut told = if lost > 0 { (self.notice)(lost) } else { Vec::new() };
         told.extend_from_slice(line);
         if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
-            self.queue.try_send(Told::Line(told))
+            self.queue.try_send(ConsoleItem::Line(told))
         {
             self.lost.fetch_add(lost + 1, Ordering::Relaxed);
         }
@@ -70,18 +70,18 @@ impl Console {
     /// Waits until all lines so far are written, or for a while.
     pub fn finish(&self) {
         let (mark, reached) = sync_channel(1);
-        if self.queue.try_send(Told::Mark(mark)).is_ok() {
+        if self.queue.try_send(ConsoleItem::Mark(mark)).is_ok() {
             let _ = reached.recv_timeout(PATIENCE);
         }
     }
 }
 
-fn write(told: &Receiver<Told>, mut sink: impl Write) {
+fn write(told: &Receiver<ConsoleItem>, mut sink: impl Write) {
     for told in told {
         match told {
             // A console that is gone has nobody to tell.
-            Told::Line(line) => drop(sink.write_all(&line).and_then(|()| sink.flush())),
-            Told::Mark(mark) => drop(mark.try_send(())),
+            ConsoleItem::Line(line) => drop(sink.write_all(&line).and_then(|()| sink.flush())),
+            ConsoleItem::Mark(mark) => drop(mark.try_send(())),
         }
     }
 }
@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(*shown.lock().unwrap(), "");
         drop(let_go);
         // Room again: what is handed over now says what is missing before it.
-        while console.queue.try_send(Told::Mark(sync_channel(1).0)).is_err() {
+        while console.queue.try_send(ConsoleItem::Mark(sync_channel(1).0)).is_err() {
             std::thread::yield_now();
         }
         console.finish();

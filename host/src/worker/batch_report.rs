@@ -8,7 +8,7 @@ use crate::batch::{Cause, Column, Withheld};
 use crate::counts::Counts;
 use crate::datetime::Datetime;
 use crate::detector::{Detector, as_said};
-use crate::form::nfc;
+use crate::nfc::nfc;
 use crate::notes::Notes;
 use crate::reading::{Malformed, Reading};
 use crate::verdict::VerdictRow;

@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::form::nfc;
+use crate::nfc::nfc;
 use crate::new_readings::Name;
 use crate::store::{OutputLimits, StoreError};
 

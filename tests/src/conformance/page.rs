@@ -1,6 +1,6 @@
 //! What the page reads: verdicts of a variable, anomalies of a time, and which variables there are.
 
-use host::store::{AnomalyQuery, FirstOf, ReadFrom, StoredVerdict, Stretch, Tally};
+use host::store::{AnomalyQuery, FirstOf, ReadFrom, StoredVerdict, Stretch, AnomalyTally};
 
 use super::*;
 
@@ -151,7 +151,7 @@ pub async fn anomalies_are_found_by_time_score_and_variable<B: TestDb>() -> Resu
             expected.into_iter().flat_map(|(name, minute)| named(name, &[minute])).collect();
         assert_eq!(minutes(&found), expected, "{asked:?}");
     }
-    let tally = |variable: &str, anomalies, worst, last: &str| Tally {
+    let tally = |variable: &str, anomalies, worst, last: &str| AnomalyTally {
         variable: variable.into(),
         anomalies,
         worst_score: Some(worst),

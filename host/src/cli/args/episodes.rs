@@ -63,7 +63,7 @@ pub struct FeedbackArgs {
     pub episode: i64,
 
     #[command(flatten)]
-    pub said: Said,
+    pub said: FeedbackFlags,
 
     /// More about it
     #[arg(long, value_name = "TEXT", value_parser = a_note)]
@@ -76,7 +76,7 @@ pub struct FeedbackArgs {
 /// What is said of an episode.
 #[derive(Args, Clone, Copy, Debug)]
 #[group(required = true, multiple = false)]
-pub struct Said {
+pub struct FeedbackFlags {
     /// It was to be expected: a stop, a cleaning, a trial
     #[arg(long)]
     expected: bool,
@@ -90,7 +90,7 @@ pub struct Said {
     sensor: bool,
 }
 
-impl Said {
+impl FeedbackFlags {
     pub fn feedback(self) -> Feedback {
         match (self.expected, self.real) {
             (true, _) => Feedback::Expected,

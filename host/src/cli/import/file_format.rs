@@ -9,7 +9,7 @@ use anyhow::bail;
 
 use super::cell::shown;
 use super::file_source::FileSource;
-use super::form::{Evidence, Form};
+use super::csv_dialect::{Evidence, CsvDialect};
 use super::header::Header;
 use super::moment::{DatetimeFormat, datetime};
 use super::opened_file::OpenedFile;
@@ -23,7 +23,7 @@ const AT_ONCE: u64 = 1000;
 /// What a file was found to be.
 #[derive(Debug, PartialEq)]
 pub(super) struct FileFormat {
-    pub(super) form: Form,
+    pub(super) form: CsvDialect,
     /// Cells that hold something, but for datetimes.
     pub(super) cells: u64,
     /// Whether no datetime comes after a later one, or none after an earlier one.
@@ -60,7 +60,7 @@ pub(super) fn look(
         }
     }
     let decimal = decimal.map_or_else(|| evidence.decimal(delimiter), Ok)?;
-    Ok(FileFormat { form: Form { delimiter, decimal }, cells, in_order: order.is_kept() })
+    Ok(FileFormat { form: CsvDialect { delimiter, decimal }, cells, in_order: order.is_kept() })
 }
 
 fn hear(evidence: &mut Evidence, header: &Header, record: &CsvRecord) {

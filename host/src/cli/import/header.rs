@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{anyhow, bail};
 
 use super::cell::{is_none, shown};
-use super::form::DATETIME;
+use super::csv_dialect::DATETIME;
 use super::records::CsvRecord;
 use crate::column_limits::LONGEST_NAME;
 

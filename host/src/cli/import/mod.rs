@@ -10,7 +10,7 @@ mod cell;
 mod file_format;
 mod file_loader;
 mod file_source;
-mod form;
+mod csv_dialect;
 mod header;
 mod lines;
 mod moment;

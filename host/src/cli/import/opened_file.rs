@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use anyhow::bail;
 
 use super::file_source::{FileSource, FileText};
-use super::form::{DATETIME, delimiter, sep_line};
+use super::csv_dialect::{DATETIME, delimiter, sep_line};
 use super::header::Header;
 use super::lines::Lines;
 use super::moment::DatetimeFormat;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::cell;
 use super::file_source::{FileSource, FileText};
-use super::form::{DATETIME, Form};
+use super::csv_dialect::{DATETIME, CsvDialect};
 use super::header::Header;
 use super::moment::{DatetimeFormat, datetime};
 use super::opened_file::OpenedFile;
@@ -22,7 +22,7 @@ pub(super) struct FileRows {
     nameless: Vec<usize>,
     /// So many fields hold all that have a name.
     named: usize,
-    form: Form,
+    form: CsvDialect,
     format: Option<DatetimeFormat>,
     read: Arc<AtomicU64>,
     /// Rows that ended before the header does: how many, and the line of the first.
@@ -44,7 +44,7 @@ impl FileRows {
     /// The file cannot be read, or its header cannot be right.
     pub(super) fn open(
         source: &FileSource,
-        form: Form,
+        form: CsvDialect,
         format: Option<&DatetimeFormat>,
     ) -> anyhow::Result<Self> {
         let OpenedFile { records, header, read, .. } = OpenedFile::of(source, format)?;

@@ -135,10 +135,10 @@ fn a_broken_promise_is_told() {
         (readings(8, 0, 0), vec![], 0, vec!["no verdict by the model that was dropped in"]),
     ] {
         let outcome = DemoResult {
-            score: Score { faults, alarms: vec![], readings },
+            score: DemoScore { faults, alarms: vec![], readings },
             counts: Counts { no_model: 2, ..Counts::default() },
             by_new_model: (by_new_model, None),
-            learning: Score { faults: vec![], alarms: vec![], readings: Readings::default() },
+            learning: DemoScore { faults: vec![], alarms: vec![], readings: Readings::default() },
         };
         assert_eq!(outcome.broken_promises(), expected);
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::batch::Flags;
-use crate::demo::faults::Kind;
+use crate::demo::faults::FaultKind;
 use crate::reading::Reading;
 
 const FIVE: Duration = Duration::from_secs(300);
@@ -13,7 +13,7 @@ fn at(step: u32) -> Datetime {
     Datetime::from_micros(0).later(FIVE * step)
 }
 
-fn fault(kind: Kind, from: u32, to: u32) -> Fault {
+fn fault(kind: FaultKind, from: u32, to: u32) -> Fault {
     Fault { kind, variable: "A", from: at(from), to: at(to) }
 }
 
@@ -42,8 +42,8 @@ fn normal() -> Vec<Arrival> {
     (0..3).flat_map(|step| [arrival("A", step, Some(1.0)), arrival("B", step, Some(1.0))]).collect()
 }
 
-const SHIFT: Kind = Kind::Shift { sigmas: 5.0 };
-const LATE: Kind = Kind::Late { by: FIVE };
+const SHIFT: FaultKind = FaultKind::Shift { sigmas: 5.0 };
+const LATE: FaultKind = FaultKind::Late { by: FIVE };
 
 #[test]
 fn what_came_of_a_fault() {
@@ -52,7 +52,7 @@ fn what_came_of_a_fault() {
     // Of variable A: the fault; the values that arrive at steps 0, 1, 2; the verdicts as (step, y,
     // anomaly).
     type Case = (
-        Kind,
+        FaultKind,
         [Option<f64>; 3],
         Vec<(u32, f64, bool)>,
         (usize, usize, usize, Option<Duration>, FaultOutcome),
@@ -67,9 +67,9 @@ fn what_came_of_a_fault() {
         (LATE, one, vec![(0, 1.0, n), (1, 1.0, n)], (2, 1, 0, None, Harmful)),
         (LATE, one, vec![(1, 1.0, n), (1, 1.0, n), (2, 1.0, n)], (2, 2, 0, None, Harmful)),
         (LATE, one, vec![(1, 1.0, n), (2, 1.1, n)], (2, 2, 0, None, Harmful)),
-        (Kind::Null, [Some(1.0), None, None], vec![(0, 1.0, n)], (0, 0, 0, None, Harmless)),
+        (FaultKind::Null, [Some(1.0), None, None], vec![(0, 1.0, n)], (0, 0, 0, None, Harmless)),
         (
-            Kind::Null,
+            FaultKind::Null,
             [Some(1.0), None, None],
             vec![(0, 1.0, n), (1, 0.0, y)],
             (0, 0, 1, Some(Duration::ZERO), Harmful),
@@ -88,7 +88,7 @@ fn what_came_of_a_fault() {
 
 #[test]
 fn of_a_repeated_reading_the_first_counts() {
-    let fault = fault(Kind::Repeated { by: FIVE }, 1, 2);
+    let fault = fault(FaultKind::Repeated { by: FIVE }, 1, 2);
     let mut arrivals = normal();
     arrivals.push(arrival("A", 1, Some(9.0)));
     for (y, outcome) in [(1.0, FaultOutcome::Harmless), (9.0, FaultOutcome::Harmful)] {

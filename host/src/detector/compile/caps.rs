@@ -7,7 +7,7 @@
 
 /// One thing that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum CappedItem {
     Bytes,
     Depth,
     Components,
@@ -33,10 +33,10 @@ pub(super) enum What {
     Globals,
 }
 
-use What::*;
+use CappedItem::*;
 
 /// Each with its words, and how much of it there may be.
-const DEFAULT: [(What, &str, u64); 23] = [
+const DEFAULT: [(CappedItem, &str, u64); 23] = [
     (Bytes, "bytes", 64 << 20),
     (Depth, "levels of components in components", 32),
     (Components, "components", 1_000),
@@ -91,7 +91,7 @@ impl Caps {
     }
 
     /// Whether so much of it may be there.
-    pub(super) fn check(&self, what: What, found: u64) -> Result<(), String> {
+    pub(super) fn check(&self, what: CappedItem, found: u64) -> Result<(), String> {
         let most = self.0[what as usize];
         if found <= most {
             return Ok(());
@@ -102,12 +102,12 @@ impl Caps {
 }
 
 /// What was found so far of a whole module.
-pub(super) struct Tally {
+pub(super) struct ItemCounts {
     caps: Caps,
     found: [u64; DEFAULT.len()],
 }
 
-impl Tally {
+impl ItemCounts {
     pub(super) fn new(caps: Caps) -> Self {
         Self { caps, found: [0; DEFAULT.len()] }
     }
@@ -117,7 +117,7 @@ impl Tally {
     }
 
     /// So much more of it.
-    pub(super) fn add(&mut self, what: What, more: u64) -> Result<(), String> {
+    pub(super) fn add(&mut self, what: CappedItem, more: u64) -> Result<(), String> {
         let found = &mut self.found[what as usize];
         *found = found.saturating_add(more);
         self.caps.check(what, *found)

@@ -38,7 +38,7 @@ pub(super) struct CompileJob<'a> {
 }
 
 /// Why there is no code.
-pub(super) enum Failure {
+pub(super) enum CompileFailure {
     /// There is no process.
     NotStarted(io::Error),
     /// A sentence that begins with "it".
@@ -48,7 +48,7 @@ pub(super) enum Failure {
 }
 
 /// A process that is killed when this is dropped.
-struct Running {
+struct CompileProcess {
     child: Child,
     /// As long as it is there, stdin stays open.
     _stdin: mpsc::Sender<()>,
@@ -56,7 +56,7 @@ struct Running {
     _job: win32job::Job,
 }
 
-impl Drop for Running {
+impl Drop for CompileProcess {
     fn drop(&mut self) {
         // It has ended already, or ends now; in either case no dead process stays behind.
         let _ = self.child.kill();
@@ -65,8 +65,8 @@ impl Drop for Running {
 }
 
 /// Has a module compiled.
-pub(super) async fn compile(order: &CompileJob<'_>, module: Arc<[u8]>) -> Result<Vec<u8>, Failure> {
-    let (mut running, compiled, said) = start(order, module).map_err(Failure::NotStarted)?;
+pub(super) async fn compile(order: &CompileJob<'_>, module: Arc<[u8]>) -> Result<Vec<u8>, CompileFailure> {
+    let (mut running, compiled, said) = start(order, module).map_err(CompileFailure::NotStarted)?;
     let ended = async {
         let compiled = compiled.await.unwrap_or_default();
         let said = said.await.unwrap_or_default();
@@ -74,12 +74,12 @@ pub(super) async fn compile(order: &CompileJob<'_>, module: Arc<[u8]>) -> Result
             match running.child.try_wait() {
                 Ok(Some(status)) => return Ok((status, compiled, said)),
                 Ok(None) => tokio::time::sleep(PAUSE).await,
-                Err(error) => return Err(Failure::Refused(format!("it is not compiled: {error}"))),
+                Err(error) => return Err(CompileFailure::Refused(format!("it is not compiled: {error}"))),
             }
         }
     };
     let Ok(ended) = tokio::time::timeout(order.left, ended).await else {
-        return Err(Failure::Late(format!(
+        return Err(CompileFailure::Late(format!(
             "it does not compile within {}; `compile_deadline` of `[detector]` can be longer",
             humantime::format_duration(order.deadline)
         )));
@@ -87,13 +87,13 @@ pub(super) async fn compile(order: &CompileJob<'_>, module: Arc<[u8]>) -> Result
     let (status, compiled, said) = ended?;
     match status.code() {
         Some(0) if compiled.len() <= COMPILED => Ok(compiled),
-        Some(1) => Err(Failure::Refused(String::from_utf8_lossy(&compiled).into_owned())),
-        _ => Err(Failure::Refused(died(status, &String::from_utf8_lossy(&said), order))),
+        Some(1) => Err(CompileFailure::Refused(String::from_utf8_lossy(&compiled).into_owned())),
+        _ => Err(CompileFailure::Refused(died(status, &String::from_utf8_lossy(&said), order))),
     }
 }
 
 /// The process, and what it will have written to stdout and to stderr.
-type Started = (Running, oneshot::Receiver<Vec<u8>>, oneshot::Receiver<Vec<u8>>);
+type Started = (CompileProcess, oneshot::Receiver<Vec<u8>>, oneshot::Receiver<Vec<u8>>);
 
 fn start(order: &CompileJob<'_>, module: Arc<[u8]>) -> io::Result<Started> {
     let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS);
@@ -114,7 +114,7 @@ fn start(order: &CompileJob<'_>, module: Arc<[u8]>) -> io::Result<Started> {
     let _job = job(&mut child, order.memory)?;
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (keep, kept) = mpsc::channel::<()>();
-    let running = Running {
+    let running = CompileProcess {
         child,
         _stdin: keep,
         #[cfg(windows)]

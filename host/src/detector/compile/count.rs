@@ -10,14 +10,14 @@ use wasmparser::{
     Operator, Parser, Payload, TableType, TypeRef,
 };
 
-use super::caps::{Caps, Tally, What};
+use super::caps::{Caps, ItemCounts, CappedItem};
 use super::expansion::Components;
 
 /// Counts. The error is what there is too much of, or what cannot be read, as a sentence that
 /// begins with "it".
 pub(super) fn count(bytes: &[u8], caps: Caps) -> Result<(), String> {
-    let mut counting = Counting { bytes, tally: Tally::new(caps), components: Components::default() };
-    counting.tally.add(What::Bytes, bytes.len() as u64)?;
+    let mut counting = Counting { bytes, tally: ItemCounts::new(caps), components: Components::default() };
+    counting.tally.add(CappedItem::Bytes, bytes.len() as u64)?;
     for payload in Parser::new(0).parse_all(bytes) {
         counting.payload(&payload.map_err(unreadable)?)?;
     }
@@ -26,7 +26,7 @@ pub(super) fn count(bytes: &[u8], caps: Caps) -> Result<(), String> {
 
 struct Counting<'a> {
     bytes: &'a [u8],
-    tally: Tally,
+    tally: ItemCounts,
     components: Components,
 }
 
@@ -42,32 +42,32 @@ impl Counting<'_> {
         let tally = &mut self.tally;
         match payload {
             P::ComponentSection { .. } => {
-                tally.add(What::Components, 1)?;
+                tally.add(CappedItem::Components, 1)?;
                 self.components.enter();
-                tally.caps().check(What::Depth, self.components.depth())
+                tally.caps().check(CappedItem::Depth, self.components.depth())
             }
             P::ModuleSection { .. } => {
-                tally.add(What::Modules, 1)?;
+                tally.add(CappedItem::Modules, 1)?;
                 self.components.enter_module();
                 Ok(())
             }
             P::End(_) => self.components.leave(tally.caps()),
             P::ComponentTypeSection(section) => {
-                tally.add(What::Types, section.count().into())?;
-                tally.add(What::TypeBytes, section.range().len() as u64)?;
+                tally.add(CappedItem::Types, section.count().into())?;
+                tally.add(CappedItem::TypeBytes, section.range().len() as u64)?;
                 let depth = type_depth(self.bytes.get(section.range()).unwrap_or_default());
-                tally.caps().check(What::TypeDepth, depth)
+                tally.caps().check(CappedItem::TypeDepth, depth)
             }
             P::CoreTypeSection(section) => {
-                tally.add(What::Types, section.count().into())?;
-                tally.add(What::TypeBytes, section.range().len() as u64)
+                tally.add(CappedItem::Types, section.count().into())?;
+                tally.add(CappedItem::TypeBytes, section.range().len() as u64)
             }
             P::TypeSection(section) => {
-                tally.add(What::Types, section.count().into())?;
-                tally.add(What::TypeBytes, section.range().len() as u64)
+                tally.add(CappedItem::Types, section.count().into())?;
+                tally.add(CappedItem::TypeBytes, section.range().len() as u64)
             }
             P::ComponentImportSection(section) => {
-                tally.add(What::NameBytes, section.range().len() as u64)?;
+                tally.add(CappedItem::NameBytes, section.range().len() as u64)?;
                 self.components.items(section.count(), tally.caps())?;
                 for import in section.clone() {
                     if import.map_err(unreadable)?.ty.kind() == ComponentExternalKind::Component {
@@ -77,7 +77,7 @@ impl Counting<'_> {
                 Ok(())
             }
             P::ComponentExportSection(section) => {
-                tally.add(What::NameBytes, section.range().len() as u64)?;
+                tally.add(CappedItem::NameBytes, section.range().len() as u64)?;
                 self.components.items(section.count(), tally.caps())?;
                 for export in section.clone() {
                     let export = export.map_err(unreadable)?;
@@ -108,66 +108,66 @@ impl Counting<'_> {
             }
             P::ComponentCanonicalSection(section) => self.components.items(section.count(), tally.caps()),
             P::ImportSection(section) => {
-                tally.add(What::NameBytes, section.range().len() as u64)?;
+                tally.add(CappedItem::NameBytes, section.range().len() as u64)?;
                 for import in section.clone().into_imports() {
                     match import.map_err(unreadable)?.ty {
-                        TypeRef::Func(_) | TypeRef::FuncExact(_) => tally.add(What::Functions, 1)?,
-                        TypeRef::Table(_) => tally.add(What::Tables, 1)?,
-                        TypeRef::Memory(_) => tally.add(What::Memories, 1)?,
-                        TypeRef::Global(_) | TypeRef::Tag(_) => tally.add(What::Globals, 1)?,
+                        TypeRef::Func(_) | TypeRef::FuncExact(_) => tally.add(CappedItem::Functions, 1)?,
+                        TypeRef::Table(_) => tally.add(CappedItem::Tables, 1)?,
+                        TypeRef::Memory(_) => tally.add(CappedItem::Memories, 1)?,
+                        TypeRef::Global(_) | TypeRef::Tag(_) => tally.add(CappedItem::Globals, 1)?,
                     }
                 }
                 Ok(())
             }
-            P::ExportSection(section) => tally.add(What::NameBytes, section.range().len() as u64),
-            P::FunctionSection(section) => tally.add(What::Functions, section.count().into()),
-            P::GlobalSection(section) => tally.add(What::Globals, section.count().into()),
-            P::TagSection(section) => tally.add(What::Globals, section.count().into()),
+            P::ExportSection(section) => tally.add(CappedItem::NameBytes, section.range().len() as u64),
+            P::FunctionSection(section) => tally.add(CappedItem::Functions, section.count().into()),
+            P::GlobalSection(section) => tally.add(CappedItem::Globals, section.count().into()),
+            P::TagSection(section) => tally.add(CappedItem::Globals, section.count().into()),
             P::TableSection(section) => {
-                tally.add(What::Tables, section.count().into())?;
+                tally.add(CappedItem::Tables, section.count().into())?;
                 for table in section.clone() {
                     let TableType { initial, .. } = table.map_err(unreadable)?.ty;
-                    tally.add(What::TableElements, initial)?;
+                    tally.add(CappedItem::TableElements, initial)?;
                 }
                 Ok(())
             }
             P::MemorySection(section) => {
-                tally.add(What::Memories, section.count().into())?;
+                tally.add(CappedItem::Memories, section.count().into())?;
                 for memory in section.clone() {
                     let MemoryType { initial, page_size_log2, .. } = memory.map_err(unreadable)?;
                     let page = 1u64.checked_shl(page_size_log2.unwrap_or(16)).unwrap_or(u64::MAX);
-                    tally.add(What::MemoryBytes, initial.saturating_mul(page))?;
+                    tally.add(CappedItem::MemoryBytes, initial.saturating_mul(page))?;
                 }
                 Ok(())
             }
             P::ElementSection(section) => elements(tally, section),
-            P::DataSection(section) => tally.add(What::Segments, section.count().into()),
+            P::DataSection(section) => tally.add(CappedItem::Segments, section.count().into()),
             P::CodeSectionEntry(body) => function(tally.caps(), body),
             _ => Ok(()),
         }
     }
 }
 
-fn elements(tally: &mut Tally, section: &ElementSectionReader<'_>) -> Result<(), String> {
-    tally.add(What::Segments, section.count().into())?;
+fn elements(tally: &mut ItemCounts, section: &ElementSectionReader<'_>) -> Result<(), String> {
+    tally.add(CappedItem::Segments, section.count().into())?;
     for segment in section.clone() {
         let elements = match segment.map_err(unreadable)?.items {
             ElementItems::Functions(items) => items.count(),
             ElementItems::Expressions(_, items) => items.count(),
         };
-        tally.add(What::Elements, elements.into())?;
+        tally.add(CappedItem::Elements, elements.into())?;
     }
     Ok(())
 }
 
 fn function(caps: &Caps, body: &FunctionBody<'_>) -> Result<(), String> {
-    caps.check(What::FunctionBytes, body.range().len() as u64)?;
+    caps.check(CappedItem::FunctionBytes, body.range().len() as u64)?;
     let mut locals = 0u64;
     for local in body.get_locals_reader().map_err(unreadable)? {
         let (count, _) = local.map_err(unreadable)?;
         locals = locals.saturating_add(count.into());
     }
-    caps.check(What::Locals, locals)?;
+    caps.check(CappedItem::Locals, locals)?;
     let (mut blocks, mut depth, mut targets) = (0u64, 0u64, 0u64);
     let mut operators = body.get_operators_reader().map_err(unreadable)?;
     while !operators.eof() {
@@ -178,17 +178,17 @@ fn function(caps: &Caps, body: &FunctionBody<'_>) -> Result<(), String> {
             | Operator::Try { .. }
             | Operator::TryTable { .. } => {
                 (blocks, depth) = (blocks + 1, depth + 1);
-                caps.check(What::Blocks, depth)?;
+                caps.check(CappedItem::Blocks, depth)?;
             }
             Operator::End => depth = depth.saturating_sub(1),
             Operator::BrTable { targets: table } => {
                 targets += u64::from(table.len()) + 1;
-                caps.check(What::Targets, targets)?;
+                caps.check(CappedItem::Targets, targets)?;
             }
             _ => {}
         }
     }
-    caps.check(What::LocalsByBlocks, locals.saturating_mul(blocks))
+    caps.check(CappedItem::LocalsByBlocks, locals.saturating_mul(blocks))
 }
 
 /// How deep types may lie in types: each level begins with these two bytes, "a type" and "of a

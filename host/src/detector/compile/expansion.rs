@@ -10,7 +10,7 @@ use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, Instance,
 };
 
-use super::caps::{Caps, What};
+use super::caps::{Caps, CappedItem};
 
 /// What one instance of a component consists of.
 #[derive(Clone, Copy, Default)]
@@ -118,8 +118,8 @@ impl Components {
         let made = &mut frame.made;
         made.instances = made.instances.saturating_add(more.instances);
         made.items = made.items.saturating_add(more.items);
-        caps.check(What::Instances, made.instances)?;
-        caps.check(What::Items, made.items)
+        caps.check(CappedItem::Instances, made.instances)?;
+        caps.check(CappedItem::Items, made.items)
     }
 
     fn find(&self, outwards: u32, index: u32) -> Option<InstanceParts> {

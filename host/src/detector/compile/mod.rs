@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use self::caps::Caps;
-use self::child::{CompileJob, Failure};
+use self::child::{CompileJob, CompileFailure};
 use super::limits::Limits;
 use super::set::Module;
 use crate::unit_limit::explained_of_code;
@@ -125,16 +125,16 @@ impl Compiler {
         };
         match child::compile(&order, module.bytes.clone()).await {
             Ok(compiled) => Ok(compiled),
-            Err(Failure::Refused(why)) => Err(why.into()),
-            Err(Failure::Late(why)) => Err(Uncompiled { why, may_pass: true }),
-            Err(Failure::NotStarted(error)) if built_in => {
+            Err(CompileFailure::Refused(why)) => Err(why.into()),
+            Err(CompileFailure::Late(why)) => Err(Uncompiled { why, may_pass: true }),
+            Err(CompileFailure::NotStarted(error)) if built_in => {
                 tracing::warn!(
                     "no process can be started to compile in ({error}): the built-in detector is compiled here, and no other \
                      module will be"
                 );
                 Ok(here(engine, module).await?)
             }
-            Err(Failure::NotStarted(error)) => Err(Uncompiled {
+            Err(CompileFailure::NotStarted(error)) => Err(Uncompiled {
                 why: format!(
                     "it is not compiled: no process can be started for that, and within this one nothing limits it: {error}"
                 ),

@@ -37,7 +37,7 @@ pub enum ManageError {
     #[error("the account is not known, or its password is wrong")]
     Account,
     #[error("it is still {0}")]
-    Still(State),
+    Still(RunState),
     #[error("{0}")]
     Other(String),
 }
@@ -73,15 +73,15 @@ impl From<io::Error> for ManageError {
 
 /// How a service stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct State(ServiceState);
+pub struct RunState(ServiceState);
 
-impl State {
+impl RunState {
     pub fn runs(self) -> bool {
         self.0 == ServiceState::Running
     }
 }
 
-impl fmt::Display for State {
+impl fmt::Display for RunState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
             ServiceState::Stopped => "stopped",
@@ -199,7 +199,7 @@ pub fn uninstall(name: &str) -> Result<(), ManageError> {
 ///
 /// # Errors
 /// It is not there, or not started.
-pub fn start(name: &str) -> Result<State, ManageError> {
+pub fn start(name: &str) -> Result<RunState, ManageError> {
     let service = open(name, ServiceAccess::START)?;
     service.start::<&str>(&[])?;
     settled(&service, ServiceState::StartPending, START)
@@ -216,21 +216,21 @@ pub fn stop(name: &str) -> Result<(), ManageError> {
 fn stopped(service: &Service) -> Result<(), ManageError> {
     service.stop()?;
     match settled(service, ServiceState::StopPending, STOP)? {
-        State(ServiceState::Stopped) => Ok(()),
+        RunState(ServiceState::Stopped) => Ok(()),
         state => Err(ManageError::Still(state)),
     }
 }
 
 /// Waits as long as it is on its way.
-fn settled(service: &Service, passing: ServiceState, patience: Duration) -> Result<State, ManageError> {
+fn settled(service: &Service, passing: ServiceState, patience: Duration) -> Result<RunState, ManageError> {
     let begun = Instant::now();
     loop {
         let state = service.query_status()?.current_state;
         if state != passing {
-            return Ok(State(state));
+            return Ok(RunState(state));
         }
         if begun.elapsed() > patience {
-            return Err(ManageError::Still(State(state)));
+            return Err(ManageError::Still(RunState(state)));
         }
         std::thread::sleep(PAUSE);
     }
@@ -250,11 +250,11 @@ pub fn reload(name: &str) -> Result<(), ManageError> {
 ///
 /// # Errors
 /// It is not there.
-pub fn status(name: &str) -> Result<(State, Vec<String>), ManageError> {
+pub fn status(name: &str) -> Result<(RunState, Vec<String>), ManageError> {
     let service = open(name, ServiceAccess::QUERY_CONFIG)?;
     let config = service.query_config()?;
     let ServiceStatus { current_state, process_id, exit_code, .. } = service.query_status()?;
-    let state = State(current_state);
+    let state = RunState(current_state);
     let running = match process_id {
         Some(process) if state.runs() => format!("{state}, process {process}"),
         _ => format!("{state}, last end {exit_code:?}"),

@@ -3,7 +3,7 @@
 
 use rusqlite::Connection;
 
-use super::datetime::Form;
+use super::datetime::DatetimeForm;
 use super::error::{Error, Result};
 use crate::store::TableName;
 
@@ -25,8 +25,8 @@ const ROWS: u32 = 1000;
 
 impl DatetimeColumn<'_> {
     /// The form of the first row that has one.
-    pub(super) fn form(&self, connection: &Connection) -> Result<Form> {
-        let mut form = Form::default();
+    pub(super) fn form(&self, connection: &Connection) -> Result<DatetimeForm> {
+        let mut form = DatetimeForm::default();
         self.each(connection, |found| {
             form = found;
             false
@@ -36,7 +36,7 @@ impl DatetimeColumn<'_> {
 
     /// # Errors
     /// `Schema`, with what to do, where the column has both forms, or another one than `wanted`.
-    pub(super) fn expect_one_form(&self, connection: &Connection, wanted: Option<Form>) -> Result<()> {
+    pub(super) fn expect_one_form(&self, connection: &Connection, wanted: Option<DatetimeForm>) -> Result<()> {
         let (mut first, mut mixed) = (wanted, false);
         self.each(connection, |found| {
             mixed = *first.get_or_insert(found) != found;
@@ -57,13 +57,13 @@ impl DatetimeColumn<'_> {
     }
 
     /// Calls `visit` with forms that are there, until it returns false.
-    fn each(&self, connection: &Connection, mut visit: impl FnMut(Form) -> bool) -> Result<()> {
+    fn each(&self, connection: &Connection, mut visit: impl FnMut(DatetimeForm) -> bool) -> Result<()> {
         let sql = if self.is_indexed { self.days() } else { self.sample() };
         let mut statement = connection.prepare_cached(&sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             for column in 0..row.as_ref().column_count() {
-                let form = row.get_ref(column)?.as_str().ok().and_then(Form::of);
+                let form = row.get_ref(column)?.as_str().ok().and_then(DatetimeForm::of);
                 if form.is_some_and(|form| !visit(form)) {
                     return Ok(());
                 }

@@ -10,7 +10,7 @@ use crate::datetime::Datetime;
 
 /// What stands between day and time in a column.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum DatetimeForm {
     /// What this program writes.
     #[default]
     Space,
@@ -21,7 +21,7 @@ pub(super) enum Form {
 const FIRST: Datetime = Datetime::from_micros(-62_167_219_200_000_000);
 const LAST: Datetime = Datetime::from_micros(253_402_300_799_999_999);
 
-impl Form {
+impl DatetimeForm {
     fn separator(self) -> char {
         match self {
             Self::Space => ' ',
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     /// Every text of a form that means this instant, and some trailing blanks.
-    fn texts(at: Datetime, form: Form) -> Vec<String> {
+    fn texts(at: Datetime, form: DatetimeForm) -> Vec<String> {
         let full = form.ceiling(at);
         let mut texts = vec![format!("{full}0"), format!("{full}999")];
         for length in [10, 16, 19, 21, 22, 23, 24, 25, 26] {
@@ -122,10 +122,10 @@ mod tests {
             ("yesterday", false, false),
             ("", false, false),
         ] {
-            let found = [Form::Space, Form::T].map(|form| form.parse(text).is_some());
+            let found = [DatetimeForm::Space, DatetimeForm::T].map(|form| form.parse(text).is_some());
             assert_eq!(found, [spaced, late], "{text}");
-            let form = if spaced { Form::Space } else { Form::T };
-            assert_eq!(Form::of(text), (spaced != late).then_some(form), "{text}");
+            let form = if spaced { DatetimeForm::Space } else { DatetimeForm::T };
+            assert_eq!(DatetimeForm::of(text), (spaced != late).then_some(form), "{text}");
         }
     }
 
@@ -144,8 +144,8 @@ mod tests {
             .prop_map(|(unit, at)| Datetime::from_micros(at / unit * unit))
     }
 
-    fn form() -> impl Strategy<Value = Form> {
-        prop_oneof![Just(Form::Space), Just(Form::T)]
+    fn form() -> impl Strategy<Value = DatetimeForm> {
+        prop_oneof![Just(DatetimeForm::Space), Just(DatetimeForm::T)]
     }
 
     proptest! {
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn the_ends_of_all_time_stay_readable_texts() {
-        assert_eq!(Form::Space.floor(Datetime::from_micros(i64::MIN)), "0000-01-01");
-        assert_eq!(Form::T.ceiling(Datetime::from_micros(i64::MAX)), "9999-12-31T23:59:59.999999");
+        assert_eq!(DatetimeForm::Space.floor(Datetime::from_micros(i64::MIN)), "0000-01-01");
+        assert_eq!(DatetimeForm::T.ceiling(Datetime::from_micros(i64::MAX)), "9999-12-31T23:59:59.999999");
     }
 }

@@ -4,7 +4,7 @@
 use rusqlite::Connection;
 
 use super::column_form::DatetimeColumn;
-use super::datetime::Form;
+use super::datetime::DatetimeForm;
 use super::error::{Error, Result};
 use super::parts;
 use super::table::Table;
@@ -36,7 +36,7 @@ pub(super) fn ensure(
     let table = expect_tables(connection, output, state)?;
     make_indexes(connection, output, &table, &mut prepared)?;
     // A verdict with a `T` would not be found, and its reading be judged again.
-    datetimes(output).expect_one_form(connection, Some(Form::Space))?;
+    datetimes(output).expect_one_form(connection, Some(DatetimeForm::Space))?;
     Ok(prepared)
 }
 

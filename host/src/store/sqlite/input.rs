@@ -11,7 +11,7 @@ use super::error::Result;
 use super::input_table::InputTable;
 use super::page::Gathering;
 use super::range::{self, ReadRange};
-use super::row::{RowReader, ScannedRow};
+use super::row::RowReader;
 use crate::datetime::Datetime;
 use crate::reading::Page;
 use crate::store::{Clock, Input, InputLayout, StoreError, TableName};
@@ -146,10 +146,7 @@ fn read_keys(
                 page.full = true;
                 return Ok(page);
             }
-            match rows.decode(row)? {
-                ScannedRow::Reading(reading) => page.readings.push(reading),
-                ScannedRow::Malformed(malformed) => page.malformed.push(malformed),
-            }
+            page.push(rows.decode(row)?);
         }
     }
     Ok(page)
@@ -178,7 +175,7 @@ pub(super) fn read_at(
         let mut found = statement.query([from, to])?;
         while let Some(row) = found.next()? {
             let found = rows.decode(row)?;
-            if found.at().is_some_and(|at| wanted.contains(&at)) {
+            if found.datetime().is_some_and(|at| wanted.contains(&at)) {
                 gathering.push(found);
             }
         }

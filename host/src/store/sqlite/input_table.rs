@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::column_form::DatetimeColumn;
-use super::datetime::Form;
+use super::datetime::DatetimeForm;
 use super::error::{Error, Result};
 use super::row;
 use super::table::Table;
@@ -15,7 +15,7 @@ pub(super) struct InputTable<'a> {
     name: &'a TableName,
     pub(super) layout: InputLayout,
     /// What its datetimes look like.
-    pub(super) form: Form,
+    pub(super) form: DatetimeForm,
 }
 
 impl<'a> InputTable<'a> {
@@ -32,7 +32,7 @@ impl<'a> InputTable<'a> {
             has_source_file: table.has("source_file"),
             has_datetime_index: table.has_index(&["datetime"]),
         };
-        let mut found = Self { name, layout, form: Form::default() };
+        let mut found = Self { name, layout, form: DatetimeForm::default() };
         found.form = found.datetimes().form(connection)?;
         Ok(found)
     }

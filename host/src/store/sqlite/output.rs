@@ -41,7 +41,7 @@ pub(super) struct OutputTables {
 }
 
 /// What a commit writes, for the thread that writes it.
-struct Written {
+struct CommitData {
     verdicts: Vec<VerdictRow>,
     state: State,
     parts: PartsWritten,
@@ -49,7 +49,7 @@ struct Written {
     messages: Vec<OutboxMessage>,
 }
 
-impl Written {
+impl CommitData {
     fn of(commit: &Commit<'_>, parts: PartsWritten) -> Self {
         Self {
             verdicts: commit.verdicts.to_vec(),
@@ -116,8 +116,8 @@ fn with_checkpoint((state, checkpoint, parts): StoredState, worker: &str) -> Sta
 }
 
 impl OutputTables {
-    fn commit(&self, connection: &Connection, worker: &str, written: &Written) -> Result<u64> {
-        let Written { verdicts, state, parts, episodes, messages } = written;
+    fn commit(&self, connection: &Connection, worker: &str, written: &CommitData) -> Result<u64> {
+        let CommitData { verdicts, state, parts, episodes, messages } = written;
         ensure_tables::expect_tables(connection, &self.output, &self.state)?;
         state_row::write(connection, &self.state, worker, state)?;
         parts::write(connection, &self.parts, worker, parts)?;
@@ -271,7 +271,7 @@ impl VerdictWriter for SqliteOutput {
     }
 
     async fn commit(&mut self, worker: &str, commit: &Commit<'_>) -> Result<u64, StoreError> {
-        let written = Written::of(commit, self.stored.to(worker, commit.state));
+        let written = CommitData::of(commit, self.stored.to(worker, commit.state));
         let name = worker.to_owned();
         let ended = self.write(move |connection, tables| tables.commit(connection, &name, &written)).await;
         self.stored.after(worker, commit.state, &ended);
@@ -282,7 +282,7 @@ impl VerdictWriter for SqliteOutput {
 #[async_trait]
 impl Rejudging for SqliteOutput {
     async fn replace(&mut self, worker: &str, commit: &Commit<'_>) -> Result<Replaced, StoreError> {
-        let written = Written::of(commit, self.stored.to(worker, commit.state));
+        let written = CommitData::of(commit, self.stored.to(worker, commit.state));
         let name = worker.to_owned();
         let ended = self
             .write(move |connection, tables| {
@@ -331,7 +331,7 @@ impl OutputProbe for SqliteOutput {
                 let prepared = tables.ensure(&transaction)?;
                 let epoch = state_row::claim(&transaction, &tables.state, PROBE)?;
                 let now = tables.clock.now();
-                let written = Written {
+                let written = CommitData {
                     verdicts: vec![probe::verdict(now)],
                     state: probe::state(epoch, now),
                     parts: probe::parts(),

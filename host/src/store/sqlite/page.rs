@@ -1,8 +1,7 @@
 //! A page by datetime, while it is gathered: the earliest readings so far, never more than a few
 //! times the limit.
 
-use super::row::ScannedRow;
-use crate::reading::{Malformed, Page, Reading};
+use crate::reading::{Malformed, Page, Reading, ScannedRow};
 
 pub(super) struct Gathering {
     limit: usize,

@@ -8,7 +8,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use rusqlite::{Connection, Params};
 
-use super::datetime::Form;
+use super::datetime::DatetimeForm;
 use super::error::{Error, Result};
 use super::output::SqliteOutput;
 use super::row::RowReader;
@@ -17,7 +17,7 @@ use crate::datetime::Datetime;
 use crate::store::page_reader::{MOST_RANKED, PATIENCE, rank};
 use crate::store::{
     AnomalyQuery, ErrorKind, FirstOf, OutboxCounts, OutboxQueue, Output, PageReader, ReadFrom, StoreError,
-    StoredVerdict, Stretch, TableName, Tally,
+    StoredVerdict, Stretch, TableName, AnomalyTally,
 };
 
 #[async_trait]
@@ -28,7 +28,7 @@ impl PageReader for SqliteOutput {
 
     async fn variables(&mut self, limit: usize) -> Result<Vec<Arc<str>>, StoreError> {
         self.read(move |connection, tables| {
-            let reading = Reading::begin(connection, &tables.output, &tables.state)?;
+            let reading = PageQuery::begin(connection, &tables.output, &tables.state)?;
             reading.variables(limit)
         })
         .await
@@ -42,7 +42,7 @@ impl PageReader for SqliteOutput {
     ) -> Result<Vec<Vec<StoredVerdict>>, StoreError> {
         let stretches = stretches.to_vec();
         self.read(move |connection, tables| {
-            let reading = Reading::begin(connection, &tables.output, &tables.state)?;
+            let reading = PageQuery::begin(connection, &tables.output, &tables.state)?;
             stretches.iter().map(|stretch| reading.stretch(stretch, limit, end)).collect()
         })
         .await
@@ -51,7 +51,7 @@ impl PageReader for SqliteOutput {
     async fn count(&mut self, stretches: &[Stretch], limit: usize) -> Result<Vec<u64>, StoreError> {
         let stretches = stretches.to_vec();
         self.read(move |connection, tables| {
-            let reading = Reading::begin(connection, &tables.output, &tables.state)?;
+            let reading = PageQuery::begin(connection, &tables.output, &tables.state)?;
             stretches.iter().map(|stretch| reading.count(stretch, limit)).collect()
         })
         .await
@@ -60,7 +60,7 @@ impl PageReader for SqliteOutput {
     async fn anomalies(&mut self, query: &AnomalyQuery) -> Result<Vec<StoredVerdict>, StoreError> {
         let query = query.clone();
         self.read(move |connection, tables| {
-            let reading = Reading::begin(connection, &tables.output, &tables.state)?;
+            let reading = PageQuery::begin(connection, &tables.output, &tables.state)?;
             let examined = if query.first == FirstOf::Worst { MOST_RANKED } else { query.limit };
             let mut found = reading.anomalies(&query, examined)?;
             rank(&mut found, query.first);
@@ -70,9 +70,9 @@ impl PageReader for SqliteOutput {
         .await
     }
 
-    async fn tally(&mut self, from: Datetime, to: Datetime) -> Result<Vec<Tally>, StoreError> {
+    async fn tally(&mut self, from: Datetime, to: Datetime) -> Result<Vec<AnomalyTally>, StoreError> {
         self.read(move |connection, tables| {
-            let reading = Reading::begin(connection, &tables.output, &tables.state)?;
+            let reading = PageQuery::begin(connection, &tables.output, &tables.state)?;
             reading.tally(from, to)
         })
         .await
@@ -88,14 +88,14 @@ impl PageReader for SqliteOutput {
 }
 
 /// One call.
-struct Reading<'c> {
+struct PageQuery<'c> {
     connection: &'c Connection,
     output: &'c TableName,
     has_source_file: bool,
     begun: Instant,
 }
 
-impl<'c> Reading<'c> {
+impl<'c> PageQuery<'c> {
     fn begin(connection: &'c Connection, output: &'c TableName, state: &TableName) -> Result<Self> {
         let found = ensure_tables::expect_tables(connection, output, state)?;
         Ok(Self { connection, output, has_source_file: found.has("source_file"), begun: Instant::now() })
@@ -146,7 +146,7 @@ impl<'c> Reading<'c> {
             self.output.sqlite()
         );
         let Stretch { variable, from, to } = stretch;
-        let within = (&**variable, Form::Space.floor(*from), Form::Space.ceiling(*to));
+        let within = (&**variable, DatetimeForm::Space.floor(*from), DatetimeForm::Space.ceiling(*to));
         let mut found = self.verdicts(&sql, within, (*from, *to), limit)?;
         if end == ReadFrom::End {
             found.reverse();
@@ -185,7 +185,7 @@ impl<'c> Reading<'c> {
         ))?;
         let Stretch { variable, from, to } = stretch;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let (from, to) = (Form::Space.ceiling(*from), Form::Space.ceiling(*to));
+        let (from, to) = (DatetimeForm::Space.ceiling(*from), DatetimeForm::Space.ceiling(*to));
         let count: i64 = statement.query_row((&**variable, from, to, limit), |row| row.get(0))?;
         Ok(count.unsigned_abs())
     }
@@ -201,19 +201,19 @@ impl<'c> Reading<'c> {
             self.output.sqlite()
         );
         let AnomalyQuery { from, to, least_score, .. } = query;
-        let (first, past) = (Form::Space.floor(*from), Form::Space.ceiling(*to));
+        let (first, past) = (DatetimeForm::Space.floor(*from), DatetimeForm::Space.ceiling(*to));
         self.verdicts(&sql, (first, past, least_score, query.variable.as_deref()), (*from, *to), limit)
     }
 
-    fn tally(&self, from: Datetime, to: Datetime) -> Result<Vec<Tally>> {
+    fn tally(&self, from: Datetime, to: Datetime) -> Result<Vec<AnomalyTally>> {
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT ds, variable, anomaly_score FROM {} WHERE is_anomaly = 1 AND ds >= ?1 AND ds < ?2 ORDER BY ds DESC LIMIT ?3",
             self.output.sqlite()
         ))?;
         let mut reader = RowReader::default();
-        let mut tallies: BTreeMap<Arc<str>, Tally> = BTreeMap::new();
+        let mut tallies: BTreeMap<Arc<str>, AnomalyTally> = BTreeMap::new();
         let most = i64::try_from(MOST_RANKED).unwrap_or(i64::MAX);
-        let mut rows = statement.query((Form::Space.floor(from), Form::Space.ceiling(to), most))?;
+        let mut rows = statement.query((DatetimeForm::Space.floor(from), DatetimeForm::Space.ceiling(to), most))?;
         while let Some(row) = rows.next()? {
             self.goes_on()?;
             let Some(ds) = reader.instant(row.get_ref(0)?).filter(|ds| from <= *ds && *ds < to) else {
@@ -221,7 +221,7 @@ impl<'c> Reading<'c> {
             };
             let variable = reader.shared(row.get_ref(1)?.as_str().unwrap_or_default());
             let score: Option<f64> = row.get(2)?;
-            let tally = tallies.entry(Arc::clone(&variable)).or_insert(Tally {
+            let tally = tallies.entry(Arc::clone(&variable)).or_insert(AnomalyTally {
                 variable,
                 anomalies: 0,
                 worst_score: None,

@@ -7,7 +7,7 @@
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
-use super::datetime::Form;
+use super::datetime::DatetimeForm;
 use super::error::Result;
 use super::input_table::InputTable;
 use super::page::Gathering;
@@ -36,7 +36,7 @@ pub(super) fn read(connection: &Connection, table: &InputTable<'_>, range: ReadR
     let mut spans = vec![(Value::Text(from.clone()), end)];
     // Where datetimes have a `T`, rows that have none sort before all of their day. They are no
     // readings, and named.
-    if table.form == Form::T && from.len() > 10 {
+    if table.form == DatetimeForm::T && from.len() > 10 {
         let (day, late) = (from[..10].to_owned(), format!("{}T", &from[..10]));
         spans.insert(0, (Value::Text(day), Value::Text(late)));
     }
@@ -51,7 +51,7 @@ pub(super) fn read(connection: &Connection, table: &InputTable<'_>, range: ReadR
         let mut found = statement.query([from, to])?;
         while let Some(row) = found.next()? {
             let found = rows.decode(row)?;
-            let at = found.at();
+            let at = found.datetime();
             // The rest of the last instant belongs to it: the key decides who stays.
             if in_order && gathering.is_over() && at != last {
                 break;

@@ -7,30 +7,15 @@ use std::sync::Arc;
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
-use super::datetime::Form;
+use super::datetime::DatetimeForm;
 use crate::datetime::Datetime;
-use crate::reading::{Malformed, Reading};
+use crate::reading::{Malformed, Reading, ScannedRow};
 
 /// How much of a value that is none goes into a message.
 const SHOWN_CHARS: usize = 60;
 
 /// 2025-01-15 10:00:00.
 const EXAMPLE: Datetime = Datetime::from_micros(1_736_935_200_000_000);
-
-/// A row.
-pub(super) enum ScannedRow {
-    Reading(Reading),
-    Malformed(Malformed),
-}
-
-impl ScannedRow {
-    pub(super) fn at(&self) -> Option<Datetime> {
-        match self {
-            Self::Reading(reading) => Some(reading.datetime),
-            Self::Malformed(malformed) => malformed.datetime,
-        }
-    }
-}
 
 /// The columns of [`decode`](RowReader::decode), in its order.
 pub(super) fn columns(has_key: bool, has_source_file: bool) -> String {
@@ -45,13 +30,13 @@ pub(super) fn columns(has_key: bool, has_source_file: bool) -> String {
 /// runs of one datetime, of few variables and fewer files: each is read once.
 #[derive(Default)]
 pub(super) struct RowReader {
-    form: Form,
+    form: DatetimeForm,
     names: HashSet<Arc<str>>,
     last: Option<(String, Option<Datetime>)>,
 }
 
 impl RowReader {
-    pub(super) fn new(form: Form) -> Self {
+    pub(super) fn new(form: DatetimeForm) -> Self {
         Self { form, ..Self::default() }
     }
 

@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, Row};
 
-use super::datetime::Form;
+use super::datetime::DatetimeForm;
 use super::ensure_tables;
 use super::error::Result;
 use super::row::RowReader;
@@ -35,12 +35,12 @@ pub(super) fn read(
         "SELECT {columns} FROM {table} WHERE ds >= ?1 AND ds < ?2{anomalies} ORDER BY ds, variable"
     ))?;
     let mut rows = RowReader::default();
-    let mut found = statement.query([Form::Space.floor(from), Form::Space.ceiling(to)])?;
+    let mut found = statement.query([DatetimeForm::Space.floor(from), DatetimeForm::Space.ceiling(to)])?;
     let mut verdicts: Vec<StoredVerdict> = Vec::new();
     // One more than the page takes.
     while let Some(row) = found.next()?.filter(|_| verdicts.len() <= limit) {
         let ds = row.get_ref(0)?;
-        if ds.as_str().is_ok_and(|ds| Form::of(ds) == Some(Form::T)) {
+        if ds.as_str().is_ok_and(|ds| DatetimeForm::of(ds) == Some(DatetimeForm::T)) {
             return Err(ensure_tables::datetimes(output).mixed());
         }
         if let Some(ds) = rows.instant(ds).filter(|ds| from <= *ds && *ds < to) {

@@ -4,7 +4,7 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
-use super::datetime::Form;
+use super::datetime::DatetimeForm;
 use super::error::Result;
 use super::row::RowReader;
 use super::table::Table;
@@ -30,7 +30,7 @@ impl<'c> Lookup<'c> {
 
     /// Whether the output holds a verdict on this reading.
     pub(super) fn finds(&mut self, variable: &str, ds: Datetime) -> Result<bool> {
-        let (from, to) = Form::Space.around(ds);
+        let (from, to) = DatetimeForm::Space.around(ds);
         let mut found = self.statement.query(params![variable, from, to])?;
         while let Some(row) = found.next()? {
             if self.rows.instant(row.get_ref(0)?) == Some(ds) {
@@ -50,7 +50,7 @@ pub(super) fn any_within(
     last: Datetime,
 ) -> Result<bool> {
     let sql = format!("SELECT EXISTS (SELECT 1 FROM {} WHERE ds >= ?1 AND ds < ?2)", output.sqlite());
-    let span = [Form::Space.floor(first), Form::Space.around(last).1];
+    let span = [DatetimeForm::Space.floor(first), DatetimeForm::Space.around(last).1];
     Ok(connection.prepare_cached(&sql)?.query_row(span, |row| row.get(0))?)
 }
 
@@ -65,7 +65,7 @@ pub(super) fn remove(connection: &Connection, output: &TableName, verdicts: &[Ve
     let mut rows = RowReader::default();
     let mut removed = 0;
     for verdict in verdicts {
-        let (from, to) = Form::Space.around(verdict.ds);
+        let (from, to) = DatetimeForm::Space.around(verdict.ds);
         let mut found = candidates.query(params![&*verdict.variable, from, to])?;
         let mut same: Vec<i64> = Vec::new();
         while let Some(row) = found.next()? {
@@ -142,7 +142,7 @@ pub(super) fn newest(
     let sql = format!("SELECT ds FROM {} WHERE ds < ?1 ORDER BY ds DESC", output.sqlite());
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = RowReader::default();
-    let mut found = statement.query([Form::Space.around(until).1])?;
+    let mut found = statement.query([DatetimeForm::Space.around(until).1])?;
     while let Some(row) = found.next()? {
         let at = rows.instant(row.get_ref(0)?).filter(|at| *at <= until);
         if at.is_some() {

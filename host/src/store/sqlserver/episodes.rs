@@ -15,13 +15,13 @@ use crate::store::schema::{EPISODE_COLUMNS, OUTBOX_COLUMNS};
 use crate::store::{EntryState, ErrorKind, OutboxEntry, TableName};
 
 /// The cells of a row by name.
-struct Cells<'a> {
+struct NamedCells<'a> {
     names: &'static [&'static str],
     cells: Vec<ColumnData<'static>>,
     table: &'a TableName,
 }
 
-impl Cells<'_> {
+impl NamedCells<'_> {
     fn get(&self, column: &str) -> &ColumnData<'static> {
         let at = self.names.iter().position(|name| *name == column);
         at.and_then(|at| self.cells.get(at)).unwrap_or(&ColumnData::String(None))
@@ -79,7 +79,7 @@ impl Cells<'_> {
 
 /// An episode.
 pub(super) fn episode(row: Row, table: &TableName) -> Result<StoredEpisode> {
-    let cells = Cells { names: &EPISODE_COLUMNS, cells: row.into_iter().collect(), table };
+    let cells = NamedCells { names: &EPISODE_COLUMNS, cells: row.into_iter().collect(), table };
     let yhat = number(cells.get("worst_yhat"));
     let worst = cells.at("worst_ds").zip(number(cells.get("worst_y")));
     Ok(StoredEpisode {
@@ -112,7 +112,7 @@ pub(super) fn episode(row: Row, table: &TableName) -> Result<StoredEpisode> {
 
 /// An entry of the outbox.
 pub(super) fn entry(row: Row, table: &TableName) -> Result<OutboxEntry> {
-    let cells = Cells { names: &OUTBOX_COLUMNS, cells: row.into_iter().collect(), table };
+    let cells = NamedCells { names: &OUTBOX_COLUMNS, cells: row.into_iter().collect(), table };
     Ok(OutboxEntry {
         seq: cells.whole("seq")?,
         id: cells.must("id", cells.text("id"))?,

@@ -12,7 +12,7 @@ use super::connection::{self, Connection, Value};
 use super::datetime::{self, Precision};
 use super::error::{Error, Result};
 use super::probe;
-use super::row::{Padded, RowReader, ScannedRow, integer};
+use super::row::{Padded, RowReader, integer};
 use super::sql;
 use super::sql::input::RangePart;
 use super::table::{Table, TableColumn, text};
@@ -314,10 +314,7 @@ async fn read(
     let mut found = query.query(session).await?.into_row_stream();
     let mut rows = RowReader::new(known.padded);
     while let Some(row) = found.try_next().await? {
-        match rows.decode(row)? {
-            ScannedRow::Reading(reading) => page.readings.push(reading),
-            ScannedRow::Malformed(malformed) => page.malformed.push(malformed),
-        }
+        page.push(rows.decode(row)?);
     }
     Ok(())
 }

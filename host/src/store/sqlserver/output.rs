@@ -23,7 +23,7 @@ use super::probe;
 use super::row::integer;
 use super::sql;
 use super::staging::StagingTables;
-use super::state_row::{self, Found};
+use super::state_row::{self, StateRow};
 use super::table::text;
 use super::target::Target;
 use crate::datetime::Datetime;
@@ -132,7 +132,7 @@ impl SqlServerOutput {
         self.known(session).await?;
         let row = again(session, &sql::output::take(&self.state), &[text(worker)]).await?;
         let row = row.ok_or_else(|| Error::no_answer("the worker's row"))?;
-        let Found { epoch, state } = state_row::read(row, &self.state, worker)?;
+        let StateRow { epoch, state } = state_row::read(row, &self.state, worker)?;
         // Whoever had the name before writes no more parts.
         let state = match state {
             Some((state, checkpoint)) => Some(self.with_parts(session, worker, state, checkpoint).await?),
@@ -141,7 +141,7 @@ impl SqlServerOutput {
         Ok(Claim { epoch, state })
     }
 
-    async fn read_row(&mut self, session: &mut SqlSession, worker: &str) -> Result<Option<Found>> {
+    async fn read_row(&mut self, session: &mut SqlSession, worker: &str) -> Result<Option<StateRow>> {
         let row = connection::row(session, sql::output::read(&self.state), vec![text(worker)]).await?;
         row.map(|row| state_row::read(row, &self.state, worker)).transpose()
     }

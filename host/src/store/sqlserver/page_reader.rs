@@ -18,7 +18,7 @@ use crate::datetime::Datetime;
 use crate::store::page_reader::{MOST_RANKED, rank};
 use crate::store::{
     AnomalyQuery, FirstOf, OutboxCounts, OutboxQueue, Output, PageReader, PlantClock, ReadFrom, StoreError,
-    StoredVerdict, Stretch, Tally,
+    StoredVerdict, Stretch, AnomalyTally,
 };
 
 #[async_trait]
@@ -70,7 +70,7 @@ impl PageReader for SqlServerOutput {
         Ok(found)
     }
 
-    async fn tally(&mut self, from: Datetime, to: Datetime) -> Result<Vec<Tally>, StoreError> {
+    async fn tally(&mut self, from: Datetime, to: Datetime) -> Result<Vec<AnomalyTally>, StoreError> {
         let mut session = self.link.take()?;
         let answer = self.read_tally(&mut session, from, to).await;
         self.done(session, answer).await
@@ -168,7 +168,7 @@ impl SqlServerOutput {
             let mut cells = row.into_iter();
             // Which stretch it is.
             cells.next();
-            found[at].push(stored::verdict(&mut cells, &mut stored::Names::default(), known.padded)?);
+            found[at].push(stored::verdict(&mut cells, &mut stored::SharedNames::default(), known.padded)?);
             Ok(())
         })
         .await?;
@@ -220,7 +220,7 @@ impl SqlServerOutput {
             Value::F64(Some(*least_score)),
         ];
         values.extend(variable.as_ref().map(|name| text(name)));
-        let mut names = stored::Names::default();
+        let mut names = stored::SharedNames::default();
         let found = connection::rows(session, sql, values).await?;
         found.into_iter().map(|row| stored::verdict(&mut row.into_iter(), &mut names, known.padded)).collect()
     }
@@ -230,7 +230,7 @@ impl SqlServerOutput {
         session: &mut SqlSession,
         from: Datetime,
         to: Datetime,
-    ) -> Result<Vec<Tally>> {
+    ) -> Result<Vec<AnomalyTally>> {
         let known = self.known(session).await?;
         let values = vec![rows(MOST_RANKED), known.grain.not_before(from), known.grain.not_before(to)];
         let mut tallies = Vec::new();
@@ -243,7 +243,7 @@ impl SqlServerOutput {
             let (Some(anomalies), Some(last)) = (anomalies, last) else {
                 return Err(Error::no_answer("the anomalies of each variable"));
             };
-            tallies.push(Tally {
+            tallies.push(AnomalyTally {
                 variable: Padded::without(known.padded.name, name).into(),
                 anomalies: anomalies.unsigned_abs(),
                 worst_score: number(score),

@@ -9,13 +9,7 @@ use tiberius::{ColumnData, Row};
 
 use super::datetime;
 use super::error::{Error, Result};
-use crate::reading::{Malformed, Reading};
-
-/// A row.
-pub(super) enum ScannedRow {
-    Reading(Reading),
-    Malformed(Malformed),
-}
+use crate::reading::{Malformed, Reading, ScannedRow};
 
 /// Which texts are filled up with blanks, which belong to the column and not to them.
 #[derive(Clone, Copy, Debug, Default)]

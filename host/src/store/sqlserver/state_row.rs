@@ -53,16 +53,16 @@ pub(super) fn commit(
 }
 
 /// What a row says.
-pub(super) struct Found {
+pub(super) struct StateRow {
     pub(super) epoch: i64,
     /// The state, which lacks its checkpoint, and what the row says of that; None if nothing was
     /// committed yet.
     pub(super) state: Option<(State, RowCheckpoint)>,
 }
 
-pub(super) fn read(row: Row, table: &TableName, worker: &str) -> Result<Found> {
+pub(super) fn read(row: Row, table: &TableName, worker: &str) -> Result<StateRow> {
     let unreadable = |column: &str, why: &dyn Display| {
-        Error::Found(
+        Error::StateRow(
             ErrorKind::Other,
             format!(
                 "the state of worker `{worker}` in table `{table}` cannot be read: column {column}: {why}; put back what was \
@@ -70,9 +70,9 @@ pub(super) fn read(row: Row, table: &TableName, worker: &str) -> Result<Found> {
             ),
         )
     };
-    let mut cells = Cells { row: row.into_iter().collect(), unreadable: &unreadable };
+    let mut cells = StateCells { row: row.into_iter().collect(), unreadable: &unreadable };
     let epoch = integer(&cells.next()).ok_or_else(|| unreadable("epoch", &"no whole number"))?;
-    let ColumnData::String(Some(position)) = cells.next() else { return Ok(Found { epoch, state: None }) };
+    let ColumnData::String(Some(position)) = cells.next() else { return Ok(StateRow { epoch, state: None }) };
     let StoredPosition { position, ahead, reconciliation, models, checkpoint: stored } =
         cells.json("position", &position)?;
     let watermark = match cells.next() {
@@ -122,15 +122,15 @@ pub(super) fn read(row: Row, table: &TableName, worker: &str) -> Result<Found> {
         counts,
         updated_at: updated_at.ok_or_else(|| unreadable("updated_at", &"no datetime"))?,
     };
-    Ok(Found { epoch, state: Some((state, checkpoint)) })
+    Ok(StateRow { epoch, state: Some((state, checkpoint)) })
 }
 
-struct Cells<'a> {
+struct StateCells<'a> {
     row: std::collections::VecDeque<Value>,
     unreadable: &'a dyn Fn(&str, &dyn Display) -> Error,
 }
 
-impl Cells<'_> {
+impl StateCells<'_> {
     /// The next column's value; NULL behind the last.
     fn next(&mut self) -> Value {
         self.row.pop_front().unwrap_or(ColumnData::String(None))
@@ -154,7 +154,7 @@ pub(super) fn fenced(table: &TableName, worker: &str, ours: i64, found: Option<i
         Some(found) => format!("another process has taken it since (epoch {found}, ours is {ours})"),
         None => format!("its row in table `{table}` is gone"),
     };
-    Error::Found(
+    Error::StateRow(
         ErrorKind::Fenced,
         format!("this is no longer worker `{worker}`: {why}; nothing was written"),
     )
@@ -168,6 +168,6 @@ pub(super) fn set_aside(asides: &BTreeMap<Arc<str>, SetAside>) -> Result<String>
 
 fn to_json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| {
-        Error::Found(ErrorKind::Other, format!("the state cannot be written as JSON ({error})"))
+        Error::StateRow(ErrorKind::Other, format!("the state cannot be written as JSON ({error})"))
     })
 }

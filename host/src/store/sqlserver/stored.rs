@@ -13,7 +13,7 @@ use crate::store::{StoredVerdict, VerdictPage};
 /// Rows of [`sql::output::verdicts`](super::sql::output::verdicts) to a page of `limit`.
 pub(super) fn page(rows: Vec<Row>, limit: usize, padded: Padded) -> Result<VerdictPage> {
     let full = rows.len() > limit;
-    let mut names = Names::default();
+    let mut names = SharedNames::default();
     let mut verdicts = rows
         .into_iter()
         .take(limit)
@@ -25,12 +25,12 @@ pub(super) fn page(rows: Vec<Row>, limit: usize, padded: Padded) -> Result<Verdi
 }
 
 /// Names that rows share.
-pub(super) type Names = HashSet<Arc<str>>;
+pub(super) type SharedNames = HashSet<Arc<str>>;
 
 /// The columns of [`sql::output::columns`](super::sql::output::columns), in their order.
 pub(super) fn verdict(
     cells: &mut impl Iterator<Item = ColumnData<'static>>,
-    names: &mut Names,
+    names: &mut SharedNames,
     padded: Padded,
 ) -> Result<StoredVerdict> {
     let mut next = || cells.next().unwrap_or(ColumnData::String(None));

@@ -16,7 +16,7 @@ use crate::chart::{ChartData, Labels, ChartPoint, decimate, number, strip};
 use crate::datetime::Datetime;
 use crate::detector::short_digest;
 use crate::episode::{self, Episode, EpisodeKind, StoredEpisode};
-use crate::store::{ErrorKind, PageReader, ReadFrom, StoreError, StoredVerdict, Stretch, Tally};
+use crate::store::{ErrorKind, PageReader, ReadFrom, StoreError, StoredVerdict, Stretch, AnomalyTally};
 use crate::text::escaped;
 use crate::web::render::{PageContent, map};
 use crate::web::view::{View, duration, encoded};
@@ -124,7 +124,7 @@ struct OverviewView {
     standing: WorkerStatus,
     variables: usize,
     rows: Vec<Row>,
-    tallies: Vec<Tally>,
+    tallies: Vec<AnomalyTally>,
     /// None where there is no table of them yet.
     open: Option<Vec<StoredEpisode>>,
     /// Those of the day that are over.
@@ -152,7 +152,7 @@ async fn read(app: &App, view: &View, reader: &mut dyn PageReader) -> Result<Ove
     let until = standing.until;
     let names = app.names.get(reader).await?;
     let tallies = reader.tally(until.earlier(DAY), until).await?;
-    let by_name: BTreeMap<&str, &Tally> = tallies.iter().map(|tally| (&*tally.variable, tally)).collect();
+    let by_name: BTreeMap<&str, &AnomalyTally> = tallies.iter().map(|tally| (&*tally.variable, tally)).collect();
     let wanted = view.text("find").map(str::to_lowercase);
     let mut chosen: Vec<&Arc<str>> = names
         .iter()
@@ -300,14 +300,14 @@ fn meaning(priority: Priority, words: Words) -> &'static str {
 
 /// How many anomalies of the day were of variables of each priority.
 fn severity<'a>(
-    tallies: &[Tally],
+    tallies: &[AnomalyTally],
     priorities: impl Iterator<Item = (&'a Arc<str>, Priority)>,
     words: Words,
 ) -> Value {
     let by_name: BTreeMap<&Arc<str>, Priority> = priorities.collect();
     let total: u64 = tallies.iter().map(|tally| tally.anomalies).sum();
     let share = |priority: Priority| {
-        let of = |tally: &&Tally| by_name.get(&tally.variable).copied().unwrap_or(Priority::Low) == priority;
+        let of = |tally: &&AnomalyTally| by_name.get(&tally.variable).copied().unwrap_or(Priority::Low) == priority;
         let count: u64 = tallies.iter().filter(of).map(|tally| tally.anomalies).sum();
         let percent = if total > 0 { 100.0 * count as f64 / total as f64 } else { 0.0 };
         map([

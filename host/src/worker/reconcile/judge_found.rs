@@ -23,7 +23,7 @@ use crate::worker::session::Session;
 const APART: u64 = 100_000;
 
 /// Readings with neither a verdict nor a reason, and the position at which they were found.
-struct Found<'a> {
+struct FoundReadings<'a> {
     asked: &'a [Reading],
     position: Position,
     context: &'a CycleContext,
@@ -48,7 +48,7 @@ impl Worker {
         self.reasons.begin(&self.detector.set().digest, look.from);
         follow(session, asked, context.now).await?;
         let page = Page { readings: asked.to_vec(), ..Page::default() };
-        let found = Found { asked, position: session.state.position.clone(), context };
+        let found = FoundReadings { asked, position: session.state.position.clone(), context };
         let step = ScanPage { page, position: found.position.clone(), too_late: 0 };
         let before = session.state.clone();
         let mut patience = Patience::new(budget, &patience::system, &never, &never);
@@ -93,7 +93,7 @@ impl Worker {
     }
 }
 
-impl Found<'_> {
+impl FoundReadings<'_> {
     /// Puts what was judged into the look and into the worker's counts, where it is no news. How
     /// many of them were counted as having no model.
     fn account(

@@ -14,7 +14,7 @@ use super::{episodes, input, outbox, output, page as pages, session};
 use crate::store::{InputLayout, PlantClock, TableName};
 
 /// A statement, by the function that makes it.
-struct Entry {
+struct DocumentedStatement {
     function: &'static str,
     text: String,
     access: &'static str,
@@ -45,7 +45,7 @@ const BULK: &str = "tiberius `tests/bulk.rs`: FLOAT, DATETIME2, NVARCHAR(MAX), V
 const SESSION: &str = "learn.microsoft.com/sql/t-sql/statements/set-statements-transact-sql";
 const WINDOW: &str = "OVER: learn.microsoft.com/sql/t-sql/queries/select-over-clause-transact-sql";
 
-fn entries() -> Vec<Entry> {
+fn entries() -> Vec<DocumentedStatement> {
     let name = |text: &str| text.parse::<TableName>().unwrap();
     let (readings, verdicts, state) =
         (name("dbo.datos_proceso"), name("dbo.anomalies_detector"), name("dbo.anomaly_worker_state"));
@@ -66,7 +66,7 @@ fn entries() -> Vec<Entry> {
     let lock = output::alone(&verdicts, Duration::from_secs(5));
     let staged = output::CommitParts { insert: &insert, lock: Some(&lock) };
     let of = |value: &str| format!("CAST({value} AS varchar(100))");
-    let entry = |function, text: String, access, source| Entry { function, text, access, source };
+    let entry = |function, text: String, access, source| DocumentedStatement { function, text, access, source };
     vec![
         entry("session::set_up", session::set_up(Duration::from_secs(5)), NONE, SESSION),
         entry("session::begin", session::begin().into(), NONE, SESSION),
@@ -352,7 +352,7 @@ fn page() -> String {
         Microsoft's own server: the access is what the documentation lets expect. A test makes this page from the code \
         (`host/src/store/sqlserver/sql/documented.rs`).\n\n"
         .to_owned();
-    for Entry { function, text, access, source } in entries() {
+    for DocumentedStatement { function, text, access, source } in entries() {
         write!(
             page,
             "## `{function}`\n\n```sql\n{text}\n```\n\n* Access: {access}.\n* Source: {source}.\n\n"

@@ -1,7 +1,7 @@
 //! Noticing that reading hangs: a share that is gone answers neither yes nor no, for hours.
 //!
-//! A thread in such a call cannot be ended, only left. So work has a pulse, a beat for each file;
-//! where it stops, who waits goes on without that work. What is left behind is counted, so that a
+//! A thread in such a call cannot be ended, only left. So the files that were read are counted.
+//! Where the count stops, who waits goes on without that work. What is left behind is counted, so that a
 //! share which is gone for a week does not take a thread a minute.
 
 use std::pin::pin;
@@ -14,11 +14,11 @@ const MOST_LEFT: usize = 8;
 
 /// Counts the steps of one piece of work.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pulse(Arc<AtomicU64>);
+pub(super) struct StepCounter(Arc<AtomicU64>);
 
-impl Pulse {
+impl StepCounter {
     /// A step is done.
-    pub(super) fn beat(&self) {
+    pub(super) fn add_one(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -58,23 +58,23 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn work_is_waited_for_while_it_makes_steps() {
-        let pulse = Pulse::default();
+        let steps = StepCounter::default();
         let working = async |steps: u32, pause: Duration| {
             for _ in 0..steps {
                 tokio::time::sleep(pause).await;
-                pulse.beat();
+                steps.add_one();
             }
             "done"
         };
-        assert_eq!(pulse.patiently(10 * SECOND, working(100, 9 * SECOND)).await, Some("done"));
-        assert_eq!(pulse.patiently(10 * SECOND, working(0, SECOND)).await, Some("done"));
-        assert_eq!(pulse.patiently(10 * SECOND, working(1, 30 * SECOND)).await, None);
+        assert_eq!(steps.patiently(10 * SECOND, working(100, 9 * SECOND)).await, Some("done"));
+        assert_eq!(steps.patiently(10 * SECOND, working(0, SECOND)).await, Some("done"));
+        assert_eq!(steps.patiently(10 * SECOND, working(1, 30 * SECOND)).await, None);
         let stops = async {
             working(5, SECOND).await;
             pending::<()>().await;
         };
         let begun = tokio::time::Instant::now();
-        assert_eq!(pulse.patiently(10 * SECOND, stops).await, None);
+        assert_eq!(steps.patiently(10 * SECOND, stops).await, None);
         assert!(begun.elapsed() <= 20 * SECOND);
     }
 

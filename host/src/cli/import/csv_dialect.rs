@@ -17,7 +17,7 @@ pub(super) const DATETIME: &str = "DATETIME";
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Form {
+pub(super) struct CsvDialect {
     pub(super) delimiter: u8,
     pub(super) decimal: Decimal,
 }
@@ -137,7 +137,7 @@ impl Evidence {
     }
 }
 
-impl fmt::Display for Form {
+impl fmt::Display for CsvDialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let delimiter = match self.delimiter {
             b'\t' => "tabs".to_owned(),
