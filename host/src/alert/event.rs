@@ -133,8 +133,12 @@ impl AlertEvent {
     pub fn priority(&self) -> Priority {
         match &self.what {
             EventDetail::Variable(_, facts) => facts.priority,
-            EventDetail::Service(ServiceEvent::NoSuccess { .. } | ServiceEvent::SetRefused { .. }) => Priority::High,
-            EventDetail::Service(ServiceEvent::Recovered { .. } | ServiceEvent::TooLate { .. }) => Priority::Medium,
+            EventDetail::Service(ServiceEvent::NoSuccess { .. } | ServiceEvent::SetRefused { .. }) => {
+                Priority::High
+            }
+            EventDetail::Service(ServiceEvent::Recovered { .. } | ServiceEvent::TooLate { .. }) => {
+                Priority::Medium
+            }
             EventDetail::Test => Priority::Low,
         }
     }
@@ -159,7 +163,9 @@ impl AlertEvent {
                 let Facts { nature, variable, begin, .. } = &**facts;
                 format!("{nature}/{variable}/{begin}")
             }
-            EventDetail::Service(ServiceEvent::NoSuccess { .. } | ServiceEvent::Recovered { .. }) => "success".to_owned(),
+            EventDetail::Service(ServiceEvent::NoSuccess { .. } | ServiceEvent::Recovered { .. }) => {
+                "success".to_owned()
+            }
             EventDetail::Service(ServiceEvent::SetRefused { .. }) => "set".to_owned(),
             EventDetail::Service(ServiceEvent::TooLate { .. }) => "late".to_owned(),
             EventDetail::Test => "test".to_owned(),
@@ -168,7 +174,10 @@ impl AlertEvent {
 
     /// Whether it ends what an earlier one began.
     pub fn is_end(&self) -> bool {
-        matches!(self.what, EventDetail::Variable(Change::Closed, _) | EventDetail::Service(ServiceEvent::Recovered { .. }))
+        matches!(
+            self.what,
+            EventDetail::Variable(Change::Closed, _) | EventDetail::Service(ServiceEvent::Recovered { .. })
+        )
     }
 }
 

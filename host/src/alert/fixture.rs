@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::event::{Change, AlertEvent, Facts, ServiceEvent, EventDetail, Worst};
+use super::event::{AlertEvent, Change, EventDetail, Facts, ServiceEvent, Worst};
 use crate::datetime::Datetime;
 use crate::episode::{EpisodeKind, Priority};
 

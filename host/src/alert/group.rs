@@ -35,7 +35,10 @@ const MOST_MESSAGES: usize = 10;
 /// itself, for receivers that put together themselves.
 pub fn plan(waiting: Vec<AlertEvent>, is_late: bool, each: bool) -> Vec<Group> {
     if each {
-        return waiting.into_iter().map(|event| Group { kind: GroupKind::One, events: vec![event] }).collect();
+        return waiting
+            .into_iter()
+            .map(|event| Group { kind: GroupKind::One, events: vec![event] })
+            .collect();
     }
     let most = if is_late { 1 } else { MOST_MESSAGES };
     let groups = together(&waiting);

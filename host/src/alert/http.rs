@@ -190,7 +190,9 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 /// Nobody answered. Some errors hold the address; those are told in other words.
 fn failed(place: &str, error: &ureq::Error) -> SendError {
     match error {
-        ureq::Error::Timeout(phase) => SendError::passing(format!("{place} does not answer in time ({phase})")),
+        ureq::Error::Timeout(phase) => {
+            SendError::passing(format!("{place} does not answer in time ({phase})"))
+        }
         ureq::Error::HostNotFound => SendError::passing(format!("{place}: no such host")),
         ureq::Error::Io(error) => SendError::passing(format!("{place}: {error}")),
         ureq::Error::Rustls(error) => SendError::passing(format!("{place}: {error}")),

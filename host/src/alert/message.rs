@@ -6,8 +6,8 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::event::{Change, AlertEvent, EventKind, ServiceEvent, EventDetail};
-use super::group::{GroupKind, Group};
+use super::event::{AlertEvent, Change, EventDetail, EventKind, ServiceEvent};
+use super::group::{Group, GroupKind};
 use super::language::Language;
 use super::sentence::{headline, name, sentence, shown};
 use crate::datetime::Datetime;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Change, AlertEvent, Facts, EventDetail, Worst};
+use super::event::{AlertEvent, Change, EventDetail, Facts, Worst};
 use crate::datetime::Datetime;
 use crate::episode::{Episode, EpisodeKind, MessageKind, StoredEpisode};
 use crate::store::{EntryState, OutboxEntry, Tried};
@@ -39,7 +39,11 @@ pub fn event(entry: &OutboxEntry, about: About<'_>) -> Result<AlertEvent, String
         MessageKind::Opened | MessageKind::Silent | MessageKind::Service => Change::Opened,
     };
     let facts = facts(entry.episode_id, episode, about);
-    Ok(AlertEvent { id: entry.id.clone(), at: entry.created_at, what: EventDetail::Variable(change, Box::new(facts)) })
+    Ok(AlertEvent {
+        id: entry.id.clone(),
+        at: entry.created_at,
+        what: EventDetail::Variable(change, Box::new(facts)),
+    })
 }
 
 /// An episode that is open, for receivers of states; None for what is not told.
@@ -49,7 +53,11 @@ pub fn open(stored: StoredEpisode, now: Datetime, about: About<'_>) -> Option<Al
         return None;
     }
     let facts = facts(Some(id), episode, about);
-    Some(AlertEvent { id: id.to_string(), at: now, what: EventDetail::Variable(Change::Opened, Box::new(facts)) })
+    Some(AlertEvent {
+        id: id.to_string(),
+        at: now,
+        what: EventDetail::Variable(Change::Opened, Box::new(facts)),
+    })
 }
 
 fn facts(id: Option<i64>, episode: Episode, about: About<'_>) -> Facts {

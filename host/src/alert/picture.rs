@@ -24,7 +24,9 @@ const BEFORE: Duration = Duration::from_secs(2 * 3600);
 /// What is drawn for a message: variable, from and to. None where that is not one variable's
 /// readings.
 fn wanted(message: &Message) -> Option<(Arc<str>, Datetime, Datetime)> {
-    let [AlertEvent { what: EventDetail::Variable(_, facts), .. }] = message.events.as_slice() else { return None };
+    let [AlertEvent { what: EventDetail::Variable(_, facts), .. }] = message.events.as_slice() else {
+        return None;
+    };
     if !matches!(facts.nature, EpisodeKind::Anomaly | EpisodeKind::Stuck) {
         return None;
     }
@@ -52,7 +54,7 @@ mod tests {
     use super::*;
     use crate::alert::event::{Change, Facts};
     use crate::alert::fixture::{at, event, facts};
-    use crate::alert::group::{GroupKind, Group};
+    use crate::alert::group::{Group, GroupKind};
 
     #[test]
     fn one_variable_is_drawn_with_what_was_before() {

@@ -5,7 +5,7 @@
 //! once: nothing can begin a line, turn the writing or hide. What is markup to a receiver is that
 //! channel's to escape.
 
-use super::event::{Change, AlertEvent, Facts, ServiceEvent, EventDetail, Worst};
+use super::event::{AlertEvent, Change, EventDetail, Facts, ServiceEvent, Worst};
 use super::language::{Language, lasting};
 use crate::episode::EpisodeKind;
 use crate::text::escaped;

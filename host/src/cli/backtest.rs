@@ -24,7 +24,7 @@ use crate::store::{Input, VerdictReader};
 use crate::telemetry;
 use crate::text::escaped;
 use crate::training::backtest::{self, BacktestPlan, Backtested, Both, KnownEvent, Tally};
-use crate::training::{Pace, TrainingSession, TrainingPlan};
+use crate::training::{Pace, TrainingPlan, TrainingSession};
 use crate::worker::report::count;
 
 /// Variables in the table, those that are flagged most.

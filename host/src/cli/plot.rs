@@ -8,8 +8,8 @@ use anyhow::{Context, anyhow};
 
 use super::say::say;
 use super::{Misconfigured, args, wiring};
-use crate::chart::{ChartSize, Dress, ENGLISH, SPANISH, chart};
 use crate::alert::language::Language;
+use crate::chart::{ChartSize, Dress, ENGLISH, SPANISH, chart};
 use crate::config::Config;
 use crate::datetime::Datetime;
 use crate::store::{ReadFrom, Stretch};

@@ -24,7 +24,7 @@ use crate::service::Manager;
 use crate::service::control::{self, AsyncAnswer, Question, Reply, ServiceIdentity};
 use crate::store::sqlserver::Timeouts;
 use crate::training::Settings;
-use crate::training::background::{Background, Orders, BackgroundHandle};
+use crate::training::background::{Background, BackgroundHandle, Orders};
 use crate::worker::schedule::{self, ScheduleEnd};
 use crate::worker::{Worker, WorkerSettings, report};
 use crate::{signal, telemetry};
@@ -108,7 +108,11 @@ async fn serve(loaded: LoadedConfig, asked: &args::Run) -> anyhow::Result<ExitCo
         .counted_by(metrics.clone());
     let once = asked.once;
     let training = if once { None } else { started(training, &worker) };
-    let told = if once { AlertDelivery::Once(Box::new(outgoing)) } else { AlertDelivery::AllTheTime(outgoing.start()) };
+    let told = if once {
+        AlertDelivery::Once(Box::new(outgoing))
+    } else {
+        AlertDelivery::AllTheTime(outgoing.start())
+    };
     let end = schedule::run_under(&manager, &mut worker, config.worker.interval, once, stop).await;
     if let Some(training) = training {
         training.finish().await;

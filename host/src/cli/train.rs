@@ -23,7 +23,7 @@ use crate::training::collect::unseen;
 use crate::training::decide::{Decision, TOLERANCE};
 use crate::training::directory::Swapped;
 use crate::training::holdout::HoldoutScore;
-use crate::training::{Pace, Placed, TrainingSession, TrainingPlan, Variable};
+use crate::training::{Pace, Placed, TrainingPlan, TrainingSession, Variable};
 use crate::worker::report::count;
 
 /// Trains, and swaps the set in; fails if not a single variable could be trained.

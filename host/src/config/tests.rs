@@ -8,7 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::alert::event::EventKind;
 use crate::alert::language::Language;
-use crate::episode::{StateDelay, PatternSettings, Priority, Side};
+use crate::episode::{PatternSettings, Priority, Side, StateDelay};
 use crate::secret::Secret;
 
 /// Loads a file with this text, in an environment of these variables.

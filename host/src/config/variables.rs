@@ -11,7 +11,7 @@ use toml::de::DeValue;
 use super::error::found;
 use super::keys::nearest;
 use super::value::{Allowed, Given, Literal, duration, whole};
-use crate::episode::{StateDelay, PatternSettings, Priority, Side, VariableRules, WeeklyWindow};
+use crate::episode::{PatternSettings, Priority, Side, StateDelay, VariableRules, WeeklyWindow};
 
 /// The section.
 pub(super) const SECTION: &str = "variables";

@@ -111,7 +111,10 @@ fn delivered(
             FaultKind::Repeated { by } => {
                 second = Some((at.later(by), Some(rounded(value + REPEATED_IS_OFF_BY * variable.noise))));
             }
-            FaultKind::Spike { .. } | FaultKind::Drift { .. } | FaultKind::Shift { .. } | FaultKind::Stuck => {}
+            FaultKind::Spike { .. }
+            | FaultKind::Drift { .. }
+            | FaultKind::Shift { .. }
+            | FaultKind::Stuck => {}
         }
     }
     first.into_iter().chain(second)
@@ -167,10 +170,16 @@ mod tests {
                 FaultKind::Drift { sigmas: -6.0 },
                 vec![(5, 5, some(0.0)), (10, 10, some(-2.0)), (15, 15, some(-4.0))],
             ),
-            (FaultKind::Shift { sigmas: 5.0 }, vec![(5, 5, some(5.0)), (10, 10, some(5.0)), (15, 15, some(5.0))]),
+            (
+                FaultKind::Shift { sigmas: 5.0 },
+                vec![(5, 5, some(5.0)), (10, 10, some(5.0)), (15, 15, some(5.0))],
+            ),
             (FaultKind::Missing, vec![]),
             (FaultKind::Null, vec![(5, 5, None), (10, 10, None), (15, 15, None)]),
-            (FaultKind::Late { by: hour }, vec![(80, 5, some(0.0)), (80, 10, some(0.0)), (80, 15, some(0.0))]),
+            (
+                FaultKind::Late { by: hour },
+                vec![(80, 5, some(0.0)), (80, 10, some(0.0)), (80, 15, some(0.0))],
+            ),
             (
                 FaultKind::Repeated { by: Duration::from_secs(60) },
                 vec![
@@ -219,7 +228,10 @@ mod tests {
                 let is = |wanted: fn(FaultKind) -> bool| {
                     faults.iter().any(|fault| wanted(fault.kind) && fault.covers(variable.name, at))
                 };
-                match (is(|kind| kind == FaultKind::Missing), is(|kind| matches!(kind, FaultKind::Repeated { .. }))) {
+                match (
+                    is(|kind| kind == FaultKind::Missing),
+                    is(|kind| matches!(kind, FaultKind::Repeated { .. })),
+                ) {
                     (true, _) => None,
                     (_, true) => expected.insert((variable.name, at), 2),
                     _ => expected.insert((variable.name, at), 1),

@@ -106,7 +106,13 @@ fn over(fault: &Fault) -> Datetime {
     }
 }
 
-fn fault(kind: FaultKind, variable: &'static str, day: u64, (hour, minute): (u64, u64), lasts: Duration) -> Fault {
+fn fault(
+    kind: FaultKind,
+    variable: &'static str,
+    day: u64,
+    (hour, minute): (u64, u64),
+    lasts: Duration,
+) -> Fault {
     let from = START.later(hours(24 * day + hour) + minutes(minute));
     Fault { kind, variable, from, to: from.later(lasts) }
 }
@@ -157,7 +163,8 @@ mod tests {
             }]
         );
         // The late stretch of the first afternoon is over at 17:00 but arrives at 20:00.
-        let late = |end| until(end).iter().filter(|fault| matches!(fault.kind, FaultKind::Late { .. })).count();
+        let late =
+            |end| until(end).iter().filter(|fault| matches!(fault.kind, FaultKind::Late { .. })).count();
         assert_eq!((late(START.later(hours(19))), late(START.later(hours(20)))), (0, 3));
     }
 }

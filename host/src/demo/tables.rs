@@ -6,7 +6,7 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 
 use super::faults::{Fault, FaultKind};
-use super::score::{FaultOutcome, FaultScore, DemoScore};
+use super::score::{DemoScore, FaultOutcome, FaultScore};
 
 /// A line under the header and nothing else.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('-'));

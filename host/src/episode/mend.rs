@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::machine::Machine;
+use super::notifier::Notifier;
 use super::point::Point;
 use super::settings::VariableSettings;
-use super::notifier::Notifier;
 use super::{Episode, EpisodeChange, EpisodeKind, OutboxMessage, StoredEpisode, Told};
 use crate::datetime::Datetime;
 

@@ -8,11 +8,11 @@
 mod machine;
 mod memory;
 mod mend;
+mod notifier;
 mod outbox_message;
 mod point;
 mod settings;
 mod stored;
-mod notifier;
 mod track;
 mod tracker;
 mod weekly_window;
@@ -23,11 +23,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use mend::{Mended, Past};
-pub use outbox_message::{EpisodeKey, OutboxMessage, MessageKind};
-pub use point::Point;
-pub use settings::{StateDelay, PatternSettings, Side, VariableRules, VariableSettings};
-pub use stored::{EpisodeChange, EpisodeRange, Shelving, StoredEpisode};
 pub use notifier::Notifier;
+pub use outbox_message::{EpisodeKey, MessageKind, OutboxMessage};
+pub use point::Point;
+pub use settings::{PatternSettings, Side, StateDelay, VariableRules, VariableSettings};
+pub use stored::{EpisodeChange, EpisodeRange, Shelving, StoredEpisode};
 pub use tracker::{Draft, EpisodeTracker, TrackerSettings};
 pub use weekly_window::WeeklyWindow;
 use words::words;

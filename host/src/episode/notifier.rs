@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::machine::LONG;
 use super::settings::VariableSettings;
-use super::{Episode, EpisodeKind, OutboxMessage, MessageKind, StoredEpisode, Told};
+use super::{Episode, EpisodeKind, MessageKind, OutboxMessage, StoredEpisode, Told};
 use crate::datetime::Datetime;
 
 /// Makes the messages of a cycle.

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::notifier::Notifier;
 use super::point::Point;
 use super::settings::{VariableRules, VariableSettings};
-use super::notifier::Notifier;
 use super::track::Track;
 use super::{Episode, EpisodeChange, EpisodeKind, Mended, OutboxMessage, StoredEpisode, memory};
 use crate::checkpoint::Parts;
@@ -307,7 +307,14 @@ impl EpisodeTracker {
     }
 
     /// Puts what became of a variable into the draft.
-    fn put(&self, draft: &mut Draft, variable: &Arc<str>, mut track: Track, step: Step<'_>, notifier: &Notifier) {
+    fn put(
+        &self,
+        draft: &mut Draft,
+        variable: &Arc<str>,
+        mut track: Track,
+        step: Step<'_>,
+        notifier: &Notifier,
+    ) {
         let Step { before, closed, mended_row, settings, now } = step;
         for kind in [EpisodeKind::Anomaly, EpisodeKind::Silent, EpisodeKind::Stuck] {
             let key = (Arc::clone(variable), kind);

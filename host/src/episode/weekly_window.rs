@@ -56,7 +56,9 @@ impl FromStr for WeeklyWindow {
 fn minute(text: &str) -> Result<i64, &'static str> {
     let (hours, minutes) = text.trim().split_once(':').ok_or(WeeklyWindow::ALLOWED)?;
     let number = |text: &str| match text.len() {
-        1 | 2 if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().map_err(|_| WeeklyWindow::ALLOWED),
+        1 | 2 if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            text.parse().map_err(|_| WeeklyWindow::ALLOWED)
+        }
         _ => Err(WeeklyWindow::ALLOWED),
     };
     let (hours, minutes): (i64, i64) = (number(hours)?, number(minutes)?);

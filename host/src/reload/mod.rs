@@ -20,12 +20,12 @@ mod file_stamp;
 mod kept_set;
 mod last_good;
 mod overview;
-mod step_counter;
 mod reloader;
 mod retry;
 mod set_loader;
 mod set_source;
 mod start;
+mod step_counter;
 mod trial;
 pub mod watch;
 

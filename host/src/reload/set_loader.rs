@@ -327,7 +327,8 @@ mod tests {
             let compactor = Compactor::new(&engine, &module).await.unwrap();
             let load = move || {
                 let now = (now, Growing::Waits);
-                let loaded = load(&engine, &module, &compactor, &models, &[file], now, &StepCounter::default());
+                let loaded =
+                    load(&engine, &module, &compactor, &models, &[file], now, &StepCounter::default());
                 loaded.unwrap().files.remove(0).0.bytes
             };
             tokio::task::spawn_blocking(load).await.unwrap()

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::at_rest::{Growing, read_at_rest};
 use super::file_stamp::{FileStamp, Fingerprint};
-use super::step_counter::{Left, StepCounter};
 use super::set_loader;
+use super::step_counter::{Left, StepCounter};
 use crate::detector::{Compactor, DetectorError, Engine, Module, Set};
 use crate::regular::{Most, Unreadable};
 

@@ -24,11 +24,11 @@ struct ManagerState {
     /// A message each.
     messages: Console,
     watchdog: Option<Duration>,
-    state: Mutex<ManagerState>,
+    state: Mutex<ManagerReport>,
 }
 
 #[derive(Default)]
-struct ManagerState {
+struct ManagerReport {
     ready: bool,
     status: String,
     fed: Option<Instant>,
@@ -138,7 +138,7 @@ impl Manager {
 }
 
 impl ManagerState {
-    fn state(&self) -> MutexGuard<'_, ManagerState> {
+    fn state(&self) -> MutexGuard<'_, ManagerReport> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -7,7 +7,7 @@ use super::parts::PartsWritten;
 use crate::batch::Flags;
 use crate::counts::Counts;
 use crate::datetime::Datetime;
-use crate::episode::{Episode, EpisodeChange, EpisodeKind, OutboxMessage, MessageKind};
+use crate::episode::{Episode, EpisodeChange, EpisodeKind, MessageKind, OutboxMessage};
 use crate::position::{Position, TimePosition};
 use crate::state::State;
 use crate::verdict::VerdictRow;

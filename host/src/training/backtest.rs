@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::events::{KnownEvent, EventsError, EventDetection, read as read_events};
+pub use self::events::{EventDetection, EventsError, KnownEvent, read as read_events};
 use super::flagged;
 use crate::batch::{Batch, Flags, Outcome};
 use crate::datetime::Datetime;
@@ -232,7 +232,9 @@ mod tests {
         let stored: HashMap<ReadingKey, bool> = [(0, true), (1, true), (2, false), (5, false)]
             .map(|(row, was)| ((Arc::clone(&name), at(row)), was))
             .into();
-        let event = |from, to| EventDetection::new(KnownEvent { variable: Arc::clone(&name), from: at(from), to: at(to) });
+        let event = |from, to| {
+            EventDetection::new(KnownEvent { variable: Arc::clone(&name), from: at(from), to: at(to) })
+        };
         let mut done = Backtested { events: vec![event(0, 3), event(5, 6)], ..Backtested::default() };
         done.compare(&batch, Some(&outcomes), &stored);
         let tally = |judged, flagged, stretches, in_stretch| Tally { judged, flagged, stretches, in_stretch };

@@ -44,7 +44,11 @@ pub fn score(values: &[f64], verdicts: &Verdicts) -> Option<HoldoutScore> {
         }
     }
     let count = readings as f64;
-    (readings > 0).then(|| HoldoutScore { error: (squares / count).sqrt(), within: within as f64 / count, readings })
+    (readings > 0).then(|| HoldoutScore {
+        error: (squares / count).sqrt(),
+        within: within as f64 / count,
+        readings,
+    })
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::batch::JudgedBatch;
 use super::session::Session;
 use super::{Worker, WorkerSettings, mend};
 use crate::datetime::Datetime;
-use crate::episode::{Draft, EpisodeChange, Point, StoredEpisode, Notifier, EpisodeTracker};
+use crate::episode::{Draft, EpisodeChange, EpisodeTracker, Notifier, Point, StoredEpisode};
 use crate::state::State;
 use crate::store::{Commit, Output, StoreError};
 
@@ -35,8 +35,13 @@ impl SessionEpisodes {
         output: &mut dyn Output,
     ) -> Result<Self, StoreError> {
         let open = output.open_episodes().await?;
-        let tracker =
-            EpisodeTracker::load(Arc::clone(&settings.episodes), &settings.name, settings.shard, &state.memory, open);
+        let tracker = EpisodeTracker::load(
+            Arc::clone(&settings.episodes),
+            &settings.name,
+            settings.shard,
+            &state.memory,
+            open,
+        );
         Ok(Self { tracker, ..Self::default() })
     }
 

@@ -12,8 +12,8 @@ use super::cycle_context::Scope;
 use super::session::Session;
 use crate::datetime::Datetime;
 use crate::episode::{
-    EpisodeChange, EpisodeKind, EpisodeRange, Mended, Past, Point, StoredEpisode, Notifier, Told,
-    VariableRules, EpisodeTracker,
+    EpisodeChange, EpisodeKind, EpisodeRange, EpisodeTracker, Mended, Notifier, Past, Point, StoredEpisode,
+    Told, VariableRules,
 };
 use crate::store::{Commit, ErrorKind, Output, StoreError, StoredVerdict};
 

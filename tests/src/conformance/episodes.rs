@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use host::checkpoint::{Checkpoint, Parts};
 use host::episode::{
-    Direction, Episode, EpisodeChange, EpisodeKind, EpisodeRange, Feedback, OutboxMessage, MessageKind, Priority,
-    Shelving, StoredEpisode, Told, WorstReading,
+    Direction, Episode, EpisodeChange, EpisodeKind, EpisodeRange, Feedback, MessageKind, OutboxMessage,
+    Priority, Shelving, StoredEpisode, Told, WorstReading,
 };
 use host::store::{EntryState, OutboxCounts, Tried};
 

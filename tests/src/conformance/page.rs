@@ -1,6 +1,6 @@
 //! What the page reads: verdicts of a variable, anomalies of a time, and which variables there are.
 
-use host::store::{AnomalyQuery, FirstOf, ReadFrom, StoredVerdict, Stretch, AnomalyTally};
+use host::store::{AnomalyQuery, AnomalyTally, FirstOf, ReadFrom, StoredVerdict, Stretch};
 
 use super::*;
 

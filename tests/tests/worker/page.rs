@@ -281,7 +281,8 @@ async fn an_episode_says_why_and_what_else_was_in_trouble() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_changes_something_only_where_that_is_on_and_by_a_form_of_ours() {
     let (store, directory) = filled().await;
-    let served = Served { server: serve_with(&store, AccessRules::default(), true), store, _directory: directory };
+    let served =
+        Served { server: serve_with(&store, AccessRules::default(), true), store, _directory: directory };
     let address = served.server.address();
     let page = get(&served, "/episode?id=1", &[]).body;
     let (_, rest) = page.split_once("name=\"word\" value=\"").unwrap();

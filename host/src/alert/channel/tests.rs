@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::alert::event::{Change, AlertEvent, Facts, ServiceEvent};
+use crate::alert::event::{AlertEvent, Change, Facts, ServiceEvent};
 use crate::alert::fixture::{event, facts, service};
-use crate::alert::group::{GroupKind, Group};
+use crate::alert::group::{Group, GroupKind};
 use crate::config::MailTls;
 use crate::secret::Secret;
 

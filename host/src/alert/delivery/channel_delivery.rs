@@ -12,14 +12,14 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::queue::EntryMark;
-use super::{POLL, DeliveryContext};
+use super::{DeliveryContext, POLL};
 use crate::alert::channel::Channel;
 use crate::alert::event::AlertEvent;
-use crate::alert::group::{GroupKind, Group, plan};
+use crate::alert::group::{Group, GroupKind, plan};
 use crate::alert::message::Message;
 use crate::alert::outbox::{self, Mark};
 use crate::alert::picture::picture;
-use crate::alert::retry::{self, SendError, RetryDecision};
+use crate::alert::retry::{self, RetryDecision, SendError};
 use crate::datetime::Datetime;
 use crate::metrics::AlertOutcome;
 
@@ -276,7 +276,8 @@ impl ChannelDelivery {
             if group.events.iter().any(of_refused) {
                 continue;
             }
-            let names: Vec<_> = group.events.iter().filter_map(AlertEvent::variable).map(str::to_owned).collect();
+            let names: Vec<_> =
+                group.events.iter().filter_map(AlertEvent::variable).map(str::to_owned).collect();
             let of_group: Vec<_> =
                 group.events.iter().filter_map(|event| entries.get(&event.id)).copied().collect();
             let mut message = Message::of(group, self.channel.language);
@@ -386,7 +387,12 @@ impl ChannelDelivery {
         }
     }
 
-    async fn note(&mut self, entries: &[WaitingEntry], mark: impl Fn(&WaitingEntry) -> Mark, error: Option<&str>) {
+    async fn note(
+        &mut self,
+        entries: &[WaitingEntry],
+        mark: impl Fn(&WaitingEntry) -> Mark,
+        error: Option<&str>,
+    ) {
         let is_done = |waiting: &WaitingEntry| mark(waiting) == Mark::Done;
         self.sent.extend(entries.iter().filter(|waiting| is_done(waiting)).map(|waiting| waiting.seq));
         let notes = entries.iter().map(|waiting| EntryMark {

@@ -4,9 +4,9 @@
 //! a few seconds, and is sent again by the next start where that was not enough. Nothing here makes
 //! a cycle wait. Only the active worker's process delivers what is in the outbox.
 
+mod channel_delivery;
 mod queue;
 mod states;
-mod channel_delivery;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,9 +19,9 @@ use super::outbox::Described;
 use super::service_status::ServiceStatus;
 use crate::metrics::Metrics;
 use crate::store::Store;
+use channel_delivery::ChannelDelivery;
 use queue::Queue;
 use states::States;
-use channel_delivery::ChannelDelivery;
 
 /// How often the outbox is looked at besides after each cycle.
 const POLL: Duration = Duration::from_secs(5);
@@ -72,8 +72,13 @@ impl Outgoing {
         let names = of_events.map(|channel| channel.name.clone()).collect();
         let store: Arc<dyn Store> = self.store.into();
         let queue = Mutex::new(Queue::new(Arc::clone(&store), names));
-        let (service_status, about, worker, metrics) = (self.service_status, self.about, self.worker, self.metrics);
-        (Arc::new(DeliveryContext { queue, store, metrics, service_status, about, worker }), self.channels, self.together)
+        let (service_status, about, worker, metrics) =
+            (self.service_status, self.about, self.worker, self.metrics);
+        (
+            Arc::new(DeliveryContext { queue, store, metrics, service_status, about, worker }),
+            self.channels,
+            self.together,
+        )
     }
 
     /// Begins to deliver.

@@ -144,7 +144,10 @@ fn each_event_is_said_in_one_sentence_with_its_numbers() {
             ],
         ),
         (
-            service("1", ServiceEvent::SetRefused { worker: worker(), why: "`T1.json` is no model".to_owned() }),
+            service(
+                "1",
+                ServiceEvent::SetRefused { worker: worker(), why: "`T1.json` is no model".to_owned() },
+            ),
             [
                 "New models or module refused",
                 "Worker `default` refuses the new files at 2025-01-15 10:00:00 and goes on with the set before: `T1.json` is no model.",

@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 use anyhow::bail;
 
 use super::cell::shown;
+use super::csv_dialect::{CsvDialect, Evidence};
 use super::file_source::FileSource;
-use super::csv_dialect::{Evidence, CsvDialect};
 use super::header::Header;
 use super::moment::{DatetimeFormat, datetime};
 use super::opened_file::OpenedFile;

@@ -7,10 +7,10 @@
 
 mod accounts;
 mod cell;
+mod csv_dialect;
 mod file_format;
 mod file_loader;
 mod file_source;
-mod csv_dialect;
 mod header;
 mod lines;
 mod moment;

@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicU64;
 
 use anyhow::bail;
 
-use super::file_source::{FileSource, FileText};
 use super::csv_dialect::{DATETIME, delimiter, sep_line};
+use super::file_source::{FileSource, FileText};
 use super::header::Header;
 use super::lines::Lines;
 use super::moment::DatetimeFormat;

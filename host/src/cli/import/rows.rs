@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::cell;
+use super::csv_dialect::{CsvDialect, DATETIME};
 use super::file_source::{FileSource, FileText};
-use super::csv_dialect::{DATETIME, CsvDialect};
 use super::header::Header;
 use super::moment::{DatetimeFormat, datetime};
 use super::opened_file::OpenedFile;

@@ -10,7 +10,7 @@ use wasmparser::{
     Operator, Parser, Payload, TableType, TypeRef,
 };
 
-use super::caps::{Caps, ItemCounts, CappedItem};
+use super::caps::{CappedItem, Caps, ItemCounts};
 use super::expansion::Components;
 
 /// Counts. The error is what there is too much of, or what cannot be read, as a sentence that

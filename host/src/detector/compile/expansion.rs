@@ -10,7 +10,7 @@ use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, Instance,
 };
 
-use super::caps::{Caps, CappedItem};
+use super::caps::{CappedItem, Caps};
 
 /// What one instance of a component consists of.
 #[derive(Clone, Copy, Default)]

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use self::caps::Caps;
-use self::child::{CompileJob, CompileFailure};
+use self::child::{CompileFailure, CompileJob};
 use super::limits::Limits;
 use super::set::Module;
 use crate::unit_limit::explained_of_code;

@@ -36,7 +36,11 @@ impl DatetimeColumn<'_> {
 
     /// # Errors
     /// `Schema`, with what to do, where the column has both forms, or another one than `wanted`.
-    pub(super) fn expect_one_form(&self, connection: &Connection, wanted: Option<DatetimeForm>) -> Result<()> {
+    pub(super) fn expect_one_form(
+        &self,
+        connection: &Connection,
+        wanted: Option<DatetimeForm>,
+    ) -> Result<()> {
         let (mut first, mut mixed) = (wanted, false);
         self.each(connection, |found| {
             mixed = *first.get_or_insert(found) != found;

@@ -6,7 +6,7 @@ use super::episodes;
 use super::error::{Error, Result};
 use super::table::Table;
 use crate::datetime::Datetime;
-use crate::episode::{OutboxMessage, MessageKind};
+use crate::episode::{MessageKind, OutboxMessage};
 use crate::store::schema::{OUTBOX_COLUMNS, OUTBOX_KEY};
 use crate::store::{EntryState, ErrorKind, OutboxCounts, OutboxEntry, TableName, Tried};
 

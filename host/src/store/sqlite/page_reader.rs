@@ -16,8 +16,8 @@ use super::{ensure_tables, stored};
 use crate::datetime::Datetime;
 use crate::store::page_reader::{MOST_RANKED, PATIENCE, rank};
 use crate::store::{
-    AnomalyQuery, ErrorKind, FirstOf, OutboxCounts, OutboxQueue, Output, PageReader, ReadFrom, StoreError,
-    StoredVerdict, Stretch, TableName, AnomalyTally,
+    AnomalyQuery, AnomalyTally, ErrorKind, FirstOf, OutboxCounts, OutboxQueue, Output, PageReader, ReadFrom,
+    StoreError, StoredVerdict, Stretch, TableName,
 };
 
 #[async_trait]
@@ -213,7 +213,8 @@ impl<'c> PageQuery<'c> {
         let mut reader = RowReader::default();
         let mut tallies: BTreeMap<Arc<str>, AnomalyTally> = BTreeMap::new();
         let most = i64::try_from(MOST_RANKED).unwrap_or(i64::MAX);
-        let mut rows = statement.query((DatetimeForm::Space.floor(from), DatetimeForm::Space.ceiling(to), most))?;
+        let mut rows =
+            statement.query((DatetimeForm::Space.floor(from), DatetimeForm::Space.ceiling(to), most))?;
         while let Some(row) = rows.next()? {
             self.goes_on()?;
             let Some(ds) = reader.instant(row.get_ref(0)?).filter(|ds| from <= *ds && *ds < to) else {

@@ -17,8 +17,8 @@ use super::{datetime, sql, stored};
 use crate::datetime::Datetime;
 use crate::store::page_reader::{MOST_RANKED, rank};
 use crate::store::{
-    AnomalyQuery, FirstOf, OutboxCounts, OutboxQueue, Output, PageReader, PlantClock, ReadFrom, StoreError,
-    StoredVerdict, Stretch, AnomalyTally,
+    AnomalyQuery, AnomalyTally, FirstOf, OutboxCounts, OutboxQueue, Output, PageReader, PlantClock, ReadFrom,
+    StoreError, StoredVerdict, Stretch,
 };
 
 #[async_trait]

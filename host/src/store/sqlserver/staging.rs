@@ -123,7 +123,11 @@ impl StagingTables {
     }
 
     /// Stages the messages of a commit.
-    pub(super) async fn messages(&mut self, session: &mut SqlSession, messages: &[OutboxMessage]) -> Result<()> {
+    pub(super) async fn messages(
+        &mut self,
+        session: &mut SqlSession,
+        messages: &[OutboxMessage],
+    ) -> Result<()> {
         make(session, &mut self.messages, STAGED_MESSAGES, sql::outbox::stage_messages).await?;
         let mut load = session.bulk_insert(STAGED_MESSAGES).await?;
         for (n, message) in messages.iter().enumerate() {

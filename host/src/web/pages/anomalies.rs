@@ -11,7 +11,7 @@ use super::variable::anomaly;
 use super::{PageResult, WorkerStatus, ranges, second};
 use crate::store::{AnomalyQuery, FirstOf, PageReader, StoreError, StoredVerdict};
 use crate::web::render::PageContent;
-use crate::web::view::{View, TimeRange, encoded};
+use crate::web::view::{TimeRange, View, encoded};
 use crate::web::words::Words;
 use crate::web::{App, SharedApp};
 

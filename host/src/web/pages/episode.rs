@@ -17,7 +17,7 @@ use crate::store::{ErrorKind, PageReader, StoreError};
 use crate::text::escaped;
 use crate::web::error::WebError;
 use crate::web::render::{PageContent, map};
-use crate::web::view::{View, TimeRange, duration, encoded};
+use crate::web::view::{TimeRange, View, duration, encoded};
 use crate::web::words::Words;
 use crate::web::{App, SharedApp};
 

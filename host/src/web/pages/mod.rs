@@ -1,18 +1,18 @@
 //! The views, a file each: what is read for it, and what its template is given.
 
 mod anomalies;
+mod chart_series;
 mod detector;
 mod episode;
 mod overview;
-mod chart_series;
 mod variable;
 mod why;
 
 pub(super) use anomalies::{anomalies, csv};
+pub use chart_series::chart_data;
 pub(super) use detector::detector;
 pub(super) use episode::episode;
 pub(super) use overview::overview;
-pub use chart_series::chart_data;
 pub(super) use variable::{picture, variable};
 
 use std::time::Duration;
@@ -22,7 +22,7 @@ use minijinja::Value;
 use super::App;
 use super::error::WebError;
 use super::render::map;
-use super::view::{RANGES, View, TimeRange};
+use super::view::{RANGES, TimeRange, View};
 use super::words::Words;
 use crate::datetime::Datetime;
 use crate::state::State;

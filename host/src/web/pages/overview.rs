@@ -12,11 +12,11 @@ use minijinja::{Value, context};
 
 use super::episode::{row, within};
 use super::{PageResult, WorkerStatus, decimals, grouped, second};
-use crate::chart::{ChartData, Labels, ChartPoint, decimate, number, strip};
+use crate::chart::{ChartData, ChartPoint, Labels, decimate, number, strip};
 use crate::datetime::Datetime;
 use crate::detector::short_digest;
 use crate::episode::{self, Episode, EpisodeKind, StoredEpisode};
-use crate::store::{ErrorKind, PageReader, ReadFrom, StoreError, StoredVerdict, Stretch, AnomalyTally};
+use crate::store::{AnomalyTally, ErrorKind, PageReader, ReadFrom, StoreError, StoredVerdict, Stretch};
 use crate::text::escaped;
 use crate::web::render::{PageContent, map};
 use crate::web::view::{View, duration, encoded};
@@ -152,7 +152,8 @@ async fn read(app: &App, view: &View, reader: &mut dyn PageReader) -> Result<Ove
     let until = standing.until;
     let names = app.names.get(reader).await?;
     let tallies = reader.tally(until.earlier(DAY), until).await?;
-    let by_name: BTreeMap<&str, &AnomalyTally> = tallies.iter().map(|tally| (&*tally.variable, tally)).collect();
+    let by_name: BTreeMap<&str, &AnomalyTally> =
+        tallies.iter().map(|tally| (&*tally.variable, tally)).collect();
     let wanted = view.text("find").map(str::to_lowercase);
     let mut chosen: Vec<&Arc<str>> = names
         .iter()
@@ -307,7 +308,9 @@ fn severity<'a>(
     let by_name: BTreeMap<&Arc<str>, Priority> = priorities.collect();
     let total: u64 = tallies.iter().map(|tally| tally.anomalies).sum();
     let share = |priority: Priority| {
-        let of = |tally: &&AnomalyTally| by_name.get(&tally.variable).copied().unwrap_or(Priority::Low) == priority;
+        let of = |tally: &&AnomalyTally| {
+            by_name.get(&tally.variable).copied().unwrap_or(Priority::Low) == priority
+        };
         let count: u64 = tallies.iter().filter(of).map(|tally| tally.anomalies).sum();
         let percent = if total > 0 { 100.0 * count as f64 / total as f64 } else { 0.0 };
         map([

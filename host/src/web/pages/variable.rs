@@ -8,17 +8,17 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use minijinja::{Value, context};
 
-use super::episode::{spans, within};
 use super::chart_series::ChartSeries;
+use super::episode::{spans, within};
 use super::why::why;
 use super::{PageResult, WorkerStatus, decimals, ranges, second};
-use crate::chart::{ChartData, ChartSize, Dress, ErrorMeasures, Labels, ChartPoint, chart, number};
+use crate::chart::{ChartData, ChartPoint, ChartSize, Dress, ErrorMeasures, Labels, chart, number};
 use crate::episode::{EpisodeKind, StoredEpisode};
 use crate::store::{AnomalyQuery, ErrorKind, FirstOf, PageReader, StoreError, StoredVerdict};
 use crate::text::escaped;
 use crate::web::error::WebError;
 use crate::web::render::{PageContent, map};
-use crate::web::view::{View, TimeRange, encoded};
+use crate::web::view::{TimeRange, View, encoded};
 use crate::web::words::Words;
 use crate::web::{App, SharedApp};
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::alert::event::Change;
 use crate::alert::fixture::{event, facts};
-use crate::alert::group::{GroupKind, Group};
+use crate::alert::group::{Group, GroupKind};
 use crate::alert::language::Language;
 use crate::config::ChannelKind;
 

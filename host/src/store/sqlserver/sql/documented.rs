@@ -66,7 +66,8 @@ fn entries() -> Vec<DocumentedStatement> {
     let lock = output::alone(&verdicts, Duration::from_secs(5));
     let staged = output::CommitParts { insert: &insert, lock: Some(&lock) };
     let of = |value: &str| format!("CAST({value} AS varchar(100))");
-    let entry = |function, text: String, access, source| DocumentedStatement { function, text, access, source };
+    let entry =
+        |function, text: String, access, source| DocumentedStatement { function, text, access, source };
     vec![
         entry("session::set_up", session::set_up(Duration::from_secs(5)), NONE, SESSION),
         entry("session::begin", session::begin().into(), NONE, SESSION),
