@@ -7,11 +7,11 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use crate::column_limits::{LONGEST_NAME, decimal_18_6};
 use crate::counts::Counts;
 use crate::datetime::Datetime;
-use crate::notes::{Note, Notes, UnfitReason};
+use crate::notes::Notes;
 use crate::reading::{Reading, ReadingKey};
+use crate::row_reason::{Name, RowReason};
 
 /// The rows of a page, sifted: `new`, the sum of `counts` and `seen_before` together make up what
 /// was read.
@@ -30,14 +30,35 @@ pub struct Sifted {
 /// be new.
 pub fn keys_to_look_up(rows: &[Reading], oldest_allowed: Datetime) -> Vec<ReadingKey> {
     let mut asked = HashSet::new();
-    let wanted = rows
-        .iter()
-        .filter(|row| row.datetime >= oldest_allowed && row.value.is_some() && unfit(row).is_none());
+    let fits = |row: &Reading| RowReason::of(row, |_| Name::Own).is_none();
+    let wanted = rows.iter().filter(|row| row.datetime >= oldest_allowed && fits(row));
     wanted.map(Reading::key).filter(|key| asked.insert(key.clone())).collect()
 }
 
-/// Leaves out what is no reading (NULL), what fits no row of the output, what is in `judged` (the
-/// output's keys), what is older than `reach`, and duplicates, in this order. Of duplicates the
+/// Takes out the rows for which there is a reason, and counts them. What is left is in the order in
+/// which it was read.
+pub fn take_out(
+    rows: Vec<Reading>,
+    reason: impl Fn(&Reading) -> Option<RowReason>,
+    first_seen: impl Fn(&Reading) -> bool,
+) -> (Vec<Reading>, Sifted) {
+    let mut sifted = Sifted::default();
+    let mut kept = Vec::with_capacity(rows.len());
+    for row in rows {
+        match reason(&row) {
+            None => kept.push(row),
+            Some(_) if !first_seen(&row) => sifted.seen_before += 1,
+            Some(reason) => {
+                sifted.counts += reason.counted();
+                reason.note(&row).into_iter().for_each(|note| sifted.notes.push(note));
+            }
+        }
+    }
+    (kept, sifted)
+}
+
+/// Of readings for which there is no [`RowReason`], leaves out what is in `judged` (the output's
+/// keys), what is older than `oldest_allowed`, and duplicates, in this order. Of duplicates the
 /// lowest id counts, without ids the first.
 ///
 /// `first_seen` tells which rows no earlier cycle has counted: with a key all of them, without one
@@ -53,13 +74,7 @@ pub fn sift(
     let mut places: HashMap<ReadingKey, usize> = HashMap::new();
     for mut row in rows {
         let mut once = Counts::default();
-        let mut note = None;
-        if row.value.is_none() {
-            once.nulls = 1;
-        } else if let Some(why) = unfit(&row) {
-            once.unfit = 1;
-            note = Some(Note::new(&row, why));
-        } else if judged.contains(&row.key()) {
+        if judged.contains(&row.key()) {
             once.already_judged = 1;
         } else if row.datetime < oldest_allowed {
             once.too_late = 1;
@@ -81,69 +96,11 @@ pub fn sift(
         }
         if first_seen(&row) {
             sifted.counts += once;
-            note.into_iter().for_each(|note| sifted.notes.push(note));
         } else {
             sifted.seen_before += 1;
         }
     }
     sifted
-}
-
-/// What a name is to the output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Name {
-    /// It can be held.
-    Own,
-    /// It would become another name there.
-    Foreign,
-    /// It is taken for the same as another, which is judged.
-    Equal,
-}
-
-/// Takes out the readings of variables whose names the output cannot hold or takes for another's,
-/// and counts them; NULLs stay for [`sift`] to count. What is left is in the order in which it was
-/// read.
-pub fn sift_names(
-    rows: Vec<Reading>,
-    name: impl Fn(&str) -> Name,
-    first_seen: impl Fn(&Reading) -> bool,
-) -> (Vec<Reading>, Sifted) {
-    let mut sifted = Sifted::default();
-    let mut held = Vec::with_capacity(rows.len());
-    for row in rows {
-        let is_reading = row.value.is_some() && unfit(&row).is_none();
-        match if is_reading { name(&row.variable) } else { Name::Own } {
-            Name::Own => held.push(row),
-            _ if !first_seen(&row) => sifted.seen_before += 1,
-            Name::Equal => sifted.counts.equal_names += 1,
-            Name::Foreign => {
-                sifted.counts.unfit += 1;
-                sifted.notes.push(Note::new(&row, UnfitReason::ForeignName));
-            }
-        }
-    }
-    (held, sifted)
-}
-
-/// Takes out the readings that the output does not hold for this reason, and counts them as
-/// [`sift_names`] does.
-pub fn sift_out(
-    rows: Vec<Reading>,
-    why: UnfitReason,
-    holds: impl Fn(&Reading) -> bool,
-    first_seen: impl Fn(&Reading) -> bool,
-) -> (Vec<Reading>, Sifted) {
-    let mut sifted = Sifted::default();
-    let (held, out): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.value.is_none() || holds(row));
-    for row in &out {
-        if first_seen(row) {
-            sifted.counts.unfit += 1;
-            sifted.notes.push(Note::new(row, why));
-        } else {
-            sifted.seen_before += 1;
-        }
-    }
-    (held, sifted)
 }
 
 impl Sifted {
@@ -155,20 +112,20 @@ impl Sifted {
     }
 }
 
-/// Whether the output could hold the reading, as far as that follows from it alone.
-pub fn fits(row: &Reading) -> bool {
-    unfit(row).is_none()
-}
-
-/// Why the output could not hold the reading, whatever its verdict.
-fn unfit(row: &Reading) -> Option<UnfitReason> {
-    let characters = row.variable.chars().count();
-    match row.value {
-        _ if characters == 0 => Some(UnfitReason::NoName),
-        _ if characters > LONGEST_NAME => Some(UnfitReason::LongName { characters }),
-        Some(value) if decimal_18_6(value).is_none() => Some(UnfitReason::Value { column: "y", value }),
-        _ => None,
-    }
+/// Both steps, as a cycle takes them.
+#[cfg(test)]
+pub(crate) fn sift_all(
+    rows: Vec<Reading>,
+    name: impl Fn(&str) -> Name,
+    judged: &HashSet<ReadingKey>,
+    oldest_allowed: Datetime,
+    first_seen: impl Fn(&Reading) -> bool,
+) -> Sifted {
+    let (rows, mut sifted) = take_out(rows, |row| RowReason::of(row, &name), &first_seen);
+    let mut rest = sift(rows, judged, oldest_allowed, &first_seen);
+    sifted.new = std::mem::take(&mut rest.new);
+    sifted.add(rest);
+    sifted
 }
 
 #[cfg(test)]
@@ -185,28 +142,18 @@ mod tests {
         Reading { id, datetime: at(seconds), variable: variable.into(), value, source_file: None }
     }
 
-    #[test]
-    fn a_name_that_the_output_cannot_hold_or_tell_from_another_is_counted_once() {
-        let rows = vec![
-            row(Some(1), "T1", 20, Some(1.0)),
-            row(Some(2), "温度", 20, Some(1.0)),
-            row(Some(3), "温度", 21, None),
-            row(Some(4), "", 20, Some(1.0)),
-            row(Some(5), "t1", 20, Some(1.0)),
-            row(Some(6), "t1", 20, None),
-        ];
+    fn both(
+        rows: Vec<Reading>,
+        judged: &HashSet<ReadingKey>,
+        oldest_allowed: Datetime,
+        first_seen: impl Fn(&Reading) -> bool,
+    ) -> Sifted {
         let name = |name: &str| match name {
             "t1" => Name::Equal,
-            name if name.is_ascii() => Name::Own,
-            _ => Name::Foreign,
+            "温度" => Name::Foreign,
+            _ => Name::Own,
         };
-        let ids = |rows: &[Reading]| rows.iter().filter_map(|row| row.id).collect::<Vec<_>>();
-        let (held, sifted) = sift_names(rows.clone(), name, |_| true);
-        let counts = Counts { unfit: 1, equal_names: 1, ..Counts::default() };
-        assert_eq!((ids(&held), sifted.counts), (vec![1, 3, 4, 6], counts));
-        assert_eq!(sifted.notes.named(), [Note::new(&rows[1], UnfitReason::ForeignName)]);
-        let (held, again) = sift_names(rows, name, |_| false);
-        assert_eq!((ids(&held), again), (vec![1, 3, 4, 6], Sifted { seen_before: 2, ..Sifted::default() }));
+        sift_all(rows, name, judged, oldest_allowed, first_seen)
     }
 
     fn judged() -> HashSet<ReadingKey> {
@@ -233,12 +180,14 @@ mod tests {
                 row(None, "done", 3, Some(1.0)),
                 Counts { already_judged: 1, ..Counts::default() },
             ),
+            ("another name", row(None, "温度", 20, Some(1.0)), unfit),
+            ("an equal name", row(None, "t1", 20, Some(1.0)), Counts { equal_names: 1, ..Counts::default() }),
             ("too late", row(None, "T1", 9, Some(1.0)), Counts { too_late: 1, ..Counts::default() }),
         ] {
-            let sifted = sift(vec![row.clone()], &judged(), at(10), |_| true);
+            let sifted = both(vec![row.clone()], &judged(), at(10), |_| true);
             assert_eq!((sifted.new, sifted.counts, sifted.seen_before), (vec![], counts, 0), "{why}");
             assert_eq!(sifted.notes.named().len() as u64, counts.unfit, "{why}");
-            let again = sift(vec![row], &judged(), at(10), |_| false);
+            let again = both(vec![row], &judged(), at(10), |_| false);
             assert_eq!(again, Sifted { seen_before: 1, ..Sifted::default() }, "{why}, seen before");
         }
         for (why, row) in [
@@ -249,7 +198,7 @@ mod tests {
         ] {
             let new = vec![row.clone()];
             for first in [true, false] {
-                let sifted = sift(new.clone(), &judged(), at(10), |_| first);
+                let sifted = both(new.clone(), &judged(), at(10), |_| first);
                 assert_eq!(sifted, Sifted { new: new.clone(), ..Sifted::default() }, "{why}");
             }
         }
@@ -279,7 +228,7 @@ mod tests {
         ] {
             let unfit = rows.len() as u64 - 1 - duplicates - nulls;
             let expected = vec![rows[new].clone()];
-            let sifted = sift(rows, &HashSet::new(), at(0), |_| true);
+            let sifted = both(rows, &HashSet::new(), at(0), |_| true);
             assert_eq!(sifted.new, expected, "{why}");
             assert_eq!(sifted.counts, Counts { duplicates, nulls, unfit, ..Counts::default() }, "{why}");
         }
@@ -302,25 +251,26 @@ mod tests {
         #[test]
         fn every_row_is_new_or_counted_once(
             rows in prop::collection::vec(
-                (prop::option::of(0..50i64), 0..4usize, 0..30i64, prop::option::of(prop_oneof![Just(1.0), Just(1e15)])),
+                (prop::option::of(0..50i64), 0..5usize, 0..30i64, prop::option::of(prop_oneof![Just(1.0), Just(1e15)])),
                 0..60,
             ),
             watermark in 0..30i64,
         ) {
-            let names = ["T1", "T2", "done", ""];
+            let names = ["T1", "t1", "done", "", "温度"];
             let rows: Vec<Reading> =
                 rows.into_iter().map(|(id, name, at, value)| row(id, names[name], at, value)).collect();
             let total = rows.len() as u64;
-            let sifted = sift(rows.clone(), &judged(), at(10), |row| row.datetime > at(watermark));
-            let Counts { nulls, unfit, already_judged, too_late, duplicates, .. } = sifted.counts;
-            let counted = nulls + unfit + already_judged + too_late + duplicates;
+            let sifted = both(rows.clone(), &judged(), at(10), |row| row.datetime > at(watermark));
+            let Counts { nulls, unfit, equal_names, already_judged, too_late, duplicates, .. } = sifted.counts;
+            let counted = nulls + unfit + equal_names + already_judged + too_late + duplicates;
             prop_assert_eq!(sifted.new.len() as u64 + counted + sifted.seen_before, total);
             prop_assert_eq!(sifted.notes.named().len() as u64 + sifted.notes.more(), unfit);
 
             let new: HashSet<ReadingKey> = sifted.new.iter().map(Reading::key).collect();
             prop_assert_eq!(new.len(), sifted.new.len());
-            let wanted: HashSet<ReadingKey> =
-                keys_to_look_up(&rows, at(10)).into_iter().filter(|key| !judged().contains(key)).collect();
+            let held = |(name, _): &ReadingKey| !["t1", "温度"].contains(&&**name);
+            let wanted = keys_to_look_up(&rows, at(10)).into_iter().filter(held);
+            let wanted: HashSet<ReadingKey> = wanted.filter(|key| !judged().contains(key)).collect();
             prop_assert_eq!(new, wanted);
         }
     }

@@ -9,6 +9,7 @@ pub mod fixture;
 pub mod http;
 pub mod intercept;
 pub mod logs;
+pub mod schedule;
 pub mod sqlserver;
 pub mod tds;
 

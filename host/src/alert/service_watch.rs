@@ -28,7 +28,7 @@ pub enum CycleEnd {
     },
     /// Another worker of the name is active.
     Standby,
-    SendError {
+    Failure {
         why: String,
     },
 }

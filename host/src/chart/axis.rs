@@ -1,4 +1,4 @@
-//! The axes as the drawing library wants them, with our marks.
+//! The axes for the drawing library, with our own ticks.
 
 use std::ops::Range;
 
@@ -22,7 +22,7 @@ impl TimeAxis {
     }
 }
 
-/// Where a share of a length of pixels lies.
+/// The pixel at this fraction of a range of pixels.
 fn place(share: f64, limit: (i32, i32)) -> i32 {
     let (first, last) = (f64::from(limit.0), f64::from(limit.1));
     #[expect(clippy::cast_possible_truncation, reason = "between two pixels")]

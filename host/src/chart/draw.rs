@@ -1,4 +1,4 @@
-//! The picture: band, expectation, readings, flags and episodes, from the back to the front.
+//! Draws band, expectation, readings, flags and episodes, from back to front.
 
 use plotters::prelude::*;
 
@@ -9,7 +9,7 @@ use super::ticks::NumberMarks;
 use super::{ChartData, ChartError, ChartPoint};
 use crate::datetime::Datetime;
 
-/// In pixels of the picture's own; whoever shows it may scale it.
+/// In pixels of the picture, which may be scaled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChartSize {
     pub width: u32,
@@ -23,13 +23,13 @@ impl ChartSize {
     pub const NARROW: Self = Self { width: 520, height: 300 };
 }
 
-/// A line is broken where there is nothing for so many times the usual spacing.
+/// A line is interrupted where there is no point for this many times the usual spacing.
 const GAP: i64 = 4;
 
-/// Draws it.
+/// Draws the chart.
 ///
 /// # Errors
-/// The library's own, which a picture in memory does not have.
+/// An error of the library.
 pub fn chart(
     data: &ChartData,
     labels: &'static Labels,
@@ -68,7 +68,7 @@ fn draw(
     let (bottom, top) = (marks.from, marks.to);
     let most = usize::try_from(size.width / 120).unwrap_or(6);
     let widest = marks.marks.iter().map(|mark| number(*mark, marks.decimals, labels).chars().count()).max();
-    // A narrow picture is shown smaller than it is.
+    // A narrow picture is scaled down.
     let letters = if size.width < ChartSize::WIDE.width { 22 } else { 16 };
     let room = 14 + letters / 2 * i32::try_from(widest.unwrap_or(1)).unwrap_or(1);
     let mut chart = ChartBuilder::on(&root)
@@ -82,7 +82,7 @@ fn draw(
     for (begin, end) in episodes {
         let shade = [((*begin).max(*from).micros(), bottom), ((*end).min(*to).micros(), top)];
         chart.draw_series([Rectangle::new(shade, svg::SHADE.filled())])?;
-        // A bar at the top says it without colour.
+        // A bar at the top shows it without colour.
         let bar = [(shade[0].0, top - 0.02 * (top - bottom)), (shade[1].0, top)];
         chart.draw_series([Rectangle::new(bar, svg::EPISODE.filled())])?;
     }
@@ -110,7 +110,7 @@ fn draw(
     }
     for run in runs(points) {
         match run {
-            // A line of one point is none.
+            // A line needs two points.
             [alone] => {
                 chart.draw_series([Circle::new((alone.at.micros(), alone.y), 2, svg::READING.filled())])?;
             }
@@ -138,7 +138,7 @@ fn draw(
     Ok(())
 }
 
-/// The points in runs without a gap between them.
+/// The points in runs without gaps.
 pub(super) fn runs(points: &[ChartPoint]) -> impl Iterator<Item = &[ChartPoint]> {
     let gap = usual_spacing(points).saturating_mul(GAP);
     points.chunk_by(move |a, b| b.at.micros().saturating_sub(a.at.micros()) <= gap)
@@ -156,7 +156,7 @@ fn usual_spacing(points: &[ChartPoint]) -> i64 {
     *median
 }
 
-/// For who draws a time without any reading.
+/// For a time range without readings.
 impl ChartData {
     pub fn empty(variable: &str, from: Datetime, to: Datetime) -> Self {
         Self { variable: variable.to_owned(), from, to, points: Vec::new(), episodes: Vec::new() }

@@ -1,24 +1,24 @@
-//! How well a model did on the readings of some time.
+//! The errors of a model on the readings of a time range.
 
 use super::ChartPoint;
 
-/// Measures over readings that were judged by an expectation.
+/// Measures over readings that have an expectation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ErrorMeasures {
     pub readings: usize,
     pub flagged: usize,
-    /// The mean of |y − expected|.
+    /// The mean absolute error.
     pub mae: f64,
-    /// The root of the mean square.
+    /// The root mean squared error.
     pub rmse: f64,
-    /// 1 less the share of the readings' variance that is left; None where they do not vary.
+    /// The coefficient of determination; None if the readings do not vary.
     pub r2: Option<f64>,
-    /// The share of readings within their band; None without bands.
+    /// The fraction of readings within their band; None without bands.
     pub coverage: Option<f64>,
 }
 
 impl ErrorMeasures {
-    /// None where nothing was expected of any reading.
+    /// None if no reading has an expectation.
     pub fn over(points: &[ChartPoint]) -> Option<Self> {
         let judged: Vec<_> =
             points.iter().filter_map(|point| Some((point, point.y - point.expected?))).collect();
@@ -44,7 +44,7 @@ impl ErrorMeasures {
         })
     }
 
-    /// The share of readings that are flagged.
+    /// The fraction of readings that are flagged.
     pub fn share_flagged(&self) -> f64 {
         self.flagged as f64 / self.readings as f64
     }

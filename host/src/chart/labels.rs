@@ -1,9 +1,9 @@
-//! What a chart says, in the language of whoever looks at it.
+//! The texts of a chart, by language.
 
-/// Words and forms of one language.
+/// The texts and number formats of one language.
 #[derive(Debug)]
 pub struct Labels {
-    /// As in `lang`.
+    /// As the attribute `lang` has it.
     pub language: &'static str,
     pub reading: &'static str,
     pub expected: &'static str,
@@ -11,7 +11,7 @@ pub struct Labels {
     pub anomaly: &'static str,
     pub episode: &'static str,
     pub empty: &'static str,
-    /// What stands before decimals.
+    /// The decimal separator.
     pub decimal: char,
     months: [&'static str; 12],
     /// Of the title: variable, from, to.
@@ -49,7 +49,7 @@ pub static SPANISH: Labels = Labels {
 };
 
 impl Labels {
-    /// `month` from 1 on.
+    /// `month` is 1 to 12.
     pub(super) fn month(&self, month: u32) -> &'static str {
         let at = usize::try_from(month).unwrap_or_default().wrapping_sub(1);
         self.months.get(at).copied().unwrap_or_default()
@@ -70,7 +70,7 @@ impl Labels {
     }
 }
 
-/// A number as people of that language write it, with at most so many decimals.
+/// A number in the language's format, with at most so many decimals.
 pub fn number(value: f64, decimals: usize, labels: &Labels) -> String {
     if !value.is_finite() {
         return "–".to_owned();
@@ -79,7 +79,7 @@ pub fn number(value: f64, decimals: usize, labels: &Labels) -> String {
         return format!("{value:.2e}").replace('.', &labels.decimal.to_string());
     }
     let text = format!("{value:.decimals$}");
-    // Zero has no sign, however it came about.
+    // Zero has no sign, also if it was rounded to.
     let zero = text.bytes().all(|byte| matches!(byte, b'-' | b'0' | b'.'));
     let text = if zero { text.trim_start_matches('-').to_owned() } else { text };
     text.replace('.', &labels.decimal.to_string()).replace('-', "−")

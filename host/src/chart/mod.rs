@@ -1,9 +1,9 @@
-//! A variable's readings with what was expected of them, as a picture.
+//! A variable's readings and their expectation, as a picture.
 //!
-//! Pure: points in, SVG out. The same picture serves the page, a message and `host plot`. It says
-//! what it shows to whoever cannot see it (`title`, `desc`), and nothing in it is told by colour
-//! alone: what is flagged is a triangle, an episode a bar at the top, the expectation a broken
-//! line. Each part has a class, so that a page can dress it for the dark.
+//! Pure: points in, SVG out. The page, messages and `host plot` use the same picture. It describes
+//! itself to screen readers (`title`, `desc`), and nothing in it is shown by colour alone: a
+//! flagged reading is a triangle, an episode a bar at the top, the expectation a dashed line. Each
+//! part has a class, so that a page can style it for a dark scheme.
 
 mod axis;
 mod draw;
@@ -23,16 +23,16 @@ pub use svg::Dress;
 
 use crate::datetime::Datetime;
 
-/// What a chart shows.
+/// The data of a chart.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChartData {
     pub variable: String,
     pub from: Datetime,
-    /// The datetime before which it ends.
+    /// The end, exclusive.
     pub to: Datetime,
     /// By time.
     pub points: Vec<ChartPoint>,
-    /// Beginnings and ends of episodes.
+    /// Begin and end of each episode.
     pub episodes: Vec<(Datetime, Datetime)>,
 }
 

@@ -1,10 +1,10 @@
-//! From verdicts to what a screen can show: of each pixel the least and the greatest reading, and
-//! every flag that it holds.
+//! Reduces verdicts to what a screen can show: of each pixel the least and the greatest reading,
+//! and its worst flagged one.
 
 use crate::datetime::Datetime;
 use crate::store::StoredVerdict;
 
-/// A reading that is drawn, with what was expected of it.
+/// A reading that is drawn, and its expectation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ChartPoint {
     pub at: Datetime,
@@ -32,9 +32,9 @@ impl ChartPoint {
     }
 }
 
-/// Of the points of each of so many equal parts of the time the first with the least reading, the
-/// first with the greatest, and the worst of those that are flagged. `points` are by time, and so
-/// is what is left.
+/// Divides the time into equal parts, and keeps of each part the first point with the least
+/// reading, the first with the greatest, and the worst one that is flagged. `points` are by time,
+/// and so is the result.
 pub fn decimate(points: &[ChartPoint], from: Datetime, to: Datetime, parts: usize) -> Vec<ChartPoint> {
     let (first, length) = (from.micros(), i128::from(to.micros()) - i128::from(from.micros()));
     if points.len() <= 2 * parts || length <= 0 || parts == 0 {

@@ -1,4 +1,4 @@
-//! A line of readings without axes, for a row of a table.
+//! A sparkline: readings without axes, for a row of a table.
 
 use plotters::prelude::*;
 
@@ -11,7 +11,7 @@ use super::{ChartData, ChartError};
 
 const SIZE: (u32, u32) = (220, 36);
 
-/// Draws it. What it shows stands beside it in words, so that to who hears the page it is nothing.
+/// Draws it. The row says the same in words, so it is hidden from screen readers.
 ///
 /// # Errors
 /// As [`chart`](super::chart()).

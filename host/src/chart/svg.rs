@@ -1,11 +1,11 @@
-//! From what the library draws to a picture that says what it is: each part gets its class, and the
-//! whole a title and a description.
+//! Completes what the library draws: each part gets its class, and the whole a title and a
+//! description.
 
 use plotters::style::RGBColor;
 
 use crate::text::escaped;
 
-/// Each part has a colour of its own, which it is known by.
+/// Each part is drawn in a colour of its own, by which it is recognised here.
 pub(super) const READING: RGBColor = RGBColor(0x1b, 0x1f, 0x23);
 pub(super) const EXPECTED: RGBColor = RGBColor(0x1f, 0x6f, 0xb2);
 pub(super) const BAND: RGBColor = RGBColor(0xd3, 0xe5, 0xf5);
@@ -28,7 +28,7 @@ const PARTS: [(RGBColor, &str); 9] = [
     (TEXT, "text"),
 ];
 
-/// For a file of its own, which has no page's style beside it.
+/// The style of a file, which has no style sheet beside it.
 const STYLE: &str = "<style>.c-text{font-family:system-ui,sans-serif}\
     @media (prefers-color-scheme:dark){svg{background:#14181c}\
     .c-reading{stroke:#e8ebee}circle.c-reading{fill:#e8ebee;stroke:none}.c-expected{stroke:#6db3ea}.c-band{fill:#1f3a52}\
@@ -38,18 +38,19 @@ const STYLE: &str = "<style>.c-text{font-family:system-ui,sans-serif}\
 /// Where the picture is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dress {
-    /// Within a page, whose style sheet knows the classes. Of several on one page each has an id.
+    /// Within a page, whose style sheet knows the classes. Each picture of a page has an id of its
+    /// own.
     Page { id: &'static str },
-    /// Alone.
+    /// In a file of its own.
     File,
 }
 
-/// A text as the content of an element. What XML has no place for is left out.
+/// A text as the content of an element. Characters that XML does not allow are left out.
 pub(super) fn content(text: &str) -> String {
     escaped(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// Puts classes, title and description in.
+/// Adds classes, title and description.
 pub(super) fn finish(picture: &str, title: &str, summary: &str, dress: Dress) -> String {
     let body = picture.split_once('>').map_or("", |(_, body)| body);
     let opening = picture.split_once('>').map_or("", |(opening, _)| opening);
@@ -67,7 +68,7 @@ pub(super) fn finish(picture: &str, title: &str, summary: &str, dress: Dress) ->
     )
 }
 
-/// Names each part by its class; the expectation is a broken line.
+/// Gives each part its class; the expectation becomes a dashed line.
 pub(super) fn classed(body: &str) -> String {
     let mut body = body.replace("opacity=\"1\" ", "").replace(" stroke=\"none\"", "");
     for (RGBColor(red, green, blue), class) in PARTS {

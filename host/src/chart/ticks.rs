@@ -1,4 +1,4 @@
-//! Where an axis has its marks: at values that people would choose.
+//! Where an axis has its ticks: at round values.
 
 use chrono::{DateTime, Datelike, Months, NaiveDateTime};
 
@@ -10,7 +10,7 @@ const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// Steps between marks of time, below a month.
+/// Steps between ticks of time, below a month.
 const STEPS: [i64; 21] = [
     SECOND,
     2 * SECOND,
@@ -38,7 +38,7 @@ const STEPS: [i64; 21] = [
 /// Steps in months.
 const MONTHS: [u32; 7] = [1, 2, 3, 6, 12, 24, 60];
 
-/// At most about `most` marks between two datetimes, each with its label.
+/// About `most` ticks between two datetimes at most, each with its label.
 pub(super) fn of_time(from: Datetime, to: Datetime, most: usize, labels: &Labels) -> Vec<(i64, String)> {
     let (from, to) = (from.micros(), to.micros());
     let length = i128::from(to) - i128::from(from);
@@ -87,7 +87,7 @@ fn naive(micros: i64) -> Option<NaiveDateTime> {
     Some(DateTime::from_timestamp_micros(micros)?.naive_utc())
 }
 
-/// A mark at midnight says the day, others the time.
+/// A tick at midnight shows the day, others the time.
 fn label(at: i64, step: i64, labels: &Labels) -> String {
     let Some(naive) = naive(at) else { return String::new() };
     if at.rem_euclid(DAY) == 0 {
@@ -97,8 +97,8 @@ fn label(at: i64, step: i64, labels: &Labels) -> String {
     naive.format(format).to_string()
 }
 
-/// Marks of numbers with their decimals: steps of 1, 2 or 5 times a power of ten. The range is
-/// widened to hold what it must.
+/// Ticks of numbers with their decimals: steps of 1, 2 or 5 times a power of ten. The range is
+/// widened to include them.
 pub(super) struct NumberMarks {
     pub(super) from: f64,
     pub(super) to: f64,
@@ -115,7 +115,7 @@ impl NumberMarks {
         if least > greatest {
             (least, greatest) = (0.0, 1.0);
         }
-        // A line that is flat lies in the middle, and has room.
+        // A flat line lies in the middle of the range.
         let room = (greatest - least).max(least.abs().max(greatest.abs()) * 1e-6).max(1e-9);
         let (from, to) = (least - 0.06 * room, greatest + 0.08 * room);
         let step = nice((to - from) / most.max(1) as f64);

@@ -3,25 +3,34 @@
 //! Flags that a configuration file can say too are folded over it by [`Overrides::load`]; they are
 //! checked by the same readers, so `--interval 0` is refused in the words of the file. The help is
 //! the manual that people have at hand: it says what a flag does when it is left out and ends in an
-//! example.
+//! example. The flags of a group of commands are in a file of their own.
 
+mod alerts;
+mod detector;
 mod episodes;
+mod models;
 mod overrides;
 mod ranges;
+mod run;
+mod service;
+mod tables;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::alert::language::Language;
-use crate::config::TrainingMode;
 use crate::datetime::Datetime;
 
+pub use alerts::AlertsCommand;
+pub use detector::{CompileModule, DetectorCommand};
 pub use episodes::{EpisodesArgs, FeedbackArgs, ShelveArgs};
+pub use models::ModelsCommand;
 pub use overrides::Overrides;
 pub use ranges::{BackfillArgs, BacktestArgs, DatetimeRange, Decimal, Export, Import, Train};
+pub use run::{Reload, Run, Serve, Status};
+pub use service::{ServiceCommand, ServiceName};
+pub use tables::{Fit, Predict, TrendUncertaintyArg};
 
 /// Judges a plant's readings: reads them from a database every few minutes, hands them to a
 /// sandboxed detector, and stores the verdicts beside them.
@@ -302,215 +311,6 @@ Examples:
     CompileModule(CompileModule),
 }
 
-#[derive(Debug, Subcommand)]
-pub enum ModelsCommand {
-    /// List the models in use: when each was trained, on what, how well it told the end of its
-    /// series, and since when it judges
-    #[command(after_help = "Example:\n  host models list --config anomaly-worker.toml")]
-    List(Overrides),
-
-    /// Show what is known of a variable's model, and of those before that are kept
-    #[command(after_help = "Example:\n  host models show TEMP-03")]
-    Show {
-        #[arg(value_name = "VARIABLE")]
-        variable: String,
-
-        #[command(flatten)]
-        overrides: Overrides,
-    },
-
-    /// Measure a variable's model and those before on its last readings
-    #[command(after_help = "Example:\n  host models compare TEMP-03 --holdout 3d")]
-    Compare {
-        #[arg(value_name = "VARIABLE")]
-        variable: String,
-
-        /// On so much of the past [default: `holdout` of `[training]`, 1d]
-        #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-        holdout: Option<Duration>,
-
-        #[command(flatten)]
-        overrides: Overrides,
-    },
-
-    /// Put a model before in the place of a variable's model in use
-    ///
-    /// All other models stay as they are. A worker that runs takes it up as any other change; the
-    /// set that was in use is kept, so that this can be rolled back as well.
-    #[command(after_help = "\
-Examples:
-  host models rollback TEMP-03             to the youngest model before that is another one
-  host models rollback TEMP-03 --to 7      to that of generation 7")]
-    Rollback {
-        #[arg(value_name = "VARIABLE")]
-        variable: String,
-
-        /// The set that has it; `host models show VARIABLE` lists them
-        #[arg(long, value_name = "GENERATION")]
-        to: Option<u64>,
-
-        #[command(flatten)]
-        overrides: Overrides,
-    },
-}
-
-#[derive(Args, Debug)]
-pub struct CompileModule {
-    /// Most memory of this process, in bytes
-    #[arg(long, value_name = "BYTES")]
-    pub memory: u64,
-
-    /// Most time of all its threads
-    #[arg(long, value_name = "SECONDS")]
-    pub seconds: u64,
-
-    /// Digest of the engine that the code is for
-    #[arg(long, value_name = "DIGEST")]
-    pub engine: String,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum AlertsCommand {
-    /// Show the channels of the configuration, and what each is told
-    #[command(after_help = "Example:\n  host alerts list --config anomaly-worker.toml")]
-    List(Overrides),
-
-    /// Send one message by a channel, and say what its receiver answered
-    ///
-    /// Exit code 0: the receiver took it.
-    #[command(after_help = "Example:\n  host alerts test mail --config anomaly-worker.toml")]
-    Test {
-        /// The name of its table: `mail` of `[alerts.mail]`
-        #[arg(value_name = "CHANNEL")]
-        channel: String,
-
-        #[command(flatten)]
-        overrides: Overrides,
-    },
-
-    /// Have the service send again what it gave up
-    ///
-    /// A receiver that refuses a message is tried for about an hour, one that is out of reach for a
-    /// week; `host status` counts what was given up. The service that runs sends it.
-    #[command(after_help = "Example:\n  host alerts retry --config anomaly-worker.toml")]
-    Retry(Overrides),
-}
-
-#[derive(Debug, Subcommand)]
-pub enum ServiceCommand {
-    /// Make a service of this program where it is: a unit of systemd, or a service of Windows
-    ///
-    /// Nothing is started. On Linux, state, cache, passwords and user of the service go by its
-    /// name. On Windows it works in the directory of its configuration, starts with the
-    /// machine, and anew after a failure; its problems are in the Event Log. Several can be on
-    /// one machine.
-    #[command(after_help = "\
-Examples:
-  sudo host service install --config /etc/anomaly-worker/anomaly-worker.toml
-  host service install --config C:\\ProgramData\\anomaly-worker\\anomaly-worker.toml --account PLANT\\worker$")]
-    Install {
-        /// The configuration that the service reads
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-
-        /// Windows: as whom it runs, `DOMAIN\name`, `DOMAIN\name$` (group-managed: no password),
-        /// LocalService or NetworkService; a password is read from stdin where there must be one
-        /// [default: `NT SERVICE\` and the service's name]
-        #[arg(long, value_name = "NAME")]
-        account: Option<String>,
-
-        #[command(flatten)]
-        of: ServiceName,
-    },
-
-    /// Stop the service and remove it; configuration and data stay
-    #[command(after_help = "Example:\n  sudo host service uninstall")]
-    Uninstall {
-        #[command(flatten)]
-        of: ServiceName,
-    },
-
-    /// Start the service, and say how that went
-    Start {
-        #[command(flatten)]
-        of: ServiceName,
-    },
-
-    /// Stop the service; it finishes or rolls back the batch in hand
-    Stop {
-        #[command(flatten)]
-        of: ServiceName,
-    },
-
-    /// Have the service look at module, models and settings at once
-    Reload {
-        #[command(flatten)]
-        of: ServiceName,
-    },
-
-    /// Show whether the service runs: exit code 0 if it does
-    Status {
-        #[command(flatten)]
-        of: ServiceName,
-    },
-
-    /// Be the service: for the service manager of Windows
-    #[command(hide = true)]
-    Run {
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-
-        #[command(flatten)]
-        of: ServiceName,
-    },
-}
-
-#[derive(Args, Debug)]
-pub struct ServiceName {
-    /// What the service is called
-    #[arg(long, value_name = "NAME", default_value = crate::service::NAME)]
-    pub name: String,
-
-    /// The root of the system that it is for
-    #[arg(long, value_name = "DIR", default_value = "/", hide = true)]
-    pub root: PathBuf,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum DetectorCommand {
-    /// Show what a module says of itself, what it imports, and whether this host would load it
-    #[command(after_help = "Example:\n  host detector inspect detector.wasm")]
-    Inspect {
-        /// A WebAssembly component
-        #[arg(value_name = "FILE")]
-        module: PathBuf,
-    },
-}
-
-#[derive(Args, Debug)]
-pub struct Run {
-    /// Run one cycle and end: exit code 0 if it worked, 1 if not
-    #[arg(long)]
-    pub once: bool,
-
-    /// Write the metrics of the one cycle into this file, for a node exporter
-    #[arg(long, value_name = "FILE", requires = "once")]
-    pub metrics_file: Option<PathBuf>,
-
-    #[command(flatten)]
-    pub overrides: Overrides,
-}
-
-#[derive(Args, Debug)]
-pub struct Serve {
-    /// Serve at this address [default: `listen` of `[web]`, else 127.0.0.1:8686]
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub listen: Option<SocketAddr>,
-
-    #[command(flatten)]
-    pub overrides: Overrides,
-}
-
 #[derive(Args, Debug)]
 pub struct Plot {
     /// The variable's name, as it stands in the table
@@ -538,16 +338,6 @@ pub struct Plot {
 }
 
 #[derive(Args, Debug)]
-pub struct Status {
-    /// Print one JSON object, for monitoring
-    #[arg(long)]
-    pub json: bool,
-
-    #[command(flatten)]
-    pub overrides: Overrides,
-}
-
-#[derive(Args, Debug)]
 pub struct SchemaArgs {
     /// For which database [default: the one of the configuration]
     #[arg(long, value_name = "DIALECT")]
@@ -562,98 +352,6 @@ pub struct SchemaArgs {
 pub enum Dialect {
     Sqlite,
     Sqlserver,
-}
-
-#[derive(Args, Debug)]
-pub struct Predict {
-    /// A Prophet model, as `model_to_json` writes it
-    #[arg(value_name = "MODEL")]
-    pub model: PathBuf,
-
-    /// A CSV file with a column `ds`: `2025-01-15`, `2025-01-15 10:00:00` or
-    /// `2025-01-15T10:00:00.503000`
-    #[arg(value_name = "INPUT.csv")]
-    pub input: PathBuf,
-
-    /// What intervals allow the trend to do after training [default: none]
-    #[arg(long, value_name = "LAW")]
-    pub trend_uncertainty: Option<TrendUncertaintyArg>,
-
-    /// Width of the intervals, above 0 and at most 1 [default: the model's own]
-    #[arg(long, value_name = "LEVEL")]
-    pub interval_width: Option<f64>,
-
-    /// Dates of country holidays, as a CSV file with columns `ds` and `holiday`, for a model
-    /// without them
-    #[arg(long, value_name = "FILE")]
-    pub country_holidays: Option<PathBuf>,
-
-    /// A detector, as a WebAssembly component [default: the built-in Prophet detector]
-    #[arg(long, value_name = "FILE")]
-    pub detector: Option<PathBuf>,
-}
-
-#[derive(Args, Debug)]
-pub struct Fit {
-    /// Settings of the training, one JSON object
-    #[arg(value_name = "SETTINGS.json")]
-    pub settings: PathBuf,
-
-    /// A CSV file with columns `ds` and `y`
-    #[arg(value_name = "TRAIN.csv")]
-    pub input: PathBuf,
-
-    /// Where the search ends [default: the `method` of the settings, else optimum]
-    #[arg(long, value_name = "MODE")]
-    pub mode: Option<TrainingMode>,
-
-    /// Print the report as JSON, and not the model
-    #[arg(long)]
-    pub report: bool,
-
-    /// Write the model into this file, and not to stdout
-    #[arg(long, short, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-
-    /// Dates of country holidays, as a CSV file with columns `ds` and `holiday`
-    #[arg(long, value_name = "FILE")]
-    pub country_holidays: Option<PathBuf>,
-
-    /// A detector that trains, as a WebAssembly component [default: the built-in Prophet detector]
-    #[arg(long, value_name = "FILE")]
-    pub detector: Option<PathBuf>,
-}
-
-/// As the detector's setting of that name.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum TrendUncertaintyArg {
-    /// To go on as it was
-    None,
-    /// What Prophet's own `predict` allows it; depends on the number of rows and their spacing
-    Batch,
-    /// To change at any time
-    Continuous,
-}
-
-impl TrendUncertaintyArg {
-    /// What the setting calls it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Batch => "batch",
-            Self::Continuous => "continuous",
-        }
-    }
-}
-
-#[derive(Args, Debug)]
-pub struct Reload {
-    /// Change nothing; say what a reload would come to
-    #[arg(long)]
-    pub dry_run: bool,
-
-    #[command(flatten)]
-    pub overrides: Overrides,
 }
 
 #[derive(Args, Debug)]

@@ -7,17 +7,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{anyhow, bail};
 
 use super::args;
 use super::progress::{ProgressDisplay, Unit};
 use super::say;
-use super::stop::Stop;
-use super::wiring;
+use super::{STOPPING, command_log, wiring};
 use crate::config::LoadedConfig;
 use crate::detector::Detector;
+use crate::stop::Stop;
 use crate::store::{Connector, ErrorKind};
-use crate::telemetry;
 use crate::text::escaped;
 use crate::worker::backfill::{Backfill, BackfillPlan, SetAsideOutcome};
 use crate::worker::report::{self, count};
@@ -51,13 +50,9 @@ pub(super) async fn backfill(
     mut loaded: LoadedConfig,
     asked: &args::BackfillArgs,
 ) -> anyhow::Result<ExitCode> {
-    let config = &mut loaded.config;
-    config.log.file = asked.overrides.log_file.as_ref().and(config.log.file.take());
     let mut progress = ProgressDisplay::new(Unit::Readings);
-    let _telemetry =
-        telemetry::start_on(&config.log, progress.console()).context("the log cannot be started")?;
-    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    let stop = Stop::listen()?;
+    let _telemetry = command_log::start(&mut loaded, &asked.overrides, Some(&progress))?;
+    let stop = Stop::on_signals(STOPPING)?;
     let names = asked.variables.iter().map(|name| Arc::from(name.trim()));
     let plan = BackfillPlan {
         worker: loaded.config.worker.row(),
@@ -118,7 +113,7 @@ async fn judge(
                 let Some(through) = reached.progress.through else { bail!(NOTHING_DONE) };
                 bail!("stopped; all readings up to {through} are done, and {GO_ON}");
             }
-            Err(error) if begun && passes(&error) && !stop.asked() => {
+            Err(error) if begun && passes(&error) && !stop.is_asked() => {
                 let Some(pause) = left.next() else { bail!("{error}; {GO_ON}") };
                 tracing::warn!("{error}; trying again");
                 if stop.unless_asked(tokio::time::sleep(pause)).await.is_none() {
@@ -165,7 +160,7 @@ async fn attempt(
         if !more {
             return backfill.finish().await.map(Some);
         }
-        if stop.asked() {
+        if stop.is_asked() {
             return Ok(None);
         }
     }

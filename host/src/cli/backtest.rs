@@ -13,15 +13,14 @@ use comfy_table::CellAlignment;
 use super::args::BacktestArgs;
 use super::progress::{ProgressDisplay, Unit};
 use super::say;
-use super::stop::Stop;
-use super::wiring;
+use super::{STOPPING, command_log, detector_files, wiring};
 use crate::config::{LoadedConfig, TrainingSection};
 use crate::demo::tables;
 use crate::detector::{Detector, Engine};
 use crate::regular;
 use crate::reload::SetSource;
+use crate::stop::Stop;
 use crate::store::{Input, VerdictReader};
-use crate::telemetry;
 use crate::text::escaped;
 use crate::training::backtest::{self, BacktestPlan, Backtested, Both, KnownEvent, Tally};
 use crate::training::{Pace, TrainingPlan, TrainingSession};
@@ -34,16 +33,12 @@ const WEEK: f64 = 7.0 * 86_400.0;
 
 /// Prints what it came to.
 pub(super) async fn backtest(mut loaded: LoadedConfig, asked: &BacktestArgs) -> anyhow::Result<ExitCode> {
-    let config = &mut loaded.config;
-    config.log.file = asked.overrides.log_file.as_ref().and(config.log.file.take());
     let mut progress = ProgressDisplay::new(Unit::Readings);
-    let _telemetry =
-        telemetry::start_on(&config.log, progress.console()).context("the log cannot be started")?;
-    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let _telemetry = command_log::start(&mut loaded, &asked.overrides, Some(&progress))?;
     let events = match &asked.events {
         Some(path) => {
             let name = path.display();
-            let bytes = regular::read_small(path).with_context(|| format!("`{name}` cannot be read"))?;
+            let bytes = detector_files::small(path)?;
             backtest::read_events(&bytes).map_err(|why| anyhow!("`{name}`: {why}"))?
         }
         None => Vec::new(),
@@ -55,7 +50,7 @@ pub(super) async fn backtest(mut loaded: LoadedConfig, asked: &BacktestArgs) -> 
         shard: loaded.config.worker.shard,
         batch_rows: loaded.config.worker.batch_rows,
     };
-    let stop = Stop::listen()?;
+    let stop = Stop::on_signals(STOPPING)?;
     let working = work(&loaded, asked, &plan, events, &mut progress);
     let done = stop.unless_asked(working).await;
     progress.finish();

@@ -13,7 +13,7 @@ use crate::datetime::Datetime;
 use crate::demo::console::DemoConsole;
 use crate::demo::directory::DemoDirectory;
 use crate::demo::driver::{self, DemoEvent, DemoPlan, DemoResult};
-use crate::demo::faults::Kind;
+use crate::demo::faults::FaultKind;
 use crate::demo::plant::{Plant, SEED};
 use crate::demo::score::{FaultOutcome as Came, FaultScore};
 use crate::demo::variables::{START, VARIABLES};
@@ -102,7 +102,7 @@ fn summary(outcome: &DemoResult, plan: DemoPlan, seconds: f64) -> String {
     let first = first.map_or_else(|| "never".to_owned(), minute);
     let came = |wanted| score.faults.iter().filter(|fault| fault.outcome == wanted).count();
     let in_values = score.faults.iter().filter(|fault| fault.fault.kind.in_values()).count();
-    let stuck = |fault: &FaultScore| fault.outcome == Came::Missed && fault.fault.kind == Kind::Stuck;
+    let stuck = |fault: &FaultScore| fault.outcome == Came::Missed && fault.fault.kind == FaultKind::Stuck;
     let why = if score.faults.iter().any(stuck) {
         "\nA value that is stuck within its own noise looks normal, reading by reading."
     } else {

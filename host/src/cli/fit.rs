@@ -15,17 +15,11 @@ use serde_json::{Map, Value, json};
 use super::args::Fit;
 use super::ds_table::{DsTable, Use};
 use super::say::complain;
-use super::wiring;
-use crate::detector::{Limits, ModelFile, Module, Series, Trainer, TrainingReport, trainer};
-use crate::regular::{self, Most};
+use super::{detector_files, wiring};
+use crate::detector::{Limits, Series, Trainer, TrainingReport, trainer};
 
 /// What the series is called; the model's file is called by it, and nobody sees that name.
 const VARIABLE: &str = "y";
-
-const COUNTRY_HOLIDAYS: &str = "country_holidays.csv";
-
-/// Of a file of settings.
-const SETTINGS: Most = Most { bytes: 1 << 20, key: None };
 
 /// Prints a model, its report, or both to their places.
 pub(super) async fn fit(asked: &Fit) -> anyhow::Result<ExitCode> {
@@ -33,19 +27,9 @@ pub(super) async fn fit(asked: &Fit) -> anyhow::Result<ExitCode> {
     let settings = settings(asked)?;
     let series = series(&asked.input).with_context(|| format!("`{input}`"))?;
     let limits = Limits::default();
-    let read = |path: &Path, most: Most| {
-        regular::read(path, most).with_context(|| format!("`{}` cannot be read", path.display()))
-    };
-    let module = match &asked.detector {
-        None => Module::built_in(),
-        Some(path) => {
-            Module { name: path.display().to_string(), bytes: read(path, limits.of_module())?.into() }
-        }
-    };
-    let mut files = Vec::new();
-    if let Some(path) = &asked.country_holidays {
-        files.push(ModelFile { path: COUNTRY_HOLIDAYS.into(), bytes: read(path, limits.of_model())? });
-    }
+    let module = detector_files::module(asked.detector.as_deref(), &limits)?;
+    let holidays = detector_files::country_holidays(asked.country_holidays.as_deref(), &limits)?;
+    let files: Vec<_> = holidays.into_iter().collect();
     let engine = wiring::plain_engine(limits)?;
     let trainer = Trainer::new(&engine, &module).await?;
     let trained =
@@ -75,8 +59,7 @@ pub(super) async fn fit(asked: &Fit) -> anyhow::Result<ExitCode> {
 /// The text of the settings, with what the command line says besides.
 fn settings(asked: &Fit) -> anyhow::Result<String> {
     let path = asked.settings.display();
-    let bytes =
-        regular::read(&asked.settings, SETTINGS).with_context(|| format!("`{path}` cannot be read"))?;
+    let bytes = detector_files::small(&asked.settings)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let mut settings: Map<String, Value> =
         serde_json::from_slice(bytes).with_context(|| format!("`{path}` is not one JSON object"))?;

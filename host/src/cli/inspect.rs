@@ -3,18 +3,13 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context;
-
 use super::say::say;
-use super::wiring;
-use crate::detector::{CONTRACT, Limits, Module, inspect as look};
-use crate::regular;
+use super::{detector_files, wiring};
+use crate::detector::{CONTRACT, Limits, inspect as look};
 
 /// Prints what was found; fails if this host would not load the module.
 pub(super) async fn inspect(path: &Path) -> anyhow::Result<ExitCode> {
-    let bytes = regular::read(path, Limits::default().of_module())
-        .with_context(|| format!("`{}` cannot be read", path.display()))?;
-    let module = Module { name: path.display().to_string(), bytes: bytes.into() };
+    let module = detector_files::module(Some(path), &Limits::default())?;
     let engine = wiring::plain_engine(Limits::default())?;
     let found = look(&engine, &module).await;
     let list = |what: &str, names: &[String]| {

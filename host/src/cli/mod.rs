@@ -11,7 +11,9 @@ mod backfill;
 mod backtest;
 mod beside;
 mod check;
+mod command_log;
 mod demo;
+mod detector_files;
 mod ds_table;
 mod episodes;
 mod export;
@@ -33,7 +35,6 @@ mod service;
 mod shelve;
 mod sqlserver_target;
 mod status;
-mod stop;
 mod threads;
 mod train;
 mod unjudged;
@@ -56,6 +57,9 @@ use crate::unit_limit::explained;
 /// models. A few at a time; and eight may hang in a share that does not answer, before no more are
 /// begun (`reload`). Without a bound it would be 512.
 const BLOCKING_THREADS: usize = 32;
+
+/// What the first signal does to a command that works through batches.
+const STOPPING: &str = "stopping after the batch in hand; once more stops at once";
 
 /// Runs the command.
 pub fn main(cli: &Cli) -> ExitCode {

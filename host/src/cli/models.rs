@@ -14,7 +14,7 @@ use super::{configuration, wiring};
 use crate::config::Config;
 use crate::demo::tables;
 use crate::text::escaped;
-use crate::training::holdout::Score;
+use crate::training::holdout::HoldoutScore;
 use crate::training::record::{ModelRecord, SetRecord};
 use crate::training::rollback::{self, OfSet};
 use crate::training::{Placed, generations};
@@ -161,8 +161,10 @@ async fn compare(config: &Config, variable: &str, holdout: Duration) -> anyhow::
         let known = set.record.as_ref();
         let [then, then_within] =
             errors(known.and_then(|known| known.error), known.and_then(|known| known.within));
-        let [error, within] =
-            errors(score.map(|Score { error, .. }| error), score.map(|Score { within, .. }| within));
+        let [error, within] = errors(
+            score.map(|HoldoutScore { error, .. }| error),
+            score.map(|HoldoutScore { within, .. }| within),
+        );
         readings = readings.max(score.map_or(0, |score| score.readings));
         let used = if set.in_use { " (in use)" } else { "" };
         let trained = known.map_or_else(|| "-".to_owned(), |known| known.trained.to_string());

@@ -13,7 +13,6 @@ mod rounds;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufWriter, ErrorKind, Write};
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,16 +24,13 @@ use self::rounds::BatchRow;
 use super::args::{Predict, TrendUncertaintyArg};
 use super::ds_table::{DsTable, Use};
 use super::say::complain;
-use super::wiring;
+use super::{detector_files, wiring};
 use crate::batch::{Batch, Column, Outcome, Verdicts};
-use crate::detector::{Detector, Limits, ModelFile, Module, Set};
-use crate::regular::{self, Most};
+use crate::detector::{Detector, Limits, Set};
 
 /// The model's file is given to the detector under this name, whatever the user calls it, so that
 /// it is the model of `y`: the one name that none of the table's columns can need.
 const MODEL: &str = "prophet_model_y.json";
-
-const COUNTRY_HOLIDAYS: &str = "country_holidays.csv";
 
 /// A person waits for this, and can end it: no need for the haste of a service.
 const DEADLINE: Duration = Duration::from_secs(600);
@@ -73,19 +69,9 @@ pub(super) async fn predict(asked: &Predict) -> anyhow::Result<ExitCode> {
 /// Opens a detector that has this model and no other.
 async fn open(asked: &Predict) -> anyhow::Result<Detector> {
     let limits = Limits { deadline: DEADLINE, ..Limits::default() };
-    let read = |path: &Path, most: Most| {
-        regular::read(path, most).with_context(|| format!("`{}` cannot be read", path.display()))
-    };
-    let module = match &asked.detector {
-        None => Module::built_in(),
-        Some(path) => {
-            Module { name: path.display().to_string(), bytes: read(path, limits.of_module())?.into() }
-        }
-    };
-    let mut files = vec![ModelFile { path: MODEL.into(), bytes: read(&asked.model, limits.of_model())? }];
-    if let Some(path) = &asked.country_holidays {
-        files.push(ModelFile { path: COUNTRY_HOLIDAYS.into(), bytes: read(path, limits.of_model())? });
-    }
+    let module = detector_files::module(asked.detector.as_deref(), &limits)?;
+    let mut files = vec![detector_files::model(MODEL, &asked.model, &limits)?];
+    files.extend(detector_files::country_holidays(asked.country_holidays.as_deref(), &limits)?);
     // What a model expects of a moment, whatever was read before.
     let mut settings = Map::from_iter([("rule".to_owned(), Value::from("interval"))]);
     if let Some(width) = asked.interval_width {

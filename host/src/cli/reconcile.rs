@@ -7,31 +7,27 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{anyhow, bail};
 
 use super::args::Overrides;
 use super::run::settings;
 use super::say::say;
-use super::stop::Stop;
-use super::wiring;
+use super::{STOPPING, command_log, wiring};
 use crate::config::LoadedConfig;
 use crate::detector::Detector;
 use crate::reconciliation::Look;
 use crate::reload::ReloadSlots;
+use crate::stop::Stop;
 use crate::store::Connector;
-use crate::telemetry;
 use crate::worker::backfill::{Backfill, BackfillPlan};
 use crate::worker::report::{self, count};
 use crate::worker::{self, CycleError, Slice, Worker};
 
 /// Looks, judges and says what came of it.
 pub(super) async fn reconcile(mut loaded: LoadedConfig, asked: &Overrides) -> anyhow::Result<ExitCode> {
-    let config = &mut loaded.config;
-    config.log.file = asked.log_file.as_ref().and(config.log.file.take());
-    let _telemetry = telemetry::start(&config.log).context("the log cannot be started")?;
-    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let _telemetry = command_log::start(&mut loaded, asked, None)?;
     let config = &loaded.config;
-    let stop = Stop::listen()?;
+    let stop = Stop::on_signals(STOPPING)?;
     let engine = wiring::engine(config)?;
     let set = Arc::new(wiring::source(config).read_at_start(&engine).await?);
     let detector = Detector::open(&engine, Arc::clone(&set), None).await?;
@@ -48,7 +44,7 @@ pub(super) async fn reconcile(mut loaded: LoadedConfig, asked: &Overrides) -> an
     loop {
         let slice = stop.unless_at_once(worker.look()).await;
         match slice.ok_or_else(|| anyhow!("stopped at once"))?.map_err(|error| anyhow!("{error}"))? {
-            Slice::More if stop.asked() => bail!("stopped; not all was looked at"),
+            Slice::More if stop.is_asked() => bail!("stopped; not all was looked at"),
             Slice::More => {}
             Slice::Done(look) => {
                 in_words(&look).lines().for_each(|line| say!("{line}"));
@@ -89,7 +85,7 @@ async fn beside(
     tracing::info!("worker `{}` is active; this looks beside it", config.row());
     let mut backfill = Backfill::begin(&plan, store, detector).await?;
     while backfill.step(detector).await? {
-        if stop.asked() {
+        if stop.is_asked() {
             bail!("stopped; not all was looked at");
         }
     }

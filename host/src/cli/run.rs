@@ -2,13 +2,11 @@
 
 use std::io;
 use std::path::Path;
-use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use futures_util::FutureExt;
 
 use super::{Misconfigured, args, code_of, web, wiring};
 use crate::alert::delivery::{Delivery, Outgoing};
@@ -22,6 +20,7 @@ use crate::reload::watch::{Asker, Timing, Watch};
 use crate::reload::{ReloadSlots, Reloader, SetSource, Start};
 use crate::service::Manager;
 use crate::service::control::{self, AsyncAnswer, Question, Reply, ServiceIdentity};
+use crate::stop::Stop;
 use crate::store::sqlserver::Timeouts;
 use crate::training::Settings;
 use crate::training::background::{Background, BackgroundHandle, Orders};
@@ -58,7 +57,7 @@ async fn serve(loaded: LoadedConfig, asked: &args::Run) -> anyhow::Result<ExitCo
         tracing::warn!("{warning}");
     }
     // Listening begins before anything is opened, so that no signal finds the default behaviour.
-    let mut stop = pin!(signal::shutdown()?.map(|name| tracing::info!("{name}: stopping")));
+    let stop = Stop::on_signals("stopping")?;
     let hangups = signal::Hangups::listen();
     let store = wiring::store(&config)?;
     store.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
@@ -72,7 +71,7 @@ async fn serve(loaded: LoadedConfig, asked: &args::Run) -> anyhow::Result<ExitCo
     let last_good = wiring::last_good(&config, &source);
     let opened = tokio::select! {
         biased;
-        () = &mut stop => {
+        () = stop.asked() => {
             // Asked to end, and not ended by what it loads.
             engine.has_run();
             return Ok(ExitCode::SUCCESS);
@@ -113,7 +112,7 @@ async fn serve(loaded: LoadedConfig, asked: &args::Run) -> anyhow::Result<ExitCo
     } else {
         AlertDelivery::AllTheTime(outgoing.start())
     };
-    let end = schedule::run_under(&manager, &mut worker, config.worker.interval, once, stop).await;
+    let end = schedule::run(&manager, &mut worker, config.worker.interval, once, &stop).await;
     if let Some(training) = training {
         training.finish().await;
     }

@@ -5,19 +5,18 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{anyhow, bail};
 use comfy_table::CellAlignment;
 
 use super::args;
 use super::args::DatetimeRange;
 use super::progress::{ProgressDisplay, Unit};
 use super::say;
-use super::stop::Stop;
-use super::wiring;
+use super::{STOPPING, command_log, wiring};
 use crate::config::{LoadedConfig, TrainingSection};
 use crate::demo::tables;
+use crate::stop::Stop;
 use crate::store::{Input, VerdictReader};
-use crate::telemetry;
 use crate::text::escaped;
 use crate::training::collect::unseen;
 use crate::training::decide::{Decision, TOLERANCE};
@@ -28,12 +27,8 @@ use crate::worker::report::count;
 
 /// Trains, and swaps the set in; fails if not a single variable could be trained.
 pub(super) async fn train(mut loaded: LoadedConfig, asked: &args::Train) -> anyhow::Result<ExitCode> {
-    let config = &mut loaded.config;
-    config.log.file = asked.overrides.log_file.as_ref().and(config.log.file.take());
     let mut progress = ProgressDisplay::new(Unit::Readings);
-    let _telemetry =
-        telemetry::start_on(&config.log, progress.console()).context("the log cannot be started")?;
-    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let _telemetry = command_log::start(&mut loaded, &asked.overrides, Some(&progress))?;
     let config = &loaded.config;
     let section = section(&config.training, asked);
     let settings = wiring::training_settings(&section, config.detector.module.is_none())?;
@@ -44,7 +39,7 @@ pub(super) async fn train(mut loaded: LoadedConfig, asked: &args::Train) -> anyh
             out.display()
         );
     }
-    let stop = Stop::listen()?;
+    let stop = Stop::on_signals(STOPPING)?;
     let store = wiring::store(config)?;
     store.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     let working = async {

@@ -4,14 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context;
-
-use super::{Misconfigured, sqlserver_target};
+use super::{Misconfigured, detector_files, sqlserver_target};
 use crate::alert::channel::{self, Channel};
 use crate::config::{Config, TrainingSection, WorkerSection};
 use crate::datetime::Datetime;
 use crate::detector::{Compiler, Detector, DetectorError, Engine, Limits};
-use crate::regular;
 use crate::reload::{LastGood, SetSource};
 use crate::service::control::{self, ServiceIdentity};
 use crate::store::table_name::NotATableName;
@@ -149,7 +146,7 @@ pub(super) fn training_settings(section: &TrainingSection, prophet: bool) -> any
     let mut settings = match &section.settings {
         Some(path) => {
             let name = path.display();
-            let bytes = regular::read_small(path).with_context(|| format!("`{name}` cannot be read"))?;
+            let bytes = detector_files::small(path)?;
             Settings::parse(&bytes).map_err(|why| Misconfigured(format!("`{name}`: {why}")))?
         }
         None if prophet => Settings::usual(),

@@ -17,14 +17,13 @@ use super::faults;
 use super::historian::Historian;
 use super::models::{DROPPED_IN_AFTER, WITHHELD, start_and_later};
 use super::plant::{Plant, SEED};
-use super::score::{self, DemoScore};
+use super::score::{self, DemoScore, JudgedReading};
 use super::variables::START;
 use crate::counts::Counts;
 use crate::datetime::Datetime;
 use crate::detector::{Detector, Engine, short_digest};
 use crate::reload::{ReloadOutcome, ReloadSlots, Reloader, SetSource};
 use crate::store::{Clock, SqliteStore};
-use crate::verdict::VerdictRow;
 use crate::worker::{Worker, WorkerSettings, report};
 
 /// Between two cycles: what `host run` has by default.
@@ -147,7 +146,7 @@ pub async fn run(
     Ok(DemoResult {
         score: score::score(&faults, arrivals.all(), &verdicts),
         counts: worker.totals(),
-        by_new_model: (new.clone().count(), new.map(|verdict: &VerdictRow| verdict.ds).min()),
+        by_new_model: (new.clone().count(), new.map(|verdict| verdict.ds).min()),
         learning: score::score(&faults, arrivals.all(), &by_learning.verdicts().await?),
     })
 }
@@ -162,7 +161,7 @@ struct LearningPass<'a> {
 }
 
 impl LearningPass<'_> {
-    async fn verdicts(self) -> anyhow::Result<Vec<VerdictRow>> {
+    async fn verdicts(self) -> anyhow::Result<Vec<JudgedReading>> {
         let Self { engine, place, arrivals, end } = self;
         let file = place.learning();
         let mut historian = Historian::create(&file)?;

@@ -10,10 +10,9 @@ use anyhow::Context;
 use rusqlite::{Connection, params};
 
 use super::arrivals::Arrival;
-use crate::batch::Flags;
+use super::score::JudgedReading;
 use crate::datetime::Datetime;
 use crate::store::{TableNames, schema};
-use crate::verdict::VerdictRow;
 
 /// Writes readings, reads verdicts.
 pub struct Historian {
@@ -66,32 +65,18 @@ impl Historian {
     ///
     /// # Errors
     /// The database's, or a `ds` that is no datetime.
-    pub fn verdicts(&self) -> anyhow::Result<Vec<VerdictRow>> {
-        let mut select = self.connection.prepare(&format!(
-            "SELECT ds, variable, y, yhat, yhat_lower, yhat_upper, residual, outside_interval, high_residual, is_anomaly, \
-             anomaly_score, prediction_error_pct, source_file FROM {}",
-            self.tables.output.sqlite()
-        ))?;
+    pub fn verdicts(&self) -> anyhow::Result<Vec<JudgedReading>> {
+        let output = self.tables.output.sqlite();
+        let mut select =
+            self.connection.prepare(&format!("SELECT variable, ds, y, is_anomaly FROM {output}"))?;
         let mut rows = select.query([])?;
         let mut verdicts = Vec::new();
         while let Some(row) = rows.next()? {
-            verdicts.push(VerdictRow {
-                ds: Datetime::parse(&row.get::<_, String>(0)?)?,
-                variable: row.get(1)?,
+            verdicts.push(JudgedReading {
+                variable: row.get(0)?,
+                ds: Datetime::parse(&row.get::<_, String>(1)?)?,
                 y: row.get(2)?,
-                yhat: row.get(3)?,
-                yhat_lower: row.get(4)?,
-                yhat_upper: row.get(5)?,
-                residual: row.get(6)?,
-                flags: Flags {
-                    outside_interval: row.get(7)?,
-                    high_residual: row.get(8)?,
-                    anomaly: row.get(9)?,
-                    ..Flags::default()
-                },
-                anomaly_score: row.get(10)?,
-                prediction_error_pct: row.get(11)?,
-                source_file: row.get(12)?,
+                is_anomaly: row.get(3)?,
             });
         }
         Ok(verdicts)

@@ -4,12 +4,12 @@
 //! nothing of how they came there, so it also finds readings that were judged twice, or never.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::arrivals::Arrival;
 use super::faults::Fault;
 use crate::datetime::Datetime;
-use crate::verdict::VerdictRow;
 
 /// The demo's result.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,20 +73,29 @@ pub struct Readings {
     pub judged_from_nothing: usize,
 }
 
+/// A reading that has a verdict, as the output holds it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JudgedReading {
+    pub variable: Arc<str>,
+    pub ds: Datetime,
+    pub y: f64,
+    pub is_anomaly: bool,
+}
+
 /// The columns store six decimals.
 const SAME_VALUE: f64 = 1e-6;
 
 type Key<'a> = (&'a str, Datetime);
 
 /// Compares `arrivals`, in their order, with all `verdicts` on them, in any order.
-pub fn score(faults: &[Fault], arrivals: &[Arrival], verdicts: &[VerdictRow]) -> DemoScore {
+pub fn score(faults: &[Fault], arrivals: &[Arrival], verdicts: &[JudgedReading]) -> DemoScore {
     let mut arrived: BTreeMap<Key<'_>, f64> = BTreeMap::new();
     for reading in arrivals.iter().map(|arrival| &arrival.reading) {
         if let Some(value) = reading.value {
             arrived.entry((&reading.variable, reading.datetime)).or_insert(value);
         }
     }
-    let mut judged: BTreeMap<Key<'_>, Vec<&VerdictRow>> = BTreeMap::new();
+    let mut judged: BTreeMap<Key<'_>, Vec<&JudgedReading>> = BTreeMap::new();
     for verdict in verdicts {
         judged.entry((&verdict.variable, verdict.ds)).or_default().push(verdict);
     }
@@ -106,11 +115,11 @@ pub fn score(faults: &[Fault], arrivals: &[Arrival], verdicts: &[VerdictRow]) ->
 fn fault_score(
     fault: &Fault,
     arrived: &BTreeMap<Key<'_>, f64>,
-    judged: &BTreeMap<Key<'_>, Vec<&VerdictRow>>,
+    judged: &BTreeMap<Key<'_>, Vec<&JudgedReading>>,
 ) -> FaultScore {
     let window = (fault.variable, fault.from)..(fault.variable, fault.to);
     let readings: Vec<(&Key<'_>, &f64)> = arrived.range(window.clone()).collect();
-    let verdicts: Vec<(&Key<'_>, &Vec<&VerdictRow>)> = judged.range(window).collect();
+    let verdicts: Vec<(&Key<'_>, &Vec<&JudgedReading>)> = judged.range(window).collect();
     let mut flagged = verdicts.iter().filter(|(_, rows)| anomaly(rows)).map(|((_, at), _)| *at).peekable();
     let first_after = flagged.peek().map(|at| at.since(fault.from));
     let flagged = flagged.count();
@@ -133,7 +142,7 @@ fn fault_score(
 fn alarms(
     faults: &[Fault],
     arrived: &BTreeMap<Key<'_>, f64>,
-    judged: &BTreeMap<Key<'_>, Vec<&VerdictRow>>,
+    judged: &BTreeMap<Key<'_>, Vec<&JudgedReading>>,
 ) -> Vec<Alarms> {
     let mut counts: BTreeMap<&str, (usize, usize)> =
         arrived.keys().map(|(variable, _)| (*variable, (0, 0))).collect();
@@ -150,8 +159,8 @@ fn alarms(
         .collect()
 }
 
-fn anomaly(rows: &[&VerdictRow]) -> bool {
-    rows.iter().any(|row| row.flags.anomaly)
+fn anomaly(rows: &[&JudgedReading]) -> bool {
+    rows.iter().any(|row| row.is_anomaly)
 }
 
 #[cfg(test)]

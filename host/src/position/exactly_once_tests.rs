@@ -11,8 +11,9 @@ use proptest::prelude::*;
 use super::{KeyPosition, KeyScan, PageOutcome, Position, TimePosition, oldest_allowed};
 use crate::counts::Counts;
 use crate::datetime::Datetime;
-use crate::new_readings::{Sifted, sift};
+use crate::new_readings::{Sifted, sift_all};
 use crate::reading::{Malformed, Page, Reading, ReadingKey};
+use crate::row_reason::Name;
 
 const SETTLE: Duration = Duration::from_secs(20);
 const LATENESS: Duration = Duration::from_secs(30);
@@ -177,7 +178,7 @@ fn cycle(
                     return (reads, false);
                 }
                 let state = serde_json::to_string(&Position::Key(position.clone())).unwrap();
-                let sifted = sift(page.readings, &done.judged, at(0), |_| true);
+                let sifted = sift_all(page.readings, |_| Name::Own, &done.judged, at(0), |_| true);
                 done.commit(state, sifted, page.malformed.len(), rows);
                 if !full || taken == batches {
                     return (reads, !full);
@@ -324,7 +325,8 @@ fn cycle_by_time(
                 }
                 *watermark = (*watermark).max(page.readings.iter().map(|row| row.datetime).max());
                 let (full, rows) = (page.full, page.readings.len());
-                let mut sifted = sift(page.readings, &done.judged, pass.oldest(), |_| true);
+                let mut sifted =
+                    sift_all(page.readings, |_| Name::Own, &done.judged, pass.oldest(), |_| true);
                 sifted.counts.too_late += too_late;
                 done.commit(
                     serde_json::to_string(&Position::Time(position.clone())).unwrap(),

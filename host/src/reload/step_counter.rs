@@ -59,8 +59,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn work_is_waited_for_while_it_makes_steps() {
         let steps = StepCounter::default();
-        let working = async |steps: u32, pause: Duration| {
-            for _ in 0..steps {
+        let working = async |number: u32, pause: Duration| {
+            for _ in 0..number {
                 tokio::time::sleep(pause).await;
                 steps.add_one();
             }

@@ -1,9 +1,9 @@
-//! What a person does on the page: shelving a variable, and saying what an episode was. Off unless
-//! `actions` of `[web]` is set.
+//! What a person may change on the page: shelve a variable, and give feedback on an episode. Off
+//! unless `actions` of `[web]` is set.
 //!
-//! A form is taken only from a page of ours: the browser says that it comes from the same origin,
-//! and the form holds a word that only our pages have, another at each start. Each change opens a
-//! connection that may write, and closes it.
+//! A form is accepted only from one of our own pages: the browser says that it has the same origin,
+//! and the form holds a token that is new at each start. Each change opens a connection that may
+//! write, and closes it.
 
 use std::time::Duration;
 
@@ -24,21 +24,21 @@ use crate::store::Output;
 /// The longest that a variable is shelved from here.
 const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
-/// Characters of a reason or a note.
+/// The most characters of a reason or a note.
 const MOST_WORDS: usize = 500;
 
-/// Who changes the table, as it says so itself.
+/// What the table holds as the author of a change.
 const BY: &str = "the page";
 
-/// The word of the forms of one start; None where nothing may be changed.
+/// The token of the forms; new at each start.
 pub(super) fn form_word() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Whether the browser says that a form comes from a page of the same origin. An older one says it
-/// by the origin alone.
+/// Whether the browser says that a form has the same origin. Older browsers send the Origin header
+/// alone.
 fn is_from_here(headers: &HeaderMap) -> bool {
     let said = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     match said("sec-fetch-site") {
@@ -74,7 +74,7 @@ impl App {
     }
 }
 
-/// The view to go on to.
+/// The view that is shown next.
 type Changed = Result<String, WebError>;
 
 /// A text that a person wrote; what is too long is cut.

@@ -1,4 +1,4 @@
-//! The style sheet and the script: files that a browser keeps until they change.
+//! The style sheet and the script. A browser caches them until they change.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
-/// A file that is part of the program.
+/// A file that is embedded in the program.
 pub(super) struct Asset {
     name: &'static str,
     kind: &'static str,
@@ -32,7 +32,7 @@ impl Asset {
         Self { name, kind, text, digest }
     }
 
-    /// Its URL, which changes with it.
+    /// Its URL, which holds its digest.
     pub(super) fn link(&self) -> String {
         format!("/static/{}?{}", self.name, self.digest)
     }

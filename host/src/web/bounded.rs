@@ -1,5 +1,5 @@
-//! A listener that has so many connections open and no more, and closes those on which nothing
-//! happens: who holds many, or sends a byte a minute, keeps others waiting and nothing else.
+//! A listener with a bounded number of connections, which closes idle ones. A client that holds
+//! many connections, or sends a byte a minute, can make other clients wait and do no other harm.
 
 use std::future::Future;
 use std::io;
@@ -19,7 +19,8 @@ use tokio::time::{Instant, Sleep};
 /// Connections at once. A browser opens six.
 const MOST: usize = 256;
 
-/// How long nothing may happen on one. A live view is written to four times as often.
+/// A connection that is idle for this long is closed. A live view is written to four times as
+/// often.
 const IDLE: Duration = Duration::from_secs(60);
 
 /// The listener.
@@ -41,7 +42,7 @@ impl Listener for Bounded {
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
             let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
-                // Nobody closes the semaphore.
+                // The semaphore is never closed.
                 std::future::pending::<()>().await;
                 continue;
             };
@@ -56,7 +57,7 @@ impl Listener for Bounded {
     }
 }
 
-/// Where a request comes from.
+/// The client's address.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub(super) SocketAddr);
 
@@ -74,7 +75,8 @@ pub(super) struct BoundedStream {
 }
 
 impl BoundedStream {
-    /// What is ready is progress; what is not waits no longer than [`IDLE`].
+    /// A poll that is ready is progress and restarts the timer; one that is pending waits for at
+    /// most [`IDLE`].
     fn heed<T>(&mut self, context: &mut Context<'_>, done: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         match done {
             Poll::Ready(done) => {

@@ -1,4 +1,4 @@
-//! Why a view cannot be shown, and what a browser is told of it.
+//! Why a view cannot be shown, and the status and text that the browser gets.
 
 use axum::http::StatusCode;
 
@@ -34,7 +34,7 @@ impl WebError {
         }
     }
 
-    /// The word of the table that says it.
+    /// The key of its text in the table of words.
     pub(super) fn word(&self) -> &'static str {
         match self {
             Self::NotFound => "not_found",

@@ -1,8 +1,8 @@
 //! Who may see the page.
 //!
-//! On the machine itself whoever can reach the port may; from elsewhere a token is asked for, or a
-//! proxy says who it is. The Host header is checked, so that no other site's page reaches this one
-//! through a name that was made to point here.
+//! From the machine itself every request is allowed. From elsewhere a token is needed, or a proxy
+//! that names the user. The Host header is checked against DNS rebinding: another site's page must
+//! not reach this one through a name that resolves to this address.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -13,25 +13,25 @@ use subtle::ConstantTimeEq;
 
 use crate::secret::Secret;
 
-/// The cookie of who has shown the token.
+/// The cookie that is set after the token was given.
 pub(super) const COOKIE_NAME: &str = "anomaly_worker_page";
 
-/// A token shorter than this is guessed.
+/// A shorter token could be guessed.
 const SHORTEST_TOKEN: usize = 16;
 
-/// Who is let in.
+/// Who may see the page.
 #[derive(Clone, Debug, Default)]
 pub struct AccessRules {
     pub token: Option<Secret>,
-    /// A header in which a proxy says who it has let in, such as `X-Forwarded-User`.
+    /// A header in which a proxy names the user, such as `X-Forwarded-User`.
     pub trusted_header: Option<String>,
-    /// From where such a header is believed.
+    /// The proxies from which that header is trusted.
     pub proxies: Vec<IpAddr>,
-    /// Names that the page is called by, besides its address and `localhost`.
+    /// Host names of the page, besides its address and `localhost`.
     pub hosts: Vec<String>,
 }
 
-/// Why a page is not served as it was configured.
+/// Why this configuration of the page is refused.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Refusal {
     #[error(
@@ -45,19 +45,19 @@ pub enum Refusal {
     ShortToken(usize),
 }
 
-/// What becomes of a request.
+/// Whether a request is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Let,
-    /// It asks for this page under another's name.
+    /// Its Host header is not one of ours.
     WrongHost,
-    /// It has to say who it is.
+    /// It lacks a token or a user.
     Unknown,
 }
 
 impl AccessRules {
     /// # Errors
-    /// A page that others would reach without saying who they are.
+    /// The page could be reached from elsewhere without authentication.
     pub fn fits(&self, listen: SocketAddr) -> Result<(), Refusal> {
         if let Some(token) = &self.token {
             let length = token.reveal().chars().count();
@@ -74,7 +74,7 @@ impl AccessRules {
         Err(Refusal::Open(listen))
     }
 
-    /// Of a request from `peer`.
+    /// Judges a request from `peer`.
     pub(super) fn judge(&self, headers: &HeaderMap, peer: IpAddr) -> Verdict {
         if !self.is_our_host(headers) {
             return Verdict::WrongHost;
@@ -88,7 +88,7 @@ impl AccessRules {
         Verdict::Unknown
     }
 
-    /// An address cannot be made to point elsewhere; a name can, so that it must be ours.
+    /// A literal address cannot be rebound. A name can, so it must be one of ours.
     pub(super) fn is_our_host(&self, headers: &HeaderMap) -> bool {
         let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else { return false };
         if host.parse::<SocketAddr>().is_ok() || host.parse::<IpAddr>().is_ok() {
@@ -124,11 +124,11 @@ impl AccessRules {
 
     /// Whether this is the token.
     pub(super) fn is_token(&self, given: &str) -> bool {
-        // Marks have one length, whatever was given.
+        // The digests have the same length, whatever was given.
         self.token.as_ref().is_some_and(|token| same(&mark(token), &mark(&Secret::new(given))))
     }
 
-    /// The cookie for who has shown the token.
+    /// The cookie for a client that gave the token.
     pub(super) fn cookie(&self) -> Option<String> {
         let mark = mark(self.token.as_ref()?);
         Some(format!("{COOKIE_NAME}={mark}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000"))
@@ -145,7 +145,7 @@ fn same(one: &str, other: &str) -> bool {
     one.as_bytes().ct_eq(other.as_bytes()).into()
 }
 
-/// What stands for the token in a cookie: who reads it there does not have the token.
+/// The token's digest, which the cookie holds: the token cannot be read from it.
 fn mark(token: &Secret) -> String {
     let mut digest = Sha256::new();
     digest.update(b"anomaly-worker page\0");

@@ -1,7 +1,7 @@
-//! Whether there is something new, for pages that are open: server-sent events, and a plain answer
-//! for who gets none through.
+//! Tells open pages that there is something new: by server-sent events, and by a plain request for
+//! clients whose proxy does not pass events.
 //!
-//! One task looks for all who watch, and only while somebody does.
+//! One task polls for all viewers, and only while there are any.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,23 +19,23 @@ use tokio::sync::watch;
 
 use super::{App, SharedApp};
 
-/// How often it is looked at.
+/// How often the state row is read.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// How often something is said where there is nothing new: proxies close what is silent.
+/// How often a comment is sent while nothing is new: proxies close idle connections.
 const ALIVE: Duration = Duration::from_secs(15);
 
-/// Who may watch at once. Others ask.
+/// The most viewers with events at a time. Others poll.
 const MOST: usize = 64;
 
-/// What is new, and who wants to know.
+/// The last change, and the number of viewers.
 #[derive(Default)]
 pub(super) struct LiveUpdates {
     watching: Arc<AtomicUsize>,
     told: Mutex<Option<watch::Receiver<String>>>,
 }
 
-/// One who watches.
+/// Counts one viewer until it is dropped.
 struct Viewer(Arc<AtomicUsize>);
 
 impl Drop for Viewer {
@@ -44,7 +44,7 @@ impl Drop for Viewer {
     }
 }
 
-/// When the last commit was, as a text that changes with it.
+/// The time of the last commit, as a text.
 async fn standing(app: &App) -> Option<String> {
     let mut reader = app.readers.lend().await.ok()?;
     let outline = reader.outline(&app.worker).await;
@@ -52,7 +52,7 @@ async fn standing(app: &App) -> Option<String> {
     Some(found.state.updated_at.to_string())
 }
 
-/// Ends when nobody watches any more.
+/// Ends when there are no more viewers.
 async fn look(app: SharedApp, tell: watch::Sender<String>) {
     loop {
         if let Some(now) = standing(&app).await {
@@ -68,7 +68,7 @@ async fn look(app: SharedApp, tell: watch::Sender<String>) {
             () = tell.closed() => return,
             () = tokio::time::sleep(EVERY) => {}
         }
-        // The one that is kept for who comes next is no watcher.
+        // The receiver that is kept for the next viewer does not count.
         if app.news.watching.load(Ordering::Relaxed) == 0 {
             *app.news.told.lock().unwrap_or_else(PoisonError::into_inner) = None;
             return;
@@ -86,7 +86,7 @@ fn subscribe(app: &SharedApp) -> watch::Receiver<String> {
     receiver.clone()
 }
 
-/// An event at each commit.
+/// Sends an event at each commit.
 pub(super) async fn events(State(app): State<SharedApp>) -> Response {
     if app.news.watching.fetch_add(1, Ordering::Relaxed) >= MOST {
         app.news.watching.fetch_sub(1, Ordering::Relaxed);
@@ -102,7 +102,7 @@ pub(super) async fn events(State(app): State<SharedApp>) -> Response {
     Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)).into_response()
 }
 
-/// The same, once.
+/// The same as a plain answer.
 pub(super) async fn state(State(app): State<SharedApp>) -> Response {
     let told = json!({ "updated_at": standing(&app).await }).to_string();
     ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], told).into_response()

@@ -1,10 +1,9 @@
 //! The page: what the service knows, for people with a browser.
 //!
-//! It reads what is committed and, unless a person may change something here ([`actions`]), nothing
-//! else, over connections and threads of its own, each of which it has a
-//! few of: whatever is asked of it, a cycle does not wait. Every view is a URL. Pages are made at
-//! the server; what comes from outside (names, reasons, paths) is only ever text in them. It lives
-//! as long as its [`WebServer`]; dropping that ends it.
+//! It only reads what is committed, unless [`actions`] are allowed. It has a few connections and
+//! threads of its own, so that no request delays a cycle. Every view has a URL. Pages are rendered
+//! on the server; what comes from outside (names, reasons, paths) is always escaped. It runs until
+//! its [`WebServer`] is dropped.
 
 mod actions;
 mod assets;
@@ -32,23 +31,23 @@ use crate::metrics::Metrics;
 use crate::reload::ReloadSlots;
 use crate::store::Store;
 
-/// What the page is told.
+/// The settings of the page.
 pub struct WebSettings {
     pub listen: SocketAddr,
     pub access: AccessRules,
     /// The row of the state table that the page shows.
     pub worker: String,
-    /// Between two cycles.
+    /// Between the starts of two cycles.
     pub interval: Duration,
-    /// What judges in this process, where a worker runs in it.
+    /// The set in use of a worker that runs in this process, if any.
     pub live: Option<ReloadSlots>,
     pub metrics: Metrics,
-    /// Whether a person may shelve and say something of episodes here.
+    /// Whether a person may shelve variables and give feedback here.
     pub actions: bool,
     pub store: Box<dyn Store>,
 }
 
-/// What all requests share.
+/// Shared by all requests.
 struct App {
     access: AccessRules,
     worker: String,
@@ -59,7 +58,7 @@ struct App {
     variables: readers::VariableList,
     templates: render::Templates,
     news: live::LiveUpdates,
-    /// What a form of ours holds; None where nothing may be changed.
+    /// The token of our forms; None where nothing may be changed.
     form_word: Option<String>,
 }
 

@@ -1,7 +1,8 @@
-//! Connections to the output that requests lend each other.
+//! A pool of connections to the output.
 //!
-//! There are a few of them and no more, however many requests come: who finds none waits a little,
-//! and is then told to come again. One that failed, or whose request was given up, is closed.
+//! The pool is small and bounded. A request that finds no free connection waits for a few seconds,
+//! and is then refused as busy. A connection that failed, or whose request was cancelled, is
+//! closed.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,16 +13,16 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::error::WebError;
 use crate::store::{Output, PageReader, Store, StoreError};
 
-/// Connections at once: a chart takes some tens of milliseconds of one.
+/// Connections at a time. A chart uses one for some tens of milliseconds.
 const MOST: usize = 3;
 
 /// How long a request waits for one.
 const WAIT: Duration = Duration::from_secs(4);
 
-/// How long the list of variables is believed.
+/// How long the list of variables is cached.
 const NAMES_KEPT: Duration = Duration::from_secs(60);
 
-/// So many variables are listed.
+/// The most variables of the list.
 pub(super) const MOST_NAMES: usize = 5_000;
 
 pub(super) struct Readers {
@@ -39,13 +40,13 @@ impl Readers {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection that works.
+    /// Takes a connection that works.
     pub(super) async fn lend(&self) -> Result<Lent<'_>, WebError> {
         let place = tokio::time::timeout(WAIT, self.places.acquire()).await;
         let Ok(Ok(place)) = place else { return Err(WebError::Busy) };
         loop {
             let Some(mut reader) = self.idle().pop() else { break };
-            // One that rested may be gone.
+            // An idle connection may have been closed by the server.
             if reader.clock().await.is_ok() {
                 return Ok(Lent { reader: Some(reader), of: self, _place: place });
             }
@@ -59,13 +60,13 @@ impl Readers {
         Ok(self.store.open().await?.1)
     }
 
-    /// Where the verdicts are, in words.
+    /// The place of the verdicts, for messages.
     pub(super) fn place(&self) -> String {
         self.store.output_place()
     }
 }
 
-/// A connection that is lent. Whoever got its answer gives it back; else it is closed.
+/// A connection on loan. After a success it is given back; otherwise it is closed.
 pub(super) struct Lent<'a> {
     /// None once it is given back.
     reader: Option<Box<dyn PageReader>>,
@@ -80,7 +81,7 @@ impl Lent<'_> {
         }
     }
 
-    /// The same after an answer; after a failure it is closed.
+    /// Gives it back after a success; after a failure it is closed.
     pub(super) fn after<T>(self, answer: Result<T, StoreError>) -> Result<T, WebError> {
         if answer.is_ok() {
             self.give_back();
@@ -107,7 +108,7 @@ impl DerefMut for Lent<'_> {
 
 type KnownNames = (Instant, Arc<[Arc<str>]>);
 
-/// The variables that there are, as they were a little while ago.
+/// The names of all variables, cached.
 #[derive(Default)]
 pub(super) struct VariableList(Mutex<Option<KnownNames>>);
 
@@ -118,7 +119,7 @@ impl VariableList {
             return Ok(names);
         }
         let names: Arc<[Arc<str>]> = reader.variables(MOST_NAMES).await?.into();
-        // A table that is still empty is asked again.
+        // An empty list is not cached: the table may be new.
         if !names.is_empty() {
             let known = Some((Instant::now(), Arc::clone(&names)));
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = known;

@@ -1,4 +1,4 @@
-//! Templates, and what all pages have.
+//! The templates, and the values that all pages share.
 
 use std::collections::BTreeMap;
 
@@ -34,10 +34,10 @@ pub(super) struct Templates(Environment<'static>);
 
 impl Templates {
     /// # Errors
-    /// One of ours is wrong.
+    /// A template has a syntax error.
     pub(super) fn new() -> Result<Self, minijinja::Error> {
         let mut environment = Environment::new();
-        // What a page forgets to give is a mistake, and not an empty place.
+        // A value that a page does not give is an error, not an empty text.
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         for (name, text) in TEMPLATES {
             environment.add_template(name, text)?;
@@ -47,7 +47,7 @@ impl Templates {
 }
 
 impl App {
-    /// A page, or what is said in its place.
+    /// The page, or the page of its error.
     pub(super) fn answer(&self, view: &View, page: Result<PageContent, WebError>) -> Response {
         match page.and_then(|page| self.html(view, page.template, page.context)) {
             Ok(html) => html_response(StatusCode::OK, html),
@@ -88,7 +88,7 @@ impl App {
     }
 }
 
-/// A page that is ready to be filled in.
+/// A template and its values.
 pub(super) struct PageContent {
     pub(super) template: &'static str,
     pub(super) context: Value,
@@ -102,7 +102,7 @@ pub(super) fn html_response(status: StatusCode, html: String) -> Response {
     (status, headers, html).into_response()
 }
 
-/// Pairs as a map of a template.
+/// Pairs as a map for a template.
 pub(super) fn map(pairs: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
     Value::from_object(pairs.into_iter().collect::<BTreeMap<&'static str, Value>>())
 }

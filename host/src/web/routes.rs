@@ -1,4 +1,4 @@
-//! The URLs, and what stands before them: bounds, times, headers, and who is let in.
+//! The URLs, and what is checked before them: limits, timeouts, headers and access.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,16 +29,16 @@ use super::render::html_response;
 use super::view::View;
 use super::{App, SharedApp, actions, live, pages, words};
 
-/// Requests for pages at once; who comes beyond is told to come again.
+/// Requests for pages at a time; more are refused as busy.
 const MOST: usize = 32;
 
-/// For a page, from the request to the last of what is read for it.
+/// The time limit of a request.
 const LONGEST: Duration = Duration::from_secs(15);
 
-/// A form has a few fields.
+/// The most bytes of a form.
 const BODY: usize = 16 << 10;
 
-/// Nothing comes from elsewhere, nothing within a page runs, and no other page may hold this one.
+/// Nothing is loaded from elsewhere, no inline script runs, and no other page may frame this one.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
@@ -107,7 +107,7 @@ async fn headers(mut response: Response) -> Response {
     response
 }
 
-/// Lets in who may be.
+/// Refuses requests that are not allowed.
 async fn guard(
     State(app): State<SharedApp>,
     ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
@@ -165,12 +165,12 @@ async fn sign_in(
     {
         return (StatusCode::SEE_OTHER, [(SET_COOKIE, cookie), (LOCATION, "/".to_owned())]).into_response();
     }
-    // Who guesses waits.
+    // Slows down guessing.
     tokio::time::sleep(Duration::from_millis(500)).await;
     app.ask_for_token(&view, "wrong_token", StatusCode::UNAUTHORIZED)
 }
 
-/// Whether the process goes on as it should.
+/// Whether the process makes progress.
 async fn health(State(app): State<SharedApp>) -> Response {
     match app.metrics.stalled() {
         None => (StatusCode::OK, "ok\n").into_response(),
@@ -181,13 +181,13 @@ async fn health(State(app): State<SharedApp>) -> Response {
     }
 }
 
-/// Whether the store is reached and a set is loaded.
+/// Whether the store can be reached and a set is loaded.
 async fn ready(State(app): State<SharedApp>) -> Response {
     let not = |said: &'static str| (StatusCode::SERVICE_UNAVAILABLE, said).into_response();
     if app.live.as_ref().is_some_and(|live| live.in_use().is_none()) {
         return not("no set is loaded\n");
     }
-    // What is wrong with the database is told to who may see the page.
+    // Details of a database error are shown only to those who may see the page.
     match app.readers.lend().await {
         Ok(reader) => {
             reader.give_back();
@@ -203,13 +203,13 @@ async fn metrics(State(app): State<SharedApp>) -> Response {
 }
 
 impl App {
-    /// What this process counted, and how the worker stands by its row.
+    /// The counters of this process, and what the worker's row says.
     async fn metrics_now(&self) -> String {
         if let Ok(mut reader) = self.readers.lend().await {
             let stands = async {
                 let now = reader.clock().await?;
                 let outline = reader.outline(&self.worker).await?;
-                // Tables of an earlier version's worker lack these.
+                // A database of an earlier version has no such table.
                 let open = reader.open_episodes().await.ok();
                 let undelivered = reader.undelivered().await.ok();
                 Ok((now, outline, open, undelivered))

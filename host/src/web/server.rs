@@ -1,5 +1,5 @@
-//! The server: a thread of its own with a runtime of its own, so that no request takes a thread of
-//! the worker's.
+//! The server has a thread and a runtime of its own, so that no request uses a thread of the
+//! worker.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -12,13 +12,13 @@ use tokio::sync::oneshot;
 use super::bounded::{Bounded, Peer};
 use super::{App, WebSettings, actions, live, readers, render, routes};
 
-/// Threads for calls that block: the connections to a file.
+/// Threads for blocking calls: connections to an SQLite file.
 const BLOCKING_THREADS: usize = 6;
 
 /// How long requests in hand may take after a stop.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// A page that is served, until this is dropped.
+/// Serves the page until it is dropped.
 pub struct WebServer {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -26,10 +26,10 @@ pub struct WebServer {
 }
 
 impl WebServer {
-    /// Begins to serve.
+    /// Starts to serve.
     ///
     /// # Errors
-    /// The address is taken or not this machine's; a template of ours is wrong; there is no thread.
+    /// The address is in use or not of this machine; a template is wrong; no thread can be started.
     pub fn start(settings: WebSettings) -> anyhow::Result<Self> {
         settings.access.fits(settings.listen)?;
         let told = |error: io::Error| {
@@ -45,7 +45,7 @@ impl WebServer {
             live: settings.live,
             metrics: settings.metrics,
             readers: readers::Readers::new(settings.store),
-            names: readers::VariableList::default(),
+            variables: readers::VariableList::default(),
             templates: render::Templates::new()?,
             news: live::LiveUpdates::default(),
             form_word: if settings.actions { Some(actions::form_word()?) } else { None },
@@ -70,7 +70,7 @@ impl WebServer {
         Ok(Self { address, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Where it is served.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -80,7 +80,7 @@ impl Drop for WebServer {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A page that panicked was told by its hook.
+            // A panic was already logged by its hook.
             let _ = thread.join();
         }
     }
@@ -93,7 +93,7 @@ async fn serve(
 ) -> io::Result<()> {
     let listener = Bounded::new(tokio::net::TcpListener::from_std(listener)?);
     let service = routes::routes(app).into_make_service_with_connect_info::<Peer>();
-    // A view that is live never ends by itself, so that nobody is waited for.
+    // Live views never end by themselves, so they are not waited for.
     tokio::select! {
         served = axum::serve(listener, service) => served,
         () = stopped => Ok(()),

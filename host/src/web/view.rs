@@ -1,4 +1,4 @@
-//! What a request asks to see: in which language, of which time, with which filter.
+//! What a request asks for: language, time range and filter.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -11,13 +11,13 @@ use axum::http::request::Parts;
 use crate::chart::{ENGLISH, Labels, SPANISH};
 use crate::datetime::Datetime;
 
-/// A text of a query longer than this is none: names have 100 characters.
+/// A longer value of a query is ignored: names have at most 100 characters.
 const LONGEST: usize = 400;
 
-/// The language, and what stands behind the `?`.
+/// The language, and the query of the URL.
 pub(super) struct View {
     pub(super) labels: &'static Labels,
-    /// As it was asked for.
+    /// As it was requested.
     pub(super) path: String,
     asked: BTreeMap<String, String>,
 }
@@ -34,7 +34,7 @@ impl<S: Sync> FromRequestParts<S> for View {
     }
 }
 
-/// The first of the languages that we speak, in the order in which the browser wants them.
+/// The first language of the browser's list that there is.
 fn language(accepted: &str) -> &'static Labels {
     let mut wanted: Vec<(f32, &str)> = accepted
         .split(',')
@@ -52,16 +52,16 @@ fn language(accepted: &str) -> &'static Labels {
     wanted.into_iter().find_map(|(_, name)| ours(name)).unwrap_or(&ENGLISH)
 }
 
-/// A stretch of time that is looked at.
+/// The time range that is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TimeRange {
     pub(super) from: Datetime,
     pub(super) to: Datetime,
-    /// The name of the range, where it is one that goes with the time.
+    /// The name of the range, if it is one that ends now.
     pub(super) range: Option<&'static str>,
 }
 
-/// Ranges that go with the time.
+/// Ranges that end now, with their seconds.
 pub(super) const RANGES: [(&str, u64); 6] = [
     ("2h", 2 * 3600),
     ("24h", 24 * 3600),
@@ -72,7 +72,7 @@ pub(super) const RANGES: [(&str, u64); 6] = [
 ];
 
 impl View {
-    /// A text that was given.
+    /// A value of the query, as text.
     pub(super) fn text(&self, key: &str) -> Option<&str> {
         self.asked.get(key).map(String::as_str).filter(|text| !text.is_empty() && text.len() <= LONGEST)
     }
@@ -81,13 +81,13 @@ impl View {
         Datetime::parse(self.text(key)?).ok()
     }
 
-    /// A number that is not below zero.
+    /// A value of the query, as a number that is not negative.
     pub(super) fn number(&self, key: &str) -> Option<f64> {
         let number = self.text(key)?.trim().replace(',', ".").parse().ok()?;
         (number >= 0.0 && f64::is_finite(number)).then_some(number)
     }
 
-    /// From and to where both are given, else a range that ends at `until`.
+    /// From `from` to `to` if both are given, else a range that ends at `until`.
     pub(super) fn window(&self, until: Datetime, default: &str) -> TimeRange {
         if let (Some(from), Some(to)) = (self.datetime("from"), self.datetime("to"))
             && from < to
@@ -102,7 +102,7 @@ impl View {
 }
 
 impl TimeRange {
-    /// How it stands in a link.
+    /// As the query of a link.
     pub(super) fn query(&self) -> String {
         match self.range {
             Some(range) => format!("range={range}"),
@@ -114,7 +114,7 @@ impl TimeRange {
         self.to.since(self.from)
     }
 
-    /// Links to what lies before and after, and to less and more of it.
+    /// Queries for the range before, the one after, and for zooming in and out.
     pub(super) fn around(&self) -> [(&'static str, String); 4] {
         let (half, quarter) = (self.length() / 2, self.length() / 4);
         [
@@ -131,7 +131,7 @@ fn between(from: Datetime, to: Datetime) -> String {
     format!("from={}&to={}", text(from), text(to))
 }
 
-/// A duration as people of either language read it: `2 d 3 h`, `5 min`, `40 s`.
+/// A duration in the notation of both languages: `2 d 3 h`, `5 min`, `40 s`.
 pub(super) fn duration(of: Duration) -> String {
     let seconds = of.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
@@ -145,7 +145,7 @@ pub(super) fn duration(of: Duration) -> String {
     }
 }
 
-/// A text as it stands in a link.
+/// A text, percent-encoded.
 pub(super) fn encoded(text: &str) -> String {
     use std::fmt::Write;
     let mut encoded = String::with_capacity(text.len());

@@ -280,7 +280,7 @@ impl Words {
         Self { spanish: labels.language != ENGLISH.language }
     }
 
-    /// A key that is not there is shown as it is, and a test finds it.
+    /// An unknown key is shown as it is; a test finds it.
     pub(super) fn get(self, key: &'static str) -> &'static str {
         let found = WORDS.iter().find(|(name, ..)| *name == key);
         found.map_or(key, |(_, english, spanish)| if self.spanish { spanish } else { english })
@@ -309,7 +309,7 @@ mod tests {
         }
     }
 
-    /// Of the templates and of the code that names a word.
+    /// In the templates and in the code that names a key.
     #[test]
     fn every_word_that_is_named_is_there_and_none_is_left_over() {
         let sources = [
@@ -327,7 +327,7 @@ mod tests {
         let mut named = BTreeSet::new();
         for source in sources {
             for (at, _) in source.match_indices("t.") {
-                // The table, and not the end of another word.
+                // The table `t`, and not the end of another name.
                 if source[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
                     continue;
                 }
@@ -343,7 +343,7 @@ mod tests {
             include_str!("pages/detector.rs"),
             include_str!("pages/episode.rs"),
             include_str!("pages/why.rs"),
-            include_str!("failure.rs"),
+            include_str!("error.rs"),
             include_str!("routes.rs"),
             include_str!("view.rs"),
         ];

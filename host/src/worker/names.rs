@@ -14,8 +14,8 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::new_readings::Name;
 use crate::nfc::nfc;
+use crate::row_reason::Name;
 use crate::store::{OutputLimits, StoreError};
 
 /// What is known of the names that were met.

@@ -4,10 +4,7 @@
 //! comes sooner than the next tick, with growing pauses; an outage is one line when it begins and
 //! one when it ends. A worker on standby asks every few seconds.
 
-use std::future::Future;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::time::MissedTickBehavior;
@@ -19,10 +16,7 @@ use crate::alert::service_watch::CycleEnd;
 use crate::counts::Counts;
 use crate::metrics::CycleOutcome;
 use crate::service::Manager;
-
-/// How long a batch in hand may take after a stop was asked for. Then it is rolled back; service
-/// managers kill after 90 s.
-const GRACE: Duration = Duration::from_secs(20);
+use crate::stop::{Stop, Unfinished};
 
 /// How often a worker on standby asks whether the active one has ended: what a takeover costs at
 /// most.
@@ -40,27 +34,16 @@ pub enum ScheduleEnd {
     Failed(CycleError),
 }
 
-/// Runs cycles until `stop` completes; with `once`, a single one.
+/// Runs cycles until a stop is asked for; with `once`, a single one. The manager is told how it
+/// goes.
 pub async fn run(
-    worker: &mut Worker,
-    interval: Duration,
-    once: bool,
-    stop: impl Future<Output = ()>,
-) -> ScheduleEnd {
-    run_under(&Manager::default(), worker, interval, once, stop).await
-}
-
-/// The same under a manager, which is told how it goes.
-pub async fn run_under(
     manager: &Manager,
     worker: &mut Worker,
     interval: Duration,
     once: bool,
-    stop: impl Future<Output = ()>,
+    stop: &Stop,
 ) -> ScheduleEnd {
     let started = Instant::now();
-    let stopping = Arc::new(AtomicBool::new(false));
-    let mut stop = pin!(stop);
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut outage = Outage::default();
@@ -68,44 +51,47 @@ pub async fn run_under(
     let mut ticked = false;
     let mut failed = 0;
     let end = loop {
-        tokio::select! {
-            biased;
-            () = &mut stop => break ScheduleEnd::Stopped,
-            () = manager.waiting(wait(outage.pause().or(stands_by.then_some(STANDBY_PAUSE)), &mut ticks)),
-                if !ticked => {}
-            () = std::future::ready(()), if ticked => {}
+        let due = async {
+            if !ticked {
+                let pause = outage.pause().or(stands_by.then_some(STANDBY_PAUSE));
+                manager.waiting(wait(pause, &mut ticks)).await;
+            }
+        };
+        if stop.unless_asked(due).await.is_none() {
+            break ScheduleEnd::Stopped;
         }
         ticked = false;
-        let asked = Arc::clone(&stopping);
         let in_hand = worker.in_hand();
         let cycles = worker.cycles();
         let metrics = worker.metrics.clone();
         let begun = Instant::now();
         let ended = {
             // It asks between its steps, once it has found the store as it should be.
-            let goes_on = || {
+            let is_stopping = || {
                 manager.ready();
                 manager.alive();
                 metrics.alive();
-                asked.load(Ordering::Relaxed)
+                stop.is_asked()
             };
-            let mut cycle = pin!(worker.cycle(goes_on));
-            tokio::select! {
-                ended = &mut cycle => Some(ended),
-                () = &mut stop => {
-                    if !in_hand.load(Ordering::Relaxed) {
-                        break ScheduleEnd::Stopped;
-                    }
-                    stopping.store(true, Ordering::Relaxed);
+            let is_in_hand = || {
+                let is_in_hand = in_hand.load(Ordering::Relaxed);
+                if is_in_hand {
                     tracing::info!("stopping after the batch in hand");
                     manager.stopping();
-                    tokio::time::timeout(GRACE, cycle).await.ok()
                 }
-            }
+                is_in_hand
+            };
+            stop.within_grace(worker.cycle(is_stopping), is_in_hand).await
         };
-        let Some(ended) = ended else {
-            tracing::warn!("the batch in hand took too long and is rolled back; the next start judges it");
-            break ScheduleEnd::Stopped;
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(Unfinished::NothingInHand) => break ScheduleEnd::Stopped,
+            Err(Unfinished::TooLong) => {
+                tracing::warn!(
+                    "the batch in hand took too long and is rolled back; the next start judges it"
+                );
+                break ScheduleEnd::Stopped;
+            }
         };
         stands_by = matches!(ended, Err(CycleError::Standby { .. }));
         failed += u64::from(ended.is_err() && !stands_by);
@@ -122,11 +108,11 @@ pub async fn run_under(
             }
             Err(error) => outage.failed(&error),
         }
-        if stopping.load(Ordering::Relaxed) {
+        if stop.is_asked() {
             break ScheduleEnd::Stopped;
         }
         if once {
-            break match look(manager, worker, None, stop.as_mut()).await {
+            break match look(manager, worker, None, stop).await {
                 LookEnd::Failed(error) => ScheduleEnd::Failed(error),
                 LookEnd::Over | LookEnd::Ticked | LookEnd::Stopped => ScheduleEnd::Stopped,
             };
@@ -140,7 +126,7 @@ pub async fn run_under(
         }
         if !outage.is_on() {
             tracing::info!("next check in {}", in_words(interval));
-            match look(manager, worker, Some(&mut ticks), stop.as_mut()).await {
+            match look(manager, worker, Some(&mut ticks), stop).await {
                 LookEnd::Over => {}
                 LookEnd::Ticked => ticked = true,
                 LookEnd::Stopped => break ScheduleEnd::Stopped,
@@ -218,33 +204,27 @@ async fn look(
     manager: &Manager,
     worker: &mut Worker,
     mut ticks: Option<&mut tokio::time::Interval>,
-    mut stop: Pin<&mut impl Future<Output = ()>>,
+    stop: &Stop,
 ) -> LookEnd {
     while worker.looks() {
         let begun = Instant::now();
-        let ended = {
-            manager.alive();
-            worker.metrics.alive();
-            let mut slice = pin!(worker.look());
-            tokio::select! {
-                ended = &mut slice => Some(ended),
-                () = &mut stop => {
-                    // Left in the middle of a statement it would cost the connection, and gain seconds.
-                    let _ = tokio::time::timeout(GRACE, slice).await;
-                    None
-                }
-            }
-        };
+        manager.alive();
+        worker.metrics.alive();
+        // Left in the middle of a statement it would cost the connection, and gain seconds.
+        let ended = stop.within_grace(worker.look(), || true).await;
+        if stop.is_asked() {
+            return LookEnd::Stopped;
+        }
         match ended {
-            None => return LookEnd::Stopped,
-            Some(Err(error)) => return LookEnd::Failed(error),
-            Some(Ok(Slice::Done(_) | Slice::NoIndex)) => return LookEnd::Over,
-            Some(Ok(Slice::More)) => {}
+            Err(_) => return LookEnd::Stopped,
+            Ok(Err(error)) => return LookEnd::Failed(error),
+            Ok(Ok(Slice::Done(_) | Slice::NoIndex)) => return LookEnd::Over,
+            Ok(Ok(Slice::More)) => {}
         }
         if let Some(ticks) = &mut ticks {
             tokio::select! {
                 biased;
-                () = &mut stop => return LookEnd::Stopped,
+                () = stop.asked() => return LookEnd::Stopped,
                 _ = ticks.tick() => return LookEnd::Ticked,
                 () = manager.waiting(tokio::time::sleep(begun.elapsed())) => {}
             }

@@ -11,9 +11,10 @@ use host::store::schema::sqlserver as ddl;
 use host::store::sqlserver::{Address, Encryption, Login, Target, Trust};
 use host::store::{PlantClock, SqlServerStore, TableNames};
 use host::worker::Worker;
-use host::worker::schedule::{self, ScheduleEnd};
+use host::worker::schedule::ScheduleEnd;
 use tests::fixture::{echo, worker_settings};
 use tests::logs::Lines;
+use tests::schedule;
 use tests::sqlserver::SideConnection;
 use tests::tds::{self, PLAIN};
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use host::counts::Counts;
 use host::detector::{Detector, ModelFile, Module, Set};
 use host::store::{ErrorKind, StoreError};
-use host::worker::schedule;
+use host::worker::schedule::ScheduleEnd;
 use rusqlite::Connection;
 use tests::fixture::{
     Fixture, Layout, datetime, echo, engine, hostile, insert, open_set, oracle, prophet, prophet_models,
@@ -16,6 +16,7 @@ use tests::fixture::{
 };
 use tests::intercept::{Action, Call, Intercepted};
 use tests::logs::Lines;
+use tests::schedule;
 use tokio::time::Instant;
 
 /// One of the oracle's batches, judged by Prophet in the sandbox.
@@ -181,7 +182,7 @@ async fn fault_10_a_lost_connection_is_said_and_opened_again() {
         tokio::time::sleep(Duration::from_secs(70)).await;
     };
     let end = schedule::run(&mut worker, Duration::from_secs(600), false, plant).await;
-    assert!(matches!(end, schedule::ScheduleEnd::Stopped), "{end:?}");
+    assert!(matches!(end, ScheduleEnd::Stopped), "{end:?}");
     assert_eq!(bench.verdicts(), verdicts(&[("10:00", "T1", 1.0)]));
     let said = lines.take();
     let count = |part: &str| said.iter().filter(|line| line.contains(part)).count();
@@ -373,7 +374,7 @@ async fn fault_17_cycles_begin_on_the_tick_however_long_they_take() {
     let mut worker = bench.worker_over(store, echo().await);
     let stop = tokio::time::sleep(Duration::from_secs(400));
     let end = schedule::run(&mut worker, Duration::from_secs(60), false, stop).await;
-    assert!(matches!(end, schedule::ScheduleEnd::Stopped), "{end:?}");
+    assert!(matches!(end, ScheduleEnd::Stopped), "{end:?}");
     // The ticks at 180 and 240 were missed: one cycle makes up for both, and then the grid is met
     // again.
     assert_eq!(*starts.lock().unwrap(), [0, 60, 120, 250, 300, 360]);

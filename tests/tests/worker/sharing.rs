@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use host::counts::Counts;
-use host::worker::schedule::{self, ScheduleEnd};
+use host::worker::schedule::ScheduleEnd;
 use tests::fixture::{Fixture, Layout, at, echo, verdicts};
 use tests::logs::Lines;
+use tests::schedule;
 
 const INTERVAL: Duration = Duration::from_secs(600);
 

@@ -14,9 +14,9 @@ use super::rejects::Wrong;
 use super::repeats::Repeats;
 use super::rows::{FileRow, FileRows};
 use crate::cli::progress::ProgressDisplay;
-use crate::cli::stop::Stop;
 use crate::datetime::Datetime;
 use crate::reading::Reading;
+use crate::stop::Stop;
 use crate::store::{Importer, Inserted};
 use crate::worker::report::count;
 
@@ -51,7 +51,7 @@ impl FileLoader<'_> {
     pub(super) fn rehearse(&mut self, stop: &Stop) -> anyhow::Result<FileResult> {
         let mut walk = FilePass::begin(self)?;
         while walk.batch(self.batch, |at| at)?.1 {
-            if stop.asked() {
+            if stop.is_asked() {
                 bail!("stopped; nothing is loaded yet");
             }
         }
@@ -88,7 +88,7 @@ impl FileLoader<'_> {
             if !more {
                 break;
             }
-            if stop.asked() {
+            if stop.is_asked() {
                 bail!("stopped after {}; {AGAIN}", count(walk.accounts.readings(), "reading"));
             }
         }

@@ -35,20 +35,16 @@ use self::file_source::FileSource;
 use super::args;
 use super::progress::{ProgressDisplay, Unit};
 use super::say;
-use super::stop::Stop;
-use super::wiring;
+use super::{STOPPING, command_log, wiring};
 use crate::config::{Config, LoadedConfig};
-use crate::telemetry;
+use crate::stop::Stop;
 use crate::worker::report::count;
 
 /// Loads the file; fails if it has no reading, or with `--strict` if anything in it is wrong.
 pub(super) async fn import(mut loaded: LoadedConfig, asked: &args::Import) -> anyhow::Result<ExitCode> {
-    let log = &mut loaded.config.log;
-    log.file = asked.overrides.log_file.as_ref().and(log.file.take());
     let mut progress = ProgressDisplay::new(Unit::Bytes);
-    let _telemetry = telemetry::start_on(log, progress.console()).context("the log cannot be started")?;
-    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    let stop = Stop::listen()?;
+    let _telemetry = command_log::start(&mut loaded, &asked.overrides, Some(&progress))?;
+    let stop = Stop::on_signals(STOPPING)?;
     let said = load(&loaded.config, asked, &mut progress, &stop).await;
     progress.finish();
     say::lines(&said.with_context(|| format!("`{}`", asked.file.display()))?);
@@ -70,7 +66,7 @@ async fn load(
     progress.start(source.length);
     let looked = look(&source, format, asked.decimal, |read| {
         progress.set(read, "looked at");
-        if stop.asked() { Err(anyhow!("stopped; nothing is loaded yet")) } else { Ok(()) }
+        if stop.is_asked() { Err(anyhow!("stopped; nothing is loaded yet")) } else { Ok(()) }
     })?;
     tracing::info!("{}", looked.form);
     let mut loading =

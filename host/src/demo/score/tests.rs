@@ -1,9 +1,6 @@
 //! A small plant by hand: three readings of two variables, five minutes apart.
 
-use std::sync::Arc;
-
 use super::*;
-use crate::batch::Flags;
 use crate::demo::faults::FaultKind;
 use crate::reading::Reading;
 
@@ -22,20 +19,8 @@ fn arrival(variable: &str, step: u32, value: Option<f64>) -> Arrival {
     Arrival { at: datetime, reading: Reading { id: None, datetime, variable, value, source_file: None } }
 }
 
-fn verdict(variable: &str, step: u32, y: f64, anomaly: bool) -> VerdictRow {
-    VerdictRow {
-        ds: at(step),
-        variable: Arc::from(variable),
-        y,
-        yhat: 1.0,
-        yhat_lower: 0.0,
-        yhat_upper: 2.0,
-        residual: y - 1.0,
-        flags: Flags { outside_interval: anomaly, anomaly, ..Flags::default() },
-        anomaly_score: 0.0,
-        prediction_error_pct: 0.0,
-        source_file: None,
-    }
+fn verdict(variable: &str, step: u32, y: f64, anomaly: bool) -> JudgedReading {
+    JudgedReading { variable: Arc::from(variable), ds: at(step), y, is_anomaly: anomaly }
 }
 
 fn normal() -> Vec<Arrival> {
@@ -79,7 +64,7 @@ fn what_came_of_a_fault() {
         let fault = fault(kind, 1, 3);
         let arrivals: Vec<Arrival> =
             (0..).zip(values).map(|(step, value)| arrival("A", step, value)).collect();
-        let rows: Vec<VerdictRow> =
+        let rows: Vec<JudgedReading> =
             verdicts.iter().map(|(step, y, flag)| verdict("A", *step, *y, *flag)).collect();
         let expected = FaultScore { fault, readings, judged, flagged, first_after, outcome };
         assert_eq!(score(&[fault], &arrivals, &rows).faults, [expected], "{kind:?} {verdicts:?}");

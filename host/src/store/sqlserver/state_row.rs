@@ -62,7 +62,7 @@ pub(super) struct StateRow {
 
 pub(super) fn read(row: Row, table: &TableName, worker: &str) -> Result<StateRow> {
     let unreadable = |column: &str, why: &dyn Display| {
-        Error::StateRow(
+        Error::Found(
             ErrorKind::Other,
             format!(
                 "the state of worker `{worker}` in table `{table}` cannot be read: column {column}: {why}; put back what was \
@@ -154,7 +154,7 @@ pub(super) fn fenced(table: &TableName, worker: &str, ours: i64, found: Option<i
         Some(found) => format!("another process has taken it since (epoch {found}, ours is {ours})"),
         None => format!("its row in table `{table}` is gone"),
     };
-    Error::StateRow(
+    Error::Found(
         ErrorKind::Fenced,
         format!("this is no longer worker `{worker}`: {why}; nothing was written"),
     )
@@ -168,6 +168,6 @@ pub(super) fn set_aside(asides: &BTreeMap<Arc<str>, SetAside>) -> Result<String>
 
 fn to_json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| {
-        Error::StateRow(ErrorKind::Other, format!("the state cannot be written as JSON ({error})"))
+        Error::Found(ErrorKind::Other, format!("the state cannot be written as JSON ({error})"))
     })
 }

@@ -1,4 +1,4 @@
-//! The last anomalies, by score or by time, with a filter; and the same as CSV.
+//! The latest anomalies, by score or by time, with a filter; also as CSV.
 
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ async fn read(app: &App, view: &View, reader: &mut dyn PageReader) -> Result<Ano
 }
 
 impl AnomaliesView {
-    /// The filter as it stands in a link, but for the time.
+    /// The filter as the query of a link, without the time.
     fn filter(&self) -> String {
         let order = if self.first == FirstOf::Newest { "time" } else { "score" };
         let mut filter = format!("order={order}");
@@ -124,7 +124,7 @@ fn table(verdicts: &[StoredVerdict]) -> String {
     text
 }
 
-/// A text in quotes. One that a spreadsheet would take for a formula begins with an apostrophe.
+/// A quoted text. One that a spreadsheet would take for a formula gets an apostrophe in front.
 fn cell(text: &str) -> String {
     let mark = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
     format!("\"{mark}{}\"", text.replace('"', "\"\""))

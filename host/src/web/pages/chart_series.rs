@@ -1,9 +1,9 @@
-//! The readings of a variable in some time, as many as a chart needs, whatever the time.
+//! The readings of a variable in a time range, as many as a chart needs.
 //!
-//! The time is divided into parts, and of each a bounded number of verdicts is read by a seek.
-//! Where that is all of them, the chart is exact; where a part has more, it is divided again and
-//! some of each smaller part are read, so that what is drawn is spread over all of it, and what is
-//! flagged is read besides. A year therefore costs about what a day does.
+//! The range is divided into parts, and of each part a bounded number of verdicts is read by a
+//! seek. If that is all of them, the chart is exact. A part that has more is divided again, and
+//! some verdicts of each smaller part are read, so that the points are spread over the whole part.
+//! Flagged readings are read besides. A year therefore costs about as much as a day.
 
 use std::sync::Arc;
 
@@ -11,24 +11,24 @@ use crate::chart::{ChartData, ChartPoint, decimate};
 use crate::datetime::Datetime;
 use crate::store::{AnomalyQuery, FirstOf, PageReader, ReadFrom, StoreError, StoredVerdict, Stretch};
 
-/// Parts of the time: a part is some pixels wide.
+/// Parts of the range. A part is some pixels wide.
 const PARTS: i64 = 240;
 
-/// Verdicts of a part that are read at first: a fortnight of minutes is exact.
+/// Verdicts of a part that are read at first: two weeks of readings a minute apart are exact.
 const OF_A_PART: usize = 96;
 
-/// A part that has more is divided into so many, of each of which so many are read.
+/// The smaller parts of a part that has more, and the verdicts that are read of each.
 const SMALLER: i64 = 8;
 const OF_A_SMALLER: usize = 8;
 
-/// What is flagged, besides.
+/// The most flagged readings that are read besides.
 const MOST_FLAGGED: usize = 1000;
 
-/// Readings by time.
+/// Readings, by time.
 pub(super) struct ChartSeries {
-    /// All that were read.
+    /// Those that were read.
     pub(super) points: Vec<ChartPoint>,
-    /// Whether these are all that there are.
+    /// Whether these are all readings of the range.
     pub(super) is_whole: bool,
 }
 
@@ -70,13 +70,13 @@ impl ChartSeries {
         Ok(Self { points, is_whole })
     }
 
-    /// What a screen can show of them.
+    /// The points that a screen can show.
     pub(super) fn drawn(&self, from: Datetime, to: Datetime) -> Vec<ChartPoint> {
         decimate(&self.points, from, to, usize::try_from(PARTS).unwrap_or(1))
     }
 }
 
-/// The chart of a variable in some time, and whether it is drawn from all of its verdicts.
+/// The data of a variable's chart, and whether it holds all verdicts of the range.
 ///
 /// # Errors
 /// As the reader.
@@ -92,7 +92,7 @@ pub async fn chart_data(
     Ok((data, series.is_whole))
 }
 
-/// So many equal parts, or fewer where they would hold no microsecond.
+/// Equal parts of a range; fewer than asked for if they would be shorter than a microsecond.
 fn divided(variable: &Arc<str>, from: Datetime, to: Datetime, parts: i64) -> Vec<Stretch> {
     let (first, length) = (i128::from(from.micros()), i128::from(to.micros()) - i128::from(from.micros()));
     let end = |nth: i64| {

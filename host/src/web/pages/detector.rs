@@ -1,4 +1,4 @@
-//! What judges: the set in use, its models, what was refused and why, and what became of all
+//! The detector: the set in use, its models, refused files with the reason, and the counts of all
 //! readings.
 
 use axum::extract::State as Given;
@@ -17,10 +17,10 @@ use crate::web::view::{View, duration, encoded};
 use crate::web::words::Words;
 use crate::web::{App, SharedApp};
 
-/// Rows of a list.
+/// The most rows of a list.
 const LISTED: usize = 200;
 
-/// Workers that are shown.
+/// The most workers that are shown.
 const MOST_WORKERS: usize = 64;
 
 pub(in crate::web) async fn detector(Given(app): Given<SharedApp>, view: View) -> Response {
@@ -37,7 +37,7 @@ async fn read(app: &App, reader: &mut dyn PageReader) -> Result<DetectorView, St
     let standing = WorkerStatus::read(app, reader).await?;
     let mut workers = Vec::new();
     for name in reader.workers().await?.into_iter().take(MOST_WORKERS) {
-        // Rows that are no worker's have no state.
+        // Rows of backfills have no outline.
         if let Some(outline) = reader.outline(&name).await? {
             workers.push((name, outline.state));
         }
@@ -69,14 +69,14 @@ async fn page(app: &App, view: &View) -> PageResult<PageContent> {
     Ok(PageContent { template: "detector.html", context })
 }
 
-/// Variables whose models are to be trained anew.
+/// Variables whose models are aged.
 fn aged(models: &ModelsInUse) -> String {
     let names: Vec<_> = models.aged.keys().map(|name| escaped(name)).collect();
     names.join(", ")
 }
 
 fn fates(counts: &Counts, words: Words) -> Value {
-    // By name, so that a fate that is added and not shown does not compile.
+    // By name, so that a counter that is added and not shown does not compile.
     let &Counts {
         judged,
         anomalies,

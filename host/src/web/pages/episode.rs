@@ -1,5 +1,5 @@
-//! One episode: why it was flagged, in sentences with numbers; its chart, and the same time a day
-//! and a week before; and what else was in trouble at that time.
+//! One episode: why it was flagged, in sentences with numbers; its chart, and the charts of a day
+//! and a week before; and the other episodes of that time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,10 +21,10 @@ use crate::web::view::{TimeRange, View, duration, encoded};
 use crate::web::words::Words;
 use crate::web::{App, SharedApp};
 
-/// Others that are listed.
+/// The most other episodes that are listed.
 const LISTED: usize = 50;
 
-/// What is shown before and after it, at least.
+/// The least time that the chart shows before and after it.
 const MARGIN: Duration = Duration::from_secs(3600);
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -73,7 +73,7 @@ async fn read(app: &App, id: i64, reader: &mut dyn PageReader) -> Result<Option<
     Ok(Some(EpisodeView { standing, stored, charts, others }))
 }
 
-/// Episodes of some time; none where the table is not there yet.
+/// The episodes of a time range; none if there is no such table yet.
 pub(super) async fn within(
     reader: &mut dyn PageReader,
     variable: Option<&Arc<str>>,
@@ -87,12 +87,12 @@ pub(super) async fn within(
     }
 }
 
-/// How far it goes: one that is open, to what is shown last.
+/// Its end; for an open episode the end of what is shown.
 fn reached(episode: &Episode, until: Datetime) -> Datetime {
     if episode.is_open() { episode.end.max(until) } else { episode.end }
 }
 
-/// As a chart shows them. What a person has shelved is no trouble.
+/// As a chart shows them, without shelvings.
 pub(super) fn spans(episodes: &[StoredEpisode], until: Datetime) -> Vec<(Datetime, Datetime)> {
     let shown =
         episodes.iter().map(|stored| &stored.episode).filter(|found| found.kind != EpisodeKind::Shelved);

@@ -1,4 +1,4 @@
-//! The views, a file each: what is read for it, and what its template is given.
+//! The views, one file each: what is read, and the values of the template.
 
 mod anomalies;
 mod chart_series;
@@ -28,16 +28,16 @@ use crate::datetime::Datetime;
 use crate::state::State;
 use crate::store::{PageReader, StoreError};
 
-/// How the worker stands, and until when its verdicts go.
+/// The worker's state, and the time at which what is shown ends.
 struct WorkerStatus {
     now: Datetime,
     /// None before the first commit.
     state: Option<State>,
-    /// What "the last hours" end at: the clock, or the watermark of a worker that is far behind.
+    /// The end of "the last hours": the clock, or the watermark of a worker that is far behind.
     until: Datetime,
 }
 
-/// A worker that is this far behind is shown as it was then.
+/// A worker that is this far behind is shown as of its watermark.
 const FAR_BEHIND: Duration = Duration::from_secs(2 * 3600);
 
 impl WorkerStatus {
@@ -45,7 +45,7 @@ impl WorkerStatus {
         let now = reader.clock().await?;
         let state = reader.outline(&app.worker).await?.map(|outline| outline.state);
         let watermark = state.as_ref().and_then(|state| state.watermark_at(now));
-        // What is dated at the watermark belongs to what is shown.
+        // Readings at the watermark are shown as well.
         let past = |watermark: Datetime| watermark.later(Duration::from_secs(1));
         let until = match watermark {
             Some(watermark) if now.since(watermark) > FAR_BEHIND => past(watermark),
@@ -55,7 +55,7 @@ impl WorkerStatus {
     }
 }
 
-/// Links to the ranges of time, for the template of that name.
+/// The links to time ranges, for the template `ranges.html`.
 fn ranges(view: &View, window: &TimeRange, link: impl Fn(&str) -> String) -> Value {
     let words = Words::of(view.labels);
     let range = |(name, _): &(&'static str, u64)| {
@@ -85,17 +85,17 @@ fn ranges(view: &View, window: &TimeRange, link: impl Fn(&str) -> String) -> Val
     ])
 }
 
-/// As a field of a form takes it.
+/// In the format of a form's field.
 fn minute(at: Datetime) -> String {
     at.to_string().replacen(' ', "T", 1).chars().take(19).collect()
 }
 
-/// A datetime to the second, as it is shown.
+/// A datetime to the second, as pages show it.
 fn second(at: Datetime) -> String {
     at.to_string().chars().take(19).collect()
 }
 
-/// A count with its digits in groups, as both languages may write it.
+/// A count with grouped digits, by a separator that both languages use.
 fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
@@ -108,7 +108,7 @@ fn grouped(count: u64) -> String {
     text
 }
 
-/// Decimals that tell a reading from its neighbours.
+/// How many decimals are shown of a reading.
 fn decimals(value: f64) -> usize {
     match value.abs() {
         large if large >= 1000.0 => 1,

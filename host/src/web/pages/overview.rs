@@ -1,5 +1,5 @@
-//! The overview: how the plant and its worker stand, what needs looking at, and every variable with
-//! its last two hours.
+//! The overview: the state of the plant and of the worker, what needs looking at, and every
+//! variable with its last two hours.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -23,28 +23,29 @@ use crate::web::view::{View, duration, encoded};
 use crate::web::words::Words;
 use crate::web::{App, SharedApp};
 
-/// What a row shows.
+/// The time range of a row.
 const RECENT: Duration = Duration::from_secs(2 * 3600);
 
-/// What is counted.
+/// The time range of the counts.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Rows of one page. Of more variables the worst are shown, and the others are found by name.
+/// The most rows of the page. Of more variables the worst are shown; the others can be found by
+/// name.
 const MOST_ROWS: usize = 60;
 
-/// Verdicts of a row.
+/// The most verdicts of a row.
 const OF_A_ROW: usize = 400;
 
-/// Anomalous for longer than this is of high priority, as the users have it.
+/// A variable that is anomalous for this long has high priority, as in the Python worker's reports.
 const LONG: Duration = Duration::from_secs(3600);
 
-/// So many of two hours are of medium priority.
+/// So many anomalies within two hours are of medium priority.
 const SEVERAL: usize = 3;
 
-/// Without a reading for so long, while others had some.
+/// A variable without a reading for this long is silent, if others have some.
 const SILENCE: Duration = Duration::from_secs(3600);
 
-/// How a variable stands, worst first.
+/// The priority of a variable, worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Priority {
     High,
@@ -66,7 +67,7 @@ impl Priority {
         }
     }
 
-    /// A mark that is told by its form.
+    /// Its symbol, which differs in shape and not only in colour.
     fn mark(self) -> &'static str {
         match self {
             Self::High => "▲",
@@ -77,7 +78,7 @@ impl Priority {
         }
     }
 
-    /// By what an open episode says.
+    /// By an open episode.
     fn said(episode: &Episode) -> Self {
         match (episode.kind, episode.priority) {
             (EpisodeKind::Shelved, _) => Self::Normal,
@@ -88,8 +89,8 @@ impl Priority {
         }
     }
 
-    /// By what was judged; `recent` are the last verdicts, by time. Who is silent is told here only
-    /// where no episodes tell it.
+    /// By the verdicts; `recent` are the last ones, by time. Silence is decided here only if there
+    /// are no episodes that tell it.
     fn of(
         recent: &[StoredVerdict],
         newest: Option<Datetime>,
@@ -125,9 +126,9 @@ struct OverviewView {
     variables: usize,
     rows: Vec<Row>,
     tallies: Vec<AnomalyTally>,
-    /// None where there is no table of them yet.
+    /// None if there is no table of episodes yet.
     open: Option<Vec<StoredEpisode>>,
-    /// Those of the day that are over.
+    /// Episodes of the day that are closed.
     day: Vec<StoredEpisode>,
 }
 
@@ -150,7 +151,7 @@ async fn page(app: &App, view: &View) -> PageResult<PageContent> {
 async fn read(app: &App, view: &View, reader: &mut dyn PageReader) -> Result<OverviewView, StoreError> {
     let standing = WorkerStatus::read(app, reader).await?;
     let until = standing.until;
-    let names = app.names.get(reader).await?;
+    let names = app.variables.get(reader).await?;
     let tallies = reader.tally(until.earlier(DAY), until).await?;
     let by_name: BTreeMap<&str, &AnomalyTally> =
         tallies.iter().map(|tally| (&*tally.variable, tally)).collect();
@@ -159,7 +160,7 @@ async fn read(app: &App, view: &View, reader: &mut dyn PageReader) -> Result<Ove
         .iter()
         .filter(|name| wanted.as_ref().is_none_or(|wanted| name.to_lowercase().contains(wanted)))
         .collect();
-    // Of too many those with anomalies, and then by name.
+    // Of too many, those with anomalies first, then by name.
     if chosen.len() > MOST_ROWS {
         let key = |name: &&Arc<str>| {
             let tally = by_name.get(&***name);
@@ -177,7 +178,7 @@ async fn read(app: &App, view: &View, reader: &mut dyn PageReader) -> Result<Ove
         |from: Datetime| move |name: &&Arc<str>| Stretch { variable: Arc::clone(name), from, to: until };
     let recent: Vec<Stretch> = chosen.iter().map(stretch(until.earlier(RECENT))).collect();
     let recent = reader.stretches(&recent, OF_A_ROW, ReadFrom::End).await?;
-    // Who had none lately had some before.
+    // For variables without a recent reading, the newest one is read.
     let quiet: Vec<&Arc<str>> =
         chosen.iter().zip(&recent).filter(|(_, recent)| recent.is_empty()).map(|(name, _)| *name).collect();
     let before: Vec<Stretch> = quiet.iter().map(stretch(Datetime::from_micros(i64::MIN))).collect();
@@ -299,7 +300,7 @@ fn meaning(priority: Priority, words: Words) -> &'static str {
     }
 }
 
-/// How many anomalies of the day were of variables of each priority.
+/// How many anomalies of the day belong to variables of each priority.
 fn severity<'a>(
     tallies: &[AnomalyTally],
     priorities: impl Iterator<Item = (&'a Arc<str>, Priority)>,

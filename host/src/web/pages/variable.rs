@@ -1,4 +1,4 @@
-//! One variable in some time: its chart, how its model did, and its worst anomalies there.
+//! One variable in a time range: its chart, the errors of its model, and its worst anomalies.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::web::view::{TimeRange, View, encoded};
 use crate::web::words::Words;
 use crate::web::{App, SharedApp};
 
-/// Anomalies that are listed under the chart.
+/// The most anomalies that are listed under the chart.
 const LISTED: usize = 25;
 
 pub(in crate::web) async fn variable(Given(app): Given<SharedApp>, view: View) -> Response {
@@ -161,8 +161,8 @@ pub(super) fn anomaly(verdict: &StoredVerdict, labels: &Labels) -> Value {
     ])
 }
 
-/// What the script needs to tell the numbers at the pointer: seconds from the first point, reading,
-/// expectation, bounds and flag of each.
+/// What the script needs to show the numbers at the pointer: seconds since the first point,
+/// reading, expectation, bounds and flag of each.
 fn points(points: &[ChartPoint]) -> String {
     let mut text = String::new();
     let short =

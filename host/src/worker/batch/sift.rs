@@ -10,6 +10,7 @@ use crate::new_readings;
 use crate::notes::UnfitReason;
 use crate::position::TimePosition;
 use crate::reading::{Malformed, Reading};
+use crate::row_reason::{Name, RowReason};
 use crate::store::StoreError;
 use crate::worker::batch_report::BatchReport;
 use crate::worker::cycle_context::CycleContext;
@@ -44,18 +45,19 @@ pub(super) async fn sift(
     let read = (rows.len() + report.malformed.len()) as u64;
     session.learn_names(&rows, detector).await?;
     let (names, met) = (&session.names, rows.iter().map(|reading| &reading.variable));
-    let met: HashSet<&Arc<str>> = met.filter(|name| names.of(name) == new_readings::Name::Equal).collect();
+    let met: HashSet<&Arc<str>> = met.filter(|name| names.of(name) == Name::Equal).collect();
     let pair = |name: &Arc<str>| Some((Arc::clone(name), names.judged_for(name)?));
     report.equal_names = met.into_iter().filter_map(pair).collect();
     report.equal_names.sort_unstable();
 
-    let holds = |row: &Reading| session.holds_datetime(row.datetime);
-    let (rows, outside) = new_readings::sift_out(rows, UnfitReason::Datetime, holds, first_seen);
-    let takes = |row: &Reading| !session.refuses(&row.variable);
-    let (rows, refused) = new_readings::sift_out(rows, UnfitReason::Refused, takes, first_seen);
-    let (rows, mut passed) = new_readings::sift_names(rows, |name| session.names.of(name), first_seen);
-    passed.add(outside);
-    passed.add(refused);
+    let refused = |row: &Reading| match () {
+        () if row.value.is_none() => None,
+        () if !session.holds_datetime(row.datetime) => Some(RowReason::Unfit(UnfitReason::Datetime)),
+        () if session.refuses(&row.variable) => Some(RowReason::Unfit(UnfitReason::Refused)),
+        () => None,
+    };
+    let reason = |row: &Reading| refused(row).or_else(|| RowReason::of(row, |name| session.names.of(name)));
+    let (rows, mut passed) = new_readings::take_out(rows, reason, first_seen);
     let keys = if context.scope.again {
         Vec::new()
     } else {

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use crate::counts::Counts;
 use crate::datetime::Datetime;
-use crate::new_readings::{self, Name};
+use crate::new_readings;
 use crate::position::{Passing, Position};
 use crate::reading::{Page, Reading, ReadingKey};
+use crate::row_reason::RowReason;
 use crate::shard::Shard;
 use crate::state::State;
 use crate::store::StoreError;
@@ -49,12 +50,8 @@ impl Worker {
             let key = row.key();
             if awaits(&session.state.position, &row) {
                 examined.awaited += 1;
-            } else if row.value.is_none() {
-                examined.rows.nulls += 1;
-            } else if !new_readings::fits(&row) || session.names.of(&row.variable) == Name::Foreign {
-                examined.rows.unfit += 1;
-            } else if session.names.of(&row.variable) == Name::Equal {
-                examined.rows.equal_names += 1;
+            } else if let Some(reason) = RowReason::of(&row, |name| session.names.of(name)) {
+                examined.rows += reason.counted();
             } else if judged.contains(&key) {
                 let first = met.insert(key);
                 examined.rows.judged += u64::from(first);

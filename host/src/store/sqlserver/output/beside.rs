@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use tiberius::{ColumnData, Row};
 
-use super::{SqlServerOutput, hit};
+use super::SqlServerOutput;
+use super::committing::hit;
 use crate::datetime::Datetime;
 use crate::episode::{EpisodeKind, EpisodeRange, Feedback, Shelving, StoredEpisode};
 use crate::store::sqlserver::connect::SqlSession;

@@ -1,0 +1,31 @@
+//! `host detector`, and the process that compiles a module.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Subcommand)]
+pub enum DetectorCommand {
+    /// Show what a module says of itself, what it imports, and whether this host would load it
+    #[command(after_help = "Example:\n  host detector inspect detector.wasm")]
+    Inspect {
+        /// A WebAssembly component
+        #[arg(value_name = "FILE")]
+        module: PathBuf,
+    },
+}
+
+#[derive(Args, Debug)]
+pub struct CompileModule {
+    /// Most memory of this process, in bytes
+    #[arg(long, value_name = "BYTES")]
+    pub memory: u64,
+
+    /// Most time of all its threads
+    #[arg(long, value_name = "SECONDS")]
+    pub seconds: u64,
+
+    /// Digest of the engine that the code is for
+    #[arg(long, value_name = "DIGEST")]
+    pub engine: String,
+}

@@ -1,0 +1,59 @@
+//! `host models`.
+
+use std::time::Duration;
+
+use clap::Subcommand;
+
+use super::Overrides;
+
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// List the models in use: when each was trained, on what, how well it told the end of its
+    /// series, and since when it judges
+    #[command(after_help = "Example:\n  host models list --config anomaly-worker.toml")]
+    List(Overrides),
+
+    /// Show what is known of a variable's model, and of those before that are kept
+    #[command(after_help = "Example:\n  host models show TEMP-03")]
+    Show {
+        #[arg(value_name = "VARIABLE")]
+        variable: String,
+
+        #[command(flatten)]
+        overrides: Overrides,
+    },
+
+    /// Measure a variable's model and those before on its last readings
+    #[command(after_help = "Example:\n  host models compare TEMP-03 --holdout 3d")]
+    Compare {
+        #[arg(value_name = "VARIABLE")]
+        variable: String,
+
+        /// On so much of the past [default: `holdout` of `[training]`, 1d]
+        #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+        holdout: Option<Duration>,
+
+        #[command(flatten)]
+        overrides: Overrides,
+    },
+
+    /// Put a model before in the place of a variable's model in use
+    ///
+    /// All other models stay as they are. A worker that runs takes it up as any other change; the
+    /// set that was in use is kept, so that this can be rolled back as well.
+    #[command(after_help = "\
+Examples:
+  host models rollback TEMP-03             to the youngest model before that is another one
+  host models rollback TEMP-03 --to 7      to that of generation 7")]
+    Rollback {
+        #[arg(value_name = "VARIABLE")]
+        variable: String,
+
+        /// The set that has it; `host models show VARIABLE` lists them
+        #[arg(long, value_name = "GENERATION")]
+        to: Option<u64>,
+
+        #[command(flatten)]
+        overrides: Overrides,
+    },
+}

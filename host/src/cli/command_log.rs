@@ -1,0 +1,26 @@
+//! The log of a command that ends: on standard error, around its progress. The log's file is the
+//! service's; such a command writes into one only if its own command line names it.
+
+use anyhow::Context;
+
+use super::args::Overrides;
+use super::progress::ProgressDisplay;
+use crate::config::LoadedConfig;
+use crate::telemetry::{self, Telemetry};
+
+/// Starts it, and says what is odd in the configuration.
+pub(super) fn start(
+    loaded: &mut LoadedConfig,
+    asked: &Overrides,
+    progress: Option<&ProgressDisplay>,
+) -> anyhow::Result<Telemetry> {
+    let log = &mut loaded.config.log;
+    log.file = asked.log_file.as_ref().and(log.file.take());
+    let started = match progress {
+        Some(progress) => telemetry::start_on(log, progress.console()),
+        None => telemetry::start(log),
+    };
+    let started = started.context("the log cannot be started")?;
+    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    Ok(started)
+}
