@@ -7,7 +7,6 @@ use crate::alert::event::EventKind;
 use crate::alert::language::Language;
 use crate::config::*;
 use crate::episode::{PatternSettings, Priority, Side, StateDelay};
-use crate::secret::Secret;
 
 #[test]
 fn every_value_is_read_from_the_file() {
