@@ -57,8 +57,10 @@ pub enum FaultOutcome {
 pub struct Alarms {
     pub variable: String,
     pub judged: usize,
-    /// Anomalies among them: false alarms.
+    /// Anomalies among them.
     pub flagged: usize,
+    /// False alarms: rows of flagged readings, one after the other, that do not begin in a fault.
+    pub begun: usize,
 }
 
 /// Every reading has one verdict, or these say how many have not.
@@ -144,19 +146,26 @@ fn alarms(
     arrived: &BTreeMap<Key<'_>, f64>,
     judged: &BTreeMap<Key<'_>, Vec<&JudgedReading>>,
 ) -> Vec<Alarms> {
-    let mut counts: BTreeMap<&str, (usize, usize)> =
-        arrived.keys().map(|(variable, _)| (*variable, (0, 0))).collect();
+    let mut counts: BTreeMap<&str, Alarms> =
+        arrived.keys().map(|(name, _)| (*name, Alarms::none(name))).collect();
+    let mut before: Option<&str> = None;
     for ((variable, at), rows) in judged {
+        let flagged = anomaly(rows);
         if !faults.iter().any(|fault| fault.kind.in_values() && fault.covers(variable, *at)) {
-            let (judged, flagged) = counts.entry(variable).or_default();
-            *judged += 1;
-            *flagged += usize::from(anomaly(rows));
+            let alarms = counts.entry(variable).or_insert_with(|| Alarms::none(variable));
+            alarms.judged += 1;
+            alarms.flagged += usize::from(flagged);
+            alarms.begun += usize::from(flagged && before != Some(*variable));
         }
+        before = flagged.then_some(*variable);
     }
-    counts
-        .into_iter()
-        .map(|(variable, (judged, flagged))| Alarms { variable: variable.to_owned(), judged, flagged })
-        .collect()
+    counts.into_values().collect()
+}
+
+impl Alarms {
+    fn none(variable: &str) -> Self {
+        Self { variable: variable.to_owned(), judged: 0, flagged: 0, begun: 0 }
+    }
 }
 
 fn anomaly(rows: &[&JudgedReading]) -> bool {

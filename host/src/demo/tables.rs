@@ -37,20 +37,22 @@ pub fn false_alarms(score: &DemoScore) -> String {
     printed(table)
 }
 
-/// Both rules on the same readings: faults in values that were found, and what was flagged for
-/// nothing.
+/// Both rules on the same readings: faults in values that were found, alarms that began outside of
+/// them, and readings that were flagged there.
 pub fn side_by_side(by_rule: &[(&str, &DemoScore)]) -> String {
-    let mut table = plain(["rule", "faults found", "flagged in them", "flagged for nothing"]);
+    let mut table = plain(["rule", "faults found", "false alarms", "flagged in faults", "outside"]);
     table.add_rows(by_rule.iter().map(|(rule, score)| {
         let in_values = || score.faults.iter().filter(|fault| fault.fault.kind.in_values());
         let found = in_values().filter(|fault| fault.outcome == FaultOutcome::Found).count();
         let flagged: usize = in_values().map(|fault| fault.flagged).sum();
-        let for_nothing: usize = score.alarms.iter().map(|alarms| alarms.flagged).sum();
+        let begun: usize = score.alarms.iter().map(|alarms| alarms.begun).sum();
+        let outside: usize = score.alarms.iter().map(|alarms| alarms.flagged).sum();
         [
             (*rule).to_owned(),
             format!("{found} of {}", in_values().count()),
+            begun.to_string(),
             flagged.to_string(),
-            for_nothing.to_string(),
+            outside.to_string(),
         ]
     }));
     for column in table.column_iter_mut().skip(1) {
@@ -143,8 +145,12 @@ mod tests {
     #[test]
     fn the_tables_say_what_came_of_each_fault() {
         let hour = Duration::from_secs(3600);
-        let alarms =
-            |variable: &str, judged, flagged| Alarms { variable: variable.to_owned(), judged, flagged };
+        let alarms = |variable: &str, judged, flagged| Alarms {
+            variable: variable.to_owned(),
+            judged,
+            flagged,
+            begun: 1,
+        };
         let score = DemoScore {
             faults: vec![
                 scored(FaultKind::Spike { sigmas: 12.0 }, (1, 1, 1), Some(0), FaultOutcome::Found),
@@ -178,6 +184,14 @@ variable       judged  flagged
 C                  30        3
 A                  10        1
 all variables      60        4"
+        );
+        assert_eq!(
+            side_by_side(&[("interval", &score), ("adaptive", &score)]),
+            "\
+rule      faults found  false alarms  flagged in faults  outside
+----------------------------------------------------------------
+interval        2 of 4             3                  8        4
+adaptive        2 of 4             3                  8        4"
         );
     }
 }

@@ -83,20 +83,30 @@ fn of_a_repeated_reading_the_first_counts() {
 }
 
 /// A's only flagged reading outside its fault in values is at step 2; a late stretch excuses
-/// nothing.
+/// nothing. D's alarm begins in its fault and goes on after it.
 #[test]
 fn alarms_outside_of_faults_are_false() {
-    let faults = [fault(SHIFT, 0, 1), fault(LATE, 2, 3)];
+    let faults = [fault(SHIFT, 0, 1), fault(LATE, 2, 3), Fault { variable: "D", ..fault(SHIFT, 0, 2) }];
     let verdicts = [
         verdict("A", 0, 1.0, true),
         verdict("A", 1, 1.0, false),
         verdict("A", 2, 1.0, true),
         verdict("C", 0, 1.0, true),
+        verdict("C", 1, 1.0, true),
+        verdict("C", 2, 1.0, false),
+        verdict("C", 3, 1.0, true),
+        verdict("D", 1, 1.0, true),
+        verdict("D", 2, 1.0, true),
     ];
-    let alarms = |variable: &str, judged, flagged| Alarms { variable: variable.to_owned(), judged, flagged };
+    let alarms = |variable: &str, judged, flagged, begun| Alarms {
+        variable: variable.to_owned(),
+        judged,
+        flagged,
+        begun,
+    };
     assert_eq!(
         score(&faults, &normal(), &verdicts).alarms,
-        [alarms("A", 2, 1), alarms("B", 0, 0), alarms("C", 1, 1)]
+        [alarms("A", 2, 1, 1), alarms("B", 0, 0, 0), alarms("C", 4, 3, 2), alarms("D", 1, 1, 0)]
     );
 }
 
