@@ -66,3 +66,50 @@ impl AddAssign for Counts {
         self.malformed += malformed;
     }
 }
+
+/// How many rows had one outcome, and what that is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowOutcome {
+    /// As a label of metrics, and as a key of the page's words.
+    pub label: &'static str,
+    /// Why such rows have no verdict, to follow a number; None for judged ones.
+    pub reason: Option<&'static str>,
+    pub rows: u64,
+}
+
+impl Counts {
+    /// Every outcome, with its count. Anomalies are among the judged ones and are counted besides.
+    pub fn outcomes(&self) -> [RowOutcome; 12] {
+        // By name, so that a field that is added and listed nowhere does not compile.
+        let &Self {
+            judged,
+            anomalies,
+            nulls,
+            duplicates,
+            already_judged,
+            too_late,
+            no_model,
+            set_aside,
+            withheld,
+            unfit,
+            equal_names,
+            malformed,
+        } = self;
+        let with_verdict = |label, rows| RowOutcome { label, reason: None, rows };
+        let without = |label, reason, rows| RowOutcome { label, reason: Some(reason), rows };
+        [
+            with_verdict("judged", judged),
+            with_verdict("judged_anomalous", anomalies),
+            without("null", "NULL", nulls),
+            without("duplicate", "duplicate", duplicates),
+            without("already_judged", "judged before", already_judged),
+            without("too_late", "too late, left to `backfill`", too_late),
+            without("no_model", "without a model", no_model),
+            without("set_aside", "set aside", set_aside),
+            without("withheld", "withheld by the detector", withheld),
+            without("unfit", "that fit no column of the output", unfit),
+            without("equal_name", "under a name that the output takes for another's", equal_names),
+            without("malformed", "malformed", malformed),
+        ]
+    }
+}

@@ -1,14 +1,14 @@
-//! Which events a channel is told of. Pure.
+//! Which events go to a channel. Pure.
 
 use wildmatch::WildMatch;
 
 use super::event::{AlertEvent, EventKind};
 use crate::episode::Priority;
 
-/// What a channel asks for. What is about no variable passes whatever the variables are.
+/// The filter of a channel. An event without a variable passes whatever `variables` is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter {
-    /// The least.
+    /// The least priority.
     pub priority: Priority,
     /// Patterns; empty: all.
     pub variables: Vec<WildMatch>,
@@ -17,7 +17,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether it is told.
+    /// Whether an event passes.
     pub fn takes(&self, event: &AlertEvent) -> bool {
         let named = |name: &str| {
             self.variables.is_empty() || self.variables.iter().any(|pattern| pattern.matches(name))

@@ -1,15 +1,14 @@
-//! From what waits for a channel to the messages that it is sent.
+//! Groups the events that wait for a channel into messages.
 //!
-//! Pure. What begins together is one message with a list. What would be more than a handful, as
-//! after a receiver was down for long or a backlog was judged, is one summary. Each event is in one
-//! message, and those of one variable are in the order in which they happened, whatever is put
-//! together.
+//! Pure. Events of one kind that begin together are one message with a list. If there would be many
+//! messages, as after a receiver was down for long or a backlog was judged, there is one summary.
+//! Each event is in one message, and the events of one variable keep their order.
 
 use std::collections::HashMap;
 
 use super::event::{AlertEvent, EventKind};
 
-/// What is to be sent as one.
+/// Events that are sent as one message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     pub kind: GroupKind,
@@ -17,7 +16,7 @@ pub struct Group {
     pub events: Vec<AlertEvent>,
 }
 
-/// How events are put together.
+/// How the events of a group belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupKind {
     One,
@@ -27,12 +26,12 @@ pub enum GroupKind {
     Summary,
 }
 
-/// What is more than this at once, nobody reads one by one.
+/// Nobody reads more messages than this one by one.
 const MOST_MESSAGES: usize = 10;
 
-/// Puts together what waits, which is in the order of the outbox. `is_late` says that the receiver
-/// could not be told for long: then a few messages are one as well. With `each` every event is for
-/// itself, for receivers that put together themselves.
+/// Groups the waiting events, which are in the order of the outbox. `is_late`: the receiver could
+/// not be reached for long, so that even a few messages become one. With `each` every event is a
+/// message of its own, for receivers that group by themselves.
 pub fn plan(waiting: Vec<AlertEvent>, is_late: bool, each: bool) -> Vec<Group> {
     if each {
         return waiting
@@ -52,7 +51,7 @@ pub fn plan(waiting: Vec<AlertEvent>, is_late: bool, each: bool) -> Vec<Group> {
 /// an earlier one of its variable.
 fn together(waiting: &[AlertEvent]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    // The last message in which a variable stands, and the messages of each kind.
+    // The last message with each variable, and the messages of each kind.
     let mut last: HashMap<&str, usize> = HashMap::new();
     let mut of_kind: HashMap<EventKind, Vec<usize>> = HashMap::new();
     for event in waiting {

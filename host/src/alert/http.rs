@@ -1,9 +1,10 @@
-//! One POST to a receiver that is not trusted: it may be slow, endless, or send elsewhere.
+//! One POST to a receiver that is not trusted: it may be slow, send without end, or redirect.
 //!
-//! Every phase has its time and the whole has one; of an answer a few kilobytes are read; no
-//! redirect is followed, so that nobody sends a message, or its secret, to another place. The call
-//! blocks, so it runs on a blocking thread; one that is given up ends by itself. Errors never show
-//! the address, which is a secret to some receivers: only its scheme and host.
+//! Every phase has a timeout, and so has the whole call. Only a few kilobytes of an answer are
+//! read. Redirects are not followed, so that neither the message nor its secret goes to another
+//! place. The call blocks, so it runs on a blocking thread, and ends by itself when its caller has
+//! given up. Errors show only scheme and host of the address, because for some receivers the rest
+//! is a secret.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -22,14 +23,14 @@ use crate::regular;
 use crate::secret::Secret;
 use crate::text::escaped;
 
-/// For the phases of one call.
+/// The timeouts of one call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Times {
     resolve: Duration,
     connect: Duration,
     send: Duration,
     answer: Duration,
-    /// From the look-up of the name to the last byte that is read.
+    /// From resolving the name to the last byte that is read.
     whole: Duration,
 }
 
@@ -46,30 +47,30 @@ impl Default for Times {
     }
 }
 
-/// What is read of an answer, and what of that is shown.
+/// The most bytes that are read of an answer, and the most characters that are shown.
 const BODY: u64 = 4096;
 const SHOWN: usize = 200;
 
-/// What is sent.
+/// A request.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     pub(super) url: Secret,
-    /// The body is JSON, which its header says.
+    /// Besides the content type, which is JSON.
     pub(super) headers: Vec<(&'static str, Secret)>,
     pub(super) body: String,
 }
 
-/// How to send: the certificates that are trusted in the place of the system's.
+/// The client, with the certificates that are trusted in place of the system's.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct HttpClient {
     ca_file: Option<PathBuf>,
     times: Times,
 }
 
-/// The scheme and the host of an address, which is all of it that may be shown.
+/// The scheme and the host of an address, which may be shown.
 ///
 /// # Errors
-/// It is no address of HTTP.
+/// It is not an HTTP address.
 pub(super) fn place(url: &Secret) -> Result<String, String> {
     let wrong = || "must be an address such as `https://host/path`".to_owned();
     let uri: Uri = url.reveal().trim().parse().map_err(|_| wrong())?;
@@ -87,7 +88,7 @@ impl HttpClient {
         Self { ca_file, times: Times::default() }
     }
 
-    /// Sends, and tells what the receiver answered.
+    /// Sends, and returns the receiver's answer.
     pub(super) async fn post(&self, request: Request) -> Result<String, SendError> {
         let client = self.clone();
         tokio::task::spawn_blocking(move || client.blocking(&request))
@@ -155,7 +156,7 @@ fn certificates(file: &Path) -> Result<Vec<ureq::tls::Certificate<'static>>, Str
     if certificates.is_empty() { Err(unusable("there is no certificate in it")) } else { Ok(certificates) }
 }
 
-/// What of the body came before its end, the bound, or an error.
+/// The body up to its end, the limit, or an error.
 fn beginning(mut body: impl Read) -> String {
     let mut bytes = Vec::new();
     let _ = body.by_ref().take(BODY).read_to_end(&mut bytes);
@@ -163,7 +164,7 @@ fn beginning(mut body: impl Read) -> String {
     escaped(&text)
 }
 
-/// What an answer means. Pure.
+/// Interprets an answer. Pure.
 fn judge(place: &str, status: u16, retry_after: Option<Duration>, text: &str) -> Result<String, SendError> {
     let said = if text.is_empty() { String::new() } else { format!(": {text}") };
     let what = format!("{place} answers {status}{said}");
@@ -187,7 +188,7 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     Some(at.duration_since(now).unwrap_or_default())
 }
 
-/// Nobody answered. Some errors hold the address; those are told in other words.
+/// There was no answer. Errors of the library that contain the address are reworded.
 fn failed(place: &str, error: &ureq::Error) -> SendError {
     match error {
         ureq::Error::Timeout(phase) => {

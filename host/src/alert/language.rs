@@ -1,6 +1,6 @@
-//! In which language people are told, and how numbers and times are written in it.
+//! The language of messages, and its formats of numbers and times.
 //!
-//! Datetimes are the plant's own clock, as they stand in the table, in both.
+//! Datetimes are shown as in the table, by the plant's own clock.
 
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ pub enum Language {
     Es,
 }
 
-/// What is shown of a number at least: five digits from the first that is not zero.
+/// The least number of significant digits.
 const DIGITS: i32 = 5;
 
-/// What the tables keep: DECIMAL(18,6).
+/// The columns are DECIMAL(18,6).
 const MOST_DECIMALS: i32 = 6;
 
 impl Language {
-    /// The one or the other.
+    /// Chooses by language.
     pub(super) fn of<T>(self, english: T, spanish: T) -> T {
         match self {
             Self::En => english,
@@ -31,7 +31,7 @@ impl Language {
         }
     }
 
-    /// A number as people read it: `87.4`, `87,4`; whole numbers keep all their digits.
+    /// A number in the language's format: `87.4`, `87,4`. Whole numbers keep all their digits.
     pub(super) fn number(self, number: f64) -> String {
         if !number.is_finite() {
             return "?".to_owned();
@@ -46,7 +46,7 @@ impl Language {
         self.of(short.to_owned(), short.replace('.', ","))
     }
 
-    /// How many of something, in the one form or the other.
+    /// A count with its noun, in singular or plural.
     pub(super) fn count(self, number: u64, one: [&str; 2], several: [&str; 2]) -> String {
         let [english, spanish] = if number == 1 { one } else { several };
         format!("{number} {}", self.of(english, spanish))

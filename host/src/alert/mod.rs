@@ -1,9 +1,9 @@
-//! Telling people what happened: from the outbox, which is written in the transaction of the
-//! verdicts, to the channels of the configuration.
+//! Alerts: messages from the outbox, which is written in the transaction of the verdicts, are
+//! delivered to the channels of the configuration.
 //!
-//! What is said is pure: an [`event`] in words ([`sentence`]), put together with others ([`group`])
-//! to a [`message`], tried again as [`retry`] says. A [`channel`] sends it once; [`delivery`] runs
-//! beside the worker, reads the [`outbox`] and sees to the rest.
+//! The content is pure: an [`event`] is put into words ([`sentence`]) and grouped with others
+//! ([`group`]) into a [`message`]; [`retry`] decides on further attempts. A [`channel`] makes one
+//! attempt; [`delivery`] runs beside the worker, reads the [`outbox`] and does the rest.
 
 pub mod channel;
 pub mod delivery;

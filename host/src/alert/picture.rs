@@ -1,7 +1,7 @@
-//! The chart of what a message is about, for receivers that show one: the same that the page draws.
+//! The chart of a message, for receivers that show pictures. It is drawn as on the page.
 //!
-//! A message without a picture is better than one that comes late: whatever goes wrong, and
-//! whatever takes too long, there is none.
+//! A message without a picture is better than a late one: after any error or timeout there is no
+//! picture.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use crate::episode::EpisodeKind;
 use crate::store::Store;
 use crate::web::chart_data;
 
-/// For reading and drawing.
+/// The time limit for reading and drawing.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What is shown before an episode, at least.
+/// The least time that is shown before an episode.
 const BEFORE: Duration = Duration::from_secs(2 * 3600);
 
-/// What is drawn for a message: variable, from and to. None where that is not one variable's
-/// readings.
+/// Variable, begin and end of the chart. None if the message is not about the readings of one
+/// variable.
 fn wanted(message: &Message) -> Option<(Arc<str>, Datetime, Datetime)> {
     let [AlertEvent { what: EventDetail::Variable(_, facts), .. }] = message.events.as_slice() else {
         return None;
@@ -36,7 +36,7 @@ fn wanted(message: &Message) -> Option<(Arc<str>, Datetime, Datetime)> {
     Some((Arc::clone(&facts.variable), facts.begin.earlier(before), last.later(Duration::from_secs(1))))
 }
 
-/// Draws it.
+/// Draws the chart.
 pub(super) async fn picture(store: &dyn Store, message: &Message) -> Option<Picture> {
     let (variable, from, to) = wanted(message)?;
     let drawn = async {

@@ -1,59 +1,59 @@
-//! When a message that did not arrive is tried again, and when it is given up.
+//! When a failed delivery is retried, and when it is given up.
 //!
-//! Pure: the time and the chance are parameters. A receiver that is out of reach is tried for as
-//! long as messages are kept, because it may be back tomorrow. One that answers that it will not
-//! take this message is tried a few times over an hour, in which a person can mend an address or a
-//! key, and then the message is a dead letter.
+//! Pure: time and randomness are parameters. A receiver that cannot be reached is retried for as
+//! long as messages are kept, because it may be back tomorrow. One that refuses the message is
+//! retried a few times over an hour, in which a person can correct an address or a key. Then the
+//! message is a dead letter.
 
 use std::time::Duration;
 
-/// Before the second try; each pause is twice the one before.
+/// The pause before the second attempt. Each further pause is twice the one before.
 const FIRST: Duration = Duration::from_secs(15);
 
-/// Between two tries at most, without what a receiver asks for.
+/// The longest pause, unless the receiver asks for a longer one.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
 /// The longest that a receiver may ask for.
 const LONGEST_ASKED: Duration = Duration::from_secs(6 * 3600);
 
-/// How often a message is sent that its receiver refuses: the pauses between add up to an hour.
+/// The attempts to send a message that its receiver refuses. Their pauses add up to an hour.
 pub const REFUSED_TRIES: u32 = 9;
 
 /// How long a message is kept for a receiver that is out of reach.
 pub const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// A message did not arrive, as far as one can tell.
+/// A failed delivery. The message may still have arrived.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SendError {
-    /// For the log and for `status`: what the receiver said, without a secret.
+    /// What the receiver said, without secrets, for the log and for `status`.
     pub what: String,
-    /// It came through, and the receiver will not take it: trying again mends nothing by itself.
+    /// The receiver answered and refused the message. A retry alone does not help.
     pub refused: bool,
     /// How long the receiver asks to wait.
     pub retry_after: Option<Duration>,
 }
 
 impl SendError {
-    /// It may arrive later.
+    /// A failure that may pass.
     pub fn passing(what: impl Into<String>) -> Self {
         Self { what: what.into(), refused: false, retry_after: None }
     }
 
-    /// It will not, unless somebody changes something.
+    /// A failure that lasts until somebody changes something.
     pub fn refused(what: impl Into<String>) -> Self {
         Self { what: what.into(), refused: true, retry_after: None }
     }
 }
 
-/// What is done next with a message that did not arrive.
+/// What is done after a failed delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryDecision {
     Retry(Duration),
     DeadLetter,
 }
 
-/// After so many tries, the first of which counts, of a message of this age. `chance` is from 0 to
-/// 1 and spreads the pauses of many workers.
+/// Decides after `tries` attempts at a message of this age. `chance` is from 0 to 1 and spreads the
+/// retries of many workers.
 pub fn next(failure: &SendError, tries: u32, age: Duration, chance: f64) -> RetryDecision {
     if (failure.refused && tries >= REFUSED_TRIES) || age > KEPT {
         return RetryDecision::DeadLetter;

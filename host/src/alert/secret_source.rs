@@ -1,5 +1,5 @@
-//! A channel's secret: an address, a key, a password. It is read at each delivery where it is in a
-//! file, so that it can be changed under a running worker.
+//! A channel's secret: an address, a key, a password. If it is in a file, it is read at each
+//! delivery, so that it can be changed while the worker runs.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::config::whole;
 use crate::secret::{Secret, credential};
 
-/// A secret, or where it is.
+/// A secret, or its file.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum SecretSource {
     Given(Secret),
@@ -15,8 +15,8 @@ pub(super) enum SecretSource {
 }
 
 impl SecretSource {
-    /// What a channel's table says of `key`: itself, a file that is looked for among systemd's
-    /// credentials first, or the credential `<channel>_<key>`.
+    /// Finds the secret `key` of a channel: in its table, in the file that the table names
+    /// (systemd's credentials are searched first), or in the credential `<channel>_<key>`.
     pub(super) fn find(
         channel: &str,
         key: &str,
@@ -33,7 +33,7 @@ impl SecretSource {
         }
     }
 
-    /// The secret as it is now.
+    /// The current secret.
     ///
     /// # Errors
     /// A sentence that names the file.

@@ -1,9 +1,9 @@
-//! What those who tell people know of the worker: whether it is active, its clock, and what there
-//! is to tell of the service itself. Shared between the schedule, which says it, and the channels.
+//! What the channels know of the worker: whether it is active, its clock, and the events of the
+//! service itself. The schedule writes it, and the channels read it.
 //!
-//! What is told of the service does not go through the outbox, because a database that cannot be
-//! reached is the first thing to tell. It is told directly, and again after a restart if it still
-//! is so.
+//! Events of the service do not go through the outbox, because the most important one is that the
+//! database cannot be reached. They are sent directly, and again after a restart if they still
+//! hold.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ use super::event::{AlertEvent, EventDetail};
 use super::service_watch::{CycleEnd, ServiceWatch};
 use crate::datetime::Datetime;
 
-/// What is kept for channels that do not keep up.
+/// The most events that are kept for slow channels.
 const MOST: usize = 50;
 
 /// See the module.
@@ -30,16 +30,16 @@ struct Inner {
     watch: Option<ServiceWatch>,
     started: Option<Instant>,
     is_active: bool,
-    /// The plant's time when it was asked last.
+    /// The plant's time when it was last read, and when that was.
     clock: Option<(Datetime, Instant)>,
-    /// The number of the first that is kept, and those from there on.
+    /// The number of the first event that is kept.
     first: u64,
     told: VecDeque<AlertEvent>,
     trouble: Option<AlertEvent>,
 }
 
 impl ServiceStatus {
-    /// Of a worker that starts now.
+    /// For a worker that starts now.
     pub fn new(worker: String, interval: Duration) -> Self {
         let started = Some(Instant::now());
         let watch = Some(ServiceWatch::new(worker, interval, Duration::ZERO));
@@ -50,7 +50,7 @@ impl ServiceStatus {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A cycle has ended; `plant` is the database's time where that is known.
+    /// A cycle has ended. `plant` is the database's time, if it is known.
     pub fn cycle_ended(&self, end: &CycleEnd, refused: Option<&str>, plant: Option<Datetime>) {
         let mut inner = self.lock();
         let now = Instant::now();
@@ -64,7 +64,7 @@ impl ServiceStatus {
         let told = inner.watch.as_mut().map(|watch| watch.ended(end, refused, since)).unwrap_or_default();
         let at = plant_now(inner.clock, now);
         for (number, service) in told.into_iter().enumerate() {
-            // Of this process and this moment: told again it is the same.
+            // Unique for process and event, and the same at each attempt.
             let id = format!("service-{}-{}-{number}", std::process::id(), at.micros());
             let event = AlertEvent { id, at, what: EventDetail::Service(service) };
             if event.is_end() {
@@ -87,12 +87,12 @@ impl ServiceStatus {
         self.lock().is_active
     }
 
-    /// The plant's time, as far as it is known.
+    /// The plant's time, extrapolated from when it was last read.
     pub fn now(&self) -> Datetime {
         plant_now(self.lock().clock, Instant::now())
     }
 
-    /// What was told of the service from this number on, and the next number.
+    /// The events of the service from this number on, and the next number.
     pub fn told_since(&self, number: u64) -> (Vec<AlertEvent>, u64) {
         let inner = self.lock();
         let skipped = usize::try_from(number.saturating_sub(inner.first)).unwrap_or(usize::MAX);
@@ -100,7 +100,7 @@ impl ServiceStatus {
         (told, inner.first + inner.told.len() as u64)
     }
 
-    /// That the service does not succeed, while it does not.
+    /// The event that cycles fail, while they do.
     pub fn trouble(&self) -> Option<AlertEvent> {
         self.lock().trouble.clone()
     }
@@ -111,7 +111,7 @@ impl ServiceStatus {
     }
 }
 
-/// The machine's clock where the plant's was never seen.
+/// The machine's clock if the plant's was never read.
 fn plant_now(clock: Option<(Datetime, Instant)>, now: Instant) -> Datetime {
     match clock {
         Some((plant, asked)) => plant.later(now.duration_since(asked)),

@@ -1,28 +1,28 @@
-//! What is told of the service itself: pure. It sees how cycles end, and says what that comes to.
+//! Derives events of the service from how its cycles end. Pure.
 
 use std::time::Duration;
 
 use super::event::ServiceEvent;
 
-/// A service that has not succeeded for so many intervals is in trouble.
+/// After so many intervals without a successful cycle there is an alert.
 const INTERVALS: u32 = 3;
 
-/// What is known of a worker's cycles. Times are since some moment before.
+/// The state of a worker's cycles. Times are since a fixed moment.
 #[derive(Debug)]
 pub struct ServiceWatch {
     worker: String,
     interval: Duration,
     succeeded: Duration,
-    /// Whether people were told that it does not succeed.
+    /// Whether the alert was made.
     is_told: bool,
-    /// What they were told of files that cannot be used.
+    /// The refusal of files that was alerted last.
     refused: Option<String>,
 }
 
 /// How a cycle ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CycleEnd {
-    /// Of the readings so many came too late.
+    /// With the number of readings that came too late.
     Success {
         too_late: u64,
     },
@@ -34,13 +34,13 @@ pub enum CycleEnd {
 }
 
 impl ServiceWatch {
-    /// From its start on, which counts as a success.
+    /// The start counts as a success.
     pub fn new(worker: String, interval: Duration, now: Duration) -> Self {
         Self { worker, interval, succeeded: now, is_told: false, refused: None }
     }
 
-    /// What there is to tell after a cycle. `refused` says why the files on disk are not used, if
-    /// they are not.
+    /// The events after a cycle. `refused` says why the files on disk are not used, if they are
+    /// refused.
     pub fn ended(&mut self, end: &CycleEnd, refused: Option<&str>, now: Duration) -> Vec<ServiceEvent> {
         let worker = || self.worker.clone();
         let mut told = Vec::new();
@@ -78,7 +78,7 @@ impl ServiceWatch {
         told
     }
 
-    /// Whether it does not succeed, and people were told.
+    /// Whether cycles fail and the alert was made.
     pub fn is_in_trouble(&self) -> bool {
         self.is_told
     }
@@ -116,7 +116,7 @@ mod tests {
             (250, success(0), Some("b"), vec![refused("b")]),
             (260, success(0), None, vec![]),
             (270, success(0), Some("b"), vec![refused("b")]),
-            // Another one was active: what it did not do is not this one's.
+            // Another worker was active, so the time without a success does not count.
             (500, CycleEnd::Standby, None, vec![]),
             (501, failure(), None, vec![]),
             (530, failure(), None, vec![no_success(30)]),

@@ -1,8 +1,9 @@
-//! What opens and closes the episodes of anomalous readings of one variable: so many anomalous
-//! readings in a row, so many normal ones, or silence.
+//! Opens and closes the episodes of anomalous readings of one variable. An episode opens after a
+//! number of anomalous readings in a row (the on-delay). It closes after a number of normal ones
+//! (the off-delay), or when the variable falls silent.
 //!
-//! It goes over the verdicts in the order of their datetimes. What it knows is the same after the
-//! same verdicts, in however many pieces they came.
+//! It takes verdicts in the order of their datetimes. Its state follows from the verdicts alone,
+//! and not from how they were divided into batches.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +15,14 @@ use super::settings::VariableSettings;
 use super::{Episode, EpisodeKind, Priority};
 use crate::datetime::Datetime;
 
-/// From this on an episode is of high priority, unless another is set; it is also when it is told
-/// that one is still open.
+/// An episode that lasts this long has high priority, unless another is set. It is also when people
+/// are told that it is still open.
 pub(super) const LONG: Duration = Duration::from_secs(3600);
 
-/// Episodes that begin within this are several recent ones.
+/// An episode has medium priority if two others began within this time before it.
 const RECENT: Duration = Duration::from_secs(24 * 3600);
 
-/// Where a variable stands.
+/// The state of one variable.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
     #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
@@ -34,16 +35,16 @@ pub struct Machine {
 /// Not at rest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Phase {
-    /// So many anomalous readings in a row, which are not enough yet.
+    /// Anomalous readings in a row, fewer than the on-delay.
     #[serde(rename = "w")]
     Waiting(Episode, u32),
-    /// An episode is open, and so many normal readings in a row have come since.
+    /// An open episode, and the normal readings in a row since its last anomalous one.
     #[serde(rename = "o")]
     Open(Episode, u32),
 }
 
 impl Machine {
-    /// One that goes on with an episode that is open, or after those that began then.
+    /// Continues an open episode, or begins after those that began then.
     pub fn resume(open: Option<Episode>, before: [Option<Datetime>; 2]) -> Self {
         Self { phase: open.map(|episode| Phase::Open(episode, 0)), before }
     }
@@ -63,7 +64,7 @@ impl Machine {
         }
     }
 
-    /// Whether all that came so far says nothing of what comes next.
+    /// Whether the readings so far have no influence on the next ones.
     pub fn is_at_rest(&self) -> bool {
         self.phase.is_none()
     }
@@ -78,7 +79,7 @@ impl Machine {
         self.before
     }
 
-    /// Takes the next reading; the episode that it closes.
+    /// Takes the next reading, and returns the episode that it closes.
     pub fn step(
         &mut self,
         variable: &Arc<str>,
@@ -116,7 +117,8 @@ impl Machine {
         }
     }
 
-    /// The variable has fallen silent: what is open ends at this moment, what waits was nothing.
+    /// The variable has fallen silent. An open episode ends at this moment; one that has not opened
+    /// yet is dropped.
     pub fn silence(&mut self, at: Datetime) -> Option<Episode> {
         match self.phase.take() {
             Some(Phase::Open(mut episode, _)) => {
@@ -133,7 +135,7 @@ impl Machine {
             return;
         }
         self.rank(&mut episode, settings);
-        // Counted among those before only once the next one asks.
+        // It counts among those before from the next episode on.
         let begin = episode.begin;
         self.phase = Some(Phase::Open(episode, 0));
         self.before = [self.before[1], Some(begin)];
@@ -143,7 +145,7 @@ impl Machine {
         let older: Vec<Datetime> =
             self.before.iter().flatten().copied().filter(|begin| *begin < episode.begin).collect();
         let several = older.len() == 2 && older.iter().all(|begin| episode.begin.since(*begin) <= RECENT);
-        // What was ranked when it opened had both of them before it.
+        // An episode that was ranked when it opened had both of them before it.
         let several = several || episode.priority == Priority::Medium;
         episode.priority = priority(episode, several, settings);
     }
@@ -159,7 +161,7 @@ pub(super) fn priority(episode: &Episode, several: bool, settings: &VariableSett
     }
 }
 
-/// Makes an anomalous reading a part of the episode, with the normal ones between.
+/// Adds an anomalous reading to the episode, and the normal ones between.
 fn absorb(episode: &mut Episode, point: &Point, between: u32) {
     episode.readings += u64::from(between) + 1;
     episode.flagged += 1;

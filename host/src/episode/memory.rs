@@ -1,5 +1,5 @@
-//! What is remembered of all variables, as it is stored with a commit: in parts, of which a commit
-//! writes those whose variables had readings.
+//! What is remembered of all variables, as a commit stores it: in parts, of which a commit writes
+//! those whose variables had readings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::track::Track;
 use crate::checkpoint::Parts;
 
-/// So many parts: with 10,000 variables some 150 in each.
+/// The number of parts. With 10,000 variables each has about 150.
 const PARTS: u32 = 64;
 
-/// The part of a variable. Its name is none that a detector can give.
+/// The part of a variable. A detector cannot give a part such a name.
 fn part_of(variable: &str) -> String {
     // FNV-1a: the same with every compiler.
     let hash = variable
@@ -19,7 +19,8 @@ fn part_of(variable: &str) -> String {
     format!("episodes:{:02}", (hash ^ hash >> 16) % PARTS)
 }
 
-/// The tracks that are stored. A part that cannot be read is none: its variables are learnt anew.
+/// The tracks that are stored. A part that cannot be read is ignored: its variables are learnt
+/// anew.
 pub(super) fn read(parts: &Parts) -> BTreeMap<Arc<str>, Track> {
     let mut tracks = BTreeMap::new();
     for (name, bytes) in parts.iter() {

@@ -1,7 +1,7 @@
-//! What late or new verdicts change of episodes that are past: the verdicts around them are gone
-//! over again, from a moment at which the variable was at rest to the next.
+//! Corrects past episodes after late or new verdicts: the verdicts around them are read again, from
+//! a moment at which the variable was at rest to the next such moment.
 //!
-//! Pure. Nothing is told of the past but the end of what was told to have begun.
+//! Pure. No message is made of past episodes, except the end of one whose begin was told.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use super::settings::VariableSettings;
 use super::{Episode, EpisodeChange, EpisodeKind, OutboxMessage, StoredEpisode, Told};
 use crate::datetime::Datetime;
 
-/// Where readings in a row are needed to open an episode, those before the first one that changed
-/// count too: so far back is looked for them.
+/// If several readings in a row open an episode, those before the first changed one count as well.
+/// They are read from this far back.
 const CONTEXT: Duration = Duration::from_secs(2 * 3600);
 
-/// One variable's past, gone over again.
+/// The past of one variable, evaluated again.
 #[derive(Debug)]
 pub struct Past {
     variable: Arc<str>,
@@ -27,7 +27,7 @@ pub struct Past {
     from: Datetime,
     /// Whether the first reading is the one after `from`.
     after_from: bool,
-    /// Up to this, anything may have changed.
+    /// Verdicts up to this datetime may have changed.
     changed_to: Datetime,
     /// Readings that are not stored yet, the latest first.
     late: Vec<Point>,
@@ -35,17 +35,17 @@ pub struct Past {
     machine: Machine,
     last: Option<Datetime>,
     found: Vec<Episode>,
-    /// Where it came to rest, and nothing after it is another.
+    /// Where it came to rest, after which nothing differs.
     done: Option<Datetime>,
 }
 
-/// What becomes of it.
+/// The result.
 #[derive(Debug, Default)]
 pub struct Mended {
     pub changes: Vec<EpisodeChange>,
     pub messages: Vec<OutboxMessage>,
-    /// Where it was gone over to the last reading: where the variable stands now, and the row of
-    /// the table that is open, if there is one.
+    /// If it was evaluated up to the last reading: the state of the variable now, and the open row
+    /// of the table, if any.
     pub live: Option<(Machine, Option<(Datetime, i32)>)>,
 }
 
@@ -94,12 +94,12 @@ impl Past {
         }
     }
 
-    /// From where on its verdicts are wanted.
+    /// The first datetime whose verdicts are needed.
     pub fn from(&self) -> Datetime {
         self.from
     }
 
-    /// Whether no more of them are wanted.
+    /// Whether no more of them are needed.
     pub fn is_done(&self) -> bool {
         self.done.is_some()
     }
@@ -137,7 +137,7 @@ impl Past {
         self.last = Some(point.ds);
     }
 
-    /// There are no more verdicts. `is_silent`: the variable has fallen silent since.
+    /// Ends after the last verdict. `is_silent`: the variable has fallen silent since.
     pub fn finish(mut self, is_silent: bool, now: Datetime, notifier: &Notifier) -> Mended {
         while let Some(late) = self.late.pop() {
             self.step(&late);
@@ -153,14 +153,15 @@ impl Past {
             .collect();
         let mut mended = Mended::default();
         let mut open = self.machine.open().cloned();
-        // The row of an episode is that of the old one with its begin, else of one that it overlaps.
+        // An episode takes the row of the old one with the same begin, else of one that it
+        // overlaps.
         let all: Vec<Episode> = self.found.drain(..).chain(open.clone()).collect();
         let mut rows: Vec<Option<StoredEpisode>> =
             all.iter().map(|new| take_if(&mut old, |row| row.episode.begin == new.begin)).collect();
         for (new, row) in all.iter().zip(&mut rows).filter(|(_, row)| row.is_none()) {
             *row = take_if(&mut old, |row| overlaps(&row.episode, new));
         }
-        // One that was open goes on in the one that is open now, whichever row that has.
+        // What was told of the open episode goes on in the one that is open now, whatever its row.
         let mut told_open = None;
         for row in old.into_iter().flatten() {
             let before = Some((row.episode.begin, row.version));
@@ -188,7 +189,7 @@ impl Past {
             }
             if new.is_open() {
                 new.told = match told_open.unwrap_or(new.told) {
-                    // It had an end, and has none any more.
+                    // It had an end and has none now.
                     Told::Closed | Told::Never => Told::Nothing,
                     told => told,
                 };
@@ -199,7 +200,7 @@ impl Past {
             if row.as_ref().is_some_and(|row| row.episode == new) {
                 continue;
             }
-            // What was closed before and is another now is no news.
+            // A change of a closed episode is not told.
             if row.is_some_and(|row| row.episode.is_open()) {
                 untold(&mut new);
                 mended.messages.extend(notifier.tell(&mut new, Some(&self.settings), now));
@@ -216,7 +217,7 @@ impl Past {
     }
 }
 
-/// What was not told while it was open is past now, and not told any more.
+/// What was not told while it was open is not told any more.
 fn untold(episode: &mut Episode) {
     if episode.told == Told::Nothing {
         episode.told = Told::Never;
@@ -255,7 +256,7 @@ mod tests {
             found.extend(machine.step(&"T".into(), point, settings));
         }
         found.extend(machine.open().cloned());
-        // How many there were before may change with one that is mended; only the next asks.
+        // The number of episodes before may change with a mended one.
         found.iter_mut().for_each(|episode| episode.priority = super::super::Priority::Low);
         found
     }

@@ -1,9 +1,8 @@
 //! Episodes: the stretches of time in which a variable needs to be looked at.
 //!
-//! Pure. An episode of a variable opens after so many anomalous readings in a row and closes after
-//! so many normal ones. That a variable is silent or stuck is a state of the same kind, and so is
-//! that a person has shelved it. All are rows of one table, which is an interface for others: see
-//! `docs/episodes.md`.
+//! Pure. An episode of a variable opens after a number of anomalous readings in a row and closes
+//! after a number of normal ones. A silent variable, a stuck one and a shelved one are states of
+//! the same kind. All are rows of one table, which other programs may read: see `docs/episodes.md`.
 
 mod machine;
 mod memory;
@@ -43,9 +42,9 @@ words! {
         Silent = "silent",
         /// The same value for longer than usual.
         Stuck = "stuck",
-        /// No variable has readings: of the worker, and of none of its variables.
+        /// No variable has readings. It belongs to the worker, not to a variable.
         Service = "service",
-        /// A person does not want to be told of this variable.
+        /// A person wants no messages on this variable.
         Shelved = "shelved",
     }
 }
@@ -68,7 +67,7 @@ words! {
 }
 
 words! {
-    /// What a person says of an episode who has looked at it.
+    /// What a person who has looked at an episode says of it.
     Feedback {
         /// It was to be expected: a stop, a cleaning.
         Expected = "expected",
@@ -90,7 +89,7 @@ words! {
         StillOpen = "still_open",
         /// That it has closed.
         Closed = "closed",
-        /// None will be: it lay in the past when it was found, or the variable was shelved.
+        /// There will be none: it was past when it was found, or the variable was shelved.
         Never = "never",
     }
 }
@@ -104,7 +103,7 @@ pub struct Episode {
     pub kind: EpisodeKind,
     /// The first reading that belongs to it; of silence, the last one before it.
     pub begin: Datetime,
-    /// The last reading that belongs to it, so far; of silence, how far it reaches.
+    /// The last reading that belongs to it so far; of silence, the end so far.
     pub end: Datetime,
     /// The reading that ended it. None: it is open.
     pub closed_at: Option<Datetime>,
@@ -129,11 +128,11 @@ pub struct Episode {
 pub struct WorstReading {
     pub ds: Datetime,
     pub y: f64,
-    /// What was expected. None: nothing was.
+    /// None if there was no expectation.
     pub yhat: Option<f64>,
 }
 
-/// A text that is shared, as JSON has it.
+/// A shared text in JSON.
 mod shared {
     use std::sync::Arc;
 
@@ -149,7 +148,7 @@ mod shared {
 }
 
 impl Episode {
-    /// One of which nothing is known but where it begins.
+    /// A new episode, of which only the begin is known.
     pub fn at(variable: Arc<str>, kind: EpisodeKind, begin: Datetime) -> Self {
         Self {
             variable,
@@ -173,7 +172,7 @@ impl Episode {
         self.closed_at.is_none()
     }
 
-    /// What it goes by.
+    /// What identifies it.
     pub fn key(&self) -> EpisodeKey {
         EpisodeKey { variable: Arc::clone(&self.variable), kind: self.kind, begin: self.begin }
     }

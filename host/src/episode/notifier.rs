@@ -1,8 +1,8 @@
 //! Which messages are made of an episode.
 //!
-//! An episode is told once that it has opened, once that it lasts for an hour, and once that it has
-//! closed. What is shelved is not told; but of what was told to begin the end is told too, so that
-//! nothing stays open at whoever was told.
+//! There is one message when an episode opens, one when it has lasted for an hour, and one when it
+//! closes. A shelved variable makes none. But if the begin of an episode was told, its end is told
+//! too, so that no receiver keeps it open for ever.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,26 +15,26 @@ use crate::datetime::Datetime;
 /// Makes the messages of a cycle.
 #[derive(Clone, Debug, Default)]
 pub struct Notifier {
-    /// Until when each variable is shelved by a person.
+    /// Until when a person has shelved each variable.
     shelved: HashMap<Arc<str>, Datetime>,
-    /// Whether nothing at all is told: what is looked at is past.
+    /// Whether no message is made, as the episodes are past.
     silent: bool,
 }
 
 impl Notifier {
-    /// With what is shelved now.
+    /// With the variables that are shelved now.
     pub fn new(shelved: &[StoredEpisode]) -> Self {
         let until = |row: &StoredEpisode| (Arc::clone(&row.episode.variable), row.episode.end);
         let shelved = shelved.iter().filter(|row| row.episode.kind == EpisodeKind::Shelved);
         Self { shelved: shelved.map(until).collect(), silent: false }
     }
 
-    /// One that tells nothing.
+    /// One that makes no messages.
     pub fn of_the_past() -> Self {
         Self { shelved: HashMap::new(), silent: true }
     }
 
-    /// Whether nothing is told of a variable at this moment.
+    /// Whether no message is made of a variable at this moment.
     pub fn is_shelved(
         &self,
         variable: &str,
@@ -46,7 +46,7 @@ impl Notifier {
             || settings.shelved.iter().any(|window| window.holds(at))
     }
 
-    /// Tells what there is to tell of an episode, and notes that it is told.
+    /// Makes the messages that are due of an episode, and records in it what was told.
     pub fn tell(
         &self,
         episode: &mut Episode,

@@ -1,8 +1,7 @@
-//! What is told of an episode: an entry of the outbox, as it is made.
+//! A message on an episode, as a new entry of the outbox.
 
 use std::sync::Arc;
 
-use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::words::words;
@@ -13,7 +12,7 @@ words! {
     /// What a message says.
     MessageKind {
         Opened = "opened",
-        /// It is open for an hour.
+        /// It has been open for an hour.
         StillOpen = "still_open",
         Closed = "closed",
         /// A variable has fallen silent.
@@ -25,7 +24,7 @@ words! {
     }
 }
 
-/// What an episode goes by before the table has given it a number.
+/// What identifies an episode before the table has given it a number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EpisodeKey {
     pub variable: Arc<str>,
@@ -36,15 +35,15 @@ pub struct EpisodeKey {
 /// A new entry of the outbox.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutboxMessage {
-    /// Of no other message, and the same whenever this one is sent.
+    /// Unique, and the same at each delivery.
     pub id: String,
     pub kind: MessageKind,
-    /// None: on the service.
+    /// None if the episode is one of the service.
     pub variable: Option<Arc<str>>,
     /// The episode that it is about; its number is looked up when the entry is stored.
-    pub about: Option<EpisodeKey>,
+    pub about: EpisodeKey,
     pub created_at: Datetime,
-    /// What it is about, as it was then, as JSON.
+    /// The episode as it was then, as JSON.
     pub payload: String,
 }
 
@@ -53,44 +52,27 @@ impl OutboxMessage {
     pub fn on(kind: MessageKind, episode: &Episode, now: Datetime) -> Self {
         let is_service = episode.kind == EpisodeKind::Service;
         Self {
-            id: id(kind, &episode.variable, Some((episode.kind, episode.begin)), now),
+            id: id(kind, episode, now),
             kind,
             variable: (!is_service).then(|| Arc::clone(&episode.variable)),
-            about: Some(episode.key()),
+            about: episode.key(),
             created_at: now,
-            payload: json(episode),
-        }
-    }
-
-    /// On the service itself: `payload` is what there is to say.
-    pub fn on_service(worker: &str, payload: &impl Serialize, now: Datetime) -> Self {
-        let payload = json(payload);
-        Self {
-            id: id(MessageKind::Service, &format!("{worker}\0{payload}"), None, now),
-            kind: MessageKind::Service,
-            variable: None,
-            about: None,
-            created_at: now,
-            payload,
+            // It has text keys and finite numbers, so this cannot fail.
+            payload: serde_json::to_string(episode).unwrap_or_default(),
         }
     }
 }
 
-fn json(value: &impl Serialize) -> String {
-    // What is told here has text keys and finite numbers: it always is JSON.
-    serde_json::to_string(value).unwrap_or_default()
-}
-
-fn id(kind: MessageKind, variable: &str, about: Option<(EpisodeKind, Datetime)>, now: Datetime) -> String {
+fn id(kind: MessageKind, episode: &Episode, now: Datetime) -> String {
     let mut digest = Sha256::new();
     let mut text = |text: &str| {
         digest.update((text.len() as u64).to_le_bytes());
         digest.update(text);
     };
     text(kind.word());
-    text(variable);
-    text(about.map_or("", |(kind, _)| kind.word()));
-    text(&about.map_or(0, |(_, begin)| begin.micros()).to_string());
+    text(&episode.variable);
+    text(episode.kind.word());
+    text(&episode.begin.micros().to_string());
     text(&now.micros().to_string());
     digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
@@ -111,8 +93,6 @@ mod tests {
             OutboxMessage::on(MessageKind::Opened, &episode("T2", EpisodeKind::Anomaly, 1), at(9)),
             OutboxMessage::on(MessageKind::Opened, &episode("T1", EpisodeKind::Stuck, 1), at(9)),
             OutboxMessage::on(MessageKind::Opened, &episode("T1", EpisodeKind::Anomaly, 2), at(9)),
-            OutboxMessage::on_service("a", &"b", at(9)),
-            OutboxMessage::on_service("a", &"c", at(9)),
         ]
         .map(|message| message.id);
         let different: std::collections::HashSet<_> = ids.iter().collect();

@@ -31,7 +31,7 @@ impl Point {
         }
     }
 
-    /// Of one that is stored, which says no cause; None where it lacks a number.
+    /// Of a stored verdict, which has no cause; None if it lacks a number.
     pub fn of_stored(row: &StoredVerdict) -> Option<Self> {
         Some(Self {
             ds: row.ds,
@@ -43,7 +43,7 @@ impl Point {
         })
     }
 
-    /// On which side of the expectation it is; on it, it counts as above.
+    /// On which side of the expectation it is. A reading equal to it counts as above.
     pub fn direction(&self) -> Direction {
         if self.y < self.yhat { Direction::Below } else { Direction::Above }
     }

@@ -1,4 +1,5 @@
-//! What is set for a variable: by patterns, the more special one over the more general.
+//! The settings of each variable, by patterns. A more specific pattern overrides a more general
+//! one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,17 +30,17 @@ impl Side {
     }
 }
 
-/// After how long something is called a state.
+/// After how long a variable counts as silent or stuck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateDelay {
-    /// After so long as is learnt of the variable.
+    /// As learnt from the variable's readings.
     Learnt,
-    /// After this.
+    /// After this long.
     Set(Duration),
     Never,
 }
 
-/// What holds for one variable.
+/// The settings of one variable.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VariableSettings {
     pub direction: Side,
@@ -49,13 +50,13 @@ pub struct VariableSettings {
     pub on_delay: u32,
     /// Normal readings in a row that close it, 1 at least.
     pub off_delay: u32,
-    /// None: by how long it lasts, and by how many there were before.
+    /// None: it follows from its duration and from the number of episodes before.
     pub priority: Option<Priority>,
     pub unit: Option<String>,
     pub description: Option<String>,
     pub silent_after: StateDelay,
     pub stuck_after: StateDelay,
-    /// Times of the week in which nothing is told.
+    /// Times of the week without messages.
     pub shelved: Vec<WeeklyWindow>,
 }
 
@@ -76,7 +77,7 @@ impl Default for VariableSettings {
     }
 }
 
-/// What one pattern says; None: nothing.
+/// The settings of one pattern; None where it sets nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PatternSettings {
     pub direction: Option<Side>,
@@ -92,7 +93,7 @@ pub struct PatternSettings {
 }
 
 impl PatternSettings {
-    /// Puts what it says over what was said before.
+    /// Overrides `settings` with what it sets.
     fn over(&self, settings: &mut VariableSettings) {
         fn put<T: Clone>(said: &Option<T>, to: &mut T) {
             if let Some(said) = said {
@@ -112,8 +113,8 @@ impl PatternSettings {
     }
 }
 
-/// All patterns, from the most general to the most special: the one with more characters that are
-/// no wildcards is the more special, and a name without any is the most.
+/// All patterns, from the most general to the most specific. A pattern with more characters that
+/// are not wildcards is more specific; a name without wildcards is the most specific.
 #[derive(Clone, Debug, Default)]
 pub struct VariableRules {
     rules: Vec<(String, WildMatch, PatternSettings)>,
@@ -134,7 +135,7 @@ impl VariableRules {
         Self { rules }
     }
 
-    /// What holds for a variable.
+    /// The settings of a variable.
     pub fn of(&self, variable: &str) -> Arc<VariableSettings> {
         let mut settings = VariableSettings::default();
         for (_, _, said) in self.rules.iter().filter(|(_, pattern, _)| pattern.matches(variable)) {

@@ -8,12 +8,12 @@ use crate::datetime::Datetime;
 /// A row of the table of episodes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredEpisode {
-    /// Given by the table, in the order in which they came.
+    /// Given by the table, ascending.
     pub id: i64,
-    /// Counts the changes: who changes a row that somebody else has changed since changes nothing.
+    /// Counts the changes, for optimistic locking.
     pub version: i32,
     pub episode: Episode,
-    /// Who wrote it last.
+    /// The worker that wrote it last.
     pub worker: Arc<str>,
     pub feedback: Option<Feedback>,
     /// What a person wrote: with the feedback, or why the variable is shelved.
@@ -23,14 +23,14 @@ pub struct StoredEpisode {
     pub updated_at: Datetime,
 }
 
-/// What becomes of one row. The row goes by variable, kind and begin.
+/// A change of one row, which variable, kind and begin identify.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EpisodeChange {
-    /// The begin and the version of the row that is there. None: it is a new one.
+    /// The begin and the version of the existing row; None for a new one.
     pub before: Option<(Datetime, i32)>,
-    /// What stands there then; with `gone`, what stood there.
+    /// The new content; with `gone`, the old one.
     pub episode: Episode,
-    /// Whether the row goes.
+    /// Whether the row is deleted.
     pub gone: bool,
 }
 
@@ -41,7 +41,7 @@ impl EpisodeChange {
     }
 }
 
-/// Which episodes are asked for: those that begin or end in a range, or are open through it.
+/// A query for the episodes that overlap a range.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EpisodeRange {
     /// None: all.
@@ -53,13 +53,13 @@ pub struct EpisodeRange {
     pub limit: usize,
 }
 
-/// What is known of a variable that a person shelves.
+/// A person's order to shelve a variable.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shelving {
     pub variable: Arc<str>,
     pub from: Datetime,
     pub until: Datetime,
     pub reason: String,
-    /// Who asks for it, as the table's `worker`.
+    /// Who asked for it; the column `worker` holds it.
     pub by: String,
 }

@@ -1,8 +1,8 @@
-//! What is remembered of one variable from reading to reading: where its episodes stand, how often
-//! it has readings, and for how long its value stays the same.
+//! What is remembered of one variable from reading to reading: the state of its episodes, the usual
+//! time between readings, and for how long its value stays the same.
 //!
-//! All of it follows from the readings in the order of their datetimes, and nothing else, so that
-//! it is the same in however many batches they came.
+//! It follows from the readings in the order of their datetimes alone, and not from how they were
+//! divided into batches.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,16 +15,17 @@ use super::settings::{StateDelay, VariableSettings};
 use super::{Episode, EpisodeKind, WorstReading};
 use crate::datetime::Datetime;
 
-/// A variable is silent that has had no reading for so many times its usual spacing.
+/// A variable is silent after this many times its usual spacing without a reading.
 const SILENT_SPACINGS: i64 = 10;
 
-/// So many spacings must have been seen before anything is called silence.
+/// Silence is recognised only after this many spacings.
 const SPACINGS_LEARNT: u32 = 20;
 
-/// A value is stuck that stays for longer than so many times the longest stretch before.
+/// A value is stuck if it stays for longer than this many times the longest run before.
 const STUCK_STRETCHES: i64 = 2;
 
-/// So many stretches of one value must have been seen before, and so many readings of this one.
+/// A stuck value is recognised only after this many runs of equal values, and this many readings of
+/// the current one.
 const STRETCHES_LEARNT: u32 = 20;
 const STUCK_READINGS: u64 = 10;
 
@@ -39,14 +40,14 @@ pub(super) struct Track {
     pub(super) heard: Datetime,
     #[serde(rename = "m", default, skip_serializing_if = "Machine::is_new")]
     pub(super) machine: Machine,
-    /// The bits of the last value, the first reading that has it, and how many have it.
+    /// The bits of the last value, the first reading with it, and the number of readings with it.
     #[serde(rename = "v")]
     value: u64,
     #[serde(rename = "s", with = "micros")]
     since: Datetime,
     #[serde(rename = "n")]
     same: u64,
-    /// The longest stretch of one value, in microseconds, and how many there were.
+    /// The longest run of equal values, in microseconds, and the number of runs.
     #[serde(rename = "x")]
     longest: i64,
     #[serde(rename = "r")]
@@ -65,7 +66,7 @@ pub(super) struct Track {
 }
 
 impl Track {
-    /// Begins with its first reading, which is yet to be taken.
+    /// Begins before its first reading, which `step` takes.
     pub(super) fn begin(first: &Point) -> Self {
         Self {
             last: Datetime::from_micros(i64::MIN),
@@ -83,7 +84,7 @@ impl Track {
         }
     }
 
-    /// Goes on with an episode whose variable is not remembered.
+    /// Continues an open episode whose variable is not remembered.
     pub(super) fn resume(open: Episode) -> Self {
         let point = Point { ds: open.end, y: f64::NAN, yhat: 0.0, score: 0.0, anomaly: false, cause: None };
         let mut track = Self { last: open.end, ..Self::begin(&point) };
@@ -95,7 +96,7 @@ impl Track {
         track
     }
 
-    /// Holds what is open to the rows of the table, which say what is open.
+    /// Takes over what the rows of the table say is open.
     pub(super) fn adopt(
         &mut self,
         anomaly: Option<Episode>,
@@ -110,7 +111,7 @@ impl Track {
         (self.silent, self.stuck) = (silent, stuck);
     }
 
-    /// What is open of this kind.
+    /// The open episode of this kind.
     pub(super) fn open(&self, kind: EpisodeKind) -> Option<&Episode> {
         match kind {
             EpisodeKind::Anomaly => self.machine.open(),
@@ -129,8 +130,8 @@ impl Track {
         }
     }
 
-    /// After how long without a reading it is silent; None: not known, or never. What is learnt is
-    /// no shorter than `least`.
+    /// After how long without a reading it is silent; None if that is not known yet, or never. A
+    /// learnt time is not shorter than `least`.
     pub(super) fn silent_after(&self, settings: &VariableSettings, least: Duration) -> Option<Duration> {
         match settings.silent_after {
             StateDelay::Never => None,
@@ -143,7 +144,7 @@ impl Track {
         }
     }
 
-    /// Takes the next reading, which is later than the last; the episodes that it closes.
+    /// Takes the next reading, which is later than the last. Returns the episodes that it closes.
     pub(super) fn step(
         &mut self,
         variable: &Arc<str>,
@@ -164,7 +165,7 @@ impl Track {
             closed.push(spoken(silent.unwrap_or_else(found), point.ds, settings));
             (self.since, self.same, self.value) = (point.ds, 0, point.y.to_bits());
         } else if let Some(silent) = self.silent.take() {
-            // Its readings came late: by the plant's clock it was never silent.
+            // Its readings only came late: by the plant's clock it was never silent.
             closed.push(spoken(silent, point.ds, settings));
         }
         if !was_silent && !is_first {
@@ -177,7 +178,7 @@ impl Track {
         closed
     }
 
-    /// No reading has come for too long: what was silent so far is so since the last one. What that
+    /// Begins or extends a silence, which dates from the last reading. Returns the episodes that it
     /// closes.
     pub(super) fn fall_silent(
         &mut self,
@@ -198,7 +199,7 @@ impl Track {
         closed
     }
 
-    /// A rule of thumb for the median: it moves by an eighth towards each spacing.
+    /// An approximation of the median: it moves by an eighth towards each spacing.
     fn learn_spacing(&mut self, gap: i64) {
         self.spacing = match self.spacings {
             0 => gap,
@@ -242,14 +243,14 @@ impl Track {
         None
     }
 
-    /// The value is another one, or there is none any more.
+    /// The value has changed, or the variable has fallen silent.
     fn unstick(&mut self, at: Datetime) -> Option<Episode> {
         let stuck = self.stuck.take()?;
         Some(Episode { closed_at: Some(at.max(stuck.end)), ..stuck })
     }
 }
 
-/// Datetimes in few characters: there are three for each variable.
+/// Datetimes as plain numbers, which are short: there are three for each variable.
 mod micros {
     use serde::{Deserialize, Deserializer, Serializer};
 

@@ -1,7 +1,7 @@
-//! All variables of a worker, and what a commit changes of their episodes.
+//! Tracks all variables of a worker, and makes the changes of their episodes for each commit.
 //!
-//! A batch is taken in as a [`Draft`], which goes into the transaction of its verdicts and becomes
-//! what is known only once that has happened. Whatever fails, the next session reads it from the
+//! A batch makes a [`Draft`], which is committed in the transaction of its verdicts. Only after the
+//! commit does the tracker accept it. After a failure the next session reads everything from the
 //! database again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -17,11 +17,11 @@ use crate::checkpoint::Parts;
 use crate::datetime::Datetime;
 use crate::shard::Shard;
 
-/// What there is to know besides the readings.
+/// The settings.
 #[derive(Clone, Debug)]
 pub struct TrackerSettings {
     pub rules: VariableRules,
-    /// What is learnt of silence is no shorter than this: readings come with the cycles.
+    /// The least learnt time to silence: readings come with the cycles.
     pub least_silence: Duration,
 }
 
@@ -31,7 +31,7 @@ impl Default for TrackerSettings {
     }
 }
 
-/// A row of the table that is open: where it begins, and its version.
+/// An open row of the table: its begin and its version.
 type OpenRow = (Datetime, i32);
 
 /// All variables of a worker.
@@ -42,24 +42,24 @@ pub struct EpisodeTracker {
     known: HashMap<Arc<str>, Arc<VariableSettings>>,
     tracks: BTreeMap<Arc<str>, Track>,
     rows: HashMap<(Arc<str>, EpisodeKind), OpenRow>,
-    /// That no variable has readings.
+    /// The open episode of the service, that no variable has readings.
     service: Option<Episode>,
     memory: Parts,
 }
 
-/// What a commit does to them.
+/// The changes of one commit.
 #[derive(Debug, Default)]
 pub struct Draft {
     pub changes: Vec<EpisodeChange>,
     pub messages: Vec<OutboxMessage>,
-    /// What `State::memory` is then.
+    /// The new `State::memory`.
     pub memory: Parts,
     tracks: BTreeMap<Arc<str>, Track>,
     rows: Vec<(RowKey, Option<OpenRow>)>,
     service: Option<Option<Episode>>,
 }
 
-/// Of a variable there is one open row of each kind.
+/// A variable has at most one open row of each kind.
 type RowKey = (Arc<str>, EpisodeKind);
 
 impl Draft {
@@ -68,17 +68,17 @@ impl Draft {
     }
 }
 
-/// What a step did to a variable.
+/// The result of a step of one variable.
 struct Step<'a> {
     before: &'a Track,
     closed: Vec<Episode>,
-    /// Where its past was mended to the last reading: the row that is open then, if there is one.
+    /// If its past was mended up to the last reading: the row that is open then, if any.
     mended_row: Option<Option<OpenRow>>,
     settings: &'a VariableSettings,
     now: Datetime,
 }
 
-/// A variable whose readings a batch holds.
+/// The readings of one variable in a batch.
 #[derive(Debug, Default)]
 struct VariableBatch {
     points: Vec<Point>,
@@ -86,7 +86,7 @@ struct VariableBatch {
 }
 
 impl EpisodeTracker {
-    /// As it was stored: what is remembered, and the rows that are open.
+    /// Loads the memory and the open rows of the table.
     pub fn load(
         settings: Arc<TrackerSettings>,
         worker: &str,
@@ -99,7 +99,7 @@ impl EpisodeTracker {
         tracks.retain(|name, _| ours(name));
         let mut tracker =
             Self { settings, worker: worker.into(), tracks, memory: memory.clone(), ..Self::default() };
-        // What stands in the table holds; the memory says more of the same.
+        // The table takes precedence; the memory adds details.
         let mut rows: BTreeMap<(Arc<str>, EpisodeKind), (Episode, OpenRow)> = BTreeMap::new();
         for StoredEpisode { episode, version, .. } in open {
             match episode.kind {
@@ -129,7 +129,7 @@ impl EpisodeTracker {
         tracker
     }
 
-    /// What holds for a variable.
+    /// The settings of a variable.
     pub fn settings_of(&mut self, variable: &Arc<str>) -> Arc<VariableSettings> {
         if let Some(known) = self.known.get(variable) {
             return Arc::clone(known);
@@ -139,7 +139,7 @@ impl EpisodeTracker {
         found
     }
 
-    /// Variables that are watched.
+    /// The number of variables.
     pub fn variables(&self) -> usize {
         self.tracks.len()
     }
@@ -160,8 +160,8 @@ impl EpisodeTracker {
         self.tracks.get(variable).is_some_and(|track| track.silent.is_some())
     }
 
-    /// Verdicts that are not later than the last one of their variable: what they change has to be
-    /// found out from the verdicts around them.
+    /// Verdicts that are not later than the last one of their variable. What they change is found
+    /// from the verdicts around them.
     pub fn late<'a>(
         &self,
         verdicts: impl Iterator<Item = (&'a Arc<str>, Point)>,
@@ -175,9 +175,8 @@ impl EpisodeTracker {
         late
     }
 
-    /// Takes in the verdicts of a batch, which readings it had besides, and what those that are
-    /// late have changed. What is dated after `until` has its time still before it and is passed
-    /// over.
+    /// Takes the verdicts of a batch, its other readings, and the changes by late verdicts.
+    /// Readings dated after `until` lie in the future and are skipped.
     pub fn take<'a>(
         &mut self,
         verdicts: impl Iterator<Item = (&'a Arc<str>, Point)>,
@@ -232,8 +231,8 @@ impl EpisodeTracker {
         draft
     }
 
-    /// At the end of a cycle: which variables have had no reading for too long by the plant's
-    /// clock, and whether that is all of them.
+    /// At the end of a cycle: finds the variables without a reading for too long by the plant's
+    /// clock, and whether these are all of them.
     pub fn listen(&mut self, now: Datetime, notifier: &Notifier) -> Draft {
         let mut draft = Draft::default();
         let names: Vec<Arc<str>> = self.tracks.keys().cloned().collect();
@@ -258,7 +257,7 @@ impl EpisodeTracker {
                 let mut closed = Vec::new();
                 match &mut track.silent {
                     Some(silent) => {
-                        // Its row is written again only where that says something else.
+                        // Its row is written again only if its priority changes.
                         let end = std::mem::replace(&mut silent.end, now);
                         let priority = super::machine::priority(silent, false, &settings);
                         if priority == silent.priority {
@@ -279,7 +278,7 @@ impl EpisodeTracker {
         draft
     }
 
-    /// The state of the service that no variable has readings.
+    /// Opens or closes the episode of the service that no variable has readings.
     fn serve(&self, draft: &mut Draft, is_silent: bool, now: Datetime, notifier: &Notifier) {
         let key = (Arc::clone(&self.worker), EpisodeKind::Service);
         let row = self.rows.get(&key).copied();
@@ -306,7 +305,7 @@ impl EpisodeTracker {
         }
     }
 
-    /// Puts what became of a variable into the draft.
+    /// Adds the changes of a variable to the draft.
     fn put(
         &self,
         draft: &mut Draft,
@@ -323,9 +322,9 @@ impl EpisodeTracker {
             let is_mended = mended_row.is_some();
             let mut going_on = row;
             for mut episode in closed.iter().filter(|episode| episode.kind == kind).cloned() {
-                // Only one that goes on from before has a row.
+                // Only an episode that was open before has a row.
                 let of_row = going_on.take().filter(|(begin, _)| is_mended || *begin == episode.begin);
-                // A silence that nobody saw begin is past when it is found.
+                // A silence that begins and ends between two commits is past when it is found.
                 if of_row.is_none() && kind == EpisodeKind::Silent {
                     episode.told = super::Told::Never;
                 }
@@ -351,7 +350,7 @@ impl EpisodeTracker {
         draft.tracks.insert(Arc::clone(variable), track);
     }
 
-    /// Has the draft hold what is remembered then.
+    /// Puts the new memory into the draft.
     fn seal(&self, draft: &mut Draft) {
         let changed: BTreeSet<Arc<str>> = draft.tracks.keys().cloned().collect();
         let now =
@@ -360,7 +359,7 @@ impl EpisodeTracker {
             if changed.is_empty() { self.memory.clone() } else { memory::write(&self.memory, &changed, now) };
     }
 
-    /// It was committed.
+    /// The draft was committed.
     pub fn accept(&mut self, draft: Draft) {
         self.tracks.extend(draft.tracks);
         for (key, row) in draft.rows {

@@ -10,11 +10,10 @@ const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const MINUTE: i64 = 60_000_000;
 const DAY: i64 = 24 * 60 * MINUTE;
 
-/// Some days of the week, and a time of these days. One that ends before it begins reaches into the
-/// next day.
+/// A time on some days of the week. A window that ends before it begins reaches into the next day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WeeklyWindow {
-    /// From Monday on.
+    /// Monday is the first.
     days: [bool; 7],
     /// In minutes of the day; the second one is exclusive.
     from: i64,
@@ -22,11 +21,11 @@ pub struct WeeklyWindow {
 }
 
 impl WeeklyWindow {
-    /// What would be right, to stand behind "it must be".
+    /// What is allowed, as the end of a sentence "it must be …".
     pub const ALLOWED: &str =
         "days and a time, such as \"mon-fri 06:00-06:30\", \"sat,sun 00:00-24:00\" or \"daily 22:00-02:00\"";
 
-    /// Whether it holds this instant, on the plant's own clock.
+    /// Whether it contains this instant, by the plant's clock.
     pub fn holds(&self, at: Datetime) -> bool {
         let (day, minute) = (at.micros().div_euclid(DAY), at.micros().rem_euclid(DAY) / MINUTE);
         // 1970-01-01 was a Thursday.

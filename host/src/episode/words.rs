@@ -1,7 +1,7 @@
-//! Words that stand for a value: in a column, in JSON, in a setting and on a command line, always
-//! the same.
+//! Words that stand for a value. They are the same in a column, in JSON, in a setting and on the
+//! command line.
 
-/// An enum of which each case has a word. `Display` writes it, [`std::str::FromStr`] reads it.
+/// An enum in which each case has a word. `Display` writes it, [`std::str::FromStr`] reads it.
 macro_rules! words {
     ($(#[$about:meta])* $name:ident { $($(#[$of_case:meta])* $case:ident = $word:literal,)* }) => {
         $(#[$about])*
@@ -21,7 +21,7 @@ macro_rules! words {
                 }
             }
 
-            /// By its word.
+            /// The case with this word.
             pub fn of_word(word: &str) -> Option<Self> {
                 Self::ALL.iter().find(|(known, _)| *known == word).map(|(_, case)| *case)
             }

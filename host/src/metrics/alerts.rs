@@ -1,8 +1,8 @@
-//! What became of messages to people's channels.
+//! Counts deliveries of alerts.
 
 use super::Metrics;
 
-/// How an attempt to tell ended.
+/// How an attempt to deliver ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AlertOutcome {
     Delivered,
@@ -15,7 +15,7 @@ pub enum AlertOutcome {
 impl AlertOutcome {
     pub(super) const ALL: [Self; 3] = [Self::Delivered, Self::Failed, Self::DeadLetter];
 
-    /// As a label.
+    /// The value of its label.
     pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
@@ -26,7 +26,7 @@ impl AlertOutcome {
 }
 
 impl Metrics {
-    /// An attempt to tell has ended.
+    /// Counts an attempt to deliver.
     pub fn alert(&self, outcome: AlertOutcome) {
         self.0.alerts.get_or_create(&[("outcome", outcome.word())]).inc();
     }

@@ -1,4 +1,4 @@
-//! What a cycle came to, in numbers.
+//! Counts cycles and what became of their readings.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ impl CycleOutcome {
 }
 
 impl Metrics {
-    /// A cycle ended so, after so long, with these readings.
+    /// Counts a cycle.
     pub fn cycle(&self, outcome: CycleOutcome, took: Duration, counts: &Counts) {
         self.alive();
         self.0.cycles.get_or_create(&[("outcome", outcome.word())]).inc();
@@ -36,44 +36,11 @@ impl Metrics {
             return;
         }
         self.0.cycle_duration.observe(took.as_secs_f64());
-        for (fate, count) in fates(counts) {
-            self.0.readings.get_or_create(&[("fate", fate)]).inc_by(count);
+        for outcome in counts.outcomes() {
+            self.0.readings.get_or_create(&[("fate", outcome.label)]).inc_by(outcome.rows);
         }
         if outcome == CycleOutcome::Done {
             self.succeeded();
         }
     }
-}
-
-/// Each fate with its count. Those that are anomalies are judged too: they are counted beside.
-pub(super) fn fates(counts: &Counts) -> [(&'static str, u64); 12] {
-    // By name, so that a fate that is added and not counted does not compile.
-    let &Counts {
-        judged,
-        anomalies,
-        nulls,
-        duplicates,
-        already_judged,
-        too_late,
-        no_model,
-        set_aside,
-        withheld,
-        unfit,
-        equal_names,
-        malformed,
-    } = counts;
-    [
-        ("judged", judged),
-        ("judged_anomalous", anomalies),
-        ("null", nulls),
-        ("duplicate", duplicates),
-        ("already_judged", already_judged),
-        ("too_late", too_late),
-        ("no_model", no_model),
-        ("set_aside", set_aside),
-        ("withheld", withheld),
-        ("unfit", unfit),
-        ("equal_name", equal_names),
-        ("malformed", malformed),
-    ]
 }

@@ -1,9 +1,8 @@
-//! What the service counts of itself, for whoever watches it by numbers.
+//! The metrics of the service, for Prometheus and its like.
 //!
-//! A [`Metrics`] is a value that is cloned to whoever has something to count; all clones are one.
-//! Labels are of a few fixed words: no variable's name is one. The plant's time has no zone, so
-//! that no instant of it is exported, only how far behind its clock things are. Counting never
-//! fails and never waits.
+//! All clones of a [`Metrics`] share their values. Labels have a few fixed values; the name of a
+//! variable is never one. The plant's time has no zone, so no instant of it is exported, only how
+//! far behind its clock things are. Counting never fails and never waits.
 
 mod alerts;
 mod cycles;
@@ -29,13 +28,13 @@ use crate::reload::ReloadSlots;
 use crate::state::State;
 use crate::store::OutboxCounts;
 
-/// What every name begins with.
+/// The prefix of every name.
 const PREFIX: &str = "anomaly_worker";
 
-/// One label, of a few words.
+/// One label.
 type Label = [(&'static str, &'static str); 1];
 
-/// Everything that is counted.
+/// All metrics.
 #[derive(Clone)]
 pub struct Metrics(Arc<All>);
 
@@ -59,8 +58,8 @@ struct All {
     signs: Mutex<Signs>,
 }
 
-/// When the schedule was seen alive, and how long it may be silent. None where there is no
-/// schedule.
+/// When the schedule last made progress, and how long it may take until the next time. None without
+/// a schedule.
 #[derive(Default)]
 struct Signs {
     last: Option<Instant>,
@@ -72,7 +71,7 @@ impl Default for Metrics {
         let mut all = All {
             registry: Registry::with_prefix(PREFIX),
             cycles: Family::default(),
-            // From 10 ms to nearly three minutes.
+            // Buckets from 10 ms to nearly three minutes.
             cycle_duration: Histogram::new(exponential_buckets(0.01, 2.0, 15)),
             readings: Family::default(),
             lag: Gauge::default(),
@@ -120,15 +119,15 @@ impl All {
         let build: Family<Label, Gauge> = Family::default();
         build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
         registry.register("build_info", "The program's version", build);
-        // What never happened is 0 and not missing.
+        // A counter that never counted is 0, and not missing.
         for outcome in CycleOutcome::ALL {
             drop(self.cycles.get_or_create(&[("outcome", outcome.word())]));
         }
         for outcome in AlertOutcome::ALL {
             drop(self.alerts.get_or_create(&[("outcome", outcome.word())]));
         }
-        for (fate, _) in cycles::fates(&crate::counts::Counts::default()) {
-            drop(self.readings.get_or_create(&[("fate", fate)]));
+        for outcome in crate::counts::Counts::default().outcomes() {
+            drop(self.readings.get_or_create(&[("fate", outcome.label)]));
         }
         for outcome in ["used", "refused"] {
             drop(self.reloads.get_or_create(&[("outcome", outcome)]));
@@ -145,7 +144,7 @@ impl All {
 }
 
 impl Metrics {
-    /// What becomes of reloads is asked here.
+    /// Reloads are read from these slots.
     #[must_use]
     pub fn watching(self, slots: ReloadSlots) -> Self {
         *self.0.reload_slots.lock().unwrap_or_else(PoisonError::into_inner) = Some(slots);
@@ -156,7 +155,7 @@ impl Metrics {
         self.0.signs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on a schedule runs, which is never silent for longer than this.
+    /// From now on a schedule runs, which makes progress at least this often.
     pub fn expect_signs(&self, silence: Duration) {
         *self.signs() = Signs { last: Some(Instant::now()), silence: Some(silence) };
     }
@@ -166,14 +165,14 @@ impl Metrics {
         self.signs().last = Some(Instant::now());
     }
 
-    /// For how long the schedule was silent, where that is too long.
+    /// For how long the schedule has made no progress, if that is too long.
     pub fn stalled(&self) -> Option<Duration> {
         let signs = self.signs();
         let silent = signs.last?.elapsed();
         (silent > signs.silence?).then_some(silent)
     }
 
-    /// How a worker stands by its row.
+    /// The position of a worker, by its row.
     pub fn stands(&self, state: &State, now: Datetime) {
         let all = &self.0;
         if let Some(watermark) = state.watermark_at(now) {
@@ -198,7 +197,7 @@ impl Metrics {
         }
     }
 
-    /// The messages that nobody has yet.
+    /// Messages that are not delivered yet.
     pub fn undelivered(&self, counts: &OutboxCounts) {
         for (state, count) in [("due", counts.due), ("dead", counts.dead)] {
             let gauge = self.0.messages.get_or_create(&[("state", state)]);
@@ -234,7 +233,7 @@ mod tests {
 
     use super::*;
 
-    /// Whatever begins as ours do.
+    /// Names that begin with the prefix.
     fn named(text: &str) -> BTreeSet<String> {
         text.match_indices(PREFIX)
             .map(|(at, _)| {
@@ -260,7 +259,7 @@ mod tests {
         let dashboard = include_str!("../../../packaging/grafana/dashboard.json");
         serde_json::from_str::<serde_json::Value>(dashboard).unwrap();
         let told = named(include_str!("../../../docs/metrics.md"));
-        // Of a counter or a histogram the document names the one that people ask for.
+        // The document names a counter or a histogram as queries do.
         let kinds = Metrics::default().text();
         let kinds = kinds.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
         for kind in kinds {

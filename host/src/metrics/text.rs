@@ -1,4 +1,4 @@
-//! The numbers as text: for who asks over HTTP, and as a file for a node exporter.
+//! The metrics as text: over HTTP, and as a file for a node exporter.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -8,7 +8,7 @@ use prometheus_client::encoding::text::encode;
 use super::Metrics;
 
 impl Metrics {
-    /// In the OpenMetrics form.
+    /// In the OpenMetrics format.
     pub fn text(&self) -> String {
         self.take_reloads();
         let mut text = String::new();
@@ -18,8 +18,8 @@ impl Metrics {
     }
 }
 
-/// In the older form that a node exporter reads, whole or not at all: it is written beside its name
-/// and moved there.
+/// In the older format that a node exporter reads. The file is replaced in one move, so that it is
+/// never incomplete.
 ///
 /// # Errors
 /// The directory cannot be written.
@@ -46,7 +46,8 @@ fn readable(_: &std::fs::File) -> io::Result<()> {
     Ok(())
 }
 
-/// There a counter is called as its value is, and neither units nor an end are told.
+/// In the older format a counter has the name of its sample, and there are no units and no end
+/// marker.
 fn older(text: &str) -> String {
     let kind_of = |line: &str| Some(line.strip_prefix("# TYPE ")?.strip_suffix(" counter")?.to_owned());
     let counters: Vec<String> = text.lines().filter_map(kind_of).collect();

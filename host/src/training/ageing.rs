@@ -1,13 +1,13 @@
 //! Models whose errors have outgrown those of their training.
 //!
-//! The rule is one sentence: a model is aged if the typical error of its last readings, 50 at
-//! least, is more than half again as large as its error on the end that it was measured on. The
-//! typical error is 1.4826 times the median, which for plain noise is the root of the mean square,
-//! and which a fault of hours does not move. Of a model that others have trained nothing is known
-//! but its interval: there it is half the interval's width.
+//! The rule: a model is aged if the typical error of its last readings (50 at least) is more than
+//! 1.5 times its error on the held-out end. The typical error is 1.4826 times the median, which for
+//! normal noise equals the root mean square, and which a fault of some hours does not change. Of a
+//! model that was trained elsewhere only the interval is known: there half the interval's width is
+//! compared.
 //!
-//! The model alone is asked, under the rule that learns nothing: the verdicts that are stored may
-//! be those of what was learnt beside it. Pure, but for that.
+//! The model is asked under the rule that does not learn, because stored verdicts may include what
+//! was learnt besides. Otherwise pure.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use crate::aged::Aged;
 use crate::batch::{Batch, Outcome};
 use crate::detector::{Detector, hex};
 
-/// How much larger the typical error of a model that is not aged may be.
+/// Above this ratio of errors a model is aged.
 pub const OUTGROWN: f64 = 1.5;
 
-/// Readings that say something, and as many as are remembered.
+/// The least number of readings that is judged by, and the most that are remembered.
 const LEAST: usize = 50;
 const MOST: usize = 128;
 
-/// Of plain noise, the root of the mean square by the median.
+/// The ratio of root mean square and median of the absolute values of normal noise.
 const OF_MEDIAN: f64 = 1.4826;
 
 /// The last errors of each model.
@@ -34,13 +34,13 @@ pub struct Errors(HashMap<Arc<str>, Recent>);
 #[derive(Debug, Default)]
 struct Recent {
     model: String,
-    /// Distances from what was expected.
+    /// Absolute errors.
     errors: VecDeque<f32>,
     half_width: f64,
 }
 
 impl Errors {
-    /// Has a detector that learns nothing say what it expects of these readings.
+    /// Takes the errors on these readings of a detector that does not learn.
     pub async fn take(&mut self, detector: &mut Detector, batches: &[Arc<Batch>]) {
         let set = Arc::clone(detector.set());
         let digests: HashMap<&str, String> =
@@ -71,7 +71,8 @@ impl Errors {
         }
     }
 
-    /// Those that are aged. Of whom too little is known stays what was said of the same model.
+    /// The models that are aged. For a model with too few readings the earlier answer on the same
+    /// model stays.
     pub fn aged(&self, record: &SetRecord, before: &BTreeMap<String, Aged>) -> BTreeMap<String, Aged> {
         let mut found = BTreeMap::new();
         for (variable, recent) in &self.0 {
@@ -102,7 +103,7 @@ impl Recent {
         self.half_width = half_width;
     }
 
-    /// None: too little is known.
+    /// None if there are too few readings.
     fn typical(&self) -> Option<f64> {
         if self.errors.len() < LEAST {
             return None;

@@ -1,5 +1,5 @@
-//! A set that is asked by itself what it expects: in instances of its own, under the rule that does
-//! not learn from the readings.
+//! Opens a set in instances of its own, under the rule that does not learn from readings, to ask
+//! for its expectations.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::batch::{Batch, Outcome};
 use crate::detector::{Detector, DetectorError, Engine, ModelFile};
 use crate::reload::SetSource;
 
-/// A set, opened under the rule that does not learn from the readings, where it knows that rule.
+/// Opens a set under the rule that does not learn from readings, if it has that rule.
 pub(super) async fn alone(engine: &Engine, source: &SetSource) -> Result<Detector, DetectorError> {
     let alone = SetSource { settings: by_model_alone(&source.settings), ..source.clone() };
     match opened(engine, &alone).await {
@@ -24,14 +24,14 @@ async fn opened(engine: &Engine, source: &SetSource) -> Result<Detector, Detecto
     Detector::open(engine, Arc::new(source.read_at_start(engine).await?), None).await
 }
 
-/// These settings, under the rule that does not learn from the readings.
+/// These settings with the rule that does not learn from readings.
 pub(super) fn by_model_alone(settings: &str) -> String {
     let mut settings: Map<String, Value> = serde_json::from_str(settings).unwrap_or_default();
     settings.insert("rule".to_owned(), "interval".into());
     Value::Object(settings).to_string()
 }
 
-/// How well a detector tells the end of a series. None: not at all.
+/// The score of a detector on the end of a series. None if it has no verdict there.
 pub(super) async fn judged(detector: &mut Detector, end: &Batch) -> Option<HoldoutScore> {
     let judged = detector.judge(Arc::new(end.clone())).await;
     // Nothing is learnt from a question.

@@ -1,33 +1,33 @@
 //! Whether a new model is used.
 //!
-//! Pure. The rule is one sentence: a new model is used unless its error on the held-out end is more
-//! than a tenth above that of the model in use. New is better where both are alike, because what
-//! drifts has drifted further from the old one; and the old one may have been trained on the very
-//! end that both are measured on.
+//! Pure. The rule: a new model is used unless its error on the held-out end is more than a tenth
+//! above that of the model in use. Between similar models the new one is better, because a drift
+//! has moved further away from the old one. The old one may also have been trained on the end that
+//! both are measured on.
 
 use super::holdout::HoldoutScore;
 
-/// How much larger the new model's error may be.
+/// The largest ratio of the new model's error to the old one's.
 pub const TOLERANCE: f64 = 1.1;
 
-/// What was decided of a variable.
+/// The decision on a variable.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision {
-    /// It had none.
+    /// It had no model.
     New,
     /// The new one is used.
     Replaced,
-    /// The old one stays: it tells the end better.
+    /// The old one stays, as it is better on the end.
     Better,
-    /// There is no new model, for this reason; what there was stays.
+    /// There is no new model, for this reason. An old one stays.
     Untrained(String),
 }
 
-/// `old`: the model in use, if there is one, with its score where it has one.
+/// `old`: the score of the model in use, if there is such a model and it has one.
 pub fn decide(new: Option<HoldoutScore>, old: Option<Option<HoldoutScore>>) -> Decision {
     match (new, old) {
         (_, None) => Decision::New,
-        // Nothing speaks for the old one: it could not judge the end, or there is no end to judge.
+        // The old one could not judge the end, or there is no end to judge.
         (_, Some(None)) => Decision::Replaced,
         (Some(new), Some(Some(old))) if new.error <= TOLERANCE * old.error => Decision::Replaced,
         (_, Some(Some(_))) => Decision::Better,

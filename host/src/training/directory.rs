@@ -1,14 +1,14 @@
-//! A directory of models, put together beside the one in use and swapped in whole.
+//! Assembles a directory of models beside the one in use, and swaps it in as a whole.
 //!
-//! Until the one move at its end nothing of the directory in use changes, and a process that is
-//! killed at any moment leaves one set or the other, and beside it a directory that the next
-//! training clears away. What is not trained is in the new directory as it was in the old. In the
-//! same move the old one takes its place among the [`generations`], of which the last stay.
+//! The directory in use does not change until the rename at the end. A process that is killed at
+//! any moment leaves the old set or the new one, and perhaps a staging directory that the next
+//! training removes. Models that were not trained are copied from the old directory. The same
+//! rename makes the old directory one of the [`generations`], of which the last are kept.
 //!
-//! Where the system cannot exchange two directories (Windows; a directory that is a mount, or holds
-//! more than model files; a parent that may not be written) the old files are copied there first,
-//! and the new ones written beside their places and renamed into them one after the other, each
-//! whole: a reload waits until nothing has moved for half a second.
+//! Some directories cannot be exchanged: on Windows, if one is a mount or holds other files than
+//! models, or if the parent is read-only. Then the old files are copied to the generations first,
+//! and the new ones are renamed into place one by one. A reload waits until nothing has changed for
+//! half a second.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -18,16 +18,16 @@ use std::path::{Path, PathBuf};
 use super::generations::{self, beside};
 use super::record::RECORD;
 
-/// A file of this size is not copied for a set that it stays the same in: it is linked.
+/// An unchanged file of at least this size is linked, not copied.
 const LARGE: u64 = 1 << 20;
 
-/// A set that is being put together.
+/// A set that is being assembled.
 pub struct Staging {
-    /// The directory that it is for, without links.
+    /// The directory in use, with links resolved.
     target: PathBuf,
-    /// Where its files are now.
+    /// The staging directory.
     beside: PathBuf,
-    /// Where the sets before are.
+    /// The directory of earlier sets.
     generations: PathBuf,
     /// Held for as long as this lives, so that two trainings of one directory do not mix.
     _lock: File,
@@ -35,7 +35,7 @@ pub struct Staging {
     written: Vec<OsString>,
 }
 
-/// How a set came into place.
+/// How a set was swapped in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Swapped {
     /// In one move.

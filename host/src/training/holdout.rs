@@ -1,4 +1,4 @@
-//! The end of a series, which a model is measured on and not trained on.
+//! The held-out end of a series, on which a model is measured and not trained.
 //!
 //! Pure.
 
@@ -7,20 +7,20 @@ use std::time::Duration;
 use super::collect::History;
 use crate::batch::Verdicts;
 
-/// The end is at most this share of a series: what is left must be a history.
+/// The end is at most one in this many rows of a series, so that enough history is left.
 const MOST_SHARE: u32 = 5;
 
-/// How well a model tells the end of a series.
+/// The score of a model on the held-out end.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HoldoutScore {
-    /// The root of the mean squared error, in the readings' units.
+    /// The root mean squared error, in the readings' units.
     pub error: f64,
-    /// The share of readings within the interval.
+    /// The fraction of readings within the interval.
     pub within: f64,
     pub readings: usize,
 }
 
-/// How many of the first rows are for training when `holdout` is set aside.
+/// How many of the first rows are for training if `holdout` is held out.
 pub fn split(history: &History, holdout: Duration) -> usize {
     let (Some(first), Some(last)) = (history.datetimes.first(), history.datetimes.last()) else { return 0 };
     let span = Duration::from_micros(last.micros().abs_diff(first.micros()));
@@ -28,7 +28,7 @@ pub fn split(history: &History, holdout: Duration) -> usize {
     history.datetimes.partition_point(|at| *at <= cut)
 }
 
-/// None if nothing was judged.
+/// None if there is no verdict.
 pub fn score(values: &[f64], verdicts: &Verdicts) -> Option<HoldoutScore> {
     let (mut squares, mut within, mut readings) = (0.0, 0_usize, 0_usize);
     for (row, y) in values.iter().enumerate() {

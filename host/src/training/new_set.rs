@@ -1,5 +1,4 @@
-//! The last steps of a new set: what it needs beside its models, its record, a trial, and its
-//! place.
+//! The last steps of a new set: the other files that it needs, its record, a trial, and the swap.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -21,12 +20,12 @@ pub struct Placed {
     pub generation: u64,
 }
 
-/// A set that only has to be put in its place.
+/// A set that is ready to be swapped in.
 pub(super) struct NewSet<'a> {
     pub(super) engine: &'a Engine,
-    /// None: what the models need beside them is there.
+    /// None if the models need no other files to be made.
     pub(super) trainer: Option<&'a Trainer>,
-    /// Files beside the models in use that are none.
+    /// Files beside the models in use that are not models.
     pub(super) beside: &'a [ModelFile],
     pub(super) staging: Staging,
     /// Its new models, which are in `staging`.
@@ -36,7 +35,7 @@ pub(super) struct NewSet<'a> {
 /// A model that was put into a set.
 pub(super) struct NewModel {
     pub(super) path: String,
-    /// None: nothing is known of it.
+    /// None if it was trained elsewhere.
     pub(super) record: Option<ModelRecord>,
 }
 
@@ -47,8 +46,8 @@ impl NewModel {
 }
 
 impl NewSet<'_> {
-    /// Completes it from the set in use, of which the models in `kept` stay (path and variable),
-    /// and puts it in its place.
+    /// Completes it from the set in use, of which the models in `kept` (path and variable) stay,
+    /// and swaps it in.
     pub(super) async fn place(
         mut self,
         kept: &[(String, String)],
@@ -70,7 +69,7 @@ impl NewSet<'_> {
         self.staging.write(RECORD, &record.bytes()).map_err(refused)?;
         let own = |name: &str| source.is_no_model(name);
         self.staging.complete(&source.models, &own).map_err(refused)?;
-        // As a worker will open it, with what was not trained.
+        // Opened as a worker will open it, with the models that were not trained.
         let together = SetSource { models: path.clone(), ..source.clone() };
         let set = together.read_at_start(self.engine).await?;
         let opened = Detector::open(self.engine, Arc::new(set), None).await?;
@@ -85,7 +84,7 @@ impl NewSet<'_> {
         Ok(Placed { models, swapped, generation: record.generation })
     }
 
-    /// What is known of it: of what stays what was known.
+    /// The new record, with the old entries of models that stay.
     fn record(&self, kept: &[(String, String)], in_use: &Path) -> SetRecord {
         let before = SetRecord::read(in_use).unwrap_or_default();
         let kept: BTreeSet<_> = kept.iter().map(|(_, variable)| variable).collect();

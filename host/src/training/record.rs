@@ -1,8 +1,8 @@
-//! What is known of the models of a directory: of each when it was trained, on what, and how well
-//! it told the end that it was measured on.
+//! The record of a directory of models: when each was trained, on what, and its error on the
+//! held-out end.
 //!
-//! It stands beside them in a hidden file, which no detector is shown, so that it moves with them
-//! in one move. What it says of a model holds while the file is the one that was trained.
+//! It is a hidden file beside them, which detectors are not given, so that it is swapped together
+//! with them. An entry holds as long as the model's file is the one that was trained.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,32 +18,32 @@ use crate::regular::{self, Most};
 /// The file's name.
 pub const RECORD: &str = ".training.json";
 
-/// Of the file: some hundred thousand variables.
+/// The largest file: some hundred thousand variables.
 const MOST: Most = Most { bytes: 256 << 20, key: None };
 
-/// What is known of a set.
+/// The record of a set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SetRecord {
-    /// Which of the sets that were put in this place it is, from 1 on.
+    /// The number of the set, from 1 on.
     pub generation: u64,
     /// By variable.
     pub models: BTreeMap<String, ModelRecord>,
 }
 
-/// What is known of a model.
+/// The record of a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelRecord {
     /// The file's name, and SHA-256 of it in hexadecimal.
     pub path: String,
     pub digest: String,
     pub trained: Datetime,
-    /// Since when it has judged, by the same clock.
+    /// Since when it has been in use, by the same clock.
     pub since: Datetime,
     pub rows: u64,
     pub first: Datetime,
     pub last: Datetime,
     pub noise: Option<f64>,
-    /// On the end that was held out; None if nothing was.
+    /// On the held-out end; None without one.
     pub error: Option<f64>,
     pub within: Option<f64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -75,8 +75,7 @@ impl ModelRecord {
         }
     }
 
-    /// What its errors are compared with later on: that on the end that it was measured on, else
-    /// its noise.
+    /// The error that later errors are compared with: on the held-out end, else its noise.
     pub fn usual_error(&self) -> Option<f64> {
         self.error.or(self.noise)
     }
@@ -88,7 +87,7 @@ impl ModelRecord {
 }
 
 impl SetRecord {
-    /// That of a directory; None if it has none that can be read.
+    /// Reads the record of a directory; None if there is none that can be read.
     pub fn read(directory: &Path) -> Option<Self> {
         let bytes = regular::read(&directory.join(RECORD), MOST).ok()?;
         match serde_json::from_slice(&bytes) {
@@ -102,14 +101,14 @@ impl SetRecord {
 
     /// As it is written.
     pub fn bytes(&self) -> Vec<u8> {
-        // Texts, numbers that are finite, and maps of texts: nothing that could not be written.
+        // It holds texts, finite numbers and maps of texts, so this cannot fail.
         serde_json::to_vec(self).unwrap_or_default()
     }
 }
 
 /// SHA-256 of a file of a directory; None if it cannot be read.
 pub fn file_digest(path: &Path) -> Option<String> {
-    /// As much as is ever opened.
+    /// The largest model file that is ever opened.
     const LARGEST: Most = Most { bytes: 65_536 << 20, key: None };
     Some(digest(&regular::read(path, LARGEST).ok()?))
 }

@@ -1,9 +1,8 @@
-//! When models are made within a worker, and what is remembered of that beyond the process: a file
-//! of the worker's own among the generations, so that each machine knows what its own models are.
+//! When a worker trains models. What has to outlive the process is in a file of the worker among
+//! the generations, so that each machine has the schedule of its own models.
 //!
-//! All times are the database's clock. All models are due at first and then every so often; a
-//! variable that came into the readings since gets its first model once it has been there for
-//! [`ENOUGH`].
+//! All times are by the database's clock. All models are due at first and then at an interval. A
+//! new variable gets its first model once it has had readings for [`ENOUGH`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -20,26 +19,27 @@ use crate::detector::hex;
 use crate::regular;
 use crate::state::Again;
 
-/// How long a variable is there before its first model is made: what shows a daily course.
+/// How long a variable has readings before its first model is trained: a daily pattern takes two
+/// days to show.
 pub const ENOUGH: Duration = Duration::from_secs(2 * 86_400);
 
-/// Variables without a model that are remembered.
+/// The most variables without a model that are remembered.
 const MOST_WAITING: usize = 10_000;
 
 /// What is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Due {
     All,
-    /// These have no model, and were there since then at most.
+    /// These have no model; the first of them has readings since then.
     New(BTreeSet<Arc<str>>, Datetime),
 }
 
-/// What is remembered.
+/// The schedule.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schedule {
-    /// When all were last trained.
+    /// When all models were last trained.
     last: Option<Datetime>,
-    /// A try that failed is repeated then.
+    /// When a failed training is repeated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     again: Option<Again>,
     /// Variables without a model.
@@ -50,14 +50,14 @@ pub struct Schedule {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct WaitingVariable {
     since: Datetime,
-    /// It could not be trained; the next training of all tries again.
+    /// It could not be trained. The next training of all models tries again.
     tried: bool,
 }
 
 impl Schedule {
-    /// What is to be done now.
+    /// What is due now.
     pub fn due(&self, every: Duration, now: Datetime) -> Option<Due> {
-        // A clock that was set back does not put anything off for longer than its pause.
+        // A clock that was set back delays nothing for longer than the pause.
         let put_off =
             |again: &Again| now < again.at && again.at.since(now) <= Duration::from_secs(again.pause_seconds);
         if self.again.as_ref().is_some_and(put_off) {
@@ -77,7 +77,7 @@ impl Schedule {
         Some(Due::New(new, since))
     }
 
-    /// Takes notice of who came with the last readings; whether that is news.
+    /// Records the variables of the last readings. Returns whether anything has changed.
     pub fn notice<'a>(
         &mut self,
         seen: impl Iterator<Item = &'a Arc<str>>,
@@ -96,13 +96,13 @@ impl Schedule {
         news
     }
 
-    /// It was done.
+    /// The training was done.
     pub fn done(&mut self, due: &Due, now: Datetime) {
         self.again = None;
         match due {
             Due::All => {
                 self.last = Some(now);
-                // Who still has none was tried with the others.
+                // Variables that still have none were tried with the others.
                 self.waiting.values_mut().for_each(|waiting| waiting.tried = true);
             }
             Due::New(names, _) => {
@@ -112,7 +112,7 @@ impl Schedule {
         }
     }
 
-    /// It came to nothing, and is tried again after a pause that grows.
+    /// The training failed, and is repeated after a growing pause.
     pub fn failed(&mut self, now: Datetime) -> Datetime {
         let again = Again::after(self.again.as_ref(), now);
         let at = again.at;
@@ -121,27 +121,27 @@ impl Schedule {
     }
 }
 
-/// Where a worker's schedule is kept.
+/// The file of a worker's schedule.
 #[derive(Clone, Debug)]
 pub struct ScheduleFile(PathBuf);
 
 impl ScheduleFile {
-    /// Of a worker by its row, for a directory of models.
+    /// For a worker by its row, and a directory of models.
     pub fn new(models: &Path, worker: &str) -> Self {
         let name = hex(&Sha256::digest(worker)[..8]);
         Self(generations::place(models).join(format!("schedule-{name}.json")))
     }
 
-    /// What is kept; nothing if there is none, or if it is none.
+    /// Reads the schedule; a new one if there is no readable file.
     pub fn read(&self) -> Schedule {
         let bytes = regular::read_small(&self.0).unwrap_or_default();
         serde_json::from_slice(&bytes).unwrap_or_default()
     }
 
-    /// Keeps it.
+    /// Writes the schedule.
     ///
     /// # Errors
-    /// What the system says.
+    /// The file cannot be written.
     pub fn write(&self, schedule: &Schedule) -> io::Result<()> {
         let directory = self.0.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(directory)?;

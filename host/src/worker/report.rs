@@ -195,37 +195,11 @@ pub(super) fn cycle(report: &CycleReport, took: Duration) {
 
 /// How many rows were not judged, by reason; None if all were.
 pub fn not_judged(counts: &Counts) -> Option<String> {
-    // By name, so that a reason that is added and not said does not compile.
-    let &Counts {
-        judged: _,
-        anomalies: _,
-        nulls,
-        duplicates,
-        already_judged,
-        too_late,
-        no_model,
-        set_aside,
-        withheld,
-        unfit,
-        equal_names,
-        malformed,
-    } = counts;
-    let reasons = [
-        (nulls, "NULL"),
-        (duplicates, "duplicate"),
-        (already_judged, "judged before"),
-        (too_late, "too late, left to `backfill`"),
-        (no_model, "without a model"),
-        (set_aside, "set aside"),
-        (withheld, "withheld by the detector"),
-        (unfit, "that fit no column of the output"),
-        (equal_names, "under a name that the output takes for another's"),
-        (malformed, "malformed"),
-    ];
-    let said: Vec<_> = reasons
+    let said: Vec<_> = counts
+        .outcomes()
         .iter()
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, reason)| format!("{number} {reason}"))
+        .filter(|outcome| outcome.rows > 0)
+        .filter_map(|outcome| Some(format!("{} {}", outcome.rows, outcome.reason?)))
         .collect();
     (!said.is_empty()).then(|| said.join(", "))
 }

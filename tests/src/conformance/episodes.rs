@@ -317,7 +317,8 @@ pub async fn entries_come_due_in_order_and_are_settled<B: TestDb>() -> Result<()
     let episode = |n: u8| open(&format!("T{n}"), "2025-01-15 10:00:00");
     let mut messages: Vec<OutboxMessage> =
         (0..4).map(|n| OutboxMessage::on(MessageKind::Opened, &episode(n), now)).collect();
-    messages.push(OutboxMessage::on_service("line 1", &"refused", now));
+    let service = Episode { kind: EpisodeKind::Service, ..open("line 1", "2025-01-15 10:00:00") };
+    messages.push(OutboxMessage::on(MessageKind::Service, &service, now));
     let state = state(epoch);
     output.commit(WORKER, &Commit { messages: &messages, ..Commit::of(&[], &state) }).await?;
     assert_eq!(output.due(0, at("2025-01-15 10:00:04.999"), 10).await?, []);
@@ -332,7 +333,7 @@ pub async fn entries_come_due_in_order_and_are_settled<B: TestDb>() -> Result<()
         (due[0].episode_id, due[0].variable.as_deref(), due[4].variable.as_deref()),
         (None, Some("T0"), None)
     );
-    assert_eq!((due[4].kind, due[4].payload.as_str()), (MessageKind::Service, "\"refused\""));
+    assert_eq!((due[4].kind, due[4].payload.as_str()), (MessageKind::Service, messages[4].payload.as_str()));
     assert_eq!(output.due(0, now, 2).await?.len(), 2);
     let after = due.first().map_or(0, |entry| entry.seq);
     assert_eq!(output.due(after, now, 10).await?, due[1..]);

@@ -1,9 +1,8 @@
-//! Alertmanager (v2): it takes what is open, not what happens, and takes for ended what it is not
-//! told of again. So everything open is sent every minute, and what has ended for five minutes
-//! more.
+//! Alertmanager (API v2). It takes states, not events, and considers an alert resolved if it is not
+//! sent again. So all open alerts are sent every minute, and ended ones for five more minutes.
 //!
-//! It wants real time, and the plant's clock has no zone: a datetime is as long ago as it is by the
-//! plant's clock.
+//! It needs real time, and the plant's clock has no zone. A datetime is converted by its distance
+//! from the plant's present time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

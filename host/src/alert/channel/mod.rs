@@ -1,7 +1,8 @@
-//! A channel: by which people are told. Made of its table in the configuration at the start, where
-//! what does not go together is said; secrets in files are read at each delivery.
+//! A channel, by which people get messages. It is made from its table in the configuration at the
+//! start, and settings that contradict each other are refused then. Secrets in files are read at
+//! each delivery.
 //!
-//! Sending is one attempt with a bound on its time. Whether it is made again is not decided here.
+//! Sending is one attempt with a timeout. Retries are decided elsewhere.
 
 mod alertmanager;
 mod email;
@@ -56,7 +57,7 @@ enum Says {
 /// All channels of a configuration.
 ///
 /// # Errors
-/// A sentence on what does not go together.
+/// A sentence on settings that contradict each other.
 pub fn channels(
     alerts: &AlertsSection,
     worker: &str,
@@ -168,17 +169,17 @@ impl Channel {
         Ok(Speaks::Http { client, url, says })
     }
 
-    /// What it speaks.
+    /// Its kind.
     pub fn kind(&self) -> ChannelKind {
         self.kind
     }
 
-    /// Whether it is told what is open, and not what happens.
+    /// Whether it takes states, not events.
     pub fn tells_state(&self) -> bool {
         self.kind == ChannelKind::Alertmanager
     }
 
-    /// Whether each event is a message for itself: such a receiver has an incident for each.
+    /// Whether each event is a message of its own: such a receiver makes an incident of each.
     pub fn tells_each(&self) -> bool {
         self.kind == ChannelKind::Pagerduty
     }
@@ -188,7 +189,7 @@ impl Channel {
         self.kind == ChannelKind::Email
     }
 
-    /// Where it sends to, without what is secret.
+    /// Where it sends to, without secrets.
     pub fn place(&self) -> String {
         match &self.speaks {
             Speaks::Mail(mail) => mail.place(),
@@ -199,10 +200,10 @@ impl Channel {
         }
     }
 
-    /// Sends a message; what the receiver answered.
+    /// Sends a message, and returns the receiver's answer.
     ///
     /// # Errors
-    /// It did not arrive, as far as one can tell.
+    /// The delivery failed; the message may still have arrived.
     pub async fn send(&self, message: &Message) -> Result<String, SendError> {
         match &self.speaks {
             Speaks::Mail(mail) => mail.send(message).await,
@@ -221,7 +222,7 @@ impl Channel {
         }
     }
 
-    /// Sends what is open, to a receiver of states.
+    /// Sends the open alerts to a receiver of states.
     ///
     /// # Errors
     /// As [`Channel::send`].
@@ -238,7 +239,7 @@ impl Channel {
     }
 }
 
-/// Lines as one text of at most so many bytes, cut between lines where it can be.
+/// Lines as one text of at most so many bytes, cut between lines if possible.
 fn fitted(lines: &[String], most: usize) -> String {
     let mut text = String::new();
     for line in lines {

@@ -8,7 +8,6 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::queue::EntryMark;
@@ -22,6 +21,7 @@ use crate::alert::picture::picture;
 use crate::alert::retry::{self, RetryDecision, SendError};
 use crate::datetime::Datetime;
 use crate::metrics::AlertOutcome;
+use crate::stop::Stop;
 
 /// What waits longer than this is told with all else that waits, as one.
 const LATE: Duration = Duration::from_secs(15 * 60);
@@ -96,11 +96,11 @@ impl ChannelDelivery {
         }
     }
 
-    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+    pub(super) async fn run(mut self, stop: Stop) {
         loop {
             while self.round(&stop).await {}
             tokio::select! {
-                _ = stop.changed() => return,
+                () = stop.asked() => return,
                 () = self.shared.service_status.changed() => {}
                 () = tokio::time::sleep(POLL) => {}
             }
@@ -108,10 +108,10 @@ impl ChannelDelivery {
     }
 
     /// Sends what is to be sent now. True: something was sent, and there may be more.
-    pub(super) async fn round(&mut self, stop: &watch::Receiver<bool>) -> bool {
+    pub(super) async fn round(&mut self, stop: &Stop) -> bool {
         let now = Instant::now();
         self.take_direct(now);
-        if *stop.borrow() || self.outage.as_ref().is_some_and(|outage| outage.until > now) {
+        if stop.is_asked() || self.outage.as_ref().is_some_and(|outage| outage.until > now) {
             return false;
         }
         if !self.tell_direct(now).await {
@@ -256,7 +256,7 @@ impl ChannelDelivery {
         &mut self,
         events: Vec<AlertEvent>,
         entries: &HashMap<String, WaitingEntry>,
-        stop: &watch::Receiver<bool>,
+        stop: &Stop,
     ) -> bool {
         let plant = self.shared.service_status.now();
         let is_late = entries.values().any(|waiting| plant.since(waiting.created_at) > LATE);
@@ -269,7 +269,7 @@ impl ChannelDelivery {
         groups.extend(plan(fresh, is_late, self.channel.tells_each()));
         let mut refusals = 0;
         for group in groups {
-            if *stop.borrow() {
+            if stop.is_asked() {
                 return false;
             }
             let of_refused = |event: &AlertEvent| event.variable().is_some_and(|name| refused.contains(name));

@@ -11,13 +11,14 @@ mod states;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, watch};
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use super::channel::Channel;
 use super::outbox::Described;
 use super::service_status::ServiceStatus;
 use crate::metrics::Metrics;
+use crate::stop::Stop;
 use crate::store::Store;
 use channel_delivery::ChannelDelivery;
 use queue::Queue;
@@ -53,7 +54,7 @@ pub struct Outgoing {
 /// The tasks that deliver. They end when this goes.
 pub struct Delivery {
     tasks: Vec<JoinHandle<()>>,
-    stop: watch::Sender<bool>,
+    stop: Stop,
 }
 
 /// What all tasks share.
@@ -84,13 +85,13 @@ impl Outgoing {
     /// Begins to deliver.
     pub fn start(self) -> Delivery {
         let (shared, channels, together) = self.shared();
-        let (stop, stopped) = watch::channel(false);
-        let mut tasks = vec![tokio::spawn(tidy(Arc::clone(&shared), stopped.clone()))];
+        let stop = Stop::default();
+        let mut tasks = vec![tokio::spawn(tidy(Arc::clone(&shared), stop.clone()))];
         for channel in channels {
-            let (shared, stopped) = (Arc::clone(&shared), stopped.clone());
+            let (shared, stop) = (Arc::clone(&shared), stop.clone());
             tasks.push(match channel.tells_state() {
-                true => tokio::spawn(States::new(channel, shared).run(stopped)),
-                false => tokio::spawn(ChannelDelivery::new(channel, shared, together).run(stopped)),
+                true => tokio::spawn(States::new(channel, shared).run(stop)),
+                false => tokio::spawn(ChannelDelivery::new(channel, shared, together).run(stop)),
             });
         }
         Delivery { tasks, stop }
@@ -99,12 +100,12 @@ impl Outgoing {
     /// Delivers what is there now, as far as that goes at once.
     pub async fn once(self) {
         let (shared, channels, _) = self.shared();
-        let (_stop, stopped) = watch::channel(false);
+        let stop = Stop::default();
         let told = channels.into_iter().filter(|channel| !channel.tells_state()).map(|channel| {
-            let (shared, stopped) = (Arc::clone(&shared), stopped.clone());
+            let (shared, stop) = (Arc::clone(&shared), stop.clone());
             async move {
                 let mut delivery = ChannelDelivery::new(channel, shared, Duration::ZERO);
-                while delivery.round(&stopped).await {}
+                while delivery.round(&stop).await {}
             }
         });
         let all = futures_util::future::join_all(told);
@@ -120,7 +121,7 @@ impl Outgoing {
 impl Delivery {
     /// Ends within seconds.
     pub async fn finish(mut self) {
-        let _ = self.stop.send(true);
+        self.stop.ask();
         let all = futures_util::future::join_all(self.tasks.iter_mut());
         let _ = tokio::time::timeout(GRACE, all).await;
     }
@@ -133,11 +134,11 @@ impl Drop for Delivery {
 }
 
 /// Keeps the outbox small, and leaves it to another process when that one's worker is active.
-async fn tidy(shared: Arc<DeliveryContext>, mut stop: watch::Receiver<bool>) {
+async fn tidy(shared: Arc<DeliveryContext>, stop: Stop) {
     let mut tidied = None;
     loop {
         tokio::select! {
-            _ = stop.changed() => return,
+            () = stop.asked() => return,
             () = shared.service_status.changed() => {}
             () = tokio::time::sleep(POLL) => {}
         }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use tokio::sync::watch;
 
 use super::DeliveryContext;
 use crate::alert::channel::{Alert, Channel, Clocks, OpenAlerts};
 use crate::alert::event::AlertEvent;
 use crate::alert::outbox;
+use crate::stop::Stop;
 
 /// A fifth of what an alert holds.
 const EVERY: Duration = Duration::from_secs(60);
@@ -30,12 +30,12 @@ impl States {
         Self { channel, shared, alerts: OpenAlerts::default(), open: Vec::new(), failed: false }
     }
 
-    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+    pub(super) async fn run(mut self, stop: Stop) {
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = stop.changed() => return,
+                () = stop.asked() => return,
                 _ = ticks.tick() => {}
                 () = self.shared.service_status.changed() => {}
             }

@@ -42,10 +42,7 @@ pub(super) fn write(
         outbox.sqlite()
     ))?;
     for message in messages {
-        let episode = match &message.about {
-            Some(key) => episodes::number(connection, of, key)?,
-            None => None,
-        };
+        let episode = episodes::number(connection, of, &message.about)?;
         insert.execute(params![
             message.id,
             message.kind.word(),

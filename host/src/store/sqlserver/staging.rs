@@ -131,15 +131,15 @@ impl StagingTables {
         make(session, &mut self.messages, STAGED_MESSAGES, sql::outbox::stage_messages).await?;
         let mut load = session.bulk_insert(STAGED_MESSAGES).await?;
         for (n, message) in messages.iter().enumerate() {
-            let about = message.about.as_ref();
+            let about = &message.about;
             let mut row = TokenRow::with_capacity(9);
             row.push(number(n));
             row.push(message.id.as_str().into_sql());
             row.push(message.kind.word().into_sql());
             row.push(message.variable.as_deref().map(cut).into_sql());
-            row.push(about.map(|key| cut(&key.variable)).into_sql());
-            row.push(about.map(|key| key.kind.word()).into_sql());
-            row.push(moment(about.map(|key| key.begin)));
+            row.push(cut(&about.variable).into_sql());
+            row.push(about.kind.word().into_sql());
+            row.push(moment(Some(about.begin)));
             row.push(moment(Some(message.created_at)));
             row.push(message.payload.as_str().into_sql());
             load.send(row).await?;

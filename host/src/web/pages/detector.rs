@@ -6,7 +6,7 @@ use axum::response::Response;
 use minijinja::{Value, context};
 
 use super::{PageResult, WorkerStatus, grouped, second};
-use crate::counts::Counts;
+use crate::counts::{Counts, RowOutcome};
 use crate::detector::short_digest;
 use crate::reload::SetOverview;
 use crate::state::{ModelsInUse, State};
@@ -76,39 +76,11 @@ fn aged(models: &ModelsInUse) -> String {
 }
 
 fn fates(counts: &Counts, words: Words) -> Value {
-    // By name, so that a counter that is added and not shown does not compile.
-    let &Counts {
-        judged,
-        anomalies,
-        nulls,
-        duplicates,
-        already_judged,
-        too_late,
-        no_model,
-        set_aside,
-        withheld,
-        unfit,
-        equal_names,
-        malformed,
-    } = counts;
-    let rows = [
-        ("fate_judged", judged),
-        ("fate_anomalies", anomalies),
-        ("fate_nulls", nulls),
-        ("fate_duplicates", duplicates),
-        ("fate_already_judged", already_judged),
-        ("fate_too_late", too_late),
-        ("fate_no_model", no_model),
-        ("fate_set_aside", set_aside),
-        ("fate_withheld", withheld),
-        ("fate_unfit", unfit),
-        ("fate_equal_names", equal_names),
-        ("fate_malformed", malformed),
-    ];
-    let row = |(key, count): (&'static str, u64)| {
-        map([("word", words.get(key).into()), ("count", grouped(count).into())])
+    let row = |outcome: RowOutcome| {
+        let word = words.get(&format!("fate_{}", outcome.label)).into();
+        map([("word", word), ("count", grouped(outcome.rows).into())])
     };
-    rows.into_iter().map(row).collect()
+    counts.outcomes().into_iter().map(row).collect()
 }
 
 fn set_aside(state: &State) -> Value {

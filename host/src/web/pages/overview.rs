@@ -36,7 +36,7 @@ const MOST_ROWS: usize = 60;
 /// The most verdicts of a row.
 const OF_A_ROW: usize = 400;
 
-/// A variable that is anomalous for this long has high priority, as in the Python worker's reports.
+/// A variable that is anomalous for this long has high priority.
 const LONG: Duration = Duration::from_secs(3600);
 
 /// So many anomalies within two hours are of medium priority.
