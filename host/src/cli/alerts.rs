@@ -1,4 +1,4 @@
-//! `host alerts`: the channels by which people are told, tried and looked at.
+//! `host alerts`: shows and tests the channels of alerts, and retries failed deliveries.
 
 use std::process::ExitCode;
 
@@ -16,7 +16,7 @@ use crate::store::{Connector, EntryState, Tried};
 use crate::text::escaped;
 use crate::worker::report::count;
 
-/// Dead letters that are put back at once.
+/// The most dead letters that are retried at once.
 const MOST_RETRIED: usize = 10_000;
 
 /// Runs one of the commands.
@@ -28,7 +28,7 @@ pub(super) async fn alerts(asked: &AlertsCommand) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// A line for each channel, without what is secret.
+/// A line for each channel, without secrets.
 fn list(config: &Config) -> anyhow::Result<ExitCode> {
     let channels = wiring::channels(config)?;
     if channels.is_empty() {
@@ -52,7 +52,7 @@ fn list(config: &Config) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Sends one message, and says what the receiver answered.
+/// Sends a test message, and prints the receiver's answer.
 async fn test(config: &Config, name: &str) -> anyhow::Result<ExitCode> {
     let channels = wiring::channels(config)?;
     let Some(channel) = channels.iter().find(|channel| channel.name == name) else {
@@ -80,7 +80,7 @@ fn no_channel(name: &str, channels: &[Channel]) -> String {
     }
 }
 
-/// Puts dead letters back, for the service to send.
+/// Makes dead letters due again, for the service to send.
 async fn retry(config: &Config) -> anyhow::Result<ExitCode> {
     let store: Box<dyn Connector> = wiring::store(config)?;
     let mut output = store.open_output().await?;

@@ -65,10 +65,10 @@ Examples:
 
     /// Serve the page beside the database, without a worker
     ///
-    /// The page of `[web]`: how the plant stands, charts, anomalies, models. Reads only, so that a
-    /// login with SELECT is enough, and may run beside any number of workers. At 127.0.0.1:8686
-    /// unless `listen` of `[web]` or --listen says otherwise; other machines reach it only with a
-    /// token or through a proxy. `run` serves the same page where `listen` is set.
+    /// The page of `[web]`: overview of the plant, charts, anomalies, models. It only reads, so a
+    /// login with SELECT is enough, and it may run beside any number of workers. It listens at
+    /// 127.0.0.1:8686 unless `listen` of `[web]` or --listen names another address; from other
+    /// machines it needs a token or a proxy. `run` serves the same page if `listen` is set.
     #[command(after_help = "\
 Examples:
   host serve --database plant.sqlite
@@ -77,8 +77,8 @@ Examples:
 
     /// Draw the chart of a variable into a file
     ///
-    /// Readings, what was expected of them, the expected band and anomalies, as the page draws
-    /// them: SVG, which browsers and office programs show.
+    /// Readings, expectation, band and anomalies, as on the page. The file is an SVG, which
+    /// browsers and office programs show.
     #[command(after_help = "\
 Examples:
   host plot TEMP-03 -o temp.svg
@@ -100,21 +100,21 @@ Examples:
     #[command(after_help = "Examples:\n  host status\n  host status --json | jq .watermark")]
     Status(Status),
 
-    /// Try and look at the channels by which people are told
+    /// Show and test the channels of alerts, and retry failed deliveries
     #[command(subcommand)]
     Alerts(AlertsCommand),
 
-    /// Have a service that runs look at its module and models now, and say what came of it
+    /// Have the running service look at its module and models now, and say what came of it
     ///
-    /// New files are found by themselves within half a minute; this is for who does not want to
-    /// wait, and wants to know. It asks the service of this configuration on this machine, as its
+    /// The service finds new files by itself within half a minute; with this command you need not
+    /// wait, and see the result. It asks the service of this configuration on this machine, as its
     /// user or as an administrator, and waits two minutes at most. Exit code 0: nothing has
     /// changed, or the files passed their trial and judge the next batch; 1: they are refused, or
     /// no service answers.
     ///
-    /// With --dry-run nothing is asked to change: it says what the files on disk would change, and
-    /// tries them on the last batch that was judged. Exit code 0: they would be used; 1: they would
-    /// be refused.
+    /// With --dry-run nothing changes: it says what the files on disk would change, and tries them
+    /// on the last batch that was judged. Exit code 0: they would be used; 1: they would be
+    /// refused.
     #[command(after_help = "\
 Examples:
   host reload --config anomaly-worker.toml
@@ -133,8 +133,8 @@ Examples:
 
     /// List episodes: when variables were anomalous, silent or stuck
     ///
-    /// Without a time those that are open now, the most urgent first; with --from or --to those of
-    /// a time, the newest first. Reads only; the worker need not run.
+    /// Without a time range it lists the open ones, the most urgent first; with --from or --to
+    /// those of the range, the newest first. It only reads; the worker need not run.
     #[command(after_help = "\
 Examples:
   host episodes
@@ -142,21 +142,22 @@ Examples:
   host episodes --from 2025-01-01 --to 2025-02-01 --csv > january.csv")]
     Episodes(EpisodesArgs),
 
-    /// Have nothing told of a variable for a while
+    /// Silence the messages on a variable for a while
     ///
-    /// It is judged and stored as ever, and its episodes are recorded; no message is made of them.
-    /// An episode that is still open when the time is over is told then. What was told before to
-    /// have begun is told to its end. A worker that runs knows it from its next cycle on. Times
-    /// that come again are set in the configuration: `shelved` of `[variables."TEMP*"]`.
+    /// The variable is judged and stored as always, and its episodes are recorded, but no messages
+    /// are made of them. An episode that is still open when the time is over makes its message
+    /// then. If the begin of an episode was already told, its end is told too. A running worker
+    /// knows it from its next cycle on. Recurring times are set in the configuration: `shelved` of
+    /// `[variables."TEMP*"]`.
     #[command(after_help = "\
 Examples:
   host shelve TEMP-03 --for 4h --reason \"sensor is cleaned\"
   host shelve TEMP-03 --end")]
     Shelve(ShelveArgs),
 
-    /// Say what an episode was
+    /// Record what an episode was
     ///
-    /// It is stored beside the episode and shown with it; what is said last counts.
+    /// The feedback is stored with the episode and shown with it; the last one counts.
     #[command(after_help = "\
 Examples:
   host feedback 42 --real --note \"leak at the valve\"
@@ -274,20 +275,21 @@ Examples:
   host train --from 2025-01-01 --to 2025-02-01 --variables TEMP-03 --settings training.json")]
     Train(Box<Train>),
 
-    /// Say what a set would have said of the past, and write nothing
+    /// Compare what a set would have flagged in the past with what was flagged
     ///
-    /// Judges a range as a worker does that starts at its beginning: with the models in use, with
-    /// those of another directory (--models), with other settings, or with models that are trained
-    /// on what came before the range. Prints, for the variables that are flagged most, the share of
-    /// flagged readings and the stretches of them a week, beside those of the verdicts that are
-    /// stored; and of events that are known, what was found how soon and what was missed.
+    /// Judges a range as a worker that starts at its beginning: with the models in use, with those
+    /// of another directory (--models), with other settings, or with models that are trained on the
+    /// readings before the range. Writes nothing to the database. Prints, for the variables that
+    /// are flagged most, the percentage of flagged readings and the stretches of them a week,
+    /// beside those of the stored verdicts; and for known events, how soon each was found or that
+    /// it was missed.
     #[command(after_help = "\
 Examples:
   host backtest --from 2025-01-01 --to 2025-02-01 --models candidate
   host backtest --from 2025-01-01 --to 2025-02-01 --train-settings training.json --events known.csv")]
     Backtest(Box<BacktestArgs>),
 
-    /// Look at the models in use and at those before, and put one back
+    /// Show the models in use and earlier ones, and put one back
     #[command(subcommand)]
     Models(ModelsCommand),
 

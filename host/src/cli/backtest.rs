@@ -1,7 +1,6 @@
-//! `host backtest`: what a set would have said of the past, beside what is stored.
+//! `host backtest`: compares what a set would have flagged in the past with the stored verdicts.
 //!
-//! The database is only looked at. A set that is trained for it is made in a directory that is gone
-//! at the end.
+//! The database is only read. A set that is trained for a backtest is in a temporary directory.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -26,12 +25,12 @@ use crate::training::backtest::{self, BacktestPlan, Backtested, Both, KnownEvent
 use crate::training::{Pace, TrainingPlan, TrainingSession};
 use crate::worker::report::count;
 
-/// Variables in the table, those that are flagged most.
+/// The most variables in the table: those that are flagged most.
 const WORST: usize = 20;
 
 const WEEK: f64 = 7.0 * 86_400.0;
 
-/// Prints what it came to.
+/// Prints the comparison.
 pub(super) async fn backtest(mut loaded: LoadedConfig, asked: &BacktestArgs) -> anyhow::Result<ExitCode> {
     let mut progress = ProgressDisplay::new(Unit::Readings);
     let _telemetry = command_log::start(&mut loaded, &asked.overrides, Some(&progress))?;
@@ -72,7 +71,7 @@ async fn work(
     let mut input = store.look_at_input().await?;
     input.layout().await?;
     let mut output = store.look_at_output().await?;
-    // Where no worker has run there are no verdicts.
+    // Without a worker's row there are no verdicts.
     if let Some(some) = &mut output
         && some.workers().await.is_err()
     {
@@ -98,7 +97,7 @@ async fn work(
     Ok(backtest::run(plan, events, &mut detector, input.as_mut(), output, rows).await?)
 }
 
-/// A set that is trained on what came before the range.
+/// Trains a set on the readings before the range.
 async fn trained(
     loaded: &LoadedConfig,
     section: &TrainingSection,

@@ -1,4 +1,4 @@
-//! `host episodes`: the episodes that are open, or those of a time, for people and as CSV.
+//! `host episodes`: lists the open episodes, or those of a time range, as text or CSV.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -14,10 +14,10 @@ use crate::episode::{EpisodeKind, EpisodeRange, StoredEpisode};
 use crate::store::schema::EPISODE_COLUMNS;
 use crate::worker::report::count;
 
-/// The last moment that every database knows.
+/// The last datetime that every database can hold.
 const END: Datetime = Datetime::from_micros(253_402_300_799_000_000);
 
-/// And the first.
+/// And the first one.
 const BEGINNING: Datetime = Datetime::from_micros(-62_135_596_800_000_000);
 
 /// Lists episodes.
@@ -68,7 +68,7 @@ pub(super) async fn episodes(loaded: &LoadedConfig, asked: &EpisodesArgs) -> any
     Ok(ExitCode::SUCCESS)
 }
 
-/// One line: what a person looks for first comes first.
+/// One line, with the most important values first.
 fn in_words(row: &StoredEpisode) -> String {
     let episode = &row.episode;
     let until = match episode.closed_at {
@@ -113,7 +113,7 @@ fn csv(found: &[StoredEpisode]) -> io::Result<()> {
     csv.into_inner().map_err(csv::IntoInnerError::into_error)?.flush()
 }
 
-/// Numbers in the fewest digits that are read as the same number.
+/// Numbers in the fewest digits that read back as the same number.
 fn cell(row: &StoredEpisode, column: &str) -> String {
     let episode = &row.episode;
     let flag = |flag: bool| u8::from(flag).to_string();

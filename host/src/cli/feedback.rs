@@ -1,4 +1,4 @@
-//! `host feedback`: what a person says of an episode, stored beside it.
+//! `host feedback`: stores what a person says of an episode.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ use super::say::{complain, say};
 use super::wiring;
 use crate::config::LoadedConfig;
 
-/// Notes it.
+/// Stores it.
 pub(super) async fn feedback(loaded: &LoadedConfig, asked: &FeedbackArgs) -> anyhow::Result<ExitCode> {
     let store = wiring::store(&loaded.config)?;
     for warning in loaded.warnings.iter().chain(&store.warnings()) {

@@ -1,8 +1,8 @@
-//! `host fit`: a model for a table of rows, the twin of `host predict`; the quickest way to compare
-//! training here with Prophet's.
+//! `host fit`: trains a model on a table, to compare training here with Prophet's. The counterpart
+//! of `host predict`.
 //!
-//! The rows go through the very component that trains in service. The host knows nothing of the
-//! settings but that they are an object.
+//! The rows go through the component that trains in service. The host only knows that the settings
+//! are a JSON object.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -18,10 +18,10 @@ use super::say::complain;
 use super::{detector_files, wiring};
 use crate::detector::{Limits, Series, Trainer, TrainingReport, trainer};
 
-/// What the series is called; the model's file is called by it, and nobody sees that name.
+/// The variable's name for the trainer, which does not show up in the model.
 const VARIABLE: &str = "y";
 
-/// Prints a model, its report, or both to their places.
+/// Prints or writes the model, its report, or both.
 pub(super) async fn fit(asked: &Fit) -> anyhow::Result<ExitCode> {
     let input = asked.input.display();
     let settings = settings(asked)?;
@@ -56,7 +56,7 @@ pub(super) async fn fit(asked: &Fit) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The text of the settings, with what the command line says besides.
+/// The settings, with those of the command line.
 fn settings(asked: &Fit) -> anyhow::Result<String> {
     let path = asked.settings.display();
     let bytes = detector_files::small(&asked.settings)?;

@@ -1,4 +1,4 @@
-//! `host models`: what is in use, what was before, and one of those put back.
+//! `host models`: shows the models in use and earlier ones, and puts one back.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ use crate::training::rollback::{self, OfSet};
 use crate::training::{Placed, generations};
 use crate::worker::report::count;
 
-/// Does what is asked.
+/// Runs one of the commands.
 pub(super) async fn models(asked: &ModelsCommand) -> anyhow::Result<ExitCode> {
     match asked {
         ModelsCommand::List(overrides) => list(&configuration(overrides)?.config).await?,
@@ -39,7 +39,7 @@ pub(super) async fn models(asked: &ModelsCommand) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Of the set in use: the files of its models by variable, and why one is not used.
+/// Of the set in use: each variable's model file, and why a file is not used.
 async fn in_use(config: &Config) -> anyhow::Result<BTreeMap<Arc<str>, (String, Option<String>)>> {
     let detector = wiring::detector(config).await?;
     let models = detector.summary().models.iter();
@@ -105,7 +105,7 @@ fn errors(error: Option<f64>, within: Option<f64>) -> [String; 2] {
     ]
 }
 
-/// Those of the variable; fails if there are none.
+/// The models of the variable; fails if there are none.
 async fn sets(config: &Config, variable: &str) -> anyhow::Result<Vec<OfSet>> {
     let models = in_use(config).await?;
     let path = models.get(variable).map(|(path, _)| path.as_str());

@@ -1,4 +1,4 @@
-//! `host plot`: a variable's chart as a file, the same that the page shows.
+//! `host plot`: writes a variable's chart to a file, as the page shows it.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::store::{ReadFrom, Stretch};
 use crate::text::escaped;
 use crate::web::chart_data;
 
-/// What is shown where no time is given.
+/// The time range if none is given.
 const DEFAULT: Duration = Duration::from_secs(24 * 3600);
 
 /// Draws the variable's readings.
@@ -41,7 +41,7 @@ pub(super) async fn plot(config: &Config, asked: &args::Plot) -> anyhow::Result<
             let last = reader.stretches(&[all], 1, ReadFrom::End).await?.concat();
             let last =
                 last.first().ok_or_else(|| anyhow!("there are no verdicts on `{}`", escaped(&variable)))?;
-            // Its last verdict is in the picture.
+            // The end is exclusive, and the last verdict is to be shown.
             let to = to.unwrap_or_else(|| last.ds.later(Duration::from_secs(1)));
             (from.unwrap_or_else(|| to.earlier(DEFAULT)), to)
         }

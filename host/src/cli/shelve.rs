@@ -1,4 +1,5 @@
-//! `host shelve`: nothing is told of a variable for a while. It is judged and stored as ever.
+//! `host shelve`: silences the messages on a variable for a while. It is judged and stored as
+//! always.
 
 use std::process::ExitCode;
 
@@ -10,7 +11,7 @@ use super::wiring;
 use crate::config::LoadedConfig;
 use crate::episode::Shelving;
 
-/// Shelves a variable, or ends that. A worker that runs knows it from its next cycle on.
+/// Shelves a variable, or ends that. A running worker knows it from its next cycle on.
 pub(super) async fn shelve(loaded: &LoadedConfig, asked: &ShelveArgs) -> anyhow::Result<ExitCode> {
     let store = wiring::store(&loaded.config)?;
     for warning in loaded.warnings.iter().chain(&store.warnings()) {
@@ -47,7 +48,7 @@ pub(super) async fn shelve(loaded: &LoadedConfig, asked: &ShelveArgs) -> anyhow:
     Ok(if ended { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Who asks, as the system calls them.
+/// The name of the user, by the system.
 fn who() -> String {
     let name = ["USER", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     let name: String = name.unwrap_or_default().chars().filter(|c| !c.is_control()).take(100).collect();

@@ -1,4 +1,4 @@
-//! `host train`: models from the readings of the database.
+//! `host train`: trains models on the readings of the database.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -75,7 +75,7 @@ pub(super) async fn train(mut loaded: LoadedConfig, asked: &args::Train) -> anyh
     if trained { Ok(ExitCode::SUCCESS) } else { bail!("no variable could be trained") }
 }
 
-/// What the configuration says, under what was asked for.
+/// The configuration, overridden by the command line.
 fn section(section: &TrainingSection, asked: &args::Train) -> TrainingSection {
     let mut section = section.clone();
     section.history = asked.history.unwrap_or(section.history);
@@ -102,7 +102,7 @@ async fn plan(
     Ok(TrainingPlan { from, to, now, variables, ..plan })
 }
 
-/// A row a variable, what to look at, and where the models are.
+/// One row for each variable, what needs attention, and where the models are.
 fn summary(plan: &TrainingPlan, through: &[Variable], placed: Option<&Placed>, out: &Path) -> String {
     let mut table =
         tables::plain(["variable", "rows", "days", "error", "within", "in use", "within", "decided"]);

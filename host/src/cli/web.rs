@@ -1,4 +1,4 @@
-//! `host serve`, and the page of `host run`: from the configuration to a page that is served.
+//! `host serve`, and the page of `host run`: serves the page as configured.
 
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
@@ -13,10 +13,10 @@ use crate::secret::Secret;
 use crate::web::{AccessRules, WebServer, WebSettings};
 use crate::{signal, telemetry};
 
-/// Where `host serve` serves when nothing else is said.
+/// The default address of `host serve`.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8686);
 
-/// The page of a worker that runs in this process, where one is asked for.
+/// Serves the page of a worker in this process, if configured.
 pub(super) fn beside(
     config: &Config,
     live: &ReloadSlots,
@@ -29,7 +29,7 @@ pub(super) fn beside(
 /// Serves the page until it is stopped. Only reads.
 pub(super) async fn serve(loaded: LoadedConfig, asked: &args::Serve) -> anyhow::Result<ExitCode> {
     let config = &loaded.config;
-    // The worker's file is the worker's.
+    // The log file belongs to the worker.
     let log = Log { file: None, ..config.log.clone() };
     let _telemetry = telemetry::start(&log).context("the log cannot be started")?;
     for warning in &loaded.warnings {

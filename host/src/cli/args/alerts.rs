@@ -6,13 +6,13 @@ use super::Overrides;
 
 #[derive(Debug, Subcommand)]
 pub enum AlertsCommand {
-    /// Show the channels of the configuration, and what each is told
+    /// Show the channels of the configuration, and which events go to each
     #[command(after_help = "Example:\n  host alerts list --config anomaly-worker.toml")]
     List(Overrides),
 
-    /// Send one message by a channel, and say what its receiver answered
+    /// Send a test message by a channel, and show the receiver's answer
     ///
-    /// Exit code 0: the receiver took it.
+    /// Exit code 0: the receiver accepted it.
     #[command(after_help = "Example:\n  host alerts test mail --config anomaly-worker.toml")]
     Test {
         /// The name of its table: `mail` of `[alerts.mail]`
@@ -23,10 +23,11 @@ pub enum AlertsCommand {
         overrides: Overrides,
     },
 
-    /// Have the service send again what it gave up
+    /// Have the service send again the messages that it gave up
     ///
-    /// A receiver that refuses a message is tried for about an hour, one that is out of reach for a
-    /// week; `host status` counts what was given up. The service that runs sends it.
+    /// A message is retried for about an hour if its receiver refuses it, and for a week if the
+    /// receiver cannot be reached; `host status` counts those that were given up. The running
+    /// service sends them.
     #[command(after_help = "Example:\n  host alerts retry --config anomaly-worker.toml")]
     Retry(Overrides),
 }

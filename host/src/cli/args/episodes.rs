@@ -10,7 +10,7 @@ use crate::episode::Feedback;
 
 #[derive(Args, Debug)]
 pub struct EpisodesArgs {
-    /// Those that begin, end or are open from this datetime on [default: those open now]
+    /// Episodes that begin, end or are open from this datetime on [default: those open now]
     #[arg(long, value_name = "DATETIME", value_parser = Datetime::parse)]
     pub from: Option<Datetime>,
 
@@ -26,7 +26,7 @@ pub struct EpisodesArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
 
-    /// As CSV, with every column of the table
+    /// Print CSV, with every column of the table
     #[arg(long)]
     pub csv: bool,
 
@@ -40,15 +40,15 @@ pub struct ShelveArgs {
     #[arg(value_name = "VARIABLE")]
     pub variable: String,
 
-    /// For so long from now on: 30m, 4h, 2days
+    /// How long from now on: 30m, 4h, 2days
     #[arg(long = "for", value_name = "TIME", value_parser = how_long, required_unless_present = "end")]
     pub time: Option<Duration>,
 
-    /// Why, for those who come after you
+    /// The reason, for your colleagues
     #[arg(long, value_name = "TEXT", default_value = "", value_parser = a_note)]
     pub reason: String,
 
-    /// Tell of it again from now on
+    /// End the shelving now
     #[arg(long, conflicts_with_all = ["time", "reason"])]
     pub end: bool,
 
@@ -65,7 +65,7 @@ pub struct FeedbackArgs {
     #[command(flatten)]
     pub said: FeedbackFlags,
 
-    /// More about it
+    /// A note
     #[arg(long, value_name = "TEXT", value_parser = a_note)]
     pub note: Option<String>,
 
@@ -77,7 +77,7 @@ pub struct FeedbackArgs {
 #[derive(Args, Clone, Copy, Debug)]
 #[group(required = true, multiple = false)]
 pub struct FeedbackFlags {
-    /// It was to be expected: a stop, a cleaning, a trial
+    /// It was expected: a stop, a cleaning, a trial
     #[arg(long)]
     expected: bool,
 

@@ -8,12 +8,12 @@ use super::Overrides;
 
 #[derive(Debug, Subcommand)]
 pub enum ModelsCommand {
-    /// List the models in use: when each was trained, on what, how well it told the end of its
-    /// series, and since when it judges
+    /// List the models in use: when each was trained, on what, its error on the held-out end, and
+    /// since when it has been in use
     #[command(after_help = "Example:\n  host models list --config anomaly-worker.toml")]
     List(Overrides),
 
-    /// Show what is known of a variable's model, and of those before that are kept
+    /// Show a variable's model in use, and the earlier ones that are kept
     #[command(after_help = "Example:\n  host models show TEMP-03")]
     Show {
         #[arg(value_name = "VARIABLE")]
@@ -23,13 +23,13 @@ pub enum ModelsCommand {
         overrides: Overrides,
     },
 
-    /// Measure a variable's model and those before on its last readings
+    /// Measure a variable's model and the earlier ones on its last readings
     #[command(after_help = "Example:\n  host models compare TEMP-03 --holdout 3d")]
     Compare {
         #[arg(value_name = "VARIABLE")]
         variable: String,
 
-        /// On so much of the past [default: `holdout` of `[training]`, 1d]
+        /// How much of the past to measure on [default: `holdout` of `[training]`, 1d]
         #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
         holdout: Option<Duration>,
 
@@ -37,9 +37,9 @@ pub enum ModelsCommand {
         overrides: Overrides,
     },
 
-    /// Put a model before in the place of a variable's model in use
+    /// Put an earlier model in the place of a variable's model in use
     ///
-    /// All other models stay as they are. A worker that runs takes it up as any other change; the
+    /// All other models stay as they are. A running worker picks it up like any other change. The
     /// set that was in use is kept, so that this can be rolled back as well.
     #[command(after_help = "\
 Examples:
