@@ -350,7 +350,8 @@ mod tests {
         let in_code = |key: &String| code.iter().any(|text| text.contains(&format!("\"{key}\"")));
         let unknown: Vec<_> = named.iter().filter(|key| key.len() > 1 && !known.contains(*key)).collect();
         assert_eq!(unknown, Vec::<&String>::new(), "no such words");
-        let fates = crate::counts::Counts::default().outcomes().map(|outcome| format!("fate_{}", outcome.label));
+        let fates =
+            crate::counts::Counts::default().outcomes().map(|outcome| format!("fate_{}", outcome.label));
         let lacking: Vec<_> = fates.iter().filter(|key| !known.contains(*key)).collect();
         assert_eq!(lacking, Vec::<&String>::new(), "outcomes of rows without words");
         let of_code = |key: &String| key.starts_with("range_") || fates.contains(key);
