@@ -110,7 +110,7 @@ package-windows: toolchain (_needs "x86_64-w64-mingw32-gcc wixl msibuild zip") _
     cargo build --release --target x86_64-pc-windows-gnu --package host --bin host
     packaging/windows.sh target/x86_64-pc-windows-gnu/release/host.exe dist
 
-# Figures: throughput, cycle time, start, memory, reload, import, loading and all of `bench-backfill`, or those named. Quiet machine, about ten minutes
+# Figures: throughput, cycle time, start, memory, reload, import, loading, training and all of `bench-backfill`, or those named. Quiet machine, about ten minutes
 bench *FLAGS: toolchain
     cargo bench --workspace --bench figures {{ FLAGS }}
     {{ if FLAGS == "" { "cargo bench --workspace --bench backfill --bench look" } else { "" } }}
@@ -122,6 +122,10 @@ bench-backfill *FLAGS: toolchain
 # What the look for unjudged readings costs 10,000 variables a minute, with LOOK_MINUTES of readings
 bench-look *FLAGS: toolchain
     cargo bench --workspace --bench look {{ FLAGS }}
+
+# Training beside real Prophet in one run (needs Python with uv, or BENCH_PROPHET="path/to/python models/time_prophet.py")
+bench-prophet $BENCH_PROPHET=env("BENCH_PROPHET", "uv run --quiet " + justfile_directory() / "models/time_prophet.py"): toolchain
+    cargo bench --workspace --bench figures training
 
 # What the page costs beside PAGE_VERDICTS verdicts (ten million unless set)
 bench-page *FLAGS: toolchain
@@ -171,9 +175,31 @@ export PICKLES_DIR OUT_DIR:
 test-export:
     uv run models/test_export_models.py
 
-# Trains the demo's 25 models anew with real Prophet (needs Python; see models/README.md)
-train:
-    uv run models/train_demo.py
+# Trains the demo's 25 models anew, with `host train` on the simulated plant's own past (see models/README.md)
+train: toolchain _no-demo-models
+    cargo build --workspace
+    {{ host }} demo --write-history target/demo-models/history.csv
+    {{ host }} import target/demo-models/history.csv --database target/demo-models/history.sqlite --create-table
+    {{ host }} train --database target/demo-models/history.sqlite --models target/demo-models/none --settings models/demo_training.json --from 2025-01-01 --to 2026-01-01 --out target/demo-models/models
+    just _demo-models
+
+[unix]
+_no-demo-models:
+    rm -rf target/demo-models
+    mkdir -p target/demo-models
+
+[unix]
+_demo-models:
+    cp target/demo-models/models/prophet_model_*.json models/demo/
+
+[windows]
+_no-demo-models:
+    if (Test-Path target/demo-models) { Remove-Item -Recurse target/demo-models }
+    New-Item -ItemType Directory -Force target/demo-models | Out-Null
+
+[windows]
+_demo-models:
+    Copy-Item target/demo-models/models/prophet_model_*.json models/demo/
 
 # Installs exactly what rust-toolchain.toml lists, the wasm target included
 [private]

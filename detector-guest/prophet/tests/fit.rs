@@ -12,7 +12,7 @@ mod common;
 
 use common::training::{Training, training_cases};
 use prophet::Model;
-use prophet::fit::{FitReport, FitSettings, Method, Warning, fit};
+use prophet::fit::{FitReport, FitSettings, Fitted, History, Method, Warning, fit};
 use serde_json::Value;
 
 fn cases() -> impl Iterator<Item = Training> {
@@ -238,6 +238,43 @@ fn unpacked(value: &Value) -> Value {
         Value::Object(object) => object.iter().map(|(key, value)| (key.clone(), unpacked(value))).collect(),
         Value::Number(number) => number.as_f64().unwrap().into(),
         other => other.clone(),
+    }
+}
+
+/// The same model in fewer bytes: two rows, as far apart as all are on the average, and two dates.
+#[test]
+fn a_file_that_keeps_no_rows_predicts_the_same() {
+    for case in cases() {
+        let name = &case.name;
+        let series = case.rows.series();
+        let settings = FitSettings { history: History::Ends, ..case.settings.clone() };
+        let all = fit(&series, &case.settings, case.country.as_deref()).unwrap();
+        let ends = fit(&series, &settings, case.country.as_deref()).unwrap();
+        let of = |file: &[u8]| case.ahead.yhat(&Model::from_bytes(file, None).unwrap());
+        let bits = |yhat: Vec<f64>| yhat.iter().map(|yhat| yhat.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(of(&ends.to_json())), bits(of(&all.to_json())), "{name}");
+        let file = |fitted: &Fitted<'_>| -> Value { serde_json::from_slice(&fitted.to_json()).unwrap() };
+        let (mut all, mut ends) = (file(&all), file(&ends));
+        let table = |file: &Value, key: &str| {
+            let table: Value = serde_json::from_str(file[key].as_str().unwrap()).unwrap();
+            table["data"].as_array().unwrap().clone()
+        };
+        let rows = table(&all, "history");
+        assert_eq!(ends["history_rows"], rows.len(), "{name}");
+        let (kept, dates, all_dates) =
+            (table(&ends, "history"), table(&ends, "history_dates"), table(&all, "history_dates"));
+        assert_eq!(dates, [all_dates[0].clone(), all_dates[all_dates.len() - 1].clone()], "{name}");
+        let t: Vec<f64> = kept.iter().map(|row| row["t"].as_f64().unwrap()).collect();
+        // Ten decimals, as all of a history's.
+        let mean = 1.0 / (rows.len() as f64 - 1.0);
+        assert!(t.len() == 2 && t[0] == 0.0 && (t[1] - mean).abs() < 1e-10, "{name}: {t:?}");
+        assert_eq!((&kept[0]["ds"], &kept[1]["ds"]), (&rows[0]["ds"], &rows[1]["ds"]), "{name}");
+        for file in [&mut all, &mut ends] {
+            let file = file.as_object_mut().unwrap();
+            ["history", "history_dates", "history_rows"].map(|key| file.remove(key));
+            file["params"].as_object_mut().unwrap().remove("trend");
+        }
+        assert_eq!(all, ends, "{name}");
     }
 }
 

@@ -20,9 +20,12 @@ mod program;
 mod sample;
 mod throughput;
 mod times;
+mod training;
 
 /// What can be asked for; nothing named is all.
-const PARTS: [&str; 8] = ["throughput", "cycle", "reload", "start", "idle", "backlog", "import", "loading"];
+const PARTS: [&str; 10] = [
+    "throughput", "cycle", "reload", "start", "idle", "backlog", "import", "loading", "training", "footprint",
+];
 
 fn main() {
     let asked: Vec<String> = std::env::args().skip(1).collect();
@@ -47,6 +50,8 @@ fn main() {
             "idle" => program::idle(),
             "backlog" => program::backlog(),
             "import" => importing::importing(),
+            "training" => runtime.block_on(training::speed()),
+            "footprint" => training::footprint(),
             _ => runtime.block_on(loading::loading()),
         }
     }

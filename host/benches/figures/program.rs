@@ -90,7 +90,7 @@ fn wait_for(child: &mut Child, line: &str) {
 }
 
 /// A line of the kernel's account of a process, in MB; not a number where there is none.
-fn memory(process: u32, line: &str) -> f64 {
+pub(crate) fn memory(process: u32, line: &str) -> f64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let kilobytes =
         status.lines().find_map(|found| found.strip_prefix(line)?.trim().strip_suffix(" kB")?.parse().ok());

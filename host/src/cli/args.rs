@@ -280,8 +280,8 @@ Examples:
     /// Judges a range as a worker that starts at its beginning: with the models in use, with those
     /// of another directory (--models), with other settings, or with models that are trained on the
     /// readings before the range. Writes nothing to the database. Prints, for the variables that
-    /// are flagged most, the percentage of flagged readings and the stretches of them a week,
-    /// beside those of the stored verdicts; and for known events, how soon each was found or that
+    /// are flagged most, the percentage of flagged readings and the episodes a week, beside
+    /// those of the stored verdicts; and for known events, how soon each was found or that
     /// it was missed.
     #[command(after_help = "\
 Examples:

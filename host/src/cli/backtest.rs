@@ -22,7 +22,8 @@ use crate::stop::Stop;
 use crate::store::{Input, VerdictReader};
 use crate::text::escaped;
 use crate::training::backtest::{self, BacktestPlan, Backtested, Both, KnownEvent, Tally};
-use crate::training::{Pace, TrainingPlan, TrainingSession};
+use crate::training::leave_out::judged;
+use crate::training::{LeftOut, Pace, TrainingPlan, TrainingSession};
 use crate::worker::report::count;
 
 /// The most variables in the table: those that are flagged most.
@@ -48,6 +49,7 @@ pub(super) async fn backtest(mut loaded: LoadedConfig, asked: &BacktestArgs) -> 
         variables: asked.variables.iter().map(|name| Arc::from(name.trim())).collect(),
         shard: loaded.config.worker.shard,
         batch_rows: loaded.config.worker.batch_rows,
+        rules: loaded.config.variables.rules(),
     };
     let stop = Stop::on_signals(STOPPING)?;
     let working = work(&loaded, asked, &plan, events, &mut progress);
@@ -70,13 +72,7 @@ async fn work(
     store.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     let mut input = store.look_at_input().await?;
     input.layout().await?;
-    let mut output = store.look_at_output().await?;
-    // Without a worker's row there are no verdicts.
-    if let Some(some) = &mut output
-        && some.workers().await.is_err()
-    {
-        output = None;
-    }
+    let mut output = judged(store.as_ref()).await?;
     let engine = wiring::engine(config)?;
     let mut source = wiring::source(config);
     if let Some(path) = &asked.settings {
@@ -120,7 +116,7 @@ async fn trained(
     };
     let alone = SetSource { models: before, ..source.clone() };
     let mut session = TrainingSession::begin(engine, &alone, &training, &settings, &out).await?;
-    session.train(input, None, &Pace::FULL, |_| {}).await?;
+    session.train(input, LeftOut::Nothing, &Pace::FULL, |_| {}).await?;
     session.finish(&alone).await?.ok_or_else(|| {
         anyhow!("no model can be trained on the readings from {} to {}", training.from, training.to)
     })?;
@@ -138,7 +134,7 @@ fn summary(plan: &BacktestPlan, done: &Backtested) -> String {
         "readings",
         "flagged",
         "stored",
-        "stretches/week",
+        "episodes/week",
         "stored",
         "differ",
         "unjudged",
@@ -150,7 +146,7 @@ fn summary(plan: &BacktestPlan, done: &Backtested) -> String {
         };
         let weekly = |tally: &Tally| match tally.judged {
             0 => "-".to_owned(),
-            _ => format!("{:.2}", tally.stretches as f64 / weeks),
+            _ => format!("{:.2}", tally.episodes as f64 / weeks),
         };
         [
             name,
@@ -166,12 +162,7 @@ fn summary(plan: &BacktestPlan, done: &Backtested) -> String {
     for (name, both) in worst.iter().take(WORST) {
         table.add_row(row(escaped(name), both));
     }
-    let all = done.variables.values().fold(Both::default(), |all, one| Both {
-        would: all.would.and(one.would),
-        stored: all.stored.and(one.stored),
-        differ: all.differ + one.differ,
-        unjudged: all.unjudged + one.unjudged,
-    });
+    let all = done.variables.values().fold(Both::default(), |all, one| all.and(one));
     table.add_row(row("all variables".to_owned(), &all));
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);

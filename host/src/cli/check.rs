@@ -16,7 +16,7 @@ use crate::batch::Flags;
 use crate::column_limits::decimal_18_6;
 use crate::config::{Config, LoadedConfig};
 use crate::datetime::Datetime;
-use crate::detector::{Detector, as_said, short_digest};
+use crate::detector::{Detector, Trainer, as_said, short_digest};
 use crate::nfc::nfc;
 use crate::reading::{Page, Reading};
 use crate::store::{Input, InputLayout, Output, OutputProbe, PlantClock, Store, StoreError};
@@ -61,6 +61,7 @@ pub(super) async fn check(loaded: &LoadedConfig) -> anyhow::Result<ExitCode> {
     let variables = database(&mut trials, &loaded.config).await;
     if let Some(detector) = detector(&mut trials, &loaded.config).await {
         models(&mut trials, &detector, variables.as_ref());
+        training(&mut trials, &loaded.config, &detector).await;
         if let Some(variables) = &variables {
             equal_names(&mut trials, &loaded.config, &detector, variables).await;
         }
@@ -335,6 +336,24 @@ async fn detector(trials: &mut Trials, config: &Config) -> Option<Detector> {
         Err(error) => {
             trials.fail("detector", error);
             None
+        }
+    }
+}
+
+/// Whether the models can be trained on the schedule that is set.
+async fn training(trials: &mut Trials, config: &Config, detector: &Detector) {
+    let section = &config.training;
+    let Some(every) = section.every.0 else { return };
+    if let Err(error) = wiring::training_settings(section, config.detector.module.is_none()) {
+        trials.fail("training", format!("{error:#}"));
+        return;
+    }
+    // What is wrong with the engine was said by then.
+    let Ok(engine) = wiring::engine(config) else { return };
+    match Trainer::new(&engine, &detector.set().module).await {
+        Ok(_) => trials.ok("training", format!("every {}", humantime::format_duration(every))),
+        Err(error) => {
+            trials.note("training", format!("{error}; so `every` of `[training]` trains nothing"));
         }
     }
 }

@@ -16,13 +16,13 @@ use super::{STOPPING, command_log, wiring};
 use crate::config::{LoadedConfig, TrainingSection};
 use crate::demo::tables;
 use crate::stop::Stop;
-use crate::store::{Input, VerdictReader};
+use crate::store::Input;
 use crate::text::escaped;
 use crate::training::collect::unseen;
 use crate::training::decide::{Decision, TOLERANCE};
 use crate::training::directory::Swapped;
 use crate::training::holdout::HoldoutScore;
-use crate::training::{Pace, Placed, TrainingPlan, TrainingSession, Variable};
+use crate::training::{LeftOut, Pace, Placed, TrainingPlan, TrainingSession, Variable};
 use crate::worker::report::count;
 
 /// Trains, and swaps the set in; fails if not a single variable could be trained.
@@ -50,12 +50,9 @@ pub(super) async fn train(mut loaded: LoadedConfig, asked: &args::Train) -> anyh
         let source = wiring::source(&loaded.config);
         let mut session = TrainingSession::begin(&engine, &source, &plan, &settings, out).await?;
         progress.start(input.count_range(plan.from, plan.to).await.unwrap_or(0));
-        let mut output = match section.leave_out_anomalies {
-            true => store.look_at_output().await?,
-            false => None,
-        };
-        let output = output.as_deref_mut().map(|output| output as &mut dyn VerdictReader);
-        let through = session.train(input.as_mut(), output, &Pace::FULL, |rows| progress.set(rows, "")).await;
+        let leave_out =
+            LeftOut::prepare(section.leave_out_anomalies, store.as_ref(), plan.from, plan.to).await?;
+        let through = session.train(input.as_mut(), leave_out, &Pace::FULL, |rows| progress.set(rows, "")).await;
         progress.finish();
         let through = through?;
         let placed = session.finish(&source).await?;
@@ -82,7 +79,7 @@ fn section(section: &TrainingSection, asked: &args::Train) -> TrainingSection {
     section.holdout = asked.holdout.unwrap_or(section.holdout);
     section.mode = asked.mode.or(section.mode);
     section.settings = asked.settings.clone().or(section.settings);
-    section.leave_out_anomalies |= asked.leave_out_anomalies;
+    section.leave_out_anomalies = asked.leave_out_anomalies.unwrap_or(section.leave_out_anomalies);
     section
 }
 

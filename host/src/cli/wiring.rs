@@ -115,9 +115,9 @@ pub(super) fn source(config: &Config) -> SetSource {
     }
 }
 
-/// Readings in memory at a time while models are trained: 64 MiB, and twice that while their lists
+/// Readings in memory at a time while models are trained: 16 MiB, and twice that while their lists
 /// grow.
-const MOST_READINGS: usize = 4 << 20;
+const MOST_READINGS: usize = 1 << 20;
 
 /// What a training is, but for its range.
 pub(super) fn training_plan(worker: &WorkerSection, section: &TrainingSection) -> TrainingPlan {
@@ -154,6 +154,10 @@ pub(super) fn training_settings(section: &TrainingSection, prophet: bool) -> any
     };
     if let Some(mode) = section.mode {
         settings.set("method", mode.name().into());
+    }
+    if prophet {
+        // A megabyte and more of each model, which judging does not need.
+        settings.set_unless_said("history", "ends".into());
     }
     Ok(settings)
 }

@@ -7,7 +7,7 @@ use super::Config;
 use super::error::found;
 use super::value::{Allowed, Given, Literal};
 use super::value::{
-    address, choice, clock, duration, every, interval, line, name, optional, path, secret, shard, table,
+    address, choice, clock, duration, every, interval, leave_out, line, name, optional, path, secret, shard, table,
     truth, whole,
 };
 
@@ -105,7 +105,7 @@ keys! {
     training.every = every("1h", "365days");
     training.history = duration("1h", "36500days");
     training.holdout = duration("0s", "365days");
-    training.leave_out_anomalies = truth;
+    training.leave_out_anomalies = leave_out;
     training.keep = whole(1..=100);
     training.mode = optional(choice);
     training.settings = optional(path);

@@ -31,12 +31,13 @@ use serde_json::{Map, Value};
 use crate::secret::Secret;
 use crate::shard::Shard;
 use crate::store::PlantClock;
+use crate::training::LeaveOut;
 
 pub use access::{Access, Encrypt};
 pub use alerts::AlertsSection;
 pub use channel::{ChannelKind, ChannelSection, MailTls};
 pub use error::ConfigError;
-pub use value::{Every, LogFormat, LogLevel, TrainingMode, interval_text};
+pub use value::{Every, LogFormat, LogLevel, TrainingMode, interval_text, leave_out_text};
 pub use variables::VariablesSection;
 
 /// Read from the working directory when no file is named and this one is there;
@@ -149,8 +150,8 @@ pub struct TrainingSection {
     pub history: Duration,
     /// How much of the end of each series is set aside to measure models on.
     pub holdout: Duration,
-    /// Whether readings that were flagged are left out.
-    pub leave_out_anomalies: bool,
+    /// Which readings are left out.
+    pub leave_out_anomalies: LeaveOut,
     /// How many of the sets before stay, 1 to 100.
     pub keep: usize,
     /// None: what the settings say.
@@ -260,7 +261,7 @@ impl Default for TrainingSection {
             every: Every(None),
             history: Duration::from_secs(60 * 24 * HOUR),
             holdout: Duration::from_secs(24 * HOUR),
-            leave_out_anomalies: false,
+            leave_out_anomalies: LeaveOut::Nothing,
             keep: 5,
             mode: None,
             settings: None,

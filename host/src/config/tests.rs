@@ -40,6 +40,26 @@ fn the_example_file_holds_every_key_at_its_default() {
 }
 
 #[test]
+fn readings_are_left_out_by_a_truth_or_a_word() {
+    for (said, expected) in [
+        ("true", Ok(LeaveOut::Flagged)),
+        ("Flagged", Ok(LeaveOut::Flagged)),
+        (" real ", Ok(LeaveOut::Real)),
+        ("false", Ok(LeaveOut::Nothing)),
+        (
+            "all",
+            Err(r#"it must be true or "flagged" for what was flagged, "real" for the episodes that people called so, or false"#
+                .to_owned()),
+        ),
+    ] {
+        assert_eq!(leave_out_text(said), expected, "{said}");
+    }
+    let real = "[training]\nleave_out_anomalies = \"real\"";
+    assert_eq!(config(real, &[]).training.leave_out_anomalies, LeaveOut::Real);
+    assert_eq!(config(&config(real, &[]).to_string(), &[]).training.leave_out_anomalies, LeaveOut::Real);
+}
+
+#[test]
 fn the_environment_goes_over_the_file() {
     let text = "[worker]\ninterval = \"2h\"\n[output]\ndatabase = \"o\"\n[detector.settings]\nthreshold = 3\nkept = true\n\
                 [alerts.my-hook]\nkind = \"webhook\"\nurl_file = \"f\"";

@@ -15,6 +15,7 @@ use toml::de::DeValue;
 use crate::secret::Secret;
 use crate::shard::Shard;
 use crate::store::PlantClock;
+use crate::training::LeaveOut;
 
 /// What would have been right: `a duration of …`, to stand behind "it must be".
 pub(super) type Allowed = String;
@@ -110,6 +111,28 @@ pub(super) fn truth(given: &Given<'_>) -> Result<bool, Allowed> {
         Given::Text(text) => text.trim().to_ascii_lowercase().parse().ok(),
     };
     truth.ok_or_else(|| "true or false".to_owned())
+}
+
+const LEAVE_OUT: &str =
+    r#"true or "flagged" for what was flagged, "real" for the episodes that people called so, or false"#;
+
+/// Which readings are not trained on.
+pub(super) fn leave_out(given: &Given<'_>) -> Result<LeaveOut, Allowed> {
+    let word = given.text().unwrap_or_default().trim().to_ascii_lowercase();
+    match (truth(given), &*word) {
+        (Ok(false), _) => Ok(LeaveOut::Nothing),
+        (Ok(true), _) | (Err(_), "flagged") => Ok(LeaveOut::Flagged),
+        (Err(_), "real") => Ok(LeaveOut::Real),
+        (Err(_), _) => Err(LEAVE_OUT.to_owned()),
+    }
+}
+
+/// The same, from a flag.
+///
+/// # Errors
+/// A sentence on what is allowed.
+pub fn leave_out_text(text: &str) -> Result<LeaveOut, String> {
+    leave_out(&Given::Text(text)).map_err(|allowed| format!("it must be {allowed}"))
 }
 
 fn text(given: &Given<'_>) -> Option<String> {
@@ -298,6 +321,16 @@ impl Literal for Duration {
 impl Literal for Every {
     fn literal(&self) -> String {
         self.0.map_or_else(|| quoted("off"), |every| every.literal())
+    }
+}
+
+impl Literal for LeaveOut {
+    fn literal(&self) -> String {
+        match self {
+            Self::Nothing => false.literal(),
+            Self::Flagged => true.literal(),
+            Self::Real => quoted("real"),
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use machine::Machine;
 pub use mend::{Mended, Past};
 pub use notifier::Notifier;
 pub use outbox_message::{EpisodeKey, MessageKind, OutboxMessage};

@@ -20,6 +20,7 @@ use super::alone::alone;
 use super::decide::Decision;
 use super::directory::Swapped;
 use super::error::TrainingError;
+use super::leave_out::{LeaveOut, LeftOut};
 use super::new_set::Placed;
 use super::plan::{Pace, TrainingPlan};
 use super::record::SetRecord;
@@ -31,7 +32,7 @@ use crate::batch::Batch;
 use crate::datetime::Datetime;
 use crate::detector::Engine;
 use crate::reload::{ReloadSlots, SetSource};
-use crate::store::{Store, VerdictReader};
+use crate::store::Store;
 use crate::text::escaped;
 use crate::worker::report::count;
 
@@ -58,8 +59,7 @@ pub struct Orders {
     /// None: nothing is trained.
     pub every: Option<Duration>,
     pub history: Duration,
-    /// Whether readings that were flagged are trained on.
-    pub leave_out_anomalies: bool,
+    pub leave_out_anomalies: LeaveOut,
     /// All but range and time.
     pub plan: TrainingPlan,
     pub settings: Settings,
@@ -264,12 +264,9 @@ impl Background {
         let models = &self.source.models;
         let mut session = TrainingSession::begin(&self.engine, &self.source, plan, settings, models).await?;
         let pace = Pace { goes_on, rests: true };
-        let mut output = match self.orders.leave_out_anomalies {
-            true => self.store.look_at_output().await?,
-            false => None,
-        };
-        let output = output.as_deref_mut().map(|output| output as &mut dyn VerdictReader);
-        let through = session.train(input.as_mut(), output, &pace, |_| {}).await?;
+        let asked = self.orders.leave_out_anomalies;
+        let leave_out = LeftOut::prepare(asked, self.store.as_ref(), plan.from, plan.to).await?;
+        let through = session.train(input.as_mut(), leave_out, &pace, |_| {}).await?;
         signals.placing.store(true, Ordering::Relaxed);
         let placed = session.finish(&self.source).await;
         signals.placing.store(false, Ordering::Relaxed);
@@ -351,5 +348,10 @@ fn behind_all_else() {
     let _ = rustix::process::setpriority_process(None, 19);
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(windows)]
+fn behind_all_else() {
+    let _ = thread_priority::set_current_thread_priority(thread_priority::ThreadPriority::Min);
+}
+
+#[cfg(not(any(target_os = "linux", windows)))]
 fn behind_all_else() {}

@@ -1,20 +1,23 @@
 //! What a set would have said of the past, beside what is stored of it. Nothing is written.
 //!
 //! The set judges the range as a worker does that starts at its beginning: it is shown its lookback
-//! first, and then the readings by datetime. Of a variable's anomalous readings those that follow
-//! each other are one stretch; a reading that is none ends it.
+//! first, and then the readings by datetime. Episodes of both sides are those that a worker would have
+//! opened with its settings of today.
 
 mod events;
+mod tally;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::events::{EventDetection, EventsError, KnownEvent, read as read_events};
+pub use self::tally::{Both, Tally};
 use super::flagged;
-use crate::batch::{Batch, Flags, Outcome};
+use crate::batch::{Batch, Flags, Outcome, Verdicts};
 use crate::datetime::Datetime;
 use crate::detector::Detector;
+use crate::episode::{Point, VariableRules};
 use crate::pivot;
 use crate::reading::{Reading, ReadingKey};
 use crate::shard::Shard;
@@ -30,47 +33,8 @@ pub struct BacktestPlan {
     pub variables: HashSet<Arc<str>>,
     pub shard: Option<Shard>,
     pub batch_rows: usize,
-}
-
-/// One side's verdicts on a variable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    pub judged: u64,
-    pub flagged: u64,
-    /// Stretches of flagged readings.
-    pub stretches: u64,
-    in_stretch: bool,
-}
-
-impl Tally {
-    fn take(&mut self, anomaly: bool) {
-        self.judged += 1;
-        self.flagged += u64::from(anomaly);
-        self.stretches += u64::from(anomaly && !self.in_stretch);
-        self.in_stretch = anomaly;
-    }
-
-    /// Of both.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            judged: self.judged + other.judged,
-            flagged: self.flagged + other.flagged,
-            stretches: self.stretches + other.stretches,
-            in_stretch: false,
-        }
-    }
-}
-
-/// What both sides say of a variable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Both {
-    pub would: Tally,
-    pub stored: Tally,
-    /// Readings that one of them flags and the other, which has a verdict, does not.
-    pub differ: u64,
-    /// Readings on which the set has no verdict.
-    pub unjudged: u64,
+    /// What holds for the episodes of a variable.
+    pub rules: VariableRules,
 }
 
 /// What came of it.
@@ -123,7 +87,7 @@ pub async fn run(
                 (Some(output), Some(span)) => flagged::verdicts(*output, span, false).await?,
                 _ => HashMap::new(),
             };
-            done.compare(&batch, outcomes.as_deref(), &stored);
+            done.compare(&batch, outcomes.as_deref(), &stored, &plan.rules);
         }
         rows(read);
         if !page.full {
@@ -163,37 +127,40 @@ impl Backtested {
         }
     }
 
-    fn compare(&mut self, batch: &Batch, outcomes: Option<&[Outcome]>, stored: &HashMap<ReadingKey, bool>) {
+    fn compare(
+        &mut self,
+        batch: &Batch,
+        outcomes: Option<&[Outcome]>,
+        stored: &HashMap<ReadingKey, Point>,
+        rules: &VariableRules,
+    ) {
         for (number, column) in batch.columns.iter().enumerate() {
-            let both = self.variables.entry(Arc::clone(&column.variable)).or_default();
+            let variable = &column.variable;
+            let settings = rules.of(variable);
+            let both = self.variables.entry(Arc::clone(variable)).or_default();
             let verdicts = match outcomes.and_then(|outcomes| outcomes.get(number)) {
                 Some(Outcome::Judged(verdicts)) => Some(verdicts),
                 Some(Outcome::NoModel | Outcome::Failed(_)) | None => None,
             };
-            for (row, at) in batch.datetimes.iter().enumerate() {
-                if !column.values.get(row).is_some_and(|value| value.is_finite()) {
-                    continue;
-                }
-                let would = verdicts
-                    .filter(|verdicts| {
-                        verdicts.expected.get(row).is_some_and(|expected| expected.is_finite())
-                    })
-                    .and_then(|verdicts| verdicts.flags.get(row))
-                    .map(|flags| Flags::from_bits(*flags).anomaly);
-                let was = stored.get(&(Arc::clone(&column.variable), *at)).copied();
-                match would {
-                    Some(anomaly) => both.would.take(anomaly),
+            let readings = batch.datetimes.iter().copied().zip(column.values.iter().copied()).enumerate();
+            for (row, (at, value)) in readings.filter(|(_, (_, value))| value.is_finite()) {
+                let would = verdicts.and_then(|verdicts| point(verdicts, row, at, value));
+                let was = stored.get(&(Arc::clone(variable), at));
+                match &would {
+                    Some(point) => both.would.take(variable, point, &settings),
                     None => both.unjudged += 1,
                 }
-                if let Some(anomaly) = was {
-                    both.stored.take(anomaly);
+                if let Some(point) = was {
+                    both.stored.take(variable, point, &settings);
                 }
+                let flag = |point: Option<&Point>| point.map(|point| point.anomaly);
+                let (would, was) = (flag(would.as_ref()), flag(was));
                 both.differ += u64::from(would.zip(was).is_some_and(|(would, was)| would != was));
                 let hit = |said: Option<bool>| said == Some(true);
                 if hit(would) || hit(was) {
                     let events = self.events.iter_mut();
-                    for found in events.filter(|found| found.event.holds(&column.variable, *at)) {
-                        found.take(*at, hit(would), hit(was));
+                    for found in events.filter(|found| found.event.holds(variable, at)) {
+                        found.take(at, hit(would), hit(was));
                     }
                 }
             }
@@ -201,17 +168,26 @@ impl Backtested {
     }
 }
 
+/// A verdict, as episodes see it. None: there is none.
+fn point(verdicts: &Verdicts, row: usize, ds: Datetime, y: f64) -> Option<Point> {
+    let yhat = verdicts.expected.get(row).copied().filter(|expected| expected.is_finite())?;
+    let flags = Flags::from_bits(*verdicts.flags.get(row)?);
+    let score = verdicts.score.get(row).copied().unwrap_or_default();
+    Some(Point { ds, y, yhat, score, anomaly: flags.anomaly, cause: flags.cause })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::{Column, Verdicts};
+    use crate::batch::Column;
+    use crate::episode::PatternSettings;
 
     fn at(minute: i64) -> Datetime {
         Datetime::from_micros(60_000_000 * minute)
     }
 
     #[test]
-    fn flags_stretches_differences_and_events_are_counted() {
+    fn flags_episodes_differences_and_events_are_counted() {
         let name: Arc<str> = "T1".into();
         let values = vec![1.0, 1.0, 1.0, f64::NAN, 1.0, 1.0, 1.0];
         let rows = values.len();
@@ -229,19 +205,36 @@ mod tests {
             withheld: Vec::new(),
         };
         let outcomes = [Outcome::Judged(verdicts), Outcome::NoModel];
-        let stored: HashMap<ReadingKey, bool> = [(0, true), (1, true), (2, false), (5, false)]
-            .map(|(row, was)| ((Arc::clone(&name), at(row)), was))
+        let was = |row, anomaly| Point { ds: at(row), y: 1.0, yhat: 1.0, score: 0.0, anomaly, cause: None };
+        let stored: HashMap<ReadingKey, Point> = [(0, true), (1, true), (2, false), (5, false)]
+            .map(|(row, anomaly)| ((Arc::clone(&name), at(row)), was(row, anomaly)))
             .into();
         let event = |from, to| {
             EventDetection::new(KnownEvent { variable: Arc::clone(&name), from: at(from), to: at(to) })
         };
         let mut done = Backtested { events: vec![event(0, 3), event(5, 6)], ..Backtested::default() };
-        done.compare(&batch, Some(&outcomes), &stored);
-        let tally = |judged, flagged, stretches, in_stretch| Tally { judged, flagged, stretches, in_stretch };
-        let both =
-            Both { would: tally(5, 3, 1, false), stored: tally(4, 2, 1, false), differ: 2, unjudged: 1 };
-        assert_eq!(done.variables[&name], both);
+        let rules = |on_delay, off_delay| {
+            let said = PatternSettings {
+                on_delay: Some(on_delay),
+                off_delay: Some(off_delay),
+                ..PatternSettings::default()
+            };
+            VariableRules::new([("T*".to_owned(), said)])
+        };
+        done.compare(&batch, Some(&outcomes), &stored, &rules(1, 1));
+        let tally = |tally: &Tally| (tally.judged, tally.flagged, tally.episodes);
+        let both = &done.variables[&name];
+        // The one reading that is none ends no episode; the one without a verdict is not seen.
+        assert_eq!((tally(&both.would), tally(&both.stored)), ((5, 3, 1), (4, 2, 1)));
+        assert_eq!((both.differ, both.unjudged), (2, 1));
         assert_eq!(done.variables["T2"], Both { unjudged: 7, ..Both::default() });
+        // As many readings open and close an episode as the settings say.
+        for (on_delay, off_delay, would, was) in [(2, 1, 1, 1), (3, 1, 1, 0), (4, 1, 0, 0), (1, 9, 1, 1)] {
+            let mut done = Backtested::default();
+            done.compare(&batch, Some(&outcomes), &stored, &rules(on_delay, off_delay));
+            let both = &done.variables[&name];
+            assert_eq!((both.would.episodes, both.stored.episodes), (would, was), "{on_delay} {off_delay}");
+        }
         let minutes = |found: &EventDetection| {
             let minutes = |time: Option<Duration>| time.map(|time| time.as_secs() / 60);
             (minutes(found.would_after()), minutes(found.stored_after()))

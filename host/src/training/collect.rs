@@ -1,15 +1,24 @@
-//! Readings of many variables by variable, as many as fit into memory.
+//! Readings that come by datetime, to be had by variable: in one pass over the table, whatever its
+//! size, and in bounded memory.
 //!
-//! Pure. A range is read from its begin to its end. Where its readings do not fit, the last
-//! variables by name are given up, and the range is read again for these; so a plant of any size
-//! takes the same memory, and one that fits is read once.
+//! They are gathered in memory. Each time that is full, all of them go to the end of a file, those
+//! of one variable behind each other, and it is remembered where; so a variable is read back in as
+//! many pieces as the memory was full. The file has 16 bytes a reading and no name: the system
+//! takes it back when it is closed, or whoever held it is killed. Where all fits into memory, there
+//! is no file.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::datetime::Datetime;
 use crate::detector::trainer::MOST_ROWS;
 use crate::reading::Reading;
+
+/// Bytes of a reading in the file.
+const WIDTH: usize = 16;
 
 /// The readings of one variable, one a datetime, by datetime.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,62 +30,150 @@ pub struct History {
 }
 
 impl History {
-    /// Of readings of one datetime the first counts. An infinity is no reading.
-    fn push(&mut self, at: Datetime, value: f64) -> bool {
-        if !value.is_finite() || self.datetimes.last() == Some(&at) {
-            return false;
-        }
+    /// Takes a reading that is no earlier than the last one. Of those of one datetime the first
+    /// counts. What has no value, or an infinite one, is no reading.
+    pub fn push(&mut self, reading: &Reading) {
+        let Some(value) = usable(reading, self.datetimes.last().copied()) else { return };
         if self.datetimes.len() == MOST_ROWS {
             self.too_long = true;
-            return false;
+            return;
         }
-        self.datetimes.push(at);
+        self.datetimes.push(reading.datetime);
         self.values.push(value);
-        true
     }
 }
 
-/// One pass over the range.
+/// The value of a reading that comes after one of `last`, if it counts.
+fn usable(reading: &Reading, last: Option<Datetime>) -> Option<f64> {
+    reading.value.filter(|value| value.is_finite() && last != Some(reading.datetime))
+}
+
+/// What is known of a variable.
+#[derive(Debug, Default)]
+struct Gathered {
+    /// Those that are in no file yet.
+    newest: Vec<(Datetime, f64)>,
+    /// Pieces in the file, in their order.
+    pieces: Vec<Piece>,
+    rows: usize,
+    last: Option<Datetime>,
+    too_long: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    at: u64,
+    rows: usize,
+}
+
+/// Takes readings.
 #[derive(Debug)]
 pub struct Collector {
-    histories: BTreeMap<Arc<str>, History>,
-    readings: usize,
+    by_variable: BTreeMap<Arc<str>, Gathered>,
+    /// Those in memory, and how many may be.
+    in_memory: usize,
     most: usize,
-    /// Those from this one on by name are for a later pass.
-    later: Option<Arc<str>>,
-    /// Those up to this one were dealt with in earlier passes.
-    done: Option<Arc<str>>,
+    /// Where the file may be.
+    directory: PathBuf,
+    file: Option<File>,
+    /// Its length.
+    end: u64,
 }
 
 impl Collector {
-    /// The first pass, with so many readings in memory.
-    pub fn new(most: usize) -> Self {
-        Self { histories: BTreeMap::new(), readings: 0, most, later: None, done: None }
+    /// With at most so many readings in memory; others are put by in a file of `directory`.
+    pub fn new(most: usize, directory: &Path) -> Self {
+        let directory = directory.to_owned();
+        Self { by_variable: BTreeMap::new(), in_memory: 0, most, directory, file: None, end: 0 }
     }
 
-    /// Takes a reading; those of one variable come by datetime.
-    pub fn push(&mut self, reading: &Reading) {
-        let variable = &reading.variable;
-        let not_now = self.done.as_ref().is_some_and(|done| variable <= done)
-            || self.later.as_ref().is_some_and(|later| variable >= later);
-        let Some(value) = reading.value.filter(|_| !not_now) else { return };
-        let history = match self.histories.get_mut(variable) {
-            Some(history) => history,
-            None => self.histories.entry(Arc::clone(variable)).or_default(),
+    /// Takes a reading, as [`History::push`] does; those of one variable come by datetime.
+    ///
+    /// # Errors
+    /// What the system says of the file.
+    pub fn push(&mut self, reading: &Reading) -> io::Result<()> {
+        let gathered = match self.by_variable.get_mut(&reading.variable) {
+            Some(gathered) => gathered,
+            None => self.by_variable.entry(Arc::clone(&reading.variable)).or_default(),
         };
-        self.readings += usize::from(history.push(reading.datetime, value));
-        while self.readings > self.most && self.histories.len() > 1 {
-            let Some((given_up, history)) = self.histories.pop_last() else { break };
-            self.readings -= history.datetimes.len();
-            self.later = Some(given_up);
+        let Some(value) = usable(reading, gathered.last) else { return Ok(()) };
+        if gathered.rows == MOST_ROWS {
+            gathered.too_long = true;
+            return Ok(());
         }
+        gathered.last = Some(reading.datetime);
+        gathered.rows += 1;
+        gathered.newest.push((reading.datetime, value));
+        self.in_memory += 1;
+        if self.in_memory >= self.most { self.put_by() } else { Ok(()) }
     }
 
-    /// What was collected, and the next pass where there must be one.
-    pub fn finish(self) -> (BTreeMap<Arc<str>, History>, Option<Self>) {
-        let done = self.histories.keys().next_back().cloned().or(self.done);
-        let next = self.later.is_some().then(|| Self { done, ..Self::new(self.most) });
-        (self.histories, next)
+    /// Puts all that is in memory to the end of the file.
+    fn put_by(&mut self) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(tempfile::tempfile_in(&self.directory)?),
+        };
+        let mut out = BufWriter::new(file);
+        for gathered in self.by_variable.values_mut().filter(|gathered| !gathered.newest.is_empty()) {
+            for (at, value) in &gathered.newest {
+                out.write_all(&at.micros().to_le_bytes())?;
+                out.write_all(&value.to_le_bytes())?;
+            }
+            let rows = gathered.newest.len();
+            gathered.pieces.push(Piece { at: self.end, rows });
+            self.end += (rows * WIDTH) as u64;
+            // What a burst of one variable took is for others next.
+            gathered.newest = Vec::new();
+        }
+        out.flush()?;
+        self.in_memory = 0;
+        Ok(())
+    }
+
+    /// The variables that have readings, by name.
+    pub fn variables(&self) -> Vec<Arc<str>> {
+        let seen = self.by_variable.iter().filter(|(_, gathered)| gathered.rows > 0);
+        seen.map(|(name, _)| Arc::clone(name)).collect()
+    }
+
+    /// All readings of a variable; none of one that was never seen.
+    ///
+    /// # Errors
+    /// What the system says of the file.
+    pub fn history(&mut self, variable: &str) -> io::Result<History> {
+        let Some(gathered) = self.by_variable.get(variable) else { return Ok(History::default()) };
+        let mut history = History {
+            datetimes: Vec::with_capacity(gathered.rows),
+            values: Vec::with_capacity(gathered.rows),
+            too_long: gathered.too_long,
+        };
+        let mut bytes = Vec::new();
+        for piece in &gathered.pieces {
+            let Some(file) = &mut self.file else { break };
+            bytes.resize(piece.rows * WIDTH, 0);
+            file.seek(SeekFrom::Start(piece.at))?;
+            file.read_exact(&mut bytes)?;
+            for row in bytes.as_chunks::<WIDTH>().0 {
+                let (at, value) = row.split_at(WIDTH / 2);
+                let eight = |bytes: &[u8]| bytes.try_into().unwrap_or_default();
+                history.datetimes.push(Datetime::from_micros(i64::from_le_bytes(eight(at))));
+                history.values.push(f64::from_le_bytes(eight(value)));
+            }
+        }
+        history.datetimes.extend(gathered.newest.iter().map(|(at, _)| *at));
+        history.values.extend(gathered.newest.iter().map(|(_, value)| *value));
+        Ok(history)
+    }
+
+    /// The same, and lets go of what is in memory of it.
+    ///
+    /// # Errors
+    /// As before.
+    pub fn take(&mut self, variable: &str) -> io::Result<History> {
+        let history = self.history(variable);
+        self.by_variable.remove(variable);
+        history
     }
 }
 
@@ -87,6 +184,10 @@ pub fn unseen(wanted: Option<&BTreeSet<Arc<str>>>, seen: &BTreeSet<Arc<str>>) ->
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use proptest::prelude::*;
+
     use super::*;
 
     fn reading(variable: &str, at: i64, value: Option<f64>) -> Reading {
@@ -99,47 +200,69 @@ mod tests {
         }
     }
 
-    fn passes(readings: &[Reading], most: usize) -> Vec<Vec<(String, Vec<f64>)>> {
-        let mut passes = Vec::new();
-        let mut next = Some(Collector::new(most));
-        while let Some(mut collector) = next {
-            for reading in readings {
-                collector.push(reading);
-                assert!(collector.readings <= most || collector.histories.len() == 1);
-            }
-            let (histories, more) = collector.finish();
-            let plain = histories.into_iter().map(|(name, history)| (name.to_string(), history.values));
-            passes.push(plain.collect());
-            next = more;
+    fn history(rows: &[(i64, f64)]) -> History {
+        History {
+            datetimes: rows.iter().map(|(at, _)| Datetime::from_micros(*at)).collect(),
+            values: rows.iter().map(|(_, value)| *value).collect(),
+            too_long: false,
         }
-        passes
     }
 
-    #[test]
-    fn every_variable_is_collected_once_in_as_many_passes_as_memory_asks_for() {
-        let mut readings = Vec::new();
-        for at in 0..4 {
-            for name in ["C", "A", "B", "D"] {
-                readings.push(reading(name, at, Some(at as f64)));
+    proptest! {
+        /// Whatever memory there is: the same by variable, and never more than that in memory.
+        #[test]
+        fn every_variable_comes_back_as_it_came(
+            readings in prop::collection::vec((0..5_usize, 0..3_i64, -9.0..9.0), 0..200),
+            most in 1..40_usize,
+        ) {
+            let place = tempfile::tempdir().unwrap();
+            let mut collector = Collector::new(most, place.path());
+            let mut expected: BTreeMap<&str, Vec<(i64, f64)>> = BTreeMap::new();
+            let mut at = -70;
+            for (name, step, value) in readings {
+                let name = ["A/B", "B", "C", "D", "É"][name];
+                at += step;
+                collector.push(&reading(name, at, Some(value))).unwrap();
+                prop_assert!(collector.in_memory < most);
+                let rows = expected.entry(name).or_default();
+                if rows.last().is_none_or(|(last, _)| *last != at) {
+                    rows.push((at, value));
+                }
             }
+            let names = collector.variables();
+            let names: Vec<_> = names.iter().map(|name| &**name).collect();
+            prop_assert_eq!(names, expected.keys().copied().collect::<Vec<_>>());
+            for (name, rows) in expected {
+                // As often as it is asked for.
+                prop_assert_eq!(collector.history(name).unwrap(), history(&rows));
+                prop_assert_eq!(collector.take(name).unwrap(), history(&rows));
+                prop_assert_eq!(collector.take(name).unwrap(), History::default());
+            }
+            // Nobody sees the file, and nothing of it stays.
+            prop_assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0);
         }
-        let all = |name: &str| (name.to_owned(), vec![0.0, 1.0, 2.0, 3.0]);
-        assert_eq!(passes(&readings, 100), [["A", "B", "C", "D"].map(all).to_vec()]);
-        assert_eq!(passes(&readings, 8), [["A", "B"].map(all).to_vec(), ["C", "D"].map(all).to_vec()]);
-        // One that does not fit alone is taken alone.
-        assert_eq!(passes(&readings, 1), ["A", "B", "C", "D"].map(|name| vec![all(name)]));
-        assert_eq!(passes(&[], 1), [Vec::new()]);
     }
 
     #[test]
     fn nulls_infinities_and_repeats_are_no_readings() {
-        let readings = [
-            reading("A", 1, Some(1.0)),
-            reading("A", 1, Some(7.0)),
-            reading("A", 2, None),
-            reading("A", 3, Some(f64::INFINITY)),
-            reading("A", 4, Some(4.0)),
-        ];
-        assert_eq!(passes(&readings, 10), [[("A".to_owned(), vec![1.0, 4.0])]]);
+        for most in [1, 2, 10] {
+            let place = tempfile::tempdir().unwrap();
+            let mut collector = Collector::new(most, place.path());
+            for (at, value) in
+                [(1, Some(1.0)), (1, Some(7.0)), (2, None), (3, Some(f64::INFINITY)), (4, Some(4.0))]
+            {
+                collector.push(&reading("A", at, value)).unwrap();
+            }
+            collector.push(&reading("B", 9, None)).unwrap();
+            assert_eq!(collector.variables(), ["A".into()]);
+            assert_eq!(collector.take("A").unwrap(), history(&[(1, 1.0), (4, 4.0)]));
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_and_cannot_be_put_by_is_an_error() {
+        let mut collector = Collector::new(2, Path::new("no such place"));
+        assert!(collector.push(&reading("A", 1, Some(1.0))).is_ok());
+        assert!(collector.push(&reading("A", 2, Some(1.0))).is_err());
     }
 }

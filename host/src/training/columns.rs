@@ -1,14 +1,61 @@
 //! What is known besides a variable's own readings: columns that other variables supply, or that
 //! are one number.
 //!
-//! Pure.
+//! Pure, but for the file in which readings are put by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
-use super::collect::History;
+use super::collect::{Collector, History};
 use super::settings::Supply;
 use crate::datetime::Datetime;
+use crate::reading::Reading;
+
+/// Readings of the variables that supply columns.
+pub(super) struct Suppliers {
+    names: BTreeSet<Arc<str>>,
+    collector: Collector,
+    /// Those that the variable before needed: the next one mostly needs the same.
+    held: BTreeMap<Arc<str>, History>,
+}
+
+impl Suppliers {
+    /// With at most so many readings in memory while they are collected.
+    pub(super) fn new(names: BTreeSet<Arc<str>>, most: usize, directory: &Path) -> Self {
+        Self { names, collector: Collector::new(most, directory), held: BTreeMap::new() }
+    }
+
+    /// Takes a reading, whosever it is.
+    pub(super) fn push(&mut self, reading: &Reading) -> io::Result<()> {
+        if self.names.contains(&reading.variable) { self.collector.push(reading) } else { Ok(()) }
+    }
+
+    /// Those that these columns need and that have readings.
+    pub(super) fn of(
+        &mut self,
+        columns: &BTreeMap<String, Supply>,
+    ) -> io::Result<&BTreeMap<Arc<str>, History>> {
+        let needed: BTreeSet<&Arc<str>> = columns
+            .values()
+            .filter_map(|supply| match supply {
+                Supply::Variable(name) => Some(name),
+                Supply::Number(_) => None,
+            })
+            .collect();
+        self.held.retain(|name, _| needed.contains(name));
+        for name in needed {
+            if !self.held.contains_key(name) {
+                let history = self.collector.history(name)?;
+                if !history.datetimes.is_empty() {
+                    self.held.insert(Arc::clone(name), history);
+                }
+            }
+        }
+        Ok(&self.held)
+    }
+}
 
 /// A column of a series.
 pub(super) struct Supplied {

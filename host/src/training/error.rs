@@ -17,6 +17,9 @@ pub enum TrainingError {
     Settings { variable: String, why: String },
     #[error("the models cannot be written into `{path}`: {cause}")]
     Directory { path: String, cause: io::Error },
+    /// Of what does not fit into memory.
+    #[error("the readings cannot be put by in `{path}`, where 16 bytes are needed for each: {cause}")]
+    PutBy { path: String, cause: io::Error },
     #[error("the models were trained and do not fit together: {0}")]
     Together(String),
     /// It was asked to end.

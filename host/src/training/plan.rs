@@ -21,7 +21,7 @@ pub struct TrainingPlan {
     pub holdout: Duration,
     /// Rows of one read.
     pub page_rows: usize,
-    /// Readings in memory at a time.
+    /// Readings in memory at a time; others are put by in a file.
     pub most_readings: usize,
     /// Bytes of memory and time of one call, where they are not the usual ones.
     pub limits: Option<(usize, Duration)>,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::alone::{alone, beside, judged};
-use super::collect::{Collector, History};
+use super::collect::History;
 use super::directory::Staging;
 use super::error::TrainingError;
 use super::generations::{self, Generation};
@@ -104,19 +104,17 @@ async fn readings(
     to: Datetime,
     rows: usize,
 ) -> Result<History, StoreError> {
-    let mut collector = Collector::new(usize::MAX);
+    let mut history = History::default();
     let mut scan = RangeScan::new(from, to, rows);
     loop {
         let page = scan.next(input).await?;
-        page.readings.iter().filter(|reading| reading.variable == *variable).for_each(|reading| {
-            collector.push(reading);
-        });
+        for reading in page.readings.iter().filter(|reading| reading.variable == *variable) {
+            history.push(reading);
+        }
         if !page.full {
-            break;
+            return Ok(history);
         }
     }
-    let (mut histories, _) = collector.finish();
-    Ok(histories.remove(variable).unwrap_or_default())
 }
 
 /// Puts the model of a set before, that of `to` or the youngest that is another one, in its place;

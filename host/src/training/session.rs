@@ -1,6 +1,6 @@
 //! One training from the first page to the last variable.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use std::time::Instant;
 
 use super::alone::{alone, beside, by_model_alone, judged};
 use super::collect::{Collector, History};
-use super::columns::supplied;
+use super::columns::{Suppliers, supplied};
 use super::decide::{Decision, decide};
 use super::directory::Staging;
 use super::error::TrainingError;
-use super::flagged;
 use super::holdout::{self, HoldoutScore};
+use super::leave_out::LeftOut;
 use super::new_set::{NewModel, NewSet, Placed};
 use super::plan::{Pace, TrainingPlan};
 use super::record::ModelRecord;
@@ -24,7 +24,7 @@ use crate::detector::{
     Detector, DetectorError, Engine, ModelFile, Module, Series, Set, TrainError, Trainer, TrainingReport,
 };
 use crate::reload::SetSource;
-use crate::store::{Input, VerdictReader};
+use crate::store::Input;
 use crate::worker::RangeScan;
 
 /// What came of one variable.
@@ -96,71 +96,44 @@ impl<'a> TrainingSession<'a> {
     pub async fn train(
         &mut self,
         input: &mut dyn Input,
-        mut leave_out: Option<&mut dyn VerdictReader>,
+        mut leave_out: LeftOut,
         pace: &Pace<'_>,
         mut rows: impl FnMut(u64),
     ) -> Result<Vec<Variable>, TrainingError> {
-        let mut through = Vec::new();
-        let suppliers = self.suppliers(input, pace).await?;
-        let (mut pass, mut read) = (Some(Collector::new(self.plan.most_readings)), 0);
-        while let Some(mut collector) = pass {
-            let mut scan = RangeScan::new(self.plan.from, self.plan.to, self.plan.page_rows);
-            loop {
-                let begun = Instant::now();
-                let page = scan.next(input).await?;
-                let span = page.readings.first().zip(page.readings.last());
-                let flagged = match (&mut leave_out, span) {
-                    (Some(output), Some((first, last))) => {
-                        flagged::verdicts(*output, (first.datetime, last.datetime), true).await?
-                    }
-                    _ => HashMap::new(),
-                };
-                for reading in page.readings.iter().filter(|reading| self.plan.wants(&reading.variable)) {
-                    if flagged.is_empty() || !flagged.contains_key(&reading.key()) {
-                        collector.push(reading);
-                    }
-                }
-                read += page.readings.len() as u64;
-                rows(read);
-                pace.after(begun).await?;
-                if !page.full {
-                    break;
-                }
-            }
-            let (histories, next) = collector.finish();
-            for (name, history) in histories {
-                let begun = Instant::now();
-                through.push(self.variable(name, history, &suppliers).await?);
-                pace.after(begun).await?;
-            }
-            pass = next;
-        }
-        Ok(through)
-    }
-
-    /// The readings of the variables that supply columns of others.
-    async fn suppliers(
-        &self,
-        input: &mut dyn Input,
-        pace: &Pace<'_>,
-    ) -> Result<BTreeMap<Arc<str>, History>, TrainingError> {
-        let names = self.settings.suppliers();
-        if names.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let mut collector = Collector::new(usize::MAX);
+        let place = self.staging.path().to_owned();
+        let put_by = |cause| TrainingError::PutBy { path: place.display().to_string(), cause };
+        let most = self.plan.most_readings;
+        let mut wanted = Collector::new(most, &place);
+        let mut suppliers = Suppliers::new(self.settings.suppliers(), most, &place);
         let mut scan = RangeScan::new(self.plan.from, self.plan.to, self.plan.page_rows);
+        let mut read = 0;
         loop {
             let begun = Instant::now();
             let page = scan.next(input).await?;
-            page.readings.iter().filter(|reading| names.contains(&reading.variable)).for_each(|reading| {
-                collector.push(reading);
-            });
+            read += page.readings.len() as u64;
+            for reading in &page.readings {
+                suppliers.push(reading).map_err(put_by)?;
+            }
+            for reading in leave_out.rest(page.readings).await? {
+                if self.plan.wants(&reading.variable) {
+                    wanted.push(&reading).map_err(put_by)?;
+                }
+            }
+            rows(read);
             pace.after(begun).await?;
             if !page.full {
-                return Ok(collector.finish().0);
+                break;
             }
         }
+        let mut through = Vec::new();
+        for name in wanted.variables() {
+            let begun = Instant::now();
+            let history = wanted.take(&name).map_err(put_by)?;
+            let suppliers = suppliers.of(&self.settings.columns(&name)).map_err(put_by)?;
+            through.push(self.variable(name, history, suppliers).await?);
+            pace.after(begun).await?;
+        }
+        Ok(through)
     }
 
     /// Trains one variable, measures it, and writes its model where it is used.

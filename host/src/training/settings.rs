@@ -76,6 +76,11 @@ impl Settings {
         self.all.insert(key.to_owned(), value);
     }
 
+    /// One key for all variables, where nothing is said of it.
+    pub fn set_unless_said(&mut self, key: &str, value: Value) {
+        self.all.entry(key).or_insert(value);
+    }
+
     /// Those of one variable, as its detector is given them.
     pub fn of(&self, variable: &str) -> String {
         let mut settings = self.laid(variable);

@@ -405,6 +405,21 @@ fn anomalies_are_left_out_and_other_variables_are_columns() {
     );
     let said = train(&["without", "--leave-out-anomalies"]);
     assert_eq!(decided(&said), rows(&[("T1", ROWS - 100, "new")]), "{said}");
+    // Of episodes, those that somebody called real; whatever is flagged.
+    place.sql("DELETE FROM anomaly_episodes");
+    for (offset, feedback) in [(200, "'real'"), (400, "'sensor'"), (600, "'expected'"), (800, "NULL")] {
+        place.sql(&format!(
+            "INSERT INTO anomaly_episodes (variable, kind, begin_at, end_at, closed_at, is_open, readings, flagged, priority, told, \
+             shelved, worker, feedback, version, created_at, updated_at) SELECT 'T1', 'anomaly', min(ds), max(ds), max(ds), 0, 50, 50, \
+             'low', 'never', 0, 'w', {feedback}, 1, min(ds), min(ds) FROM \
+             (SELECT ds FROM anomalies_detector WHERE variable = 'T1' ORDER BY ds LIMIT 50 OFFSET {offset})"
+        ));
+    }
+    let said = train(&["called", "--leave-out-anomalies=real"]);
+    assert_eq!(decided(&said), rows(&[("T1", ROWS - 100, "new")]), "{said}");
+    place.sql("UPDATE anomaly_episodes SET feedback = 'expected'");
+    let said = train(&["not-called", "--leave-out-anomalies=real"]);
+    assert_eq!(decided(&said), rows(&[("T1", ROWS, "new")]), "{said}");
 
     place.sql("DELETE FROM datos_proceso WHERE variable_name = 'LOAD' AND id % 4 = 0");
     place.write("load.json", r#"{"regressors": [{"name": "load"}], "columns": {"load": "LOAD"}}"#);
@@ -423,4 +438,45 @@ fn anomalies_are_left_out_and_other_variables_are_columns() {
     let ran = place.run(&["train", "--history", "13d", "--settings", "bare.json", "--out", "none"]);
     let said = format!("{}\n{}", ran.stdout, ran.stderr);
     assert!(ran.code == Some(1) && said.contains("`load`"), "{said}");
+}
+
+/// What `check` says of a schedule: of one that can be kept, and of a module that only judges.
+#[test]
+fn check_says_whether_the_schedule_trains_anything() {
+    let place = Place::new();
+    place.copy_models(&[]);
+    let built_in = host::detector::Module::built_in().bytes;
+    // The same interface under another name is none of this host's.
+    let (ours, other) = (b"detector/training@", b"detector/drainage@");
+    let mut judges_only = built_in.to_vec();
+    let places: Vec<_> = memchr::memmem::find_iter(&built_in, ours).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        judges_only[at..at + other.len()].copy_from_slice(other);
+    }
+    place.write("judges.wasm", judges_only);
+    place.write("settings.json", "[]");
+    for (training, detector, code, said) in [
+        ("", "", 0, None),
+        ("every = \"7days\"", "", 0, Some("ok    training       every 7days")),
+        (
+            "every = \"7days\"",
+            "module = \"judges.wasm\"",
+            0,
+            Some(
+                "note  training       `judges.wasm` cannot be used: it judges and does not train: it has no export \
+                 `anomaly-worker:detector/training@0.1.0`; so `every` of `[training]` trains nothing",
+            ),
+        ),
+        ("every = \"7days\"\nsettings = \"settings.json\"", "", 1, Some("FAIL  training       `settings.json`: it is not")),
+    ] {
+        let detector = format!("[detector]\nmodels = \"models\"\n{detector}");
+        let database = "[input]\ndatabase = \"plant.sqlite\"";
+        place.write("anomaly-worker.toml", format!("{database}\n{detector}\n[training]\n{training}\n"));
+        let ran = place.run(&["check"]);
+        let lines: Vec<_> = ran.stdout.lines().filter(|line| line.get(6..).is_some_and(|line| line.starts_with("training "))).collect();
+        assert_eq!(ran.code, Some(code), "{}\n{}", ran.stdout, ran.stderr);
+        assert!(lines.len() == usize::from(said.is_some()), "{lines:?}");
+        assert!(lines.iter().zip(said).all(|(line, said)| line.starts_with(said)), "{lines:?}");
+    }
 }

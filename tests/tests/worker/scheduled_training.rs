@@ -13,7 +13,7 @@ use host::reload::{Canary, SetSource};
 use host::store::SqliteStore;
 use host::training::background::{Background, Orders, Signals};
 use host::training::record::SetRecord;
-use host::training::{Settings, TrainingPlan, generations};
+use host::training::{LeaveOut, Settings, TrainingPlan, generations};
 use tests::fixture::{Fixture, Layout};
 use tests::logs::Lines;
 
@@ -84,7 +84,7 @@ impl Plant {
             worker: "default".into(),
             every: Some(7 * DAY),
             history: 13 * DAY,
-            leave_out_anomalies: false,
+            leave_out_anomalies: LeaveOut::Nothing,
             plan,
             settings,
         };

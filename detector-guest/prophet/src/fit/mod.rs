@@ -39,11 +39,12 @@ mod write;
 pub use error::FitError;
 pub use report::{FitReport, Warning};
 pub use series::Series;
-pub use settings::{Auto, FitSettings, Growth, Method, Scaling, Standardize, Switch};
+pub use settings::{Auto, FitSettings, Growth, History, Method, Scaling, Standardize, Switch};
 
 use prepare::PreparedSeries;
 use series::SortedRows;
 use solve::{LEAST_NOISE, Solution};
+use write::RowsWritten;
 
 use crate::model::Model;
 use crate::read::{CountryHoliday, ReadError};
@@ -131,18 +132,22 @@ impl Fitted<'_> {
         &self.report
     }
 
-    /// The file that `prophet.serialize.model_to_json` of Prophet 1.5 writes, training history and
-    /// all. The dates of a country's holidays stand in a key of their own, which Prophet passes
+    /// The file that `prophet.serialize.model_to_json` of Prophet 1.5 writes, with as much of the
+    /// training history as the settings say. The dates of a country's holidays stand in a key of their own, which Prophet passes
     /// over.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        write::json(self, true)
+        let rows = match self.settings.history {
+            History::All => RowsWritten::All,
+            History::Ends => RowsWritten::Ends,
+        };
+        write::json(self, rows)
     }
 
     /// The same without the training history, which prediction does not need and Prophet does.
     #[must_use]
     pub fn to_short_json(&self) -> Vec<u8> {
-        write::json(self, false)
+        write::json(self, RowsWritten::None)
     }
 
     /// The model, ready to predict.

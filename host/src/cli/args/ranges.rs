@@ -7,8 +7,9 @@ use clap::{Args, ValueEnum};
 
 use super::Overrides;
 use crate::cli::import;
-use crate::config::TrainingMode;
+use crate::config::{TrainingMode, leave_out_text};
 use crate::datetime::Datetime;
+use crate::training::LeaveOut;
 
 /// Half-open: from a datetime on and before another.
 #[derive(Args, Clone, Copy, Debug)]
@@ -67,9 +68,11 @@ pub struct Train {
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub holdout: Option<Duration>,
 
-    /// Leave out the readings that were flagged as anomalies
-    #[arg(long)]
-    pub leave_out_anomalies: bool,
+    /// Leave out the readings that were flagged; with `=real`, those of episodes that people called
+    /// real or the sensor's (`host feedback`) [default: `leave_out_anomalies` of `[training]`, none]
+    #[arg(long, value_name = "WHICH", value_parser = leave_out_text, num_args = 0..=1, require_equals = true,
+        default_missing_value = "flagged")]
+    pub leave_out_anomalies: Option<LeaveOut>,
 
     /// Settings of the training, one JSON object as for `host fit`; `variables` in it holds those
     /// of single variables [default: `settings` of `[training]`; 95 % intervals, multiplicative,

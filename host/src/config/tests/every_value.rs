@@ -7,6 +7,7 @@ use crate::alert::event::EventKind;
 use crate::alert::language::Language;
 use crate::config::*;
 use crate::episode::{PatternSettings, Priority, Side, StateDelay};
+use crate::training::LeaveOut;
 
 #[test]
 fn every_value_is_read_from_the_file() {
@@ -179,7 +180,7 @@ fn every_value_is_read_from_the_file() {
             every: Every(Some(second(7 * 86_400))),
             history: second(30 * 86_400),
             holdout: second(43_200),
-            leave_out_anomalies: true,
+            leave_out_anomalies: LeaveOut::Flagged,
             keep: 2,
             mode: Some(TrainingMode::AsProphet),
             settings: Some("t.json".into()),

@@ -36,6 +36,8 @@ pub struct FitSettings {
     /// The argument of `add_country_holidays`; the dates come beside the settings.
     pub country_holidays: Option<String>,
     pub method: Method,
+    /// Which rows the file keeps.
+    pub history: History,
     /// For people; not used.
     pub name: Option<String>,
     /// For people; not used.
@@ -51,6 +53,18 @@ pub enum Method {
     Optimum,
     /// About where Prophet's own search stops, which is short of the optimum.
     AsProphet,
+}
+
+/// Which rows of training stand in the file. None of them is needed to predict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum History {
+    /// All of them, as `model_to_json` has it: a hundred bytes and more each.
+    #[default]
+    All,
+    /// What Prophet looks at when it predicts: how far two rows are apart, and the first and the
+    /// last date.
+    Ends,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,8 +14,9 @@ enum HistoryColumn<'a> {
     Truths(Vec<f64>),
 }
 
-/// The rows of training with what was made of them.
-pub(super) fn history(prepared: &PreparedSeries<'_>) -> String {
+/// The rows of training with what was made of them; of `ends`, the first two, which are then as far
+/// apart in scaled time as all are on the average: Prophet asks that of them, and nothing else.
+pub(super) fn history(prepared: &PreparedSeries<'_>, ends: bool) -> String {
     let (rows, problem) = (&prepared.rows, &prepared.problem);
     let mut columns = vec![("y", HistoryColumn::Numbers(&rows.y))];
     if problem.growth == Growth::Logistic {
@@ -38,7 +39,9 @@ pub(super) fn history(prepared: &PreparedSeries<'_>) -> String {
     if problem.growth == Growth::Logistic {
         columns.push(("cap_scaled", HistoryColumn::Numbers(problem.capacities())));
     }
-    columns.push(("t", HistoryColumn::Numbers(problem.times())));
+    let apart = [0.0, 1.0 / (rows.len() as f64 - 1.0)];
+    let kept = if ends { rows.len().min(apart.len()) } else { rows.len() };
+    columns.push(("t", HistoryColumn::Numbers(if ends { &apart } else { problem.times() })));
     columns.push(("y_scaled", HistoryColumn::Numbers(problem.values())));
 
     let kind = |column: &HistoryColumn<'_>| {
@@ -48,9 +51,9 @@ pub(super) fn history(prepared: &PreparedSeries<'_>) -> String {
         .chain(columns.iter().map(|(name, column)| (*name, kind(column))))
         .collect();
     let keys: Vec<String> = columns.iter().map(|(name, _)| format!(",{}:", compact(name))).collect();
-    let mut out = Vec::with_capacity(rows.len() * 24 * (columns.len() + 1));
+    let mut out = Vec::with_capacity(kept * 24 * (columns.len() + 1));
     let mut dates = Dates::default();
-    for (row, micros) in rows.instants.iter().enumerate() {
+    for (row, micros) in rows.instants.iter().take(kept).enumerate() {
         out.extend_from_slice(if row == 0 { b"{\"ds\":\"" } else { b",{\"ds\":\"" });
         dates.write(*micros, &mut out);
         out.push(b'"');

@@ -126,8 +126,18 @@ struct ParametersJson<'a> {
     trend: Option<[Vec<f64>; 1]>,
 }
 
-/// The file; `whole`, or without what grows with the rows.
-pub(super) fn json(fitted: &Fitted<'_>, whole: bool) -> Vec<u8> {
+/// What of the rows is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum RowsWritten {
+    All,
+    /// What Prophet needs in order to predict.
+    Ends,
+    /// Nothing: the file is for this library.
+    None,
+}
+
+/// The file.
+pub(super) fn json(fitted: &Fitted<'_>, rows: RowsWritten) -> Vec<u8> {
     let Fitted { prepared, settings, found, report, .. } = fitted;
     let prophet = &settings.prophet;
     let problem = &prepared.problem;
@@ -178,12 +188,16 @@ pub(super) fn json(fitted: &Fitted<'_>, whole: bool) -> Vec<u8> {
         component_modes: components::modes(fitted),
         holidays_mode: settings.holidays_mode(),
         changepoints: tables::changepoints(&prepared.changepoints),
-        history_dates: whole.then(|| tables::dates(&prepared.rows.dates())),
+        history_dates: match rows {
+            RowsWritten::All => Some(tables::dates(&prepared.rows.dates())),
+            RowsWritten::Ends => Some(tables::dates(&[report.first, report.last])),
+            RowsWritten::None => None,
+        },
         train_holiday_names: prepared.holidays.as_ref().map(|holidays| tables::names(&holidays.names)),
         start: report.first as f64 / 1e6,
         t_scale: (report.last - report.first) as f64 / 1e6,
         holidays: prophet.holidays.as_ref().map(|rows| tables::holidays(rows)),
-        history: whole.then(|| history::history(prepared)),
+        history: (rows != RowsWritten::None).then(|| history::history(prepared, rows == RowsWritten::Ends)),
         train_component_cols: components::columns(fitted),
         changepoints_t: &prepared.changepoints.scaled,
         seasonalities: OrderedJson(seasons.collect()),
@@ -196,13 +210,18 @@ pub(super) fn json(fitted: &Fitted<'_>, whole: bool) -> Vec<u8> {
             delta: [&theta[2..problem.weights()]],
             sigma_obs: [[found.sigma]],
             beta: [&theta[problem.weights()..]],
-            trend: (whole && !prepared.constant).then(|| [trend(problem, theta)]),
+            trend: match rows {
+                _ if prepared.constant => None,
+                RowsWritten::All => Some([trend(problem, theta)]),
+                RowsWritten::Ends => Some([Vec::new()]),
+                RowsWritten::None => None,
+            },
         },
         version: VERSION,
         country_holiday_dates: dates.map(|dates| {
             dates.iter().map(|holiday| [holiday.date.as_str(), holiday.name.as_str()]).collect()
         }),
-        history_rows: (!whole).then_some(report.rows),
+        history_rows: (rows != RowsWritten::All).then_some(report.rows),
     };
     ascii::json(&document).into_bytes()
 }
