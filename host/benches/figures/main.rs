@@ -24,7 +24,16 @@ mod training;
 
 /// What can be asked for; nothing named is all.
 const PARTS: [&str; 10] = [
-    "throughput", "cycle", "reload", "start", "idle", "backlog", "import", "loading", "training", "footprint",
+    "throughput",
+    "cycle",
+    "reload",
+    "start",
+    "idle",
+    "backlog",
+    "import",
+    "loading",
+    "training",
+    "footprint",
 ];
 
 fn main() {

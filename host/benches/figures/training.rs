@@ -69,9 +69,12 @@ pub(crate) async fn speed() {
     }
 
     let database = place.path().join("plant.sqlite");
-    fill(&database, series.iter().flat_map(|one| {
-        one.datetimes.iter().zip(&one.values).map(|(at, value)| (*at, one.variable.clone(), *value))
-    }));
+    fill(
+        &database,
+        series.iter().flat_map(|one| {
+            one.datetimes.iter().zip(&one.values).map(|(at, value)| (*at, one.variable.clone(), *value))
+        }),
+    );
     fs::write(place.path().join("settings.json"), SETTINGS).unwrap();
     let (mut whole, mut peak) = (Vec::new(), 0.0);
     for run in 0..RUNS {
@@ -87,18 +90,23 @@ pub(crate) async fn speed() {
 pub(crate) fn footprint() {
     let readings = std::env::var("TRAINING_READINGS").ok().and_then(|text| text.parse().ok());
     let readings: u32 = readings.unwrap_or(READINGS);
-    for (variables, readings) in [(100, readings), (1_000, readings), (10_000, readings), (1_000, readings / 4)] {
+    for (variables, readings) in
+        [(100, readings), (1_000, readings), (10_000, readings), (1_000, readings / 4)]
+    {
         let place = tempfile::tempdir().unwrap();
         let instants = readings / variables;
         let begin = Datetime::parse("2025-01-01").unwrap();
-        fill(&place.path().join("plant.sqlite"), (0..instants).flat_map(|instant| {
-            let at = begin.later(MINUTE * 5 * instant);
-            (0..variables).map(move |variable| {
-                let wave = (f64::from(instant) * std::f64::consts::TAU / 288.0).sin();
-                let noise = f64::from((instant.wrapping_mul(7919) ^ variable) % 101) / 101.0;
-                (at, format!("T{variable}"), 50.0 + 10.0 * wave + noise)
-            })
-        }));
+        fill(
+            &place.path().join("plant.sqlite"),
+            (0..instants).flat_map(|instant| {
+                let at = begin.later(MINUTE * 5 * instant);
+                (0..variables).map(move |variable| {
+                    let wave = (f64::from(instant) * std::f64::consts::TAU / 288.0).sin();
+                    let noise = f64::from((instant.wrapping_mul(7919) ^ variable) % 101) / 101.0;
+                    (at, format!("T{variable}"), 50.0 + 10.0 * wave + noise)
+                })
+            }),
+        );
         fs::write(place.path().join("settings.json"), "{}").unwrap();
         let mut took = 0.0;
         let peak = train(place.path(), "out", &mut took);

@@ -52,7 +52,8 @@ pub(super) async fn train(mut loaded: LoadedConfig, asked: &args::Train) -> anyh
         progress.start(input.count_range(plan.from, plan.to).await.unwrap_or(0));
         let leave_out =
             LeftOut::prepare(section.leave_out_anomalies, store.as_ref(), plan.from, plan.to).await?;
-        let through = session.train(input.as_mut(), leave_out, &Pace::FULL, |rows| progress.set(rows, "")).await;
+        let through =
+            session.train(input.as_mut(), leave_out, &Pace::FULL, |rows| progress.set(rows, "")).await;
         progress.finish();
         let through = through?;
         let placed = session.finish(&source).await?;

@@ -7,8 +7,8 @@ use super::Config;
 use super::error::found;
 use super::value::{Allowed, Given, Literal};
 use super::value::{
-    address, choice, clock, duration, every, interval, leave_out, line, name, optional, path, secret, shard, table,
-    truth, whole,
+    address, choice, clock, duration, every, interval, leave_out, line, name, optional, path, secret, shard,
+    table, truth, whole,
 };
 
 /// One key, such as `worker.interval`.

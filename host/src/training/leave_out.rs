@@ -156,9 +156,8 @@ mod tests {
 
         async fn episodes(&mut self, wanted: &EpisodeRange) -> Result<Vec<StoredEpisode>, StoreError> {
             let range = wanted.from..wanted.to;
-            let within = |row: &&StoredEpisode| {
-                range.contains(&row.episode.begin) || range.contains(&row.episode.end)
-            };
+            let within =
+                |row: &&StoredEpisode| range.contains(&row.episode.begin) || range.contains(&row.episode.end);
             let mut found: Vec<_> = self.0.iter().filter(within).cloned().collect();
             found.sort_by_key(|row| std::cmp::Reverse(row.episode.begin));
             found.truncate(wanted.limit);
@@ -170,7 +169,12 @@ mod tests {
         }
     }
 
-    fn row(variable: &str, kind: EpisodeKind, hours: (i64, i64), feedback: Option<Feedback>) -> StoredEpisode {
+    fn row(
+        variable: &str,
+        kind: EpisodeKind,
+        hours: (i64, i64),
+        feedback: Option<Feedback>,
+    ) -> StoredEpisode {
         let episode = Episode { end: at(hours.1), ..Episode::at(variable.into(), kind, at(hours.0)) };
         StoredEpisode {
             id: hours.0,
@@ -214,8 +218,10 @@ mod tests {
             value: Some(1.0),
             source_file: None,
         };
-        let readings: Vec<_> =
-            [9, 10, 11, 12, 13].into_iter().flat_map(|hour| [reading("A", hour), reading("B", hour)]).collect();
+        let readings: Vec<_> = [9, 10, 11, 12, 13]
+            .into_iter()
+            .flat_map(|hour| [reading("A", hour), reading("B", hour)])
+            .collect();
         let rest = LeftOut::Real(called).rest(readings).await.unwrap_or_default();
         let rest: Vec<_> = rest.iter().map(|reading| (&*reading.variable, reading.datetime)).collect();
         let expected = [("A", 9), ("B", 9), ("B", 10), ("B", 11), ("B", 12), ("A", 13), ("B", 13)];

@@ -468,13 +468,22 @@ fn check_says_whether_the_schedule_trains_anything() {
                  `anomaly-worker:detector/training@0.1.0`; so `every` of `[training]` trains nothing",
             ),
         ),
-        ("every = \"7days\"\nsettings = \"settings.json\"", "", 1, Some("FAIL  training       `settings.json`: it is not")),
+        (
+            "every = \"7days\"\nsettings = \"settings.json\"",
+            "",
+            1,
+            Some("FAIL  training       `settings.json`: it is not"),
+        ),
     ] {
         let detector = format!("[detector]\nmodels = \"models\"\n{detector}");
         let database = "[input]\ndatabase = \"plant.sqlite\"";
         place.write("anomaly-worker.toml", format!("{database}\n{detector}\n[training]\n{training}\n"));
         let ran = place.run(&["check"]);
-        let lines: Vec<_> = ran.stdout.lines().filter(|line| line.get(6..).is_some_and(|line| line.starts_with("training "))).collect();
+        let lines: Vec<_> = ran
+            .stdout
+            .lines()
+            .filter(|line| line.get(6..).is_some_and(|line| line.starts_with("training ")))
+            .collect();
         assert_eq!(ran.code, Some(code), "{}\n{}", ran.stdout, ran.stderr);
         assert!(lines.len() == usize::from(said.is_some()), "{lines:?}");
         assert!(lines.iter().zip(said).all(|(line, said)| line.starts_with(said)), "{lines:?}");
