@@ -1,5 +1,5 @@
 //! The plant's past, for training: what `host demo --write-history FILE` writes and
-//! `models/train_demo.py` reads.
+//! `host import` reads.
 
 use std::io::Write;
 

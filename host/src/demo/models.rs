@@ -1,7 +1,7 @@
 //! The demo's models, inside the program: the demo runs from an installed binary, without the
 //! repository.
 //!
-//! `models/train_demo.py` makes the files; a name in the list without its file does not compile.
+//! `just train` makes the files; a name in the list without its file does not compile.
 
 use std::time::Duration;
 

@@ -207,7 +207,7 @@ mod tests {
         rows.extend((0..3000).map(|_| row("D", Anomaly, (60, 60), None)));
         let called = called_real(&mut Rows(rows), at(0), at(400)).await.unwrap_or_default();
         let expected: BTreeMap<Arc<str>, Vec<Stretch>> =
-            [("A".into(), vec![(at(10), at(12))]), ("B".into(), vec![(at(50), at(52)), (at(160), at(170))])]
+            [("A".into(), vec![(at(10), at(12))]), ("B".into(), vec![(at(160), at(170)), (at(50), at(52))])]
                 .into();
         assert_eq!(called, expected);
 

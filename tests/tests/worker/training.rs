@@ -4,10 +4,14 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use detector_guest::{Column, File};
+use host::batch::{self, Batch, Outcome};
 use host::datetime::Datetime;
+use host::demo::models::FILES;
+use host::demo::variables::VARIABLES;
 use host::detector::{Detector, Engine, Limits, ModelFile, Module, Series, Set, TrainError, Trainer};
 use serde_json::{Value, json};
 use tests::{EXAMPLE, HOSTILE};
@@ -226,4 +230,45 @@ async fn a_module_that_does_not_train_judges_and_says_so() {
     );
     let set = Set::new(module, Vec::new(), "models".into(), "{}".into());
     assert!(Detector::open(&engine, set.into(), None).await.is_ok());
+}
+
+/// The demo's models, which `host train` makes, beside what Prophet's own of the same rows said: 24
+/// instants of the training, and 8 of the two days after it.
+#[tokio::test]
+async fn the_demos_models_forecast_what_prophets_did() {
+    let prophet: Value = serde_json::from_str(include_str!("../../fixtures/demo_by_prophet.json")).unwrap();
+    let numbers = |value: &Value| -> Vec<f64> {
+        value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+    };
+    let datetimes: Vec<Datetime> = prophet["instants"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|at| Datetime::parse(at.as_str().unwrap()).unwrap())
+        .collect();
+    let columns = VARIABLES.iter().map(|variable| batch::Column {
+        variable: variable.name.into(),
+        values: numbers(&prophet["yhat"][variable.name]),
+    });
+    let batch = Batch { datetimes, columns: columns.collect() };
+    let files = FILES
+        .iter()
+        .map(|file| ModelFile { path: file.name.to_owned(), bytes: file.bytes.to_vec() })
+        .collect();
+    let rule = json!({ "rule": "interval" }).to_string();
+    let set = Set::new(Module::built_in(), files, "the demo's models".into(), rule);
+    let mut detector = Detector::open(&engine(), Arc::new(set), None).await.unwrap();
+    let judged = detector.judge(Arc::new(batch.clone())).await.unwrap();
+    for (column, outcome) in batch.columns.iter().zip(&judged.outcomes) {
+        let name = &column.variable;
+        let Outcome::Judged(verdicts) = outcome else { panic!("`{name}`: {outcome:?}") };
+        let noise = prophet["noise"][&**name].as_f64().unwrap();
+        for (row, (found, expected)) in verdicts.expected.iter().zip(&column.values).enumerate() {
+            let (off, most) = ((found - expected).abs() / noise, if row < 24 { 0.05 } else { 0.15 });
+            assert!(off <= most, "`{name}`, row {row}: {off} σ from Prophet's");
+            // The quantile of `interval_width`, 0.9999.
+            let width = (verdicts.upper[row] - verdicts.lower[row]) / (2.0 * 3.890_592 * noise);
+            assert!((width - 1.0).abs() <= 0.005, "`{name}`, row {row}: {width} times as wide as Prophet's");
+        }
+    }
 }
