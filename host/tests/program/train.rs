@@ -479,8 +479,8 @@ fn check_says_whether_the_schedule_trains_anything() {
         let database = "[input]\ndatabase = \"plant.sqlite\"";
         place.write("anomaly-worker.toml", format!("{database}\n{detector}\n[training]\n{training}\n"));
         let ran = place.run(&["check"]);
-        let lines: Vec<_> = ran
-            .stdout
+        let stdout = ran.stdout.replace(&place.path("").display().to_string(), "");
+        let lines: Vec<_> = stdout
             .lines()
             .filter(|line| line.get(6..).is_some_and(|line| line.starts_with("training ")))
             .collect();
