@@ -39,8 +39,8 @@ const READINGS: u32 = 4_320_000;
 pub(crate) async fn speed() {
     let place = tempfile::tempdir().unwrap();
     let series = plant();
-    let trainer = Trainer::new(&Engine::new(Limits::default(), None).unwrap(), &Module::built_in());
-    let trainer = trainer.await.unwrap();
+    let engine = Engine::new(Limits::default(), None).unwrap();
+    let trainer = Trainer::new(&engine, &Module::built_in()).await.unwrap();
     let table = place.path().join("series.csv");
     fs::write(&table, wide(&series)).unwrap();
     let (mut own, mut prophets, mut ratio) = (Vec::new(), Vec::new(), Vec::new());
