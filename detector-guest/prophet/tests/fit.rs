@@ -271,7 +271,7 @@ fn a_file_that_keeps_no_rows_predicts_the_same() {
         assert_eq!((&kept[0]["ds"], &kept[1]["ds"]), (&rows[0]["ds"], &rows[1]["ds"]), "{name}");
         for file in [&mut all, &mut ends] {
             let file = file.as_object_mut().unwrap();
-            ["history", "history_dates", "history_rows"].map(|key| file.remove(key));
+            file.retain(|key, _| !key.starts_with("history"));
             file["params"].as_object_mut().unwrap().remove("trend");
         }
         assert_eq!(all, ends, "{name}");
