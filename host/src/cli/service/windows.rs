@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
 
-use crate::cli::args::{Overrides, ServiceName};
+use crate::cli::args::{Overrides, Run, ServiceName};
 use crate::cli::say::say;
 use crate::cli::{USAGE, code_of, configuration, in_runtime, run};
 use crate::service::registration::Registration;
@@ -138,7 +138,8 @@ async fn work(config: PathBuf) -> ExitCode {
                 .with_context(|| format!("`{}` cannot be entered", directory.display()))?;
         }
         let overrides = Overrides { config: Some(config), ..Overrides::default() };
-        run::run(configuration(&overrides)?, false).await
+        let asked = Run { once: false, metrics_file: None, overrides };
+        run::run(configuration(&asked.overrides)?, &asked).await
     };
     done.await.unwrap_or_else(|error| {
         telemetry::error_before_the_log(&format!("{error:#}"));
