@@ -200,10 +200,8 @@ impl ProphetDetector {
                 .map(|by_model| by_model.map_or(ColumnOutcome::NoModel, ColumnOutcome::Judged))
                 .collect());
         };
-        let judged = as_given.iter().zip(by_model);
-        let judged =
-            judged.map(|(column, by_model)| adaptive.judge(column, instants, by_model, rules.threshold));
-        Ok(judged.map(ColumnOutcome::Judged).collect())
+        let judged = adaptive.judge(as_given.iter().zip(by_model), instants, rules.threshold);
+        Ok(judged.into_iter().map(ColumnOutcome::Judged).collect())
     }
 }
 

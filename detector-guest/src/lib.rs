@@ -37,7 +37,7 @@ pub use verdicts::{ColumnVerdicts, Withholding};
 pub const NAME: &str = "prophet";
 
 /// What the parts of its state mean.
-pub const CHECKPOINT_SCHEMA: u32 = 1;
+pub const CHECKPOINT_SCHEMA: u32 = 2;
 
 /// Its version, for people.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

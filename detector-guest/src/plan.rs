@@ -42,6 +42,11 @@ impl<T: Clone> ByName<T> {
         for (pattern, value) in by_name {
             named.push((nfc(pattern).into_owned(), read(value)?));
         }
+        Ok(Self::by_pattern(usual, named))
+    }
+
+    /// Of all the usual, but for these patterns.
+    pub(crate) fn by_pattern(all: T, mut named: Vec<(String, T)>) -> Self {
         // The closest pattern first: that with the most letters, then that with the most places.
         let count =
             |pattern: &str, of: fn(char) -> bool| pattern.chars().filter(|letter| of(*letter)).count();
@@ -49,7 +54,7 @@ impl<T: Clone> ByName<T> {
             (count(pattern, |letter| !matches!(letter, '*' | '?')), count(pattern, |letter| letter == '?'))
         };
         named.sort_by_key(|(pattern, _)| std::cmp::Reverse(close(pattern)));
-        Ok(Self { all: usual, named })
+        Self { all, named }
     }
 
     fn values(&self) -> impl Iterator<Item = &T> {
@@ -142,6 +147,8 @@ pub(crate) struct Plans {
     pub(crate) false_alarms: ByName<Budget>,
     pub(crate) warm_up: ByName<WarmUp>,
     pub(crate) normal_after: ByName<Option<Span>>,
+    /// The group that a variable is judged with.
+    pub(crate) group: ByName<Option<String>>,
 }
 
 impl Default for Plans {
@@ -150,11 +157,25 @@ impl Default for Plans {
             false_alarms: ByName::of_all(RuleSettings::new(0).false_alarms),
             warm_up: ByName::of_all(WarmUp::USUAL),
             normal_after: ByName::of_all(None),
+            group: ByName::of_all(None),
         }
     }
 }
 
 impl Plans {
+    pub(crate) fn group(&self, variable: &str) -> Option<String> {
+        self.group.of(&nfc(variable))
+    }
+
+    pub(crate) fn has_group(&self, name: &str) -> bool {
+        self.group.values().any(|group| group.as_deref() == Some(name))
+    }
+
+    /// How a group is judged whose members have this warm-up: its budget is that of its name.
+    pub(crate) fn of_group(&self, name: &str, warm_up: u32) -> RuleSettings {
+        RuleSettings { false_alarms: self.false_alarms.of(name), ..RuleSettings::new(warm_up) }
+    }
+
     /// Of those that are times.
     pub(crate) fn longest_warm_up(&self) -> Option<Duration> {
         let time = |warm_up: &WarmUp| match warm_up.span {

@@ -11,11 +11,12 @@ use crate::OpenError;
 use crate::form::nfc;
 use crate::plan::{ByName, Plans, Span, WarmUp};
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "rule",
     "false_alarms",
     "warm_up",
     "normal_after",
+    "groups",
     "threshold",
     "interval_width",
     "residual_scale",
@@ -118,6 +119,7 @@ impl Settings {
                     let read = |text: &str| Span::parse(text).map(Some);
                     settings.plans.normal_after = ByName::parse(key, value, None, SPAN, read)?;
                 }
+                "groups" => settings.plans.group = groups(key, value)?,
                 "threshold" => settings.threshold = Some(threshold(key, value)?),
                 "interval_width" => settings.interval_width = Some(interval_width(key, value)?),
                 "residual_scale" => {
@@ -164,6 +166,26 @@ pub(crate) fn interval_width(key: &str, value: &Value) -> Result<f64, OpenError>
         Some(number) if prophet::interval::level(number).is_some() => Ok(number),
         _ => Err(OpenError::setting(key, value, "a number above 0, at most 1, such as `0.95`")),
     }
+}
+
+/// Which group a variable is judged with, by the patterns of the groups.
+fn groups(key: &str, value: &Value) -> Result<ByName<Option<String>>, OpenError> {
+    let expected = "an object of groups, each with its variables or patterns, such as `{\"pump 1\": [\"P1-*\", \"FLOW 1\"]}`";
+    let wrong = || OpenError::setting(key, value, expected);
+    let mut by_pattern = BTreeMap::<String, String>::new();
+    for (group, patterns) in value.as_object().ok_or_else(wrong)? {
+        let one = std::slice::from_ref(patterns);
+        for pattern in patterns.as_array().map_or(one, Vec::as_slice) {
+            let pattern = nfc(pattern.as_str().ok_or_else(wrong)?).into_owned();
+            if let Some(other) = by_pattern.insert(pattern.clone(), group.clone()).filter(|other| other != group) {
+                return Err(OpenError::Settings(format!(
+                    "`{key}`: `{pattern}` is of `{other}` and of `{group}`; a variable is judged with one group"
+                )));
+            }
+        }
+    }
+    let named = by_pattern.into_iter().map(|(pattern, group)| (pattern, Some(group))).collect();
+    Ok(ByName::by_pattern(None, named))
 }
 
 fn variables(key: &str, value: &Value) -> Result<BTreeMap<String, String>, OpenError> {
@@ -241,8 +263,8 @@ mod tests {
 
     #[test]
     fn a_mistake_is_named_with_what_would_be_right() {
-        let known = "`rule`, `false_alarms`, `warm_up`, `normal_after`, `threshold`, `interval_width`, `residual_scale`, \
-                     `trend_uncertainty`, `variables`, `columns`";
+        let known = "`rule`, `false_alarms`, `warm_up`, `normal_after`, `groups`, `threshold`, `interval_width`, \
+                     `residual_scale`, `trend_uncertainty`, `variables`, `columns`";
         for (json, expected) in [
             ("", "the settings are not one JSON object: EOF while parsing a value at line 1 column 0"),
             (
@@ -273,6 +295,15 @@ mod tests {
                 r#"{"warm_up": 3}"#,
                 "`warm_up` is `3`; write a time or a number of readings, such as `\"3 days\"` or `\"600 readings\"`, or an \
                  object of variables or patterns with one each, such as `{\"*\": \"3 days\", \"P-*\": \"600 readings\"}`",
+            ),
+            (
+                r#"{"groups": {"pump": 7}}"#,
+                "`groups` is `{\"pump\":7}`; write an object of groups, each with its variables or patterns, such as \
+                 `{\"pump 1\": [\"P1-*\", \"FLOW 1\"]}`",
+            ),
+            (
+                r#"{"groups": {"A": ["P-*", "Q"], "B": "P-*"}}"#,
+                "`groups`: `P-*` is of `A` and of `B`; a variable is judged with one group",
             ),
             (
                 r#"{"residual_scale": "mean"}"#,

@@ -15,6 +15,11 @@ const NAMES: [&str; 4] = ["TEMP_03", "by time", "by readings", "seldom"];
 const SETTINGS: &str =
     r#"{"warm_up": {"by readings": "64 readings", "*": "6h"}, "false_alarms": "1 per 300 readings"}"#;
 
+/// The same with two variables in a group, and one of another that is alone in it.
+fn grouped() -> String {
+    SETTINGS.replacen('{', r#"{"groups": {"machine": ["by *"], "heat": "TEMP*"}, "#, 1)
+}
+
 /// The parts that a host would have stored.
 type Stored = BTreeMap<String, Vec<u8>>;
 
@@ -97,24 +102,26 @@ proptest! {
         seed in any::<u64>(),
         cuts in prop::collection::vec(0_usize..500, 0..160),
         kills in prop::collection::vec(any::<(bool, bool)>(), 8),
+        in_groups in any::<bool>(),
     ) {
         let rows = rows(seed, 500);
-        let mut whole = open(&Stored::new(), SETTINGS).unwrap();
+        let settings = if in_groups { grouped() } else { SETTINGS.to_owned() };
+        let mut whole = open(&Stored::new(), &settings).unwrap();
         let expected: Vec<String> =
             batches(&rows, &[]).into_iter().flat_map(|batch| judge(&mut whole, batch)).collect();
         let mut stored = Stored::new();
-        let mut detector = open(&stored, SETTINGS).unwrap();
+        let mut detector = open(&stored, &settings).unwrap();
         let mut found = Vec::new();
         for (batch, (before, after)) in batches(&rows, &cuts).into_iter().zip(kills.into_iter().cycle()) {
             if before {
                 judge(&mut detector, batch);
                 detector.changes();
-                detector = open(&stored, SETTINGS).unwrap();
+                detector = open(&stored, &settings).unwrap();
             }
             found.extend(judge(&mut detector, batch));
             store(&mut detector, &mut stored);
             if after {
-                detector = open(&stored, SETTINGS).unwrap();
+                detector = open(&stored, &settings).unwrap();
             }
         }
         prop_assert_eq!(found, expected);
@@ -188,6 +195,59 @@ fn an_anomaly_has_its_cause_and_under_the_interval_there_is_no_model() {
     let by_interval = common::by_interval(SETTINGS);
     let outcomes = open(&Stored::new(), &by_interval).unwrap().detect(&instants, &columns).unwrap();
     assert_eq!(outcomes, [ColumnOutcome::NoModel]);
+}
+
+/// Four sensors with noise of deviation 0.3; each is off by 0.75 in the end.
+#[test]
+fn what_a_group_finds_is_told_by_its_members() {
+    const NAMES: [&str; 4] = ["P-1", "P-2", "P-3", "P-4"];
+    const FAULT: usize = 700;
+    let mut state = 7_u64;
+    let mut noise = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f64 / f64::from(1 << 24) - 0.5
+    };
+    let instants: Vec<i64> = (0..730).map(|row| START + row * STEP).collect();
+    let values = [(); 4].map(|()| -> Vec<f64> {
+        (0..730).map(|row| 20.0 + noise() + if row < FAULT { 0.0 } else { 0.75 }).collect()
+    });
+    let columns: Vec<_> =
+        NAMES.iter().zip(&values).map(|(variable, values)| Column { variable, values }).collect();
+    let settings = r#"{"warm_up": "64 readings", "false_alarms": "1 per 2000 readings""#;
+    let told = |settings: &str| {
+        let outcomes = open(&Stored::new(), settings).unwrap().detect(&instants, &columns).unwrap();
+        let judged = outcomes.iter().map(|outcome| match outcome {
+            ColumnOutcome::Judged(verdicts) => verdicts,
+            ColumnOutcome::NoModel => unreachable!("every variable is judged"),
+        });
+        let judged: Vec<_> = judged.collect();
+        // One alarm of several has one score.
+        let alarms = |row: usize| {
+            let alarms = judged.iter().filter(|verdicts| verdicts.score[row] >= 50.0);
+            assert!(alarms.clone().all(|verdicts| verdicts.flags[row].contains(FlagBits::ANOMALY)));
+            alarms.map(|verdicts| verdicts.score[row]).collect::<Vec<_>>()
+        };
+        (FAULT..FAULT + 12).map(alarms).any(|scores| scores.len() > 1 && scores.iter().all(|score| *score == scores[0]))
+    };
+    assert!(told(&format!("{settings}, \"groups\": {{\"pump\": \"P-*\"}}}}")), "not together");
+    assert!(!told(&format!("{settings}}}")), "together without a group");
+}
+
+#[test]
+fn a_group_that_is_not_set_any_more_is_forgotten() {
+    let rows = rows(4, 400);
+    let (mut stored, mut detector) = (Stored::new(), open(&Stored::new(), &grouped()).unwrap());
+    for batch in batches(&rows, &[]) {
+        judge(&mut detector, batch);
+        store(&mut detector, &mut stored);
+    }
+    let groups = |stored: &Stored| stored.keys().filter(|name| name.starts_with("group-")).count();
+    assert_eq!(groups(&stored), 2);
+    let one = SETTINGS.replacen('{', r#"{"groups": {"machine": ["by *"]}, "#, 1);
+    let mut detector = open(&stored, &one).unwrap();
+    assert!(detector.news().iter().all(|news| !news.is_warning));
+    store(&mut detector, &mut stored);
+    assert_eq!(groups(&stored), 1);
 }
 
 #[test]

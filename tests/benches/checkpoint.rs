@@ -3,8 +3,9 @@
 //! 10,000 variables of some 7.5 KB each, stored as one part that changes with every commit, as a
 //! part a variable that all change, and as they are meant to be: a sixtieth of the parts and a
 //! small one with what came since. Commits of each kind are timed in turn, in one run, on SQLite
-//! and on the fake server, which is SQLite behind the driver and its bulk load. Nothing here
-//! asserts a time.
+//! and on the fake server, which is SQLite behind the driver and its bulk load. Before that the
+//! built-in detector is opened in its sandbox with the whole of such a state, within the default
+//! limits, and judges. Nothing here asserts a time.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,8 +16,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use detector_guest::{CHECKPOINT_SCHEMA, Column as GuestColumn, NAME, ProphetDetector};
 use fake_tds::Server;
+use host::batch::{Batch, Column};
 use host::checkpoint::{Checkpoint, Parts};
+use host::datetime::Datetime;
+use host::detector::{Detector, Engine, Limits, Module, Set};
 use host::state::State;
 use host::store::{Commit, Connector, Output};
 use tests::conformance::{Setup, TestDb, state, verdict};
@@ -43,6 +48,7 @@ fn main() {
 }
 
 async fn measure() {
+    reopened().await;
     println!("| commit | store | median | range | of the first |\n|---|---|---|---|---|");
     let bench = SqliteTestDb::start(&Setup::default()).await.unwrap();
     on(|| bench.connector(), "SQLite").await;
@@ -52,6 +58,65 @@ async fn measure() {
     target.timeouts.query = Duration::from_secs(120);
     let store = tds::store(target);
     on(|| Box::new(store.clone()), "fake SQL Server").await;
+}
+
+/// A variable's readings until its state grows no more, and how far apart they are.
+const GROWN: i64 = 5_000;
+const STEP: i64 = 300_000_000;
+
+/// Opens the detector with the states of all variables, as after a restart, and judges an instant.
+async fn reopened() {
+    let parts = grown();
+    let size = parts.size().bytes;
+    let stored = Checkpoint {
+        schema: CHECKPOINT_SCHEMA,
+        detector: Some(NAME.into()),
+        set_digest: String::new(),
+        parts,
+    };
+    let engine = Engine::new(Limits::default(), None).unwrap();
+    let set = Arc::new(Set::new(Module::built_in(), Vec::new(), "models".into(), "{}".into()));
+    // What is compiled is kept for the next.
+    Detector::open(&engine, Arc::clone(&set), None).await.unwrap();
+    let begun = Instant::now();
+    let mut detector = Detector::open(&engine, set, Some(stored)).await.unwrap();
+    let opened = begun.elapsed();
+    assert!(detector.has_checkpoint(), "it begins anew");
+    let column = |number: usize| Column { variable: name(number).into(), values: vec![20.5] };
+    let columns = (0..VARIABLES).map(column).collect();
+    let batch = Batch { datetimes: vec![Datetime::from_micros(GROWN * STEP)], columns };
+    let begun = Instant::now();
+    detector.judge(Arc::new(batch)).await.unwrap();
+    println!(
+        "{VARIABLES} variables, {:.1} MB of state: opened in {:.2} s, an instant judged in {:.2} s, within {} MiB\n",
+        size as f64 / 1e6,
+        opened.as_secs_f64(),
+        begun.elapsed().as_secs_f64(),
+        Limits::default().memory >> 20
+    );
+}
+
+fn name(number: usize) -> String {
+    format!("V{number:05}")
+}
+
+/// What is stored of one variable, under the names of all.
+fn grown() -> Parts {
+    let instants: Vec<i64> = (0..GROWN).map(|row| row * STEP).collect();
+    let values: Vec<f64> = (0..GROWN).map(|row| 20.0 + (row * 7919 % 1009) as f64 / 1009.0).collect();
+    let mut detector = ProphetDetector::open(&[], "{}").unwrap();
+    detector.detect(&instants, &[GuestColumn { variable: &name(0), values: &values }]).unwrap();
+    let base = detector.changes().into_iter().find_map(|part| part.bytes).unwrap();
+    let at = base.windows(6).position(|bytes| bytes == name(0).as_bytes()).unwrap();
+    let part = |number: usize| {
+        let mut bytes = base.clone();
+        bytes[at..at + 6].copy_from_slice(name(number).as_bytes());
+        let end = bytes.len() - 4;
+        let crc = crc32fast::hash(&bytes[..end]);
+        bytes[end..].copy_from_slice(&crc.to_le_bytes());
+        (format!("base-{number:05}").into(), bytes.into())
+    };
+    (0..VARIABLES).map(part).collect()
 }
 
 /// Times the kinds in turn.

@@ -5,7 +5,7 @@ use crate::variable::Variable;
 
 /// Of the form of the bytes and of what they mean: a state is not gone on from by a rule that would
 /// have learnt another one.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 const CRC: usize = 4;
 

@@ -8,12 +8,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::signals::{DRIFT, Distances, PATTERN, SHIFT, SIGNALS, SPIKE, STUCK, VARIANCE};
+use crate::signals::{DRIFT, Distances, JUMP, PATTERN, SHIFT, SIGNALS, SPIKE, STUCK, VARIANCE};
 use crate::verdict::Cause;
 
 /// A signal that scores less than this explains nothing: it comes thirty times as often as its
 /// alarms may.
 const EXPLAINS: f64 = 35.0;
+
+/// A spike has half of a shift's share of the budget; that is no reason to call it one.
+const SPIKE_GAIN: f64 = 3.0;
 
 /// A pattern's windows in a span.
 const WINDOWS: u32 = 13;
@@ -36,6 +39,8 @@ const QUIET: u32 = 4;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Episode {
     signal: u32,
+    /// Whether it was a group that alarmed: what is usual of the variable alone says little then.
+    called: bool,
     /// Number and distance at the alarm.
     number: f64,
     distance: f64,
@@ -70,19 +75,30 @@ impl Episode {
         span: u32,
     ) -> Self {
         // A value that does not change varies less too, and a shift begins as a spike.
-        let order = [STUCK, SPIKE, SHIFT, DRIFT, VARIANCE];
-        let best =
-            order.into_iter().reduce(|best, next| if scores[next] > scores[best] { next } else { best });
+        let order = [STUCK, SPIKE, SHIFT, DRIFT, VARIANCE, JUMP];
+        let score = |signal: usize| scores[signal] + if signal == SPIKE { SPIKE_GAIN } else { 0.0 };
+        let best = order.into_iter().reduce(|best, next| if score(next) > score(best) { next } else { best });
         let stuck = scores[STUCK] >= EXPLAINS && distances.run > 1;
         let signal = match best {
             _ if stuck => STUCK,
             Some(best) if scores[best] >= EXPLAINS => best,
             _ => PATTERN,
         };
+        Self { called: false, ..Self::called(signal, numbers, distances, span) }
+    }
+
+    /// Of an alarm of its group that shows in this signal.
+    pub(crate) fn called(
+        signal: usize,
+        numbers: &[f64; SIGNALS],
+        distances: &Distances,
+        span: u32,
+    ) -> Self {
         let distance = distance(signal, distances);
         let slow = distances.recent.abs() < SUDDEN * distances.shift.abs();
         Self {
             signal: signal as u32,
+            called: true,
             number: numbers[signal],
             distance,
             window: span / WINDOWS,
@@ -103,25 +119,28 @@ impl Episode {
         normal_after: u32,
     ) -> Course {
         let signal = self.signal as usize;
+        let usual = usual[signal].filter(|_| !self.called);
         // Numbers are logarithms; an alarm may be one of a signal that is hardly ever anything at all.
         let above = |known: f64| numbers[signal] > known.min(self.number - LEAST_HYSTERESIS);
         let out = match signal {
             PATTERN => {
                 let half = self.number - std::f64::consts::LN_2;
-                self.readings < self.window && above(usual[PATTERN].unwrap_or(half))
+                self.readings < self.window && above(usual.unwrap_or(half))
             }
             STUCK => distances.run > 1,
+            // A jump is one reading; where it led to lasts.
+            JUMP => distances.residual / self.distance > PART,
             // What is back is told by the last readings; the mean that drifted takes long to follow.
             DRIFT => {
                 let part = distances.level / self.distance;
                 part > 0.0
-                    && usual[DRIFT].map_or(part > PART, |known| {
+                    && usual.map_or(part > PART, |known| {
                         libm::log(part) > (known - self.number).min(-LEAST_HYSTERESIS)
                     })
             }
             _ => {
                 let part = distance(signal, distances) / self.distance;
-                part > 0.0 && usual[signal].map_or(part > PART, above)
+                part > 0.0 && usual.map_or(part > PART, above)
             }
         };
         let out = out || self.readings == 0;
@@ -141,9 +160,9 @@ impl Episode {
 
     fn cause(&self) -> Cause {
         match self.signal as usize {
-            SPIKE if !self.shifted => Cause::Spike,
+            SPIKE | JUMP if !self.shifted => Cause::Spike,
             SHIFT | DRIFT if self.slow => Cause::Drift,
-            SPIKE | SHIFT | DRIFT => Cause::Shift,
+            SPIKE | SHIFT | DRIFT | JUMP => Cause::Shift,
             VARIANCE => Cause::Variance,
             STUCK => Cause::Stuck,
             _ => Cause::Pattern,
@@ -157,7 +176,7 @@ impl Episode {
 
 fn distance(signal: usize, distances: &Distances) -> f64 {
     match signal {
-        SPIKE => distances.residual,
+        SPIKE | JUMP => distances.residual,
         SHIFT => distances.shift,
         DRIFT => distances.drift,
         VARIANCE => distances.spread,
@@ -170,7 +189,7 @@ mod tests {
     use super::*;
 
     const NOTHING: Distances =
-        Distances { residual: 0.0, recent: 0.0, shift: 0.0, drift: 0.0, level: 0.0, spread: 0.0, run: 1 };
+        Distances { residual: 0.0, before: 0.0, recent: 0.0, shift: 0.0, drift: 0.0, level: 0.0, spread: 0.0, run: 1 };
 
     /// The courses of readings with these distances; the first is the alarm's. A distance of 2 is
     /// usual.

@@ -11,22 +11,16 @@
 //! so 50 is the budget, 60 what comes a tenth as often, 40 what comes ten times as often. The
 //! variable's score is the largest. Novelty is much the same for all variables, so the pattern
 //! starts from what was found on other data, and its own past counts more and more. An alarm raises
-//! the pattern's threshold for a while, and none follows within a sixth of a span. What the
-//! tails get wrong shows in the alarms themselves: each takes a little from the rate that is
-//! allowed, and time gives it back (adaptive conformal inference: Gibbs and Candès, NeurIPS 2021),
-//! which keeps the rate in the long run whatever the data are.
+//! the pattern's threshold for a while. How often alarms may come is a [`Pace`]'s affair.
 
 use serde::{Deserialize, Serialize};
 
-use crate::signals::{DRIFT, PATTERN, SHIFT, SIGNALS, SPIKE, STUCK, VARIANCE};
+use crate::pace::Pace;
+use crate::signals::{DRIFT, JUMP, PATTERN, SHIFT, SIGNALS, SPIKE, STUCK, VARIANCE};
 use crate::tail::Tail;
 
-/// An epoch, and the time without alarms after one, in spans.
-const EPOCH: f64 = 0.08;
-const REFRACTORY: f64 = 0.16;
-
-/// Of frequent alarms an epoch and that time are shorter: so many to an alarm.
-const EPOCHS_OF_ALARM: f64 = 8.0;
+/// An alarm's score.
+pub(crate) const ALARM: f64 = 50.0;
 
 /// What an alarm multiplies the pattern's threshold by, and the spans in which half of that is
 /// gone.
@@ -36,20 +30,16 @@ const RELAX: f64 = 2.0;
 /// To begin with the pattern's threshold is higher by this: little is known.
 const FIRST_RAISE: f64 = 1.2;
 
-/// Nothing is asked for more rarely than once in so many times the readings that there have been:
-/// of what is much rarer than all that was seen nothing is known. Of readings that come every
-/// second that is less than one alarm more, once; of those that come every five minutes hardly any.
-const SEEN: f64 = 10.0;
-
 /// How much of the budget a signal has.
 const SHARES: [f64; SIGNALS] = {
     let mut shares = [0.0; SIGNALS];
     shares[PATTERN] = 0.75;
-    shares[SPIKE] = 0.1;
+    shares[SPIKE] = 0.05;
     shares[SHIFT] = 0.1;
     shares[DRIFT] = 0.02;
     shares[VARIANCE] = 0.01;
     shares[STUCK] = 0.02;
+    shares[JUMP] = 0.05;
     shares
 };
 
@@ -71,6 +61,9 @@ const PRIOR_READINGS: f64 = 2000.0;
 const PRIOR_SPAN: f64 = 800.0;
 const PRIOR_POWER: f64 = 0.75;
 
+/// A novelty below this is nothing, whatever is typical.
+const LEAST_NOVELTY: f64 = 0.025;
+
 /// The logarithm of the threshold rises so much for each e-fold of the rate. All of this counts as
 /// much as so many epochs.
 const PRIOR_SLOPE: f64 = 0.6;
@@ -81,35 +74,15 @@ const PRIOR_EPOCHS: f64 = 96.0;
 const PRIOR_REACH: f64 = 1.2;
 const PRIOR_FADES: f64 = 16.0;
 
-/// What one alarm takes from the rate that is allowed, in decades; an alarm that was due gives as
-/// much back.
-const CORRECTION: f64 = 0.03;
-
-/// The share of the budget that is aimed at: what is over is for faults that are real, which count
-/// as well.
-const AIM: f64 = 0.75;
-
-/// The most that is taken or given, in decades.
-const MOST_CORRECTION: f64 = 1.0;
-
 /// What alarms are measured with, for one variable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Gauge {
     span: u32,
     prior_readings: f64,
     tails: [Tail; SIGNALS],
-    /// Readings of an epoch, of the one that has begun, and without alarms.
-    epoch: u32,
-    in_epoch: u32,
-    refractory: u32,
-    /// Alarms that the budget allows in an epoch.
-    rate: f64,
+    pace: Pace,
     /// The logarithm of what the pattern's threshold is raised by.
     raised: f64,
-    /// Readings since the last alarm; None before the first.
-    since: Option<u32>,
-    /// The decimal logarithm of what the rate is corrected by.
-    correction: f64,
 }
 
 impl Gauge {
@@ -118,31 +91,14 @@ impl Gauge {
             span,
             prior_readings: PRIOR_READINGS * libm::pow(f64::from(span) / PRIOR_SPAN, PRIOR_POWER),
             tails: [(); SIGNALS].map(|()| Tail::new()),
-            epoch: 0,
-            in_epoch: 0,
-            refractory: 0,
-            rate: 0.0,
+            pace: Pace::new(span),
             raised: libm::log(FIRST_RAISE),
-            since: None,
-            correction: 0.0,
         }
     }
 
-    /// Sets the rate of alarms for a reading, of which there have been so many; the first time also
-    /// what an epoch is. While alarms are `possible` their lack counts.
+    /// Sets the rate of alarms; see [`Pace::allow`].
     pub(crate) fn allow(&mut self, rate: f64, seen: u32, possible: bool) {
-        let readings = |part: f64, parts_of_alarm: f64| {
-            (part * f64::from(self.span)).min(1.0 / (rate * parts_of_alarm)).max(1.0) as u32
-        };
-        if self.epoch == 0 {
-            self.epoch = readings(EPOCH, EPOCHS_OF_ALARM);
-            self.refractory = readings(REFRACTORY, EPOCHS_OF_ALARM / 2.0);
-        }
-        if possible {
-            self.correction = (self.correction + CORRECTION * AIM * rate).min(MOST_CORRECTION);
-        }
-        let rate = rate.max(1.0 / (SEEN * f64::from(seen.max(1))));
-        self.rate = rate * f64::from(self.epoch) * libm::pow(10.0, self.correction);
+        self.pace.allow(rate, seen, possible);
     }
 
     /// The score of each signal's number; 0 while too little is known of it.
@@ -150,14 +106,13 @@ impl Gauge {
         let mut scores = [0.0; SIGNALS];
         for signal in 0..SIGNALS {
             let number = numbers[signal] - if signal == PATTERN { self.raised } else { 0.0 };
-            let allowed = libm::log10(self.rate * SHARES[signal]);
             let own = self.tails[signal].log_rate(number);
             let log_rate = match own {
                 _ if signal == PATTERN => self.with_prior(number, own),
                 Some(own) => own,
                 None => continue,
             };
-            scores[signal] = (50.0 + 10.0 * (allowed - log_rate)).clamp(0.0, 100.0);
+            scores[signal] = score(libm::log10(self.pace.rate() * SHARES[signal]) - log_rate);
         }
         scores
     }
@@ -165,11 +120,11 @@ impl Gauge {
     /// The pattern's rate: what was found on other data, and more and more what was found here. For
     /// a rate that is far from those that the other data could tell, it tells less.
     fn with_prior(&self, novelty: f64, own: Option<f64>) -> f64 {
-        let epochs = f64::from(self.epoch) / self.prior_readings;
+        let epochs = self.pace.epoch() / self.prior_readings;
         let falls = (novelty - libm::log(PRIOR_THRESHOLD)) / PRIOR_SLOPE;
         let prior = (libm::log10(epochs) - falls * std::f64::consts::LOG10_E).min(0.0);
         let Some(own) = own else { return prior };
-        let far = (libm::log(self.rate * SHARES[PATTERN] / epochs).abs() - PRIOR_REACH).max(0.0);
+        let far = (libm::log(self.pace.rate() * SHARES[PATTERN] / epochs).abs() - PRIOR_REACH).max(0.0);
         let known = f64::from(self.tails[PATTERN].known()) * (1.0 + PRIOR_FADES * far * far) / PRIOR_EPOCHS;
         let weight = known * known;
         (prior + weight * own) / (1.0 + weight)
@@ -177,12 +132,25 @@ impl Gauge {
 
     /// What a signal reaches at the budget's rate, while nothing was raised.
     pub(crate) fn threshold(&self, signal: usize) -> Option<f64> {
-        self.tails[signal].threshold(self.rate * SHARES[signal])
+        self.tails[signal].threshold(self.pace.rate() * SHARES[signal])
     }
 
     /// What each signal stays below in an ordinary epoch; None while that is not known.
     pub(crate) fn usual(&self) -> [Option<f64>; SIGNALS] {
         self.tails.each_ref().map(Tail::usual)
+    }
+
+    /// Each number beside what it reaches in an epoch on the mean; None while that is not known of all.
+    pub(crate) fn beyond(&self, numbers: &[f64; SIGNALS]) -> Option<[f32; SIGNALS]> {
+        let mut beyond = [0.0; SIGNALS];
+        for (signal, tail) in self.tails.iter().enumerate() {
+            let (raised, least) = match signal {
+                PATTERN => (self.raised, libm::log(LEAST_NOVELTY)),
+                _ => (0.0, f64::MIN),
+            };
+            beyond[signal] = (numbers[signal] - raised - tail.typical()?.max(least)) as f32;
+        }
+        Some(beyond)
     }
 
     /// Takes in the numbers of a reading; those that what is wrong now distorts are passed over.
@@ -192,11 +160,10 @@ impl Gauge {
                 tail.push(numbers[signal] - if signal == PATTERN { self.raised } else { 0.0 });
             }
         }
-        self.in_epoch = self.in_epoch.saturating_add(1);
-        if self.in_epoch >= self.epoch {
-            self.in_epoch = 0;
+        if self.pace.ends_epoch() {
+            let rate = self.pace.rate();
             for (signal, tail) in self.tails.iter_mut().enumerate() {
-                tail.end_epoch(self.rate * SHARES[signal], LEAST_MEANS[signal]);
+                tail.end_epoch(rate * SHARES[signal], LEAST_MEANS[signal]);
             }
         }
     }
@@ -204,24 +171,30 @@ impl Gauge {
     /// One more reading.
     pub(crate) fn step(&mut self) {
         self.raised *= libm::pow(0.5, 1.0 / (RELAX * f64::from(self.span)));
-        self.since = self.since.map(|since| since.saturating_add(1));
+        self.pace.step();
     }
 
     /// Whether the last alarm is long enough ago.
     pub(crate) fn is_free(&self) -> bool {
-        self.since.is_none_or(|since| since > self.refractory)
+        self.pace.is_free()
     }
 
     pub(crate) fn alarm(&mut self) {
-        self.since = Some(0);
+        self.pace.alarm();
         self.raised += libm::log(RAISE);
-        self.correction = (self.correction - CORRECTION).max(-MOST_CORRECTION);
     }
 
     pub(crate) fn is_sound(&self) -> bool {
         self.tails.iter().all(Tail::is_sound)
-            && [self.raised, self.rate, self.correction, self.prior_readings].iter().all(|x| x.is_finite())
+            && self.pace.is_sound()
+            && self.raised.is_finite()
+            && self.prior_readings.is_finite()
     }
+}
+
+/// Of what is so many decades rarer than the budget allows.
+pub(crate) fn score(decades: f64) -> f64 {
+    (ALARM + 10.0 * decades).clamp(0.0, 100.0)
 }
 
 #[cfg(test)]
@@ -263,24 +236,14 @@ mod tests {
     }
 
     #[test]
-    fn an_alarm_silences_raises_and_lowers_the_rate() {
+    fn an_alarm_raises_the_patterns_threshold() {
         let mut gauge = learnt(2000);
-        assert!(gauge.is_free());
-        let (rate, mut numbers) = (gauge.rate, [0.0; SIGNALS]);
+        let mut numbers = [0.0; SIGNALS];
         numbers[PATTERN] = libm::log(0.2);
         let before = gauge.scores(&numbers)[PATTERN];
+        assert!(gauge.is_free());
         gauge.alarm();
-        gauge.allow(RATE, u32::MAX, true);
-        assert!(gauge.rate < rate && gauge.scores(&numbers)[PATTERN] < before);
-        let silent = (0..1000).take_while(|_| {
-            gauge.step();
-            !gauge.is_free()
-        });
-        assert_eq!(silent.count(), 160);
-        // In the time of an alarm that was aimed at the rate is as it was.
-        let readings = (1.0 / RATE / AIM) as u32;
-        (1..readings).for_each(|_| gauge.allow(RATE, u32::MAX, true));
-        assert!((gauge.rate / rate - 1.0).abs() < 1e-3, "{}", gauge.rate / rate);
+        assert!(!gauge.is_free() && gauge.scores(&numbers)[PATTERN] < before);
     }
 
     #[test]
@@ -289,8 +252,7 @@ mod tests {
         gauge.allow(1.0 / PRIOR_READINGS / SHARES[PATTERN], u32::MAX, false);
         let mut numbers = [9.0; SIGNALS];
         numbers[PATTERN] = libm::log(PRIOR_THRESHOLD);
-        (gauge.correction, gauge.raised) = (0.0, 0.0);
-        gauge.allow(1.0 / PRIOR_READINGS / SHARES[PATTERN], u32::MAX, false);
+        gauge.raised = 0.0;
         let scores = gauge.scores(&numbers);
         assert!((scores[PATTERN] - 50.0).abs() < 1e-9, "{}", scores[PATTERN]);
         assert_eq!(scores[SPIKE..].to_vec(), [0.0; SIGNALS - 1]);

@@ -5,7 +5,7 @@
 //! time and answers a [`Verdict`]: whether something new begins here, how rare that is on the scale
 //! of the budget of false alarms, whether the variable is still away from what was normal, and why.
 //! Pure, with a bounded state: what is given in any number of pieces gives the same answers to the
-//! last bit, on every system. The state goes to bytes and back ([`Variable::to_bytes`],
+//! last bit, on every system. A [`Group`] judges the variables of one machine together. The state goes to bytes and back ([`Variable::to_bytes`],
 //! [`Variable::from_bytes`]).
 #![doc = include_str!("../README.md")]
 
@@ -16,8 +16,10 @@ mod checkpoint;
 mod episode;
 mod expectation;
 mod gauge;
+mod group;
 mod nearest;
 mod novelty;
+mod pace;
 mod phase;
 mod profile;
 mod record;
@@ -29,7 +31,8 @@ mod verdict;
 
 pub use checkpoint::CheckpointError;
 pub use expectation::Basis;
+pub use group::{Call, Group, GroupAlarm, Member};
 pub use novelty::Novelty;
 pub use settings::{Budget, BudgetError, RuleSettings};
-pub use variable::Variable;
+pub use variable::{Looked, Seen, Variable};
 pub use verdict::{Band, Cause, Verdict};

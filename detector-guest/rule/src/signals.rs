@@ -10,6 +10,7 @@
 //! drift     log |<w>_N/4 - <w>_3N| / s
 //! variance  |log <|r|>_N/48 / s|
 //! stuck     log of how many equal readings there were in a row
+//! jump      log |r - k r'| / <|r - k r'|>_2N       r' the r before, k how much of it is usually left
 //! ```
 //!
 //! What is slow (the longer means and s) stands still while something is wrong. The scale of none
@@ -21,7 +22,7 @@ use crate::average::Average;
 use crate::expectation::Outlook;
 
 /// Numbers that may alarm.
-pub(crate) const SIGNALS: usize = 6;
+pub(crate) const SIGNALS: usize = 7;
 
 pub(crate) const PATTERN: usize = 0;
 pub(crate) const SPIKE: usize = 1;
@@ -29,6 +30,10 @@ pub(crate) const SHIFT: usize = 2;
 pub(crate) const DRIFT: usize = 3;
 pub(crate) const VARIANCE: usize = 4;
 pub(crate) const STUCK: usize = 5;
+pub(crate) const JUMP: usize = 6;
+
+/// The most of a residual that the next one is expected to keep: beyond it a variable wanders.
+const MOST_KEPT: f64 = 0.98;
 
 /// Logarithms beyond these say no more.
 const LEAST: f64 = -20.0;
@@ -45,6 +50,12 @@ pub(crate) struct Signals {
     /// Of |r|, and of r.
     spread: Average,
     recent: Average,
+    /// The residual before, and means of the products of two that follow each other, of their
+    /// squares, and of how far one is from what the one before it lets expect.
+    before: f64,
+    products: Average,
+    squares: Average,
+    news: Average,
     last: Option<f64>,
     /// Equal readings in a row, and how often they ended.
     run: u32,
@@ -55,6 +66,8 @@ pub(crate) struct Signals {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Distances {
     pub(crate) residual: f64,
+    /// The residual before.
+    pub(crate) before: f64,
     /// The mean of the last residuals: what is sudden.
     pub(crate) recent: f64,
     pub(crate) shift: f64,
@@ -76,6 +89,10 @@ impl Signals {
             thrice: Average::new(span.saturating_mul(3)),
             spread: over(48, 12),
             recent: over(72, 4),
+            before: 0.0,
+            products: Average::new(span),
+            squares: Average::new(span),
+            news: Average::new(span.saturating_mul(2)),
             last: None,
             run: 0,
             changes: 0,
@@ -96,8 +113,10 @@ impl Signals {
             self.changes = self.changes.saturating_add(1);
         }
         self.last = Some(x);
+        let before = std::mem::replace(&mut self.before, residual);
         Distances {
             residual,
+            before,
             recent: self.recent.mean(),
             shift: if self.half.is_empty() { 0.0 } else { self.block.mean() - self.half.mean() },
             drift: if self.thrice.is_empty() { 0.0 } else { self.quarter.mean() - self.thrice.mean() },
@@ -107,10 +126,21 @@ impl Signals {
         }
     }
 
-    /// Takes a reading, or what is believed of it, into what is slow.
-    pub(crate) fn learn(&mut self, x: f64, outlook: &Outlook) {
+    /// Takes a reading, or what is believed of it, into what is slow; `before` is the residual
+    /// before, or what is believed of that.
+    pub(crate) fn learn(&mut self, x: f64, outlook: &Outlook, before: f64) {
+        let residual = x - outlook.expected;
+        self.news.push((residual - self.kept() * before).abs());
+        self.products.push(residual * before);
+        self.squares.push(residual * residual);
         self.half.push(x - outlook.base);
         self.thrice.push(x - outlook.base);
+    }
+
+    /// How much of a residual is usually left in the next.
+    fn kept(&self) -> f64 {
+        let squares = self.squares.mean();
+        if squares > 0.0 { (self.products.mean() / squares).clamp(0.0, MOST_KEPT) } else { 0.0 }
     }
 
     /// The numbers, but for the pattern's.
@@ -124,6 +154,9 @@ impl Signals {
         numbers[DRIFT] = of(distances.drift);
         numbers[VARIANCE] = distances.spread.abs();
         numbers[STUCK] = stuck;
+        let news = (distances.residual - self.kept() * distances.before).abs();
+        // What is lost in the digits of a residual is no news.
+        numbers[JUMP] = log(news / self.news.mean().max(1e-9 * scale));
         numbers
     }
 

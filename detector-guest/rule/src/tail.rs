@@ -46,6 +46,8 @@ struct Fit {
     from: f64,
     /// The `b` above.
     mean: f64,
+    /// The mean of all of them, which is about the same however many there are.
+    typical: f64,
 }
 
 /// A maximum in two bytes: these are logarithms of -20 to 40, and a 512th tells them apart.
@@ -100,7 +102,8 @@ impl Tail {
         let from = sorted[k];
         let mean = sorted[..k].iter().map(|x| x - from).sum::<f64>() / k as f64;
         let mean = mean.max(least_mean);
-        self.fit = Some(Fit { excesses: k as f64, maxima: n as f64, from, mean });
+        let typical = sorted.iter().sum::<f64>() / n as f64;
+        self.fit = Some(Fit { excesses: k as f64, maxima: n as f64, from, mean, typical });
     }
 
     /// The decimal logarithm of how often an epoch's maximum is at least `x`; None while too little
@@ -119,6 +122,11 @@ impl Tail {
         self.fit.map(|fit| fit.from)
     }
 
+    /// What it reaches in an epoch, on the mean.
+    pub(crate) fn typical(&self) -> Option<f64> {
+        self.fit.map(|fit| fit.typical)
+    }
+
     /// Maxima there have been.
     pub(crate) fn known(&self) -> u32 {
         self.count
@@ -131,6 +139,7 @@ impl Tail {
                 && fit.mean > 0.0
                 && fit.from.is_finite()
                 && fit.mean.is_finite()
+                && fit.typical.is_finite()
         });
         self.maxima.len() <= MEMORY && (self.next as usize) < MEMORY && fit && !self.greatest.is_nan()
     }

@@ -5,14 +5,12 @@ use serde::{Deserialize, Serialize};
 use crate::average::Average;
 use crate::episode::{Course, Episode};
 use crate::expectation::{Basis, Expectation, Outlook};
-use crate::gauge::Gauge;
+use crate::gauge::{ALARM, Gauge};
+use crate::group::{Call, Member};
 use crate::novelty::{Novelty, SPANS};
 use crate::settings::RuleSettings;
-use crate::signals::{PATTERN, SIGNALS, SPIKE, Signals, log};
+use crate::signals::{Distances, PATTERN, SIGNALS, SPIKE, Signals, log};
 use crate::verdict::{Band, Cause, Verdict};
-
-/// An alarm's score.
-const ALARM: f64 = 50.0;
 
 /// The most that a reading scores which is no alarm.
 const BELOW_ALARM: f64 = 49.9;
@@ -28,6 +26,9 @@ const MOST_REACHES: f64 = 4.0;
 /// A reading further off than this in usual errors is learnt as this far, until the budget's
 /// threshold is known.
 const FIRST_LIMIT: f64 = 20.0;
+
+/// A reading speaks for its variable in a group for so many of the variable's intervals.
+const HELD: f64 = 4.0;
 
 /// No reading is further from the first than this, so that squares and single precision hold it.
 const FURTHEST: f64 = 1e18;
@@ -53,6 +54,30 @@ pub struct Variable {
     signals: Signals,
     gauge: Gauge,
     episode: Option<Episode>,
+    /// The signals of the last reading, beside what each usually reaches; None while that is not
+    /// known.
+    beyond: Option<[f32; SIGNALS]>,
+}
+
+/// A reading on its way to its verdict.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Looked {
+    /// It is taken in; the verdict waits for [`Variable::conclude`].
+    Seen(Box<Seen>),
+    /// It is late or no number, and this is its verdict.
+    Late(Verdict),
+}
+
+/// A reading that was taken in and is not judged yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    time: i64,
+    x: f64,
+    outlook: Outlook,
+    model: Option<Band>,
+    distances: Distances,
+    numbers: [f64; SIGNALS],
+    scores: [f64; SIGNALS],
 }
 
 impl Variable {
@@ -73,6 +98,7 @@ impl Variable {
             signals: Signals::new(span),
             gauge: Gauge::new(span),
             episode: None,
+            beyond: None,
         }
     }
 
@@ -104,6 +130,7 @@ impl Variable {
         self.settings.warm_up >= RuleSettings::LEAST_WARM_UP
             && self.origin.is_finite()
             && self.reach.is_finite()
+            && self.beyond.is_none_or(|beyond| beyond.iter().all(|number| number.is_finite()))
             && self.novelty.is_sound()
             && self.gauge.is_sound()
             && self.episode.as_ref().is_none_or(Episode::is_sound)
@@ -124,12 +151,21 @@ impl Variable {
     /// A reading that is not later than the last one is judged by what is known and changes
     /// nothing, and neither does one that is not finite.
     pub fn judge(&mut self, time: i64, value: f64, model: Option<Band>) -> Verdict {
+        match self.look(time, value, model) {
+            Looked::Late(verdict) => verdict,
+            Looked::Seen(seen) => self.conclude(&seen, None),
+        }
+    }
+
+    /// The first half of [`Self::judge`], for a variable that is judged with others. After it comes
+    /// [`Self::conclude`] of what was seen, and nothing else.
+    pub fn look(&mut self, time: i64, value: f64, model: Option<Band>) -> Looked {
         if self.readings == 0 && value.is_finite() {
             self.origin = value;
         }
         let outlook = self.outlook(time, model);
         if !value.is_finite() || self.last_time.is_some_and(|last| time <= last) {
-            return self.judge_late(value, &outlook, model);
+            return Looked::Late(self.judge_late(value, &outlook, model));
         }
         self.pass(time);
         let x = self.beside_origin(value);
@@ -137,24 +173,34 @@ impl Variable {
         let distances = self.signals.see(x, &outlook);
         let mut numbers = self.signals.numbers(&distances, outlook.scale);
         numbers[PATTERN] = log(self.novelty.push(x));
+        self.beyond = self.gauge.beyond(&numbers);
         let scores = if self.gauge_is_open() { self.gauge.scores(&numbers) } else { [0.0; SIGNALS] };
-        let learning = self.is_learning();
+        Looked::Seen(Box::new(Seen { time, x, outlook, model, distances, numbers, scores }))
+    }
 
-        let (score, alarm) = self.alarm(&scores, learning);
+    /// The verdict on what was seen last. A `call` of its group says whether this is an alarm; None:
+    /// it is judged alone.
+    pub fn conclude(&mut self, seen: &Seen, call: Option<Call>) -> Verdict {
+        let Seen { outlook, model, distances, numbers, scores, .. } = seen;
+        let learning = self.is_learning();
+        let (score, alarm) = self.alarm(scores, learning, call);
         if alarm {
             self.gauge.alarm();
-            self.episode = Some(Episode::begin(&scores, &numbers, &distances, self.span()));
+            self.episode = Some(match call {
+                Some(Call::Alarm(of)) => Episode::called((of.signal as usize).min(SIGNALS - 1), numbers, distances, self.span()),
+                _ => Episode::begin(scores, numbers, distances, self.span()),
+            });
         }
         let usual = self.gauge.usual();
         let course = self
             .episode
             .as_mut()
-            .map(|episode| episode.step(&numbers, &usual, &distances, self.settings.normal_after));
+            .map(|episode| episode.step(numbers, &usual, distances, self.settings.normal_after));
         let cause = match course {
             Some(Course::Flagged(cause) | Course::Accepted(cause)) => Some(cause),
             Some(Course::Quiet | Course::Over) | None => None,
         };
-        self.learn(time, x, &outlook, &numbers, cause.is_some());
+        self.learn(seen, cause.is_some());
         self.follow(course, outlook.scale);
         Verdict {
             alarm,
@@ -163,8 +209,18 @@ impl Variable {
             cause,
             learning,
             late: false,
-            ..self.unjudged(&outlook, model)
+            ..self.unjudged(outlook, *model)
         }
+    }
+
+    /// What its group needs to know of it at this time; None: it has nothing to say, because too
+    /// little is known of it, it is flagged already, or had its last reading long ago.
+    pub fn member(&self, time: i64) -> Option<Member> {
+        let since = time.saturating_sub(self.last_time?);
+        let is_recent = since >= 0 && since as f64 <= HELD * self.interval.mean();
+        let speaks = is_recent && self.readings > self.span() && self.episode.is_none();
+        let beyond = self.beyond.filter(|_| speaks)?.map(f64::from);
+        Some(Member { beyond, is_new: since == 0 })
     }
 
     /// Readings before the first alarm: half as many where a model fits from the first one on.
@@ -214,14 +270,20 @@ impl Variable {
         self.readings > self.settings.warm_up / 4
     }
 
-    /// The largest score, and whether it is an alarm: one an episode.
-    fn alarm(&self, scores: &[f64; SIGNALS], learning: bool) -> (f64, bool) {
-        let largest = scores.iter().copied().fold(0.0, f64::max);
-        let may = !learning && self.episode.is_none() && self.gauge.is_free();
-        (largest, largest >= ALARM && may)
+    /// The largest score, or its group's where that is an alarm; and whether it is an alarm: one an
+    /// episode.
+    fn alarm(&self, scores: &[f64; SIGNALS], learning: bool, call: Option<Call>) -> (f64, bool) {
+        let own = scores.iter().copied().fold(0.0, f64::max);
+        let may = !learning && self.episode.is_none();
+        match call {
+            None => (own, own >= ALARM && may && self.gauge.is_free()),
+            Some(Call::Alarm(of)) => (of.score, may),
+            Some(Call::Quiet) => (own, false),
+        }
     }
 
-    fn learn(&mut self, time: i64, x: f64, outlook: &Outlook, numbers: &[f64; SIGNALS], flagged: bool) {
+    fn learn(&mut self, seen: &Seen, flagged: bool) {
+        let Seen { time, x, outlook, numbers, distances, .. } = seen;
         if self.gauge_is_open() {
             let (learning, calm) = (self.is_learning(), self.episode.is_none());
             self.gauge.learn(numbers, |signal| match signal {
@@ -238,9 +300,10 @@ impl Variable {
             None if self.gauge_is_open() => outlook.scale * FIRST_LIMIT,
             None => f64::INFINITY,
         };
-        let believed = outlook.expected + residual.max(-limit).min(limit);
-        self.signals.learn(believed, outlook);
-        if let Some(more) = self.expectation.learn(time, believed, outlook) {
+        let within = |residual: f64| residual.max(-limit).min(limit);
+        let believed = outlook.expected + within(residual);
+        self.signals.learn(believed, outlook, within(distances.before));
+        if let Some(more) = self.expectation.learn(*time, believed, outlook) {
             self.signals.rebase(more);
         }
     }

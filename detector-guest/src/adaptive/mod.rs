@@ -7,18 +7,17 @@
 mod news;
 mod parts;
 mod subject;
+mod together;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use rule::{Band, Basis, Verdict};
-
 use self::news::{Heard, list};
-use self::parts::{Base, Delta, Kind};
+use self::parts::{Base, Delta, Kind, StoredGroup};
 use self::subject::{Subject, Taken};
+use self::together::{Lane, Together};
 use crate::Column;
 use crate::plan::{Plan, Plans};
-use crate::score::FlagBits;
 use crate::verdicts::ColumnVerdicts;
 
 pub use self::news::News;
@@ -30,9 +29,6 @@ const REWRITTEN: u64 = 32;
 
 /// Readings in a delta, so that no part is large: what is more is written as bases.
 const MOST_IN_DELTA: usize = 100_000;
-
-/// A deviation, in usual distances of what is normally distributed.
-const DEVIATION: f64 = 1.253_314_137_315_500_3;
 
 /// How far back the first readings lie that it wants to see: thresholds are good after two weeks.
 const LOOKBACK: Duration = Duration::from_secs(14 * 24 * 3600);
@@ -46,6 +42,9 @@ pub(crate) struct Adaptive {
     plans: Plans,
     /// By the database's names.
     entries: BTreeMap<String, Entry>,
+    groups: BTreeMap<String, Together>,
+    /// Groups that are stored and no longer set.
+    left: Vec<String>,
     /// The last checkpoint's number.
     checkpoint: u64,
     /// Those whose deltas are stored.
@@ -101,6 +100,8 @@ impl Adaptive {
         Self {
             plans,
             entries: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            left: Vec::new(),
             checkpoint: 0,
             deltas: BTreeSet::new(),
             heard: Heard::default(),
@@ -119,6 +120,7 @@ impl Adaptive {
             let read = match parts::kind(name) {
                 Some(Kind::Base) => parts::decode(bytes).map(|base| this.take_up(base)),
                 Some(Kind::Delta) => parts::decode(bytes).map(|delta| deltas.push(delta)),
+                Some(Kind::Group) => parts::decode(bytes).and_then(|group| this.take_up_group(group)),
                 None => Err("is no part of this detector's".to_owned()),
             };
             if let Err(why) = read {
@@ -153,55 +155,65 @@ impl Adaptive {
         asked.max(LOOKBACK)
     }
 
-    /// The verdicts on a column; `by_model` are those of its model, if it has one.
-    pub(crate) fn judge(
+    /// The verdicts on columns; with each come those of its model, if it has one.
+    pub(crate) fn judge<'a>(
         &mut self,
-        column: &Column<'_>,
+        columns: impl Iterator<Item = (&'a Column<'a>, Option<ColumnVerdicts>)>,
         instants: &[i64],
-        by_model: Option<ColumnVerdicts>,
         threshold: f64,
-    ) -> ColumnVerdicts {
-        let Self { plans, entries, heard, .. } = self;
-        let mut verdicts = by_model.unwrap_or_else(|| ColumnVerdicts::unknown(instants.len()));
-        for withholding in verdicts.withheld.drain(..) {
-            heard.without.push((column.variable.to_owned(), withholding.rows.len(), withholding.reason));
-        }
-        if column.values.iter().all(|value| value.is_nan()) {
-            return verdicts;
-        }
-        let entry = match entries.get_mut(column.variable) {
-            Some(entry) => entry,
-            None => {
-                let new = Entry::new(column.variable, plans.of(column.variable));
-                entries.entry(column.variable.to_owned()).or_insert(new)
+    ) -> Vec<ColumnVerdicts> {
+        let mut judged = Vec::new();
+        let mut grouped = BTreeMap::<String, Vec<(usize, Lane<'a>)>>::new();
+        for (at, (column, by_model)) in columns.enumerate() {
+            let mut verdicts = by_model.unwrap_or_else(|| ColumnVerdicts::unknown(instants.len()));
+            for withholding in verdicts.withheld.drain(..) {
+                let without = (column.variable.to_owned(), withholding.rows.len(), withholding.reason);
+                self.heard.without.push(without);
             }
-        };
-        let was_aged = entry.subject.is_aged();
-        for (row, (time, value)) in instants.iter().zip(column.values).enumerate() {
-            if value.is_nan() {
+            judged.push(ColumnVerdicts::default());
+            if column.values.iter().all(|value| value.is_nan()) {
+                judged[at] = verdicts;
                 continue;
             }
-            let model = verdicts.band(row);
-            let verdict = entry.subject.judge(*time, *value, model);
-            verdicts.set(row, &verdict, flags(*value, &verdict, verdicts.flags[row], threshold));
-            if verdict.late {
-                continue;
-            }
-            entry.take(Taken { time: *time, value: *value, model: model.map(|band| band.expected) });
-            let until = entry.subject.learning_until();
-            if let (true, Some(until)) = (entry.taken == TOLD, until) {
-                heard.learning.push((column.variable.to_owned(), until));
-            }
-            if entry.learning && entry.taken > TOLD && until.is_none() {
-                entry.learning = false;
-                heard.learnt.push(column.variable.to_owned());
+            let mut lane = self.lane(column, verdicts);
+            match self.plans.group(column.variable) {
+                Some(group) => grouped.entry(group).or_default().push((at, lane)),
+                None => {
+                    let was_aged = lane.entry.subject.is_aged();
+                    lane.judge(instants, threshold, &mut self.heard);
+                    judged[at] = self.put_back(lane, was_aged);
+                }
             }
         }
+        for (name, lanes) in grouped {
+            let (places, mut lanes): (Vec<usize>, Vec<Lane<'_>>) = lanes.into_iter().unzip();
+            let were_aged: Vec<bool> = lanes.iter().map(|lane| lane.entry.subject.is_aged()).collect();
+            let together = self.groups.entry(name.clone()).or_default();
+            together.members.extend(lanes.iter().map(|lane| lane.variable.to_owned()));
+            let settings = |warm_up| self.plans.of_group(&name, warm_up);
+            together.judge(&mut lanes, &self.entries, (instants, threshold), settings, &mut self.heard);
+            for ((at, lane), was_aged) in places.into_iter().zip(lanes).zip(were_aged) {
+                judged[at] = self.put_back(lane, was_aged);
+            }
+        }
+        judged
+    }
+
+    /// The column with what is known of its variable, which is away from the others meanwhile.
+    fn lane<'a>(&mut self, column: &Column<'a>, verdicts: ColumnVerdicts) -> Lane<'a> {
+        let entry = self.entries.remove(column.variable);
+        let entry = entry.unwrap_or_else(|| Entry::new(column.variable, self.plans.of(column.variable)));
+        Lane { variable: column.variable, values: column.values, verdicts, entry }
+    }
+
+    fn put_back(&mut self, lane: Lane<'_>, was_aged: bool) -> ColumnVerdicts {
+        let Lane { variable, verdicts, entry, .. } = lane;
         match (was_aged, entry.subject.is_aged()) {
-            (false, true) => heard.aged.push(column.variable.to_owned()),
-            (true, false) => heard.fitting.push(column.variable.to_owned()),
+            (false, true) => self.heard.aged.push(variable.to_owned()),
+            (true, false) => self.heard.fitting.push(variable.to_owned()),
             _ => {}
         }
+        self.entries.insert(variable.to_owned(), entry);
         verdicts
     }
 
@@ -239,6 +251,15 @@ impl Adaptive {
             changes.push(StatePart { name: parts::delta_name(number), bytes });
             self.deltas.insert(number);
         }
+        for (name, together) in &mut self.groups {
+            if let (true, Some(group)) = (std::mem::take(&mut together.has_changed), &together.group) {
+                let content = StoredGroup { name: name.clone(), group: group.clone() };
+                let bytes = Some(parts::encode(&content));
+                changes.push(StatePart { name: parts::group_name(name), bytes });
+            }
+        }
+        let left = self.left.drain(..);
+        changes.extend(left.map(|name| StatePart { name: parts::group_name(&name), bytes: None }));
         if !changes.is_empty() {
             self.checkpoint = number;
         }
@@ -260,7 +281,29 @@ impl Adaptive {
             }
             Err(why) => self.heard.anew.push((base.variable.clone(), why.to_string())),
         }
+        self.join(&base.variable);
         self.entries.insert(base.variable, entry);
+    }
+
+    fn take_up_group(&mut self, stored: StoredGroup) -> Result<(), String> {
+        if !stored.group.is_sound() {
+            return Err("is damaged".to_owned());
+        }
+        if self.plans.has_group(&stored.name) {
+            let budget = self.plans.of_group(&stored.name, 0).false_alarms;
+            let together = self.groups.entry(stored.name).or_default();
+            together.group = Some(stored.group.under(budget));
+        } else {
+            self.left.push(stored.name);
+        }
+        Ok(())
+    }
+
+    /// A variable is one of its group's.
+    fn join(&mut self, variable: &str) {
+        if let Some(group) = self.plans.group(variable) {
+            self.groups.entry(group).or_default().members.insert(variable.to_owned());
+        }
     }
 
     fn replay(&mut self, delta: Delta) {
@@ -268,6 +311,7 @@ impl Adaptive {
         self.deltas.insert(delta.checkpoint);
         for (variable, taken) in delta.variables {
             let plan = self.plans.of(&variable);
+            self.join(&variable);
             let entry = self.entries.entry(variable);
             let entry = entry.or_insert_with_key(|variable| Entry::new(variable, plan));
             if entry.base.is_some_and(|base| delta.checkpoint <= base) {
@@ -291,20 +335,4 @@ impl Adaptive {
             self.heard.inform(format!("the rule goes on from what it has learnt of {}", list(&names)));
         }
     }
-}
-
-/// The flags of a reading. What its model said of it stands while the model is the basis.
-fn flags(value: f64, verdict: &Verdict, by_model: FlagBits, threshold: f64) -> FlagBits {
-    let Band { expected, lower, upper } = verdict.band;
-    let mut flags = if verdict.basis == Basis::Model {
-        by_model.of_the_interval()
-    } else {
-        let high = (value - expected).abs() > threshold * DEVIATION * verdict.scale;
-        let outside = value < lower || value > upper;
-        FlagBits::default().with(FlagBits::OUTSIDE_INTERVAL, outside).with(FlagBits::HIGH_RESIDUAL, high)
-    };
-    if let Some(cause) = verdict.cause {
-        flags = flags.with(FlagBits::ANOMALY, true).because(cause);
-    }
-    flags.with(FlagBits::LEARNING, verdict.learning)
 }

@@ -1,19 +1,21 @@
 //! The state as parts, so that a batch stores what it changed.
 //!
 //! A *base* is all that is known of one variable. A *delta* holds what one batch took in of all
-//! variables whose base was not written with it; opening replays it. Each is a version, its content
-//! (postcard), and a CRC-32 of both.
+//! variables whose base was not written with it; opening replays it. A *group* is small and written
+//! with each batch. Each is a version, its content (postcard), and a CRC-32 of both.
 
+use rule::Group;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::subject::{Stored, Taken};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const CRC: usize = 4;
 
 const BASE: &str = "base-";
 const DELTA: &str = "delta-";
+const GROUP: &str = "group-";
 
 /// A named piece of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,16 +42,25 @@ pub(super) struct Delta {
     pub(super) variables: Vec<(String, Vec<Taken>)>,
 }
 
+/// All that is known of one group.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct StoredGroup {
+    pub(super) name: String,
+    pub(super) group: Group,
+}
+
 /// What a part is, by its name.
 pub(super) enum Kind {
     Base,
     Delta,
+    Group,
 }
 
 pub(super) fn kind(name: &str) -> Option<Kind> {
     match name {
         _ if name.starts_with(BASE) => Some(Kind::Base),
         _ if name.starts_with(DELTA) => Some(Kind::Delta),
+        _ if name.starts_with(GROUP) => Some(Kind::Group),
         _ => None,
     }
 }
@@ -58,6 +69,10 @@ pub(super) fn kind(name: &str) -> Option<Kind> {
 /// for one variable only.
 pub(super) fn base_name(variable: &str) -> String {
     format!("{BASE}{:032x}", hash(variable))
+}
+
+pub(super) fn group_name(group: &str) -> String {
+    format!("{GROUP}{:032x}", hash(group))
 }
 
 pub(super) fn delta_name(checkpoint: u64) -> String {
@@ -111,11 +126,11 @@ mod tests {
             assert_eq!(decode::<Delta>(&bytes[..at]).err(), Some("is damaged".into()), "{at}");
         }
         let mut other = bytes;
-        other[0] = 2;
+        other[0] = 1;
         let end = other.len() - CRC;
         let crc = crc32fast::hash(&other[..end]);
         other[end..].copy_from_slice(&crc.to_le_bytes());
-        let why = "has version 2; this detector goes on from version 1".to_owned();
+        let why = "has version 1; this detector goes on from version 2".to_owned();
         assert_eq!(decode::<Delta>(&other).err(), Some(why));
     }
 

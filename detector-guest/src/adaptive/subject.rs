@@ -4,7 +4,7 @@
 //! A warm-up of three days is a number of readings as soon as it is known how often they come.
 //! Until then the first ones are kept; when there are enough, the rule is begun and is given them.
 
-use rule::{Band, CheckpointError, RuleSettings, Variable, Verdict};
+use rule::{Band, Call, CheckpointError, Looked, Member, RuleSettings, Seen, Variable, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Plan;
@@ -22,6 +22,16 @@ pub(super) struct Taken {
     pub(super) value: f64,
     /// What the model expected.
     pub(super) model: Option<f64>,
+    /// What its group said. None: it was judged alone.
+    pub(super) call: Option<Call>,
+}
+
+/// A reading on its way to its verdict.
+#[derive(Debug)]
+pub(super) enum LookedAt {
+    Seen(Box<Seen>),
+    /// It is late, or little is known yet: nobody else is asked.
+    Judged(Verdict),
 }
 
 /// What is known of one variable.
@@ -62,25 +72,56 @@ impl Subject {
         Self { plan, stage }
     }
 
-    pub(super) fn judge(&mut self, time: i64, value: f64, model: Option<Band>) -> Verdict {
+    /// Takes in a reading; what there is to conclude of it goes to [`Self::conclude`] next.
+    pub(super) fn look(&mut self, time: i64, value: f64, model: Option<Band>) -> LookedAt {
         let (taken, until_then) = match &mut self.stage {
-            Stage::Grown(variable) => return variable.judge(time, value, model),
+            Stage::Grown(variable) => {
+                return match variable.look(time, value, model) {
+                    Looked::Seen(seen) => LookedAt::Seen(seen),
+                    Looked::Late(verdict) => LookedAt::Judged(verdict),
+                };
+            }
             Stage::Young { taken, until_then } => (taken, until_then),
         };
         let verdict = until_then.judge(time, value, model);
         if !verdict.late {
-            taken.push(Taken { time, value, model: model.map(|band| band.expected) });
+            taken.push(Taken { time, value, model: model.map(|band| band.expected), call: None });
             if let Some(variable) = grown(&self.plan, taken) {
                 self.stage = Stage::Grown(Box::new(variable));
             }
         }
-        verdict
+        LookedAt::Judged(verdict)
+    }
+
+    /// The verdict, if there is none yet. `call` is what its group says; None: it is judged alone.
+    pub(super) fn conclude(&mut self, looked: LookedAt, call: Option<Call>) -> Verdict {
+        match (looked, &mut self.stage) {
+            (LookedAt::Seen(seen), Stage::Grown(variable)) => variable.conclude(&seen, call),
+            (LookedAt::Seen(seen), Stage::Young { until_then, .. }) => until_then.conclude(&seen, call),
+            (LookedAt::Judged(verdict), _) => verdict,
+        }
+    }
+
+    /// What its group needs to know of it.
+    pub(super) fn member(&self, time: i64) -> Option<Member> {
+        match &self.stage {
+            Stage::Grown(variable) => variable.member(time),
+            Stage::Young { .. } => None,
+        }
+    }
+
+    /// How it is judged, once that is known.
+    pub(super) fn settings(&self) -> Option<&RuleSettings> {
+        match &self.stage {
+            Stage::Grown(variable) => Some(variable.settings()),
+            Stage::Young { .. } => None,
+        }
     }
 
     /// The same again: the state is then what it was.
     pub(super) fn replay(&mut self, taken: &Taken) {
-        let exact = |expected| Band { expected, lower: expected, upper: expected };
-        self.judge(taken.time, taken.value, taken.model.map(exact));
+        let looked = self.look(taken.time, taken.value, taken.model.map(exact));
+        self.conclude(looked, taken.call);
     }
 
     /// When enough is learnt, as far as that can be said.
@@ -143,8 +184,12 @@ fn grown(plan: &Plan, taken: &[Taken]) -> Option<Variable> {
     let usual = gaps.get(gaps.len() / 2).map_or(1, |gap| (*gap).max(1));
     let mut variable = Variable::new(plan.settings(Some(usual as f64))?);
     for taken in taken {
-        let exact = |expected| Band { expected, lower: expected, upper: expected };
         variable.judge(taken.time, taken.value, taken.model.map(exact));
     }
     Some(variable)
+}
+
+/// Of what was expected: the state does not depend on the bounds.
+fn exact(expected: f64) -> Band {
+    Band { expected, lower: expected, upper: expected }
 }

@@ -1,13 +1,16 @@
 //! `host export`: the verdicts of a range as CSV.
 //!
 //! Read page by page and written as they come, so that a year takes no more memory than a day. A
-//! file is written beside its name and renamed when it is whole.
+//! file is written beside its name and renamed when it is whole. Why a reading is an anomaly is in
+//! the table of episodes: what is written is the cause of the episode that it belongs to.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
@@ -15,16 +18,21 @@ use super::args;
 use super::say::{complain, say};
 use super::wiring;
 use crate::config::LoadedConfig;
+use crate::datetime::Datetime;
+use crate::episode::{EpisodeKind, EpisodeRange, StoredEpisode};
 use crate::shard::Shard;
-use crate::store::{StoredVerdict, VerdictReader};
+use crate::store::{Output, StoredVerdict};
 use crate::text::escaped;
 use crate::worker::report::count;
 
 /// Verdicts of one read.
 const PAGE: usize = 10_000;
 
-/// The columns of the output table, less its key.
-const COLUMNS: [&str; 14] = [
+/// Episodes of one variable in the time of a page.
+const EPISODES: usize = 10_000;
+
+/// The columns of the output table, less its key, and the cause.
+const COLUMNS: [&str; 15] = [
     "ds",
     "y",
     "yhat",
@@ -39,6 +47,7 @@ const COLUMNS: [&str; 14] = [
     "prediction_error_pct",
     "source_file",
     "processed_at",
+    "cause",
 ];
 
 /// What is asked for, and of which share of the variables.
@@ -78,7 +87,7 @@ pub(super) async fn export(loaded: &LoadedConfig, asked: &args::Export) -> anyho
 
 /// All of it, or no file.
 async fn to_file(
-    output: &mut dyn VerdictReader,
+    output: &mut dyn Output,
     asked: ExportRequest<'_>,
     file: &Path,
 ) -> anyhow::Result<u64> {
@@ -99,7 +108,7 @@ async fn to_file(
 }
 
 async fn write(
-    output: &mut dyn VerdictReader,
+    output: &mut dyn Output,
     (asked, shard): ExportRequest<'_>,
     out: impl Write,
     shown: TextStyle,
@@ -124,8 +133,10 @@ async fn write(
         let asked_for = |name: &str| {
             (variables.is_empty() || variables.contains(name)) && shard.is_none_or(|shard| shard.holds(name))
         };
-        for verdict in whole.filter(|row| asked_for(&row.variable)) {
-            csv.write_record(record(verdict, shown))?;
+        let whole: Vec<&StoredVerdict> = whole.filter(|row| asked_for(&row.variable)).collect();
+        let causes = causes(output, &whole).await?;
+        for verdict in whole {
+            csv.write_record(record(verdict, cause(&causes, verdict), shown))?;
             written += 1;
         }
         match last {
@@ -137,8 +148,41 @@ async fn write(
     Ok(written)
 }
 
+/// The episodes of the variables that have anomalies among these, in ascending order of ds: of each
+/// the ones of that time.
+async fn causes(
+    output: &mut dyn Output,
+    verdicts: &[&StoredVerdict],
+) -> anyhow::Result<HashMap<Arc<str>, Vec<StoredEpisode>>> {
+    let mut causes = HashMap::new();
+    let (Some(first), Some(last)) = (verdicts.first(), verdicts.last()) else { return Ok(causes) };
+    let (from, to) = (first.ds, last.ds.later(Duration::from_secs(1)));
+    for verdict in verdicts.iter().filter(|verdict| verdict.is_anomaly == Some(true)) {
+        if causes.contains_key(&verdict.variable) {
+            continue;
+        }
+        let variable = Some(Arc::clone(&verdict.variable));
+        let found = output.episodes(&EpisodeRange { variable, from, to, limit: EPISODES }).await;
+        let mut found = found.map_err(|error| anyhow!("{error}"))?;
+        found.retain(|row| row.episode.kind == EpisodeKind::Anomaly);
+        causes.insert(Arc::clone(&verdict.variable), found);
+    }
+    Ok(causes)
+}
+
+/// Of the episode that an anomaly is part of. None: it is of none, or nobody said why.
+fn cause<'a>(
+    causes: &'a HashMap<Arc<str>, Vec<StoredEpisode>>,
+    verdict: &StoredVerdict,
+) -> Option<&'a str> {
+    let holds = |begin: Datetime, end: Datetime| (begin..=end).contains(&verdict.ds);
+    let of = causes.get(&verdict.variable).filter(|_| verdict.is_anomaly == Some(true))?;
+    let row = of.iter().find(|row| holds(row.episode.begin, row.episode.end))?;
+    row.episode.cause.as_deref()
+}
+
 /// Numbers in the fewest digits that are read as the same number.
-fn record(verdict: &StoredVerdict, shown: TextStyle) -> [String; COLUMNS.len()] {
+fn record(verdict: &StoredVerdict, cause: Option<&str>, shown: TextStyle) -> [String; COLUMNS.len()] {
     let number = |number: Option<f64>| number.map_or_else(String::new, |number| number.to_string());
     let flag = |flag: Option<bool>| flag.map_or_else(String::new, |flag| u8::from(flag).to_string());
     [
@@ -156,6 +200,7 @@ fn record(verdict: &StoredVerdict, shown: TextStyle) -> [String; COLUMNS.len()] 
         number(verdict.prediction_error_pct),
         shown(verdict.source_file.as_deref().unwrap_or_default()),
         verdict.processed_at.map_or_else(String::new, |at| at.to_string()),
+        shown(cause.unwrap_or_default()),
     ]
 }
 

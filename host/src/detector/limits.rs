@@ -33,7 +33,7 @@ impl Default for Limits {
             memory: 256 << 20,
             deadline: Duration::from_secs(30),
             returned: 128 << 20,
-            checkpoint: 64 << 20,
+            checkpoint: 128 << 20,
             module_file: 64 << 20,
             model_file: 64 << 20,
             model_files: 1 << 30,

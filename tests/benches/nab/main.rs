@@ -51,6 +51,8 @@ struct Judged {
     rows: usize,
     alarms: usize,
     flagged: usize,
+    /// Of those within a window.
+    expected: usize,
     weeks: f64,
     half: u8,
 }
@@ -151,6 +153,7 @@ async fn judge(series: &Series, offset: f64) -> Judged {
         rows: alarms.len(),
         alarms: alarms.iter().filter(|alarm| **alarm).count(),
         flagged: found.iter().filter(|(_, flagged)| *flagged).count(),
+        expected: series.windows.iter().flat_map(|(first, last)| &found[*first..=*last]).filter(|(_, flagged)| *flagged).count(),
         weeks: datetimes.first().zip(datetimes.last()).map_or(0.0, span),
         half: Sha256::digest(&series.name).last().map_or(0, |byte| byte % 2),
     }
@@ -175,5 +178,12 @@ fn print(files: &[Judged]) {
         "alarms               {alarms} of {rows} readings, {:.2} a week of a series",
         alarms as f64 / weeks
     );
-    println!("readings flagged     {:.2} %", 100.0 * flagged as f64 / rows as f64);
+    let share = |count: usize| 100.0 * count as f64 / rows as f64;
+    let expected = sum(|file| file.expected);
+    println!(
+        "readings flagged     {:.2} %: {:.2} % within windows, {:.2} % outside",
+        share(flagged),
+        share(expected),
+        share(flagged - expected)
+    );
 }

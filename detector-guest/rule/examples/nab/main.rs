@@ -31,6 +31,8 @@ struct Judged {
     rows: usize,
     alarms: usize,
     flagged: usize,
+    /// Of those within a window.
+    expected: usize,
     half: u8,
 }
 
@@ -59,7 +61,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (rows, alarms, flagged) = (sum(|file| file.rows), sum(|file| file.alarms), sum(|file| file.flagged));
     println!("windows hit          {hit} of {windows}");
     println!("alarms               {alarms} of {rows} rows");
-    println!("readings flagged     {:.2} %", 100.0 * flagged as f64 / rows as f64);
+    let share = |count: usize| 100.0 * count as f64 / rows as f64;
+    let expected = sum(|file| file.expected);
+    println!(
+        "readings flagged     {:.2} %: {:.2} % within windows, {:.2} % outside",
+        share(flagged),
+        share(expected),
+        share(flagged - expected)
+    );
     Ok(())
 }
 
@@ -97,6 +106,7 @@ fn judge(
         rows: rows.len(),
         alarms: alarms.iter().filter(|alarm| **alarm).count(),
         flagged: verdicts.iter().filter(|verdict| verdict.is_anomaly).count(),
+        expected: windows.iter().flat_map(|(first, last)| &verdicts[*first..=*last]).filter(|verdict| verdict.is_anomaly).count(),
         half: Sha256::digest(file).last().map_or(0, |byte| byte % 2),
     })
 }

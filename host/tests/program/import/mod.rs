@@ -127,7 +127,7 @@ fn in_judged_and_out_again() {
     assert_eq!(
         lines.next().unwrap(),
         "ds,y,yhat,yhat_lower,yhat_upper,residual,outside_interval,high_residual,is_anomaly,anomaly_score,variable,\
-         prediction_error_pct,source_file,processed_at"
+         prediction_error_pct,source_file,processed_at,cause"
     );
     let database = rusqlite::Connection::open(place.path("new.sqlite")).unwrap();
     let mut statement = database.prepare("SELECT * FROM anomalies_detector ORDER BY ds, variable").unwrap();
@@ -143,7 +143,8 @@ fn in_judged_and_out_again() {
                 other => other.as_str().unwrap().to_owned(),
             })
             .collect();
-        assert_eq!(lines.next().unwrap(), cells.join(","));
+        // The interval says of no anomaly why it is one.
+        assert_eq!(lines.next().unwrap(), cells.join(",") + ",");
         count += 1;
     }
     assert_eq!((count, lines.next()), (12_000, None));
@@ -172,6 +173,30 @@ fn in_judged_and_out_again() {
     assert_eq!(file.lines().count() as i64, 1 + anomalies);
     assert!(file.lines().skip(1).all(|line| line.split(',').nth(8) == Some("1")));
     assert!(!place.path("out.csv.part").exists());
+}
+
+#[test]
+fn an_anomaly_is_exported_with_its_cause() {
+    let place = Place::new();
+    let mut text = String::from("DATETIME,T\n");
+    for minute in 0..600 {
+        let value = 20.0 + f64::from(minute * 7919 % 101) / 100.0 + if minute >= 550 { 9.0 } else { 0.0 };
+        text.push_str(&format!("2025-01-01 {:02}:{:02}:00,{value}\n", minute / 60, minute % 60));
+    }
+    place.write("enero.csv", text);
+    let run = |arguments: &[&str]| {
+        let ran = place.run(&[arguments, &["--database", "new.sqlite"]].concat());
+        assert_eq!(ran.code, Some(0), "{arguments:?}: {}", ran.stderr);
+        ran.stdout
+    };
+    run(&["import", "enero.csv", "--create-table"]);
+    run(&["backfill", "--from", "2025-01-01", "--to", "2025-02-01"]);
+    let range = ["export", "--from", "2025-01-01 09:10", "--to", "2025-01-01 09:20"];
+    let found = run(&range);
+    let causes: Vec<&str> = found.lines().skip(1).filter_map(|line| line.rsplit(',').next()).collect();
+    assert_eq!(causes, ["spike"; 10], "{found}");
+    let before = run(&["export", "--from", "2025-01-01", "--to", "2025-01-01 00:10"]);
+    assert!(before.lines().skip(1).all(|line| line.ends_with(',')), "{before}");
 }
 
 #[test]
