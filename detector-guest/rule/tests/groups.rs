@@ -11,7 +11,7 @@ use rule::{Call, Group, Looked, Member, RuleSettings, Variable, Verdict};
 
 const MEMBERS: usize = 6;
 const ROWS: usize = 12 * DAY;
-const MACHINES: u64 = 10;
+const MACHINES: u64 = 6;
 
 /// When the fault begins, and within how many readings it has to be found.
 const AT: usize = ROWS - DAY / 2;
@@ -92,9 +92,8 @@ fn a_group_finds_more_than_any_member_at_the_same_budget() {
         }
     }
     let all = MACHINES as usize;
-    eprintln!("{by_group} by the group, {by_member:?} by its members; {false_alarms} false alarms");
-    assert!(by_group >= 8, "{by_group} of {all}");
+    assert!(by_group + 1 >= all, "{by_group} of {all}");
     assert!(by_member.iter().all(|found| *found < by_group), "{by_group}, members {by_member:?}");
-    // 27 are allowed.
-    assert!((12..=45).contains(&false_alarms), "{false_alarms} false alarms");
+    // 16 are allowed; in its first weeks a group has fewer.
+    assert!(false_alarms <= 16, "{false_alarms} false alarms");
 }
