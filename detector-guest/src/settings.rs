@@ -177,7 +177,9 @@ fn groups(key: &str, value: &Value) -> Result<ByName<Option<String>>, OpenError>
         let one = std::slice::from_ref(patterns);
         for pattern in patterns.as_array().map_or(one, Vec::as_slice) {
             let pattern = nfc(pattern.as_str().ok_or_else(wrong)?).into_owned();
-            if let Some(other) = by_pattern.insert(pattern.clone(), group.clone()).filter(|other| other != group) {
+            if let Some(other) =
+                by_pattern.insert(pattern.clone(), group.clone()).filter(|other| other != group)
+            {
                 return Err(OpenError::Settings(format!(
                     "`{key}`: `{pattern}` is of `{other}` and of `{group}`; a variable is judged with one group"
                 )));

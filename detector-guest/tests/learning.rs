@@ -227,7 +227,9 @@ fn what_a_group_finds_is_told_by_its_members() {
             assert!(alarms.clone().all(|verdicts| verdicts.flags[row].contains(FlagBits::ANOMALY)));
             alarms.map(|verdicts| verdicts.score[row]).collect::<Vec<_>>()
         };
-        (FAULT..FAULT + 12).map(alarms).any(|scores| scores.len() > 1 && scores.iter().all(|score| *score == scores[0]))
+        (FAULT..FAULT + 12)
+            .map(alarms)
+            .any(|scores| scores.len() > 1 && scores.iter().all(|score| *score == scores[0]))
     };
     assert!(told(&format!("{settings}, \"groups\": {{\"pump\": \"P-*\"}}}}")), "not together");
     assert!(!told(&format!("{settings}}}")), "together without a group");

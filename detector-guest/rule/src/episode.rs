@@ -88,12 +88,7 @@ impl Episode {
     }
 
     /// Of an alarm of its group that shows in this signal.
-    pub(crate) fn called(
-        signal: usize,
-        numbers: &[f64; SIGNALS],
-        distances: &Distances,
-        span: u32,
-    ) -> Self {
+    pub(crate) fn called(signal: usize, numbers: &[f64; SIGNALS], distances: &Distances, span: u32) -> Self {
         let distance = distance(signal, distances);
         let slow = distances.recent.abs() < SUDDEN * distances.shift.abs();
         Self {
@@ -188,8 +183,16 @@ fn distance(signal: usize, distances: &Distances) -> f64 {
 mod tests {
     use super::*;
 
-    const NOTHING: Distances =
-        Distances { residual: 0.0, before: 0.0, recent: 0.0, shift: 0.0, drift: 0.0, level: 0.0, spread: 0.0, run: 1 };
+    const NOTHING: Distances = Distances {
+        residual: 0.0,
+        before: 0.0,
+        recent: 0.0,
+        shift: 0.0,
+        drift: 0.0,
+        level: 0.0,
+        spread: 0.0,
+        run: 1,
+    };
 
     /// The courses of readings with these distances; the first is the alarm's. A distance of 2 is
     /// usual.

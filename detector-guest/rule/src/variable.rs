@@ -187,7 +187,9 @@ impl Variable {
         if alarm {
             self.gauge.alarm();
             self.episode = Some(match call {
-                Some(Call::Alarm(of)) => Episode::called((of.signal as usize).min(SIGNALS - 1), numbers, distances, self.span()),
+                Some(Call::Alarm(of)) => {
+                    Episode::called((of.signal as usize).min(SIGNALS - 1), numbers, distances, self.span())
+                }
                 _ => Episode::begin(scores, numbers, distances, self.span()),
             });
         }

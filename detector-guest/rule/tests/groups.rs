@@ -79,8 +79,7 @@ fn a_group_finds_more_than_any_member_at_the_same_budget() {
     for seed in 0..MACHINES {
         let rows = machine(seed);
         let verdicts = together(&rows);
-        let alarms: Vec<bool> =
-            verdicts.iter().map(|row| row.iter().any(|verdict| verdict.alarm)).collect();
+        let alarms: Vec<bool> = verdicts.iter().map(|row| row.iter().any(|verdict| verdict.alarm)).collect();
         by_group += found(&alarms);
         false_alarms += alarms[LEARNT..AT].iter().filter(|alarm| **alarm).count();
         for (member, by_member) in by_member.iter_mut().enumerate() {

@@ -130,7 +130,8 @@ impl Together {
     ) -> Option<Vec<Call>> {
         let speaking: Vec<Member> = members.iter().copied().flatten().collect();
         if self.group.is_none() && !speaking.is_empty() {
-            let longest = lanes.iter().filter_map(|lane| lane.entry.subject.settings()).map(|own| own.warm_up);
+            let longest =
+                lanes.iter().filter_map(|lane| lane.entry.subject.settings()).map(|own| own.warm_up);
             self.group = longest.max().map(|warm_up| Group::new(settings(warm_up)));
         }
         let group = self.group.as_mut()?;

@@ -86,11 +86,7 @@ pub(super) async fn export(loaded: &LoadedConfig, asked: &args::Export) -> anyho
 }
 
 /// All of it, or no file.
-async fn to_file(
-    output: &mut dyn Output,
-    asked: ExportRequest<'_>,
-    file: &Path,
-) -> anyhow::Result<u64> {
+async fn to_file(output: &mut dyn Output, asked: ExportRequest<'_>, file: &Path) -> anyhow::Result<u64> {
     let mut beside = file.as_os_str().to_owned();
     beside.push(".part");
     let beside = PathBuf::from(beside);
@@ -171,10 +167,7 @@ async fn causes(
 }
 
 /// Of the episode that an anomaly is part of. None: it is of none, or nobody said why.
-fn cause<'a>(
-    causes: &'a HashMap<Arc<str>, Vec<StoredEpisode>>,
-    verdict: &StoredVerdict,
-) -> Option<&'a str> {
+fn cause<'a>(causes: &'a HashMap<Arc<str>, Vec<StoredEpisode>>, verdict: &StoredVerdict) -> Option<&'a str> {
     let holds = |begin: Datetime, end: Datetime| (begin..=end).contains(&verdict.ds);
     let of = causes.get(&verdict.variable).filter(|_| verdict.is_anomaly == Some(true))?;
     let row = of.iter().find(|row| holds(row.episode.begin, row.episode.end))?;

@@ -153,7 +153,12 @@ async fn judge(series: &Series, offset: f64) -> Judged {
         rows: alarms.len(),
         alarms: alarms.iter().filter(|alarm| **alarm).count(),
         flagged: found.iter().filter(|(_, flagged)| *flagged).count(),
-        expected: series.windows.iter().flat_map(|(first, last)| &found[*first..=*last]).filter(|(_, flagged)| *flagged).count(),
+        expected: series
+            .windows
+            .iter()
+            .flat_map(|(first, last)| &found[*first..=*last])
+            .filter(|(_, flagged)| *flagged)
+            .count(),
         weeks: datetimes.first().zip(datetimes.last()).map_or(0.0, span),
         half: Sha256::digest(&series.name).last().map_or(0, |byte| byte % 2),
     }

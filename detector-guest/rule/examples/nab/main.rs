@@ -106,7 +106,11 @@ fn judge(
         rows: rows.len(),
         alarms: alarms.iter().filter(|alarm| **alarm).count(),
         flagged: verdicts.iter().filter(|verdict| verdict.is_anomaly).count(),
-        expected: windows.iter().flat_map(|(first, last)| &verdicts[*first..=*last]).filter(|verdict| verdict.is_anomaly).count(),
+        expected: windows
+            .iter()
+            .flat_map(|(first, last)| &verdicts[*first..=*last])
+            .filter(|verdict| verdict.is_anomaly)
+            .count(),
         half: Sha256::digest(file).last().map_or(0, |byte| byte % 2),
     })
 }
