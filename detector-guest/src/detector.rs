@@ -182,8 +182,8 @@ impl ProphetDetector {
             .iter()
             .map(|column| Some(Judging::begin(judges.get(column.variable)?, *rules, *column, instants)))
             .collect();
-        // What is said of a variable depends on its own model's slices alone, not on which others there
-        // are.
+        // What is said of a variable depends on its own model's slices alone, not on which others
+        // there are.
         let sizes: BTreeSet<usize> = judging.iter().flatten().map(Judging::rows_at_once).collect();
         for size in sizes {
             for (slice, times) in instants.chunks(size).enumerate() {

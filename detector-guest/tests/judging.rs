@@ -143,7 +143,8 @@ proptest! {
         }
     }
 
-    /// With the model's scale a verdict depends on its reading alone: not on the rows beside it, the other columns, or slices.
+    /// With the model's scale a verdict depends on its reading alone: not on the rows beside it,
+    /// the other columns, or slices.
     #[test]
     fn a_verdict_does_not_depend_on_its_batch(start in 1_736_000_000_000_000..1_737_000_000_000_000_i64, rows in 1..1_300_usize, cut in any::<prop::sample::Index>(), turn in 0..6_usize) {
         let mut detector = open(&FILES, "{}").unwrap();

@@ -241,7 +241,8 @@ proptest! {
         }
     }
 
-    /// Whatever the settings, a column's verdicts depend on it and its suppliers: on no other column, and on no order.
+    /// Whatever the settings, a column's verdicts depend on it and its suppliers: on no other
+    /// column, and on no order.
     #[test]
     fn variables_are_judged_for_themselves(plant in plant(), turn in any::<prop::sample::Index>()) {
         let mut detector = plant.detector();
@@ -312,7 +313,8 @@ proptest! {
     /// Nor does the origin, where all seasons begin anew; their phases are rounded elsewhere.
     #[test]
     fn the_origin_does_not_matter(mut plant in plant(), periods in -1..3_i64) {
-        // Where chance widens an interval a million times, its rounding is that much nearer to the noise.
+        // Where chance widens an interval a million times, its rounding is that much nearer to the
+        // noise.
         plant.interval_width = plant.interval_width.max(0.5);
         plant.models.iter_mut().for_each(|model| model.y_min = 0.0);
         let expected = plant.judge(&mut plant.detector());

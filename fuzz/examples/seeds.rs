@@ -1,4 +1,5 @@
-//! Writes what the fuzzer starts from, `corpus/<target>/`: the fixtures, and the small files of each target.
+//! Writes what the fuzzer starts from, `corpus/<target>/`: the fixtures, and the small files of
+//! each target.
 
 use std::error::Error;
 use std::fs;

@@ -1,4 +1,5 @@
-//! Modules that a stranger brings: counted first, and what gets through the numbers compiled by the program in a process of its own.
+//! Modules that a stranger brings: counted first, and what gets through the numbers compiled by the
+//! program in a process of its own.
 
 #![allow(dead_code, reason = "each target uses a part of this")]
 
@@ -28,7 +29,8 @@ mod compile {
 /// What stands before every component; a fuzzer need not find it.
 const HEADER: &[u8] = b"\0asm\x0d\0\x01\0";
 
-/// Counting ends, with a sentence or without, and takes hardly any memory. Whether the module is within the numbers.
+/// Counting ends, with a sentence or without, and takes hardly any memory. Whether the module is
+/// within the numbers.
 pub fn module(bytes: &[u8]) -> bool {
     let bytes = if bytes.starts_with(b"\0asm") { bytes.to_vec() } else { [HEADER, bytes].concat() };
     match fuzz::frugally(bytes.len(), || compile::count(&bytes)) {
@@ -40,10 +42,12 @@ pub fn module(bytes: &[u8]) -> bool {
     }
 }
 
-/// With what comes before and after. The program itself gives a compilation nine seconds; the rest is for a busy machine.
+/// With what comes before and after. The program itself gives a compilation nine seconds; the rest
+/// is for a busy machine.
 const LONG: Duration = Duration::from_secs(20);
 
-/// What is within the numbers costs the program one line and a few seconds. The program is `HOST`, or what a debug build leaves.
+/// What is within the numbers costs the program one line and a few seconds. The program is `HOST`,
+/// or what a debug build leaves.
 pub fn child(bytes: &[u8]) {
     static DIRECTORY: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a directory"));
     if !bytes.starts_with(HEADER) || !module(bytes) {

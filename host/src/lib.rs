@@ -4,7 +4,8 @@
 //! Data flows one way, and only [`worker`] sees all of it:
 //!
 //! ```text
-//! readings (long) --pivot--> batch (wide) --WIT--> detector.wasm + model files --> verdicts --one transaction--> results + state
+//! readings (long) --pivot--> batch (wide) --WIT--> detector.wasm + model files --> verdicts --one
+//! transaction--> results + state
 //! ```
 //!
 //! [`store`] knows nothing of WebAssembly, [`detector`] nothing of SQL; [`position`],

@@ -18,9 +18,9 @@ pub struct Lines(Arc<Mutex<Vec<String>>>);
 impl Lines {
     /// Starts to listen until the guard is dropped.
     pub fn listen() -> (Self, DefaultGuard) {
-        // While there is a single subscriber, `tracing` asks whichever thread comes to a line first whether
-        // anybody will ever listen, and keeps the answer. In a process of many tests that thread
-        // may be another test's.
+        // While there is a single subscriber, `tracing` asks whichever thread comes to a line first
+        // whether anybody will ever listen, and keeps the answer. In a process of many tests that
+        // thread may be another test's.
         static NEVER_ALONE: Once = Once::new();
         NEVER_ALONE.call_once(|| {
             // Fails only where there is one already, which does as well.

@@ -114,8 +114,8 @@ async fn a_checkpoint_that_is_kept_counts() {
             true
         }
     };
-    // The second time the detector's own memory has grown by the 21 MiB of its checkpoint, and the host
-    // holds them as well.
+    // The second time the detector's own memory has grown by the 21 MiB of its checkpoint, and the
+    // host holds them as well.
     let (once, twice) = (least(kept(1)).await, least(kept(2)).await);
     assert!(twice - once > 35, "{once} MiB for one, {twice} for the next");
 }

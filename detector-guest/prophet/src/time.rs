@@ -73,8 +73,8 @@ pub(crate) const MOST_PHASE: f64 = 7e8;
 pub(crate) fn day_phases(micros: &Lanes) -> Lanes {
     let mut phases = [0.0; LANES];
     for (phase, micros) in phases.iter_mut().zip(micros) {
-        // A multiple of a second less a microsecond is told from the multiple: what is rounded there is
-        // below half a microsecond.
+        // A multiple of a second less a microsecond is told from the multiple: what is rounded
+        // there is below half a microsecond.
         let seconds = micros / SECOND as f64;
         let nearest = (seconds + ROUND) - ROUND;
         let whole = nearest - if nearest > seconds { 1.0 } else { 0.0 };
@@ -89,8 +89,8 @@ pub(crate) const EXACT: u64 = 1 << 52;
 
 /// The calendar year of a day since 1970.
 pub(crate) fn year(day: i64) -> i64 {
-    // Years from March on, so that a leap day is a year's last (Hinnant, "chrono-compatible low-level
-    // date algorithms").
+    // Years from March on, so that a leap day is a year's last (Hinnant, "chrono-compatible
+    // low-level date algorithms").
     let from_era = day + 719_468;
     let (era, day) = (from_era.div_euclid(146_097), from_era.rem_euclid(146_097));
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;

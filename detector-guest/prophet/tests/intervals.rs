@@ -62,7 +62,8 @@ proptest! {
         }
     }
 
-    /// A request in two parts, the grid being that of the whole, and a grid of the part that follows.
+    /// A request in two parts, the grid being that of the whole, and a grid of the part that
+    /// follows.
     #[test]
     fn parts_of_a_request_have_its_intervals((name, instants, which) in request(), cut in any::<prop::sample::Index>()) {
         let model = model(name);

@@ -152,8 +152,8 @@ fn every_case_of_an_oracle() {
         println!("{}: yhat {yhat:.1e}, continuous {continuous:.1e}, batch {batch:.1e}", case.name);
         let [continuous, batch] = against_draws(&case);
         assert!(continuous < 5.0, "{}: {continuous} standard errors", case.name);
-        // Prophet moves the changes of logistic growth to a grid of its own; this request has none that is
-        // even.
+        // Prophet moves the changes of logistic growth to a grid of its own; this request has none
+        // that is even.
         assert!(batch < 5.0 || case.name == "logistic_low_noise", "{}: {batch} standard errors", case.name);
         println!("    standard errors from draws: continuous {continuous:.1}, batch {batch:.1}");
     }

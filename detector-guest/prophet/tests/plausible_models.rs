@@ -75,7 +75,8 @@ proptest! {
         let (lowest, uppest) = interval(&model, &instants, &inputs, wider, trend);
         for (row, yhat) in forecast(&model, &instants, &inputs).yhat().iter().enumerate() {
             prop_assert!(lowest[row] < lower[row] && lower[row] < upper[row] && upper[row] < uppest[row]);
-            // The draws of MCMC have a centre of their own, and a law that a capacity bends has its median where it was.
+            // The draws of MCMC have a centre of their own, and a law that a capacity bends has its
+            // median where it was.
             if plausible.is_map() {
                 prop_assert!(lower[row] < *yhat && *yhat < upper[row], "{} {yhat} {}", lower[row], upper[row]);
             }
@@ -139,7 +140,8 @@ proptest! {
         prop_assert_eq!(there.2, times(&here.2));
     }
 
-    /// After as many days as all periods divide, the same happens again, to the rounding of the seasons' phases.
+    /// After as many days as all periods divide, the same happens again, to the rounding of the
+    /// seasons' phases.
     #[test]
     fn a_later_origin_has_the_same_answers((plausible, instants) in request(), which in 0..LAWS, periods in -1..3_i64, weeks in -30..30_i64) {
         let yearly = plausible.seasons.iter().any(|season| season.period == 365.25);

@@ -26,7 +26,8 @@ fn instant() -> impl Strategy<Value = i64> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Tiles and shared columns are an arrangement, not a meaning: a row does not depend on its neighbours.
+    /// Tiles and shared columns are an arrangement, not a meaning: a row does not depend on its
+    /// neighbours.
     #[test]
     fn rows_do_not_depend_on_their_batch(instants in prop::collection::vec(instant(), 1..80), cut in any::<prop::sample::Index>()) {
         let cut = cut.index(instants.len());

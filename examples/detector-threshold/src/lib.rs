@@ -165,7 +165,8 @@ fn judge(learnt: &mut Learnt, threshold: f64, instants: &[i64], values: &[f64]) 
         verdicts.upper.push(mean + half);
         verdicts.flags.push(if outside { OUTSIDE | ANOMALY } else { 0 });
         match known {
-            // 50 is the threshold. A variable that never moved has no deviation: any change of it is 100.
+            // 50 is the threshold. A variable that never moved has no deviation: any change of it
+            // is 100.
             true if !y.is_nan() => verdicts.score.push((50.0 * (y - mean).abs() / half.max(1e-9)).min(100.0)),
             true => verdicts.score.push(0.0),
             false => {

@@ -94,12 +94,13 @@ fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
         }
     };
     let code = runtime.block_on(async {
-        // A file that reaches a limit of the system is an error to whoever writes it, and not the end of
-        // the process.
+        // A file that reaches a limit of the system is an error to whoever writes it, and not the
+        // end of the process.
         let _outlived = signal::outlive_file_limit();
         work.await
     });
-    // A guest that still computes after its grace must not keep the process: its thread ends with it.
+    // A guest that still computes after its grace must not keep the process: its thread ends with
+    // it.
     runtime.shutdown_background();
     code
 }

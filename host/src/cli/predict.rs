@@ -180,7 +180,8 @@ fn print(table: &DsTable, rows: &[Prediction]) -> std::io::Result<()> {
     writeln!(out, "ds,yhat,yhat_lower,yhat_upper")?;
     for (at, row) in table.ds.iter().zip(rows) {
         match row {
-            // The shortest digits that are read as the same number, with an exponent where Python has one.
+            // The shortest digits that are read as the same number, with an exponent where Python
+            // has one.
             Ok([yhat, lower, upper]) => writeln!(out, "{at},{yhat:?},{lower:?},{upper:?}")?,
             Err(_) => writeln!(out, "{at},,,")?,
         }

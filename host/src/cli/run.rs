@@ -191,8 +191,8 @@ pub(super) fn settings(config: &Config) -> WorkerSettings {
         initial_lookback: config.worker.initial_lookback,
         allowed_lateness: config.worker.allowed_lateness,
         settle: config.worker.settle(),
-        // What is left of the interval is for the calls that the search begins and ends with, and for
-        // judging.
+        // What is left of the interval is for the calls that the search begins and ends with, and
+        // for judging.
         patience: config.worker.interval / 3,
         reconcile: config.worker.reconcile.0,
         episodes: tracker_settings(config),

@@ -188,7 +188,8 @@ proptest! {
         let _ = loaded(&text, &[]);
     }
 
-    /// The example, damaged: an answer that names the file, or a configuration that reads back as itself.
+    /// The example, damaged: an answer that names the file, or a configuration that reads back as
+    /// itself.
     #[test]
     fn any_damage_is_answered(
         edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4), length in any::<prop::sample::Index>(), cut: bool,

@@ -79,7 +79,8 @@ pub fn script() -> Vec<Fault> {
         fault(Stuck,                         "VAPOR/CAUDAL",      1, ( 6,  0), hours(6)),
         fault(Repeated { by: minutes(1) },   "PH-EFLUENTE",       1, ( 8,  0), hours(1)),
         fault(Shift { sigmas: 5.0 },         "GAS_P-2",           1, (10,  0), hours(6)),
-        // A held value within its own noise: nothing here is far from what is expected, so no such detector can see it.
+        // A held value within its own noise: nothing here is far from what is expected, so no such
+        // detector can see it.
         fault(Stuck,                         "TURBINA RPM",       1, (15,  0), hours(2)),
         fault(Null,                          "HUMEDAD SECADOR",   1, (20,  0), minutes(45)),
         fault(Drift { sigmas: -8.0 },        "CONDUCTIVIDAD",     2, ( 2,  0), hours(6)),

@@ -68,7 +68,8 @@ impl DemoVariable {
     pub fn expected(&self, at: Datetime) -> f64 {
         let day = TAU * ((at.micros().rem_euclid(DAY) as f64 / HOUR as f64 - self.peak) / 24.0);
         let daily = libm::cos(day) + 0.3 * libm::cos(2.0 * day + 0.6) + 0.1 * libm::cos(3.0 * day);
-        // 1970-01-01 was a Thursday: the week turns at Wednesday noon and is at its lowest at the weekend.
+        // 1970-01-01 was a Thursday: the week turns at Wednesday noon and is at its lowest at the
+        // weekend.
         let week = TAU * ((at.micros() + DAY / 2).rem_euclid(7 * DAY) as f64 / (7 * DAY) as f64);
         let weekly = libm::cos(week) + 0.35 * libm::cos(2.0 * week);
 

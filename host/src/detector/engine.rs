@@ -181,10 +181,10 @@ impl Engine {
 /// Code that is ready to run.
 #[allow(unsafe_code, reason = "wasmtime believes every byte of compiled code")]
 fn loaded(engine: &wasmtime::Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the bytes are what this program's compiler answered, in this process or in one that it
-    // started, or what it answered before: then from a file that only this user can write, with the
-    // right digest over what it was made of and over its code (`cache`). They are copied, so that
-    // no later change of a file reaches them.
+    // SAFETY: the bytes are what this program's compiler answered, in this process or in one that
+    // it started, or what it answered before: then from a file that only this user can write, with
+    // the right digest over what it was made of and over its code (`cache`). They are copied, so
+    // that no later change of a file reaches them.
     unsafe { Component::deserialize(engine, code) }
 }
 

@@ -267,7 +267,8 @@ mod tests {
         assert_eq!((&with.digest, with.read), (&plain.digest, read));
         assert_eq!(with.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["a", "c"]);
         assert_eq!(with.unread, plain.unread);
-        // A file that cannot be read and counts is another set than one without it, or with it whole.
+        // A file that cannot be read and counts is another set than one without it, or with it
+        // whole.
         for other in [of(&["a", "c"], &[]), of(&["a", "b", "c"], &[])] {
             assert_ne!(other.digest, plain.digest);
         }

@@ -231,7 +231,8 @@ proptest! {
                 HistoryEvent::Commit(_) | HistoryEvent::RollBack(_) => {}
                 HistoryEvent::Wait(seconds) => {
                     now += seconds;
-                    // No insert stays open for as long as the settle time: that is what the settle time means.
+                    // No insert stays open for as long as the settle time: that is what the settle
+                    // time means.
                     let late = |began: i64| began + SETTLE.as_secs().cast_signed() <= now;
                     let (ended, open) = std::mem::take(&mut table.in_flight).into_iter().partition(|row| late(row.1));
                     table.in_flight = open;
@@ -257,7 +258,8 @@ proptest! {
         prop_assert_eq!((settled.since, settled.scanned, gaps), (at(0), scanned, Vec::new()));
     }
 
-    /// A worker without a key: rows come by datetime, up to the allowed lateness behind the newest and beyond.
+    /// A worker without a key: rows come by datetime, up to the allowed lateness behind the newest
+    /// and beyond.
     #[test]
     fn by_time_each_row_is_judged_once_or_said_to_be_late(
         events in prop::collection::vec(

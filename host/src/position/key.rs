@@ -192,9 +192,9 @@ impl KeyPosition {
             let seen = gap.seen.min(asked);
             let looked_at = |last: i64| pass.looked_to < last && last <= read_to;
             for (first, last) in absent(gap.first, gap.last, &ids) {
-                // In a wide gap what follows the row of a writer is where its next one goes. A narrow one may
-                // have been merged over rows that were read before, which say nothing of a
-                // writer.
+                // In a wide gap what follows the row of a writer is where its next one goes. A
+                // narrow one may have been merged over rows that were read before, which say
+                // nothing of a writer.
                 let followed = wide(gap.first, gap.last) && first > gap.first && last == gap.last;
                 let seen = if followed { asked } else { seen };
                 let over = looked_at(last) && asked.since(seen) >= settle;

@@ -92,8 +92,8 @@ impl TimePosition {
             pass.from = last;
         }
         let mut too_late = 0;
-        // Not before the stretch was scanned through: a scan that ends early is begun again from the last
-        // oldest allowed datetime.
+        // Not before the stretch was scanned through: a scan that ends early is begun again from
+        // the last oldest allowed datetime.
         if let Some((passed, late)) =
             pass.remember.take_if(|(passed, _)| !page.full || pass.from >= passed.to)
         {

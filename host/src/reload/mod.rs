@@ -5,8 +5,8 @@
 //! ([`compact_cache`]); [`Fingerprint`] tells cheaply whether anything may have changed;
 //! [`Reloader`] looks, builds the next set beside the one in use and tries it on the last committed
 //! batch; [`watch`] is the loop that wakes it. The worker swaps between batches. On any failure the
-//! old set stays, and the log says once why. Reading that hangs is left behind ([`step_counter`]); what
-//! was refused because it took too long is tried again after a while (`retry`).
+//! old set stays, and the log says once why. Reading that hangs is left behind ([`step_counter`]);
+//! what was refused because it took too long is tried again after a while (`retry`).
 //!
 //! The set that judged last is kept on disk ([`LastGood`]), so that a service that is started anew
 //! ([`Start`]) has it where its files cannot be used.

@@ -271,8 +271,8 @@ impl SetSource {
             let passed_over = name.starts_with('.')
                 || PASSED_OVER.iter().any(|end| name.ends_with(end))
                 || own.iter().any(|own| is_of(&name, own));
-            // Whatever it is: a directory or a link that leads nowhere may have the name of a model, and
-            // reading it says so.
+            // Whatever it is: a directory or a link that leads nowhere may have the name of a
+            // model, and reading it says so.
             if !passed_over {
                 paths.push(entry.path());
             }

@@ -1,8 +1,8 @@
 //! Noticing that reading hangs: a share that is gone answers neither yes nor no, for hours.
 //!
 //! A thread in such a call cannot be ended, only left. So the files that were read are counted.
-//! Where the count stops, who waits goes on without that work. What is left behind is counted, so that a
-//! share which is gone for a week does not take a thread a minute.
+//! Where the count stops, who waits goes on without that work. What is left behind is counted, so
+//! that a share which is gone for a week does not take a thread a minute.
 
 use std::pin::pin;
 use std::sync::Arc;

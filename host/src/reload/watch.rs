@@ -164,7 +164,8 @@ async fn run(looks: Arc<Mutex<Looks>>, pace: Timing, hint: Arc<Notify>) {
         watching = watching.renewed(&looks.reloader, &hint).await;
         let period = hanging.pause().unwrap_or(pace.period);
         let asked = looks.due(&hint, period, pace).await;
-        // A directory made again is watched before it is read: what is written to it later is a hint.
+        // A directory made again is watched before it is read: what is written to it later is a
+        // hint.
         watching = watching.renewed(&looks.reloader, &hint).await;
         let look = if asked { looks.reloader.look_at_once().await } else { looks.reloader.look().await };
         looks.answer(&look);

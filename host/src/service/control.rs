@@ -331,7 +331,8 @@ mod tests {
         let silent = ask(Question::InUse).await.unwrap_err();
         assert!(silent.starts_with("it does not answer: "), "{silent}");
 
-        // Many who connect and say nothing hold nobody up for long, and no words of others are a question.
+        // Many who connect and say nothing hold nobody up for long, and no words of others are a
+        // question.
         let mut stream = system::connect(&name).await.unwrap();
         stream.write_all(&[b'x'; 4096]).await.unwrap();
         let mut said = Vec::new();

@@ -1,8 +1,9 @@
 //! The journal of systemd: a line is an entry with its priority and its fields, and the time is the
 //! journal's own.
 //!
-//! Entries are written as <https://systemd.io/JOURNAL_NATIVE_PROTOCOL/> has them and sent by the console's thread, because a
-//! journal that hangs must not stop who logs; tracing-journald sends from the thread that does.
+//! Entries are written as <https://systemd.io/JOURNAL_NATIVE_PROTOCOL/> has them and sent by the
+//! console's thread, because a journal that hangs must not stop who logs; tracing-journald sends
+//! from the thread that does.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
@@ -132,7 +133,8 @@ struct Fields {
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // Writing to a `String` cannot fail; a value's own `Debug` may, and then the rest of it is missing.
+        // Writing to a `String` cannot fail; a value's own `Debug` may, and then the rest of it is
+        // missing.
         if field.name() == "message" {
             let _ = write!(Escaped(&mut self.message), "{value:?}");
         } else {

@@ -56,7 +56,8 @@ struct MessageText {
 
 impl Visit for MessageText {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // Writing to a `String` cannot fail; a value's own `Debug` may, and then the rest of it is missing.
+        // Writing to a `String` cannot fail; a value's own `Debug` may, and then the rest of it is
+        // missing.
         let _ = if field.name() == "message" {
             write!(Escaped(&mut self.message), "{value:?}")
         } else {

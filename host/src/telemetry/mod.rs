@@ -177,9 +177,9 @@ fn dispatch(log: &Log, console: Place, file: Option<Place>) -> Dispatch {
         LogLevel::Warning => LevelFilter::WARN,
         LogLevel::Error => LevelFilter::ERROR,
     };
-    // The level is for this crate and for what detectors say; libraries (wasmtime, cranelift) are heard
-    // from their warnings on. The driver warns at each connection of what the configuration asked
-    // for; the commands say that once.
+    // The level is for this crate and for what detectors say; libraries (wasmtime, cranelift) are
+    // heard from their warnings on. The driver warns at each connection of what the configuration
+    // asked for; the commands say that once.
     let ours = Targets::new()
         .with_target("host", level)
         .with_target("detector", level)

@@ -226,7 +226,8 @@ impl JudgedBatch {
                 (Outcome::Failed(_), None) if !is_news() => continue,
                 (Outcome::Failed(why), None) => why.clone(),
             };
-            // A late reading is no news and counted nowhere, but it must not trap the detector again either.
+            // A late reading is no news and counted nowhere, but it must not trap the detector
+            // again either.
             let Some(oldest) = of_column().map(|reading| reading.datetime).min() else { continue };
             let aside = self.state.set_aside.entry(Arc::clone(&column.variable));
             let aside = aside.or_insert_with(|| SetAside::empty(oldest));

@@ -75,7 +75,8 @@ impl Worker {
     async fn try_acquire(&mut self) -> Result<bool, StoreError> {
         if let Some(mut kept) = self.leader_lock.take() {
             match kept.try_acquire().await {
-                // Its connection was kept open for long; that it is gone says nothing of the server.
+                // Its connection was kept open for long; that it is gone says nothing of the
+                // server.
                 Err(error) if error.kind == ErrorKind::Connection => {}
                 asked => {
                     self.leader_lock = Some(kept);
@@ -99,8 +100,8 @@ impl Worker {
         let budget = self.settings.patience;
         let mut patience = Patience::new(budget, &patience::system, &stop, &ready);
         loop {
-            // Nothing is lost by a lookback that is not shown to its end: a stop need not wait for the call
-            // in hand.
+            // Nothing is lost by a lookback that is not shown to its end: a stop need not wait for
+            // the call in hand.
             self.in_hand.store(false, Ordering::Relaxed);
             let mut warming = Patience::new(budget, &patience::system, &stop, &ready);
             let ended = match self.make_ready(&mut session, &mut warming).await? {
@@ -283,8 +284,8 @@ impl Worker {
         session.reload_set_aside(&self.settings.name).await?;
         let canary = self.shared.canary().map(|canary| canary.batch);
         let again = self.previous.is_some().then(|| step.clone());
-        // That a new set judges the last batch is known and proves little: if it fails at all of this one,
-        // it is at fault itself.
+        // That a new set judges the last batch is known and proves little: if it fails at all of
+        // this one, it is at fault itself.
         let proof = if again.is_some() { None } else { canary.clone() };
         let mut care = Care { learnt: &mut self.learnt, patience };
         let judged_batch =

@@ -62,8 +62,8 @@ pub(super) async fn late(
         let (Some(first), Some(last)) = (ends.clone().min(), ends.max()) else { continue };
         let (settings, silent_after) = (tracker.settings_of(&variable), tracker.silent_after(&variable));
         let past = Past::new(Arc::clone(&variable), settings, silent_after, old, (first, last), points);
-        // What is open for so long has its late readings counted by nobody: the verdicts of all that
-        // time, of all variables, would be read for them in each cycle.
+        // What is open for so long has its late readings counted by nobody: the verdicts of all
+        // that time, of all variables, would be read for them in each cycle.
         if past.from() >= first.earlier(FARTHEST) {
             pasts.insert(variable, past);
         }

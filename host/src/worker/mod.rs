@@ -224,8 +224,8 @@ impl Worker {
         next.discard();
         report::models(&next);
         let replaced = std::mem::replace(&mut self.detector, next);
-        // Of two reloads without a batch between them, the first has proved nothing: the set to go back to
-        // stays.
+        // Of two reloads without a batch between them, the first has proved nothing: the set to go
+        // back to stays.
         self.previous.get_or_insert(replaced);
         self.named.without_model.clear();
         self.warm = false;

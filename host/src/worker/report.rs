@@ -76,7 +76,8 @@ pub(super) fn batch(
         milliseconds(said.judging),
     );
     if said.rows == 0 {
-        // Without a key, rows that get no verdict are looked at in every cycle of the allowed lateness.
+        // Without a key, rows that get no verdict are looked at in every cycle of the allowed
+        // lateness.
         tracing::debug!("{found}");
     } else if number == 1 {
         tracing::info!("{found}");

@@ -195,8 +195,8 @@ async fn rest(
             let after = CheckpointAfter::of(&judged);
             (good.into_iter().zip(judged.outcomes).collect(), after)
         }
-        // Each part was judged and the whole is not: too large for the limits, say. Without state the parts
-        // will do.
+        // Each part was judged and the whole is not: too large for the limits, say. Without state
+        // the parts will do.
         Err(_) if !detector.keeps_state() && good.iter().all(|column| found.judged.contains_key(column)) => {
             (found.judged, CheckpointAfter::Unchanged)
         }

@@ -123,8 +123,8 @@ fn survives<P: Plant>(plant: &mut P, workers: usize) {
         while alive.len() < workers {
             alive.push(command(plant, false).spawn().unwrap());
         }
-        // Half of the kills come once it works, however slow the machine is; the others at any time, before
-        // it works too.
+        // Half of the kills come once it works, however slow the machine is; the others at any
+        // time, before it works too.
         let longest = if random.below(2) == 0 {
             common::wait("a commit", || plant.ledgers().0.verdicts > before);
             P::PAUSE / 8

@@ -47,7 +47,8 @@ fn the_task_runs_one_cycle_in_the_directory_of_the_configuration() {
     assert_eq!(at("Settings/MultipleInstancesPolicy"), "IgnoreNew");
     // LocalService, in every language of Windows.
     assert_eq!(at("Principals/Principal/UserId"), "S-1-5-19");
-    // As it is imported: `schtasks` takes no other encoding, and the script that packs it writes that.
+    // As it is imported: `schtasks` takes no other encoding, and the script that packs it writes
+    // that.
     assert!(text.starts_with("<?xml version=\"1.0\" encoding=\"UTF-16\"?>\n"));
     assert!(read("packaging/windows.sh").contains("-t UTF-16LE"));
 }

@@ -267,7 +267,8 @@ impl Shared {
 
     pub(crate) fn remove(&self, database: &str) {
         lock(&self.kept).remove(&encoded(database));
-        // On Windows a session that is still in it keeps its files; the directory goes with the server.
+        // On Windows a session that is still in it keeps its files; the directory goes with the
+        // server.
         let _ = std::fs::remove_dir_all(self.directory.path().join(encoded(database)));
     }
 

@@ -113,8 +113,8 @@ pub async fn verdicts_are_read_back_as_they_stand<B: TestDb>() -> Result<()> {
     let expected = [stored(&verdicts[0], times[0]), stored(&verdicts[1], times[1])];
     assert_eq!((page.verdicts.as_slice(), page.full), (&expected[..], false));
     for (row, read) in bench.verdicts().await?.iter().zip(times) {
-        // From outside it is seen as a text, which may be cut to milliseconds: it is the same 1/300 s,
-        // then.
+        // From outside it is seen as a text, which may be cut to milliseconds: it is the same 1/300
+        // s, then.
         let between = read.map(|read| (read.micros() - row.processed_at.micros()).abs());
         assert!(between.is_some_and(|between| between < 3334), "{read:?} is not {}", row.processed_at);
     }

@@ -111,7 +111,8 @@ async fn what_is_no_reading_stops_no_reader() -> Result<()> {
 
         let page = input.read_range(at("2025-01-15"), None, 2).await?;
         assert_eq!((seen(&page).0, page.full), (vec![1, 15], false), "index: {index}");
-        // What is wrong at an instant of the range is listed, up to the limit, and the rest is counted.
+        // What is wrong at an instant of the range is listed, up to the limit, and the rest is
+        // counted.
         let page = input.read_range(at("2025-01-15 09:00:00"), Some(at("2025-01-15 11:00:00")), 100).await?;
         let (readings, malformed) = seen(&page);
         assert_eq!(readings, [1, 15]);

@@ -96,8 +96,8 @@ on_server! {
 }
 
 on_server! {
-    /// What one worker is made for at most: as many variables as this, in one datetime, which is more than a batch. How long it takes is
-    /// printed; a minute is what there is.
+    /// What one worker is made for at most: as many variables as this, in one datetime, which is
+    /// more than a batch. How long it takes is printed; a minute is what there is.
     async fn ten_thousand_variables_are_judged_within_their_minute() {
         let bench = SqlServerTestDb::start(&Setup::default()).await?;
         let mut active = worker_of(&bench, 4000, None).await;

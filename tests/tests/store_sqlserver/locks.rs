@@ -9,7 +9,8 @@ use tests::conformance_sqlserver::SqlServerTestDb;
 use super::{WORKER, error_of, on_server, state, verdict};
 
 on_server! {
-    /// A person's transaction on the results is waited for no longer than the lock timeout, and costs nothing but this try.
+    /// A person's transaction on the results is waited for no longer than the lock timeout, and
+    /// costs nothing but this try.
     async fn a_lock_on_the_results_is_a_matter_of_the_next_cycle() {
         let bench = SqlServerTestDb::start(&Setup::default()).await?;
         let mut output = bench.connector().open().await?.1;
@@ -33,7 +34,8 @@ on_server! {
 }
 
 on_server! {
-    /// An insert that is not committed yet is not read, waited for no longer than the timeout, and read once it is.
+    /// An insert that is not committed yet is not read, waited for no longer than the timeout, and
+    /// read once it is.
     async fn a_late_commit_is_read_when_it_comes() {
         let bench = SqlServerTestDb::start(&Setup::default()).await?;
         bench.insert(&[row(1, "2025-01-15 10:00:00", "T1")]).await?;
@@ -50,7 +52,8 @@ on_server! {
 }
 
 on_server! {
-    /// Two transactions that want what the other has: one is the victim, and if it is ours the next try succeeds.
+    /// Two transactions that want what the other has: one is the victim, and if it is ours the next
+    /// try succeeds.
     async fn a_deadlock_is_a_matter_of_the_next_cycle() {
         let bench = SqlServerTestDb::start(&Setup::default()).await?;
         bench.change(|store| store.output.timeouts.lock = std::time::Duration::from_secs(20));
@@ -60,7 +63,8 @@ on_server! {
         let kept = [verdict("2025-01-15 10:00:00", "T1")];
         output.commit(WORKER, &Commit::of(&kept, &state(epoch))).await?;
 
-        // The person holds the key that the commit wants after the state row, and then wants the state row.
+        // The person holds the key that the commit wants after the state row, and then wants the
+        // state row.
         let mut person = bench.output().await?;
         person.run("BEGIN TRANSACTION; INSERT INTO dbo.anomalies_detector (ds, variable) VALUES ('2025-01-15T10:05:00', 'T1')").await?;
         let commit = tokio::spawn(async move {

@@ -68,7 +68,8 @@ on_server! {
 }
 
 on_server! {
-    /// A commit whose future is dropped is all there or not at all, and its connection is not used again.
+    /// A commit whose future is dropped is all there or not at all, and its connection is not used
+    /// again.
     async fn a_commit_that_is_dropped_is_whole_or_not_there() {
         let bench = SqlServerTestDb::start(&Setup::default()).await?;
         let mut output = bench.connector().open().await?.1;

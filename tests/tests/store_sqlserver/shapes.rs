@@ -108,7 +108,8 @@ on_server! {
 }
 
 on_server! {
-    /// Rows that name no variable are listed, and stop no reader that goes on from the last datetime.
+    /// Rows that name no variable are listed, and stop no reader that goes on from the last
+    /// datetime.
     async fn nameless_rows_are_told_and_do_not_count() {
         let rows: Vec<String> = (0..20)
             .map(|n| format!("('2025-01-15T10:00:{n:02}', {}, 1)", if n % 2 == 0 { "NULL" } else { "'T1'" }))

@@ -117,8 +117,8 @@ impl Line {
                 loop {
                     match worker.cycle(|| false).await {
                         Ok(_) => break,
-                        // The server has not noticed yet that the connection which held the worker's name is
-                        // gone.
+                        // The server has not noticed yet that the connection which held the
+                        // worker's name is gone.
                         Err(CycleError::Standby { .. }) => {}
                         Err(error) => panic!("{what}: {error}"),
                     }

@@ -191,7 +191,8 @@ async fn a_state_that_grows_beyond_what_is_kept_stays_as_it_was() {
         assert_eq!(worker.cycle(|| false).await.unwrap().counts.judged, 1);
         sizes.push(bench.state().await.unwrap().checkpoint.unwrap().parts.size().parts);
     }
-    // Two parts of 8 MiB a batch, and 64 MiB are kept. A fresh instance counts from where it knows to.
+    // Two parts of 8 MiB a batch, and 64 MiB are kept. A fresh instance counts from where it knows
+    // to.
     assert_eq!(sizes, [2, 4, 6, 8, 8, 8]);
     let said: Vec<_> = lines.take().into_iter().filter(|line| line.contains("is not kept")).collect();
     let why = "it has 83886080 bytes, and at most 67108864 are kept (`checkpoint_mib` of `[detector]`)";

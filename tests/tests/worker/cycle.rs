@@ -86,8 +86,8 @@ async fn a_first_start_goes_on_from_the_python_workers_output() {
         ]);
         let mut worker = bench.worker(echo().await);
         let report = worker.cycle(|| false).await.unwrap();
-        // Without a key, rows behind the watermark that hold a verdict cannot be told from those of earlier
-        // cycles.
+        // Without a key, rows behind the watermark that hold a verdict cannot be told from those of
+        // earlier cycles.
         let (rows, before) = if layout == Layout::Keyed { (4, 2) } else { (2, 0) };
         let counts = Counts { judged: 2, already_judged: before, ..Counts::default() };
         assert_eq!(report, one_batch(rows, counts), "{layout:?}");

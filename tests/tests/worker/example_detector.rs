@@ -41,7 +41,8 @@ async fn it_learns_then_judges_and_goes_on_after_a_restart() {
     bench.insert(&late);
     let report = bench.worker(open_set(example("{}")).await).cycle(|| false).await.unwrap();
     assert_eq!(report.counts, Counts { judged: 2, anomalies: 2, ..Counts::default() });
-    // The late reading of 10:00:30 comes first; it was judged by the same mean, and changed nothing.
+    // The late reading of 10:00:30 comes first; it was judged by the same mean, and changed
+    // nothing.
     let normal = ("T1".to_owned(), [false, false, false]);
     let anomaly = ("T1".to_owned(), [true, false, true]);
     let flags: Vec<_> = bench.flags().into_iter().map(|(variable, flags, _)| (variable, flags)).collect();

@@ -126,8 +126,8 @@ proptest! {
         rows in 1..6_usize,
     ) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        // A detector that has judged nothing yet and fails at all it gets is itself at fault: the worker
-        // waits. So the first batch is one that it judges.
+        // A detector that has judged nothing yet and fails at all it gets is itself at fault: the
+        // worker waits. So the first batch is one that it judges.
         let mut disturbed = vec![(Harm::None, 0, vec![[Some(0), None, None, None]])];
         disturbed.extend(steps);
         // What is stored in the end, opened afresh, gives the same next verdicts.

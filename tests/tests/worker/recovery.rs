@@ -143,8 +143,8 @@ async fn a_detector_that_judges_nothing_holds_the_position() {
         bench.worker(detector("{}").await).cycle(|| false).await.unwrap();
         let before = bench.state().await.unwrap();
         bench.insert(&THREE);
-        // It fails at the last committed batch as well, of which a worker that was started anew knows
-        // nothing.
+        // It fails at the last committed batch as well, of which a worker that was started anew
+        // knows nothing.
         for known_good in [true, false] {
             let mut bench_of_its_own = Worker::new(
                 bench.settings.clone(),
@@ -350,8 +350,8 @@ async fn a_search_for_the_variable_at_fault_is_short() {
         bench.worker(Detector::open(&engine(), hostile(&told("trap", "T40"), &["*"]), None).await.unwrap());
     let report = worker.cycle(|| false).await.unwrap();
     assert_eq!(report.counts, Counts { judged: 63, set_aside: 1, ..Counts::default() });
-    // Two tries of the whole, six halvings with two probes each, and the rest as one batch, each on a
-    // fresh instance; and one that was opened to see whether the set can be.
+    // Two tries of the whole, six halvings with two probes each, and the rest as one batch, each on
+    // a fresh instance; and one that was opened to see whether the set can be.
     let opened = lines.take().iter().filter(|line| line.contains("opened with 0 readings")).count();
     assert_eq!(opened, 1 + 2 + 12 + 1, "instances were opened");
 }

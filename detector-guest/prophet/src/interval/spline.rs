@@ -15,8 +15,8 @@ impl Spline {
     pub(super) fn new(start: f64, step: f64, heights: Vec<f64>) -> Self {
         let knots = heights.len();
         let mut bends = vec![0.0; knots];
-        // b₍ᵢ₋₁₎ + 4 bᵢ + b₍ᵢ₊₁₎ = y₍ᵢ₋₁₎ - 2 yᵢ + y₍ᵢ₊₁₎, the ends being 0: eliminated downwards, then
-        // solved upwards.
+        // b₍ᵢ₋₁₎ + 4 bᵢ + b₍ᵢ₊₁₎ = y₍ᵢ₋₁₎ - 2 yᵢ + y₍ᵢ₊₁₎, the ends being 0: eliminated downwards,
+        // then solved upwards.
         let mut above = vec![0.0; knots];
         for i in 1..knots.saturating_sub(1) {
             let pivot = 4.0 - above[i - 1];

@@ -80,8 +80,8 @@ impl Steps {
         let all = s.scale(self.step * self.count);
         let rest = all.scale((1.0 - self.chance).max(0.0).sqrt());
         let (all, rest) = (NodeValues::at(all), NodeValues::at(rest));
-        // Derivatives of ln(1 - (u x / j)²) at x = j: the first, -2 u² / (1 - u²) / j, counts -1/24, and
-        // the third, -4 u⁴ (3 + u²) / (1 - u²)³ / j³, counts 7/5760.
+        // Derivatives of ln(1 - (u x / j)²) at x = j: the first, -2 u² / (1 - u²) / j, counts
+        // -1/24, and the third, -4 u⁴ (3 + u²) / (1 - u²)³ / j³, counts 7/5760.
         let once = 1.0 / (12.0 * self.count);
         let thrice = 7.0 / (1440.0 * self.count * self.count * self.count);
         (rest.integral - all.integral).scale(self.count) - (all.slope - rest.slope).scale(once)

@@ -262,7 +262,8 @@ impl ChannelDelivery {
         let is_late = entries.values().any(|waiting| plant.since(waiting.created_at) > LATE);
         let mut refused: HashSet<String> = HashSet::new();
         let mut told = false;
-        // What was refused together with others is sent alone, so that one does not take others along.
+        // What was refused together with others is sent alone, so that one does not take others
+        // along.
         let is_again = |event: &AlertEvent| entries.get(&event.id).is_some_and(|waiting| waiting.tries > 0);
         let (again, fresh): (Vec<_>, Vec<_>) = events.into_iter().partition(is_again);
         let mut groups = plan(again, false, true);

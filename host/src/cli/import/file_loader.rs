@@ -286,8 +286,8 @@ mod tests {
     }
 
     proptest! {
-        /// Every cell is loaded, was there, repeats or is refused, whatever the file, the table and the batches; and what is in the table
-        /// in the end is what was written.
+        /// Every cell is loaded, was there, repeats or is refused, whatever the file, the table and
+        /// the batches; and what is in the table in the end is what was written.
         #[test]
         fn every_cell_is_accounted_for(
             mut lines in prop::collection::vec(line(), 0..40), sorted: bool, comma: bool, batch in 1..9_usize,

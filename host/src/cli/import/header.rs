@@ -97,7 +97,8 @@ fn check(names: &[String]) -> anyhow::Result<()> {
                 shown(name)
             );
         }
-        // Whether names that differ are one to a table is the table's matter; the datetime's has no case.
+        // Whether names that differ are one to a table is the table's matter; the datetime's has no
+        // case.
         let name = if name.eq_ignore_ascii_case(DATETIME) { DATETIME } else { name };
         if !known.insert(name) {
             bail!("it has two columns `{}`; keep one", shown(name));

@@ -30,8 +30,8 @@ pub(super) fn of(ds: &[Datetime], by_number: bool) -> impl Iterator<Item = Vec<B
                 }
                 continue;
             }
-            // The last ones have their turn in the last round, where no row stands later than it should: not
-            // after the end of training if it was at that end.
+            // The last ones have their turn in the last round, where no row stands later than it
+            // should: not after the end of training if it was at that end.
             let turn = if place + 1 == count { most - 1 } else { place };
             let anchor = round.min(count - 1);
             let apart = place as i64 - anchor as i64;

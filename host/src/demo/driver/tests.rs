@@ -36,8 +36,8 @@ async fn two_days_of_the_plant() {
     expected.insert(143, Told::DroppedIn);
     assert_eq!(told, expected);
 
-    // Five hours of one variable never arrived, 45 minutes of another without a value; the model came
-    // after 143 cycles.
+    // Five hours of one variable never arrived, 45 minutes of another without a value; the model
+    // came after 143 cycles.
     let (all, missing, nulls, before_model) = (25 * 2 * 288, 60, 9, 2 * 143);
     let (arrived, judged) = (all - missing - nulls, all - missing - nulls - before_model);
     assert_eq!(outcome.score.readings, Readings { arrived, judged, judged_twice: 0, judged_from_nothing: 0 });

@@ -160,7 +160,8 @@ fn a_full_page_keeps_whole_datetimes_and_settles_only_what_it_reached() {
 
 #[test]
 fn a_gap_is_looked_at_once_more_when_its_time_is_over() {
-    // Seen in this very pass, with no settle time at all: the next pass looks, and only then gives up.
+    // Seen in this very pass, with no settle time at all: the next pass looks, and only then gives
+    // up.
     let mut found = position(0, &[]);
     let mut pass = KeyScan::default();
     found.advance(&mut pass, page(&[(2, 1), (3, 2)], true), at(0), Duration::ZERO);

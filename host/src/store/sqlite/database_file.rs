@@ -63,8 +63,8 @@ impl DatabaseFile {
 
 impl FileState {
     fn run<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T, StoreError> {
-        // A panic in an earlier call has rolled its transaction back while it unwound: the connection is as
-        // good as before.
+        // A panic in an earlier call has rolled its transaction back while it unwound: the
+        // connection is as good as before.
         let mut open = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         self.run_on(&mut open, work).map_err(|fault| fault.at(&self.path, self.busy_timeout))
     }

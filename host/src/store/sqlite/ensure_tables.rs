@@ -93,7 +93,8 @@ fn make_indexes(
     table: &Table,
     prepared: &mut SchemaChanges,
 ) -> Result<()> {
-    // Where a plain index is in its place, the unique one was tried before, and trying sorts the table.
+    // Where a plain index is in its place, the unique one was tried before, and trying sorts the
+    // table.
     let tried = table.has_plain(&KEY);
     if !table.has_unique(&KEY) && tried {
         prepared.warnings.push(format!(

@@ -106,7 +106,8 @@ impl SqliteStore {
 #[async_trait]
 impl Connector for SqliteStore {
     async fn open(&self) -> Result<(Box<dyn Input>, Box<dyn Output>), StoreError> {
-        // The input first: where both are one file, a mistyped path must not become an empty database.
+        // The input first: where both are one file, a mistyped path must not become an empty
+        // database.
         let input = self.open_input().await?;
         let output = self.open_output().await?;
         Ok((Box::new(input), Box::new(output)))

@@ -48,7 +48,8 @@ impl Gathering {
         let full = self.is_over();
         self.readings.truncate(self.limit);
         if let (true, Some(last)) = (full, self.readings.last()) {
-            // The reader goes on from the last datetime, and meets what is wrong there or later then.
+            // The reader goes on from the last datetime, and meets what is wrong there or later
+            // then.
             self.malformed.retain(|row| row.datetime.is_none_or(|at| at < last.datetime));
         }
         let mut malformed = self.malformed;

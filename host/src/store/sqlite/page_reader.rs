@@ -191,8 +191,8 @@ impl<'c> PageQuery<'c> {
     }
 
     fn anomalies(&self, query: &AnomalyQuery, limit: usize) -> Result<Vec<StoredVerdict>> {
-        // The `+` keeps SQLite at the index on (is_anomaly, ds): a variable has many verdicts, and few of
-        // them are anomalies.
+        // The `+` keeps SQLite at the index on (is_anomaly, ds): a variable has many verdicts, and
+        // few of them are anomalies.
         let named = if query.variable.is_some() { " AND +variable = ?4" } else { " AND ?4 IS NULL" };
         let sql = format!(
             "SELECT {} FROM {} WHERE is_anomaly = 1 AND ds >= ?1 AND ds < ?2 AND coalesce(anomaly_score, 0) >= ?3{named} \

@@ -24,7 +24,8 @@ pub fn endpoint(text: &str) -> Option<(String, Option<String>, Option<u16>)> {
         text.is_empty()
             || text.contains([';', '=', '\\', ',', '/', '(', '['])
             || text.contains(char::is_whitespace)
-            // More than one are an address of IPv6; one is another program's way to a port, or another protocol.
+            // More than one are an address of IPv6; one is another program's way to a port, or
+            // another protocol.
             || text.matches(':').count() == 1
     };
     if odd(host) || instance.is_some_and(odd) {

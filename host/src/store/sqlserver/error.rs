@@ -126,7 +126,8 @@ impl Error {
             ),
             DriverError::Io { message, .. } => (ErrorKind::Connection, format!("the connection is lost ({message})")),
             DriverError::Tls(text) => (ErrorKind::Connection, untrusted(text)),
-            // The driver and the server do not understand each other: only a new connection can help.
+            // The driver and the server do not understand each other: only a new connection can
+            // help.
             DriverError::Protocol(_) | DriverError::Encoding(_) | DriverError::Routing { .. } => {
                 (ErrorKind::Connection, error.to_string())
             }

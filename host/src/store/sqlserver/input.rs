@@ -183,7 +183,8 @@ impl Input for SqlServerInput {
             page.full = page.readings.len() > limit;
             page.readings.truncate(limit);
             if known.nameless {
-                // The reader goes on from the last datetime, and meets what is wrong there or later then.
+                // The reader goes on from the last datetime, and meets what is wrong there or later
+                // then.
                 let last = page.readings.last().filter(|_| page.full).map(|reading| reading.datetime);
                 let past = last.or(to);
                 let values = vec![count(limit), known.grain.not_before(from), end(past)];

@@ -99,7 +99,8 @@ pub(super) async fn try_all(
     now: Datetime,
     wait: Duration,
 ) -> Result<Vec<String>> {
-    // The session's own table is made and filled outside of the transaction, which it would go with.
+    // The session's own table is made and filled outside of the transaction, which it would go
+    // with.
     staged.verdicts(session, &[probe::verdict(now)], Precision::Tick).await?;
     let parts = state.of_parts();
     let mut written = staged.parts_of(session, &parts, &probe::parts()).await?;

@@ -81,8 +81,8 @@ impl Default for Timeouts {
         Self {
             connect: Duration::from_secs(15),
             query: Duration::from_secs(30),
-            // Commits take milliseconds: whoever holds a lock this long is a person's open transaction, and
-            // the next cycle tries again.
+            // Commits take milliseconds: whoever holds a lock this long is a person's open
+            // transaction, and the next cycle tries again.
             lock: Duration::from_secs(5),
         }
     }

@@ -47,7 +47,8 @@ impl OpenLog {
     pub(super) fn write(&mut self, size: u64, line: &[u8]) -> io::Result<()> {
         let written = self.file.write_all(line);
         if written.is_err() && self.rotate_at.is_some() {
-            // No half line, if the system lets us take it back; what another worker wrote meanwhile stays.
+            // No half line, if the system lets us take it back; what another worker wrote meanwhile
+            // stays.
             let added = self.file.metadata().map_or(0, |now| now.len().saturating_sub(size));
             if added > 0 && added < line.len() as u64 {
                 let _ = self.file.set_len(size);

@@ -71,8 +71,8 @@ fn alter(tokens: &[Token], resolve: impl Fn(&[Token]) -> Option<(String, String)
         let column = quote(rest.get(2)?.name()?);
         return Some(format!("ALTER TABLE {}.{} DROP COLUMN {column}", quote(&schema), quote(&table)));
     }
-    // SQLite adds no check to a table that is there: a trigger refuses the same rows, once they have
-    // their identity.
+    // SQLite adds no check to a table that is there: a trigger refuses the same rows, once they
+    // have their identity.
     let check = rest.iter().position(|token| token.says("CHECK"))?;
     let name = rest.iter().position(|token| token.says("CONSTRAINT")).and_then(|at| rest.get(at + 1)?.name());
     let inside = &rest[check + 2..closing(rest, check + 1)?];

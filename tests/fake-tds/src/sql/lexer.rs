@@ -53,7 +53,8 @@ impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Word(text) | Self::Number(text) | Self::Variable(text) => f.write_str(text),
-            // Backticks: a name that is none is an error there, where in double quotes it would be a text.
+            // Backticks: a name that is none is an error there, where in double quotes it would be
+            // a text.
             Self::Name(name) => write!(f, "`{}`", name.replace('`', "``")),
             Self::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
             Self::Global(name) => write!(f, "@@{name}"),

@@ -55,8 +55,8 @@ impl Sql {
         if passed_on.is_empty() {
             return kinds;
         }
-        // The same query with the arguments in place of the functions: what they were declared as is what
-        // the functions give.
+        // The same query with the arguments in place of the functions: what they were declared as
+        // is what the functions give.
         let mut probe = vec![Token::word("SELECT")];
         for (at, item) in items.iter().enumerate() {
             if at > 0 {

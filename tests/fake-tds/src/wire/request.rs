@@ -62,8 +62,8 @@ pub(crate) fn call(mut message: &[u8]) -> Result<Call> {
         parameters.push(Parameter { name, kind, value: kind.decode(&mut message, fixed)? });
     }
     if number == Some(SP_EXECUTESQL) || name.eq_ignore_ascii_case("sp_executesql") {
-        // The statement, the parameters' declarations (each parameter brings its own type besides), the
-        // parameters.
+        // The statement, the parameters' declarations (each parameter brings its own type besides),
+        // the parameters.
         let mut parameters = parameters.into_iter();
         let Some(Parameter { value: Value::Text(statement), .. }) = parameters.next() else {
             bail!("sp_executesql without a statement")

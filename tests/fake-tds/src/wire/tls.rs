@@ -31,8 +31,8 @@ impl Identity {
         let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
         let certificate = CertificateParams::new(names)?.signed_by(&key, &authority)?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        // As SQL Server up to 2019: with TLS 1.3 the server would speak after the handshake is over for the
-        // client.
+        // As SQL Server up to 2019: with TLS 1.3 the server would speak after the handshake is over
+        // for the client.
         let config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS12])?
             .with_no_client_auth()

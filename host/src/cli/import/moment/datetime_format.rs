@@ -45,9 +45,9 @@ impl DatetimeFormat {
             day,
             pieces,
         };
-        // What it writes it must be able to read; one without a day, with a zone or with half a time
-        // cannot. Fractions are left out: where no mark announces them, the example would have none
-        // to read.
+        // What it writes it must be able to read; one without a day, with a zone or with half a
+        // time cannot. Fractions are left out: where no mark announces them, the example would have
+        // none to read.
         let items: Vec<_> =
             format.pieces.iter().filter(|piece| matches!(piece, Piece::Item(_))).cloned().collect();
         let tried = Self { pieces: items, ..format.clone() };
