@@ -17,8 +17,8 @@ use host::state::{SetAside, State};
 use host::store::{
     Claim, Commit, Connector, EntryState, EpisodeEditor, EpisodeReader, Importer, Input, InputLayout,
     LeaderLock, OutboxCounts, OutboxEntry, OutboxQueue, Outline, Output, OutputLimits, OutputProbe, Probed,
-    Rejudging, Replaced, SchemaChanges, SqliteStore, StoreError, Tried, VerdictPage, VerdictReader,
-    VerdictWriter,
+    ReadFrom, Rejudging, Replaced, SchemaChanges, SqliteStore, StoreError, StoredVerdict, Stretch, Tried,
+    VerdictPage, VerdictReader, VerdictWriter,
 };
 use host::verdict::VerdictRow;
 
@@ -225,6 +225,16 @@ impl VerdictReader for Out {
     ) -> Result<VerdictPage, StoreError> {
         self.between.before(Call::Read(limit)).await?;
         self.output.read_verdicts(from, to, anomalies_only, limit).await
+    }
+
+    async fn stretches(
+        &mut self,
+        stretches: &[Stretch],
+        limit: usize,
+        end: ReadFrom,
+    ) -> Result<Vec<Vec<StoredVerdict>>, StoreError> {
+        self.between.before(Call::Read(limit)).await?;
+        self.output.stretches(stretches, limit, end).await
     }
 }
 

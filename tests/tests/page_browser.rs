@@ -182,10 +182,11 @@ async fn plant() -> (WebServer, tempfile::TempDir) {
 }
 
 /// Views by their names, and where they are.
-const VIEWS: [(&str, &str); 6] = [
+const VIEWS: [(&str, &str); 7] = [
     ("overview", "/"),
     ("variable", "/variable?name=TEMP-03&range=24h"),
     ("days", "/variable?name=TEMP-03&range=7d"),
+    ("episode", "/episode?id=1"),
     ("anomalies", "/anomalies?range=7d"),
     ("detector", "/detector"),
     ("nothing", "/none"),

@@ -48,6 +48,8 @@ pub struct Facts {
     pub priority: Priority,
     pub unit: Option<String>,
     pub description: Option<String>,
+    /// Its page, where one is named.
+    pub link: Option<String>,
     pub begin: Datetime,
     /// How far it reaches; of an open one so far.
     pub end: Datetime,
@@ -149,6 +151,11 @@ impl AlertEvent {
             EventDetail::Variable(_, facts) => Some(facts),
             EventDetail::Service(_) | EventDetail::Test => None,
         }
+    }
+
+    /// The page of the episode that it is about.
+    pub fn link(&self) -> Option<&str> {
+        self.facts()?.link.as_deref()
     }
 
     /// The variable that it is about.

@@ -22,6 +22,7 @@ pub(crate) fn facts(variable: &str) -> Facts {
         priority: Priority::Medium,
         unit: Some("°C".to_owned()),
         description: None,
+        link: None,
         begin: at(0),
         end: at(0),
         closed_at: None,

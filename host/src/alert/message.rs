@@ -60,6 +60,9 @@ impl Message {
         };
         let bullet = if kind == GroupKind::One { "" } else { "- " };
         lines.extend(events.iter().take(NAMED).map(|event| format!("{bullet}{}", sentence(event, language))));
+        if let (GroupKind::One, Some(link)) = (kind, events.first().and_then(AlertEvent::link)) {
+            lines.push(link.to_owned());
+        }
         if let Some(more) = events.len().checked_sub(NAMED).filter(|more| *more > 0) {
             lines.push(language.of(format!("- and {more} more."), format!("- y {more} más.")));
         }
@@ -90,6 +93,14 @@ impl Message {
         let mut kinds = self.events.iter().map(AlertEvent::kind);
         let first = kinds.next()?;
         kinds.all(|kind| kind == first).then_some(first)
+    }
+
+    /// The page of what it is about, if that is one thing.
+    pub fn link(&self) -> Option<&str> {
+        match self.events.as_slice() {
+            [event] => event.link(),
+            _ => None,
+        }
     }
 
     /// Whether all of it ends something.
@@ -213,6 +224,7 @@ fn data(event: &AlertEvent, language: Language) -> Value {
                 "description": facts.description,
             });
             object.insert("variable".to_owned(), (*facts.variable).into());
+            object.insert("link".to_owned(), facts.link.clone().into());
             object.insert("episode".to_owned(), episode);
         }
         EventDetail::Service(service) => {

@@ -19,6 +19,6 @@ pub mod outbox;
 mod picture;
 pub mod retry;
 mod secret_source;
-mod sentence;
+pub(crate) mod sentence;
 pub mod service_status;
 pub mod service_watch;

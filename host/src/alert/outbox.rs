@@ -17,6 +17,8 @@ use crate::store::{EntryState, OutboxEntry, Tried};
 pub struct Described {
     pub unit: Option<String>,
     pub description: Option<String>,
+    /// Where the page is, without a slash at its end.
+    pub page: Option<String>,
 }
 
 /// Looks a variable up.
@@ -61,9 +63,11 @@ pub fn open(stored: StoredEpisode, now: Datetime, about: About<'_>) -> Option<Al
 }
 
 fn facts(id: Option<i64>, episode: Episode, about: About<'_>) -> Facts {
-    let Described { unit, description } = match episode.kind {
-        EpisodeKind::Service => Described::default(),
-        _ => about(&episode.variable),
+    let Described { unit, description, page } = match about(&episode.variable) {
+        Described { page, .. } if episode.kind == EpisodeKind::Service => {
+            Described { page, ..Described::default() }
+        }
+        described => described,
     };
     Facts {
         episode: id.unwrap_or_default(),
@@ -72,6 +76,7 @@ fn facts(id: Option<i64>, episode: Episode, about: About<'_>) -> Facts {
         priority: episode.priority,
         unit,
         description,
+        link: page.zip(id).map(|(page, id)| format!("{page}/episode?id={id}")),
         begin: episode.begin,
         end: episode.end,
         closed_at: episode.closed_at,

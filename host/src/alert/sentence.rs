@@ -314,7 +314,8 @@ fn with_unit(value: f64, facts: &Facts, language: Language) -> String {
 }
 
 /// A cause, by the contract's word for it; one of a later contract as it is.
-fn cause_in(cause: &str, language: Language) -> String {
+/// The contract's word for a cause, as people say it.
+pub(crate) fn cause_in(cause: &str, language: Language) -> String {
     match cause {
         "spike" => language.of("spike", "pico"),
         "shift" => language.of("shift of level", "cambio de nivel"),

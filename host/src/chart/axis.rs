@@ -20,6 +20,11 @@ impl TimeAxis {
         let marks = ticks::of_time(from, to, most, labels);
         Self { from: from.micros(), to: to.micros().max(from.micros().saturating_add(1)), marks }
     }
+
+    /// The letters of its longest label.
+    pub(super) fn longest(&self) -> usize {
+        self.marks.iter().map(|(_, label)| label.chars().count()).max().unwrap_or_default()
+    }
 }
 
 /// The pixel at this fraction of a range of pixels.

@@ -71,13 +71,16 @@ fn draw(
     // A narrow picture is scaled down.
     let letters = if size.width < ChartSize::WIDE.width { 22 } else { 16 };
     let room = 14 + letters / 2 * i32::try_from(widest.unwrap_or(1)).unwrap_or(1);
+    let time = TimeAxis::new(*from, *to, most, labels);
+    // The last label stands below the right edge, with half of it beyond.
+    let beyond = 4 + letters * i32::try_from(time.longest()).unwrap_or(1) * 3 / 10;
     let mut chart = ChartBuilder::on(&root)
         .margin_top(8)
-        .margin_right(14)
+        .margin_right(beyond.max(14))
         .margin_left(4)
         .x_label_area_size(2 * letters)
         .y_label_area_size(room)
-        .build_cartesian_2d(TimeAxis::new(*from, *to, most, labels), NumberAxis::new(marks, labels))?;
+        .build_cartesian_2d(time, NumberAxis::new(marks, labels))?;
 
     for (begin, end) in episodes {
         let shade = [((*begin).max(*from).micros(), bottom), ((*end).min(*to).micros(), top)];

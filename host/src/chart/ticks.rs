@@ -113,7 +113,8 @@ impl NumberMarks {
             (least, greatest) = (least.min(value), greatest.max(value));
         }
         if least > greatest {
-            (least, greatest) = (0.0, 1.0);
+            // There is none, and no scale either.
+            return Self { from: 0.0, to: 1.0, marks: Vec::new(), decimals: 0 };
         }
         // A flat line lies in the middle of the range.
         let room = (greatest - least).max(least.abs().max(greatest.abs()) * 1e-6).max(1e-9);
@@ -171,7 +172,7 @@ mod tests {
             (vec![20.0, 24.0], vec![20.0, 21.0, 22.0, 23.0, 24.0], 0),
             (vec![0.011, 0.019], vec![0.012, 0.014, 0.016, 0.018], 3),
             (vec![-300.0, 500.0, f64::NAN], vec![-200.0, 0.0, 200.0, 400.0], 0),
-            (vec![], vec![0.0, 0.2, 0.4, 0.6, 0.8, 1.0], 1),
+            (vec![], vec![], 0),
         ] {
             let found = NumberMarks::over(values.iter().copied(), 6);
             let near = found.marks.iter().zip(&marks).all(|(a, b)| (a - b).abs() < 1e-9);

@@ -61,7 +61,7 @@ pub(super) async fn backfill(
         to: asked.range.to,
         variables: (!asked.variables.is_empty()).then(|| names.collect()),
         replace: asked.replace,
-        rules: loaded.config.variables.rules(),
+        rules: super::run::tracker_settings(&loaded.config),
         batch_rows: loaded.config.worker.batch_rows,
     };
     let opening = wiring::detector(&loaded.config);

@@ -49,13 +49,13 @@ pub(super) async fn plot(config: &Config, asked: &args::Plot) -> anyhow::Result<
     if from >= to {
         return Err(Misconfigured(format!("--to ({to}) must be later than --from ({from})")).into());
     }
-    let (data, is_whole) = chart_data(reader.as_mut(), &variable, from, to).await?;
+    let (data, is_exact) = chart_data(reader.as_mut(), &variable, from, to).await?;
     reader.leave().await?;
     let labels = if asked.language == Language::Es { &SPANISH } else { &ENGLISH };
     let svg = chart(&data, labels, ChartSize::WIDE, Dress::File)?;
     std::fs::write(&asked.output, svg)
         .with_context(|| format!("`{}` cannot be written", asked.output.display()))?;
-    let some = if is_whole { "" } else { "; it shows some of them, and all that are flagged" };
+    let some = if is_exact { "" } else { "; it shows the extremes of some, and the worst that are flagged" };
     say!(
         "`{}` from {from} to {to} drawn into `{}`, {} points{some}",
         escaped(&variable),

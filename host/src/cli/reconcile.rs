@@ -78,7 +78,7 @@ async fn beside(
         to: now,
         variables: None,
         replace: false,
-        rules: loaded.config.variables.rules(),
+        rules: super::run::tracker_settings(&loaded.config),
         batch_rows: config.batch_rows,
     };
     output.close().await?;

@@ -158,10 +158,10 @@ fn outgoing(config: &Config, metrics: &Metrics) -> anyhow::Result<Outgoing> {
 
 /// How people know a variable, as the configuration says.
 fn described(config: &Config) -> Box<dyn Fn(&str) -> Described + Send + Sync> {
-    let rules = config.variables.rules();
+    let (rules, page) = (config.variables.rules(), config.alerts.page.clone());
     Box::new(move |variable| {
         let said = rules.of(variable);
-        Described { unit: said.unit.clone(), description: said.description.clone() }
+        Described { unit: said.unit.clone(), description: said.description.clone(), page: page.clone() }
     })
 }
 

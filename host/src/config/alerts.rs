@@ -21,12 +21,14 @@ pub struct AlertsSection {
     pub language: Language,
     /// How long something waits for what happens at the same time, to be told in one message.
     pub together: Duration,
+    /// Where the page is, as who reads a message reaches it. None: messages have no links.
+    pub page: Option<String>,
     pub channels: Vec<ChannelSection>,
 }
 
 impl Default for AlertsSection {
     fn default() -> Self {
-        Self { language: Language::En, together: Duration::from_secs(15), channels: Vec::new() }
+        Self { language: Language::En, together: Duration::from_secs(15), page: None, channels: Vec::new() }
     }
 }
 

@@ -7,8 +7,8 @@ use super::Config;
 use super::error::found;
 use super::value::{Allowed, Given, Literal};
 use super::value::{
-    address, choice, clock, duration, every, interval, leave_out, line, name, optional, path, secret, shard,
-    table, truth, whole,
+    address, choice, clock, duration, every, interval, leave_out, line, name, optional, page, path, secret,
+    shard, table, truth, whole,
 };
 
 /// One key, such as `worker.interval`.
@@ -118,6 +118,7 @@ keys! {
     log.level = choice;
     alerts.language = choice;
     alerts.together = duration("0s", "10m");
+    alerts.page = optional(page);
     web.listen = optional(address);
     web.token = optional(secret);
     web.token_file = optional(path);

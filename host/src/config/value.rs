@@ -96,6 +96,14 @@ pub(super) fn line(allowed: &'static str) -> impl Fn(&Given<'_>) -> Result<Strin
     move |given| text(given).ok_or_else(|| allowed.to_owned())
 }
 
+/// Where the page is for who reads a message, without a slash at its end.
+pub(super) fn page(given: &Given<'_>) -> Result<String, Allowed> {
+    let given = text(given).filter(|text| !text.contains([' ', '"', '<', '>', '?', '#']));
+    let is_web = |text: &String| text.starts_with("https://") || text.starts_with("http://");
+    let page = given.filter(is_web).map(|text| text.trim_end_matches('/').to_owned());
+    page.ok_or_else(|| "an address such as `https://plant.example/anomalies`".to_owned())
+}
+
 /// Every character of it counts, blanks too.
 pub(super) fn secret(given: &Given<'_>) -> Result<Secret, Allowed> {
     given

@@ -13,9 +13,20 @@ use super::settings::VariableSettings;
 use super::{Episode, EpisodeChange, EpisodeKind, OutboxMessage, StoredEpisode, Told};
 use crate::datetime::Datetime;
 
-/// If several readings in a row open an episode, those before the first changed one count as well.
-/// They are read from this far back.
-const CONTEXT: Duration = Duration::from_secs(2 * 3600);
+/// What may be other verdicts than there were.
+#[derive(Debug)]
+pub struct Changed {
+    /// From the first up to the last of them.
+    pub first: Datetime,
+    pub last: Datetime,
+    /// Where readings in a row are needed to open an episode, those before the first count too:
+    /// the earliest of them.
+    pub context: Datetime,
+    /// Readings that are not stored yet.
+    pub late: Vec<Point>,
+    /// Whether those take the place of what is stored; else what is stored stays.
+    pub replaces: bool,
+}
 
 /// The past of one variable, evaluated again.
 #[derive(Debug)]
@@ -31,6 +42,7 @@ pub struct Past {
     changed_to: Datetime,
     /// Readings that are not stored yet, the latest first.
     late: Vec<Point>,
+    replaces: bool,
     old: Vec<StoredEpisode>,
     machine: Machine,
     last: Option<Datetime>,
@@ -47,26 +59,26 @@ pub struct Mended {
     /// If it was evaluated up to the last reading: the state of the variable now, and the open row
     /// of the table, if any.
     pub live: Option<(Machine, Option<(Datetime, i32)>)>,
+    /// The last reading that was gone over.
+    pub last: Option<Datetime>,
 }
 
 impl Past {
-    /// Of a variable with these episodes, by begin, in which the verdicts from `first` to
-    /// `changed_to` may be new; `late` are those that are not stored yet.
+    /// Of a variable with these episodes.
     pub fn new(
         variable: Arc<str>,
         settings: Arc<VariableSettings>,
         silent_after: Option<Duration>,
         mut old: Vec<StoredEpisode>,
-        (first, changed_to): (Datetime, Datetime),
-        mut late: Vec<Point>,
+        changed: Changed,
     ) -> Self {
+        let Changed { first, last, context, mut late, replaces } = changed;
         old.retain(|row| row.episode.kind == EpisodeKind::Anomaly);
         old.sort_by_key(|row| row.episode.begin);
         let holds = |row: &&StoredEpisode| {
             let Episode { begin, closed_at, .. } = row.episode;
             begin <= first && closed_at.is_none_or(|closed_at| first <= closed_at)
         };
-        let context = if settings.on_delay > 1 { first.earlier(CONTEXT) } else { first };
         let before = old.iter().filter_map(|row| row.episode.closed_at).filter(|at| *at < first).max();
         let (from, after_from) = match (old.iter().find(holds), before) {
             (Some(row), _) => (row.episode.begin, false),
@@ -77,15 +89,19 @@ impl Past {
         let mut last_two = [None; 2];
         begins.for_each(|begin| last_two = [last_two[1], Some(begin)]);
         old.retain(|row| row.episode.begin >= from);
-        late.sort_by_key(|point| std::cmp::Reverse(point.ds));
+        // Of a datetime that is given twice the first counts; the last of the list is taken next.
+        late.sort_by_key(|point| point.ds);
+        late.dedup_by_key(|point| point.ds);
+        late.reverse();
         Self {
             variable,
             settings,
             silent_after,
             from,
             after_from,
-            changed_to,
+            changed_to: last,
             late,
+            replaces,
             old,
             machine: Machine::resume(None, last_two),
             last: None,
@@ -111,12 +127,14 @@ impl Past {
             return;
         }
         while let Some(late) = self.late.pop_if(|late| late.ds <= point.ds) {
-            // What is stored stays.
-            if late.ds < point.ds {
+            if late.ds < point.ds || self.replaces {
                 self.step(&late);
             }
         }
-        self.step(point);
+        let gives_way = self.replaces && self.last == Some(point.ds);
+        if !gives_way {
+            self.step(point);
+        }
         let is_within = |row: &StoredEpisode| {
             let Episode { begin, closed_at, .. } = row.episode;
             begin <= point.ds && closed_at.is_none_or(|closed_at| point.ds < closed_at)
@@ -151,7 +169,7 @@ impl Past {
             .filter(|row| done.is_none_or(|done| row.episode.begin <= done))
             .map(Some)
             .collect();
-        let mut mended = Mended::default();
+        let mut mended = Mended { last: self.last, ..Mended::default() };
         let mut open = self.machine.open().cloned();
         // An episode takes the row of the old one with the same begin, else of one that it
         // overlaps.
@@ -182,7 +200,12 @@ impl Past {
             match &row {
                 Some(row) => {
                     (new.told, new.shelved) = (row.episode.told, row.episode.shelved);
-                    new.cause.clone_from(&row.episode.cause);
+                    // What is stored says no cause.
+                    let worst = |episode: &Episode| episode.worst.map(|worst| worst.ds);
+                    let is_old = worst(&new) == worst(&row.episode) && !self.replaces;
+                    if is_old || new.cause.is_none() {
+                        new.cause.clone_from(&row.episode.cause);
+                    }
                 }
                 None if !new.is_open() => new.told = Told::Never,
                 None => {}
@@ -276,32 +299,66 @@ mod tests {
         episodes.into_iter().enumerate().map(row).collect()
     }
 
+    fn changed(first: Datetime, last: Datetime, late: Vec<Point>) -> Changed {
+        Changed { first, last, context: first, late, replaces: false }
+    }
+
+    /// What becomes of a reading, and whether it is an anomaly before and after.
+    #[derive(Clone, Copy, Debug)]
+    enum Fate {
+        Stored(bool),
+        /// It comes after those that are later.
+        Late(bool),
+        /// It is judged again.
+        Again(bool, bool),
+    }
+
+    fn fates() -> impl Strategy<Value = Fate> {
+        let anomaly = || prop::bool::weighted(0.4);
+        prop_oneof![
+            anomaly().prop_map(Fate::Stored),
+            anomaly().prop_map(Fate::Late),
+            (anomaly(), anomaly()).prop_map(|(before, after)| Fate::Again(before, after)),
+        ]
+    }
+
     proptest! {
-        /// Whatever comes late, the table is what it had been, had all come in its order.
+        /// Whatever comes late and whatever is judged again, the table is what it had been, had all
+        /// come in its order and been judged so at first.
         #[test]
         fn what_is_mended_is_what_all_verdicts_say(
-            readings in prop::collection::vec((any::<bool>(), prop::bool::weighted(0.4)), 1..60),
-            (on_delay, off_delay) in (1..4u32, 1..4u32),
+            readings in prop::collection::vec(fates(), 1..60),
+            (on_delay, off_delay, replaces) in (1..4u32, 1..4u32, any::<bool>()),
         ) {
             let settings = Arc::new(VariableSettings { on_delay, off_delay, ..VariableSettings::default() });
-            let all: Vec<Point> =
-                readings.iter().enumerate().map(|(at, (_, anomaly))| point(at as i64, *anomaly)).collect();
-            let late: Vec<Point> =
-                all.iter().zip(&readings).filter(|(_, (late, _))| *late).map(|(point, _)| *point).collect();
-            let in_order: Vec<Point> =
-                all.iter().zip(&readings).filter(|(_, (late, _))| !*late).map(|(point, _)| *point).collect();
-            let (Some(first), Some(last)) = (late.first(), in_order.last()) else { return Ok(()) };
-            // What is later than the last one is not late.
-            let late: Vec<Point> = late.iter().copied().filter(|point| point.ds < last.ds).collect();
-            if late.is_empty() {
-                return Ok(());
+            let (mut before, mut late, mut after) = (Vec::new(), Vec::new(), Vec::new());
+            for (at, fate) in readings.iter().enumerate() {
+                let point = |anomaly| point(at as i64, anomaly);
+                let (stored, new) = match *fate {
+                    Fate::Stored(anomaly) => (Some(anomaly), None),
+                    Fate::Late(anomaly) => (None, Some(anomaly)),
+                    Fate::Again(before, after) => (Some(before), Some(after)),
+                };
+                before.extend(stored.map(point));
+                late.extend(new.map(point));
+                // Without a backfill that replaces, what is stored stays.
+                let stands = if replaces { new.or(stored) } else { stored.or(new) };
+                after.extend(stands.map(point));
             }
-            let changed = (first.ds, late.iter().map(|point| point.ds).max().unwrap_or(first.ds));
-            let old = stored(afresh(&in_order, &settings));
-            let mut past = Past::new("T".into(), Arc::clone(&settings), None, old.clone(), changed, late.clone());
-            in_order.iter().for_each(|point| past.take(point));
+            let (Some(first), Some(end)) = (late.first(), before.last()) else { return Ok(()) };
+            // What is later than the last one is not late.
+            let (first, end) = (first.ds, end.ds);
+            late.retain(|point| point.ds <= end);
+            after.retain(|point| point.ds <= end);
+            let Some(last) = late.last().map(|point| point.ds) else { return Ok(()) };
+            let ahead = before.iter().map(|point| point.ds).filter(|ds| *ds < first);
+            let context = ahead.rev().take(on_delay as usize - 1).last().unwrap_or(first);
+            let changed = Changed { first, last, context, late, replaces };
+            let old = stored(afresh(&before, &settings));
+            let mut past = Past::new("T".into(), Arc::clone(&settings), None, old.clone(), changed);
+            before.iter().for_each(|point| past.take(point));
             let is_done = past.is_done();
-            let mended = past.finish(false, last.ds, &Notifier::of_the_past());
+            let mended = past.finish(false, end, &Notifier::of_the_past());
 
             let mut rows: Vec<Episode> = old.iter().map(|row| row.episode.clone()).collect();
             let mut touched = BTreeSet::new();
@@ -326,9 +383,7 @@ mod tests {
             for row in &mut rows {
                 (row.told, row.priority) = (Told::Nothing, super::super::Priority::Low);
             }
-            let known: BTreeSet<Datetime> = in_order.iter().chain(&late).map(|point| point.ds).collect();
-            let merged: Vec<Point> = all.iter().copied().filter(|point| known.contains(&point.ds)).collect();
-            prop_assert_eq!(rows, afresh(&merged, &settings));
+            prop_assert_eq!(rows, afresh(&after, &settings));
             prop_assert_eq!(mended.messages, vec![]);
         }
     }
@@ -346,8 +401,8 @@ mod tests {
             ("a told one is closed", told(open.clone(), Told::Opened), vec![point(10, true)], vec!["closed"]),
             ("one that was closed is gone", told(closed.clone(), Told::Closed), vec![], vec![]),
         ] {
-            let changed = (point(10, true).ds, point(12, true).ds);
-            let mut past = Past::new("T".into(), Arc::clone(&settings), None, old, changed, vec![]);
+            let changed = changed(point(10, true).ds, point(12, true).ds, vec![]);
+            let mut past = Past::new("T".into(), Arc::clone(&settings), None, old, changed);
             stored.iter().chain(&normal).chain(&[point(13, false)]).for_each(|point| past.take(point));
             let mended = past.finish(false, point(13, false).ds, &Notifier::default());
             let found: Vec<&str> = mended.messages.iter().map(|message| message.kind.word()).collect();
@@ -364,8 +419,8 @@ mod tests {
         (rows[0].told, rows[1].told) = (Told::Closed, Told::StillOpen);
         let late = point(12, true);
         let late = Point { ds: late.ds.earlier(Duration::from_secs(30)), ..late };
-        let changed = (late.ds, late.ds);
-        let mut past = Past::new("T".into(), settings, None, stored(rows), changed, vec![late]);
+        let changed = changed(late.ds, late.ds, vec![late]);
+        let mut past = Past::new("T".into(), settings, None, stored(rows), changed);
         readings.iter().for_each(|point| past.take(point));
         let mended = past.finish(false, point(15, true).ds, &Notifier::default());
         assert_eq!((mended.messages.len(), mended.changes.len()), (0, 1));

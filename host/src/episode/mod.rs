@@ -22,13 +22,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use machine::Machine;
-pub use mend::{Mended, Past};
+pub use mend::{Changed, Mended, Past};
 pub use notifier::Notifier;
 pub use outbox_message::{EpisodeKey, MessageKind, OutboxMessage};
 pub use point::Point;
 pub use settings::{PatternSettings, Side, StateDelay, VariableRules, VariableSettings};
 pub use stored::{EpisodeChange, EpisodeRange, Shelving, StoredEpisode};
-pub use tracker::{Draft, EpisodeTracker, TrackerSettings};
+pub use tracker::{Anew, Draft, EpisodeTracker, TrackerSettings};
 pub use weekly_window::WeeklyWindow;
 use words::words;
 

@@ -31,7 +31,16 @@ impl Default for TrackerSettings {
     }
 }
 
-/// An open row of the table: its begin and its version.
+/// From where on the verdicts of a variable are gone over anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Anew {
+    pub from: Datetime,
+    /// The first that comes to its turn as ever. None: all of them are gone over, and those of the
+    /// batch among them, because others have judged later ones.
+    pub to: Option<Datetime>,
+}
+
+/// A row of the table that is open: where it begins, and its version.
 type OpenRow = (Datetime, i32);
 
 /// All variables of a worker.
@@ -63,6 +72,11 @@ pub struct Draft {
 type RowKey = (Arc<str>, EpisodeKind);
 
 impl Draft {
+    /// Whether a variable was taken in.
+    pub fn concerns(&self, variable: &str) -> bool {
+        self.tracks.contains_key(variable)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.messages.is_empty() && self.tracks.is_empty()
     }
@@ -165,18 +179,85 @@ impl EpisodeTracker {
     pub fn late<'a>(
         &self,
         verdicts: impl Iterator<Item = (&'a Arc<str>, Point)>,
+        anew: &BTreeMap<Arc<str>, Anew>,
     ) -> BTreeMap<Arc<str>, Vec<Point>> {
         let mut late: BTreeMap<Arc<str>, Vec<Point>> = BTreeMap::new();
         for (variable, point) in verdicts {
-            if self.last(variable).is_some_and(|last| point.ds <= last) {
+            let is_whole = anew.get(variable).is_some_and(|anew| anew.to.is_none());
+            if is_whole || self.last(variable).is_some_and(|last| point.ds <= last) {
                 late.entry(Arc::clone(variable)).or_default().push(point);
             }
         }
         late
     }
 
-    /// Takes the verdicts of a batch, its other readings, and the changes by late verdicts.
-    /// Readings dated after `until` lie in the future and are skipped.
+    /// Which variables have an open row that is not as this worker has left it, each with where the
+    /// difference begins: a backfill was there.
+    pub fn changed_by_others(&self, open: &[StoredEpisode]) -> BTreeMap<Arc<str>, Datetime> {
+        let mut changed: BTreeMap<Arc<str>, Datetime> = BTreeMap::new();
+        let mut note = |variable: &Arc<str>, at: Datetime| {
+            let first = changed.entry(Arc::clone(variable)).or_insert(at);
+            *first = at.min(*first);
+        };
+        let open = open.iter().filter(|row| row.episode.kind == EpisodeKind::Anomaly);
+        let open: BTreeMap<&Arc<str>, &StoredEpisode> =
+            open.map(|row| (&row.episode.variable, row)).collect();
+        for (variable, row) in &open {
+            let ours = self.rows.get(&(Arc::clone(variable), EpisodeKind::Anomaly));
+            let is_same = ours == Some(&(row.episode.begin, row.version)) && row.worker == self.worker;
+            if !is_same && self.tracks.contains_key(*variable) {
+                note(variable, row.episode.begin);
+            }
+        }
+        for ((variable, kind), (begin, _)) in &self.rows {
+            let is_same = open.get(variable).is_some_and(|row| row.episode.begin == *begin);
+            if *kind == EpisodeKind::Anomaly && !is_same {
+                note(variable, *begin);
+            }
+        }
+        changed
+    }
+
+    /// Which variables of a batch have to be gone over from the verdicts before it: those that are
+    /// new here, those that `others` have changed, those that have readings which others have
+    /// judged, and those of which readings in a row count, whatever became of the ones before.
+    pub fn doubtful<'a>(
+        &mut self,
+        verdicts: impl Iterator<Item = (&'a Arc<str>, Point)>,
+        judged_before: &BTreeMap<Arc<str>, Datetime>,
+        others: &BTreeMap<Arc<str>, Datetime>,
+    ) -> BTreeMap<Arc<str>, Anew> {
+        let mut of: BTreeMap<Arc<str>, Vec<Point>> = BTreeMap::new();
+        for (variable, point) in verdicts {
+            of.entry(Arc::clone(variable)).or_default().push(point);
+        }
+        let mut doubtful = BTreeMap::new();
+        for (variable, points) in of {
+            let settings = self.settings_of(&variable);
+            let last = self.last(&variable);
+            let news = || points.iter().filter(|point| last.is_none_or(|last| last < point.ds));
+            let to = news().map(|point| point.ds).min();
+            let Some(track) = self.tracks.get(&variable) else {
+                let to = to.filter(|_| !judged_before.contains_key(&variable));
+                let first = points.iter().map(|point| point.ds).min();
+                doubtful.extend(first.map(|from| (variable, Anew { from, to })));
+                continue;
+            };
+            let is_counted = news().any(|point| point.counts(&settings));
+            let may_wait = settings.on_delay > 1 && track.machine.open().is_none() && is_counted;
+            let heard = track.heard.max(judged_before.get(&variable).copied().unwrap_or(track.heard));
+            let is_others = others.contains_key(&variable) || heard > track.last;
+            if is_others || may_wait {
+                let from = others.get(&variable).map_or(track.last, |from| track.last.min(*from));
+                doubtful.insert(variable, Anew { from, to: to.filter(|_| !is_others) });
+            }
+        }
+        doubtful
+    }
+
+    /// Takes in the verdicts of a batch, which readings it had besides, and what those that are
+    /// late have changed. What is dated after `until` has its time still before it and is passed
+    /// over.
     pub fn take<'a>(
         &mut self,
         verdicts: impl Iterator<Item = (&'a Arc<str>, Point)>,
@@ -202,7 +283,6 @@ impl EpisodeTracker {
         let mut draft = Draft::default();
         for (variable, VariableBatch { mut points, heard }) in news {
             points.sort_by_key(|point| point.ds);
-            points.retain(|point| self.last(&variable).is_none_or(|last| point.ds > last));
             let Some(mut track) =
                 self.tracks.get(&variable).cloned().or_else(|| points.first().map(Track::begin))
             else {
@@ -212,14 +292,17 @@ impl EpisodeTracker {
             let before = track.clone();
             let mut closed = Vec::new();
             let mut mended_row = None;
-            if let Some(Mended { changes, messages, live }) = mended.remove(&variable) {
+            if let Some(Mended { changes, messages, live, last }) = mended.remove(&variable) {
                 draft.changes.extend(changes);
                 draft.messages.extend(messages);
                 if let Some((machine, row)) = live {
                     track.machine = machine;
+                    // Others may have judged readings since.
+                    track.last = track.last.max(last.unwrap_or(track.last));
                     mended_row = Some(row);
                 }
             }
+            points.retain(|point| point.ds > track.last);
             for point in points {
                 closed.extend(track.step(&variable, &point, &settings, self.settings.least_silence));
             }
@@ -340,7 +423,9 @@ impl EpisodeTracker {
             draft.messages.extend(notifier.tell(open, Some(settings), now));
             let of_row = going_on.filter(|(begin, _)| is_mended || *begin == open.begin);
             let is_same = of_row.is_some_and(|(begin, _)| begin == open.begin);
-            if is_same && before.open(kind) == Some(&*open) {
+            // What stands in the table may be another's.
+            let is_ours = self.rows.get(&key).copied() == of_row;
+            if is_same && is_ours && before.open(kind) == Some(&*open) {
                 continue;
             }
             let version = of_row.map_or(1, |(_, version)| version + 1);

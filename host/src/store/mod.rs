@@ -38,7 +38,7 @@ pub use output::{
     Claim, Outline, Output, OutputLimits, OutputProbe, Probed, Rejudging, Replaced, SchemaChanges,
     VerdictReader, VerdictWriter,
 };
-pub use page_reader::{AnomalyQuery, AnomalyTally, FirstOf, PageReader, ReadFrom, Stretch};
+pub use page_reader::{AnomalyQuery, AnomalyTally, Extent, FirstOf, PageReader, ReadFrom, Stretch};
 pub use schema::TableNames;
 pub use sqlite::SqliteStore;
 pub use sqlserver::SqlServerStore;

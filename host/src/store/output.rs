@@ -10,7 +10,8 @@ use async_trait::async_trait;
 
 #[cfg(doc)]
 use super::ErrorKind;
-use super::stored::VerdictPage;
+use super::page_reader::{ReadFrom, Stretch};
+use super::stored::{StoredVerdict, VerdictPage};
 use super::{Commit, EpisodeEditor, EpisodeReader, OutboxQueue, StoreError};
 use crate::checkpoint::Size;
 use crate::datetime::Datetime;
@@ -95,6 +96,15 @@ pub trait VerdictReader: Send {
         anomalies_only: bool,
         limit: usize,
     ) -> Result<VerdictPage, StoreError>;
+
+    /// Of each stretch at most `limit` verdicts, from that end of it; each list is by ds, whatever
+    /// the end.
+    async fn stretches(
+        &mut self,
+        stretches: &[Stretch],
+        limit: usize,
+        end: ReadFrom,
+    ) -> Result<Vec<Vec<StoredVerdict>>, StoreError>;
 }
 
 /// What the output can hold, and which names it takes for the same.

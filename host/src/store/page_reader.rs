@@ -1,8 +1,8 @@
 //! What the page asks of the output: verdicts of one variable, anomalies of a time, which variables
 //! there are, and episodes.
 //!
-//! Each call reads a bounded number of rows, found by seeks on the indexes on (variable, ds) and
-//! (is_anomaly, ds), whatever the table holds. Nothing is changed: a login with SELECT is enough.
+//! Each call reads a bounded number of rows, found by seeks on the indexes on (variable, ds, y) and
+//! (is_anomaly, ds, variable), whatever the table holds. Nothing is changed: a login with SELECT is enough.
 //! It has connections of its own with short timeouts ([`Store::open_page`](super::Store)), so that
 //! whoever looks at a page waits for a worker, and no worker for a page.
 
@@ -35,6 +35,15 @@ pub struct Stretch {
 pub enum ReadFrom {
     Start,
     End,
+}
+
+/// What is known of a stretch without its rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    pub verdicts: u64,
+    /// When the least reading was, the first of equals.
+    pub least: Option<Datetime>,
+    pub greatest: Option<Datetime>,
 }
 
 /// Which anomalies come first.
@@ -79,17 +88,12 @@ pub trait PageReader: VerdictReader + EpisodeReader {
     /// At most `limit` variables that have verdicts, by name, each found by a seek.
     async fn variables(&mut self, limit: usize) -> Result<Vec<Arc<str>>, StoreError>;
 
-    /// Of each stretch at most `limit` verdicts, from that end of it; each list is by ds, whatever
-    /// the end.
-    async fn stretches(
-        &mut self,
-        stretches: &[Stretch],
-        limit: usize,
-        end: ReadFrom,
-    ) -> Result<Vec<Vec<StoredVerdict>>, StoreError>;
-
     /// How many verdicts each stretch has, counted up to `limit`.
     async fn count(&mut self, stretches: &[Stretch], limit: usize) -> Result<Vec<u64>, StoreError>;
+
+    /// Of the first `limit` verdicts of each stretch how many they are, and where the least and the
+    /// greatest reading is. It takes an index to know that, and none of the rows.
+    async fn extents(&mut self, stretches: &[Stretch], limit: usize) -> Result<Vec<Extent>, StoreError>;
 
     /// Anomalies by what is asked for.
     async fn anomalies(&mut self, query: &AnomalyQuery) -> Result<Vec<StoredVerdict>, StoreError>;

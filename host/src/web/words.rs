@@ -108,8 +108,13 @@ pub(super) const WORDS: &[(&str, &str, &str)] = &[
     ("no_measures", "Nothing was expected of these readings.", "No se esperaba nada de estas lecturas."),
     (
         "sampled",
-        "There are more readings than are read for one chart: of each part of this time some were read, and all flagged ones up to 1,000. Look closer for all.",
-        "Hay más lecturas de las que se leen para un gráfico: de cada parte de este tiempo se leyeron algunas, y todas las marcadas hasta 1.000. Acérquese para verlas todas.",
+        "There are more readings than are looked through for one chart: of each part of this time the extremes of some are drawn, and the 1,000 worst of those that are flagged. Look closer for all.",
+        "Hay más lecturas de las que se recorren para un gráfico: de cada parte de este tiempo se dibujan los extremos de algunas, y las 1.000 peores de las marcadas. Acérquese para verlas todas.",
+    ),
+    (
+        "measured_on_some",
+        "Measured on readings that are spread evenly over this time.",
+        "Medido sobre lecturas repartidas por igual en este tiempo.",
     ),
     ("worst_here", "The worst anomalies of this time", "Las peores anomalías de este tiempo"),
     ("none_here", "No anomalies in this time.", "No hay anomalías en este tiempo."),

@@ -41,6 +41,8 @@ pub(super) struct BatchReport {
     pub(super) judging: Duration,
     /// The latest datetime of each variable, whether it is judged or not.
     pub(super) heard: Vec<(Arc<str>, Datetime)>,
+    /// The latest reading of each variable that has a verdict already.
+    pub(super) judged_before: BTreeMap<Arc<str>, Datetime>,
 }
 
 impl BatchReport {
@@ -53,7 +55,8 @@ impl BatchReport {
     /// What is about to be judged, in numbers.
     pub(super) fn describe(&mut self, new: &[Reading], detector: &Detector) {
         self.datetimes = new.iter().map(|reading| reading.datetime).collect::<HashSet<_>>().len();
-        let mut heard: HashMap<&Arc<str>, Datetime> = HashMap::new();
+        let mut heard: HashMap<&Arc<str>, Datetime> =
+            self.judged_before.iter().map(|(variable, at)| (variable, *at)).collect();
         for reading in new {
             let latest = heard.entry(&reading.variable).or_insert(reading.datetime);
             *latest = reading.datetime.max(*latest);

@@ -159,7 +159,7 @@ impl Worker {
         report: &mut CycleReport,
     ) -> Result<(), CycleError> {
         let mut context = self.context(session).await?;
-        self.learn_shelved(session).await?;
+        self.learn_open(session).await?;
         let mut scan = Scan::begin(session, context.now, context.oldest_allowed).await?;
         context.oldest_allowed = scan.oldest();
         loop {

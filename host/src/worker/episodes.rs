@@ -4,6 +4,7 @@
 //! batch lies before readings that were judged already is mended from the verdicts around it
 //! ([`mend`](super::mend)).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::batch::JudgedBatch;
 use super::session::Session;
 use super::{Worker, WorkerSettings, mend};
 use crate::datetime::Datetime;
-use crate::episode::{Draft, EpisodeChange, EpisodeTracker, Notifier, Point, StoredEpisode};
+use crate::episode::{Draft, EpisodeChange, EpisodeKind, EpisodeTracker, Notifier, Point, StoredEpisode};
 use crate::state::State;
 use crate::store::{Commit, Output, StoreError};
 
@@ -24,6 +25,8 @@ pub(super) struct SessionEpisodes {
     tracker: EpisodeTracker,
     /// What a person has shelved, as the cycle found it.
     shelved: Vec<StoredEpisode>,
+    /// Variables whose open rows somebody else has changed since this worker wrote them.
+    changed_by_others: BTreeMap<Arc<str>, Datetime>,
     notifier: Notifier,
 }
 
@@ -54,15 +57,20 @@ impl SessionEpisodes {
     ) -> Result<Draft, StoreError> {
         let now = judged.state.updated_at;
         let until = now.later(AHEAD);
-        let verdicts = || judged.verdicts.iter().map(|row| (&row.variable, Point::of(row)));
+        let verdicts = || {
+            let verdicts = judged.verdicts.iter().map(|row| (&row.variable, Point::of(row)));
+            verdicts.filter(|(_, point)| point.ds <= until)
+        };
         let heard = judged.report.heard.iter().map(|(variable, at)| (variable, *at));
-        let late = self.tracker.late(verdicts());
-        let mended = mend::late(&mut self.tracker, late, output, now, &self.notifier).await?;
+        let anew = self.tracker.doubtful(verdicts(), &judged.report.judged_before, &self.changed_by_others);
+        let late = self.tracker.late(verdicts(), &anew);
+        let mended = mend::late(&mut self.tracker, late, &anew, output, now, &self.notifier).await?;
         Ok(self.tracker.take(verdicts(), heard, mended, (until, now), &self.notifier))
     }
 
     /// It was committed.
     pub(super) fn accept(&mut self, draft: Draft) {
+        self.changed_by_others.retain(|variable, _| !draft.concerns(variable));
         self.tracker.accept(draft);
     }
 
@@ -79,12 +87,15 @@ impl SessionEpisodes {
 }
 
 impl Worker {
-    /// Asks what is shelved: a seek in each cycle.
-    pub(super) async fn learn_shelved(&self, session: &mut Session) -> Result<(), StoreError> {
-        let shelved = session.output.shelved().await?;
+    /// Asks what is open and what is shelved, a seek in each cycle: persons shelve, and a backfill
+    /// changes what was open.
+    pub(super) async fn learn_open(&self, session: &mut Session) -> Result<(), StoreError> {
+        let open = session.output.open_episodes().await?;
         let episodes = &mut session.episodes;
-        episodes.notifier = Notifier::new(&shelved);
-        episodes.shelved = shelved;
+        episodes.changed_by_others = episodes.tracker.changed_by_others(&open);
+        let is_shelved = |row: &StoredEpisode| row.episode.kind == EpisodeKind::Shelved;
+        episodes.shelved = open.into_iter().filter(is_shelved).collect();
+        episodes.notifier = Notifier::new(&episodes.shelved);
         Ok(())
     }
 

@@ -1,150 +1,119 @@
-//! Episodes that are past, held to the verdicts that stand there now: after readings that came
-//! late, and after a backfill.
+//! Episodes that are past, held to the verdicts that will stand there: with readings that came late,
+//! and with what a backfill judges.
 //!
-//! The verdicts of some time are read once, by datetime, for all variables that are concerned, and
-//! no further than to where each of them is at rest.
+//! Of each variable that is concerned its verdicts are read, from where it was at rest before to
+//! where it is at rest again, a bounded number at a time.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cycle_context::Scope;
-use super::session::Session;
 use crate::datetime::Datetime;
 use crate::episode::{
-    EpisodeChange, EpisodeKind, EpisodeRange, EpisodeTracker, Mended, Notifier, Past, Point, StoredEpisode,
-    Told, VariableRules,
+    Anew, Changed, Draft, EpisodeChange, EpisodeKind, EpisodeRange, EpisodeTracker, Mended, Notifier, Past,
+    Point, StoredEpisode, Told, VariableSettings,
 };
-use crate::store::{Commit, ErrorKind, Output, StoreError, StoredVerdict};
+use crate::store::{Output, ReadFrom, StoreError, Stretch};
 
 /// The last moment that every database knows.
 const END: Datetime = Datetime::from_micros(253_402_300_799_000_000);
 
-/// What is gone over at once after a backfill.
-const PIECE: Duration = Duration::from_secs(24 * 3600);
+/// The step from one verdict to the next.
+const STEP: Duration = Duration::from_micros(1);
 
-/// How far after a piece a variable is looked for that is at rest.
-const REST: Duration = Duration::from_secs(7 * 24 * 3600);
-
-/// How often a piece is tried, which the worker changes at the same time.
-const TRIES: usize = 5;
-
-/// Episodes that one transaction changes after a backfill.
-const MOST_CHANGES: usize = 2000;
-
-/// How far back from a late reading a cycle goes over verdicts again.
-const FARTHEST: Duration = Duration::from_secs(6 * 3600);
-
-/// Verdicts read at a time.
-const PAGE: usize = 8000;
+/// Variables whose verdicts are read at once, and how many of each: few at first, as most are at
+/// rest soon.
+const AT_ONCE: usize = 64;
+const AT_FIRST: usize = 64;
+const AT_MOST: usize = 1024;
 
 /// Episodes that began within this before tell how many there were lately.
 const LATELY: Duration = Duration::from_secs(24 * 3600);
 
-/// More episodes of a day than anybody would look at.
+/// So many episodes are read for all variables together; where there are more, those of each
+/// variable are.
 const MOST_EPISODES: usize = 200_000;
 
-/// Mends what late readings of a batch change. The tracker takes it over when it makes its draft.
+/// Verdicts that are new, by variable.
+pub(super) type News = BTreeMap<Arc<str>, Vec<Point>>;
+
+/// What is gone over of one variable.
+struct Walk {
+    past: Past,
+    next: Datetime,
+    /// The datetime before which it ends.
+    to: Datetime,
+    is_over: bool,
+}
+
+/// Mends what late readings of a batch change, and what somebody else has left of `anew`: from
+/// there on all is gone over. The tracker stands on that when the draft is made.
 pub(super) async fn late(
     tracker: &mut EpisodeTracker,
-    late: BTreeMap<Arc<str>, Vec<Point>>,
+    mut late: News,
+    anew: &BTreeMap<Arc<str>, Anew>,
     output: &mut dyn Output,
     now: Datetime,
     notifier: &Notifier,
 ) -> Result<BTreeMap<Arc<str>, Mended>, StoreError> {
-    let first = late.values().flatten().map(|point| point.ds).min();
-    let Some(first) = first else { return Ok(BTreeMap::new()) };
-    let mut old = episodes_from(output, first).await?;
-    let mut pasts = HashMap::new();
-    for (variable, points) in late {
-        let old = old.remove(&variable).unwrap_or_default();
-        let ends = points.iter().map(|point| point.ds);
-        let (Some(first), Some(last)) = (ends.clone().min(), ends.max()) else { continue };
-        let (settings, silent_after) = (tracker.settings_of(&variable), tracker.silent_after(&variable));
-        let past = Past::new(Arc::clone(&variable), settings, silent_after, old, (first, last), points);
-        // What is open for so long has its late readings counted by nobody: the verdicts of all
-        // that time, of all variables, would be read for them in each cycle.
-        if past.from() >= first.earlier(FARTHEST) {
-            pasts.insert(variable, past);
-        }
+    for variable in anew.keys() {
+        late.entry(Arc::clone(variable)).or_default();
     }
-    let until = |variable: &str| tracker.last(variable);
-    let end = pasts.keys().filter_map(|variable| until(variable)).max().unwrap_or(now);
-    let end = end.later(Duration::from_micros(1));
-    go_over(output, &mut pasts, end, |past, row| {
+    let mut concerned = Vec::new();
+    for (variable, points) in late {
+        let of_new = || anew.get(&variable).map(|anew| anew.from.earlier(STEP));
+        let Some(end) = tracker.last(&variable).or_else(of_new) else { continue };
+        let ends = points.iter().map(|point| point.ds);
+        let (mut first, mut last) = (ends.clone().min().unwrap_or(end), ends.max().unwrap_or(end));
         // What is later comes to its turn as ever.
-        if until(&row.variable).is_some_and(|last| row.ds <= last)
-            && let Some(point) = Point::of_stored(row)
-        {
-            past.take(&point);
+        let mut to = end.later(STEP);
+        if let Some(anew) = anew.get(&variable) {
+            (first, last, to) = (first.min(anew.from), END, anew.to.unwrap_or(END));
         }
-    })
-    .await?;
-    let finished = pasts.into_iter().map(|(variable, past)| {
-        let is_silent = tracker.is_silent(&variable);
+        let settings = tracker.settings_of(&variable);
+        let silent_after = tracker.silent_after(&variable);
+        let changed = Changed { first, last, context: first, late: points, replaces: false };
+        concerned.push(Concerned { variable, settings, silent_after, changed, to });
+    }
+    let mut known = Known::default();
+    let walks = go_over(output, &mut known, concerned).await?;
+    let finished = walks.into_iter().map(|(variable, past)| {
+        // What the batch itself brings of it ends the silence.
+        let speaks = anew.get(&variable).is_some_and(|anew| anew.to.is_none());
+        let is_silent = tracker.is_silent(&variable) && !speaks;
         (variable, past.finish(is_silent, now, notifier))
     });
     Ok(finished.collect())
 }
 
-/// What a backfill has changed: all verdicts from `from` up to `to` may be others than they were.
-/// Gone over in pieces, of which each is stored by itself; what is told is told to its end.
-pub(super) async fn range(
-    session: &mut Session,
-    name: &str,
-    rules: &VariableRules,
-    scope: &Scope,
-    (from, to): (Datetime, Datetime),
-) -> Result<u64, StoreError> {
-    let (mut begin, mut changed) = (from, 0);
-    while begin < to {
-        let end = begin.later(PIECE).min(to);
-        let mut left = TRIES;
-        changed += loop {
-            left -= 1;
-            match piece(session, name, rules, scope, (begin, end)).await {
-                // The worker was at the same episode: what it has made of it is read again.
-                Err(error) if error.kind == ErrorKind::Busy && left > 0 => {}
-                done => break done?,
-            }
-        };
-        begin = end;
+/// What the verdicts of a backfill's batch do to episodes: with `replaces` they take the place of
+/// what is stored, else what is stored stays. Of what is past only the end of what was told to have
+/// begun is told.
+pub(super) async fn rejudged(
+    tracker: &mut EpisodeTracker,
+    known: &mut Known,
+    news: News,
+    replaces: bool,
+    output: &mut dyn Output,
+    now: Datetime,
+) -> Result<Draft, StoreError> {
+    let mut concerned = Vec::new();
+    for (variable, points) in news {
+        let ends = points.iter().map(|point| point.ds);
+        let (Some(first), Some(last)) = (ends.clone().min(), ends.max()) else { continue };
+        let settings = tracker.settings_of(&variable);
+        let silent_after = tracker.silent_after(&variable);
+        let changed = Changed { first, last, context: first, late: points, replaces };
+        concerned.push(Concerned { variable, settings, silent_after, changed, to: END });
     }
-    Ok(changed)
-}
-
-/// One piece of it.
-async fn piece(
-    session: &mut Session,
-    name: &str,
-    rules: &VariableRules,
-    scope: &Scope,
-    (from, to): (Datetime, Datetime),
-) -> Result<u64, StoreError> {
-    let output = session.output.as_mut();
-    let mut old = episodes_from(output, from).await?;
-    let last = Datetime::from_micros(to.micros() - 1);
-    let mut pasts: HashMap<Arc<str>, Past> = HashMap::new();
-    let mut past_of = |variable: &Arc<str>| {
-        let old = old.remove(variable).unwrap_or_default();
-        Past::new(Arc::clone(variable), rules.of(variable), None, old, (from, last), Vec::new())
-    };
-    for variable in concerned(output, scope, (from, to)).await? {
-        let past = past_of(&variable);
-        pasts.insert(variable, past);
-    }
-    go_over(output, &mut pasts, to.later(REST), |past, row| {
-        if let Some(point) = Point::of_stored(row) {
-            past.take(&point);
-        }
-    })
-    .await?;
-    let (notifier, now) = (Notifier::of_the_past(), session.state.updated_at);
-    let mut changes = Vec::new();
-    for (_, past) in pasts {
+    let notifier = Notifier::of_the_past();
+    let mut draft = Draft::default();
+    for (_, past) in go_over(output, known, concerned).await? {
         let mended = past.finish(false, now, &notifier);
-        changes.extend(mended.changes);
-        // What is open stays the worker's, where it has a row of it.
+        draft.changes.extend(mended.changes);
+        draft.messages.extend(mended.messages);
+        // What is open stays the worker's, where it has a row of it. It is written all the same, so that
+        // the worker sees that somebody was at it.
         if let Some((machine, row)) = mended.live
             && let Some(open) = machine.open()
         {
@@ -152,92 +121,163 @@ async fn piece(
             if row.is_none() {
                 episode.told = Told::Never;
             }
-            changes.push(EpisodeChange { before: row, episode, gone: false });
+            draft.changes.push(EpisodeChange { before: row, episode, gone: false });
         }
     }
-    let count = changes.len() as u64;
-    for episodes in changes.chunks(MOST_CHANGES) {
-        let commit = Commit { episodes, ..Commit::of(&[], &session.state) };
-        session.output.commit(name, &commit).await?;
-    }
-    Ok(count)
+    Ok(draft)
 }
 
-/// The variables that have verdicts in a range.
-async fn concerned(
-    output: &mut dyn Output,
-    scope: &Scope,
-    (from, to): (Datetime, Datetime),
-) -> Result<BTreeSet<Arc<str>>, StoreError> {
-    let mut found = BTreeSet::new();
-    read(output, (from, to), |verdict| {
-        if !found.contains(&verdict.variable) && scope.has(&verdict.variable) {
-            found.insert(Arc::clone(&verdict.variable));
-        }
-        true
-    })
-    .await?;
-    Ok(found)
+/// A variable whose past is another.
+struct Concerned {
+    variable: Arc<str>,
+    settings: Arc<VariableSettings>,
+    silent_after: Option<Duration>,
+    changed: Changed,
+    to: Datetime,
 }
 
-/// The episodes of anomalous readings that may be concerned by what changes from `first` on.
-async fn episodes_from(
-    output: &mut dyn Output,
-    first: Datetime,
-) -> Result<HashMap<Arc<str>, Vec<StoredEpisode>>, StoreError> {
-    let wanted = EpisodeRange { variable: None, from: first.earlier(LATELY), to: END, limit: MOST_EPISODES };
-    let mut of: HashMap<Arc<str>, Vec<StoredEpisode>> = HashMap::new();
-    for row in output.episodes(&wanted).await? {
-        if row.episode.kind == EpisodeKind::Anomaly {
-            of.entry(Arc::clone(&row.episode.variable)).or_default().push(row);
-        }
-    }
-    Ok(of)
-}
-
-/// Reads verdicts until every past is done, or there are no more.
+/// Goes over the verdicts of each until it is done, or they are.
 async fn go_over(
     output: &mut dyn Output,
-    pasts: &mut HashMap<Arc<str>, Past>,
-    to: Datetime,
-    mut take: impl FnMut(&mut Past, &StoredVerdict),
-) -> Result<(), StoreError> {
-    let Some(from) = pasts.values().map(Past::from).min() else { return Ok(()) };
-    let mut left = pasts.len();
-    read(output, (from, to), |verdict| {
-        if let Some(past) = pasts.get_mut(&verdict.variable).filter(|past| !past.is_done()) {
-            take(past, verdict);
-            left -= usize::from(past.is_done());
-        }
-        left > 0
-    })
-    .await
-}
-
-/// Reads verdicts by datetime, as long as more are wanted.
-async fn read(
-    output: &mut dyn Output,
-    (mut from, to): (Datetime, Datetime),
-    mut wants_more: impl FnMut(&StoredVerdict) -> bool,
-) -> Result<(), StoreError> {
-    let mut limit = PAGE;
+    known: &mut Known,
+    mut concerned: Vec<Concerned>,
+) -> Result<Vec<(Arc<str>, Past)>, StoreError> {
+    let Some(first) = concerned.iter().map(|one| one.changed.first).min() else { return Ok(Vec::new()) };
+    known.read_from(output, first).await?;
+    look_back(output, &mut concerned).await?;
+    let mut walks = Vec::new();
+    for Concerned { variable, settings, silent_after, changed, to } in concerned {
+        let old = known.of(output, &variable, changed.first).await?;
+        let past = Past::new(Arc::clone(&variable), settings, silent_after, old, changed);
+        let next = past.from();
+        walks.push((variable, Walk { past, next, to, is_over: false }));
+    }
+    let mut limit = AT_FIRST;
     loop {
-        let page = output.read_verdicts(from, to, false, limit).await?;
-        let last = page.verdicts.last().map(|verdict| verdict.ds).filter(|_| page.full);
-        if last.is_some() && last == page.verdicts.first().map(|verdict| verdict.ds) {
-            // A page of one datetime, which may not be whole.
-            limit = limit.saturating_mul(2);
-            continue;
+        let mut left: Vec<_> = walks.iter_mut().filter(|(_, walk)| !walk.is_over).collect();
+        if left.is_empty() {
+            break;
         }
-        limit = PAGE;
-        for verdict in page.verdicts.iter().filter(|verdict| last.is_none_or(|last| verdict.ds < last)) {
-            if !wants_more(verdict) {
-                return Ok(());
+        for some in left.chunks_mut(AT_ONCE) {
+            let asked = some.iter().map(|(variable, walk)| Stretch {
+                variable: Arc::clone(variable),
+                from: walk.next,
+                to: walk.to,
+            });
+            let asked: Vec<Stretch> = asked.collect();
+            let found = output.stretches(&asked, limit, ReadFrom::Start).await?;
+            for ((_, walk), verdicts) in some.iter_mut().zip(found) {
+                verdicts.iter().filter_map(Point::of_stored).for_each(|point| walk.past.take(&point));
+                let last = verdicts.last().filter(|_| verdicts.len() >= limit).map(|verdict| verdict.ds);
+                walk.is_over = last.is_none() || walk.past.is_done();
+                walk.next = last.map_or(walk.next, |last| last.later(STEP));
             }
         }
-        match last {
-            Some(last) => from = last,
-            None => return Ok(()),
+        limit = (4 * limit).min(AT_MOST);
+    }
+    Ok(walks.into_iter().map(|(variable, walk)| (variable, walk.past)).collect())
+}
+
+/// Where readings in a row open an episode, those just before the first that changed count too.
+async fn look_back(output: &mut dyn Output, concerned: &mut [Concerned]) -> Result<(), StoreError> {
+    let mut by_count: BTreeMap<usize, Vec<&mut Concerned>> = BTreeMap::new();
+    for one in concerned.iter_mut().filter(|one| one.settings.on_delay > 1) {
+        by_count.entry(one.settings.on_delay as usize - 1).or_default().push(one);
+    }
+    for (count, mut some) in by_count {
+        let before = |one: &&mut Concerned| Stretch {
+            variable: Arc::clone(&one.variable),
+            from: Datetime::from_micros(i64::MIN),
+            to: one.changed.first,
+        };
+        let asked: Vec<Stretch> = some.iter().map(before).collect();
+        let found = output.stretches(&asked, count, ReadFrom::End).await?;
+        for (one, verdicts) in some.iter_mut().zip(found) {
+            one.changed.context = verdicts.first().map_or(one.changed.first, |verdict| verdict.ds);
+        }
+    }
+    Ok(())
+}
+
+/// Episodes of anomalous readings as the table has them, read once for many batches that follow
+/// each other.
+#[derive(Default)]
+pub(super) struct Known {
+    /// From where on they are known, and by variable and begin. None: they were not read, or are too
+    /// many.
+    all: Option<(Datetime, EpisodesByVariable)>,
+}
+
+/// Before what changes so many episodes of a variable may be concerned: the one that it lies in, or
+/// that ended last, and how many there were lately.
+const BEFORE: usize = 4;
+
+type EpisodesByVariable = HashMap<Arc<str>, BTreeMap<Datetime, StoredEpisode>>;
+
+fn wanted(variable: Option<Arc<str>>, first: Datetime) -> EpisodeRange {
+    EpisodeRange { variable, from: first.earlier(LATELY), to: END, limit: MOST_EPISODES }
+}
+
+impl Known {
+    /// Reads those that may be concerned by what changes from `first` on.
+    async fn read_from(&mut self, output: &mut dyn Output, first: Datetime) -> Result<(), StoreError> {
+        if self.all.as_ref().is_some_and(|(from, _)| *from <= first) {
+            return Ok(());
+        }
+        let rows = output.episodes(&wanted(None, first)).await?;
+        self.all = (rows.len() < MOST_EPISODES).then(|| {
+            let mut of = EpisodesByVariable::new();
+            for row in rows.into_iter().filter(|row| row.episode.kind == EpisodeKind::Anomaly) {
+                let variable = Arc::clone(&row.episode.variable);
+                of.entry(variable).or_default().insert(row.episode.begin, row);
+            }
+            (first, of)
+        });
+        Ok(())
+    }
+
+    /// Those of one variable.
+    async fn of(
+        &self,
+        output: &mut dyn Output,
+        variable: &Arc<str>,
+        first: Datetime,
+    ) -> Result<Vec<StoredEpisode>, StoreError> {
+        let Some((_, of)) = &self.all else {
+            return output.episodes(&wanted(Some(Arc::clone(variable)), first)).await;
+        };
+        let Some(rows) = of.get(variable) else { return Ok(Vec::new()) };
+        let before = rows.range(..first).rev().take(BEFORE);
+        Ok(before.chain(rows.range(first..)).map(|(_, row)| row.clone()).collect())
+    }
+
+    /// They were changed by others.
+    pub(super) fn forget(&mut self) {
+        self.all = None;
+    }
+
+    /// These changes were committed.
+    pub(super) fn changed(&mut self, changes: &[EpisodeChange], worker: &Arc<str>, now: Datetime) {
+        let Some((_, of)) = &mut self.all else { return };
+        for change in changes {
+            let rows = of.entry(Arc::clone(&change.episode.variable)).or_default();
+            let before = change.before.and_then(|(begin, _)| rows.remove(&begin));
+            if change.gone {
+                continue;
+            }
+            let version = change.before.map_or(1, |(_, version)| version + 1);
+            let row = StoredEpisode {
+                id: before.map_or(0, |row| row.id),
+                version,
+                episode: change.episode.clone(),
+                worker: Arc::clone(worker),
+                feedback: None,
+                note: None,
+                feedback_at: None,
+                created_at: now,
+                updated_at: now,
+            };
+            rows.insert(change.episode.begin, row);
         }
     }
 }

@@ -17,12 +17,16 @@ mod command;
 mod common;
 mod kill;
 mod mail;
+mod mail_over_tls;
 mod outbox;
 mod receiver;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
+use host::alert::service_status::ServiceStatus;
+use host::alert::service_watch::CycleEnd;
 use host::config::{ChannelKind, ChannelSection};
 use host::secret::Secret;
 use outbox::{Outbox, Standing, begin_and_end};
@@ -197,4 +201,63 @@ async fn a_worker_on_standby_tells_nobody() {
     tokio::time::sleep(MINUTE).await;
     assert_eq!(receiver.taken().len(), 1);
     delivery.finish().await;
+}
+
+/// Workers that share the variables share one outbox: one of their processes tells all of it, each
+/// thing once, and when that one ends another goes on.
+#[tokio::test(start_paused = true)]
+async fn workers_that_share_an_outbox_tell_each_thing_once() {
+    let outbox = Outbox::new().await;
+    let receiver = Receiver::start().await;
+    let channels = [webhook("hook", &receiver)];
+    let status = Arc::new(ServiceStatus::new("default 2/2".to_owned(), 10 * MINUTE));
+    let success = CycleEnd::Success { too_late: 0 };
+    let mut first = Some(outbox.start(&channels));
+    let second = outbox.start_beside("default 2/2", &status, &channels);
+    let mut told = BTreeSet::new();
+    for step in 0..6 {
+        if step == 3 {
+            first.take().unwrap().finish().await;
+        }
+        let entries = begin_and_end(&["A", "B"], step * 40);
+        outbox.add(&entries);
+        told.extend(entries.into_iter().map(|entry| entry.id));
+        outbox.beat(step * 40 + 35);
+        status.cycle_ended(&success, None, Some(outbox::at(step * 40 + 35)));
+        tokio::time::sleep(2 * MINUTE).await;
+    }
+    assert_eq!(outbox.standing(), Standing { due: 0, delivered: 24, dead: 0 });
+    let arrived: Vec<_> = receiver.taken().into_iter().flat_map(|message| message.events).collect();
+    assert_eq!((arrived.len(), arrived.into_iter().collect::<BTreeSet<_>>()), (24, told));
+    second.finish().await;
+}
+
+/// What is open is told to Alertmanager by the process that delivers; how each process is doing, by
+/// itself.
+#[tokio::test(start_paused = true)]
+async fn a_process_that_does_not_deliver_tells_of_its_own_trouble() {
+    let outbox = Outbox::new().await;
+    let (url, came) = command::receiver(|| "200 OK");
+    let channel = ChannelSection {
+        url: Some(Secret::new(url)),
+        ..ChannelSection::new("alertmanager", ChannelKind::Alertmanager)
+    };
+    let channels = [channel];
+    let first = outbox.start(&channels);
+    outbox.beat(1);
+    tokio::time::sleep(MINUTE).await;
+    let status = Arc::new(ServiceStatus::new("default 2/2".to_owned(), Duration::ZERO));
+    let second = outbox.start_beside("default 2/2", &status, &channels);
+    status.cycle_ended(&CycleEnd::Success { too_late: 0 }, None, Some(outbox::at(2)));
+    status.cycle_ended(&CycleEnd::Failure { why: "no disk".to_owned() }, None, None);
+    tokio::time::sleep(3 * MINUTE).await;
+    let labels = |alerts: &serde_json::Value| {
+        let of = |name: &str| alerts[0]["labels"][name].as_str().unwrap().to_owned();
+        [of("alertname"), of("worker")]
+    };
+    let told: BTreeSet<_> = came.lock().unwrap().iter().map(labels).collect();
+    let expected = ["AnomalyWorkerNoSuccess", "default 2/2"].map(str::to_owned);
+    assert_eq!(told, BTreeSet::from([expected]));
+    first.finish().await;
+    second.finish().await;
 }

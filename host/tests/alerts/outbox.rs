@@ -114,14 +114,24 @@ impl Outbox {
     }
 
     pub(crate) fn start(&self, channels: &[ChannelSection]) -> Delivery {
+        self.start_beside("default", &self.service_status, channels)
+    }
+
+    /// The delivery of another worker that writes to the same outbox.
+    pub(crate) fn start_beside(
+        &self,
+        worker: &str,
+        service_status: &Arc<ServiceStatus>,
+        channels: &[ChannelSection],
+    ) -> Delivery {
         let alerts = AlertsSection { channels: channels.to_vec(), ..AlertsSection::default() };
         let outgoing = Outgoing {
-            channels: channel::channels(&alerts, "default", None).unwrap(),
+            channels: channel::channels(&alerts, worker, None).unwrap(),
             store: self.store(),
-            service_status: Arc::clone(&self.service_status),
+            service_status: Arc::clone(service_status),
             about: Box::new(|_| Described::default()),
             together: Duration::from_secs(15),
-            worker: "default".to_owned(),
+            worker: worker.to_owned(),
             metrics: Metrics::default(),
         };
         outgoing.start()

@@ -35,7 +35,7 @@ fn one_cycle_is_told_in_whole_lines() {
     ];
     let lines = [
         "INFO - created table `anomalies_detector`, table `anomaly_worker_state`, table `anomaly_worker_state_checkpoint`, unique index on (variable, ds), index on ds, \
-         index on (is_anomaly, ds), index on processed_at, table `anomaly_worker_episodes`, table `anomaly_worker_outbox`",
+         index on (variable, ds, y), index on (is_anomaly, ds, variable), index on processed_at, table `anomaly_worker_episodes`, table `anomaly_worker_outbox`",
         "INFO - nothing was processed before; readings from #-#-# #:#:# on are judged",
         "INFO - [cycle #] checking for new data",
         "INFO - # rows found: # datetimes, # variables, # of # models apply",

@@ -130,3 +130,18 @@ fn the_words_of_a_service() {
         assert_eq!(of.name, name, "{line}");
     }
 }
+
+/// Where Prometheus's own tool is installed (Debian: `apt-get install prometheus`).
+#[test]
+fn promtool_takes_the_alert_rules() {
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/prometheus/alerts.yml");
+    match std::process::Command::new("promtool").args(["check", "rules"]).arg(rules).output() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            eprintln!("skipped: there is no `promtool` on this machine");
+        }
+        tried => {
+            let tried = tried.unwrap();
+            assert!(tried.status.success(), "{}", String::from_utf8_lossy(&tried.stderr));
+        }
+    }
+}

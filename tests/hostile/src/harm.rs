@@ -77,6 +77,10 @@ pub(crate) fn at_detect(
         "inverted" => {
             every(&mut outcomes, |verdicts| std::mem::swap(&mut verdicts.lower, &mut verdicts.upper))
         }
+        bit if bit.starts_with("flag-bit-") => {
+            let bit: u32 = bit["flag-bit-".len()..].parse().unwrap_or_default();
+            every(&mut outcomes, |verdicts| flag(verdicts, bit));
+        }
         "score" => every(&mut outcomes, |verdicts| verdicts.score.fill(500.0)),
         "flags" => every(&mut outcomes, |verdicts| verdicts.flags.fill(8)),
         "huge" => every(&mut outcomes, |verdicts| verdicts.expected = vec![0.0; 4 << 20]),
@@ -112,6 +116,17 @@ pub(crate) fn at_detect(
         other => return Err(DetectError::Other(format!("no harm is called `{other}`"))),
     }
     Ok(outcomes)
+}
+
+/// Flags the readings that have this bit in their whole part.
+fn flag(verdicts: &mut Verdicts, bit: u32) {
+    let Verdicts { expected, score, flags, .. } = verdicts;
+    for ((y, score), flags) in expected.iter().zip(score).zip(flags) {
+        let value = *y as u64;
+        if value >> bit & 1 == 1 {
+            (*score, *flags) = (10.0 + (value % 7) as f64, 4);
+        }
+    }
 }
 
 /// Says what of the outside it could reach; a test asserts that it is nothing, and twice the same.

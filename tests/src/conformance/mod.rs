@@ -234,6 +234,7 @@ macro_rules! conformance {
             page {
                 a_page_finds_every_variable_once
                 a_stretch_is_read_from_either_end_up_to_its_limit
+                the_extremes_of_a_stretch_are_found_without_its_rows
                 a_verdict_comes_to_the_page_as_it_was_written
                 anomalies_are_found_by_time_score_and_variable
                 a_page_reads_beside_a_worker_and_sees_its_state

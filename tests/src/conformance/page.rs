@@ -1,6 +1,6 @@
 //! What the page reads: verdicts of a variable, anomalies of a time, and which variables there are.
 
-use host::store::{AnomalyQuery, AnomalyTally, FirstOf, ReadFrom, StoredVerdict, Stretch};
+use host::store::{AnomalyQuery, AnomalyTally, Extent, FirstOf, ReadFrom, StoredVerdict, Stretch};
 
 use super::*;
 
@@ -79,10 +79,45 @@ pub async fn a_stretch_is_read_from_either_end_up_to_its_limit<B: TestDb>() -> R
             Stretch { variable: "T1".into(), from, to }
         })
         .collect();
+    let found = page.extents(&many, 100).await?;
+    assert_eq!(found.iter().map(|extent| extent.verdicts).sum::<u64>(), 40);
     let found = page.stretches(&many, 100, ReadFrom::Start).await?;
     let all: Vec<_> = found.iter().flat_map(|verdicts| minutes(verdicts)).collect();
     assert_eq!(all, named("T1", &(0..40).collect::<Vec<_>>()));
     assert_eq!(page.count(&many, 100).await?.iter().sum::<u64>(), 40);
+    Ok(())
+}
+
+pub async fn the_extremes_of_a_stretch_are_found_without_its_rows<B: TestDb>() -> Result<()> {
+    let bench = filled::<B>(&[]).await?;
+    let (_, mut output) = bench.connector().open().await?;
+    let epoch = output.claim(WORKER).await?.epoch;
+    let readings = [3.5, -1.25, 7.0, 7.0, -1.25, 2.0, 9.0];
+    let row = |(minute, y): (usize, &f64)| VerdictRow {
+        y: *y,
+        ..verdict(&format!("2025-01-15 10:{minute:02}:00"), "T1")
+    };
+    let verdicts: Vec<_> = readings.iter().enumerate().map(row).collect();
+    output.commit(WORKER, &Commit::of(&verdicts, &state(epoch))).await?;
+    let mut page = bench.open_page().await?;
+    let asked = [
+        stretch("T1", ("2025-01-15 10:00:00", "2025-01-15 10:06:00")),
+        stretch("T1", ("2025-01-15 10:05:00", "2025-01-15 10:06:00")),
+        stretch("T1", ("2025-01-15 10:07:00", "2025-01-15 11:00:00")),
+        stretch("T2", DAY),
+    ];
+    let extent = |verdicts, least: &str, greatest: &str| Extent {
+        verdicts,
+        least: Some(at(&format!("2025-01-15 10:{least}:00"))),
+        greatest: Some(at(&format!("2025-01-15 10:{greatest}:00"))),
+    };
+    let none = Extent::default();
+    // The first of equals; and of what the limit cuts off nothing.
+    let all = [extent(6, "01", "02"), extent(1, "05", "05"), none, none];
+    assert_eq!(page.extents(&asked, 100).await?, all);
+    let some = [extent(2, "01", "00"), extent(1, "05", "05"), none, none];
+    assert_eq!(page.extents(&asked, 2).await?, some);
+    assert_eq!(page.extents(&[], 2).await?, []);
     Ok(())
 }
 

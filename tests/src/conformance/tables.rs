@@ -13,7 +13,9 @@ pub async fn ensuring_makes_the_tables_once<B: TestDb>() -> Result<()> {
     let indexes = bench.output_indexes().await?;
     let pair = vec!["ds".to_owned(), "variable".to_owned()];
     assert!(indexes.contains(&(pair, true)), "no unique index on (ds, variable): {indexes:?}");
-    for columns in [vec!["ds"], vec!["ds", "is_anomaly"], vec!["processed_at"]] {
+    for columns in
+        [vec!["ds"], vec!["ds", "variable", "y"], vec!["ds", "is_anomaly", "variable"], vec!["processed_at"]]
+    {
         let index = (columns.iter().map(ToString::to_string).collect(), false);
         assert!(indexes.contains(&index), "no index on {columns:?}: {indexes:?}");
     }

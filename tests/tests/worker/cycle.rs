@@ -55,7 +55,7 @@ async fn a_cycle_is_told_in_the_lines_that_people_know() {
         said,
         [
             "INFO created table `anomalies_detector`, table `anomaly_worker_state`, table `anomaly_worker_state_checkpoint`, unique index on (variable, ds), index on ds, \
-             index on (is_anomaly, ds), index on processed_at, table `anomaly_worker_episodes`, table `anomaly_worker_outbox`",
+             index on (variable, ds, y), index on (is_anomaly, ds, variable), index on processed_at, table `anomaly_worker_episodes`, table `anomaly_worker_outbox`",
             "INFO nothing was processed before; readings from 2025-01-14 12:00:00 on are judged",
             "INFO [cycle 1] checking for new data",
             "INFO detector: opened with 0 readings behind it",

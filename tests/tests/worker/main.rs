@@ -17,6 +17,7 @@ mod cycle;
 mod databases;
 mod every_column;
 mod example_detector;
+mod mended_episodes;
 mod names;
 mod page;
 mod parts;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use host::batch::Flags;
 use host::datetime::Datetime;
@@ -18,6 +18,7 @@ use host::verdict::VerdictRow;
 use host::web::{AccessRules, WebServer, WebSettings};
 use tempfile::TempDir;
 use tests::conformance::{at, state, verdict};
+use tests::fixture::{Fixture, Layout};
 use tests::http::{Answer, ask};
 
 /// Names as somebody may write them who wants to do harm, or just has a strange plant.
@@ -320,9 +321,12 @@ async fn what_is_on_the_screen_comes_as_csv() {
     let answer = get(&served, "/anomalies.csv?variable=TEMP-03&score=50&order=time&range=2h", &[]);
     assert_eq!(answer.headers["content-type"], "text/csv; charset=utf-8");
     let lines: Vec<&str> = answer.body.lines().collect();
-    assert_eq!(lines[0], "ds,variable,y,yhat,yhat_lower,yhat_upper,anomaly_score");
+    assert_eq!(lines[0], "ds,variable,y,yhat,yhat_lower,yhat_upper,anomaly_score,episode_cause");
     assert_eq!(lines.len(), 36, "{}", answer.body);
     assert!(lines[1].starts_with("2025-01-15 11:59:00,\"TEMP-03\",29."), "{}", lines[1]);
+    assert!(lines[1].ends_with(",\"<u>level</u>\""), "{}", lines[1]);
+    let page = get(&served, "/anomalies?variable=TEMP-03&range=2h", &[]).body;
+    assert!(page.contains("; cause: &lt;u&gt;level&lt;&#x2f;u&gt;</td>"), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -462,4 +466,39 @@ async fn who_watches_is_told_of_a_commit() {
         seen.push_str(&String::from_utf8_lossy(&buffer[..read]));
     }
     assert!(seen.contains("text/event-stream"), "{seen}");
+}
+
+/// A thousand requests at once while a backlog is judged: each is answered or told to come again,
+/// and every cycle ends in its interval, with the 20 ms that this store waits for a lock.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_requests_at_once_hold_up_no_cycle() {
+    const INTERVAL: Duration = Duration::from_secs(30);
+    let bench = Fixture::new(Layout::Keyed);
+    let mut worker = bench.worker(tests::fixture::echo().await);
+    worker.cycle(|| false).await.unwrap();
+    let server = serve(&bench.store, AccessRules::default());
+    let address = server.address();
+    let crowd: Vec<_> = (0..1000)
+        .map(|nth| {
+            let path = ["/", "/variable?name=V-7&range=1y", "/anomalies?range=7d", "/detector"][nth % 4];
+            let asks = move || ask(address, "GET", path, &[], "").status;
+            std::thread::Builder::new().stack_size(256 << 10).spawn(asks).unwrap()
+        })
+        .collect();
+    let mut cycles = 0;
+    while cycles < 5 || crowd.iter().any(|asked| !asked.is_finished()) {
+        let at = format!("11:{:02}:{:02}", cycles / 60, cycles % 60);
+        let names: Vec<_> = (0..500).map(|nth| format!("V-{nth}")).collect();
+        let readings: Vec<_> = names.iter().map(|name| (at.as_str(), name.as_str(), 1.0)).collect();
+        bench.insert(&readings);
+        let begun = Instant::now();
+        let report = worker.cycle(|| false).await.unwrap();
+        assert_eq!(report.counts.judged, 500);
+        assert!(begun.elapsed() < INTERVAL, "cycle {cycles} took {:?}", begun.elapsed());
+        cycles += 1;
+    }
+    let answers: Vec<u16> = crowd.into_iter().map(|asked| asked.join().unwrap()).collect();
+    assert!(answers.iter().all(|status| [200, 503].contains(status)), "{answers:?}");
+    assert!(answers.contains(&200));
+    assert_eq!(ask(address, "GET", "/", &[], "").status, 200);
 }

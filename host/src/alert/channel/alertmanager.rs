@@ -29,6 +29,8 @@ pub const RESENT_AFTER_END: Duration = Duration::from_secs(300);
 pub struct Alert {
     pub labels: BTreeMap<&'static str, String>,
     annotations: [String; 2],
+    /// The page of what it is about.
+    link: Option<String>,
     starts_at: DateTime<Utc>,
     ends_at: DateTime<Utc>,
 }
@@ -72,6 +74,7 @@ impl Alert {
                 .map(|(name, value)| (name, value.to_owned()))
                 .collect(),
             annotations: [headline(event, language), sentence(event, language)],
+            link: event.link().map(str::to_owned),
             starts_at: clocks.real(begin),
             ends_at: clocks.real + span(RESENT_AFTER_END),
         }
@@ -94,12 +97,16 @@ impl Alert {
     fn json(&self) -> Value {
         let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
         let [summary, description] = &self.annotations;
-        json!({
+        let mut alert = json!({
             "labels": self.labels,
             "annotations": { "summary": summary, "description": description },
             "startsAt": time(self.starts_at),
             "endsAt": time(self.ends_at),
-        })
+        });
+        if let (Some(link), Some(object)) = (&self.link, alert.as_object_mut()) {
+            object.insert("generatorURL".to_owned(), link.as_str().into());
+        }
+        alert
     }
 }
 

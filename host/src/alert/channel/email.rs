@@ -188,6 +188,7 @@ fn html(message: &Message) -> Result<String, minijinja::Error> {
         "subject": message.subject,
         "first": first.first(),
         "lines": rest.iter().map(|line| line.strip_prefix("- ").unwrap_or(line)).collect::<Vec<_>>(),
+        "link": message.link(),
         "picture": message.picture.as_ref().map(|_| PICTURE),
     });
     environment.render_str(HTML, Value::from(Serde(values)))

@@ -48,8 +48,12 @@ impl States {
             let mut queue = self.shared.queue.lock().await;
             match queue.is_ours().await {
                 Ok(true) => {}
-                // Another process tells it.
-                Ok(false) => return,
+                // Another process tells what is open; of how this one is doing it knows nothing.
+                Ok(false) => {
+                    drop(queue);
+                    self.open.clear();
+                    return self.send().await;
+                }
                 // What is known goes on.
                 Err(_) => {}
             }
@@ -62,6 +66,11 @@ impl States {
         } else {
             self.open.clear();
         }
+        self.send().await;
+    }
+
+    /// What is open as far as this process tells it, and how it is doing.
+    async fn send(&mut self) {
         let clocks = Clocks { plant: self.shared.service_status.now(), real: Utc::now() };
         let trouble = self.shared.service_status.trouble().filter(|event| self.channel.filter.takes(event));
         let open = self.open.iter().chain(&trouble);

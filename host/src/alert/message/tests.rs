@@ -106,6 +106,7 @@ fn data_is_for_programs() {
             "headline": "Anomaly: T\\n<b>1 at 87.4 °C, expected 73.2",
             "sentence": message.lines[0],
             "variable": "T\n<b>1",
+            "link": null,
             "episode": {
                 "id": 7,
                 "state": "anomaly",
@@ -125,4 +126,17 @@ fn data_is_for_programs() {
         }],
     });
     assert_eq!(message.data(), expected);
+}
+
+#[test]
+fn of_one_thing_the_page_is_named_and_of_several_in_the_data() {
+    let link = "https://p.example/episode?id=7";
+    let linked = |id: &str, name: &str| {
+        event(id, Change::Opened, 20, Facts { link: Some(link.to_owned()), ..facts(name) })
+    };
+    let one = of(vec![linked("1", "T1")], false, Language::Es);
+    assert_eq!((one.lines.len(), one.lines[1].as_str(), one.link()), (2, link, Some(link)));
+    let two = of(vec![linked("1", "T1"), linked("2", "T2")], false, Language::En);
+    assert!(!two.text().contains("https:") && two.link().is_none(), "{}", two.text());
+    assert_eq!(two.data()["events"][1]["link"], link);
 }

@@ -38,7 +38,11 @@ fn entry(kind: MessageKind, payload: String) -> OutboxEntry {
 }
 
 fn about(name: &str) -> Described {
-    Described { unit: Some("°C".to_owned()), description: Some(format!("what {name} is")) }
+    Described {
+        unit: Some("°C".to_owned()),
+        description: Some(format!("what {name} is")),
+        page: Some("https://p.example/a".to_owned()),
+    }
 }
 
 #[test]
@@ -48,6 +52,7 @@ fn an_entry_is_what_it_tells() {
     };
     let expected = Facts {
         description: Some("what T1 is".to_owned()),
+        link: Some("https://p.example/a/episode?id=7".to_owned()),
         priority: Priority::High,
         end: at(10),
         ..crate::alert::fixture::facts("T1")
@@ -72,6 +77,7 @@ fn an_entry_is_what_it_tells() {
     }
     let service = of(MessageKind::Service, &episode(EpisodeKind::Service));
     assert_eq!((service.variable(), &service.facts().unwrap().unit), (None, &None));
+    assert_eq!(service.link(), Some("https://p.example/a/episode?id=7"));
 }
 
 #[test]

@@ -78,6 +78,7 @@ fn every_value_is_read_from_the_file() {
         [alerts]
         language = "es"
         together = "1m"
+        page = "https://plant.example/anomalies/"
         [alerts.mail]
         kind = "email"
         language = "en"
@@ -191,6 +192,7 @@ fn every_value_is_read_from_the_file() {
         alerts: AlertsSection {
             language: Language::Es,
             together: second(60),
+            page: Some("https://plant.example/anomalies".to_owned()),
             channels: vec![
                 ChannelSection {
                     language: Some(Language::En),

@@ -11,9 +11,10 @@ use crate::store::table_name::quote_sqlite;
 /// neighbours, whatever form their text has.
 pub const KEY: [&str; 2] = ["variable", "ds"];
 
-/// Asked for by the page and by the queries that people run, besides the one that begins with
-/// `variable`.
-pub const INDEXED: [&[&str]; 3] = [&["ds"], &["is_anomaly", "ds"], &["processed_at"]];
+/// Asked for by the page and by the queries that people run. That on `y` tells the extremes of a
+/// chart without the rows, that on `is_anomaly` the anomalies of one variable.
+pub const INDEXED: [&[&str]; 4] =
+    [&["ds"], &["variable", "ds", "y"], &["is_anomaly", "ds", "variable"], &["processed_at"]];
 
 /// The default input table, with the index on datetime that we would advise. For the demo and for
 /// tests: a store never creates the input.

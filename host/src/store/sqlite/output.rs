@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::database_file::DatabaseFile;
 use super::error::Result;
-use super::{ensure_tables, episodes, names, outbox, parts, state_row, stored, verdicts};
+use super::{ensure_tables, episodes, names, outbox, page_reader, parts, state_row, stored, verdicts};
 use crate::datetime::Datetime;
 use crate::episode::{EpisodeChange, EpisodeRange, Feedback, OutboxMessage, Shelving, StoredEpisode};
 use crate::reading::ReadingKey;
@@ -19,8 +19,9 @@ use crate::store::probe::{self, PROBE};
 use crate::store::stored::span;
 use crate::store::{
     Claim, Clock, Commit, EntryState, EpisodeEditor, EpisodeReader, ErrorKind, OutboxCounts, OutboxEntry,
-    OutboxQueue, Outline, Output, OutputLimits, OutputProbe, Probed, Rejudging, Replaced, SchemaChanges,
-    StoreError, TableName, TableNames, Tried, VerdictPage, VerdictReader, VerdictWriter,
+    OutboxQueue, Outline, Output, OutputLimits, OutputProbe, Probed, ReadFrom, Rejudging, Replaced,
+    SchemaChanges, StoreError, StoredVerdict, Stretch, TableName, TableNames, Tried, VerdictPage,
+    VerdictReader, VerdictWriter,
 };
 use crate::verdict::VerdictRow;
 
@@ -228,6 +229,20 @@ impl VerdictReader for SqliteOutput {
         self.read(move |connection, tables| {
             let output = ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
             stored::read(connection, &tables.output, output.has("source_file"), wanted)
+        })
+        .await
+    }
+
+    async fn stretches(
+        &mut self,
+        stretches: &[Stretch],
+        limit: usize,
+        end: ReadFrom,
+    ) -> Result<Vec<Vec<StoredVerdict>>, StoreError> {
+        let stretches = stretches.to_vec();
+        self.read(move |connection, tables| {
+            let names = (&tables.output, &tables.state);
+            page_reader::stretches(connection, names, &stretches, limit, end)
         })
         .await
     }

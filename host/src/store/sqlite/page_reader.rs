@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Params};
 
 use super::datetime::DatetimeForm;
@@ -16,8 +17,8 @@ use super::{ensure_tables, stored};
 use crate::datetime::Datetime;
 use crate::store::page_reader::{MOST_RANKED, PATIENCE, rank};
 use crate::store::{
-    AnomalyQuery, AnomalyTally, ErrorKind, FirstOf, OutboxCounts, OutboxQueue, Output, PageReader, ReadFrom,
-    StoreError, StoredVerdict, Stretch, TableName,
+    AnomalyQuery, AnomalyTally, ErrorKind, Extent, FirstOf, OutboxCounts, OutboxQueue, Output, PageReader,
+    ReadFrom, StoreError, StoredVerdict, Stretch, TableName,
 };
 
 #[async_trait]
@@ -34,25 +35,20 @@ impl PageReader for SqliteOutput {
         .await
     }
 
-    async fn stretches(
-        &mut self,
-        stretches: &[Stretch],
-        limit: usize,
-        end: ReadFrom,
-    ) -> Result<Vec<Vec<StoredVerdict>>, StoreError> {
-        let stretches = stretches.to_vec();
-        self.read(move |connection, tables| {
-            let reading = PageQuery::begin(connection, &tables.output, &tables.state)?;
-            stretches.iter().map(|stretch| reading.stretch(stretch, limit, end)).collect()
-        })
-        .await
-    }
-
     async fn count(&mut self, stretches: &[Stretch], limit: usize) -> Result<Vec<u64>, StoreError> {
         let stretches = stretches.to_vec();
         self.read(move |connection, tables| {
             let reading = PageQuery::begin(connection, &tables.output, &tables.state)?;
             stretches.iter().map(|stretch| reading.count(stretch, limit)).collect()
+        })
+        .await
+    }
+
+    async fn extents(&mut self, stretches: &[Stretch], limit: usize) -> Result<Vec<Extent>, StoreError> {
+        let stretches = stretches.to_vec();
+        self.read(move |connection, tables| {
+            let reading = PageQuery::begin(connection, &tables.output, &tables.state)?;
+            stretches.iter().map(|stretch| reading.extent(stretch, limit)).collect()
         })
         .await
     }
@@ -85,6 +81,23 @@ impl PageReader for SqliteOutput {
     async fn leave(self: Box<Self>) -> Result<(), StoreError> {
         self.close().await
     }
+}
+
+/// Verdicts of stretches.
+pub(super) fn stretches(
+    connection: &Connection,
+    (output, state): (&TableName, &TableName),
+    stretches: &[Stretch],
+    limit: usize,
+    end: ReadFrom,
+) -> Result<Vec<Vec<StoredVerdict>>> {
+    let reading = PageQuery::begin(connection, output, state)?;
+    stretches.iter().map(|stretch| reading.stretch(stretch, limit, end)).collect()
+}
+
+/// What sorts before every text of this second.
+fn second(at: Datetime) -> String {
+    DatetimeForm::Space.around(at).0
 }
 
 /// One call.
@@ -176,7 +189,7 @@ impl<'c> PageQuery<'c> {
         Ok(verdicts)
     }
 
-    /// Texts of one instant beside the ends count too: nobody counts on one.
+    /// The ends are those of whole seconds, as in [`extent`](Self::extent).
     fn count(&self, stretch: &Stretch, limit: usize) -> Result<u64> {
         self.goes_on()?;
         let mut statement = self.connection.prepare_cached(&format!(
@@ -185,14 +198,45 @@ impl<'c> PageQuery<'c> {
         ))?;
         let Stretch { variable, from, to } = stretch;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let (from, to) = (DatetimeForm::Space.ceiling(*from), DatetimeForm::Space.ceiling(*to));
+        let (from, to) = (second(*from), second(*to));
         let count: i64 = statement.query_row((&**variable, from, to, limit), |row| row.get(0))?;
         Ok(count.unsigned_abs())
     }
 
+    /// One pass over the index; of two that are equal the first is kept. Stretches that follow each
+    /// other have each second in one of them.
+    fn extent(&self, stretch: &Stretch, limit: usize) -> Result<Extent> {
+        self.goes_on()?;
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT ds, y FROM {} WHERE variable = ?1 AND ds >= ?2 AND ds < ?3 ORDER BY ds LIMIT ?4",
+            self.output.sqlite()
+        ))?;
+        let Stretch { variable, from, to } = stretch;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let within = (&**variable, second(*from), second(*to), limit);
+        let (mut reader, mut extent) = (RowReader::default(), Extent::default());
+        let (mut least, mut greatest) = (f64::INFINITY, f64::NEG_INFINITY);
+        let mut rows = statement.query(within)?;
+        while let Some(row) = rows.next()? {
+            extent.verdicts += 1;
+            let y = match row.get_ref(1)? {
+                ValueRef::Real(y) => y,
+                ValueRef::Integer(y) => y as f64,
+                _ => continue,
+            };
+            if y < least {
+                (least, extent.least) = (y, reader.instant(row.get_ref(0)?));
+            }
+            if y > greatest {
+                (greatest, extent.greatest) = (y, reader.instant(row.get_ref(0)?));
+            }
+        }
+        Ok(extent)
+    }
+
     fn anomalies(&self, query: &AnomalyQuery, limit: usize) -> Result<Vec<StoredVerdict>> {
-        // The `+` keeps SQLite at the index on (is_anomaly, ds): a variable has many verdicts, and
-        // few of them are anomalies.
+        // The `+` keeps SQLite at the index on (is_anomaly, ds, variable): a variable has many verdicts, and few of
+        // them are anomalies.
         let named = if query.variable.is_some() { " AND +variable = ?4" } else { " AND ?4 IS NULL" };
         let sql = format!(
             "SELECT {} FROM {} WHERE is_anomaly = 1 AND ds >= ?1 AND ds < ?2 AND coalesce(anomaly_score, 0) >= ?3{named} \
@@ -261,7 +305,7 @@ mod tests {
         };
         for (sql, expected) in [
             (
-                "SELECT y FROM o WHERE variable = ?1 AND ds >= ?2 AND ds < ?3 ORDER BY ds DESC",
+                "SELECT yhat FROM o WHERE variable = ?1 AND ds >= ?2 AND ds < ?3 ORDER BY ds DESC",
                 "SEARCH o USING INDEX ux_o_variable_ds (variable=? AND ds>? AND ds<?)",
             ),
             (
@@ -271,10 +315,16 @@ mod tests {
             (
                 "SELECT y FROM o WHERE is_anomaly = 1 AND ds >= ?1 AND ds < ?2 AND coalesce(anomaly_score, 0) >= ?3 AND \
                  +variable = ?4 ORDER BY ds DESC",
-                "SEARCH o USING INDEX ix_o_is_anomaly_ds (is_anomaly=? AND ds>? AND ds<?)",
+                "SEARCH o USING INDEX ix_o_is_anomaly_ds_variable (is_anomaly=? AND ds>? AND ds<?)",
+            ),
+            (
+                "SELECT ds, y FROM o WHERE variable = ?1 AND ds >= ?2 AND ds < ?3 ORDER BY ds LIMIT ?4",
+                "SEARCH o USING COVERING INDEX ux_o_variable_ds (variable=? AND ds>? AND ds<?)",
             ),
         ] {
-            assert_eq!(plan(sql), expected, "{sql}");
+            // Whichever it takes of the two that begin so.
+            let plan = plan(sql).replace("ix_o_variable_ds_y", "ux_o_variable_ds");
+            assert_eq!(plan, expected, "{sql}");
         }
     }
 }

@@ -17,8 +17,8 @@ use super::{datetime, sql, stored};
 use crate::datetime::Datetime;
 use crate::store::page_reader::{MOST_RANKED, rank};
 use crate::store::{
-    AnomalyQuery, AnomalyTally, FirstOf, OutboxCounts, OutboxQueue, Output, PageReader, PlantClock, ReadFrom,
-    StoreError, StoredVerdict, Stretch,
+    AnomalyQuery, AnomalyTally, Extent, FirstOf, OutboxCounts, OutboxQueue, Output, PageReader, PlantClock,
+    ReadFrom, StoreError, StoredVerdict, Stretch,
 };
 
 #[async_trait]
@@ -44,20 +44,15 @@ impl PageReader for SqlServerOutput {
         self.done(session, answer).await
     }
 
-    async fn stretches(
-        &mut self,
-        stretches: &[Stretch],
-        limit: usize,
-        end: ReadFrom,
-    ) -> Result<Vec<Vec<StoredVerdict>>, StoreError> {
-        let mut session = self.link.take()?;
-        let answer = self.read_stretches(&mut session, stretches, limit, end).await;
-        self.done(session, answer).await
-    }
-
     async fn count(&mut self, stretches: &[Stretch], limit: usize) -> Result<Vec<u64>, StoreError> {
         let mut session = self.link.take()?;
         let answer = self.count_stretches(&mut session, stretches, limit).await;
+        self.done(session, answer).await
+    }
+
+    async fn extents(&mut self, stretches: &[Stretch], limit: usize) -> Result<Vec<Extent>, StoreError> {
+        let mut session = self.link.take()?;
+        let answer = self.find_extents(&mut session, stretches, limit).await;
         self.done(session, answer).await
     }
 
@@ -114,18 +109,18 @@ impl SqlServerOutput {
         Ok(names)
     }
 
-    /// Has a statement answer for stretches, as many as fit at a time. `take` is given each row,
+    /// Has a statement answer for stretches, so many at a time. `take` is given each row,
     /// with the place of its stretch.
     async fn ask_stretches(
         &mut self,
         session: &mut SqlSession,
-        stretches: &[Stretch],
+        (stretches, at_a_time): (&[Stretch], usize),
         limit: usize,
         statement: impl Fn(&Statements, usize) -> String,
         mut take: impl FnMut(usize, Row) -> Result<()>,
     ) -> Result<()> {
         let known = self.known(session).await?;
-        for (part, asked) in stretches.chunks(sql::page::MOST_STRETCHES).enumerate() {
+        for (part, asked) in stretches.chunks(at_a_time).enumerate() {
             let shape = sql::page::stretches_for(asked.len());
             let mut values = vec![rows(limit)];
             for at in 0..shape {
@@ -141,14 +136,14 @@ impl SqlServerOutput {
                 let at = at.ok_or_else(|| Error::no_answer("which stretch a row is of"))?;
                 // What fills the shape counts nothing, and says so.
                 if at < asked.len() {
-                    take(part * sql::page::MOST_STRETCHES + at, row)?;
+                    take(part * at_a_time + at, row)?;
                 }
             }
         }
         Ok(())
     }
 
-    async fn read_stretches(
+    pub(super) async fn read_stretches(
         &mut self,
         session: &mut SqlSession,
         stretches: &[Stretch],
@@ -164,7 +159,8 @@ impl SqlServerOutput {
             })
         };
         let mut found = vec![Vec::new(); stretches.len()];
-        self.ask_stretches(session, stretches, limit, sql, |at, row| {
+        let all = (stretches, sql::page::MOST_STRETCHES);
+        self.ask_stretches(session, all, limit, sql, |at, row| {
             let mut cells = row.into_iter();
             // Which stretch it is.
             cells.next();
@@ -193,13 +189,40 @@ impl SqlServerOutput {
             sql::page::count(&output, shape, |value| known.variable(value))
         };
         let mut counts = vec![0; stretches.len()];
-        self.ask_stretches(session, stretches, limit, sql, |at, row| {
+        let all = (stretches, sql::page::MOST_STRETCHES);
+        self.ask_stretches(session, all, limit, sql, |at, row| {
             let count = row.into_iter().nth(1).and_then(|value| integer(&value));
             counts[at] = count.ok_or_else(|| Error::no_answer("a count"))?.unsigned_abs();
             Ok(())
         })
         .await?;
         Ok(counts)
+    }
+
+    async fn find_extents(
+        &mut self,
+        session: &mut SqlSession,
+        stretches: &[Stretch],
+        limit: usize,
+    ) -> Result<Vec<Extent>> {
+        let output = self.output.clone();
+        let sql = |known: &Statements, shape: usize| {
+            sql::page::extents(&output, shape, |value| known.variable(value))
+        };
+        let mut extents = vec![Extent::default(); stretches.len()];
+        let all = (stretches, sql::page::MOST_EXTENTS);
+        self.ask_stretches(session, all, limit, sql, |at, row| {
+            let cells: Vec<_> = row.into_iter().collect();
+            let [_, verdicts, least, greatest] = cells.as_slice() else {
+                return Err(Error::no_answer("the extremes of readings"));
+            };
+            let verdicts = integer(verdicts).ok_or_else(|| Error::no_answer("a count"))?.unsigned_abs();
+            extents[at] =
+                Extent { verdicts, least: datetime::read(least), greatest: datetime::read(greatest) };
+            Ok(())
+        })
+        .await?;
+        Ok(extents)
     }
 
     async fn read_anomalies(

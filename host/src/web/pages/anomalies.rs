@@ -1,5 +1,6 @@
 //! The latest anomalies, by score or by time, with a filter; also as CSV.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::State as Given;
@@ -9,7 +10,8 @@ use minijinja::{Value, context};
 
 use super::variable::anomaly;
 use super::{PageResult, WorkerStatus, ranges, second};
-use crate::store::{AnomalyQuery, FirstOf, PageReader, StoreError, StoredVerdict};
+use crate::episode::{Episode, EpisodeKind, EpisodeRange, StoredEpisode};
+use crate::store::{AnomalyQuery, ErrorKind, FirstOf, PageReader, StoreError, StoredVerdict};
 use crate::web::render::PageContent;
 use crate::web::view::{TimeRange, View, encoded};
 use crate::web::words::Words;
@@ -17,6 +19,9 @@ use crate::web::{App, SharedApp};
 
 /// Rows of one view.
 const MOST: usize = 200;
+
+/// Episodes of its time that are looked through for their causes, the newest first.
+const MOST_EPISODES: usize = 1000;
 
 pub(in crate::web) async fn anomalies(Given(app): Given<SharedApp>, view: View) -> Response {
     let page = page(&app, &view).await;
@@ -30,6 +35,7 @@ struct AnomaliesView {
     first: FirstOf,
     variable: Option<Arc<str>>,
     verdicts: Vec<StoredVerdict>,
+    episodes: Vec<StoredEpisode>,
 }
 
 async fn find(app: &App, view: &View) -> PageResult<AnomaliesView> {
@@ -53,11 +59,31 @@ async fn read(app: &App, view: &View, reader: &mut dyn PageReader) -> Result<Ano
         limit: MOST,
     };
     let verdicts = reader.anomalies(&query).await?;
-    Ok(AnomaliesView { standing, window, least, first, variable, verdicts })
+    let wanted =
+        EpisodeRange { variable: variable.clone(), from: window.from, to: window.to, limit: MOST_EPISODES };
+    let episodes = match reader.episodes(&wanted).await {
+        Err(error) if error.kind == ErrorKind::Schema => Vec::new(),
+        found => found?,
+    };
+    Ok(AnomaliesView { standing, window, least, first, variable, verdicts, episodes })
 }
 
 impl AnomaliesView {
-    /// The filter as the query of a link, without the time.
+    /// Each with the cause of the episode that it lies in, where that is known.
+    fn rows(&self) -> impl Iterator<Item = (&StoredVerdict, Option<&str>)> {
+        let mut of: HashMap<&str, Vec<&Episode>> = HashMap::new();
+        let episodes = self.episodes.iter().map(|stored| &stored.episode);
+        for episode in episodes.filter(|episode| episode.kind == EpisodeKind::Anomaly) {
+            of.entry(&episode.variable).or_default().push(episode);
+        }
+        self.verdicts.iter().map(move |verdict| {
+            let holds = |episode: &&&Episode| episode.begin <= verdict.ds && verdict.ds <= episode.end;
+            let held = of.get(&*verdict.variable).and_then(|of| of.iter().find(holds));
+            (verdict, held.and_then(|episode| episode.cause.as_deref()))
+        })
+    }
+
+    /// The filter as it stands in a link, but for the time.
     fn filter(&self) -> String {
         let order = if self.first == FirstOf::Newest { "time" } else { "score" };
         let mut filter = format!("order={order}");
@@ -82,7 +108,7 @@ async fn page(app: &App, view: &View) -> PageResult<PageContent> {
         least => found.least.to_string(),
         by_time => found.first == FirstOf::Newest,
         variable => found.variable.as_deref().unwrap_or_default(),
-        rows => found.verdicts.iter().map(|verdict| anomaly(verdict, view.labels)).collect::<Value>(),
+        rows => found.rows().map(|(verdict, cause)| anomaly(verdict, cause, view.labels)).collect::<Value>(),
         count => found.verdicts.len(),
         is_cut => found.verdicts.len() == MOST,
         csv => format!("/anomalies.csv?{filter}&{}", found.window.query()),
@@ -99,16 +125,16 @@ pub(in crate::web) async fn csv(Given(app): Given<SharedApp>, view: View) -> Res
                 (CONTENT_DISPOSITION, "attachment; filename=\"anomalies.csv\""),
                 (CACHE_CONTROL, "no-store"),
             ];
-            (headers, table(&found.verdicts)).into_response()
+            (headers, table(found.rows())).into_response()
         }
         Err(failure) => app.failed(&view, &failure),
     }
 }
 
-fn table(verdicts: &[StoredVerdict]) -> String {
+fn table<'f>(rows: impl Iterator<Item = (&'f StoredVerdict, Option<&'f str>)>) -> String {
     let number = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
-    let mut text = String::from("ds,variable,y,yhat,yhat_lower,yhat_upper,anomaly_score\r\n");
-    for verdict in verdicts {
+    let mut text = String::from("ds,variable,y,yhat,yhat_lower,yhat_upper,anomaly_score,episode_cause\r\n");
+    for (verdict, cause) in rows {
         let cells = [
             verdict.ds.to_string(),
             cell(&verdict.variable),
@@ -117,6 +143,7 @@ fn table(verdicts: &[StoredVerdict]) -> String {
             number(verdict.yhat_lower),
             number(verdict.yhat_upper),
             number(verdict.anomaly_score),
+            cause.map(cell).unwrap_or_default(),
         ];
         text.push_str(&cells.join(","));
         text.push_str("\r\n");

@@ -1,73 +1,85 @@
 //! The readings of a variable in a time range, as many as a chart needs.
 //!
-//! The range is divided into parts, and of each part a bounded number of verdicts is read by a
-//! seek. If that is all of them, the chart is exact. A part that has more is divided again, and
-//! some verdicts of each smaller part are read, so that the points are spread over the whole part.
-//! Flagged readings are read besides. A year therefore costs about as much as a day.
+//! A time that has few of them is read whole. Of a longer one an index tells where the extremes of
+//! each part are, which costs a small share of reading the rows; those are read, what is flagged,
+//! and some that are spread evenly, by which the model is measured. A year is therefore drawn as
+//! exactly as an hour.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::chart::{ChartData, ChartPoint, decimate};
 use crate::datetime::Datetime;
-use crate::store::{AnomalyQuery, FirstOf, PageReader, ReadFrom, StoreError, StoredVerdict, Stretch};
+use crate::store::{AnomalyQuery, Extent, FirstOf, PageReader, ReadFrom, StoreError, StoredVerdict, Stretch};
 
 /// Parts of the range. A part is some pixels wide.
 const PARTS: i64 = 240;
 
-/// Verdicts of a part that are read at first: two weeks of readings a minute apart are exact.
-const OF_A_PART: usize = 96;
+/// So many verdicts are read whole: four days of minutes.
+const WHOLE: usize = 6_000;
 
-/// The smaller parts of a part that has more, and the verdicts that are read of each.
+/// So many verdicts of a part are looked through for its extremes: two years of minutes in all. A
+/// part that has more is divided into so many, and of each so many are.
+const OF_A_PART: usize = 4_096;
 const SMALLER: i64 = 8;
-const OF_A_SMALLER: usize = 8;
+const OF_A_SMALLER: usize = OF_A_PART / 8;
 
-/// The most flagged readings that are read besides.
-const MOST_FLAGGED: usize = 1000;
+/// Verdicts by which a model is measured, where not all are read.
+const MEASURED: i64 = 4 * PARTS;
 
-/// Readings, by time.
+/// What is flagged, besides: the worst.
+pub(super) const MOST_FLAGGED: usize = 1000;
+
+/// Readings by time.
 pub(super) struct ChartSeries {
-    /// Those that were read.
-    pub(super) points: Vec<ChartPoint>,
-    /// Whether these are all readings of the range.
-    pub(super) is_whole: bool,
+    /// What is drawn.
+    points: Vec<ChartPoint>,
+    /// What the model is measured by: all, or some that are evenly spread.
+    pub(super) measured: Vec<ChartPoint>,
+    /// Whether those are all that there are.
+    pub(super) is_all: bool,
+    /// Whether the extremes that are drawn are those of all readings.
+    pub(super) is_exact: bool,
+    /// The worst of those that are flagged come first.
+    pub(super) flagged: Vec<StoredVerdict>,
 }
 
 impl ChartSeries {
+    /// At most so many `flagged` ones.
     pub(super) async fn read(
         reader: &mut dyn PageReader,
         variable: &Arc<str>,
-        from: Datetime,
-        to: Datetime,
+        (from, to): (Datetime, Datetime),
+        flagged: usize,
     ) -> Result<Self, StoreError> {
-        let parts = divided(variable, from, to, PARTS);
-        let read = reader.stretches(&parts, OF_A_PART + 1, ReadFrom::Start).await?;
-        let is_full = |verdicts: &Vec<StoredVerdict>| verdicts.len() > OF_A_PART;
-        let is_whole = !read.iter().any(is_full);
-        let mut points = Vec::new();
-        let mut smaller = Vec::new();
-        for (part, verdicts) in parts.iter().zip(&read) {
-            if is_full(verdicts) {
-                smaller.extend(divided(variable, part.from, part.to, SMALLER));
-            }
-            points.extend(verdicts.iter().filter_map(ChartPoint::of));
+        let all = Stretch { variable: Arc::clone(variable), from, to };
+        let query = AnomalyQuery {
+            variable: Some(Arc::clone(variable)),
+            from,
+            to,
+            least_score: 0.0,
+            first: FirstOf::Worst,
+            limit: flagged,
+        };
+        let flagged = reader.anomalies(&query).await?;
+        let count = reader.count(std::slice::from_ref(&all), WHOLE + 1).await?;
+        if count.first().is_none_or(|count| *count <= WHOLE as u64) {
+            let read = reader.stretches(&[all], WHOLE, ReadFrom::Start).await?.concat();
+            let points = points(&read);
+            return Ok(Self { measured: points.clone(), points, is_all: true, is_exact: true, flagged });
         }
-        if !is_whole {
-            for verdicts in reader.stretches(&smaller, OF_A_SMALLER, ReadFrom::Start).await? {
-                points.extend(verdicts.iter().filter_map(ChartPoint::of));
-            }
-            let flagged = AnomalyQuery {
-                variable: Some(Arc::clone(variable)),
-                from,
-                to,
-                least_score: 0.0,
-                first: FirstOf::Newest,
-                limit: MOST_FLAGGED,
-            };
-            points.extend(reader.anomalies(&flagged).await?.iter().filter_map(ChartPoint::of));
-            points.sort_by_key(|point| point.at);
-            points.dedup_by_key(|point| point.at);
-        }
-        Ok(Self { points, is_whole })
+        let (extents, is_exact) = extents(reader, variable, (from, to)).await?;
+        let moments = extents.iter().flat_map(|extent| [extent.least, extent.greatest]).flatten();
+        let moments: Vec<Stretch> = moments.map(|at| moment(variable, at)).collect();
+        let extremes = reader.stretches(&moments, 1, ReadFrom::Start).await?.concat();
+        let spread = divided(variable, from, to, MEASURED);
+        let measured = points(&reader.stretches(&spread, 1, ReadFrom::Start).await?.concat());
+        let mut drawn = points(&extremes);
+        drawn.extend(flagged.iter().filter_map(ChartPoint::of));
+        drawn.extend(measured.iter().copied());
+        drawn.sort_by_key(|point| point.at);
+        drawn.dedup_by_key(|point| point.at);
+        Ok(Self { points: drawn, measured, is_all: false, is_exact, flagged })
     }
 
     /// The points that a screen can show.
@@ -76,7 +88,36 @@ impl ChartSeries {
     }
 }
 
-/// The data of a variable's chart, and whether it holds all verdicts of the range.
+fn points(verdicts: &[StoredVerdict]) -> Vec<ChartPoint> {
+    verdicts.iter().filter_map(ChartPoint::of).collect()
+}
+
+fn moment(variable: &Arc<str>, at: Datetime) -> Stretch {
+    Stretch { variable: Arc::clone(variable), from: at, to: at.later(Duration::from_micros(1)) }
+}
+
+/// The extremes of each part, and whether they are those of all its readings.
+async fn extents(
+    reader: &mut dyn PageReader,
+    variable: &Arc<str>,
+    (from, to): (Datetime, Datetime),
+) -> Result<(Vec<Extent>, bool), StoreError> {
+    let parts = divided(variable, from, to, PARTS);
+    let mut found = reader.extents(&parts, OF_A_PART + 1).await?;
+    let is_full = |extent: &Extent, most: usize| extent.verdicts > most as u64;
+    let full = parts.iter().zip(&found).filter(|(_, extent)| is_full(extent, OF_A_PART));
+    let smaller: Vec<Stretch> =
+        full.flat_map(|(part, _)| divided(variable, part.from, part.to, SMALLER)).collect();
+    if smaller.is_empty() {
+        return Ok((found, true));
+    }
+    let more = reader.extents(&smaller, OF_A_SMALLER + 1).await?;
+    let is_exact = !more.iter().any(|extent| is_full(extent, OF_A_SMALLER));
+    found.extend(more);
+    Ok((found, is_exact))
+}
+
+/// The chart of a variable in some time, and whether its extremes are those of all readings.
 ///
 /// # Errors
 /// As the reader.
@@ -86,10 +127,10 @@ pub async fn chart_data(
     from: Datetime,
     to: Datetime,
 ) -> Result<(ChartData, bool), StoreError> {
-    let series = ChartSeries::read(reader, variable, from, to).await?;
+    let series = ChartSeries::read(reader, variable, (from, to), MOST_FLAGGED).await?;
     let points = series.drawn(from, to);
     let data = ChartData { variable: variable.to_string(), from, to, points, episodes: Vec::new() };
-    Ok((data, series.is_whole))
+    Ok((data, series.is_exact))
 }
 
 /// Equal parts of a range; fewer than asked for if they would be shorter than a microsecond.

@@ -9,7 +9,7 @@ use axum::response::Response;
 use minijinja::{Value, context};
 
 use super::chart_series::chart_data;
-use super::{PageResult, WorkerStatus, decimals, second};
+use super::{PageResult, WorkerStatus, decimals, said_cause, second};
 use crate::chart::{ChartData, ChartSize, Dress, Labels, chart, number};
 use crate::datetime::Datetime;
 use crate::episode::{Direction, Episode, EpisodeKind, EpisodeRange, Priority, StoredEpisode};
@@ -231,7 +231,7 @@ fn sentences(episode: &Episode, until: Datetime, labels: &Labels) -> Vec<String>
         sentences.push(format!("{text}."));
     }
     if let Some(cause) = &episode.cause {
-        sentences.push(format!("{}: {}.", words.get("cause"), escaped(cause)));
+        sentences.push(format!("{}: {}.", words.get("cause"), said_cause(cause, labels)));
     }
     if episode.shelved {
         sentences.push(format!("{}.", words.get("was_shelved")));
@@ -270,6 +270,7 @@ mod tests {
             direction: Some(Direction::Above),
             readings: 19,
             flagged: 17,
+            cause: Some("drift".to_owned()),
             ..Episode::at("T1".into(), EpisodeKind::Anomaly, begin)
         };
         let silent = Episode { shelved: true, ..Episode::at("T1".into(), EpisodeKind::Silent, begin) };
@@ -278,13 +279,13 @@ mod tests {
                 &anomaly,
                 &ENGLISH,
                 "From 2025-01-15 10:00:00 to 2025-01-15 11:30:00 (1 h 30 min). 17 of 19 readings were flagged. The worst reading: \
-                 29.50, at 2025-01-15 10:40:00; 9.50 above the expected value (20.00); score 88.2.",
+                 29.50, at 2025-01-15 10:40:00; 9.50 above the expected value (20.00); score 88.2. Cause: slow drift.",
             ),
             (
                 &anomaly,
                 &SPANISH,
                 "Desde 2025-01-15 10:00:00 hasta 2025-01-15 11:30:00 (1 h 30 min). 17 de 19 lecturas se marcaron. La peor lectura: \
-                 29,50, a las 2025-01-15 10:40:00; 9,50 sobre el valor esperado (20,00); puntuación 88,2.",
+                 29,50, a las 2025-01-15 10:40:00; 9,50 sobre el valor esperado (20,00); puntuación 88,2. Causa: deriva lenta.",
             ),
             (
                 &silent,

@@ -24,6 +24,9 @@ use super::error::WebError;
 use super::render::map;
 use super::view::{RANGES, TimeRange, View};
 use super::words::Words;
+use crate::alert::language::Language;
+use crate::alert::sentence::cause_in;
+use crate::chart::{Labels, SPANISH};
 use crate::datetime::Datetime;
 use crate::state::State;
 use crate::store::{PageReader, StoreError};
@@ -53,6 +56,11 @@ impl WorkerStatus {
         };
         Ok(Self { now, state, until })
     }
+}
+
+/// A cause as people say it.
+fn said_cause(cause: &str, labels: &Labels) -> String {
+    cause_in(cause, if labels.language == SPANISH.language { Language::Es } else { Language::En })
 }
 
 /// The links to time ranges, for the template `ranges.html`.

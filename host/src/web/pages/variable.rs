@@ -8,13 +8,13 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use minijinja::{Value, context};
 
-use super::chart_series::ChartSeries;
+use super::chart_series::{ChartSeries, MOST_FLAGGED};
 use super::episode::{spans, within};
 use super::why::why;
-use super::{PageResult, WorkerStatus, decimals, ranges, second};
+use super::{PageResult, WorkerStatus, decimals, ranges, said_cause, second};
 use crate::chart::{ChartData, ChartPoint, ChartSize, Dress, ErrorMeasures, Labels, chart, number};
 use crate::episode::{EpisodeKind, StoredEpisode};
-use crate::store::{AnomalyQuery, ErrorKind, FirstOf, PageReader, StoreError, StoredVerdict};
+use crate::store::{ErrorKind, PageReader, StoreError, StoredVerdict};
 use crate::text::escaped;
 use crate::web::error::WebError;
 use crate::web::render::{PageContent, map};
@@ -47,7 +47,6 @@ struct VariableView {
     window: TimeRange,
     standing: WorkerStatus,
     series: ChartSeries,
-    worst: Vec<StoredVerdict>,
     episodes: Vec<StoredEpisode>,
     /// Of this variable.
     shelved: Vec<StoredEpisode>,
@@ -81,23 +80,14 @@ async fn read(
 ) -> Result<VariableView, StoreError> {
     let standing = WorkerStatus::read(app, reader).await?;
     let window = view.window(standing.until, "24h");
-    let series = ChartSeries::read(reader, &variable, window.from, window.to).await?;
-    let query = AnomalyQuery {
-        variable: Some(Arc::clone(&variable)),
-        from: window.from,
-        to: window.to,
-        least_score: 0.0,
-        first: FirstOf::Worst,
-        limit: LISTED,
-    };
-    let worst = reader.anomalies(&query).await?;
+    let series = ChartSeries::read(reader, &variable, (window.from, window.to), MOST_FLAGGED).await?;
     let episodes = within(reader, Some(&variable), window.from, window.to).await?;
     let mut shelved = match reader.shelved().await {
         Err(error) if error.kind == ErrorKind::Schema => Vec::new(),
         found => found?,
     };
     shelved.retain(|stored| stored.episode.variable == variable);
-    Ok(VariableView { variable, window, standing, series, worst, episodes, shelved })
+    Ok(VariableView { variable, window, standing, series, episodes, shelved })
 }
 
 async fn page(app: &App, view: &View) -> PageResult<PageContent> {
@@ -118,9 +108,10 @@ async fn page(app: &App, view: &View) -> PageResult<PageContent> {
         points => points(&data.points),
         from_micros => found.window.from.micros().to_string(),
         to_micros => found.window.to.micros().to_string(),
-        is_whole => found.series.is_whole,
-        measures => measures(&found.series.points, labels, words),
-        worst => found.worst.iter().map(|verdict| anomaly(verdict, labels)).collect::<Value>(),
+        is_exact => found.series.is_exact,
+        is_all => found.series.is_all,
+        measures => measures(&found.series.measured, labels, words),
+        worst => found.series.flagged.iter().take(LISTED).map(|verdict| anomaly(verdict, None, labels)).collect::<Value>(),
         shelved => shelved(&found),
         picture => format!("/chart.svg?name={name}&{query}"),
         csv => format!("/anomalies.csv?variable={name}&{query}"),
@@ -143,8 +134,8 @@ fn shelved(found: &VariableView) -> Value {
     }
 }
 
-/// A row of a list of anomalies.
-pub(super) fn anomaly(verdict: &StoredVerdict, labels: &Labels) -> Value {
+/// A row of a list of anomalies, with the cause of the episode that it lies in.
+pub(super) fn anomaly(verdict: &StoredVerdict, cause: Option<&str>, labels: &Labels) -> Value {
     let said =
         |value: Option<f64>| value.map(|value| number(value, decimals(value), labels)).unwrap_or_default();
     // An hour before and an hour after.
@@ -158,6 +149,7 @@ pub(super) fn anomaly(verdict: &StoredVerdict, labels: &Labels) -> Value {
         ("expected", said(verdict.yhat).into()),
         ("score", verdict.anomaly_score.map(|score| number(score, 1, labels)).unwrap_or_default().into()),
         ("why", why(verdict, labels).into()),
+        ("cause", cause.map(|cause| said_cause(cause, labels)).into()),
     ])
 }
 

@@ -30,10 +30,10 @@ function read_out(plot) {
     const box = svg.getBoundingClientRect(), outer = plot.getBoundingClientRect();
     const scale = box.width / svg.viewBox.baseVal.width;
     const lines = [...svg.querySelectorAll(".c-axis")].map((line) => line.getBBox());
-    const left = Math.min(...lines.map((line) => line.x + line.width));
+    const ends = lines.map((line) => line.x + line.width);
     return {
-      left: box.left - outer.left + left * scale,
-      right: box.left - outer.left + (svg.viewBox.baseVal.width - 14) * scale,
+      left: box.left - outer.left + Math.min(...ends) * scale,
+      right: box.left - outer.left + Math.max(...ends) * scale,
       top: box.top - outer.top + 8 * scale,
       bottom: box.top - outer.top + Math.max(...lines.filter((line) => line.width > 100).map((line) => line.y)) * scale,
     };

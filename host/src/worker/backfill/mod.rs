@@ -32,11 +32,13 @@ use crate::batch::Batch;
 use crate::counts::Counts;
 use crate::datetime::Datetime;
 use crate::detector::Detector;
+use crate::episode::{EpisodeTracker, Point};
 use crate::position::{Ahead, Position, TimePosition};
 use crate::reading::Page;
 use crate::reconciliation::Reconciliation;
 use crate::state::State;
-use crate::store::{Commit, Connector, ErrorKind, Replaced, StoreError};
+use crate::store::{Commit, Connector, ErrorKind, Output, Replaced, StoreError};
+use crate::verdict::VerdictRow;
 
 /// A backfill under way. A call that fails ends it: begin again, and it goes on.
 pub struct Backfill {
@@ -49,6 +51,9 @@ pub struct Backfill {
     context: CycleContext,
     canary: Option<Arc<Batch>>,
     learnt: Learnt,
+    /// What the worker has learnt of its variables.
+    tracker: EpisodeTracker,
+    known: mend::Known,
     progress: BackfillProgress,
     resumed: bool,
     named: NamedOnce,
@@ -141,6 +146,8 @@ impl Backfill {
             }
             Err(error) => return Err(error.into()),
         };
+        let memory = session.output.peek(&plan.worker).await?.map(|state| state.memory).unwrap_or_default();
+        let tracker = EpisodeTracker::load(Arc::clone(&plan.rules), &plan.worker, None, &memory, Vec::new());
         let scope = Scope {
             shard: plan.shard,
             variables: plan.variables.as_ref().map(|names| names.iter().cloned().collect()),
@@ -162,6 +169,8 @@ impl Backfill {
             },
             canary,
             learnt: Learnt::default(),
+            tracker,
+            known: mend::Known::default(),
             progress: BackfillProgress {
                 of,
                 through: resumed.then_some(watermark),
@@ -235,15 +244,9 @@ impl Backfill {
     ) -> Result<(), CycleError> {
         let JudgedBatch { verdicts, mut state, report: mut said, canary } = judged_batch;
         let Session { input, output, .. } = &mut self.session;
-        let (scan, name, replace) = (&mut self.scan, &self.name, self.plan.replace);
-        let store = async {
-            if replace {
-                output.replace(name, &Commit::of(&verdicts, &state)).await
-            } else {
-                let inserted = output.commit(name, &Commit::of(&verdicts, &state)).await?;
-                Ok(Replaced { removed: 0, inserted })
-            }
-        };
+        let (scan, plan) = (&mut self.scan, &self.plan);
+        let written = Written { name: &self.name.as_str().into(), verdicts: &verdicts, state: &state };
+        let store = written.store(plan.replace, &mut self.tracker, &mut self.known, output.as_mut());
         let read = async { if more { Some(scan.next(input.as_mut()).await) } else { None } };
         let (written, ahead) = tokio::join!(store, read);
         let written = match written {
@@ -280,9 +283,6 @@ impl Backfill {
         for variable in &self.unseen {
             tracing::warn!("no reading of `{variable}` in this range");
         }
-        let (rules, scope) = (&self.plan.rules, &self.context.scope);
-        let within = (self.plan.from, self.plan.to);
-        mend::range(&mut self.session, &self.name, rules, scope, within).await?;
         let NamedOnce { without_model, equal_names } = &self.named;
         let unjudged = without_model.iter().chain(equal_names.iter().map(|(name, _)| name));
         let failed = self.session.state.set_aside.keys().chain(unjudged).cloned();
@@ -305,6 +305,62 @@ impl Backfill {
                 output.commit(&self.name, &Commit::of(&[], &state)).await.map(drop)
             }
             forgotten => forgotten,
+        }
+    }
+}
+
+/// A batch that is stored, with what it does to episodes.
+struct Written<'a> {
+    name: &'a Arc<str>,
+    verdicts: &'a [VerdictRow],
+    state: &'a State,
+}
+
+/// How often a batch is stored whose episodes the worker changes at the same time.
+const TRIES: usize = 5;
+
+/// Episodes that the worker may still be at began later than this before.
+const LIVE: Duration = Duration::from_secs(24 * 3600);
+
+impl Written<'_> {
+    async fn store(
+        &self,
+        replaces: bool,
+        tracker: &mut EpisodeTracker,
+        known: &mut mend::Known,
+        output: &mut dyn Output,
+    ) -> Result<Replaced, StoreError> {
+        let Self { name, verdicts, state } = *self;
+        let now = state.updated_at;
+        let last = verdicts.iter().map(|row| row.ds).max();
+        if last.is_some_and(|last| last >= now.earlier(LIVE)) {
+            known.forget();
+        }
+        let mut left = TRIES;
+        loop {
+            left -= 1;
+            let mut news = mend::News::new();
+            for row in verdicts {
+                news.entry(Arc::clone(&row.variable)).or_default().push(Point::of(row));
+            }
+            let draft = mend::rejudged(tracker, known, news, replaces, output, now).await?;
+            let (episodes, messages) = (&draft.changes, &draft.messages);
+            let commit = Commit { episodes, messages, ..Commit::of(verdicts, state) };
+            let stored = if replaces {
+                output.replace(name, &commit).await
+            } else {
+                output.commit(name, &commit).await.map(|inserted| Replaced { removed: 0, inserted })
+            };
+            match stored {
+                // What the worker has made of it is read again.
+                Err(error) if error.kind == ErrorKind::Busy && left > 0 => known.forget(),
+                stored => {
+                    if stored.is_ok() {
+                        known.changed(&draft.changes, name, now);
+                    }
+                    return stored;
+                }
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::datetime::Datetime;
-use crate::episode::VariableRules;
+use crate::episode::TrackerSettings;
 use crate::shard::Shard;
 
 /// The step from one instant to the next: ranges are half-open, and a watermark is the last instant
@@ -29,7 +29,7 @@ pub struct BackfillPlan {
     /// Whether verdicts that are there are replaced.
     pub replace: bool,
     /// What is set for episodes.
-    pub rules: VariableRules,
+    pub rules: Arc<TrackerSettings>,
     /// Rows read at a time, and with them the verdicts of a transaction.
     pub batch_rows: usize,
 }
@@ -69,7 +69,7 @@ mod tests {
             to: Datetime::from_micros(1_738_368_000_000_001),
             variables: None,
             replace: false,
-            rules: VariableRules::default(),
+            rules: Arc::default(),
             batch_rows: 4000,
         };
         let only = |names: &[&str]| Some(names.iter().map(|&name| name.into()).collect());

@@ -64,6 +64,10 @@ pub(super) async fn sift(
         new_readings::keys_to_look_up(&rows, context.oldest_allowed)
     };
     let judged = if keys.is_empty() { HashSet::new() } else { session.output.already_judged(&keys).await? };
+    for (variable, at) in &judged {
+        let latest = report.judged_before.entry(Arc::clone(variable)).or_insert(*at);
+        *latest = (*latest).max(*at);
+    }
     let mut sifted = new_readings::sift(rows, &judged, context.oldest_allowed, first_seen);
     let new = std::mem::take(&mut sifted.new);
     passed.add(sifted);

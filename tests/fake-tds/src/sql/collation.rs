@@ -10,6 +10,9 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::lexer::Token;
 
+/// What stands for the databases' own.
+const OF_DATABASE: &str = "DATABASE_DEFAULT";
+
 /// The databases' own.
 pub(super) const DEFAULT: &str = "Latin1_General_100_CI_AS_SC_UTF8";
 
@@ -17,6 +20,7 @@ pub(super) const DEFAULT: &str = "Latin1_General_100_CI_AS_SC_UTF8";
 pub(super) fn add(connection: &Connection) -> rusqlite::Result<()> {
     connection.collation_needed(|connection, name| {
         let rules = name.to_ascii_uppercase();
+        let rules = if rules == OF_DATABASE { DEFAULT.to_ascii_uppercase() } else { rules };
         connection.create_collation(name, move |one: &str, other: &str| compare(&rules, one, other))
     })
 }

@@ -16,7 +16,9 @@ use crate::store::sqlserver::error::{Error, Result};
 use crate::store::sqlserver::state_row::{self, StateRow};
 use crate::store::sqlserver::table::text;
 use crate::store::sqlserver::{connection, datetime, sql};
-use crate::store::{Outline, OutputLimits, StoreError, VerdictPage, VerdictReader};
+use crate::store::{
+    Outline, OutputLimits, ReadFrom, StoreError, StoredVerdict, Stretch, VerdictPage, VerdictReader,
+};
 
 impl SqlServerOutput {
     pub(super) async fn read_row(
@@ -124,6 +126,17 @@ impl VerdictReader for SqlServerOutput {
     ) -> Result<VerdictPage, StoreError> {
         let mut session = self.link.take()?;
         let answer = self.read_page(&mut session, from, to, anomalies_only, limit).await;
+        self.done(session, answer).await
+    }
+
+    async fn stretches(
+        &mut self,
+        stretches: &[Stretch],
+        limit: usize,
+        end: ReadFrom,
+    ) -> Result<Vec<Vec<StoredVerdict>>, StoreError> {
+        let mut session = self.link.take()?;
+        let answer = self.read_stretches(&mut session, stretches, limit, end).await;
         self.done(session, answer).await
     }
 }

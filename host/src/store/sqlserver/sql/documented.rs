@@ -309,38 +309,45 @@ fn entries() -> Vec<DocumentedStatement> {
         entry(
             "page::stretches",
             pages::stretches(&verdicts, true, 2, false, of),
-            "for each stretch a seek on the index on (variable, ds), up to TOP rows, with their look-ups; for the page alone",
+            "for each stretch a seek on the index on (variable, ds, y), up to TOP rows, with their look-ups; for the page, and where episodes are mended",
             TOP,
         ),
         entry(
             "page::count",
             pages::count(&verdicts, 2, of),
-            "for each stretch a seek on the index on (variable, ds), up to TOP rows of it; for the page alone",
+            "for each stretch a seek on the index on (variable, ds, y), up to TOP rows of it; for the page alone",
             TOP,
+        ),
+        entry(
+            "page::extents",
+            pages::extents(&verdicts, 2, of),
+            "for each stretch a seek on the index on (variable, ds, y), up to TOP rows of it, and twice up to an extreme, without \
+             look-ups; for the page alone",
+            MIN_MAX,
         ),
         entry(
             "page::first_variable",
             pages::first_variable(&verdicts),
-            "one row of the index on (variable, ds); for the page alone",
+            "one row of the index on (variable, ds, y); for the page alone",
             TOP,
         ),
         entry(
             "page::next_variable",
             pages::next_variable(&verdicts, of),
-            "one row of the index on (variable, ds), by a seek; for the page alone",
+            "one row of the index on (variable, ds, y), by a seek; for the page alone",
             TOP,
         ),
         entry(
             "page::anomalies",
             pages::anomalies(&verdicts, true, true, of),
-            "a seek on the index on (is_anomaly, ds), backwards, both ends given, up to TOP rows that are of the variable, with their \
+            "a seek on the index on (is_anomaly, ds, variable), backwards, both ends given, up to TOP rows that are of the variable, with their \
              look-ups; for the page alone",
             TOP,
         ),
         entry(
             "page::tally",
             pages::tally(&verdicts),
-            "a seek on the index on (is_anomaly, ds), backwards, up to TOP rows, with their look-ups; for the page alone",
+            "a seek on the index on (is_anomaly, ds, variable), backwards, up to TOP rows, with their look-ups; for the page alone",
             TOP,
         ),
     ]

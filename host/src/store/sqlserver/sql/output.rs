@@ -130,12 +130,13 @@ pub fn parts_anew(parts: &TableName) -> String {
     format!("DELETE FROM {} WHERE [worker] = @P1 AND @held = 1; ", parts.sql_server())
 }
 
-/// The part of [`commit`] that puts the staged parts in the place of those of their names. The
-/// table that loses rows has no alias, as in [`replace`]; each of its rows is found by its key.
+/// The part of [`commit`] that puts the staged parts in the place of those of their names, which
+/// get the database's collation, because the session's own tables may have another. The table that
+/// loses rows has no alias, as in [`replace`]; each of its rows is found by its key.
 pub fn parts_changed(parts: &TableName) -> String {
     format!(
         "DELETE FROM {table} WHERE [worker] = @P1 AND @held = 1 AND EXISTS (SELECT 1 FROM (\
-         SELECT CAST(s.[name] AS nvarchar(100)) AS [new_name] FROM {STAGED_PARTS} AS s) AS n WHERE n.[new_name] = [name]); \
+         SELECT CAST(s.[name] COLLATE DATABASE_DEFAULT AS nvarchar(100)) AS [new_name] FROM {STAGED_PARTS} AS s) AS n WHERE n.[new_name] = [name]); \
          INSERT INTO {table} ([worker], [name], [bytes]) SELECT @P1, CAST(s.[name] AS nvarchar(100)), s.[bytes] \
          FROM {STAGED_PARTS} AS s WHERE s.[bytes] IS NOT NULL AND @held = 1; ",
         table = parts.sql_server()

@@ -1,5 +1,5 @@
 //! What the page reads of the output: each statement a bounded number of rows, by seeking on the
-//! indexes on (variable, ds) and (is_anomaly, ds).
+//! indexes on (variable, ds, y) and (is_anomaly, ds, variable).
 //!
 //! `of` is an expression that makes a parameter a value of the column `variable`: compared with
 //! another type, the column would be converted, row by row.
@@ -12,6 +12,9 @@ use crate::store::TableName;
 /// Stretches that one statement reads: three parameters each, of which a statement has at most
 /// 2,100.
 pub const MOST_STRETCHES: usize = 256;
+
+/// The same of those whose extremes are looked for: a plan for many would take long to make.
+pub const MOST_EXTENTS: usize = 32;
 
 /// How many stretches a statement has for so many: a few shapes, the rest of which is filled with
 /// stretches that hold nothing.
@@ -61,6 +64,33 @@ pub fn count(output: &TableName, count: usize, of: impl Fn(&str) -> String) -> S
             "{}SELECT {at} AS [stretch], COUNT_BIG(*) AS [verdicts] FROM (SELECT TOP (@P1) [ds] FROM {table} WHERE {}) AS s{at}",
             if at == 0 { "" } else { " UNION ALL " },
             within(at, &of)
+        );
+    }
+    sql
+}
+
+/// Of the first `@P1` verdicts of each of so many stretches how many they are, and when the least
+/// and the greatest reading was; parameters and first column as those of [`stretches`]. All of it
+/// stands in the index, of which each stretch is read once for the extremes and up to each of them
+/// once more.
+pub fn extents(output: &TableName, count: usize, of: impl Fn(&str) -> String) -> String {
+    let table = output.sql_server();
+    let mut sql = String::new();
+    for at in 0..count {
+        let within = within(at, &of);
+        let first = |extreme: &str| {
+            format!(
+                "(SELECT TOP (1) w.[ds] FROM {table} AS w WHERE {within} AND w.[y] = e{at}.[{extreme}] ORDER BY w.[ds])"
+            )
+        };
+        let _ = write!(
+            sql,
+            "{}SELECT {at} AS [stretch], e{at}.[verdicts], {} AS [least_at], {} AS [greatest_at] FROM (\
+             SELECT COUNT_BIG(*) AS [verdicts], MIN(s{at}.[y]) AS [least], MAX(s{at}.[y]) AS [greatest] FROM (\
+             SELECT TOP (@P1) [ds], [y] FROM {table} WHERE {within} ORDER BY [ds]) AS s{at}) AS e{at}",
+            if at == 0 { "" } else { " UNION ALL " },
+            first("least"),
+            first("greatest"),
         );
     }
     sql

@@ -1,0 +1,199 @@
+//! Episodes after readings that come late in any order, cycles, and backfills that judge again: what
+//! the table holds in the end is what the verdicts say, gone over afresh. Of the past nothing is told
+//! but the end of what was told to have begun. `MEND_SEEDS` says how many plants are tried.
+
+use std::sync::Arc;
+
+use host::detector::Detector;
+use host::episode::{PatternSettings, StateDelay, TrackerSettings, VariableRules};
+use host::worker::backfill::{Backfill, BackfillPlan};
+use tests::fixture::{Fixture, Layout, WORKER, datetime, hostile, open_set};
+
+const VARIABLES: [&str; 3] = ["T1", "T2", "P 3"];
+
+const MINUTES: u64 = 90;
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
+
+/// Readings in a row that open an episode of a variable, and that close it.
+fn delays(variable: &str) -> (u32, u32) {
+    match variable {
+        "T1" => (1, 2),
+        "T2" => (3, 2),
+        _ => (2, 3),
+    }
+}
+
+fn rules() -> Arc<TrackerSettings> {
+    let rule = |name: &str| {
+        let (on_delay, off_delay) = delays(name);
+        let never = Some(StateDelay::Never);
+        let said = PatternSettings {
+            on_delay: Some(on_delay),
+            off_delay: Some(off_delay),
+            silent_after: never,
+            stuck_after: never,
+            ..PatternSettings::default()
+        };
+        (name.to_owned(), said)
+    };
+    Arc::new(TrackerSettings { rules: VariableRules::new(VARIABLES.map(rule)), ..TrackerSettings::default() })
+}
+
+/// It flags what has this bit.
+async fn flagging(bit: u32) -> Detector {
+    open_set(hostile(&format!(r#"{{"do": "flag-bit-{bit}"}}"#), &["*"])).await
+}
+
+/// Variable, begin, end, closed at, readings, flagged, peak, its reading.
+type Seen = (String, String, String, Option<String>, i64, i64, f64, String);
+
+fn stored(bench: &Fixture) -> Vec<Seen> {
+    let output = bench.output();
+    let sql = "SELECT variable, begin_at, end_at, closed_at, readings, flagged, peak_score, worst_ds \
+               FROM anomaly_worker_episodes WHERE kind = 'anomaly' ORDER BY variable, begin_at";
+    let mut statement = output.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| {
+        let counts = (row.get(4)?, row.get(5)?, row.get(6)?, row.get(7)?);
+        let (readings, flagged, peak, worst) = counts;
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, readings, flagged, peak, worst))
+    });
+    rows.unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+fn afresh(bench: &Fixture) -> Vec<Seen> {
+    let output = bench.output();
+    let sql = "SELECT ds, is_anomaly, anomaly_score FROM anomalies_detector WHERE variable = ?1 ORDER BY ds";
+    let mut statement = output.prepare(sql).unwrap();
+    let mut found = Vec::new();
+    let mut variables = VARIABLES;
+    variables.sort_unstable();
+    for variable in variables {
+        let (on_delay, off_delay) = delays(variable);
+        // What is open or may open, how many were anomalous in a row, and how many normal.
+        let (mut open, mut run, mut normal): (Option<Seen>, u32, u32) = (None, 0, 0);
+        let rows = statement.query_map([variable], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+        for row in rows.unwrap() {
+            let (ds, anomaly, score): (String, bool, f64) = row.unwrap();
+            let seen = match (&mut open, anomaly) {
+                (None, false) => continue,
+                (None, true) => {
+                    run = 1;
+                    let seen = (variable.to_owned(), ds.clone(), ds.clone(), None, 1, 1, score, ds);
+                    open = Some(seen);
+                    continue;
+                }
+                (Some(seen), _) => seen,
+            };
+            if anomaly {
+                run += 1;
+                seen.2.clone_from(&ds);
+                seen.4 += 1 + i64::from(std::mem::take(&mut normal));
+                seen.5 += 1;
+                if score > seen.6 {
+                    (seen.6, seen.7) = (score, ds);
+                }
+            } else if run < on_delay {
+                open = None;
+            } else if normal + 1 < off_delay {
+                normal += 1;
+            } else {
+                seen.3 = Some(ds);
+                (run, normal) = (0, 0);
+                found.extend(open.take());
+            }
+        }
+        found.extend(open.filter(|_| run >= on_delay));
+    }
+    found
+}
+
+/// How many messages of this kind were made.
+fn told(bench: &Fixture, kind: &str) -> usize {
+    bench.texts(&format!("SELECT id FROM anomaly_worker_outbox WHERE kind = '{kind}'")).len()
+}
+
+#[tokio::test]
+async fn late_readings_and_backfills_leave_the_episodes_that_the_verdicts_say() {
+    let seeds = std::env::var("MEND_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(1);
+    for seed in 1..=seeds {
+        let mut random = Random(seed);
+        let mut bench = Fixture::new(Layout::Keyed);
+        bench.settings.episodes = rules();
+        bench.settings.batch_rows = 50;
+        // Flags come in runs: that of the detector at work is bit 0, that of the backfill's bit 1.
+        let mut bits = [[false; 2]; VARIABLES.len()];
+        let mut readings = Vec::new();
+        for minute in 0..MINUTES {
+            for (variable, bits) in VARIABLES.iter().zip(&mut bits) {
+                for bit in bits.iter_mut() {
+                    *bit ^= random.below(3) == 0;
+                }
+                let value = u64::from(bits[0]) + 2 * u64::from(bits[1]) + 4 * random.below(8);
+                readings.push((minute, *variable, value as f64));
+            }
+        }
+        // Each comes at its minute, or any time after it.
+        let mut arrivals: Vec<(u64, (u64, &str, f64))> = readings
+            .into_iter()
+            .map(|reading| (reading.0 + if random.below(6) == 0 { random.below(60) } else { 0 }, reading))
+            .collect();
+        arrivals.sort_by_key(|(at, _)| *at);
+        let mut worker = bench.worker(flagging(0).await);
+        let mut backfills = 0;
+        let end = MINUTES + 60;
+        for minute in (0..end).step_by(6) {
+            let clock = |minute: u64| format!("{:02}:{:02}", 9 + minute / 60, minute % 60);
+            let come: Vec<_> = arrivals.extract_if(.., |(at, _)| *at <= minute).collect();
+            let come: Vec<_> = come.iter().map(|(_, (at, name, y))| (clock(*at), *name, *y)).collect();
+            bench.insert(&come.iter().map(|(at, name, y)| (at.as_str(), *name, *y)).collect::<Vec<_>>());
+            bench.now(&clock(minute));
+            if random.below(4) == 0 && minute > 0 {
+                let from = random.below(minute);
+                let to =
+                    if random.below(2) == 0 { minute + 1 } else { from + 1 + random.below(minute - from) };
+                let some = (random.below(3) == 0).then(|| [VARIABLES[0].into()].into());
+                let plan = BackfillPlan {
+                    worker: WORKER.into(),
+                    shard: None,
+                    from: datetime(&clock(from)),
+                    to: datetime(&clock(to)),
+                    variables: some,
+                    replace: random.below(3) > 0,
+                    rules: rules(),
+                    batch_rows: 40,
+                };
+                let mut detector = flagging(1).await;
+                let mut backfill = Backfill::begin(&plan, &bench.store, &mut detector).await.unwrap();
+                loop {
+                    let more = backfill.step(&mut detector).await.unwrap();
+                    assert_eq!(stored(&bench), afresh(&bench), "seed {seed}, minute {minute}, a batch");
+                    if !more {
+                        break;
+                    }
+                }
+                backfill.finish().await.unwrap();
+                backfills += 1;
+            }
+            if random.below(8) == 0 {
+                worker = bench.worker(flagging(0).await);
+            }
+            worker.cycle(|| false).await.unwrap();
+            assert_eq!(stored(&bench), afresh(&bench), "seed {seed}, minute {minute}");
+        }
+        assert!(backfills > 1, "seed {seed}");
+        let expected = afresh(&bench);
+        assert!(expected.len() > 10, "seed {seed}: {} episodes prove nothing", expected.len());
+        // What was told to have begun was told to its end.
+        let unfinished = "SELECT variable FROM anomaly_worker_episodes WHERE is_open = 0 AND told IN ('opened', 'still_open')";
+        assert_eq!(bench.texts(unfinished), Vec::<String>::new(), "seed {seed}");
+        assert!(told(&bench, "opened") > 0 && told(&bench, "closed") > 0, "seed {seed}");
+    }
+}
