@@ -61,7 +61,7 @@ impl ProphetDetector {
     /// Settings that are not understood, files that leave open which variable they are for, or no
     /// usable model at all. One bad model among others is no error: see [`Self::models`].
     pub fn open(files: &[File<'_>], settings: &str) -> Result<Self, OpenError> {
-        Self::open_without(files, &[], settings, &[])
+        Self::open_without(files, &[], settings, Vec::new())
     }
 
     /// The same where some files are there and cannot be read, and from a state: the names and
@@ -74,7 +74,7 @@ impl ProphetDetector {
         files: &[File<'_>],
         unread: &[UnreadableModel<'_>],
         settings: &str,
-        parts: &[(&str, &[u8])],
+        parts: Vec<(String, Vec<u8>)>,
     ) -> Result<Self, OpenError> {
         let settings = Settings::parse(settings)?;
         let config = models::config(files, unread)?;

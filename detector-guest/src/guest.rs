@@ -71,8 +71,8 @@ impl GuestDetector for DetectorResource {
         let unread = |file: &types::ModelFile| Some((file.path.clone(), file.unreadable.clone()?));
         let unread: Vec<_> = files.iter().filter_map(unread).collect();
         let unread: Vec<_> = unread.iter().map(|(path, why)| UnreadableModel { path, why }).collect();
-        let parts: Vec<_> = resume.iter().map(|part| (part.name.as_str(), part.bytes.as_slice())).collect();
-        let mut detector = crate::ProphetDetector::open_without(&read, &unread, &settings, &parts)?;
+        let parts = resume.into_iter().map(|part| (part.name, part.bytes)).collect();
+        let mut detector = crate::ProphetDetector::open_without(&read, &unread, &settings, parts)?;
         if !detector.ignored().is_empty() {
             log(Level::Debug, &format!("files that are no models: `{}`", detector.ignored().join("`, `")));
         }

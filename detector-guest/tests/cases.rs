@@ -152,7 +152,7 @@ fn a_file_that_cannot_be_read_costs_what_depends_on_it() {
     let open = |unread: &[&str]| {
         let unread: Vec<_> = unread.iter().map(|path| UnreadableModel { path, why: pipe }).collect();
         let detector =
-            ProphetDetector::open_without(&files, &unread, "{}", &[]).map_err(|error| error.to_string())?;
+            ProphetDetector::open_without(&files, &unread, "{}", Vec::new()).map_err(|error| error.to_string())?;
         let states: Vec<_> =
             detector.models().iter().map(|model| (model.path.clone(), model.refused.clone())).collect();
         Ok::<_, String>((states, detector.ignored().to_vec()))
@@ -175,7 +175,7 @@ fn a_file_that_cannot_be_read_costs_what_depends_on_it() {
     let files = [File { path: FILE, bytes: country.as_bytes() }];
     let table = [UnreadableModel { path: "country_holidays.csv", why: pipe }];
     assert_eq!(
-        ProphetDetector::open_without(&files, &table, "{}", &[]).map(|_| ()).unwrap_err().to_string(),
+        ProphetDetector::open_without(&files, &table, "{}", Vec::new()).map(|_| ()).unwrap_err().to_string(),
         format!(
             "none of the 1 model files can be used; `{FILE}`: model `TEMP_03` needs the country holidays in \
              `country_holidays.csv`: it cannot be read: it is a named pipe"

@@ -26,8 +26,8 @@ type Stored = BTreeMap<String, Vec<u8>>;
 fn open(stored: &Stored, settings: &str) -> Result<ProphetDetector, OpenError> {
     let path = "prophet_model_TEMP_03.json";
     let model = std::fs::read(fixtures().join("models").join(path)).unwrap();
-    let parts: Vec<_> = stored.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
-    ProphetDetector::open_without(&[File { path, bytes: &model }], &[], settings, &parts)
+    let parts = stored.iter().map(|(name, bytes)| (name.clone(), bytes.clone())).collect();
+    ProphetDetector::open_without(&[File { path, bytes: &model }], &[], settings, parts)
 }
 
 fn store(detector: &mut ProphetDetector, stored: &mut Stored) {

@@ -109,34 +109,38 @@ impl Adaptive {
     }
 
     /// Goes on from all parts that are stored, given as names and bytes. What cannot be read is
-    /// learnt anew, and said.
+    /// learnt anew, and said. Each part is gone as soon as it is read: all of them and all that is
+    /// made of them do not fit into memory side by side.
     ///
     /// # Errors
     /// None of them can be read.
-    pub(crate) fn resume(plans: Plans, parts: &[(&str, &[u8])]) -> Result<Self, String> {
+    pub(crate) fn resume(plans: Plans, parts: Vec<(String, Vec<u8>)>) -> Result<Self, String> {
         let mut this = Self::new(plans);
         let (mut deltas, mut unread): (Vec<Delta>, Vec<String>) = Default::default();
+        let count = parts.len();
         for (name, bytes) in parts {
-            let read = match parts::kind(name) {
-                Some(Kind::Base) => parts::decode(bytes).map(|base| this.take_up(base)),
-                Some(Kind::Delta) => parts::decode(bytes).map(|delta| deltas.push(delta)),
-                Some(Kind::Group) => parts::decode(bytes).and_then(|group| this.take_up_group(group)),
+            let read = match parts::kind(&name) {
+                Some(Kind::Base) => parts::decode(&bytes).map(|base| {
+                    drop(bytes);
+                    this.take_up(base);
+                }),
+                Some(Kind::Delta) => parts::decode(&bytes).map(|delta| deltas.push(delta)),
+                Some(Kind::Group) => parts::decode(&bytes).and_then(|group| this.take_up_group(group)),
                 None => Err("is no part of this detector's".to_owned()),
             };
             if let Err(why) = read {
                 unread.push(format!("part `{name}` {why}"));
             }
         }
-        if let (true, Some(first)) = (unread.len() == parts.len(), unread.first()) {
-            return Err(format!("none of the {} parts of the state can be read: {first}", parts.len()));
+        if let (true, Some(first)) = (unread.len() == count, unread.first()) {
+            return Err(format!("none of the {count} parts of the state can be read: {first}"));
         }
         deltas.sort_unstable_by_key(|delta| delta.checkpoint);
         deltas.into_iter().for_each(|delta| this.replay(delta));
         if let Some(first) = unread.first() {
             let text = format!(
-                "{} of {} parts of the state cannot be read, and what they hold is learnt anew: {first}",
-                unread.len(),
-                parts.len()
+                "{} of {count} parts of the state cannot be read, and what they hold is learnt anew: {first}",
+                unread.len()
             );
             this.heard.warn(text);
         }
