@@ -151,8 +151,8 @@ fn a_file_that_cannot_be_read_costs_what_depends_on_it() {
     let files = [File { path: FILE, bytes: model.as_bytes() }];
     let open = |unread: &[&str]| {
         let unread: Vec<_> = unread.iter().map(|path| UnreadableModel { path, why: pipe }).collect();
-        let detector =
-            ProphetDetector::open_without(&files, &unread, "{}", Vec::new()).map_err(|error| error.to_string())?;
+        let detector = ProphetDetector::open_without(&files, &unread, "{}", Vec::new())
+            .map_err(|error| error.to_string())?;
         let states: Vec<_> =
             detector.models().iter().map(|model| (model.path.clone(), model.refused.clone())).collect();
         Ok::<_, String>((states, detector.ignored().to_vec()))
