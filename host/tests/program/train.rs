@@ -406,10 +406,10 @@ fn anomalies_are_left_out_and_other_variables_are_columns() {
     let said = train(&["without", "--leave-out-anomalies"]);
     assert_eq!(decided(&said), rows(&[("T1", ROWS - 100, "new")]), "{said}");
     // Of episodes, those that somebody called real; whatever is flagged.
-    place.sql("DELETE FROM anomaly_episodes");
+    place.sql("DELETE FROM anomaly_worker_episodes");
     for (offset, feedback) in [(200, "'real'"), (400, "'sensor'"), (600, "'expected'"), (800, "NULL")] {
         place.sql(&format!(
-            "INSERT INTO anomaly_episodes (variable, kind, begin_at, end_at, closed_at, is_open, readings, flagged, priority, told, \
+            "INSERT INTO anomaly_worker_episodes (variable, kind, begin_at, end_at, closed_at, is_open, readings, flagged, priority, told, \
              shelved, worker, feedback, version, created_at, updated_at) SELECT 'T1', 'anomaly', min(ds), max(ds), max(ds), 0, 50, 50, \
              'low', 'never', 0, 'w', {feedback}, 1, min(ds), min(ds) FROM \
              (SELECT ds FROM anomalies_detector WHERE variable = 'T1' ORDER BY ds LIMIT 50 OFFSET {offset})"
@@ -417,7 +417,7 @@ fn anomalies_are_left_out_and_other_variables_are_columns() {
     }
     let said = train(&["called", "--leave-out-anomalies=real"]);
     assert_eq!(decided(&said), rows(&[("T1", ROWS - 100, "new")]), "{said}");
-    place.sql("UPDATE anomaly_episodes SET feedback = 'expected'");
+    place.sql("UPDATE anomaly_worker_episodes SET feedback = 'expected'");
     let said = train(&["not-called", "--leave-out-anomalies=real"]);
     assert_eq!(decided(&said), rows(&[("T1", ROWS, "new")]), "{said}");
 
