@@ -54,14 +54,14 @@ struct Gathered {
     /// Those that are in no file yet.
     newest: Vec<(Datetime, f64)>,
     /// Pieces in the file, in their order.
-    pieces: Vec<Piece>,
+    pieces: Vec<FilePart>,
     rows: usize,
     last: Option<Datetime>,
     too_long: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Piece {
+struct FilePart {
     at: u64,
     rows: usize,
 }
@@ -121,7 +121,7 @@ impl Collector {
                 out.write_all(&value.to_le_bytes())?;
             }
             let rows = gathered.newest.len();
-            gathered.pieces.push(Piece { at: self.end, rows });
+            gathered.pieces.push(FilePart { at: self.end, rows });
             self.end += (rows * WIDTH) as u64;
             // What a burst of one variable took is for others next.
             gathered.newest = Vec::new();

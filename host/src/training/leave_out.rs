@@ -25,11 +25,11 @@ pub enum LeaveOut {
 pub enum LeftOut {
     Nothing,
     Flagged(Box<dyn Output>),
-    Real(BTreeMap<Arc<str>, Vec<Stretch>>),
+    Real(BTreeMap<Arc<str>, Vec<TimeSpan>>),
 }
 
 /// From the first of its readings to the last.
-type Stretch = (Datetime, Datetime);
+type TimeSpan = (Datetime, Datetime);
 
 /// Episodes of so long are asked for at a time, and at first so many of them.
 const STEP: Duration = Duration::from_secs(7 * 86_400);
@@ -96,8 +96,8 @@ async fn called_real(
     output: &mut (impl EpisodeReader + ?Sized),
     from: Datetime,
     to: Datetime,
-) -> Result<BTreeMap<Arc<str>, Vec<Stretch>>, StoreError> {
-    let mut found: BTreeMap<Arc<str>, Vec<Stretch>> = BTreeMap::new();
+) -> Result<BTreeMap<Arc<str>, Vec<TimeSpan>>, StoreError> {
+    let mut found: BTreeMap<Arc<str>, Vec<TimeSpan>> = BTreeMap::new();
     let mut begin = from;
     while begin < to {
         let end = begin.later(STEP).min(to);
@@ -206,7 +206,7 @@ mod tests {
         // More than one page has, all of them newer.
         rows.extend((0..3000).map(|_| row("D", Anomaly, (60, 60), None)));
         let called = called_real(&mut Rows(rows), at(0), at(400)).await.unwrap_or_default();
-        let expected: BTreeMap<Arc<str>, Vec<Stretch>> =
+        let expected: BTreeMap<Arc<str>, Vec<TimeSpan>> =
             [("A".into(), vec![(at(10), at(12))]), ("B".into(), vec![(at(160), at(170)), (at(50), at(52))])]
                 .into();
         assert_eq!(called, expected);
