@@ -130,7 +130,8 @@ const NOTHING_DONE: &str = "stopped; nothing is done yet";
 const GO_ON: &str = "the same command goes on from there";
 
 fn passes(error: &CycleError) -> bool {
-    matches!(error, CycleError::Store(error) if matches!(error.kind, ErrorKind::Connection | ErrorKind::Busy))
+    let passes = |kind| matches!(kind, ErrorKind::Connection | ErrorKind::Busy | ErrorKind::Conflict);
+    matches!(error, CycleError::Store(error) if passes(error.kind))
 }
 
 /// From one connection to its loss, or to the end. None if it was asked to stop before that.

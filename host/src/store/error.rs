@@ -26,6 +26,8 @@ pub enum ErrorKind {
     /// A constraint, a trigger or a column's type of the output refuses a verdict: without that one
     /// the others may be taken.
     Refused,
+    /// Somebody else has changed an episode since it was read, and nothing was written: read it again.
+    Conflict,
     /// Another worker has taken this worker's name.
     Fenced,
     /// Anything else; the text is the server's.

@@ -11,7 +11,7 @@ use super::patience::{self, Ended, Patience};
 use super::report::{self, CycleReport};
 use super::scan::{Scan, ScanPage};
 use super::session::Session;
-use super::{Worker, WorkerSettings, canary, correct, doubt, warm_up};
+use super::{Worker, WorkerSettings, canary, correct, doubt, mend, warm_up};
 use crate::episode::Draft;
 use crate::reload::Canary;
 use crate::state::ModelsInUse;
@@ -328,16 +328,21 @@ impl Worker {
         if let Some(models) = &mut judged_batch.state.models {
             self.describe(models);
         }
-        let draft = session.episodes.draft(session.output.as_mut(), &judged_batch).await?;
-        let (judged_batch, draft, written) = match self.store(session, &mut judged_batch, &draft).await {
-            Ok(written) => (judged_batch, draft, written),
-            Err(error) if error.kind == ErrorKind::Refused => {
-                let mut judged_batch = judged_batch.without_refused(session, error).await?;
-                let draft = session.episodes.draft(session.output.as_mut(), &judged_batch).await?;
-                let written = self.store(session, &mut judged_batch, &draft).await?;
-                (judged_batch, draft, written)
+        let mut left = mend::TRIES;
+        let (draft, written) = loop {
+            left -= 1;
+            let draft = session.episodes.draft(session.output.as_mut(), &judged_batch).await?;
+            match self.store(session, &mut judged_batch, &draft).await {
+                Ok(written) => break (draft, written),
+                Err(error) if error.kind == ErrorKind::Refused && left > 0 => {
+                    judged_batch = judged_batch.without_refused(session, error).await?;
+                }
+                // A backfill beside it: what it has made of them is read again.
+                Err(error) if error.kind == ErrorKind::Conflict && left > 0 => {
+                    self.learn_open(session).await?;
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => return Err(error.into()),
         };
         session.episodes.accept(draft);
         let JudgedBatch { verdicts, state, report: mut said, canary } = judged_batch;

@@ -145,7 +145,7 @@ fn inspect_tells_what_a_module_is_and_whether_it_would_be_loaded() {
     assert!(said[0].starts_with("file       detector.wasm ("), "{said:#?}");
     for line in [
         "trains     yes: it makes models",
-        "state      checkpoints of schema 1",
+        "state      checkpoints of schema 2",
         "loadable   yes: it is built for anomaly-worker:detector@0.1.0, which this host serves",
     ] {
         assert!(said.contains(&line), "{line}\n{said:#?}");

@@ -51,9 +51,9 @@ pub(super) async fn measure() {
                 on.status.cycle_ended(&CycleEnd::Success { too_late: 0 }, None, Some(now));
             }
             if is_on {
-                with.push(took)
+                with.push(took);
             } else {
-                without.push(took)
+                without.push(took);
             }
             // A cycle begins some time after the last one.
             tokio::time::sleep(Duration::from_millis(20)).await;

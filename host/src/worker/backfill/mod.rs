@@ -316,9 +316,6 @@ struct Written<'a> {
     state: &'a State,
 }
 
-/// How often a batch is stored whose episodes the worker changes at the same time.
-const TRIES: usize = 5;
-
 /// Episodes that the worker may still be at began later than this before.
 const LIVE: Duration = Duration::from_secs(24 * 3600);
 
@@ -336,7 +333,7 @@ impl Written<'_> {
         if last.is_some_and(|last| last >= now.earlier(LIVE)) {
             known.forget();
         }
-        let mut left = TRIES;
+        let mut left = mend::TRIES;
         loop {
             left -= 1;
             let mut news = mend::News::new();
@@ -353,7 +350,7 @@ impl Written<'_> {
             };
             match stored {
                 // What the worker has made of it is read again.
-                Err(error) if error.kind == ErrorKind::Busy && left > 0 => known.forget(),
+                Err(error) if error.kind == ErrorKind::Conflict && left > 0 => known.forget(),
                 stored => {
                     if stored.is_ok() {
                         known.changed(&draft.changes, name, now);
