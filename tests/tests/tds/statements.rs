@@ -199,6 +199,7 @@ async fn on_page(store: &SqlServerStore) {
     page.stretches(&stretches, 9, ReadFrom::Start).await.unwrap();
     page.stretches(&stretches, 9, ReadFrom::End).await.unwrap();
     page.count(&stretches, 9).await.unwrap();
+    page.extents(&stretches, 9).await.unwrap();
     for variable in [None, Some("T1".into())] {
         let query = AnomalyQuery { variable, from, to, least_score: 0.0, first: FirstOf::Worst, limit: 9 };
         page.anomalies(&query).await.unwrap();
