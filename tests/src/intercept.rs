@@ -233,7 +233,7 @@ impl VerdictReader for Out {
         limit: usize,
         end: ReadFrom,
     ) -> Result<Vec<Vec<StoredVerdict>>, StoreError> {
-        self.between.before(Call::Read(limit)).await?;
+        self.between.before(Call::LookUp).await?;
         self.output.stretches(stretches, limit, end).await
     }
 }
