@@ -229,11 +229,12 @@ pub fn insert(connection: &Connection, readings: &[(&str, &str, f64)]) {
 }
 
 /// The one engine of this test process, as in the service. Its deadline is short enough to wait for
-/// and long enough for a busy machine. Compiled detectors are kept beside this crate's other build
+/// and long enough for a busy machine; its checkpoints are small enough that one more would not
+/// exhaust the memory. Compiled detectors are kept beside this crate's other build
 /// results.
 pub fn engine() -> Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
-    let limits = Limits { deadline: Duration::from_secs(1), ..Limits::default() };
+    let limits = Limits { deadline: Duration::from_secs(1), checkpoint: 64 << 20, ..Limits::default() };
     let compiled = Path::new(env!("OUT_DIR")).join("compiled");
     ENGINE.get_or_init(|| Engine::new(limits, Some(&compiled)).unwrap()).clone()
 }

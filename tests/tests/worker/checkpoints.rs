@@ -186,16 +186,16 @@ async fn a_state_that_grows_beyond_what_is_kept_stays_as_it_was() {
     let (lines, _guard) = Lines::listen();
     let mut worker = bench.worker(open_set(told(stateful(), r#"{"do": "checkpoint-grows"}"#)).await);
     let mut sizes = Vec::new();
-    for minute in 0..10 {
+    for minute in 0..6 {
         bench.insert(&[(format!("10:{minute:02}").as_str(), "T1", 1.0)]);
         assert_eq!(worker.cycle(|| false).await.unwrap().counts.judged, 1);
         sizes.push(bench.state().await.unwrap().checkpoint.unwrap().parts.size().parts);
     }
-    // Two parts of 8 MiB a batch, and 128 MiB are kept. A fresh instance counts from where it knows
+    // Two parts of 8 MiB a batch, and 64 MiB are kept. A fresh instance counts from where it knows
     // to.
-    assert_eq!(sizes, [2, 4, 6, 8, 10, 12, 14, 16, 16, 16]);
+    assert_eq!(sizes, [2, 4, 6, 8, 8, 8]);
     let said: Vec<_> = lines.take().into_iter().filter(|line| line.contains("is not kept")).collect();
-    let why = "it has 150994944 bytes, and at most 134217728 are kept (`checkpoint_mib` of `[detector]`)";
+    let why = "it has 83886080 bytes, and at most 67108864 are kept (`checkpoint_mib` of `[detector]`)";
     assert!(matches!(&said[..], [line] if line.ends_with(why)), "{said:#?}");
 }
 
