@@ -9,7 +9,6 @@
     reason = "a test stops at the first surprise"
 )]
 
-mod attacked;
 mod backfill;
 mod checkpoints;
 mod compact_models;

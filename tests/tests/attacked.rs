@@ -2,6 +2,8 @@
 //! it, and no cycle begins later than an interval after its time.
 
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
