@@ -2,6 +2,7 @@
 //! connection costs nothing.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use host::counts::Counts;
 use host::detector::Detector;
@@ -158,18 +159,17 @@ async fn a_page_that_cannot_be_read_costs_the_batch_before_it_nothing() {
     let bench = Fixture::new(Layout::Keyed);
     bench.insert(&THREE);
     let plan = BackfillPlan { batch_rows: 4, ..plan("10:00", "11:00") };
-    let mut commits = 0;
-    let store = Intercepted::new(&bench.store, move |call| {
-        commits += usize::from(matches!(call, Call::Commit(_)));
-        match (call, commits) {
-            (Call::Read(_), 1) => {
-                Action::Fail(StoreError::new(ErrorKind::Connection, "the server has gone away"))
-            }
-            _ => Action::Go,
+    let reads = Arc::new(AtomicUsize::new(0));
+    let read = Arc::clone(&reads);
+    let store = Intercepted::new(&bench.store, move |call| match call {
+        Call::Read(_) if read.fetch_add(1, Ordering::Relaxed) > 0 => {
+            Action::Fail(StoreError::new(ErrorKind::Connection, "the server has gone away"))
         }
+        _ => Action::Go,
     });
     let mut detector = detector("{}").await;
     let mut first = Backfill::begin(&plan, &store, &mut detector).await.unwrap();
+    reads.store(0, Ordering::Relaxed);
     assert!(first.step(&mut detector).await.unwrap());
     first.step(&mut detector).await.unwrap_err();
     assert_eq!(bench.verdicts(), verdicts(&THREE[..3]));
