@@ -62,6 +62,8 @@ async fn attempt(
             go_on(patience)?;
             return without_checkpoint(detector, &canary, batch, error).await;
         }
+        // It has learnt the canary a second time, which nothing may be judged by.
+        detector.discard();
     }
     tracing::warn!("{}: {second}; the variables at fault are looked for", name(batch));
     match search::search(detector, batch, Some(second), known_good, learnt, patience).await {

@@ -139,3 +139,13 @@ proptest! {
         prop_assert_eq!(found, expected);
     }
 }
+
+/// A batch that only holds what the detector does not survive has the canary judged, and the next
+/// batch is judged as if it had not been.
+#[tokio::test]
+async fn the_canary_is_not_learnt() {
+    let of = |value, bad| (Harm::None, 0, vec![[value, None, None, bad]]);
+    let without = [of(Some(0), None), of(None, None), of(Some(0), None)];
+    let with = [of(Some(0), None), of(None, Some(0)), of(Some(0), None)];
+    assert_eq!(judged(&with, 4000).await, judged(&without, 4000).await);
+}
