@@ -5,8 +5,8 @@
 //! time and answers a [`Verdict`]: whether something new begins here, how rare that is on the scale
 //! of the budget of false alarms, whether the variable is still away from what was normal, and why.
 //! Pure, with a bounded state: what is given in any number of pieces gives the same answers to the
-//! last bit, on every system. A [`Group`] judges the variables of one machine together. The state goes to bytes and back ([`Variable::to_bytes`],
-//! [`Variable::from_bytes`]).
+//! last bit, on every system. A [`Group`] judges the variables of one machine together. The state
+//! goes to bytes and back ([`Variable::to_bytes`], [`Variable::from_bytes`]).
 #![doc = include_str!("../README.md")]
 
 mod average;

@@ -130,7 +130,7 @@ const NOTHING_DONE: &str = "stopped; nothing is done yet";
 const GO_ON: &str = "the same command goes on from there";
 
 fn passes(error: &CycleError) -> bool {
-    let passes = |kind| matches!(kind, ErrorKind::Connection | ErrorKind::Busy | ErrorKind::Conflict);
+    let passes = |kind| matches!(kind, ErrorKind::Connection | ErrorKind::Busy | ErrorKind::EpisodeChanged);
     matches!(error, CycleError::Store(error) if passes(error.kind))
 }
 

@@ -27,7 +27,7 @@ pub enum ErrorKind {
     /// the others may be taken.
     Refused,
     /// Somebody else has changed an episode since it was read, and nothing was written: read it again.
-    Conflict,
+    EpisodeChanged,
     /// Another worker has taken this worker's name.
     Fenced,
     /// Anything else; the text is the server's.

@@ -150,7 +150,7 @@ pub trait VerdictWriter: Send {
     /// In one transaction: checks the fence (`state.epoch`), inserts the verdicts whose key is not
     /// there yet, writes the state row and, of checkpoint and memory, the parts that changed, and
     /// what becomes of episodes and outbox. Returns how many verdicts were inserted.
-    /// [`ErrorKind::Conflict`] if somebody else has changed one of the episodes since it was read: read
+    /// [`ErrorKind::EpisodeChanged`] if somebody else has changed one of the episodes since it was read: read
     /// them again. [`ErrorKind::Refused`] if the table does not take one of the
     /// verdicts; [`ErrorKind::Fenced`] if another worker has taken the name since, or somebody
     /// has deleted the row: take the name again.

@@ -8,7 +8,7 @@ use super::flagged;
 use crate::datetime::Datetime;
 use crate::episode::{EpisodeKind, EpisodeRange, Feedback, StoredEpisode};
 use crate::reading::Reading;
-use crate::store::{EpisodeReader, Output, Store, StoreError, VerdictReader};
+use crate::store::{EpisodeReader, ErrorKind, Output, Store, StoreError, VerdictReader};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,8 +87,12 @@ impl LeftOut {
 /// What the store says.
 pub async fn judged(store: &dyn Store) -> Result<Option<Box<dyn Output>>, StoreError> {
     let Some(mut output) = store.look_at_output().await? else { return Ok(None) };
-    // Without one there are no tables.
-    Ok(output.workers().await.is_ok().then_some(output))
+    match output.workers().await {
+        Ok(_) => Ok(Some(output)),
+        // There are no tables yet.
+        Err(error) if error.kind == ErrorKind::Schema => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Of each variable the stretches of which people said so.

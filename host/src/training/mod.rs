@@ -1,10 +1,11 @@
 //! Training from the database: readings of a range become models, a model beside the one in use,
 //! and a directory that is swapped in whole.
 //!
-//! Data flows one way: the range is read once, page by page, without what `leave_out` says; `collect`
-//! gathers it by variable, in a file where it does not fit into memory; `holdout` sets the end of each series aside and measures models on it; `decide`
-//! says whether the new one is used; `directory` writes what was decided, with a `record` of it,
-//! and keeps the `generations` before. Nothing is changed before the last variable is through.
+//! Data flows one way: the range is read once, page by page, without what `leave_out` says;
+//! `collect` gathers it by variable, in a file where it does not fit into memory; `holdout` sets
+//! the end of each series aside and measures models on it; `decide` says whether the new one is
+//! used; `directory` writes what was decided, with a `record` of it, and keeps the `generations`
+//! before. Nothing is changed before the last variable is through.
 //!
 //! Within a worker `background` does it, when `schedule` says so, and tells by `ageing` which
 //! models are due before that.

@@ -338,7 +338,7 @@ impl Worker {
                     judged_batch = judged_batch.without_refused(session, error).await?;
                 }
                 // A backfill beside it: what it has made of them is read again.
-                Err(error) if error.kind == ErrorKind::Conflict && left > 0 => {
+                Err(error) if error.kind == ErrorKind::EpisodeChanged && left > 0 => {
                     self.learn_open(session).await?;
                 }
                 Err(error) => return Err(error.into()),

@@ -30,7 +30,8 @@ const AT_MOST: usize = 1024;
 /// Episodes that began within this before tell how many there were lately.
 const LATELY: Duration = Duration::from_secs(24 * 3600);
 
-/// How often a batch is stored whose episodes another process changes at the same time.
+/// How often a batch is tried to be stored, where another process changes its episodes at the same
+/// time or the output refuses some of its verdicts.
 pub(super) const TRIES: usize = 5;
 
 /// So many episodes are read for all variables together; where there are more, those of each

@@ -170,3 +170,9 @@ pub(crate) fn wait(what: &str, mut so: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(10));
     }
 }
+
+/// Sends a signal, `-TERM` and the like, to a process.
+#[cfg(unix)]
+pub(crate) fn signal(process: u32, name: &str) {
+    assert!(Command::new("kill").args([name, &process.to_string()]).status().unwrap().success());
+}

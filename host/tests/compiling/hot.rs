@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use host::detector::BUILT_IN;
 
 use crate::bombs::BOMBS;
-use crate::common::{Place, VARIABLES, wait};
+use crate::common::{Place, VARIABLES, signal, wait};
 use crate::linux::ALONE;
 use crate::usage::{Usage, descendants, is_there, peak};
 
@@ -40,11 +40,6 @@ fn said(place: &Place, words: &str) -> usize {
 
 fn verdicts(place: &Place) -> i64 {
     place.number("SELECT COUNT(*) FROM anomalies_detector").unwrap_or(0)
-}
-
-fn signal(service: &Child, name: &str) {
-    let id = service.id().to_string();
-    assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
 }
 
 /// How a service ends that was asked to, and how long that takes.
@@ -93,7 +88,7 @@ fn a_bomb_dropped_in_beside_a_worker_costs_one_line() {
     eprintln!("the service: {} to {} MB, what it started: {} MB", before >> 20, after >> 20, compiling >> 20);
     assert!(after < before + (160 << 20), "the module itself has 56 MB");
     assert!(compiling < 512_000_000);
-    signal(&service, "-TERM");
+    signal(service.id(), "-TERM");
     let (code, _) = ended(&mut service);
     assert_eq!(code, Some(0));
 }
@@ -107,7 +102,7 @@ fn a_stop_ends_a_start_that_compiles() {
         let mut service = service(&place, &["run"]);
         wait("a process that compiles", || !descendants(service.id()).is_empty());
         let compiling = descendants(service.id());
-        signal(&service, name);
+        signal(service.id(), name);
         let (code, took) = ended(&mut service);
         assert_eq!(code, Some(0), "{name}: {}", fs::read_to_string(place.path("said")).unwrap());
         assert!(took < Duration::from_secs(5), "{name}: {took:?}");

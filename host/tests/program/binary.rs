@@ -171,14 +171,10 @@ fn inspect_tells_what_a_module_is_and_whether_it_would_be_loaded() {
 
 #[cfg(unix)]
 mod unix {
-    use std::process::{Child, Stdio};
+    use std::process::Stdio;
 
     use super::*;
-
-    fn signal(child: &Child, name: &str) {
-        let sent = std::process::Command::new("kill").args([name, &child.id().to_string()]).status();
-        assert!(sent.unwrap().success());
-    }
+    use crate::common::signal;
 
     #[test]
     fn a_service_runs_until_it_is_told_to_stop_and_ends_with_a_summary() {
@@ -194,7 +190,7 @@ mod unix {
                 place.number("SELECT json_extract(position, '$.scanned') FROM anomaly_worker_state")
                     == Some(13)
             });
-            signal(&child, name);
+            signal(child.id(), name);
             let ran = Ran::of(&child.wait_with_output().unwrap());
             assert_eq!(ran.code, Some(0), "{name}: {}", ran.stderr);
             let said = messages(&ran.stderr);
@@ -224,7 +220,7 @@ mod unix {
         wait("a verdict", || place.number("SELECT count(*) FROM anomalies_detector") == Some(1));
         place.write("models/prophet_model_VIBRACION.json", "{");
         place.copy_models(&["prophet_model_VIBRACION.json"]);
-        signal(&child, "-HUP");
+        signal(child.id(), "-HUP");
         wait("the new model", || log().contains("2 models loaded from "));
         place.sql(
             "INSERT INTO datos_proceso (datetime, variable_name, value) VALUES (datetime('now', 'localtime'), 'VIBRACION', 3)",
@@ -232,7 +228,7 @@ mod unix {
         wait("its verdict", || {
             place.number("SELECT count(*) FROM anomalies_detector WHERE variable = 'VIBRACION'") == Some(1)
         });
-        signal(&child, "-TERM");
+        signal(child.id(), "-TERM");
         let ran = Ran::of(&child.wait_with_output().unwrap());
         assert_eq!(ran.code, Some(0), "{}", log());
     }

@@ -51,8 +51,7 @@ impl Managed {
     }
 
     fn signal(&self, signal: &str) {
-        let process = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
+        crate::common::signal(self.child.id(), signal);
     }
 }
 

@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::common::{Place, Ran, VARIABLES, wait};
+use crate::common::{Place, Ran, VARIABLES, signal, wait};
 
 const VERDICTS: &str = "SELECT count(*) FROM anomalies_detector";
 
@@ -20,10 +20,6 @@ impl Drop for Killed {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-fn kill(signal: &str, process: u32) {
-    assert!(Command::new("kill").args([signal, &process.to_string()]).status().unwrap().success());
 }
 
 /// Whoever has seen enough ends nothing, and what could not be printed is an error.
@@ -80,7 +76,7 @@ fn a_console_that_takes_nothing_stops_no_cycle() {
         "INSERT INTO datos_proceso (datetime, variable_name, value) VALUES (datetime('now', 'localtime'), 'VIBRACION', 3)",
     );
     wait("the next verdict", || place.number(VERDICTS) == Some(13));
-    kill("-TERM", child.0.id());
+    signal(child.0.id(), "-TERM");
     wait("its end", || child.0.try_wait().unwrap().is_some());
     assert_eq!(child.0.wait().unwrap().code(), Some(0));
     let log = std::fs::read_to_string(place.path("worker.log")).unwrap();
@@ -334,7 +330,7 @@ fn an_outage_is_no_flood_of_lines() {
     wait("some tries", || waited.elapsed() >= std::time::Duration::from_secs(1));
     std::fs::rename(place.path("later.sqlite"), place.path("away.sqlite")).unwrap();
     wait("the database is back", || log().contains("the database is back after"));
-    kill("-TERM", child.0.id());
+    signal(child.0.id(), "-TERM");
     assert_eq!(child.0.wait().unwrap().code(), Some(0));
     let log = log();
     let before = log.split("the database is back after").next().unwrap();
@@ -366,9 +362,9 @@ fn a_hangup_during_the_start_does_not_end_it() {
         std::fs::write(&growing, " ".repeat(writes)).unwrap();
         log().contains("no configuration file")
     });
-    kill("-HUP", child.0.id());
+    signal(child.0.id(), "-HUP");
     wait("verdicts", || place.number(VERDICTS) == Some(12));
-    kill("-TERM", child.0.id());
+    signal(child.0.id(), "-TERM");
     assert_eq!(child.0.wait().unwrap().code(), Some(0), "{}", log());
 }
 

@@ -293,6 +293,33 @@ async fn state_and_verdicts_are_stored_together_or_not_at_all() {
     }
 }
 
+/// A backfill beside it may change an episode between its draft and its commit. The batch is not
+/// judged again, and each reading is seen once.
+#[tokio::test]
+async fn a_commit_whose_episode_has_changed_is_made_again_in_the_same_cycle() {
+    for (changes, stored_by) in [(1, 1), (4, 1), (5, 2)] {
+        let bench = Fixture::new(Layout::Keyed);
+        let mut left = changes;
+        let store = Intercepted::new(&bench.store, move |call| match call {
+            Call::Commit(verdicts) if verdicts > 0 && left > 0 => {
+                left -= 1;
+                Action::Fail(StoreError::new(ErrorKind::EpisodeChanged, "somebody else has changed it"))
+            }
+            _ => Action::Go,
+        });
+        let mut worker = bench.worker_over(store, detector("{}").await);
+        bench.insert(&THREE);
+        for _ in 1..stored_by {
+            let error = worker.cycle(|| false).await.unwrap_err();
+            assert_eq!(error.to_string(), "somebody else has changed it", "{changes}");
+            assert_eq!(bench.verdicts(), [], "{changes}");
+        }
+        assert_eq!(worker.cycle(|| false).await.unwrap().counts.judged, 6, "{changes}");
+        assert_eq!(bench.verdicts(), verdicts(&THREE), "{changes}");
+        assert_eq!(seen(&bench.state().await.unwrap()), 6, "{changes}");
+    }
+}
+
 /// Models of such a detector use the other variables of the instant: a late reading comes with all
 /// of them, and verdicts that exist are not written again.
 #[tokio::test]

@@ -133,8 +133,8 @@ impl Fitted<'_> {
     }
 
     /// The file that `prophet.serialize.model_to_json` of Prophet 1.5 writes, with as much of the
-    /// training history as the settings say. The dates of a country's holidays stand in a key of their own, which Prophet passes
-    /// over.
+    /// training history as the settings say. The dates of a country's holidays stand in a key of
+    /// their own, which Prophet passes over.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         let rows = match self.settings.history {

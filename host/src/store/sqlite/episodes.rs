@@ -137,7 +137,7 @@ fn expect_hit(rows: usize, episodes: &TableName, episode: &Episode) -> Result<()
     if rows == 1 {
         return Ok(());
     }
-    Err(Error::Found(ErrorKind::Conflict, crate::store::changed_meanwhile(episodes, episode)))
+    Err(Error::Found(ErrorKind::EpisodeChanged, crate::store::changed_meanwhile(episodes, episode)))
 }
 
 /// Those that are open.

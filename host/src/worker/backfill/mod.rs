@@ -350,7 +350,7 @@ impl Written<'_> {
             };
             match stored {
                 // What the worker has made of it is read again.
-                Err(error) if error.kind == ErrorKind::Conflict && left > 0 => known.forget(),
+                Err(error) if error.kind == ErrorKind::EpisodeChanged && left > 0 => known.forget(),
                 stored => {
                     if stored.is_ok() {
                         known.changed(&draft.changes, name, now);

@@ -72,7 +72,7 @@ impl SqlServerOutput {
             let changed = commit.episodes.iter().find(|change| change.before.is_some());
             let changed = changed.or(commit.episodes.first());
             let why = changed.map(|change| changed_meanwhile(&self.beside.episodes, &change.episode));
-            return Err(Error::Found(ErrorKind::Conflict, why.unwrap_or_default()));
+            return Err(Error::Found(ErrorKind::EpisodeChanged, why.unwrap_or_default()));
         }
         if *held < 0 {
             return Err(Error::Found(
