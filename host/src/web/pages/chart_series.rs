@@ -22,7 +22,7 @@ const WHOLE: usize = 6_000;
 /// part that has more is divided into so many, and of each so many are.
 const OF_A_PART: usize = 4_096;
 const SMALLER: i64 = 8;
-const OF_A_SMALLER: usize = OF_A_PART / 8;
+const OF_A_SMALLER: usize = OF_A_PART / SMALLER as usize;
 
 /// Verdicts by which a model is measured, where not all are read.
 const MEASURED: i64 = 4 * PARTS;
