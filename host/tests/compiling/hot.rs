@@ -1,7 +1,7 @@
 //! Bombs beside a service that runs: dropped in under it, and while it starts.
 
 use std::fs;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use host::detector::BUILT_IN;
