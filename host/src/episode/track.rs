@@ -84,10 +84,15 @@ impl Track {
         }
     }
 
+    /// Continues after readings that others have judged, of which `last` is the last.
+    pub(super) fn after(last: Datetime) -> Self {
+        let point = Point { ds: last, y: f64::NAN, yhat: 0.0, score: 0.0, anomaly: false, cause: None };
+        Self { last, ..Self::begin(&point) }
+    }
+
     /// Continues an open episode whose variable is not remembered.
     pub(super) fn resume(open: Episode) -> Self {
-        let point = Point { ds: open.end, y: f64::NAN, yhat: 0.0, score: 0.0, anomaly: false, cause: None };
-        let mut track = Self { last: open.end, ..Self::begin(&point) };
+        let mut track = Self::after(open.end);
         match open.kind {
             EpisodeKind::Silent => track.silent = Some(open),
             EpisodeKind::Stuck => track.stuck = Some(open),

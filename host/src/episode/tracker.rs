@@ -219,8 +219,9 @@ impl EpisodeTracker {
     }
 
     /// Which variables of a batch have to be gone over from the verdicts before it: those that are
-    /// new here, those that `others` have changed, those that have readings which others have
-    /// judged, and those of which readings in a row count, whatever became of the ones before.
+    /// new here, also where others have judged all their readings, those that `others` have
+    /// changed, those that have readings which others have judged, and those of which readings in
+    /// a row count, whatever became of the ones before.
     pub fn doubtful<'a>(
         &mut self,
         verdicts: impl Iterator<Item = (&'a Arc<str>, Point)>,
@@ -251,6 +252,11 @@ impl EpisodeTracker {
                 let from = others.get(&variable).map_or(track.last, |from| track.last.min(*from));
                 doubtful.insert(variable, Anew { from, to: to.filter(|_| !is_others) });
             }
+        }
+        // Later readings are judged in the order of these.
+        let unknown = judged_before.iter().filter(|(variable, _)| !self.tracks.contains_key(*variable));
+        for (variable, at) in unknown {
+            doubtful.entry(Arc::clone(variable)).or_insert(Anew { from: *at, to: None });
         }
         doubtful
     }
@@ -283,8 +289,9 @@ impl EpisodeTracker {
         let mut draft = Draft::default();
         for (variable, VariableBatch { mut points, heard }) in news {
             points.sort_by_key(|point| point.ds);
-            let Some(mut track) =
-                self.tracks.get(&variable).cloned().or_else(|| points.first().map(Track::begin))
+            let of_others = || mended.get(&variable).and_then(|mended| mended.last).map(Track::after);
+            let known = self.tracks.get(&variable).cloned();
+            let Some(mut track) = known.or_else(|| points.first().map(Track::begin)).or_else(of_others)
             else {
                 continue;
             };

@@ -197,3 +197,43 @@ async fn late_readings_and_backfills_leave_the_episodes_that_the_verdicts_say() 
         assert!(told(&bench, "opened") > 0 && told(&bench, "closed") > 0, "seed {seed}");
     }
 }
+
+/// The worker meets T2 when a backfill has judged all that there is of it. What comes later and is
+/// earlier makes three flagged readings in a row of those.
+#[tokio::test]
+async fn a_variable_whose_first_readings_a_backfill_judged_is_known() {
+    const FLAGGED: f64 = 3.0;
+    const NORMAL: f64 = 0.0;
+    // The detector says it of what it flags.
+    const SCORE: f64 = FLAGGED + 10.0;
+    let mut bench = Fixture::new(Layout::Keyed);
+    bench.settings.episodes = rules();
+    let mut worker = bench.worker(flagging(0).await);
+    worker.cycle(|| false).await.unwrap();
+    bench.insert(&[("09:02", "T2", FLAGGED), ("09:03", "T2", FLAGGED), ("09:05", "T2", NORMAL)]);
+    bench.now("09:06");
+    let plan = BackfillPlan {
+        worker: WORKER.into(),
+        shard: None,
+        from: datetime("09:00"),
+        to: datetime("09:06"),
+        variables: None,
+        replace: false,
+        rules: rules(),
+        batch_rows: 40,
+    };
+    let mut detector = flagging(1).await;
+    let mut backfill = Backfill::begin(&plan, &bench.store, &mut detector).await.unwrap();
+    while backfill.step(&mut detector).await.unwrap() {}
+    backfill.finish().await.unwrap();
+    worker.cycle(|| false).await.unwrap();
+    assert_eq!(stored(&bench), Vec::<Seen>::new());
+
+    bench.insert(&[("09:00", "T2", FLAGGED), ("09:07", "T2", NORMAL), ("09:08", "T2", NORMAL)]);
+    bench.now("09:08");
+    worker.cycle(|| false).await.unwrap();
+    let time = |minute: &str| format!("2025-01-15 09:0{minute}:00");
+    let episode = ("T2".into(), time("0"), time("3"), Some(time("7")), 3, 3, SCORE, time("0"));
+    assert_eq!(stored(&bench), [episode]);
+    assert_eq!(stored(&bench), afresh(&bench));
+}
