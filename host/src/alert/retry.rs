@@ -19,7 +19,7 @@ const LONGEST_ASKED: Duration = Duration::from_secs(6 * 3600);
 /// The attempts to send a message that its receiver refuses. Their pauses add up to an hour.
 pub const REFUSED_TRIES: u32 = 9;
 
-/// How long a message is kept for a receiver that is out of reach.
+/// How long a message is kept for a receiver that cannot be reached.
 pub const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A failed delivery. The message may still have arrived.
