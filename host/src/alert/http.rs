@@ -200,7 +200,7 @@ fn failed(place: &str, error: &ureq::Error) -> SendError {
         ureq::Error::Tls(what) => SendError::passing(format!("{place}: {what}")),
         ureq::Error::ConnectionFailed => SendError::passing(format!("{place}: no connection")),
         ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) | ureq::Error::BodyStalled => {
-            SendError::passing(format!("{place} sent no valid HTTP answer"))
+            SendError::passing(format!("{place} does not send a valid HTTP answer"))
         }
         ureq::Error::Http(_) | ureq::Error::BadUri(_) => SendError::refused(format!(
             "{place}: the address or a token has characters that a request cannot have"

@@ -1,7 +1,7 @@
 //! How to reach a SQL Server: the keys that `[input]` and `[output]` have in common.
 //!
 //! Plain data, as it was written; what goes together and what does not is decided where a
-//! connection is made of it (`cli/server.rs`). Nothing is `Some` that was not written, so that
+//! connection is made of it (`cli/sqlserver_target.rs`). Nothing is `Some` that was not written, so that
 //! `[output]` can go on from `[input]`.
 
 use std::path::PathBuf;
