@@ -163,7 +163,7 @@ impl AlertEvent {
         self.facts().filter(|facts| facts.nature != EpisodeKind::Service).map(|facts| &*facts.variable)
     }
 
-    /// The same for its begin and its end, and for no other event.
+    /// The key that an event shares with the one that ends it.
     pub fn key(&self) -> String {
         match &self.what {
             EventDetail::Variable(_, facts) => {

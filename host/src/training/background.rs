@@ -317,7 +317,7 @@ fn tell(through: &[Variable], placed: Option<&Placed>) {
         let (rows, new, old) = (count(variable.rows as u64, "row"), error(variable.new), error(variable.old));
         match &variable.decision {
             Decision::Untrained(why) => {
-                tracing::warn!("`{name}` {}; the model in use, if there is one, stays", escaped(why))
+                tracing::warn!("`{name}` {}; the model in use, if there is one, stays", escaped(why));
             }
             Decision::New => tracing::info!("`{name}` has a first model of {rows}: error {new}"),
             Decision::Replaced => {

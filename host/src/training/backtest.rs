@@ -52,7 +52,7 @@ pub struct Backtested {
 /// Judges the range with a detector. `rows` is called with the number of rows read so far.
 ///
 /// # Errors
-/// What the store says.
+/// The store fails.
 pub async fn run(
     plan: &BacktestPlan,
     events: Vec<KnownEvent>,

@@ -90,7 +90,7 @@ impl Collector {
     /// Adds a reading, as [`History::push`] does; those of one variable come by datetime.
     ///
     /// # Errors
-    /// What the system says of the file.
+    /// The file cannot be used.
     pub fn push(&mut self, reading: &Reading) -> io::Result<()> {
         let gathered = match self.by_variable.get_mut(&reading.variable) {
             Some(gathered) => gathered,
@@ -140,7 +140,7 @@ impl Collector {
     /// All readings of a variable; none of one that was never seen.
     ///
     /// # Errors
-    /// What the system says of the file.
+    /// The file cannot be used.
     pub fn history(&mut self, variable: &str) -> io::Result<History> {
         let Some(gathered) = self.by_variable.get(variable) else { return Ok(History::default()) };
         let mut history = History {

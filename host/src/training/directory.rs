@@ -29,7 +29,7 @@ pub struct Staging {
     beside: PathBuf,
     /// The directory of earlier sets.
     generations: PathBuf,
-    /// Held for as long as this lives, so that two trainings of one directory do not mix.
+    /// Held until this is dropped, so that two trainings of one directory do not mix.
     _lock: File,
     /// Files that were written here and are not copies.
     written: Vec<OsString>,
@@ -97,7 +97,7 @@ impl Staging {
     /// Writes a file of the set.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system refuses.
     pub fn write(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let path = self.beside.join(name);
         // A copy of the old file may be a link to it.
@@ -118,7 +118,7 @@ impl Staging {
     /// which names do not belong to a set.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system refuses.
     pub fn complete(&mut self, in_use: &Path, own: &dyn Fn(&str) -> bool) -> io::Result<()> {
         let entries = match fs::read_dir(in_use) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

@@ -15,7 +15,7 @@ const PAGE: usize = 10_000;
 /// take.
 ///
 /// # Errors
-/// What the store says.
+/// The store fails.
 pub(super) async fn verdicts(
     output: &mut dyn VerdictReader,
     (first, last): (Datetime, Datetime),

@@ -41,7 +41,7 @@ impl LeftOut {
     /// For readings from `from` on and before `to`.
     ///
     /// # Errors
-    /// What the store says.
+    /// The store fails.
     pub async fn prepare(
         asked: LeaveOut,
         store: &dyn Store,
@@ -86,7 +86,7 @@ impl LeftOut {
 /// The output; None if no worker has made its tables yet.
 ///
 /// # Errors
-/// What the store says.
+/// The store fails.
 pub async fn judged(store: &dyn Store) -> Result<Option<Box<dyn Output>>, StoreError> {
     let Some(mut output) = store.look_at_output().await? else { return Ok(None) };
     match output.workers().await {

@@ -18,7 +18,7 @@ pub struct TrainingPlan {
     /// None: all that have readings there.
     pub variables: Option<BTreeSet<Arc<str>>>,
     pub shard: Option<Shard>,
-    /// How much of the end of each series is set aside to measure models on.
+    /// How much of the end of each series is held out to measure models on.
     pub holdout: Duration,
     /// The most rows of one read.
     pub page_rows: usize,

@@ -73,7 +73,7 @@ pub fn models_of(models: &Path, variable: &str, path: Option<&str>) -> Vec<OfSet
 /// Measures each of these models on the readings of a range; None if it gives no verdicts.
 ///
 /// # Errors
-/// What the store says.
+/// The store fails.
 pub async fn measure(
     engine: &Engine,
     source: &SetSource,
