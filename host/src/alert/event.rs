@@ -1,7 +1,7 @@
-//! What there is to tell: one thing that happened to a variable or to the service.
+//! An event: one thing that happened to a variable or to the service, and that messages are about.
 //!
 //! Plain data, made from an entry of the outbox or by the schedule; the same at each delivery.
-//! Names and words of others are kept as they are and made fit for people where they are shown.
+//! Texts from outside are kept as they are, and escaped where they are shown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::episode::{EpisodeKind, Priority};
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlertEvent {
-    /// The same at each delivery, and of no other event.
+    /// Unique, and the same at each delivery.
     pub id: String,
     /// When it happened, by the plant's clock.
     pub at: Datetime,
@@ -26,11 +26,11 @@ pub struct AlertEvent {
 pub enum EventDetail {
     Variable(Change, Box<Facts>),
     Service(ServiceEvent),
-    /// Nothing: a person tries a channel.
+    /// A person tests a channel.
     Test,
 }
 
-/// What an episode came to.
+/// What changed about an episode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     Opened,
@@ -38,7 +38,7 @@ pub enum Change {
     Closed,
 }
 
-/// An episode as far as it is known when something is told of it.
+/// An episode as it was at the event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Facts {
     /// Its key in the table of episodes.
@@ -48,20 +48,20 @@ pub struct Facts {
     pub priority: Priority,
     pub unit: Option<String>,
     pub description: Option<String>,
-    /// Its page, where one is named.
+    /// The address of its page, if the configuration has one.
     pub link: Option<String>,
     pub begin: Datetime,
-    /// How far it reaches; of an open one so far.
+    /// The last reading of it; for an open one, so far.
     pub end: Datetime,
     /// The reading that ended it. None: it is open.
     pub closed_at: Option<Datetime>,
-    /// Of the readings, 0 to 100.
+    /// The greatest score of its readings, 0 to 100.
     pub peak: Option<f64>,
     pub readings: u64,
     pub flagged: u64,
-    /// A word of the contract's.
+    /// A word of the detector contract.
     pub cause: Option<String>,
-    /// Of an anomaly the worst reading; of a stuck variable its value.
+    /// For an anomaly the worst reading; for a stuck variable its value.
     pub worst: Option<Worst>,
 }
 
@@ -70,7 +70,7 @@ pub struct Facts {
 pub struct Worst {
     pub at: Datetime,
     pub value: f64,
-    /// None where nothing was.
+    /// None: nothing was expected.
     pub expected: Option<f64>,
 }
 
@@ -87,7 +87,7 @@ pub enum ServiceEvent {
     TooLate { worker: String, readings: u64 },
 }
 
-/// What channels choose by.
+/// The kind of an event, by which channels filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EventKind {
     Opened,
@@ -100,7 +100,7 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// As the configuration and the data of a message have it.
+    /// As it is written in the configuration and in the data of a message.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Opened => "opened",
@@ -115,7 +115,7 @@ impl EventKind {
 }
 
 impl AlertEvent {
-    /// What channels choose by.
+    /// Its kind, by which channels filter.
     pub fn kind(&self) -> EventKind {
         match &self.what {
             EventDetail::Variable(change, facts) => match (facts.nature, change) {
@@ -131,7 +131,7 @@ impl AlertEvent {
         }
     }
 
-    /// How much it matters.
+    /// Its priority: that of its episode, or a fixed one for events of the service.
     pub fn priority(&self) -> Priority {
         match &self.what {
             EventDetail::Variable(_, facts) => facts.priority,
@@ -163,7 +163,7 @@ impl AlertEvent {
         self.facts().filter(|facts| facts.nature != EpisodeKind::Service).map(|facts| &*facts.variable)
     }
 
-    /// What its begin and its end have in common.
+    /// The key that an event shares with the one that ends it.
     pub fn key(&self) -> String {
         match &self.what {
             EventDetail::Variable(_, facts) => {
@@ -189,7 +189,7 @@ impl AlertEvent {
 }
 
 impl Facts {
-    /// How long it has lasted so far, or did last.
+    /// How long it lasted, or has lasted so far.
     pub fn lasted(&self) -> Duration {
         self.closed_at.unwrap_or(self.end).since(self.begin)
     }

@@ -26,7 +26,7 @@ pub enum GroupKind {
     Summary,
 }
 
-/// Nobody reads more messages than this one by one.
+/// If there would be more messages than this, there is one summary.
 const MOST_MESSAGES: usize = 10;
 
 /// Groups the waiting events, which are in the order of the outbox. `is_late`: the receiver could

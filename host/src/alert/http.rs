@@ -171,7 +171,7 @@ fn judge(place: &str, status: u16, retry_after: Option<Duration>, text: &str) ->
     match status {
         200..=299 => Ok(what),
         300..=399 => Err(SendError::refused(format!(
-            "{place} answers {status}, which sends elsewhere; that is not followed: write the address that it means"
+            "{place} answers {status}, a redirect, which is not followed; set the address that it leads to"
         ))),
         408 | 425 | 429 | 500..=599 => Err(SendError { what, refused: false, retry_after }),
         _ => Err(SendError::refused(what)),
@@ -200,7 +200,7 @@ fn failed(place: &str, error: &ureq::Error) -> SendError {
         ureq::Error::Tls(what) => SendError::passing(format!("{place}: {what}")),
         ureq::Error::ConnectionFailed => SendError::passing(format!("{place}: no connection")),
         ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) | ureq::Error::BodyStalled => {
-            SendError::passing(format!("{place} does not speak HTTP as it should"))
+            SendError::passing(format!("{place} does not send a valid HTTP answer"))
         }
         ureq::Error::Http(_) | ureq::Error::BadUri(_) => SendError::refused(format!(
             "{place}: the address or a token has characters that a request cannot have"

@@ -1,7 +1,7 @@
-//! A message: what a channel is given to send, in words and as data.
+//! A message: what a channel sends, in words and as data.
 //!
-//! Pure. It lives for one delivery. The words are plain text of whole lines; each channel makes of
-//! them what its receiver understands, and escapes what is markup there.
+//! Pure. It lives for one delivery. The words are lines of plain text; each channel writes them in
+//! the format of its receiver, and escapes that format's markup.
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -13,10 +13,10 @@ use super::sentence::{headline, name, sentence, shown};
 use crate::datetime::Datetime;
 use crate::episode::Priority;
 
-/// How many events a text names; of the rest it says how many they are. The data has them all.
+/// The most events that a text lists; of the rest it has the number. The data has all events.
 const NAMED: usize = 50;
 
-/// How many names a headline has.
+/// The most names in a headline.
 const IN_HEADLINE: usize = 3;
 
 /// A message.
@@ -25,15 +25,15 @@ pub struct Message {
     /// The same at each delivery of the same events.
     pub id: String,
     pub language: Language,
-    /// The greatest of its events.
+    /// The greatest priority of its events.
     pub priority: Priority,
     /// One line.
     pub subject: String,
-    /// Of one line each.
+    /// Without line breaks.
     pub lines: Vec<String>,
     /// In the order in which they happened.
     pub events: Vec<AlertEvent>,
-    /// For receivers that show one.
+    /// For receivers that show pictures.
     pub picture: Option<Picture>,
 }
 
@@ -46,7 +46,7 @@ pub struct Picture {
 }
 
 impl Message {
-    /// What a group says.
+    /// The message of a group.
     pub fn of(group: Group, language: Language) -> Self {
         let Group { kind, events } = group;
         let subject = match (kind, events.as_slice()) {
@@ -77,7 +77,7 @@ impl Message {
         }
     }
 
-    /// What a person sends to try a channel; `id` tells it from others.
+    /// The message of `host alerts test`, with an id of its own.
     pub fn test(id: String, at: Datetime, language: Language) -> Self {
         let events = vec![AlertEvent { id, at, what: EventDetail::Test }];
         Self::of(Group { kind: GroupKind::One, events }, language)
@@ -88,14 +88,14 @@ impl Message {
         self.lines.join("\n")
     }
 
-    /// The kind of its events; of several kinds none.
+    /// The kind of its events; None if they have several.
     pub fn kind(&self) -> Option<EventKind> {
         let mut kinds = self.events.iter().map(AlertEvent::kind);
         let first = kinds.next()?;
         kinds.all(|kind| kind == first).then_some(first)
     }
 
-    /// The page of what it is about, if that is one thing.
+    /// The address of the page of its event; None if it has several.
     pub fn link(&self) -> Option<&str> {
         match self.events.as_slice() {
             [event] => event.link(),
@@ -103,7 +103,7 @@ impl Message {
         }
     }
 
-    /// Whether all of it ends something.
+    /// Whether each of its events is an end.
     pub fn is_end(&self) -> bool {
         self.events.iter().all(AlertEvent::is_end)
     }
@@ -123,7 +123,7 @@ impl Message {
     }
 }
 
-/// Of one event its own; of several what follows from theirs, in that order.
+/// The id of one event, or a digest of the ids of several in their order.
 fn id(events: &[AlertEvent]) -> String {
     match events {
         [event] => event.id.clone(),
@@ -184,7 +184,7 @@ fn summary(events: &[AlertEvent], language: Language) -> String {
     format!("{}: {}", language.of("Summary", "Resumen"), parts.join(", "))
 }
 
-/// From when to when.
+/// The times of the first and the last event.
 fn span(events: &[AlertEvent], language: Language) -> String {
     let times = || events.iter().map(|event| event.at);
     let (Some(first), Some(last)) = (times().min(), times().max()) else { return String::new() };
@@ -194,7 +194,7 @@ fn span(events: &[AlertEvent], language: Language) -> String {
     }
 }
 
-/// An event as a receiver that is a program reads it. Names are what they are: JSON escapes them.
+/// An event as data for programs. Names are not escaped here, because JSON escapes them.
 fn data(event: &AlertEvent, language: Language) -> Value {
     let mut data = json!({
         "id": event.id,

@@ -1,7 +1,7 @@
-//! Entries of the outbox, as they are told, and what became of each by channel.
+//! Entries of the outbox: the event of each, and how far each channel is with it.
 //!
-//! Pure. An entry that one channel has and another does not must not go to the first again, so each
-//! entry notes which channels are done with it.
+//! Pure. An entry that one channel has delivered and another has not must not go to the first
+//! again, so each entry says which channels are done with it.
 
 use std::collections::BTreeMap;
 
@@ -12,27 +12,30 @@ use crate::datetime::Datetime;
 use crate::episode::{Episode, EpisodeKind, MessageKind, StoredEpisode};
 use crate::store::{EntryState, OutboxEntry, Tried};
 
-/// How people know a variable.
+/// What the configuration says of a variable, for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Described {
     pub unit: Option<String>,
     pub description: Option<String>,
-    /// Where the page is, without a slash at its end.
+    /// The address of the page, without a slash at its end.
     pub page: Option<String>,
 }
 
 /// Looks a variable up.
 pub type About<'a> = &'a (dyn Fn(&str) -> Described + Send + Sync);
 
-/// What an entry tells.
+/// The event of an entry.
 ///
 /// # Errors
-/// A sentence, for an entry that no worker has written.
+/// A sentence, if no worker can have written the entry.
 pub fn event(entry: &OutboxEntry, about: About<'_>) -> Result<AlertEvent, String> {
     let episode: Episode = serde_json::from_str(&entry.payload)
         .map_err(|error| format!("the payload of entry {} is no episode: {error}", entry.seq))?;
     if episode.kind == EpisodeKind::Shelved {
-        return Err(format!("entry {} tells that a variable is shelved, which nobody is told", entry.seq));
+        return Err(format!(
+            "entry {} is of a variable that is shelved, and no messages are sent on that",
+            entry.seq
+        ));
     }
     let change = match entry.kind {
         MessageKind::StillOpen => Change::StillOpen,
@@ -48,7 +51,7 @@ pub fn event(entry: &OutboxEntry, about: About<'_>) -> Result<AlertEvent, String
     })
 }
 
-/// An episode that is open, for receivers of states; None for what is not told.
+/// An open episode, for receivers of states; None if no messages are sent on it.
 pub fn open(stored: StoredEpisode, now: Datetime, about: About<'_>) -> Option<AlertEvent> {
     let StoredEpisode { id, episode, .. } = stored;
     if episode.kind == EpisodeKind::Shelved || episode.shelved {
@@ -92,11 +95,11 @@ fn facts(id: Option<i64>, episode: Episode, about: About<'_>) -> Facts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mark {
-    /// It was told, or is not told such things.
+    /// It was sent, or the channel does not take such events.
     Done,
     /// Given up.
     Dead,
-    /// So many tries, which the receiver refused.
+    /// The receiver refused it so many times.
     Tried(u32),
 }
 
@@ -106,7 +109,7 @@ pub enum Mark {
 pub struct Progress(BTreeMap<String, Mark>);
 
 impl Progress {
-    /// What an entry notes; nothing where no worker wrote it.
+    /// The progress in an entry; empty if it cannot be read.
     pub fn of(entry: &OutboxEntry) -> Self {
         entry.progress.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
@@ -124,19 +127,19 @@ impl Progress {
         }
     }
 
-    /// Notes how far a channel is.
+    /// Sets how far a channel is.
     pub fn set(&mut self, channel: &str, mark: Mark) {
         self.0.insert(channel.to_owned(), mark);
     }
 
-    /// Has the channels try again that gave it up; false if there is none.
+    /// Makes the channels that gave it up try again; false if there are none.
     pub fn revive(&mut self) -> bool {
         let before = self.0.len();
         self.0.retain(|_, mark| *mark != Mark::Dead);
         self.0.len() < before
     }
 
-    /// Where the entry stands, for these channels.
+    /// The state of the entry, with these channels.
     pub fn state<'c>(&self, channels: impl IntoIterator<Item = &'c str>) -> EntryState {
         let mut state = EntryState::Delivered;
         for channel in channels {
@@ -149,8 +152,9 @@ impl Progress {
         state
     }
 
-    /// What is noted of an entry. One that is not done stays due at once: when it is tried is each
-    /// channel's own affair, and all of a variable's entries have to come in their order.
+    /// What is written to an entry. One that is not done keeps its time, because each channel
+    /// decides itself when it tries it again, and the entries of a variable must be read in their
+    /// order.
     pub fn note<'c>(
         &self,
         channels: impl IntoIterator<Item = &'c str>,

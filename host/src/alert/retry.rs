@@ -19,7 +19,7 @@ const LONGEST_ASKED: Duration = Duration::from_secs(6 * 3600);
 /// The attempts to send a message that its receiver refuses. Their pauses add up to an hour.
 pub const REFUSED_TRIES: u32 = 9;
 
-/// How long a message is kept for a receiver that is out of reach.
+/// How long a message is kept for a receiver that cannot be reached.
 pub const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A failed delivery. The message may still have arrived.
@@ -39,7 +39,7 @@ impl SendError {
         Self { what: what.into(), refused: false, retry_after: None }
     }
 
-    /// A failure that lasts until somebody changes something.
+    /// A failure that lasts until a setting or the receiver is changed.
     pub fn refused(what: impl Into<String>) -> Self {
         Self { what: what.into(), refused: true, retry_after: None }
     }
@@ -88,7 +88,7 @@ mod tests {
             ("and no longer than some hours", &asking(u64::MAX), 1, hour, 0.0, retry(21_600.0)),
             ("kept for a week", &passing, 1000, KEPT, 0.0, retry(900.0)),
             ("and no longer", &passing, 1000, KEPT + hour, 0.0, RetryDecision::DeadLetter),
-            ("refused, it may be mended", &refused, REFUSED_TRIES - 1, hour, 0.0, retry(900.0)),
+            ("refused, it may be corrected", &refused, REFUSED_TRIES - 1, hour, 0.0, retry(900.0)),
             ("for an hour", &refused, REFUSED_TRIES, hour, 0.0, RetryDecision::DeadLetter),
         ] {
             assert_eq!(next(failure, tries, age, chance), expected, "{why}");

@@ -1,9 +1,9 @@
 //! One event in words: a headline, and a sentence with the numbers. Both languages stand side by
 //! side, so that neither says less.
 //!
-//! Pure. What comes from outside (names, units, descriptions, a detector's words) is escaped here,
-//! once: nothing can begin a line, turn the writing or hide. What is markup to a receiver is that
-//! channel's to escape.
+//! Pure. Texts from outside (names, units, descriptions, a detector's words) are escaped here,
+//! once, so that they cannot break a line, change the direction of the text or be invisible. Each
+//! channel escapes the markup of its receiver.
 
 use super::event::{AlertEvent, Change, EventDetail, Facts, ServiceEvent, Worst};
 use super::language::{Language, lasting};
@@ -13,10 +13,10 @@ use crate::text::escaped;
 /// The longest name that a table holds.
 const NAME: usize = 100;
 
-/// Of a reason: an error of a server can be pages.
+/// The longest reason: an error of a server can be very long.
 const REASON: usize = 500;
 
-/// Fit for people, and cut.
+/// A text, escaped and cut.
 pub(super) fn shown(text: &str, most: usize) -> String {
     let mut cut: String = text.chars().take(most).collect();
     if text.chars().nth(most).is_some() {
@@ -25,7 +25,7 @@ pub(super) fn shown(text: &str, most: usize) -> String {
     escaped(&cut)
 }
 
-/// A variable's name, fit for people.
+/// A variable's name, escaped and cut.
 pub(super) fn name(facts: &Facts) -> String {
     shown(&facts.variable, NAME)
 }
@@ -224,7 +224,7 @@ fn silent(change: Change, facts: &Facts, language: Language) -> String {
     )
 }
 
-/// No variable has readings: whoever fills the table has stopped.
+/// No variable has readings: what fills the table has stopped.
 fn nothing_comes(change: Change, facts: &Facts, language: Language) -> String {
     let (worker, begin, lasted) = (name(facts), facts.begin, lasting(facts.lasted()));
     if change == Change::Closed {
@@ -313,8 +313,7 @@ fn with_unit(value: f64, facts: &Facts, language: Language) -> String {
     }
 }
 
-/// A cause, by the contract's word for it; one of a later contract as it is.
-/// The contract's word for a cause, as people say it.
+/// A cause in words, from the contract's word for it; a word of a later contract as it is.
 pub(crate) fn cause_in(cause: &str, language: Language) -> String {
     match cause {
         "spike" => language.of("spike", "pico"),

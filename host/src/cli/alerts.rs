@@ -16,7 +16,7 @@ use crate::store::{Connector, EntryState, Tried};
 use crate::text::escaped;
 use crate::worker::report::count;
 
-/// The most dead letters that are retried at once.
+/// The most dead letters that one command makes due again.
 const MOST_RETRIED: usize = 10_000;
 
 /// Runs one of the commands.
@@ -32,7 +32,7 @@ pub(super) async fn alerts(asked: &AlertsCommand) -> anyhow::Result<ExitCode> {
 fn list(config: &Config) -> anyhow::Result<ExitCode> {
     let channels = wiring::channels(config)?;
     if channels.is_empty() {
-        say!("nobody is told: there is no table `[alerts.NAME]` in the configuration");
+        say!("no alerts are sent: the configuration has no table `[alerts.NAME]`");
     }
     for (channel, section) in channels.iter().zip(&config.alerts.channels) {
         let mut told = Vec::new();

@@ -142,13 +142,13 @@ Examples:
   host episodes --from 2025-01-01 --to 2025-02-01 --csv > january.csv")]
     Episodes(EpisodesArgs),
 
-    /// Silence the messages on a variable for a while
+    /// Stop the messages on a variable for a while
     ///
     /// The variable is judged and stored as always, and its episodes are recorded, but no messages
     /// are made of them. An episode that is still open when the time is over makes its message
-    /// then. If the begin of an episode was already told, its end is told too. A running worker
-    /// knows it from its next cycle on. Recurring times are set in the configuration: `shelved` of
-    /// `[variables."TEMP*"]`.
+    /// then. If a message was sent at the begin of an episode, one is sent at its end too. A
+    /// running worker knows it from its next cycle on. Recurring times are set in the
+    /// configuration: `shelved` of `[variables."TEMP*"]`.
     #[command(after_help = "\
 Examples:
   host shelve TEMP-03 --for 4h --reason \"sensor is cleaned\"
@@ -261,13 +261,13 @@ Examples:
     /// Train models from the readings of the database
     ///
     /// Reads the range as `backfill` does, in bounded pages, and trains a model for each variable
-    /// in the detector's sandbox. The end of each series is set aside; the new model and the one in
-    /// use are measured on it, and the new one is used unless its error there is more than a
-    /// tenth above the other's. A variable that cannot be trained keeps its model and is named with
-    /// what it lacks. The whole set is put in the place of the models' directory in one move, so
-    /// that a worker that runs takes it up once; the sets before are kept for `host models
-    /// rollback`. Ctrl+C leaves everything as it was. Nothing is written to the database. `run`
-    /// does the same on a schedule (`every` of `[training]`).
+    /// in the detector's sandbox. The end of each series is held out; the new model and the one in
+    /// use are measured on it, and the new one is used unless its error there is more than 1.1
+    /// times the other's. A variable that cannot be trained keeps its model, and the output says
+    /// what it lacks. The new set replaces the models' directory in one move, so that a running
+    /// worker picks it up once; the earlier sets are kept for `host models rollback`. Ctrl+C leaves
+    /// everything as it was. Nothing is written to the database. `run` does the same on a schedule
+    /// (`every` of `[training]`).
     #[command(after_help = "\
 Examples:
   host train --out candidate                          a set beside the one in use, from the last 60 days
@@ -277,12 +277,12 @@ Examples:
 
     /// Compare what a set would have flagged in the past with what was flagged
     ///
-    /// Judges a range as a worker that starts at its beginning: with the models in use, with those
-    /// of another directory (--models), with other settings, or with models that are trained on the
-    /// readings before the range. Writes nothing to the database. Prints, for the variables that
-    /// are flagged most, the percentage of flagged readings and the episodes a week, beside
-    /// those of the stored verdicts; and for known events, how soon each was found or that
-    /// it was missed.
+    /// Judges a range as a worker does that starts at its beginning: with the models in use, with
+    /// those of another directory (--models), with other settings, or with models that are trained
+    /// on the readings before the range. Writes nothing to the database. For the variables that are
+    /// flagged most often, prints the percentage of flagged readings and the episodes a week, and
+    /// the same of the stored verdicts. For each known event, prints how soon it was found, or
+    /// that it was missed.
     #[command(after_help = "\
 Examples:
   host backtest --from 2025-01-01 --to 2025-02-01 --models candidate

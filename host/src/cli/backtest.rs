@@ -26,7 +26,7 @@ use crate::training::leave_out::judged;
 use crate::training::{LeftOut, Pace, TrainingPlan, TrainingSession};
 use crate::worker::report::count;
 
-/// The most variables in the table: those that are flagged most.
+/// The most variables in the table: those that are flagged most often.
 const WORST: usize = 20;
 
 const WEEK: f64 = 7.0 * 86_400.0;
@@ -179,7 +179,7 @@ fn summary(plan: &BacktestPlan, done: &Backtested) -> String {
         text.push_str(&format!("\nbatches that could not be judged: {batches}; the first: {}", escaped(why)));
     }
     text.push_str(&format!(
-        "\n{} to {}, after {} that were only shown; nothing was written",
+        "\n{} to {}, after a lookback of {}; nothing was written",
         plan.from,
         plan.to,
         humantime::format_duration(done.shown)

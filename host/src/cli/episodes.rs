@@ -17,7 +17,7 @@ use crate::worker::report::count;
 /// The last datetime that every database can hold.
 const END: Datetime = Datetime::from_micros(253_402_300_799_000_000);
 
-/// And the first one.
+/// The first datetime that every database can hold.
 const BEGINNING: Datetime = Datetime::from_micros(-62_135_596_800_000_000);
 
 /// Lists episodes.
@@ -54,7 +54,7 @@ pub(super) async fn episodes(loaded: &LoadedConfig, asked: &EpisodesArgs) -> any
     output.close().await.map_err(|error| anyhow!("{error}"))?;
     if asked.csv {
         match csv(&found) {
-            // Whoever read this has seen enough.
+            // The reader has closed the pipe, and needs no more.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
             written => written?,
         }

@@ -9,7 +9,7 @@ use super::say::{complain, say};
 use super::wiring;
 use crate::config::LoadedConfig;
 
-/// Stores it.
+/// Stores the feedback; exit code 1 if there is no such episode.
 pub(super) async fn feedback(loaded: &LoadedConfig, asked: &FeedbackArgs) -> anyhow::Result<ExitCode> {
     let store = wiring::store(&loaded.config)?;
     for warning in loaded.warnings.iter().chain(&store.warnings()) {

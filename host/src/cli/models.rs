@@ -39,7 +39,7 @@ pub(super) async fn models(asked: &ModelsCommand) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Of the set in use: each variable's model file, and why a file is not used.
+/// Each variable's model file of the set in use, with the reason if the file is not used.
 async fn in_use(config: &Config) -> anyhow::Result<BTreeMap<Arc<str>, (String, Option<String>)>> {
     let detector = wiring::detector(config).await?;
     let models = detector.summary().models.iter();
@@ -112,7 +112,7 @@ async fn sets(config: &Config, variable: &str) -> anyhow::Result<Vec<OfSet>> {
     let sets = rollback::models_of(&config.detector.models, variable, path);
     if sets.is_empty() {
         bail!(
-            "there is no model of `{}` in `{}`, nor in the sets before; `host models list` names those that there are",
+            "there is no model of `{}` in `{}`, nor in the earlier sets; `host models list` shows the variables that have one",
             escaped(variable),
             config.detector.models.display()
         );
@@ -126,7 +126,7 @@ async fn show(config: &Config, variable: &str) -> anyhow::Result<()> {
         say!("generation {}{used}", set.generation);
         say!("  file      {}", escaped(&set.file.0));
         let Some(known) = &set.record else {
-            say!("  trained   by others, or changed since");
+            say!("  trained   elsewhere, or changed since");
             continue;
         };
         let [error, within] = errors(known.error, known.within);

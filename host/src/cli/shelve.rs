@@ -1,5 +1,5 @@
-//! `host shelve`: silences the messages on a variable for a while. It is judged and stored as
-//! always.
+//! `host shelve`: stops the messages on a variable for a while. The variable is judged and stored
+//! as always.
 
 use std::process::ExitCode;
 
@@ -11,7 +11,7 @@ use super::wiring;
 use crate::config::LoadedConfig;
 use crate::episode::Shelving;
 
-/// Shelves a variable, or ends that. A running worker knows it from its next cycle on.
+/// Shelves a variable, or ends the shelving. A running worker knows it from its next cycle on.
 pub(super) async fn shelve(loaded: &LoadedConfig, asked: &ShelveArgs) -> anyhow::Result<ExitCode> {
     let store = wiring::store(&loaded.config)?;
     for warning in loaded.warnings.iter().chain(&store.warnings()) {
@@ -31,7 +31,7 @@ pub(super) async fn shelve(loaded: &LoadedConfig, asked: &ShelveArgs) -> anyhow:
                 by: who(),
             };
             output.shelve(&shelving).await.map_err(|error| anyhow!("{error}"))?;
-            say!("`{variable}` is shelved until {until}: it is judged, and nothing is told of it");
+            say!("`{variable}` is shelved until {until}: it is judged, and no messages are sent on it");
             true
         }
         None => {

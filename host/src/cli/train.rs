@@ -1,4 +1,5 @@
-//! `host train`: trains models on the readings of the database.
+//! `host train`: trains models on the readings of the database. A failure or Ctrl+C leaves
+//! everything unchanged.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -25,7 +26,7 @@ use crate::training::holdout::HoldoutScore;
 use crate::training::{LeftOut, Pace, Placed, TrainingPlan, TrainingSession, Variable};
 use crate::worker::report::count;
 
-/// Trains, and swaps the set in; fails if not a single variable could be trained.
+/// Trains, and swaps the set in; fails if no variable could be trained.
 pub(super) async fn train(mut loaded: LoadedConfig, asked: &args::Train) -> anyhow::Result<ExitCode> {
     let mut progress = ProgressDisplay::new(Unit::Readings);
     let _telemetry = command_log::start(&mut loaded, &asked.overrides, Some(&progress))?;
@@ -34,10 +35,7 @@ pub(super) async fn train(mut loaded: LoadedConfig, asked: &args::Train) -> anyh
     let settings = wiring::training_settings(&section, config.detector.module.is_none())?;
     let out = asked.out.as_deref().unwrap_or(&config.detector.models);
     if asked.out.is_some() && std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some()) {
-        bail!(
-            "`{}` holds something already; name a directory that is new or empty with --out",
-            out.display()
-        );
+        bail!("`{}` is not empty; name a new or empty directory with --out", out.display());
     }
     let stop = Stop::on_signals(STOPPING)?;
     let store = wiring::store(config)?;
@@ -127,7 +125,7 @@ fn summary(plan: &TrainingPlan, through: &[Variable], placed: Option<&Placed>, o
     for variable in through {
         let name = escaped(&variable.name);
         if let Decision::Untrained(why) = &variable.decision {
-            text.push_str(&format!("\n`{name}` {}; what model it has stays", escaped(why)));
+            text.push_str(&format!("\n`{name}` {}; the model in use, if there is one, stays", escaped(why)));
         }
         let warnings = variable.report.iter().flat_map(|report| &report.warnings);
         for warning in warnings {

@@ -1,8 +1,8 @@
 //! How to reach a SQL Server: the keys that `[input]` and `[output]` have in common.
 //!
-//! Plain data, as it was written; what goes together and what does not is decided where a
-//! connection is made of it (`cli/server.rs`). Nothing is `Some` that was not written, so that
-//! `[output]` can go on from `[input]`.
+//! Plain data, as it was written. `cli/sqlserver_target.rs` checks which keys go together and makes
+//! a connection of them. A key that was not written is `None`, so that `[output]` can take it from
+//! `[input]`.
 
 use std::path::PathBuf;
 use std::time::Duration;

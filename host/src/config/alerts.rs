@@ -1,4 +1,5 @@
-//! `[alerts]`: who is told what happens, and the channels, a table each.
+//! `[alerts]`: what all channels of alerts have in common, and a table for each channel. Plain data
+//! that lives as long as the program; a mistake stops the start.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,16 +13,16 @@ use crate::alert::language::Language;
 
 pub(super) const SECTION: &str = "alerts";
 
-/// The one key that each channel has.
+/// The one key that each channel must have.
 pub(super) const KIND: &str = "kind";
 
 /// What the channels have in common, and they themselves in the order of the file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlertsSection {
     pub language: Language,
-    /// How long something waits for what happens at the same time, to be told in one message.
+    /// How long an event waits for others that belong to the same message.
     pub together: Duration,
-    /// Where the page is, as who reads a message reaches it. None: messages have no links.
+    /// The address of the page for the readers of messages. None: messages have no links.
     pub page: Option<String>,
     pub channels: Vec<ChannelSection>,
 }
@@ -50,7 +51,7 @@ pub(super) fn add<'c>(
     let same = |other: &ChannelSection| prefix(&other.name) == prefix(name);
     if let Some(other) = alerts.channels.iter().find(|other| same(other)) {
         return Err(format!(
-            "`[alerts.{shown}]` and `[alerts.{}]` have the same variables; name one otherwise",
+            "`[alerts.{shown}]` and `[alerts.{}]` have the same environment variables; rename one of them",
             other.name
         ));
     }

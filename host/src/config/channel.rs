@@ -1,8 +1,8 @@
-//! `[alerts.NAME]`: a channel by which people are told, under a name of the user's own.
+//! `[alerts.NAME]`: a channel of alerts, under a name of the user's choice.
 //!
-//! These tables have keys of a list of their own, which is read, shown and corrected as the other
-//! sections are. Each key is for some kinds of channel; what a kind needs and what it does not
-//! know is said once the table is whole.
+//! The keys of these tables are a list of their own; mistakes in them are errors as in the other
+//! sections. Each key is for some kinds of channel. Keys that a kind needs or does not have are
+//! checked when the whole table is known.
 
 use std::path::PathBuf;
 
@@ -28,7 +28,7 @@ pub struct ChannelSection {
     pub kind: ChannelKind,
     /// None: as `[alerts]` has it.
     pub language: Option<Language>,
-    /// The least that is told. None: all.
+    /// The least priority of its messages. None: all.
     pub priority: Option<Priority>,
     /// Patterns with `*` and `?`. Empty: all variables.
     pub variables: Vec<String>,
@@ -52,7 +52,7 @@ pub struct ChannelSection {
     pub ca_file: Option<PathBuf>,
 }
 
-/// What a channel speaks.
+/// The kind of a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChannelKind {
     Email,
@@ -138,7 +138,7 @@ pub(super) struct ChannelKey {
     pub(super) name: &'static str,
     set: fn(&mut ChannelSection, &Given<'_>) -> Result<(), Allowed>,
     show: fn(&ChannelSection) -> String,
-    /// Whether it is left as it is where it was not written.
+    /// Whether its value is never shown.
     pub(super) secret: bool,
     /// For which kinds of channel.
     of: &'static [ChannelKind],
@@ -190,7 +190,7 @@ channel_keys! {
     ca_file: ALL, optional(path);
 }
 
-/// Several of something: a list, or one alone; in a variable divided by commas.
+/// A list, or one value alone; in an environment variable, values divided by commas.
 fn list<T>(
     read: impl Fn(&Given<'_>) -> Result<T, Allowed>,
 ) -> impl Fn(&Given<'_>) -> Result<Vec<T>, Allowed> {
@@ -289,7 +289,7 @@ impl ChannelSection {
     }
 }
 
-/// The key of this name, or a hint at the one that was meant.
+/// The key of this name, or which one was probably meant.
 pub(super) fn key(name: &str) -> Result<&'static ChannelKey, String> {
     if let Some(key) = CHANNEL_KEYS.iter().find(|key| key.name == name) {
         return Ok(key);
@@ -303,7 +303,7 @@ pub(super) fn key(name: &str) -> Result<&'static ChannelKey, String> {
     })
 }
 
-/// Whether a channel can have this name: it is part of variables' names.
+/// Whether a channel can have this name: it is part of the names of environment variables.
 pub(super) fn is_name(name: &str) -> bool {
     (1..=40).contains(&name.len())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))

@@ -141,22 +141,22 @@ pub struct DetectorSection {
     pub settings: Map<String, Value>,
 }
 
-/// Making models: on a schedule, and what `host train` does unless it is told.
+/// Training: its schedule within a worker, and the defaults of `host train`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainingSection {
-    /// How often a worker makes them.
+    /// How often a worker trains models.
     pub every: Every,
-    /// How much of the past they are made of.
+    /// How much of the past models are trained on.
     pub history: Duration,
-    /// How much of the end of each series is set aside to measure models on.
+    /// How much of the end of each series is held out to measure models on.
     pub holdout: Duration,
     /// Which readings are left out.
     pub leave_out_anomalies: LeaveOut,
-    /// How many of the sets before stay, 1 to 100.
+    /// How many earlier sets are kept, 1 to 100.
     pub keep: usize,
     /// None: what the settings say.
     pub mode: Option<TrainingMode>,
-    /// A file of one JSON object, as for `host fit`. None: the usual ones.
+    /// A file of one JSON object, as for `host fit`. None: those of the usual training script.
     pub settings: Option<PathBuf>,
     /// Of the sandbox, 1 to 4096.
     pub memory_mib: u64,

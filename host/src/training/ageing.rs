@@ -1,4 +1,4 @@
-//! Models whose errors have outgrown those of their training.
+//! Finds aged models: those whose last errors are much larger than the error at their training.
 //!
 //! The rule: a model is aged if the typical error of its last readings (50 at least) is more than
 //! 1.5 times its error on the held-out end. The typical error is 1.4826 times the median, which for
@@ -6,8 +6,9 @@
 //! model that was trained elsewhere only the interval is known: there half the interval's width is
 //! compared.
 //!
-//! The model is asked under the rule that does not learn, because stored verdicts may include what
-//! was learnt besides. Otherwise pure.
+//! Errors are computed anew, under the rule that does not learn, because stored verdicts may
+//! include what was learnt since. They are kept in memory while the worker runs. A batch that
+//! cannot be judged is skipped.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -20,11 +21,11 @@ use crate::detector::{Detector, hex};
 /// Above this ratio of errors a model is aged.
 pub const OUTGROWN: f64 = 1.5;
 
-/// The least number of readings that is judged by, and the most that are remembered.
+/// The fewest errors that a model is judged by, and the most that are kept of it.
 const LEAST: usize = 50;
 const MOST: usize = 128;
 
-/// The ratio of root mean square and median of the absolute values of normal noise.
+/// The ratio of the root mean square to the median absolute value, for normal noise.
 const OF_MEDIAN: f64 = 1.4826;
 
 /// The last errors of each model.
@@ -40,7 +41,7 @@ struct Recent {
 }
 
 impl Errors {
-    /// Takes the errors on these readings of a detector that does not learn.
+    /// Judges these batches with a detector that does not learn, and keeps the errors.
     pub async fn take(&mut self, detector: &mut Detector, batches: &[Arc<Batch>]) {
         let set = Arc::clone(detector.set());
         let digests: HashMap<&str, String> =
@@ -54,7 +55,7 @@ impl Errors {
         }
         for batch in batches {
             let judged = detector.judge(Arc::clone(batch)).await;
-            // Nothing is learnt from a question.
+            // What the detector learnt from this is dropped.
             detector.discard();
             let Ok(judged) = judged else { continue };
             for (column, outcome) in batch.columns.iter().zip(&judged.outcomes) {
@@ -71,8 +72,8 @@ impl Errors {
         }
     }
 
-    /// The models that are aged. For a model with too few readings the earlier answer on the same
-    /// model stays.
+    /// The models that are aged. For a model with too few readings the earlier result for the same
+    /// model is kept.
     pub fn aged(&self, record: &SetRecord, before: &BTreeMap<String, Aged>) -> BTreeMap<String, Aged> {
         let mut found = BTreeMap::new();
         for (variable, recent) in &self.0 {
@@ -151,7 +152,7 @@ mod tests {
     fn a_model_is_aged_once_its_typical_error_has_outgrown_its_training() {
         let none = BTreeMap::new();
         let repeat = |error, times| std::iter::repeat_n(error, times);
-        // The median of such errors is 1.4826 times smaller than what they stand for.
+        // A constant error that has this typical error.
         let as_error = |error: f64| error / OF_MEDIAN;
         let known = record("T1", 2.0);
         for (why, found, record, aged) in [

@@ -1,5 +1,8 @@
-//! Opens a set in instances of its own, under the rule that does not learn from readings, to ask
-//! for its expectations.
+//! Opens a set apart from the worker's, under the rule that does not learn from readings, to
+//! measure its models.
+//!
+//! What is opened here lives for one training, check or comparison. An error is returned and leaves
+//! the worker's set as it is.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +14,8 @@ use crate::batch::{Batch, Outcome};
 use crate::detector::{Detector, DetectorError, Engine, ModelFile};
 use crate::reload::SetSource;
 
-/// Opens a set under the rule that does not learn from readings, if it has that rule.
+/// Opens a set under the rule that does not learn from readings, or with its own settings if its
+/// detector does not have that rule.
 pub(super) async fn alone(engine: &Engine, source: &SetSource) -> Result<Detector, DetectorError> {
     let alone = SetSource { settings: by_model_alone(&source.settings), ..source.clone() };
     match opened(engine, &alone).await {
@@ -34,7 +38,7 @@ pub(super) fn by_model_alone(settings: &str) -> String {
 /// The score of a detector on the end of a series. None if it has no verdict there.
 pub(super) async fn judged(detector: &mut Detector, end: &Batch) -> Option<HoldoutScore> {
     let judged = detector.judge(Arc::new(end.clone())).await;
-    // Nothing is learnt from a question.
+    // What the detector learnt from this is dropped.
     detector.discard();
     let values = &end.columns.first()?.values;
     match judged.ok()?.outcomes.into_iter().next()? {
@@ -43,7 +47,7 @@ pub(super) async fn judged(detector: &mut Detector, end: &Batch) -> Option<Holdo
     }
 }
 
-/// The files of an opened set that are no models.
+/// The files of an opened set that are not models.
 pub(super) fn beside(detector: &Detector) -> Vec<ModelFile> {
     let summary = detector.summary();
     let models: BTreeSet<&str> = summary.models.iter().map(|model| &*model.path).collect();

@@ -1,10 +1,11 @@
-//! Training within a worker: on a thread of its own that goes after everything else, over a
-//! connection of its own, with instances of its own.
+//! Training within a worker: on a thread of its own with the lowest priority, over a connection of
+//! its own, with instances of its own. No cycle waits for it.
 //!
-//! It hears of each cycle that went well ([`Worker::beats`](crate::worker::Worker::beats)) and has
-//! nothing else to do with it. Whatever fails here is a line of the log and a try later on; the
-//! models in use stay. It ends between two variables where the worker stops or another one becomes
-//! the active one, and begins anew with the next beat.
+//! It lives as long as the service, and is notified after each successful cycle
+//! ([`Worker::beats`](crate::worker::Worker::beats)). A failure is logged and retried later; the
+//! models in use stay. A training ends after the current page or variable if the service stops or
+//! if another worker becomes the active one. It starts again from the beginning after a later
+//! cycle.
 
 use std::collections::VecDeque;
 use std::io;
@@ -36,36 +37,36 @@ use crate::store::Store;
 use crate::text::escaped;
 use crate::worker::report::count;
 
-/// How often models are looked at: whether they are aged, and whether a new variable is due.
+/// How often aged models are searched for, and new variables whose first model is due.
 const LOOKS: Duration = Duration::from_secs(3600);
 
-/// Batches of readings that are kept for such a look, and cells of all of them.
+/// The most batches that are kept for the search for aged models, and the most values in all.
 const BATCHES: usize = 24;
 const CELLS: usize = 1 << 20;
 
-/// Of which age at most.
+/// Older batches are not kept.
 const RECENT: Duration = Duration::from_secs(2 * 86_400);
 
-/// Variables that a training tells in a line each; of more, the number is said.
+/// The most variables with a log line each after a training. Of the rest the number is logged.
 const TOLD: usize = 50;
 
-/// A stop waits so long for a set that is being put in its place.
+/// How long a stop waits for a set that is being swapped in.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// What it is told.
+/// The settings of the training of a worker.
 pub struct Orders {
-    /// The worker's row.
+    /// The name of the worker's row in the state table.
     pub worker: String,
     /// None: nothing is trained.
     pub every: Option<Duration>,
     pub history: Duration,
     pub leave_out_anomalies: LeaveOut,
-    /// All but range and time.
+    /// The plan of each training, without range and time.
     pub plan: TrainingPlan,
     pub settings: Settings,
 }
 
-/// All that it needs.
+/// The training of a worker.
 pub struct Background {
     engine: Engine,
     store: Box<dyn Store>,
@@ -74,24 +75,26 @@ pub struct Background {
     orders: Orders,
     file: ScheduleFile,
     schedule: Schedule,
+    /// Whether the log says already that the schedule cannot be written.
     said_unkept: bool,
+    /// When aged models were last searched for.
     looked: Option<Datetime>,
     batches: VecDeque<Arc<Batch>>,
-    /// The last one of them, before or after a look.
+    /// The last batch that was kept, so that none is kept twice.
     last: Option<Arc<Batch>>,
     errors: Errors,
 }
 
-/// What a beat may ask and tell beside its work.
+/// The flags that the thread and its handle share.
 #[derive(Clone, Default)]
 pub struct Signals {
     stopping: Arc<AtomicBool>,
-    /// Whether a set is being put in its place.
+    /// Whether a set is being swapped in.
     placing: Arc<AtomicBool>,
 }
 
 impl Background {
-    /// Beside a worker with this set.
+    /// For a worker with this set.
     pub fn new(
         engine: Engine,
         store: Box<dyn Store>,
@@ -153,7 +156,8 @@ impl Background {
         Ok(running)
     }
 
-    /// A cycle went well, at this time by the database's clock.
+    /// Does what is due after a successful cycle. `now` is its time by the database's clock;
+    /// `leads` says whether this worker is still the active one.
     pub async fn beat(&mut self, now: Datetime, signals: &Signals, leads: &(dyn Fn() -> bool + Sync)) {
         self.collect(now);
         let looked = self.looked.get_or_insert(now);
@@ -173,7 +177,7 @@ impl Background {
         }
     }
 
-    /// Takes notice of the last batch that was judged.
+    /// Keeps the last batch that was judged, and records its variables in the schedule.
     fn collect(&mut self, now: Datetime) {
         let Some(batch) = self.shared.canary().map(|canary| canary.batch) else { return };
         let is_recent = batch.datetimes.last().is_some_and(|last| now.since(*last) <= RECENT);
@@ -206,7 +210,7 @@ impl Background {
         }
         match alone(&self.engine, &self.source).await {
             Ok(mut detector) => self.errors.take(&mut detector, &batches).await,
-            // The reload says what is wrong with the files.
+            // The reload logs what is wrong with the files.
             Err(error) => return tracing::debug!("whether models are aged is not known: {error}"),
         }
         let before = self.shared.aged().unwrap_or_default();
@@ -228,7 +232,7 @@ impl Background {
     ) {
         let (from, variables) = match due {
             Due::All => (now.earlier(self.orders.history), None),
-            // It was first seen with readings of some time before.
+            // The batch in which a variable was first seen has readings from before that time.
             Due::New(names, since) => (since.earlier(LOOKS), Some(names.clone())),
         };
         let plan = TrainingPlan { from, to: now, now, variables, ..self.orders.plan.clone() };
@@ -273,23 +277,23 @@ impl Background {
         Ok((through, placed?))
     }
 
-    /// Has the schedule outlive the process.
+    /// Writes the schedule to its file, for the next start.
     fn keep(&mut self) {
         if let Err(error) = self.file.write(&self.schedule)
             && !std::mem::replace(&mut self.said_unkept, true)
         {
             tracing::warn!(
-                "when models were trained is not kept, so that a restart trains them again: {error}"
+                "the schedule of trainings cannot be written, so a restart trains all models again: {error}"
             );
         }
     }
 }
 
-/// A background at work.
+/// The handle of the thread.
 pub struct BackgroundHandle(Signals);
 
 impl BackgroundHandle {
-    /// Has it begin nothing more, and waits where it puts a set in its place.
+    /// Ends the training, and waits for a set that is being swapped in.
     pub async fn finish(self) {
         let Self(signals) = self;
         signals.stopping.store(true, Ordering::Relaxed);
@@ -298,12 +302,12 @@ impl BackgroundHandle {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        // Whoever is killed there leaves the one set or the other.
+        // A swap that is killed leaves the old set or the new one.
         let _ = tokio::time::timeout(GRACE, placed).await;
     }
 }
 
-/// What came of a training, with the figures that decided.
+/// Logs the result of a training, with the errors that decided.
 fn tell(through: &[Variable], placed: Option<&Placed>) {
     for variable in through.iter().take(TOLD) {
         let name = escaped(&variable.name);
@@ -312,7 +316,9 @@ fn tell(through: &[Variable], placed: Option<&Placed>) {
         };
         let (rows, new, old) = (count(variable.rows as u64, "row"), error(variable.new), error(variable.old));
         match &variable.decision {
-            Decision::Untrained(why) => tracing::warn!("`{name}` {}; what model it has stays", escaped(why)),
+            Decision::Untrained(why) => {
+                tracing::warn!("`{name}` {}; the model in use, if there is one, stays", escaped(why));
+            }
             Decision::New => tracing::info!("`{name}` has a first model of {rows}: error {new}"),
             Decision::Replaced => {
                 tracing::info!(
@@ -341,10 +347,10 @@ fn tell(through: &[Variable], placed: Option<&Placed>) {
     tracing::info!("training is done: {how}; {kept} kept, {untrained} not trained");
 }
 
-/// This thread goes after all others, where the system has such a thing for threads.
+/// Gives this thread the lowest priority, if the system has priorities of threads.
 #[cfg(target_os = "linux")]
 fn behind_all_else() {
-    // Of the calling thread alone.
+    // On Linux this sets the priority of the calling thread only.
     let _ = rustix::process::setpriority_process(None, 19);
 }
 

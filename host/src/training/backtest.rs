@@ -1,8 +1,9 @@
-//! What a set would have said of the past, beside what is stored of it. Nothing is written.
+//! Compares what a set would have flagged in the past with the stored verdicts. Nothing is written.
 //!
-//! The set judges the range as a worker does that starts at its beginning: it is shown its lookback
-//! first, and then the readings by datetime. Episodes of both sides are those that a worker would have
-//! opened with its settings of today.
+//! The set judges the range as a worker does that starts at its beginning: the detector is given
+//! its lookback first, and then the readings by datetime. The episodes of both are computed with
+//! the settings of today. A batch that cannot be judged is counted, and the rest is judged; an
+//! error of the store ends the backtest.
 
 mod events;
 mod tally;
@@ -33,25 +34,25 @@ pub struct BacktestPlan {
     pub variables: HashSet<Arc<str>>,
     pub shard: Option<Shard>,
     pub batch_rows: usize,
-    /// What holds for the episodes of a variable.
+    /// The settings of episodes, by variable.
     pub rules: VariableRules,
 }
 
-/// What came of it.
+/// The result of a backtest.
 #[derive(Clone, Debug, Default)]
 pub struct Backtested {
     pub variables: BTreeMap<Arc<str>, Both>,
     pub events: Vec<EventDetection>,
     /// Batches that could not be judged, with the first reason.
     pub failed: Option<(u64, String)>,
-    /// How much of the past the set was shown before.
+    /// The lookback: how much time before the range the detector was given first.
     pub shown: Duration,
 }
 
-/// Has a detector judge the range. `rows` hears how many rows were read.
+/// Judges the range with a detector. `rows` is called with the number of rows read so far.
 ///
 /// # Errors
-/// What the store says.
+/// The store fails.
 pub async fn run(
     plan: &BacktestPlan,
     events: Vec<KnownEvent>,
@@ -97,7 +98,8 @@ pub async fn run(
 }
 
 impl BacktestPlan {
-    /// The readings of a page that are judged: of those of one variable and datetime the first.
+    /// The readings of a page that are judged, as batches. Of several readings of one variable and
+    /// datetime the first counts.
     fn batches(&self, readings: Vec<Reading>) -> Vec<Arc<Batch>> {
         let mut seen: HashSet<ReadingKey> = HashSet::new();
         let wanted = |reading: &Reading| {
@@ -116,7 +118,7 @@ impl Backtested {
     async fn judge(&mut self, detector: &mut Detector, batch: &Arc<Batch>) -> Option<Vec<Outcome>> {
         match detector.judge(Arc::clone(batch)).await {
             Ok(judged) => {
-                // Should the instance not survive the next batch, the one after goes on from here.
+                // If the instance fails at the next batch, a new one goes on from this checkpoint.
                 detector.committed(judged.checkpoint);
                 Some(judged.outcomes)
             }
@@ -168,7 +170,7 @@ impl Backtested {
     }
 }
 
-/// A verdict, as episodes see it. None: there is none.
+/// A verdict in the form that episodes take; None if there is no verdict.
 fn point(verdicts: &Verdicts, row: usize, ds: Datetime, y: f64) -> Option<Point> {
     let yhat = verdicts.expected.get(row).copied().filter(|expected| expected.is_finite())?;
     let flags = Flags::from_bits(*verdicts.flags.get(row)?);
@@ -224,7 +226,7 @@ mod tests {
         done.compare(&batch, Some(&outcomes), &stored, &rules(1, 1));
         let tally = |tally: &Tally| (tally.judged, tally.flagged, tally.episodes);
         let both = &done.variables[&name];
-        // The one reading that is none ends no episode; the one without a verdict is not seen.
+        // A row without a reading ends no episode; a reading without a verdict is skipped.
         assert_eq!((tally(&both.would), tally(&both.stored)), ((5, 3, 1), (4, 2, 1)));
         assert_eq!((both.differ, both.unjudged), (2, 1));
         assert_eq!(done.variables["T2"], Both { unjudged: 7, ..Both::default() });

@@ -1,11 +1,11 @@
-//! Readings that come by datetime, to be had by variable: in one pass over the table, whatever its
-//! size, and in bounded memory.
+//! Collects readings, which come by datetime, and returns them by variable: in one pass over the
+//! table, whatever its size, and in bounded memory.
 //!
-//! They are gathered in memory. Each time that is full, all of them go to the end of a file, those
-//! of one variable behind each other, and it is remembered where; so a variable is read back in as
-//! many pieces as the memory was full. The file has 16 bytes a reading and no name: the system
-//! takes it back when it is closed, or whoever held it is killed. Where all fits into memory, there
-//! is no file.
+//! Readings are collected in memory. Each time that is full, all of them are appended to a
+//! temporary file, sorted by variable, and the place of each variable's part is kept. A variable is
+//! read back from its parts. The file has 16 bytes for each reading. It has no name, so the system
+//! removes it when it is closed or its process is killed. If all readings fit into memory, there is
+//! no file. If the file cannot be written or read, the training fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -30,8 +30,8 @@ pub struct History {
 }
 
 impl History {
-    /// Takes a reading that is no earlier than the last one. Of those of one datetime the first
-    /// counts. What has no value, or an infinite one, is no reading.
+    /// Adds a reading that is no earlier than the last one. Of several of one datetime the first
+    /// counts. A row without a finite value is not a reading.
     pub fn push(&mut self, reading: &Reading) {
         let Some(value) = usable(reading, self.datetimes.last().copied()) else { return };
         if self.datetimes.len() == MOST_ROWS {
@@ -43,17 +43,17 @@ impl History {
     }
 }
 
-/// The value of a reading that comes after one of `last`, if it counts.
+/// The value of a reading, if it counts. `last` is the datetime of the reading before it.
 fn usable(reading: &Reading, last: Option<Datetime>) -> Option<f64> {
     reading.value.filter(|value| value.is_finite() && last != Some(reading.datetime))
 }
 
-/// What is known of a variable.
+/// The readings of a variable so far.
 #[derive(Debug, Default)]
 struct Gathered {
-    /// Those that are in no file yet.
+    /// Readings that are not in the file yet.
     newest: Vec<(Datetime, f64)>,
-    /// Pieces in the file, in their order.
+    /// Its parts of the file, in order.
     pieces: Vec<FilePart>,
     rows: usize,
     last: Option<Datetime>,
@@ -66,14 +66,14 @@ struct FilePart {
     rows: usize,
 }
 
-/// Takes readings.
+/// Readings that are being collected.
 #[derive(Debug)]
 pub struct Collector {
     by_variable: BTreeMap<Arc<str>, Gathered>,
-    /// Those in memory, and how many may be.
+    /// The number of readings in memory, and its limit.
     in_memory: usize,
     most: usize,
-    /// Where the file may be.
+    /// Where the file is made.
     directory: PathBuf,
     file: Option<File>,
     /// Its length.
@@ -81,16 +81,16 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// With at most so many readings in memory; others are put by in a file of `directory`.
+    /// With at most so many readings in memory; the others are in a file in `directory`.
     pub fn new(most: usize, directory: &Path) -> Self {
         let directory = directory.to_owned();
         Self { by_variable: BTreeMap::new(), in_memory: 0, most, directory, file: None, end: 0 }
     }
 
-    /// Takes a reading, as [`History::push`] does; those of one variable come by datetime.
+    /// Adds a reading, as [`History::push`] does; those of one variable come by datetime.
     ///
     /// # Errors
-    /// What the system says of the file.
+    /// The file cannot be used.
     pub fn push(&mut self, reading: &Reading) -> io::Result<()> {
         let gathered = match self.by_variable.get_mut(&reading.variable) {
             Some(gathered) => gathered,
@@ -108,7 +108,7 @@ impl Collector {
         if self.in_memory >= self.most { self.put_by() } else { Ok(()) }
     }
 
-    /// Puts all that is in memory to the end of the file.
+    /// Appends all readings in memory to the file.
     fn put_by(&mut self) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
@@ -123,7 +123,7 @@ impl Collector {
             let rows = gathered.newest.len();
             gathered.pieces.push(FilePart { at: self.end, rows });
             self.end += (rows * WIDTH) as u64;
-            // What a burst of one variable took is for others next.
+            // Frees the memory of this variable, because another may need more next.
             gathered.newest = Vec::new();
         }
         out.flush()?;
@@ -140,7 +140,7 @@ impl Collector {
     /// All readings of a variable; none of one that was never seen.
     ///
     /// # Errors
-    /// What the system says of the file.
+    /// The file cannot be used.
     pub fn history(&mut self, variable: &str) -> io::Result<History> {
         let Some(gathered) = self.by_variable.get(variable) else { return Ok(History::default()) };
         let mut history = History {
@@ -166,7 +166,7 @@ impl Collector {
         Ok(history)
     }
 
-    /// The same, and lets go of what is in memory of it.
+    /// The same, and frees its memory.
     ///
     /// # Errors
     /// As before.
@@ -177,7 +177,7 @@ impl Collector {
     }
 }
 
-/// Those that were asked for and have no readings.
+/// The variables that were asked for and have no readings.
 pub fn unseen(wanted: Option<&BTreeSet<Arc<str>>>, seen: &BTreeSet<Arc<str>>) -> Vec<Arc<str>> {
     wanted.into_iter().flatten().filter(|name| !seen.contains(*name)).cloned().collect()
 }
@@ -209,7 +209,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever memory there is: the same by variable, and never more than that in memory.
+        /// With any limit of memory: the readings come back by variable, and the limit holds.
         #[test]
         fn every_variable_comes_back_as_it_came(
             readings in prop::collection::vec((0..5_usize, 0..3_i64, -9.0..9.0), 0..200),
@@ -233,12 +233,12 @@ mod tests {
             let names: Vec<_> = names.iter().map(|name| &**name).collect();
             prop_assert_eq!(names, expected.keys().copied().collect::<Vec<_>>());
             for (name, rows) in expected {
-                // As often as it is asked for.
+                // `history` can be called again; `take` cannot.
                 prop_assert_eq!(collector.history(name).unwrap(), history(&rows));
                 prop_assert_eq!(collector.take(name).unwrap(), history(&rows));
                 prop_assert_eq!(collector.take(name).unwrap(), History::default());
             }
-            // Nobody sees the file, and nothing of it stays.
+            // The file has no name, and nothing of it stays.
             prop_assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0);
         }
     }

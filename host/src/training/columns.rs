@@ -1,7 +1,8 @@
-//! What is known besides a variable's own readings: columns that other variables supply, or that
-//! are one number.
+//! The columns of a series besides the variable's own readings, such as regressors: another
+//! variable supplies them, or they are one number.
 //!
-//! Pure, but for the file in which readings are put by.
+//! They live for one training. Pure, but for the collector's temporary file. A variable whose
+//! columns are nowhere known is not trained.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -17,7 +18,7 @@ use crate::reading::Reading;
 pub(super) struct Suppliers {
     names: BTreeSet<Arc<str>>,
     collector: Collector,
-    /// Those that the variable before needed: the next one mostly needs the same.
+    /// Those that the last variable needed: the next one mostly needs the same.
     held: BTreeMap<Arc<str>, History>,
 }
 
@@ -27,12 +28,12 @@ impl Suppliers {
         Self { names, collector: Collector::new(most, directory), held: BTreeMap::new() }
     }
 
-    /// Takes a reading, whosever it is.
+    /// Adds a reading, if its variable supplies a column.
     pub(super) fn push(&mut self, reading: &Reading) -> io::Result<()> {
         if self.names.contains(&reading.variable) { self.collector.push(reading) } else { Ok(()) }
     }
 
-    /// Those that these columns need and that have readings.
+    /// The series that these columns need; those without readings are missing.
     pub(super) fn of(
         &mut self,
         columns: &BTreeMap<String, Supply>,
@@ -65,8 +66,8 @@ pub(super) struct Supplied {
     pub(super) variable: Option<Arc<str>>,
 }
 
-/// The rows at which all columns are known, and these columns; or what is lacking, to go on from
-/// the variable's name.
+/// The rows at which all columns are known, and these columns. Else the reason, which follows the
+/// variable's name in a message.
 pub(super) fn supplied(
     history: History,
     columns: &BTreeMap<String, Supply>,
@@ -82,7 +83,7 @@ pub(super) fn supplied(
             Supply::Number(number) => (vec![*number; rows], None),
             Supply::Variable(name) => {
                 let other = suppliers.get(name).ok_or_else(|| {
-                    format!("needs `{name}` for its column `{column}`, which has no reading in the range")
+                    format!("needs readings of `{name}` for its column `{column}`, and the range has none")
                 })?;
                 let at = |at: &Datetime| match other.datetimes.binary_search(at) {
                     Ok(row) => other.values[row],
@@ -142,7 +143,7 @@ mod tests {
         for (asked, why) in [
             (
                 columns(&[("load", from("GONE"))]),
-                "needs `GONE` for its column `load`, which has no reading in the range",
+                "needs readings of `GONE` for its column `load`, and the range has none",
             ),
             (
                 columns(&[("a", from("LATE")), ("b", from("POWER"))]),

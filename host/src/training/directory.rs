@@ -29,7 +29,7 @@ pub struct Staging {
     beside: PathBuf,
     /// The directory of earlier sets.
     generations: PathBuf,
-    /// Held for as long as this lives, so that two trainings of one directory do not mix.
+    /// Held until this is dropped, so that two trainings of one directory do not mix.
     _lock: File,
     /// Files that were written here and are not copies.
     written: Vec<OsString>,
@@ -45,7 +45,7 @@ pub enum Swapped {
 }
 
 impl Staging {
-    /// For a directory that is there, or is to be made.
+    /// For a directory that exists or will be made.
     ///
     /// # Errors
     /// Another training is at work on it, or the system refuses.
@@ -64,7 +64,7 @@ impl Staging {
         if target.parent().is_none() || target.file_name().is_none() {
             return Err(io::Error::other("it is the root of a file system; name a directory in it"));
         }
-        // In the directory itself where its parent is not ours to write.
+        // Inside the directory itself if its parent cannot be written.
         let (mut staged, mut before) = (beside(&target, ".training"), beside(&target, ".generations"));
         let mut lock = open_lock(&beside(&target, ".lock"));
         if lock.as_ref().is_err_and(refuses) && target.is_dir() {
@@ -97,7 +97,7 @@ impl Staging {
     /// Writes a file of the set.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system refuses.
     pub fn write(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let path = self.beside.join(name);
         // A copy of the old file may be a link to it.
@@ -114,11 +114,11 @@ impl Staging {
         Ok(())
     }
 
-    /// Puts into the set what the directory in use has and this one does not. `own`: names that are
-    /// no part of it.
+    /// Copies into the set the files of the directory in use that it does not have yet. `own` says
+    /// which names do not belong to a set.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system refuses.
     pub fn complete(&mut self, in_use: &Path, own: &dyn Fn(&str) -> bool) -> io::Result<()> {
         let entries = match fs::read_dir(in_use) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -131,8 +131,8 @@ impl Staging {
             if own(&name.to_string_lossy()) || place.exists() || !path.is_file() {
                 continue;
             }
-            // Who writes over the file in use would write over a link to it as well, and a small
-            // one is soon copied.
+            // A program that writes into the file in use also changes a link to it, so a file is
+            // linked only if copying it takes long.
             let linked = entry.metadata()?.len() >= LARGE && fs::hard_link(&path, &place).is_ok();
             if !linked {
                 fs::copy(&path, &place)?;
@@ -141,14 +141,14 @@ impl Staging {
         Ok(())
     }
 
-    /// Puts the set in the place of the directory, and that among the generations, of which `keep`
-    /// stay. `own`: names that are no part of it.
+    /// Swaps the set in. The old set becomes one of the generations, of which `keep` are kept.
+    /// `own` says which names do not belong to a set.
     ///
     /// # Errors
-    /// What the system says; then the directory is as it was, or, where files are renamed one by
-    /// one, has the first of them.
+    /// The system refuses. The directory is unchanged; or, if files are renamed one by one, some of
+    /// them are new.
     pub fn swap(self, keep: usize, own: &dyn Fn(&str) -> bool) -> io::Result<Swapped> {
-        // One that is empty is in nobody's use.
+        // An empty directory holds no set that must be kept.
         let _ = fs::remove_dir(&self.target);
         if !self.target.exists() {
             sync(&self.beside);
@@ -170,8 +170,9 @@ impl Staging {
         Ok(swapped)
     }
 
-    /// Exchanges the new set, from where the old one shall be, with the old one: there is no moment
-    /// at which it is in neither place. False, and nothing has changed, where that cannot be.
+    /// Moves the new set to where the old one will be kept, and exchanges the two in one step, so
+    /// that at each moment the directory holds the old set or the new one. False, with nothing
+    /// changed, if the system cannot do that.
     fn exchange_with(&self, before: &Path) -> io::Result<bool> {
         sync(&self.beside);
         fs::rename(&self.beside, before)?;
@@ -188,7 +189,7 @@ impl Staging {
         }
     }
 
-    /// Copies the set in use to where it shall be afterwards.
+    /// Copies the set in use to the generations.
     fn keep_copy(&self, before: &Path, own: &dyn Fn(&str) -> bool) -> io::Result<()> {
         let coming = self.generations.join(".coming");
         remove(&coming)?;
@@ -206,7 +207,7 @@ impl Staging {
         fs::rename(&coming, before)
     }
 
-    /// Whether the directory in use has what its copy has not: a database that lives there, a
+    /// Whether the directory in use holds something that the new set does not: a database, a
     /// directory, a pipe.
     fn holds_more(&self) -> io::Result<bool> {
         for entry in fs::read_dir(&self.target)? {
@@ -219,7 +220,7 @@ impl Staging {
     }
 
     fn one_by_one(&self) -> io::Result<Swapped> {
-        // First all onto the file system of the directory, then all into their places.
+        // All files are on the directory's file system before the first one is renamed.
         let waiting = |name: &OsString| {
             let mut hidden = OsString::from(".");
             hidden.push(name);
@@ -238,7 +239,7 @@ impl Staging {
     }
 }
 
-/// What was put together and not used.
+/// Removes a set that was not swapped in.
 impl Drop for Staging {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.beside);
@@ -260,7 +261,7 @@ fn refuses(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
-/// So that names and copies outlive a power failure. Not all systems can.
+/// Makes names and copies survive a power failure, if the system can.
 #[cfg(target_os = "linux")]
 fn sync(directory: &Path) {
     let _ = File::open(directory).and_then(|directory| Ok(rustix::fs::syncfs(directory)?));
@@ -316,7 +317,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let models = place.path().join("models");
         put(&models, &[("a", "old"), ("b", "old")]);
-        // One that was killed has left something.
+        // A training that was killed has left a file.
         put(&place.path().join(".models.training"), &[("b", "half")]);
         let mut staging = Staging::new(&models).unwrap();
         let busy = Staging::new(&models).map(|_| ()).unwrap_err();
@@ -333,7 +334,7 @@ mod tests {
         assert_eq!(before("1"), files(&[("a", "old"), ("b", "old")]));
         assert!(!place.path().join(".models.training").exists());
 
-        // Who writes into the file in use does not write into the set before.
+        // A write into a file in use does not change the earlier set.
         fs::write(models.join("b"), "by hand").unwrap();
         assert_eq!(before("1")["b"], "old");
         let mut staging = Staging::new(&models).unwrap();

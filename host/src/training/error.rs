@@ -1,11 +1,11 @@
-//! Why a training came to nothing.
+//! Why a training failed.
 
 use std::io;
 
 use crate::detector::DetectorError;
 use crate::store::StoreError;
 
-/// Why a training came to nothing. What was in use is in use.
+/// Why a training failed. The set in use stays in use.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainingError {
     #[error(transparent)]
@@ -17,12 +17,14 @@ pub enum TrainingError {
     Settings { variable: String, why: String },
     #[error("the models cannot be written into `{path}`: {cause}")]
     Directory { path: String, cause: io::Error },
-    /// Of what does not fit into memory.
-    #[error("the readings cannot be put by in `{path}`, where 16 bytes are needed for each: {cause}")]
+    /// The temporary file of readings that do not fit into memory.
+    #[error(
+        "the temporary file in `{path}` for readings that do not fit into memory (16 bytes each) cannot be used: {cause}"
+    )]
     PutBy { path: String, cause: io::Error },
     #[error("the models were trained and do not fit together: {0}")]
     Together(String),
-    /// It was asked to end.
+    /// The worker stops, or is no longer the active one.
     #[error("the training was ended before its last variable")]
     Ended,
 }

@@ -1,4 +1,4 @@
-//! Stored verdicts beside readings that were just read.
+//! Reads the stored verdicts on readings that were just read. An error of the store is returned.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use crate::episode::Point;
 use crate::reading::ReadingKey;
 use crate::store::{StoreError, VerdictReader};
 
-/// Verdicts of one read.
+/// The most verdicts of one read.
 const PAGE: usize = 10_000;
 
-/// Of the readings from `first` to `last` those with a verdict, or only those that are anomalies,
-/// as episodes see them.
+/// The stored verdicts from `first` to `last`, or only the anomalies, in the form that episodes
+/// take.
 ///
 /// # Errors
-/// What the store says.
+/// The store fails.
 pub(super) async fn verdicts(
     output: &mut dyn VerdictReader,
     (first, last): (Datetime, Datetime),
@@ -27,14 +27,14 @@ pub(super) async fn verdicts(
         let page = output.read_verdicts(from, to, anomalies_only, limit).await?;
         let last = page.verdicts.last().map(|verdict| verdict.ds).filter(|_| page.full);
         found.extend(page.verdicts.into_iter().map(|row| {
-            // One that lacks a number deviates by nothing.
+            // A verdict that lacks a number counts as one without a deviation.
             let anomaly = row.is_anomaly.unwrap_or_default();
             let nothing = Point { ds: row.ds, y: 0.0, yhat: 0.0, score: 0.0, anomaly, cause: None };
             let point = Point::of_stored(&row).unwrap_or(nothing);
             ((row.variable, row.ds), point)
         }));
         match last {
-            // A page of one datetime, which may not be whole.
+            // The page has one datetime only, and may lack rows of it: a larger page is read.
             Some(last) if last == from => limit = limit.saturating_mul(2),
             Some(last) => from = last,
             None => return Ok(found),

@@ -1,9 +1,10 @@
-//! The sets that were in a directory before: each a directory of its own, by number, hidden beside
-//! the one in use (`.models.generations/7` for `models`), or inside it where its parent is not ours
-//! to write.
+//! The earlier sets of a directory of models. Each is a directory with a number for its name, in a
+//! hidden directory beside the one in use (`.models.generations/7` for `models`), or inside it if
+//! its parent cannot be written.
 //!
-//! The numbers go up. A directory whose record has a higher number than its name was on its way to
-//! be used when its training was killed, and is none of them.
+//! Numbers increase. After each swap the latest sets are kept and the others removed. A directory
+//! whose record has a higher number than its name is a new set whose training was killed during the
+//! swap; it does not count as an earlier set.
 
 use std::ffi::OsString;
 use std::fs;
@@ -17,11 +18,11 @@ use super::record::SetRecord;
 pub struct Generation {
     pub number: u64,
     pub directory: PathBuf,
-    /// Empty for models that others have trained.
+    /// Empty for models that were trained elsewhere.
     pub record: SetRecord,
 }
 
-/// A hidden name that goes with a directory of models.
+/// The path of a hidden file or directory beside a directory of models.
 pub(super) fn beside(models: &Path, end: &str) -> PathBuf {
     let mut hidden = OsString::from(".");
     hidden.push(models.file_name().unwrap_or_default());
@@ -29,14 +30,14 @@ pub(super) fn beside(models: &Path, end: &str) -> PathBuf {
     models.with_file_name(hidden)
 }
 
-/// Where the sets before are, if there are any.
+/// Where the earlier sets are, if there are any.
 pub fn place(models: &Path) -> PathBuf {
     let models = fs::canonicalize(models).unwrap_or_else(|_| models.to_owned());
     let inside = models.join(".generations");
     if inside.is_dir() { inside } else { beside(&models, ".generations") }
 }
 
-/// The sets that were in this directory before, the youngest first.
+/// The earlier sets of this directory, the latest first.
 pub fn before(models: &Path) -> Vec<Generation> {
     list(&place(models))
 }
@@ -55,7 +56,8 @@ pub(super) fn list(place: &Path) -> Vec<Generation> {
     found
 }
 
-/// The number of the set in use: its record's, or the next where it has none or an old one.
+/// The number of the set in use: that of its record, or the number after the earlier sets if it has
+/// no record or an old one.
 pub fn in_use(models: &Path) -> u64 {
     number(models, &place(models))
 }
@@ -66,7 +68,7 @@ pub(super) fn number(models: &Path, place: &Path) -> u64 {
     own.max(highest + 1)
 }
 
-/// Leaves the youngest, so many, and nothing that was on its way.
+/// Removes all but the latest `keep` sets, and what killed trainings have left.
 pub(super) fn prune(place: &Path, keep: usize) -> io::Result<()> {
     let kept: Vec<_> = list(place).into_iter().take(keep).map(|kept| kept.directory).collect();
     for entry in fs::read_dir(place)? {
@@ -79,7 +81,8 @@ pub(super) fn prune(place: &Path, keep: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes a set, if it is there: what is half removed is none any more.
+/// Removes a set, if it is there. It is renamed first, so that a set of which a part is removed
+/// does not count as one.
 pub(super) fn discard(set: &Path) -> io::Result<()> {
     let gone = set.with_file_name(".gone");
     let _ = fs::remove_dir_all(&gone);

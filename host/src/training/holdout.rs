@@ -1,13 +1,11 @@
-//! The held-out end of a series, on which a model is measured and not trained.
-//!
-//! Pure.
+//! The held-out end of a series, on which a model is measured and not trained. Pure.
 
 use std::time::Duration;
 
 use super::collect::History;
 use crate::batch::Verdicts;
 
-/// The end is at most one in this many rows of a series, so that enough history is left.
+/// The end is at most a fifth of the time of a series, so that enough history is left.
 const MOST_SHARE: u32 = 5;
 
 /// The score of a model on the held-out end.
@@ -28,7 +26,7 @@ pub fn split(history: &History, holdout: Duration) -> usize {
     history.datetimes.partition_point(|at| *at <= cut)
 }
 
-/// None if there is no verdict.
+/// The score of these verdicts; None if there is no verdict.
 pub fn score(values: &[f64], verdicts: &Verdicts) -> Option<HoldoutScore> {
     let (mut squares, mut within, mut readings) = (0.0, 0_usize, 0_usize);
     for (row, y) in values.iter().enumerate() {

@@ -1,4 +1,6 @@
-//! Which readings are not trained on, because they show what is not normal.
+//! Which readings are not trained on, because they are not normal.
+//!
+//! It lives for one training. An error of the store ends the training.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,11 +19,11 @@ pub enum LeaveOut {
     Nothing,
     /// Readings that were flagged.
     Flagged,
-    /// Readings of episodes of which people said that something was really wrong.
+    /// Readings of episodes that people called real or the sensor's.
     Real,
 }
 
-/// The same, ready to be asked page by page.
+/// The same, with what is needed to filter a page.
 pub enum LeftOut {
     Nothing,
     Flagged(Box<dyn Output>),
@@ -31,15 +33,15 @@ pub enum LeftOut {
 /// From the first of its readings to the last.
 type TimeSpan = (Datetime, Datetime);
 
-/// Episodes of so long are asked for at a time, and at first so many of them.
+/// Episodes are read for this much time at once, and at first at most so many.
 const STEP: Duration = Duration::from_secs(7 * 86_400);
 const PAGE: usize = 1000;
 
 impl LeftOut {
-    /// Of the readings from `from` on and before `to`.
+    /// For readings from `from` on and before `to`.
     ///
     /// # Errors
-    /// What the store says.
+    /// The store fails.
     pub async fn prepare(
         asked: LeaveOut,
         store: &dyn Store,
@@ -60,7 +62,7 @@ impl LeftOut {
         }
     }
 
-    /// Of these readings, which come by datetime, those that stay.
+    /// Those of these readings, which come by datetime, that are trained on.
     pub(super) async fn rest(&mut self, mut readings: Vec<Reading>) -> Result<Vec<Reading>, StoreError> {
         match self {
             Self::Nothing => {}
@@ -81,10 +83,10 @@ impl LeftOut {
     }
 }
 
-/// The output, where a worker has run.
+/// The output; None if no worker has made its tables yet.
 ///
 /// # Errors
-/// What the store says.
+/// The store fails.
 pub async fn judged(store: &dyn Store) -> Result<Option<Box<dyn Output>>, StoreError> {
     let Some(mut output) = store.look_at_output().await? else { return Ok(None) };
     match output.workers().await {
@@ -95,7 +97,7 @@ pub async fn judged(store: &dyn Store) -> Result<Option<Box<dyn Output>>, StoreE
     }
 }
 
-/// Of each variable the stretches of which people said so.
+/// The times of the episodes that people called real or the sensor's, by variable.
 async fn called_real(
     output: &mut (impl EpisodeReader + ?Sized),
     from: Datetime,
@@ -117,7 +119,7 @@ async fn called_real(
         for StoredEpisode { episode, .. } in episodes.into_iter().filter(was_wrong) {
             let stretches = found.entry(episode.variable).or_default();
             let stretch = (episode.begin, episode.end);
-            // One that reaches into the next step comes again.
+            // An episode that reaches into the next step is found twice.
             if !stretches.contains(&stretch) {
                 stretches.push(stretch);
             }
@@ -127,8 +129,8 @@ async fn called_real(
     Ok(found)
 }
 
-/// Whether a person said that something was wrong, with the plant or with the sensor. Of silence
-/// there are no readings but the good one before it.
+/// Whether a person said that something was wrong, with the plant or with the sensor. A silent
+/// episode does not count: its only reading is the normal one before the silence.
 fn was_wrong(row: &StoredEpisode) -> bool {
     matches!(row.episode.kind, EpisodeKind::Anomaly | EpisodeKind::Stuck)
         && matches!(row.feedback, Some(Feedback::Real | Feedback::Sensor))

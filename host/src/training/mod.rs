@@ -1,14 +1,15 @@
-//! Training from the database: readings of a range become models, a model beside the one in use,
-//! and a directory that is swapped in whole.
+//! Training from the database: the readings of a time range become models, in a new directory that
+//! replaces the one in use.
 //!
-//! Data flows one way: the range is read once, page by page, without what `leave_out` says;
-//! `collect` gathers it by variable, in a file where it does not fit into memory; `holdout` sets
-//! the end of each series aside and measures models on it; `decide` says whether the new one is
-//! used; `directory` writes what was decided, with a `record` of it, and keeps the `generations`
-//! before. Nothing is changed before the last variable is through.
+//! Data flows one way. The range is read once, page by page, without the readings that `leave_out`
+//! excludes. `collect` sorts it by variable, in a temporary file if it does not fit into memory.
+//! `holdout` splits the end off each series and measures models on it. `decide` says whether the
+//! new model is used. `directory` writes the new set with its `record`, and keeps the earlier sets,
+//! the `generations`. A training that fails before its last step leaves the models in use
+//! unchanged.
 //!
-//! Within a worker `background` does it, when `schedule` says so, and tells by `ageing` which
-//! models are due before that.
+//! Within a worker, `background` trains when `schedule` says that it is due, and `ageing` finds the
+//! models whose errors have grown since their training.
 
 pub mod ageing;
 mod alone;

@@ -1,4 +1,5 @@
 //! The last steps of a new set: the other files that it needs, its record, a trial, and the swap.
+//! An error before the swap leaves the set in use unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,10 +11,10 @@ use super::record::{ModelRecord, RECORD, SetRecord};
 use crate::detector::{Detector, Engine, ModelFile, Trainer};
 use crate::reload::SetSource;
 
-/// Where the models are.
+/// A set that was swapped in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placed {
-    /// Those that are new.
+    /// The number of its new models.
     pub models: usize,
     pub swapped: Swapped,
     /// The number of the set.

@@ -1,4 +1,5 @@
-//! What a training is told.
+//! What is trained, on which readings and within which limits, and at which pace. Plain data of one
+//! training.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,17 +18,17 @@ pub struct TrainingPlan {
     /// None: all that have readings there.
     pub variables: Option<BTreeSet<Arc<str>>>,
     pub shard: Option<Shard>,
-    /// How much of the end of each series is set aside to measure models on.
+    /// How much of the end of each series is held out to measure models on.
     pub holdout: Duration,
-    /// Rows of one read.
+    /// The most rows of one read.
     pub page_rows: usize,
-    /// Readings in memory at a time; others are put by in a file.
+    /// The most readings in memory; the others are in a temporary file.
     pub most_readings: usize,
-    /// Bytes of memory and time of one call, where they are not the usual ones.
+    /// Memory in bytes and time of one call. None: the defaults.
     pub limits: Option<(usize, Duration)>,
     /// What the database's clock says.
     pub now: Datetime,
-    /// How many of the sets before stay.
+    /// How many earlier sets are kept.
     pub keep: usize,
 }
 
@@ -35,7 +36,7 @@ pub struct TrainingPlan {
 pub struct Pace<'a> {
     /// Asked after each page and each variable.
     pub goes_on: &'a (dyn Fn() -> bool + Sync),
-    /// Whether it rests after each for as long as it took.
+    /// Whether it pauses after each page and variable for as long as that took.
     pub rests: bool,
 }
 

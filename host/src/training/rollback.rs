@@ -1,4 +1,6 @@
-//! One variable's model of a set before, compared with the one in use or put back in its place.
+//! An earlier model of a variable: compared with the one in use, or put back in its place.
+//!
+//! A rollback makes a new set, as a training does: if it fails, the set in use stays.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,7 +28,7 @@ pub struct OfSet {
     pub generation: u64,
     pub in_use: bool,
     pub directory: PathBuf,
-    /// None: others have made it.
+    /// None: it was trained elsewhere, or changed since.
     pub record: Option<ModelRecord>,
     /// The file's name and its digest.
     pub file: (String, String),
@@ -41,7 +43,7 @@ pub enum RollbackError {
     Training(#[from] TrainingError),
 }
 
-/// A variable's models in the set in use and in those before, the youngest first. `path` is the
+/// A variable's models in the set in use and in the earlier ones, the latest first. `path` is the
 /// name of its file in use, if it has one.
 pub fn models_of(models: &Path, variable: &str, path: Option<&str>) -> Vec<OfSet> {
     let in_use = Generation {
@@ -55,7 +57,7 @@ pub fn models_of(models: &Path, variable: &str, path: Option<&str>) -> Vec<OfSet
         let known = set.record.models.get(variable);
         let path = known.map(|known| known.path.as_str()).or(path)?.to_owned();
         let digest = file_digest(&set.directory.join(&path))?;
-        // Of a file that somebody put in its place nothing is known.
+        // The record does not hold for a file that was replaced by hand.
         let record = known.filter(|known| known.digest == digest).cloned();
         Some(OfSet {
             generation: set.number,
@@ -68,10 +70,10 @@ pub fn models_of(models: &Path, variable: &str, path: Option<&str>) -> Vec<OfSet
     sets.filter_map(of_set).collect()
 }
 
-/// How well each of these models tells the readings of a range; None where it cannot.
+/// Measures each of these models on the readings of a range; None if it gives no verdicts.
 ///
 /// # Errors
-/// What the store says.
+/// The store fails.
 pub async fn measure(
     engine: &Engine,
     source: &SetSource,
@@ -117,11 +119,11 @@ async fn readings(
     }
 }
 
-/// Puts the model of a set before, that of `to` or the youngest that is another one, in its place;
-/// a running worker takes it up like any other.
+/// Puts an earlier model back: that of the set `to`, or of the latest set with a different one. A
+/// running worker picks it up like any other change.
 ///
 /// # Errors
-/// There is none, or the set would not open; the set in use stays.
+/// There is no such model, or the set with it cannot be opened; the set in use stays.
 pub async fn roll_back(
     engine: &Engine,
     source: &SetSource,
@@ -131,7 +133,7 @@ pub async fn roll_back(
 ) -> Result<(OfSet, Placed), RollbackError> {
     let models = &source.models;
     let refused = |cause| TrainingError::Directory { path: models.display().to_string(), cause };
-    // Before anything is looked at, so that no training changes it meanwhile.
+    // The lock is taken before anything is read, so that no training changes it meanwhile.
     let mut staging = Staging::new(models).map_err(refused)?;
     let opened = alone(engine, source).await.map_err(TrainingError::from)?;
     let in_use: BTreeMap<_, _> = opened
@@ -143,7 +145,7 @@ pub async fn roll_back(
     let path = in_use.get(variable).map(String::as_str);
     let sets = models_of(models, variable, path);
     let chosen = choose(variable, &sets, to).map_err(RollbackError::None)?;
-    // Where the model in use is: its name may be one that only the settings know.
+    // In the place of the model in use, whose name may be set in the detector's settings.
     let place = path.unwrap_or(&chosen.file.0).to_owned();
     let bytes = std::fs::read(chosen.directory.join(&chosen.file.0)).map_err(refused)?;
     staging.write(&place, &bytes).map_err(refused)?;
@@ -179,7 +181,7 @@ fn choose<'a>(variable: &str, sets: &'a [OfSet], to: Option<u64>) -> Result<&'a 
     let Some(to) = to else {
         let other = |set: &&OfSet| in_use.is_none_or(|in_use| in_use.file.1 != set.file.1);
         return others().find(other).ok_or_else(|| {
-            format!("no set before has another model of `{variable}`; `host models show` lists them")
+            format!("no earlier set has a different model of `{variable}`; `host models show` lists them")
         });
     };
     let chosen = others().find(|set| set.generation == to).ok_or_else(|| {

@@ -1,5 +1,6 @@
-//! When a worker trains models. What has to outlive the process is in a file of the worker among
-//! the generations, so that each machine has the schedule of its own models.
+//! When a worker trains models. The schedule is kept in a file of the worker, beside the earlier
+//! sets, so that a restart knows it and each machine has the schedule of its own models. If the
+//! file cannot be read, the schedule begins anew and all models are trained.
 //!
 //! All times are by the database's clock. All models are due at first and then at an interval. A
 //! new variable gets its first model once it has had readings for [`ENOUGH`].
@@ -23,7 +24,7 @@ use crate::state::Again;
 /// days to show.
 pub const ENOUGH: Duration = Duration::from_secs(2 * 86_400);
 
-/// The most variables without a model that are remembered.
+/// The most variables without a model that are kept.
 const MOST_WAITING: usize = 10_000;
 
 /// What is due.
@@ -213,7 +214,7 @@ mod tests {
         assert_eq!(schedule.due(30 * DAY, day(3.9)), None, "it could not be trained");
         let due = Due::New(names(&["C"]).into_iter().collect(), day(2.0));
         assert_eq!(schedule.due(30 * DAY, day(4.0)), Some(due));
-        // One that got its model is waited for no longer.
+        // A variable that has a model now is not waiting any more.
         assert!(schedule.notice([].iter(), |name| name != "B", day(4.0)));
         assert_eq!(schedule.due(30 * DAY, day(5.0)), None);
     }

@@ -1,4 +1,5 @@
-//! One training from the first page to the last variable.
+//! One training from the first page to the last variable. Until [`TrainingSession::finish`] it only
+//! writes into the staging directory; an error leaves the set in use unchanged.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -27,7 +28,7 @@ use crate::reload::SetSource;
 use crate::store::Input;
 use crate::worker::RangeScan;
 
-/// What came of one variable.
+/// The result for one variable.
 #[derive(Clone, Debug)]
 pub struct Variable {
     pub name: Arc<str>,
@@ -35,24 +36,24 @@ pub struct Variable {
     /// None: there is no new model.
     pub report: Option<TrainingReport>,
     pub new: Option<HoldoutScore>,
-    /// Of the model in use, if there is one.
+    /// The score of the model in use, if there is one.
     pub old: Option<HoldoutScore>,
     pub decision: Decision,
 }
 
-/// What trains, and what it is measured against.
+/// A training in progress.
 pub struct TrainingSession<'a> {
     engine: &'a Engine,
     plan: &'a TrainingPlan,
     settings: &'a Settings,
     module: Module,
     trainer: Trainer,
-    /// The set in use, opened; none where there is none that opens.
+    /// The set in use, opened; None if there are no models to open.
     in_use: Option<Detector>,
-    /// Files beside its models that are none.
+    /// The files of that set that are not models.
     beside: Vec<ModelFile>,
     staging: Staging,
-    /// Of the variables with a new model, what is known of it.
+    /// The new models that will be used, by variable.
     placed: BTreeMap<Arc<str>, ModelRecord>,
 }
 
@@ -60,7 +61,7 @@ impl<'a> TrainingSession<'a> {
     /// `source` is the set in use; the new one goes to `out`.
     ///
     /// # Errors
-    /// The module does not train, or the place cannot be written.
+    /// The module cannot train, the set in use cannot be opened, or `out` cannot be written.
     pub async fn begin(
         engine: &'a Engine,
         source: &SetSource,
@@ -88,8 +89,8 @@ impl<'a> TrainingSession<'a> {
         Ok(Self { engine, plan, settings, module, trainer, in_use, beside, staging, placed: BTreeMap::new() })
     }
 
-    /// Reads the range, trains what it holds, at this pace.
-    /// `rows` hears how many rows were read in all.
+    /// Reads the range and trains its variables, at this pace. `rows` is called with the number of
+    /// rows read so far.
     ///
     /// # Errors
     /// [`TrainingError`].
@@ -136,7 +137,7 @@ impl<'a> TrainingSession<'a> {
         Ok(through)
     }
 
-    /// Trains one variable, measures it, and writes its model where it is used.
+    /// Trains and measures a model of one variable, and writes it into the new set if it is used.
     async fn variable(
         &mut self,
         name: Arc<str>,
@@ -183,7 +184,7 @@ impl<'a> TrainingSession<'a> {
             variable: Arc::clone(variable),
             values: values[begin..].to_vec(),
         };
-        // As a batch of the worker has them: under the names of the variables.
+        // Columns of a worker's batch have the names of their variables, so these do too.
         let others: BTreeMap<_, _> = columns
             .iter()
             .filter_map(|column| column.variable.as_ref().filter(|other| **other != name).zip(Some(column)))
@@ -206,7 +207,7 @@ impl<'a> TrainingSession<'a> {
         };
         let mut decision = decide(new, before.is_some().then_some(old));
         if matches!(decision, Decision::New | Decision::Replaced) {
-            // Where the model in use is: its name may be one that only the settings know.
+            // In the place of the model in use, whose name may be set in the detector's settings.
             let path = before.unwrap_or_else(|| whole.file.path.clone());
             match self.placed.iter().find(|(_, placed)| placed.path == path) {
                 Some((other, _)) => {
@@ -225,13 +226,14 @@ impl<'a> TrainingSession<'a> {
         Ok(Variable { name, rows, report: Some(whole.report), new, old, decision })
     }
 
-    /// Where the model in use of this variable is.
+    /// The path of this variable's model in use.
     fn path_in_use(&self, variable: &str) -> Option<String> {
         let mut models = self.in_use.as_ref()?.summary().models.iter();
         models.find(|model| &*model.variable == variable).map(|model| model.path.clone())
     }
 
-    /// Opens a model in a sandbox of its own and asks it about the end. None: it cannot tell.
+    /// Opens a model in a sandbox of its own and scores it on the held-out end. None: it gives no
+    /// verdicts.
     async fn measure(&self, name: &Arc<str>, file: ModelFile, end: &Batch) -> Option<HoldoutScore> {
         let placed = [(file.path.clone(), name.to_string())];
         let mut files = self.beside.clone();
@@ -241,8 +243,8 @@ impl<'a> TrainingSession<'a> {
         }
         files.push(file);
         let settings = self.in_use.as_ref().map_or("{}", |detector| &detector.set().settings);
-        // Settings may name files of others, which are not here; and not every detector has the
-        // rule under which a model alone says what is expected.
+        // Several settings are tried: they may name model files of other variables, which are not
+        // here, and not every detector has the rule that does not learn.
         for settings in [by_model_alone(settings), settings.to_owned(), by_model_alone("{}"), "{}".to_owned()]
         {
             let set = Set::new(self.module.clone(), files.clone(), "a new model".into(), settings);
@@ -253,8 +255,8 @@ impl<'a> TrainingSession<'a> {
         None
     }
 
-    /// Puts the new set in its place; None if no model of it is new. `source` is where it will be
-    /// read from.
+    /// Swaps the new set in; None if no model of it is new. `source` is where a worker will read it
+    /// from.
     ///
     /// # Errors
     /// [`TrainingError`]; the set in use stays.

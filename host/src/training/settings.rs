@@ -1,15 +1,17 @@
-//! Settings of training: one JSON object for all variables, and beside it what is other for some.
+//! The settings of training: one JSON object for all variables, which may hold others for single
+//! variables.
 //!
-//! Pure. The host knows the detector's own keys no better than those of judging; it takes out
-//! `variables` and lays the object of a variable over the one for all, and it takes out `columns`,
-//! which says what supplies what is known besides: another variable, or a number.
+//! Pure. The host passes the detector's own keys on as they are. It reads two keys itself:
+//! `variables`, whose object for a variable is merged over the one for all; and `columns`, which
+//! says what supplies each column, another variable or a number. Wrong settings are refused before
+//! a training begins.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-/// What is not what settings must be.
+/// Why settings cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SettingsError(String);
@@ -29,8 +31,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What the script does that people train with today, as far as the data bears it: a weekly
-    /// season from two weeks on, a daily one from two days on.
+    /// The settings of the usual training script, as far as there is enough data: daily seasonality
+    /// from two days on, weekly seasonality from two weeks on.
     pub fn usual() -> Self {
         let all = json!({
             "prophet": {
@@ -71,12 +73,12 @@ impl Settings {
         Ok(settings)
     }
 
-    /// One key for all variables.
+    /// Sets one key for all variables.
     pub fn set(&mut self, key: &str, value: Value) {
         self.all.insert(key.to_owned(), value);
     }
 
-    /// One key for all variables, where nothing is said of it.
+    /// Sets one key for all variables, unless it is set.
     pub fn set_unless_said(&mut self, key: &str, value: Value) {
         self.all.entry(key).or_insert(value);
     }
@@ -90,11 +92,11 @@ impl Settings {
 
     /// What supplies its columns, by their names.
     pub fn columns(&self, variable: &str) -> BTreeMap<String, Supply> {
-        // What cannot be read was refused when it came.
+        // `parse` has refused what cannot be read.
         supplies(&self.laid(variable)).unwrap_or_default()
     }
 
-    /// The variables that supply a column of any.
+    /// All variables that supply a column.
     pub fn suppliers(&self) -> BTreeSet<Arc<str>> {
         let own = self.variables.values().filter_map(Value::as_object);
         let supplies =
@@ -119,7 +121,7 @@ impl Settings {
     }
 }
 
-/// The key that the host takes out.
+/// The key that the host reads itself.
 const COLUMNS: &str = "columns";
 
 fn supplies(settings: &Map<String, Value>) -> Result<BTreeMap<String, Supply>, SettingsError> {
@@ -141,7 +143,7 @@ fn supplies(settings: &Map<String, Value>) -> Result<BTreeMap<String, Supply>, S
     columns.iter().map(supply).collect()
 }
 
-/// Objects are laid over each other key by key; anything else takes the place of what was there.
+/// Merges objects key by key; any other value replaces the one below it.
 fn lay_over(under: &mut Value, over: &Value) {
     match (under, over) {
         (Value::Object(under), Value::Object(over)) => {

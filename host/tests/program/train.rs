@@ -86,7 +86,7 @@ fn a_worker_that_runs_takes_up_what_was_trained_once() {
     ]);
     assert_eq!(decided(&ran.stdout), expected, "{}", ran.stdout);
     for line in [
-        "`lonely` has 1 rows with a value in `y`; a model needs at least 2; what model it has stays",
+        "`lonely` has 1 rows with a value in `y`; a model needs at least 2; the model in use, if there is one, stays",
         "3 models, trained on ",
     ] {
         assert!(ran.stdout.lines().any(|said| said.starts_with(line)), "{line}\n{}", ran.stdout);
@@ -221,11 +221,7 @@ fn what_is_wrong_leaves_everything_as_it_was() {
     );
     assert_eq!(
         train(&["--out", "models"]),
-        (
-            Some(1),
-            "error: `models` holds something already; name a directory that is new or empty with --out"
-                .into()
-        )
+        (Some(1), "error: `models` is not empty; name a new or empty directory with --out".into())
     );
     let (code, said) = train(&["--from", "2025-01-02", "--to", "2025-01-01"]);
     assert!(code == Some(2) && said.contains("must be later than"), "{said}");
@@ -253,7 +249,7 @@ fn models_are_listed_shown_compared_and_put_back() {
     let (code, _, said) = ended(&["rollback", "TEMP-03"]);
     assert_eq!(
         (code, said.as_str()),
-        (Some(1), "error: no set before has another model of `TEMP-03`; `host models show` lists them")
+        (Some(1), "error: no earlier set has a different model of `TEMP-03`; `host models show` lists them")
     );
     let (code, _, said) = ended(&["show", "T9"]);
     assert!(code == Some(1) && said.starts_with("error: there is no model of `T9` in "), "{said}");
@@ -269,7 +265,7 @@ fn models_are_listed_shown_compared_and_put_back() {
     assert_eq!(code, Some(0), "{said}");
     let sets: Vec<_> = shown.lines().filter(|line| line.starts_with("generation ")).collect();
     assert_eq!(sets, ["generation 2 (in use)", "generation 1"], "{shown}");
-    assert!(shown.contains("  trained   by others, or changed since\n"), "{shown}");
+    assert!(shown.contains("  trained   elsewhere, or changed since\n"), "{shown}");
     let (code, compared, said) = ended(&["compare", "TEMP-03"]);
     assert_eq!(code, Some(0), "{said}");
     let errors: Vec<f64> = compared
@@ -428,8 +424,7 @@ fn anomalies_are_left_out_and_other_variables_are_columns() {
     assert!(model("with-load")["extra_regressors"].to_string().contains("load"));
     place.write("gone.json", r#"{"regressors": [{"name": "load"}], "columns": {"load": "GONE"}}"#);
     let ran = place.run(&["train", "--history", "13d", "--settings", "gone.json", "--out", "none"]);
-    let lacks =
-        "needs `GONE` for its column `load`, which has no reading in the range; what model it has stays";
+    let lacks = "needs readings of `GONE` for its column `load`, and the range has none; the model in use, if there is one, stays";
     assert!(ran.code == Some(1) && ran.stdout.contains(lacks), "{}\n{}", ran.stdout, ran.stderr);
     // Without `columns` it is said what lacks, too.
     place.write("bare.json", r#"{"regressors": [{"name": "load"}]}"#);

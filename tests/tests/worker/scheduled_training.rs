@@ -191,8 +191,7 @@ async fn what_cannot_be_trained_is_named_and_tried_later() {
     assert_eq!(lines.take(), Vec::<String>::new());
     beat(&mut background, day(13.0).later(Duration::from_secs(15 * 60))).await;
     let said = lines.take();
-    let lacks =
-        "WARN `lonely` has 1 rows with a value in `y`; a model needs at least 2; what model it has stays";
+    let lacks = "WARN `lonely` has 1 rows with a value in `y`; a model needs at least 2; the model in use, if there is one, stays";
     assert!(said.contains(&lacks.to_owned()), "{said:#?}");
     assert_eq!(plant.trained().1.len(), 1);
 }

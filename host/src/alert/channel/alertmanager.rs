@@ -21,15 +21,15 @@ use crate::datetime::Datetime;
 use crate::episode::EpisodeKind;
 use crate::secret::Secret;
 
-/// How long an end is told, and how long an alert holds that is not told again.
+/// How long an ended alert is still sent, and how long an open one holds that is not sent again.
 pub const RESENT_AFTER_END: Duration = Duration::from_secs(300);
 
-/// An alert. Its labels are what it goes by.
+/// An alert, identified by its labels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alert {
     pub labels: BTreeMap<&'static str, String>,
     annotations: [String; 2],
-    /// The page of what it is about.
+    /// The address of its page.
     link: Option<String>,
     starts_at: DateTime<Utc>,
     ends_at: DateTime<Utc>,
@@ -53,7 +53,7 @@ fn span(time: Duration) -> TimeDelta {
 }
 
 impl Alert {
-    /// What is open, as an alert that holds for a while from now on.
+    /// An open event as an alert, which ends by itself unless it is sent again.
     pub fn open(event: &AlertEvent, worker: &str, language: Language, clocks: Clocks) -> Self {
         let (name, begin) = match &event.what {
             EventDetail::Variable(_, facts) => match facts.nature {
@@ -86,7 +86,7 @@ impl Alert {
         Self { ends_at: now.max(self.starts_at), ..self }
     }
 
-    /// One that says that it is none.
+    /// An alert that says that it is a test.
     pub(super) fn test(language: Language) -> Self {
         let clocks = Clocks { plant: Datetime::from_micros(0), real: Utc::now() };
         let event = AlertEvent { id: "test".to_owned(), at: clocks.plant, what: EventDetail::Test };
@@ -110,7 +110,7 @@ impl Alert {
     }
 }
 
-/// What is sent to Alertmanager at this address, with or without the path of its API.
+/// The request to Alertmanager at this address, which may have the path of the API or not.
 pub(super) fn request(
     url: &Secret,
     token: Option<&SecretSource>,
@@ -123,7 +123,7 @@ pub(super) fn request(
     Ok(Request { url, headers: bearer(token)?.into_iter().collect(), body })
 }
 
-/// What was sent as open, so that its end is sent as well.
+/// The alerts that were sent as open, so that their ends are sent as well.
 #[derive(Debug, Default)]
 pub struct OpenAlerts {
     open: BTreeMap<BTreeMap<&'static str, String>, Alert>,
@@ -131,7 +131,7 @@ pub struct OpenAlerts {
 }
 
 impl OpenAlerts {
-    /// What is to be sent, where this is open now.
+    /// The alerts to send now: the open ones, and those that ended a short time ago.
     pub fn next(&mut self, open: Vec<Alert>, now: DateTime<Utc>) -> Vec<Alert> {
         let open: BTreeMap<_, _> = open.into_iter().map(|alert| (alert.labels.clone(), alert)).collect();
         let before = std::mem::replace(&mut self.open, open);

@@ -1,7 +1,7 @@
-//! E-mail: plain text with an HTML alternative, and a picture in it where there is one.
+//! E-mail: plain text with an HTML alternative, which shows the picture if there is one.
 //!
-//! The addresses are read at the start. Headers are made by the library, which encodes what is in
-//! them; a name with the end of a line in it is shown, and begins no header.
+//! The addresses are read at the start, and a wrong one is an error then. Headers are written by
+//! the library, which encodes their values, so that a line break in a name cannot begin a header.
 
 use std::time::Duration;
 
@@ -21,10 +21,10 @@ use crate::config::{ChannelSection, MailTls, whole};
 use crate::regular;
 use crate::text::escaped;
 
-/// For all that is said with the server.
+/// The time limit of a delivery.
 const WHOLE: Duration = Duration::from_secs(60);
 
-/// For an answer of it.
+/// The time limit of one answer of the server.
 const ANSWER: Duration = Duration::from_secs(15);
 
 const HTML: &str = include_str!("../templates/mail.html");
@@ -57,7 +57,7 @@ impl Email {
         let server = section.server.clone().ok_or("there is no `server`; set the mail server's name")?;
         let from = section.from.as_deref().ok_or("there is no `from`; set the address that mail is from")?;
         if section.to.is_empty() {
-            return Err("there is no `to`; set whom to write to".to_owned());
+            return Err("there is no `to`; set the addresses that mail goes to".to_owned());
         }
         let tls = section.tls.unwrap_or(MailTls::Starttls);
         let login = match (&section.user, password) {
@@ -69,11 +69,13 @@ impl Email {
                     section.name
                 ));
             }
-            (None, Some(_)) => return Err("there is a password, and no `user`".to_owned()),
+            (None, Some(_)) => {
+                return Err("there is a password but no `user`; set the login's name".to_owned());
+            }
         };
         if login.is_some() && tls == MailTls::None && !is_here(&server) {
             return Err(format!(
-                "with `tls = \"none\"` the password would go to `{server}` for all to read; set \"starttls\" or \"tls\""
+                "with `tls = \"none\"` the password would be sent to `{server}` without encryption; set \"starttls\" or \"tls\""
             ));
         }
         let port = section.port.unwrap_or(match tls {
@@ -151,7 +153,7 @@ impl Email {
             .from(self.from.clone())
             .subject(message.subject.as_str())
             .message_id(Some(format!("<{}@anomaly-worker>", message.id)));
-        // What begins and ends stands in one thread.
+        // The begin and the end of an episode are in one thread of the mail program.
         if let [event] = message.events.as_slice() {
             mail = mail.references(format!("<{}@anomaly-worker>", thread(&event.key())));
         }
@@ -173,7 +175,7 @@ impl Email {
     }
 }
 
-/// A name of letters and digits for what has one of any.
+/// An identifier of letters and digits from a key of any characters.
 fn thread(key: &str) -> String {
     use sha2::{Digest, Sha256};
     Sha256::digest(key).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
@@ -201,7 +203,7 @@ fn is_here(server: &str) -> bool {
         || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// An error with what is below it, once each.
+/// An error and its causes, each once.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut below = error.source();

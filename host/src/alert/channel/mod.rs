@@ -2,7 +2,8 @@
 //! start, and settings that contradict each other are refused then. Secrets in files are read at
 //! each delivery.
 //!
-//! Sending is one attempt with a timeout. Retries are decided elsewhere.
+//! A channel lives as long as the service. Sending is one attempt with a timeout; `retry` decides
+//! what follows a failure.
 
 mod alertmanager;
 mod email;
@@ -28,7 +29,7 @@ use webhook::Webhook;
 
 pub use alertmanager::{Alert, Clocks, OpenAlerts, RESENT_AFTER_END};
 
-/// One channel.
+/// A channel.
 #[derive(Clone, Debug)]
 pub struct Channel {
     pub name: String,
@@ -57,7 +58,7 @@ enum Says {
 /// All channels of a configuration.
 ///
 /// # Errors
-/// A sentence on settings that contradict each other.
+/// A sentence about settings that contradict each other.
 pub fn channels(
     alerts: &AlertsSection,
     worker: &str,
@@ -184,7 +185,7 @@ impl Channel {
         self.kind == ChannelKind::Pagerduty
     }
 
-    /// Whether its receiver shows a picture.
+    /// Whether its receiver shows pictures.
     pub fn shows_pictures(&self) -> bool {
         self.kind == ChannelKind::Email
     }
@@ -233,7 +234,7 @@ impl Channel {
                 client.post(alertmanager::request(&url, token.as_ref(), alerts)?).await
             }
             Speaks::Mail(_) | Speaks::Http { .. } => {
-                Err(SendError::refused("this channel is told what happens, and not what is open"))
+                Err(SendError::refused("this channel takes events, and not open alerts"))
             }
         }
     }

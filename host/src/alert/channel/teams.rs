@@ -1,7 +1,8 @@
 //! A workflow of Microsoft Teams: an Adaptive Card.
 //!
-//! A text block would read names as Markdown; the runs of a rich text block are plain. The workflow
-//! answers 202 before it has posted anything: that is no proof that somebody sees it.
+//! A text block would interpret names as Markdown, so rich text blocks are used, whose text is
+//! plain. The workflow answers 202 before it has posted anything, so its answer does not prove that
+//! the message was posted.
 
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ use crate::alert::message::Message;
 use crate::episode::Priority;
 use crate::secret::Secret;
 
-/// Teams takes 28 KB in all; of other letters than ours JSON makes up to six bytes of two.
+/// Teams takes at most 28 KB in all, and a letter of two bytes may become six bytes of JSON.
 const MOST: usize = 8_000;
 
 pub(super) fn request(url: Secret, message: &Message) -> Request {

@@ -1,8 +1,9 @@
-//! Receivers of a JSON of their own: Slack, Telegram, ntfy, PagerDuty, and whatever a user writes a
-//! template for.
+//! Receivers with a JSON format of their own: Slack, Telegram, ntfy, PagerDuty, and any other for
+//! which a user writes a template.
 //!
 //! In a template every value is written as JSON, so that a name can neither end a text nor begin a
-//! key. A template that does not parse is said at the start; one that fails, at each try.
+//! key. A template that cannot be parsed is an error at the start; one that fails with a message is
+//! an error of that delivery.
 
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ const TELEGRAM: &str = include_str!("../templates/telegram.json");
 const NTFY: &str = include_str!("../templates/ntfy.json");
 const PAGERDUTY: &str = include_str!("../templates/pagerduty.json");
 
-/// What is sent to one of these.
+/// The template of such a receiver, and its values.
 #[derive(Clone, Debug)]
 pub(super) struct Templated {
     kind: ChannelKind,
@@ -35,7 +36,7 @@ pub(super) struct Templated {
     worker: String,
 }
 
-/// Where the services are that have one address for all.
+/// The address of a service that has the same one for all its users.
 pub(super) fn address(kind: ChannelKind) -> Option<&'static str> {
     match kind {
         ChannelKind::Telegram => Some("https://api.telegram.org"),
@@ -44,7 +45,7 @@ pub(super) fn address(kind: ChannelKind) -> Option<&'static str> {
     }
 }
 
-/// What of a text a receiver takes, in bytes.
+/// The longest text that a receiver takes, in bytes.
 fn most(kind: ChannelKind) -> usize {
     match kind {
         ChannelKind::Slack => 2_900,
@@ -112,9 +113,9 @@ impl Templated {
         Ok(Request { url, headers: headers.into_iter().collect(), body })
     }
 
-    /// JSON, or why there is none.
+    /// The body as JSON, or why there is none.
     pub(super) fn body(&self, message: &Message) -> Result<String, SendError> {
-        // Of PagerDuty alone the body holds the key; no other template can show it.
+        // Only PagerDuty takes the key in the body; the other templates have no access to it.
         let token = match (&self.token, self.kind) {
             (Some(token), ChannelKind::Pagerduty) => Some(token.read().map_err(SendError::refused)?),
             _ => None,
@@ -140,7 +141,7 @@ impl Templated {
         });
         let text = template
             .render(minijinja::Value::from(Serde(values)))
-            // Its longer forms show values.
+            // The longer forms of this error show values, which may be secret.
             .map_err(|error| wrong(error.kind().to_string()))?;
         let body: Value =
             serde_json::from_str(&text).map_err(|error| wrong(format!("it is no JSON: {error}")))?;
@@ -148,7 +149,7 @@ impl Templated {
     }
 }
 
-/// What is markup in Slack's own text.
+/// Escapes the markup of Slack.
 fn for_slack(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -265,7 +265,7 @@ fn what_does_not_go_together_is_said_at_the_start() {
         ),
         (ChannelSection { server: None, ..mail() }, "there is no `server`; set the mail server's name"),
         (ChannelSection { from: None, ..mail() }, "there is no `from`; set the address that mail is from"),
-        (ChannelSection { to: vec![], ..mail() }, "there is no `to`; set whom to write to"),
+        (ChannelSection { to: vec![], ..mail() }, "there is no `to`; set the addresses that mail goes to"),
         (
             ChannelSection { to: vec!["a\nb".to_owned()], ..mail() },
             "`to` is `a\\nb`; it must be an address such as `a@plant.example` or `A <a@plant.example>`",
@@ -276,7 +276,7 @@ fn what_does_not_go_together_is_said_at_the_start() {
         ),
         (
             ChannelSection { password: Some(Secret::new("s3cret")), ..mail() },
-            "there is a password, and no `user`",
+            "there is a password but no `user`; set the login's name",
         ),
         (
             ChannelSection {
@@ -285,7 +285,7 @@ fn what_does_not_go_together_is_said_at_the_start() {
                 tls: Some(MailTls::None),
                 ..mail()
             },
-            "with `tls = \"none\"` the password would go to `mail.example` for all to read; set \"starttls\" or \"tls\"",
+            "with `tls = \"none\"` the password would be sent to `mail.example` without encryption; set \"starttls\" or \"tls\"",
         ),
     ] {
         let error = Channel::of(&section, Language::En, "default", None).unwrap_err();

@@ -1,4 +1,4 @@
-//! A JSON webhook, signed as [Standard Webhooks](https://www.standardwebhooks.com) has it.
+//! A JSON webhook, signed by the rules of [Standard Webhooks](https://www.standardwebhooks.com).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,13 +16,13 @@ use crate::alert::retry::SendError;
 use crate::alert::secret_source::SecretSource;
 use crate::secret::Secret;
 
-/// What it is told besides its address.
+/// The settings of a webhook besides its address.
 #[derive(Clone, Debug)]
 pub(super) struct Webhook {
-    /// What messages are signed with. None: they are not.
+    /// The key of the signature. None: messages are not signed.
     secret: Option<SecretSource>,
     token: Option<SecretSource>,
-    /// In the place of the body that is built in.
+    /// A template, in place of the built-in body.
     body: Option<Templated>,
 }
 
@@ -33,7 +33,7 @@ fn signer(secret: &Secret) -> Result<Signer, String> {
     })
 }
 
-/// A header that a token makes.
+/// The header for a token.
 pub(super) fn bearer(token: Option<&SecretSource>) -> Result<Option<(&'static str, Secret)>, SendError> {
     let Some(token) = token else { return Ok(None) };
     let token = token.read().map_err(SendError::refused)?;
@@ -76,7 +76,7 @@ impl Webhook {
     }
 }
 
-/// When it was sent is real time; what it says is by the plant's clock.
+/// `timestamp` is real time; the times in `data` are by the plant's clock.
 fn body(message: &Message, now: SystemTime) -> String {
     let kind = message.kind().map_or("summary", EventKind::word);
     json!({

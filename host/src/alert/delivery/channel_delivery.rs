@@ -1,8 +1,10 @@
-//! One channel's task: it reads what waits for its channel, in order, and sends it.
+//! One channel's task: it reads the entries of the outbox that wait for the channel, in order, and
+//! sends them. It lives as long as the service.
 //!
-//! A receiver that is out of reach holds up its own channel and no other. What it refuses holds up
-//! the variables that it is about, and nothing else. What was sent and could not be noted is noted
-//! later and not sent again, as long as this process lives; a kill between the two sends it twice.
+//! A receiver that cannot be reached delays its own channel only. A refused message delays the
+//! later messages on the same variables only. If the outbox cannot be written after a message was
+//! sent, it is written later, and the message is not sent again by this process. If the process is
+//! killed before that, the next one sends the message a second time.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -23,16 +25,16 @@ use crate::datetime::Datetime;
 use crate::metrics::AlertOutcome;
 use crate::stop::Stop;
 
-/// What waits longer than this is told with all else that waits, as one.
+/// If an entry has waited longer than this, all waiting entries are one summary.
 const LATE: Duration = Duration::from_secs(15 * 60);
 
-/// How long what is told directly is kept: it is about now.
+/// How long an event of the service is kept: it is about the present.
 const KEPT_DIRECT: Duration = Duration::from_secs(24 * 3600);
 
-/// A receiver that refuses so many messages, and takes none, is not asked about the next at once.
+/// After so many refused messages in a row without a success the channel pauses.
 const MOST_REFUSALS: u32 = 3;
 
-/// How often everything that is due is looked through again, for what was put back.
+/// How often the outbox is read from its beginning, for entries that were made due again.
 const FROM_THE_START: Duration = Duration::from_secs(60);
 
 /// See the module.
@@ -40,22 +42,22 @@ pub(super) struct ChannelDelivery {
     channel: Channel,
     shared: Arc<DeliveryContext>,
     together: Duration,
-    /// Up to where what the service tells is in `direct`.
+    /// The number of the next event of the service; the earlier ones were put into `direct`.
     told: u64,
     direct: VecDeque<Direct>,
-    /// Entries up to here need no look.
+    /// Entries up to this one need not be read.
     after: i64,
     looked_through: Instant,
-    /// When something new was seen first that still waits for what happens at the same time.
+    /// When the first of the new entries was seen, which wait for others of the same message.
     seen: Option<Instant>,
-    /// Entries that the receiver refused, until they are tried again.
+    /// Entries that the receiver refused, with the time when each is tried again.
     held: HashMap<i64, Instant>,
-    /// Entries that it has, and that could not be noted.
+    /// Entries that were delivered, and could not be written to the outbox as delivered.
     sent: HashSet<i64>,
     outage: Option<ReceiverOutage>,
 }
 
-/// What does not come from the outbox.
+/// An event of the service, which does not come from the outbox.
 struct Direct {
     event: AlertEvent,
     since: Instant,
@@ -64,7 +66,7 @@ struct Direct {
     until: Instant,
 }
 
-/// A receiver that is out of reach.
+/// A time in which the receiver cannot be reached.
 struct ReceiverOutage {
     since: Instant,
     tries: u32,
@@ -145,7 +147,7 @@ impl ChannelDelivery {
         self.direct.extend(taken.map(|event| Direct { event, since: now, tries: 0, until: now }));
     }
 
-    /// Tells what does not come from the outbox; false if the receiver is out of reach.
+    /// Sends the events of the service; false if the receiver cannot be reached.
     async fn tell_direct(&mut self, now: Instant) -> bool {
         let mut at = 0;
         while let Some(direct) = self.direct.get_mut(at) {
@@ -202,7 +204,7 @@ impl ChannelDelivery {
         );
     }
 
-    /// What waits in the outbox for this channel and may be sent now, in order.
+    /// The events in the outbox that wait for this channel and may be sent now, in order.
     async fn look(
         &mut self,
         now: Instant,
@@ -218,7 +220,7 @@ impl ChannelDelivery {
         let (found, after) = queue.waiting(&self.channel.name, self.after).await?;
         self.after = after;
         let (mut events, mut entries, mut notes) = (Vec::new(), HashMap::new(), Vec::new());
-        // What comes after a refused message of the same variable waits with it.
+        // Entries after a refused one of the same variable wait with it, to keep their order.
         let mut behind: HashSet<Option<Arc<str>>> = HashSet::new();
         for (entry, tries) in found {
             let note = |mark, error| EntryMark { seq: entry.seq, created_at: entry.created_at, mark, error };
@@ -251,7 +253,7 @@ impl ChannelDelivery {
         Ok((events, entries))
     }
 
-    /// Sends what waits; true if some of it arrived.
+    /// Sends the waiting events; true if some of them arrived.
     async fn tell(
         &mut self,
         events: Vec<AlertEvent>,
@@ -262,8 +264,8 @@ impl ChannelDelivery {
         let is_late = entries.values().any(|waiting| plant.since(waiting.created_at) > LATE);
         let mut refused: HashSet<String> = HashSet::new();
         let mut told = false;
-        // What was refused together with others is sent alone, so that one does not take others
-        // along.
+        // Entries that were refused in one message are sent alone, so that one that the receiver
+        // cannot take does not delay the others.
         let is_again = |event: &AlertEvent| entries.get(&event.id).is_some_and(|waiting| waiting.tries > 0);
         let (again, fresh): (Vec<_>, Vec<_>) = events.into_iter().partition(is_again);
         let mut groups = plan(again, false, true);
@@ -317,10 +319,10 @@ impl ChannelDelivery {
             tracing::info!("channel `{}` delivers again after {lasted}", self.channel.name);
         }
         self.shared.metrics.alert(AlertOutcome::Delivered);
-        tracing::info!("channel `{}`: told `{}` ({answer})", self.channel.name, message.subject);
+        tracing::info!("channel `{}`: sent `{}` ({answer})", self.channel.name, message.subject);
     }
 
-    /// The receiver is out of reach.
+    /// The receiver cannot be reached: the channel pauses.
     fn failed(&mut self, failure: &SendError) {
         let now = Instant::now();
         self.shared.metrics.alert(AlertOutcome::Failed);
@@ -343,7 +345,7 @@ impl ChannelDelivery {
         }
     }
 
-    /// The receiver does not take this message.
+    /// The receiver refused this message.
     async fn refused(&mut self, message: &Message, entries: &[WaitingEntry], failure: &SendError) {
         let plant = self.shared.service_status.now();
         let age = |waiting: &WaitingEntry| plant.since(waiting.created_at);
@@ -372,7 +374,7 @@ impl ChannelDelivery {
         }
     }
 
-    /// What waited for a week for a receiver that is out of reach.
+    /// Makes a dead letter of each entry that has waited for a week.
     async fn give_up_old(&mut self, entries: &[WaitingEntry], failure: &SendError) {
         let plant = self.shared.service_status.now();
         let old: Vec<_> =
@@ -413,13 +415,16 @@ impl ChannelDelivery {
                 }
             }
             Err(error) => {
-                tracing::debug!("channel `{}`: what was sent is noted later: {error}", self.channel.name);
+                tracing::debug!(
+                    "channel `{}`: the outbox cannot be written, trying again: {error}",
+                    self.channel.name
+                );
             }
         }
     }
 }
 
-/// From 0 to 1.
+/// A random number from 0 to 1.
 fn chance() -> f64 {
     getrandom::u32().map_or(0.0, |number| f64::from(number) / f64::from(u32::MAX))
 }

@@ -1,8 +1,8 @@
 //! Delivery: a task for each channel, beside the worker and over a connection of its own.
 //!
-//! It lives as long as the service and ends with it: what is under way when a stop is asked for has
-//! a few seconds, and is sent again by the next start where that was not enough. Nothing here makes
-//! a cycle wait. Only the active worker's process delivers what is in the outbox.
+//! It lives as long as the service. A stop gives the messages that are being sent a few seconds;
+//! what is not delivered by then is sent again after the next start. No cycle waits for a delivery.
+//! Only the process of the active worker delivers the outbox.
 
 mod channel_delivery;
 mod queue;
@@ -24,22 +24,22 @@ use channel_delivery::ChannelDelivery;
 use queue::Queue;
 use states::States;
 
-/// How often the outbox is looked at besides after each cycle.
+/// How often the outbox is read, besides after each cycle.
 const POLL: Duration = Duration::from_secs(5);
 
-/// What is under way when a stop is asked for.
+/// How long a stop waits for messages that are being sent.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// How often entries that wait for no channel are looked for.
+/// How often entries that wait for no channel are searched for.
 const TIDY: Duration = Duration::from_secs(600);
 
 /// How long what was delivered stays in the outbox.
 const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// For how long one cycle that runs for itself delivers.
+/// How long `host run --once` delivers at most.
 const ONCE: Duration = Duration::from_secs(60);
 
-/// What is delivered, and to whom.
+/// The channels, and what they need to deliver.
 pub struct Outgoing {
     pub channels: Vec<Channel>,
     /// Where the outbox is. It opens a connection of its own.
@@ -51,7 +51,7 @@ pub struct Outgoing {
     pub metrics: Metrics,
 }
 
-/// The tasks that deliver. They end when this goes.
+/// The tasks that deliver. They end when this is dropped.
 pub struct Delivery {
     tasks: Vec<JoinHandle<()>>,
     stop: Stop,
@@ -97,7 +97,7 @@ impl Outgoing {
         Delivery { tasks, stop }
     }
 
-    /// Delivers what is there now, as far as that goes at once.
+    /// Delivers what waits now, without waiting for retries.
     pub async fn once(self) {
         let (shared, channels, _) = self.shared();
         let stop = Stop::default();
@@ -119,7 +119,7 @@ impl Outgoing {
 }
 
 impl Delivery {
-    /// Ends within seconds.
+    /// Stops the tasks, within seconds.
     pub async fn finish(mut self) {
         self.stop.ask();
         let all = futures_util::future::join_all(self.tasks.iter_mut());
@@ -133,7 +133,7 @@ impl Drop for Delivery {
     }
 }
 
-/// Keeps the outbox small, and leaves it to another process when that one's worker is active.
+/// Keeps the outbox small, and releases it while the worker of this process is not active.
 async fn tidy(shared: Arc<DeliveryContext>, stop: Stop) {
     let mut tidied = None;
     loop {
@@ -159,7 +159,7 @@ async fn tidy(shared: Arc<DeliveryContext>, stop: Stop) {
 }
 
 impl DeliveryContext {
-    /// False if another process does it, or it could not be done.
+    /// Removes old entries; false if another process does that, or it failed.
     async fn tidy(&self) -> bool {
         let mut queue = self.queue.lock().await;
         if !matches!(queue.is_ours().await, Ok(true)) {

@@ -1,9 +1,9 @@
 //! The outbox, over a connection of its own that all channels share.
 //!
 //! One process delivers at a time, whatever the number of workers that write to the outbox: it
-//! holds a lock of its own. After any failure the connection is thrown away, and what is known with
-//! it. What the channels are done with is known here and written through, because this is the only
-//! one that writes it.
+//! holds a lock for that. After a failure the connection is closed, and opened anew when it is
+//! needed. The progress of the channels is kept in memory and written at each change; no other
+//! process writes it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,17 +13,17 @@ use crate::datetime::Datetime;
 use crate::episode::StoredEpisode;
 use crate::store::{EntryState, LeaderLock, OutboxEntry, Output, Store, StoreError, Tried};
 
-/// What the lock goes by beside the workers' names.
+/// The name of the lock. The other locks have names of workers.
 const LOCK: &str = "delivery of alerts";
 
 /// Entries that are read at once.
 pub(super) const PAGE: usize = 500;
 
-/// When an entry is tried is each channel's own affair: all that are due are read. The last moment
-/// that every store can hold.
+/// The last datetime that every store can hold. All due entries are read, because each channel
+/// decides itself when it tries an entry again.
 const NEVER_LATER: Datetime = Datetime::from_micros(253_402_300_799_000_000);
 
-/// How many pages a look takes.
+/// The most pages that are read at once.
 const MOST_PAGES: usize = 40;
 
 /// See the module.
@@ -31,9 +31,9 @@ pub(super) struct Queue {
     store: Arc<dyn Store>,
     output: Option<Box<dyn Output>>,
     lock: Option<Box<dyn LeaderLock>>,
-    /// Of entries that were read and are still due.
+    /// The progress of entries that were read and are still due.
     progress: HashMap<i64, Progress>,
-    /// Those that are told what happens.
+    /// The names of the channels that take events.
     channels: Vec<String>,
 }
 
@@ -72,7 +72,7 @@ impl Queue {
         }
     }
 
-    /// Lets another one deliver.
+    /// Releases the lock, so that another process can deliver.
     pub(super) fn leave(&mut self) {
         self.lock = None;
         self.output = None;
@@ -87,7 +87,7 @@ impl Queue {
         Ok(self.output.insert(output))
     }
 
-    /// What has to do with the output, which is not used again after a failure.
+    /// Passes a result of the output on, and closes the output if it is an error.
     fn kept<T>(&mut self, done: Result<T, StoreError>) -> Result<T, StoreError> {
         if done.is_err() {
             self.output = None;
@@ -95,8 +95,8 @@ impl Queue {
         done
     }
 
-    /// The first entries from `after` on that a channel is not done with, and what it refused of
-    /// them how often; and where the next look can begin.
+    /// The first entries after `after` that a channel is not done with, each with the number of its
+    /// refusals; and the entry after which the next call can begin.
     pub(super) async fn waiting(
         &mut self,
         channel: &str,
@@ -153,7 +153,7 @@ impl Queue {
             Err(error) => Err(error),
         };
         if let Err(error) = self.kept(written) {
-            // What the table says is read again.
+            // The progress is read from the table again.
             tried.iter().for_each(|(seq, _)| drop(self.progress.remove(seq)));
             return Err(error);
         }
@@ -165,8 +165,8 @@ impl Queue {
         Ok(())
     }
 
-    /// Entries that wait for no channel any more, because one was taken out of the configuration or
-    /// there is none, are done; and those that were done long ago go.
+    /// Marks entries as done that wait for no channel any more, because a channel was removed from
+    /// the configuration or there is none. Deletes those that were delivered long ago.
     pub(super) async fn tidy(&mut self, now: Datetime, forget_before: Datetime) -> Result<(), StoreError> {
         let mut after = 0;
         for _ in 0..MOST_PAGES {

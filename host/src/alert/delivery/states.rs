@@ -1,5 +1,6 @@
-//! The task of a channel that is told what is open: all of it every minute, and what has ended for
-//! a while.
+//! The task of a channel that takes states: it sends all open alerts every minute, and ended ones
+//! for some minutes more. It lives as long as the service. If sending fails, the next minute
+//! repeats it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use crate::alert::event::AlertEvent;
 use crate::alert::outbox;
 use crate::stop::Stop;
 
-/// A fifth of what an alert holds.
+/// A fifth of the time that an alert holds which is not sent again.
 const EVERY: Duration = Duration::from_secs(60);
 
 /// See the module.
@@ -20,7 +21,7 @@ pub(super) struct States {
     channel: Channel,
     shared: Arc<DeliveryContext>,
     alerts: OpenAlerts,
-    /// What was open when the database was asked last: it goes on while that cannot be reached.
+    /// What was open when the database was last read. It is sent while that cannot be reached.
     open: Vec<AlertEvent>,
     failed: bool,
 }
@@ -48,13 +49,14 @@ impl States {
             let mut queue = self.shared.queue.lock().await;
             match queue.is_ours().await {
                 Ok(true) => {}
-                // Another process tells what is open; of how this one is doing it knows nothing.
+                // Another process sends what is open. It does not know whether the cycles of this
+                // one fail, so that is sent here.
                 Ok(false) => {
                     drop(queue);
                     self.open.clear();
                     return self.send().await;
                 }
-                // What is known goes on.
+                // The database cannot be reached: what was open before is sent.
                 Err(_) => {}
             }
             let now = self.shared.service_status.now();
@@ -69,7 +71,7 @@ impl States {
         self.send().await;
     }
 
-    /// What is open as far as this process tells it, and how it is doing.
+    /// Sends what is open, and whether the cycles of this process fail.
     async fn send(&mut self) {
         let clocks = Clocks { plant: self.shared.service_status.now(), real: Utc::now() };
         let trouble = self.shared.service_status.trouble().filter(|event| self.channel.filter.takes(event));

@@ -23,7 +23,7 @@ fn an_answer_is_taken_or_tried_again_or_refused() {
             Err((
                 true,
                 None,
-                "https://h answers 302, which sends elsewhere; that is not followed: write the address that it means",
+                "https://h answers 302, a redirect, which is not followed; set the address that it leads to",
             )),
         ),
     ] {
@@ -86,7 +86,7 @@ async fn a_hostile_receiver_costs_its_time_and_no_more() {
         ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", "3\r\nabc\r\n", Ok("answers 200")),
         ("HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n", "abc", Ok("answers 200: abcabc")),
         (endless_header.as_str(), "x-more: y\r\n", Err("does not")),
-        (redirect.as_str(), "", Err("answers 307, which sends elsewhere")),
+        (redirect.as_str(), "", Err("answers 307, a redirect")),
         ("SSH-2.0-x\r\n", "", Err("")),
     ] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -86,7 +86,7 @@ fn an_entry_that_no_worker_wrote_is_said() {
     assert!(error.starts_with("the payload of entry 3 is no episode: "), "{error}");
     let shelved = serde_json::to_string(&episode(EpisodeKind::Shelved)).unwrap();
     let error = event(&entry(MessageKind::Opened, shelved), &about).unwrap_err();
-    assert_eq!(error, "entry 3 tells that a variable is shelved, which nobody is told");
+    assert_eq!(error, "entry 3 is of a variable that is shelved, and no messages are sent on that");
 }
 
 #[test]

@@ -10,7 +10,7 @@ pub enum AlertsCommand {
     #[command(after_help = "Example:\n  host alerts list --config anomaly-worker.toml")]
     List(Overrides),
 
-    /// Send a test message by a channel, and show the receiver's answer
+    /// Send a test message through a channel, and show the receiver's answer
     ///
     /// Exit code 0: the receiver accepted it.
     #[command(after_help = "Example:\n  host alerts test mail --config anomaly-worker.toml")]
@@ -23,7 +23,7 @@ pub enum AlertsCommand {
         overrides: Overrides,
     },
 
-    /// Have the service send again the messages that it gave up
+    /// Make the service send again the messages that it gave up
     ///
     /// A message is retried for about an hour if its receiver refuses it, and for a week if the
     /// receiver cannot be reached; `host status` counts those that were given up. The running

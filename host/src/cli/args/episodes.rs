@@ -77,7 +77,7 @@ pub struct FeedbackArgs {
 #[derive(Args, Clone, Copy, Debug)]
 #[group(required = true, multiple = false)]
 pub struct FeedbackFlags {
-    /// It was expected: a stop, a cleaning, a trial
+    /// It was expected: a planned stop, cleaning, a test
     #[arg(long)]
     expected: bool,
 

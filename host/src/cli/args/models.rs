@@ -43,7 +43,7 @@ pub enum ModelsCommand {
     /// set that was in use is kept, so that this can be rolled back as well.
     #[command(after_help = "\
 Examples:
-  host models rollback TEMP-03             to the youngest model before that is another one
+  host models rollback TEMP-03             to the latest earlier model that is different
   host models rollback TEMP-03 --to 7      to that of generation 7")]
     Rollback {
         #[arg(value_name = "VARIABLE")]

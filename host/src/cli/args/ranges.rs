@@ -43,7 +43,7 @@ pub struct BackfillArgs {
 
 #[derive(Args, Debug)]
 pub struct Train {
-    /// Train on so much of the past: 60d, 12h [default: `history` of `[training]`, 60d]
+    /// How much of the past to train on: 60d, 12h [default: `history` of `[training]`, 60d]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, conflicts_with_all = ["from", "to"])]
     pub history: Option<Duration>,
 
@@ -63,20 +63,21 @@ pub struct Train {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
-    /// How much of the end of each series is set aside to measure models on; at most a fifth of it
+    /// How much of the end of each series is held out to measure models on; at most a fifth of it
     /// [default: `holdout` of `[training]`, 1d]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub holdout: Option<Duration>,
 
     /// Leave out the readings that were flagged; with `=real`, those of episodes that people called
-    /// real or the sensor's (`host feedback`) [default: `leave_out_anomalies` of `[training]`, none]
+    /// real or the sensor's (`host feedback`) [default: `leave_out_anomalies` of `[training]`,
+    /// none]
     #[arg(long, value_name = "WHICH", value_parser = leave_out_text, num_args = 0..=1, require_equals = true,
         default_missing_value = "flagged")]
     pub leave_out_anomalies: Option<LeaveOut>,
 
     /// Settings of the training, one JSON object as for `host fit`; `variables` in it holds those
-    /// of single variables [default: `settings` of `[training]`; 95 % intervals, multiplicative,
-    /// seasons that the data bears]
+    /// of single variables [default: `settings` of `[training]`, else 95 % intervals and
+    /// multiplicative seasonalities, as far as there is enough data]
     #[arg(long, value_name = "SETTINGS.json")]
     pub settings: Option<PathBuf>,
 
@@ -98,12 +99,12 @@ pub struct BacktestArgs {
     #[arg(long, value_name = "SETTINGS.json")]
     pub settings: Option<PathBuf>,
 
-    /// Train a set on what came before the range, with these settings of training, and judge with
-    /// it
+    /// Train a set on the readings before the range, with these settings of training, and judge
+    /// with it
     #[arg(long, value_name = "SETTINGS.json", conflicts_with = "models")]
     pub train_settings: Option<PathBuf>,
 
-    /// Events that are known, as a CSV file with the columns `variable`, `from` and `to`
+    /// Known events, as a CSV file with the columns `variable`, `from` and `to`
     #[arg(long, value_name = "FILE.csv")]
     pub events: Option<PathBuf>,
 

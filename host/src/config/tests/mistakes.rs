@@ -249,7 +249,7 @@ fn a_mistake_is_told_with_its_place_and_what_is_right() {
         ),
         (
             "[alerts.a-b]\nkind = \"email\"\n[alerts.a_b]\nkind = \"email\"",
-            "line 3: `[alerts.a_b]` and `[alerts.a-b]` have the same variables; name one otherwise",
+            "line 3: `[alerts.a_b]` and `[alerts.a-b]` have the same environment variables; rename one of them",
         ),
         (
             "[alerts.language]\nkind = \"email\"",

@@ -1,11 +1,12 @@
-//! Events that people know of, and how soon they were found.
+//! Known events, from a CSV table, and how soon each was found. A mistake in the table is an error
+//! that names its line.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::datetime::Datetime;
 
-/// Something happened to a variable, both ends included.
+/// A known event of a variable. Both ends belong to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownEvent {
     pub variable: Arc<str>,
@@ -13,7 +14,7 @@ pub struct KnownEvent {
     pub to: Datetime,
 }
 
-/// What is no table of events.
+/// Why a file cannot be used as a table of events.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{0}")]
 pub struct EventsError(String);
@@ -46,12 +47,12 @@ impl EventDetection {
         }
     }
 
-    /// How long after its begin the set would have flagged it; None: it misses it.
+    /// How long after its begin the set would have found it; None if it would have missed it.
     pub fn would_after(&self) -> Option<Duration> {
         self.would.map(|at| at.since(self.event.from))
     }
 
-    /// The same of the verdicts that are stored.
+    /// The same for the stored verdicts.
     pub fn stored_after(&self) -> Option<Duration> {
         self.stored.map(|at| at.since(self.event.from))
     }
@@ -60,7 +61,7 @@ impl EventDetection {
 /// Reads a CSV table with the columns `variable`, `from` and `to`, whatever else it has.
 ///
 /// # Errors
-/// A column is missing, or a cell is no datetime: with its line.
+/// A column is missing, or a cell is not a datetime.
 pub fn read(bytes: &[u8]) -> Result<Vec<KnownEvent>, EventsError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut table = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);

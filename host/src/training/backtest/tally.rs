@@ -1,10 +1,11 @@
-//! What one side's verdicts on a variable come to.
+//! Counts the verdicts on a variable: those that a set would have made, and those that are stored.
+//! Pure. The counts live for one backtest.
 
 use std::sync::Arc;
 
 use crate::episode::{Machine, Point, VariableSettings};
 
-/// One side's verdicts on a variable.
+/// The counts of the verdicts of one side.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tally {
     pub judged: u64,
@@ -15,7 +16,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Takes the next verdict in time.
+    /// Counts a verdict. Verdicts come by datetime.
     pub(super) fn take(&mut self, variable: &Arc<str>, point: &Point, settings: &VariableSettings) {
         let was_open = self.machine.open().is_some();
         self.machine.step(variable, point, settings);
@@ -24,7 +25,7 @@ impl Tally {
         self.episodes += u64::from(!was_open && self.machine.open().is_some());
     }
 
-    /// Of both.
+    /// The sum.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         Self {
@@ -36,19 +37,19 @@ impl Tally {
     }
 }
 
-/// What both sides say of a variable.
+/// The counts of both sides.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Both {
     pub would: Tally,
     pub stored: Tally,
-    /// Readings that one of them flags and the other, which has a verdict, does not.
+    /// Readings on which both have a verdict and only one flags.
     pub differ: u64,
     /// Readings on which the set has no verdict.
     pub unjudged: u64,
 }
 
 impl Both {
-    /// Of both.
+    /// The sum.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         Self {
