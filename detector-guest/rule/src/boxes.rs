@@ -41,7 +41,7 @@ pub(crate) struct Boxes {
     scale: Option<Scale>,
     windows: u32,
     window: [u8; WINDOW],
-    boxes: Vec<Seen>,
+    boxes: Vec<PatternBox>,
 }
 
 /// From blocks to 0 to 1.
@@ -52,7 +52,7 @@ struct Scale {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Seen {
+struct PatternBox {
     numbers: Numbers,
     /// The window for which it was the best.
     best_at: u32,
@@ -142,12 +142,12 @@ impl Boxes {
                 let seen = &mut self.boxes[at].numbers;
                 seen.iter_mut().zip(&numbers).for_each(|(seen, new)| *seen = (*seen).min(*new));
             }
-            _ => self.remember(Seen { numbers, best_at: self.windows }),
+            _ => self.remember(PatternBox { numbers, best_at: self.windows }),
         }
         cover
     }
 
-    fn remember(&mut self, new: Seen) {
+    fn remember(&mut self, new: PatternBox) {
         if self.boxes.len() < MOST {
             self.boxes.push(new);
         } else if let Some(oldest) = self.boxes.iter_mut().min_by_key(|seen| seen.best_at) {

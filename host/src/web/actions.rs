@@ -66,7 +66,7 @@ impl App {
         Ok((self.readers.writer().await?, now))
     }
 
-    fn changed(&self, view: &View, changed: Changed) -> Response {
+    fn changed(&self, view: &View, changed: NextView) -> Response {
         match changed {
             Ok(to) => (StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response(),
             Err(failure) => self.failed(view, &failure),
@@ -75,7 +75,7 @@ impl App {
 }
 
 /// The view that is shown next.
-type Changed = Result<String, WebError>;
+type NextView = Result<String, WebError>;
 
 /// A text that a person wrote; what is too long is cut.
 fn words(text: &str) -> String {
@@ -105,7 +105,7 @@ pub(super) async fn shelve(
     app.changed(&view, changed)
 }
 
-async fn shelve_it(app: &App, form: &ShelveForm) -> Changed {
+async fn shelve_it(app: &App, form: &ShelveForm) -> NextView {
     let (mut output, now) = app.to_change().await?;
     if form.hours == 0 {
         output.unshelve(&form.name, now).await?;
@@ -146,7 +146,7 @@ pub(super) async fn feedback(
     app.changed(&view, changed)
 }
 
-async fn say_it(app: &App, form: &FeedbackForm) -> Changed {
+async fn say_it(app: &App, form: &FeedbackForm) -> NextView {
     let feedback = match form.feedback.as_str() {
         "expected" => Feedback::Expected,
         "real" => Feedback::Real,

@@ -79,7 +79,7 @@ pub(super) async fn late(
         let changed = Changed { first, last, context: first, late: points, replaces: false };
         concerned.push(Concerned { variable, settings, silent_after, changed, to });
     }
-    let mut known = Known::default();
+    let mut known = KnownEpisodes::default();
     let walks = go_over(output, &mut known, concerned).await?;
     let finished = walks.into_iter().map(|(variable, past)| {
         // What the batch itself brings of it ends the silence.
@@ -95,7 +95,7 @@ pub(super) async fn late(
 /// begun is told.
 pub(super) async fn rejudged(
     tracker: &mut EpisodeTracker,
-    known: &mut Known,
+    known: &mut KnownEpisodes,
     news: News,
     replaces: bool,
     output: &mut dyn Output,
@@ -143,7 +143,7 @@ struct Concerned {
 /// Goes over the verdicts of each until it is done, or they are.
 async fn go_over(
     output: &mut dyn Output,
-    known: &mut Known,
+    known: &mut KnownEpisodes,
     mut concerned: Vec<Concerned>,
 ) -> Result<Vec<(Arc<str>, Past)>, StoreError> {
     let Some(first) = concerned.iter().map(|one| one.changed.first).min() else { return Ok(Vec::new()) };
@@ -206,7 +206,7 @@ async fn look_back(output: &mut dyn Output, concerned: &mut [Concerned]) -> Resu
 /// Episodes of anomalous readings as the table has them, read once for many batches that follow
 /// each other.
 #[derive(Default)]
-pub(super) struct Known {
+pub(super) struct KnownEpisodes {
     /// From where on they are known, and by variable and begin. None: they were not read, or are too
     /// many.
     all: Option<(Datetime, EpisodesByVariable)>,
@@ -222,7 +222,7 @@ fn wanted(variable: Option<Arc<str>>, first: Datetime) -> EpisodeRange {
     EpisodeRange { variable, from: first.earlier(LATELY), to: END, limit: MOST_EPISODES }
 }
 
-impl Known {
+impl KnownEpisodes {
     /// Reads those that may be concerned by what changes from `first` on.
     async fn read_from(&mut self, output: &mut dyn Output, first: Datetime) -> Result<(), StoreError> {
         if self.all.as_ref().is_some_and(|(from, _)| *from <= first) {

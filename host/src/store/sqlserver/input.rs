@@ -27,12 +27,12 @@ pub struct SqlServerInput {
     table: TableName,
     clock: PlantClock,
     /// As first looked at on this connection.
-    known: Option<Known>,
+    known: Option<TableFacts>,
 }
 
 /// What the statements go by.
 #[derive(Clone, Copy)]
-struct Known {
+struct TableFacts {
     layout: InputLayout,
     grain: Precision,
     /// Which texts are filled up with blanks.
@@ -52,7 +52,7 @@ impl SqlServerInput {
         Self { link, table, clock, known: None }
     }
 
-    async fn known(&mut self, session: &mut SqlSession) -> Result<Known> {
+    async fn known(&mut self, session: &mut SqlSession) -> Result<TableFacts> {
         if let Some(known) = self.known {
             return Ok(known);
         }
@@ -62,7 +62,7 @@ impl SqlServerInput {
     }
 
     /// As [`Self::known`], for what goes by datetime.
-    async fn ranged(&mut self, session: &mut SqlSession) -> Result<Known> {
+    async fn ranged(&mut self, session: &mut SqlSession) -> Result<TableFacts> {
         let known = self.known(session).await?;
         if known.ranges {
             Ok(known)
@@ -72,7 +72,7 @@ impl SqlServerInput {
     }
 
     /// As [`Self::known`], for what only a key can do.
-    async fn keyed(&mut self, session: &mut SqlSession) -> Result<Known> {
+    async fn keyed(&mut self, session: &mut SqlSession) -> Result<TableFacts> {
         let known = self.known(session).await?;
         if known.layout.has_key {
             return Ok(known);
@@ -238,7 +238,7 @@ impl Input for SqlServerInput {
     }
 }
 
-async fn look(session: &mut SqlSession, name: &TableName) -> Result<Known> {
+async fn look(session: &mut SqlSession, name: &TableName) -> Result<TableFacts> {
     let advice = format!(
         "name the one that holds the readings in the configuration, or, if that is it, GRANT SELECT ON {} TO the user of \
          this login, which does not see it without",
@@ -269,7 +269,7 @@ async fn look(session: &mut SqlSession, name: &TableName) -> Result<Known> {
             " and no `id` that gives an order of arrival: each cycle would read",
         ));
     }
-    Ok(Known {
+    Ok(TableFacts {
         layout: InputLayout {
             has_key,
             has_id: table.has("id"),
@@ -307,7 +307,7 @@ async fn read(
     session: &mut SqlSession,
     sql: String,
     values: Vec<Value>,
-    known: Known,
+    known: TableFacts,
     page: &mut Page,
 ) -> Result<()> {
     let mut query = Query::new(sql);

@@ -53,7 +53,7 @@ pub struct Backfill {
     learnt: Learnt,
     /// What the worker has learnt of its variables.
     tracker: EpisodeTracker,
-    known: mend::Known,
+    known: mend::KnownEpisodes,
     progress: BackfillProgress,
     resumed: bool,
     named: NamedOnce,
@@ -170,7 +170,7 @@ impl Backfill {
             canary,
             learnt: Learnt::default(),
             tracker,
-            known: mend::Known::default(),
+            known: mend::KnownEpisodes::default(),
             progress: BackfillProgress {
                 of,
                 through: resumed.then_some(watermark),
@@ -245,7 +245,7 @@ impl Backfill {
         let JudgedBatch { verdicts, mut state, report: mut said, canary } = judged_batch;
         let Session { input, output, .. } = &mut self.session;
         let (scan, plan) = (&mut self.scan, &self.plan);
-        let written = Written { name: &self.name.as_str().into(), verdicts: &verdicts, state: &state };
+        let written = BatchToStore { name: &self.name.as_str().into(), verdicts: &verdicts, state: &state };
         let store = written.store(plan.replace, &mut self.tracker, &mut self.known, output.as_mut());
         let read = async { if more { Some(scan.next(input.as_mut()).await) } else { None } };
         let (written, ahead) = tokio::join!(store, read);
@@ -310,7 +310,7 @@ impl Backfill {
 }
 
 /// A batch that is stored, with what it does to episodes.
-struct Written<'a> {
+struct BatchToStore<'a> {
     name: &'a Arc<str>,
     verdicts: &'a [VerdictRow],
     state: &'a State,
@@ -319,12 +319,12 @@ struct Written<'a> {
 /// Episodes that the worker may still be at began later than this before.
 const LIVE: Duration = Duration::from_secs(24 * 3600);
 
-impl Written<'_> {
+impl BatchToStore<'_> {
     async fn store(
         &self,
         replaces: bool,
         tracker: &mut EpisodeTracker,
-        known: &mut mend::Known,
+        known: &mut mend::KnownEpisodes,
         output: &mut dyn Output,
     ) -> Result<Replaced, StoreError> {
         let Self { name, verdicts, state } = *self;
