@@ -119,24 +119,24 @@ pub(crate) use system::{ask_to_stop, hint};
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
+    use rustix::process::{Signal, getpid, kill_process};
+
     use super::*;
 
-    fn send(signal: &str) {
-        let status =
-            std::process::Command::new("kill").args([signal, &std::process::id().to_string()]).status();
-        assert!(status.unwrap().success());
+    fn send(signal: Signal) {
+        kill_process(getpid(), signal).unwrap();
     }
 
     /// One test for all of them: signals go to the whole process.
     #[tokio::test]
     async fn a_signal_is_told_even_if_it_comes_before_the_wait() {
         let mut hangups = Hangups::listen().unwrap();
-        for (signal, name) in [("-TERM", "SIGTERM"), ("-INT", "SIGINT")] {
+        for (signal, name) in [(Signal::TERM, "SIGTERM"), (Signal::INT, "SIGINT")] {
             let stopped = shutdown().unwrap();
             send(signal);
             assert_eq!(stopped.await, name);
         }
-        send("-HUP");
+        send(Signal::HUP);
         hangups.next().await;
     }
 }

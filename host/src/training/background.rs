@@ -10,11 +10,10 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use super::ageing::Errors;
 use super::alone::alone;
@@ -33,6 +32,7 @@ use crate::batch::Batch;
 use crate::datetime::Datetime;
 use crate::detector::Engine;
 use crate::reload::{ReloadSlots, SetSource};
+use crate::stop::Stop;
 use crate::store::Store;
 use crate::text::escaped;
 use crate::worker::report::count;
@@ -85,12 +85,12 @@ pub struct Background {
     errors: Errors,
 }
 
-/// The flags that the thread and its handle share.
+/// What the thread and its handle share.
 #[derive(Clone, Default)]
 pub struct Signals {
-    stopping: Arc<AtomicBool>,
-    /// Whether a set is being swapped in.
-    placing: Arc<AtomicBool>,
+    stop: Stop,
+    /// Held while a set is swapped in.
+    placing: Arc<Mutex<()>>,
 }
 
 impl Background {
@@ -143,7 +143,7 @@ impl Background {
                 }
             };
             runtime.block_on(async {
-                while beats.changed().await.is_ok() && !signals.stopping.load(Ordering::Relaxed) {
+                while let Some(Ok(())) = signals.stop.unless_asked(beats.changed()).await {
                     let Some(now) = *beats.borrow_and_update() else { continue };
                     let leads = beats.clone();
                     let goes_on = || leads.borrow().is_some() && leads.has_changed().is_ok();
@@ -170,7 +170,7 @@ impl Background {
         match self.schedule.due(every, now) {
             Some(Due::New(..)) if !looks => {}
             Some(due) => {
-                let goes_on = || !signals.stopping.load(Ordering::Relaxed) && leads();
+                let goes_on = || !signals.stop.is_asked() && leads();
                 self.train(&due, now, signals, &goes_on).await;
             }
             None => {}
@@ -271,10 +271,8 @@ impl Background {
         let asked = self.orders.leave_out_anomalies;
         let leave_out = LeftOut::prepare(asked, self.store.as_ref(), plan.from, plan.to).await?;
         let through = session.train(input.as_mut(), leave_out, &pace, |_| {}).await?;
-        signals.placing.store(true, Ordering::Relaxed);
-        let placed = session.finish(&self.source).await;
-        signals.placing.store(false, Ordering::Relaxed);
-        Ok((through, placed?))
+        let _placing = signals.placing.lock().await;
+        Ok((through, session.finish(&self.source).await?))
     }
 
     /// Writes the schedule to its file, for the next start.
@@ -296,14 +294,9 @@ impl BackgroundHandle {
     /// Ends the training, and waits for a set that is being swapped in.
     pub async fn finish(self) {
         let Self(signals) = self;
-        signals.stopping.store(true, Ordering::Relaxed);
-        let placed = async {
-            while signals.placing.load(Ordering::Relaxed) {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
+        signals.stop.ask();
         // A swap that is killed leaves the old set or the new one.
-        let _ = tokio::time::timeout(GRACE, placed).await;
+        let _ = tokio::time::timeout(GRACE, signals.placing.lock()).await;
     }
 }
 

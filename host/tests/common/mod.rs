@@ -171,8 +171,9 @@ pub(crate) fn wait(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
-/// Sends a signal, `-TERM` and the like, to a process.
+/// Sends a signal to a process.
 #[cfg(unix)]
-pub(crate) fn signal(process: u32, name: &str) {
-    assert!(Command::new("kill").args([name, &process.to_string()]).status().unwrap().success());
+pub(crate) fn signal(process: u32, signal: rustix::process::Signal) {
+    let process = rustix::process::Pid::from_raw(process.try_into().unwrap()).unwrap();
+    rustix::process::kill_process(process, signal).unwrap();
 }

@@ -5,6 +5,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use host::detector::BUILT_IN;
+use rustix::process::Signal;
 
 use crate::bombs::BOMBS;
 use crate::common::{Place, VARIABLES, signal, wait};
@@ -88,7 +89,7 @@ fn a_bomb_dropped_in_beside_a_worker_costs_one_line() {
     eprintln!("the service: {} to {} MB, what it started: {} MB", before >> 20, after >> 20, compiling >> 20);
     assert!(after < before + (160 << 20), "the module itself has 56 MB");
     assert!(compiling < 512_000_000);
-    signal(service.id(), "-TERM");
+    signal(service.id(), Signal::TERM);
     let (code, _) = ended(&mut service);
     assert_eq!(code, Some(0));
 }
@@ -98,14 +99,14 @@ fn a_stop_ends_a_start_that_compiles() {
     let _alone = ALONE.blocking_lock();
     let place = Place::new();
     put(&place, &bomb("60 MB of code"));
-    for name in ["-TERM", "-INT"] {
+    for name in [Signal::TERM, Signal::INT] {
         let mut service = service(&place, &["run"]);
         wait("a process that compiles", || !descendants(service.id()).is_empty());
         let compiling = descendants(service.id());
         signal(service.id(), name);
         let (code, took) = ended(&mut service);
-        assert_eq!(code, Some(0), "{name}: {}", fs::read_to_string(place.path("said")).unwrap());
-        assert!(took < Duration::from_secs(5), "{name}: {took:?}");
+        assert_eq!(code, Some(0), "{name:?}: {}", fs::read_to_string(place.path("said")).unwrap());
+        assert!(took < Duration::from_secs(5), "{name:?}: {took:?}");
         wait("the end of what compiled", || !compiling.iter().any(|child| is_there(*child)));
     }
     assert_eq!(said(&place, "cannot be used"), 0);

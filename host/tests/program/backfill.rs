@@ -226,13 +226,14 @@ fn what_is_wrong_is_said_before_anything_is_written() {
 mod unix {
     use super::*;
     use crate::common::signal;
+    use rustix::process::Signal;
 
     #[test]
     fn ctrl_c_ends_after_the_batch_in_hand_and_says_how_to_go_on() {
         let place = plant(1000);
         let child = slow(&place, &[]);
         wait("a part of it", || place.number(VERDICTS).unwrap_or(0) >= 300);
-        signal(child.id(), "-INT");
+        signal(child.id(), Signal::INT);
         let ran = Ran::of(&child.wait_with_output().unwrap());
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{}", ran.stderr);
         assert!(
@@ -270,7 +271,7 @@ mod unix {
         wait("the worker's end", || {
             place.number("SELECT json_extract(position, '$.scanned') FROM anomaly_worker_state") == Some(5400)
         });
-        signal(worker.id(), "-TERM");
+        signal(worker.id(), Signal::TERM);
         let told = Ran::of(&worker.wait_with_output().unwrap());
         assert_eq!(told.code, Some(0), "{}", told.stderr);
         assert!(!told.stderr.contains("ERROR"), "{}", told.stderr);

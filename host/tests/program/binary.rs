@@ -175,10 +175,11 @@ mod unix {
 
     use super::*;
     use crate::common::signal;
+    use rustix::process::Signal;
 
     #[test]
     fn a_service_runs_until_it_is_told_to_stop_and_ends_with_a_summary() {
-        for name in ["-TERM", "-INT"] {
+        for (sent, name) in [(Signal::TERM, "SIGTERM"), (Signal::INT, "SIGINT")] {
             let place = Place::new();
             place.readings(&VARIABLES, 2);
             let mut command = place.command(&["run", "--interval", "1s"]);
@@ -190,7 +191,7 @@ mod unix {
                 place.number("SELECT json_extract(position, '$.scanned') FROM anomaly_worker_state")
                     == Some(13)
             });
-            signal(child.id(), name);
+            signal(child.id(), sent);
             let ran = Ran::of(&child.wait_with_output().unwrap());
             assert_eq!(ran.code, Some(0), "{name}: {}", ran.stderr);
             let said = messages(&ran.stderr);
@@ -199,7 +200,7 @@ mod unix {
                 last.starts_with("INFO - stopped: # cycles, # failed, # readings judged, "),
                 "{name}: {last}"
             );
-            let expected = format!("INFO - SIG{}: stopping", &name[1..]);
+            let expected = format!("INFO - {name}: stopping");
             assert!(said.contains(&expected), "{name}: {said:#?}");
             assert!(said.contains(&"INFO - next check in # second".to_owned()), "{name}: {said:#?}");
             assert_eq!(std::fs::read_to_string(place.path("worker.log")).unwrap(), ran.stderr, "{name}");
@@ -220,7 +221,7 @@ mod unix {
         wait("a verdict", || place.number("SELECT count(*) FROM anomalies_detector") == Some(1));
         place.write("models/prophet_model_VIBRACION.json", "{");
         place.copy_models(&["prophet_model_VIBRACION.json"]);
-        signal(child.id(), "-HUP");
+        signal(child.id(), Signal::HUP);
         wait("the new model", || log().contains("2 models loaded from "));
         place.sql(
             "INSERT INTO datos_proceso (datetime, variable_name, value) VALUES (datetime('now', 'localtime'), 'VIBRACION', 3)",
@@ -228,7 +229,7 @@ mod unix {
         wait("its verdict", || {
             place.number("SELECT count(*) FROM anomalies_detector WHERE variable = 'VIBRACION'") == Some(1)
         });
-        signal(child.id(), "-TERM");
+        signal(child.id(), Signal::TERM);
         let ran = Ran::of(&child.wait_with_output().unwrap());
         assert_eq!(ran.code, Some(0), "{}", log());
     }

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use crate::common::{Place, VARIABLES, wait};
+use rustix::process::Signal;
 
 /// Of the service. Idle cycles take milliseconds, a busy machine takes its time.
 const WATCHDOG: Duration = Duration::from_secs(4);
@@ -50,7 +51,7 @@ impl Managed {
         }
     }
 
-    fn signal(&self, signal: &str) {
+    fn signal(&self, signal: Signal) {
         crate::common::signal(self.child.id(), signal);
     }
 }
@@ -72,7 +73,7 @@ fn a_manager_is_told_that_it_is_ready_how_it_stands_and_that_it_stops() {
     let status = said.last().unwrap();
     assert!(status.starts_with("STATUS=cycle 1, watermark 20"), "{status}");
     assert!(status.contains(", lag ") && status.contains(", set "), "{status}");
-    service.signal("-TERM");
+    service.signal(Signal::TERM);
     assert_eq!(service.until(|_| true), ["STOPPING=1"]);
     assert_eq!(service.child.wait().unwrap().code(), Some(0));
 }
@@ -96,7 +97,7 @@ fn a_reload_is_told_from_its_beginning_to_its_end() {
                 .set_modified(SystemTime::UNIX_EPOCH)
                 .unwrap();
         }
-        service.signal("-HUP");
+        service.signal(Signal::HUP);
         let said = service.until(|said| said == "READY=1");
         let [reloading, _] = said.as_slice() else { unreachable!("{said:?}") };
         let time = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=");

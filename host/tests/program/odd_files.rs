@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::common::{Place, Ran, VARIABLES, signal, wait};
+use rustix::process::Signal;
 
 fn pipe(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
@@ -88,7 +89,7 @@ fn a_stop_ends_an_import_that_waits_for_a_pipe() {
             u64::from_str_radix(caught.trim(), 16).unwrap_or(0) >> 14 & 1 == 1
         };
         wait("it listens", catches);
-        signal(importing.id(), "-TERM");
+        signal(importing.id(), Signal::TERM);
         wait("its end", || importing.try_wait().unwrap().is_some());
         assert_eq!(importing.wait().unwrap().code(), Some(1), "{input}");
     }

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::common::{Place, Ran, VARIABLES, signal, wait};
+use rustix::process::Signal;
 
 const VERDICTS: &str = "SELECT count(*) FROM anomalies_detector";
 
@@ -76,7 +77,7 @@ fn a_console_that_takes_nothing_stops_no_cycle() {
         "INSERT INTO datos_proceso (datetime, variable_name, value) VALUES (datetime('now', 'localtime'), 'VIBRACION', 3)",
     );
     wait("the next verdict", || place.number(VERDICTS) == Some(13));
-    signal(child.0.id(), "-TERM");
+    signal(child.0.id(), Signal::TERM);
     wait("its end", || child.0.try_wait().unwrap().is_some());
     assert_eq!(child.0.wait().unwrap().code(), Some(0));
     let log = std::fs::read_to_string(place.path("worker.log")).unwrap();
@@ -330,7 +331,7 @@ fn an_outage_is_no_flood_of_lines() {
     wait("some tries", || waited.elapsed() >= std::time::Duration::from_secs(1));
     std::fs::rename(place.path("later.sqlite"), place.path("away.sqlite")).unwrap();
     wait("the database is back", || log().contains("the database is back after"));
-    signal(child.0.id(), "-TERM");
+    signal(child.0.id(), Signal::TERM);
     assert_eq!(child.0.wait().unwrap().code(), Some(0));
     let log = log();
     let before = log.split("the database is back after").next().unwrap();
@@ -362,9 +363,9 @@ fn a_hangup_during_the_start_does_not_end_it() {
         std::fs::write(&growing, " ".repeat(writes)).unwrap();
         log().contains("no configuration file")
     });
-    signal(child.0.id(), "-HUP");
+    signal(child.0.id(), Signal::HUP);
     wait("verdicts", || place.number(VERDICTS) == Some(12));
-    signal(child.0.id(), "-TERM");
+    signal(child.0.id(), Signal::TERM);
     assert_eq!(child.0.wait().unwrap().code(), Some(0), "{}", log());
 }
 

@@ -117,7 +117,7 @@ fn a_worker_that_runs_takes_up_what_was_trained_once() {
         place.number("SELECT is_anomaly FROM anomalies_detector WHERE variable = 'A/B' AND y = 900")
             == Some(1)
     });
-    crate::common::signal(child.id(), "-TERM");
+    crate::common::signal(child.id(), rustix::process::Signal::TERM);
     let ended = Ran::of(&child.wait_with_output().unwrap());
     assert_eq!(ended.code, Some(0), "{}", log());
     assert_eq!(log().matches("models loaded from ").count(), 1, "{}", log());

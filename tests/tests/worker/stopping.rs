@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use host::store::{TableNames, schema};
 use rusqlite::Connection;
+use rustix::process::{Pid, Signal, kill_process};
 use tests::HOSTILE;
 use tests::fixture::described;
 
@@ -39,7 +40,13 @@ fn program(dir: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Runs it, asks it to stop by the signal once it waits, and gives the exit code.
-fn stopped(dir: &Path, arguments: &[&str], signal: &str, waits: &Waits, server: &TcpListener) -> Option<i32> {
+fn stopped(
+    dir: &Path,
+    arguments: &[&str],
+    signal: Signal,
+    waits: &Waits,
+    server: &TcpListener,
+) -> Option<i32> {
     let mut child = program(dir, arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
     let _asked = match waits {
@@ -50,13 +57,13 @@ fn stopped(dir: &Path, arguments: &[&str], signal: &str, waits: &Waits, server: 
         Waits::Server => Some(server.accept().unwrap()),
     };
     let begun = Instant::now();
-    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+    kill_process(Pid::from_child(&child), signal).unwrap();
     loop {
         match child.try_wait().unwrap() {
             Some(ended) => break ended.code(),
             None if begun.elapsed() > SOON => {
                 child.kill().unwrap();
-                panic!("{arguments:?}: still there {SOON:?} after {signal}");
+                panic!("{arguments:?}: still there {SOON:?} after {signal:?}");
             }
             None => std::thread::sleep(Duration::from_millis(10)),
         }
@@ -91,7 +98,7 @@ fn a_stop_ends_a_start_at_once() {
     ] {
         let file = dir.path().join("models").join(file);
         std::fs::write(&file, contents).unwrap();
-        for ((arguments, code), signal) in commands.iter().zip(["-TERM", "-INT", "-INT"]) {
+        for ((arguments, code), signal) in commands.iter().zip([Signal::TERM, Signal::INT, Signal::INT]) {
             assert_eq!(
                 stopped(dir.path(), arguments, signal, &waits, &server),
                 *code,
@@ -132,7 +139,7 @@ fn a_stop_ends_a_lookback_at_once() {
     insert();
     let none = TcpListener::bind("127.0.0.1:0").unwrap();
     let waits = Waits::Detector("readings before it judges");
-    for signal in ["-TERM", "-INT"] {
-        assert_eq!(stopped(dir.path(), &["run"], signal, &waits, &none), Some(0), "{signal}");
+    for signal in [Signal::TERM, Signal::INT] {
+        assert_eq!(stopped(dir.path(), &["run"], signal, &waits, &none), Some(0), "{signal:?}");
     }
 }
