@@ -97,7 +97,10 @@ fn stays(what: &str, rounds: usize, took: Duration, first: &Held, last: &Held) {
     let slack = if rounds >= WARM { first.resident / 20 } else { first.resident / 4 };
     assert!(last.resident <= first.resident + slack, "{what}: {first:?} to {last:?}");
     assert!(last.heap <= first.heap + HEAP, "{what}: {first:?} to {last:?}");
-    assert!(last.mappings <= first.mappings + POOL, "{what}: {first:?} to {last:?}");
+    // A short run's allocator still maps for each thread; one mapping left a round would be a
+    // quarter of the rounds.
+    let mappings = if rounds >= WARM { POOL } else { rounds / 5 };
+    assert!(last.mappings <= first.mappings + mappings, "{what}: {first:?} to {last:?}");
     // This one and the test harness's, the pools, the engine's clock.
     assert!(last.threads <= POOL + 8, "{what}: {first:?} to {last:?}");
     assert_eq!((last.handles, last.files), (first.handles, first.files), "{what}");
