@@ -1,6 +1,5 @@
 //! Retries variables that were set aside because the detector did not judge them in time.
 //!
-//!
 //! Each is retried alone and before its batch, so that a failure costs one deadline at most and
 //! does not affect the batch. If the variable is judged, its new readings are judged with the
 //! others. The pause grows with each failed retry ([`crate::state::Again`]). A variable at which

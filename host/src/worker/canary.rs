@@ -1,6 +1,5 @@
 //! The canary of a worker that has just started: readings that were judged before.
 //!
-//!
 //! Without one, a detector that fails at everything cannot be told from a reading at which every
 //! detector fails. A batch of one variable would then be tried for ever, and a set that is replaced
 //! before the first batch would be used without a trial. The canary is read once, at the start.

@@ -1,7 +1,6 @@
 //! Corrects what a wrong clock has left in the state row: a worker that started while the server's
 //! clock was days ahead, and a watermark that an earlier version advanced to a row dated ahead.
 //!
-//!
 //! Without this every reading would be too late until real time has caught up. Readings that have a
 //! verdict are left out as always.
 

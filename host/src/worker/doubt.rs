@@ -1,7 +1,6 @@
 //! What to do when the rows that were read last are not where they were: find out whether ids have
 //! started again.
 //!
-//!
 //! They do when a table is emptied, its identity reseeded, a backup restored, or another table
 //! given its name. Then ids do not tell what was read, and the allowed lateness is read again;
 //! readings that have a verdict are left out as always. Only the position in memory changes here:

@@ -1,6 +1,5 @@
 //! Computes past episodes again when readings came late or a backfill has judged readings.
 //!
-//!
 //! For each variable concerned it reads the verdicts from the last moment before the change at
 //! which the variable was at rest up to the next such moment, a bounded number at a time.
 

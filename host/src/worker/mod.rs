@@ -1,6 +1,5 @@
 //! The worker: it reads new readings, has them judged, and stores the verdicts with its own state.
 //!
-//!
 //! A worker lives as long as the service. One cycle is one call of [`Worker::cycle`]. A failure
 //! leaves the database as it was after the last commit, and the next cycle starts from that state.
 //! [`schedule`] calls it on time. [`backfill`] judges what no cycle does, with a state of its own.

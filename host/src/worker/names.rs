@@ -1,7 +1,6 @@
 //! How the output takes the names of variables: which it cannot hold, and which it takes for the
 //! same.
 //!
-//!
 //! If its collation takes two names for the same (`TEMP-03` and `temp-03`), a verdict on one would
 //! take the place of the other's. So only one of such names is judged: the one that has a model, of
 //! several the first by its bytes; if none has, the one under which the output holds verdicts, else

@@ -1,7 +1,6 @@
 //! The time that a cycle may spend on a detector that fails, or that wants to see readings before
 //! it judges: a budget, which a stop or a new set that is ready ends early.
 //!
-//!
 //! Only the calls that count against the budget are measured, so that a long cycle of good batches
 //! uses none of it. The clock is a parameter: tests set it.
 

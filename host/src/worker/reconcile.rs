@@ -1,14 +1,12 @@
 //! The look for unjudged readings: it checks everything within the allowed lateness, whatever the
 //! position says.
 //!
-//!
 //! It reads by datetime, page by page, between cycles and never during one. A row is accounted for
 //! if it has a verdict, if the next cycle reads it, or if there is a reason why it has no verdict.
 //! Any other row is judged and stored as in a cycle: with the same transaction and the same fence.
 //! The reasons are determined again in each look, and only rows that had neither verdict nor reason
 //! are added to the worker's counts, so that nothing is counted twice. What the detector was asked
 //! and left without a verdict is remembered while its set is in use.
-//!
 //!
 //! Without an index on the datetime each page would read the whole table: then there is no look,
 //! and this is logged.

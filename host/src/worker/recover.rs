@@ -1,7 +1,6 @@
 //! What happens when a batch is not judged: it is tried once more on a fresh instance, then in
 //! halves, until the variables at fault are known.
 //!
-//!
 //! If the detector cannot even judge the last committed batch, it is at fault itself: nothing is
 //! set aside and the position stays. If it judges that batch without its checkpoint, the checkpoint
 //! is at fault and is dropped.

@@ -1,6 +1,5 @@
 //! Finds the variables whose verdicts a constraint of the output refuses, after it refused a batch.
 //!
-//!
 //! The server names the constraint and not the row. So the verdicts are tried in halves, each in a
 //! transaction that is rolled back, until single variables are found: those are left out, logged
 //! and counted, and the rest is stored. If the constraint refuses all variables, none of them is at

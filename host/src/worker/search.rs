@@ -1,6 +1,5 @@
 //! The search for the variables at which a detector fails.
 //!
-//!
 //! Columns are halved until every failing part is a single one; each probe starts from the
 //! committed state. The search has a budget of time, because one probe may take a whole deadline.
 //! What it has found out is kept when the budget is spent, and the next cycle continues from there.

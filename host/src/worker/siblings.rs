@@ -1,6 +1,5 @@
 //! Where workers of the same name, with another number of shares, have stopped.
 //!
-//!
 //! When the number of shares changes, each new worker starts without a row of its own. The output's
 //! newest verdict does not show whether a share is behind, and its backlog would be lost. The rows
 //! of the last division show it.

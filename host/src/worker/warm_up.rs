@@ -1,7 +1,6 @@
 //! Shows readings to a detector that starts without a checkpoint and wants to see some before it
 //! judges: at the start of the service, and when a set is swapped in.
 //!
-//!
 //! The verdicts are dropped; the detector starts from the resulting state. It is not required: it
 //! is limited in rows and in time, variables at which the detector fails are left out, and a
 //! detector that fails at all of it judges without. Readings are read in pages, so that a long

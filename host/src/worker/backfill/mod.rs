@@ -1,6 +1,5 @@
 //! Backfill: judges a range of readings as the cycle does, and may run beside a worker.
 //!
-//!
 //! Its progress is in a state row of its own, whose name identifies range and options. The same
 //! backfill, started again, therefore continues after its last transaction, however it ended. The
 //! row is deleted when the range is done, and is started anew when another set judges. The worker's
@@ -317,7 +316,8 @@ struct BatchToStore<'a> {
     state: &'a State,
 }
 
-/// Episodes that a worker may still change began later than this before now.
+/// For readings later than this before now a worker may change the episodes meanwhile: they are
+/// read again.
 const LIVE: Duration = Duration::from_secs(24 * 3600);
 
 impl BatchToStore<'_> {

@@ -1,7 +1,6 @@
 //! Variables that a worker has set aside and whose readings a backfill has judged: they are removed
 //! from the worker's row.
 //!
-//!
 //! A running worker keeps its row in memory. It reads what is set aside before it commits, and so
 //! takes this change over. If both write at the same moment, the entry may come back; the same
 //! backfill, started again, has nothing to judge and removes it.
