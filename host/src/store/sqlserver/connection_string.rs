@@ -1,9 +1,9 @@
-//! A connection string: what each of its keys means, or what about it cannot be meant.
+//! A connection string: the meaning of each of its keys, or why a key cannot be used.
 //!
-//! ADO.NET, ODBC and JDBC write the same things by many names. A key that is none is an error,
-//! because what it was to say would be missed: without a server the driver would go to this
-//! machine, without encryption to any. No value is ever said, and a key only where it comes near a
-//! known one: a password with a `;` and no quotes makes keys of its parts.
+//! ADO.NET, ODBC and JDBC have many names for the same settings. An unknown key is an error,
+//! because its setting would be ignored: without a server the driver would connect to this machine,
+//! without encryption to any. No value is ever shown, and a key only if it is similar to a known
+//! one: a password with a `;` and no quotes turns parts of itself into keys.
 
 mod keys;
 mod pairs;
@@ -14,7 +14,7 @@ use super::encryption::Encryption;
 use super::endpoint::endpoint;
 use crate::secret::Secret;
 
-/// What a connection string says.
+/// The settings of a connection string.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct ConnectionString {
     pub(super) host: String,
@@ -24,7 +24,7 @@ pub(super) struct ConnectionString {
     pub(super) user: Option<String>,
     pub(super) password: Option<Secret>,
     pub(super) integrated: bool,
-    /// None: the whole of the connection.
+    /// None: the whole connection.
     pub(super) encryption: Option<EncryptKey>,
     pub(super) trusts_any: bool,
     pub(super) ca_file: Option<String>,
@@ -38,7 +38,7 @@ pub(super) struct ConnectionString {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EncryptKey {
     Some(Encryption),
-    /// Nothing, not even the login: the driver's own word, which tests of the wire say.
+    /// Nothing, not even the login: the driver's own setting, which tests of the protocol use.
     Nothing,
 }
 
@@ -125,7 +125,7 @@ impl ConnectionString {
     }
 }
 
-/// Text that no reader of pairs would understand, but a person sees what it is.
+/// A text that parsers of pairs do not accept, but whose meaning is clear to a person.
 fn other_kind(text: &str) -> Result<(), String> {
     const RIGHT: &str = "write it as ADO.NET does: `Server=host,port;Database=…;User ID=…;Password=…`";
     let scheme = text.split_once("://").map(|(scheme, _)| scheme).filter(|scheme| {

@@ -1,4 +1,4 @@
-//! Rows of the tables of episodes and of the outbox, as their columns stand in
+//! Rows of the tables of episodes and of the outbox, with the columns in the order of
 //! [`EPISODE_COLUMNS`](crate::store::schema::EPISODE_COLUMNS) and
 //! [`OUTBOX_COLUMNS`](crate::store::schema::OUTBOX_COLUMNS).
 
