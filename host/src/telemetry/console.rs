@@ -6,7 +6,6 @@
 //! reported once there is room again. At its end the process waits for the thread for a limited
 //! time. It is our own, because tracing-appender panics if no thread can be started, and does not
 //! report what it lost.
-//! of what it lost.
 
 use std::io::{self, Write};
 use std::sync::Arc;

@@ -116,7 +116,6 @@ fn connect(path: &Path, flags: OpenFlags, busy_timeout: Duration) -> Result<Conn
 /// last commits may be lost, but verdicts and state together, so that their readings are judged
 /// again. A killed process loses nothing. If a write-ahead log is not possible (a network share,
 /// another program holds the file), the old journal stays, which needs FULL to be safe.
-/// holds the file), the old journal stays, and that one needs FULL to be safe.
 fn choose_durability(connection: &Connection) -> Result<()> {
     let mode = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
     let log = mode.is_ok_and(|mode| mode.eq_ignore_ascii_case("wal"));

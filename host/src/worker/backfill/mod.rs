@@ -4,7 +4,6 @@
 //! backfill, started again, therefore continues after its last transaction, however it ended. The
 //! row is deleted when the range is done, and is started anew when another set judges. The worker's
 //! own row is not changed, except for the variables that are no longer set aside ([`set_aside`]).
-//! set aside ([`set_aside`]).
 
 mod plan;
 mod set_aside;
