@@ -373,8 +373,10 @@ async fn equal_names(
     let listed: Vec<_> = models.iter().cloned().chain(others).collect();
     let Ok(equal) = output.equal_names(&listed).await else { return };
     for (name, first) in equal.iter().take(NAMED) {
-        trials
-            .note("names", format!("the output takes `{name}` and `{first}` for one: one of them is judged"));
+        trials.note(
+            "names",
+            format!("the output takes `{name}` and `{first}` for the same name: only one of them is judged"),
+        );
     }
     if equal.len() > NAMED {
         trials.note("names", format!("and {} more", equal.len() - NAMED));
@@ -408,7 +410,7 @@ fn models(trials: &mut Trials, detector: &Detector, variables: Option<&BTreeSet<
     if !without.is_empty() {
         trials.note(
             "models",
-            format!("no model for {}: a rule that needs one passes them unjudged", names_of(&without)),
+            format!("no model for {}: with a rule that needs one they are not judged", names_of(&without)),
         );
     }
     if !unused.is_empty() && !variables.is_empty() {

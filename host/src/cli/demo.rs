@@ -48,7 +48,7 @@ pub(super) async fn demo(demo: &args::Demo) -> anyhow::Result<ExitCode> {
     if broken.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    anyhow::bail!("the worker broke its promise: {}", broken.join("; "))
+    anyhow::bail!("the worker did not work as it should: {}", broken.join("; "))
 }
 
 fn write_history(file: &Path) -> anyhow::Result<ExitCode> {

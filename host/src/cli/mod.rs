@@ -112,7 +112,7 @@ async fn dispatch(cli: &Cli) -> ExitCode {
     });
     match say::trouble() {
         Some(trouble) => {
-            complain!("error: what was printed did not all arrive: {}", explained(&trouble));
+            complain!("error: the output was not written completely: {}", explained(&trouble));
             ExitCode::FAILURE
         }
         None => code,

@@ -133,7 +133,7 @@ async fn ask(
     // A detector says why it cannot judge a reading; where there is none, nothing was asked of it.
     for &at in &missing {
         batch.columns[0].values[at] = 0.0;
-        rows[at] = Err("the detector expects nothing there and does not say why".into());
+        rows[at] = Err("the detector gives neither an expectation there nor a reason".into());
     }
     for withheld in judge(detector, &batch).await?.withheld {
         for at in withheld.rows.iter().filter(|at| missing.binary_search(at).is_ok()) {

@@ -47,15 +47,15 @@ fn unanswered(config: &Config, error: &Unanswered) -> anyhow::Error {
     let name = config.worker.row();
     let then = match error {
         Unanswered::NoService if cfg!(any(target_os = "linux", windows)) => {
-            "`host reload --dry-run` tells what the files would come to".to_owned()
+            "`host reload --dry-run` shows what the files would change".to_owned()
         }
         Unanswered::Denied if cfg!(windows) => {
             format!("in a console of an administrator: {}", this_command())
         }
         Unanswered::Denied => format!("as root: sudo {}", this_command()),
-        Unanswered::Slow(_) => "it goes on reading, and its log will tell".to_owned(),
+        Unanswered::Slow(_) => "it continues to read, and its log shows the result".to_owned(),
         Unanswered::NoService | Unanswered::Broken(_) => {
-            "a SIGHUP has it look too, and its log will tell".to_owned()
+            "a SIGHUP makes it look too, and its log shows the result".to_owned()
         }
     };
     anyhow!("the service of worker `{name}` was not asked: {error}; {then}")

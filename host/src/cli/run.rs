@@ -267,12 +267,10 @@ async fn look_on_hangup(asker: Asker, hangups: io::Result<signal::Hangups>, mana
                 Ok(Some(answer)) => tracing::info!("SIGHUP: {answer}"),
                 Ok(None) => return,
                 Err(_) => {
-                    tracing::info!(
-                        "SIGHUP: the files are still being written, or take their time to be read"
-                    );
+                    tracing::info!("SIGHUP: the files are still being written, or reading them takes long");
                 }
             }
         },
-        Err(error) => tracing::warn!("SIGHUP is not listened to: {error}"),
+        Err(error) => tracing::warn!("SIGHUP has no effect: {error}"),
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn json(object: &serde_json::Value) {
     print(&text::escaped_json(&object.to_string()));
 }
 
-/// Why what was printed did not all arrive, unless its reader wanted no more.
+/// Why the output was not written completely, unless its reader has closed it.
 pub(super) fn trouble() -> Option<io::Error> {
     TROUBLE.lock().unwrap_or_else(PoisonError::into_inner).take()
 }

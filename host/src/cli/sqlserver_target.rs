@@ -72,7 +72,7 @@ impl Section<'_> {
             ];
             return match besides.iter().find(|(_, set)| *set) {
                 Some((key, _)) => Err(format!(
-                    "`{section}.{key}` and `{section}.connection_string` are both set; say it in the connection string alone",
+                    "`{section}.{key}` and `{section}.connection_string` are both set; keep the connection string alone",
                     section = self.name
                 )),
                 None => Ok(Address::ConnectionString(text.clone())),
@@ -85,10 +85,7 @@ impl Section<'_> {
             )
         })?;
         if written.is_some() && port.is_some() {
-            return Err(format!(
-                "`{0}.server` holds a port and `{0}.port` is set too; say it once",
-                self.name
-            ));
+            return Err(format!("`{0}.server` holds a port and `{0}.port` is set too; keep one", self.name));
         }
         let trust = match (trusts_any, ca_file) {
             (true, Some(_)) => {
@@ -140,7 +137,7 @@ impl Section<'_> {
             }
             (None, false) if connection_string.is_some() => Ok(Login::OfConnectionString),
             (None, false) => Err(format!(
-                "nobody is named to log in; set `{section}.user` and a password, or `{section}.integrated = true`"
+                "there is no login; set `{section}.user` and a password, or `{section}.integrated = true`"
             )),
         }
     }
@@ -190,7 +187,7 @@ mod tests {
             ),
             (
                 |config| config.input.access = Access { server: Some("h".to_owned()), ..Access::default() },
-                "nobody is named to log in",
+                "there is no login",
             ),
             (
                 |config| config.input.access.integrated = Some(true),

@@ -54,7 +54,7 @@ pub(super) fn in_words(looks: &Reconciliation, looking: Looking, now: Datetime) 
     }
     if let Some(look) = &looks.under_way {
         said.push_str(&format!(
-            "; the look that began {} has not come to its end: it has come to {}",
+            "; the look that began {} is not finished: it has reached {}",
             look.to, look.through
         ));
     }
@@ -117,7 +117,8 @@ mod tests {
             Reconciliation { under_way: Some(part.clone()), failed: Some(failed.clone()), ..last(&done) };
         let day = "unjudged readings in the last 24 h";
         let seen = "looked at 1970-01-01 14:00:00";
-        let unfinished = "the look that began 1970-01-01 15:00:00 has not come to its end: it has come to 1970-01-01 05:00:00";
+        let unfinished =
+            "the look that began 1970-01-01 15:00:00 is not finished: it has reached 1970-01-01 05:00:00";
         let told = ", where 4 readings found at 1970-01-01 15:00:00 have no verdict: it traps";
         for (looks, looking, now, expected) in [
             (&none, looking, 15, "unjudged readings: not looked at yet".to_owned()),

@@ -193,7 +193,7 @@ pub(super) fn last_good(config: &Config, source: &SetSource) -> Option<LastGood>
     let directory = config.detector.state_dir.clone().or_else(state_dir);
     if directory.is_none() {
         tracing::warn!(
-            "no directory to keep the last good set in, so that a start with broken files has nothing to go on with; name one as \
+            "no directory to keep the last good set in, so that a start with broken files has no set to use; name one as \
              `state_dir` of `[detector]`"
         );
     }

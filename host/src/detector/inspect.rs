@@ -113,7 +113,7 @@ fn linked(
     let pre = engine
         .linker()
         .instantiate_pre(component)
-        .map_err(|error| refused(format!("it asks for something that no detector is given: {error:#}")))?;
+        .map_err(|error| refused(format!("it imports something that no detector gets: {error:#}")))?;
     DetectorPre::new(pre)
         .map_err(|error| refused(format!("its exports are not those of `{CONTRACT}`: {error:#}")))
 }

@@ -87,7 +87,7 @@ impl Pack {
         let file = private::open(&self.file)?;
         let length = file.metadata()?.len();
         if length > MOST_BYTES {
-            return Err(std::io::Error::other("it is longer than any that is written"));
+            return Err(std::io::Error::other("it is longer than this program writes it"));
         }
         let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
         file.take(MOST_BYTES).read_to_end(&mut bytes)?;

@@ -117,7 +117,7 @@ impl KeptFile {
             file => file?,
         };
         if file.metadata()?.len() > most {
-            return Err(io::Error::other("it is longer than any that is written"));
+            return Err(io::Error::other("it is longer than this program writes it"));
         }
         let mut reader = Verified::over(file);
         let header = self.header(&mut reader)?;

@@ -101,7 +101,7 @@ impl LastGood {
             Err(error) => {
                 if !self.0.said.swap(true, Ordering::Relaxed) {
                     tracing::warn!(
-                        "the set that judges cannot be kept in `{}`, so that a start with broken files has nothing to go on with: {}",
+                        "the set that judges cannot be kept in `{}`, so that a start with broken files has no set to use: {}",
                         self.0.file.path().display(),
                         explained(&error)
                     );

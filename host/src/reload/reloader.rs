@@ -136,7 +136,7 @@ impl ReloadSlots {
         let mut slots = self.slots();
         slots.in_use = Some(InUse::of(back_to));
         slots.withdrawn = Some(Withdrawn { digest: digest.into(), back_to: InUse::of(back_to) });
-        slots.refused = Some("they could not judge what came".to_owned());
+        slots.refused = Some("they could not judge the new readings".to_owned());
     }
 
     /// A detector is ready to be used.

@@ -111,7 +111,7 @@ pub async fn serve(name: String, answer: impl AsyncAnswer) {
                         });
                     }
                     Err(error) => {
-                        tracing::debug!("`host reload` is not listened to for a while: {error}");
+                        tracing::debug!("`host reload` gets no answer for a while: {error}");
                         break;
                     }
                 }

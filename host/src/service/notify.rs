@@ -45,7 +45,7 @@ impl Manager {
                 manager
             }
             Err(error) => {
-                tracing::warn!("the service manager is told nothing: {error}");
+                tracing::warn!("the service manager gets no messages: {error}");
                 Self::default()
             }
         }

@@ -239,7 +239,7 @@ impl Worker {
         self.shared.withdraw(&failed.set().digest, &self.detector);
         self.named.without_model.clear();
         tracing::error!(
-            "set {} cannot judge what came; set {} is in use again until the files change",
+            "set {} cannot judge the new readings; set {} is in use again until the files change",
             short_digest(&failed.set().digest),
             short_digest(&self.detector.set().digest)
         );

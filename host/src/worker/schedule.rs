@@ -104,7 +104,7 @@ pub async fn run(
             // Another worker is active, or the row was deleted: the next cycle finds out who leads.
             Err(error) if error.is_fenced() => {
                 outage.over();
-                tracing::warn!("{error}; this one steps back");
+                tracing::warn!("{error}; this one is on standby now");
             }
             Err(error) => outage.failed(&error),
         }

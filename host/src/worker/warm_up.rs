@@ -57,14 +57,14 @@ pub(super) async fn warm_up(
     let shown = match span(session.input.as_mut(), last, end, lookback).await {
         // Without an index a large table would be read whole, which the lookback is not worth.
         Err(error) if error.kind == ErrorKind::Schema => {
-            tracing::warn!("the detector is not shown the readings before those that it judges: {error}");
+            tracing::warn!("the detector is not shown earlier readings: {error}");
             return Ok(None);
         }
         shown => shown?,
     };
-    let asked = if shown < lookback { ", the most that it is shown of what it asks for" } else { "" };
+    let asked = if shown < lookback { ", less than it asks for" } else { "" };
     tracing::info!(
-        "the detector is shown {} of readings before it judges{asked}",
+        "the detector is shown the last {} of readings before it judges{asked}",
         humantime::format_duration(shown)
     );
     let mut scan = RangeScan::new(last.earlier(shown), end, rows);
@@ -116,7 +116,7 @@ async fn show(
     if let Some(ended) = patience.ended() {
         if ended == Ended::Time {
             tracing::warn!(
-                "the detector takes too long over the readings before, and judges with what it has seen of them"
+                "the detector takes too long over the earlier readings, and judges with those that it has seen"
             );
         }
         return Some(ended);
@@ -135,9 +135,7 @@ async fn show(
         Err(Unjudged::Ended(ended)) => return Some(ended),
         Err(Unjudged::Failed(why) | Unjudged::Unfinished { cause: why, .. }) => why,
     };
-    tracing::warn!(
-        "the detector fails at the readings before those that it judges, and starts without them: {why}"
-    );
+    tracing::warn!("the detector fails at the earlier readings, and starts without them: {why}");
     detector.committed(None);
     detector.discard();
     Some(Ended::Time)

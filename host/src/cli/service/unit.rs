@@ -95,7 +95,7 @@ fn unit_path(of: &ServiceName) -> PathBuf {
 
 fn denied(error: &io::Error, again: &str) -> anyhow::Error {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => anyhow!("this takes the rights of root: {again}"),
+        io::ErrorKind::PermissionDenied => anyhow!("this needs the rights of root: {again}"),
         _ => anyhow!("the unit is not written: {error}"),
     }
 }

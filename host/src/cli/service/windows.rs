@@ -44,7 +44,7 @@ fn password(account: &str) -> anyhow::Result<OsString> {
     std::io::stdin().lock().read_line(&mut line).context("there is no password on stdin")?;
     let password = line.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
-        return Err(anyhow!("`{account}` takes a password, and there is none on stdin"));
+        return Err(anyhow!("`{account}` needs a password, and there is none on stdin"));
     }
     Ok(password.into())
 }
@@ -80,7 +80,7 @@ pub(super) fn stop(of: &ServiceName) -> anyhow::Result<ExitCode> {
 pub(super) fn reload(of: &ServiceName) -> anyhow::Result<ExitCode> {
     let name = &of.name;
     manage::reload(name).map_err(|error| refused(&error, name, &format!("reload --name {name}")))?;
-    say!("`{name}` looks at its files; its log says what came of it");
+    say!("`{name}` looks at its files; its log shows the result");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -99,13 +99,13 @@ fn refused(error: &ManageError, name: &str, again: &str) -> anyhow::Error {
         ManageError::Denied => {
             let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("host"));
             anyhow!(
-                "this takes the rights of an administrator: in a PowerShell that was opened with \"Run as administrator\", \
+                "this needs the rights of an administrator: in a PowerShell that was opened with \"Run as administrator\", \
                  & \"{}\" service {again}",
                 program.display()
             )
         }
         ManageError::Exists => {
-            anyhow!("`{name}`: {error}; take it away first: host service uninstall --name {name}")
+            anyhow!("`{name}`: {error}; remove it first: host service uninstall --name {name}")
         }
         error => anyhow!("`{name}`: {error}"),
     }
@@ -123,7 +123,7 @@ pub(in crate::cli) fn serve(config: &Path, of: &ServiceName) -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             crate::cli::say::complain!(
-                "error: this is what the service manager starts, and it did not ({error}); `host run` judges here"
+                "error: only the service manager may start this command ({error}); use `host run`"
             );
             ExitCode::FAILURE
         }

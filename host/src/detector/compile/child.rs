@@ -169,7 +169,7 @@ fn died(status: ExitStatus, said: &str, order: &CompileJob<'_>) -> String {
     if status.code() == Some(0) {
         return format!("it compiles to more than {} MiB", COMPILED >> 20);
     }
-    let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+    let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it gave no reason");
     format!("it ended the process that compiled it ({status}): {last}")
 }
 

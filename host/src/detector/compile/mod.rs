@@ -137,7 +137,7 @@ impl Compiler {
             }
             Err(CompileFailure::NotStarted(error)) => Err(Uncompiled {
                 why: format!(
-                    "it is not compiled: no process can be started for that, and within this one nothing limits it: {error}"
+                    "it is not compiled: no process can be started for it, and in this one it would have no limits: {error}"
                 ),
                 may_pass: true,
             }),

@@ -26,7 +26,7 @@ pub(super) fn expect(connection: &Connection, episodes: &TableName) -> Result<()
         return Ok(());
     }
     Err(Error::schema(format!(
-        "table `{}` may hold an episode twice; make an unique index on `{}`",
+        "table `{}` may hold an episode twice; make a unique index on `{}`",
         episodes.table(),
         EPISODE_KEY.join("`, `")
     )))
@@ -267,7 +267,10 @@ fn stored(row: &Row<'_>, episodes: &TableName) -> Result<StoredEpisode> {
     let wrong = |column: &str| {
         Error::Found(
             ErrorKind::Other,
-            format!("table `{}`, episode {id}: `{column}` holds what no worker writes", episodes.table()),
+            format!(
+                "table `{}`, episode {id}: `{column}` holds a value that no worker writes",
+                episodes.table()
+            ),
         )
     };
     let text = |column: &str| row.get::<_, Option<String>>(column);

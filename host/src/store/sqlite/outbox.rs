@@ -20,7 +20,7 @@ pub(super) fn expect(connection: &Connection, outbox: &TableName) -> Result<()> 
         return Ok(());
     }
     Err(Error::schema(format!(
-        "table `{}` may hold a message twice; make an unique index on `id`",
+        "table `{}` may hold a message twice; make a unique index on `id`",
         outbox.table()
     )))
 }
@@ -150,7 +150,10 @@ fn entry(row: &Row<'_>, outbox: &TableName) -> Result<OutboxEntry> {
     let wrong = |column: &str| {
         Error::Found(
             ErrorKind::Other,
-            format!("table `{}`, entry {seq}: `{column}` holds what no worker writes", outbox.table()),
+            format!(
+                "table `{}`, entry {seq}: `{column}` holds a value that no worker writes",
+                outbox.table()
+            ),
         )
     };
     let at = |column: &str| -> Result<Datetime> {

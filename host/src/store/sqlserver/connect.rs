@@ -30,7 +30,7 @@ pub(super) async fn connect(target: &Target) -> Result<(SqlSession, String)> {
         Err(_) => Err(Error::Found(
             ErrorKind::Connection,
             format!(
-                "no session within {} s; is the server up, and does a firewall let us through?",
+                "no connection within {} s; is the server up, and does a firewall block it?",
                 limit.as_secs_f64()
             ),
         )),
@@ -50,7 +50,10 @@ async fn log_in(target: &Target) -> Result<(SqlSession, String)> {
             Err(error) => return Err(error.into()),
         }
     }
-    Err(Error::Found(ErrorKind::Connection, format!("it sent us on more than {MOST_REDIRECTS} times")))
+    Err(Error::Found(
+        ErrorKind::Connection,
+        format!("it redirected the connection more than {MOST_REDIRECTS} times; check the server's name"),
+    ))
 }
 
 /// The browser service is asked for a named instance without a port.

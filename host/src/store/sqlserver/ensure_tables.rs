@@ -345,7 +345,11 @@ fn statements(table: &Table, name: &TableName, wait: Duration) -> Result<Stateme
     }
     for (column, found) in [("ds", ds), ("variable", variable)] {
         if found.fills_itself() {
-            return Err(wrong(column, "filled by the table itself".to_owned(), "given by whoever inserts"));
+            return Err(wrong(
+                column,
+                "filled by the table itself".to_owned(),
+                "a column that an INSERT can set",
+            ));
         }
     }
     let gives_time = !column("processed_at")?.fills_itself();

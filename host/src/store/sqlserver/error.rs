@@ -156,9 +156,7 @@ fn told(class: Class, text: &str, place: &ServerContext) -> (ErrorKind, String) 
         Class::Right => {
             (ErrorKind::Permission, format!("{text}; `host check` names the rights that are missing"))
         }
-        Class::ReadOnly => {
-            (ErrorKind::Permission, format!("{text}; nobody has the right to write a read-only database"))
-        }
+        Class::ReadOnly => (ErrorKind::Permission, format!("{text}; a read-only database cannot be written")),
         Class::Database => (
             ErrorKind::Schema,
             format!(

@@ -143,7 +143,7 @@ pub(super) async fn try_all(
     match connection::last(session, sql, values).await {
         Ok(answered) if answered.others => {
             notes.push(format!(
-                "a trigger of `{output}` or `{state}` answers rows at each commit; they are passed over"
+                "a trigger of `{output}` or `{state}` returns rows at each commit; they are ignored"
             ));
         }
         Ok(_) => {}

@@ -299,7 +299,10 @@ impl Backfill {
         let (output, state) = (&mut self.session.output, &self.session.state);
         match output.forget(&self.name, state.epoch).await {
             Err(error) if error.kind == ErrorKind::Permission => {
-                tracing::warn!("{error}; the row of worker `{}` stays there, and means nothing", self.name);
+                tracing::warn!(
+                    "{error}; the row of worker `{}` stays in the table and has no effect",
+                    self.name
+                );
                 let state = State { set_digest: None, checkpoint: None, ..state.clone() };
                 output.commit(&self.name, &Commit::of(&[], &state)).await.map(drop)
             }

@@ -26,10 +26,10 @@ pub(super) enum Keyword {
 }
 
 const ENTRA: Keyword =
-    Keyword::Refused("logins of Microsoft Entra are not served; name a SQL login, or a Windows account");
+    Keyword::Refused("logins of Microsoft Entra are not supported; use a SQL login, or a Windows account");
 const DSN: Keyword =
-    Keyword::Refused("a data source of ODBC is not read; write what it says into the string");
-const FILE: Keyword = Keyword::Refused("a database's file is not attached; name a database that is");
+    Keyword::Refused("an ODBC data source is not read; write its settings into the connection string");
+const FILE: Keyword = Keyword::Refused("a database file is not attached; name a database of the server");
 
 /// By meaning; the first name of a meaning is the one that is suggested.
 const KEYS: [(Keyword, &[&str]); 18] = [

@@ -59,7 +59,7 @@ impl SqlServerOutput {
         let note = ddl::noted(index.columns, index.unique, output);
         let without = |why: &str| {
             format!(
-                "table `{output}` has no {name}, and it could not be made ({why}); who may can run: {statement}"
+                "table `{output}` has no {name}, and it could not be made ({why}); let somebody with the right run: {statement}"
             )
         };
         if !probe::may_alter(session, output).await? {

@@ -88,7 +88,7 @@ fn login(said: &ConnectionString) -> Result<AuthMethod, Error> {
         (false, Some(user), Some(password)) => Ok(AuthMethod::sql_server(user, password.reveal())),
         (false, Some(_), None) => wrong("the connection string names a user and no `Password`"),
         (false, None, _) => wrong(
-            "the connection string names nobody to log in: it takes `User ID` and `Password`, or `Integrated Security=true`",
+            "the connection string has no login; add `User ID` and `Password`, or `Integrated Security=true`",
         ),
     }
 }

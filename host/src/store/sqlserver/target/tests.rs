@@ -37,7 +37,7 @@ fn a_connection_string_names_who_logs_in() {
         ("server=h,1;user=w;password=", Login::OfConnectionString, None),
         ("server=h,1", by_key(), None),
         ("server=h,1;user=w", Login::OfConnectionString, Some("names a user and no `Password`")),
-        ("server=h,1", Login::OfConnectionString, Some("names nobody to log in")),
+        ("server=h,1", Login::OfConnectionString, Some("has no login")),
         ("database=p", by_key(), Some("names no server")),
     ] {
         let found = target(text, login).driver().map(|config| config.get_addr());
