@@ -1,5 +1,6 @@
 //! The name of a table as people write it: `datos_proceso`, `dbo.datos_proceso`, `dbo.[my table]`,
 //! `"a b"`.
+//!
 //! Names come from the configuration and become part of SQL, where a parameter cannot be used: this
 //! type is the only way, and it always quotes. What cannot be a name is refused when it is read.
 

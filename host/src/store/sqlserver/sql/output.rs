@@ -89,6 +89,7 @@ pub struct CommitParts<'a> {
 /// Returns how many rows the fence found (one, or nothing was written; −1: another process writes
 /// the table; −2: the guard's result), how many verdicts were inserted and how many were deleted. A
 /// trigger may return results before.
+///
 /// `@P1` worker, `@P2` epoch; then those of the columns of [`STATE`] that have a value, in that
 /// order. NULL is not passed as a parameter, because it would be one without a type, which not
 /// every server accepts.
