@@ -1,5 +1,4 @@
-//! From the keys of a section to the server that they mean, or what about them does not go
-//! together.
+//! Converts the keys of a section to a server and a login, or finds the conflict between them.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,7 +10,7 @@ use crate::store::sqlserver::{Address, Encryption, Login, Password, Target, Time
 /// Both servers of a configuration that names one.
 ///
 /// # Errors
-/// A sentence on what does not go together.
+/// A sentence on the conflict.
 pub(super) fn targets(config: &Config) -> Result<(Target, Target), String> {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
     if !config.input.access.is_server() {
@@ -25,18 +24,18 @@ pub(super) fn targets(config: &Config) -> Result<(Target, Target), String> {
     let input_target = input.target(config.input.database.as_deref())?;
 
     let access = config.output_access();
-    // Who logs in where the input does has the input's password.
+    // The same login as the input's has the input's password.
     let own_login = config.output.access.is_server() || config.output.access.has_login();
     let name = if own_login { "output" } else { "input" };
     let output = Section { name, access: &access, credentials };
-    // On another server, the input's database means nothing.
+    // The input's database does not exist on another server.
     let inherited = if config.output.access.is_server() { None } else { config.input.database.as_deref() };
     let output_target = output.target(config.output.database.as_deref().or(inherited))?;
     Ok((input_target, output_target))
 }
 
 struct Section<'a> {
-    /// Where a message sends its reader.
+    /// The section that a message refers to.
     name: &'static str,
     access: &'a Access,
     /// systemd's directory of credentials.
@@ -142,7 +141,7 @@ impl Section<'_> {
         }
     }
 
-    /// Where the password is: the file that is named, among the credentials first, or the
+    /// The place of the password: the configured file, first among the credentials, or the
     /// credential of the section's name.
     fn password_file(&self) -> Option<PathBuf> {
         let credential = |name: &Path| credential(self.credentials.as_deref(), name);
@@ -244,7 +243,7 @@ mod tests {
         config.output.database = None;
         config.output.access = Access { server: Some(r"b\i".to_owned()), ..sql_login() };
         assert_eq!(said(&config), [here("plant"), (r"b\i".to_owned(), None)]);
-        // Whose password is missing is whose login it is.
+        // The missing password is that of the section with the login.
         config.output.access.password = None;
         assert!(targets(&config).unwrap_err().contains("ANOMALY_OUTPUT_PASSWORD"));
     }

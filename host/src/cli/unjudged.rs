@@ -1,23 +1,23 @@
-//! What `host status` says of unjudged readings: how many a look has found, when, and whether that
-//! still means something.
+//! The line of `host status` on unjudged readings: how many a look has found, when, and whether
+//! that is still up to date.
 
 use std::time::Duration;
 
 use crate::datetime::Datetime;
 use crate::reconciliation::Reconciliation;
 
-/// What decides whether there are looks at all.
+/// The settings that decide whether there are looks at all.
 #[derive(Clone, Copy)]
 pub(super) struct Looking {
     /// How often; None: never.
     pub(super) every: Option<Duration>,
     pub(super) lateness: Duration,
-    /// Without an index on the datetime there is none.
+    /// Without an index on the datetime there are none.
     pub(super) has_datetime_index: bool,
 }
 
 impl Looking {
-    /// Whether the last look is so long ago that its result tells nothing of now.
+    /// Whether the last look is so long ago that its result is out of date.
     pub(super) fn is_overdue(self, looks: &Reconciliation, now: Datetime) -> bool {
         let Some(every) = self.every else { return false };
         looks.last.as_ref().is_some_and(|last| now.since(last.looked_at) > every.saturating_mul(2))

@@ -18,7 +18,7 @@ pub(super) use windows::serve;
 
 use crate::config::whole;
 
-/// Does it, and says what comes next.
+/// Runs the command, and prints the next step.
 pub(super) fn service(asked: &ServiceCommand) -> anyhow::Result<ExitCode> {
     match asked {
         ServiceCommand::Install { config, account, of } => {

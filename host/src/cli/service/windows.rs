@@ -37,7 +37,7 @@ pub(super) fn install(config: &Path, account: Option<&str>, of: &ServiceName) ->
     Ok(ExitCode::SUCCESS)
 }
 
-/// The first line of stdin; a command line is read by others.
+/// The first line of stdin, because others can read a command line.
 fn password(account: &str) -> anyhow::Result<OsString> {
     say!("the password of `{account}`, from stdin:");
     let mut line = String::new();
@@ -111,12 +111,12 @@ fn refused(error: &ManageError, name: &str, again: &str) -> anyhow::Error {
     }
 }
 
-/// Is the service, until it is stopped.
+/// Runs as the service, until it is stopped.
 pub(in crate::cli) fn serve(config: &Path, of: &ServiceName) -> ExitCode {
     let config = config.to_owned();
     let work = move || {
         let code = in_runtime(work(config.clone()));
-        // All that the program ends with.
+        // All exit codes of the program.
         [0, USAGE].into_iter().find(|known| code == ExitCode::from(*known)).unwrap_or(1)
     };
     match served::serve(&of.name, work) {
@@ -132,7 +132,7 @@ pub(in crate::cli) fn serve(config: &Path, of: &ServiceName) -> ExitCode {
 
 async fn work(config: PathBuf) -> ExitCode {
     let done = async {
-        // Services begin in System32. What the configuration names is beside it.
+        // Services start in System32. Relative paths are relative to the configuration's directory.
         if let Some(directory) = config.parent() {
             std::env::set_current_dir(directory)
                 .with_context(|| format!("`{}` cannot be entered", directory.display()))?;
