@@ -1,5 +1,5 @@
-//! A model that is aged, as the worker's row has it and as people are told of it. Pure data; what
-//! makes it so is the rule of [`ageing`](crate::training::ageing).
+//! A model that is aged, as stored in the worker's row and as reported. Pure data; the rule that
+//! decides it is in [`ageing`](crate::training::ageing).
 
 use serde::{Deserialize, Serialize};
 
@@ -10,13 +10,13 @@ use crate::text::escaped;
 pub struct Aged {
     /// In the readings' units.
     pub error: f64,
-    /// What it was when it was trained.
+    /// Its error when it was trained.
     pub usual: f64,
     /// Digest of its file.
     pub model: String,
 }
 
-/// As it is said of a variable.
+/// The sentence for a variable.
 pub fn sentence(variable: &str, aged: &Aged) -> String {
     format!(
         "the model of `{}` is aged: its error is {:.4} and was {:.4}; train it anew",

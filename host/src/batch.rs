@@ -1,5 +1,4 @@
-//! Readings pivoted for the detector, and what it says of them: the host's own form of the
-//! contract's types.
+//! Readings pivoted for the detector, and its answers: the host's own form of the contract's types.
 //!
 //! Pure data. A batch lives for one cycle (and one more as the canary of a reload); nothing here
 //! can fail.
@@ -25,7 +24,7 @@ pub struct Column {
     pub values: Vec<f64>,
 }
 
-/// The detector's word on one reading.
+/// The detector's verdict on one reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags {
     pub outside_interval: bool,
@@ -33,7 +32,7 @@ pub struct Flags {
     pub anomaly: bool,
     /// Why it is an anomaly, if the detector says so.
     pub cause: Option<Cause>,
-    /// The detector knows too little of the variable to call anything of it an anomaly.
+    /// The detector knows too little of the variable to call any reading of it an anomaly.
     pub learning: bool,
 }
 
@@ -79,7 +78,7 @@ impl Flags {
     const ALL: u8 =
         Self::OUTSIDE_INTERVAL | Self::HIGH_RESIDUAL | Self::ANOMALY | Self::CAUSE | Self::LEARNING;
 
-    /// Whether these bits may stand together; otherwise what is wrong with them.
+    /// Whether these bits may be set together; otherwise what is wrong with them.
     pub(crate) const fn check(bits: u8) -> Result<(), &'static str> {
         let (anomaly, cause) = (bits & Self::ANOMALY != 0, (bits & Self::CAUSE) >> Self::CAUSE_SHIFT);
         if bits & !Self::ALL != 0 {
@@ -95,7 +94,7 @@ impl Flags {
         }
     }
 
-    /// From the contract's byte; bits without a meaning are not looked at.
+    /// From the contract's byte; bits without a meaning are ignored.
     pub fn from_bits(bits: u8) -> Self {
         Self {
             outside_interval: bits & Self::OUTSIDE_INTERVAL != 0,
@@ -109,14 +108,14 @@ impl Flags {
     }
 }
 
-/// The detector's words on one column; each list is as long as the batch's `datetimes`.
+/// The detector's verdicts on one column; each list is as long as the batch's `datetimes`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Verdicts {
     pub expected: Vec<f64>,
     pub lower: Vec<f64>,
     pub upper: Vec<f64>,
     pub score: Vec<f64>,
-    /// As they crossed, a byte for each row: see [`Flags::from_bits`].
+    /// As they were returned, a byte for each row: see [`Flags::from_bits`].
     pub flags: Vec<u8>,
     pub withheld: Vec<Withheld>,
 }
@@ -129,7 +128,7 @@ pub struct Withheld {
     pub rows: Vec<usize>,
 }
 
-/// What became of one column.
+/// The outcome of one column.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     Judged(Verdicts),

@@ -1,9 +1,9 @@
-//! What a detector wants back when it is opened again: its state, in named parts that the host does
-//! not look into.
+//! The state that a detector gets back when it is opened again, in named parts that the host does
+//! not interpret.
 //!
-//! A checkpoint is a value, and cheap to copy: whoever has one (the worker's state, the detector,
-//! the canary) shares its parts with the others. What changed between two of them is found by
-//! comparing them, so that nobody has to remember what was handed out and not stored.
+//! A checkpoint is a value, and cheap to copy: all its copies (in the worker's state, the detector,
+//! the canary) share their parts. The changes between two checkpoints are found by comparing them,
+//! so that nothing has to record which parts were returned and not stored.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// The detector's own state, and who wrote it.
+/// The detector's own state, and the detector that wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     pub schema: u32,
@@ -27,25 +27,25 @@ pub struct Checkpoint {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parts(Arc<BTreeMap<Arc<str>, Arc<[u8]>>>);
 
-/// How large a checkpoint is.
+/// The size of a checkpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Size {
     pub parts: u64,
     pub bytes: u64,
 }
 
-/// What became of a part. None: it is gone.
+/// The new content of a part. None: it was deleted.
 pub type PartChange = (Arc<str>, Option<Arc<[u8]>>);
 
 impl Parts {
-    /// What a checkpoint of one part is called, of an earlier version that knew no parts.
+    /// The name of the one part of a checkpoint of an earlier version, which had no parts.
     pub const WHOLE: &str = "state";
 
     /// The most characters of a name.
     const LONGEST_NAME: usize = 100;
 
-    /// Whether a part may be called so. In every database such names are the same only if they are
-    /// equal.
+    /// Whether a part may have this name. In every database such names are the same only if they
+    /// are equal.
     pub fn is_name(name: &str) -> bool {
         let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"._-/".contains(&c);
         (1..=Self::LONGEST_NAME).contains(&name.len()) && name.bytes().all(allowed)
@@ -88,7 +88,8 @@ impl Parts {
         self
     }
 
-    /// What makes these parts of those before: what is another one now, and what is gone.
+    /// The changes that turn the parts before into these: those with other content, and those that
+    /// were deleted.
     pub fn since(&self, before: &Self) -> Vec<PartChange> {
         if Arc::ptr_eq(&self.0, &before.0) {
             return Vec::new();
@@ -135,7 +136,7 @@ mod tests {
         changes.iter().map(|(name, bytes)| (Arc::from(*name), bytes.map(change))).collect()
     }
 
-    /// Whatever is handed out is found again by comparing: equal bytes are no change.
+    /// Whatever changes are returned, comparing finds them: equal bytes are no change.
     #[test]
     fn what_changed_is_found_by_comparing() {
         let before = parts(&[("a", "1"), ("b", "2"), ("c", "")]);

@@ -29,15 +29,15 @@ pub struct Counts {
     pub withheld: u64,
     /// A value or a name does not fit the output's columns.
     pub unfit: u64,
-    /// The output takes the name for another's, which is judged.
+    /// The output takes the name for the same as another's, which is judged.
     pub equal_names: u64,
-    /// Not a reading: a datetime that is none, a value that is text.
+    /// Not a reading: for instance a datetime that is not valid, or a value that is text.
     pub malformed: u64,
 }
 
 impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
-        // By name, so that a field that is added and not summed does not compile.
+        // By name, so that a new field that is not summed does not compile.
         let Self {
             judged,
             anomalies,
@@ -67,7 +67,7 @@ impl AddAssign for Counts {
     }
 }
 
-/// How many rows had one outcome, and what that is called.
+/// The number of rows with one outcome, and its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowOutcome {
     /// As a label of metrics, and as a key of the page's words.
@@ -80,7 +80,7 @@ pub struct RowOutcome {
 impl Counts {
     /// Every outcome, with its count. Anomalies are among the judged ones and are counted besides.
     pub fn outcomes(&self) -> [RowOutcome; 12] {
-        // By name, so that a field that is added and listed nowhere does not compile.
+        // By name, so that a new field that is not listed does not compile.
         let &Self {
             judged,
             anomalies,

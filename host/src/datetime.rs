@@ -1,7 +1,7 @@
-//! A point on the database's own clock.
+//! A point in time on the database's own clock.
 //!
 //! Plants store local time without a zone, and models were trained on that same clock, so nothing
-//! here ever converts: a `Datetime` is what stands in the column, counted in microseconds from
+//! here ever converts: a `Datetime` is the value of the column, counted in microseconds from
 //! 1970-01-01T00:00. A repeated hour in autumn stays repeated.
 
 use std::fmt;

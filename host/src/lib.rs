@@ -8,8 +8,8 @@
 //! transaction--> results + state
 //! ```
 //!
-//! [`store`] knows nothing of WebAssembly, [`detector`] nothing of SQL; [`position`],
-//! [`new_readings`], [`pivot`] and [`verdict`] are pure.
+//! [`store`] contains no WebAssembly, [`detector`] no SQL; [`position`], [`new_readings`],
+//! [`pivot`] and [`verdict`] are pure.
 
 pub mod aged;
 pub mod alert;

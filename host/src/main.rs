@@ -1,4 +1,4 @@
-//! The program `host`: reads the command line and hands it to the library.
+//! The program `host`: reads the command line and passes it to the library.
 
 use std::process::ExitCode;
 

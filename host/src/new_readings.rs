@@ -1,6 +1,6 @@
-//! What is new: of the rows that were read, those that still want a verdict.
+//! Which of the rows that were read are new and need a verdict.
 //!
-//! Pure: the cycle looks the keys up in the output and hands in what it found. Rows live for one
+//! Pure: the cycle looks up the keys in the output and passes in the result. Rows live for one
 //! batch; a row that is not new is counted under the first rule that holds for it, and none is
 //! dropped without a count.
 
@@ -13,8 +13,8 @@ use crate::notes::Notes;
 use crate::reading::{Reading, ReadingKey};
 use crate::row_reason::{Name, RowReason};
 
-/// The rows of a page, sifted: `new`, the sum of `counts` and `seen_before` together make up what
-/// was read.
+/// The rows of a page, sifted: `new`, the sum of `counts` and `seen_before` together are all rows
+/// that were read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sifted {
     /// Readings to judge, in the order they were read: with a value, one per variable and datetime.
@@ -26,8 +26,8 @@ pub struct Sifted {
     pub notes: Notes,
 }
 
-/// The keys that the output is to be asked about before [`sift`]: each once, only those that could
-/// be new.
+/// The keys that are looked up in the output before [`sift`]: each once, only those that could be
+/// new.
 pub fn keys_to_look_up(rows: &[Reading], oldest_allowed: Datetime) -> Vec<ReadingKey> {
     let mut asked = HashSet::new();
     let fits = |row: &Reading| RowReason::of(row, |_| Name::Own).is_none();
@@ -35,8 +35,8 @@ pub fn keys_to_look_up(rows: &[Reading], oldest_allowed: Datetime) -> Vec<Readin
     wanted.map(Reading::key).filter(|key| asked.insert(key.clone())).collect()
 }
 
-/// Takes out the rows for which there is a reason, and counts them. What is left is in the order in
-/// which it was read.
+/// Removes the rows for which there is a reason, and counts them. The order of the others stays the
+/// same.
 pub fn take_out(
     rows: Vec<Reading>,
     reason: impl Fn(&Reading) -> Option<RowReason>,
@@ -104,7 +104,7 @@ pub fn sift(
 }
 
 impl Sifted {
-    /// Takes in what was sifted out before.
+    /// Adds the rows that were removed before.
     pub fn add(&mut self, other: Self) {
         self.counts += other.counts;
         self.seen_before += other.seen_before;
@@ -112,7 +112,7 @@ impl Sifted {
     }
 }
 
-/// Both steps, as a cycle takes them.
+/// Both steps, as in a cycle.
 #[cfg(test)]
 pub(crate) fn sift_all(
     rows: Vec<Reading>,

@@ -1,6 +1,6 @@
-//! Unicode writes one name in several forms: `ó` is one character (NFC), or an `o` with an accent
-//! after it (NFD, as some file systems and the archives made on them have it). A model is for a
-//! variable whichever form either has.
+//! Unicode has several forms of one name: `ó` is one character (NFC), or an `o` followed by an
+//! accent (NFD, as some file systems and the archives made on them have it). A model is for a
+//! variable whichever form either name has.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
-//! Words for the log about single readings, at most a handful: a table full of bad rows must not
-//! become a log full of lines.
+//! Notes for the log on single readings, only a few: a table full of bad rows must not fill the
+//! log.
 
 use std::fmt;
 
@@ -7,14 +7,13 @@ use crate::column_limits::LONGEST_NAME;
 use crate::datetime::Datetime;
 use crate::reading::Reading;
 
-/// How many readings are named; of the rest the number is kept.
+/// How many readings are named; the others are only counted.
 const NAMED: usize = 20;
 
-/// How much of a name is shown: a name that is too long for its column is why some of the notes are
-/// made.
+/// The length at which a name is cut: some of the notes are about names that are too long.
 const SHOWN: usize = 100;
 
-/// What is to be said of a cycle's readings, in the order they were read.
+/// The notes on a cycle's readings, in the order in which they were read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Notes {
     named: Vec<Note>,
@@ -30,20 +29,20 @@ pub struct Note {
     pub why: UnfitReason,
 }
 
-/// What does not fit.
+/// The reason why it does not fit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum UnfitReason {
-    /// The value is none that the column, a DECIMAL(18,6), can hold.
+    /// The value does not fit the column, a DECIMAL(18,6).
     Value { column: &'static str, value: f64 },
-    /// The name has this many characters, more than `variable` takes.
+    /// The name has this many characters, more than `variable` holds.
     LongName { characters: usize },
     /// The name is empty.
     NoName,
-    /// The column `variable` would hold another name than this one.
+    /// The column `variable` would change the name.
     ForeignName,
     /// The column `ds` cannot hold the datetime.
     Datetime,
-    /// A constraint or a trigger of the output does not take the variable.
+    /// A constraint or a trigger of the output refuses the variable.
     Refused,
 }
 
@@ -60,7 +59,7 @@ impl Note {
     }
 }
 
-/// One line, without a line's end even if the name has one.
+/// One line, even if the name contains a line end.
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.variable.escape_debug();
@@ -107,7 +106,7 @@ impl Notes {
         }
     }
 
-    /// Takes in another batch's notes.
+    /// Adds another batch's notes.
     pub fn append(&mut self, other: Self) {
         other.named.into_iter().for_each(|note| self.push(note));
         self.more += other.more;

@@ -1,7 +1,7 @@
-//! Readings, long, to a batch, wide.
+//! Converts readings (long) to a batch (wide).
 //!
-//! Pure: a batch lives for one call of the detector. The same readings give the same batch whatever
-//! order they came in, so that a replay is a replay.
+//! Pure: a batch lives for one call of the detector. The same readings give the same batch in
+//! whatever order they came, so that a replay gives the same result.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::reading::Reading;
 /// A reading's place in a batch: row and column.
 pub type Cell = (usize, usize);
 
-/// A batch, and where each reading stands in it.
+/// A batch, and the place of each reading in it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pivoted {
     /// Columns are sorted by name.
@@ -23,8 +23,9 @@ pub struct Pivoted {
 }
 
 /// Pivots readings, one per variable and datetime. `companions` are rows of the same datetimes that
-/// were judged already, for a detector that wants whole instants: they fill cells that no reading
-/// claims (of several the lowest id, as when it was judged) and are dropped at other datetimes.
+/// were judged already, for a detector that wants whole instants: they fill cells without a reading
+/// (of several the one with the lowest id, as when it was judged) and are dropped at other
+/// datetimes.
 pub fn pivot(readings: &[Reading], companions: &[Reading]) -> Pivoted {
     let datetimes: Vec<Datetime> =
         readings.iter().map(|reading| reading.datetime).collect::<BTreeSet<_>>().into_iter().collect();
@@ -51,7 +52,7 @@ pub fn pivot(readings: &[Reading], companions: &[Reading]) -> Pivoted {
 
     let mut cells = Vec::with_capacity(readings.len());
     for (at, reading) in all().enumerate() {
-        // Every datetime and name was taken from these very rows.
+        // Every datetime and name comes from these rows.
         let (row, column) = (rows[&reading.datetime], columns[&*reading.variable]);
         let value = &mut batch.columns[column].values[row];
         if value.is_nan() {
@@ -64,11 +65,11 @@ pub fn pivot(readings: &[Reading], companions: &[Reading]) -> Pivoted {
     Pivoted { batch, cells }
 }
 
-/// Parts the readings by datetime so that no part's batch has more than `most` cells, and none less
-/// than a whole datetime.
+/// Divides the readings by datetime so that no part's batch has more than `most` cells, and none
+/// has less than a complete datetime.
 ///
-/// Where every variable has a clock of its own, n readings would be a batch of n rows and n
-/// columns, nearly all of it NaN.
+/// If every variable had its own timestamps, n readings would be a batch of n rows and n columns,
+/// nearly all of it NaN.
 pub fn split(mut readings: Vec<Reading>, most: usize) -> Vec<Vec<Reading>> {
     readings.sort_by_key(|reading| reading.datetime);
     let mut parts: Vec<Vec<Reading>> = Vec::new();

@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use crate::datetime::Datetime;
 
-/// One row of the input table. What the row lacks stays absent; nothing is judged about it yet.
+/// One row of the input table. What the row lacks is absent; nothing is checked yet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
-    /// The identity key, where the table has one.
+    /// The identity key, if the table has one.
     pub id: Option<i64>,
     pub datetime: Datetime,
     pub variable: Arc<str>,
-    /// None where the table holds NULL: no reading, but counted.
+    /// None if the table holds NULL: not a reading, but counted.
     pub value: Option<f64>,
     pub source_file: Option<Arc<str>>,
 }
 
-/// What makes two readings the same: one verdict per key is all that the output may hold.
+/// What identifies a reading: the output holds at most one verdict per key.
 pub type ReadingKey = (Arc<str>, Datetime);
 
 impl Reading {
@@ -26,12 +26,12 @@ impl Reading {
     }
 }
 
-/// A row that is not a reading at all, such as a datetime that is no datetime. It is reported and
-/// passed over.
+/// A row that is not a reading, for instance because its datetime is not valid. It is reported and
+/// skipped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed {
     pub id: Option<i64>,
-    /// Where it stands in time, if its datetime is one and something else is wrong.
+    /// Its datetime, if that is valid and something else is wrong.
     pub datetime: Option<Datetime>,
     /// What was found and what would be right.
     pub why: String,
@@ -52,8 +52,8 @@ impl ScannedRow {
     }
 }
 
-/// What one bounded read of the input table brought, in the order of the position (key, or datetime
-/// and then key).
+/// The result of one bounded read of the input table, in the order of the position (key, or
+/// datetime and then key).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
     pub readings: Vec<Reading>,

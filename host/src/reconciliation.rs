@@ -1,8 +1,8 @@
-//! What a look for unjudged readings came to, as the state row keeps it.
+//! The results of the looks for unjudged readings, as stored in the state row.
 //!
-//! A position says what is read first, and any row of a database can lead it astray. So from time
-//! to time everything within the allowed lateness is looked at, whatever its id: each row has a
-//! verdict, or a reason why it has none, or is yet to be read by a cycle; what has none of these is
+//! A position decides what is read, and faulty rows can make it wrong. So from time to time
+//! everything within the allowed lateness is checked, whatever its id: each row has a verdict, or a
+//! reason why it has none, or is still to be read by a cycle. A reading with none of these is
 //! *unjudged*, and is judged then. Plain data.
 
 use std::collections::BTreeMap;
@@ -18,28 +18,29 @@ use crate::datetime::Datetime;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Reconciliation {
-    /// The last that came to its end.
+    /// The last one that was finished.
     pub last: Option<Look>,
-    /// One that did not yet.
+    /// One that is not finished.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub under_way: Option<Look>,
-    /// What all looks have found.
+    /// The totals of all looks.
     pub found: Causes,
-    /// Where the one under way stands still, because the detector fails at what it has found.
+    /// Set while the look in progress cannot continue, because the detector fails at what it has
+    /// found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<Failed>,
-    /// Of these variables so many readings were counted as having no model. One that gets a verdict
-    /// later leaves that count.
+    /// The number of readings of each variable that were counted as having no model. A reading that
+    /// gets a verdict later is removed from this count.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub without_model: BTreeMap<String, u64>,
 }
 
 impl Reconciliation {
     /// How many variables without a model are remembered: the row is written with each commit.
-    /// Readings of those beyond stay counted as having none.
+    /// Readings of the others stay counted as having no model.
     const MOST_NAMES: usize = 500;
 
-    /// A page was looked at; the last one ends the look.
+    /// A page was checked; the last one finishes the look.
     pub fn put(&mut self, mut look: Look, is_last: bool, now: Datetime) {
         self.failed = None;
         if is_last {
@@ -50,7 +51,7 @@ impl Reconciliation {
         }
     }
 
-    /// So many readings of a variable were counted as having no model.
+    /// This many readings of a variable were counted as having no model.
     pub fn count_without_model(&mut self, variable: &str, readings: u64) {
         if readings > 0
             && (self.without_model.len() < Self::MOST_NAMES || self.without_model.contains_key(variable))
@@ -59,8 +60,8 @@ impl Reconciliation {
         }
     }
 
-    /// A reading of the variable, counted before, has a verdict now. Whether it was counted as
-    /// having no model.
+    /// A reading of the variable that was counted before has a verdict now. Returns whether it was
+    /// counted as having no model.
     pub fn has_model_now(&mut self, variable: &str) -> bool {
         let Some(left) = self.without_model.get_mut(variable) else { return false };
         *left -= 1;
@@ -70,8 +71,8 @@ impl Reconciliation {
         true
     }
 
-    /// How many readings have neither a verdict nor a reason, as far as was looked; None if nothing
-    /// was.
+    /// How many readings have neither a verdict nor a reason, as far as was checked; None if
+    /// nothing was.
     pub fn unjudged(&self) -> Option<u64> {
         match (&self.failed, &self.under_way, &self.last) {
             (Some(failed), under_way, _) => {
@@ -83,11 +84,11 @@ impl Reconciliation {
 }
 
 /// Readings that a look has found and that the detector does not judge: it fails at all of them, or
-/// which are at fault is not known.
+/// the variables at fault are not known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failed {
     pub readings: u64,
-    /// The server's time when it was tried last.
+    /// The server's time of the last try.
     pub at: Datetime,
     pub why: String,
 }
@@ -98,22 +99,22 @@ pub struct Look {
     pub from: Datetime,
     /// Exclusive.
     pub to: Datetime,
-    /// Up to here and without it everything was looked at.
+    /// Everything before this datetime was checked.
     pub through: Datetime,
     /// The server's time at its end.
     pub looked_at: Datetime,
     /// Readings that had neither a verdict nor a reason, and have a verdict since.
     pub found: Causes,
-    /// Those that have none still: the output was asked once more, after they were stored.
+    /// Those that still have none: the output was read again, after the verdicts were stored.
     pub unjudged: u64,
-    /// The account: every row of the range by what it has now; `judged` are those with a verdict.
+    /// The outcome of every row of the range; `judged` are those with a verdict.
     pub rows: Counts,
-    /// Rows that the next cycle was to read.
+    /// Rows that the next cycle will read.
     pub awaited: u64,
 }
 
 impl Look {
-    /// A look that is to begin.
+    /// A look that has not started.
     pub fn over(from: Datetime, to: Datetime) -> Self {
         Self {
             from,
@@ -128,18 +129,18 @@ impl Look {
     }
 }
 
-/// Why readings were unjudged, as far as their ids tell.
+/// Why readings were unjudged, as far as their ids show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Causes {
-    /// Committed when nobody waited for their ids any more.
+    /// Committed after their ids were given up.
     pub late: u64,
     /// Below the ids where this worker began: another range of ids.
     pub below: u64,
     /// The row was read before: its value was filled in or changed since, its variable has got a
     /// model, or its verdict was deleted.
     pub changed: u64,
-    /// The table has no key to tell by.
+    /// The table has no key that would show it.
     pub behind: u64,
 }
 

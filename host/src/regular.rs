@@ -1,15 +1,15 @@
-//! Reading a file that somebody else puts in place: a module, a model.
+//! Reads files that other programs or people provide: a module, a model.
 //!
-//! Only regular files are read: a named pipe would hold the reader until somebody writes, and a
-//! device may never end. What stands behind a name can change at any moment, so the opened file is
-//! asked again; it is opened without blocking, measured by its handle, and read to that length and
-//! no further.
+//! Only regular files are read: a named pipe would block the reader until something is written, and
+//! a device may never end. The file behind a name can change at any moment, so the opened file is
+//! checked again; it is opened without blocking, measured by its handle, and read to that length
+//! and no further.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Why there are no bytes.
+/// Why a file is not read.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
     #[error(transparent)]
@@ -23,18 +23,18 @@ pub enum Unreadable {
     Changed,
 }
 
-/// What is read of one file at most, and the setting that says so.
+/// The limit for one file, and the setting that changes it.
 #[derive(Clone, Copy, Debug)]
 pub struct Most {
     pub bytes: u64,
-    /// In `[detector]`.
+    /// The key in `[detector]`.
     pub key: Option<&'static str>,
 }
 
-/// Of a file that people write by hand, or nearly: settings, a password, certificates.
+/// For files that people write by hand, or nearly: settings, a password, certificates.
 const SMALL: Most = Most { bytes: 4 << 20, key: None };
 
-/// A small file whole, through links, for those who say of an error what the system says.
+/// A small file, complete, through links, with the system's error.
 ///
 /// # Errors
 /// As [`read`].
@@ -48,18 +48,18 @@ pub fn read_small(path: &Path) -> io::Result<Vec<u8>> {
 /// The same of a text.
 ///
 /// # Errors
-/// As [`read`], and where it is none.
+/// As [`read`], and if it is not UTF-8.
 pub fn read_small_text(path: &Path) -> io::Result<String> {
     String::from_utf8(read_small(path)?)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
 }
 
-/// The whole file, through links.
+/// The complete file, through links.
 ///
 /// # Errors
-/// It is no regular file, longer than `most`, changes meanwhile, or the system does not give it.
+/// It is not a regular file, is longer than `most`, changes meanwhile, or cannot be read.
 pub fn read(path: &Path, most: Most) -> Result<Vec<u8>, Unreadable> {
-    // First without opening, which is an act for a device.
+    // First without opening it, because opening a device may have an effect.
     check(&std::fs::metadata(path)?)?;
     let file = open(path)?;
     let metadata = file.metadata()?;
@@ -73,7 +73,7 @@ pub fn read(path: &Path, most: Most) -> Result<Vec<u8>, Unreadable> {
 
 fn read_to(file: impl Read, length: u64) -> Result<Vec<u8>, Unreadable> {
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-    // One more, to see whether it grew.
+    // One byte more, to see whether it grew.
     let read = file.take(length + 1).read_to_end(&mut bytes)?;
     if read as u64 == length { Ok(bytes) } else { Err(Unreadable::Changed) }
 }
@@ -98,7 +98,7 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).open(path)
 }
 
-/// What it is, in words, if it is no regular file.
+/// The kind of a file that is not regular, in words.
 #[cfg(unix)]
 pub(crate) fn kind(metadata: &Metadata) -> &'static str {
     use std::os::unix::fs::FileTypeExt;
@@ -112,7 +112,7 @@ pub(crate) fn kind(metadata: &Metadata) -> &'static str {
     }
 }
 
-/// What it is, in words, if it is no regular file.
+/// The kind of a file that is not regular, in words.
 #[cfg(not(unix))]
 pub(crate) fn kind(metadata: &Metadata) -> &'static str {
     if metadata.is_dir() { "a directory" } else { "no file of the usual kind" }

@@ -1,9 +1,9 @@
-//! How long to wait with what took too long on a machine that was busy: it may do an hour later.
-//! The pauses grow from try to try.
+//! The pause before something is repeated that took too long on a busy machine: it may succeed an
+//! hour later. The pauses grow with each try.
 
 use std::time::Duration;
 
-/// Before the first try, and between two at most.
+/// The pause before the first repetition, and the longest one.
 const FIRST: Duration = Duration::from_secs(15 * 60);
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 

@@ -1,7 +1,7 @@
-//! Why a row gets no verdict, as far as that follows from the row itself and from what its name is
-//! to the output. Pure.
+//! Why a row gets no verdict, as far as that follows from the row itself and from how the output
+//! takes its name. Pure.
 //!
-//! The one place for such reasons: a cycle counts by it the rows that it leaves out, and the look
+//! The one place for such reasons: a cycle counts by them the rows that it leaves out, and the look
 //! for unjudged readings those that need no verdict.
 
 use crate::column_limits::{LONGEST_NAME, decimal_18_6};
@@ -9,12 +9,12 @@ use crate::counts::Counts;
 use crate::notes::{Note, UnfitReason};
 use crate::reading::Reading;
 
-/// What a name is to the output.
+/// How the output takes a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Name {
-    /// It can be held.
+    /// It can hold it.
     Own,
-    /// It would become another name there.
+    /// It would change it.
     Foreign,
     /// It is taken for the same as another, which is judged.
     Equal,

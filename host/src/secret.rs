@@ -1,7 +1,7 @@
-//! A text that nobody may see: a password, or a connection string that holds one.
+//! A text that must not be shown: a password, or a connection string that holds one.
 //!
-//! It is wiped from memory when it goes, and neither `Debug` nor an error can show it: who needs
-//! the text asks for it by [`Secret::reveal`].
+//! It is wiped from memory when it is dropped, and neither `Debug` nor an error can show it: code
+//! that needs the text calls [`Secret::reveal`].
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::regular;
 
-/// A password, or what holds one.
+/// A password, or a text that holds one.
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
@@ -23,8 +23,8 @@ impl Secret {
         Self(SecretString::new(text.into()))
     }
 
-    /// What stands in a file, as editors and shells leave it: with a mark of its encoding, with or
-    /// without an end of the line.
+    /// The content of a file, as editors and shells write it: with a byte order mark or without,
+    /// with or without a line end.
     ///
     /// # Errors
     /// Why there is none, without the file's name.
@@ -33,14 +33,14 @@ impl Secret {
         let (encoding, mark) = Encoding::for_bom(&bytes).unwrap_or((UTF_8, 0));
         let text = encoding.decode_without_bom_handling_and_without_replacement(&bytes[mark..]);
         let text = Zeroizing::new(text.ok_or("it is no text")?.into_owned());
-        // An editor ends the last line; a secret does not end in a line break.
+        // An editor ends the last line; a secret does not end with a line end.
         match text.trim_end_matches(['\r', '\n']) {
             "" => Err("there is nothing in it".to_owned()),
             secret => Ok(Self::new(secret)),
         }
     }
 
-    /// The text, to be handed to the server and nowhere else.
+    /// The text, to be passed to the server and nowhere else.
     pub fn reveal(&self) -> &str {
         self.0.expose_secret()
     }

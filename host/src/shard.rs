@@ -1,8 +1,7 @@
-//! A worker's share of the variables, where several workers divide them between them.
+//! A worker's share of the variables, if several workers divide them.
 //!
-//! Pure. Which share a variable falls to depends on its name and on the number of shares alone, so
-//! that workers agree without talking to each other, on every system and in every version of this
-//! program.
+//! Pure. The share of a variable depends on its name and on the number of shares alone, so that
+//! workers agree without communication, on every system and in every version of this program.
 
 use std::fmt;
 use std::str::FromStr;
@@ -34,8 +33,7 @@ impl Shard {
         self.of
     }
 
-    /// Whether this is the share that speaks for all where something belongs to no variable, so
-    /// that it is said once.
+    /// Whether this share reports what belongs to no variable, so that it is reported once.
     pub fn is_first(self) -> bool {
         self.number == 1
     }
@@ -84,7 +82,7 @@ mod tests {
         }
     }
 
-    /// Workers of two versions must agree: these never change.
+    /// Workers of two versions must agree: these values never change.
     #[test]
     fn shares_never_change() {
         let of_eight = |variable: &str| {

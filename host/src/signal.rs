@@ -1,4 +1,4 @@
-//! What the operating system asks of the service: to stop, or to look again at its files.
+//! The requests of the operating system to the service: to stop, or to look again at its files.
 //!
 //! Listening begins when a function here is called, not when its answer is awaited, so nothing is
 //! missed in between. From then on these signals no longer end the process by themselves.
@@ -13,7 +13,7 @@ mod system {
     /// Ends with the name of the first signal that asks the service to stop.
     ///
     /// # Errors
-    /// The system does not let this process listen. Needs a runtime with I/O.
+    /// The system does not let this process handle signals. Needs a runtime with I/O.
     pub fn shutdown() -> io::Result<impl Future<Output = &'static str>> {
         let (mut interrupt, mut terminate) =
             (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
@@ -41,7 +41,7 @@ mod system {
             signal(SignalKind::hangup()).map(Self)
         }
 
-        /// The next hint; several that came meanwhile are one.
+        /// The next hint; several that came meanwhile count as one.
         pub async fn next(&mut self) {
             self.0.recv().await;
         }
@@ -56,7 +56,7 @@ mod system {
     use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
     use tokio::sync::Notify;
 
-    /// What the service manager asks for; kept until somebody listens.
+    /// The service manager's requests; kept until they are handled.
     static STOP: Notify = Notify::const_new();
     static HINT: Notify = Notify::const_new();
 
@@ -65,7 +65,7 @@ mod system {
         STOP.notify_one();
     }
 
-    /// It asks it to look at its files.
+    /// It requests a look at the files.
     pub(crate) fn hint() {
         HINT.notify_one();
     }
@@ -74,7 +74,7 @@ mod system {
     /// or a shutdown Windows leaves a few seconds.
     ///
     /// # Errors
-    /// The system does not let this process listen.
+    /// The system does not let this process handle signals.
     pub fn shutdown() -> io::Result<impl Future<Output = &'static str>> {
         let (mut interrupt, mut stop) = (ctrl_c()?, ctrl_break()?);
         let (mut close, mut shutdown) = (ctrl_close()?, ctrl_shutdown()?);
@@ -94,7 +94,7 @@ mod system {
         None
     }
 
-    /// A service is sent a control code; elsewhere file events and the timer do its work.
+    /// A service gets a control code; elsewhere file events and the timer are used.
     pub struct Hangups;
 
     impl Hangups {
@@ -104,7 +104,7 @@ mod system {
             Ok(Self)
         }
 
-        /// The next hint; several that came meanwhile are one.
+        /// The next hint; several that came meanwhile count as one.
         pub async fn next(&mut self) {
             HINT.notified().await;
         }

@@ -1,7 +1,7 @@
-//! The worker's state row: all that a worker knows after a restart.
+//! The worker's state row: everything that a worker knows after a restart.
 //!
-//! It is written in the transaction that writes a batch's verdicts, so it never claims more or less
-//! than the output holds.
+//! It is written in the transaction that writes a batch's verdicts, so it always agrees with the
+//! output.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::retry_pause::retry_pause;
 /// One worker's row of the state table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    /// The fence: raised by whoever takes the worker's name, checked by every commit.
+    /// The fence: raised when a worker takes the name, checked by every commit.
     pub epoch: i64,
     pub position: Position,
     /// The latest datetime that was read and dealt with, whether or not anything could be judged
@@ -28,9 +28,10 @@ pub struct State {
     /// server's clock, and never back, unless that clock was days ahead. None before the first
     /// batch.
     pub watermark: Option<Datetime>,
-    /// Datetimes beyond it that were dealt with and lie ahead of the clock.
+    /// Datetimes beyond it that were dealt with and are ahead of the clock.
     pub ahead: Ahead,
-    /// What the last look for unjudged readings came to, and where one that is under way stands.
+    /// The result of the last look for unjudged readings, and the progress of one that is not
+    /// finished.
     pub reconciliation: Reconciliation,
     pub checkpoint: Option<Checkpoint>,
     /// What is remembered of each variable for its episodes; see [`crate::episode`].
@@ -47,17 +48,17 @@ pub struct State {
 }
 
 impl State {
-    /// The watermark by a clock that has gone on since the last commit.
+    /// The watermark, by a clock that has advanced since the last commit.
     pub fn watermark_at(&self, now: Datetime) -> Option<Datetime> {
         self.watermark.max(self.ahead.reached(now))
     }
 
-    /// Moves on past a page with these datetimes, the last of its scan or not. The watermark goes
-    /// no further than `until`; what is dated beyond is remembered.
+    /// Advances past a page with these datetimes, the last of its scan or not. The watermark goes
+    /// no further than `until`; later datetimes are remembered.
     pub fn advance(&mut self, position: Position, datetimes: &[Datetime], until: Datetime, is_last: bool) {
         self.position = position;
         if is_last {
-            // Not before all that lies between was read.
+            // Not before everything in between was read.
             self.watermark = self.watermark.max(self.ahead.reached(until));
             self.ahead.forget(until);
         }
@@ -65,7 +66,7 @@ impl State {
         self.ahead.take_in(datetimes.iter().copied(), until);
     }
 
-    /// What the column `position` keeps.
+    /// The content of the column `position`.
     pub fn standing(&self) -> StoredPosition {
         StoredPosition {
             position: self.position.clone(),
@@ -92,8 +93,8 @@ pub struct StoredPosition {
     pub checkpoint: Option<StoredCheckpoint>,
 }
 
-/// What the row says of the checkpoint, whose parts are in a table of their own. None in a row of
-/// an earlier version, which holds a checkpoint of one piece itself.
+/// The row's data on the checkpoint, whose parts are in a table of their own. None in a row of an
+/// earlier version, which holds a checkpoint of one piece itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredCheckpoint {
     pub detector: Option<String>,
@@ -107,12 +108,12 @@ impl StoredCheckpoint {
     }
 }
 
-/// The models that a set had loaded, as people look for them.
+/// The models that a set has loaded, in a form for people.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelsInUse {
     pub count: u64,
     pub directory: String,
-    /// Why the files on disk are not what judges, if they are not.
+    /// Why the files on disk are not the set in use; None if they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
     /// Those whose errors have outgrown their training, by variable.
@@ -124,17 +125,17 @@ pub struct ModelsInUse {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetAside {
     pub reason: String,
-    /// Whether the detector is not shown this variable again, because it does not survive it.
-    /// Another set is.
+    /// Whether the detector is not given this variable again, because it fails at it. Another set
+    /// is given it.
     #[serde(alias = "held")]
     pub quarantined: bool,
     /// The set at fault.
     pub set_digest: String,
-    /// The first and the last datetime passed over.
+    /// The first and the last datetime that were left out.
     pub first: Datetime,
     pub last: Datetime,
     pub readings: u64,
-    /// When the detector is shown it again all the same. None: not before another set is in use.
+    /// When the detector is given it again all the same. None: not before another set is in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<Again>,
 }
@@ -156,13 +157,13 @@ impl Again {
 }
 
 impl State {
-    /// Bytes of all reasons together, however many variables are set aside: the row is written with
-    /// each commit.
+    /// The most bytes of all reasons together, however many variables are set aside: the row is
+    /// written with each commit.
     const REASONS: usize = 64 << 10;
-    /// What of a reason stays in any case.
+    /// The part of a reason that is always kept.
     const LEAST_OF_A_REASON: usize = 60;
 
-    /// Cuts the reasons, if they are too many to be kept whole.
+    /// Cuts the reasons, if they are too long together.
     pub fn shorten_reasons(&mut self) {
         let total: usize = self.set_aside.values().map(|aside| aside.reason.len()).sum();
         if total > Self::REASONS {
@@ -188,8 +189,8 @@ impl SetAside {
         }
     }
 
-    /// Whether it is time to show it to the detector again. A clock that was set back does not put
-    /// it off for longer than its pause.
+    /// Whether it is time to give it to the detector again. A clock that was set back does not
+    /// delay it for longer than its pause.
     pub fn is_due(&self, now: Datetime) -> bool {
         let due =
             |again: &Again| now >= again.at || again.at.since(now) > Duration::from_secs(again.pause_seconds);

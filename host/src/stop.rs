@@ -1,5 +1,5 @@
-//! A stop that somebody asks for: nothing new is begun, and work in hand comes to its end. Asked
-//! for a second time, a command gives up the work in hand.
+//! A requested stop: nothing new is started, and current work is finished. At a second request, a
+//! command abandons its current work.
 
 use std::io;
 use std::pin::pin;
@@ -9,19 +9,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::signal;
 
-/// How long work in hand may take after a stop was asked for. Service managers kill after 90 s.
+/// How long current work may take after a stop was requested. Service managers kill after 90 s.
 pub const GRACE: Duration = Duration::from_secs(20);
 
-/// Why work did not come to its end.
+/// Why work was not finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unfinished {
-    /// There was nothing in hand that is worth waiting for.
+    /// There was no current work that is worth waiting for.
     NothingInHand,
     /// It took longer than [`GRACE`].
     TooLong,
 }
 
-/// Shared by all that ends together; nobody has asked yet.
+/// Shared by everything that ends together; no stop is requested yet.
 #[derive(Clone, Debug, Default)]
 pub struct Stop {
     asked: CancellationToken,
@@ -29,10 +29,10 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Listens to the system's signals from now on. The log says at the first one what follows.
+    /// Handles the system's signals from now on. At the first one the log says what follows.
     ///
     /// # Errors
-    /// The system does not let this process listen.
+    /// The system does not let this process handle signals.
     pub fn on_signals(follows: &'static str) -> io::Result<Self> {
         let stop = Self::default();
         let (first, asker) = (signal::shutdown()?, stop.clone());
@@ -49,7 +49,7 @@ impl Stop {
         Ok(stop)
     }
 
-    /// Asks for a stop; whoever asks again wants it at once.
+    /// Requests a stop; a second request is one to stop at once.
     pub fn ask(&self) {
         if self.asked.is_cancelled() {
             self.at_once.cancel();
@@ -61,12 +61,12 @@ impl Stop {
         self.asked.is_cancelled()
     }
 
-    /// Ends when a stop is asked for.
+    /// Ends when a stop is requested.
     pub async fn asked(&self) {
         self.asked.cancelled().await;
     }
 
-    /// Runs work of which nothing is lost; None if a stop is asked for before its end.
+    /// Runs work that loses nothing if it is dropped; None if a stop is requested before its end.
     pub async fn unless_asked<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
@@ -75,7 +75,7 @@ impl Stop {
         }
     }
 
-    /// Runs work to its end; None if it was given up, which a transaction does not survive.
+    /// Runs work to its end; None if it was abandoned, which rolls its transaction back.
     pub async fn unless_at_once<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
@@ -84,11 +84,11 @@ impl Stop {
         }
     }
 
-    /// Runs work to its end, for no longer than [`GRACE`] once a stop is asked for. `is_in_hand` is
-    /// called at that moment, and tells whether there is anything to wait for.
+    /// Runs work to its end, for no longer than [`GRACE`] once a stop is requested. `is_in_hand` is
+    /// called at that moment, and tells whether there is current work to wait for.
     ///
     /// # Errors
-    /// Why it did not come to its end.
+    /// Why it was not finished.
     pub async fn within_grace<T>(
         &self,
         work: impl Future<Output = T>,

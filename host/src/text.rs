@@ -1,14 +1,14 @@
-//! Text from outside, fit for people to read.
+//! Makes text from outside safe to show.
 //!
-//! Log lines and what commands print carry words that are not the program's own: a detector's
-//! reasons, names of variables, paths. Control characters, ends of lines, what turns the direction
-//! of writing and what has no width are escaped, so that nobody but the program can begin a line,
-//! move a terminal's cursor, or make two names look the same. One function says which those are,
-//! for the log, for the terminal and for what a guest says.
+//! Log lines and the output of commands contain text that is not the program's own: a detector's
+//! reasons, names of variables, paths. Control characters, line ends, characters that change the
+//! writing direction and characters without width are escaped, so that only the program can begin a
+//! line or move a terminal's cursor, and two different names never look the same. One function
+//! decides which characters those are, for the log, for the terminal and for a guest's texts.
 
 use std::fmt::{self, Write};
 
-/// The text on one line, with nothing in it that does not show.
+/// The text on one line, without invisible characters.
 pub fn escaped(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     // Writing to a String cannot fail.
@@ -16,8 +16,8 @@ pub fn escaped(text: &str) -> String {
     line
 }
 
-/// A JSON text, which stays the same to a reader of JSON. Ends of lines that lay it out are left:
-/// within its strings they are escaped already.
+/// A JSON text, which stays the same for a JSON reader. Line ends that lay it out stay: within its
+/// strings they are escaped already.
 pub fn escaped_json(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {

@@ -1,9 +1,9 @@
-//! Which setting of a service's unit an error of the system comes from: whoever reads `Permission
-//! denied` looks for a file's mode, and it was the unit that took the right away.
+//! Finds the setting of a service's unit that causes a system error: `Permission denied` suggests a
+//! file's mode, while the unit has removed the right.
 
 use std::io;
 
-/// The setting that may be meant by an error; None for an error that has nothing to do with one.
+/// The setting that may have caused an error; None for an unrelated error.
 fn named(code: i32) -> Option<&'static str> {
     if !cfg!(target_os = "linux") {
         return None;
@@ -21,7 +21,7 @@ fn named(code: i32) -> Option<&'static str> {
     })
 }
 
-/// An error of the system, with the setting that it may come from.
+/// A system error, with the setting that may have caused it.
 pub(crate) fn explained(error: &io::Error) -> String {
     match error.raw_os_error().and_then(named) {
         Some(setting) => format!("{error}: {setting}"),
@@ -29,8 +29,8 @@ pub(crate) fn explained(error: &io::Error) -> String {
     }
 }
 
-/// The same of a sentence that ends in such an error, about code that is compiled or run: what is
-/// denied there is not a file.
+/// The same for a sentence that ends with such an error, about code that is compiled or run: in
+/// that case access to a file was not denied.
 pub(crate) fn explained_of_code(said: String) -> String {
     let code = said.strip_suffix(')').and_then(|said| said.rsplit_once("(os error "));
     let setting = match code.and_then(|(_, code)| code.parse().ok()) {

@@ -1,7 +1,7 @@
 //! One row of the output table.
 //!
 //! Pure: what follows from y and yhat is computed here, the same for every detector, and a row that
-//! does not fit its columns is found here, before it could fail a whole transaction.
+//! does not fit its columns is found here, before it could make a whole transaction fail.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::notes::{Note, Notes};
 use crate::pivot::Cell;
 use crate::reading::Reading;
 
-/// The largest prediction error that DECIMAL(5,2) holds; the Python worker cuts there as well.
+/// The largest prediction error that DECIMAL(5,2) holds; the Python worker uses the same limit.
 const MOST_ERROR_PCT: f64 = 999.99;
 
 /// A verdict as the output table keeps it: numbers rounded to the columns' scale and known to fit.
@@ -35,7 +35,7 @@ pub struct VerdictRow {
     pub source_file: Option<Arc<str>>,
 }
 
-/// What became of the readings that the detector was asked about.
+/// The outcomes of the readings that the detector was given.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Written {
     /// In the readings' order.
@@ -46,14 +46,14 @@ pub struct Written {
     pub notes: Notes,
 }
 
-/// The verdict on each reading. `cells` says where each stands in the batch (as
-/// [`crate::pivot::pivot`] gives them), `outcomes` holds one entry per column of it. Each reading
-/// is counted once: as judged, under the reason why it is not, or as seen before. Readings without
-/// a verdict come again with each window of a table without a key, and `first_seen` tells which of
-/// them are news.
+/// The verdict on each reading. `cells` gives the place of each in the batch (from
+/// [`crate::pivot::pivot`]), `outcomes` holds one entry per column of it. Each reading is counted
+/// once: as judged, under the reason why it is not, or as seen before. In a table without a key,
+/// readings without a verdict are read again in each cycle, and `first_seen` tells which of them
+/// are new.
 ///
-/// The outcomes were checked against the contract. A verdict that is missing all the same sets its
-/// reading aside.
+/// The outcomes were checked against the contract. If a verdict is missing all the same, its
+/// reading is set aside.
 pub fn rows(
     readings: &[Reading],
     cells: &[Cell],
@@ -116,7 +116,7 @@ struct Unfit {
     value: f64,
 }
 
-/// None where the reading has no value or the verdicts no such row.
+/// None if the reading has no value or the verdicts have no such row.
 fn verdict(reading: &Reading, verdicts: &Verdicts, row: usize) -> Option<Result<VerdictRow, Unfit>> {
     let y = reading.value?;
     let yhat = *verdicts.expected.get(row)?;
@@ -298,7 +298,7 @@ mod tests {
                 .collect();
             let pivoted = pivot(&readings, &[]);
             let count = pivoted.batch.datetimes.len();
-            // What is expected names the cell; answer 2 makes residuals that fit no column.
+            // The expectation identifies the cell; answer 2 makes residuals that fit no column.
             let expected = |row: usize, column: usize, answer: u8| {
                 (10 * column + row) as f64 - if answer == 2 { 9e11 } else { 0.0 }
             };

@@ -1,5 +1,5 @@
-//! What is dated ahead of the database's clock, by name: readings of a device whose clock is wrong,
-//! and verdicts on them.
+//! The variables whose data is dated ahead of the database's clock: readings of a device whose
+//! clock is wrong, and verdicts on them.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ const NAMED: usize = 5;
 /// Clocks differ by a little.
 const EDGE: Duration = Duration::from_secs(5 * 60);
 
-/// The end of what datetimes can tell in every database.
+/// The latest datetime that every database can hold.
 const END: Datetime = Datetime::from_micros(253_402_300_799_000_000);
 
-/// A sentence for each. Without an index on the datetime the input is not looked at, because it
-/// would be read whole.
+/// A sentence for each. Without an index on the datetime the input is not checked, because it would
+/// be read completely.
 pub(super) async fn ahead(
     input: &mut dyn Input,
     output: Option<&mut (dyn VerdictReader + '_)>,

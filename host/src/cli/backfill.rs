@@ -1,7 +1,7 @@
-//! `host backfill`: a range of readings that is already past.
+//! `host backfill`: judges a range of past readings.
 //!
-//! A connection that is lost, or a lock that is held for long, is waited for: what was stored is
-//! stored, and it goes on from there. Only the first connection must work at once.
+//! If a connection is lost, or a lock is held for long, it is tried again and continues after what
+//! was stored. Only the first connection must succeed at once.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -29,15 +29,15 @@ const TRIES: usize = 10;
 /// Names in one line.
 const NAMED: usize = 10;
 
-/// What there is to say at the end.
+/// The result that is printed at the end.
 struct Done {
     progress: backfill::BackfillProgress,
-    /// Whether an earlier try had done a part.
+    /// Whether it continued an earlier run.
     resumed: bool,
     asides: SetAsideOutcome,
 }
 
-/// What is known of a connection's work, also when it ends early.
+/// What was done over a connection, also if it ended early.
 #[derive(Default)]
 struct Reached {
     begun: bool,
@@ -45,7 +45,7 @@ struct Reached {
     progress: backfill::BackfillProgress,
 }
 
-/// Judges the range; fails if it did not come to its end.
+/// Judges the range; fails if it was not finished.
 pub(super) async fn backfill(
     mut loaded: LoadedConfig,
     asked: &args::BackfillArgs,
@@ -78,7 +78,7 @@ pub(super) async fn backfill(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Judges the range, however often the database goes away.
+/// Judges the range, however often the database cannot be reached.
 async fn judge(
     plan: &BackfillPlan,
     store: &dyn Connector,
@@ -143,7 +143,7 @@ async fn attempt(
     stop: &Stop,
     reached: &mut Reached,
 ) -> Result<Option<SetAsideOutcome>, CycleError> {
-    // Until it is connected there is no batch in hand to wait for.
+    // Until it is connected there is no current batch to wait for.
     let Some(begun) = stop.unless_asked(Backfill::begin(plan, store, detector)).await else {
         return Ok(None);
     };
@@ -167,7 +167,7 @@ async fn attempt(
     }
 }
 
-/// What came of it, in a few lines.
+/// The result, in a few lines.
 fn summary(plan: &BackfillPlan, done: &Done, took: Duration) -> String {
     let Done { progress, resumed, asides } = done;
     let counts = &progress.counts;

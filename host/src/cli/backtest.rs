@@ -80,7 +80,7 @@ async fn work(
         source.settings =
             regular::read_small_text(path).with_context(|| format!("`{name}` cannot be read"))?;
     }
-    let made = tempfile::tempdir().context("there is no place for a set")?;
+    let made = tempfile::tempdir().context("no temporary directory can be made for the set")?;
     if let Some(path) = &asked.train_settings {
         let section = TrainingSection { settings: Some(path.clone()), ..config.training.clone() };
         source = trained(loaded, &section, plan, &engine, &source, made.path(), input.as_mut()).await?;

@@ -1,16 +1,15 @@
-//! The services that run on this machine beside the one of a configuration, and what they share
-//! with it that each should have for itself.
+//! Finds the services on this machine that conflict with the one of a configuration, because they
+//! share what each should have alone.
 
 use std::path::Path;
 use std::time::Duration;
 
 use crate::service::control::{self, Question, Reply, ServiceIdentity};
 
-/// For one service.
+/// The timeout of the question to one service.
 const WAIT: Duration = Duration::from_secs(2);
 
-/// What should be known before this one runs as well. Services of other users do not say who they
-/// are, unless an administrator asks.
+/// Warnings before this one runs as well. Services of other users answer only an administrator.
 pub(super) async fn sentences(ours: &ServiceIdentity) -> Vec<String> {
     let mut sentences = Vec::new();
     for name in control::names() {
@@ -31,7 +30,7 @@ fn shared(ours: &ServiceIdentity, theirs: &ServiceIdentity) -> Vec<String> {
     let theirs_is = format!("the service of {} (process {})", file(&theirs.config), theirs.process);
     let same_worker = ours.worker == theirs.worker;
     if same_worker && same_place(&ours.output, &theirs.output) {
-        // The one that is asked about, or one that stands by for it.
+        // The service itself, or one on standby for it.
         return match ours.config == theirs.config {
             true => vec![format!("it runs already (process {}); one more would stand by", theirs.process)],
             false => vec![format!(
@@ -58,7 +57,7 @@ fn shared(ours: &ServiceIdentity, theirs: &ServiceIdentity) -> Vec<String> {
     sentences
 }
 
-/// Through whatever links.
+/// With all links resolved.
 fn same_place(one: &str, other: &str) -> bool {
     let real = |place: &str| Path::new(place).canonicalize().ok();
     one == other || real(one).is_some_and(|one| Some(one) == real(other))

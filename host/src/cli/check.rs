@@ -37,7 +37,7 @@ impl Trials {
         say!("ok    {what:<14} {found}");
     }
 
-    /// `run` works with it, but somebody should look at it.
+    /// `run` works with it, but it needs attention.
     fn note(&self, what: &str, found: impl std::fmt::Display) {
         say!("note  {what:<14} {found}");
     }
@@ -73,7 +73,7 @@ pub(super) async fn check(loaded: &LoadedConfig) -> anyhow::Result<ExitCode> {
     Ok(if trials.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Says who would be told. Nothing is sent: `host alerts test` does that.
+/// Lists the receivers of alerts. Nothing is sent: `host alerts test` does that.
 fn channels(trials: &mut Trials, config: &Config) {
     match wiring::channels(config) {
         Ok(channels) => {
@@ -85,10 +85,10 @@ fn channels(trials: &mut Trials, config: &Config) {
     }
 }
 
-/// Says which services of this machine come into the way of this one.
+/// Lists the services of this machine that conflict with this one.
 async fn services(trials: &mut Trials, loaded: &LoadedConfig) {
     let config = &loaded.config;
-    // What is wrong with it was said by then.
+    // What is wrong with it was reported before.
     let Ok(store) = wiring::store(config) else { return };
     let kept = wiring::last_good(config, &wiring::source(config)).map(|kept| kept.path().to_owned());
     let ours = wiring::identity(config, loaded.file.as_deref(), store.output_place(), kept);
@@ -121,8 +121,8 @@ async fn database(trials: &mut Trials, config: &Config) -> Option<BTreeSet<Arc<s
     Some(rows.into_iter().map(|row| row.variable).collect())
 }
 
-/// Tries a verdict on each variable that was read, and takes it back: a constraint may refuse some
-/// of them.
+/// Tries a verdict on each variable that was read, and rolls back: a constraint may refuse some of
+/// them.
 async fn verdicts(trials: &mut Trials, output: &mut dyn OutputProbe, rows: &[Reading]) {
     let newest: BTreeMap<_, _> = rows.iter().map(|row| (&row.variable, row)).collect();
     let verdicts: Vec<_> = newest.into_values().filter_map(as_expected).collect();
@@ -164,13 +164,13 @@ fn as_expected(row: &Reading) -> Option<VerdictRow> {
     })
 }
 
-/// Tries the output. None where nothing more can be tried on it.
+/// Tries the output. None if no further check of it is possible.
 async fn output(trials: &mut Trials, store: &dyn Store, config: &Config) -> Option<Box<dyn Output>> {
     let place = store.output_place();
     let mut output = match store.try_output().await {
         Ok(Some(output)) => output,
         Ok(None) => {
-            // Where both are one file, it is the input that must exist, and the next line says so.
+            // If both are one file, the input must exist, and the next line reports it.
             if place != store.input_place() {
                 trials.ok("output", format!("`{place}` does not exist yet; `run` creates it"));
             }
@@ -194,7 +194,7 @@ async fn output(trials: &mut Trials, store: &dyn Store, config: &Config) -> Opti
     }
     probed.problems.iter().for_each(|problem| trials.fail("output", problem));
     probed.notes.iter().for_each(|note| trials.note("output", note));
-    // Where the tables are still to be made, there is nothing that could refuse a verdict.
+    // If the tables do not exist yet, nothing can refuse a verdict.
     let outline = output.outline(&config.worker.row()).await;
     let there = outline.is_ok();
     let models = outline.ok().flatten().and_then(|outline| outline.state.models);
@@ -289,7 +289,7 @@ async fn recent(
     let mut page = input.read_keys(&[(first, last)], rows).await?;
     let read = page.readings.len();
     page.readings.retain(|reading| reading.datetime >= since);
-    // Where all of them are of the last day, there may be more before them.
+    // If all of them are of the last day, there may be more before them.
     page.full = read > 0
         && page.readings.len() == read
         && input.read_keys(&[(i64::MIN, first - 1)], 1).await? != Page::default();
@@ -319,7 +319,7 @@ async fn dated_ahead(trials: &mut Trials, input: &mut dyn Input, store: &dyn Sto
         ahead::ahead(input, None, now).await
     };
     let said: Result<Vec<String>, crate::store::StoreError> = said.await;
-    // That the database cannot be read was said by then.
+    // It was reported before that the database cannot be read.
     for sentence in said.unwrap_or_default() {
         trials.note("clock", sentence);
     }
@@ -348,7 +348,7 @@ async fn training(trials: &mut Trials, config: &Config, detector: &Detector) {
         trials.fail("training", format!("{error:#}"));
         return;
     }
-    // What is wrong with the engine was said by then.
+    // What is wrong with the engine was reported before.
     let Ok(engine) = wiring::engine(config) else { return };
     match Trainer::new(&engine, &detector.set().module).await {
         Ok(_) => trials.ok("training", format!("every {}", humantime::format_duration(every))),
@@ -358,8 +358,8 @@ async fn training(trials: &mut Trials, config: &Config, detector: &Detector) {
     }
 }
 
-/// Names that the output takes for one, of which one is judged. Where nothing can be asked yet,
-/// that was said before.
+/// Names that the output takes for the same, of which one is judged. If the output cannot be asked
+/// yet, that was reported before.
 async fn equal_names(
     trials: &mut Trials,
     config: &Config,
@@ -373,8 +373,10 @@ async fn equal_names(
     let listed: Vec<_> = models.iter().cloned().chain(others).collect();
     let Ok(equal) = output.equal_names(&listed).await else { return };
     for (name, first) in equal.iter().take(NAMED) {
-        trials
-            .note("names", format!("the output takes `{name}` and `{first}` for one: one of them is judged"));
+        trials.note(
+            "names",
+            format!("the output takes `{name}` and `{first}` for the same name: only one of them is judged"),
+        );
     }
     if equal.len() > NAMED {
         trials.note("names", format!("and {} more", equal.len() - NAMED));
@@ -399,7 +401,7 @@ fn models(trials: &mut Trials, detector: &Detector, variables: Option<&BTreeSet<
         }
     }
     let Some(variables) = variables else { return };
-    // In words as the detector's are: what does not show is escaped.
+    // Invisible characters are escaped, as in the detector's texts.
     let said = |name: &Arc<str>| nfc(&as_said(name)).into_owned();
     let (composed, judged): (BTreeSet<_>, BTreeSet<_>) =
         (variables.iter().map(said).collect(), loaded.iter().map(said).collect());
@@ -408,7 +410,7 @@ fn models(trials: &mut Trials, detector: &Detector, variables: Option<&BTreeSet<
     if !without.is_empty() {
         trials.note(
             "models",
-            format!("no model for {}: a rule that needs one passes them unjudged", names_of(&without)),
+            format!("no model for {}: with a rule that needs one they are not judged", names_of(&without)),
         );
     }
     if !unused.is_empty() && !variables.is_empty() {

@@ -1,5 +1,5 @@
-//! The log of a command that ends: on standard error, around its progress. The log's file is the
-//! service's; such a command writes into one only if its own command line names it.
+//! The log of a command that ends by itself: on standard error, around its progress. The log file
+//! is the service's; such a command writes one only if its own command line names it.
 
 use anyhow::Context;
 
@@ -8,7 +8,7 @@ use super::progress::ProgressDisplay;
 use crate::config::LoadedConfig;
 use crate::telemetry::{self, Telemetry};
 
-/// Starts it, and says what is odd in the configuration.
+/// Starts it, and logs the warnings of the configuration.
 pub(super) fn start(
     loaded: &mut LoadedConfig,
     asked: &Overrides,

@@ -1,4 +1,4 @@
-//! `host demo`: a simulated plant, judged in seconds, and what came of it.
+//! `host demo`: a simulated plant, judged in seconds, and the results.
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -22,7 +22,7 @@ use crate::store::TableNames;
 use crate::telemetry;
 use crate::worker::report;
 
-/// Runs the demo and shows it; fails if the worker broke a promise.
+/// Runs the demo and shows it; fails if the worker did not work as it should.
 pub(super) async fn demo(demo: &args::Demo) -> anyhow::Result<ExitCode> {
     if let Some(file) = &demo.write_history {
         return write_history(file);
@@ -48,7 +48,7 @@ pub(super) async fn demo(demo: &args::Demo) -> anyhow::Result<ExitCode> {
     if broken.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    anyhow::bail!("the worker broke its promise: {}", broken.join("; "))
+    anyhow::bail!("the worker did not work as it should: {}", broken.join("; "))
 }
 
 fn write_history(file: &Path) -> anyhow::Result<ExitCode> {
@@ -96,7 +96,7 @@ fn follow(console: &DemoConsole, plan: DemoPlan, event: DemoEvent<'_>) {
     }
 }
 
-/// What was injected, found and missed, and what was flagged for nothing.
+/// The injected faults, found and missed, and the false alarms.
 fn summary(outcome: &DemoResult, plan: DemoPlan, seconds: f64) -> String {
     let DemoResult { score, counts, by_new_model: (by_new_model, first), learning } = outcome;
     let first = first.map_or_else(|| "never".to_owned(), minute);
@@ -137,7 +137,7 @@ fn summary(outcome: &DemoResult, plan: DemoPlan, seconds: f64) -> String {
     )
 }
 
-/// Commands to go on with, as they can be typed here.
+/// The next commands, as they can be typed here.
 fn where_next(plan: DemoPlan, place: &DemoDirectory) -> String {
     let host = invoked_as();
     let (database, models) = (place.database(), place.models());

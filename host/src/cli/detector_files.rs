@@ -1,4 +1,4 @@
-//! A module and its files, as a command line names them.
+//! The module and the files that a command line names.
 
 use std::path::Path;
 
@@ -7,10 +7,10 @@ use anyhow::Context;
 use crate::detector::{Limits, ModelFile, Module};
 use crate::regular::{self, Most};
 
-/// What a detector knows a table of holidays by.
+/// The detector's name of a table of holidays.
 const COUNTRY_HOLIDAYS: &str = "country_holidays.csv";
 
-/// The module in this file; without one that of this program.
+/// The module in this file; without a file the built-in one.
 pub(super) fn module(path: Option<&Path>, limits: &Limits) -> anyhow::Result<Module> {
     let Some(path) = path else { return Ok(Module::built_in()) };
     Ok(Module { name: path.display().to_string(), bytes: read(path, limits.of_module())?.into() })
@@ -21,7 +21,7 @@ pub(super) fn model(name: &str, path: &Path, limits: &Limits) -> anyhow::Result<
     Ok(ModelFile { path: name.into(), bytes: read(path, limits.of_model())? })
 }
 
-/// The table of holidays, where the command line names one.
+/// The table of holidays, if the command line names one.
 pub(super) fn country_holidays(path: Option<&Path>, limits: &Limits) -> anyhow::Result<Option<ModelFile>> {
     path.map(|path| model(COUNTRY_HOLIDAYS, path, limits)).transpose()
 }

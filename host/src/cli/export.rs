@@ -50,7 +50,7 @@ const COLUMNS: [&str; 15] = [
     "cause",
 ];
 
-/// What is asked for, and of which share of the variables.
+/// The requested verdicts, and the share of the variables.
 type ExportRequest<'a> = (&'a args::Export, Option<Shard>);
 
 /// How a text of the database's is written: as it is to a file or a pipe, escaped to a terminal.
@@ -73,7 +73,7 @@ pub(super) async fn export(loaded: &LoadedConfig, asked: &args::Export) -> anyho
     let shown: TextStyle = if io::stdout().is_terminal() { escaped } else { str::to_owned };
     let written = match &asked.output {
         None => match write(output.as_mut(), (asked, shard), io::stdout().lock(), shown).await {
-            // Whoever read this has seen enough.
+            // The reader has closed the pipe, and needs no more.
             Err(error) if is_broken_pipe(&error) => return Ok(ExitCode::SUCCESS),
             written => written?,
         },
@@ -85,7 +85,7 @@ pub(super) async fn export(loaded: &LoadedConfig, asked: &args::Export) -> anyho
     Ok(ExitCode::SUCCESS)
 }
 
-/// All of it, or no file.
+/// Writes the complete file, or none.
 async fn to_file(output: &mut dyn Output, asked: ExportRequest<'_>, file: &Path) -> anyhow::Result<u64> {
     let mut beside = file.as_os_str().to_owned();
     beside.push(".part");
@@ -97,7 +97,8 @@ async fn to_file(output: &mut dyn Output, asked: ExportRequest<'_>, file: &Path)
         Ok(written)
     });
     if done.is_err() {
-        // What is left of it says nothing; that it cannot be deleted says less than the error.
+        // The rest of the file is of no use, and the error matters more than that it cannot be
+        // deleted.
         let _ = fs::remove_file(&beside);
     }
     done
@@ -119,12 +120,12 @@ async fn write(
         let page = page.map_err(|error| anyhow!("{error}"))?;
         let last = page.verdicts.last().map(|verdict| verdict.ds).filter(|_| page.full);
         if last == page.verdicts.first().map(|verdict| verdict.ds) && last.is_some() {
-            // A page of one datetime, which may not be whole.
+            // A page of one datetime, which may not be complete.
             limit = limit.saturating_mul(2);
             continue;
         }
         limit = PAGE;
-        // The last datetime of a full page comes again.
+        // The last datetime of a full page is read again.
         let whole = page.verdicts.iter().filter(|verdict| last.is_none_or(|last| verdict.ds < last));
         let asked_for = |name: &str| {
             (variables.is_empty() || variables.contains(name)) && shard.is_none_or(|shard| shard.holds(name))
@@ -166,7 +167,8 @@ async fn causes(
     Ok(causes)
 }
 
-/// Of the episode that an anomaly is part of. None: it is of none, or nobody said why.
+/// The cause of the episode that an anomaly belongs to. None: it belongs to none, or there is no
+/// cause.
 fn cause<'a>(causes: &'a HashMap<Arc<str>, Vec<StoredEpisode>>, verdict: &StoredVerdict) -> Option<&'a str> {
     let holds = |begin: Datetime, end: Datetime| (begin..=end).contains(&verdict.ds);
     let of = causes.get(&verdict.variable).filter(|_| verdict.is_anomaly == Some(true))?;

@@ -1,4 +1,4 @@
-//! `host feedback`: stores what a person says of an episode.
+//! `host feedback`: stores a person's feedback on an episode.
 
 use std::process::ExitCode;
 

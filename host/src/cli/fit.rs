@@ -18,7 +18,7 @@ use super::say::complain;
 use super::{detector_files, wiring};
 use crate::detector::{Limits, Series, Trainer, TrainingReport, trainer};
 
-/// The variable's name for the trainer, which does not show up in the model.
+/// The variable's name for the trainer, which is not part of the model.
 const VARIABLE: &str = "y";
 
 /// Prints or writes the model, its report, or both.
@@ -49,7 +49,7 @@ pub(super) async fn fit(asked: &Fit) -> anyhow::Result<ExitCode> {
     printed.push(b'\n');
     let mut out = std::io::stdout().lock();
     match out.write_all(&printed).and_then(|()| out.flush()) {
-        // Whoever read this has seen enough.
+        // The reader has closed the pipe, and needs no more.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         Err(error) => Err(error.into()),
         Ok(()) => Ok(ExitCode::SUCCESS),

@@ -1,8 +1,8 @@
-//! The commands. Each is a few documented steps over the other modules; what they print goes to
+//! The commands. Each is a few documented steps over the other modules; their output goes to
 //! stdout, the log to stderr.
 //!
-//! Exit codes: 0 it worked; 1 it did not, and the last line on stderr says why; 2 the command line
-//! or the configuration is wrong.
+//! Exit codes: 0 success; 1 failure, with the reason in the last line on stderr; 2 an error of the
+//! command line or the configuration.
 
 mod ahead;
 mod alerts;
@@ -58,18 +58,18 @@ use crate::unit_limit::explained;
 /// begun (`reload`). Without a bound it would be 512.
 const BLOCKING_THREADS: usize = 32;
 
-/// What the first signal does to a command that works through batches.
+/// The effect of the first signal on a command that works in batches.
 const STOPPING: &str = "stopping after the batch in hand; once more stops at once";
 
 /// Runs the command.
 pub fn main(cli: &Cli) -> ExitCode {
     if let Command::CompileModule(asked) = &cli.command {
-        // Before there is any other thread: its limits are those of all of them.
+        // Before any other thread is started: the limits apply to all of them.
         return crate::detector::compile::serve(asked.memory, asked.seconds, &asked.engine);
     }
     #[cfg(windows)]
     if let Command::Service(args::ServiceCommand::Run { config, of }) = &cli.command {
-        // The service manager calls back, and has it run on a thread of its own.
+        // The service manager calls back, and runs it on a thread of its own.
         return service::serve(&whole(config), of);
     }
     in_runtime(dispatch(cli))
@@ -94,13 +94,13 @@ fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
         }
     };
     let code = runtime.block_on(async {
-        // A file that reaches a limit of the system is an error to whoever writes it, and not the
-        // end of the process.
+        // Reaching a file size limit of the system is an error of the write, and does not end the
+        // process.
         let _outlived = signal::outlive_file_limit();
         work.await
     });
-    // A guest that still computes after its grace must not keep the process: its thread ends with
-    // it.
+    // A guest that still computes after the grace time must not keep the process alive: its thread
+    // ends with the process.
     runtime.shutdown_background();
     code
 }
@@ -112,7 +112,7 @@ async fn dispatch(cli: &Cli) -> ExitCode {
     });
     match say::trouble() {
         Some(trouble) => {
-            complain!("error: what was printed did not all arrive: {}", explained(&trouble));
+            complain!("error: the output was not written completely: {}", explained(&trouble));
             ExitCode::FAILURE
         }
         None => code,
@@ -160,18 +160,18 @@ async fn execute(command: &Command) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The command line or the configuration is wrong, or what it says does not go together.
+/// The command line or the configuration is wrong, or contradicts itself.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Misconfigured(String);
 
-/// Whoever restarts services asks for the code of what no restart mends.
+/// A service manager must not restart the program after an error that no restart repairs.
 fn code_of(error: &anyhow::Error) -> ExitCode {
     if error.is::<Misconfigured>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
 }
 
 impl DatetimeRange {
-    /// A range holds something.
+    /// Checks that a range is not empty.
     fn expect(self) -> Result<(), Misconfigured> {
         let Self { from, to } = self;
         if from < to {

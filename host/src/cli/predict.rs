@@ -32,13 +32,13 @@ use crate::detector::{Detector, Limits, Set};
 /// it is the model of `y`: the one name that none of the table's columns can need.
 const MODEL: &str = "prophet_model_y.json";
 
-/// A person waits for this, and can end it: no need for the haste of a service.
+/// A person waits for this, and can end it: the deadlines of a service are not needed.
 const DEADLINE: Duration = Duration::from_secs(600);
 
 /// Lines in one sentence.
 const NAMED: usize = 10;
 
-/// What is expected of a row, or why nothing is.
+/// The expectation for a row, or why there is none.
 type Prediction = Result<[f64; 3], String>;
 
 /// Prints a CSV; fails if not a single row could be predicted.
@@ -58,7 +58,7 @@ pub(super) async fn predict(asked: &Predict) -> anyhow::Result<ExitCode> {
         complain!("note: `{input}`: {lines}: {why}");
     }
     match print(&table, &rows) {
-        // Whoever read this has seen enough.
+        // The reader has closed the pipe, and needs no more.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         Err(error) => Err(error.into()),
         Ok(()) if rows.iter().all(Result::is_err) => bail!("`{input}`: no row can be predicted"),
@@ -72,7 +72,7 @@ async fn open(asked: &Predict) -> anyhow::Result<Detector> {
     let module = detector_files::module(asked.detector.as_deref(), &limits)?;
     let mut files = vec![detector_files::model(MODEL, &asked.model, &limits)?];
     files.extend(detector_files::country_holidays(asked.country_holidays.as_deref(), &limits)?);
-    // What a model expects of a moment, whatever was read before.
+    // The expectation of the model alone, whatever was read before.
     let mut settings = Map::from_iter([("rule".to_owned(), Value::from("interval"))]);
     if let Some(width) = asked.interval_width {
         settings.insert("interval_width".into(), width.into());
@@ -86,7 +86,7 @@ async fn open(asked: &Predict) -> anyhow::Result<Detector> {
     Detector::open(&engine, Arc::new(set), None).await.with_context(|| format!("`{model}`"))
 }
 
-/// What the detector says of each row of the table. `by_number`: it depends on how many rows there
+/// The detector's answer for each row of the table. `by_number`: it depends on how many rows there
 /// are before it.
 async fn rows(detector: &mut Detector, table: &DsTable, by_number: bool) -> anyhow::Result<Vec<Prediction>> {
     let variable = match detector.summary().models.iter().find(|model| model.path == MODEL) {
@@ -130,10 +130,10 @@ async fn ask(
     if missing.is_empty() {
         return Ok(rows);
     }
-    // A detector says why it cannot judge a reading; where there is none, nothing was asked of it.
+    // A detector gives a reason only for a reading, so these cells get a value.
     for &at in &missing {
         batch.columns[0].values[at] = 0.0;
-        rows[at] = Err("the detector expects nothing there and does not say why".into());
+        rows[at] = Err("the detector gives neither an expectation there nor a reason".into());
     }
     for withheld in judge(detector, &batch).await?.withheld {
         for at in withheld.rows.iter().filter(|at| missing.binary_search(at).is_ok()) {
@@ -145,7 +145,7 @@ async fn ask(
 
 async fn judge(detector: &mut Detector, batch: &Batch) -> anyhow::Result<Verdicts> {
     let judged = detector.judge(Arc::new(batch.clone())).await?;
-    // Nothing is learnt from a question.
+    // The detector's state must not change here.
     detector.discard();
     match judged.outcomes.into_iter().next() {
         Some(Outcome::Judged(verdicts)) => Ok(verdicts),

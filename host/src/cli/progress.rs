@@ -1,5 +1,4 @@
-//! How far a long command has come: a bar where somebody is looking, a line now and then where
-//! nobody is.
+//! The progress of a long command: a bar in a terminal, else a line now and then.
 //!
 //! Both go to standard error, as the log does; its lines are written around the bar. Lives for one
 //! command.
@@ -12,7 +11,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::worker::report::count;
 
-/// Between two lines where there is no bar: a night's work is a few thousand of them.
+/// The time between two lines if there is no bar: a night's work gives a few thousand lines.
 const EVERY: Duration = Duration::from_secs(10);
 
 /// What is counted.
@@ -36,18 +35,18 @@ pub(super) struct ProgressDisplay {
 pub(super) struct Around(ProgressBar);
 
 impl ProgressDisplay {
-    /// Nothing to be seen yet: see [`start`](Self::start).
+    /// Shows nothing yet: see [`start`](Self::start).
     pub(super) fn new(unit: Unit) -> Self {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
         Self { bar, unit, begun: Instant::now(), said: Duration::ZERO }
     }
 
-    /// Where the log is to write.
+    /// The target of the log.
     pub(super) fn console(&self) -> Around {
         Around(self.bar.clone())
     }
 
-    /// Begins, with so much to do; 0 where that is not known.
+    /// Starts, with this much to do; 0 if that is not known.
     pub(super) fn start(&mut self, of: u64) {
         // What does not fit in the line is left out at its end.
         let template = match self.unit {
@@ -69,7 +68,7 @@ impl ProgressDisplay {
         (self.begun, self.said) = (Instant::now(), Duration::ZERO);
     }
 
-    /// So much is done; `at` says where that is, in words.
+    /// This much is done; `at` describes the position.
     pub(super) fn set(&mut self, done: u64, at: &str) {
         self.bar.set_position(done);
         self.bar.set_message(if at.is_empty() { String::new() } else { format!(", {at}") });
@@ -80,7 +79,7 @@ impl ProgressDisplay {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
         self.bar.set_draw_target(ProgressDrawTarget::hidden());
@@ -116,7 +115,7 @@ fn line(unit: Unit, done: u64, of: u64, elapsed: Duration, at: &str) -> String {
 /// Takes whole lines of the log.
 impl Write for Around {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        // A console that is gone has nobody to tell.
+        // The console may be gone.
         self.0.suspend(|| drop(io::stderr().lock().write_all(line)));
         Ok(line.len())
     }

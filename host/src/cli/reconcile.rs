@@ -1,8 +1,8 @@
 //! `host reconcile`: a look for unjudged readings now.
 //!
-//! Where no worker of the name is active, it is the worker's own look, and its result is in the
-//! state row. Where one is, the same readings are judged as a backfill judges them, beside it:
-//! the first verdict written wins.
+//! If no worker of the name is active, it is the worker's own look, and its result is in the state
+//! row. If one is, the same readings are judged beside it as by a backfill: the first verdict
+//! written wins.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::worker::backfill::{Backfill, BackfillPlan};
 use crate::worker::report::{self, count};
 use crate::worker::{self, CycleError, Slice, Worker};
 
-/// Looks, judges and says what came of it.
+/// Looks, judges and prints the result.
 pub(super) async fn reconcile(mut loaded: LoadedConfig, asked: &Overrides) -> anyhow::Result<ExitCode> {
     let _telemetry = command_log::start(&mut loaded, asked, None)?;
     let config = &loaded.config;

@@ -1,4 +1,4 @@
-//! `host reload`: has a service that runs look at its files now, or says what it would come to.
+//! `host reload`: makes the running service look at its files now, or shows what a reload would do.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use crate::state::State;
 use crate::store::{Store, StoreError, VerdictReader};
 use crate::worker;
 
-/// How long a look may take before nobody waits for it.
+/// How long the command waits for a look.
 const WAIT: Duration = Duration::from_secs(120);
 
 /// What is in use is known without a look.
 const SHORT_WAIT: Duration = Duration::from_secs(10);
 
-/// Asks, or tries.
+/// Asks the service, or tries the files.
 pub(super) async fn reload(config: &Config, asked: &Reload) -> anyhow::Result<ExitCode> {
     if asked.dry_run { dry_run(config).await } else { look(config).await }
 }
@@ -47,21 +47,21 @@ fn unanswered(config: &Config, error: &Unanswered) -> anyhow::Error {
     let name = config.worker.row();
     let then = match error {
         Unanswered::NoService if cfg!(any(target_os = "linux", windows)) => {
-            "`host reload --dry-run` tells what the files would come to".to_owned()
+            "`host reload --dry-run` shows what the files would change".to_owned()
         }
         Unanswered::Denied if cfg!(windows) => {
             format!("in a console of an administrator: {}", this_command())
         }
         Unanswered::Denied => format!("as root: sudo {}", this_command()),
-        Unanswered::Slow(_) => "it goes on reading, and its log will tell".to_owned(),
+        Unanswered::Slow(_) => "it continues to read, and its log shows the result".to_owned(),
         Unanswered::NoService | Unanswered::Broken(_) => {
-            "a SIGHUP has it look too, and its log will tell".to_owned()
+            "a SIGHUP makes it look too, and its log shows the result".to_owned()
         }
     };
     anyhow!("the service of worker `{name}` was not asked: {error}; {then}")
 }
 
-/// As it was given, with the program's whole path.
+/// This command line, with the program's full path.
 fn this_command() -> String {
     let program = std::env::current_exe().map(|program| program.display().to_string());
     let flags = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
@@ -142,7 +142,7 @@ fn changes(in_use: &SetOverview, files: &SetOverview, changes: &SetChanges) {
     }
 }
 
-/// The last readings that have a verdict, which every new set is tried on.
+/// The last readings that have a verdict, on which every new set is tried.
 async fn canary(store: &dyn Store, worker: &str) -> Result<Option<Canary>, StoreError> {
     let mut input = store.look_at_input().await?;
     let Some(mut output) = store.look_at_output().await? else { return Ok(None) };

@@ -28,14 +28,13 @@ use crate::worker::schedule::{self, ScheduleEnd};
 use crate::worker::{Worker, WorkerSettings, report};
 use crate::{signal, telemetry};
 
-/// How long a reload waits for files that are being written; then they are looked at as they
-/// change.
+/// How long a reload waits for files that are being written; then their later changes are followed.
 const LONGEST_RELOAD: Duration = Duration::from_secs(60);
 
 /// Runs until it is stopped, or for one cycle.
 pub(super) async fn run(loaded: LoadedConfig, asked: &args::Run) -> anyhow::Result<ExitCode> {
     let _telemetry = telemetry::start(&loaded.config.log).context("the log cannot be started")?;
-    // Told once, by the log, which is on the console as well.
+    // Reported once, by the log, which is on the console as well.
     Ok(serve(loaded, asked).await.unwrap_or_else(|error| {
         tracing::error!("{error:#}");
         code_of(&error)
@@ -56,7 +55,7 @@ async fn serve(loaded: LoadedConfig, asked: &args::Run) -> anyhow::Result<ExitCo
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    // Listening begins before anything is opened, so that no signal finds the default behaviour.
+    // Signals are handled before anything is opened, so that none has its default effect.
     let stop = Stop::on_signals("stopping")?;
     let hangups = signal::Hangups::listen();
     let store = wiring::store(&config)?;
@@ -64,8 +63,7 @@ async fn serve(loaded: LoadedConfig, asked: &args::Run) -> anyhow::Result<ExitCo
     let metrics = Metrics::default();
     let outgoing = outgoing(&config, &metrics)?;
 
-    // What is read, compiled or opened at this moment is left to its threads, which end with the
-    // process.
+    // Current reads, compilations and openings are abandoned; their threads end with the process.
     let engine = wiring::engine(&config)?;
     let source = wiring::source(&config);
     let last_good = wiring::last_good(&config, &source);
@@ -136,13 +134,13 @@ async fn serve(loaded: LoadedConfig, asked: &args::Run) -> anyhow::Result<ExitCo
     }
 }
 
-/// Who is told, while the worker runs or after its one cycle.
+/// The delivery of alerts, while the worker runs or after its one cycle.
 enum AlertDelivery {
     Once(Box<Outgoing>),
     AllTheTime(Delivery),
 }
 
-/// What is told, over a connection of its own.
+/// The outbox, over a connection of its own.
 fn outgoing(config: &Config, metrics: &Metrics) -> anyhow::Result<Outgoing> {
     let worker = config.worker.row();
     Ok(Outgoing {
@@ -156,7 +154,7 @@ fn outgoing(config: &Config, metrics: &Metrics) -> anyhow::Result<Outgoing> {
     })
 }
 
-/// How people know a variable, as the configuration says.
+/// The description of a variable in the configuration.
 fn described(config: &Config) -> Box<dyn Fn(&str) -> Described + Send + Sync> {
     let (rules, page) = (config.variables.rules(), config.alerts.page.clone());
     Box::new(move |variable| {
@@ -165,8 +163,8 @@ fn described(config: &Config) -> Box<dyn Fn(&str) -> Described + Send + Sync> {
     })
 }
 
-/// What may pass between two signs of life: a call of the detector, which is repeated on a fresh
-/// instance, or connecting to both servers and waiting for an answer.
+/// The longest time between two feeds of the watchdog: a call of the detector, which is repeated on
+/// a fresh instance, or connecting to both servers and waiting for an answer.
 fn longest_step(config: &Config) -> Duration {
     let timeouts = Timeouts::default();
     let of = |access: &Access| {
@@ -176,13 +174,13 @@ fn longest_step(config: &Config) -> Duration {
     2 * (config.detector.deadline.max(config.detector.compile_deadline) + store)
 }
 
-/// How long the schedule may be silent before it counts as stuck: it sleeps for an interval, and a
-/// step may take as long as it is allowed.
+/// How long the schedule may make no progress before it counts as stuck: it sleeps for an interval,
+/// and a step may take its whole limit.
 fn silence(config: &Config) -> Duration {
     2 * config.worker.interval + longest_step(config)
 }
 
-/// What a worker is told.
+/// The settings of the worker.
 pub(super) fn settings(config: &Config) -> WorkerSettings {
     WorkerSettings {
         name: config.worker.row(),
@@ -199,7 +197,7 @@ pub(super) fn settings(config: &Config) -> WorkerSettings {
     }
 }
 
-/// What trains beside the worker. Mistakes in the settings show before anything is judged.
+/// The training beside the worker. Errors in the settings are reported before anything is judged.
 fn background(
     config: &Config,
     engine: &Engine,
@@ -222,7 +220,7 @@ fn background(
     Ok(Background::new(engine.clone(), store, source.clone(), shared.clone(), orders))
 }
 
-/// Judging does without it.
+/// Judging does not need it.
 fn started(training: Background, worker: &Worker) -> Option<BackgroundHandle> {
     match training.start(worker.beats()) {
         Ok(running) => Some(running),
@@ -233,15 +231,15 @@ fn started(training: Background, worker: &Worker) -> Option<BackgroundHandle> {
     }
 }
 
-/// What is set for episodes.
+/// The settings of episodes.
 pub(super) fn tracker_settings(config: &Config) -> Arc<TrackerSettings> {
-    /// Readings come in with the cycles: one that is missing in a single one is no silence.
+    /// Readings arrive with the cycles: a reading that is missing in a single cycle is not silence.
     const LEAST_SILENCE: Duration = Duration::from_secs(10 * 60);
     let least_silence = LEAST_SILENCE.max(config.worker.interval.saturating_mul(2));
     Arc::new(TrackerSettings { rules: config.variables.rules(), least_silence })
 }
 
-/// What `host reload` is answered.
+/// The answers to `host reload`.
 struct Answers {
     asker: Asker,
     shared: ReloadSlots,
@@ -258,7 +256,7 @@ impl AsyncAnswer for Answers {
     }
 }
 
-/// SIGHUP looks at the files at once; who sent it is told what came of it by the log.
+/// SIGHUP makes the reloader look at the files at once; the log shows the result.
 async fn look_on_hangup(asker: Asker, hangups: io::Result<signal::Hangups>, manager: Manager) {
     match hangups {
         Ok(mut hangups) => loop {
@@ -267,12 +265,10 @@ async fn look_on_hangup(asker: Asker, hangups: io::Result<signal::Hangups>, mana
                 Ok(Some(answer)) => tracing::info!("SIGHUP: {answer}"),
                 Ok(None) => return,
                 Err(_) => {
-                    tracing::info!(
-                        "SIGHUP: the files are still being written, or take their time to be read"
-                    );
+                    tracing::info!("SIGHUP: the files are still being written, or reading them takes long");
                 }
             }
         },
-        Err(error) => tracing::warn!("SIGHUP is not listened to: {error}"),
+        Err(error) => tracing::warn!("SIGHUP has no effect: {error}"),
     }
 }

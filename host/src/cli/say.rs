@@ -2,8 +2,8 @@
 //! from outside (names from a database, a module's words, paths) is escaped on its way there as it
 //! is in the log.
 //!
-//! A reader who has seen enough (`host status | head`) ends nothing: what is left is printed for
-//! nobody. Any other failure, of a disk that is full, is kept, and the command ends with it
+//! A reader that closes the pipe (`host status | head`) does not end the command: the rest is
+//! discarded. Any other error, such as a full disk, is kept, and the command ends with it
 //! ([`trouble`]).
 
 use std::fmt::Arguments;
@@ -14,10 +14,10 @@ use std::time::Duration;
 
 use crate::text;
 
-/// What went wrong first.
+/// The first error.
 static TROUBLE: Mutex<Option<io::Error>> = Mutex::new(None);
 
-/// How long the last words may take where standard error takes nothing.
+/// How long the last lines may take if standard error is blocked.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Prints one line to standard output.
@@ -36,11 +36,11 @@ pub(super) fn line(words: Arguments<'_>) {
     print(&text::escaped(&words.to_string()));
 }
 
-/// The process may be a service whose console takes nothing, so this does not wait for ever.
+/// The process may be a service whose console is blocked, so this does not wait for ever.
 pub(super) fn error_line(words: Arguments<'_>) {
     let line: Arc<str> = (text::escaped(&words.to_string()) + "\n").into();
     let (done, written) = sync_channel::<()>(1);
-    // A console that is gone has nobody to tell.
+    // The console may be gone.
     let write = |line: &str| drop(io::stderr().write_all(line.as_bytes()));
     let on_a_thread = {
         let line = Arc::clone(&line);
@@ -56,20 +56,19 @@ pub(super) fn error_line(words: Arguments<'_>) {
     }
 }
 
-/// Several lines. What of them comes from outside was escaped when it was put in: here an end of a
-/// line is one.
+/// Several lines. Text from outside was escaped when it was inserted: line ends are kept here.
 pub(super) fn lines(words: &str) {
     for words in words.lines() {
         say!("{words}");
     }
 }
 
-/// An answer for programs, which is JSON to them as it was.
+/// An answer for programs, which stays the same JSON.
 pub(super) fn json(object: &serde_json::Value) {
     print(&text::escaped_json(&object.to_string()));
 }
 
-/// Why what was printed did not all arrive, unless its reader wanted no more.
+/// Why the output was not written completely, unless its reader has closed it.
 pub(super) fn trouble() -> Option<io::Error> {
     TROUBLE.lock().unwrap_or_else(PoisonError::into_inner).take()
 }

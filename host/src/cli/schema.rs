@@ -1,7 +1,7 @@
-//! `host schema`: the statements that make the tables, for those who hand them to somebody else.
+//! `host schema`: prints the statements that make the tables, for a DBA.
 //!
-//! What the store itself runs when it finds no tables, and on a server the least rights besides.
-//! Opens nothing.
+//! They are those that the store itself runs if it finds no tables, and for a server also the least
+//! rights. Opens nothing.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::store::TableNames;
 use crate::store::schema::{sqlite, sqlserver};
 use crate::store::table_name::quote_sql_server;
 
-/// A login for the example, where the configuration names none.
+/// A login for the example, if the configuration names none.
 const USER: &str = "anomaly_worker";
 
 const EPISODES: &str =
@@ -53,7 +53,7 @@ fn in_sql_server(tables: &TableNames, config: &Config) -> String {
         Some(name) => format!("in database {}", quote_sql_server(&name.display().to_string())),
         None => "in the login's own database".to_owned(),
     };
-    // What names a file names no database.
+    // The name of a file is not the name of a database.
     let named = |database: &Option<PathBuf>| database.clone().filter(|_| config.is_on_server());
     let (input_database, output_database) = (named(&config.input.database), named(&config.output.database));
     let from = database(input_database.as_deref());
@@ -107,7 +107,7 @@ fn in_sql_server(tables: &TableNames, config: &Config) -> String {
     text
 }
 
-/// The input is its users' own: what a new one would be, as a remark.
+/// The input belongs to its users: a new table is printed as a comment.
 fn input(statements: &str) -> String {
     let mut text =
         String::from("-- The readings are yours and are only read. A new table for them would be:\n");
@@ -115,7 +115,7 @@ fn input(statements: &str) -> String {
     text
 }
 
-/// A right that the service itself does without, as a remark.
+/// A right that the service itself does not need, as a comment.
 fn only_for(text: &mut String, what: &str, statement: &str) {
     add(text, &format!("Only for {what}:"), &format!("-- {statement}"));
 }

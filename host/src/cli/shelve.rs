@@ -11,7 +11,7 @@ use super::wiring;
 use crate::config::LoadedConfig;
 use crate::episode::Shelving;
 
-/// Shelves a variable, or ends the shelving. A running worker knows it from its next cycle on.
+/// Shelves a variable, or ends the shelving. A running worker applies it from its next cycle on.
 pub(super) async fn shelve(loaded: &LoadedConfig, asked: &ShelveArgs) -> anyhow::Result<ExitCode> {
     let store = wiring::store(&loaded.config)?;
     for warning in loaded.warnings.iter().chain(&store.warnings()) {
@@ -48,7 +48,7 @@ pub(super) async fn shelve(loaded: &LoadedConfig, asked: &ShelveArgs) -> anyhow:
     Ok(if ended { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The name of the user, by the system.
+/// The name of the user, from the system.
 fn who() -> String {
     let name = ["USER", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     let name: String = name.unwrap_or_default().chars().filter(|c| !c.is_control()).take(100).collect();

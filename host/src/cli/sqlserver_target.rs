@@ -1,5 +1,4 @@
-//! From the keys of a section to the server that they mean, or what about them does not go
-//! together.
+//! Converts the keys of a section to a server and a login, or finds the conflict between them.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,7 +10,7 @@ use crate::store::sqlserver::{Address, Encryption, Login, Password, Target, Time
 /// Both servers of a configuration that names one.
 ///
 /// # Errors
-/// A sentence on what does not go together.
+/// A sentence on the conflict.
 pub(super) fn targets(config: &Config) -> Result<(Target, Target), String> {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
     if !config.input.access.is_server() {
@@ -25,18 +24,18 @@ pub(super) fn targets(config: &Config) -> Result<(Target, Target), String> {
     let input_target = input.target(config.input.database.as_deref())?;
 
     let access = config.output_access();
-    // Who logs in where the input does has the input's password.
+    // The same login as the input's has the input's password.
     let own_login = config.output.access.is_server() || config.output.access.has_login();
     let name = if own_login { "output" } else { "input" };
     let output = Section { name, access: &access, credentials };
-    // On another server, the input's database means nothing.
+    // The input's database does not exist on another server.
     let inherited = if config.output.access.is_server() { None } else { config.input.database.as_deref() };
     let output_target = output.target(config.output.database.as_deref().or(inherited))?;
     Ok((input_target, output_target))
 }
 
 struct Section<'a> {
-    /// Where a message sends its reader.
+    /// The section that a message refers to.
     name: &'static str,
     access: &'a Access,
     /// systemd's directory of credentials.
@@ -72,7 +71,7 @@ impl Section<'_> {
             ];
             return match besides.iter().find(|(_, set)| *set) {
                 Some((key, _)) => Err(format!(
-                    "`{section}.{key}` and `{section}.connection_string` are both set; say it in the connection string alone",
+                    "`{section}.{key}` and `{section}.connection_string` are both set; keep the connection string alone",
                     section = self.name
                 )),
                 None => Ok(Address::ConnectionString(text.clone())),
@@ -85,10 +84,7 @@ impl Section<'_> {
             )
         })?;
         if written.is_some() && port.is_some() {
-            return Err(format!(
-                "`{0}.server` holds a port and `{0}.port` is set too; say it once",
-                self.name
-            ));
+            return Err(format!("`{0}.server` holds a port and `{0}.port` is set too; keep one", self.name));
         }
         let trust = match (trusts_any, ca_file) {
             (true, Some(_)) => {
@@ -140,12 +136,12 @@ impl Section<'_> {
             }
             (None, false) if connection_string.is_some() => Ok(Login::OfConnectionString),
             (None, false) => Err(format!(
-                "nobody is named to log in; set `{section}.user` and a password, or `{section}.integrated = true`"
+                "there is no login; set `{section}.user` and a password, or `{section}.integrated = true`"
             )),
         }
     }
 
-    /// Where the password is: the file that is named, among the credentials first, or the
+    /// The place of the password: the configured file, first among the credentials, or the
     /// credential of the section's name.
     fn password_file(&self) -> Option<PathBuf> {
         let credential = |name: &Path| credential(self.credentials.as_deref(), name);
@@ -190,7 +186,7 @@ mod tests {
             ),
             (
                 |config| config.input.access = Access { server: Some("h".to_owned()), ..Access::default() },
-                "nobody is named to log in",
+                "there is no login",
             ),
             (
                 |config| config.input.access.integrated = Some(true),
@@ -247,7 +243,7 @@ mod tests {
         config.output.database = None;
         config.output.access = Access { server: Some(r"b\i".to_owned()), ..sql_login() };
         assert_eq!(said(&config), [here("plant"), (r"b\i".to_owned(), None)]);
-        // Whose password is missing is whose login it is.
+        // The missing password is that of the section with the login.
         config.output.access.password = None;
         assert!(targets(&config).unwrap_err().contains("ANOMALY_OUTPUT_PASSWORD"));
     }

@@ -1,4 +1,4 @@
-//! `host status`: the state row, in words or as JSON.
+//! `host status`: the state row, as text or as JSON.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -46,7 +46,7 @@ pub(super) async fn status(config: &Config, as_json: bool) -> anyhow::Result<Exi
     };
     let layout = input.layout().await?;
     let outbox = match &mut output {
-        // One that an earlier version made has none.
+        // A database of an earlier version has none.
         Some(output) => output.outbox_counts().await.ok(),
         None => None,
     };
@@ -86,7 +86,7 @@ fn alerts_object(outbox: OutboxCounts) -> serde_json::Value {
     json!({ "undelivered": outbox.due, "dead_letters": outbox.dead, "oldest_undelivered": outbox.oldest_due })
 }
 
-/// None where all was told.
+/// None if all messages were delivered.
 fn alerts_in_words(outbox: OutboxCounts) -> Option<String> {
     let mut words = Vec::new();
     if let (1.., Some(oldest)) = (outbox.due, outbox.oldest_due) {
@@ -99,7 +99,7 @@ fn alerts_in_words(outbox: OutboxCounts) -> Option<String> {
     (!words.is_empty()).then(|| words.join("; "))
 }
 
-/// In seconds; below zero where the watermark lies ahead of the clock.
+/// In seconds; below zero if the watermark is ahead of the clock.
 fn lag(state: &State, now: Datetime) -> Option<i64> {
     let micros = |watermark: Datetime| now.micros().saturating_sub(watermark.micros());
     state.watermark_at(now).map(|watermark| micros(watermark).div_euclid(1_000_000))
@@ -146,7 +146,7 @@ fn set_in_use(state: &State) -> String {
     }
 }
 
-/// In the unit that people read it in.
+/// In a unit that people can read.
 fn size(bytes: u64) -> String {
     match bytes {
         0..=9_999 => report::count(bytes, "byte"),

@@ -1,8 +1,8 @@
-//! Whether there are threads to run on.
+//! Checks that enough threads can be started.
 //!
-//! The runtime panics, or waits for ever, where the system has no thread for it (`TasksMax=` of a
-//! unit, `ulimit -u`, a container's `pids.max`). So before it begins, as many are started as a
-//! command may have at a time, and ended again.
+//! The runtime panics, or waits for ever, if the system has no thread for it (`TasksMax=` of a
+//! unit, `ulimit -u`, a container's `pids.max`). So before it starts, as many threads are started
+//! as a command may have at a time, and ended again.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +25,7 @@ pub(super) fn expect() -> Result<(), String> {
 
 type Work = Box<dyn FnOnce() + Send>;
 
-/// Has so many threads at a time; else how many there were, and why no more.
+/// Starts this many threads at a time; else returns how many there were, and why no more.
 fn start(
     needed: usize,
     mut spawn: impl FnMut(Work) -> io::Result<thread::JoinHandle<()>>,
@@ -46,7 +46,7 @@ fn start(
     drop(closed);
     let had = threads.len();
     for thread in threads {
-        // It does nothing that could panic.
+        // The thread does nothing that could panic.
         let _ = thread.join();
     }
     failed.map_or(Ok(()), |error| Err((had, error)))

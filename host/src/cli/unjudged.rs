@@ -1,23 +1,23 @@
-//! What `host status` says of unjudged readings: how many a look has found, when, and whether that
-//! still means something.
+//! The line of `host status` on unjudged readings: how many a look has found, when, and whether
+//! that is still up to date.
 
 use std::time::Duration;
 
 use crate::datetime::Datetime;
 use crate::reconciliation::Reconciliation;
 
-/// What decides whether there are looks at all.
+/// The settings that decide whether there are looks at all.
 #[derive(Clone, Copy)]
 pub(super) struct Looking {
     /// How often; None: never.
     pub(super) every: Option<Duration>,
     pub(super) lateness: Duration,
-    /// Without an index on the datetime there is none.
+    /// Without an index on the datetime there are none.
     pub(super) has_datetime_index: bool,
 }
 
 impl Looking {
-    /// Whether the last look is so long ago that its result tells nothing of now.
+    /// Whether the last look is so long ago that its result is out of date.
     pub(super) fn is_overdue(self, looks: &Reconciliation, now: Datetime) -> bool {
         let Some(every) = self.every else { return false };
         looks.last.as_ref().is_some_and(|last| now.since(last.looked_at) > every.saturating_mul(2))
@@ -54,7 +54,7 @@ pub(super) fn in_words(looks: &Reconciliation, looking: Looking, now: Datetime) 
     }
     if let Some(look) = &looks.under_way {
         said.push_str(&format!(
-            "; the look that began {} has not come to its end: it has come to {}",
+            "; the look that began {} is not finished: it has reached {}",
             look.to, look.through
         ));
     }
@@ -117,7 +117,8 @@ mod tests {
             Reconciliation { under_way: Some(part.clone()), failed: Some(failed.clone()), ..last(&done) };
         let day = "unjudged readings in the last 24 h";
         let seen = "looked at 1970-01-01 14:00:00";
-        let unfinished = "the look that began 1970-01-01 15:00:00 has not come to its end: it has come to 1970-01-01 05:00:00";
+        let unfinished =
+            "the look that began 1970-01-01 15:00:00 is not finished: it has reached 1970-01-01 05:00:00";
         let told = ", where 4 readings found at 1970-01-01 15:00:00 have no verdict: it traps";
         for (looks, looking, now, expected) in [
             (&none, looking, 15, "unjudged readings: not looked at yet".to_owned()),

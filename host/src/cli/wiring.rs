@@ -1,4 +1,4 @@
-//! What the commands are put together from: a configuration's engine, store and source of
+//! Opens what the configuration names, for the commands: the engine, the store, the source of
 //! detectors.
 
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ pub(super) fn tables(config: &Config) -> Result<TableNames, NotATableName> {
 /// The store that the configuration names.
 ///
 /// # Errors
-/// A table's name that is none; keys on the server that do not go together.
+/// A table's name that is not valid; keys on the server that conflict.
 pub(super) fn store(config: &Config) -> anyhow::Result<Box<dyn Store>> {
     let tables = tables(config).map_err(|why| Misconfigured(why.to_string()))?;
     if config.is_on_server() {
@@ -81,7 +81,7 @@ pub(super) fn engine(config: &Config) -> Result<Engine, DetectorError> {
 /// The channels that the configuration names.
 ///
 /// # Errors
-/// What of a table does not go together.
+/// The keys of a channel that conflict.
 pub(super) fn channels(config: &Config) -> anyhow::Result<Vec<Channel>> {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
     channel::channels(&config.alerts, &config.worker.row(), credentials.as_deref())
@@ -100,7 +100,7 @@ pub(super) async fn detector(config: &Config) -> Result<Detector, DetectorError>
     Detector::open(&engine, Arc::new(set), None).await
 }
 
-/// Where the detector's parts are.
+/// The files of the detector.
 pub(super) fn source(config: &Config) -> SetSource {
     let files = if config.is_on_server() {
         Vec::new()
@@ -119,7 +119,7 @@ pub(super) fn source(config: &Config) -> SetSource {
 /// grow.
 const MOST_READINGS: usize = 1 << 20;
 
-/// What a training is, but for its range.
+/// The parameters of a training, except its range.
 pub(super) fn training_plan(worker: &WorkerSection, section: &TrainingSection) -> TrainingPlan {
     let epoch = Datetime::from_micros(0);
     let memory = usize::try_from(section.memory_mib << 20).unwrap_or(usize::MAX);
@@ -141,7 +141,7 @@ pub(super) fn training_plan(worker: &WorkerSection, section: &TrainingSection) -
 /// one, whose keys are known here.
 ///
 /// # Errors
-/// The file cannot be read, or is none of settings.
+/// The file cannot be read, or does not hold settings.
 pub(super) fn training_settings(section: &TrainingSection, prophet: bool) -> anyhow::Result<Settings> {
     let mut settings = match &section.settings {
         Some(path) => {
@@ -156,18 +156,18 @@ pub(super) fn training_settings(section: &TrainingSection, prophet: bool) -> any
         settings.set("method", mode.name().into());
     }
     if prophet {
-        // A megabyte and more of each model, which judging does not need.
+        // A megabyte or more of each model, which judging does not need.
         settings.set_unless_said("history", "ends".into());
     }
     Ok(settings)
 }
 
-/// What the service of this configuration goes by on its machine.
+/// The name of this configuration's service on its machine.
 ///
 /// # Errors
 /// As [`store`].
 pub(super) fn control_name(config: &Config) -> anyhow::Result<String> {
-    // As it is configured: not everybody can follow the links on the way to a file.
+    // As configured: not every user can follow the links on the way to a file.
     Ok(control::name(&config.worker.row(), &store(config)?.output_place()))
 }
 
@@ -188,12 +188,12 @@ pub(super) fn identity(
     }
 }
 
-/// What keeps the set that judged last; None, and a line, where there is no directory for it.
+/// The kept set that judged last; None, and a line in the log, if there is no directory for it.
 pub(super) fn last_good(config: &Config, source: &SetSource) -> Option<LastGood> {
     let directory = config.detector.state_dir.clone().or_else(state_dir);
     if directory.is_none() {
         tracing::warn!(
-            "no directory to keep the last good set in, so that a start with broken files has nothing to go on with; name one as \
+            "no directory to keep the last good set in, so that a start with broken files has no set to use; name one as \
              `state_dir` of `[detector]`"
         );
     }
@@ -205,7 +205,8 @@ fn cache_dir() -> Option<PathBuf> {
     of_systemd("CACHE_DIRECTORY").or_else(|| Some(dirs::cache_dir()?.join("anomaly-worker")))
 }
 
-/// The same for what should outlive a cleaning: systemd's `StateDirectory=`, else the platform's.
+/// The same for files that must survive a cleaning: systemd's `StateDirectory=`, else the
+/// platform's.
 fn state_dir() -> Option<PathBuf> {
     let platform = || dirs::state_dir().or_else(dirs::data_local_dir);
     of_systemd("STATE_DIRECTORY").or_else(|| Some(platform()?.join("anomaly-worker")))

@@ -10,24 +10,25 @@ use std::time::Duration;
 use super::value::{Choice, Literal, word};
 use crate::secret::Secret;
 
-/// Where a SQL Server is, and how to get in. Without `server` and `connection_string` there is
-/// none.
+/// The address of a SQL Server, and the login. Without `server` and `connection_string` there is no
+/// server.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Access {
     /// `host`, `host,port`, `host\instance`, or these with `tcp:` before them.
     pub server: Option<String>,
     pub port: Option<u16>,
-    /// As ADO.NET or JDBC write it, in place of `server` and all that says how to connect to it.
+    /// In the notation of ADO.NET or JDBC, instead of `server` and all other keys of the
+    /// connection.
     pub connection_string: Option<Secret>,
     pub user: Option<String>,
     pub password: Option<Secret>,
     /// Read at each connection, so that a password can be changed under a running worker.
     pub password_file: Option<PathBuf>,
-    /// Whether the account that this process runs under logs in.
+    /// Whether the account of this process logs in.
     pub integrated: Option<bool>,
     /// None: [`Encrypt::Yes`].
     pub encrypt: Option<Encrypt>,
-    /// Whether any certificate will do. None: no.
+    /// Whether any certificate is accepted. None: no.
     pub trust_server_certificate: Option<bool>,
     /// Certificates that are trusted besides the system's.
     pub ca_file: Option<PathBuf>,
@@ -41,9 +42,9 @@ pub struct Access {
 pub enum Encrypt {
     /// All of it.
     Yes,
-    /// All of it and from the first byte on, which takes SQL Server 2022 (TDS 8.0).
+    /// All of it and from the first byte on, which needs SQL Server 2022 (TDS 8.0).
     Strict,
-    /// The login alone, where the server can.
+    /// Only the login, if the server supports it.
     No,
 }
 
@@ -64,7 +65,7 @@ impl Access {
         self.server.is_some() || self.connection_string.is_some()
     }
 
-    /// Whether anything is said of who logs in.
+    /// Whether there is any key of the login.
     pub fn has_login(&self) -> bool {
         self.user.is_some()
             || self.password.is_some()
@@ -72,9 +73,9 @@ impl Access {
             || self.integrated.is_some()
     }
 
-    /// These keys over those of `other`: a server of its own has a login and certificates of its
-    /// own too, so that no password goes to a server that it is not for; on the same server
-    /// only the login may be another.
+    /// These keys, completed by those of `other`: another server has a login and certificates of
+    /// its own too, so that no password is sent to the wrong server; on the same server only the
+    /// login may differ.
     #[must_use]
     pub fn over(&self, other: &Self) -> Self {
         let mut merged = if self.is_server() { self.clone() } else { other.clone() };

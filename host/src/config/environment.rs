@@ -1,4 +1,5 @@
-//! Environment variables over the file: `ANOMALY_WORKER_INTERVAL` is `interval` of `[worker]`.
+//! Environment variables, which override the file: `ANOMALY_WORKER_INTERVAL` is `interval` of
+//! `[worker]`.
 //!
 //! `ANOMALY_DETECTOR_SETTINGS_THRESHOLD` is `threshold` of `[detector.settings]`: names of settings
 //! are in lower case there. `ANOMALY_ALERTS_MAIL_PASSWORD` is `password` of `[alerts.mail]`, a
@@ -20,7 +21,7 @@ fn variable(key: &ConfigKey) -> String {
     format!("{PREFIX}{}_{}", key.section, key.name).to_uppercase()
 }
 
-/// Applies what is set; returns a sentence for each variable that means nothing.
+/// Applies the variables; returns a sentence for each variable that is unknown.
 pub(super) fn apply(
     config: &mut Config,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -28,7 +29,7 @@ pub(super) fn apply(
     let mut warnings = Vec::new();
     for (variable_name, value) in environment {
         let name = variable_name.to_string_lossy();
-        // Windows keeps the case that a variable was set with and does not care for it.
+        // Windows keeps the case of a variable's name and ignores it.
         let name = if cfg!(windows) { name.to_uppercase() } else { name.into_owned() };
         if !name.starts_with(PREFIX) {
             continue;

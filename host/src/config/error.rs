@@ -1,5 +1,5 @@
-//! What is wrong with a configuration, and where: a sentence that a person can act on without
-//! opening the manual.
+//! What is wrong with a configuration, and where: a sentence that is enough to correct it without
+//! the manual.
 
 use std::fmt;
 use std::io;
@@ -14,16 +14,16 @@ pub enum ConfigError {
     Wrong { place: KeyLocation, what: String },
 }
 
-/// Where something stands.
+/// The place of an error.
 #[derive(Debug)]
 pub enum KeyLocation {
-    /// Both count from 1. Columns are given where the text as such is broken.
+    /// Both count from 1. A column is given if the text cannot be parsed.
     File {
         file: PathBuf,
         line: usize,
         column: Option<usize>,
     },
-    /// A file, where no line can be told.
+    /// A file, if the line is not known.
     Whole(PathBuf),
     Variable(String),
 }
@@ -61,7 +61,7 @@ fn before(text: &str, at: usize) -> &str {
     &text[..at]
 }
 
-/// What was found, fit for a line: cut and without control characters.
+/// What was found, for one line: cut and without control characters.
 pub(super) fn found(text: &str) -> String {
     let mut shown: String = text.chars().take(60).flat_map(escaped).collect();
     if text.chars().nth(60).is_some() {

@@ -1,7 +1,7 @@
 //! The TOML file over the defaults.
 //!
-//! An unknown key is an error, because a mistyped one would otherwise be a default that nobody
-//! meant. `[detector.settings]` is passed on as JSON without a look inside.
+//! An unknown key is an error, because a mistyped one would otherwise leave the default in place
+//! unnoticed. `[detector.settings]` is passed on as JSON and not interpreted.
 
 use std::path::Path;
 
@@ -30,7 +30,7 @@ pub(super) fn apply(config: &mut Config, file: &Path) -> Result<(), ConfigError>
     }
 }
 
-/// A file's name and text, for errors that say where.
+/// A file's name and text, for the places of errors.
 struct ConfigFile<'a> {
     file: &'a Path,
     text: &'a str,
@@ -201,7 +201,7 @@ impl ConfigFile<'_> {
         }
     }
 
-    /// A TOML value as JSON: datetimes become text; what JSON cannot say is refused.
+    /// A TOML value as JSON: datetimes become text; values that JSON does not have are refused.
     fn json(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<Value, ConfigError> {
         let inner = |name: &str, value| self.json(&format!("{key}.{name}"), value);
         let number = match value.get_ref() {
@@ -234,15 +234,15 @@ impl ConfigFile<'_> {
     }
 }
 
-/// A setting from an environment variable: TOML where it is TOML (`2.5`, `true`, `[1, 2]`), else
+/// A setting from an environment variable: TOML if it is valid TOML (`2.5`, `true`, `[1, 2]`), else
 /// the text itself.
 pub(super) fn setting(text: &str) -> Value {
     let document = ConfigFile { file: Path::new(""), text };
     DeValue::parse(text).ok().and_then(|value| document.json("", &value).ok()).unwrap_or_else(|| text.into())
 }
 
-/// Said of a text in double quotes whose backslash made a control character: `"SRV\test"` holds a
-/// tab.
+/// The hint for a text in double quotes whose backslash made a control character: `"SRV\test"`
+/// holds a tab.
 fn escaped(value: &DeValue<'_>, written: &str) -> &'static str {
     let control = value.as_str().is_some_and(|text| text.contains(char::is_control));
     if control && written.starts_with('"') && written.contains('\\') {

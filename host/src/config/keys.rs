@@ -1,7 +1,7 @@
 //! Every key of the configuration, once: its section, its name, how it is read and how it is
 //! written.
 //!
-//! `detector.settings` is not here: what it holds is the detector's business.
+//! `detector.settings` is not here: its keys are the detector's.
 
 use super::Config;
 use super::error::found;
@@ -15,16 +15,16 @@ use super::value::{
 pub(super) struct ConfigKey {
     pub(super) section: &'static str,
     pub(super) name: &'static str,
-    /// Reads a value into its field, or says what is allowed.
+    /// Reads a value into its field, or returns what is allowed.
     pub(super) set: fn(&mut Config, &Given<'_>) -> Result<(), Allowed>,
     /// The field as a TOML value.
     pub(super) show: fn(&Config) -> String,
-    /// Whether the value is shown to nobody.
+    /// Whether the value is never shown.
     pub(super) secret: bool,
 }
 
 impl ConfigKey {
-    /// What was found for this key, as an error may show it.
+    /// The value that was found for this key, in the form for an error.
     pub(super) fn found(&self, text: &str) -> String {
         if self.secret { "(not shown)".to_owned() } else { found(text) }
     }
@@ -142,7 +142,7 @@ pub(super) fn find(section: &str, name: &str) -> Option<&'static ConfigKey> {
     KEYS.iter().find(|key| key.section == section && key.name == name)
 }
 
-/// The candidate that a mistyped word most likely meant, if any comes near.
+/// The candidate that is most similar to a mistyped word, if any is similar enough.
 pub(super) fn nearest<T: AsRef<str>>(word: &str, candidates: impl IntoIterator<Item = T>) -> Option<T> {
     let word = word.to_lowercase().replace('-', "_");
     candidates

@@ -1,4 +1,4 @@
-//! What the service is told: defaults, one TOML file, environment variables, flags, each over the
+//! The configuration: defaults, one TOML file, environment variables, flags, each overriding the
 //! one before.
 //!
 //! A [`Config`] is plain data, made once at the start and passed by reference. [`keys`] lists every
@@ -6,8 +6,8 @@
 //! mistake stops the start with the place, the key, what was found and what is allowed: a worker
 //! that runs with a mistyped interval is worse than one that does not start.
 //!
-//! Relative paths mean the working directory, wherever they were given, as in the Python worker: a
-//! path keeps its meaning when it moves from a flag to a variable to the file.
+//! Relative paths are relative to the working directory, wherever they were given, as in the Python
+//! worker: a path keeps its meaning when it moves from a flag to a variable to the file.
 
 mod access;
 mod alerts;
@@ -44,14 +44,14 @@ pub use variables::VariablesSection;
 /// [`LoadedConfig::file`] says so.
 pub const DEFAULT_FILE: &str = "anomaly-worker.toml";
 
-/// The SQLite file when none is named, and no server either.
+/// The SQLite file if neither a file nor a server is named.
 pub const DEFAULT_DATABASE: &str = "anomaly-worker.sqlite";
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 
-/// Everything that can be configured. `Display` writes it as a file that reads back as itself, but
-/// for secrets.
+/// Everything that can be configured. `Display` writes it as a file that reads back as the same
+/// configuration, except for secrets.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
     pub worker: WorkerSection,
@@ -70,18 +70,17 @@ pub struct Config {
 pub struct WorkerSection {
     /// Names the state row, see [`WorkerSection::row`]; 1 to 90 characters.
     pub name: String,
-    /// Which share of the variables is this worker's. None: all of them.
+    /// This worker's share of the variables. None: all.
     pub shard: Option<Shard>,
     /// Between the starts of two cycles; above zero, at most seven days.
     pub interval: Duration,
     /// Readings of one batch, 1 to 100,000; a batch still holds whole datetimes.
     pub batch_rows: usize,
-    /// How far back a worker starts that finds neither a state row nor results.
+    /// How far back a worker starts that finds neither a state row nor verdicts.
     pub initial_lookback: Duration,
     /// None: 24 h where the input has a key, 1 h where it has none.
     pub allowed_lateness: Option<Duration>,
-    /// How young a row may be and still be looked at again. None: two intervals, see
-    /// [`WorkerSection::settle`].
+    /// How long a missing id is awaited. None: two intervals, see [`WorkerSection::settle`].
     pub settle: Option<Duration>,
     /// How often unjudged readings are looked for.
     pub reconcile: Every,
@@ -94,7 +93,7 @@ pub struct InputSection {
     pub database: Option<PathBuf>,
     /// As written by the user: `table` or `schema.table`.
     pub table: String,
-    /// What tells the plant's time, where that is not the server's.
+    /// The clock that gives the plant's time, if that is not the server's.
     pub clock: PlantClock,
     pub access: Access,
 }
@@ -108,11 +107,11 @@ pub struct OutputSection {
     pub state_table: String,
     pub episodes_table: String,
     pub outbox_table: String,
-    /// As far as it differs from the input's; see [`Config::output_access`].
+    /// The keys that differ from the input's; see [`Config::output_access`].
     pub access: Access,
 }
 
-/// Who judges, with what, and within which limits.
+/// The detector, its files, and its limits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DetectorSection {
     /// A component's file. None: the detector that is built in.
@@ -121,11 +120,11 @@ pub struct DetectorSection {
     pub models: PathBuf,
     /// Of the sandbox, 1 to 4096.
     pub memory_mib: u64,
-    /// All that is kept of a detector's state, 1 to 1024.
+    /// The most that is kept of a detector's state, 1 to 1024.
     pub checkpoint_mib: u64,
     /// For each call; above zero, at most an hour.
     pub deadline: Duration,
-    /// What is read of a module, of one model, and of all models together; 1 to 65,536.
+    /// The most that is read of a module, of one model, and of all models together; 1 to 65,536.
     pub module_mib: u64,
     pub model_mib: u64,
     pub models_mib: u64,
@@ -137,7 +136,7 @@ pub struct DetectorSection {
     pub cache_dir: Option<PathBuf>,
     /// For the set that judged last. None: a directory of the user's own.
     pub state_dir: Option<PathBuf>,
-    /// The detector's own affair: passed on as JSON, never looked into.
+    /// The detector's own settings: passed on as JSON and not interpreted.
     pub settings: Map<String, Value>,
 }
 
@@ -146,15 +145,15 @@ pub struct DetectorSection {
 pub struct TrainingSection {
     /// How often a worker trains models.
     pub every: Every,
-    /// How much of the past models are trained on.
+    /// The length of the past that models are trained on.
     pub history: Duration,
-    /// How much of the end of each series is held out to measure models on.
+    /// The length of the end of each series that is held out to measure models on.
     pub holdout: Duration,
     /// Which readings are left out.
     pub leave_out_anomalies: LeaveOut,
     /// How many earlier sets are kept, 1 to 100.
     pub keep: usize,
-    /// None: what the settings say.
+    /// None: as in the settings.
     pub mode: Option<TrainingMode>,
     /// A file of one JSON object, as for `host fit`. None: those of the usual training script.
     pub settings: Option<PathBuf>,
@@ -164,7 +163,7 @@ pub struct TrainingSection {
     pub deadline: Duration,
 }
 
-/// Where log lines go, besides the console.
+/// The targets of log lines, besides the console.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Log {
     pub file: Option<PathBuf>,
@@ -181,17 +180,17 @@ pub struct Log {
 pub struct Web {
     /// None: `host run` serves none.
     pub listen: Option<SocketAddr>,
-    /// Asked of whoever wants to see it. Without one, and without a proxy, it is served on this
-    /// machine only.
+    /// The token that a browser must give. Without one, and without a proxy, the page is served on
+    /// this machine only.
     pub token: Option<Secret>,
     pub token_file: Option<PathBuf>,
-    /// In which a proxy says whom it has let in.
+    /// The header in which a proxy names the user.
     pub trusted_header: Option<String>,
-    /// Addresses from which that is believed.
+    /// The addresses from which that header is trusted.
     pub proxies: Option<String>,
-    /// Names that the page is called by, besides its address and `localhost`.
+    /// Host names of the page, besides its address and `localhost`.
     pub hosts: Option<String>,
-    /// Whether a person may shelve and say something of episodes on the page.
+    /// Whether a person may shelve variables and give feedback on the page.
     pub actions: bool,
 }
 
@@ -284,7 +283,7 @@ impl Default for Log {
 }
 
 impl WorkerSection {
-    /// What the state row goes by: each share has a row of its own, `default 2/8`.
+    /// The name of the state row: each share has a row of its own, `default 2/8`.
     pub fn row(&self) -> String {
         match self.shard {
             Some(shard) => format!("{} {shard}", self.name),
@@ -292,7 +291,7 @@ impl WorkerSection {
         }
     }
 
-    /// How young a row may be and still be looked at again.
+    /// How long a missing id is awaited.
     pub fn settle(&self) -> Duration {
         self.settle.unwrap_or(self.interval.saturating_mul(2))
     }
@@ -314,8 +313,8 @@ impl Config {
         self.output.database.as_deref().unwrap_or_else(|| self.input_database())
     }
 
-    /// Has all paths as whole ones, so that a message shows where something was looked for: a
-    /// service's working directory is seldom the one that its user thinks of.
+    /// Makes all paths absolute, so that a message shows where something was searched for: a
+    /// service's working directory is seldom the one that its user expects.
     pub(crate) fn make_paths_whole(&mut self) {
         if !self.is_on_server() {
             self.input.database = Some(whole(self.input_database()));
@@ -336,8 +335,8 @@ impl Config {
         }
     }
 
-    /// How to reach the server for the results: as the output says, and the input where it says
-    /// nothing.
+    /// How to reach the server for the results: the keys of the output, and those of the input for
+    /// the others.
     pub fn output_access(&self) -> Access {
         self.output.access.over(&self.input.access)
     }
@@ -348,7 +347,7 @@ pub(crate) fn whole(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// A configuration and how it came about.
+/// A configuration and its sources.
 #[derive(Debug, PartialEq)]
 pub struct LoadedConfig {
     pub config: Config,
@@ -393,7 +392,7 @@ impl fmt::Display for Config {
                 section = key.section;
             }
             let value = (key.show)(self);
-            // A mask in its place would be read back as the password.
+            // A mask instead of it would be read back as the password.
             if key.secret && value != "\"\"" {
                 writeln!(f, "# {} is set and not shown", key.name)?;
             } else {
@@ -405,7 +404,7 @@ impl fmt::Display for Config {
         if self.detector.settings.is_empty() {
             return Ok(());
         }
-        // Two levels around the table, so that tables inside it get their whole name.
+        // Two levels around the table, so that tables inside it get their full name.
         let nested = Map::from_iter([("settings".to_owned(), self.detector.settings.clone().into())]);
         let settings = toml::to_string(&Map::from_iter([("detector".to_owned(), nested.into())]));
         write!(f, "\n{}", settings.map_err(|_| fmt::Error)?)

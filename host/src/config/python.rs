@@ -1,9 +1,9 @@
-//! The Python worker's `config.yaml`, read as it is: where the database is, who logs in, and what
-//! the tables are called.
+//! The Python worker's `config.yaml`, read as it is: the address of the database, the login, and
+//! the names of the tables.
 //!
-//! The file is not ours: what is in it besides is passed over and named. It holds a password, so
-//! nothing of what stands in it goes into an error but the names of its keys, and of the values
-//! only those that we know to be none.
+//! The file belongs to another program: its other keys are skipped and named. It holds a password,
+//! so an error contains only the names of its keys, and only those values that are known not to be
+//! a password.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,7 +17,7 @@ use super::keys;
 use super::value::Given;
 use crate::store::TableName;
 
-/// What of the file is ours.
+/// The keys of the file that are used.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct PythonConfig {
@@ -55,13 +55,13 @@ struct Sections {
 const DATABASE: [&str; 5] = ["server", "port", "username", "password", "schema"];
 const ANOMALY_SYSTEM: [&str; 4] = ["input_database", "input_table", "output_database", "output_table"];
 
-/// Whether a file is one of the Python worker's, by its name.
+/// Whether a file is one of the Python worker's, judging by its name.
 pub(super) fn is_meant(file: &Path) -> bool {
     file.extension()
         .is_some_and(|ending| ["yaml", "yml"].iter().any(|yaml| ending.eq_ignore_ascii_case(yaml)))
 }
 
-/// Applies the file; returns a sentence on what was passed over.
+/// Applies the file; returns a sentence on the keys that were skipped.
 pub(super) fn apply(config: &mut Config, file: &Path) -> Result<Vec<String>, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { file: file.to_owned(), source };
     let text = crate::regular::read_small_text(file).map_err(unreadable)?;
@@ -86,7 +86,7 @@ pub(super) fn apply(config: &mut Config, file: &Path) -> Result<Vec<String>, Con
         return Err(ConfigError::Wrong { place, what });
     }
 
-    // `host,port` says it already.
+    // `host,port` contains the port already.
     let port = database.port.filter(|_| !database.server.as_deref().unwrap_or_default().contains(','));
     let schema = database.schema.filter(|schema| !schema.trim().is_empty());
     let table = |name: Option<String>| name.map(|name| in_schema(name, schema.as_deref()));
@@ -115,10 +115,10 @@ pub(super) fn apply(config: &mut Config, file: &Path) -> Result<Vec<String>, Con
     Ok(passed_over(file, &all, &sections).into_iter().collect())
 }
 
-/// The state table stands beside the verdicts; the Python worker has none.
+/// The state table is beside the verdicts; the Python worker has none.
 const STATE_TABLE: &str = "anomaly_worker_state";
 
-/// The table as it is written if that says where it is, else in the schema.
+/// The table as it is written if that contains a schema, else in the given schema.
 fn in_schema(name: String, schema: Option<&str>) -> String {
     match (schema, name.parse::<TableName>()) {
         (Some(schema), Ok(table)) if table.qualifiers().is_empty() => {
@@ -128,7 +128,7 @@ fn in_schema(name: String, schema: Option<&str>) -> String {
     }
 }
 
-/// Its own words quote the file, where a password may stand.
+/// The parser's own message quotes the file, which may contain a password.
 fn malformed(file: &Path, error: &serde_saphyr::Error) -> ConfigError {
     let place = match error.location() {
         Some(at) => KeyLocation::File {

@@ -1,8 +1,8 @@
-//! From what was written to a typed value, and back.
+//! Converts written values to typed values, and back.
 //!
-//! A reader answers the value or a sentence on what is allowed; who calls it knows the place and
-//! what was found. An empty text means "unset" for every key that may be unset, in the file as in
-//! the environment.
+//! A reader returns the value or a sentence on what is allowed; its caller knows the place and what
+//! was found. An empty text means "unset" for every key that may be unset, in the file as in the
+//! environment.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -17,10 +17,10 @@ use crate::shard::Shard;
 use crate::store::PlantClock;
 use crate::training::LeaveOut;
 
-/// What would have been right: `a duration of …`, to stand behind "it must be".
+/// What would be right: `a duration of …`, to follow "it must be".
 pub(super) type Allowed = String;
 
-/// A value before it is understood.
+/// A value before it is parsed.
 #[derive(Clone, Copy)]
 pub(super) enum Given<'a> {
     /// From the file, where types are strict.
@@ -63,8 +63,7 @@ pub(super) fn whole<T: TryFrom<i64>>(
     }
 }
 
-/// A worker's name: it is shown in logs and stored in VARCHAR(100), where a share may stand behind
-/// it.
+/// A worker's name: it is shown in logs and stored in VARCHAR(100), where a share may follow it.
 pub(super) fn name(given: &Given<'_>) -> Result<String, Allowed> {
     text(given)
         .filter(|text| text.chars().count() <= 90)
@@ -85,7 +84,7 @@ pub(super) fn path(given: &Given<'_>) -> Result<PathBuf, Allowed> {
         .ok_or_else(|| r"a path in quotes, in single ones if it has a `\`".to_owned())
 }
 
-/// Where something listens.
+/// An address to listen at.
 pub(super) fn address(given: &Given<'_>) -> Result<SocketAddr, Allowed> {
     let text = given.text().unwrap_or_default().trim();
     text.parse().map_err(|_| "an address and a port, such as `127.0.0.1:8686` or `[::1]:8686`".to_owned())
@@ -96,7 +95,7 @@ pub(super) fn line(allowed: &'static str) -> impl Fn(&Given<'_>) -> Result<Strin
     move |given| text(given).ok_or_else(|| allowed.to_owned())
 }
 
-/// Where the page is for who reads a message, without a slash at its end.
+/// The address of the page for the readers of messages, without a slash at its end.
 pub(super) fn page(given: &Given<'_>) -> Result<String, Allowed> {
     let given = text(given).filter(|text| !text.contains([' ', '"', '<', '>', '?', '#']));
     let is_web = |text: &String| text.starts_with("https://") || text.starts_with("http://");
@@ -182,7 +181,7 @@ pub(super) fn every(least: &str, most: &str) -> impl Fn(&Given<'_>) -> Result<Ev
     }
 }
 
-/// The time between two cycles; a bare number is minutes, as it always was.
+/// The time between two cycles; a number alone is minutes, as with the Python worker.
 pub(super) fn interval(given: &Given<'_>) -> Result<Duration, Allowed> {
     let bare = || given.integer().or_else(|| given.text()?.trim().parse().ok());
     let minutes = |number: i64| u64::try_from(number).ok()?.checked_mul(60).map(Duration::from_secs);
@@ -207,7 +206,7 @@ fn with_unit(text: &str) -> Option<Duration> {
     (text.len() <= 20).then(|| humantime::parse_duration(text).ok()).flatten()
 }
 
-/// What tells the plant's time.
+/// The clock that gives the plant's time.
 pub(super) fn clock(given: &Given<'_>) -> Result<PlantClock, Allowed> {
     PlantClock::parse(given.text().unwrap_or_default()).ok_or_else(|| {
         "\"server\", hours before UTC such as \"+02:00\", or a time zone as the server names it, such as \"Romance Standard Time\""
@@ -215,7 +214,7 @@ pub(super) fn clock(given: &Given<'_>) -> Result<PlantClock, Allowed> {
     })
 }
 
-/// A word out of a short list.
+/// A word of a short list.
 pub(super) trait Choice: Sized + Copy + 'static {
     const ALL: &'static [(&'static str, Self)];
 }
@@ -230,7 +229,7 @@ pub(super) fn choice<T: Choice>(given: &Given<'_>) -> Result<T, Allowed> {
     )
 }
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// `2025-01-15 10:00:00 - INFO - message`
@@ -239,7 +238,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// The least that is logged.
+/// The lowest level that is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogLevel {
     Debug,
@@ -258,7 +257,7 @@ pub enum TrainingMode {
 }
 
 impl TrainingMode {
-    /// What the training's setting `method` calls it.
+    /// Its name in the training's setting `method`.
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, mode)| *mode == self).map_or("", |(name, _)| name)
     }
@@ -360,7 +359,7 @@ macro_rules! plain {
 
 plain!(bool u16 u64 usize);
 
-/// Says only that there is one.
+/// Shows only that there is one.
 impl Literal for Secret {
     fn literal(&self) -> String {
         quoted("(not shown)")

@@ -1,7 +1,7 @@
-//! `[variables."TEMP*"]`: what is set for the variables that a pattern matches.
+//! `[variables."TEMP*"]`: the settings of the variables that a pattern matches.
 //!
-//! Tables of one section each, in whatever order: for each key the most special pattern that says
-//! it counts ([`VariableRules`]).
+//! Tables of one section each, in any order: for each key the most specific pattern that sets it
+//! counts ([`VariableRules`]).
 
 use std::fmt;
 use std::time::Duration;
@@ -16,12 +16,12 @@ use crate::episode::{PatternSettings, Priority, Side, StateDelay, VariableRules,
 /// The section.
 pub(super) const SECTION: &str = "variables";
 
-/// Patterns with what they say, in the order of the file.
+/// Patterns with their settings, in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VariablesSection(pub Vec<(String, PatternSettings)>);
 
 impl VariablesSection {
-    /// What holds for each variable.
+    /// The settings of each variable.
     pub fn rules(&self) -> VariableRules {
         VariableRules::new(self.0.iter().cloned())
     }
@@ -31,7 +31,7 @@ impl VariablesSection {
 pub(super) struct VariableKey {
     pub(super) name: &'static str,
     pub(super) set: fn(&mut PatternSettings, &Given<'_>) -> Result<(), Allowed>,
-    /// As TOML; None where nothing is said.
+    /// As TOML; None if it is not set.
     show: fn(&PatternSettings) -> Option<String>,
 }
 
@@ -64,7 +64,7 @@ keys! {
     };
 }
 
-/// The key of this name, or what was meant.
+/// The key of this name, or the most similar one.
 pub(super) fn key(written: &str) -> Result<&'static VariableKey, String> {
     let names = || KEYS.iter().map(|key| key.name);
     KEYS.iter().find(|key| key.name == written).ok_or_else(|| match nearest(written, names()) {
@@ -76,7 +76,7 @@ pub(super) fn key(written: &str) -> Result<&'static VariableKey, String> {
     })
 }
 
-/// What a pattern may be.
+/// Which texts are patterns.
 pub(super) fn pattern(written: &str) -> Result<String, String> {
     let text = written.trim();
     let is_one = !text.is_empty() && text.chars().count() <= 100 && !text.contains(char::is_control);

@@ -1,6 +1,6 @@
-//! The rows that the plant's historian stores, each with the moment at which it does.
+//! The rows that the plant's historian stores, each with its time of arrival.
 //!
-//! Pure: the plant's values with the faults laid over them, in the order of arrival. A driver steps
+//! Pure: the plant's values with the faults applied, in the order of arrival. The driver advances
 //! simulated time, inserts what has arrived since the last step, and runs a cycle.
 
 use std::sync::Arc;
@@ -12,15 +12,15 @@ use super::variables::{DemoVariable, START, VARIABLES};
 use crate::datetime::Datetime;
 use crate::reading::Reading;
 
-/// How far, in sigmas, the second row of a repeated reading is off: enough to be flagged by whoever
-/// judges the wrong one.
+/// How far, in sigmas, the second row of a repeated reading is off: enough to be flagged if the
+/// wrong one is judged.
 const REPEATED_IS_OFF_BY: f64 = 10.0;
 
 /// What the rows carry as their source.
 const SOURCE: &str = "host demo";
 
-/// One row and when it is stored, on the plant's clock. The database gives it its key then, so keys
-/// follow arrival, not time.
+/// One row and when it is stored, by the plant's clock. The database assigns its key then, so that
+/// keys follow arrival, not time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Arrival {
     pub at: Datetime,
@@ -37,7 +37,7 @@ impl Arrivals {
         Self::over(plant, faults, START, end)
     }
 
-    /// The rows of so much time before the demo, when nothing was wrong.
+    /// The rows of this time before the demo, without faults.
     pub fn before(plant: Plant, span: Duration) -> Self {
         Self::over(plant, &[], START.earlier(span), START)
     }
@@ -64,7 +64,7 @@ impl Arrivals {
                 );
             }
         }
-        // Stable: what arrives together arrives in the order of its time.
+        // A stable sort: rows that arrive together stay in the order of their time.
         rows.sort_by_key(|arrival| arrival.at);
         Self(rows)
     }
@@ -94,7 +94,7 @@ fn value(plant: Plant, variable: &DemoVariable, at: Datetime, faults: &[&Fault])
     })
 }
 
-/// The rows that become of one value, each with its time of arrival: normally one, at once.
+/// The rows for one value, each with its time of arrival: normally one, at once.
 fn delivered(
     at: Datetime,
     value: f64,
@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(arrivals.all().len(), 25 * 3 * 288 - (60 + 8) + (12 + 6));
     }
 
-    /// Outside of its faults the demo is the plant, to the last digit.
+    /// Outside of its faults the demo equals the plant, to the last digit.
     #[test]
     fn what_no_fault_covers_is_the_plants_own_value() {
         let (faults, arrivals) = demo();

@@ -1,8 +1,8 @@
-//! What a person sees while the demo runs: text and a selection of the worker's log on standard
-//! output, and in a terminal a bar on standard error.
+//! The output of the demo while it runs: text and a selection of the worker's log on standard
+//! output, and in a terminal a progress bar on standard error.
 //!
-//! Everything goes through one [`DemoConsole`], so that no line is written into the bar. A console
-//! that is gone (`host demo | head`) has nobody to tell: what it does not take is lost.
+//! Everything goes through one [`DemoConsole`], so that no line is written into the bar. If the
+//! console is gone (`host demo | head`), the output is lost.
 
 use std::io::{self, Write};
 use std::sync::Arc;

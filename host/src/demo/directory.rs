@@ -1,8 +1,8 @@
-//! The demo's directory: what is in it, and when it may be replaced.
+//! The demo's directory: its files, and when it may be replaced.
 //!
-//! The demo writes only into a directory that is new, empty, or marked by a former demo, and takes
-//! away only files that it names itself. So a mistyped `--dir` costs nobody a database. Blocking;
-//! every failure names the path.
+//! The demo writes only into a directory that is new, empty, or marked by an earlier demo, and
+//! removes only files that it has named itself. So a mistyped `--dir` never destroys a database.
+//! Blocking; every error names the path.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 
 use super::models::{self, DemoModel};
 
-/// Says to people and to the next demo whose directory this is.
+/// Shows users and the next demo what the directory is for.
 const MARKER: &str = "made-by-host-demo.txt";
 const MARKER_SAYS: &str = "`host demo` made this directory. When it runs again it replaces plant.sqlite, learning.sqlite, worker.log and \
                            its own files in models.\nDelete the directory when you are done with it.\n";
@@ -24,15 +24,15 @@ const LEARNING: &str = "learning";
 #[derive(Clone, Debug)]
 pub struct DemoDirectory {
     dir: PathBuf,
-    /// Whether a former demo was replaced.
+    /// Whether an earlier demo was replaced.
     pub replaced: bool,
 }
 
 impl DemoDirectory {
-    /// Makes the directory, or clears a former demo out of it.
+    /// Makes the directory, or removes an earlier demo from it.
     ///
     /// # Errors
-    /// The directory holds something and no demo made it; or the system refuses.
+    /// The directory is not empty and is not a demo's; or the system refuses.
     pub fn prepare(dir: &Path) -> anyhow::Result<Self> {
         let marker = dir.join(MARKER);
         let replaced = marker.exists();
@@ -72,8 +72,8 @@ impl DemoDirectory {
         self.dir.join("worker.log")
     }
 
-    /// Puts a model where the worker looks for it, as people should: a name that is passed over
-    /// first, whole under its own name then.
+    /// Puts a model into the models' directory as users should: first under a name that is ignored,
+    /// then complete under its own name.
     ///
     /// # Errors
     /// It cannot be written.
@@ -120,7 +120,7 @@ fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     fs::write(path, bytes).with_context(|| at(path))
 }
 
-/// Whether it was there.
+/// Whether it existed.
 fn remove(path: &Path) -> anyhow::Result<bool> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),

@@ -1,10 +1,10 @@
-//! Steps the plant's time and runs the worker over it: real cycles of the real worker, on a clock
-//! that the demo sets.
+//! Advances the plant's time and runs the worker: real cycles of the real worker, on a clock that
+//! the demo sets.
 //!
 //! Each step stores what arrived in the last ten minutes and runs one cycle; nothing sleeps.
-//! Between two cycles a model is dropped in, and the reloader is asked to look, which in `host run`
-//! its watch loop does on a file event: the demo must not depend on when the system delivers one.
-//! All else is as in `host run`. Ends early with the first error.
+//! Between two cycles a model is added, and the reloader is asked to look, which in `host run` its
+//! watch loop does on a file event: the demo must not depend on when the system delivers one.
+//! Everything else is as in `host run`. Ends with the first error.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +35,7 @@ const BEFORE: Duration = Duration::from_secs(14 * 24 * 3600);
 /// The rule of the Python worker: without a model nothing is judged.
 const BY_INTERVAL: &str = r#"{"rule": "interval"}"#;
 
-/// What happens when.
+/// The schedule of the demo.
 #[derive(Clone, Copy, Debug)]
 pub struct DemoPlan {
     days: u32,
@@ -47,7 +47,7 @@ impl DemoPlan {
         Self { days: days.max(1) }
     }
 
-    /// When the last cycle runs.
+    /// The time of the last cycle.
     pub fn end(self) -> Datetime {
         START.later(self.length())
     }
@@ -57,7 +57,7 @@ impl DemoPlan {
         cycles_in(self.length())
     }
 
-    /// The first cycle after the model was dropped in; half-way at the latest.
+    /// The first cycle after the model was added; half-way at the latest.
     pub fn drop_before(self) -> u64 {
         cycles_in(DROPPED_IN_AFTER.min(self.length() / 2))
     }
@@ -76,32 +76,31 @@ fn cycles_in(span: Duration) -> u64 {
     span.as_secs() / INTERVAL.as_secs()
 }
 
-/// What the driver tells while it runs.
+/// What the driver reports while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DemoEvent<'a> {
-    /// A model is in the directory, and a set with it was found and tried; its short digest.
+    /// A model was added, and a set with it was found and tried; its short digest.
     DroppedIn { set: &'a str },
     /// A cycle begins; the first is number 1.
     Cycle(u64),
 }
 
-/// What it all came to.
+/// The results.
 #[derive(Debug)]
 pub struct DemoResult {
     pub score: DemoScore,
-    /// What became of all rows, as the worker counted them.
+    /// The outcomes of all rows, as the worker counted them.
     pub counts: Counts,
-    /// Verdicts on the variable whose model came on the way, and the first of them.
+    /// Verdicts on the variable whose model was added during the demo, and the first of them.
     pub by_new_model: (usize, Option<Datetime>),
-    /// What the rule that learns makes of the same readings.
+    /// The results of the rule that learns on the same readings.
     pub learning: DemoScore,
 }
 
-/// Runs the whole demo in a directory made ready for it.
+/// Runs the whole demo in a directory that is prepared for it.
 ///
 /// # Errors
-/// The first thing that fails: a file, the detector, a cycle, or the model that was dropped in and
-/// not taken up.
+/// The first error: of a file, the detector or a cycle, or the added model was not used.
 pub async fn run(
     plan: DemoPlan,
     place: &DemoDirectory,
@@ -151,8 +150,8 @@ pub async fn run(
     })
 }
 
-/// The same rows, in a database of their own, under the rule that learns. There they have the weeks
-/// before in front of them, which its detector is shown.
+/// The same rows, in a database of their own, judged under the rule that learns. That database has
+/// the weeks before too, which its detector is shown.
 struct LearningPass<'a> {
     engine: Engine,
     place: &'a DemoDirectory,
@@ -213,7 +212,7 @@ async fn look(reloader: &mut Reloader) -> anyhow::Result<String> {
 }
 
 impl DemoResult {
-    /// What the worker did wrong, a sentence each; nothing if it kept its promises.
+    /// What the worker did wrong, a sentence each; empty if everything is right.
     pub fn broken_promises(&self) -> Vec<String> {
         let readings = &self.score.readings;
         let harmful = |fault: &&score::FaultScore| fault.outcome == score::FaultOutcome::Harmful;

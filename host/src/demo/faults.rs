@@ -1,4 +1,4 @@
-//! What goes wrong in the demo, and when: a fixed script, as data.
+//! The faults of the demo and their times: a fixed script, as data.
 //!
 //! Some faults are in the values and should be found; some are in how rows arrive and should change
 //! nothing. All lie within the first three days; a shorter demo has fewer.
@@ -24,7 +24,7 @@ pub enum FaultKind {
     Missing,
     /// Rows arrive without a value.
     Null,
-    /// A gateway holds the readings back and hands them over together, `by` after the fault's end.
+    /// A gateway holds the readings back and sends them together, `by` after the fault's end.
     Late { by: Duration },
     /// Each reading is stored a second time, `by` after the first, with another value. The first
     /// counts.
@@ -32,7 +32,7 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    /// Whether it is the value that is wrong: what a detector is there to find.
+    /// Whether the value is wrong: a detector should find it.
     pub fn in_values(self) -> bool {
         matches!(self, Self::Spike { .. } | Self::Drift { .. } | Self::Shift { .. } | Self::Stuck)
     }
@@ -72,19 +72,19 @@ pub fn script() -> Vec<Fault> {
         fault(Late { by: hours(3) },         "POTENCIA/MW",       0, (14,  0), hours(3)),
         fault(Late { by: hours(3) },         "BOMBA-5 CORRIENTE", 0, (14,  0), hours(3)),
         fault(Late { by: hours(3) },         "CINTA 3/TON",       0, (14,  0), hours(3)),
-        // Inside the late stretch: found only by those who judge late readings.
+        // Within the late range: found only if late readings are judged.
         fault(Spike { sigmas: -10.0 },       "POTENCIA/MW",       0, (15, 30), minutes(5)),
         fault(Missing,                       "VIBRACION",         0, (22,  0), hours(5)),
         fault(Spike { sigmas: -8.0 },        "TEMP-03",           1, ( 3, 45), minutes(10)),
         fault(Stuck,                         "VAPOR/CAUDAL",      1, ( 6,  0), hours(6)),
         fault(Repeated { by: minutes(1) },   "PH-EFLUENTE",       1, ( 8,  0), hours(1)),
         fault(Shift { sigmas: 5.0 },         "GAS_P-2",           1, (10,  0), hours(6)),
-        // A held value within its own noise: nothing here is far from what is expected, so no such
-        // detector can see it.
+        // A value that stays within its own noise: it is near to the expectation, so that no such
+        // detector can find it.
         fault(Stuck,                         "TURBINA RPM",       1, (15,  0), hours(2)),
         fault(Null,                          "HUMEDAD SECADOR",   1, (20,  0), minutes(45)),
         fault(Drift { sigmas: -8.0 },        "CONDUCTIVIDAD",     2, ( 2,  0), hours(6)),
-        // On the variable whose model comes on the way: nobody could judge it before.
+        // On the variable whose model is added during the demo: before that it cannot be judged.
         fault(Spike { sigmas: 15.0 },        "CALDERA_P-2",       2, ( 4, 10), minutes(5)),
         fault(Repeated { by: hours(2) },     "AIRE COMP/P1",      2, (10,  0), minutes(30)),
         fault(Missing,                       "O2 HORNO",          2, (13,  0), minutes(40)),
@@ -93,13 +93,13 @@ pub fn script() -> Vec<Fault> {
     .into()
 }
 
-/// The faults of a demo that ends at `end`: those that are over by then, with all that they hold
-/// back.
+/// The faults of a demo that ends at `end`: those that are over by then, with all the rows that
+/// they delay.
 pub fn until(end: Datetime) -> Vec<Fault> {
     script().into_iter().filter(|fault| over(fault) <= end).collect()
 }
 
-/// When the last row that the fault touches has arrived.
+/// When the last row that the fault affects has arrived.
 fn over(fault: &Fault) -> Datetime {
     match fault.kind {
         FaultKind::Late { by } | FaultKind::Repeated { by } => fault.to.later(by),
@@ -136,7 +136,7 @@ mod tests {
         assert!(script().is_sorted_by_key(|fault| fault.from));
     }
 
-    /// Scores count a reading for one fault in values; only a late stretch may hold one.
+    /// The score counts a reading for one fault in values; only a late range may overlap one.
     #[test]
     fn faults_of_a_variable_do_not_overlap_except_in_a_late_stretch() {
         let script = script();
@@ -163,7 +163,7 @@ mod tests {
                 to: Datetime::parse("2025-03-07 09:25").unwrap(),
             }]
         );
-        // The late stretch of the first afternoon is over at 17:00 but arrives at 20:00.
+        // The late range of the first afternoon ends at 17:00 but arrives at 20:00.
         let late =
             |end| until(end).iter().filter(|fault| matches!(fault.kind, FaultKind::Late { .. })).count();
         assert_eq!((late(START.later(hours(19))), late(START.later(hours(20)))), (0, 3));

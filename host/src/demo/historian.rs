@@ -1,8 +1,8 @@
-//! The plant's historian: it stores what has arrived in the input table. And a reader for the
-//! verdicts, once all is over.
+//! The plant's historian, which stores arrived rows in the input table, and a reader of the
+//! verdicts for the end.
 //!
-//! A connection of its own beside the worker's, as at a real plant. Blocking, a few milliseconds a
-//! call.
+//! It has a connection of its own beside the worker's, as at a real plant. Blocking, a few
+//! milliseconds a call.
 
 use std::path::Path;
 
@@ -28,7 +28,8 @@ impl Historian {
     pub fn create(file: &Path) -> anyhow::Result<Self> {
         let create = || {
             let connection = Connection::open(file)?;
-            // As the worker has it: neither waits for the other, and no flush at each commit.
+            // As the worker has it: neither waits for the other, and there is no sync at each
+            // commit.
             connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
             connection.pragma_update(None, "synchronous", "NORMAL")?;
             let tables = TableNames::default();

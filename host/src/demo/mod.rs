@@ -1,10 +1,10 @@
 //! `host demo`: a simulated plant, real cycles over it, and a table of what was found.
 //!
-//! [`plant`] says what each of the [`variables`] reads, [`faults`] what goes wrong, [`arrivals`]
-//! which rows come of both and when; [`models`] were trained by Prophet on [`history`]; [`score`]
-//! compares the verdicts with the faults and [`tables`] shows it: all pure. [`driver`] steps the
-//! time and runs the cycles, over files in a [`directory`] and a database that the [`historian`]
-//! fills; [`console`] shows it while it runs.
+//! [`plant`] computes each of the [`variables`], [`faults`] what goes wrong, [`arrivals`] the
+//! resulting rows and their times; [`models`] were trained by Prophet on [`history`]; [`score`]
+//! compares the verdicts with the faults and [`tables`] shows the result: all pure. [`driver`]
+//! advances the time and runs the cycles, over files in a [`directory`] and a database that the
+//! [`historian`] fills; [`console`] shows it while it runs.
 
 pub mod arrivals;
 pub mod console;

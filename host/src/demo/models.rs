@@ -56,10 +56,10 @@ pub const FILES: &[DemoModel] = model_files![
 /// The variable whose model is not there when the demo starts.
 pub const WITHHELD: &str = "CALDERA_P-2";
 
-/// How long after the start its model is dropped in; in a demo of less than twice that, half-way.
+/// How long after the start its model is added; in a demo of less than twice that, half-way.
 pub const DROPPED_IN_AFTER: Duration = Duration::from_secs(36 * 3600);
 
-/// The files that the demo starts with, and the one that comes on the way.
+/// The files that the demo starts with, and the one that is added later.
 pub fn start_and_later() -> (Vec<DemoModel>, Vec<DemoModel>) {
     let withheld = file_name(WITHHELD);
     FILES.iter().copied().partition(|file| file.name != withheld)

@@ -1,4 +1,4 @@
-//! Gaussian noise that is a function of where it is asked for, not of what was asked before.
+//! Gaussian noise that depends only on its arguments, not on earlier calls.
 //!
 //! Pure, and the same on every machine and for every version of every crate: whole-number
 //! arithmetic of our own, and `libm` for the two functions that the platforms' libraries round

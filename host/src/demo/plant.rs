@@ -20,7 +20,7 @@ pub const HISTORY: Duration = Duration::from_secs(28 * 24 * 3600);
 /// noise on the same plant.
 pub const SEED: u64 = 20_250_307;
 
-/// The plant, told apart from its sisters by the seed of its noise.
+/// The plant; its seed decides its noise.
 #[derive(Clone, Copy, Debug)]
 pub struct Plant {
     seed: u64,

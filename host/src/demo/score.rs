@@ -1,7 +1,7 @@
-//! What came of the faults: found or missed, and what was flagged for nothing.
+//! The results for the faults: found or missed, and the false alarms.
 //!
-//! Pure: compares what arrived with the verdicts that the output table holds afterwards. It knows
-//! nothing of how they came there, so it also finds readings that were judged twice, or never.
+//! Pure: compares what arrived with the verdicts that the output table holds afterwards. It does
+//! not depend on how they were written, so it also finds readings that were judged twice, or never.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub struct DemoScore {
     pub readings: Readings,
 }
 
-/// What came of one fault.
+/// The result for one fault.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FaultScore {
     pub fault: Fault,
@@ -31,7 +31,7 @@ pub struct FaultScore {
     pub judged: usize,
     /// How many of these are flagged as anomalies.
     pub flagged: usize,
-    /// From the fault's beginning to its first flagged reading, on the plant's clock.
+    /// From the fault's beginning to its first flagged reading, by the plant's clock.
     pub first_after: Option<Duration>,
     pub outcome: FaultOutcome,
 }
@@ -44,8 +44,8 @@ pub enum FaultOutcome {
     Missed,
     /// None of its readings has a verdict.
     Unjudged,
-    /// A fault in how rows arrive, and it changed nothing: one verdict for each reading, on the
-    /// value that came first.
+    /// A fault in how rows arrive that had no effect: one verdict for each reading, on the value
+    /// that came first.
     Harmless,
     /// A fault in how rows arrive that left its readings without a verdict, with two, or with one
     /// on another value.
@@ -59,11 +59,11 @@ pub struct Alarms {
     pub judged: usize,
     /// Anomalies among them.
     pub flagged: usize,
-    /// False alarms: rows of flagged readings, one after the other, that do not begin in a fault.
+    /// False alarms: runs of flagged readings that do not begin in a fault.
     pub begun: usize,
 }
 
-/// Every reading has one verdict, or these say how many have not.
+/// Every reading has one verdict, or these numbers show how many have not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Readings {
     /// With a value; a repeated one counts once.

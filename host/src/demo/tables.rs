@@ -1,4 +1,4 @@
-//! The demo's result as a person reads it: plain ASCII within 80 columns, whatever the console.
+//! The demo's result as text: plain ASCII within 80 columns, for any console.
 
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -11,9 +11,8 @@ use super::score::{DemoScore, FaultOutcome, FaultScore};
 /// A line under the header and nothing else.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('-'));
 
-/// One line for each fault: what was injected, and what came of it. In brackets, of its readings:
-/// those flagged of those judged; where the fault is in how rows arrive, those judged of those that
-/// arrived.
+/// One line for each fault: what was injected, and its result. In brackets, of its readings: those
+/// flagged of those judged; if the fault is in how rows arrive, those judged of those that arrived.
 pub fn faults(score: &DemoScore) -> String {
     let mut table = plain(["fault", "variable", "from", "outcome"]);
     table.add_rows(score.faults.iter().map(fault_row));

@@ -1,4 +1,4 @@
-//! What the simulated plant measures, and how each variable behaves when nothing is wrong.
+//! The variables of the simulated plant, and their values when nothing is wrong.
 //!
 //! A table of constants and one formula. Names are as plants have them: slashes, spaces and dashes,
 //! and no two that give the same model file.
@@ -7,8 +7,8 @@ use std::f64::consts::TAU;
 
 use crate::datetime::Datetime;
 
-/// When the demo starts, on the plant's clock: Friday 2025-03-07 00:00. Three days show two working
-/// days' rhythm and a weekend's.
+/// When the demo starts, by the plant's clock: Friday 2025-03-07 00:00. Three days show the rhythm
+/// of working days and of a weekend.
 pub const START: Datetime = Datetime::from_micros(1_741_305_600_000_000);
 
 const HOUR: i64 = 3_600_000_000;
@@ -28,7 +28,7 @@ pub enum Rhythm {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DemoVariable {
     pub name: &'static str,
-    /// Where it stands when the demo starts.
+    /// Its level when the demo starts.
     pub level: f64,
     /// The standard deviation of its noise: the sigma in which faults are measured.
     pub noise: f64,
@@ -82,8 +82,8 @@ impl DemoVariable {
     }
 }
 
-/// The name that a variable's model file carries: what file systems or shells dislike becomes `_`,
-/// as Python users have it.
+/// The name of a variable's model file: characters that file systems or shells do not allow become
+/// `_`, as with the Python worker.
 pub fn file_stem(name: &str) -> String {
     name.replace(['/', '\\', ' ', '-'], "_")
 }

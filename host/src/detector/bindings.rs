@@ -1,20 +1,20 @@
 //! The contract's types and calls, generated from `wit/detector.wit`.
 //!
-//! Calls are asynchronous: a guest can sleep in a host call, where no epoch reaches it, and a
-//! future can be dropped.
+//! Calls are asynchronous: a guest can sleep in a host call, where the epoch does not interrupt it,
+//! but a future can be dropped.
 
 wasmtime::component::bindgen!({
     path: "../wit",
     world: "detector",
     exports: { default: async },
-    // Batches and model files are lent to the guest's memory, not copied on the way.
+    // Batches and model files are passed to the guest by reference, without a copy on the way.
     ownership: Borrowing { duplicate_if_necessary: false },
 });
 
 pub(super) use anomaly_worker::detector::{logging, types};
 pub(super) use exports::anomaly_worker::detector::judging;
 
-/// What only some detectors export, apart from the rest, which all of them do.
+/// The part of the contract that only some detectors export.
 pub(super) mod trainable {
     wasmtime::component::bindgen!({
         inline: "

@@ -1,5 +1,5 @@
-//! What comes back from a detector is checked before anything uses it: shapes, finiteness, order of
-//! bounds, scores, the parts of its state.
+//! Checks what a detector returns before anything uses it: shapes, finiteness, order of bounds,
+//! scores, the parts of its state.
 //!
 //! Pure. An answer that breaks a rule is refused whole, with the variable and the rule in words.
 
@@ -11,7 +11,7 @@ use super::limits::{PART_BYTES, PART_OVERHEAD, PARTS};
 use crate::batch::{Batch, Column, Flags, Outcome, Verdicts};
 use crate::checkpoint::{PartChange, Parts};
 
-/// Of each byte of flags whether its bits may stand together.
+/// For each value of a byte of flags, whether its bits may be set together.
 const FIT: [bool; 256] = {
     let mut fit = [false; 256];
     let mut bits = 0;
@@ -22,8 +22,7 @@ const FIT: [bool; 256] = {
     fit
 };
 
-/// Checks one call's answer against the batch that was asked about. The error is a sentence for the
-/// log.
+/// Checks one call's answer against the batch. The error is a sentence for the log.
 ///
 /// # Errors
 /// The first rule that the answer breaks.
@@ -89,7 +88,7 @@ fn judged(column: &Column, verdicts: &Verdicts) -> Result<(), String> {
     Ok(())
 }
 
-/// What a detector says that has changed of its state, as the host keeps it.
+/// The changes of the state that a detector returns, as the host stores them.
 ///
 /// # Errors
 /// The first rule that a change breaks.
@@ -114,8 +113,8 @@ pub(super) fn changes(said: Vec<(String, Option<Vec<u8>>)>) -> Result<Vec<PartCh
     Ok(changes)
 }
 
-/// Looks over all parts together, of which at most so many bytes are kept; what the host takes for
-/// them.
+/// Checks all parts together, of which at most this many bytes are kept. Returns the bytes that the
+/// host needs for them.
 ///
 /// # Errors
 /// The first rule that they break.
@@ -133,13 +132,13 @@ pub(super) fn parts(parts: &Parts, most: usize) -> Result<usize, String> {
     Ok(held(parts))
 }
 
-/// Bytes that the host takes for them.
+/// The bytes that the host needs for them.
 pub(super) fn held(parts: &Parts) -> usize {
     parts.iter().map(|(name, bytes)| name.len() + bytes.len() + PART_OVERHEAD).sum()
 }
 
 /// Whether every rule holds at every instant. Without branches, so that the usual case of a large
-/// batch costs next to nothing; what fails here is then looked for one by one.
+/// batch costs next to nothing; if it fails, the instants are then checked one by one.
 fn all_in_order(column: &Column, verdicts: &Verdicts) -> bool {
     let bounds = verdicts.lower.iter().zip(&verdicts.expected).zip(&verdicts.upper);
     let numbers = bounds.zip(&verdicts.score);
@@ -147,7 +146,7 @@ fn all_in_order(column: &Column, verdicts: &Verdicts) -> bool {
         && column.values.iter().zip(numbers).fold(
             true,
             |good, (value, (((lower, expected), upper), score))| {
-                // A bound that is finite on both sides of what lies between makes that finite too.
+                // A value between two finite bounds is finite too.
                 let in_order = (lower <= expected)
                     & (expected <= upper)
                     & (*lower > f64::NEG_INFINITY)

@@ -1,7 +1,7 @@
-//! Having a module turn model files into what it opens fastest.
+//! Compacts model files: the module turns them into the form that it opens fastest.
 //!
 //! In instances of their own: the memory of an instance never shrinks, and the one that judges for
-//! months should not have the size of the largest training history. An instance takes one file
+//! months should not have the size of the largest training history. An instance compacts one file
 //! after the other and lives until its first failure; the next file gets a fresh one.
 
 use super::bindings::{self, DetectorPre, types};
@@ -12,8 +12,8 @@ use super::instance::Calls;
 use super::sandbox::Sandbox;
 use super::set::Module;
 
-/// A compacted form is kept as long as its set. It may be larger than its file up to here, so that
-/// the host never holds much more than the user's own files.
+/// A compacted form is kept as long as its set. It may be larger than its file by up to this, so
+/// that the host never holds much more than the user's own files.
 const SMALL: usize = 4096;
 
 /// A module to compact files with.
@@ -23,7 +23,7 @@ pub(crate) struct Compactor {
     pre: DetectorPre<Sandbox>,
 }
 
-/// Prepares files one at a time.
+/// Compacts files one at a time.
 pub(crate) struct Compacting<'a> {
     by: &'a Compactor,
     live: Option<(Calls, bindings::Detector)>,
@@ -40,17 +40,17 @@ impl Compactor {
         })
     }
 
-    /// For one thread. Nothing is made before the first file.
+    /// For one thread. The instance is made with the first file.
     pub(crate) fn start(&self) -> Compacting<'_> {
         Compacting { by: self, live: None }
     }
 }
 
 impl Compacting<'_> {
-    /// The form that `open` takes in place of the file. None: the file is to be used as it is.
+    /// The form that `open` takes instead of the file. None: the file is to be used as it is.
     ///
     /// # Errors
-    /// The module trapped, did not answer in time, or made more of the file than there was.
+    /// The module trapped, did not answer in time, or returned a form that is too large.
     pub(crate) async fn compact(&mut self, path: &str, bytes: &[u8]) -> Result<Option<Vec<u8>>, JudgeError> {
         let (mut calls, guest) = match self.live.take() {
             Some(live) => live,
@@ -66,7 +66,7 @@ impl Compacting<'_> {
         self.by.engine.has_run();
         let compacted = compacted?;
         self.live = Some((calls, guest));
-        // What is wrong with a file is said when it is opened.
+        // What is wrong with a file is reported when it is opened.
         let compacted = compacted.unwrap_or(None);
         match compacted.as_ref().map(Vec::len) {
             Some(length) if length > bytes.len().max(SMALL) => Err(JudgeError::Contract(format!(

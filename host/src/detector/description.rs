@@ -1,5 +1,5 @@
-//! What modules and detectors say, in the host's own words. Plain data, checked before it comes
-//! here.
+//! What modules and detectors say of themselves, in the host's own types. Plain data, checked
+//! before it comes here.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::batch::Outcome;
 use crate::checkpoint::Checkpoint;
 
-/// What a module says of itself.
+/// A module's description of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
     pub name: String,
@@ -21,11 +21,11 @@ pub struct Description {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     pub models: Vec<ModelStatus>,
-    /// Whether late readings must come with all readings of their datetime.
+    /// Whether late readings must be judged together with all readings of their datetime.
     pub whole_instants: bool,
-    /// Paths of the files that are no part of the set.
+    /// Paths of the files that are not part of the set.
     pub passed_over: HashSet<String>,
-    /// How much history it wants when it starts without a checkpoint.
+    /// How much history it wants to see when it starts without a checkpoint.
     pub lookback: Duration,
 }
 
@@ -52,6 +52,6 @@ pub struct Judged {
     pub outcomes: Vec<Outcome>,
     /// The detector's state after the batch, all of it; None if there is none.
     pub checkpoint: Option<Checkpoint>,
-    /// Why the state that it has is not kept, if it is not: the verdicts are good all the same.
+    /// Why its state is not kept, if it is not: the verdicts are valid all the same.
     pub not_kept: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! A set, opened: what the worker talks to.
+//! An opened set, which judges for the worker.
 //!
 //! A detector outlives its instances. When a call fails its instance is gone, and the next call
 //! opens a fresh one from the same bytes with the last *committed* checkpoint, so that a batch
@@ -28,16 +28,16 @@ pub struct Detector {
     description: Description,
     summary: Summary,
     committed: Option<Checkpoint>,
-    /// A checkpoint that it cannot go on from: it is not tried again, and said once.
+    /// A checkpoint from which it cannot continue: it is not tried again, and this is logged once.
     unusable: Option<(Size, Digest)>,
-    /// Whether the log was told that a checkpoint of this set is not kept.
+    /// Whether it was logged that a checkpoint of this set is not kept.
     said_not_kept: bool,
     live: Option<Instance>,
 }
 
 impl Detector {
-    /// Compiles, describes and opens a set. A checkpoint that it cannot go on from is left out, and
-    /// the log says so.
+    /// Compiles, describes and opens a set. A checkpoint from which it cannot continue is left out,
+    /// and this is logged.
     ///
     /// # Errors
     /// [`DetectorError`]: the set cannot be used; nothing else is affected.
@@ -74,7 +74,7 @@ impl Detector {
         &self.set
     }
 
-    /// What the module says of itself.
+    /// The module's description of itself.
     pub fn description(&self) -> &Description {
         &self.description
     }
@@ -84,12 +84,12 @@ impl Detector {
         &self.summary
     }
 
-    /// Whether it has a state to keep from batch to batch.
+    /// Whether it keeps a state from batch to batch.
     pub fn keeps_state(&self) -> bool {
         self.description.checkpoint_schema != 0
     }
 
-    /// Judges a batch: on the instance at hand, or on a fresh one if there is none.
+    /// Judges a batch: on the current instance, or on a fresh one if there is none.
     ///
     /// # Errors
     /// [`JudgeError`]; the instance is gone and the next call gets a fresh one.
@@ -111,7 +111,7 @@ impl Detector {
         Ok(judged)
     }
 
-    /// Makes sure that there is an instance, so that it is known whether it goes on from the
+    /// Makes sure that there is an instance, so that it is known whether it resumes from the
     /// checkpoint.
     ///
     /// # Errors
@@ -136,7 +136,7 @@ impl Detector {
         Ok(())
     }
 
-    /// Whether a fresh instance goes on from a checkpoint.
+    /// Whether a fresh instance resumes from a checkpoint.
     pub fn has_checkpoint(&self) -> bool {
         self.committed.is_some()
     }
@@ -144,14 +144,14 @@ impl Detector {
     /// The verdicts of the last batch are stored, and this checkpoint with them: later instances
     /// resume from it.
     pub fn committed(&mut self, checkpoint: Option<Checkpoint>) {
-        // A large one is read through only where it may be that one.
+        // The digest of a large one is computed only if the size is the same.
         let is_unusable = |kept: &Checkpoint| {
             self.unusable.is_some_and(|(size, digest)| size == kept.parts.size() && digest == kept.digest())
         };
         self.committed = checkpoint.filter(|kept| !is_unusable(kept));
     }
 
-    /// It can be opened with its checkpoint and judges nothing then: fresh instances start without.
+    /// It can be opened with its checkpoint and then judges nothing: fresh instances start without.
     /// False if it has none.
     pub fn give_up_checkpoint(&mut self) -> bool {
         let had_one = self.committed.is_some();
@@ -166,8 +166,8 @@ impl Detector {
         }
     }
 
-    /// The last batch was judged and not stored: an instance with state has seen too much and is
-    /// thrown away.
+    /// The last batch was judged and not stored: an instance with state contains that batch and is
+    /// dropped.
     pub fn discard(&mut self) {
         if self.keeps_state() {
             self.live = None;
@@ -175,12 +175,12 @@ impl Detector {
     }
 }
 
-/// Tells checkpoints apart.
+/// Identifies a checkpoint.
 fn marks(checkpoint: &Checkpoint) -> (Size, Digest) {
     (checkpoint.parts.size(), checkpoint.digest())
 }
 
-/// Runs guest code on a thread of its own kind, because it may compute for as long as its deadline.
+/// Runs guest code on a blocking thread, because it may compute for as long as its deadline.
 async fn on_a_thread<T: Send + 'static>(work: impl AsyncFnOnce() -> T + Send + 'static) -> Result<T, String> {
     let runtime = tokio::runtime::Handle::current();
     let log = tracing::dispatcher::get_default(tracing::Dispatch::clone);

@@ -1,5 +1,4 @@
-//! The one engine of the process: compiler, linker and epoch clock, shared by every set that comes
-//! and goes.
+//! The one engine of the process: compiler, linker and epoch clock, shared by all sets.
 //!
 //! It is made once, before the service starts, and lives until the process ends; an engine per
 //! module leaks memory.
@@ -32,7 +31,7 @@ struct EngineInner {
     limits: Limits,
     compiler: Compiler,
     cache: Option<Cache>,
-    /// Held while something is compiled: what several want is compiled once.
+    /// Held during a compilation: a module that several callers want is compiled once.
     last: tokio::sync::Mutex<Option<(Module, DetectorPre<Sandbox>)>>,
     /// Code from the cache that has not run yet.
     trial: Mutex<Option<FirstLoad>>,
@@ -88,7 +87,7 @@ impl Engine {
         &self.0.linker
     }
 
-    /// What all instances of this module together take beside their memories and tables, in bytes.
+    /// What all instances of this module together need beside their memories and tables, in bytes.
     pub(super) fn weight(&self, module: &Module) -> usize {
         self.0.weights.of(module)
     }
@@ -117,7 +116,7 @@ impl Engine {
         Ok(pre)
     }
 
-    /// A module's code: from the cache, else compiled. Dropping the future ends it.
+    /// A module's code: from the cache, else compiled. Dropping the future ends the compilation.
     pub(super) async fn component(&self, module: &Module) -> Result<Component, DetectorError> {
         let refused =
             |why: String| DetectorError::Module { module: module.name.clone(), why: guest_text::line(&why) };
@@ -150,7 +149,7 @@ impl Engine {
         })
     }
 
-    /// What the cache has of it. Of a crash at its first use the next start will know.
+    /// The cached code. If it crashes at its first use, the next start will know.
     fn kept(&self, key: &CacheKey) -> Option<Component> {
         let cache = self.0.cache.as_ref()?;
         let found = cache.code(key)?;
@@ -172,7 +171,7 @@ impl Engine {
         self.0.compiler.deadline()
     }
 
-    /// The code has run, however it ended: this process is still there.
+    /// The code has run, whatever the result: this process still lives.
     pub(crate) fn has_run(&self) {
         self.0.trial.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
@@ -181,10 +180,10 @@ impl Engine {
 /// Code that is ready to run.
 #[allow(unsafe_code, reason = "wasmtime believes every byte of compiled code")]
 fn loaded(engine: &wasmtime::Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the bytes are what this program's compiler answered, in this process or in one that
-    // it started, or what it answered before: then from a file that only this user can write, with
-    // the right digest over what it was made of and over its code (`cache`). They are copied, so
-    // that no later change of a file reaches them.
+    // SAFETY: the bytes are the output of this program's compiler, in this process or in one that
+    // it started, or an earlier output: then from a file that only this user can write, with the
+    // right digest over what it was made of and over its code (`cache`). They are copied, so that
+    // no later change of a file affects them.
     unsafe { Component::deserialize(engine, code) }
 }
 

@@ -1,4 +1,4 @@
-//! How wasmtime is set up, and what tells code for one setup from code for another.
+//! The configuration of wasmtime, and what identifies code for one configuration.
 
 use std::hash::{Hash, Hasher};
 
@@ -8,15 +8,15 @@ use wasmtime::Config;
 use super::limits::STACK;
 use super::set::hex;
 
-/// What every engine of this program is made with.
+/// The configuration of every engine of this program.
 pub(super) fn config() -> Config {
     let mut config = Config::new();
     config.epoch_interruption(true).max_wasm_stack(STACK);
     config
 }
 
-/// Of everything that decides whether an engine can run code: wasmtime's version, the target with
-/// what this processor can do, the settings.
+/// The digest of everything that decides whether an engine can run code: wasmtime's version, the
+/// target with the features of this processor, the settings.
 pub(super) fn digest(engine: &wasmtime::Engine) -> String {
     struct DigestHasher(Sha256);
     impl Hasher for DigestHasher {

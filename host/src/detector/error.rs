@@ -1,18 +1,19 @@
-//! Why a set cannot be used, and why a batch was not judged. Each text is whole: a cause is part of
-//! the sentence, not a chain below it.
+//! Why a set cannot be used, and why a batch was not judged. Each text is complete: a cause is part
+//! of the sentence, not a chain of errors.
 
 use std::time::Duration;
 
 use crate::regular::Unreadable;
 
 /// A set that cannot be opened. The texts say what to do; the caller only reports them and keeps
-/// the set it has.
+/// the set that it has.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectorError {
-    /// The file is no component, of another world or of another version of the contract.
+    /// The file is not a component, or is one of another world or of another version of the
+    /// contract.
     #[error("`{module}` cannot be used: {why}")]
     Module { module: String, why: String },
-    /// It was not compiled, which says more of the machine at that moment than of the module.
+    /// It was not compiled, because of the machine at that moment rather than the module.
     #[error("`{module}` cannot be used: {why}")]
     Uncompiled { module: String, why: String },
     /// The detector refuses its settings.
@@ -33,7 +34,7 @@ pub enum DetectorError {
     /// It opens, but cannot judge a batch that was judged before.
     #[error("`{module}` was tried on the last committed batch and failed: {cause}")]
     Canary { module: String, cause: JudgeError },
-    /// A model file that was used until now would not be used any more.
+    /// A model file that was used until now could not be used any more.
     #[error(
         "`{path}` cannot be used and `{variable}` would lose its model, mend the file or remove it: {why}"
     )]
@@ -51,7 +52,7 @@ pub enum DetectorError {
 }
 
 impl DetectorError {
-    /// Whether the same files may do a while later: a machine that was busy, or short of processes.
+    /// Whether the same files may succeed later: the machine was busy, or short of processes.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::Uncompiled { .. } | Self::Engine(_) => true,
@@ -83,8 +84,8 @@ pub enum JudgeError {
     /// The detector says that it cannot judge the batch.
     #[error("the detector cannot judge the batch: {0}")]
     Refused(String),
-    /// The variable was not asked about alone: the batch that it was in failed, and the search for
-    /// the one at fault was ended.
+    /// The variable was not tried alone: its batch failed, and the search for the variable at fault
+    /// was ended.
     #[error("a batch that it was in failed, and the search for the variable at fault took too long")]
     NotLookedAt,
     /// No fresh instance could be opened for the call.

@@ -1,9 +1,9 @@
-//! A guest's text, where it enters the host: on one line, without what does not show, and at a
+//! Cleans a guest's text when it enters the host: one line, without invisible characters, and of a
 //! length that a log and a state row can take.
 //!
-//! Everything that a module or a detector says in words comes through here: reasons, paths, names
-//! of variables, what it calls itself, names of functions in a trap, names of what it exports. From
-//! here on it is a text like the host's own.
+//! Every text of a module or a detector passes through here: reasons, paths, names of variables,
+//! its own name, names of functions in a trap, names of its exports. From here on it is treated
+//! like the host's own texts.
 
 use super::limits::LOG_LINE_BYTES;
 use crate::text;
@@ -11,7 +11,7 @@ use crate::text;
 /// Names and paths. A database holds names of 100 characters, a file system of 255 bytes.
 const NAME_BYTES: usize = 500;
 
-/// What a module calls itself, and names of functions in a trap.
+/// A module's own name, and names of functions in a trap.
 const SHORT_BYTES: usize = 100;
 
 /// A sentence, or a line for the log.
@@ -19,19 +19,19 @@ pub(super) fn line(said: &str) -> String {
     clean(said, LOG_LINE_BYTES)
 }
 
-/// A path, or the name of a variable, an import or an export. A name of the database's goes through
-/// it to be compared with one that a guest has said.
+/// A path, or the name of a variable, an import or an export. A name from the database passes
+/// through it too when it is compared with one from a guest.
 pub(crate) fn name(said: &str) -> String {
     clean(said, NAME_BYTES)
 }
 
-/// What should be a word or two.
+/// A text that should be a word or two.
 pub(super) fn short(said: &str) -> String {
     clean(said, SHORT_BYTES)
 }
 
-/// Cut before it is cleaned, so that a text of many megabytes costs nothing, and after, as escapes
-/// are longer.
+/// Cut before it is cleaned, so that a text of many megabytes costs nothing, and after it, because
+/// escapes are longer.
 fn clean(said: &str, most: usize) -> String {
     let mut text = text::escaped(cut(said, most));
     text.truncate(cut(&text, most).len());

@@ -1,7 +1,7 @@
-//! What a module says of itself, and whether this host would load it: the text behind `host
+//! A module's description of itself, and whether this host would load it: the text of `host
 //! detector inspect`, and the reasons in every refusal.
 //!
-//! Nothing of the module runs while it is looked at; only its description is asked for at the end,
+//! No code of the module runs during the inspection; only its description is asked for at the end,
 //! in a sandbox.
 
 use wasmtime::component::Component;
@@ -16,7 +16,8 @@ use super::instance::Instance;
 use super::sandbox::Sandbox;
 use super::set::{Module, hex};
 
-/// How many imports and exports are named. A component from JavaScript or Python has about twenty.
+/// The most imports and exports that are named. A component from JavaScript or Python has about
+/// twenty.
 const MOST_NAMES: usize = 50;
 
 /// What was found in a module.
@@ -29,11 +30,11 @@ pub struct Inspection {
     pub exports: Vec<String>,
     /// Whether it makes models too.
     pub trains: bool,
-    /// What the module says of itself, or why this host would not load it.
+    /// The module's description, or why this host would not load it.
     pub description: Result<Description, DetectorError>,
 }
 
-/// Looks at a module.
+/// Inspects a module.
 pub async fn inspect(engine: &Engine, module: &Module) -> Inspection {
     use sha2::Digest;
     let mut inspection = Inspection {
@@ -112,12 +113,12 @@ fn linked(
     let pre = engine
         .linker()
         .instantiate_pre(component)
-        .map_err(|error| refused(format!("it asks for something that no detector is given: {error:#}")))?;
+        .map_err(|error| refused(format!("it imports something that no detector gets: {error:#}")))?;
     DetectorPre::new(pre)
         .map_err(|error| refused(format!("its exports are not those of `{CONTRACT}`: {error:#}")))
 }
 
-/// Why the names alone say that this module cannot be used.
+/// Why the names alone show that this module cannot be used.
 fn mismatch(exports: &[String], imports: &[String]) -> Option<String> {
     let (package, version) = CONTRACT.split_once('@').unwrap_or((CONTRACT, ""));
     let judging = format!("{package}/judging@");

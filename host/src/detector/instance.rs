@@ -25,19 +25,19 @@ pub(super) struct Instance {
     calls: Calls,
     guest: bindings::Detector,
     detector: ResourceAny,
-    /// What the parts that it hands out are changes of: always the state that is in its memory.
+    /// The state that is in its memory now: the changes that it returns are relative to it.
     parts: Parts,
     of: CheckpointWriter,
 }
 
-/// Who writes a checkpoint.
+/// The writer of a checkpoint.
 struct CheckpointWriter {
     schema: u32,
     detector: String,
     set_digest: String,
 }
 
-/// A store, and how long a call into it may last.
+/// A store, and the deadline of a call into it.
 pub(super) struct Calls {
     store: Store<Sandbox>,
     limits: Limits,
@@ -49,7 +49,7 @@ impl Calls {
         Self::limited(engine, module, held, *engine.limits())
     }
 
-    /// With limits of its own.
+    /// With other limits.
     pub(super) fn limited(engine: &Engine, module: &Module, held: usize, limits: Limits) -> Self {
         let taken = engine.weight(module).saturating_add(held);
         let store = Sandbox::store(engine.wasm(), &limits, taken);
@@ -70,7 +70,7 @@ impl Calls {
         self.store.set_epoch_deadline(Ticker::ticks(deadline));
         let returned = self.store.data_mut().set_by(&self.limits);
         self.store.set_hostcall_fuel(returned);
-        // The epoch comes first for a guest that computes; the timer only sees one that waits.
+        // The epoch comes first for a guest that computes; the timer only ends one that waits.
         let ended = tokio::time::timeout(deadline + 2 * TICK, call(&mut self.store)).await;
         self.store.data_mut().give_back();
         self.store.data().log.end_of_call();
@@ -86,7 +86,7 @@ impl Calls {
 }
 
 impl Instance {
-    /// Asks a module for its description, in a sandbox that is thrown away.
+    /// Asks a module for its description, in a sandbox that is dropped afterwards.
     pub(super) async fn describe(
         engine: &Engine,
         pre: &DetectorPre<Sandbox>,
@@ -172,10 +172,10 @@ impl Instance {
         Ok((Self { calls, guest, detector, parts, of }, summary))
     }
 
-    /// Judges a batch and, where the detector keeps state (a schema above 0), asks what has changed
-    /// of it. What comes back is checked. The instance is given back unless it failed over its
-    /// state: that costs it its life, because what it has changed is known to it alone, and nobody
-    /// a verdict.
+    /// Judges a batch and, if the detector keeps state (a schema above 0), asks for the changes of
+    /// that state. The results are checked. The instance is returned unless reading its state
+    /// failed: then it is dropped, because only it knows what has changed; the verdicts are valid
+    /// all the same.
     pub(super) async fn judge(mut self, batch: &Batch) -> Result<(Judged, Option<Self>), JudgeError> {
         let outcomes = self.detect(batch).await?;
         if self.of.schema == 0 {
@@ -187,8 +187,7 @@ impl Instance {
         })
     }
 
-    /// The state after the last batch: None if there is none, an error in words if it is none to
-    /// keep.
+    /// The state after the last batch: None if there is none, an error text if it cannot be kept.
     async fn checkpoint(&mut self) -> Result<Option<Checkpoint>, String> {
         let Self { calls, guest, detector, parts, of } = self;
         let judging = guest.anomaly_worker_detector_judging().detector();
@@ -237,12 +236,12 @@ impl Instance {
     }
 }
 
-/// Of a checkpoint.
+/// A checkpoint for which there is no memory.
 fn no_room(bytes: usize) -> String {
     format!("it has {bytes} bytes, and `memory_mib` of `[detector]` leaves no room for it")
 }
 
-/// What the host takes for a summary.
+/// The bytes that the host needs for a summary.
 fn size(said: &types::Summary) -> usize {
     let refused = |model: &types::Model| model.refused.as_ref().map_or(0, String::len);
     let model = |model: &types::Model| model.path.len() + model.variable.len() + refused(model) + MODEL_BYTES;
@@ -284,8 +283,8 @@ fn outcome(said: types::Outcome) -> Outcome {
     }
 }
 
-/// A trap in one line: its cause, then the innermost guest functions of the backtrace, where there
-/// are any.
+/// A trap in one line: its cause, then the innermost guest functions of the backtrace, if there are
+/// any.
 fn sentence(error: &wasmtime::Error) -> String {
     let cause = explained_of_code(guest_text::line(&error.root_cause().to_string()));
     let Some(trace) = error.downcast_ref::<wasmtime::WasmBacktrace>() else { return cause };

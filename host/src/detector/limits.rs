@@ -1,4 +1,4 @@
-//! What a detector may use. Each limit is a promise to the service that runs around it.
+//! The limits of a detector. Each protects the service around it.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use crate::regular::Most;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Of the whole component, in bytes: its memories, tables and instances, and what the host
-    /// holds of it: its answer while a call returns, its checkpoint, what it says of its
-    /// models, the forms that it made of their files.
+    /// holds for it: its answer while a call returns, its checkpoint, its texts on its models, the
+    /// compacted forms of their files.
     pub memory: usize,
     /// For one call into the detector, compilation excluded.
     pub deadline: Duration,
-    /// What one call may return, in bytes. A verdict is 33 bytes: the default is four million
-    /// readings.
+    /// What one call may return, in bytes. A verdict has 33 bytes: the default is enough for four
+    /// million readings.
     pub returned: usize,
     /// Of all parts of a checkpoint together, in bytes.
     pub checkpoint: usize,
@@ -60,16 +60,16 @@ pub(super) const INSTANCES: usize = 64;
 /// Elements of all tables: function pointers, of which a Python interpreter has some ten thousand.
 pub(super) const TABLE_ELEMENTS: usize = 100_000;
 
-/// What an entry of a table costs, and what an instance costs beside its memories and tables.
+/// The bytes of a table's entry, and of an instance beside its memories and tables.
 pub(super) const TABLE_ELEMENT_BYTES: usize = 16;
 
-/// What the host needs for a model that a detector names, beside its texts.
+/// The bytes that the host needs for a model that a detector names, beside its texts.
 pub(super) const MODEL_BYTES: usize = 128;
 
-/// Bytes of one part of a checkpoint: a row of the database.
+/// The most bytes of one part of a checkpoint, which is a row of the database.
 pub(super) const PART_BYTES: usize = 8 << 20;
 
-/// How many parts a checkpoint has at most, and what the host needs for one beside its bytes.
+/// The most parts of a checkpoint, and the bytes that the host needs for one beside its content.
 pub(super) const PARTS: usize = 1 << 16;
 pub(super) const PART_OVERHEAD: usize = 128;
 
@@ -77,8 +77,8 @@ pub(super) const PART_OVERHEAD: usize = 128;
 /// and short answers.
 pub(super) const LEAST_RETURNED: usize = 1 << 20;
 
-/// Lines that one call may log, and bytes of one line. A detector that says more floods the
-/// operator, not the host.
+/// Lines that one call may log, and bytes of one line. More would flood the log, and do the host no
+/// harm.
 pub(super) const LOG_LINES: usize = 100;
 pub(super) const LOG_LINE_BYTES: usize = 2_000;
 

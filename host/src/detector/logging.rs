@@ -1,4 +1,4 @@
-//! What a detector says: the contract's logging, and whatever it prints. Lines go to the host's log
+//! A detector's output: the contract's logging, and whatever it prints. Lines go to the host's log
 //! under the target `detector`, cut at a length and counted per call, so that a guest cannot fill a
 //! disk.
 
@@ -11,7 +11,7 @@ use super::bindings::logging::Level;
 use super::guest_text;
 use super::limits::{LOG_LINE_BYTES, LOG_LINES};
 
-/// The lines of one sandbox; shared by the logging import, stdout and stderr.
+/// The output of one sandbox; shared by the logging import, stdout and stderr.
 #[derive(Clone, Default)]
 pub(super) struct GuestLog(Arc<Mutex<LineBudget>>);
 
@@ -22,7 +22,7 @@ struct LineBudget {
 }
 
 impl GuestLog {
-    /// One line. What the log would not show costs nothing of what a call may say.
+    /// One line. A line that the log does not show does not count.
     pub(super) fn line(&self, level: Level, message: &str) {
         if !is_heard(level) {
             return;
@@ -44,7 +44,8 @@ impl GuestLog {
         }
     }
 
-    /// A call is over: what it lost is said, and the next one starts with a full budget.
+    /// A call has ended: the number of lost lines is logged, and the next call starts with a full
+    /// budget.
     pub(super) fn end_of_call(&self) {
         let mut budget = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if budget.dropped > 0 {
@@ -85,7 +86,7 @@ impl IsTerminal for Printed {
 }
 
 impl StdoutStream for Printed {
-    /// Only asked for by WASI 0.3, which is not linked.
+    /// Only used by WASI 0.3, which is not linked.
     fn async_stream(&self) -> Box<dyn tokio::io::AsyncWrite + Send + Sync> {
         Box::new(tokio::io::sink())
     }
@@ -95,7 +96,7 @@ impl StdoutStream for Printed {
     }
 }
 
-/// Bytes gathered to lines. A line that never ends is given out at the length where it would be
+/// Collects bytes to lines. A line that does not end is logged at the length at which it would be
 /// cut.
 struct LineBuffer {
     printed: Printed,

@@ -2,9 +2,8 @@
 //!
 //! One [`Engine`] serves the process. A [`Set`] is what one detector is made of (module, model
 //! files, settings), as bytes with one digest. A [`Detector`] is a set opened in a sandbox of its
-//! own, and the only thing that the worker talks to. Whatever goes wrong inside, the sandbox is
-//! thrown away and the next call gets a fresh one with the last committed checkpoint; the host goes
-//! on.
+//! own, and the only interface of the worker. Whatever fails inside, the sandbox is dropped and the
+//! next call gets a fresh one with the last committed checkpoint; the host continues.
 
 mod bindings;
 pub(crate) mod cache;
@@ -44,9 +43,9 @@ pub use set::{Digest, ModelFile, Module, Set, UnreadableFile, short_digest};
 pub(crate) use set::{FilesRead, SetParts, hex};
 pub use trainer::{Series, TrainError, Trained, Trainer, TrainingReport};
 
-/// The Prophet detector of `detector-guest`, built with the host so that one binary is a whole
+/// The Prophet detector of `detector-guest`, built with the host so that one binary is a complete
 /// installation.
 pub const BUILT_IN: &[u8] = include_bytes!(env!("BUILT_IN_DETECTOR"));
 
-/// The contract that this host serves.
+/// The version of the contract that this host supports.
 pub const CONTRACT: &str = "anomaly-worker:detector@0.1.0";

@@ -1,9 +1,9 @@
-//! The one way to a fresh instance: at the start, after a trap, for a reload, and when an older set
-//! comes back.
+//! The one way to open a fresh instance: at the start, after a trap, for a reload, and when an
+//! older set is used again.
 //!
-//! A checkpoint is a help and never a condition. One of another detector or schema, or that the
-//! detector fails to be opened with in whatever way, is left out with one line in the log; what the
-//! detector says without it is what counts.
+//! A checkpoint is optional. One of another detector or schema, or one with which the detector
+//! cannot be opened for any reason, is left out with one line in the log; only a failure without it
+//! counts.
 
 use super::bindings::DetectorPre;
 use super::description::{Description, Summary};
@@ -18,7 +18,7 @@ use crate::checkpoint::{Checkpoint, Parts};
 pub(super) struct OpenedInstance {
     pub(super) instance: Instance,
     pub(super) summary: Summary,
-    /// Whether it goes on from the checkpoint.
+    /// Whether it resumes from the checkpoint.
     pub(super) resumed: bool,
 }
 
@@ -36,7 +36,7 @@ pub(super) async fn open(
     let mut why = None;
     if let Some(kept) = kept {
         if description.checkpoint_schema == 0 {
-            // It is cleared with the next batch, and said then.
+            // It is cleared with the next batch, and logged then.
         } else if let Some(other) = foreign(kept, description) {
             why = Some(other);
         } else {
@@ -53,7 +53,7 @@ pub(super) async fn open(
     Ok(OpenedInstance { instance, summary, resumed: false })
 }
 
-/// Why this checkpoint is not one of this detector's.
+/// Why this checkpoint does not belong to this detector.
 fn foreign(kept: &Checkpoint, said: &Description) -> Option<String> {
     let Description { name, version, checkpoint_schema, .. } = said;
     if let Some(other) = kept.detector.as_ref().filter(|other| *other != name) {

@@ -1,5 +1,4 @@
-//! What was published of the contract, word for word: detectors that strangers have built rely on
-//! it.
+//! The published versions of the contract, word for word: detectors of other authors rely on them.
 
 use super::CONTRACT;
 
@@ -15,7 +14,7 @@ fn a_published_contract_is_never_edited() {
     let version = package.split_once('@').map_or("", |(_, version)| version);
     let published = PUBLISHED.iter().find(|(published, _)| *published == version);
     let Some((_, published)) = published else { return };
-    // Line by line: a checkout may have ends of its own.
+    // Line by line: a checkout may have other line ends.
     let differs = now.lines().zip(published.lines()).position(|(now, published)| now != published);
     let line = differs.unwrap_or_else(|| now.lines().count().min(published.lines().count())) + 1;
     assert!(

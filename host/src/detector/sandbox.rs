@@ -1,7 +1,7 @@
-//! What stands around one instance: an empty WASI, limits, and a place for its lines.
+//! The environment of one instance: an empty WASI, limits, and the log of its output.
 //!
-//! A sandbox lives as long as its instance and is thrown away on any trap, because a trap poisons
-//! every instance of its store.
+//! A sandbox lives as long as its instance and is dropped on any trap, because a trap makes every
+//! instance of its store unusable.
 
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ pub(super) struct Sandbox {
     pub(super) log: GuestLog,
 }
 
-/// Clocks that stand still: a detector is a function of what it is given, and a replay gives the
-/// same verdicts.
+/// Clocks that always give the same time: a detector's results depend only on its input, and a
+/// replay gives the same verdicts.
 struct Stopped;
 
 impl HostWallClock for Stopped {
@@ -49,8 +49,8 @@ impl HostMonotonicClock for Stopped {
 
 impl Sandbox {
     /// A store with nothing in it: no preopened directory, environment, argument, socket or name
-    /// look-up. `taken`: what its instances take, and what the host holds for it, which is no
-    /// longer there for the rest.
+    /// look-up. `taken`: what its instances need and what the host holds for it, which is
+    /// subtracted from the limit.
     pub(super) fn store(engine: &wasmtime::Engine, limits: &Limits, taken: usize) -> Store<Self> {
         let log = GuestLog::default();
         let wasi = WasiCtxBuilder::new()
@@ -77,8 +77,8 @@ impl Sandbox {
         store
     }
 
-    /// Sets by what the next call may return, and says how many bytes: what the host takes over
-    /// counts with the memory that the guest grows to meanwhile.
+    /// Reserves what the next call may return, and returns how many bytes: the host's copy counts
+    /// together with the memory that the guest allocates meanwhile.
     pub(super) fn set_by(&mut self, limits: &Limits) -> usize {
         let Allowance { memory_left, set_by, .. } = &mut self.allowance;
         let returned = (*memory_left / 4).max(LEAST_RETURNED).min(limits.returned);
@@ -87,8 +87,8 @@ impl Sandbox {
         returned
     }
 
-    /// The host keeps so many bytes of the detector from call to call where it kept `before`.
-    /// False, and all is as it was, if there is no room for that.
+    /// The host keeps this many bytes of the detector from call to call, instead of `before`.
+    /// False, and nothing is changed, if there is no room for them.
     pub(super) fn keep(&mut self, before: usize, bytes: usize) -> bool {
         let left = &mut self.allowance.memory_left;
         let fits = take(left, before, bytes);
@@ -98,17 +98,17 @@ impl Sandbox {
         fits
     }
 
-    /// The call is over, and the host is done with its answer.
+    /// The call is over, and the host has processed its answer.
     pub(super) fn give_back(&mut self) {
         self.allowance.memory_left += std::mem::take(&mut self.allowance.set_by);
     }
 }
 
-/// What the guest may still take. The limit is on the sum: a component of many modules has many
+/// What the guest may still allocate. The limit is on the sum: a component of many modules has many
 /// memories and tables.
 struct Allowance {
     memory_left: usize,
-    /// For the answer to the call in hand.
+    /// For the answer to the current call.
     set_by: usize,
     table_left: usize,
 }

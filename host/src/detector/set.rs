@@ -1,10 +1,10 @@
-//! What one detector is made of: module, model files and settings, with one digest over all of it.
+//! The parts of one detector: module, model files and settings, with one digest over all of it.
 //!
-//! Plain bytes in memory. A set is read whole before anything is built from it, so that a file that
-//! changes on disk cannot change a running detector, and a fresh instance is opened from the very
-//! bytes of the one before. Of a model file it holds what the detector made of it, where it made
-//! something: megabytes of training history are not kept for months. The digest is that of the
-//! user's files all the same: of those that the detector uses, which it says when it is opened.
+//! Plain bytes in memory. A set is read completely before anything is built from it, so that a file
+//! that changes on disk cannot change a running detector, and a fresh instance is opened from the
+//! same bytes as the one before. A set holds the compacted form of a model file if the detector
+//! made one: megabytes of training history are not kept for months. The digest is still that of the
+//! user's files, as far as the detector uses them, which it says when it is opened.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// SHA-256.
+/// A SHA-256 digest.
 pub type Digest = [u8; 32];
 
-/// A module as bytes, with the name to call it by in messages.
+/// A module as bytes, with its name in messages.
 #[derive(Clone)]
 pub struct Module {
     /// Its path as the user gave it, or `built-in`.
@@ -35,7 +35,7 @@ impl Module {
     }
 }
 
-/// A file of the model directory, or what the detector made of it. The host never looks inside.
+/// A file of the model directory, or its compacted form. The host does not interpret it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ModelFile {
     /// Relative to the directory, with `/` between parts.
@@ -52,7 +52,7 @@ impl std::fmt::Debug for ModelFile {
 /// A file of the model directory that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnreadableFile {
-    /// As of a file that can.
+    /// Relative to the directory, as in [`ModelFile`].
     pub path: String,
     /// A clause for the log.
     pub why: String,
@@ -61,7 +61,7 @@ pub struct UnreadableFile {
 /// What was read of a model directory.
 #[derive(Default)]
 pub(crate) struct FilesRead {
-    /// As they are or as the detector compacted them, each with the digest of the file as it is.
+    /// As they are or compacted, each with the digest of the original file.
     pub(crate) files: Vec<(ModelFile, Digest)>,
     pub(crate) unread: Vec<UnreadableFile>,
     /// See [`Set`].
@@ -76,9 +76,9 @@ pub struct Set {
     pub files: Vec<ModelFile>,
     /// Of the files as they are, in the same order.
     digests: Vec<Digest>,
-    /// Bytes of those that are in a form that a detector made of them.
+    /// Bytes of the files that are in a compacted form.
     pub(super) made: usize,
-    /// By path. The detector says what follows from it.
+    /// By path. The detector decides what follows from it.
     pub unread: Vec<UnreadableFile>,
     /// Where the files came from, for messages.
     pub models_dir: String,
@@ -86,20 +86,20 @@ pub struct Set {
     pub settings: String,
     /// SHA-256 in hexadecimal over the digests of module and files, and the settings.
     pub digest: String,
-    /// The digest with the files that the detector passed over: whether the same was read once
-    /// more.
+    /// The digest including the files that the detector does not use: it shows whether the same
+    /// files were read again.
     pub read: String,
 }
 
 impl Set {
-    /// Puts a set together from files as they are; their order does not matter.
+    /// Makes a set from files as they are; their order does not matter.
     pub fn new(module: Module, files: Vec<ModelFile>, models_dir: String, settings: String) -> Self {
         let digests = files.iter().map(|file| Sha256::digest(&file.bytes).into()).collect::<Vec<_>>();
         let files = files.into_iter().zip(digests).collect();
         Self::of_files(module, FilesRead { files, ..FilesRead::default() }, models_dir, settings)
     }
 
-    /// Puts a set together from what was read.
+    /// Makes a set from what was read.
     pub(crate) fn of_files(module: Module, read: FilesRead, models_dir: String, settings: String) -> Self {
         let FilesRead { mut files, mut unread, made } = read;
         files.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
@@ -121,7 +121,7 @@ impl Set {
         set
     }
 
-    /// The set as the detector uses it: without the files that it passed over.
+    /// The set as the detector uses it: without the files that it does not use.
     pub(super) fn without(mut self, passed_over: &HashSet<String>) -> Self {
         let files = self.files.into_iter().zip(self.digests);
         (self.files, self.digests) = files.filter(|(file, _)| !passed_over.contains(&file.path)).unzip();
@@ -132,7 +132,7 @@ impl Set {
 }
 
 impl Set {
-    /// What it is opened from, as it is kept on disk; its settings are the configuration's.
+    /// The parts that are stored on disk; the settings come from the configuration.
     pub(crate) fn parts(&self) -> (SetParts, impl Iterator<Item = &[u8]>) {
         let unread = |file: &UnreadableFile| (file.path.clone(), file.why.clone());
         let parts = SetParts {
@@ -152,8 +152,7 @@ impl Set {
         )
     }
 
-    /// The same way back: `bytes` are the module's, then those of each file. None if they do not
-    /// go together.
+    /// The reverse: `bytes` are the module's, then those of each file. None if they do not match.
     pub(crate) fn of_parts(
         parts: SetParts,
         mut bytes: impl Iterator<Item = Vec<u8>>,
@@ -184,7 +183,7 @@ pub(crate) struct SetParts {
     made: u64,
 }
 
-/// Texts go in after their length, so that no two sets run together to the same bytes.
+/// Each text goes in after its length, so that no two sets give the same bytes.
 fn digest(set: &Set) -> String {
     let mut hash = Sha256::new();
     let text = |hash: &mut Sha256, text: &str| {
@@ -197,7 +196,7 @@ fn digest(set: &Set) -> String {
         text(&mut hash, &file.path);
         hash.update(digest);
     }
-    // No file has such a digest. The reason is not in it: it may be another at each look.
+    // No file has such a digest. The reason is not in it: it may differ at each look.
     for file in &set.unread {
         text(&mut hash, &file.path);
         hash.update([0; 32]);
@@ -215,7 +214,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// A digest as people read it.
+/// A digest in the form for messages.
 pub fn short_digest(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }
@@ -267,8 +266,8 @@ mod tests {
         assert_eq!((&with.digest, with.read), (&plain.digest, read));
         assert_eq!(with.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["a", "c"]);
         assert_eq!(with.unread, plain.unread);
-        // A file that cannot be read and counts is another set than one without it, or with it
-        // whole.
+        // A set with an unreadable file that counts differs from one without that file, and from
+        // one with it.
         for other in [of(&["a", "c"], &[]), of(&["a", "b", "c"], &[])] {
             assert_ne!(other.digest, plain.digest);
         }

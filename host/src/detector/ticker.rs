@@ -7,8 +7,8 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Deadlines are met to one tick. Ten ticks a second cost nothing measurable and leave an idle
-/// service asleep.
+/// Deadlines are accurate to one tick. Ten ticks a second cost nothing measurable, and an idle
+/// service hardly wakes.
 pub(super) const TICK: Duration = Duration::from_millis(100);
 
 /// The thread, and the end of the channel whose drop stops it.

@@ -1,9 +1,9 @@
-//! Having a module make models, where it exports `training`.
+//! Trains models with a module, if it exports `training`.
 //!
 //! Each series has an instance of its own, in a sandbox with the limits of training, which is
-//! thrown away afterwards: whatever happens there, the instance that judges does not notice. A
-//! series is measured before anything of it crosses, and what comes back is checked before anybody
-//! writes it into a directory.
+//! dropped afterwards: a failure there does not affect the instance that judges. The size of a
+//! series is checked before it is passed on, and the result is checked before it is written into a
+//! directory.
 
 use std::time::Duration;
 
@@ -19,30 +19,30 @@ use super::set::{ModelFile, Module, UnreadableFile};
 use super::{CONTRACT, guest_text};
 use crate::datetime::Datetime;
 
-/// Rows that a series may have: two years of minutes.
+/// The most rows of a series: two years of minutes.
 pub const MOST_ROWS: usize = 1_000_000;
 
-/// Numbers in all columns of a series, instants included: 128 MiB.
+/// The most numbers in all columns of a series, instants included: 128 MiB.
 pub const MOST_NUMBERS: usize = 1 << 24;
 
-/// Warnings of one model that are kept.
+/// The most warnings of one model that are kept.
 const MOST_WARNINGS: usize = 20;
 
 /// Bytes of a file's name, as file systems have it.
 const NAME_BYTES: usize = 255;
 
-/// A detector's own words on a model, as JSON.
+/// A detector's own report on a model, as JSON.
 const DETAILS_BYTES: usize = 64 << 10;
 
 impl Limits {
-    /// Of a sandbox that trains: nobody waits for it, and a series takes more room than a batch.
+    /// Of a sandbox that trains: nothing waits for it, and a series needs more memory than a batch.
     #[must_use]
     pub fn for_training(self) -> Self {
         Self { memory: 1 << 30, deadline: Duration::from_secs(600), ..self }
     }
 }
 
-/// What is known of one variable.
+/// The known data of one variable.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Series {
     pub variable: String,
@@ -50,13 +50,13 @@ pub struct Series {
     pub datetimes: Vec<Datetime>,
     /// As many; NaN where there is no reading.
     pub values: Vec<f64>,
-    /// What else is known, by name; each as long.
+    /// Further columns, by name; each as long.
     pub columns: Vec<(String, Vec<f64>)>,
 }
 
 impl Series {
     /// # Errors
-    /// It is more than a detector is given.
+    /// It is larger than a detector may get.
     fn check(&self) -> Result<(), TrainError> {
         let (rows, lists) = (self.datetimes.len(), self.columns.len() + 2);
         if rows > MOST_ROWS {
@@ -72,7 +72,7 @@ impl Series {
     }
 }
 
-/// Why a series of more rows is not trained; goes on from its name.
+/// Why a series of more rows is not trained; continues after its name.
 pub fn too_many_rows(most: usize) -> String {
     format!("has more than {most} rows; train on a shorter time, or on fewer rows of it")
 }
@@ -84,7 +84,7 @@ pub struct Trained {
     pub report: TrainingReport,
 }
 
-/// What a person should know of a model.
+/// What a user should know of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainingReport {
     /// Of the series, with a reading.
@@ -101,7 +101,7 @@ pub struct TrainingReport {
     pub details: serde_json::Map<String, serde_json::Value>,
 }
 
-/// Why there is no model. The texts go on from the variable's name.
+/// Why there is no model. The texts continue after the variable's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TrainError {
     /// Nothing can be trained with these settings.
@@ -110,7 +110,7 @@ pub enum TrainError {
     /// What the series lacks.
     #[error("{0}")]
     Series(String),
-    /// The module did not survive it, did not answer in time, or answered nonsense.
+    /// The module trapped, did not answer in time, or gave an invalid answer.
     #[error("cannot be trained: {0}")]
     Failed(JudgeError),
 }
@@ -149,8 +149,8 @@ impl Trainer {
         self
     }
 
-    /// Makes a model of a series. `settings` is one JSON object, `files` are those of the model
-    /// directory that are no models.
+    /// Trains a model on a series. `settings` is one JSON object, `files` are those of the model
+    /// directory that are not models.
     ///
     /// # Errors
     /// Why there is none.
@@ -182,7 +182,7 @@ impl Trainer {
         Ok(Trained { file: self.file(made.file)?, report })
     }
 
-    /// The files that a directory of these models needs beside them: (path, variable) of each.
+    /// The files that a directory of these models needs besides them: (path, variable) of each.
     ///
     /// # Errors
     /// Why they cannot be made.
@@ -255,7 +255,7 @@ fn model_files<'a>(read: &'a [ModelFile], unread: &'a [UnreadableFile]) -> Vec<t
     read.chain(unread).collect()
 }
 
-/// What may be made in a model directory, and nowhere else.
+/// Paths that may be written in a model directory, and nowhere else.
 fn file_name(path: &str) -> Result<(), String> {
     // On Windows a colon divides a file from a stream of it, and the others are refused there.
     let foreign = |c: char| c.is_control() || "/\\".contains(c) || (cfg!(windows) && "<>:\"|?*".contains(c));

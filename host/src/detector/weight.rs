@@ -1,10 +1,10 @@
-//! What the instances of a component take of the host besides their memories and tables: for each a
+//! What the instances of a component need of the host besides their memories and tables: for each a
 //! block with an entry for every global, function and element of its module.
 //!
-//! A bound, not a measure: as many instances as there may be, each of the heaviest module. For a
-//! detector in Rust that is a few megabytes, for one in Python some forty; a module of a hundred
-//! thousand globals would take a hundred before its first line ran, and nothing that is asked about
-//! memories or tables would know of it.
+//! An upper bound, not a measurement: the largest possible number of instances, each of the
+//! heaviest module. For a detector in Rust that is a few megabytes, for one in Python some forty. A
+//! module of a hundred thousand globals would need a hundred before its first instruction, and the
+//! limits on memories and tables would not notice.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -13,15 +13,15 @@ use wasmparser::{BinaryReaderError, ElementItems, Parser, Payload};
 use super::limits::INSTANCES;
 use super::set::Module;
 
-/// The block of an instance of a module without anything in it.
+/// The block of an instance of an empty module.
 const INSTANCE_BYTES: usize = 4096;
 
-/// An entry, by what it is for: a pointer to code and two of data for a function, a value of any
-/// type for a global or an element.
+/// An entry, by kind: a pointer to code and two of data for a function, a value of any type for a
+/// global or an element.
 const FUNCTION_BYTES: usize = 32;
 const VALUE_BYTES: usize = 16;
 
-/// What was found out of the last modules: every fresh instance asks.
+/// The results for the last modules: every fresh instance needs them.
 #[derive(Default)]
 pub(super) struct Weights(Mutex<Vec<(Weak<[u8]>, usize)>>);
 
@@ -46,7 +46,7 @@ impl Weights {
     }
 }
 
-/// Of the core modules in it, what an instance of the heaviest takes.
+/// The bytes of an instance of the heaviest of the core modules in it.
 fn heaviest(component: &[u8]) -> Result<usize, BinaryReaderError> {
     let (mut heaviest, mut weight) = (0, 0);
     for payload in Parser::new(0).parse_all(component) {

@@ -13,7 +13,7 @@ use super::settings::VariableSettings;
 use super::{Episode, EpisodeChange, EpisodeKind, OutboxMessage, StoredEpisode, Told};
 use crate::datetime::Datetime;
 
-/// What may be other verdicts than there were.
+/// The verdicts that may have changed.
 #[derive(Debug)]
 pub struct Changed {
     /// From the first up to the last of them.
@@ -59,7 +59,7 @@ pub struct Mended {
     /// If it was evaluated up to the last reading: the state of the variable now, and the open row
     /// of the table, if any.
     pub live: Option<(Machine, Option<(Datetime, i32)>)>,
-    /// The last reading that was gone over.
+    /// The last reading that was evaluated.
     pub last: Option<Datetime>,
 }
 
@@ -179,7 +179,7 @@ impl Past {
         for (new, row) in all.iter().zip(&mut rows).filter(|(_, row)| row.is_none()) {
             *row = take_if(&mut old, |row| overlaps(&row.episode, new));
         }
-        // What was told of the open episode goes on in the one that is open now, whatever its row.
+        // The messages of an open episode continue in the one that is open now, whatever its row.
         let mut told_open = None;
         for row in old.into_iter().flatten() {
             let before = Some((row.episode.begin, row.version));
@@ -303,11 +303,11 @@ mod tests {
         Changed { first, last, context: first, late, replaces: false }
     }
 
-    /// What becomes of a reading, and whether it is an anomaly before and after.
+    /// What happens to a reading, and whether it is an anomaly before and after.
     #[derive(Clone, Copy, Debug)]
     enum Fate {
         Stored(bool),
-        /// It comes after those that are later.
+        /// It arrives after later ones.
         Late(bool),
         /// It is judged again.
         Again(bool, bool),
@@ -323,8 +323,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes late and whatever is judged again, the table is what it had been, had all
-        /// come in its order and been judged so at first.
+        /// Whatever arrives late and whatever is judged again, the table is the same as if
+        /// everything had arrived in order and been judged so at first.
         #[test]
         fn what_is_mended_is_what_all_verdicts_say(
             readings in prop::collection::vec(fates(), 1..60),

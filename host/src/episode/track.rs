@@ -84,7 +84,7 @@ impl Track {
         }
     }
 
-    /// Continues after readings that others have judged, of which `last` is the last.
+    /// Continues after readings that another process has judged, of which `last` is the last.
     pub(super) fn after(last: Datetime) -> Self {
         let point = Point { ds: last, y: f64::NAN, yhat: 0.0, score: 0.0, anomaly: false, cause: None };
         Self { last, ..Self::begin(&point) }

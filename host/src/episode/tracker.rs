@@ -31,12 +31,13 @@ impl Default for TrackerSettings {
     }
 }
 
-/// From where on the verdicts of a variable are gone over anew.
+/// The range of a variable's verdicts that has to be evaluated again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Anew {
     pub from: Datetime,
-    /// The first that comes to its turn as ever. None: all of them are gone over, and those of the
-    /// batch among them, because others have judged later ones.
+    /// The first reading that is evaluated in its order, as always. None: all verdicts are
+    /// evaluated again, those of the batch among them, because another process has judged later
+    /// ones.
     pub to: Option<Datetime>,
 }
 
@@ -72,7 +73,7 @@ pub struct Draft {
 type RowKey = (Arc<str>, EpisodeKind);
 
 impl Draft {
-    /// Whether a variable was taken in.
+    /// Whether a variable has been evaluated.
     pub fn concerns(&self, variable: &str) -> bool {
         self.tracks.contains_key(variable)
     }
@@ -191,8 +192,8 @@ impl EpisodeTracker {
         late
     }
 
-    /// Which variables have an open row that is not as this worker has left it, each with where the
-    /// difference begins: a backfill was there.
+    /// Which variables have an open row that differs from what this worker has written, each with
+    /// the begin of the difference: a backfill has changed it.
     pub fn changed_by_others(&self, open: &[StoredEpisode]) -> BTreeMap<Arc<str>, Datetime> {
         let mut changed: BTreeMap<Arc<str>, Datetime> = BTreeMap::new();
         let mut note = |variable: &Arc<str>, at: Datetime| {
@@ -218,10 +219,10 @@ impl EpisodeTracker {
         changed
     }
 
-    /// Which variables of a batch have to be gone over from the verdicts before it: those that are
-    /// new here, also where others have judged all their readings, those that `others` have
-    /// changed, those that have readings which others have judged, and those of which readings in
-    /// a row count, whatever became of the ones before.
+    /// Which variables of a batch have to be evaluated again from earlier verdicts on: those that
+    /// are new here, also if another process has judged all their readings; those that `others`
+    /// have changed; those with readings that another process has judged; and those for which the
+    /// number of consecutive readings counts, whatever the outcome of the earlier ones.
     pub fn doubtful<'a>(
         &mut self,
         verdicts: impl Iterator<Item = (&'a Arc<str>, Point)>,
@@ -253,7 +254,7 @@ impl EpisodeTracker {
                 doubtful.insert(variable, Anew { from, to: to.filter(|_| !is_others) });
             }
         }
-        // Later readings are judged in the order of these.
+        // Later readings are evaluated after these.
         let unknown = judged_before.iter().filter(|(variable, _)| !self.tracks.contains_key(*variable));
         for (variable, at) in unknown {
             doubtful.entry(Arc::clone(variable)).or_insert(Anew { from: *at, to: None });
@@ -261,9 +262,9 @@ impl EpisodeTracker {
         doubtful
     }
 
-    /// Takes in the verdicts of a batch, which readings it had besides, and what those that are
-    /// late have changed. What is dated after `until` has its time still before it and is passed
-    /// over.
+    /// Evaluates the verdicts of a batch, the times of its readings without a verdict, and what its
+    /// late readings have changed. What is dated after `until` is skipped; its time has not come
+    /// yet.
     pub fn take<'a>(
         &mut self,
         verdicts: impl Iterator<Item = (&'a Arc<str>, Point)>,
@@ -304,7 +305,7 @@ impl EpisodeTracker {
                 draft.messages.extend(messages);
                 if let Some((machine, row)) = live {
                     track.machine = machine;
-                    // Others may have judged readings since.
+                    // Another process may have judged readings since.
                     track.last = track.last.max(last.unwrap_or(track.last));
                     mended_row = Some(row);
                 }
@@ -430,7 +431,7 @@ impl EpisodeTracker {
             draft.messages.extend(notifier.tell(open, Some(settings), now));
             let of_row = going_on.filter(|(begin, _)| is_mended || *begin == open.begin);
             let is_same = of_row.is_some_and(|(begin, _)| begin == open.begin);
-            // What stands in the table may be another's.
+            // The content of the table may be another process's.
             let is_ours = self.rows.get(&key).copied() == of_row;
             if is_same && is_ours && before.open(kind) == Some(&*open) {
                 continue;

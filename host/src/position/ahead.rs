@@ -1,16 +1,17 @@
-//! Datetimes that were read and lie ahead of the server's clock: of a device whose clock is wrong,
-//! or of a server's.
+//! Datetimes that were read and are ahead of the server's clock, because a device's clock or the
+//! server's own is wrong.
 //!
-//! Their readings are judged like any other, but the watermark does not go there before the clock
-//! has: one row of 2099 would hide for ever how far behind the worker is. They are kept so that a
-//! row is said to be ahead once, and so that a plant whose rows are all ahead still has a watermark
-//! that moves.
+//! Their readings are judged like any other, but the watermark does not reach them before the clock
+//! does: one row of 2099 would hide for ever how far the worker is behind. They are kept so that a
+//! row is reported as ahead only once, and so that the watermark still advances at a plant whose
+//! rows are all ahead.
 
 use serde::{Deserialize, Serialize};
 
 use crate::datetime::Datetime;
 
-/// How many are kept. Of more, every other one goes: the watermark then moves in larger steps.
+/// How many are kept. If there are more, every other one is dropped: the watermark then advances in
+/// larger steps.
 const MOST: usize = 64;
 
 /// Ascending, each once.
@@ -19,23 +20,23 @@ const MOST: usize = 64;
 pub struct Ahead(Vec<Datetime>);
 
 impl Ahead {
-    /// Whether rows at this datetime were met before.
+    /// Whether rows at this datetime were seen before.
     pub fn holds(&self, at: Datetime) -> bool {
         self.0.binary_search(&at).is_ok()
     }
 
-    /// The latest that the clock has come to by now.
+    /// The latest that the clock has reached.
     pub fn reached(&self, now: Datetime) -> Option<Datetime> {
         let reached = self.0.partition_point(|at| *at <= now);
         self.0[..reached].last().copied()
     }
 
-    /// Lets go of what the clock has come to.
+    /// Drops those that the clock has reached.
     pub fn forget(&mut self, now: Datetime) {
         self.0.retain(|at| *at > now);
     }
 
-    /// Takes in those of the datetimes that lie ahead of `now`.
+    /// Adds those of the datetimes that are ahead of `now`.
     pub fn take_in(&mut self, datetimes: impl Iterator<Item = Datetime>, now: Datetime) {
         self.0.extend(datetimes.filter(|at| *at > now));
         self.0.sort_unstable();

@@ -1,5 +1,5 @@
-//! Each reading is judged once: random histories of a table, played against both positions with
-//! nothing but what the state row keeps surviving a crash.
+//! Each reading is judged once: random histories of a table, run with both kinds of position. Only
+//! the state row survives a crash.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -22,7 +22,7 @@ fn at(seconds: i64) -> Datetime {
     Datetime::from_micros(seconds * 1_000_000)
 }
 
-/// A row as some insert makes it; a malformed one has no datetime that could be read.
+/// A row as an insert makes it; a malformed one has no datetime that can be read.
 #[derive(Clone, Debug)]
 enum InsertedRow {
     Reading { seconds: i64, variable: u8, null: bool },
@@ -115,7 +115,7 @@ impl InputTable {
     }
 }
 
-/// What outlives a crash: the state row's JSON, and the output.
+/// What survives a crash: the state row's JSON, and the output.
 struct Committed {
     state: String,
     judged: HashSet<ReadingKey>,
@@ -147,8 +147,8 @@ impl Committed {
     }
 }
 
-/// One cycle over the key, begun from the committed state. Returns how many reads it took and
-/// whether it came to its end.
+/// One cycle over the key, from the committed state. Returns how many reads it took and whether it
+/// was completed.
 fn cycle(
     table: &InputTable,
     done: &mut Committed,

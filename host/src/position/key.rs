@@ -1,13 +1,13 @@
 //! The position on an identity key: one greatest id, and the ids below it that were not there.
 //!
-//! Ids are given out before their rows are committed, so a row may appear below ids that were read
-//! already. It can only appear in a gap. Each gap is looked at in every pass until it is older than
-//! the settle time, and then once more; an insert that stays open for longer than that is found by
-//! the reconciliation. A gap as wide as no transaction is the way from one range of ids to the
-//! next, each with a writer of its own: it stays open. So does one that is being filled.
+//! Ids are assigned before their rows are committed, so a row may appear below ids that were read
+//! already. It can only appear in a gap. Each gap is read in every pass until it is older than the
+//! settle time, and then once more; an insert that stays open for longer is found by the
+//! reconciliation. A gap that is wider than a transaction can make it separates two ranges of ids,
+//! each with a writer of its own: it stays open. So does one that is being filled.
 //!
-//! That ids go on from where they were is not believed either: the last rows read are remembered
-//! ([`super::ReadMark`]), and each pass looks at the last of them again.
+//! Nor does the position assume that ids continue where they were: the last rows read are
+//! remembered ([`super::ReadMark`]), and each pass reads the last of them again.
 
 use std::time::Duration;
 
@@ -19,16 +19,17 @@ use crate::datetime::Datetime;
 use crate::reading::Page;
 
 /// How many gaps are kept apart. More would make the statement that reads them long and the state
-/// row large; beyond it the nearest are merged, which costs reading again what lies between them,
-/// and loses nothing. Plants that roll back some inserts have a few; only keys that count in steps
-/// have this many.
+/// row large. Beyond this the nearest are merged: the rows between them are read again, and nothing
+/// is lost. Plants that roll back some inserts have a few gaps; only keys that count in steps have
+/// this many.
 const MOST_GAPS: usize = 64;
 
-/// From this many ids on a gap is no transaction in flight, nor what a server skips when it starts
-/// again (10,000 at most): another writer may have a range of ids there.
+/// A gap of at least this many ids is neither a transaction in flight nor what a server skips when
+/// it restarts (10,000 at most): another writer may have a range of ids there.
 const WIDE: u64 = 100_000;
 
-/// How many wide gaps stay open. Where there are more, ids are no ranges but have gaps everywhere.
+/// How many wide gaps stay open. If there are more, the ids are not divided into ranges but have
+/// gaps everywhere.
 const MOST_RANGES: usize = 16;
 
 /// How many ids below the first that a new worker is to read may belong to inserts still in flight:
@@ -42,7 +43,7 @@ const LARGEST_PAGE: usize = 100_000;
 /// A position on the identity key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KeyPosition {
-    /// Readings older than this belong to the time before this worker: `backfill` judges them.
+    /// Readings older than this are from before this worker's time: `backfill` judges them.
     pub since: Datetime,
     /// Every id up to this one was read, except those in `gaps`.
     pub scanned: i64,
@@ -54,8 +55,8 @@ pub struct KeyPosition {
     /// The greatest id that this worker did not read because it is from before its time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub began: Option<i64>,
-    /// Gaps that nobody waits for any more, the last of them: what shows up there came too late to
-    /// be read by its id.
+    /// Gaps that were given up, the last of them: a row that appears there came too late to be read
+    /// by its id.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub given_up: Vec<Gap>,
 }
@@ -74,9 +75,9 @@ pub struct Gap {
 /// however many rows lie between merged gaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyScan {
-    /// Gaps up to this id were looked at in this pass.
+    /// Gaps up to this id were read in this pass.
     looked_to: i64,
-    /// Whether the last mark was found where it was, or needs not be.
+    /// Whether the last mark was found where it was, or need not be.
     certain: bool,
 }
 
@@ -96,8 +97,8 @@ impl KeyPosition {
     }
 
     /// The position of a worker that starts at `since`. `before` holds the rows of
-    /// [`Self::before_start`]: those older than `since` were there before this worker and are
-    /// no news to it; the ids that are not there may yet come.
+    /// [`Self::before_start`]: those older than `since` were there before this worker and are not
+    /// new to it; the ids that are missing may still appear.
     pub fn start(
         since: Datetime,
         first: Option<i64>,
@@ -128,9 +129,9 @@ impl KeyPosition {
         Self { since, scanned, gaps: Vec::new(), marks: Vec::new(), began: None, given_up: Vec::new() }
     }
 
-    /// What the next page of this pass is to read: gaps that were not looked at yet, then every new
-    /// id, and just before them the last mark until it was found. Both ends inclusive;
-    /// ascending and disjoint.
+    /// What the next page of this pass has to read: gaps that were not read yet, then every new id,
+    /// and before them the last mark until it was found. Both ends inclusive; ascending and
+    /// disjoint.
     pub fn spans(&self, pass: &KeyScan) -> Vec<(i64, i64)> {
         let left = self.gaps.iter().filter(|gap| gap.last > pass.looked_to);
         let gaps = left.map(|gap| (gap.first.max(pass.looked_to.saturating_add(1)), gap.last));
@@ -141,14 +142,14 @@ impl KeyPosition {
         gaps.chain(new).collect()
     }
 
-    /// The mark that the pass has still to find: only one at `scanned`, which costs no seek of its
+    /// The mark that the pass still has to find: only one at `scanned`, which costs no seek of its
     /// own.
     fn looked_for(&self, pass: &KeyScan) -> Option<&ReadMark> {
         self.marks.last().filter(|mark| mark.id == self.scanned && !pass.certain)
     }
 
-    /// Takes the mark out of the page, which is no news. False: it had to be there and is not, so
-    /// that nothing may be believed of what stands at other ids.
+    /// Removes the mark from the page, as it is not new. False: it should be there and is not, so
+    /// that the ids tell nothing about the rows.
     fn find_mark(&self, pass: &mut KeyScan, page: &mut Page) -> bool {
         let Some(mark) = self.looked_for(pass) else { return true };
         let past = |id: Option<i64>| id.is_some_and(|id| id > mark.id);
@@ -168,9 +169,9 @@ impl KeyPosition {
     }
 
     /// Takes in the page that [`Self::spans`] asked for, by id. `asked` is the server's time from
-    /// before the read: what was committed by then is in the page. A gap that is still empty
-    /// and at least `settle` old at that time is given up, so a gap is always looked at once
-    /// more when its time is over. Malformed rows have been read like any others.
+    /// before the read: what was committed by then is in the page. A gap that is still empty and at
+    /// least `settle` old at that time is given up; so a gap is always read once more after its
+    /// time is over. Malformed rows count as read.
     pub fn advance(
         &mut self,
         pass: &mut KeyScan,
@@ -192,9 +193,9 @@ impl KeyPosition {
             let seen = gap.seen.min(asked);
             let looked_at = |last: i64| pass.looked_to < last && last <= read_to;
             for (first, last) in absent(gap.first, gap.last, &ids) {
-                // In a wide gap what follows the row of a writer is where its next one goes. A
-                // narrow one may have been merged over rows that were read before, which say
-                // nothing of a writer.
+                // In a wide gap, the next row of a writer follows its last one. A narrow gap may
+                // have been merged over rows that were read before, which tell nothing about a
+                // writer.
                 let followed = wide(gap.first, gap.last) && first > gap.first && last == gap.last;
                 let seen = if followed { asked } else { seen };
                 let over = looked_at(last) && asked.since(seen) >= settle;
@@ -217,22 +218,22 @@ impl KeyPosition {
         self.gaps = gaps;
         mark::remember(&mut self.marks, page.readings.iter());
         pass.looked_to = pass.looked_to.max(read_to);
-        // What follows on in this pass has been seen in one read with rows that were certain.
+        // The rest of this pass was read together with the row of the mark.
         pass.certain |= pass.looked_to >= self.scanned;
         PageOutcome::Accepted { page, too_late: 0 }
     }
 
-    /// Remembers the last reading of a page that was read before.
+    /// Remembers the last reading of a page that was already read.
     pub fn remember(&mut self, page: &Page) {
         mark::remember(&mut self.marks, page.readings.iter());
     }
 
-    /// Whether a cycle is still to read this id.
+    /// Whether a cycle has still to read this id.
     pub fn awaits(&self, id: i64) -> bool {
         id > self.scanned || self.gaps.iter().any(|gap| (gap.first..=gap.last).contains(&id))
     }
 
-    /// Why no cycle has read this id, which none awaits.
+    /// Why no cycle reads this id any more. Only for ids that no cycle awaits.
     pub fn passed(&self, id: i64) -> Passing {
         if self.given_up.iter().any(|gap| (gap.first..=gap.last).contains(&id)) {
             Passing::Late
@@ -243,8 +244,8 @@ impl KeyPosition {
         }
     }
 
-    /// Opens the ids of a range that this position did not know of, so that the next cycles follow
-    /// its writer. Those in it that are there were not read.
+    /// Opens a range of ids that this position did not know, so that the next cycles read its
+    /// writer's rows. Its existing rows were not read.
     pub fn open(&mut self, first: i64, last: i64, now: Datetime) {
         if first > last || last > self.scanned {
             return;
@@ -255,22 +256,22 @@ impl KeyPosition {
         merge_nearest(&mut self.gaps);
     }
 
-    /// After the last mark was not found: what is to be made of it. `found` holds the rows at the
-    /// ids of all marks, `last` is the table's greatest id.
+    /// What follows from a last mark that was not found. `found` holds the rows at the ids of all
+    /// marks, `last` is the table's greatest id.
     pub fn resolve(&mut self, found: &Page, last: Option<i64>) -> Doubt {
         let stands = |mark: &ReadMark| found.readings.iter().any(|reading| mark.is(reading));
         let other = |mark: &ReadMark| {
             found.readings.iter().any(|reading| reading.id == Some(mark.id) && !mark.is(reading))
         };
         if last.is_none() {
-            // Emptied. Whether ids go on or start again, the first row tells.
+            // Emptied. The first row shows whether ids continue or start again.
             return Doubt::Empty;
         }
         let known: Vec<ReadMark> = self.marks.iter().filter(|mark| stands(mark)).cloned().collect();
         if known.is_empty() || self.marks.iter().any(other) {
             return Doubt::StartedAgain;
         }
-        // The last rows were deleted. Some tables give their ids out anew.
+        // The last rows were deleted. Some tables assign their ids again.
         if let Some(last) = last.filter(|last| *last < self.scanned) {
             self.scanned = last;
             self.gaps.retain(|gap| gap.first <= last);
@@ -286,7 +287,7 @@ impl KeyPosition {
 /// Why an id is read by no cycle any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passing {
-    /// It was waited for, and given up.
+    /// It was awaited, and given up.
     Late,
     /// It is from before this worker's time.
     Below,
@@ -294,22 +295,21 @@ pub enum Passing {
     Read,
 }
 
-/// What became of the rows that were read last.
+/// What happened to the rows that were read last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doubt {
-    /// The table holds nothing.
+    /// The table is empty.
     Empty,
-    /// They were deleted, and those before them are there: the position goes on.
+    /// They were deleted, and those before them are there: the position stays.
     Deleted,
-    /// Other rows have their ids, or nothing is left that was there: ids tell nothing of what was
-    /// read.
+    /// Other rows have their ids, or none of them is left: ids do not tell what was read.
     StartedAgain,
 }
 
 impl KeyPosition {
-    /// Leaves whole datetimes in a full page: new rows that trail with the last one's datetime go,
-    /// to be read with their fellows. Returns the id up to which the spans count as read; None
-    /// if nothing is left.
+    /// Leaves only complete datetimes in a full page: new rows at the last one's datetime are
+    /// removed, to be read together with the others of it. Returns the id up to which the spans
+    /// count as read; None if nothing is left.
     fn cut(&self, page: &mut Page) -> Option<i64> {
         if !page.full {
             return Some(i64::MAX);
@@ -341,7 +341,7 @@ fn ids(page: &Page) -> Vec<i64> {
     ids
 }
 
-/// The stretches of `first..=last` that hold none of the `ids`, which ascend.
+/// The parts of `first..=last` that hold none of the `ids`, which ascend.
 fn absent(first: i64, last: i64, ids: &[i64]) -> impl Iterator<Item = (i64, i64)> {
     let from = ids.partition_point(|&id| id < first);
     let to = ids.partition_point(|&id| id <= last).max(from);
@@ -352,8 +352,8 @@ fn absent(first: i64, last: i64, ids: &[i64]) -> impl Iterator<Item = (i64, i64)
     firsts.zip(lasts).filter_map(|(first, last)| first.zip(last)).filter(|(first, last)| first <= last)
 }
 
-/// Brings the gaps down to [`MOST_GAPS`] by joining those with the fewest ids between them. A
-/// joined gap is as young as its younger part.
+/// Reduces the gaps to [`MOST_GAPS`] by merging those with the fewest ids between them. A merged
+/// gap is as old as its younger part.
 fn merge_nearest(gaps: &mut Vec<Gap>) {
     let surplus = gaps.len().saturating_sub(MOST_GAPS);
     if surplus == 0 {

@@ -1,17 +1,17 @@
 //! Rows that were read, remembered so that the next pass can tell whether the table still is what
 //! it was.
 //!
-//! A table that was emptied, restored from a backup or renamed gives its ids to other rows, and a
-//! position that goes by ids alone would pass over those for ever. A mark is the id, the datetime
-//! and the variable of a reading: an update of its value does not matter.
+//! A table that was emptied, restored from a backup or renamed assigns its ids to other rows, and a
+//! position that uses ids alone would skip those for ever. A mark is the id, the datetime and the
+//! variable of a reading: an update of its value does not matter.
 
 use serde::{Deserialize, Serialize};
 
 use crate::datetime::Datetime;
 use crate::reading::Reading;
 
-/// How many are kept: those of as many pages. Somebody who deletes the newest rows rarely deletes
-/// all of these.
+/// How many are kept, each of another page. Whoever deletes the newest rows rarely deletes all of
+/// these.
 const MOST: usize = 4;
 
 /// A reading that was read.
@@ -31,7 +31,7 @@ impl ReadMark {
     }
 }
 
-/// Remembers the reading with the greatest id, if it is greater than those that are remembered.
+/// Remembers the reading with the greatest id, if that is greater than the remembered ones.
 pub(super) fn remember<'a>(marks: &mut Vec<ReadMark>, readings: impl Iterator<Item = &'a Reading>) {
     let Some((id, reading)) =
         readings.filter_map(|reading| Some((reading.id?, reading))).max_by_key(|(id, _)| *id)

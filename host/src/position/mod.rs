@@ -1,15 +1,15 @@
-//! Where the worker stands in the input table, and what it must look at next.
+//! The worker's position in the input table, and what it has to read next.
 //!
-//! Time order is not commit order, and key order is not commit order either: a worker that
-//! remembers one greatest value loses rows. With an identity key, an id below the greatest that was
-//! seen and itself not seen is a *gap*: an insert in flight, or one rolled back. Gaps are looked at
-//! again until they are older than the settle time; every id is read once, and an idle cycle costs
-//! one seek. Without a key the whole allowed lateness is looked at again.
+//! Rows are committed neither in the order of time nor in that of the key: a worker that remembers
+//! one greatest value loses rows. With an identity key, an id that was not seen and is below the
+//! greatest one seen is a *gap*: an insert in flight, or one rolled back. Gaps are read again until
+//! they are older than the settle time. Every id is read once, and an idle cycle costs one seek.
+//! Without a key the whole allowed lateness is read again.
 //!
-//! Pure: the cycle asks what to read, tells what it read, and stores the result with the verdicts.
-//! A position lives in the state row; a *pass* is one scan over what may be new and lives for a
-//! cycle. Nothing here can fail: a position that was never committed is simply dropped, and the
-//! committed one reads the same rows again.
+//! Pure: the cycle asks what to read, passes in what it has read, and stores the result with the
+//! verdicts. A position is kept in the state row; a *pass* is one scan over what may be new and
+//! lives for a cycle. Nothing here can fail: a position that was never committed is dropped, and
+//! the committed one reads the same rows again.
 
 mod ahead;
 #[cfg(test)]
@@ -41,7 +41,7 @@ pub enum Position {
 }
 
 impl Position {
-    /// Readings older than this belong to the time before this worker.
+    /// Readings older than this are from before this worker's time.
     pub fn since(&self) -> Datetime {
         match self {
             Self::Key(position) => position.since,
@@ -49,7 +49,7 @@ impl Position {
         }
     }
 
-    /// From now on readings older than this belong to the time before this worker.
+    /// From now on readings older than this are from before this worker's time.
     pub fn set_since(&mut self, since: Datetime) {
         match self {
             Self::Key(position) => position.since = since,
@@ -58,20 +58,20 @@ impl Position {
     }
 }
 
-/// What became of a page that was read.
+/// The outcome of a page that was read.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PageOutcome {
-    /// The page is taken in: commit the position with what becomes of these rows.
+    /// The page is accepted: commit the position with the verdicts on these rows.
     Accepted {
-        /// The rows to go on with; those of a datetime that the limit cut in two were left for the
-        /// next page. While `full` is set there may be more: read on.
+        /// The rows to judge; those of a datetime that the limit cut in two were left for the next
+        /// page. While `full` is set there may be more: read on.
         page: Page,
-        /// Rows that came too late and were noticed without being read, for the counts of this
-        /// commit. Only without a key.
+        /// Rows that came too late and were only counted, for the counts of this commit. Only
+        /// without a key.
         too_late: u64,
     },
-    /// The page is full and holds no whole datetime. Nothing was changed: read the same with twice
-    /// the limit.
+    /// The page is full and holds no complete datetime. Nothing was changed: read the same with
+    /// twice the limit.
     TooSmall,
     /// The row that was read last is not where it was. Nothing was changed: find out why, see
     /// [`KeyPosition::resolve`].
@@ -81,9 +81,9 @@ pub enum PageOutcome {
 /// The oldest datetime that is still judged: the allowed lateness before the watermark, never
 /// before `since`.
 ///
-/// A single row dated years ahead moves the watermark there. So that it does not make every later
-/// reading too late, the oldest allowed datetime is counted from the server's clock where that is
-/// behind the watermark. A clock set back only widens it.
+/// A single row dated years ahead moves the watermark there. So that this does not make every later
+/// reading too late, the oldest allowed datetime is counted from the server's clock if that is
+/// behind the watermark. A clock that is set back only widens the range.
 pub fn oldest_allowed(
     since: Datetime,
     watermark: Option<Datetime>,

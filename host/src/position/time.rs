@@ -1,14 +1,14 @@
 //! The position on a table without a key: the watermark, and the allowed lateness behind it that is
 //! read again in every cycle.
 //!
-//! What was read before is told apart by what the output holds. A row that holds no verdict (NULL,
-//! a duplicate, no model) looks the same each time; it is counted when its datetime first lies
-//! ahead of the watermark, and never again. So that this ends, the watermark must move to the last
-//! datetime that was *read*, whether or not anything could be judged there.
+//! Readings that were read before are recognised by the verdicts in the output. A row without a
+//! verdict (NULL, a duplicate, no model) looks the same each time; it is counted when it is first
+//! read ahead of the watermark, and never again. So the watermark must advance to the last datetime
+//! that was *read*, whether or not anything could be judged there.
 //!
-//! Rows that come to datetimes before the oldest allowed datetime are not read, but they are not
-//! silent either: each cycle counts how many rows a stretch before the oldest allowed datetime
-//! holds, and the next compares.
+//! Rows that arrive before the oldest allowed datetime are not read, but they are counted: each
+//! cycle stores how many rows a range before the oldest allowed datetime holds, and the next
+//! compares.
 
 use std::time::Duration;
 
@@ -18,9 +18,8 @@ use super::{Ahead, PageOutcome};
 use crate::datetime::Datetime;
 use crate::reading::Page;
 
-/// How far before the oldest allowed datetime rows that come too late are noticed: counting costs
-/// an index range a cycle, and an outage that is buffered for longer than a day is known to the
-/// plant.
+/// How far before the oldest allowed datetime late rows are counted: counting costs an index range
+/// a cycle, and a plant knows of an outage that is buffered for longer than a day.
 const NOTICED: Duration = Duration::from_secs(24 * 3600);
 
 /// A position without a key.
@@ -28,7 +27,7 @@ const NOTICED: Duration = Duration::from_secs(24 * 3600);
 pub struct TimePosition {
     /// As in [`super::KeyPosition::since`].
     pub since: Datetime,
-    /// How many rows the input held in a stretch that is already out of reach: what comes to it
+    /// How many rows the input held in a range that is no longer read: rows that are added to it
     /// later came too late.
     pub passed: Option<Passed>,
 }
@@ -47,8 +46,8 @@ pub struct Passed {
 pub struct TimeScan {
     oldest: Datetime,
     from: Datetime,
-    /// What the position is to remember once everything in it was read a last time, and what it
-    /// found before the last oldest allowed datetime.
+    /// What the position has to remember once the whole range was read a last time, and the number
+    /// of rows found before the last oldest allowed datetime.
     remember: Option<(Passed, u64)>,
 }
 
@@ -58,19 +57,19 @@ impl TimePosition {
         Self { since, passed: None }
     }
 
-    /// The stretch before the oldest allowed datetime: `from` inclusive, `to` exclusive.
+    /// The range before the oldest allowed datetime: `from` inclusive, `to` exclusive.
     pub fn stretch(oldest_allowed: Datetime) -> (Datetime, Datetime) {
         (oldest_allowed.earlier(NOTICED), oldest_allowed)
     }
 
-    /// Starts a cycle's scan. `in_passed` is how many rows the stretch of `self.passed` holds by
-    /// now, `in_stretch` how many the [`Self::stretch`] of this oldest allowed datetime holds;
-    /// both are counted before anything is read. What fell too late since the last cycle is
-    /// then read one last time after it was counted, so a row that comes in between is seen by one
-    /// of the two. Rows that were deleted from the table count as none.
+    /// Starts a cycle's scan. `in_passed` is the number of rows in the range of `self.passed` now,
+    /// `in_stretch` the number in the [`Self::stretch`] of this oldest allowed datetime; both are
+    /// counted before anything is read. What has become too old since the last cycle is read one
+    /// last time after it was counted, so that a row which arrives in between is found by one of
+    /// the two. Deleted rows do not count.
     pub fn pass(&self, oldest_allowed: Datetime, in_passed: u64, in_stretch: u64) -> TimeScan {
         let last_oldest = self.passed.map_or(oldest_allowed, |passed| passed.to);
-        // After a long backlog that would be all of it.
+        // After a long backlog the range would be all of it.
         let oldest = last_oldest.max(oldest_allowed.earlier(NOTICED)).min(oldest_allowed).max(self.since);
         let (from, to) = Self::stretch(oldest_allowed);
         let too_late = self.passed.map_or(0, |passed| in_passed.saturating_sub(passed.rows));
@@ -78,7 +77,7 @@ impl TimePosition {
     }
 
     /// Takes in a page that was read from [`TimeScan::from`], by datetime. Of a full page the last
-    /// datetime is left for the next, because it may not be whole.
+    /// datetime is left for the next, because it may not be complete.
     pub fn advance(&mut self, pass: &mut TimeScan, mut page: Page) -> PageOutcome {
         if page.full {
             let Some(last) = page.readings.last().map(|reading| reading.datetime) else {
@@ -92,7 +91,7 @@ impl TimePosition {
             pass.from = last;
         }
         let mut too_late = 0;
-        // Not before the stretch was scanned through: a scan that ends early is begun again from
+        // Not before the range was read completely: a scan that ends early is started again from
         // the last oldest allowed datetime.
         if let Some((passed, late)) =
             pass.remember.take_if(|(passed, _)| !page.full || pass.from >= passed.to)
@@ -104,9 +103,9 @@ impl TimePosition {
     }
 
     /// Whether this cycle is the first to see a row at this datetime, as far as that can be known:
-    /// whether it lies ahead of the watermark with which the cycle began, and is none of those
-    /// that were met ahead of the clock. A late row without a verdict is not counted; none is
-    /// counted twice.
+    /// the datetime is later than the watermark at the begin of the cycle, and is not one of those
+    /// that were known to be ahead of the clock. A late row without a verdict is not counted; none
+    /// is counted twice.
     pub fn first_seen(at: Datetime, watermark: Option<Datetime>, ahead: &Ahead) -> bool {
         watermark.is_none_or(|watermark| at > watermark) && !ahead.holds(at)
     }
@@ -118,8 +117,8 @@ impl TimeScan {
         self.from
     }
 
-    /// Where the scan began: the oldest allowed datetime by which [`crate::new_readings::sift`]
-    /// tells what is too late.
+    /// Where the scan began: the oldest allowed datetime, by which [`crate::new_readings::sift`]
+    /// decides what is too late.
     pub fn oldest(&self) -> Datetime {
         self.oldest
     }

@@ -1,4 +1,4 @@
-//! What a look came to, for who asked for it.
+//! The result of a look, for the process that asked for it.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::detector::short_digest;
 
-/// The answer to who asked for a look.
+/// The answer to a request for a look.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     /// The set that judges the next batch.
@@ -15,17 +15,17 @@ pub struct Answer {
     pub found: Found,
 }
 
-/// What was found.
+/// The result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Found {
-    /// The files are what is in use.
+    /// The files are those in use.
     Same,
     /// The files are new, and passed their trial.
     Ready,
     /// The files cannot be used, now or since an earlier look.
     Refused(String),
-    /// Reading made no step for so long.
+    /// Reading made no progress for this time.
     Hangs(Duration),
 }
 

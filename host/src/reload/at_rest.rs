@@ -1,7 +1,7 @@
-//! Files that may still be written: a copy takes its time, and half of a file is none.
+//! Detects files that are still being written, of which only a part may be there.
 //!
-//! A file is at rest if it looks the same before and after it is read. One that is not costs itself
-//! or makes the set wait, by [`Growing`].
+//! A file is at rest if it looks the same before and after it is read. If it does not, [`Growing`]
+//! decides: the file is left out, or the set waits for it.
 
 use std::io::ErrorKind;
 use std::path::Path;

@@ -1,7 +1,6 @@
 //! The last committed batch, which a new set judges before it is used.
 //!
-//! It lives as long as the worker, which puts each batch that it commits in the place of the one
-//! before.
+//! It lives as long as the worker, which replaces it with each batch that it commits.
 
 use std::sync::Arc;
 
@@ -12,6 +11,6 @@ use crate::checkpoint::Checkpoint;
 #[derive(Clone)]
 pub struct Canary {
     pub batch: Arc<Batch>,
-    /// As it was stored with the batch.
+    /// The checkpoint that was stored with the batch.
     pub checkpoint: Option<Checkpoint>,
 }

@@ -1,13 +1,14 @@
-//! What a module made of a directory's model files, kept on disk in one file: a pack.
+//! The compacted forms that a module made of a directory's model files, kept on disk in one file: a
+//! pack.
 //!
 //! One file, because ten thousand small ones take longer to open than to read. It is read whole and
-//! believed only with its checksum, and only for its module and directory; anything else in its
-//! place is no pack, and is made anew. It is written under a temporary name and renamed, so that
-//! workers can share it: they write the same, and each reads an old one or a new one.
+//! used only if its checksum is right, and only for its module and directory; any other content is
+//! ignored, and the pack is made anew. It is written under a temporary name and renamed, so that
+//! workers can share it: they write the same content, and each reads an old pack or a new one.
 //!
-//! An entry is found by a file's name and its digest. So that an unchanged file need not even be
-//! read, an entry also has the mark that the file had when it was read (see [`RememberedStamp`]),
-//! where that was at rest; this is what git does for its index.
+//! An entry is found by a file's name and its digest. So that an unchanged file need not be read at
+//! all, an entry also has the file's stamp from when it was read (see [`RememberedStamp`]), if the
+//! file was at rest; git's index does the same.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -23,14 +24,14 @@ use crate::detector::cache::private;
 /// Changes with everything that changes what the bytes mean.
 const MAGIC: &[u8] = b"anomaly-worker models 1\n";
 
-/// Packs of one cache directory. More are left behind by modules and directories that are gone; the
-/// oldest go first.
+/// The most packs of one cache directory. Modules and directories that no longer exist leave packs
+/// behind; the oldest are removed first.
 const MOST_PACKS: usize = 32;
 
-/// Of one pack. What a detector makes of its files is never as much.
+/// The most bytes of one pack. What a detector makes of its files is never as much.
 const MOST_BYTES: u64 = 1 << 30;
 
-/// What became of a model file.
+/// The result for one model file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct CompactEntry {
     pub(super) path: String,
@@ -43,14 +44,14 @@ pub(super) struct CompactEntry {
     pub(super) compacted: Option<Vec<u8>>,
 }
 
-/// The place of a pack.
+/// The path of a pack.
 pub(super) struct Pack {
     file: PathBuf,
     key: Digest,
 }
 
 impl Pack {
-    /// Of a module and a directory of models.
+    /// The pack of a module and a directory of models.
     pub(super) fn new(packs: &Path, module: Digest, models: &Path) -> Self {
         let models = fs::canonicalize(models).unwrap_or_else(|_| models.to_owned());
         let key: Digest = Sha256::new()
@@ -62,10 +63,10 @@ impl Pack {
         Self { file: packs.join(name), key }
     }
 
-    /// What is kept; nothing if there is no pack, or something else in its place.
+    /// The content; empty if there is no pack, or if something else has its name.
     ///
     /// # Errors
-    /// There is something that others can have written, or that cannot be read.
+    /// Others can have written the file, or it cannot be read.
     pub(super) fn read(&self) -> std::io::Result<Vec<CompactEntry>> {
         let bytes = match self.bytes() {
             Ok(bytes) => bytes,
@@ -86,7 +87,7 @@ impl Pack {
         let file = private::open(&self.file)?;
         let length = file.metadata()?.len();
         if length > MOST_BYTES {
-            return Err(std::io::Error::other("it is longer than any that is written"));
+            return Err(std::io::Error::other("it is longer than this program writes it"));
         }
         let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
         file.take(MOST_BYTES).read_to_end(&mut bytes)?;
@@ -97,7 +98,7 @@ impl Pack {
         self.file.parent().unwrap_or(Path::new("."))
     }
 
-    /// Replaces what is kept.
+    /// Replaces the pack.
     pub(super) fn write(&self, entries: &[&CompactEntry]) -> std::io::Result<()> {
         private::create(self.directory())?;
         let mut file = tempfile::NamedTempFile::new_in(self.directory())?;
@@ -122,13 +123,13 @@ impl Pack {
         }
     }
 
-    /// Another module's or directory's pack does not have it.
+    /// It differs from that of any other module or directory.
     fn checksum(&self, body: &[u8]) -> Digest {
         Sha256::new().chain_update(self.key).chain_update(body).finalize().into()
     }
 }
 
-/// Temporary files of a process that was killed go with the oldest.
+/// Temporary files of a process that was killed are removed in the same way.
 fn prune(packs: &Path) -> std::io::Result<()> {
     let mut found = Vec::new();
     for entry in fs::read_dir(packs)? {
@@ -143,7 +144,7 @@ fn prune(packs: &Path) -> std::io::Result<()> {
     found.sort();
     let superfluous = found.len().saturating_sub(MOST_PACKS);
     for (_, path) in found.into_iter().take(superfluous) {
-        // Gone, or in another's use: either is well.
+        // It is gone, or in use by another process: both are fine.
         let _ = fs::remove_file(path);
     }
     Ok(())

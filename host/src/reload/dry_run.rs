@@ -1,4 +1,4 @@
-//! What a reload would come to, with nothing swapped.
+//! What a reload would do, without doing it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -41,12 +41,12 @@ impl DryRun {
 }
 
 impl LastGood {
-    /// What is kept; None if nothing is, or if it cannot be opened.
+    /// The kept set; None if there is none, or if it cannot be opened.
     pub async fn overview(&self, engine: &Engine, source: &SetSource) -> Option<SetOverview> {
         let kept = self.read(engine, source).await?;
         let settings = kept.settings.clone();
         let opened = Self::open(engine, kept).await.ok()?;
-        // As it judged: the settings are what may have changed.
+        // With the settings that it judged with: those may be what has changed.
         Some(SetOverview { settings, ..SetOverview::of(&opened.detector) })
     }
 }

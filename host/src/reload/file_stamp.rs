@@ -1,7 +1,7 @@
 //! Whether the files of a set may have changed, without reading them.
 //!
-//! Two fingerprints are compared with `!=` and never ordered: a rollback puts an older file back. A
-//! file that cannot be looked at is part of the fingerprint too, so that its coming back is a
+//! Two fingerprints are compared with `!=` and never ordered: a rollback restores an older file. A
+//! file whose metadata cannot be read is part of the fingerprint too, so that its return is a
 //! change.
 
 use std::fs;
@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-/// The coarsest clock of a file system that we know of (FAT). Within one tick of it a file may be
-/// written twice and look the same.
+/// The coarsest timestamps of a file system that we know of (FAT). Within one tick of it a file may
+/// be written twice and look the same.
 const TICK: Duration = Duration::from_secs(2);
 
 /// What the file system says about the files of a set, by path.
@@ -21,7 +21,7 @@ pub struct Fingerprint(Vec<(PathBuf, Result<FileStamp, String>)>);
 /// One file, or the directory that holds the models.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FileStamp {
-    /// Behind all links: a swapped link shows here.
+    /// After following all links: a changed link shows here.
     canonical: PathBuf,
     length: u64,
     modified: Option<SystemTime>,
@@ -29,21 +29,21 @@ pub(super) struct FileStamp {
     id: Option<file_id::FileId>,
 }
 
-/// A look that can be remembered beyond the process: while a file of the same path gives an equal
-/// one, it has the same bytes.
+/// A stamp that can be stored beyond the process: while a file of the same path has an equal one,
+/// it has the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RememberedStamp {
     length: u64,
     /// Since 1970.
     modified: Duration,
-    /// The same of the last change of whatever kind, which no program sets back; None where the
-    /// system does not tell.
+    /// The time of the last change of any kind, since 1970, which no program can set back; None
+    /// where the system does not tell.
     changed: Option<Duration>,
     id: file_id::FileId,
 }
 
 impl Fingerprint {
-    /// Looks at each of the paths.
+    /// Reads the metadata of each of the paths.
     pub(super) fn of(paths: impl IntoIterator<Item = PathBuf>) -> Self {
         let look = |path: PathBuf| {
             let looked = FileStamp::at(&path).map_err(|error| error.to_string());
@@ -52,7 +52,7 @@ impl Fingerprint {
         Self(paths.into_iter().map(look).collect())
     }
 
-    /// Whether an equal fingerprint later on will mean equal bytes: no file was written so lately
+    /// Whether an equal fingerprint later on will mean equal bytes: no file was written so recently
     /// that it could be written again in the same tick.
     pub(super) fn is_at_rest(&self, now: SystemTime) -> bool {
         let young = |look: &FileStamp| {
@@ -64,7 +64,7 @@ impl Fingerprint {
 }
 
 impl FileStamp {
-    /// Looks at one path, through links.
+    /// Reads the metadata of one path, through links.
     pub(super) fn at(path: &Path) -> std::io::Result<Self> {
         let canonical = fs::canonicalize(path)?;
         let metadata = fs::metadata(&canonical)?;
@@ -77,7 +77,7 @@ impl FileStamp {
         })
     }
 
-    /// None where the file system says too little.
+    /// None where the system gives too little metadata.
     pub(super) fn mark(&self) -> Option<RememberedStamp> {
         let modified = self.modified?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
         Some(RememberedStamp { length: self.length, modified, changed: self.changed, id: self.id? })
@@ -85,8 +85,8 @@ impl FileStamp {
 }
 
 impl RememberedStamp {
-    /// Whether what was read of the file before `now` is what an equal mark will stand for: it was
-    /// not written so lately that it could be written again in the same tick, nor by a clock
+    /// Whether an equal stamp will stand for what was read of the file before `now`: the file was
+    /// not written so recently that it could be written again in the same tick, nor by a clock
     /// ahead of ours.
     pub(super) fn is_at_rest(&self, now: SystemTime) -> bool {
         let latest = self.changed.map_or(self.modified, |changed| changed.max(self.modified));
@@ -120,10 +120,10 @@ mod tests {
             (100, Some(100), 101, false),
             (100, None, 102, true),
             (100, None, 101, false),
-            // Dated back: the system knows better.
+            // The modification time was set back; the change time was not.
             (10, Some(100), 101, false),
             (10, Some(100), 102, true),
-            // A server whose clock is ahead.
+            // A file server whose clock is ahead.
             (1000, Some(100), 200, false),
         ] {
             let mark = RememberedStamp {

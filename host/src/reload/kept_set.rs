@@ -1,10 +1,10 @@
 //! The set that judged last, as a file.
 //!
-//! It holds all that the set is opened from: the module and each model file in the form that the
-//! detector has it in, which for the built-in one is a small part of what its user wrote. It is
-//! written under a temporary name, flushed and renamed, so that there is an old one or a new one
-//! and never half of one; and believed only with the right digest over all of it, for the worker
-//! and the files that it was kept for, and from a file that nobody else can have written.
+//! It holds all that the set is opened from: the module, and each model file in the form that the
+//! detector uses, which for the built-in one is a small part of the user's file. It is written
+//! under a temporary name, flushed and renamed, so that the old one or the new one is there and
+//! never a part of one. It is used only if its digest is right, if it was kept for this worker and
+//! these files, and if nobody else can have written it.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
@@ -21,10 +21,11 @@ use crate::detector::{Digest, Set, SetParts};
 /// Changes with everything that changes what the bytes mean.
 const MAGIC: &[u8] = b"anomaly-worker set 1\n";
 
-/// Sets of one directory. More are left behind by workers that are gone; the oldest go first.
+/// The most sets of one directory. Workers that no longer exist leave sets behind; the oldest are
+/// removed first.
 const MOST_SETS: usize = 32;
 
-/// Of a process that was killed while it wrote.
+/// After this time a temporary file is one of a process that was killed.
 const STALE: Duration = Duration::from_secs(3600);
 
 /// Where the set of one worker is kept.
@@ -34,10 +35,10 @@ pub(super) struct KeptFile {
     key: Digest,
 }
 
-/// What is kept.
+/// A kept set.
 pub(super) struct KeptSet {
     pub(super) set: Set,
-    /// Of the set with the settings that it judged with.
+    /// The digest of the set with the settings that it judged with.
     pub(super) digest: String,
     /// Those settings.
     pub(super) settings: String,
@@ -52,12 +53,12 @@ struct KeptHeader {
     kept_at: Duration,
     settings: String,
     parts: SetParts,
-    /// Of the module, then of each file.
+    /// Of the module, then of each file, in bytes.
     lengths: Vec<u64>,
 }
 
 impl KeptFile {
-    /// In this directory, of this worker's sets out of these files.
+    /// In this directory, for this worker's sets made of these files.
     pub(super) fn new(directory: &Path, worker: &str, source: &SetSource) -> Self {
         let mut key = Sha256::new();
         let mut text = |text: &[u8]| {
@@ -65,7 +66,8 @@ impl KeptFile {
             key.update(text);
         };
         text(worker.as_bytes());
-        // As they are configured: where a link leads is exchanged, and a share may be gone.
+        // With the configured paths: the target of a link may be replaced, and a share may not be
+        // mounted.
         for path in [source.module.as_deref().unwrap_or(Path::new("")), &source.models] {
             text(path.as_os_str().as_encoded_bytes());
         }
@@ -87,23 +89,23 @@ impl KeptFile {
         private::open(&self.path)
     }
 
-    /// Whether the set of this digest is kept here, whole. Says that it is in use.
+    /// Whether the set of this digest is kept here, undamaged. Marks it as in use.
     pub(super) fn holds(&self, digest: &str) -> io::Result<bool> {
         let mut reader = Verified::over(self.open()?);
         let Ok(header) = self.header(&mut reader) else { return Ok(false) };
         if header.digest != digest || reader.rest(&header).is_err() {
             return Ok(false);
         }
-        // A file that is used is not the oldest one.
+        // A file that is in use must not be the oldest one.
         let touched = File::options().write(true).open(&self.path);
         let _ = touched.and_then(|file| file.set_modified(SystemTime::now()));
         Ok(true)
     }
 
-    /// What is kept, with these settings; None if nothing is.
+    /// The kept set, with these settings; None if there is none.
     ///
     /// # Errors
-    /// It is damaged, longer than `most` bytes, not ours alone, or not to be read.
+    /// It is damaged, longer than `most` bytes, writable by others, or cannot be read.
     pub(super) fn read(
         &self,
         models_dir: String,
@@ -115,7 +117,7 @@ impl KeptFile {
             file => file?,
         };
         if file.metadata()?.len() > most {
-            return Err(io::Error::other("it is longer than any that is written"));
+            return Err(io::Error::other("it is longer than this program writes it"));
         }
         let mut reader = Verified::over(file);
         let header = self.header(&mut reader)?;
@@ -138,7 +140,7 @@ impl KeptFile {
         if header.key == self.key { Ok(header) } else { Err(damaged()) }
     }
 
-    /// Replaces what is kept.
+    /// Replaces the kept set.
     pub(super) fn write(&self, set: &Set) -> io::Result<()> {
         private::create(self.directory())?;
         let (parts, bytes) = set.parts();
@@ -161,7 +163,7 @@ impl KeptFile {
         }
         file.write_all(&hash.finalize())?;
         let temporary = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        // A power cut must not leave a name before what it stands for.
+        // After a power cut the name must not be there without the content.
         temporary.as_file().sync_all()?;
         temporary.persist(&self.path)?;
         #[cfg(unix)]
@@ -174,7 +176,7 @@ fn damaged() -> io::Error {
     io::Error::new(ErrorKind::InvalidData, "it is damaged")
 }
 
-/// Reads a file and digests what it reads.
+/// Reads a file and computes the digest of what it reads.
 struct Verified {
     file: io::BufReader<File>,
     hash: Sha256,
@@ -185,7 +187,7 @@ impl Verified {
         Self { file: io::BufReader::new(file), hash: Sha256::new() }
     }
 
-    /// So many bytes; a length that is not true costs no memory.
+    /// Reads this many bytes; a wrong length costs no memory.
     fn take(&mut self, length: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let read = Read::by_ref(&mut self.file).take(length).read_to_end(&mut bytes)?;
@@ -196,7 +198,7 @@ impl Verified {
         Ok(bytes)
     }
 
-    /// What comes after the header, if the file ends there and all of it has its digest.
+    /// The bytes after the header, if the file ends there and the digest of all of it is right.
     fn rest(mut self, header: &KeptHeader) -> io::Result<Vec<Vec<u8>>> {
         let bytes = header.lengths.iter().map(|length| self.take(*length)).collect::<io::Result<_>>()?;
         let digest = self.hash.finalize();
@@ -224,7 +226,7 @@ fn prune(directory: &Path) -> io::Result<()> {
     let superfluous = sets.len().saturating_sub(MOST_SETS);
     let gone = sets.into_iter().take(superfluous).chain(temporary.into_iter().filter(|(at, _)| stale(at)));
     for (_, path) in gone {
-        // Gone, or in another's use: either is well.
+        // It is gone, or in use by another process: both are fine.
         let _ = fs::remove_file(path);
     }
     Ok(())

@@ -1,8 +1,8 @@
 //! Keeps the set that judged last, and opens it when the files on disk cannot be used.
 //!
-//! Kept is a set that has judged a batch without a fault, after the commit of that batch, once for
-//! each set: on a thread of its own, so that judging waits for no disk. What cannot be kept is said
-//! once and costs nothing else.
+//! A set is kept after the commit of the first batch that it has judged without a fault, once for
+//! each set. A thread of its own writes it, so that judging does not wait for a disk. A set that
+//! cannot be kept is logged once and has no other effect.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use super::set_source::SetSource;
 use crate::detector::{Detector, DetectorError, Engine, Set, short_digest};
 use crate::unit_limit::explained;
 
-/// How long an end waits for what is being written.
+/// How long the end of the process waits for what is being written.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// The kept set of one worker. Cheap to clone.
@@ -33,7 +33,7 @@ struct LastGoodInner {
 
 #[derive(Default)]
 struct Newest {
-    /// Of the set that judged last.
+    /// The digest of the set that judged last.
     digest: String,
     keeping: Option<JoinHandle<()>>,
 }
@@ -42,12 +42,12 @@ struct Newest {
 pub(super) struct OpenedKept {
     pub(super) detector: Detector,
     pub(super) kept_at: SystemTime,
-    /// Whether it judged with other settings than it has now.
+    /// Whether its settings are other ones now than those that it judged with.
     pub(super) other_settings: bool,
 }
 
 impl LastGood {
-    /// In this directory, for this worker's sets out of these files.
+    /// In this directory, for this worker's sets made of these files.
     pub fn new(directory: &Path, worker: &str, source: &SetSource) -> Self {
         let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
         Self(Arc::new(LastGoodInner {
@@ -77,11 +77,11 @@ impl LastGood {
         }));
     }
 
-    /// Waits until what judged last is kept, but not for ever.
+    /// Waits until the set that judged last is kept, up to a limit.
     pub async fn finish(&self) {
         let keeping = self.newest().keeping.take();
         if let Some(keeping) = keeping {
-            // What is written meanwhile is under a temporary name.
+            // What is being written has a temporary name.
             let _ = tokio::time::timeout(GRACE, keeping).await;
         }
     }
@@ -92,7 +92,7 @@ impl LastGood {
 
     fn keep(&self, set: &Set) {
         let _one = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        // Meanwhile another has judged, and is kept next.
+        // Another set has judged meanwhile, and is kept next.
         if self.newest().digest != set.digest || self.0.file.holds(&set.digest).is_ok_and(|holds| holds) {
             return;
         }
@@ -101,7 +101,7 @@ impl LastGood {
             Err(error) => {
                 if !self.0.said.swap(true, Ordering::Relaxed) {
                     tracing::warn!(
-                        "the set that judges cannot be kept in `{}`, so that a start with broken files has nothing to go on with: {}",
+                        "the set that judges cannot be kept in `{}`, so that a start with broken files has no set to use: {}",
                         self.0.file.path().display(),
                         explained(&error)
                     );
@@ -110,16 +110,17 @@ impl LastGood {
         }
     }
 
-    /// Whether there may be one.
+    /// Whether a kept set may exist.
     pub(super) fn is_there(&self) -> bool {
         self.0.file.path().exists()
     }
 
-    /// What is kept, with the settings of the source; None, and a line, if it cannot be read.
+    /// The kept set, with the settings of the source; None, and a line in the log, if it cannot be
+    /// read.
     pub(super) async fn read(&self, engine: &Engine, source: &SetSource) -> Option<KeptSet> {
         let (last_good, limits) = (self.clone(), *engine.limits());
         let (models_dir, settings) = (source.models.display().to_string(), source.settings.clone());
-        // Names and lengths of files come on top of the files.
+        // Names and lengths of files are added to the files themselves.
         let most = (limits.module_file + limits.model_files).saturating_mul(2);
         let read = tokio::task::spawn_blocking(move || last_good.0.file.read(models_dir, settings, most));
         match read.await {
@@ -135,7 +136,7 @@ impl LastGood {
         }
     }
 
-    /// Opens what is kept.
+    /// Opens the kept set.
     pub(super) async fn open(engine: &Engine, kept: KeptSet) -> Result<OpenedKept, DetectorError> {
         let KeptSet { set, digest, kept_at, .. } = kept;
         let other_settings = set.digest != digest;

@@ -1,15 +1,16 @@
 //! Replacing the detector while the service runs.
 //!
-//! File events are hints, a fingerprint decides. [`SetSource`] says where a set comes from and
-//! reads it whole, model files as the detector compacts them ([`set_loader`]), once and for all
-//! ([`compact_cache`]); [`Fingerprint`] tells cheaply whether anything may have changed;
-//! [`Reloader`] looks, builds the next set beside the one in use and tries it on the last committed
-//! batch; [`watch`] is the loop that wakes it. The worker swaps between batches. On any failure the
-//! old set stays, and the log says once why. Reading that hangs is left behind ([`step_counter`]);
-//! what was refused because it took too long is tried again after a while (`retry`).
+//! File events are hints; a fingerprint decides. [`SetSource`] says where a set comes from and
+//! reads it whole, each model file in the form that the detector compacts it to ([`set_loader`]),
+//! which is done once ([`compact_cache`]). [`Fingerprint`] tells at low cost whether anything may
+//! have changed. [`Reloader`] looks at the files, builds the next set beside the one in use and
+//! tries it on the last committed batch. [`watch`] is the loop that calls it. The worker swaps
+//! between batches. On any failure the old set stays in use, and the log gives the reason once.
+//! Reading that hangs is abandoned ([`step_counter`]); a set that was refused because it took too
+//! long is tried again after a while (`retry`).
 //!
-//! The set that judged last is kept on disk ([`LastGood`]), so that a service that is started anew
-//! ([`Start`]) has it where its files cannot be used.
+//! The set that judged last is kept on disk ([`LastGood`]), so that a restarted service ([`Start`])
+//! can use it if its files cannot be used.
 
 mod answer;
 mod at_rest;

@@ -1,4 +1,4 @@
-//! What a set is made of, and what two of them differ in.
+//! What a set consists of, and how two sets differ.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -23,12 +23,12 @@ pub struct SetOverview {
     pub variables: BTreeSet<String>,
 }
 
-/// What differs.
+/// The differences.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SetChanges {
-    /// Names of the module before and after, if its bytes are others.
+    /// Names of the module before and after, if its bytes differ.
     pub module: Option<(String, String)>,
-    /// Keys.
+    /// The keys of the settings that differ.
     pub settings: Vec<String>,
     pub added: Vec<String>,
     pub removed: Vec<String>,
@@ -36,7 +36,7 @@ pub struct SetChanges {
 }
 
 impl SetOverview {
-    /// Of a set that was opened.
+    /// The overview of an opened set.
     pub fn of(detector: &Detector) -> Self {
         Self::of_set(detector.set(), &trial::variables(detector))
     }

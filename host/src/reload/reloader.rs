@@ -2,7 +2,8 @@
 //! or a reason why not.
 //!
 //! It lives beside the worker and shares two things with it: the canary (the last committed batch),
-//! and the slot where a detector that passed waits for the worker to take it between two batches.
+//! and the slot in which a detector that passed its trial waits until the worker takes it between
+//! two batches.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,7 +22,7 @@ use super::trial;
 use crate::aged::Aged;
 use crate::detector::{Detector, DetectorError, Engine, Set};
 
-/// What the worker and the reloader hand each other.
+/// The data that the worker and the reloader exchange.
 #[derive(Clone, Default)]
 pub struct ReloadSlots(Arc<Mutex<Slots>>);
 
@@ -30,23 +31,23 @@ struct Slots {
     canary: Option<Canary>,
     ready: Option<Detector>,
     withdrawn: Option<Withdrawn>,
-    /// Why the files on disk are not what judges.
+    /// Why the files on disk are not the set in use.
     refused: Option<String>,
     last_good: Option<LastGood>,
     in_use: Option<InUse>,
-    /// Sets that passed their trial, and those that were refused.
+    /// The number of sets that passed their trial, and of those that were refused.
     looks: (u64, u64),
     /// None: not known yet.
     aged: Option<BTreeMap<String, Aged>>,
 }
 
-/// A set that passed its canary and then failed: the worker went back to the one before.
+/// A set that passed its canary and then failed: the worker returned to the previous one.
 struct Withdrawn {
     digest: String,
     back_to: InUse,
 }
 
-/// What the reloader knows of a detector that the worker has, or will have at its next batch.
+/// What the reloader knows of a detector that the worker uses, or will use from its next batch on.
 #[derive(Clone)]
 struct InUse {
     set: Arc<Set>,
@@ -65,7 +66,7 @@ impl ReloadSlots {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has the sets that judge kept.
+    /// Keeps on disk the sets that judge.
     pub fn keeping(last_good: LastGood) -> Self {
         let slots = Self::default();
         slots.slots().last_good = Some(last_good);
@@ -91,7 +92,7 @@ impl ReloadSlots {
         in_use.map(|in_use| SetOverview::of_set(&in_use.set, &in_use.variables))
     }
 
-    /// Why the files on disk are not used, if they are not.
+    /// Why the files on disk are not used; None if they are.
     pub fn refused(&self) -> Option<String> {
         self.slots().refused.clone()
     }
@@ -106,21 +107,21 @@ impl ReloadSlots {
         self.slots().aged = Some(aged);
     }
 
-    /// These were, when the worker left off.
+    /// These models were aged when the worker stopped.
     pub(crate) fn were_aged(&self, aged: &BTreeMap<String, Aged>) {
         self.slots().aged.get_or_insert_with(|| aged.clone());
     }
 
     fn set_refused(&self, why: Option<String>) {
         let mut slots = self.slots();
-        // What goes on being refused is one refusal.
+        // A refusal that continues is counted once.
         if why.is_some() && slots.refused != why {
             slots.looks.1 += 1;
         }
         slots.refused = why;
     }
 
-    /// How many sets passed their trial, and how many were refused.
+    /// The number of sets that passed their trial, and of those that were refused.
     pub fn looks(&self) -> (u64, u64) {
         self.slots().looks
     }
@@ -130,48 +131,48 @@ impl ReloadSlots {
         self.slots().canary.clone()
     }
 
-    /// The worker went back to an older set: this one is not tried again until its files change.
+    /// The worker returned to an older set: this one is not tried again until its files change.
     pub fn withdraw(&self, digest: &str, back_to: &Detector) {
         let mut slots = self.slots();
         slots.in_use = Some(InUse::of(back_to));
         slots.withdrawn = Some(Withdrawn { digest: digest.into(), back_to: InUse::of(back_to) });
-        slots.refused = Some("they could not judge what came".to_owned());
+        slots.refused = Some("they could not judge the new readings".to_owned());
     }
 
-    /// A detector waits to be used.
+    /// A detector is ready to be used.
     pub fn set_ready(&self, detector: Detector) {
         let mut slots = self.slots();
         slots.ready = Some(detector);
         slots.looks.0 += 1;
     }
 
-    /// Whether a detector waits to be used.
+    /// Whether a detector is ready to be used.
     pub fn has_ready(&self) -> bool {
         self.slots().ready.is_some()
     }
 
-    /// Takes the detector that waits to be used, if there is one.
+    /// Takes the detector that is ready to be used, if there is one.
     pub fn take_ready(&self) -> Option<Detector> {
         self.slots().ready.take()
     }
 }
 
-/// What one look came to.
+/// The result of one look.
 #[derive(Debug)]
 pub enum ReloadOutcome {
-    /// Nothing changed, or nothing that matters: the same bytes, or bytes that were refused before.
+    /// Nothing changed, or nothing relevant: the same bytes, or bytes that were refused before.
     Same,
-    /// A new detector waits for the worker; its set's digest.
+    /// A new detector is ready for the worker; its set's digest.
     Ready(String),
-    /// The files changed to something that cannot be used. Said once.
+    /// The files changed, and cannot be used. Logged once.
     Refused(DetectorError),
     /// A file is being written. The next look decides.
     Unsettled(DetectorError),
-    /// Reading has made no step for so long and is left behind.
+    /// Reading made no progress for this time and is abandoned.
     Hangs(Duration),
 }
 
-/// Whether a look waited until no file was written for a while.
+/// Whether the look was delayed until no file was written for a while.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Haste {
     None,
@@ -183,13 +184,14 @@ pub struct Reloader {
     engine: Engine,
     source: SetSource,
     shared: ReloadSlots,
-    /// What the bytes that were read last belong to; None if they may have changed without a trace.
+    /// The fingerprint of the bytes that were read last; None if they may change without changing
+    /// it.
     seen: Option<Fingerprint>,
-    /// The set in use, or waiting to be.
+    /// The set in use, or ready to be.
     current: InUse,
-    /// What was read when a set was last dealt with, see [`Set::read`].
+    /// What was read when a set was last handled, see [`Set::read`].
     dealt_with: String,
-    /// The digest, or the reason, that was refused last.
+    /// The digest that was refused last, or the reason.
     refused: Option<String>,
     patience: Duration,
     left: Left,
@@ -207,7 +209,8 @@ impl Reloader {
         Self { engine, source, shared, seen: None, current, dealt_with, refused: None, patience, left, retry }
     }
 
-    /// Beside a worker whose start refused the files: they are not tried again until they change.
+    /// For a worker that refused the files at its start: they are not tried again until they
+    /// change.
     #[must_use]
     pub fn refused_at_start(mut self, refused: Option<RefusedFiles>) -> Self {
         if let Some(RefusedFiles { error, key }) = refused {
@@ -217,13 +220,13 @@ impl Reloader {
         self
     }
 
-    /// Leaves reading behind that makes no step for so long.
+    /// Abandons reading that makes no progress for this time.
     #[must_use]
     pub fn patient_for(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
 
-    /// Tells the time before what was refused is tried again by this clock.
+    /// Uses this clock to decide when a refused set is tried again.
     #[must_use]
     pub fn by_clock(self, clock: RetryClock) -> Self {
         Self { retry: Retry::by(clock), ..self }
@@ -233,17 +236,17 @@ impl Reloader {
         self.patience
     }
 
-    /// For one more thread that may hang; None if too many do.
+    /// For one more thread that may hang; None if too many hang.
     pub(super) fn one_more(&self) -> Option<Left> {
         self.left.one_more()
     }
 
-    /// Where it looks.
+    /// The source that it reads.
     pub fn source(&self) -> &SetSource {
         &self.source
     }
 
-    /// What a look is to who asked for it; None while a file is being written.
+    /// The answer for the process that asked for the look; None while a file is being written.
     pub(super) fn answer(&self, look: &ReloadOutcome) -> Option<Answer> {
         let found = match look {
             ReloadOutcome::Unsettled(_) => return None,
@@ -262,8 +265,8 @@ impl Reloader {
         self.look_with(Haste::None).await
     }
 
-    /// Looks once, and may come in the middle of a copy: files that were written just now are not
-    /// refused before they have rested.
+    /// Looks once, possibly while files are being copied: files that were written just now are not
+    /// refused before they are at rest.
     pub async fn look_at_once(&mut self) -> ReloadOutcome {
         self.look_with(Haste::AtOnce).await
     }
@@ -271,7 +274,7 @@ impl Reloader {
     async fn look_with(&mut self, haste: Haste) -> ReloadOutcome {
         let withdrawn = self.shared.slots().withdrawn.take();
         if let Some(withdrawn) = withdrawn {
-            // Unless the files have changed again meanwhile, and the next set waits already.
+            // Unless the files have changed again meanwhile, and the next set is ready already.
             if self.current.set.digest == withdrawn.digest {
                 self.current = withdrawn.back_to;
             } else {
@@ -329,7 +332,7 @@ impl Reloader {
         };
         self.retry.over();
         let digest = detector.set().digest.clone();
-        // Only files that the detector passes over have changed, or all is as it was before.
+        // Only files that the detector does not use have changed, or all is as it was before.
         if digest == self.current.set.digest {
             self.accept();
             return ReloadOutcome::Same;

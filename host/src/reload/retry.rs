@@ -1,16 +1,16 @@
-//! When files that were refused are tried again although they are the same: what took too long on a
-//! machine that was busy may do an hour later. The pauses grow from try to try, as those of
-//! variables that were set aside by a deadline do.
+//! When refused files are tried again although they have not changed: what took too long on a busy
+//! machine may succeed an hour later. The pause grows with each try, like that of variables that
+//! were set aside because of a deadline.
 
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use crate::retry_pause::retry_pause;
 
-/// Time since some moment before.
+/// Time since some fixed moment.
 pub type RetryClock = Arc<dyn Fn() -> Duration + Send + Sync>;
 
-/// The next try.
+/// When the next try is due.
 pub(super) struct Retry {
     clock: RetryClock,
     next: Option<NextAttempt>,
@@ -32,19 +32,19 @@ impl Retry {
         self.next.is_some_and(|next| (self.clock)() >= next.at)
     }
 
-    /// A try failed: the first of these files, or one `again`.
+    /// A try failed: the first of these files, or a repeated one (`again`).
     pub(super) fn failed(&mut self, again: bool) {
         let pause = retry_pause(self.next.filter(|_| again).map(|before| before.pause));
         self.next = Some(NextAttempt { at: (self.clock)().saturating_add(pause), pause });
     }
 
-    /// There is nothing to try again.
+    /// Nothing is to be tried again.
     pub(super) fn over(&mut self) {
         self.next = None;
     }
 }
 
-/// The clock of the system, which no administrator sets back.
+/// The monotonic clock of the system, which nobody can set back.
 pub(super) fn system() -> RetryClock {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     Arc::new(|| START.elapsed())

@@ -1,10 +1,10 @@
-//! From the files of a directory to what the detector is given, on all cores.
+//! Reads the files of a directory into what the detector is given, on all cores.
 //!
-//! What the detector made of a file before is taken from the pack: by the file's mark, without
-//! reading it, else by its digest. A file that is new is read, compacted and let go, one per core
-//! at a time, so that memory does not grow with the megabytes of training history in them. A file
-//! that the detector makes nothing of, or fails at, is used as it is; what is wrong with it is said
-//! when the set is opened.
+//! If the detector has compacted a file before, the result is taken from the pack: by the file's
+//! stamp, without reading it, else by its digest. A new file is read, compacted and released, one
+//! per core at a time, so that memory does not grow with the megabytes of training history in the
+//! files. A file that the detector does not compact, or at which it fails, is used as it is; what
+//! is wrong with it is reported when the set is opened.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -26,18 +26,18 @@ use crate::detector::{
 };
 use crate::regular::Unreadable;
 
-/// Sandboxes at a time.
+/// The most sandboxes at a time.
 const MOST_THREADS: usize = 4;
 
-/// A module that failed at so many files will fail at the others.
+/// A module that failed at this many files will fail at the others.
 const MOST_FAILURES: usize = 10;
 
-/// Loads files of the directory `models`, in their order, each with the digest of the file as it
-/// is. Blocks; called within a runtime. `now` is when reading begins. A file that cannot be read
-/// costs itself.
+/// Loads files of the directory `models`, in their order, each with the digest of the original
+/// file. Blocks; called within a runtime. `now` is when reading begins. A file that cannot be read
+/// is left out.
 ///
 /// # Errors
-/// A file is being written, or they are too much.
+/// A file is being written, or the files are too large.
 pub(super) fn load(
     engine: &Engine,
     module: &Module,
@@ -73,11 +73,11 @@ pub(super) fn load(
         loading.steps.add_one();
         loaded
     };
-    // Threads of its own: where a read hangs, no later one waits behind it.
+    // Threads of its own: if a read hangs, no later one waits for it.
     let threads = rayon::ThreadPoolBuilder::new().num_threads(threads()).build();
     let threads = threads.map_err(|error| DetectorError::Engine(error.to_string()))?;
     let loaded: Vec<_> = threads.install(|| files.par_iter().map_init(|| compactor.start(), one).collect());
-    // Of several errors always the first: what is said once must not change.
+    // Of several errors always the first: an error that is logged once must not change.
     let loaded: Vec<Result<LoadedFile, UnreadableFile>> = loaded.into_iter().collect::<Result<_, _>>()?;
     let (mut unread, mut files) = (Vec::new(), Vec::new());
     loaded.into_iter().for_each(|file| match file {
@@ -104,7 +104,7 @@ pub(super) fn load(
     Ok(FilesRead { files: loaded.into_iter().map(LoadedFile::into_file).collect(), unread, made })
 }
 
-/// As many as there are cores, but each has a sandbox of its own.
+/// As many as there are cores, within the limit, as each has a sandbox of its own.
 fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)
 }
@@ -113,18 +113,18 @@ fn threads() -> usize {
 struct LoadedFile {
     entry: CompactEntry,
     from: Origin,
-    /// Where nothing was made of it.
+    /// If nothing was made of it.
     as_it_is: Vec<u8>,
 }
 
-/// Where the form comes from in which a file is used.
+/// Where the form of a file that is used comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Origin {
     Cache,
     Detector,
-    /// The detector makes nothing of it.
+    /// The detector does not compact it.
     File,
-    /// The detector was not asked, as it failed at others.
+    /// The detector was not asked, because it failed at other files.
     Untried,
 }
 
@@ -135,7 +135,7 @@ impl LoadedFile {
     }
 }
 
-/// Why a file is not loaded: it costs itself, or the set.
+/// Why a file is not loaded: only the file is left out, or the whole set is not loaded.
 enum LoadFailure {
     File(Unreadable),
     Set(DetectorError),
@@ -153,7 +153,8 @@ impl std::convert::From<DetectorError> for LoadFailure {
     }
 }
 
-/// A name that is no text, as one: what is none stands as `\xF3`. Two such names stay two.
+/// A file name as text. Bytes that are not text are written as `\xF3`, so that two such names stay
+/// different.
 fn spelled(name: &OsStr) -> String {
     let mut text = String::new();
     for chunk in name.as_encoded_bytes().utf8_chunks() {
@@ -163,7 +164,7 @@ fn spelled(name: &OsStr) -> String {
     text
 }
 
-/// What the threads share.
+/// The data that the threads share.
 struct SetLoader<'a> {
     models: &'a Path,
     limits: Limits,
@@ -172,9 +173,9 @@ struct SetLoader<'a> {
     kept: HashMap<&'a str, &'a CompactEntry>,
     runtime: Handle,
     now: SystemTime,
-    /// Bytes of all files so far, in the form that they have.
+    /// Bytes of all files so far, in the form in which they are used.
     held: AtomicU64,
-    /// Of these, what a detector made.
+    /// Of these, the bytes of compacted forms.
     made: AtomicU64,
     failures: AtomicUsize,
     gave_up: AtomicBool,
@@ -259,7 +260,7 @@ impl SetLoader<'_> {
             Err(error) => {
                 tracing::warn!("`{path}` is used as it is, compacting it failed: {error}");
                 let failures = 1 + self.failures.fetch_add(1, Ordering::Relaxed);
-                // Ten thousand files that each overrun a deadline would take days.
+                // Ten thousand files that each exceed a deadline would take days.
                 let enough = failures >= MOST_FAILURES || matches!(error, JudgeError::Deadline(_));
                 if enough && !self.gave_up.swap(true, Ordering::Relaxed) {
                     tracing::warn!("no more files are compacted now, the others are used as they are");
@@ -269,8 +270,8 @@ impl SetLoader<'_> {
         (None, Origin::File)
     }
 
-    /// Counts a form that the detector made: it counts with the memory of the detector, which
-    /// cannot be opened with more.
+    /// Counts a compacted form: it counts with the memory of the detector, which cannot be opened
+    /// with more.
     fn hold_made(&self, bytes: u64) -> Result<(), DetectorError> {
         self.hold(bytes)?;
         if self.made.fetch_add(bytes, Ordering::Relaxed) + bytes < self.limits.memory as u64 {
@@ -284,7 +285,7 @@ impl SetLoader<'_> {
         )))
     }
 
-    /// Counts what is held.
+    /// Counts the bytes that are held.
     fn hold(&self, bytes: u64) -> Result<(), DetectorError> {
         if self.held.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.limits.model_files {
             return Ok(());
@@ -308,8 +309,8 @@ mod tests {
     use super::*;
     use crate::demo::models::FILES;
 
-    /// What is in the pack under a file's mark is used without a look into the file: only a forged
-    /// pack can show it.
+    /// A pack's entry with the file's stamp is used without reading the file: only a forged pack
+    /// can show this.
     #[tokio::test]
     async fn a_file_that_has_rested_is_not_even_read() {
         let dir = tempfile::tempdir().unwrap();

@@ -1,9 +1,9 @@
 //! Where a set comes from: a module file (or the built-in module), a directory of models, and
 //! settings.
 //!
-//! Reading is blocking and whole. A file that changes while it is read is an error; the next look
-//! finds it at rest. A model file that cannot be read is handed on as such: the detector knows what
-//! depends on it.
+//! Reading is blocking and complete. A file that changes while it is read is an error; the next
+//! look finds it at rest. A model file that cannot be read is passed on as such: the detector knows
+//! which variables depend on it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,14 +17,14 @@ use super::step_counter::{Left, StepCounter};
 use crate::detector::{Compactor, DetectorError, Engine, Module, Set};
 use crate::regular::{Most, Unreadable};
 
-/// Files beside the models that are none: half-written by a copy, kept by an editor, or the pickles
-/// that the JSON was made from, which are large and which no sandbox should open.
+/// Files in the models' directory that are not models: half-written copies, editors' backups, or
+/// the pickles from which the JSON was made, which are large and which no sandbox should open.
 const PASSED_OVER: [&str; 6] = ["~", ".tmp", ".part", ".crdownload", ".bak", ".pkl"];
 
 /// How long a start waits for a file that is being written.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// For how long the system may leave a read without an answer.
+/// How long the system may take for one read.
 const HANGS: Duration = Duration::from_secs(30);
 
 /// One reading of a set on its threads.
@@ -34,7 +34,7 @@ pub(super) struct SetRead {
     pub(super) left: Left,
 }
 
-/// For how long reading may make no step: between two, a module may be asked twice, or compiled.
+/// The longest time without progress: within one step a module may be called twice, or compiled.
 pub(super) fn patience(engine: &Engine) -> Duration {
     HANGS + (2 * engine.limits().deadline).max(engine.compile_deadline())
 }
@@ -47,24 +47,23 @@ pub struct SetSource {
     pub models: PathBuf,
     /// One JSON object.
     pub settings: String,
-    /// What this program writes itself, which may stand beside the models and is none: log and
-    /// databases. Files that go by these names and an ending (`worker.log.1`,
+    /// Files that this program writes itself. They may be in the models' directory and are not
+    /// models: log and databases. Files with these names and an ending (`worker.log.1`,
     /// `plant.sqlite-wal`) belong to them.
     pub own: Vec<PathBuf>,
 }
 
 impl SetSource {
-    /// What the file system says of the set's files.
+    /// The file system's metadata of the set's files.
     pub fn fingerprint(&self) -> Fingerprint {
         let mut paths: Vec<_> = self.module.iter().cloned().collect();
         paths.extend(self.model_paths().unwrap_or_default());
-        // Last the directory itself: a missing one is part of the picture.
+        // Last the directory itself: a missing one must be seen too.
         paths.push(self.models.clone());
         Fingerprint::of(paths)
     }
 
-    /// Reads the set whole, each model file in the form that its module makes of it, where it makes
-    /// one.
+    /// Reads the whole set, each model file in the form that its module compacts it to, if it does.
     ///
     /// # Errors
     /// [`DetectorError::Unsettled`] with the file, [`DetectorError::Read`] or
@@ -73,7 +72,7 @@ impl SetSource {
         self.read_with(engine, Growing::Waits, &SetRead::default()).await
     }
 
-    /// The same, told by the steps of `reading`.
+    /// The same; the steps of `reading` show its progress.
     pub(super) async fn read_watched(
         &self,
         engine: &Engine,
@@ -82,8 +81,8 @@ impl SetSource {
         self.read_with(engine, Growing::Waits, reading).await
     }
 
-    /// The same for a start, which has no set to go on with: a model that is still being written
-    /// after a while is left out like one that cannot be read, and taken up when it rests.
+    /// The same for a start, which has no set in use: a model that is still being written after a
+    /// while is left out like one that cannot be read, and loaded when it is at rest.
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -91,7 +90,7 @@ impl SetSource {
         self.read_starting(engine, None).await
     }
 
-    /// The same; a start that has another set to go on with waits only so long where reading hangs.
+    /// The same; a start that can use another set waits only this long if reading hangs.
     pub(super) async fn read_starting(
         &self,
         engine: &Engine,
@@ -130,7 +129,7 @@ impl SetSource {
         self.own_names().iter().any(|own| is_of(name, own))
     }
 
-    /// Reads, however long it takes, and says so where it hangs; or gives up there.
+    /// Reads, however long it takes, and logs it if reading hangs; or gives up then.
     async fn read_aloud(
         &self,
         engine: &Engine,
@@ -172,7 +171,7 @@ impl SetSource {
         });
         let module = module.await?;
         steps.add_one();
-        // Awaited here, so that whoever stops waiting ends it.
+        // Awaited here, so that dropping the future ends it.
         let compactor = Compactor::new(engine, &module).await?;
         steps.add_one();
         let (source, engine) = (self.clone(), engine.clone());
@@ -229,7 +228,7 @@ impl SetSource {
         self.own.iter().filter(beside).filter_map(name).collect()
     }
 
-    /// Whether an event at this path is this program's own doing.
+    /// Whether an event at this path is caused by this program itself.
     pub(super) fn is_own(&self, path: &Path) -> bool {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let same_place =
@@ -240,9 +239,9 @@ impl SetSource {
             .any(|own| own.file_name().is_some_and(|own| is_of(&name, &own.to_string_lossy())))
     }
 
-    /// The directories whose events are hints: a file is watched through its directory, because a
-    /// watch on the file dies with the first rename over it; links are followed, and parents
-    /// are watched for a directory that is itself replaced.
+    /// The directories whose events are hints. A file is watched through its directory, because a
+    /// watch on the file ends with the first rename over it. Links are followed, and parents are
+    /// watched for the case that a directory itself is replaced.
     pub fn directories(&self) -> Vec<PathBuf> {
         let mut directories = Vec::new();
         for path in self.module.iter() {
@@ -271,8 +270,8 @@ impl SetSource {
             let passed_over = name.starts_with('.')
                 || PASSED_OVER.iter().any(|end| name.ends_with(end))
                 || own.iter().any(|own| is_of(&name, own));
-            // Whatever it is: a directory or a link that leads nowhere may have the name of a
-            // model, and reading it says so.
+            // Whatever it is: a directory or a broken link may have the name of a model, and
+            // reading it gives the error.
             if !passed_over {
                 paths.push(entry.path());
             }
@@ -297,7 +296,7 @@ fn parent(path: &Path) -> PathBuf {
     }
 }
 
-/// `worker.log`, `worker.log.1` and `worker.log-journal` are of `worker.log`.
+/// `worker.log`, `worker.log.1` and `worker.log-journal` belong to `worker.log`.
 fn is_of(name: &str, own: &str) -> bool {
     name.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']))
 }

@@ -1,10 +1,10 @@
-//! The detector that a service starts with: that of the files on disk, else the last one that
+//! The detector that a service starts with: the one of the files on disk, else the last one that
 //! judged.
 //!
-//! A start asks of the files what a reload asks: a broken file must not cost a variable the model
-//! that it has. So files that a running worker has refused are refused by the next start as well,
-//! and the set that is kept goes on in their place. Where the files hold another set than the one
-//! that is kept, that one is opened too, for as long as the new one has judged nothing.
+//! A start requires of the files what a reload requires: a broken file must not cost a variable the
+//! model that it has. So files that a running worker has refused are refused by the next start as
+//! well, and the kept set is used instead. If the files hold another set than the kept one, the
+//! kept one is opened too, until the new one has judged a batch.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,8 @@ pub struct Start {
 /// The files on disk are not used.
 pub struct RefusedFiles {
     pub error: DetectorError,
-    /// What a reload knows them by: what was read, or else why nothing was.
+    /// How a reload recognises them: the digest of what was read, or else the reason why nothing
+    /// was.
     pub(super) key: String,
 }
 
@@ -36,10 +37,10 @@ impl RefusedFiles {
 }
 
 impl Start {
-    /// Opens the files, or what is kept.
+    /// Opens the files, or the kept set.
     ///
     /// # Errors
-    /// Neither can be used; what is said is what is wrong with the files.
+    /// Neither can be used; the error is that of the files.
     pub async fn open(
         engine: &Engine,
         source: &SetSource,
@@ -48,8 +49,7 @@ impl Start {
         Self::open_within(patience(engine), engine, source, last_good).await
     }
 
-    /// The same; reading that makes no step for so long is given up, where there is a set to go on
-    /// with.
+    /// The same; reading that makes no progress for this time is abandoned, if there is a kept set.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -74,7 +74,7 @@ impl Start {
         };
         let is_of_files = |set: &Set| files.as_ref().is_ok_and(|(files, _)| files.set().digest == set.digest);
         let kept = match kept {
-            // What is kept is what the files are.
+            // The kept set is that of the files.
             Some(kept) if is_of_files(&kept.set) => None,
             Some(kept) => match LastGood::open(engine, kept).await {
                 Ok(opened) => Some(opened),

@@ -1,15 +1,17 @@
-//! Noticing that reading hangs: a share that is gone answers neither yes nor no, for hours.
+//! Detects that reading hangs: on a share that is gone, a read returns neither data nor an error
+//! for hours.
 //!
-//! A thread in such a call cannot be ended, only left. So the files that were read are counted.
-//! Where the count stops, who waits goes on without that work. What is left behind is counted, so
-//! that a share which is gone for a week does not take a thread a minute.
+//! A thread in such a call cannot be ended, only abandoned. So the files that were read are
+//! counted. If the count stops, the caller continues without that work. Abandoned threads are
+//! counted too, so that a share which is gone for a week does not take a thread a minute.
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Reads that hang at a time. With these no further one is begun: each holds a few threads.
+/// The most reads that hang at a time. With these no further one is started: each holds a few
+/// threads.
 const MOST_LEFT: usize = 8;
 
 /// Counts the steps of one piece of work.
@@ -22,7 +24,7 @@ impl StepCounter {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Waits for the work as long as it makes steps. None: for `limit` it made none.
+    /// Waits for the work as long as it makes steps. None: it made no step for `limit`.
     pub(super) async fn patiently<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
         let mut work = pin!(work);
         loop {

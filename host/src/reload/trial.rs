@@ -1,5 +1,5 @@
-//! Whether a set may take the place of another: it opens, no broken file costs a variable the model
-//! that it has, and it judges what was judged before.
+//! Whether a set may replace another: it can be opened, no broken file costs a variable the model
+//! that it has, and it judges the canary.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ pub(super) fn variables(detector: &Detector) -> HashSet<Arc<str>> {
     detector.summary().loaded().map(|model| Arc::clone(&model.variable)).collect()
 }
 
-/// A file that is half copied or broken must not cost a variable the model that it has; one that
-/// was removed is meant.
+/// A file that is incomplete or broken must not cost a variable the model that it has; a removed
+/// file is removed on purpose.
 pub(super) fn keeps_models(detector: &Detector, had: &HashSet<Arc<str>>) -> Result<(), DetectorError> {
     for model in &detector.summary().models {
         if let Some(why) = model.refused.as_ref().filter(|_| had.contains(&model.variable)) {
@@ -27,10 +27,10 @@ pub(super) fn keeps_models(detector: &Detector, had: &HashSet<Arc<str>>) -> Resu
     Ok(())
 }
 
-/// Opens a set beside the one in use, whose variables `had` are, and tries it on the canary.
+/// Opens a set beside the one in use, which has models for `had`, and tries it on the canary.
 ///
 /// # Errors
-/// It may not take its place.
+/// It may not replace the other.
 pub(super) async fn open(
     engine: &Engine,
     set: Arc<Set>,
@@ -43,7 +43,7 @@ pub(super) async fn open(
     keeps_models(&detector, had)?;
     let Some(canary) = canary else { return Ok(detector) };
     let mut judged = detector.judge(Arc::clone(&canary.batch)).await;
-    // The checkpoint is the other set's, which may have written anything under the same schema.
+    // The checkpoint is the other set's, and may have any content under the same schema.
     if judged.is_err() && detector.give_up_checkpoint() {
         judged = detector.judge(Arc::clone(&canary.batch)).await;
         if judged.is_ok() {
@@ -55,7 +55,7 @@ pub(super) async fn open(
     }
     let broken = |judged: Judged| judged.not_kept.map_or(Ok(()), |why| Err(JudgeError::Contract(why)));
     judged.and_then(broken).map_err(|cause| DetectorError::Canary { module, cause })?;
-    // What it learnt from a batch that it was only shown is forgotten.
+    // The state after a batch that it was only shown is dropped.
     detector.discard();
     Ok(detector)
 }

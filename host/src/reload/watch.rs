@@ -1,11 +1,10 @@
-//! The loop that owns reloads.
+//! The loop that runs reloads.
 //!
 //! It wakes on any event that is not an access, on a watcher's error and on a timer; waits until no
-//! hint came for a while; then looks. Whoever asks for a look ([`Asker`]) gets one at once, and is
-//! told what came of it. The task lives as long as the
-//! [`Watch`]; dropping that stops it. Nothing in here can stop the service: without events the
-//! timer is left, what hangs is left behind and tried again, and should the loop itself end, it is
-//! started anew.
+//! hint came for a while; then looks at the files. A look that is requested ([`Asker`]) is made at
+//! once, and its result is returned. The task lives as long as the [`Watch`]; dropping that stops
+//! it. Nothing here can stop the service: without events the timer remains, reading that hangs is
+//! abandoned and tried again, and if the loop itself ends, it is restarted.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,13 +19,14 @@ use super::reloader::{ReloadOutcome, Reloader};
 use super::set_source::SetSource;
 use crate::detector::short_digest;
 
-/// How the loop paces itself.
+/// The times of the loop.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
-    /// No hint for so long: a copy of many files is over. The first event comes while the first
-    /// file is still being written.
+    /// After this time without a hint, a copy of many files is over. The first event comes while
+    /// the first file is still being written.
     pub quiet: Duration,
-    /// A look without any hint. Network shares send no events, and queues overflow without a word.
+    /// The time between looks without any hint. Network shares send no events, and event queues
+    /// overflow without notice.
     pub period: Duration,
 }
 
@@ -36,7 +36,7 @@ impl Default for Timing {
     }
 }
 
-/// Between two tries to read what hangs.
+/// The longest pause between two tries to read, if reading hangs.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 /// The running loop.
@@ -46,13 +46,13 @@ pub struct Watch {
     task: JoinHandle<()>,
 }
 
-/// Asks the loop for a look.
+/// Requests looks from the loop.
 #[derive(Clone)]
 pub struct Asker(mpsc::UnboundedSender<oneshot::Sender<Answer>>);
 
 impl Asker {
-    /// Looks at once, and waits for what it comes to: while a file is being written, for that. None
-    /// if the loop has ended.
+    /// Looks at once, and returns the result; while a file is being written, that of a later look.
+    /// None if the loop has ended.
     pub async fn look(&self) -> Option<Answer> {
         let (answer, answered) = oneshot::channel();
         self.0.send(answer).ok()?;
@@ -72,7 +72,7 @@ impl Watch {
         Self { hint, asker: Asker(asks), task }
     }
 
-    /// Asks for looks, as long as this lives.
+    /// Requests looks, as long as this lives.
     pub fn asker(&self) -> Asker {
         self.asker.clone()
     }
@@ -89,7 +89,7 @@ impl Drop for Watch {
     }
 }
 
-/// Runs a task that is not meant to end; should it end, it is said, and it is started anew.
+/// Runs a task that is not meant to end; if it ends, that is logged and it is started again.
 async fn kept_alive<F: Future<Output = ()> + Send + 'static>(mut start: impl FnMut() -> F, pause: Duration) {
     loop {
         // Ends with this one.
@@ -106,16 +106,16 @@ async fn kept_alive<F: Future<Output = ()> + Send + 'static>(mut start: impl FnM
     }
 }
 
-/// The reloader, and who asks it.
+/// The reloader, and the requests for looks.
 struct Looks {
     reloader: Reloader,
     asked: mpsc::UnboundedReceiver<oneshot::Sender<Answer>>,
-    /// Those who wait for the look that is next.
+    /// The requests that the next look answers.
     askers: Vec<oneshot::Sender<Answer>>,
 }
 
 impl Looks {
-    /// Waits for the time of the next look; whether somebody asks for it.
+    /// Waits until the next look is due. Returns whether it was requested.
     async fn due(&mut self, hint: &Notify, period: Duration, pace: Timing) -> bool {
         // A hint, or the timer: either way the next thing is a look.
         tokio::select! {
@@ -146,10 +146,10 @@ impl Looks {
         true
     }
 
-    /// Tells those who wait. Of a file that is being written the next look knows more.
+    /// Answers the requests; if a file is being written, the next look does.
     fn answer(&mut self, look: &ReloadOutcome) {
         let Some(answer) = self.reloader.answer(look) else { return };
-        // Who has stopped waiting is told nothing.
+        // Whoever has stopped waiting gets no answer.
         self.askers.drain(..).for_each(|asker| drop(asker.send(answer.clone())));
     }
 }
@@ -158,14 +158,13 @@ async fn run(looks: Arc<Mutex<Looks>>, pace: Timing, hint: Arc<Notify>) {
     let mut looks = looks.lock().await;
     let mut watching = WatchedPaths::default();
     let mut hanging = Hanging::default();
-    // What changed before the first watch was set is seen by the first look.
+    // The first look finds what changed before the first watch was set.
     hint.notify_one();
     loop {
         watching = watching.renewed(&looks.reloader, &hint).await;
         let period = hanging.pause().unwrap_or(pace.period);
         let asked = looks.due(&hint, period, pace).await;
-        // A directory made again is watched before it is read: what is written to it later is a
-        // hint.
+        // A new directory is watched before it is read: what is written to it later causes a hint.
         watching = watching.renewed(&looks.reloader, &hint).await;
         let look = if asked { looks.reloader.look_at_once().await } else { looks.reloader.look().await };
         looks.answer(&look);
@@ -196,7 +195,7 @@ async fn run(looks: Arc<Mutex<Looks>>, pace: Timing, hint: Arc<Notify>) {
     }
 }
 
-/// Reads that hang: said when it begins and when it ends, and tried again with growing pauses.
+/// Reads that hang: logged when that begins and when it ends, and tried again with growing pauses.
 #[derive(Default)]
 struct Hanging {
     tries: u32,
@@ -228,8 +227,8 @@ impl Hanging {
     }
 }
 
-/// The watcher and what it watches. A directory that was deleted and made again is silent for ever,
-/// so the watches are renewed when the list or what stands behind it changed.
+/// The watcher and what it watches. A directory that was deleted and made again causes no more
+/// events, so the watches are renewed when the list or the directories themselves have changed.
 #[derive(Default)]
 struct WatchedPaths {
     watcher: Option<RecommendedWatcher>,
@@ -238,8 +237,8 @@ struct WatchedPaths {
 }
 
 impl WatchedPaths {
-    /// On a thread of its own, as it asks the file system. Where that hangs there are no events
-    /// until it is set up anew.
+    /// On a thread of its own, as it uses the file system. If that hangs, there are no events until
+    /// the watches are renewed.
     async fn renewed(mut self, reloader: &Reloader, hint: &Arc<Notify>) -> Self {
         let Some(left) = reloader.one_more() else { return self };
         let (source, hint) = (reloader.source().clone(), Arc::clone(hint));
@@ -286,7 +285,7 @@ fn watch(
 ) -> notify::Result<RecommendedWatcher> {
     let hint = Arc::clone(hint);
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        // Our own reading is an event too.
+        // Our own reading causes events too.
         if event.map_or(true, |event| !event.kind.is_access() && interest.is_in(&event.paths)) {
             hint.notify_one();
         }
@@ -297,8 +296,8 @@ fn watch(
     Ok(watcher)
 }
 
-/// Which events matter. The directories that hold module and models often hold the log and the
-/// database as well, and a watch must not be kept awake by the service's own writing.
+/// Which events matter. The directories of module and models often also hold the log and the
+/// database, and the service's own writing must not trigger looks.
 struct Interest {
     source: SetSource,
     models: PathBuf,
@@ -315,7 +314,8 @@ impl Interest {
     fn is_in(&self, paths: &[PathBuf]) -> bool {
         let matters = |path: &PathBuf| {
             let name = path.file_name().unwrap_or_default();
-            // `..data` and its like are how a mounted ConfigMap swaps all its files at once.
+            // A mounted ConfigMap replaces all its files at once through `..data` and similar
+            // names.
             (path.starts_with(&self.models) && !self.source.is_own(path))
                 || self.names.iter().any(|known| known == name)
                 || name.as_encoded_bytes().starts_with(b"..")

@@ -1,8 +1,8 @@
-//! The way from a command to the service that runs beside it: one line there, one line back.
+//! The connection from a command to the service that runs on the same machine: one line each way.
 //!
-//! On Linux an abstract socket, on Windows a named pipe: both go by a name that follows from the
-//! worker and its database, take no port and leave nothing behind when the process ends. Only the
-//! service's own user and an administrator are answered.
+//! On Linux an abstract socket, on Windows a named pipe: the name of both is derived from the
+//! worker and its database; they use no port and leave nothing behind when the process ends. Only
+//! the service's own user and an administrator get an answer.
 
 use std::io;
 use std::path::PathBuf;
@@ -18,54 +18,54 @@ use crate::reload::{Answer, SetOverview};
 
 const PREFIX: &str = "anomaly-worker-";
 
-/// Those who are served at a time.
+/// The most connections at a time.
 const MOST: usize = 8;
 
-/// For who connects and asks nothing.
+/// How long a connection may stay without a question.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Of a question. An answer names every model.
+/// The most bytes of a question. An answer names every model.
 const LONGEST_QUESTION: u64 = 256;
 const LONGEST_ANSWER: u64 = 256 << 20;
 
-/// Before the name is tried again that another worker of the same name has.
+/// The pause before a name is tried again that another process has.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// What a service is asked.
+/// What a command can ask the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Question {
     /// To look at its files now.
     Look,
-    /// What set it has in use.
+    /// Which set it has in use.
     InUse,
-    /// Who it is.
+    /// Its process, version and configuration.
     Who,
 }
 
-/// What it answers.
+/// The answer of the service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reply {
     Looked(Answer),
     InUse(SetOverview),
     Who(ServiceIdentity),
-    /// To another user than its own.
+    /// To a user that is neither its own nor an administrator.
     Denied,
 }
 
-/// A service, as far as others can come into its way.
+/// What a service has that may conflict with another one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceIdentity {
     pub process: u32,
     /// The configuration's file.
     pub config: Option<PathBuf>,
-    /// What the state row goes by.
+    /// The name of its state row.
     pub worker: String,
-    /// Where the verdicts go.
+    /// The place of the verdicts.
     pub output: String,
     pub log_file: Option<PathBuf>,
-    /// Where the set that judged last is kept.
+    /// The directory where the set that judged last is kept.
     pub kept_set: Option<PathBuf>,
 }
 
@@ -82,19 +82,19 @@ pub enum Unanswered {
     Broken(io::Error),
 }
 
-/// What the service of a worker goes by, whose verdicts go to this place.
+/// The name under which the service of this worker is reached, whose verdicts go to this place.
 pub fn name(worker: &str, place: &str) -> String {
     let digest = Sha256::new().chain_update(worker).chain_update([0]).chain_update(place).finalize();
     let digest: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     format!("{PREFIX}{digest}")
 }
 
-/// What the services that run on this machine go by.
+/// The names of the services that run on this machine.
 pub fn names() -> Vec<String> {
     system::names().unwrap_or_default().into_iter().filter(|name| name.starts_with(PREFIX)).collect()
 }
 
-/// Answers under this name until it is dropped. Where the name is another's, that one answers.
+/// Answers under this name until it is dropped. If another process has the name, that one answers.
 pub async fn serve(name: String, answer: impl AsyncAnswer) {
     let (answer, places) = (Arc::new(answer), Arc::new(Semaphore::new(MOST)));
     loop {
@@ -105,13 +105,13 @@ pub async fn serve(name: String, answer: impl AsyncAnswer) {
                     Ok((stream, may_ask)) => {
                         let answer = Arc::clone(&answer);
                         tokio::spawn(async move {
-                            // Who goes away is told nothing.
+                            // The client may be gone.
                             let _ = converse(stream, may_ask, answer.as_ref()).await;
                             drop(place);
                         });
                     }
                     Err(error) => {
-                        tracing::debug!("`host reload` is not listened to for a while: {error}");
+                        tracing::debug!("`host reload` gets no answer for a while: {error}");
                         break;
                     }
                 }
@@ -122,9 +122,9 @@ pub async fn serve(name: String, answer: impl AsyncAnswer) {
     }
 }
 
-/// Who answers questions.
+/// Answers questions.
 pub trait AsyncAnswer: Send + Sync + 'static {
-    /// None: not any more.
+    /// None: it no longer can.
     fn answer(&self, question: Question) -> impl Future<Output = Option<Reply>> + Send;
 }
 
@@ -148,7 +148,7 @@ async fn converse(
     stream.get_mut().shutdown().await
 }
 
-/// Asks the service of this name and waits for so long.
+/// Asks the service of this name, and waits for this long.
 ///
 /// # Errors
 /// [`Unanswered`].
@@ -190,7 +190,8 @@ mod system {
             UnixListener::from_std(listener).map(Self)
         }
 
-        /// Who connects, and whether it may ask: anybody on this machine can connect.
+        /// Accepts connections, and tells whether the client may ask: any process on this machine
+        /// can connect.
         pub(super) async fn accept(&mut self) -> io::Result<(UnixStream, bool)> {
             let (stream, _) = self.0.accept().await?;
             let user = stream.peer_cred()?.uid();
@@ -198,7 +199,7 @@ mod system {
         }
     }
 
-    /// Of all abstract sockets of this machine.
+    /// From all abstract sockets of this machine.
     pub(super) fn names() -> io::Result<Vec<String>> {
         let sockets = std::fs::read_to_string("/proc/net/unix")?;
         let name = |line: &str| Some(line.split_whitespace().nth(7)?.strip_prefix('@')?.to_owned());
@@ -242,7 +243,7 @@ mod system {
             Ok(Self { path, next })
         }
 
-        /// Who connects. The system lets nobody do so but the service's user and administrators.
+        /// Accepts connections. The system admits only the service's user and administrators.
         pub(super) async fn accept(&mut self) -> io::Result<(NamedPipeServer, bool)> {
             self.next.connect().await?;
             let next = ServerOptions::new().create(&self.path)?;
@@ -250,7 +251,7 @@ mod system {
         }
     }
 
-    /// Of all pipes of this machine.
+    /// From all pipes of this machine.
     pub(super) fn names() -> io::Result<Vec<String>> {
         let pipes = std::fs::read_dir(r"\\.\pipe\")?;
         Ok(pipes.flatten().map(|pipe| pipe.file_name().to_string_lossy().into_owned()).collect())
@@ -268,7 +269,7 @@ mod system {
     }
 }
 
-/// Elsewhere a signal is the way (SIGHUP), and the log tells what came of it.
+/// Elsewhere a signal is used (SIGHUP), and the log tells the result.
 #[cfg(not(any(target_os = "linux", windows)))]
 mod system {
     use std::convert::Infallible;
@@ -331,12 +332,12 @@ mod tests {
         let silent = ask(Question::InUse).await.unwrap_err();
         assert!(silent.starts_with("it does not answer: "), "{silent}");
 
-        // Many who connect and say nothing hold nobody up for long, and no words of others are a
+        // Many connections without a question do not block others for long, and other text is not a
         // question.
         let mut stream = system::connect(&name).await.unwrap();
         stream.write_all(&[b'x'; 4096]).await.unwrap();
         let mut said = Vec::new();
-        // What it did not read is an error to who wrote it.
+        // The client may get an error for what the service did not read.
         let _ = stream.read_to_end(&mut said).await;
         assert_eq!(said, b"");
         assert!(matches!(ask(Question::Look).await, Ok(Reply::Looked(_))));

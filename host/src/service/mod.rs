@@ -1,4 +1,4 @@
-//! The service as whoever manages it sees it: systemd, or the service manager of Windows.
+//! The service from the service manager's side: systemd, or the service manager of Windows.
 
 pub mod control;
 mod notify;
@@ -9,8 +9,8 @@ pub mod windows;
 
 pub use notify::Manager;
 
-/// What a service is called that nobody has named.
+/// The default name of a service.
 pub const NAME: &str = "anomaly-worker";
 
-/// The exit code of what is wrong with the command line or the configuration: no restart mends it.
+/// The exit code for an error of the command line or the configuration, which no restart repairs.
 pub(crate) const USAGE: u8 = 2;

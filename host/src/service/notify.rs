@@ -1,10 +1,10 @@
-//! What a service manager is told, in the words of `sd_notify`: that the service is ready, how it
-//! stands, that it goes on, that it stops.
+//! Messages to a service manager, in the protocol of `sd_notify`: that the service is ready, its
+//! status, that it is alive, that it stops.
 //!
-//! The watchdog is fed by whoever makes progress, never by a timer: the schedule while it waits, a
-//! cycle between its batches. What hangs feeds nobody, and the manager starts the service anew.
-//! Messages are sent by a thread of their own, so that a manager that does not answer holds nobody.
-//! Without a manager all of this does nothing.
+//! The watchdog is fed where there is progress, never by a timer: by the schedule while it waits,
+//! and by a cycle between its batches. If the service hangs, nothing feeds the watchdog, and the
+//! manager restarts the service. Messages are sent by a thread of their own, so that a manager that
+//! does not answer blocks nothing. Without a manager all of this does nothing.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,15 +13,15 @@ use std::time::{Duration, Instant};
 use crate::telemetry::Console;
 use crate::text::escaped;
 
-/// How often the watchdog is fed while it could bark.
+/// How often the watchdog is fed within its limit.
 const SHARE: u32 = 4;
 
-/// Who started this process, if that wants to be told.
+/// The manager that started this process, if it takes messages.
 #[derive(Clone, Default)]
 pub struct Manager(Option<Arc<ManagerState>>);
 
 struct ManagerState {
-    /// A message each.
+    /// One variant for each message.
     messages: Console,
     watchdog: Option<Duration>,
     state: Mutex<ManagerReport>,
@@ -35,9 +35,8 @@ struct ManagerReport {
 }
 
 impl Manager {
-    /// The one that the environment names. `step` is the longest that one step of a cycle may take:
-    /// a watchdog that is shorter would end a service that does as it was told, so it is told
-    /// to be longer.
+    /// The manager that the environment names. `step` is the longest step of a cycle: a shorter
+    /// watchdog would end a healthy service, so the manager is asked for a longer one.
     pub fn of_environment(step: Duration) -> Self {
         let Some((sender, watchdog)) = system::manager() else { return Self::default() };
         match Self::over(sender, watchdog) {
@@ -46,13 +45,13 @@ impl Manager {
                 manager
             }
             Err(error) => {
-                tracing::warn!("the service manager is told nothing: {error}");
+                tracing::warn!("the service manager gets no messages: {error}");
                 Self::default()
             }
         }
     }
 
-    /// One that takes each message in one write.
+    /// A manager that takes each message in one write.
     ///
     /// # Errors
     /// There is no thread.
@@ -72,7 +71,7 @@ impl Manager {
         }
     }
 
-    /// All that is needed is there, or is being waited for. Only the first time is told.
+    /// All that is needed is there, or is being waited for. Only the first call sends a message.
     pub fn ready(&self) {
         if let Some(told) = &self.0 {
             let mut state = told.state();
@@ -82,7 +81,7 @@ impl Manager {
         }
     }
 
-    /// How it stands, in one line.
+    /// The status, in one line.
     pub fn status(&self, line: &str) {
         if let Some(told) = &self.0 {
             let mut state = told.state();
@@ -93,7 +92,7 @@ impl Manager {
         }
     }
 
-    /// Progress was made. Cheap: told only as often as the watchdog needs it.
+    /// Progress was made. Cheap: it sends a message only as often as the watchdog needs it.
     pub fn alive(&self) {
         let Some(told) = &self.0 else { return };
         let Some(watchdog) = told.watchdog else { return };
@@ -104,18 +103,18 @@ impl Manager {
         }
     }
 
-    /// Work that the manager asked for as a reload: told when it begins and when it has ended, once
-    /// the service is ready.
+    /// Work that the manager requested as a reload: its begin and its end are sent, once the
+    /// service is ready.
     pub async fn reloading<T>(&self, work: impl Future<Output = T>) -> T {
         let Some(told) = self.0.as_ref().filter(|told| told.state().ready) else { return work.await };
-        // systemd tells by the time that it is this reload, and not one before.
+        // systemd recognises by the time that it is this reload, and not one before.
         told.say(&format!("RELOADING=1\n{}", system::monotonic()));
         let done = work.await;
         told.say("READY=1");
         done
     }
 
-    /// It ends, and takes the time that the batch in hand needs.
+    /// The service stops, and needs the time of the current batch.
     pub fn stopping(&self) {
         if let Some(told) = &self.0 {
             told.say("STOPPING=1");
@@ -123,8 +122,8 @@ impl Manager {
         }
     }
 
-    /// Waits for something that nothing has to happen before, such as the next tick: who waits like
-    /// this is alive.
+    /// Waits for something before which nothing else can happen, such as the next tick, and feeds
+    /// the watchdog meanwhile.
     pub async fn waiting<T>(&self, wait: impl Future<Output = T>) -> T {
         let Some(watchdog) = self.0.as_ref().and_then(|told| told.watchdog) else { return wait.await };
         let mut wait = std::pin::pin!(wait);
@@ -162,9 +161,9 @@ mod system {
         Some((Sender, sd_notify::watchdog_enabled()))
     }
 
-    /// The time by the clock that the manager goes by.
+    /// The time by the clock that the manager uses.
     pub(super) fn monotonic() -> String {
-        // That clock is always there.
+        // That clock always exists.
         NotifyState::monotonic_usec_now().map_or_else(|_| String::new(), |now| now.to_string())
     }
 
@@ -180,7 +179,7 @@ mod system {
     }
 }
 
-/// The service manager of Windows is told that the service is ready; that it stops it knows first.
+/// The service manager of Windows is told that the service is ready; a stop is its own request.
 #[cfg(windows)]
 mod system {
     use std::io::{self, Write};
@@ -212,7 +211,7 @@ mod system {
     }
 }
 
-/// Nobody else has this protocol.
+/// No other system has this protocol.
 #[cfg(not(any(target_os = "linux", windows)))]
 mod system {
     use std::time::Duration;

@@ -1,40 +1,40 @@
-//! What the service manager of Windows is told of a service: names, command, account, and when to
-//! start it again. Decided here, carried out by `scm`.
+//! The values with which a service is registered in the service manager of Windows: names, command,
+//! account, and when to restart it. `scm` carries it out.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A code of the service's own that asks it to look at its files; `sc control NAME 128`.
+/// The service's own control code: to look at its files; `sc control NAME 128`.
 pub const RELOAD: u32 = 128;
 
-/// After a first failure, a second, and every other: a lost server is there again after a minute,
-/// and a machine that just starts has its network.
+/// The pause after the first failure, the second, and every later one: a lost server is often back
+/// after a minute, and a machine that has just started has its network.
 pub const RESTARTS: [Duration; 3] =
     [Duration::from_secs(10), Duration::from_secs(60), Duration::from_secs(300)];
 
-/// Without a failure for so long, the next one counts as the first.
+/// After this time without a failure, the next one counts as the first.
 pub const FORGIVEN: Duration = Duration::from_secs(24 * 3600);
 
-/// What it has when the machine goes down. A batch in hand takes 20 s at most.
+/// The time to stop when the machine shuts down. The current batch takes 20 s at most.
 pub const STOP: Duration = Duration::from_secs(60);
 
-/// What a start may take: a detector is compiled, models are read.
+/// The longest start: a detector is compiled, models are read.
 pub const START: Duration = Duration::from_secs(300);
 
-/// The program that holds the text of every event: each number below 1000 stands for the text as it
-/// was sent. Every Windows has it.
+/// The program that holds the text of the events: its text for each number below 1000 is the text
+/// that is sent. Every Windows has it.
 pub const MESSAGES: &str = r"%SystemRoot%\System32\EventCreate.exe";
 
-/// Where sources of the log `Application` are.
+/// The registry key for sources of the log `Application`.
 pub const SOURCES: &str = r"SYSTEM\CurrentControlSet\Services\EventLog\Application";
 
-/// As whom it runs.
+/// The account that it runs as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// As the service manager takes it.
+    /// In the notation of the service manager.
     pub name: String,
-    /// Windows itself knows the password, or there is none.
+    /// Windows knows the password, or there is none.
     pub managed: bool,
 }
 
@@ -50,7 +50,7 @@ pub struct Registration {
 
 impl Registration {
     /// # Errors
-    /// A sentence: no name for a service, no account.
+    /// A sentence: the name or the account is not valid.
     pub fn new(name: &str, program: &Path, config: &Path, account: Option<&str>) -> Result<Self, String> {
         expect_name(name)?;
         let mut arguments: Vec<OsString> =
@@ -66,7 +66,7 @@ impl Registration {
     }
 }
 
-/// Also the name of a source of events, of an account, and a word of a command.
+/// It is also the name of an event source, part of an account, and an argument of a command.
 fn expect_name(name: &str) -> Result<(), String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
@@ -80,7 +80,7 @@ fn expect_name(name: &str) -> Result<(), String> {
 }
 
 impl Account {
-    /// Without a wish it is one that Windows keeps for this service alone.
+    /// The default is an account that Windows keeps for this service alone.
     fn of(service: &str, wish: Option<&str>) -> Result<Self, String> {
         let managed = |name: String| Ok(Self { name, managed: true });
         let Some(wish) = wish else { return managed(format!(r"NT SERVICE\{service}")) };
@@ -106,7 +106,7 @@ impl Account {
             return Err(format!("`{wish}` is no account; it is written as `DOMAIN\\name` or `name`"));
         }
         match (domain, user) {
-            // Group-managed: only a domain has them.
+            // A group-managed account: only a domain has them.
             ("" | ".", user) if user.ends_with('$') => {
                 Err(format!("`{wish}` is an account of a domain; write it as `DOMAIN\\{user}`"))
             }
@@ -118,9 +118,9 @@ impl Account {
     }
 }
 
-/// What the service manager is told of its end. It starts anew whatever ended with a code other
-/// than 0, also without a crash; what no restart mends must therefore end with 0 there, and says
-/// why in the log.
+/// The exit code that the service manager gets. It restarts a service that ended with a code other
+/// than 0, also without a crash. An error that no restart repairs must therefore be 0 there; the
+/// log has the reason.
 pub fn told(code: u8) -> u32 {
     if code == super::USAGE { 0 } else { u32::from(code) }
 }

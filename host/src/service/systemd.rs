@@ -1,31 +1,30 @@
-//! The unit of systemd for a program that is somewhere, with a configuration that is somewhere,
-//! under a name.
+//! The systemd unit for a program, a configuration and a name.
 
 use std::path::Path;
 
 use super::NAME;
 
-/// As the package has it.
+/// The unit of the package.
 const UNIT: &str = include_str!("../../../packaging/systemd/anomaly-worker.service");
 
 /// The program and the configuration in it.
 const PROGRAM: &str = "/usr/bin/anomaly-worker";
 const CONFIG: &str = "/etc/anomaly-worker/anomaly-worker.toml";
 
-/// The directives with a command of the program.
+/// The directives that contain a command of the program.
 const COMMANDS: [&str; 2] = ["ExecStart=", "ExecReload="];
 
-/// Directives whose value goes by the service's name, so that two of them share nothing.
+/// Directives whose value contains the service's name, so that two services share nothing.
 const BY_NAME: [&str; 6] =
     ["Description=", "User=", "StateDirectory=", "CacheDirectory=", "WorkingDirectory=", "LoadCredential="];
 
-/// What a service does not see, or what does not outlive a restart of the machine.
+/// Directories that a service does not see, or that do not survive a restart of the machine.
 const NOT_SEEN: [&str; 5] = ["/home", "/root", "/run", "/tmp", "/var/tmp"];
 
 /// The unit.
 ///
 /// # Errors
-/// A sentence: a name that no user of a system can have, a path that the service would not see.
+/// A sentence: the name cannot be a system user's, or the service would not see the path.
 pub fn unit(name: &str, program: &Path, config: &Path) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
     if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.chars().all(plain) || name.len() > 31 {
@@ -44,7 +43,7 @@ pub fn unit(name: &str, program: &Path, config: &Path) -> Result<String, String>
     Ok(UNIT.lines().map(|text| line(text) + "\n").collect())
 }
 
-/// A path as a word of a command.
+/// A path as an argument of a command.
 fn quoted(path: &Path) -> Result<String, String> {
     if let Some(place) = NOT_SEEN.iter().find(|place| path.starts_with(place)) {
         return Err(format!(

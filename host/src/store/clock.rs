@@ -1,9 +1,8 @@
-//! What a store without a server takes for the server's clock, and what a server's clock is read
-//! by.
+//! The clock of a store without a server, and the clock of a server.
 //!
-//! A SQLite file has no clock of its own. The wall clock of this machine, as local time without a
-//! zone, is the plant's as long as both stand in one place; tests and the demo bring their own.
-//! Never fails; lives as long as whoever holds it.
+//! An SQLite file has no clock of its own. The wall clock of this machine, as local time without a
+//! zone, is the plant's as long as both are in one place; tests and the demo pass their own. Never
+//! fails; lives as long as its owner.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,20 +10,19 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::datetime::Datetime;
 
-/// What tells the plant's time.
+/// The clock that gives the plant's time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum PlantClock {
     /// The server's own time: GETDATE(). On Azure that is UTC.
     #[default]
     Server,
-    /// So many minutes before UTC, all the year.
+    /// This many minutes before UTC, all the year.
     Offset { minutes: i32 },
-    /// A zone by the name that the server knows it by, such as `Romance Standard Time`, with its
-    /// summer time.
+    /// A zone by the server's name for it, such as `Romance Standard Time`, with its summer time.
     Zone(String),
 }
 
-/// As it is written: `server`, `+02:00`, or the zone's name.
+/// As in the configuration: `server`, `+02:00`, or the zone's name.
 impl fmt::Display for PlantClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -39,8 +37,8 @@ impl fmt::Display for PlantClock {
 }
 
 impl PlantClock {
-    /// Reads what [`Display`](fmt::Display) writes, and `UTC`, `UTC+2`, `+2`, `+0530`; None if it
-    /// is none of these and no name either.
+    /// Reads the output of [`Display`](fmt::Display), and `UTC`, `UTC+2`, `+2`, `+0530`; None if it
+    /// is none of these and cannot be a name.
     pub fn parse(text: &str) -> Option<Self> {
         /// The server's offsets go to 14 hours.
         const MOST: i32 = 14 * 60;
@@ -79,11 +77,11 @@ impl PlantClock {
     }
 }
 
-/// Tells the time on the database's clock.
+/// Gives the time of the database's clock.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Datetime + Send + Sync>);
 
-/// Sets the time that a [`Clock::settable`] tells.
+/// Sets the time of a [`Clock::settable`].
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<AtomicI64>);
 
@@ -93,7 +91,7 @@ impl Clock {
         Self::new(|| Datetime::from_micros(chrono::Local::now().naive_local().and_utc().timestamp_micros()))
     }
 
-    /// So many minutes before UTC.
+    /// This many minutes before UTC.
     pub fn before_utc(minutes: i32) -> Self {
         let offset = i64::from(minutes) * 60_000_000;
         Self::new(move || Datetime::from_micros(chrono::Utc::now().timestamp_micros().saturating_add(offset)))
@@ -104,14 +102,14 @@ impl Clock {
         Self::new(move || at)
     }
 
-    /// Stands at `at` until the hand moves it.
+    /// Stays at `at` until the [`ManualClock`] sets it.
     pub fn settable(at: Datetime) -> (Self, ManualClock) {
         let micros = Arc::new(AtomicI64::new(at.micros()));
         let hand = ManualClock(Arc::clone(&micros));
         (Self::new(move || Datetime::from_micros(micros.load(Ordering::Relaxed))), hand)
     }
 
-    /// Tells whatever `tell` says.
+    /// Gives whatever `tell` returns.
     pub fn new(tell: impl Fn() -> Datetime + Send + Sync + 'static) -> Self {
         Self(Arc::new(tell))
     }
@@ -123,7 +121,7 @@ impl Clock {
 }
 
 impl ManualClock {
-    /// From now on it is `at`; backwards is allowed, as clocks are.
+    /// Sets the time; it may go backwards, as clocks do.
     pub fn set(&self, at: Datetime) {
         self.0.store(at.micros(), Ordering::Relaxed);
     }

@@ -1,23 +1,23 @@
-//! What one transaction of a worker holds.
+//! The content of one transaction of a worker.
 
 use crate::episode::{EpisodeChange, OutboxMessage};
 use crate::state::State;
 use crate::verdict::VerdictRow;
 
-/// What is stored together, or not at all.
+/// Data that is stored together, or not at all.
 #[derive(Clone, Copy, Debug)]
 pub struct Commit<'a> {
     pub verdicts: &'a [VerdictRow],
-    /// With the fence: `state.epoch`.
+    /// The state; its `epoch` is the fence.
     pub state: &'a State,
-    /// What becomes of episodes. Each row is changed once at most.
+    /// The changes of episodes. Each row is changed once at most.
     pub episodes: &'a [EpisodeChange],
     /// New entries of the outbox.
     pub messages: &'a [OutboxMessage],
 }
 
 impl<'a> Commit<'a> {
-    /// Verdicts and state, and nothing of episodes.
+    /// Verdicts and state, without changes of episodes.
     pub fn of(verdicts: &'a [VerdictRow], state: &'a State) -> Self {
         Self { verdicts, state, episodes: &[], messages: &[] }
     }

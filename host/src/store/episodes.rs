@@ -1,7 +1,7 @@
-//! The tables of episodes and of the outbox, by who calls: what reads episodes, what a person
-//! changes of them, and what delivers messages. They change otherwise only in a worker's commit.
+//! The tables of episodes and of the outbox, by caller: reading episodes, changes by people, and
+//! the delivery of messages. All other changes are made in a worker's commit.
 //!
-//! Each call is a few seeks, whatever the tables hold.
+//! Each call is a few index seeks, whatever the size of the tables.
 
 use std::sync::Arc;
 
@@ -12,33 +12,33 @@ use crate::datetime::Datetime;
 use crate::episode::words::words;
 use crate::episode::{Episode, EpisodeRange, Feedback, MessageKind, Shelving, StoredEpisode};
 
-/// Reads episodes, of whatever kind.
+/// Reads episodes of any kind.
 #[async_trait]
 pub trait EpisodeReader: Send {
-    /// Those that are open, by begin. What is shelved is among them.
+    /// Those that are open, by begin, shelved ones among them.
     async fn open_episodes(&mut self) -> Result<Vec<StoredEpisode>, StoreError>;
 
-    /// The one of this number.
+    /// The episode of this number.
     async fn episode(&mut self, id: i64) -> Result<Option<StoredEpisode>, StoreError>;
 
-    /// The newest first, each up to the reading that closed it. Of all variables, one that began
-    /// before the range and was closed after it is not found; of one variable it is.
+    /// The newest first, each up to the reading that closed it. For all variables, an episode that
+    /// began before the range and was closed after it is not found; for one variable it is.
     async fn episodes(&mut self, wanted: &EpisodeRange) -> Result<Vec<StoredEpisode>, StoreError>;
 
-    /// What is shelved now: the open rows of that kind, a seek.
+    /// What is shelved now: the open rows of that kind, one seek.
     async fn shelved(&mut self) -> Result<Vec<StoredEpisode>, StoreError>;
 }
 
-/// What a person does about episodes.
+/// Changes of episodes that people make.
 #[async_trait]
 pub trait EpisodeEditor: Send {
-    /// Shelves a variable. One that is shelved already is so until then.
+    /// Shelves a variable. If it is shelved already, the new end applies.
     async fn shelve(&mut self, shelving: &Shelving) -> Result<(), StoreError>;
 
-    /// Ends it; false if it was not shelved.
+    /// Ends the shelving; false if it was not shelved.
     async fn unshelve(&mut self, variable: &str, now: Datetime) -> Result<bool, StoreError>;
 
-    /// Says something of an episode; false if there is none of this number.
+    /// Stores feedback on an episode; false if there is none of this number.
     async fn say(
         &mut self,
         id: i64,
@@ -49,7 +49,7 @@ pub trait EpisodeEditor: Send {
 }
 
 words! {
-    /// Where an entry of the outbox stands.
+    /// The state of an entry of the outbox.
     EntryState {
         Due = "due",
         Delivered = "delivered",
@@ -61,9 +61,9 @@ words! {
 /// An entry of the outbox.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutboxEntry {
-    /// Given by the table, in the order in which they came.
+    /// Assigned by the table, in the order of insertion.
     pub seq: i64,
-    /// Of no other message, and the same at each try.
+    /// Unique, and the same at each try.
     pub id: String,
     pub kind: MessageKind,
     pub variable: Option<Arc<str>>,
@@ -75,57 +75,57 @@ pub struct OutboxEntry {
     pub next_try_at: Datetime,
     pub state: EntryState,
     pub last_error: Option<String>,
-    /// What the deliverer has noted for itself: which channels have it already.
+    /// The deliverer's own notes: the channels that have it already.
     pub progress: Option<String>,
 }
 
-/// What became of a try.
+/// The result of a try.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tried {
     pub state: EntryState,
-    /// When it is tried again; once it is delivered or dead, when that was.
+    /// The time of its next try; once it is delivered or dead, the time of that.
     pub at: Datetime,
     pub error: Option<String>,
     pub progress: Option<String>,
 }
 
-/// How many entries there are.
+/// The number of entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OutboxCounts {
     pub due: u64,
     pub dead: u64,
-    /// When the oldest of those that are due was made.
+    /// When the oldest entry that is due was made.
     pub oldest_due: Option<Datetime>,
 }
 
-/// What delivers the entries of the outbox.
+/// Delivery of the entries of the outbox.
 #[async_trait]
 pub trait OutboxQueue: Send {
-    /// At most `limit` entries that are due, that came after the entry `after`, and whose next try
-    /// is not after `now`, in the order in which they came.
+    /// At most `limit` entries that are due, follow the entry `after`, and whose next try is not
+    /// later than `now`, in the order of insertion.
     async fn due(&mut self, after: i64, now: Datetime, limit: usize) -> Result<Vec<OutboxEntry>, StoreError>;
 
-    /// Notes what became of a try, and counts it; false if there is no such entry.
+    /// Stores the result of a try, and counts the try; false if there is no such entry.
     async fn tried(&mut self, seq: i64, tried: &Tried) -> Result<bool, StoreError>;
 
-    /// The same of several, in one go.
+    /// The same for several, in one transaction.
     async fn tried_all(&mut self, tried: &[(i64, Tried)]) -> Result<(), StoreError>;
 
-    /// Notes that these were delivered, in one go.
+    /// Stores that these were delivered, in one transaction.
     async fn delivered(&mut self, seqs: &[i64], at: Datetime) -> Result<(), StoreError>;
 
     /// The newest entries of this state, the newest first.
     async fn entries(&mut self, state: EntryState, limit: usize) -> Result<Vec<OutboxEntry>, StoreError>;
 
-    /// How many are due and dead. Those that are delivered are not counted.
+    /// The numbers of due and dead entries. Delivered ones are not counted.
     async fn outbox_counts(&mut self) -> Result<OutboxCounts, StoreError>;
 
-    /// Deletes at most `limit` entries that were delivered before that; how many those were.
+    /// Deletes at most `limit` entries that were delivered before that; returns their number.
     async fn forget_delivered(&mut self, before: Datetime, limit: usize) -> Result<u64, StoreError>;
 }
 
-/// What was found for a range in several seeks: each once, the newest first, no more than asked
-/// for.
+/// The results of several seeks for a range: each episode once, the newest first, no more than the
+/// limit.
 pub(super) fn newest_first(mut found: Vec<StoredEpisode>, wanted: &EpisodeRange) -> Vec<StoredEpisode> {
     found.retain(|found| {
         let episode = &found.episode;
@@ -137,7 +137,7 @@ pub(super) fn newest_first(mut found: Vec<StoredEpisode>, wanted: &EpisodeRange)
     found
 }
 
-/// Why a commit was not made that builds on a row of the table of episodes.
+/// The error if an episode that a commit changes was changed by another process.
 pub(super) fn changed_meanwhile(episodes: &TableName, episode: &Episode) -> String {
     format!(
         "table `{episodes}`: somebody else has changed the episode of `{}` from {} meanwhile; nothing was written, and it is tried \

@@ -1,4 +1,4 @@
-//! Why a call to the database failed, by what the caller does about it.
+//! Why a call to the database failed, classified by what the caller does about it.
 
 /// A failed call. The text names the table or the file, what was found and what would be right; it
 /// never holds a password.
@@ -11,22 +11,23 @@ pub struct StoreError {
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-/// The classes that callers tell apart.
+/// The classes that callers distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The connection is gone or was never there: open it again, with backoff.
+    /// The connection is lost or could not be made: open it again, with backoff.
     Connection,
-    /// Somebody holds a lock, this was a deadlock's victim, or the server took too long: the same
-    /// call may work at the next tick.
+    /// Another process holds a lock, this was a deadlock's victim, or the server took too long: the
+    /// same call may work at the next tick.
     Busy,
     /// The login or a right is missing, or the database is read-only: a person must act.
     Permission,
-    /// A table or a column is missing or of a kind that cannot serve.
+    /// A table or a column is missing, or is of a type that cannot be used.
     Schema,
-    /// A constraint, a trigger or a column's type of the output refuses a verdict: without that one
-    /// the others may be taken.
+    /// A constraint, a trigger or a column's type of the output refuses a verdict: the others may
+    /// be accepted without it.
     Refused,
-    /// Somebody else has changed an episode since it was read, and nothing was written: read it again.
+    /// An episode was changed by another process since it was read, and nothing was written: read
+    /// it again.
     EpisodeChanged,
     /// Another worker has taken this worker's name.
     Fenced,

@@ -1,4 +1,4 @@
-//! The one way to write readings, for the one command that does: `host import`.
+//! The only way to write readings, for the only command that does: `host import`.
 
 use std::sync::Arc;
 
@@ -8,12 +8,11 @@ use super::StoreError;
 use crate::datetime::Datetime;
 use crate::reading::Reading;
 
-/// What became of readings that were to be inserted; those of neither kind were in the table
-/// already.
+/// The result of an insert of readings; those counted in neither field were in the table already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Inserted {
     pub inserted: u64,
-    /// To the table they are the same as one before them: the same datetime and variable, by its
+    /// The table takes them for the same as an earlier one: the same datetime and variable, by its
     /// types and its collation.
     pub repeated: u64,
 }
@@ -21,22 +20,22 @@ pub struct Inserted {
 /// Writes readings into the input table.
 #[async_trait]
 pub trait Importer: Send {
-    /// In one transaction: inserts those of the readings whose variable and datetime no row with a
-    /// value has yet; of several with the same key the first. A reading's `id` is for the table
-    /// to give, and one without a value is left out. A call has some thousands; it looks at the
-    /// rows of their datetimes and, where an index finds those, at no others.
+    /// In one transaction: inserts those of the readings for whose variable and datetime there is
+    /// no row with a value yet; of several with the same key the first. The table assigns the `id`,
+    /// and a reading without a value is left out. A call has some thousands of readings; it reads
+    /// the rows of their datetimes and, if an index finds those, no others.
     async fn insert(&mut self, readings: &[Reading]) -> Result<Inserted, StoreError>;
 
-    /// Those of the names that the table would not hold as they are: its column is too short, or
-    /// its code page lacks a character.
+    /// Those of the names that the table would change: its column is too short, or its code page
+    /// lacks a character.
     async fn foreign_names(&mut self, names: &[Arc<str>]) -> Result<Vec<Arc<str>>, StoreError>;
 
-    /// What the table makes of an instant: its column may be coarser.
+    /// An instant as the table stores it: its column may be coarser.
     fn held(&self, at: Datetime) -> Datetime;
 
     /// Whether an index finds the rows of a datetime. Without one, each call reads the table.
     fn has_datetime_index(&self) -> bool;
 
-    /// Closes with nothing pending.
+    /// Closes the connection, with nothing pending.
     async fn close(self: Box<Self>) -> Result<(), StoreError>;
 }

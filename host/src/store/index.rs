@@ -1,12 +1,12 @@
-//! What a store wants to know of a table's indexes, however it reads them from a catalogue.
+//! The properties of a table's indexes that a store needs, however it reads them from a catalogue.
 
 /// An index on all rows of a table.
 pub(super) struct Index {
     /// In order; an expression is an empty name.
     pub(super) columns: Vec<String>,
     pub(super) unique: bool,
-    /// Whether it is in partitions by another column than its first: each has an order of its own,
-    /// and the whole has none.
+    /// Whether it is in partitions by another column than its first: each partition is ordered, and
+    /// the whole is not.
     pub(super) split: bool,
 }
 

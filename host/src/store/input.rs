@@ -1,4 +1,4 @@
-//! The database's side where readings come from. It belongs to its users: nothing here writes.
+//! The database interface for readings. The tables belong to the users: nothing here writes.
 
 use async_trait::async_trait;
 
@@ -6,13 +6,13 @@ use super::StoreError;
 use crate::datetime::Datetime;
 use crate::reading::Page;
 
-/// What an input table looks like.
+/// The properties of an input table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InputLayout {
-    /// Whether an integer key `id` gives rows an order of arrival.
+    /// Whether it has an integer key `id` that gives rows an order of arrival.
     pub has_key: bool,
-    /// Whether there is a column `id` at all. One of a view gives no order: whatever it shows may
-    /// come from anywhere, and twice.
+    /// Whether there is a column `id` at all. In a view it gives no order: its rows may come from
+    /// anywhere, and twice.
     pub has_id: bool,
     pub has_source_file: bool,
     /// Whether an index leads with the datetime: without one, finding the first row of a range
@@ -24,11 +24,11 @@ pub struct InputLayout {
 /// statement.
 #[async_trait]
 pub trait Input: Send {
-    /// What the table looks like, read anew at each call.
+    /// The properties of the table, read at each call.
     async fn layout(&mut self) -> Result<InputLayout, StoreError>;
 
-    /// What stands between this store and reading, a sentence each; nothing means that reading
-    /// would work. Asked once [`layout`](Input::layout) has found the table.
+    /// What prevents reading, a sentence each; empty if reading would work. Called once
+    /// [`layout`](Input::layout) has found the table.
     async fn probe(&mut self) -> Result<Vec<StoreError>, StoreError> {
         Ok(Vec::new())
     }
@@ -47,11 +47,11 @@ pub trait Input: Send {
     /// inclusive; ascending, disjoint), by key.
     async fn read_keys(&mut self, spans: &[(i64, i64)], limit: usize) -> Result<Page, StoreError>;
 
-    /// At most `limit` readings with `from <= datetime`, and `datetime < to` where `to` is given,
-    /// by datetime and then by key (where there is none, in any order). Malformed rows among
-    /// them do not count, so that they cannot stop a reader that goes on from the last
-    /// datetime; no more than `limit` of them are listed. A row whose datetime is none has no place
-    /// in time: it may be listed or not.
+    /// At most `limit` readings with `from <= datetime`, and `datetime < to` if `to` is given, by
+    /// datetime and then by key (without a key, in any order). Malformed rows among them do not
+    /// count, so that they cannot stop a reader that continues from the last datetime; no more than
+    /// `limit` of them are listed. A row whose datetime is not valid has no place in the order: it
+    /// may be listed or not.
     async fn read_range(
         &mut self,
         from: Datetime,

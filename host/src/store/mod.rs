@@ -1,9 +1,9 @@
-//! The database, as the cycle sees it: readings come in through [`Input`], verdicts and the state
+//! The database interface of the cycle: readings come in through [`Input`], verdicts and the state
 //! row go out through [`Output`]. The two may be one database, two, or two servers. [`Importer`] is
-//! the one way to write readings, for the one command that does.
+//! the only way to write readings, for the only command that does.
 //!
-//! A store lives as long as the worker. Its calls fail with a [`StoreError`], whose class says what
-//! the cycle does next; a call that fails leaves nothing half done. Every store passes the same
+//! A store lives as long as the worker. Its calls fail with a [`StoreError`], whose class decides
+//! what the cycle does next; a call that fails has no partial effect. Every store passes the same
 //! conformance suite (`tests/`).
 
 pub mod clock;
@@ -45,55 +45,54 @@ pub use sqlserver::SqlServerStore;
 pub use stored::{StoredVerdict, VerdictPage};
 pub use table_name::TableName;
 
-/// Where the tables are, and how to get there. It lives as long as the worker, which opens again
-/// through it after [`ErrorKind::Connection`].
+/// The place of the tables, and the way to connect. It lives as long as the worker, which uses it
+/// to connect again after [`ErrorKind::Connection`].
 #[async_trait]
 pub trait Connector: Send + Sync {
-    /// Opens both sides. Nothing is created but, where the configuration allows it, an empty output
+    /// Opens both sides. Nothing is created except, if the configuration allows it, an empty output
     /// database.
     async fn open(&self) -> Result<(Box<dyn Input>, Box<dyn Output>), StoreError>;
 
-    /// Opens the output alone: for whoever writes it and reads no readings, over a connection of
-    /// its own.
+    /// Opens the output alone, over a connection of its own: for callers that read no readings.
     async fn open_output(&self) -> Result<Box<dyn Output>, StoreError>;
 
-    /// Lines up to be the one active worker of this name; whether it is,
-    /// [`LeaderLock::try_acquire`] tells.
+    /// Makes a candidate for the one active worker of this name; [`LeaderLock::try_acquire`] tells
+    /// whether it leads.
     async fn leader_lock(&self, worker: &str) -> Result<Box<dyn LeaderLock>, StoreError>;
 
-    /// Opens the input table for `host import`, which alone writes it, and only because a person
-    /// asked for it. With `create` a table that is missing is made (and the file that is to
-    /// hold it, where a database is a file); one that is there is never changed.
-    /// [`ErrorKind::Schema`] for a table that is missing without it, or that no reading could be
-    /// written to.
+    /// Opens the input table for `host import`, the only command that writes it, because a person
+    /// asked for it. With `create` a missing table is made (and its file, if the database is a
+    /// file); an existing one is never changed. [`ErrorKind::Schema`] for a table that is missing
+    /// without `create`, or to which no reading could be written.
     async fn open_importer(&self, create: bool) -> Result<Box<dyn Importer>, StoreError>;
 }
 
-/// A store as the commands use it: besides what a worker opens, looks that change nothing. Adding a
-/// store is a folder with this trait in it, and a line where the configuration's store is chosen.
+/// A store as the commands use it: besides what a worker opens, read-only access. A new store is a
+/// folder with an implementation of this trait, and a line where the configuration's store is
+/// chosen.
 #[async_trait]
 pub trait Store: Connector {
-    /// Opens the input to read some of it once. What it is kept in stays as it is, byte for byte.
+    /// Opens the input to read it once. Its files stay as they are, byte for byte.
     async fn look_at_input(&self) -> Result<Box<dyn Input>, StoreError>;
 
-    /// Opens the output in the same way: whatever writes fails, where the store can see to it. None
-    /// for a database that is not there and that a worker would make.
+    /// Opens the output in the same way: writing fails, if the store can prevent it. None for a
+    /// database that does not exist and that a worker would make.
     async fn look_at_output(&self) -> Result<Option<Box<dyn Output>>, StoreError>;
 
-    /// Opens the output for [`OutputProbe`], which takes back what it writes. None as before.
+    /// Opens the output for [`OutputProbe`], which rolls back what it writes. None as before.
     async fn try_output(&self) -> Result<Option<Box<dyn Output>>, StoreError>;
 
-    /// Opens the output for the page: read-only, over a connection of its own that waits for
-    /// nobody long. None as before.
+    /// Opens the output for the page: read-only, over a connection of its own that waits for locks
+    /// only briefly. None as before.
     async fn open_page(&self) -> Result<Option<Box<dyn PageReader>>, StoreError>;
 
-    /// Where the readings are, as a message names it.
+    /// The place of the readings, for messages.
     fn input_place(&self) -> String;
 
-    /// Where the verdicts go.
+    /// The place of the verdicts.
     fn output_place(&self) -> String;
 
-    /// What should be known of the way there.
+    /// Remarks on the configured connection.
     fn warnings(&self) -> Vec<String> {
         Vec::new()
     }

@@ -1,7 +1,7 @@
-//! The database's side where verdicts and the state row go, by who calls it: what a worker commits
-//! through, what a backfill needs besides, what reads, and what tries.
+//! The database interface for verdicts and the state row, by caller: the commits of a worker, the
+//! additional calls of a backfill, reading, and trials.
 //!
-//! A call that fails leaves nothing half done, and fails with a [`StoreError`].
+//! A call that fails has no partial effect, and fails with a [`StoreError`].
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -19,65 +19,64 @@ use crate::reading::ReadingKey;
 use crate::state::{SetAside, State};
 use crate::verdict::VerdictRow;
 
-/// A hold on a worker's name.
+/// The result of taking a worker's name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
-    /// What `State::epoch` must be in every commit from now on.
+    /// The `State::epoch` that every commit from now on must have.
     pub epoch: i64,
-    /// The row as the last commit left it, with the new epoch; None before the first.
+    /// The row as the last commit stored it, with the new epoch; None before the first.
     pub state: Option<State>,
 }
 
-/// A worker's state at a glance.
+/// A summary of a worker's state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outline {
-    /// Without a checkpoint, whether it has one or not.
+    /// Without a checkpoint, even if it has one.
     pub state: State,
-    /// How large that is; None if there is none.
+    /// The size of the checkpoint; None if there is none.
     pub checkpoint: Option<Size>,
 }
 
-/// What became of verdicts that were to take the place of others.
+/// The result of replacing verdicts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Replaced {
-    /// Rows that went.
+    /// Rows that were deleted.
     pub removed: u64,
-    /// Rows that came.
+    /// Rows that were inserted.
     pub inserted: u64,
 }
 
-/// What became of tables and indexes that were missing.
+/// What was done about missing tables and indexes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SchemaChanges {
     /// Each by its kind and name.
     pub created: Vec<String>,
-    /// Sentences on what could not be made and is done without: duplicates in an output table that
-    /// the Python worker filled stand in the way of the unique index.
+    /// Sentences on what could not be made and is not required: duplicates in an output table that
+    /// the Python worker filled prevent the unique index.
     pub warnings: Vec<String>,
 }
 
-/// What a trial of the output has shown.
+/// The result of a trial of the output.
 #[derive(Debug, Default)]
 pub struct Probed {
-    /// What stands between this store and a commit, a sentence each; nothing means that a commit
-    /// would work.
+    /// What prevents a commit, a sentence each; empty if a commit would work.
     pub problems: Vec<StoreError>,
-    /// What stops nothing and should be known.
+    /// Remarks that prevent nothing.
     pub notes: Vec<String>,
 }
 
-/// Reads verdicts and workers' rows. Nothing is changed: commands that look, and a worker that
-/// finds its place, need no more.
+/// Reads verdicts and workers' rows. Nothing is changed: read-only commands, and a worker that
+/// finds its position, need no more.
 #[async_trait]
 pub trait VerdictReader: Send {
-    /// The worker's state, whole, without taking it; None before its first commit.
+    /// The worker's complete state, without taking its name; None before its first commit.
     async fn peek(&mut self, worker: &str) -> Result<Option<State>, StoreError>;
 
-    /// The same without what may be large in it.
+    /// The same without the parts that may be large.
     async fn outline(&mut self, worker: &str) -> Result<Option<Outline>, StoreError>;
 
-    /// The greatest ds of the output that is not later than `until`: a verdict dated ahead says
-    /// nothing of where a worker stands.
+    /// The greatest ds of the output that is not later than `until`: a verdict dated ahead does not
+    /// show how far a worker has come.
     async fn newest(&mut self, until: Datetime) -> Result<Option<Datetime>, StoreError>;
 
     /// The names of the workers that have a row.
@@ -87,8 +86,8 @@ pub trait VerdictReader: Send {
     async fn already_judged(&mut self, keys: &[ReadingKey]) -> Result<HashSet<ReadingKey>, StoreError>;
 
     /// At most `limit` verdicts with `from <= ds < to`, by ds and then by variable; with
-    /// `anomalies_only` only those that are anomalies. A reader goes on from the last ds. A row
-    /// whose ds is no datetime has no place in time and is left out.
+    /// `anomalies_only` only anomalies. A reader continues from the last ds. A row whose ds is not
+    /// a datetime is left out.
     async fn read_verdicts(
         &mut self,
         from: Datetime,
@@ -115,66 +114,64 @@ pub trait OutputLimits: Send {
         Ok((Datetime::from_micros(i64::MIN), Datetime::from_micros(i64::MAX)))
     }
 
-    /// Those of the names that the output would not hold as they are: its column is too short, or
-    /// its code page lacks a character.
+    /// Those of the names that the output would change: its column is too short, or its code page
+    /// lacks a character.
     async fn foreign_names(&mut self, names: &[Arc<str>]) -> Result<Vec<Arc<str>>, StoreError>;
 
-    /// Those of the names that the output takes for the same as one before them in the list, each
-    /// with the first such: of both it can hold one verdict at a datetime. What is the same is
-    /// the matter of its collation: case, accents, width and blanks at the end may count for
-    /// nothing. The names are none that [`foreign_names`](OutputLimits::foreign_names) gives.
+    /// Those of the names that the output takes for the same as an earlier one of the list, each
+    /// with the first such: of both it can hold only one verdict at a datetime. Its collation
+    /// decides what is the same: case, accents, width and blanks at the end may be ignored. Names
+    /// that [`foreign_names`](OutputLimits::foreign_names) returns must not be passed.
     async fn equal_names(&mut self, names: &[Arc<str>]) -> Result<Vec<(Arc<str>, Arc<str>)>, StoreError>;
 
     /// Those of the names under which the output holds verdicts in another spelling, each with that
-    /// one; of several that it holds, one that stays the same.
+    /// spelling; if it holds several, always the same one.
     async fn other_spellings(&mut self, names: &[Arc<str>]) -> Result<Vec<(Arc<str>, Arc<str>)>, StoreError>;
 }
 
-/// What a worker commits through: the tables, its claim to its name, and the transaction of
-/// verdicts and state.
+/// The calls of a worker: the tables, the claim to its name, and the transaction of verdicts and
+/// state.
 #[async_trait]
 pub trait VerdictWriter: Send {
-    /// Creates the tables and indexes that are missing, as far as that can be done.
+    /// Creates the tables and indexes that are missing, as far as possible.
     async fn ensure_tables(&mut self) -> Result<SchemaChanges, StoreError>;
 
-    /// Whether the connection is still there. One that rests long may have been cut by whoever
-    /// stands between.
+    /// Whether the connection still exists. An idle one may have been cut on the network.
     async fn alive(&mut self) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// Takes the worker's name: raises the epoch of its row (or makes a row that holds nothing but
-    /// the epoch), which fences off whoever held it.
+    /// Takes the worker's name: raises the epoch of its row (or makes a row that holds only the
+    /// epoch), which fences off the worker that had it.
     async fn claim(&mut self, worker: &str) -> Result<Claim, StoreError>;
 
     /// In one transaction: checks the fence (`state.epoch`), inserts the verdicts whose key is not
-    /// there yet, writes the state row and, of checkpoint and memory, the parts that changed, and
-    /// what becomes of episodes and outbox. Returns how many verdicts were inserted.
-    /// [`ErrorKind::EpisodeChanged`] if somebody else has changed one of the episodes since it was read: read
-    /// them again. [`ErrorKind::Refused`] if the table does not take one of the
-    /// verdicts; [`ErrorKind::Fenced`] if another worker has taken the name since, or somebody
-    /// has deleted the row: take the name again.
+    /// there yet, writes the state row, the changed parts of checkpoint and memory, and the changes
+    /// of episodes and outbox. Returns how many verdicts were inserted.
+    /// [`ErrorKind::EpisodeChanged`] if another process has changed one of the episodes since it
+    /// was read: read them again. [`ErrorKind::Refused`] if the table does not accept one of the
+    /// verdicts; [`ErrorKind::Fenced`] if another worker has taken the name since, or the row was
+    /// deleted: take the name again.
     async fn commit(&mut self, worker: &str, commit: &Commit<'_>) -> Result<u64, StoreError>;
 }
 
-/// What a backfill needs besides: verdicts in the place of others, and the rows of workers that are
-/// not its own.
+/// The additional calls of a backfill: replacing verdicts, and changing the rows of other workers.
 #[async_trait]
 pub trait Rejudging: VerdictReader {
-    /// As [`commit`](VerdictWriter::commit), but the verdicts take the place of those that are
-    /// there for the same keys, of which an output of the Python worker's may hold several. Of
-    /// a key given twice the first counts. Old and new are exchanged in the one transaction:
-    /// whoever reads the table sees the one or the other. A verdict under a name that the output
-    /// only takes for the same is another variable's: it stays, and nothing is written beside it.
+    /// As [`commit`](VerdictWriter::commit), but the verdicts replace those with the same keys, of
+    /// which an output of the Python worker's may hold several. Of a key given twice the first
+    /// counts. Old and new verdicts are exchanged in the one transaction: a reader of the table
+    /// sees the old or the new ones. A verdict under another name that the output only takes for
+    /// the same belongs to another variable: it stays, and nothing is written beside it.
     async fn replace(&mut self, worker: &str, commit: &Commit<'_>) -> Result<Replaced, StoreError>;
 
     /// Deletes the worker's row and its parts, if it still has this epoch; else
     /// [`ErrorKind::Fenced`].
     async fn forget(&mut self, worker: &str, epoch: i64) -> Result<(), StoreError>;
 
-    /// Puts `after` in the place of `before` in the worker's row and touches nothing else: not the
-    /// epoch, so that a worker at work under that name goes on. False, and nothing is written,
-    /// if the row is gone or holds anything else than `before`.
+    /// Replaces `before` by `after` in the worker's row and changes nothing else: the epoch stays,
+    /// so that a running worker of that name continues. False, and nothing is written, if the row
+    /// is gone or holds anything else than `before`.
     async fn exchange_set_aside(
         &mut self,
         worker: &str,
@@ -183,20 +180,20 @@ pub trait Rejudging: VerdictReader {
     ) -> Result<bool, StoreError>;
 }
 
-/// Tries what would be written, and takes it back.
+/// Tries to write, and rolls back.
 #[async_trait]
 pub trait OutputProbe: Send {
-    /// Tries all that `ensure_tables`, `claim` and `commit` do, in a transaction that is rolled
-    /// back.
+    /// Tries everything that `ensure_tables`, `claim` and `commit` do, in a transaction that is
+    /// rolled back.
     async fn probe(&mut self) -> Result<Probed, StoreError>;
 
-    /// Inserts these verdicts and takes them back. [`ErrorKind::Refused`] if the table does not
-    /// take one of them.
+    /// Inserts these verdicts and rolls back. [`ErrorKind::Refused`] if the table does not accept
+    /// one of them.
     async fn attempt(&mut self, verdicts: &[VerdictRow]) -> Result<(), StoreError>;
 }
 
 /// The output table and the tables beside it, which are in one database so that one transaction can
-/// hold all. Whoever needs only part of it asks for that part.
+/// contain all changes. Callers that need only part of it ask for that part.
 #[async_trait]
 pub trait Output:
     VerdictReader
@@ -208,6 +205,6 @@ pub trait Output:
     + EpisodeEditor
     + OutboxQueue
 {
-    /// Closes with nothing pending.
+    /// Closes the connection, with nothing pending.
     async fn close(self: Box<Self>) -> Result<(), StoreError>;
 }

@@ -1,10 +1,11 @@
-//! What the page asks of the output: verdicts of one variable, anomalies of a time, which variables
-//! there are, and episodes.
+//! The queries of the page on the output: verdicts of one variable, anomalies of a time range, the
+//! variables, and episodes.
 //!
 //! Each call reads a bounded number of rows, found by seeks on the indexes on (variable, ds, y) and
-//! (is_anomaly, ds, variable), whatever the table holds. Nothing is changed: a login with SELECT is enough.
-//! It has connections of its own with short timeouts ([`Store::open_page`](super::Store)), so that
-//! whoever looks at a page waits for a worker, and no worker for a page.
+//! (is_anomaly, ds, variable), whatever the size of the table. Nothing is changed: a login with
+//! SELECT is enough. It has connections of its own with short timeouts
+//! ([`Store::open_page`](super::Store)), so that a page may wait for a worker, but no worker for a
+//! page.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +15,14 @@ use async_trait::async_trait;
 use super::{EpisodeReader, OutboxCounts, StoreError, StoredVerdict, VerdictReader};
 use crate::datetime::Datetime;
 
-/// How long a call may read. A person waits no longer, and a table without the indexes would take
-/// minutes.
+/// How long a call may read. A person does not wait longer, and a table without the indexes would
+/// take minutes.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long a page waits for a lock, and for a server that does not answer.
 pub const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Some time of one variable.
+/// A time range of one variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stretch {
     pub variable: Arc<str>,
@@ -37,11 +38,11 @@ pub enum ReadFrom {
     End,
 }
 
-/// What is known of a stretch without its rows.
+/// What an index shows of a stretch without its rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extent {
     pub verdicts: u64,
-    /// When the least reading was, the first of equals.
+    /// The time of the least reading, of the first if several are equal.
     pub least: Option<Datetime>,
     pub greatest: Option<Datetime>,
 }
@@ -54,23 +55,23 @@ pub enum FirstOf {
     Worst,
 }
 
-/// So many anomalies are looked through for the worst of them.
+/// This many anomalies are read to find the worst of them.
 pub const MOST_RANKED: usize = 20_000;
 
-/// Which anomalies are asked for.
+/// A query for anomalies.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnomalyQuery {
-    /// None: of all.
+    /// None: of all variables.
     pub variable: Option<Arc<str>>,
     pub from: Datetime,
     pub to: Datetime,
-    /// A score below it is left out.
+    /// Anomalies with a lower score are left out.
     pub least_score: f64,
     pub first: FirstOf,
     pub limit: usize,
 }
 
-/// The anomalies of a variable in some time.
+/// The number of anomalies of a variable in a time range.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnomalyTally {
     pub variable: Arc<str>,
@@ -79,7 +80,7 @@ pub struct AnomalyTally {
     pub last: Datetime,
 }
 
-/// Reads for people.
+/// The calls of the page.
 #[async_trait]
 pub trait PageReader: VerdictReader + EpisodeReader {
     /// The plant's clock.
@@ -91,11 +92,11 @@ pub trait PageReader: VerdictReader + EpisodeReader {
     /// How many verdicts each stretch has, counted up to `limit`.
     async fn count(&mut self, stretches: &[Stretch], limit: usize) -> Result<Vec<u64>, StoreError>;
 
-    /// Of the first `limit` verdicts of each stretch how many they are, and where the least and the
-    /// greatest reading is. It takes an index to know that, and none of the rows.
+    /// For the first `limit` verdicts of each stretch their number, and the times of the least and
+    /// the greatest reading. Only an index is read, and no rows.
     async fn extents(&mut self, stretches: &[Stretch], limit: usize) -> Result<Vec<Extent>, StoreError>;
 
-    /// Anomalies by what is asked for.
+    /// Anomalies that match the query.
     async fn anomalies(&mut self, query: &AnomalyQuery) -> Result<Vec<StoredVerdict>, StoreError>;
 
     /// How many anomalies each variable has with `from <= ds < to`, of the newest [`MOST_RANKED`];
@@ -105,7 +106,7 @@ pub trait PageReader: VerdictReader + EpisodeReader {
     /// How many messages of the outbox await delivery, and how many were given up.
     async fn undelivered(&mut self) -> Result<OutboxCounts, StoreError>;
 
-    /// Closes with nothing pending.
+    /// Closes the connection, with nothing pending.
     async fn leave(self: Box<Self>) -> Result<(), StoreError>;
 }
 

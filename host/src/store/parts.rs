@@ -1,18 +1,18 @@
-//! What is stored of a checkpoint, and what a commit has to write of it.
+//! The stored parts of a checkpoint, and those that a commit has to write.
 //!
-//! The parts are rows of a table of their own; the state row says whose they are and how large they
-//! are together. What the host remembers itself stands among them, under names that no detector can
-//! give. A commit writes what differs from what the store has read or written last under
-//! the same epoch: nobody else writes there meanwhile.
+//! The parts are rows of a table of their own; the state row identifies their owner and their total
+//! size. The host's own memory is stored among them, under names that no detector can give. A
+//! commit writes the difference from what the store has read or written last under the same epoch:
+//! nothing else writes there meanwhile.
 
 use super::{ErrorKind, StoreError};
 use crate::checkpoint::{Checkpoint, PartChange, Parts, Size};
 use crate::state::{State, StoredCheckpoint};
 
-/// What a state row says of its checkpoint.
+/// What a state row contains about its checkpoint.
 pub(super) enum RowCheckpoint {
     None,
-    /// It holds it itself: a row of an earlier version.
+    /// The row holds the checkpoint itself: a row of an earlier version.
     Whole(Checkpoint),
     InParts {
         schema: u32,
@@ -30,8 +30,8 @@ impl RowCheckpoint {
         }
     }
 
-    /// The checkpoint, where these are all the parts that are stored. Parts that are not those that
-    /// were stored with the row are no state to go on from.
+    /// The checkpoint, if these are all the parts that are stored. Parts other than those that were
+    /// stored with the row are not a valid state.
     pub(super) fn with(self, parts: Parts, worker: &str) -> Option<Checkpoint> {
         match self {
             Self::None => None,
@@ -58,10 +58,10 @@ impl RowCheckpoint {
     }
 }
 
-/// Stands in the name of each part that is the host's own.
+/// Part of the name of each of the host's own parts.
 const OWN: char = ':';
 
-/// Rows of the table of parts, told apart: the detector's, and the host's own.
+/// Rows of the table of parts, separated into the detector's and the host's own.
 pub(super) fn tell_apart(parts: Vec<Part>) -> (Parts, Parts) {
     let (own, others): (Vec<Part>, Vec<Part>) = parts.into_iter().partition(|(name, _)| name.contains(OWN));
     (others.into_iter().collect(), own.into_iter().collect())
@@ -70,7 +70,7 @@ pub(super) fn tell_apart(parts: Vec<Part>) -> (Parts, Parts) {
 /// A part by its name.
 pub(super) type Part = (std::sync::Arc<str>, std::sync::Arc<[u8]>);
 
-/// All that the table of parts holds of this state.
+/// Everything in the table of parts for this state.
 fn all_of(state: &State) -> Parts {
     let clone = |parts: &Parts| {
         let parts = parts.iter().map(|(name, bytes)| (name.clone(), bytes.clone()));
@@ -83,10 +83,10 @@ fn all_of(state: &State) -> Parts {
     }
 }
 
-/// What a commit does to a worker's parts.
+/// The changes that a commit makes to a worker's parts.
 #[derive(Clone, Default)]
 pub(super) struct PartsWritten {
-    /// Whether whatever is there goes first.
+    /// Whether all existing parts are deleted first.
     pub(super) anew: bool,
     pub(super) changes: Vec<PartChange>,
 }
@@ -97,20 +97,20 @@ impl PartsWritten {
     }
 }
 
-/// The parts of a worker as they are stored; nothing where that is not known.
+/// The parts of a worker as they are stored; nothing if that is not known.
 #[derive(Default)]
 pub(super) struct StoredParts(Option<(String, Parts)>);
 
 impl StoredParts {
-    /// This was found with the worker's name. Where that is no checkpoint, or one of an earlier
-    /// version, it is not known what lies in the table of parts.
+    /// Found when the worker's name was taken. If there was no checkpoint, or one of an earlier
+    /// version, the content of the table of parts is not known.
     pub(super) fn found(&mut self, worker: &str, state: Option<&State>) {
         let in_parts = |checkpoint: &&Checkpoint| checkpoint.detector.is_some();
         let state = state.filter(|state| state.checkpoint.as_ref().is_some_and(|it| in_parts(&it)));
         self.0 = state.map(|state| (worker.to_owned(), all_of(state)));
     }
 
-    /// What makes this state's parts of what is stored.
+    /// The changes from the stored parts to those of this state.
     pub(super) fn to(&self, worker: &str, state: &State) -> PartsWritten {
         let none = Parts::default();
         let now = all_of(state);
@@ -121,11 +121,11 @@ impl StoredParts {
         PartsWritten { anew, changes: now.since(before) }
     }
 
-    /// A commit of this state has ended so.
+    /// The result of a commit of this state.
     pub(super) fn after<T>(&mut self, worker: &str, state: &State, ended: &Result<T, StoreError>) {
         match ended {
             Ok(_) => self.0 = Some((worker.to_owned(), all_of(state))),
-            // It was taken back.
+            // It was rolled back.
             Err(error) if error.kind == ErrorKind::Refused => {}
             Err(_) => self.0 = None,
         }

@@ -1,5 +1,5 @@
-//! What `probe` writes and takes back, the same in every store: a verdict, a state row, an episode
-//! and a message that nobody would miss.
+//! What `probe` writes and rolls back, the same in every store: a verdict, a state row, an episode
+//! and a message under names that no worker uses.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::position::{Position, TimePosition};
 use crate::state::State;
 use crate::verdict::VerdictRow;
 
-/// The worker's name and the variable; a worker of this name would not notice.
+/// The name of worker and variable; no worker has it.
 pub(super) const PROBE: &str = "host check";
 
 pub(super) fn verdict(ds: Datetime) -> VerdictRow {
@@ -31,19 +31,19 @@ pub(super) fn verdict(ds: Datetime) -> VerdictRow {
     }
 }
 
-/// A part put in and one taken out.
+/// One part inserted and one deleted.
 pub(super) fn parts() -> PartsWritten {
     let changes = [("probe", Some([0].as_slice().into())), ("none", None)];
     let changes = changes.into_iter().map(|(name, bytes)| (name.into(), bytes)).collect();
     PartsWritten { anew: true, changes }
 }
 
-/// An episode that is new.
+/// A new episode.
 pub(super) fn episode(now: Datetime) -> EpisodeChange {
     EpisodeChange::new(probed(now))
 }
 
-/// An entry of the outbox on it.
+/// An entry of the outbox on that episode.
 pub(super) fn message(now: Datetime) -> OutboxMessage {
     OutboxMessage::on(MessageKind::Opened, &probed(now), now)
 }

@@ -1,18 +1,16 @@
 //! The tables: their columns, which are the same in every database, and the default names.
 //!
-//! Each database's own DDL stands in a file of its own: [`sqlite`], [`sqlserver`].
+//! Each database's own DDL is in a file of its own: [`sqlite`], [`sqlserver`].
 
 pub mod sqlite;
 pub mod sqlserver;
 
 use super::TableName;
 
-/// The columns that every input table has; `id`, `source_file` and `created_at` may be there
-/// besides.
+/// The columns that every input table has; it may also have `id`, `source_file` and `created_at`.
 pub const INPUT_COLUMNS: [&str; 3] = ["datetime", "variable_name", "value"];
 
-/// The columns that a commit writes, and without which it would lose something; `source_file` may
-/// be there besides.
+/// The columns that a commit writes and that must exist; the table may also have `source_file`.
 pub const OUTPUT_COLUMNS: [&str; 13] = [
     "ds",
     "y",
@@ -30,7 +28,7 @@ pub const OUTPUT_COLUMNS: [&str; 13] = [
 ];
 
 /// The columns of the state table: one row per worker. Only `worker` and `epoch` are set when it
-/// takes its name; the rest comes with its first commit.
+/// takes its name; its first commit sets the others.
 pub const STATE_COLUMNS: [&str; 11] = [
     "worker",
     "epoch",
@@ -48,7 +46,7 @@ pub const STATE_COLUMNS: [&str; 11] = [
 /// The columns of the table of parts: a row for each part of each worker's checkpoint.
 pub const PARTS_COLUMNS: [&str; 3] = ["worker", "name", "bytes"];
 
-/// The columns of the table of episodes, in their order: what others may rely on.
+/// The columns of the table of episodes, in their order: other programs may rely on them.
 pub const EPISODE_COLUMNS: [&str; 25] = [
     "id",
     "variable",
@@ -77,11 +75,11 @@ pub const EPISODE_COLUMNS: [&str; 25] = [
     "updated_at",
 ];
 
-/// What finds an episode again. The begin first: new ones then come at the index's end.
+/// The key of an episode. The begin comes first, so that new ones are added at the index's end.
 pub const EPISODE_KEY: [&str; 3] = ["begin_at", "variable", "kind"];
 
-/// What episodes are looked for by, besides their key: open ones by kind, those of a variable,
-/// those that ended, and what has changed since.
+/// The other searches for episodes: open ones by kind, those of a variable, those that ended, and
+/// those that were changed since.
 pub const EPISODE_INDEXES: [&[&str]; 4] =
     [&["is_open", "kind", "begin_at"], &["variable", "begin_at"], &["end_at"], &["updated_at"]];
 
@@ -101,13 +99,13 @@ pub const OUTBOX_COLUMNS: [&str; 12] = [
     "progress",
 ];
 
-/// What finds an entry of the outbox by its stable name.
+/// The key of an entry of the outbox: its stable name.
 pub const OUTBOX_KEY: [&str; 1] = ["id"];
 
-/// What entries are looked for by: those of a state in their order.
+/// The search for entries: those of a state in their order.
 pub const OUTBOX_INDEXES: [&[&str]; 1] = [&["state", "seq"]];
 
-/// Which tables a store works on.
+/// The tables of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableNames {
     pub input: TableName,

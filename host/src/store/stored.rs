@@ -1,13 +1,12 @@
-//! Verdicts as they stand in the output, for those who read them back. Plain data that lives for a
-//! page.
+//! Verdicts as stored in the output, for those that read them. Plain data that lives for a page.
 
 use std::sync::Arc;
 
 use crate::datetime::Datetime;
 use crate::reading::ReadingKey;
 
-/// A row of the output table. Others may have written it, so that any column but those of the key
-/// may be NULL; a column that the table does not have is NULL in every row.
+/// A row of the output table. Other programs may have written it, so that any column except those
+/// of the key may be NULL; a column that the table does not have is NULL in every row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredVerdict {
     pub ds: Datetime,
@@ -26,12 +25,12 @@ pub struct StoredVerdict {
     pub processed_at: Option<Datetime>,
 }
 
-/// What one bounded read of the output brought.
+/// The result of one bounded read of the output.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VerdictPage {
     pub verdicts: Vec<StoredVerdict>,
-    /// Whether the limit ended the read: there are more, and those of the last ds may not all be
-    /// here.
+    /// Whether the limit ended the read: there are more, and those of the last ds may not be
+    /// complete.
     pub full: bool,
 }
 

@@ -1,9 +1,8 @@
 //! The name of a table as people write it: `datos_proceso`, `dbo.datos_proceso`, `dbo.[my table]`,
 //! `"a b"`.
 //!
-//! Names come from configuration and end up in SQL, where no parameter can stand for them: this
-//! type is the only way there, and it always quotes. What cannot be a name is refused when it is
-//! read.
+//! Names come from the configuration and become part of SQL, where a parameter cannot be used: this
+//! type is the only way, and it always quotes. What cannot be a name is refused when it is read.
 
 use std::fmt;
 use std::str::FromStr;
@@ -32,11 +31,11 @@ impl TableName {
         Self { parts: vec![schema.to_owned(), table.to_owned()] }
     }
 
-    /// The table of checkpoints' parts beside a state table: named for it, so that workers of one
+    /// The table of checkpoints' parts beside a state table: named after it, so that workers of one
     /// name with different state tables never share one.
     #[must_use]
     pub fn of_parts(&self) -> Self {
-        /// What a name may have, less what is added.
+        /// The most characters of a name, less those that are added.
         const ROOM: usize = 128 - SUFFIX.len();
         const SUFFIX: &str = "_checkpoint";
         let mut parts = self.parts.clone();
@@ -51,12 +50,12 @@ impl TableName {
         self.parts.last().map_or("", String::as_str)
     }
 
-    /// What stands before it, outermost first, without quotes: at most a database and a schema.
+    /// The parts before it, outermost first, without quotes: at most a database and a schema.
     pub fn qualifiers(&self) -> &[String] {
         &self.parts[..self.parts.len().saturating_sub(1)]
     }
 
-    /// The table for a SQL Server statement, with what stands before it.
+    /// The table in a SQL Server statement, with the parts before it.
     pub fn sql_server(&self) -> String {
         self.parts.iter().map(|part| quote_sql_server(part)).collect::<Vec<_>>().join(".")
     }
@@ -68,12 +67,12 @@ impl TableName {
     }
 }
 
-/// A name between brackets, which SQL Server takes for a name whatever is in it.
+/// A name between brackets, in which SQL Server accepts any character.
 pub fn quote_sql_server(name: &str) -> String {
     format!("[{}]", name.replace(']', "]]"))
 }
 
-/// A name between double quotes, which SQLite takes for a name whatever is in it.
+/// A name between double quotes, in which SQLite accepts any character.
 pub fn quote_sqlite(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
@@ -135,7 +134,7 @@ fn first_part(text: &str) -> Result<(String, &str), &'static str> {
     Err("a quote or a bracket is not closed")
 }
 
-/// As it would be read again: parts that need brackets have them.
+/// In the form in which it can be read again: parts that need brackets have them.
 impl fmt::Display for TableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, part) in self.parts.iter().enumerate() {

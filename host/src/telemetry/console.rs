@@ -1,11 +1,11 @@
-//! A place for lines that may take none for hours: a console, a pipe, the journal. It is written by
-//! a thread of its own, so that whoever logs never waits.
+//! Writes lines to a target that may block for hours: a console, a pipe, the journal. A thread of
+//! its own writes, so that the threads that log never wait.
 //!
-//! A console takes nothing while somebody holds it: Ctrl+S, a click into the window, a reader of
-//! the pipe that is stuck. Lines then wait, up to [`MOST`]; what is beyond is lost there, and their
-//! number is said once there is room again. At its end the process waits for the thread, but not
-//! for long. Our own, because tracing-appender panics where no thread can be had, and says nothing
-//! of what it lost.
+//! A console blocks while its user holds it: Ctrl+S, a selection in the window, a reader of the
+//! pipe that hangs. Lines then wait, up to [`MOST`]; further lines are lost, and their number is
+//! reported once there is room again. At its end the process waits for the thread for a limited
+//! time. It is our own, because tracing-appender panics if no thread can be started, and does not
+//! report what it lost.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Lines that wait: some megabytes, and a day of an idle worker.
+/// The most lines that wait: some megabytes, and a day of an idle worker.
 const MOST: usize = 10_000;
 
-/// How long the end of the process waits for a console to show the last lines.
+/// How long the end of the process waits until the last lines are written.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Takes lines, from any thread, and never waits.
@@ -26,13 +26,13 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct Console {
     queue: SyncSender<ConsoleItem>,
     lost: Arc<AtomicU64>,
-    /// How the loss of so many lines is said.
+    /// How the loss of this many lines is reported.
     notice: fn(u64) -> Vec<u8>,
 }
 
 enum ConsoleItem {
     Line(Vec<u8>),
-    /// All that came before is written.
+    /// A request to report that everything before it is written.
     Mark(SyncSender<()>),
 }
 
@@ -55,7 +55,7 @@ impl Console {
         Ok(Self { queue, lost: Arc::default(), notice })
     }
 
-    /// Hands a line over.
+    /// Passes a line to the thread.
     pub fn line(&self, line: &[u8]) {
         let lost = self.lost.swap(0, Ordering::Relaxed);
         let mut told = if lost > 0 { (self.notice)(lost) } else { Vec::new() };
@@ -67,7 +67,7 @@ impl Console {
         }
     }
 
-    /// Waits until all lines so far are written, or for a while.
+    /// Waits until all lines so far are written, up to a limit.
     pub fn finish(&self) {
         let (mark, reached) = sync_channel(1);
         if self.queue.try_send(ConsoleItem::Mark(mark)).is_ok() {
@@ -79,7 +79,7 @@ impl Console {
 fn write(told: &Receiver<ConsoleItem>, mut sink: impl Write) {
     for told in told {
         match told {
-            // A console that is gone has nobody to tell.
+            // The console may be gone.
             ConsoleItem::Line(line) => drop(sink.write_all(&line).and_then(|()| sink.flush())),
             ConsoleItem::Mark(mark) => drop(mark.try_send(())),
         }
@@ -115,7 +115,7 @@ mod tests {
 
     use super::*;
 
-    /// Keeps what is written, but nothing before it is told to.
+    /// Keeps what is written, but writes nothing before it is told to.
     struct Held {
         shown: Arc<Mutex<String>>,
         let_go: Receiver<()>,
@@ -123,7 +123,7 @@ mod tests {
 
     impl Write for Held {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            // Once the other end is gone it goes on freely.
+            // Once the other end is dropped it no longer waits.
             let _ = self.let_go.recv();
             self.shown
                 .lock()
@@ -147,12 +147,12 @@ mod tests {
         let shown = Arc::new(Mutex::new(String::new()));
         let sink = Held { shown: Arc::clone(&shown), let_go: held };
         let console = Console::with_room(3, sink, notice).unwrap();
-        // One may be in the thread's hand already, three wait.
+        // The thread may hold one line already; three wait.
         (0..10).for_each(|line| console.line(format!("{line}\n").as_bytes()));
         console.finish();
         assert_eq!(*shown.lock().unwrap(), "");
         drop(let_go);
-        // Room again: what is handed over now says what is missing before it.
+        // There is room again: the next line first reports what is missing before it.
         while console.queue.try_send(ConsoleItem::Mark(sync_channel(1).0)).is_err() {
             std::thread::yield_now();
         }

@@ -1,12 +1,12 @@
-//! A log file that is no file: `/dev/null`, `/dev/stdout` of a container, a named pipe. It is
-//! written to and never renamed, and by a thread of its own (`console`), as it may take nothing for
+//! A log file that is not a regular file: `/dev/null`, `/dev/stdout` of a container, a named pipe.
+//! It is never renamed, and a thread of its own writes to it (`console`), because it may block for
 //! hours.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Opened with its first line, as opening may take for ever too.
+/// Opened with its first line, because opening may block too.
 pub(super) struct Device {
     path: PathBuf,
     file: Option<File>,
@@ -15,7 +15,7 @@ pub(super) struct Device {
 }
 
 impl Device {
-    /// Whether a path is for this: something is there, and it is no regular file and no directory.
+    /// Whether a path is of this kind: it exists, and is neither a regular file nor a directory.
     pub(super) fn is_at(path: &Path) -> bool {
         fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
     }

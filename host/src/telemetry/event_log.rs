@@ -1,8 +1,8 @@
-//! The Event Log of Windows: what a service has in the place of a console. Problems go there, and
-//! all lines to the file.
+//! The Event Log of Windows, which a service has instead of a console. Problems go there, and all
+//! lines to the file.
 //!
-//! Events are sent by the thread of a [`super::Console`], so that an Event Log that takes nothing
-//! holds nobody.
+//! The thread of a [`super::Console`] sends events, so that a blocked Event Log blocks nothing
+//! else.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -22,7 +22,7 @@ use crate::text::escaped;
 /// The number of every event; the program that the source names has the text `%1` for it.
 const NUMBER: u32 = 1;
 
-/// How an entry says that it is an error; any other is a warning.
+/// The mark of an error in an entry; any other entry is a warning.
 const ERROR: &str = "E";
 const WARNING: &str = "W";
 
@@ -66,12 +66,12 @@ where
     }
 }
 
-/// What the log says of itself, as an entry.
+/// A message of the log itself, as an entry.
 pub(super) fn warning(message: &str) -> Vec<u8> {
     format!("{WARNING}{}", escaped(message)).into_bytes()
 }
 
-/// An error that comes before there is a log.
+/// An error from before the log was started.
 pub(super) fn error(source: &str, message: &str) {
     if let Some(mut log) = EventLog::of(source) {
         // There is no other place for it.

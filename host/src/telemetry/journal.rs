@@ -1,9 +1,9 @@
-//! The journal of systemd: a line is an entry with its priority and its fields, and the time is the
-//! journal's own.
+//! The journal of systemd: a line becomes an entry with its priority and its fields, with the
+//! journal's own time.
 //!
-//! Entries are written as <https://systemd.io/JOURNAL_NATIVE_PROTOCOL/> has them and sent by the
-//! console's thread, because a journal that hangs must not stop who logs; tracing-journald sends
-//! from the thread that does.
+//! Entries have the format of <https://systemd.io/JOURNAL_NATIVE_PROTOCOL/> and are sent by the
+//! console's thread, because a journal that hangs must not block the threads that log;
+//! tracing-journald sends from those threads.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
@@ -20,8 +20,8 @@ use crate::text::{Escaped, escaped};
 #[cfg(unix)]
 const SOCKET: &str = "/run/systemd/journal/socket";
 
-/// What the journal says of itself in the environment: device and inode of the stream that it gave
-/// as standard error.
+/// The variable in which the journal names the stream that it gave as standard error: device and
+/// inode.
 pub(super) const STREAM: &str = "JOURNAL_STREAM";
 
 /// Sends entries.
@@ -30,7 +30,7 @@ pub(super) struct Journal(std::os::unix::net::UnixDatagram);
 
 #[cfg(unix)]
 impl Journal {
-    /// If `stream`, which is what [`STREAM`] says, is standard error: then who started this process
+    /// If `stream`, the value of [`STREAM`], is standard error: then the parent of this process
     /// reads the journal.
     pub(super) fn behind(stream: Option<&str>) -> Option<Self> {
         let (device, inode) = stream?.split_once(':')?;
@@ -51,7 +51,7 @@ impl Write for Journal {
     /// One entry.
     fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
         let sent = self.0.send(entry);
-        // It was started anew, by its package's upgrade: its socket is another one.
+        // It was restarted, by an upgrade of its package: its socket is another one.
         if sent.is_err()
             && let Ok(again) = Self::at(SOCKET)
         {
@@ -66,7 +66,7 @@ impl Write for Journal {
     }
 }
 
-/// Nobody has a journal there.
+/// Other systems have no journal.
 #[cfg(not(unix))]
 pub(super) struct Journal(std::convert::Infallible);
 
@@ -105,7 +105,7 @@ where
     }
 }
 
-/// Nothing in a value ends a line: that is escaped, as it is on every other console.
+/// No value may contain a line end: it is escaped, as on every other console.
 fn entry(level: Level, target: &str, message: &str, fields: &str) -> String {
     let priority = match level {
         Level::ERROR => 3,
@@ -119,7 +119,7 @@ fn entry(level: Level, target: &str, message: &str, fields: &str) -> String {
     )
 }
 
-/// What the log says of itself, as an entry.
+/// A message of the log itself, as an entry.
 pub(super) fn warning(message: &str) -> Vec<u8> {
     entry(Level::WARN, module_path!(), &escaped(message), "").into_bytes()
 }
@@ -127,7 +127,7 @@ pub(super) fn warning(message: &str) -> Vec<u8> {
 #[derive(Default)]
 struct Fields {
     message: String,
-    /// `KEY=value` in a line each.
+    /// Each as `KEY=value` in a line of its own.
     others: String,
 }
 
@@ -153,7 +153,7 @@ impl Visit for Fields {
     }
 }
 
-/// Capital letters, digits and `_`, and none of the journal's own, which begin with `_`.
+/// Capital letters, digits and `_`, and no leading `_`, which marks the journal's own fields.
 fn name(field: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
     format!("F_{}", field.chars().map(plain).collect::<String>())

@@ -1,7 +1,7 @@
-//! How an event becomes a line: `2025-01-15 10:00:00 - INFO - message key=value`.
+//! The format of a line: `2025-01-15 10:00:00 - INFO - message key=value`.
 //!
-//! Messages carry text from outside: a detector's own log, a variable's name. It is escaped
-//! ([`crate::text`]), so that nobody but the service can begin a line or move a terminal's cursor.
+//! Messages contain text from outside: a detector's own log, a variable's name. It is escaped
+//! ([`crate::text`]), so that it can neither begin a line nor move a terminal's cursor.
 
 use std::fmt::{self, Write};
 

@@ -1,14 +1,14 @@
-//! The log: on the console and in a rotated file, in the lines of the Python worker or as JSON.
+//! The log: on the console and in a rotated file, in the format of the Python worker or as JSON.
 //!
 //! [`start`] is called once; the [`Telemetry`] that it returns lives as long as the process and
-//! saves the file when it goes. Every line is written whole, and to the file at once, so a killed
-//! worker loses none of them. Nothing here can stop the service: where the console or the file
-//! takes no line, the line is lost, and for the file that is said once on the console.
+//! syncs the file when it is dropped. Every line is written at once, and as a whole, so that a
+//! killed worker loses none. Nothing here can stop the service: if the console or the file cannot
+//! take a line, the line is lost, and for the file this is reported once on the console.
 //!
-//! The console is standard error, as it was with the Python worker: standard output is left to what
-//! a command answers (`host status --json`). Where standard error is systemd's journal, lines are
-//! entries of it, with priority and fields. A service of Windows has no standard error: its
-//! problems go to the Event Log.
+//! The console is standard error, as with the Python worker: standard output is for the answers of
+//! commands (`host status --json`). If standard error is systemd's journal, lines become entries
+//! with priority and fields. A Windows service has no standard error: its problems go to the Event
+//! Log.
 
 mod console;
 mod device;
@@ -42,7 +42,8 @@ use journal::Journal;
 use line::LogLine;
 use rotate::RotatedFile;
 
-/// What time it is, with the offset of local time; a parameter, so that tests can tell whole lines.
+/// The current time, with the offset of local time; a parameter, so that tests can compare whole
+/// lines.
 type LocalClock = fn() -> DateTime<FixedOffset>;
 
 /// A log cannot be started.
@@ -54,7 +55,7 @@ pub enum LogError {
     NoThread(#[from] io::Error),
 }
 
-/// Keeps the log open; saves the file when dropped, and waits a little for the console.
+/// Keeps the log open; syncs the file when dropped, and waits a little for the console.
 #[must_use = "the log file is saved when this is dropped"]
 pub struct Telemetry {
     file: Option<Arc<RotatedFile>>,
@@ -72,9 +73,8 @@ impl Drop for Telemetry {
 
 /// Sends the log of this process to the console and the file.
 ///
-/// # Errors
-/// A log was started before, or there is no thread. A file that cannot be written is no error: it
-/// is told on the console, here or when it happens.
+/// A log was started before, or a thread cannot be started. A file that cannot be written is not an
+/// error: it is reported on the console, here or when it happens.
 pub fn start(log: &Log) -> Result<Telemetry, LogError> {
     let stream = std::env::var(journal::STREAM).ok();
     let journal = if log.format == LogFormat::Text { Journal::behind(stream.as_deref()) } else { None };
@@ -115,7 +115,7 @@ where
     start_with(log, layer(log.format, now, console), tell, vec![stderr])
 }
 
-/// Tells an error that comes before there is a log, where a service has no console.
+/// Reports an error from before the log was started, where a service has no console.
 #[cfg(windows)]
 pub(crate) fn error_before_the_log(message: &str) {
     if let Some(source) = crate::service::windows::serve::name() {
@@ -127,7 +127,7 @@ fn stderr(format: LogFormat) -> io::Result<Console> {
     Console::over(io::stderr(), notice(format))
 }
 
-/// How it is said in a format that lines are missing.
+/// How missing lines are reported in a format.
 fn notice(format: LogFormat) -> fn(u64) -> Vec<u8> {
     match format {
         LogFormat::Text => |lost| warning(LogFormat::Text, now, &lines_lost(lost)).into_bytes(),
@@ -143,7 +143,7 @@ fn now() -> DateTime<FixedOffset> {
     Local::now().fixed_offset()
 }
 
-/// Where lines go, and in which form.
+/// The targets of lines, and their format.
 type Place = Box<dyn Layer<Registry> + Send + Sync>;
 
 fn start_with(
@@ -177,9 +177,9 @@ fn dispatch(log: &Log, console: Place, file: Option<Place>) -> Dispatch {
         LogLevel::Warning => LevelFilter::WARN,
         LogLevel::Error => LevelFilter::ERROR,
     };
-    // The level is for this crate and for what detectors say; libraries (wasmtime, cranelift) are
-    // heard from their warnings on. The driver warns at each connection of what the configuration
-    // asked for; the commands say that once.
+    // The level applies to this crate and to detectors; of libraries (wasmtime, cranelift) only
+    // warnings and errors are logged. The driver warns at each connection of settings that the
+    // configuration asked for; the commands report those once.
     let ours = Targets::new()
         .with_target("host", level)
         .with_target("detector", level)
@@ -194,7 +194,7 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    // Internal errors would go through `eprintln!`, which panics where standard error is closed.
+    // Internal errors would use `eprintln!`, which panics if standard error is closed.
     let layer = fmt::layer().with_ansi(false).log_internal_errors(false);
     match format {
         LogFormat::Text => layer.with_writer(writer).event_format(LogLine { clock }).boxed(),
@@ -210,8 +210,8 @@ where
     }
 }
 
-/// Lines of JSON on their way to a terminal: the same to a program, and nothing in them that a
-/// terminal would take for its own.
+/// Lines of JSON for a terminal: the same to a program, and without characters that a terminal
+/// would take for commands.
 struct TerminalWriter<W>(W);
 
 impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for TerminalWriter<W> {
@@ -247,7 +247,7 @@ impl FormatTime for Timestamp {
     }
 }
 
-/// What the log says of itself. It cannot go through the log, because it comes up while a line is
+/// A message of the log itself. It cannot go through the log, because it arises while a line is
 /// being written.
 fn warning(format: LogFormat, clock: LocalClock, message: &str) -> String {
     match format {

@@ -1,14 +1,14 @@
-//! A log file that is renamed to `worker.log.1`, `.2`, … as it grows.
+//! A log file that is renamed to `worker.log.1`, `.2`, … when it is full.
 //!
-//! Our own, because the failures are the point: of the packages for this, file-rotate falls silent
-//! for good where a rename fails and panics on an unforeseen file, rolling-file drops an old log
-//! with each failed rename, logroller buffers and starts threads. Here a file that cannot be
-//! renamed grows on, a file that cannot be written is tried again with every line, and
-//! either is told once.
+//! It is our own because of how it fails. Of the packages for this, file-rotate stops logging for
+//! good if a rename fails and panics on an unexpected file, rolling-file drops an old log with each
+//! failed rename, and logroller buffers and starts threads. Here a file that cannot be renamed
+//! keeps growing, a file that cannot be written is tried again with every line, and either is
+//! reported once.
 //!
-//! Others may be at the same file: a second worker, logrotate by renaming or by cutting
-//! (`copytruncate`). So before each line it is asked what now stands under the name and how long it
-//! is, and of several workers one renames.
+//! Other processes may use the same file: a second worker, logrotate by renaming or by truncating
+//! (`copytruncate`). So before each line the file of that name is checked, and its length; of
+//! several workers one renames.
 
 mod open_log;
 #[cfg(test)]
@@ -23,12 +23,12 @@ use open_log::OpenLog;
 
 use crate::unit_limit::explained;
 
-/// Takes whole lines, each in one `write`, from any thread.
+/// Takes whole lines from any thread, and writes each in one `write`.
 pub(super) struct RotatedFile {
     path: PathBuf,
-    /// Bytes that the file may have.
+    /// The most bytes of the file.
     limit: u64,
-    /// Renamed files that stay.
+    /// The number of renamed files that are kept.
     keep: usize,
     tell: Box<dyn Fn(&str) + Send + Sync>,
     state: Mutex<RotationState>,
@@ -37,19 +37,19 @@ pub(super) struct RotatedFile {
 #[derive(Default)]
 struct RotationState {
     open: Option<OpenLog>,
-    /// The error that was told last, so that it is not told with every line.
+    /// The error that was reported last, so that it is not reported with every line.
     told: String,
 }
 
 impl RotatedFile {
-    /// Opens the file, so that `tell` hears at once if it cannot be written.
+    /// Opens the file, so that `tell` reports at once if it cannot be written.
     pub(super) fn new(path: &Path, limit: u64, keep: usize, tell: Box<dyn Fn(&str) + Send + Sync>) -> Self {
         let file = Self { path: path.to_owned(), limit, keep, tell, state: Mutex::default() };
         file.write_line(b"");
         file
     }
 
-    /// Has the system write to the disk what it holds.
+    /// Syncs the file to the disk.
     pub(super) fn save(&self) {
         if let Some(open) = &self.state().open {
             let _ = open.file.sync_all();
@@ -88,7 +88,7 @@ impl RotatedFile {
             (open, size) = self.renewed(state, open, line.len() as u64)?;
         }
         match open.write(size, line) {
-            // A limit of the system comes before ours.
+            // A limit of the system applies before ours.
             Err(error) if error.kind() == ErrorKind::FileTooLarge && size > 0 && open.rotate_at.is_some() => {
                 (open, size) = self.renewed(state, open, line.len() as u64)?;
                 open.write(size, line)?;
@@ -99,14 +99,14 @@ impl RotatedFile {
         Ok(())
     }
 
-    /// The file that comes after a rename, and its size. The old one again if it cannot be renamed,
-    /// or is being renamed by another worker at this moment.
+    /// The file after a rename, and its size. It is the old one if that cannot be renamed, or if
+    /// another worker is renaming it.
     fn renewed(&self, state: &mut RotationState, open: OpenLog, length: u64) -> io::Result<(OpenLog, u64)> {
         let Some(_turn) = open.turn() else {
             let size = open.size()?;
             return Ok((open, size));
         };
-        // Somebody had the turn before.
+        // Another worker has renamed it before.
         let renamed = if open.is_under(&self.path) {
             // Windows renames no open file.
             drop(open);
@@ -124,8 +124,8 @@ impl RotatedFile {
         Ok((open, size))
     }
 
-    /// Renames the file to `.1`, after `.1` to `.2` and so on, up to the first number that is free:
-    /// so that a rename that fails again and again costs no old log.
+    /// Renames the file to `.1`, after `.1` to `.2` and so on, up to the first free number, so that
+    /// repeated failures of a rename cost no old log.
     fn rename(&self) -> io::Result<()> {
         let free = (1..self.keep).find(|number| !self.numbered(*number).exists()).unwrap_or(self.keep);
         for number in (0..free).rev() {
@@ -143,7 +143,7 @@ impl RotatedFile {
     }
 }
 
-/// Takes everything, always: what cannot be written is lost here and told by [`RotatedFile::new`]'s
+/// Accepts everything: what cannot be written is lost here and reported by [`RotatedFile::new`]'s
 /// `tell`.
 impl Write for &RotatedFile {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {

@@ -15,7 +15,7 @@ fn log(format: LogFormat, level: LogLevel) -> Log {
     Log { format, level, ..Log::default() }
 }
 
-/// What the console shows of what is logged meanwhile.
+/// What the console shows of the lines that are logged meanwhile.
 fn console(log: &Log, act: impl FnOnce()) -> String {
     let console = Arc::new(Captured::default());
     tracing::dispatcher::with_default(
@@ -61,7 +61,7 @@ fn a_line_is_the_python_workers() {
     assert_eq!(console(&log(LogFormat::Text, LogLevel::Debug), events), expected);
 }
 
-/// What a detector says of itself is heard as what the service says is.
+/// A detector's output is shown like the service's.
 #[test]
 fn a_detectors_own_lines_are_heard_at_the_level_that_was_chosen() {
     let says = || {
@@ -167,7 +167,7 @@ fn file_and_console_get_the_same_lines() {
     assert_eq!(written, expected);
 }
 
-/// As the journal takes it: the time is its own, and no value begins a field.
+/// In the journal's format: the time is its own, and no value begins a field.
 #[test]
 fn an_entry_of_the_journal_has_priority_and_fields() {
     let entries = Arc::new(Captured::default());

@@ -14,9 +14,9 @@ pub(super) enum WebError {
     NoDatabase(String),
     #[error("too many requests at once")]
     Busy,
-    #[error("there is no such thing here")]
+    #[error("there is no such page")]
     NotFound,
-    #[error("a form that is none of this page's")]
+    #[error("the form is not one of this page")]
     NotOurs,
     #[error("{0}")]
     Chart(#[from] ChartError),

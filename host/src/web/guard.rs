@@ -39,7 +39,9 @@ pub enum Refusal {
          `web.trusted_header` with the proxy's address in `web.proxies`; or listen at 127.0.0.1"
     )]
     Open(SocketAddr),
-    #[error("`web.trusted_header` is set, and no address in `web.proxies` says from where it is believed")]
+    #[error(
+        "`web.trusted_header` is set and `web.proxies` is empty; add the addresses of the proxies that may set the header"
+    )]
     NoProxy,
     #[error("the page's token has {0} characters; it must have at least {SHORTEST_TOKEN}")]
     ShortToken(usize),

@@ -175,7 +175,7 @@ async fn health(State(app): State<SharedApp>) -> Response {
     match app.metrics.stalled() {
         None => (StatusCode::OK, "ok\n").into_response(),
         Some(for_so_long) => {
-            let said = format!("no sign of life of the schedule for {} s\n", for_so_long.as_secs());
+            let said = format!("the schedule has made no progress for {} s\n", for_so_long.as_secs());
             (StatusCode::SERVICE_UNAVAILABLE, said).into_response()
         }
     }

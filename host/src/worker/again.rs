@@ -1,10 +1,9 @@
-//! Variables that were set aside because the detector took too long over them, shown to it again
-//! after a while.
+//! Retries variables that were set aside because the detector did not judge them in time.
 //!
-//! Each is asked about alone and before its batch, so that it costs one deadline at most and the
-//! batch nothing; where it is judged, its new readings go with the others'. The pauses grow from
-//! try to try ([`crate::state::Again`]). What traps, or breaks the contract, does so again: that is
-//! shown to another set only.
+//! Each is retried alone and before its batch, so that a failure costs one deadline at most and
+//! does not affect the batch. If the variable is judged, its new readings are judged with the
+//! others. The pause grows with each failed retry ([`crate::state::Again`]). A variable at which
+//! the detector traps or breaks the contract is not retried here: only another set is tried on it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,12 +15,12 @@ use crate::pivot;
 use crate::reading::Reading;
 use crate::state::{Again, SetAside};
 
-/// Whether a failure may pass by itself: a machine that was busy, a search that came to no end.
+/// Whether the failure may be temporary: the machine was busy, or the search ended early.
 pub(super) fn may_pass(error: &JudgeError) -> bool {
     matches!(error, JudgeError::Deadline(_) | JudgeError::NotLookedAt)
 }
 
-/// Asks about those of the variables whose time has come.
+/// Retries those of the variables whose pause is over.
 pub(super) async fn ask(
     detector: &mut Detector,
     set_aside: &mut BTreeMap<Arc<str>, SetAside>,

@@ -1,7 +1,7 @@
 //! One batch: from a page of rows to the verdicts and the state that one transaction stores.
 //!
-//! Nothing here writes. What it returns is committed whole or not at all, and judged again from the
-//! same state if it was not.
+//! Nothing here writes. The result is committed whole or not at all; if it is not committed, the
+//! same readings are judged again from the same state.
 
 mod sift;
 mod unwritten;
@@ -31,28 +31,28 @@ use crate::state::{Again, ModelsInUse, SetAside, State};
 use crate::verdict::{self, VerdictRow};
 use sift::{dated_ahead, news, sift, with_companions};
 
-/// Cells of one pivoted batch, as a multiple of the rows read: where each variable has a clock of
-/// its own, a batch is mostly NaN.
+/// The most cells of one pivoted batch, as a multiple of the rows read: where each variable has its
+/// own timestamps, a batch is mostly NaN.
 pub(crate) const CELLS_PER_ROW: usize = 16;
 
-/// What a page came to.
+/// The result of a page.
 pub(super) struct JudgedBatch {
     pub(super) verdicts: Vec<VerdictRow>,
-    /// As it is once `verdicts` are stored.
+    /// The state once `verdicts` are stored.
     pub(super) state: State,
     pub(super) report: BatchReport,
     /// The last part that was judged: the next canary.
     pub(super) canary: Option<Arc<Batch>>,
 }
 
-/// What a detector that fails may cost, and what is known of its faults.
+/// What a failing detector may cost, and what is known of its faults.
 pub(super) struct Care<'a, 'b> {
     pub(super) learnt: &'a mut Learnt,
     pub(super) patience: &'a mut Patience<'b>,
 }
 
-/// Judges a page: its rows are sifted, those that are new are pivoted and judged, and the state
-/// moves on. Each row is counted once.
+/// Judges a page: sifts its rows, pivots and judges the new ones, and advances the state. Each row
+/// is counted once.
 pub(super) async fn judge_page(
     session: &mut Session,
     detector: &mut Detector,
@@ -69,7 +69,7 @@ pub(super) async fn judge_page(
 
     let (mut rows, companions) = with_companions(session, detector, context, page.readings).await?;
     rows.all.retain(|reading| context.scope.holds(reading));
-    // Of rows that are only read for company, those without a verdict were counted when they came.
+    // Rows that are read only as companions were counted when they arrived.
     let in_page: Option<HashSet<Option<i64>>> =
         (!companions.is_empty()).then(|| rows.page.iter().copied().collect());
     let first_seen = |reading: &Reading| {
@@ -101,7 +101,7 @@ pub(super) async fn judge_page(
     Ok(judged)
 }
 
-/// The detector in use is the state's from now on.
+/// From now on the state is that of the detector in use.
 fn take_up(state: &mut State, detector: &Detector) {
     let digest = detector.set().digest.clone();
     for aside in state.set_aside.values_mut() {
@@ -186,7 +186,7 @@ impl JudgedBatch {
         self.account_for_columns(&batch, &recovered, readings, first_seen, &set_digest);
         if let CheckpointAfter::Checkpoint(checkpoint) = recovered.after {
             self.state.checkpoint = checkpoint;
-            // The next part of the page comes after this one, on whatever instance.
+            // The next part follows this one, whichever instance judges it.
             detector.committed(self.state.checkpoint.clone());
         }
         if recovered.at_fault.is_empty() {
@@ -222,12 +222,12 @@ impl JudgedBatch {
                     continue;
                 }
                 (Outcome::Failed(_), Some((_, error))) => error.to_string(),
-                // Asked again in each cycle of the allowed lateness, and said once.
+                // These are judged again in each cycle of the allowed lateness, and reported once.
                 (Outcome::Failed(_), None) if !is_news() => continue,
                 (Outcome::Failed(why), None) => why.clone(),
             };
-            // A late reading is no news and counted nowhere, but it must not trap the detector
-            // again either.
+            // A late reading was counted before and is not counted again, but it must not trap the
+            // detector again either.
             let Some(oldest) = of_column().map(|reading| reading.datetime).min() else { continue };
             let aside = self.state.set_aside.entry(Arc::clone(&column.variable));
             let aside = aside.or_insert_with(|| SetAside::empty(oldest));

@@ -1,4 +1,4 @@
-//! What the log is told of a page.
+//! What is logged of a page.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use crate::notes::Notes;
 use crate::reading::{Malformed, Reading};
 use crate::verdict::VerdictRow;
 
-/// What the log is told of a page.
+/// What is logged of a page.
 #[derive(Default)]
 pub(super) struct BatchReport {
-    /// Rows that no earlier cycle has seen, whatever became of them.
+    /// Rows that no earlier cycle has seen, whatever their outcome.
     pub(super) rows: u64,
     /// Of what is judged.
     pub(super) datetimes: usize,
@@ -30,29 +30,29 @@ pub(super) struct BatchReport {
     pub(super) malformed: Vec<Malformed>,
     /// Variables without a model.
     pub(super) without_model: Vec<Arc<str>>,
-    /// Names that the output takes for another's, each with the one that is judged.
+    /// Names that the output takes for the same as another, each with the one that is judged.
     pub(super) equal_names: Vec<(Arc<str>, Arc<str>)>,
     /// Variables that were set aside by this page, and why.
     pub(super) set_aside: Vec<(Arc<str>, String)>,
-    /// Readings that are dated ahead of the database's clock, and are news.
+    /// New readings that are dated ahead of the database's clock.
     pub(super) ahead: Vec<(Arc<str>, Datetime)>,
     /// Datetimes withheld, by variable and reason.
     pub(super) withheld: Vec<(Arc<str>, String, usize)>,
     pub(super) judging: Duration,
     /// The latest datetime of each variable, whether it is judged or not.
     pub(super) heard: Vec<(Arc<str>, Datetime)>,
-    /// The latest reading of each variable that has a verdict already.
+    /// The latest reading of each variable that already has a verdict.
     pub(super) judged_before: BTreeMap<Arc<str>, Datetime>,
 }
 
 impl BatchReport {
-    /// Of rows that are no readings.
+    /// The rows that are no readings.
     pub(super) fn of(malformed: Vec<Malformed>, too_late: u64) -> Self {
         let counts = Counts { malformed: malformed.len() as u64, too_late, ..Counts::default() };
         Self { malformed, counts, ..Self::default() }
     }
 
-    /// What is about to be judged, in numbers.
+    /// Describes in numbers what is about to be judged.
     pub(super) fn describe(&mut self, new: &[Reading], detector: &Detector) {
         self.datetimes = new.iter().map(|reading| reading.datetime).collect::<HashSet<_>>().len();
         let mut heard: HashMap<&Arc<str>, Datetime> =

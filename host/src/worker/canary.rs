@@ -1,9 +1,9 @@
-//! The canary of a worker that was started anew: readings that the worker before it judged.
+//! The canary of a worker that has just started: readings that were judged before.
 //!
-//! Without one, nothing tells a detector that fails at everything from a reading that no detector
-//! survives, and a batch of one variable would be tried for ever; and a set that is replaced before
-//! the first batch would be used untried. Read once, at the start; what the input or the output
-//! holds no longer is left out.
+//! Without one, a detector that fails at everything cannot be told from a reading at which every
+//! detector fails. A batch of one variable would then be tried for ever, and a set that is replaced
+//! before the first batch would be used without a trial. The canary is read once, at the start.
+//! Readings that the input or the output no longer holds are left out.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::state::State;
 use crate::store::StoreError;
 use crate::store::{Input, VerdictReader};
 
-/// Rows that are looked through: some datetimes of a plant of the usual size, and a seek on any
+/// Rows that are read: several datetimes of a plant of the usual size, and an index seek on any
 /// table with a key.
 const ROWS: u16 = 1000;
 
@@ -44,8 +44,8 @@ pub(crate) async fn last_judged(
 }
 
 /// The same for a backfill: of the readings at the output's newest datetime, those with a verdict.
-/// A variable that this very set does not survive is no proof of anything, so that the first that
-/// it judges is taken, of a few.
+/// A variable at which this very set fails proves nothing, so that a few are tried and the first
+/// that it judges is used.
 pub(super) async fn newest_judged(
     session: &mut Session,
     detector: &mut Detector,

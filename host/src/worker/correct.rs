@@ -1,9 +1,8 @@
-//! What a wrong clock has left in the state row, put right: a worker that began while the server's
-//! clock was days ahead, and a watermark that a row dated ahead has taken along in an earlier
-//! version.
+//! Corrects what a wrong clock has left in the state row: a worker that started while the server's
+//! clock was days ahead, and a watermark that an earlier version advanced to a row dated ahead.
 //!
-//! Without this everything would be too late until real time has caught up. What has a verdict is
-//! left out as always.
+//! Without this every reading would be too late until real time has caught up. Readings that have a
+//! verdict are left out as always.
 
 use std::time::Duration;
 
@@ -13,11 +12,10 @@ use crate::datetime::Datetime;
 use crate::state::State;
 use crate::store::{Input, StoreError, VerdictReader};
 
-/// How far ahead of the clock a watermark may lie and stay: clocks are set back by an hour each
-/// autumn.
+/// A watermark may be ahead of the clock by up to this: clocks are set back by an hour each autumn.
 const FAR: Duration = Duration::from_secs(24 * 3600);
 
-/// Puts a watermark right that lies days ahead of the clock.
+/// Corrects a watermark that is days ahead of the clock.
 pub(super) async fn watermark(
     state: &mut State,
     now: Datetime,
@@ -36,7 +34,7 @@ pub(super) async fn watermark(
     Ok(())
 }
 
-/// Puts right where this worker's time begins, if a clock said so that was ahead.
+/// Corrects the start of this worker's time, if a clock that was ahead has set it.
 pub(super) async fn since(
     state: &mut State,
     settings: &WorkerSettings,
@@ -46,7 +44,7 @@ pub(super) async fn since(
     output: &mut dyn VerdictReader,
 ) -> Result<(), StoreError> {
     let since = state.position.since();
-    // A worker that begins now would begin at least so far back.
+    // A worker that started now would start at least this far back.
     let latest = now.earlier(lateness.min(settings.initial_lookback));
     let set_back = now < state.updated_at && since > latest;
     if since <= now && !set_back {

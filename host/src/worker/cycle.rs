@@ -1,4 +1,5 @@
-//! One cycle: read what may be new, page by page; judge; store; until nothing is left.
+//! One cycle: reads what may be new, page by page, judges it and stores the verdicts, until nothing
+//! is left.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,7 +22,7 @@ impl Worker {
     /// Runs one cycle. `stop` is asked between batches.
     ///
     /// # Errors
-    /// [`CycleError`]: what was committed before stays, and the next cycle goes on from there.
+    /// [`CycleError`]: what was committed before stays, and the next cycle continues from there.
     pub async fn cycle(&mut self, stop: impl Fn() -> bool + Sync) -> Result<CycleReport, CycleError> {
         self.in_hand.store(false, Ordering::Relaxed);
         self.ensure_leader().await?;
@@ -30,7 +31,7 @@ impl Worker {
         let mut report = CycleReport::default();
         let ended = self.run(stop, &mut report).await;
         if let Err(error) = &ended {
-            // The session is gone: what is known now is only what the database says.
+            // The session is closed: after a failure only the database knows the state.
             self.detector.discard();
             if error.is_connection() || error.is_fenced() {
                 (self.leader_lock, self.is_leader) = (None, false);
@@ -46,13 +47,13 @@ impl Worker {
         ended.map(|()| report)
     }
 
-    /// Makes sure that this is the one active worker of its name, each time anew: the connection
-    /// that says so may have been cut while it rested, and another may lead since. The log is
-    /// told when that changes.
+    /// Makes sure that this is the one active worker of its name. It asks each time, because the
+    /// connection that holds the lock may have been cut while it was idle, and another worker may
+    /// lead since. A change is logged.
     pub(super) async fn ensure_leader(&mut self) -> Result<(), CycleError> {
         self.is_leader = self.try_acquire().await?;
         if !self.is_leader {
-            // What this one knew, the other one goes on from.
+            // The other worker continues from the database, so what this one knew is out of date.
             self.session = None;
             self.beats.send_replace(None);
         }
@@ -75,8 +76,8 @@ impl Worker {
     async fn try_acquire(&mut self) -> Result<bool, StoreError> {
         if let Some(mut kept) = self.leader_lock.take() {
             match kept.try_acquire().await {
-                // Its connection was kept open for long; that it is gone says nothing of the
-                // server.
+                // The connection was kept open for long; if it is gone, that does not mean that the
+                // server is.
                 Err(error) if error.kind == ErrorKind::Connection => {}
                 asked => {
                     self.leader_lock = Some(kept);
@@ -100,8 +101,8 @@ impl Worker {
         let budget = self.settings.patience;
         let mut patience = Patience::new(budget, &patience::system, &stop, &ready);
         loop {
-            // Nothing is lost by a lookback that is not shown to its end: a stop need not wait for
-            // the call in hand.
+            // Nothing is lost by a lookback that is not shown completely: a stop need not wait for
+            // the current call.
             self.in_hand.store(false, Ordering::Relaxed);
             let mut warming = Patience::new(budget, &patience::system, &stop, &ready);
             let ended = match self.make_ready(&mut session, &mut warming).await? {
@@ -113,7 +114,7 @@ impl Worker {
             };
             match ended {
                 Err(CycleError::Ended(why)) => {
-                    // The batch in hand is as if it had not been read.
+                    // The current batch counts as not read.
                     self.detector.committed(session.state.checkpoint.clone());
                     self.detector.discard();
                     if why == Ended::Ready {
@@ -130,8 +131,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Has the row say whether the files on disk are refused and which models are aged, also while
-    /// nothing comes to be judged.
+    /// Writes to the row whether the files on disk are refused and which models are aged, also
+    /// while there is nothing to judge.
     async fn tell_models(&self, session: &mut Session) -> Result<(), CycleError> {
         let Some(models) = session.state.models.as_mut() else { return Ok(()) };
         let before = models.clone();
@@ -142,7 +143,7 @@ impl Worker {
         Ok(())
     }
 
-    /// What is found out of the models beside the cycle.
+    /// What is found out about the models beside the cycle.
     fn describe(&self, models: &mut ModelsInUse) {
         models.refused = self.shared.refused();
         if let Some(aged) = self.shared.aged() {
@@ -169,7 +170,7 @@ impl Worker {
             }
             let more = step.page.full;
             if step.page.readings.is_empty() && step.page.malformed.is_empty() {
-                // Gaps that were given up are not worth a write; the next commit carries them.
+                // Gaps that were given up are not worth a write; the next commit stores them.
                 session.state.position = step.position;
                 session.state.counts.too_late += step.too_late;
                 report.counts.too_late += step.too_late;
@@ -190,7 +191,7 @@ impl Worker {
         }
     }
 
-    /// The session, or a new one where a connection of it was cut while it rested.
+    /// The session, or a new one if one of its connections was cut while it was idle.
     pub(super) async fn awake(&mut self) -> Result<Session, CycleError> {
         if let Some(mut session) = self.session.take()
             && session.is_alive().await?
@@ -221,8 +222,8 @@ impl Worker {
         Ok(session)
     }
 
-    /// Has the newest set in use, and has it shown its lookback. What ended that early, if it was a
-    /// stop.
+    /// Puts the newest set in use, and shows it its lookback. Returns what ended that early, if it
+    /// was a stop.
     pub(super) async fn make_ready(
         &mut self,
         session: &mut Session,
@@ -254,7 +255,7 @@ impl Worker {
                  readings go by their own datetimes",
                 state.updated_at
             );
-            // Said once; the next commit stores what the clock says then.
+            // Logged once; the next commit stores the corrected datetime.
             state.updated_at = now;
         }
         let (watermark, ahead) = (state.watermark, state.ahead.clone());
@@ -273,7 +274,7 @@ impl Worker {
         })
     }
 
-    /// Has a page judged; by the set before, if the set in use is new and fails at everything.
+    /// Judges a page; with the previous set, if the set in use is new and fails at everything.
     pub(super) async fn judge_page(
         &mut self,
         session: &mut Session,
@@ -284,8 +285,8 @@ impl Worker {
         session.reload_set_aside(&self.settings.name).await?;
         let canary = self.shared.canary().map(|canary| canary.batch);
         let again = self.previous.is_some().then(|| step.clone());
-        // That a new set judges the last batch is known and proves little: if it fails at all of
-        // this one, it is at fault itself.
+        // A new set has judged the canary already, which proves little: if it fails at all of this
+        // batch, it is at fault itself.
         let proof = if again.is_some() { None } else { canary.clone() };
         let mut care = Care { learnt: &mut self.learnt, patience };
         let judged_batch =
@@ -337,7 +338,7 @@ impl Worker {
                 Err(error) if error.kind == ErrorKind::Refused && left > 0 => {
                     judged_batch = judged_batch.without_refused(session, error).await?;
                 }
-                // A backfill beside it: what it has made of them is read again.
+                // A backfill has changed the episodes meanwhile: they are read again.
                 Err(error) if error.kind == ErrorKind::EpisodeChanged && left > 0 => {
                     self.learn_open(session).await?;
                 }

@@ -1,4 +1,4 @@
-//! What a cycle knows from its beginning, and which readings are its own.
+//! What is fixed at the beginning of a cycle, and which readings the cycle judges.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,19 +8,19 @@ use crate::position::Ahead;
 use crate::reading::Reading;
 use crate::shard::Shard;
 
-/// What a cycle knows from its beginning.
+/// What is fixed at the beginning of a cycle.
 pub(super) struct CycleContext {
     pub(super) now: Datetime,
     pub(super) oldest_allowed: Datetime,
-    /// The watermark goes no further than this: in a cycle no further than the clock.
+    /// The watermark is not advanced beyond this: in a cycle, not beyond the clock.
     pub(super) until: Datetime,
     /// The watermark when the cycle began.
     pub(super) watermark: Option<Datetime>,
-    /// What was met ahead of the clock by then.
+    /// The datetimes ahead of the clock that were known by then.
     pub(super) ahead: Ahead,
     pub(super) batch_rows: usize,
     pub(super) scope: Scope,
-    /// Whether the rows were looked for because they lack a verdict: then all of them are news.
+    /// Whether the rows were selected because they lack a verdict: then all of them count as new.
     pub(super) looked_for: bool,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct Scope {
     pub(super) shard: Option<Shard>,
     /// None: every variable.
     pub(super) variables: Option<HashSet<Arc<str>>>,
-    /// Whether a verdict that is there is made anew.
+    /// Whether readings that already have a verdict are judged again.
     pub(super) again: bool,
 }
 

@@ -2,9 +2,9 @@
 //! started again.
 //!
 //! They do when a table is emptied, its identity reseeded, a backup restored, or another table
-//! given its name. Then ids say nothing of what was read, and the allowed lateness is read anew;
-//! what has a verdict is left out as always. Only the position in memory changes here: the next
-//! commit stores it.
+//! given its name. Then ids do not tell what was read, and the allowed lateness is read again;
+//! readings that have a verdict are left out as always. Only the position in memory changes here:
+//! the next commit stores it.
 
 use super::session::Session;
 use super::start::position_from;
@@ -12,7 +12,7 @@ use crate::datetime::Datetime;
 use crate::position::{Doubt, Position};
 use crate::store::StoreError;
 
-/// How the scan goes on.
+/// How the scan continues.
 pub(super) enum Settled {
     /// From the position that the session has now.
     GoOn,
@@ -41,7 +41,7 @@ pub(super) async fn settle(session: &mut Session, oldest_allowed: Datetime) -> R
     Ok(settled)
 }
 
-/// A position of a version that remembered no rows: at least its greatest id must be there.
+/// A position of a version that stored no marks: at least its greatest id must be there.
 pub(super) async fn adopt(session: &mut Session, oldest_allowed: Datetime) -> Result<(), StoreError> {
     let Position::Key(position) = &session.state.position else { return Ok(()) };
     if !position.marks.is_empty() || position.scanned == i64::MIN {

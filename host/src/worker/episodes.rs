@@ -1,8 +1,8 @@
 //! The episodes of a worker's variables, in step with its commits.
 //!
-//! They are read when a session begins and change with each commit, in its transaction. What of a
-//! batch lies before readings that were judged already is mended from the verdicts around it
-//! ([`mend`](super::mend)).
+//! They are read when a session begins and change with each commit, in its transaction. Where
+//! readings of a batch are earlier than readings that were judged already, the episodes are
+//! computed again from the verdicts around them ([`mend`](super::mend)).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,22 +16,22 @@ use crate::episode::{Draft, EpisodeChange, EpisodeKind, EpisodeTracker, Notifier
 use crate::state::State;
 use crate::store::{Commit, Output, StoreError};
 
-/// Clocks of devices may be ahead by so much. What is dated later has its time still before it.
+/// Clocks of devices may be ahead by this much. Readings dated later are not evaluated yet.
 const AHEAD: Duration = Duration::from_secs(5 * 60);
 
 /// What a session knows of episodes.
 #[derive(Debug, Default)]
 pub(super) struct SessionEpisodes {
     tracker: EpisodeTracker,
-    /// What a person has shelved, as the cycle found it.
+    /// What a person has shelved, as read in this cycle.
     shelved: Vec<StoredEpisode>,
-    /// Variables whose open rows somebody else has changed since this worker wrote them.
+    /// Variables whose open rows another process has changed since this worker wrote them.
     changed_by_others: BTreeMap<Arc<str>, Datetime>,
     notifier: Notifier,
 }
 
 impl SessionEpisodes {
-    /// As the database has it.
+    /// Loads the episodes from the database.
     pub(super) async fn load(
         settings: &WorkerSettings,
         state: &State,
@@ -48,7 +48,7 @@ impl SessionEpisodes {
         Ok(Self { tracker, ..Self::default() })
     }
 
-    /// What the batch does to episodes. Nothing is known of it before it is
+    /// The changes that the batch makes to episodes. They take effect only when they are
     /// [`accepted`](Self::accept).
     pub(super) async fn draft(
         &mut self,
@@ -68,13 +68,13 @@ impl SessionEpisodes {
         Ok(self.tracker.take(verdicts(), heard, mended, (until, now), &self.notifier))
     }
 
-    /// It was committed.
+    /// The draft was committed.
     pub(super) fn accept(&mut self, draft: Draft) {
         self.changed_by_others.retain(|variable, _| !draft.concerns(variable));
         self.tracker.accept(draft);
     }
 
-    /// Rows of what a person has shelved, whose time is over.
+    /// Rows of variables that a person has shelved, for which the time is over.
     fn expired(&self, now: Datetime) -> Vec<EpisodeChange> {
         let over = self.shelved.iter().filter(|row| row.episode.end <= now);
         let close = |row: &StoredEpisode| {
@@ -87,8 +87,8 @@ impl SessionEpisodes {
 }
 
 impl Worker {
-    /// Asks what is open and what is shelved, a seek in each cycle: persons shelve, and a backfill
-    /// changes what was open.
+    /// Reads what is open and what is shelved, with an index seek in each cycle: people shelve
+    /// variables, and a backfill changes open episodes.
     pub(super) async fn learn_open(&self, session: &mut Session) -> Result<(), StoreError> {
         let open = session.output.open_episodes().await?;
         let episodes = &mut session.episodes;
@@ -99,11 +99,11 @@ impl Worker {
         Ok(())
     }
 
-    /// After all that there is was read: which variables have had no reading for too long.
+    /// After everything was read: finds the variables without a reading for too long.
     pub(super) async fn listen(&self, session: &mut Session, now: Datetime) -> Result<(), StoreError> {
         let episodes = &mut session.episodes;
         let mut draft = episodes.tracker.listen(now, &episodes.notifier);
-        // Of workers that share the variables, one clears up.
+        // Where workers share the variables, only the first one removes them.
         if self.settings.shard.is_none_or(crate::shard::Shard::is_first) {
             draft.changes.extend(episodes.expired(now));
         }

@@ -1,8 +1,7 @@
-//! Episodes that are past, held to the verdicts that will stand there: with readings that came late,
-//! and with what a backfill judges.
+//! Computes past episodes again when readings came late or a backfill has judged readings.
 //!
-//! Of each variable that is concerned its verdicts are read, from where it was at rest before to
-//! where it is at rest again, a bounded number at a time.
+//! For each variable concerned it reads the verdicts from the last moment before the change at
+//! which the variable was at rest up to the next such moment, a bounded number at a time.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -15,33 +14,33 @@ use crate::episode::{
 };
 use crate::store::{Output, ReadFrom, StoreError, Stretch};
 
-/// The last moment that every database knows.
+/// The latest datetime that every database can hold.
 const END: Datetime = Datetime::from_micros(253_402_300_799_000_000);
 
 /// The step from one verdict to the next.
 const STEP: Duration = Duration::from_micros(1);
 
-/// Variables whose verdicts are read at once, and how many of each: few at first, as most are at
-/// rest soon.
+/// Variables whose verdicts are read at once, and how many verdicts of each: few at first, as most
+/// variables are soon at rest.
 const AT_ONCE: usize = 64;
 const AT_FIRST: usize = 64;
 const AT_MOST: usize = 1024;
 
-/// Episodes that began within this before tell how many there were lately.
+/// Episodes that began within this time before count as recent: their number decides the priority.
 const LATELY: Duration = Duration::from_secs(24 * 3600);
 
-/// How often a batch is tried to be stored, where another process changes its episodes at the same
-/// time or the output refuses some of its verdicts.
+/// How often storing a batch is tried, if another process changes its episodes at the same time or
+/// the output refuses some of its verdicts.
 pub(super) const TRIES: usize = 5;
 
-/// So many episodes are read for all variables together; where there are more, those of each
-/// variable are.
+/// The most episodes that are read for all variables together. If there are more, they are read for
+/// each variable.
 const MOST_EPISODES: usize = 200_000;
 
-/// Verdicts that are new, by variable.
+/// New verdicts, by variable.
 pub(super) type News = BTreeMap<Arc<str>, Vec<Point>>;
 
-/// What is gone over of one variable.
+/// The evaluation of one variable.
 struct Walk {
     past: Past,
     next: Datetime,
@@ -50,8 +49,9 @@ struct Walk {
     is_over: bool,
 }
 
-/// Mends what late readings of a batch change, and what somebody else has left of `anew`: from
-/// there on all is gone over. The tracker stands on that when the draft is made.
+/// Computes again the episodes that late readings of a batch change, and those of the variables in
+/// `anew`, all of whose verdicts from there on are evaluated. The tracker uses the result when it
+/// makes the draft.
 pub(super) async fn late(
     tracker: &mut EpisodeTracker,
     mut late: News,
@@ -69,7 +69,7 @@ pub(super) async fn late(
         let Some(end) = tracker.last(&variable).or_else(of_new) else { continue };
         let ends = points.iter().map(|point| point.ds);
         let (mut first, mut last) = (ends.clone().min().unwrap_or(end), ends.max().unwrap_or(end));
-        // What is later comes to its turn as ever.
+        // Later verdicts are evaluated in their order, as always.
         let mut to = end.later(STEP);
         if let Some(anew) = anew.get(&variable) {
             (first, last, to) = (first.min(anew.from), END, anew.to.unwrap_or(END));
@@ -82,7 +82,7 @@ pub(super) async fn late(
     let mut known = KnownEpisodes::default();
     let walks = go_over(output, &mut known, concerned).await?;
     let finished = walks.into_iter().map(|(variable, past)| {
-        // What the batch itself brings of it ends the silence.
+        // If the batch itself has readings of it, the silence is over.
         let speaks = anew.get(&variable).is_some_and(|anew| anew.to.is_none());
         let is_silent = tracker.is_silent(&variable) && !speaks;
         (variable, past.finish(is_silent, now, notifier))
@@ -90,9 +90,9 @@ pub(super) async fn late(
     Ok(finished.collect())
 }
 
-/// What the verdicts of a backfill's batch do to episodes: with `replaces` they take the place of
-/// what is stored, else what is stored stays. Of what is past only the end of what was told to have
-/// begun is told.
+/// The changes that the verdicts of a backfill's batch make to episodes: with `replaces` they
+/// replace what is stored, else what is stored stays. No message is made of past episodes, except
+/// the end of one whose begin was told.
 pub(super) async fn rejudged(
     tracker: &mut EpisodeTracker,
     known: &mut KnownEpisodes,
@@ -116,8 +116,8 @@ pub(super) async fn rejudged(
         let mended = past.finish(false, now, &notifier);
         draft.changes.extend(mended.changes);
         draft.messages.extend(mended.messages);
-        // What is open stays the worker's, where it has a row of it. It is written all the same, so that
-        // the worker sees that somebody was at it.
+        // An open episode stays the worker's, if the worker has a row of it. It is written all the
+        // same, so that the worker sees that the row was changed.
         if let Some((machine, row)) = mended.live
             && let Some(open) = machine.open()
         {
@@ -131,7 +131,7 @@ pub(super) async fn rejudged(
     Ok(draft)
 }
 
-/// A variable whose past is another.
+/// A variable whose past verdicts change.
 struct Concerned {
     variable: Arc<str>,
     settings: Arc<VariableSettings>,
@@ -140,7 +140,7 @@ struct Concerned {
     to: Datetime,
 }
 
-/// Goes over the verdicts of each until it is done, or they are.
+/// Evaluates the verdicts of each variable until it is at rest, or there are no more.
 async fn go_over(
     output: &mut dyn Output,
     known: &mut KnownEpisodes,
@@ -182,7 +182,7 @@ async fn go_over(
     Ok(walks.into_iter().map(|(variable, walk)| (variable, walk.past)).collect())
 }
 
-/// Where readings in a row open an episode, those just before the first that changed count too.
+/// Where readings in a row open an episode, those just before the first change count too.
 async fn look_back(output: &mut dyn Output, concerned: &mut [Concerned]) -> Result<(), StoreError> {
     let mut by_count: BTreeMap<usize, Vec<&mut Concerned>> = BTreeMap::new();
     for one in concerned.iter_mut().filter(|one| one.settings.on_delay > 1) {
@@ -203,17 +203,17 @@ async fn look_back(output: &mut dyn Output, concerned: &mut [Concerned]) -> Resu
     Ok(())
 }
 
-/// Episodes of anomalous readings as the table has them, read once for many batches that follow
-/// each other.
+/// Episodes of anomalous readings as stored in the table, read once for several consecutive
+/// batches.
 #[derive(Default)]
 pub(super) struct KnownEpisodes {
-    /// From where on they are known, and by variable and begin. None: they were not read, or are too
-    /// many.
+    /// The datetime from which they are known, and the episodes by variable and begin. None: they
+    /// were not read, or are too many.
     all: Option<(Datetime, EpisodesByVariable)>,
 }
 
-/// Before what changes so many episodes of a variable may be concerned: the one that it lies in, or
-/// that ended last, and how many there were lately.
+/// The number of episodes before a change that may be concerned: the one that contains it, or the
+/// last one before it, and the recent ones that are counted.
 const BEFORE: usize = 4;
 
 type EpisodesByVariable = HashMap<Arc<str>, BTreeMap<Datetime, StoredEpisode>>;
@@ -223,7 +223,7 @@ fn wanted(variable: Option<Arc<str>>, first: Datetime) -> EpisodeRange {
 }
 
 impl KnownEpisodes {
-    /// Reads those that may be concerned by what changes from `first` on.
+    /// Reads the episodes that a change from `first` on may concern.
     async fn read_from(&mut self, output: &mut dyn Output, first: Datetime) -> Result<(), StoreError> {
         if self.all.as_ref().is_some_and(|(from, _)| *from <= first) {
             return Ok(());
@@ -240,7 +240,7 @@ impl KnownEpisodes {
         Ok(())
     }
 
-    /// Those of one variable.
+    /// The episodes of one variable.
     async fn of(
         &self,
         output: &mut dyn Output,
@@ -255,7 +255,7 @@ impl KnownEpisodes {
         Ok(before.chain(rows.range(first..)).map(|(_, row)| row.clone()).collect())
     }
 
-    /// They were changed by others.
+    /// Another process has changed them.
     pub(super) fn forget(&mut self) {
         self.all = None;
     }

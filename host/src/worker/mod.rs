@@ -1,9 +1,8 @@
-//! The worker: it reads what is new, has it judged, and stores the verdicts with its own state.
+//! The worker: it reads new readings, has them judged, and stores the verdicts with its own state.
 //!
-//! A worker lives as long as the service. One cycle is one call of [`Worker::cycle`]; whatever
-//! fails in it leaves the database as it was, and the next cycle starts again from the committed
-//! state. [`schedule`] calls it on time. [`backfill`] judges what no cycle does, on its own
-//! account.
+//! A worker lives as long as the service. One cycle is one call of [`Worker::cycle`]. A failure
+//! leaves the database as it was after the last commit, and the next cycle starts from that state.
+//! [`schedule`] calls it on time. [`backfill`] judges what no cycle does, with a state of its own.
 
 mod again;
 pub mod backfill;
@@ -65,29 +64,29 @@ use search::Learnt;
 use session::Session;
 pub use session::lateness;
 
-/// What a worker is told.
+/// The settings of a worker.
 #[derive(Clone, Debug)]
 pub struct WorkerSettings {
     /// Its row in the state table.
     pub name: String,
     /// Its share of the variables. None: all.
     pub shard: Option<Shard>,
-    /// Rows read at a time: what bounds memory, and the locks of one transaction.
+    /// Rows read at a time: this bounds memory, and the locks of one transaction.
     pub batch_rows: usize,
-    /// Where a worker starts that finds neither a state row nor verdicts.
+    /// How far back a worker starts that finds neither a state row nor verdicts.
     pub initial_lookback: Duration,
     /// How much older than the watermark a reading may be. None: 24 h where the input has a key,
     /// else 1 h.
     pub allowed_lateness: Option<Duration>,
-    /// How long an id that is not there may still belong to an insert in flight.
+    /// How long a missing id may still belong to an insert in flight.
     pub settle: Duration,
-    /// What a detector that fails, or wants to see readings before it judges, may cost a cycle: see
-    /// [`patience`].
+    /// The most time that a cycle spends on a detector that fails, or that wants to see readings
+    /// before it judges: see [`patience`].
     pub patience: Duration,
-    /// How often all readings of the allowed lateness are looked at, whatever their position. None:
+    /// How often all readings of the allowed lateness are checked, whatever their position. None:
     /// never.
     pub reconcile: Option<Duration>,
-    /// What is set for episodes.
+    /// The settings of episodes.
     pub episodes: Arc<TrackerSettings>,
 }
 
@@ -99,7 +98,7 @@ pub struct Worker {
     leader_lock: Option<Box<dyn LeaderLock>>,
     /// Whether this is the active worker of its name.
     is_leader: bool,
-    /// Whether the log was told that another worker is active.
+    /// Whether it was logged that another worker is active.
     is_standby: bool,
     /// None at the start and after any failed call to the database.
     session: Option<Session>,
@@ -107,15 +106,14 @@ pub struct Worker {
     /// The detector before a reload, until the new one has judged a batch.
     previous: Option<Detector>,
     shared: ReloadSlots,
-    /// What is known of the detector's faults and not stored.
+    /// What is known of the detector's faults and not stored yet.
     learnt: Learnt,
     /// Whether the detector in use was shown its lookback, as far as it wants one.
     warm: bool,
-    /// As last committed or found. It outlives the session: the summary of a worker that lost its
-    /// database tells it.
+    /// As last committed or read. It outlives the session: the summary of a worker that lost its
+    /// database shows it.
     watermark: Option<Datetime>,
-    /// Whether a cycle has come to its readings: what it waits for before is nothing that a stop
-    /// waits for.
+    /// Whether a cycle has begun to read. A stop does not wait for what comes before that.
     in_hand: Arc<AtomicBool>,
     /// See [`Worker::beats`].
     beats: watch::Sender<Option<Datetime>>,
@@ -123,7 +121,7 @@ pub struct Worker {
     totals: Counts,
     named: report::NamedOnce,
     reasons: Reasons,
-    /// What those who tell people know of this worker.
+    /// The status of this worker, from which alerts are made.
     service_status: Arc<ServiceStatus>,
     metrics: Metrics,
 }
@@ -160,19 +158,19 @@ impl Worker {
         }
     }
 
-    /// Tells how its cycles go by this.
+    /// Reports the outcome of its cycles to this status.
     #[must_use]
     pub fn telling(self, service_status: Arc<ServiceStatus>) -> Self {
         Self { service_status, ..self }
     }
 
-    /// Counts what it does there.
+    /// Counts its work in these metrics.
     #[must_use]
     pub fn counted_by(self, metrics: Metrics) -> Self {
         Self { metrics, ..self }
     }
 
-    /// Goes back to the set that judged before, if the detector in use fails at its first batch.
+    /// Returns to this set, if the detector in use fails at its first batch.
     #[must_use]
     pub fn after(self, previous: Option<Detector>) -> Self {
         Self { previous, ..self }
@@ -188,51 +186,51 @@ impl Worker {
         self.watermark
     }
 
-    /// How far the watermark lay behind the database's clock when that was asked last; None without
-    /// either.
+    /// How far the watermark was behind the database's clock when that was last asked; None if
+    /// either is unknown.
     fn lag(&self) -> Option<Duration> {
         Some(self.session.as_ref()?.now.since(self.watermark?))
     }
 
-    /// Tells while a cycle runs whether it has readings in hand; before that it connects, takes its
-    /// name and warms the detector up, and may be dropped at any moment.
+    /// Whether a running cycle has readings in hand. Before that it connects, takes its name and
+    /// warms the detector up, and may be dropped at any moment.
     fn in_hand(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.in_hand)
     }
 
-    /// For who works beside the cycles: after each that went well what the database's clock said in
-    /// it, and None once another worker is the active one.
+    /// For tasks that run beside the cycles: after each successful cycle the database's clock in
+    /// it, and None once another worker is active.
     pub fn beats(&self) -> watch::Receiver<Option<Datetime>> {
         self.beats.subscribe()
     }
 
-    /// Cycles that were begun since the start.
+    /// Cycles begun since the start.
     pub fn cycles(&self) -> u64 {
         self.cycles
     }
 
-    /// What became of all rows since the start.
+    /// The outcomes of all rows since the start.
     pub fn totals(&self) -> Counts {
         self.totals
     }
 
-    /// Uses the detector that a reload has made ready, if there is one. Called between batches
-    /// only.
+    /// Takes the detector that a reload has made ready into use, if there is one. Called only
+    /// between batches.
     fn swap(&mut self, state: &State) {
         let Some(mut next) = self.shared.take_ready() else { return };
         next.committed(state.checkpoint.clone());
         next.discard();
         report::models(&next);
         let replaced = std::mem::replace(&mut self.detector, next);
-        // Of two reloads without a batch between them, the first has proved nothing: the set to go
-        // back to stays.
+        // Of two reloads without a batch between them, the first has proved nothing: the set to
+        // return to stays the same.
         self.previous.get_or_insert(replaced);
         self.named.without_model.clear();
         self.warm = false;
     }
 
-    /// The set in use passed its canary and now fails: the one before goes on in its place, if it
-    /// is still here.
+    /// The set in use passed its canary and now fails: the previous one is used in its place, if
+    /// there is one.
     fn swap_back(&mut self, state: &State) -> bool {
         let Some(mut previous) = self.previous.take() else { return false };
         previous.committed(state.checkpoint.clone());
@@ -241,7 +239,7 @@ impl Worker {
         self.shared.withdraw(&failed.set().digest, &self.detector);
         self.named.without_model.clear();
         tracing::error!(
-            "set {} cannot judge what came; set {} is in use again until the files change",
+            "set {} cannot judge the new readings; set {} is in use again until the files change",
             short_digest(&failed.set().digest),
             short_digest(&self.detector.set().digest)
         );

@@ -1,11 +1,12 @@
-//! What the names of variables are to the output: which it cannot hold, and which it takes for one.
+//! How the output takes the names of variables: which it cannot hold, and which it takes for the
+//! same.
 //!
-//! Where its collation takes two names for the same (`TEMP-03` and `temp-03`), a verdict on the one
-//! would stand in the place of the other's. So of such names one is judged: the one that has a
-//! model, of several the first by its bytes; where none has, the one under which the output holds
-//! verdicts, else the one met first. The others' readings are counted under a reason of their own.
-//! Models and output decide before the order of arrival does, so that a worker, its other shares
-//! and a backfill come to the same.
+//! If its collation takes two names for the same (`TEMP-03` and `temp-03`), a verdict on one would
+//! take the place of the other's. So only one of such names is judged: the one that has a model, of
+//! several the first by its bytes; if none has, the one under which the output holds verdicts, else
+//! the one met first. The others' readings are counted under a reason of their own. Models and
+//! output decide before the order of arrival does, so that a worker, its other shares and a
+//! backfill decide alike.
 //!
 //! It lives for a session: the output is asked about each name once, and about all again when
 //! another set judges.
@@ -18,13 +19,13 @@ use crate::nfc::nfc;
 use crate::row_reason::Name;
 use crate::store::{OutputLimits, StoreError};
 
-/// What is known of the names that were met.
+/// What is known of the names met so far.
 #[derive(Default)]
 pub(super) struct Names {
     met: HashMap<Arc<str>, NameStatus>,
-    /// Those met that the output can hold, in the order in which they were.
+    /// Those that the output can hold, in the order in which they were met.
     order: Vec<Arc<str>>,
-    /// The set whose models decided.
+    /// The set whose models were used to decide.
     set: Option<String>,
 }
 
@@ -37,8 +38,8 @@ enum NameStatus {
 }
 
 impl Names {
-    /// Asks the output about those of the names that are met for the first time. `models`: the
-    /// variables for which this set has a model.
+    /// Asks the output about those of the names that are new. `models`: the variables for which
+    /// this set has a model.
     pub(super) async fn learn<'n>(
         &mut self,
         output: &mut dyn OutputLimits,
@@ -84,7 +85,7 @@ impl Names {
         Ok(())
     }
 
-    /// What this name is to the output.
+    /// How the output takes this name.
     pub(super) fn of(&self, name: &str) -> Name {
         match self.met.get(name) {
             Some(NameStatus::Foreign) => Name::Foreign,
@@ -102,8 +103,8 @@ impl Names {
     }
 }
 
-/// The names with a model, by their bytes. A model is for a name in any Unicode form: where its own
-/// was not met and another was, that is the one that it judges.
+/// The names with a model, by their bytes. A model is for a name in any Unicode form: if the form
+/// of the model was not met and another was, the model judges that one.
 fn with_model<'n>(models: impl Iterator<Item = &'n Arc<str>>, met: &[Arc<str>]) -> Vec<Arc<str>> {
     let mut other_forms: HashMap<String, Vec<&Arc<str>>> = HashMap::new();
     for name in met {

@@ -1,5 +1,5 @@
-//! A database that is out of reach: it is tried again with growing pauses, and is one line in the
-//! log when that begins and one when it ends.
+//! A database that cannot be reached: it is tried again with growing pauses. One line is logged
+//! when that begins and one when it ends.
 
 use std::time::{Duration, Instant};
 

@@ -1,16 +1,16 @@
-//! What a cycle may spend on a detector that fails, or that wants to see readings before it judges:
-//! a budget of time, which a stop and a new set that is ready end early.
+//! The time that a cycle may spend on a detector that fails, or that wants to see readings before
+//! it judges: a budget, which a stop or a new set that is ready ends early.
 //!
-//! Time is spent by what is measured, so that a long cycle of good batches costs nothing of it. The
-//! clock is a parameter: tests set it.
+//! Only the calls that count against the budget are measured, so that a long cycle of good batches
+//! uses none of it. The clock is a parameter: tests set it.
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-/// Time since some moment before.
+/// Time since some fixed moment.
 pub(super) type Elapsed<'a> = &'a (dyn Fn() -> Duration + Sync);
 
-/// A question with an answer that may change while the detector computes.
+/// A condition that may change while the detector computes.
 pub(super) type StopCheck<'a> = &'a (dyn Fn() -> bool + Sync);
 
 /// A budget of time.
@@ -28,7 +28,7 @@ pub(super) struct SpentMark {
     left: Duration,
 }
 
-/// Why something is not gone on with.
+/// Why a piece of work was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// The budget is spent.
@@ -49,7 +49,7 @@ impl<'a> Patience<'a> {
         Self { left: budget, clock, stop, ready }
     }
 
-    /// Whether to end now. A stop comes before all else.
+    /// Whether to end now. A stop comes first.
     pub(super) fn ended(&self) -> Option<Ended> {
         if (self.stop)() {
             Some(Ended::Stop)
@@ -62,7 +62,7 @@ impl<'a> Patience<'a> {
         }
     }
 
-    /// Does something on account of the budget.
+    /// Runs something whose time counts against the budget.
     pub(super) async fn spend<T>(&mut self, work: impl Future<Output = T>) -> T {
         let mark = self.mark();
         let done = work.await;
@@ -70,18 +70,18 @@ impl<'a> Patience<'a> {
         done
     }
 
-    /// Where something begins that is on account of the budget, and may spend of it itself.
+    /// Marks the begin of work that counts against the budget and may itself measure parts of it.
     pub(super) fn mark(&self) -> SpentMark {
         SpentMark { at: (self.clock)(), left: self.left }
     }
 
-    /// It is over.
+    /// The marked work is over.
     pub(super) fn settle(&mut self, begun: SpentMark) {
         self.left = begun.left.saturating_sub((self.clock)().saturating_sub(begun.at));
     }
 }
 
-/// The clock of the system, which no administrator sets back.
+/// The monotonic clock of the system, which nobody can set back.
 pub(super) fn system() -> Duration {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     START.elapsed()

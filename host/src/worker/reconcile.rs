@@ -1,15 +1,15 @@
-//! The look for unjudged readings: everything within the allowed lateness, whatever the position
-//! believes of it.
+//! The look for unjudged readings: it checks everything within the allowed lateness, whatever the
+//! position says.
 //!
-//! It goes by datetime, page by page, between cycles and never beside one. A row that has a
-//! verdict, that the next cycle reads, or that has a reason for having none is accounted for. What
-//! is left is judged and stored as a cycle does it: the same transaction, the same fence. The
-//! reasons are found out anew in each look, and only what had neither verdict nor reason goes into
-//! the worker's counts, so that nothing is counted twice. What a detector had to be asked for is
-//! remembered while its set is in use.
+//! It reads by datetime, page by page, between cycles and never during one. A row is accounted for
+//! if it has a verdict, if the next cycle reads it, or if there is a reason why it has no verdict.
+//! Any other row is judged and stored as in a cycle: with the same transaction and the same fence.
+//! The reasons are determined again in each look, and only rows that had neither verdict nor reason
+//! are added to the worker's counts, so that nothing is counted twice. What the detector was asked
+//! and left without a verdict is remembered while its set is in use.
 //!
-//! Without an index on the datetime each page would read the table: then nothing is looked at, and
-//! that is said.
+//! Without an index on the datetime each page would read the whole table: then there is no look,
+//! and this is logged.
 
 mod examine;
 mod judge_found;
@@ -29,23 +29,23 @@ use crate::reading::{Page, Reading};
 use crate::reconciliation::{Failed, Look};
 use crate::store::{Commit, StoreError};
 
-/// Of a worker that did not look for longer than this, a backfill has more to judge than a look
-/// has.
+/// By how much a look is extended at most for the time since the last one. What a longer pause
+/// has left is for a backfill.
 const LONGEST_REST: Duration = Duration::from_secs(24 * 3600);
 
-/// What a slice of a look came to.
+/// The result of a slice of a look.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Slice {
-    /// There is more of it.
+    /// The look is not finished.
     More,
-    /// It has come to its end.
+    /// The look is finished.
     Done(Look),
-    /// None is made: the input has no index on its datetime.
+    /// There is no look: the input has no index on its datetime.
     NoIndex,
 }
 
 impl Worker {
-    /// Whether a look is due, or under way. Only after a cycle.
+    /// Whether a look is due, or in progress. Only after a cycle.
     pub fn looks(&self) -> bool {
         let Some(session) = &self.session else { return false };
         let Some(every) = self.settings.reconcile else { return false };
@@ -61,7 +61,7 @@ impl Worker {
     /// One page of a look that is due; see [`Self::looks`].
     ///
     /// # Errors
-    /// [`CycleError`]: what was committed before stays, and the look goes on from there.
+    /// [`CycleError`]: what was committed before stays, and the look continues from there.
     pub async fn look(&mut self) -> Result<Slice, CycleError> {
         let Some(mut session) = self.session.take() else { return Ok(Slice::NoIndex) };
         let ended = self.slice(&mut session).await;
@@ -80,7 +80,7 @@ impl Worker {
         }
     }
 
-    /// Connects and makes sure that a whole look begins, for `host reconcile`.
+    /// Connects and makes sure that a complete look begins, for `host reconcile`.
     ///
     /// # Errors
     /// [`CycleError`]; `Standby` where another worker of this name is active.
@@ -127,7 +127,8 @@ impl Worker {
         if more {
             return Ok(Slice::More);
         }
-        // A page of them was stored with what was judged; the last is stored in any case.
+        // A page with unjudged readings was stored with their verdicts; the last page is stored in
+        // any case.
         session.state.updated_at = context.now;
         session.output.commit(&self.settings.name, &Commit::of(&[], &session.state)).await?;
         let look = session.state.reconciliation.last.clone();
@@ -137,7 +138,7 @@ impl Worker {
         }))
     }
 
-    /// The detector judges nothing of what was found: that is stored, and the look goes on from
+    /// The detector judges nothing of what was found: that is stored, and the look continues from
     /// there when it is tried again.
     async fn stand_still(
         &self,
@@ -158,8 +159,8 @@ impl Worker {
     }
 }
 
-/// The look that is under way, or a new one. One that was left long ago is of no more use. A new
-/// one reaches as far back as what came since the last was allowed to.
+/// The look in progress, or a new one. One that was left long ago is of no use. A new one starts
+/// before the end of the last one by the allowed lateness.
 fn begin(session: &Session, now: Datetime) -> Look {
     let looks = &session.state.reconciliation;
     let rested = looks.last.as_ref().map_or(Duration::ZERO, |last| now.since(last.to).min(LONGEST_REST));

@@ -1,9 +1,9 @@
-//! What happens when a batch is not judged: once more on a fresh instance, then by halves, until
-//! the variables at fault are known.
+//! What happens when a batch is not judged: it is tried once more on a fresh instance, then in
+//! halves, until the variables at fault are known.
 //!
-//! A detector that cannot even judge the last committed batch is at fault itself; then nothing is
-//! set aside and the position stays. Unless it judges that batch without its checkpoint: then the
-//! checkpoint is at fault, and is given up.
+//! If the detector cannot even judge the last committed batch, it is at fault itself: nothing is
+//! set aside and the position stays. If it judges that batch without its checkpoint, the checkpoint
+//! is at fault and is dropped.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub(super) async fn judge(
 ) -> Result<Recovered, Unjudged> {
     let judged = attempt(detector, batch, canary, learnt, patience).await;
     if let Err(Unjudged::Failed(_)) = &judged {
-        // It is no matter of single variables: the next cycle begins with the whole.
+        // Single variables are not at fault: the next cycle begins with the whole batch.
         learnt.clear();
     }
     judged
@@ -42,7 +42,7 @@ async fn attempt(
     learnt.keep_for(detector.digest());
     let known_good = canary.is_some();
     if !learnt.is_empty() {
-        // The cycle before has tried the whole and asked the canary.
+        // The cycle before has tried the whole batch and the canary.
         return search::search(detector, batch, None, known_good, learnt, patience).await;
     }
     let first = match detector.judge(Arc::clone(batch)).await {
@@ -62,7 +62,7 @@ async fn attempt(
             go_on(patience)?;
             return without_checkpoint(detector, &canary, batch, error).await;
         }
-        // It has learnt the canary a second time, which nothing may be judged by.
+        // It has learnt the canary a second time: this state must not be used to judge.
         detector.discard();
     }
     tracing::warn!("{}: {second}; the variables at fault are looked for", name(batch));
@@ -74,8 +74,8 @@ async fn attempt(
     }
 }
 
-/// The detector fails at everything. If it judges the `proof` without its checkpoint, that was at
-/// fault.
+/// The detector fails at everything. If it judges the `proof` without its checkpoint, the
+/// checkpoint was at fault.
 async fn without_checkpoint(
     detector: &mut impl Judge,
     proof: &Arc<Batch>,
@@ -92,7 +92,8 @@ async fn without_checkpoint(
     detector.judge(Arc::clone(batch)).await.map(Recovered::whole).map_err(Unjudged::Failed)
 }
 
-/// A stop, and a set that is ready, end what is tried here at once; time is the search's affair.
+/// A stop, or a set that is ready, ends these tries at once; the time budget applies to the search
+/// only.
 fn go_on(patience: &Patience<'_>) -> Result<(), Unjudged> {
     match patience.ended() {
         Some(ended @ (Ended::Stop | Ended::Ready)) => Err(Unjudged::Ended(ended)),

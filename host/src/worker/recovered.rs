@@ -1,4 +1,4 @@
-//! What is asked to judge a batch, and what that comes to however much of it fails.
+//! The interface that judges a batch, and the result, however much of the batch fails.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::batch::{Batch, Outcome};
 use crate::checkpoint::Checkpoint;
 use crate::detector::{Detector, JudgeError, Judged};
 
-/// What is asked to judge: a detector, or a test's idea of one.
+/// What judges a batch: a detector, or a test's substitute.
 pub(super) trait Judge {
     /// Judges a batch, on a fresh instance if the last one failed.
     async fn judge(&mut self, batch: Arc<Batch>) -> Result<Judged, JudgeError>;
@@ -16,7 +16,7 @@ pub(super) trait Judge {
     fn keeps_state(&self) -> bool;
     /// The next batch is judged without the checkpoint; false if there is none.
     fn give_up_checkpoint(&mut self) -> bool;
-    /// Of its set.
+    /// The digest of its set.
     fn digest(&self) -> &str;
 }
 
@@ -42,34 +42,34 @@ impl Judge for Detector {
     }
 }
 
-/// A batch, judged as far as that goes.
+/// A batch, judged as far as possible.
 #[derive(Debug)]
 pub(super) struct Recovered {
     /// One per column.
     pub(super) outcomes: Vec<Outcome>,
     pub(super) after: CheckpointAfter,
-    /// Columns that the detector could not judge, with its last words on each.
+    /// Columns that the detector could not judge, each with its last error.
     pub(super) at_fault: Vec<(usize, JudgeError)>,
 }
 
 /// The detector's state after a batch.
 #[derive(Debug, PartialEq)]
 pub(super) enum CheckpointAfter {
-    /// As before it: nothing was judged, or the new state is none to keep.
+    /// As before the batch: nothing was judged, or the new state is not usable.
     Unchanged,
     /// None: there is nothing to keep.
     Checkpoint(Option<Checkpoint>),
 }
 
-/// Why a batch brought nothing.
+/// Why there are no verdicts on a batch.
 #[derive(Debug, PartialEq)]
 pub(super) enum Unjudged {
-    /// No single variables can be made out that are at fault.
+    /// The fault cannot be traced to single variables.
     Failed(JudgeError),
-    /// The search is not over, and goes on in the next cycle. So many variables are still to be
-    /// looked at.
+    /// The search is not over and continues in the next cycle. This many variables are still to be
+    /// tried.
     Unfinished { left: usize, cause: JudgeError },
-    /// There is something better to do; never [`Ended::Time`].
+    /// The search was ended for something else; never [`Ended::Time`].
     Ended(Ended),
 }
 

@@ -1,9 +1,9 @@
-//! Which variables a constraint of the output refuses, where it refused a batch.
+//! Finds the variables whose verdicts a constraint of the output refuses, after it refused a batch.
 //!
 //! The server names the constraint and not the row. So the verdicts are tried in halves, each in a
-//! transaction that is taken back, until single variables are left: those are passed over, named
-//! and counted, and the rest is stored. What is refused whole is no variable's fault: then the
-//! batch fails, and the next cycle tries it again.
+//! transaction that is rolled back, until single variables are found: those are left out, logged
+//! and counted, and the rest is stored. If the constraint refuses all variables, none of them is at
+//! fault: the batch fails, and the next cycle tries it again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use std::sync::Arc;
 use crate::store::{ErrorKind, OutputProbe, StoreError};
 use crate::verdict::VerdictRow;
 
-/// The variables that are refused alone, with the server's words.
+/// The variables that are refused alone, with the server's message.
 ///
 /// # Errors
-/// Whatever else the database says.
+/// Any other error of the database.
 pub async fn find(
     output: &mut dyn OutputProbe,
     verdicts: &[VerdictRow],
@@ -43,8 +43,8 @@ pub async fn find(
     Ok(refused)
 }
 
-/// The verdicts without those of the variables that are refused; None where that leaves none of
-/// several variables, or takes none.
+/// The verdicts without those of the refused variables. None if no variable is refused, or if
+/// several are and nothing is left.
 pub(super) fn without(
     verdicts: &[VerdictRow],
     refused: &BTreeMap<Arc<str>, String>,

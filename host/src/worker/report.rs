@@ -1,4 +1,4 @@
-//! What the log says of a worker's doings, in the lines that the Python worker's users know.
+//! What is logged of a worker's cycles, in the lines that users of the Python worker know.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -10,15 +10,15 @@ use crate::batch::Cause;
 use crate::counts::Counts;
 use crate::detector::{Detector, short_digest};
 
-/// Names in one line; of more, the number is said.
+/// The most names in one line; of more, only the number is logged.
 pub(super) const NAMED: usize = 20;
 
-/// What the log has named, so that it is said once.
+/// What was logged, so that it is logged once.
 #[derive(Default)]
 pub(super) struct NamedOnce {
     /// Variables without a model, for this set.
     pub(super) without_model: HashSet<Arc<str>>,
-    /// Names that the output takes for another's, each with that.
+    /// Names that the output takes for the same as another, each with that one.
     pub(super) equal_names: HashSet<(Arc<str>, Arc<str>)>,
 }
 
@@ -30,11 +30,11 @@ pub struct CycleReport {
     /// Rows that no earlier cycle had seen.
     pub rows: u64,
     pub counts: Counts,
-    /// Whether it ended because a stop was asked for, with more to read.
+    /// Whether it ended because of a stop, with more to read.
     pub stopped: bool,
 }
 
-/// The models of a detector that comes into use.
+/// The models of a detector that is taken into use.
 pub fn models(detector: &Detector) {
     let summary = detector.summary();
     let loaded = summary.loaded().count();
@@ -49,8 +49,7 @@ pub fn models(detector: &Detector) {
     }
 }
 
-/// One batch that was committed. The first of a cycle is told in full; a backlog would flood the
-/// log.
+/// One committed batch. The first of a cycle is logged in full; a backlog would flood the log.
 pub(super) fn batch(
     said: &BatchReport,
     detector: &Detector,
@@ -65,7 +64,7 @@ pub(super) fn batch(
         count(said.datetimes as u64, "datetime"),
         count(said.variables as u64, "variable"),
     );
-    // A detector may do without models.
+    // A detector may work without models.
     if models > 0 {
         found.push_str(&format!(", {} of {} apply", said.models, count(models as u64, "model")));
     }
@@ -76,7 +75,7 @@ pub(super) fn batch(
         milliseconds(said.judging),
     );
     if said.rows == 0 {
-        // Without a key, rows that get no verdict are looked at in every cycle of the allowed
+        // Without a key, rows without a verdict are read again in every cycle of the allowed
         // lateness.
         tracing::debug!("{found}");
     } else if number == 1 {
@@ -94,7 +93,7 @@ pub(super) fn batch(
     singled_out(said, named);
 }
 
-/// Why readings are anomalies, by variable; None where the detector says no cause.
+/// Why readings are anomalies, by variable; None if the detector gives no cause.
 fn causes(found: &BTreeMap<(Arc<str>, Cause), u64>) -> Option<String> {
     let said = |((variable, cause), times): (&(Arc<str>, Cause), &u64)| {
         let times = if *times > 1 { format!(" ({times} readings)") } else { String::new() };
@@ -106,8 +105,9 @@ fn causes(found: &BTreeMap<(Arc<str>, Cause), u64>) -> Option<String> {
     (!said.is_empty()).then(|| format!("anomalies: {}{more}", said.join(", ")))
 }
 
-/// One batch of a backfill: only what a person may have to act on. Of rows, the first `to_name` of
-/// the whole backfill are named, and the rest is in the count at its end; how many may still be.
+/// One batch of a backfill: only what a person may have to act on. Of the rows, only the first
+/// `to_name` of the whole backfill are logged; the rest is in the count at its end. Returns how
+/// many more may be logged.
 pub(super) fn backfill(said: &mut BatchReport, to_name: usize, names: &mut NamedOnce) -> usize {
     if to_name == 0 {
         (said.malformed, said.notes, said.withheld) = Default::default();
@@ -117,7 +117,7 @@ pub(super) fn backfill(said: &mut BatchReport, to_name: usize, names: &mut Named
     to_name.saturating_sub(named)
 }
 
-/// What a person may have to act on: each is said by name.
+/// What a person may have to act on, each by name.
 fn singled_out(said: &BatchReport, named: &mut NamedOnce) {
     let news: Vec<_> =
         said.without_model.iter().filter(|name| named.without_model.insert(Arc::clone(name))).collect();
@@ -172,7 +172,7 @@ fn singled_out(said: &BatchReport, named: &mut NamedOnce) {
     }
 }
 
-/// The end of a cycle: what was passed over, and the sum where there was more than one batch.
+/// The end of a cycle: what was not judged, and the sum if there was more than one batch.
 pub(super) fn cycle(report: &CycleReport, took: Duration) {
     let counts = &report.counts;
     if report.rows == 0 && counts.too_late == 0 && !report.stopped {
@@ -205,7 +205,7 @@ pub fn not_judged(counts: &Counts) -> Option<String> {
     (!said.is_empty()).then(|| said.join(", "))
 }
 
-/// The line of every tenth cycle, and of the end.
+/// The line after every tenth cycle, and at the end.
 pub(super) fn statistics(what: &str, worker: &Worker, failed: u64, up: Duration) {
     let totals = worker.totals();
     let share = if totals.judged > 0 { 100.0 * totals.anomalies as f64 / totals.judged as f64 } else { 0.0 };
@@ -219,7 +219,7 @@ pub(super) fn statistics(what: &str, worker: &Worker, failed: u64, up: Duration)
     );
 }
 
-/// How the worker stands after a cycle, for whoever manages the service.
+/// The status after a cycle, for the service manager.
 pub(super) fn standing(worker: &Worker) -> String {
     let watermark = worker.watermark().map_or_else(|| "none".into(), |at| at.to_string());
     let lag = worker.lag().map_or_else(String::new, |lag| {
@@ -235,7 +235,7 @@ pub fn anomalies(number: u64) -> String {
     if number == 1 { "1 anomaly".into() } else { format!("{number} anomalies") }
 }
 
-/// Whole milliseconds, as people know the line; with a decimal where that would say 0.
+/// Whole milliseconds, as users know the line; with a decimal if it would be 0.
 fn milliseconds(time: Duration) -> String {
     let milliseconds = 1000.0 * time.as_secs_f64();
     if milliseconds < 10.0 { format!("{milliseconds:.1} ms") } else { format!("{milliseconds:.0} ms") }

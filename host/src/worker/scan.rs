@@ -13,7 +13,7 @@ use crate::store::{Input, StoreError};
 
 /// Where a cycle's scan stands.
 pub(super) enum Scan {
-    /// With the server's time, where it was asked for just now: each page wants one from before it
+    /// With the server's time, if it was asked for just now: each page needs a time from before it
     /// was read; and with the oldest datetime that is judged.
     Key(KeyScan, Option<Datetime>, Datetime),
     Time(TimeScan),
@@ -24,13 +24,12 @@ pub(super) enum Scan {
 pub(super) struct ScanPage {
     pub(super) page: Page,
     pub(super) position: Position,
-    /// Rows that were found before the oldest allowed datetime, which are counted and not read.
+    /// Rows that were found before the oldest allowed datetime: they are counted and not read.
     pub(super) too_late: u64,
 }
 
 impl ScanPage {
-    /// Leaves the rows of other shares to their workers. What belongs to no variable is the first
-    /// share's.
+    /// Drops the rows of other shares. Rows without a variable belong to the first share.
     pub(super) fn keep(&mut self, shard: Shard) {
         self.page.readings.retain(|reading| shard.holds(&reading.variable));
         if !shard.is_first() {
@@ -41,7 +40,7 @@ impl ScanPage {
 }
 
 impl Scan {
-    /// Starts a scan at `now`. Without a key this counts what stands before the oldest allowed
+    /// Starts a scan at `now`. Without a key this counts the rows before the oldest allowed
     /// datetime.
     pub(super) async fn begin(
         session: &mut Session,
@@ -95,7 +94,7 @@ impl Scan {
                     let page = input.read_range(pass.from(), None, limit).await?;
                     position.advance(pass, page)
                 }
-                // A scan is begun from the very position that it goes on with.
+                // A scan starts from the same position with which it continues.
                 (Position::Key(_), Self::Time(_)) | (Position::Time(_), Self::Key(..)) => {
                     PageOutcome::Accepted { page: Page::default(), too_late: 0 }
                 }
@@ -116,7 +115,7 @@ impl Scan {
     }
 }
 
-/// A scan over a range of datetimes, whatever is new in it.
+/// A scan over a range of datetimes, whether its rows are new or not.
 pub(crate) struct RangeScan {
     position: TimePosition,
     pass: TimeScan,
@@ -125,7 +124,7 @@ pub(crate) struct RangeScan {
 }
 
 impl RangeScan {
-    /// From `from` up to and without `to`, in pages of about so many rows.
+    /// From `from`, inclusive, to `to`, exclusive, in pages of about this many rows.
     pub(crate) fn new(from: Datetime, to: Datetime, rows: usize) -> Self {
         let position = TimePosition::start(from);
         let pass = position.pass(from, 0, 0);

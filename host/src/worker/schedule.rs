@@ -1,8 +1,8 @@
 //! When cycles run: at the start and then on every tick, until a stop is asked for.
 //!
-//! A late cycle skips ticks, they do not pile up. While the database is out of reach the next try
-//! comes sooner than the next tick, with growing pauses; an outage is one line when it begins and
-//! one when it ends. A worker on standby asks every few seconds.
+//! A late cycle skips ticks, so that they do not pile up. While the database cannot be reached,
+//! tries come sooner than the next tick, with growing pauses; one line is logged when an outage
+//! begins and one when it ends. A worker on standby asks every few seconds.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -18,11 +18,11 @@ use crate::metrics::CycleOutcome;
 use crate::service::Manager;
 use crate::stop::{Stop, Unfinished};
 
-/// How often a worker on standby asks whether the active one has ended: what a takeover costs at
-/// most.
+/// How often a worker on standby asks whether the active one has ended: the longest delay of a
+/// takeover.
 const STANDBY_PAUSE: Duration = Duration::from_secs(5);
 
-/// How often the statistics line comes.
+/// How often the statistics are logged, in cycles.
 const STATISTICS_EVERY: u64 = 10;
 
 /// How the schedule ended.
@@ -34,8 +34,8 @@ pub enum ScheduleEnd {
     Failed(CycleError),
 }
 
-/// Runs cycles until a stop is asked for; with `once`, a single one. The manager is told how it
-/// goes.
+/// Runs cycles until a stop is asked for; with `once`, a single one. Reports the progress to the
+/// service manager.
 pub async fn run(
     manager: &Manager,
     worker: &mut Worker,
@@ -66,7 +66,7 @@ pub async fn run(
         let metrics = worker.metrics.clone();
         let begun = Instant::now();
         let ended = {
-            // It asks between its steps, once it has found the store as it should be.
+            // It is called between the steps of a cycle, once the store was found in order.
             let is_stopping = || {
                 manager.ready();
                 manager.alive();
@@ -101,10 +101,10 @@ pub async fn run(
         match ended {
             Err(error) if once => break ScheduleEnd::Failed(error),
             Err(CycleError::Standby { .. }) | Ok(_) => outage.over(),
-            // Somebody else is at work, or deleted the row: the next cycle asks who leads.
+            // Another worker is active, or the row was deleted: the next cycle finds out who leads.
             Err(error) if error.is_fenced() => {
                 outage.over();
-                tracing::warn!("{error}; this one steps back");
+                tracing::warn!("{error}; this one is on standby now");
             }
             Err(error) => outage.failed(&error),
         }
@@ -120,7 +120,7 @@ pub async fn run(
         if stands_by {
             continue;
         }
-        // A try that did not come to a cycle is told as a part of its outage.
+        // A try that ended before a cycle is logged as a part of the outage.
         if worker.cycles() > cycles && worker.cycles().is_multiple_of(STATISTICS_EVERY) {
             report::statistics("statistics", worker, failed, started.elapsed());
         }
@@ -142,12 +142,12 @@ pub async fn run(
     end
 }
 
-/// Tells those who tell people.
+/// Updates the status from which alerts are made.
 fn beat(worker: &Worker, ended: &Result<report::CycleReport, CycleError>) {
     let end = match ended {
         Ok(report) => CycleEnd::Success { too_late: report.counts.too_late },
         Err(CycleError::Standby { .. }) => CycleEnd::Standby,
-        // Whoever has the name now is active.
+        // The worker that has the name now is active.
         Err(error) if error.is_fenced() => CycleEnd::Standby,
         Err(error) => CycleEnd::Failure { why: error.to_string() },
     };
@@ -155,9 +155,9 @@ fn beat(worker: &Worker, ended: &Result<report::CycleReport, CycleError>) {
     worker.service_status.cycle_ended(&end, worker.shared.refused().as_deref(), plant);
 }
 
-/// What a cycle came to. A store that cannot be reached is waited for, which is all that can be
-/// done; one that is not as it should be is not: somebody has to mend it, and whoever started the
-/// service should see that.
+/// Reports the result of a cycle to the service manager. If the store cannot be reached, waiting is
+/// all that can be done, and the service counts as ready. Any other error at the start has to be
+/// repaired, so the service does not count as ready.
 fn tell(manager: &Manager, worker: &Worker, ended: &Result<report::CycleReport, CycleError>) {
     match ended {
         Ok(_) => {
@@ -175,7 +175,7 @@ fn tell(manager: &Manager, worker: &Worker, ended: &Result<report::CycleReport, 
     manager.alive();
 }
 
-/// A cycle, in numbers.
+/// Updates the metrics of a cycle.
 fn count(worker: &Worker, ended: &Result<report::CycleReport, CycleError>, took: Duration) {
     let (outcome, counts) = match ended {
         Ok(report) => (CycleOutcome::Done, report.counts),
@@ -190,16 +190,16 @@ fn count(worker: &Worker, ended: &Result<report::CycleReport, CycleError>, took:
 
 /// How a look between two cycles ended.
 enum LookEnd {
-    /// There is nothing more to look at.
+    /// The look is finished.
     Over,
-    /// The next cycle is due; the look goes on after it.
+    /// The next cycle is due; the look continues after it.
     Ticked,
     Stopped,
     Failed(CycleError),
 }
 
-/// Looks for unjudged readings until the next tick, page by page, and rests after each for as long
-/// as it took. Without ticks the look comes to its end at once.
+/// Looks for unjudged readings until the next tick, page by page, and pauses after each page for as
+/// long as it took. Without ticks it runs until the look is finished.
 async fn look(
     manager: &Manager,
     worker: &mut Worker,
@@ -210,7 +210,7 @@ async fn look(
         let begun = Instant::now();
         manager.alive();
         worker.metrics.alive();
-        // Left in the middle of a statement it would cost the connection, and gain seconds.
+        // Cancelling a statement would cost the connection, and save only seconds.
         let ended = stop.within_grace(worker.look(), || true).await;
         if stop.is_asked() {
             return LookEnd::Stopped;

@@ -1,10 +1,10 @@
-//! The search for the variables that a detector does not survive.
+//! The search for the variables at which a detector fails.
 //!
 //! Columns are halved until every failing part is a single one; each probe starts from the
 //! committed state. The search has a budget of time, because one probe may take a whole deadline.
-//! What it has found out when that is spent is kept, and the next cycle goes on from there; after a
-//! few cycles what is still not known is set aside as well, so that no detector holds the service
-//! for long.
+//! What it has found out is kept when the budget is spent, and the next cycle continues from there.
+//! After a few cycles the variables that are still in doubt are set aside as well, so that no
+//! detector stops the service for long.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use super::recovered::{CheckpointAfter, Judge, Recovered, Unjudged};
 use crate::batch::{Batch, Outcome};
 use crate::detector::JudgeError;
 
-/// Cycles that a search may take.
+/// The most cycles of a search.
 const MOST_CYCLES: u32 = 3;
 
-/// So many variables that each fail alone: then the fault is not in single variables.
+/// If this many variables fail alone, the fault is not in single variables.
 const MOST_AT_FAULT: usize = 64;
 
 /// What is known of a set's faults and not stored yet. It outlives a cycle and ends with the next
@@ -25,15 +25,15 @@ const MOST_AT_FAULT: usize = 64;
 #[derive(Default)]
 pub(super) struct Learnt {
     set: String,
-    /// Variables that the detector does not survive, each asked about alone.
+    /// Variables at which the detector fails, each tried alone.
     at_fault: BTreeMap<Arc<str>, JudgeError>,
-    /// Parts that it did not survive and that were not looked into.
+    /// Parts at which it failed and that were not divided further.
     parts: Vec<(Vec<Arc<str>>, JudgeError)>,
     cycles: u32,
 }
 
 impl Learnt {
-    /// What is known of another set is of no use.
+    /// What is known of another set does not apply.
     pub(super) fn keep_for(&mut self, set: &str) {
         if self.set != set {
             *self = Self { set: set.to_owned(), ..Self::default() };
@@ -60,8 +60,8 @@ struct KnownFaults {
     judged: HashMap<usize, Outcome>,
 }
 
-/// Looks for the columns at fault, and judges the others. `whole`: what the detector said of all of
-/// them; None to go on with what was learnt. `known_good`: the detector is known to judge
+/// Looks for the columns at fault, and judges the others. `whole`: the detector's error on all of
+/// them; None to continue with what was learnt. `known_good`: the detector is known to judge
 /// something, so that all columns may be at fault.
 pub(super) async fn search(
     detector: &mut impl Judge,
@@ -104,7 +104,7 @@ pub(super) async fn search(
     rest(detector, batch, known_good, found).await
 }
 
-/// Where the cycle before has left off.
+/// Where the cycle before has stopped.
 fn resume(batch: &Batch, learnt: &Learnt, found: &mut KnownFaults) -> Vec<Suspects> {
     let mut columns: HashMap<&str, usize> =
         batch.columns.iter().enumerate().map(|(at, column)| (&*column.variable, at)).collect();
@@ -122,7 +122,7 @@ fn resume(batch: &Batch, learnt: &Learnt, found: &mut KnownFaults) -> Vec<Suspec
     parts
 }
 
-/// Asks about some of the columns.
+/// Tries some of the columns.
 async fn probe(
     detector: &mut impl Judge,
     batch: &Batch,
@@ -141,7 +141,8 @@ async fn probe(
     Ok(())
 }
 
-/// The search ends here: for the next cycle, or for good with all that is not known set aside.
+/// The search ends here: until the next cycle, or for good, with everything still in doubt set
+/// aside.
 fn put_off(
     batch: &Batch,
     ended: Ended,
@@ -195,8 +196,8 @@ async fn rest(
             let after = CheckpointAfter::of(&judged);
             (good.into_iter().zip(judged.outcomes).collect(), after)
         }
-        // Each part was judged and the whole is not: too large for the limits, say. Without state
-        // the parts will do.
+        // Each part was judged and the whole was not: it may be too large for the limits. Without
+        // state the parts are enough.
         Err(_) if !detector.keeps_state() && good.iter().all(|column| found.judged.contains_key(column)) => {
             (found.judged, CheckpointAfter::Unchanged)
         }

@@ -1,8 +1,8 @@
 //! The connections of a worker and the state that was committed through them.
 //!
-//! A session begins by taking the worker's name, which fences off whoever held it, and ends with
-//! the first call that fails: what is known after a failure is only what the database says, and the
-//! next session reads it.
+//! A session begins by taking the worker's name, which fences off the worker that had it, and ends
+//! with the first call that fails: after a failure only the database knows the state, and the next
+//! session reads it.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -25,8 +25,8 @@ use crate::store::{Commit, Connector, ErrorKind, Input, InputLayout, Output, Sto
 const LATENESS_WITH_KEY: Duration = Duration::from_secs(24 * 3600);
 const LATENESS_WITHOUT: Duration = Duration::from_secs(3600);
 
-/// How much older than the watermark a reading may be: as configured, else by what looking back
-/// costs.
+/// How much older than the watermark a reading may be: the configured value, else a default that
+/// depends on the cost of reading back.
 pub fn lateness(configured: Option<Duration>, layout: InputLayout) -> Duration {
     configured.unwrap_or(if layout.has_key { LATENESS_WITH_KEY } else { LATENESS_WITHOUT })
 }
@@ -37,26 +37,26 @@ pub(super) struct Session {
     pub(super) output: Box<dyn Output>,
     pub(super) lateness: Duration,
     pub(super) has_datetime_index: bool,
-    /// The server's time, as it was asked for last.
+    /// The server's time when it was last asked for.
     pub(super) now: Datetime,
     pub(super) state: State,
     pub(super) timeless: Timeless,
     pub(super) names: Names,
     pub(super) episodes: SessionEpisodes,
-    /// Between which the output can hold datetimes; None before it was asked.
+    /// The range of datetimes that the output can hold; None before it was asked.
     datetimes: Option<(Datetime, Datetime)>,
-    /// Variables that a constraint of the output refused, with its words. Tried again by the next
-    /// session.
+    /// Variables that a constraint of the output refused, with its message. The next session tries
+    /// them again.
     refused: BTreeMap<Arc<str>, String>,
 }
 
-/// Rows without a key and without a datetime: nothing but their text tells them apart, and they are
-/// met in every cycle.
+/// Rows without a key and without a datetime: only their text identifies them, and they are read in
+/// every cycle.
 #[derive(Default)]
 pub(super) struct Timeless(HashSet<String>);
 
 impl Timeless {
-    /// A table that holds more kinds of them is no table of readings.
+    /// A table that holds more kinds of them is not a table of readings.
     const MOST: usize = 1000;
 
     /// Whether this is the first of its kind in this session.
@@ -88,8 +88,8 @@ impl Session {
         }
     }
 
-    /// Whether it can be gone on with. A connection that rests is cut by some firewalls, and by
-    /// Azure after 30 minutes; that says nothing of the server.
+    /// Whether the session can be used. An idle connection is cut by some firewalls, and by Azure
+    /// after 30 minutes; that does not mean that the server is gone.
     pub(super) async fn is_alive(&mut self) -> Result<bool, StoreError> {
         let asked = match self.output.alive().await {
             Ok(()) => self.input.now().await.map(drop),
@@ -102,23 +102,23 @@ impl Session {
         }
     }
 
-    /// Leaves the readings of these variables out from now on: the output's constraint, with its
-    /// words, refuses them.
+    /// Leaves out the readings of these variables from now on: a constraint of the output refuses
+    /// them, with this message.
     pub(super) fn refuse(&mut self, refused: BTreeMap<Arc<str>, String>) {
         self.refused.extend(refused);
     }
 
-    /// Whether a constraint of the output was seen to refuse this variable.
+    /// Whether a constraint of the output has refused this variable.
     pub(super) fn refuses(&self, variable: &str) -> bool {
         self.refused.contains_key(variable)
     }
 
-    /// Whether the output can hold this datetime, as far as it was asked.
+    /// Whether the output can hold this datetime, as far as is known.
     pub(super) fn holds_datetime(&self, at: Datetime) -> bool {
         self.datetimes.is_none_or(|(first, last)| (first..=last).contains(&at))
     }
 
-    /// Asks the output what datetimes it holds, and about names that are met for the first time.
+    /// Asks the output which datetimes it can hold, and about names that are new.
     pub(super) async fn learn_names(
         &mut self,
         rows: &[Reading],
@@ -163,7 +163,7 @@ impl Session {
             None => {
                 let found = FirstStart { layout, lateness, now, epoch: taken.epoch };
                 let state = first_state(settings, &found, input.as_mut(), output.as_mut()).await?;
-                // The state is there from now on, so that `host status` has something to show.
+                // From now on there is a state row, so that `host status` has something to show.
                 output.commit(&settings.name, &Commit::of(&[], &state)).await?;
                 state
             }
@@ -191,9 +191,9 @@ impl Session {
         )
     }
 
-    /// What is set aside is the one thing of the row that another process may change: a `backfill`
-    /// that has judged the readings takes them out. Looked up only while there is something,
-    /// just before a commit would put it back.
+    /// What is set aside is the one part of the row that another process may change: a `backfill`
+    /// that has judged the readings removes it. It is read just before a commit, and only if
+    /// something is set aside, so that the commit does not put it back.
     pub(super) async fn reload_set_aside(&mut self, worker: &str) -> Result<(), StoreError> {
         if !self.state.set_aside.is_empty()
             && let Some(stored) = self.output.outline(worker).await?
@@ -212,8 +212,9 @@ struct FirstStart {
     epoch: i64,
 }
 
-/// The position of a worker without a state row: after the output's last verdict, else a while
-/// back; in any case where others of its name with another number of shares have left off.
+/// The position of a worker without a state row: after the output's last verdict, else the initial
+/// lookback; in any case no later than where workers of its name with another number of shares have
+/// stopped.
 async fn first_state(
     settings: &WorkerSettings,
     found: &FirstStart,
@@ -242,8 +243,8 @@ async fn first_state(
     })
 }
 
-/// A table that lost its key, or got one, is read from the allowed lateness on; what the output
-/// holds is left out as always.
+/// A table that lost its key, or got one, is read from the allowed lateness on; readings that have
+/// a verdict are left out as always.
 async fn fit_layout(
     mut state: State,
     layout: InputLayout,

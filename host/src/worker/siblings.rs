@@ -1,8 +1,8 @@
-//! Where workers of the same name have left off that divided the variables in another way.
+//! Where workers of the same name, with another number of shares, have stopped.
 //!
-//! When the number of shares changes, each new worker begins without a row of its own, and the
-//! output's newest verdict tells nothing of a share that lags: its backlog would be lost. The rows
-//! of the last division tell.
+//! When the number of shares changes, each new worker starts without a row of its own. The output's
+//! newest verdict does not show whether a share is behind, and its backlog would be lost. The rows
+//! of the last division show it.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use crate::shard::Shard;
 use crate::state::State;
 use crate::store::{StoreError, VerdictReader};
 
-/// The oldest datetime that some worker of the last other division had still to judge; None if
-/// there was none.
+/// The oldest datetime that a worker of the last other division had still to judge; None if there
+/// was none.
 pub(super) async fn left_off(
     settings: &WorkerSettings,
     lateness: Duration,
@@ -25,7 +25,7 @@ pub(super) async fn left_off(
     for name in output.workers().await? {
         if name != settings.name
             && let Some(shares) = shares(&name, base)
-            // Another share of the same division tells nothing of this one.
+            // Another share of the same division does not concern this one.
             && shares != own
             && let Some(outline) = output.outline(&name).await?
         {
@@ -38,7 +38,7 @@ pub(super) async fn left_off(
     Ok(of_last.map(|(_, state)| until(state, lateness)).min())
 }
 
-/// Before this, a worker in this state has nothing to judge.
+/// A worker in this state has nothing to judge before this datetime.
 fn until(state: &State, lateness: Duration) -> Datetime {
     let since = state.position.since();
     state.watermark.map_or(since, |watermark| watermark.earlier(lateness).max(since))
@@ -49,8 +49,8 @@ fn base(name: &str, shard: Option<Shard>) -> &str {
     suffix.and_then(|suffix| name.strip_suffix(&suffix)).unwrap_or(name)
 }
 
-/// Into how many shares a worker of this base divides the variables, by its name; None for
-/// another's.
+/// The number of shares of a worker of this base name, by its full name; None for another base
+/// name.
 fn shares(name: &str, base: &str) -> Option<u64> {
     match name.strip_prefix(base)? {
         "" => Some(1),

@@ -1,4 +1,4 @@
-//! Where a worker begins that has no position yet, or whose position is of no use any more.
+//! Where a worker starts that has no position yet, or whose position can no longer be used.
 
 use std::time::Duration;
 
@@ -8,8 +8,7 @@ use crate::position::{IN_FLIGHT, KeyPosition, Position, TimePosition};
 use crate::reading::Page;
 use crate::store::{Input, InputLayout, StoreError, VerdictReader};
 
-/// Where a worker begins that comes now: its watermark, and the oldest datetime that is its
-/// business.
+/// Where a worker starts now: its watermark, and the oldest datetime that it judges.
 pub(super) async fn begin_from(
     settings: &WorkerSettings,
     lateness: Duration,
@@ -18,7 +17,7 @@ pub(super) async fn begin_from(
 ) -> Result<(Option<Datetime>, Datetime), StoreError> {
     let newest = output.newest(now).await?;
     let lookback = now.earlier(settings.initial_lookback);
-    // The newest verdict may be another share's, which says nothing of how far this one has come.
+    // The newest verdict may be another share's, which does not show how far this one has come.
     Ok(match (newest, settings.shard) {
         (None, _) => (None, lookback),
         (Some(newest), None) => (Some(newest), newest.earlier(lateness)),

@@ -1,9 +1,9 @@
-//! What the log says of a look for unjudged readings: nothing, unless it has found some.
+//! What is logged of a look for unjudged readings: nothing, unless some were found.
 
 use super::report::count;
 use crate::reconciliation::Look;
 
-/// A look that has come to its end.
+/// A look that is finished.
 pub(super) fn looked(look: &Look) {
     let (from, to) = (look.from, look.to);
     match look.found.total() {

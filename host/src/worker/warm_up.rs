@@ -1,10 +1,10 @@
-//! What a detector is shown that starts without a checkpoint and wants to see readings before it
-//! judges: at the start of the service, and when it is swapped in.
+//! Shows readings to a detector that starts without a checkpoint and wants to see some before it
+//! judges: at the start of the service, and when a set is swapped in.
 //!
-//! The verdicts are dropped; the state that they leave is where it starts. A help and no condition:
-//! it is capped in rows and in time, variables that the detector does not survive are left out, and
-//! a detector that fails at it judges without. Readings are read in pages, so that a long lookback
-//! does not cost memory.
+//! The verdicts are dropped; the detector starts from the resulting state. It is not required: it
+//! is limited in rows and in time, variables at which the detector fails are left out, and a
+//! detector that fails at all of it judges without. Readings are read in pages, so that a long
+//! lookback does not cost memory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,22 +21,22 @@ use crate::pivot;
 use crate::reading::Reading;
 use crate::store::{ErrorKind, Input, StoreError};
 
-/// Rows that a detector is shown at most, the latest: a year of ten variables at intervals of an
-/// hour, or a week of a hundred at one of five minutes.
+/// The most rows that a detector is shown, the latest: a year of ten variables with a reading an
+/// hour, or a week of a hundred with one every five minutes.
 const MOST_ROWS: u64 = 200_000;
 
-/// The longest lookback that is looked for in the table at all.
+/// The longest lookback that is searched for in the table.
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 
-/// The first look back. It is doubled as long as the rows are not too many, so that counting never
-/// costs more than showing.
+/// The first lookback that is counted. It is doubled while the rows are not too many, so that
+/// counting never costs more than showing.
 const FIRST: Duration = Duration::from_secs(3600);
 
-/// Shows the detector its lookback, where it wants one and starts without a checkpoint. What ended
-/// it early, if a stop or a new set did.
+/// Shows the detector its lookback, if it wants one and starts without a checkpoint. Returns what
+/// ended it early, if it was a stop or a new set.
 ///
 /// # Errors
-/// The database's alone.
+/// Only the database's.
 pub(super) async fn warm_up(
     session: &mut Session,
     detector: &mut Detector,
@@ -45,26 +45,26 @@ pub(super) async fn warm_up(
 ) -> Result<Option<Ended>, StoreError> {
     let lookback = detector.summary().lookback;
     let state = &session.state;
-    // A worker that has judged nothing yet has what lies before its beginning in front of it.
+    // For a worker that has judged nothing yet, the lookback ends where it starts.
     let (last, end) = match state.watermark {
         Some(watermark) => (watermark, watermark.later(Duration::from_micros(1))),
         None => (state.position.since(), state.position.since()),
     };
-    // That it cannot be opened any more is the affair of the batch that it is asked about.
+    // A detector that cannot be opened any more is reported with its batch.
     if lookback.is_zero() || detector.be_ready().await.is_err() || detector.has_checkpoint() {
         return Ok(None);
     }
     let shown = match span(session.input.as_mut(), last, end, lookback).await {
-        // Without an index a large table would be read whole for what is only a help.
+        // Without an index a large table would be read whole, which the lookback is not worth.
         Err(error) if error.kind == ErrorKind::Schema => {
-            tracing::warn!("the detector is not shown the readings before those that it judges: {error}");
+            tracing::warn!("the detector is not shown earlier readings: {error}");
             return Ok(None);
         }
         shown => shown?,
     };
-    let asked = if shown < lookback { ", the most that it is shown of what it asks for" } else { "" };
+    let asked = if shown < lookback { ", less than it asks for" } else { "" };
     tracing::info!(
-        "the detector is shown {} of readings before it judges{asked}",
+        "the detector is shown the last {} of readings before it judges{asked}",
         humantime::format_duration(shown)
     );
     let mut scan = RangeScan::new(last.earlier(shown), end, rows);
@@ -86,7 +86,7 @@ pub(super) async fn warm_up(
     }
 }
 
-/// How far back is looked, so that the rows are not too many.
+/// How far back to read, so that the rows are not too many.
 pub(crate) async fn span(
     input: &mut dyn Input,
     last: Datetime,
@@ -105,8 +105,8 @@ pub(crate) async fn span(
     Ok(span)
 }
 
-/// Shows one part. What it was ended by: [`Ended::Time`] also where the detector fails at
-/// everything and starts without.
+/// Shows one part. Returns what ended it: [`Ended::Time`] also if the detector fails at everything
+/// and starts without.
 async fn show(
     detector: &mut Detector,
     part: &[Reading],
@@ -116,7 +116,7 @@ async fn show(
     if let Some(ended) = patience.ended() {
         if ended == Ended::Time {
             tracing::warn!(
-                "the detector takes too long over the readings before, and judges with what it has seen of them"
+                "the detector takes too long over the earlier readings, and judges with those that it has seen"
             );
         }
         return Some(ended);
@@ -135,9 +135,7 @@ async fn show(
         Err(Unjudged::Ended(ended)) => return Some(ended),
         Err(Unjudged::Failed(why) | Unjudged::Unfinished { cause: why, .. }) => why,
     };
-    tracing::warn!(
-        "the detector fails at the readings before those that it judges, and starts without them: {why}"
-    );
+    tracing::warn!("the detector fails at the earlier readings, and starts without them: {why}");
     detector.committed(None);
     detector.discard();
     Some(Ended::Time)

@@ -182,8 +182,8 @@ mod linux {
         let said = inspect(&engine, &other).await.description.unwrap_err().to_string();
         assert_eq!(
             said,
-            "`other.wasm` cannot be used: it is not compiled: no process can be started for that, and within this one nothing \
-             limits it: No such file or directory (os error 2)"
+            "`other.wasm` cannot be used: it is not compiled: no process can be started for it, and in this one it would have \
+             no limits: No such file or directory (os error 2)"
         );
     }
 

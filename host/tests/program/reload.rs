@@ -55,7 +55,7 @@ fn a_service_is_asked_and_says_what_came_of_it() {
         }
     };
     let nobody = "error: the service of worker `default` was not asked: no service of this worker runs on this machine; \
-                  `host reload --dry-run` tells what the files would come to";
+                  `host reload --dry-run` shows what the files would change";
     expect(&[], 1, &[nobody]);
     expect(
         &["--dry-run"],

@@ -92,7 +92,7 @@ fn a_connection_string_is_understood_or_refused() {
             format!("Server={NOBODY};{login};Encrypt=Sometimes"),
             "`Encrypt` of the connection string must be `true`",
         ),
-        (format!("Sever={NOBODY};{login}"), "has a key `Sever`, which there is not; did you mean `Server`?"),
+        (format!("Sever={NOBODY};{login}"), "has a key `Sever`, which is unknown; did you mean `Server`?"),
         (login.clone(), "the connection string names no server"),
         (
             format!("mssql+pyodbc://u:x{MARK}@10.9.8.7:1433/p?driver=ODBC+Driver+18+for+SQL+Server"),

@@ -407,7 +407,7 @@ fn a_wrong_configuration_ends_with_a_code_of_its_own() {
     for (toml, said) in [
         ("[worker]\ninterval = 0\n", "`worker.interval` is `0`"),
         ("[input]\ntable = 'a.b.c.d.e'\n", "`a.b.c.d.e` is not a table name"),
-        ("[input]\nserver = 'h'\ndatabase = 'p'\n", "nobody is named to log in"),
+        ("[input]\nserver = 'h'\ndatabase = 'p'\n", "there is no login"),
         ("[input]\nclock = 'Pacific SA Standard Time'\n", "`input.clock` is the time zone"),
         ("[detector.settings]\nthreshold = 'much'\n", "the detector refuses its settings"),
     ] {

@@ -58,7 +58,7 @@ fn a_service_from_its_installation_to_its_end() {
     assert!(registered.contains(r"%SystemRoot%\System32\EventCreate.exe"), "{registered}");
     let again = service(&place, &["install", "--config", "planta ñ.toml"]);
     assert_eq!(again.code, Some(1));
-    assert!(again.stderr.contains("there is a service of this name already; take it away first"));
+    assert!(again.stderr.contains("there is a service of this name already; remove it first"));
     let stopped = service(&place, &["status"]);
     assert_eq!(stopped.code, Some(1), "{}", stopped.stdout);
     assert!(stopped.stdout.starts_with(&format!("service       {NAME}: stopped")), "{}", stopped.stdout);
@@ -104,5 +104,5 @@ fn what_the_service_manager_starts_is_nothing_for_a_person() {
     let place = Place::new();
     let ran = run(&place, &["service", "run", "--name", "nobody", "--config", "c.toml"]);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
-    assert!(ran.stderr.ends_with("; `host run` judges here\n"), "{}", ran.stderr);
+    assert!(ran.stderr.ends_with("; use `host run`\n"), "{}", ran.stderr);
 }

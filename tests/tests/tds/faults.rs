@@ -115,7 +115,7 @@ async fn a_redirect_is_followed_to_where_it_leads() {
         gateway.fault(Fault::route("localhost", gateway.port()));
     }
     let error = at_gateway.open().await.err().expect("a circle");
-    expect(&error, ErrorKind::Connection, &["sent us on"], "a circle");
+    expect(&error, ErrorKind::Connection, &["redirected the connection"], "a circle");
 }
 
 /// Each at a statement of a commit, which then leaves nothing, and works when it is tried again: on

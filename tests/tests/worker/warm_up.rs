@@ -98,8 +98,7 @@ async fn a_detector_that_fails_at_its_lookback_judges_all_the_same() {
     let mut worker = bench.worker(opened(looks_back(), "trap-below-zero").await);
     assert_eq!(worker.cycle(|| false).await.unwrap().counts.judged, 1);
     assert_eq!(seen(&bench).await, 1);
-    let cold =
-        "WARN the detector fails at the readings before those that it judges, and starts without them: ";
+    let cold = "WARN the detector fails at the earlier readings, and starts without them: ";
     assert_eq!(lines.take().iter().filter(|line| line.starts_with(cold)).count(), 1);
 }
 
@@ -114,7 +113,7 @@ async fn a_lookback_has_a_budget_of_time() {
     assert_eq!(worker.cycle(|| false).await.unwrap().counts.judged, 1);
     assert_eq!(seen(&bench).await, 1);
     assert_eq!(
-        lines.take().iter().filter(|line| line.contains("takes too long over the readings")).count(),
+        lines.take().iter().filter(|line| line.contains("takes too long over the earlier readings")).count(),
         1
     );
 }

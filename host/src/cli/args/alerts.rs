@@ -23,7 +23,7 @@ pub enum AlertsCommand {
         overrides: Overrides,
     },
 
-    /// Make the service send again the messages that it gave up
+    /// Make the service send the messages again that it gave up
     ///
     /// A message is retried for about an hour if its receiver refuses it, and for a week if the
     /// receiver cannot be reached; `host status` counts those that were given up. The running

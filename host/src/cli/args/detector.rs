@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 #[derive(Debug, Subcommand)]
 pub enum DetectorCommand {
-    /// Show what a module says of itself, what it imports, and whether this host would load it
+    /// Show a module's description, its imports, and whether this host would load it
     #[command(after_help = "Example:\n  host detector inspect detector.wasm")]
     Inspect {
         /// A WebAssembly component
@@ -17,11 +17,11 @@ pub enum DetectorCommand {
 
 #[derive(Args, Debug)]
 pub struct CompileModule {
-    /// Most memory of this process, in bytes
+    /// The memory limit of this process, in bytes
     #[arg(long, value_name = "BYTES")]
     pub memory: u64,
 
-    /// Most time of all its threads
+    /// The time limit of all its threads together
     #[arg(long, value_name = "SECONDS")]
     pub seconds: u64,
 

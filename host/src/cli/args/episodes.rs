@@ -36,7 +36,7 @@ pub struct EpisodesArgs {
 
 #[derive(Args, Debug)]
 pub struct ShelveArgs {
-    /// The variable, as the input table has it
+    /// The name of the variable, as in the input table
     #[arg(value_name = "VARIABLE")]
     pub variable: String,
 

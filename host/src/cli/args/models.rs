@@ -29,7 +29,7 @@ pub enum ModelsCommand {
         #[arg(value_name = "VARIABLE")]
         variable: String,
 
-        /// How much of the past to measure on [default: `holdout` of `[training]`, 1d]
+        /// The length of the past to measure on [default: `holdout` of `[training]`, 1d]
         #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
         holdout: Option<Duration>,
 

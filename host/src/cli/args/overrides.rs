@@ -1,4 +1,4 @@
-//! What every command over a configuration takes, and how it goes over that.
+//! The flags of every command that reads the configuration, and how they override it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,14 +9,14 @@ use clap::Args;
 use crate::config::{self, Access, ConfigError, LoadedConfig, LogFormat};
 use crate::shard::Shard;
 
-/// Flags that go over the configuration's file and the environment.
+/// Flags that override the configuration's file and the environment.
 #[derive(Args, Debug, Default)]
 pub struct Overrides {
     /// Read this configuration [default: `anomaly-worker.toml`, if there is one here]
     ///
-    /// Each key of it can also be set by an environment variable, which goes over the file:
-    /// ANOMALY_WORKER_INTERVAL is `interval` of `[worker]`. Flags go over both. A file called
-    /// `.yaml` or `.yml` is read as the Python worker's `config.yaml`.
+    /// Each key of it can also be set by an environment variable, which overrides the file:
+    /// ANOMALY_WORKER_INTERVAL is `interval` of `[worker]`. Flags override both. A file whose name
+    /// ends in `.yaml` or `.yml` is read as the Python worker's `config.yaml`.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
@@ -32,7 +32,7 @@ pub struct Overrides {
     #[arg(long, value_name = "DIR")]
     pub models: Option<PathBuf>,
 
-    /// An SQLite file for readings and verdicts alike, whatever server the configuration names
+    /// An SQLite file for readings and verdicts, instead of the databases of the configuration
     /// [default: anomaly-worker.sqlite]
     #[arg(long, value_name = "FILE")]
     pub database: Option<PathBuf>,
@@ -40,17 +40,17 @@ pub struct Overrides {
     /// Judge one share of the variables, such as 2/8, beside workers that judge the others
     /// [default: all]
     ///
-    /// Each worker has a position of its own. Which share a variable falls to follows from its
-    /// name: nothing else has to be agreed on but the number of shares. Workers of the same
-    /// share stand by for each other.
+    /// Each worker has a position of its own. The share of a variable follows from its name: only
+    /// the number of shares must be the same for all workers. Of several workers of the same share
+    /// one is active, and the others are on standby.
     #[arg(long, value_name = "K/N")]
     pub shard: Option<Shard>,
 
-    /// Write the log to this file besides the console; "" for none [default: worker.log]
+    /// Write the log to this file and to the console; "" for no file [default: worker.log]
     #[arg(long, value_name = "FILE", value_parser = clap::value_parser!(OsString))]
     pub log_file: Option<OsString>,
 
-    /// How log lines are written [default: text]
+    /// The format of log lines [default: text]
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
 }

@@ -28,8 +28,7 @@ pub struct BackfillArgs {
     #[command(flatten)]
     pub range: DatetimeRange,
 
-    /// Put new verdicts in the place of those that are there; one goes only when there is a new one
-    /// for its reading
+    /// Replace existing verdicts; one is deleted only if there is a new one for its reading
     #[arg(long)]
     pub replace: bool,
 
@@ -43,7 +42,7 @@ pub struct BackfillArgs {
 
 #[derive(Args, Debug)]
 pub struct Train {
-    /// How much of the past to train on: 60d, 12h [default: `history` of `[training]`, 60d]
+    /// The length of the past to train on: 60d, 12h [default: `history` of `[training]`, 60d]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, conflicts_with_all = ["from", "to"])]
     pub history: Option<Duration>,
 
@@ -68,14 +67,13 @@ pub struct Train {
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub holdout: Option<Duration>,
 
-    /// Leave out the readings that were flagged; with `=real`, those of episodes that people called
-    /// real or the sensor's (`host feedback`) [default: `leave_out_anomalies` of `[training]`,
-    /// none]
+    /// Leave out the readings that were flagged; with `=real`, those of episodes with the feedback
+    /// real or sensor (`host feedback`) [default: `leave_out_anomalies` of `[training]`, none]
     #[arg(long, value_name = "WHICH", value_parser = leave_out_text, num_args = 0..=1, require_equals = true,
         default_missing_value = "flagged")]
     pub leave_out_anomalies: Option<LeaveOut>,
 
-    /// Settings of the training, one JSON object as for `host fit`; `variables` in it holds those
+    /// Settings of the training, one JSON object as for `host fit`; its key `variables` holds those
     /// of single variables [default: `settings` of `[training]`, else 95 % intervals and
     /// multiplicative seasonalities, as far as there is enough data]
     #[arg(long, value_name = "SETTINGS.json")]
@@ -95,7 +93,7 @@ pub struct BacktestArgs {
     #[command(flatten)]
     pub range: DatetimeRange,
 
-    /// Settings of the detector, one JSON object, in the place of `[detector.settings]`
+    /// Settings of the detector, one JSON object, instead of `[detector.settings]`
     #[arg(long, value_name = "SETTINGS.json")]
     pub settings: Option<PathBuf>,
 
@@ -127,8 +125,8 @@ pub struct Import {
     #[arg(long, value_name = "FORMAT", value_parser = import::datetime_format)]
     pub datetime_format: Option<import::DatetimeFormat>,
 
-    /// What stands before decimals; the other mark may group digits [default: what all the numbers
-    /// of the file say]
+    /// The decimal mark; the other one may group digits [default: found from all the numbers of the
+    /// file]
     #[arg(long, value_name = "MARK")]
     pub decimal: Option<Decimal>,
 
@@ -136,7 +134,7 @@ pub struct Import {
     #[arg(long, value_name = "NAME", value_parser = import::encoding)]
     pub encoding: Option<&'static encoding_rs::Encoding>,
 
-    /// Load nothing if anything in the file is wrong, or repeats
+    /// Load nothing if anything in the file is wrong or repeated
     #[arg(long)]
     pub strict: bool,
 
@@ -148,7 +146,7 @@ pub struct Import {
     pub overrides: Overrides,
 }
 
-/// What stands before the decimals.
+/// The decimal mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Decimal {
     Comma,
@@ -168,7 +166,7 @@ pub struct Export {
     #[arg(long)]
     pub anomalies: bool,
 
-    /// Write to this file, which is there when it is whole [default: standard output]
+    /// Write to this file, which appears once it is complete [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 

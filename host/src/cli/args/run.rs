@@ -13,7 +13,7 @@ pub struct Run {
     #[arg(long)]
     pub once: bool,
 
-    /// Write the metrics of the one cycle into this file, for a node exporter
+    /// Write the metrics of that cycle into this file, for a node exporter
     #[arg(long, value_name = "FILE", requires = "once")]
     pub metrics_file: Option<PathBuf>,
 
@@ -43,7 +43,7 @@ pub struct Status {
 
 #[derive(Args, Debug)]
 pub struct Reload {
-    /// Change nothing; say what a reload would come to
+    /// Change nothing; show what a reload would do
     #[arg(long)]
     pub dry_run: bool,
 

@@ -6,12 +6,12 @@ use clap::{Args, Subcommand};
 
 #[derive(Debug, Subcommand)]
 pub enum ServiceCommand {
-    /// Make a service of this program where it is: a unit of systemd, or a service of Windows
+    /// Install this program as a service, from where it is: a unit of systemd, or a Windows service
     ///
-    /// Nothing is started. On Linux, state, cache, passwords and user of the service go by its
-    /// name. On Windows it works in the directory of its configuration, starts with the
-    /// machine, and anew after a failure; its problems are in the Event Log. Several can be on
-    /// one machine.
+    /// Nothing is started. On Linux, the names of the service's user and of its directories for
+    /// state, cache and passwords are the service's name. On Windows it works in the directory of
+    /// its configuration, starts with the machine, and again after a failure; its problems are in
+    /// the Event Log. One machine can have several services.
     #[command(after_help = "\
 Examples:
   sudo host service install --config /etc/anomaly-worker/anomaly-worker.toml
@@ -21,9 +21,9 @@ Examples:
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
 
-        /// Windows: as whom it runs, `DOMAIN\name`, `DOMAIN\name$` (group-managed: no password),
-        /// LocalService or NetworkService; a password is read from stdin where there must be one
-        /// [default: `NT SERVICE\` and the service's name]
+        /// Windows: the account that it runs as, `DOMAIN\name`, `DOMAIN\name$` (group-managed: no
+        /// password), LocalService or NetworkService; if it needs a password, that is read from
+        /// stdin [default: `NT SERVICE\` and the service's name]
         #[arg(long, value_name = "NAME")]
         account: Option<String>,
 
@@ -38,19 +38,19 @@ Examples:
         of: ServiceName,
     },
 
-    /// Start the service, and say how that went
+    /// Start the service, and show the result
     Start {
         #[command(flatten)]
         of: ServiceName,
     },
 
-    /// Stop the service; it finishes or rolls back the batch in hand
+    /// Stop the service; it finishes or rolls back the current batch
     Stop {
         #[command(flatten)]
         of: ServiceName,
     },
 
-    /// Have the service look at module, models and settings at once
+    /// Make the service look at module, models and settings at once
     Reload {
         #[command(flatten)]
         of: ServiceName,
@@ -62,7 +62,7 @@ Examples:
         of: ServiceName,
     },
 
-    /// Be the service: for the service manager of Windows
+    /// Run as the service: for the service manager of Windows
     #[command(hide = true)]
     Run {
         #[arg(long, value_name = "FILE")]
@@ -75,7 +75,7 @@ Examples:
 
 #[derive(Args, Debug)]
 pub struct ServiceName {
-    /// What the service is called
+    /// The name of the service
     #[arg(long, value_name = "NAME", default_value = crate::service::NAME)]
     pub name: String,
 

@@ -17,7 +17,7 @@ pub struct Predict {
     #[arg(value_name = "INPUT.csv")]
     pub input: PathBuf,
 
-    /// What intervals allow the trend to do after training [default: none]
+    /// How the intervals account for changes of the trend after training [default: none]
     #[arg(long, value_name = "LAW")]
     pub trend_uncertainty: Option<TrendUncertaintyArg>,
 
@@ -38,16 +38,16 @@ pub struct Predict {
 /// As the detector's setting of that name.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum TrendUncertaintyArg {
-    /// To go on as it was
+    /// No changes
     None,
-    /// What Prophet's own `predict` allows it; depends on the number of rows and their spacing
+    /// As Prophet's own `predict` does; depends on the number of rows and their spacing
     Batch,
-    /// To change at any time
+    /// A change at any time
     Continuous,
 }
 
 impl TrendUncertaintyArg {
-    /// What the setting calls it.
+    /// Its name in the setting.
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -71,11 +71,11 @@ pub struct Fit {
     #[arg(long, value_name = "MODE")]
     pub mode: Option<TrainingMode>,
 
-    /// Print the report as JSON, and not the model
+    /// Print the report as JSON instead of the model
     #[arg(long)]
     pub report: bool,
 
-    /// Write the model into this file, and not to stdout
+    /// Write the model into this file instead of stdout
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
 

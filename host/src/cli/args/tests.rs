@@ -1,4 +1,4 @@
-//! Command lines as people type them, right and wrong.
+//! Valid and invalid command lines.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at what it did not expect")]
 
@@ -139,7 +139,7 @@ fn what_is_wrong_is_said() {
     }
 }
 
-/// The help says the defaults in its own words; this holds them to the truth.
+/// The help repeats the defaults in its text; this compares them with the real ones.
 #[test]
 fn the_help_tells_the_defaults() {
     let help = parse("host run --help").unwrap_err();

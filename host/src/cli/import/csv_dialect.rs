@@ -109,7 +109,7 @@ impl Evidence {
         match (&self.comma, &self.point, &self.either_comma, &self.either_point) {
             (Some(comma), Some(point), _, _) => {
                 bail!(
-                    "{comma} has a decimal comma and {point} a decimal point; {SAY}, and what is written otherwise is passed over"
+                    "{comma} has a decimal comma and {point} a decimal point; {SAY}, and cells with the other one are passed over"
                 )
             }
             (Some(comma), None, _, Some(either)) if !self.grouped => {
@@ -130,7 +130,7 @@ impl Evidence {
             // Who divides columns by commas has decimal points.
             (None, None, None, Some(_)) if delimiter == b',' => Ok(Decimal::Point),
             (None, None, Some(either), None) | (None, None, None, Some(either)) => {
-                bail!("{either} is a thousand or a fraction, and no number of the file tells which; {SAY}")
+                bail!("{either} may be thousands or a fraction, and no number of the file shows which; {SAY}")
             }
             (None, None, None, None) => Ok(Decimal::Point),
         }
@@ -210,7 +210,7 @@ mod tests {
             ("1.234 21.500", b',', Ok(Point)),
             ("0,123 21,500", b';', Ok(Comma)),
             ("15.01.2025 1,5", b';', Ok(Comma)),
-            ("1,5 21.5", b';', Err(format!("{both}; {SAY}, and what is written otherwise is passed over"))),
+            ("1,5 21.5", b';', Err(format!("{both}; {SAY}, and cells with the other one are passed over"))),
             (
                 "1,234 21.5",
                 b';',
@@ -229,14 +229,14 @@ mod tests {
                 "15 1,234",
                 b';',
                 says(
-                    "`1,234` (line 3, column `T1`) is a thousand or a fraction, and no number of the file tells which",
+                    "`1,234` (line 3, column `T1`) may be thousands or a fraction, and no number of the file shows which",
                 ),
             ),
             (
                 "1.234",
                 b'\t',
                 says(
-                    "`1.234` (line 2, column `T1`) is a thousand or a fraction, and no number of the file tells which",
+                    "`1.234` (line 2, column `T1`) may be thousands or a fraction, and no number of the file shows which",
                 ),
             ),
             (

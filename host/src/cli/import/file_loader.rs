@@ -75,7 +75,7 @@ impl FileLoader<'_> {
             let names: Vec<String> =
                 foreign.iter().take(NAMED).map(|name| format!("`{}`", shown(name))).collect();
             bail!(
-                "the table would hold {} otherwise: its column `variable_name` is too short for {}, or has no such characters",
+                "the table would change {}: its column `variable_name` is too short for {}, or has no such characters",
                 names.join(", "),
                 if foreign.len() == 1 { "it" } else { "them" }
             );

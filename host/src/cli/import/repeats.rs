@@ -75,7 +75,7 @@ impl Repeats {
     }
 }
 
-const NO_ROOM: &str = "what of the file was read cannot be kept in a temporary database";
+const NO_ROOM: &str = "the datetimes of the file cannot be kept in a temporary database";
 
 fn temporary() -> rusqlite::Result<Connection> {
     // Without a name it is on the disk, is in memory as long as it is small, and goes when it is

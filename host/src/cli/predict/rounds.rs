@@ -1,4 +1,4 @@
-//! Which rows of a table are asked about together, as a batch has each instant once. Pure.
+//! Divides the rows of a table into batches, as a batch has each instant once. Pure.
 
 use crate::datetime::Datetime;
 

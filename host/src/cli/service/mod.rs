@@ -18,7 +18,7 @@ pub(super) use windows::serve;
 
 use crate::config::whole;
 
-/// Does it, and says what comes next.
+/// Runs the command, and prints the next step.
 pub(super) fn service(asked: &ServiceCommand) -> anyhow::Result<ExitCode> {
     match asked {
         ServiceCommand::Install { config, account, of } => {
@@ -30,7 +30,7 @@ pub(super) fn service(asked: &ServiceCommand) -> anyhow::Result<ExitCode> {
         ServiceCommand::Reload { of } => system::reload(of),
         ServiceCommand::Status { of } => system::status(of),
         ServiceCommand::Run { .. } => {
-            Err(anyhow::anyhow!("this is what the service manager of Windows starts; `host run` judges here"))
+            Err(anyhow::anyhow!("only the service manager of Windows may start this command; use `host run`"))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The service on Linux: a unit of systemd. Starting, stopping and the like are `systemctl`'s.
+//! The service on Linux: a unit of systemd. `systemctl` starts and stops it.
 
 use std::fs;
 use std::io;
@@ -73,7 +73,7 @@ pub(super) fn status(of: &ServiceName) -> anyhow::Result<ExitCode> {
     asked("status", of)
 }
 
-/// By systemd, which says itself how it went and what that takes.
+/// By systemd, which prints the result and the required rights itself.
 fn asked(what: &str, of: &ServiceName) -> anyhow::Result<ExitCode> {
     expect_systemd()?;
     let ran = Command::new("systemctl").args([what, &of.name]).status();
@@ -88,14 +88,14 @@ fn expect_systemd() -> anyhow::Result<()> {
     Err(anyhow!("a service of this system is not part of this version"))
 }
 
-/// What an administrator puts there goes before what packages bring.
+/// Units of an administrator, which take precedence over those of packages.
 fn unit_path(of: &ServiceName) -> PathBuf {
     of.root.join("etc/systemd/system").join(format!("{}.service", of.name))
 }
 
 fn denied(error: &io::Error, again: &str) -> anyhow::Error {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => anyhow!("this takes the rights of root: {again}"),
+        io::ErrorKind::PermissionDenied => anyhow!("this needs the rights of root: {again}"),
         _ => anyhow!("the unit is not written: {error}"),
     }
 }
@@ -111,7 +111,7 @@ fn create_private(directory: &Path) -> io::Result<()> {
     }
 }
 
-/// Where systemd runs this machine. What it says goes to the terminal; the files are what counts.
+/// If systemd runs this machine. Its output goes to the terminal; only the files matter.
 fn systemctl(of: &ServiceName, arguments: &[&str]) {
     if of.root == Path::new("/") && Path::new("/run/systemd/system").is_dir() {
         let _ = Command::new("systemctl").args(arguments).status();

@@ -37,14 +37,14 @@ pub(super) fn install(config: &Path, account: Option<&str>, of: &ServiceName) ->
     Ok(ExitCode::SUCCESS)
 }
 
-/// The first line of stdin; a command line is read by others.
+/// The first line of stdin, because others can read a command line.
 fn password(account: &str) -> anyhow::Result<OsString> {
     say!("the password of `{account}`, from stdin:");
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).context("there is no password on stdin")?;
     let password = line.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
-        return Err(anyhow!("`{account}` takes a password, and there is none on stdin"));
+        return Err(anyhow!("`{account}` needs a password, and there is none on stdin"));
     }
     Ok(password.into())
 }
@@ -80,7 +80,7 @@ pub(super) fn stop(of: &ServiceName) -> anyhow::Result<ExitCode> {
 pub(super) fn reload(of: &ServiceName) -> anyhow::Result<ExitCode> {
     let name = &of.name;
     manage::reload(name).map_err(|error| refused(&error, name, &format!("reload --name {name}")))?;
-    say!("`{name}` looks at its files; its log says what came of it");
+    say!("`{name}` looks at its files; its log shows the result");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -99,31 +99,31 @@ fn refused(error: &ManageError, name: &str, again: &str) -> anyhow::Error {
         ManageError::Denied => {
             let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("host"));
             anyhow!(
-                "this takes the rights of an administrator: in a PowerShell that was opened with \"Run as administrator\", \
+                "this needs the rights of an administrator: in a PowerShell that was opened with \"Run as administrator\", \
                  & \"{}\" service {again}",
                 program.display()
             )
         }
         ManageError::Exists => {
-            anyhow!("`{name}`: {error}; take it away first: host service uninstall --name {name}")
+            anyhow!("`{name}`: {error}; remove it first: host service uninstall --name {name}")
         }
         error => anyhow!("`{name}`: {error}"),
     }
 }
 
-/// Is the service, until it is stopped.
+/// Runs as the service, until it is stopped.
 pub(in crate::cli) fn serve(config: &Path, of: &ServiceName) -> ExitCode {
     let config = config.to_owned();
     let work = move || {
         let code = in_runtime(work(config.clone()));
-        // All that the program ends with.
+        // All exit codes of the program.
         [0, USAGE].into_iter().find(|known| code == ExitCode::from(*known)).unwrap_or(1)
     };
     match served::serve(&of.name, work) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             crate::cli::say::complain!(
-                "error: this is what the service manager starts, and it did not ({error}); `host run` judges here"
+                "error: only the service manager may start this command ({error}); use `host run`"
             );
             ExitCode::FAILURE
         }
@@ -132,7 +132,7 @@ pub(in crate::cli) fn serve(config: &Path, of: &ServiceName) -> ExitCode {
 
 async fn work(config: PathBuf) -> ExitCode {
     let done = async {
-        // Services begin in System32. What the configuration names is beside it.
+        // Services start in System32. Relative paths are relative to the configuration's directory.
         if let Some(directory) = config.parent() {
             std::env::set_current_dir(directory)
                 .with_context(|| format!("`{}` cannot be entered", directory.display()))?;

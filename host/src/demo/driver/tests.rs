@@ -8,15 +8,15 @@ use crate::demo::score::{Alarms, FaultOutcome::*, Readings};
 use crate::demo::tables;
 use crate::detector::Limits;
 
-/// What the test asks of an event; the digest of a set changes with the module.
+/// The expected events; the digest of a set changes with the module.
 #[derive(Debug, PartialEq)]
 enum Told {
     Cycle(u64),
     DroppedIn,
 }
 
-/// Two days: everything in them is known beforehand but how many readings of a slow fault stand
-/// out, and that is the same on every machine.
+/// Two days: everything in them is known beforehand except how many readings of a slow fault are
+/// flagged, and that is the same on every machine.
 #[tokio::test]
 async fn two_days_of_the_plant() {
     let dir = tempfile::tempdir().unwrap();
@@ -31,13 +31,13 @@ async fn two_days_of_the_plant() {
     };
     let outcome = run(DemoPlan::new(2), &place, engine, tell).await.unwrap();
 
-    // The model comes at half-time.
+    // The model is added half-way.
     let mut expected: Vec<Told> = (1..=288).map(Told::Cycle).collect();
     expected.insert(143, Told::DroppedIn);
     assert_eq!(told, expected);
 
     // Five hours of one variable never arrived, 45 minutes of another without a value; the model
-    // came after 143 cycles.
+    // was added after 143 cycles.
     let (all, missing, nulls, before_model) = (25 * 2 * 288, 60, 9, 2 * 143);
     let (arrived, judged) = (all - missing - nulls, all - missing - nulls - before_model);
     assert_eq!(outcome.score.readings, Readings { arrived, judged, judged_twice: 0, judged_from_nothing: 0 });

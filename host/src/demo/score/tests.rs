@@ -82,8 +82,8 @@ fn of_a_repeated_reading_the_first_counts() {
     }
 }
 
-/// A's only flagged reading outside its fault in values is at step 2; a late stretch excuses
-/// nothing. D's alarm begins in its fault and goes on after it.
+/// A's only flagged reading outside its fault in values is at step 2; a late range is no excuse for
+/// it. D's alarm begins in its fault and continues after it.
 #[test]
 fn alarms_outside_of_faults_are_false() {
     let faults = [fault(SHIFT, 0, 1), fault(LATE, 2, 3), Fault { variable: "D", ..fault(SHIFT, 0, 2) }];

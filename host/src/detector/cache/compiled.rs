@@ -1,9 +1,9 @@
-//! Machine code that was made before, an entry a file.
+//! Compiled machine code, one entry a file.
 //!
-//! Loading code is running it: wasmtime believes every byte. So an entry is found by what it was
-//! made of (the module, the compiler with its version, target and settings), carries a digest over
-//! that and over its code, and is used only if the digest is right and nobody else can have written
-//! the file. A damaged entry is removed, and made anew.
+//! Loading code is running it: wasmtime checks nothing. So an entry is found by what it was made of
+//! (the module, the compiler with its version, target and settings) and carries a digest over that
+//! and over its code. It is used only if the digest is right and nobody else can have written the
+//! file. A damaged entry is removed, and made anew.
 
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
@@ -19,8 +19,8 @@ use crate::unit_limit::explained;
 /// Changes with everything that changes what the bytes mean.
 const MAGIC: &[u8] = b"anomaly-worker code 1\n";
 
-/// Entries and bytes of one directory. More are left behind by modules and versions that are gone;
-/// what was used last stays.
+/// The most entries and bytes of one directory. Modules and versions that no longer exist leave
+/// entries behind; the most recently used ones stay.
 const MOST_ENTRIES: usize = 32;
 const MOST_BYTES: u64 = 512 << 20;
 
@@ -28,7 +28,7 @@ const MOST_BYTES: u64 = 512 << 20;
 pub(in crate::detector) struct CacheKey(Digest);
 
 impl CacheKey {
-    /// Of a module, and the digest of the engine that it is compiled for.
+    /// For a module, and the digest of the engine that it is compiled for.
     pub(in crate::detector) fn new(module: &Digest, engine: &str) -> Self {
         Self(Sha256::new().chain_update(module).chain_update(engine).finalize().into())
     }
@@ -45,7 +45,7 @@ pub(in crate::detector) struct CachedCode {
 }
 
 impl Cache {
-    /// The code of this key, if it is here, whole and ours.
+    /// The code of this key, if there is an undamaged entry that only this user can have written.
     pub(in crate::detector) fn code(&self, key: &CacheKey) -> Option<CachedCode> {
         let path = self.compiled().join(key.file());
         let code = match private::check(&self.compiled()).and_then(|()| read(&path, key)) {
@@ -75,12 +75,12 @@ impl Cache {
         }
     }
 
-    /// An entry that the engine itself refuses is of no use.
+    /// An entry that the engine itself refuses cannot be used.
     pub(in crate::detector) fn forget(&self, key: &CacheKey) {
         remove(&self.compiled().join(key.file()));
     }
 
-    /// Keeps code.
+    /// Stores code.
     pub(in crate::detector) fn keep(&self, key: &CacheKey, code: &[u8]) {
         let directory = self.compiled();
         let kept = private::create(&directory).and_then(|()| {
@@ -97,7 +97,7 @@ impl Cache {
     }
 }
 
-/// Not the code of another module under this name either.
+/// Nor the code of another module under this name.
 fn digest(key: &CacheKey, code: &[u8]) -> Digest {
     Sha256::new().chain_update(key.0).chain_update(code).finalize().into()
 }
@@ -116,7 +116,7 @@ fn read(path: &Path, key: &CacheKey) -> io::Result<Vec<u8>> {
     if !whole {
         return Err(ErrorKind::InvalidData.into());
     }
-    // Says that it is in use.
+    // Marks it as in use.
     let _ = fs::File::options()
         .write(true)
         .open(path)
@@ -125,13 +125,14 @@ fn read(path: &Path, key: &CacheKey) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Another worker may have removed it meanwhile; what cannot be removed is replaced, or found
+/// Another worker may have removed it meanwhile. If it cannot be removed, it is replaced, or found
 /// damaged again.
 fn remove(path: &Path) {
     let _ = fs::remove_file(path);
 }
 
-/// The oldest go first. Temporary files and marks of a process that was killed go with them.
+/// The oldest are removed first, and with them temporary files and marks of a process that was
+/// killed.
 fn prune(directory: &Path) -> io::Result<()> {
     let mut found: Vec<(std::time::SystemTime, u64, PathBuf)> = Vec::new();
     for entry in fs::read_dir(directory)? {

@@ -1,9 +1,9 @@
-//! The cache directory: what was made once and need not be made again. `compiled` holds machine
-//! code (`compiled`), `models` what detectors made of model files.
+//! The cache directory: results that need not be computed again. `compiled` holds machine code
+//! (`compiled`), `models` the compacted forms of model files.
 //!
-//! All of it can be deleted at any time, and several workers may share it: files come under a
-//! temporary name and are renamed. A directory that cannot be written, or that is not ours alone,
-//! is said once and costs time, nothing else.
+//! All of it can be deleted at any time, and several workers may share it: files are written under
+//! a temporary name and renamed. If the directory cannot be written, or others can write it, that
+//! is logged once and costs only time.
 
 mod compiled;
 pub(crate) mod private;
@@ -15,15 +15,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(super) use compiled::CacheKey;
 pub(super) use trial::FirstLoad;
 
-/// A cache directory, as long as the engine.
+/// A cache directory, which lives as long as the engine.
 pub(crate) struct Cache {
     directory: PathBuf,
     said: AtomicBool,
 }
 
 impl Cache {
-    /// None, and a line, if it is there and others can write it: whoever puts a file there runs it
-    /// in this process.
+    /// None, and a line in the log, if it exists and others can write it: code in a file there is
+    /// run in this process.
     pub(super) fn open(directory: &Path) -> Option<Self> {
         let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
         match private::check(&directory) {
@@ -43,12 +43,12 @@ impl Cache {
         self.directory.join("compiled")
     }
 
-    /// For what detectors made of model files.
+    /// For compacted forms of model files.
     pub(crate) fn models(&self) -> PathBuf {
         self.directory.join("models")
     }
 
-    /// Something cannot be kept.
+    /// Logs that something cannot be stored.
     pub(crate) fn complain(&self, error: &dyn std::fmt::Display) {
         if !self.said.swap(true, Ordering::Relaxed) {
             tracing::warn!(

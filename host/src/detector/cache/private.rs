@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-/// Makes a directory, and those above it, that only this user can enter; one that is there already
-/// must be ours alone.
+/// Makes a directory, and its parents, that only this user can enter; an existing one must belong
+/// to this user alone.
 pub(crate) fn create(directory: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
@@ -14,12 +14,13 @@ pub(crate) fn create(directory: &Path) -> io::Result<()> {
     check(directory)
 }
 
-/// Whether a directory is there and ours alone.
+/// Whether a directory exists and belongs to this user alone.
 pub(crate) fn check(directory: &Path) -> io::Result<()> {
     ours(&fs::metadata(directory)?)
 }
 
-/// Opens a file for reading; it must be ours alone, a regular file, and not behind a link.
+/// Opens a file for reading; it must belong to this user alone, be a regular file, and not be
+/// reached through a link.
 pub(crate) fn open(file: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true);
@@ -30,7 +31,7 @@ pub(crate) fn open(file: &Path) -> io::Result<File> {
         std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.bits().cast_signed());
     }
     let file = options.open(file)?;
-    // Of the open file: what its name stands for may change at any time.
+    // Of the open file: another file may take its name at any time.
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(io::Error::other("it is no regular file"));
@@ -39,8 +40,8 @@ pub(crate) fn open(file: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Whether a file of this name is one that was put there by this program: the directory may be one
-/// that holds other things as well, and those are nobody's to remove.
+/// Whether a file of this name was written by this program: the directory may hold other files as
+/// well, which must not be removed.
 pub(crate) fn is_own(file: &Path) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let entry = name.strip_suffix(".trial").unwrap_or(&name);
@@ -61,7 +62,7 @@ fn ours(metadata: &fs::Metadata) -> io::Result<()> {
     }
 }
 
-/// What the user's own directories inherit there keeps others out.
+/// The permissions that are inherited in the user's own directories keep others out.
 #[cfg(not(unix))]
 fn ours(_: &fs::Metadata) -> io::Result<()> {
     Ok(())

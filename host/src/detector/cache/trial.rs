@@ -1,8 +1,8 @@
 //! A mark beside an entry from when its code is loaded until it has run once.
 //!
-//! Code that crashes the process would crash it at each start. A mark that is found with nobody
-//! behind it tells of such a crash, and the entry is made anew. Its process holds a lock on it, so
-//! that workers that start together do not take each other for dead.
+//! Code that crashes the process would crash it at each start. A mark that no process holds shows
+//! such a crash, and the entry is made anew. The process that made a mark holds a lock on it, so
+//! that workers that start together do not take each other's marks for those of a crash.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Write};
@@ -14,17 +14,17 @@ pub(in crate::detector) struct FirstLoad {
     file: File,
 }
 
-/// How a trial begins.
+/// The result of starting a trial.
 pub(super) enum Begun {
     /// Marked.
     Mine(FirstLoad),
-    /// Somebody else is at it, or no mark can be written here.
+    /// Another process is trying it, or no mark can be written here.
     Unmarked,
-    /// Whoever tried it before did not live to say that it runs.
+    /// The process that tried it before ended before the code had run.
     Died,
 }
 
-/// Where the mark of an entry is.
+/// The path of the mark of an entry.
 pub(super) fn mark(entry: &Path) -> PathBuf {
     entry.with_extension("trial")
 }
@@ -38,7 +38,7 @@ pub(super) fn begin(entry: &Path) -> Begun {
         Ok(()) => {}
         Err(TryLockError::WouldBlock | TryLockError::Error(_)) => return Begun::Unmarked,
     }
-    // Its owner writes the mark under the lock, and empties it before it lets go.
+    // Its owner writes the mark under the lock, and empties it before it releases the lock.
     let mut said = Vec::new();
     let died = file.read_to_end(&mut said).is_ok() && !said.is_empty();
     if died {

@@ -1,9 +1,9 @@
-//! What a module may consist of: counted before anything is compiled.
+//! Limits on the contents of a module, checked before anything is compiled.
 //!
-//! A compiler takes time and memory for what a module says, not for its bytes: a kilobyte can stand
-//! for a million instances. The numbers are several times what a detector of whole Python or
-//! JavaScript consists of; what no number here catches meets the limits of the process that
-//! compiles.
+//! The time and memory of a compilation depend on what a module declares, not on its size: a
+//! kilobyte can declare a million instances. The limits are several times what a detector with all
+//! of Python or JavaScript contains. What no limit here covers is covered by the limits of the
+//! process that compiles.
 
 /// One thing that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(super) enum CappedItem {
 
 use CappedItem::*;
 
-/// Each with its words, and how much of it there may be.
+/// Each with its name in messages, and how much of it is allowed.
 const DEFAULT: [(CappedItem, &str, u64); 23] = [
     (Bytes, "bytes", 64 << 20),
     (Depth, "levels of components in components", 32),
@@ -62,7 +62,7 @@ const DEFAULT: [(CappedItem, &str, u64); 23] = [
     (Globals, "globals", 100_000),
 ];
 
-/// How much there may be of everything that is counted.
+/// The limit of everything that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Caps([u64; DEFAULT.len()]);
 
@@ -73,11 +73,11 @@ impl Default for Caps {
 }
 
 impl Caps {
-    /// With what is set: the length of the file, and the memory of a sandbox.
+    /// With the configured limits: the length of the file, and the memory of a sandbox.
     pub(super) fn of(mut self, module_file: u64, memory: u64) -> Self {
         for (what, most) in [(Bytes, module_file), (MemoryBytes, memory)] {
             let cap = &mut self.0[what as usize];
-            // What is lifted stays so.
+            // A limit that is lifted stays so.
             if *cap != u64::MAX {
                 *cap = most;
             }
@@ -85,12 +85,12 @@ impl Caps {
         self
     }
 
-    /// None at all: to see what a module that gets through does.
+    /// No limits: for tests of what a module does that passes them.
     pub(super) fn lifted() -> Self {
         Self([u64::MAX; DEFAULT.len()])
     }
 
-    /// Whether so much of it may be there.
+    /// Whether this much of it is allowed.
     pub(super) fn check(&self, what: CappedItem, found: u64) -> Result<(), String> {
         let most = self.0[what as usize];
         if found <= most {
@@ -101,7 +101,7 @@ impl Caps {
     }
 }
 
-/// What was found so far of a whole module.
+/// The counts so far of a whole module.
 pub(super) struct ItemCounts {
     caps: Caps,
     found: [u64; DEFAULT.len()],
@@ -116,7 +116,7 @@ impl ItemCounts {
         &self.caps
     }
 
-    /// So much more of it.
+    /// Adds this much of it.
     pub(super) fn add(&mut self, what: CappedItem, more: u64) -> Result<(), String> {
         let found = &mut self.found[what as usize];
         *found = found.saturating_add(more);

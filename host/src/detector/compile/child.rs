@@ -1,8 +1,8 @@
 //! The process that compiles, seen from its parent.
 //!
 //! It is started without environment, gets the module by its stdin, and answers by its stdout. It
-//! lives no longer than the future that waits for it: when that is dropped it is killed, and when
-//! this process dies it finds its stdin closed and ends.
+//! lives no longer than the future that waits for it: when that is dropped, it is killed; when this
+//! process dies, its stdin is closed and it ends.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -17,23 +17,23 @@ use tokio::sync::oneshot;
 
 use super::protocol::{COMMAND, COMPILED, too_little};
 
-/// What is read of what it says.
+/// The most bytes that are read of its output.
 const SAID: u64 = 4 << 10;
 
-/// A compiler uses all cores that it finds, and has memory in use for each.
+/// A compiler uses all cores, and needs memory for each.
 const THREADS: usize = 4;
 
-/// How soon after its last word the end of the process is seen.
+/// How soon after its output the end of the process is seen.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// By which program to compile, and how.
+/// The program that compiles, and its limits.
 pub(super) struct CompileJob<'a> {
     pub(super) program: &'a Path,
     pub(super) memory: u64,
     pub(super) deadline: Duration,
     /// Of the deadline.
     pub(super) left: Duration,
-    /// Of the engine that the code is for.
+    /// The digest of the engine that the code is for.
     pub(super) engine: String,
 }
 
@@ -58,13 +58,13 @@ struct CompileProcess {
 
 impl Drop for CompileProcess {
     fn drop(&mut self) {
-        // It has ended already, or ends now; in either case no dead process stays behind.
+        // It has ended already, or ends now; in either case no zombie process stays.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Has a module compiled.
+/// Compiles a module.
 pub(super) async fn compile(order: &CompileJob<'_>, module: Arc<[u8]>) -> Result<Vec<u8>, CompileFailure> {
     let (mut running, compiled, said) = start(order, module).map_err(CompileFailure::NotStarted)?;
     let ended = async {
@@ -92,7 +92,7 @@ pub(super) async fn compile(order: &CompileJob<'_>, module: Arc<[u8]>) -> Result
     }
 }
 
-/// The process, and what it will have written to stdout and to stderr.
+/// The process, and the readers of its stdout and stderr.
 type Started = (CompileProcess, oneshot::Receiver<Vec<u8>>, oneshot::Receiver<Vec<u8>>);
 
 fn start(order: &CompileJob<'_>, module: Arc<[u8]>) -> io::Result<Started> {
@@ -123,7 +123,7 @@ fn start(order: &CompileJob<'_>, module: Arc<[u8]>) -> io::Result<Started> {
     let feed = move || {
         let Some(mut stdin) = stdin else { return };
         let length = (module.len() as u64).to_le_bytes();
-        // A process that ends before it has read all says why by its exit.
+        // A process that ends before it has read everything gives the reason by its exit.
         if stdin.write_all(&length).and_then(|()| stdin.write_all(&module)).is_ok() {
             // Until the other end is dropped.
             let _ = kept.recv();
@@ -135,30 +135,31 @@ fn start(order: &CompileJob<'_>, module: Arc<[u8]>) -> io::Result<Started> {
     Ok((running, compiled, said))
 }
 
-/// Reads a pipe to its end and keeps so much of it.
+/// Reads a pipe to its end and keeps this much of it.
 fn gather(pipe: Option<impl Read + Send + 'static>, most: u64) -> io::Result<oneshot::Receiver<Vec<u8>>> {
     let (tell, gathered) = oneshot::channel();
     let read = move || {
         let Some(mut pipe) = pipe else { return };
         let mut bytes = Vec::new();
-        // What was read before an error is what there is.
+        // What was read before an error is used.
         let _ = pipe.by_ref().take(most).read_to_end(&mut bytes);
         let _ = io::copy(&mut pipe, &mut io::sink());
-        // Nobody waits any more: then nobody misses it.
+        // Nobody waits for it any more.
         let _ = tell.send(bytes);
     };
     thread::Builder::new().name("compile-output".into()).spawn(read)?;
     Ok(gathered)
 }
 
-/// What a program needs of the environment to start at all. Nothing else: it may hold secrets.
+/// The environment variables that a program needs to start at all. No others: they may hold
+/// secrets.
 fn kept() -> impl Iterator<Item = (&'static str, OsString)> {
     ["LD_LIBRARY_PATH", "SystemRoot"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)))
 }
 
 /// Why a process ended without an answer.
 fn died(status: ExitStatus, said: &str, order: &CompileJob<'_>) -> String {
-    // What Rust says before it gives up, and what a system call answers.
+    // What Rust prints before it aborts, and what a system call returns.
     if ["memory allocation of", "Cannot allocate memory", "os error 12"]
         .iter()
         .any(|words| said.contains(words))
@@ -168,12 +169,12 @@ fn died(status: ExitStatus, said: &str, order: &CompileJob<'_>) -> String {
     if status.code() == Some(0) {
         return format!("it compiles to more than {} MiB", COMPILED >> 20);
     }
-    let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+    let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it gave no reason");
     format!("it ended the process that compiled it ({status}): {last}")
 }
 
-/// Limits of the process, before it is given anything to read. It ends with the job, and the job
-/// with this process.
+/// Limits of the process, before it reads anything. It ends with the job, and the job with this
+/// process.
 #[cfg(windows)]
 fn job(child: &mut Child, memory: u64) -> io::Result<win32job::Job> {
     use std::os::windows::io::AsRawHandle;
@@ -184,7 +185,7 @@ fn job(child: &mut Child, memory: u64) -> io::Result<win32job::Job> {
     let job = win32job::Job::create_with_limit_info(&limits)
         .and_then(|job| job.assign_process(child.as_raw_handle() as isize).map(|()| job));
     job.map_err(|error| {
-        // Without limits it is of no use; it has read nothing yet.
+        // Without limits it is not used; it has read nothing yet.
         let _ = child.kill();
         io::Error::other(error)
     })

@@ -1,9 +1,9 @@
-//! Counts what a module consists of, and refuses one that is more than the caps allow.
+//! Counts the contents of a module, and refuses one that exceeds the limits.
 //!
-//! It reads every byte once and keeps nothing but numbers, so that looking at a module costs time
-//! in proportion to its size and hardly any memory. It does not validate: what is wrong is for the
-//! compiler to say. Types are not read at all, as the reader calls itself for a type within a type,
-//! as deep as the file says.
+//! It reads every byte once and keeps nothing but numbers, so that this costs time in proportion to
+//! the module's size and hardly any memory. It does not validate: the compiler reports what is
+//! wrong. Types are not read at all, because the parser recurses for a type within a type, as deep
+//! as the file says.
 
 use wasmparser::{
     BinaryReaderError, ComponentExternalKind, ElementItems, ElementSectionReader, FunctionBody, MemoryType,
@@ -13,8 +13,8 @@ use wasmparser::{
 use super::caps::{CappedItem, Caps, ItemCounts};
 use super::expansion::Components;
 
-/// Counts. The error is what there is too much of, or what cannot be read, as a sentence that
-/// begins with "it".
+/// Counts. The error is what exceeds a limit, or what cannot be read, as a sentence that begins
+/// with "it".
 pub(super) fn count(bytes: &[u8], caps: Caps) -> Result<(), String> {
     let mut counting = Counting { bytes, tally: ItemCounts::new(caps), components: Components::default() };
     counting.tally.add(CappedItem::Bytes, bytes.len() as u64)?;
@@ -30,7 +30,7 @@ struct Counting<'a> {
     components: Components,
 }
 
-/// As the compiler says it.
+/// In the compiler's words.
 #[allow(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]
 fn unreadable(error: BinaryReaderError) -> String {
     format!("it does not compile: {error}")
@@ -191,7 +191,7 @@ fn function(caps: &Caps, body: &FunctionBody<'_>) -> Result<(), String> {
     caps.check(CappedItem::LocalsByBlocks, locals.saturating_mul(blocks))
 }
 
-/// How deep types may lie in types: each level begins with these two bytes, "a type" and "of a
+/// How deep types may be nested: each level begins with these two bytes, "a type" and "of a
 /// component" or "of an instance".
 fn type_depth(section: &[u8]) -> u64 {
     let levels = section.windows(2).filter(|pair| matches!(pair, [1, 0x41 | 0x42])).count();

@@ -1,10 +1,10 @@
-//! How many instances there are once every component is made as often as the module says: a
-//! component that makes another one twice, which makes another one twice, and so on, has 2^n of
-//! them in n lines.
+//! The number of instances once every component is instantiated as often as the module says: a
+//! component that instantiates another one twice, which instantiates another one twice, and so on,
+//! has 2^n of them in n lines.
 //!
-//! Each component is counted once, when its end is read: what it makes itself, and what is in those
-//! that it makes, all of which come before it. Only a component that is not in the file as such
-//! could be more than what is counted; one that makes such a component is refused.
+//! Each component is counted once, when its end is read: what it instantiates itself, and what is
+//! in those components, all of which come before it. Only an imported component could contain more
+//! than what is counted; a component that instantiates such a one is refused.
 
 use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, Instance,
@@ -12,7 +12,7 @@ use wasmparser::{
 
 use super::caps::{CappedItem, Caps};
 
-/// What one instance of a component consists of.
+/// The contents of one instance of a component.
 #[derive(Clone, Copy, Default)]
 struct InstanceParts {
     instances: u64,
@@ -23,7 +23,7 @@ struct InstanceParts {
 #[derive(Default)]
 struct ComponentFrame {
     made: InstanceParts,
-    /// Its components by their index. None: one that it is given.
+    /// Its components by their index. None: one that is passed to it.
     components: Vec<Option<InstanceParts>>,
 }
 
@@ -61,17 +61,17 @@ impl Components {
         self.0.len() as u64
     }
 
-    /// So many more things that are neither instances nor components.
+    /// Adds this many things that are neither instances nor components.
     pub(super) fn items(&mut self, more: u32, caps: &Caps) -> Result<(), String> {
         self.make(InstanceParts { instances: 0, items: more.into() }, caps)
     }
 
-    /// A component that is not in the file as such.
+    /// A component that is not contained in the file.
     pub(super) fn unknown(&mut self) {
         self.add(None);
     }
 
-    /// The component of this index, so many levels outwards, once more.
+    /// Adds the component of this index, this many levels outwards, once more.
     pub(super) fn again(&mut self, outwards: u32, index: u32) {
         let known = self.find(outwards, index);
         self.add(known);

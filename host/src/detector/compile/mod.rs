@@ -1,9 +1,9 @@
-//! From a module's bytes to machine code, at a cost that is known beforehand.
+//! From a module's bytes to machine code, at a bounded cost.
 //!
-//! What a module consists of is counted first (`count`, `caps`). What gets through is compiled by a
-//! process of its own (`child`, `served`), which has limits on memory and time and ends with its
-//! parent: no module takes either from the service. Dropping the future of a compilation kills that
-//! process.
+//! The contents of a module are counted first (`count`, `caps`). If they are within the limits, the
+//! module is compiled by a process of its own (`child`, `served`), which has limits on memory and
+//! time and ends with its parent: no module takes either from the service. Dropping the future of a
+//! compilation kills that process.
 
 mod caps;
 mod child;
@@ -26,7 +26,7 @@ pub(crate) use served::serve;
 #[derive(Debug)]
 pub(super) struct Uncompiled {
     pub(super) why: String,
-    /// Whether it says more of the machine at that moment than of the module.
+    /// Whether the cause is the machine at that moment rather than the module.
     pub(super) may_pass: bool,
 }
 
@@ -36,7 +36,7 @@ impl From<String> for Uncompiled {
     }
 }
 
-/// What compiles modules: this process, or one that is started for each.
+/// Where modules are compiled: in this process, or in one that is started for each.
 #[derive(Clone, Debug)]
 pub struct Compiler {
     place: CompileIn,
@@ -51,20 +51,21 @@ enum CompileIn {
     Child(PathBuf),
 }
 
-/// Of the process that compiles, in bytes: together with this one, its parent, it stays below 512
-/// MB.
+/// Of the process that compiles, in bytes: together with its parent, this process, it stays below
+/// 512 MB.
 const MEMORY: u64 = 416 << 20;
 
-/// With what comes before and after it stays below ten seconds. A Rust detector takes half a
-/// second.
+/// With what comes before and after it, a compilation stays below ten seconds. A Rust detector
+/// takes half a second.
 const DEADLINE: Duration = Duration::from_secs(9);
 
-/// The module that is part of this program is no bomb, and may take as long as a busy machine
+/// The module that is part of this program is trusted, and may take as long as a busy machine
 /// needs.
 const BUILT_IN_DEADLINE: Duration = Duration::from_secs(120);
 
 impl Compiler {
-    /// Compiles in this process, after counting: for tests and benchmarks, which are no `host`.
+    /// Compiles in this process, after counting: for tests and benchmarks, which are not the
+    /// program `host`.
     pub fn here() -> Self {
         Self { place: CompileIn::Here, caps: Caps::default(), memory: MEMORY, deadline: DEADLINE }
     }
@@ -74,8 +75,8 @@ impl Compiler {
         Self { place: CompileIn::Child(program), ..Self::here() }
     }
 
-    /// Compiles in another process of this program. On Linux the very program that runs, even if
-    /// its file has been replaced since.
+    /// Compiles in another process of this program. On Linux this is the very program that runs,
+    /// even if its file has been replaced since.
     pub fn this_program() -> Self {
         let itself = PathBuf::from("/proc/self/exe");
         let program = if cfg!(target_os = "linux") && itself.exists() {
@@ -92,7 +93,7 @@ impl Compiler {
         Self { memory, deadline, ..self }
     }
 
-    /// Nothing is counted: for tests, which see what the process's own limits do.
+    /// Counts nothing: for tests of the process's own limits.
     #[must_use]
     pub fn without_caps(self) -> Self {
         Self { caps: Caps::lifted(), ..self }
@@ -119,7 +120,7 @@ impl Compiler {
             program,
             memory: self.memory,
             deadline,
-            // Counting is a part of it.
+            // Counting is included.
             left: deadline.saturating_sub(begun.elapsed()),
             engine: super::engine_config::digest(engine),
         };
@@ -136,7 +137,7 @@ impl Compiler {
             }
             Err(CompileFailure::NotStarted(error)) => Err(Uncompiled {
                 why: format!(
-                    "it is not compiled: no process can be started for that, and within this one nothing limits it: {error}"
+                    "it is not compiled: no process can be started for it, and in this one it would have no limits: {error}"
                 ),
                 may_pass: true,
             }),
@@ -151,7 +152,8 @@ async fn here(engine: &wasmtime::Engine, module: &Module) -> Result<Vec<u8>, Str
 
 /// Machine code in the form that wasmtime keeps.
 fn compiled(engine: &wasmtime::Engine, bytes: &[u8]) -> Result<Vec<u8>, String> {
-    // The innermost sentence: the outer ones speak of Rust types that no user of a module knows.
+    // The innermost message: the outer ones name Rust types, which a user of a module does not
+    // know.
     let failed =
         |error: wasmtime::Error| explained_of_code(format!("it does not compile: {}", error.root_cause()));
     engine.precompile_component(bytes).map_err(failed)

@@ -1,5 +1,4 @@
-//! The process that compiles, seen from within: it limits itself, reads a module, writes code, and
-//! ends.
+//! The process that compiles: it limits itself, reads a module, writes code, and ends.
 
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
@@ -8,8 +7,8 @@ use std::thread;
 use super::protocol::{COMPILED, too_little};
 use crate::detector::engine_config;
 
-/// Compiles what stdin holds for its parent, within these limits. Exit code 0: stdout has the code;
-/// 1: stdout has the reason.
+/// Compiles the module from stdin for its parent, within these limits. Exit code 0: stdout has the
+/// code; 1: stdout has the reason.
 pub(crate) fn serve(memory: u64, seconds: u64, expected: &str) -> ExitCode {
     let (answer, code) = match limited(memory, seconds).and_then(|()| answer(memory, expected)) {
         Ok(code) => (code, ExitCode::SUCCESS),
@@ -18,14 +17,15 @@ pub(crate) fn serve(memory: u64, seconds: u64, expected: &str) -> ExitCode {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(&answer).and_then(|()| stdout.flush()) {
         Ok(()) => code,
-        // Nobody is there any more.
+        // The parent has ended.
         Err(_) => ExitCode::from(3),
     }
 }
 
 fn answer(memory: u64, expected: &str) -> Result<Vec<u8>, String> {
     let module = read().map_err(|error| format!("it is not compiled: its bytes did not arrive: {error}"))?;
-    // From here on stdin tells of the parent: it says nothing more, and closes it by ending.
+    // From here on stdin shows whether the parent is alive: it sends nothing more, and its end
+    // closes stdin.
     let watch = || {
         let _ = io::stdin().read(&mut [0]);
         std::process::exit(3);
@@ -41,7 +41,7 @@ fn answer(memory: u64, expected: &str) -> Result<Vec<u8>, String> {
         );
     }
     let compiled = super::compiled(&engine, &module).map_err(|why| {
-        // The compiler's own request for pages, refused.
+        // The compiler's own request for memory was refused.
         if why.contains("Cannot allocate memory") { too_little(memory) } else { why }
     })?;
     if compiled.len() > COMPILED {
@@ -66,10 +66,10 @@ fn read() -> io::Result<Vec<u8>> {
 fn limited(memory: u64, seconds: u64) -> Result<(), String> {
     use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
 
-    // Judging goes first.
+    // Judging has priority.
     let _ = setpriority_process(None, 5);
-    // What is reserved and not used counts for the address space only: stacks, and an allocator's
-    // arenas.
+    // Reserved memory that is not used counts for the address space only: stacks, and an
+    // allocator's arenas.
     const RESERVED: u64 = 2 << 30;
     for (resource, most) in [
         (Resource::Data, memory),

@@ -4,8 +4,8 @@ use proptest::sample::Index;
 use super::*;
 use crate::detector::BUILT_IN;
 
-/// What a compiler makes of these bytes is another's matter; counting them ends, with a sentence or
-/// without.
+/// Whether the compiler accepts these bytes is not tested here; counting them ends, with or without
+/// an error.
 fn counted(bytes: &[u8]) {
     if let Err(why) = count::count(bytes, Caps::default()) {
         assert!(why.starts_with("it "), "{why}");

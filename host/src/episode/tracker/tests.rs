@@ -12,7 +12,7 @@ struct Table {
 }
 
 impl Table {
-    /// As a transaction does it.
+    /// As a transaction stores it.
     fn commit(&mut self, draft: &Draft) {
         for change in &draft.changes {
             let EpisodeChange { before, episode, gone } = change;
@@ -93,8 +93,8 @@ fn take(tracker: &mut EpisodeTracker, table: &mut Table, batch: &[(Arc<str>, Poi
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Episodes, and what is told of them, are the same in however many batches the verdicts came,
-    /// and however often the worker began again from the table.
+    /// Episodes and their messages are the same in however many batches the verdicts came, and
+    /// however often the worker started again from the table.
     #[test]
     fn any_split_and_any_kill_gives_the_same_episodes(
         readings in prop::collection::vec((0..3usize, 1..25i64, 0..4u8, prop::bool::weighted(0.3)), 1..120),
@@ -128,7 +128,7 @@ proptest! {
         let mut begin = 0;
         for (end, killed) in ends {
             if killed {
-                // What was drafted and not committed never was.
+                // What was drafted and not committed has no effect.
                 let verdicts = all[begin..end].iter().map(|(name, point)| (name, *point));
                 let heard = std::iter::empty();
                 drop(tracker.take(verdicts, heard, BTreeMap::new(), (at(1_000_000), at(second)), &Notifier::default()));
@@ -169,7 +169,7 @@ fn a_variable_is_silent_by_the_clock_and_a_plant_that_is_silent_is_one_state() {
     assert_eq!([600, 610, 620].map(|now| listen(&mut tracker, &mut table, now)), [1, 0, 0]);
     // Then nothing has readings any more.
     assert_eq!([700, 710].map(|now| listen(&mut tracker, &mut table, now)), [1, 0]);
-    // The worker begins again, and all is as it was.
+    // The worker starts again, and all is as it was.
     tracker = table.tracker(&settings);
     assert_eq!(listen(&mut tracker, &mut table, 720), 0);
     take(&mut tracker, &mut table, &lively(&["A", "B"], 750, 2), 760);
@@ -198,7 +198,7 @@ fn a_variable_is_silent_by_the_clock_and_a_plant_that_is_silent_is_one_state() {
     assert_eq!(table.rows[0].episode.priority, Priority::Low);
 }
 
-/// Readings that get no verdict are readings all the same.
+/// Readings without a verdict are readings all the same.
 #[test]
 fn a_variable_that_is_not_judged_is_not_silent() {
     let settings = settings(&[]);

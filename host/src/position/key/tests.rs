@@ -14,7 +14,7 @@ fn position(scanned: i64, gaps: &[Gap]) -> KeyPosition {
     KeyPosition { gaps: gaps.to_vec(), ..KeyPosition::at(at(0), scanned) }
 }
 
-/// Without what it remembers of rows and gaps that are over.
+/// Without what it remembers of rows and of gaps that were given up.
 fn bare(position: KeyPosition) -> KeyPosition {
     KeyPosition { marks: Vec::new(), given_up: Vec::new(), ..position }
 }
@@ -167,7 +167,7 @@ fn a_gap_is_looked_at_once_more_when_its_time_is_over() {
     found.advance(&mut pass, page(&[(2, 1), (3, 2)], true), at(0), Duration::ZERO);
     found.advance(&mut pass, page(&[(3, 2)], false), at(50), Duration::ZERO);
     assert_eq!(bare(found.clone()), position(3, &[gap(1, 1, 0)]));
-    // The last row read is where it was, and is no news.
+    // The mark is where it was, and is not new.
     found.advance(&mut KeyScan::default(), page(&[(3, 2)], false), at(50), Duration::ZERO);
     assert_eq!(bare(found), position(3, &[]));
 }

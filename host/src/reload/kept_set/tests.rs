@@ -15,7 +15,7 @@ fn set(settings: &str) -> Set {
     Set::new(module, vec![file("a", b"1"), file("ñ", b"")], "models".into(), settings.into())
 }
 
-/// The digest that it has, the digest that it was kept under, and its files.
+/// Its digest, the digest under which it was kept, and its files.
 type Kept = (String, String, Vec<Vec<u8>>);
 
 fn read(kept: &KeptFile, settings: &str) -> io::Result<Option<Kept>> {
@@ -80,7 +80,7 @@ fn no_part_of_a_kept_set_is_one() {
         damaged(&changed, &format!("bit {bit}"));
     }
     damaged(&[&bytes[..], b"\0"].concat(), "a byte more");
-    // And what is damaged is written anew.
+    // A damaged one is written anew.
     kept.write(&set).unwrap();
     assert!(kept.holds(&set.digest).unwrap());
 }
@@ -100,7 +100,7 @@ fn nobody_else_can_write_a_kept_set() {
     assert!(error.to_string().contains("others can write it"), "{error}");
 }
 
-/// Sets of workers that are gone do not pile up, and files that are nobody's stay.
+/// Sets of workers that no longer exist do not pile up, and other files stay.
 #[test]
 fn so_many_sets_are_kept_and_no_more() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What the service manager is asked for.
+//! Requests to the service manager.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -17,13 +17,13 @@ use crate::service::registration::{
     FORGIVEN, MESSAGES, RELOAD, RESTARTS, Registration, SOURCES, START, STOP,
 };
 
-/// How often it is asked whether something has come about.
+/// How often its status is read while waiting.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Why it was not done.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ManageError {
-    /// It takes an administrator.
+    /// It needs an administrator.
     #[error("access is denied")]
     Denied,
     #[error("there is no such service")]
@@ -53,7 +53,7 @@ impl From<windows_service::Error> for ManageError {
 
 impl From<io::Error> for ManageError {
     fn from(error: io::Error) -> Self {
-        // The registry's errors have the same codes in another dress.
+        // The registry's errors have the same codes in another form.
         let code = error.raw_os_error().map(|code| match code.cast_unsigned() {
             dressed if dressed >> 16 == 0x8007 => dressed & 0xffff,
             code => code,
@@ -64,14 +64,14 @@ impl From<io::Error> for ManageError {
             Some(1057) => Self::Account,
             Some(1060) => Self::Absent,
             Some(1062) => Self::NotRunning,
-            // The second: it is removed once everybody has closed it.
+            // The second one: it is removed once every process has closed it.
             Some(1073 | 1072) => Self::Exists,
             _ => Self::Other(error.to_string()),
         }
     }
 }
 
-/// How a service stands.
+/// The status of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunState(ServiceState);
 
@@ -102,10 +102,10 @@ fn open(name: &str, access: ServiceAccess) -> Result<Service, ManageError> {
         .open_service(name, access | ServiceAccess::QUERY_STATUS | ServiceAccess::QUERY_CONFIG)?)
 }
 
-/// Registers a service and its source of events; says what this Windows does not know.
+/// Registers a service and its event source; returns what this Windows does not support.
 ///
 /// # Errors
-/// Then nothing of it stays.
+/// Nothing of it stays then.
 pub fn install(
     registration: &Registration,
     password: Option<OsString>,
@@ -129,14 +129,14 @@ pub fn install(
         Ok(unknown)
     });
     if settled.is_err() {
-        // The first error is the one that is told.
+        // The first error is the one that is reported.
         let _ = service.delete();
         let _ = remove_source(&registration.name);
     }
     settled
 }
 
-/// What a service is told after it was made.
+/// Settings of a service that are made after it was created.
 fn settle(service: &Service) -> Result<Vec<&'static str>, ManageError> {
     let restart = |delay| ServiceAction { action_type: ServiceActionType::Restart, delay };
     let actions = ServiceFailureActions {
@@ -157,7 +157,7 @@ fn settle(service: &Service) -> Result<Vec<&'static str>, ManageError> {
         ("time at shutdown", service.set_preshutdown_timeout(STOP)),
     ] {
         match done {
-            // A system that does not know it.
+            // A system that does not know the setting.
             Err(windows_service::Error::Winapi(error)) if matches!(error.raw_os_error(), Some(120 | 124)) => {
                 unknown.push(what);
             }
@@ -170,7 +170,7 @@ fn settle(service: &Service) -> Result<Vec<&'static str>, ManageError> {
 fn add_source(name: &str) -> io::Result<()> {
     let source = LOCAL_MACHINE.create(format!(r"{SOURCES}\{name}"))?;
     source.set_expand_string("EventMessageFile", MESSAGES)?;
-    // Errors, warnings and what is to be known.
+    // Errors, warnings and information.
     source.set_u32("TypesSupported", 7)?;
     Ok(())
 }
@@ -190,25 +190,25 @@ pub fn uninstall(name: &str) -> Result<(), ManageError> {
         Err(error) => return Err(error),
     }
     service.delete()?;
-    // Where somebody has taken it already there is none.
+    // If another process has removed it already, there is none.
     let _ = remove_source(name);
     Ok(())
 }
 
-/// Starts a service and waits for how that ends.
+/// Starts a service and waits for the result.
 ///
 /// # Errors
-/// It is not there, or not started.
+/// It does not exist, or was not started.
 pub fn start(name: &str) -> Result<RunState, ManageError> {
     let service = open(name, ServiceAccess::START)?;
     service.start::<&str>(&[])?;
     settled(&service, ServiceState::StartPending, START)
 }
 
-/// Stops a service, which ends its batch in hand.
+/// Stops a service, which finishes its current batch.
 ///
 /// # Errors
-/// It is not there, does not run, or does not end.
+/// It does not exist, does not run, or does not stop.
 pub fn stop(name: &str) -> Result<(), ManageError> {
     stopped(&open(name, ServiceAccess::STOP)?)
 }
@@ -221,7 +221,7 @@ fn stopped(service: &Service) -> Result<(), ManageError> {
     }
 }
 
-/// Waits as long as it is on its way.
+/// Waits while its status is changing.
 fn settled(service: &Service, passing: ServiceState, patience: Duration) -> Result<RunState, ManageError> {
     let begun = Instant::now();
     loop {
@@ -239,17 +239,17 @@ fn settled(service: &Service, passing: ServiceState, patience: Duration) -> Resu
 /// Asks a service to look at its files.
 ///
 /// # Errors
-/// It is not there, or does not run.
+/// It does not exist, or does not run.
 pub fn reload(name: &str) -> Result<(), ManageError> {
     let code = UserEventCode::from_raw(RELOAD).map_err(|error| ManageError::Other(error.to_string()))?;
     open(name, ServiceAccess::USER_DEFINED_CONTROL)?.notify(code)?;
     Ok(())
 }
 
-/// How a service stands, in lines.
+/// The status of a service, in lines.
 ///
 /// # Errors
-/// It is not there.
+/// It does not exist.
 pub fn status(name: &str) -> Result<(RunState, Vec<String>), ManageError> {
     let service = open(name, ServiceAccess::QUERY_CONFIG)?;
     let config = service.query_config()?;

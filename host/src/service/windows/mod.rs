@@ -1,4 +1,4 @@
-//! Services of Windows: registering one, asking it for something, and being one.
+//! Windows services: registering one, sending it requests, and running as one.
 
 pub mod manage;
 pub mod serve;

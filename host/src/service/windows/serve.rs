@@ -1,5 +1,5 @@
-//! Being a service: started by the service manager, told by it what to do, and telling it how
-//! it stands.
+//! Runs as a service: started by the service manager, controlled by it, and reporting its status to
+//! it.
 
 use std::ffi::OsString;
 use std::io;
@@ -16,7 +16,7 @@ use windows_service::{define_windows_service, service_dispatcher};
 use crate::service::registration::{START, STOP, told};
 use crate::signal;
 
-/// What this process is as a service. The service manager calls back without any context.
+/// The service that this process is. The service manager's callbacks have no context.
 struct Service {
     name: String,
     work: Box<dyn Fn() -> u8 + Send + Sync>,
@@ -26,7 +26,7 @@ struct Service {
 static SERVICE: OnceLock<Service> = OnceLock::new();
 static MANAGER: OnceLock<ServiceStatusHandle> = OnceLock::new();
 
-/// Does the work as the service of this name; gives its exit code.
+/// Runs the service of this name; returns its exit code.
 ///
 /// # Errors
 /// This process was not started by the service manager.
@@ -52,7 +52,8 @@ define_windows_service!(service_main, run);
 
 fn run(_: Vec<OsString>) {
     let Some(service) = SERVICE.get() else { return };
-    // It captures nothing: what it would capture is gone after the first stop, and one may follow.
+    // It captures nothing: captured values would be gone after the first stop, and another may
+    // follow.
     let Ok(manager) = service_control_handler::register(&service.name, |control| control_of(&control)) else {
         return;
     };
@@ -84,7 +85,7 @@ pub(crate) fn ready() {
     report(ServiceState::Running, 0);
 }
 
-/// Tells how it stands. Whoever stops it is not told anything else afterwards.
+/// Reports the status. After a stop no other status is reported.
 fn report(state: ServiceState, code: u32) {
     static STOPPING: OnceLock<()> = OnceLock::new();
     if state == ServiceState::StopPending {
@@ -113,6 +114,6 @@ fn report(state: ServiceState, code: u32) {
         wait_hint,
         process_id: None,
     };
-    // A manager that takes no status ends this process when it pleases.
+    // A manager that accepts no status ends this process by itself.
     let _ = manager.set_service_status(status);
 }

@@ -1,23 +1,23 @@
 //! The tables in SQLite's own types: datetimes are text, `2025-01-15 10:00:00` with six decimals
 //! only where there is a fraction, which sorts as it should; decimals are REAL; BIT is 0 or 1.
 //!
-//! Each function gives statements that fail where the table is there already.
+//! Each function gives statements that fail if the table exists already.
 
 use crate::store::TableName;
 use crate::store::schema::{EPISODE_INDEXES, EPISODE_KEY, OUTBOX_INDEXES, OUTBOX_KEY};
 use crate::store::table_name::quote_sqlite;
 
-/// What a look-up of one verdict goes by. Variable first: the datetimes of one second are then
-/// neighbours, whatever form their text has.
+/// The columns by which one verdict is found. The variable comes first: the datetimes of one second
+/// are then adjacent, whatever form their text has.
 pub const KEY: [&str; 2] = ["variable", "ds"];
 
-/// Asked for by the page and by the queries that people run. That on `y` tells the extremes of a
-/// chart without the rows, that on `is_anomaly` the anomalies of one variable.
+/// Used by the page and by the queries of people. The one on `y` gives the extremes of a chart
+/// without the rows, the one on `is_anomaly` the anomalies of one variable.
 pub const INDEXED: [&[&str]; 4] =
     [&["ds"], &["variable", "ds", "y"], &["is_anomaly", "ds", "variable"], &["processed_at"]];
 
-/// The default input table, with the index on datetime that we would advise. For the demo and for
-/// tests: a store never creates the input.
+/// The default input table, with the recommended index on datetime. For the demo and for tests: a
+/// store never creates the input.
 pub fn input(name: &TableName) -> String {
     format!(
         "CREATE TABLE {table} (
@@ -58,14 +58,14 @@ pub fn output(name: &TableName) -> String {
     )
 }
 
-/// The indexes of an output table of ours.
+/// The indexes of an output table that this program has made.
 pub fn indexes(output: &TableName) -> Vec<String> {
     let unique = index(output, &KEY, true);
     std::iter::once(unique).chain(INDEXED.map(|columns| index(output, columns, false))).collect()
 }
 
 /// The state table: a row per worker. `position`, `set_aside` and `counts` are JSON. `checkpoint`
-/// is of earlier versions, which knew no parts.
+/// is of earlier versions, which had no parts.
 pub fn state(name: &TableName) -> String {
     format!(
         "CREATE TABLE {table} (
@@ -165,7 +165,7 @@ pub fn outbox_indexes(name: &TableName) -> Vec<String> {
     std::iter::once(index(name, &OUTBOX_KEY, true)).chain(others).collect()
 }
 
-/// An index on these columns, named for them.
+/// An index on these columns, named after them.
 pub fn index(name: &TableName, columns: &[&str], unique: bool) -> String {
     let (prefix, unique) = if unique { ("ux", "UNIQUE ") } else { ("ix", "") };
     format!(
@@ -176,8 +176,7 @@ pub fn index(name: &TableName, columns: &[&str], unique: bool) -> String {
     )
 }
 
-/// Shows the verdicts that an output table holds more than once: what stands in the way of its
-/// unique index.
+/// Shows the verdicts that an output table holds more than once, which prevent its unique index.
 pub fn duplicates(name: &TableName) -> String {
     format!(
         "SELECT ds, variable, COUNT(*) AS verdicts FROM {} GROUP BY ds, variable HAVING COUNT(*) > 1;",

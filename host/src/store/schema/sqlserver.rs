@@ -1,29 +1,29 @@
-//! The tables on a SQL Server, as a DBA may run it by hand: `host schema` prints just what the
-//! store runs.
+//! The tables on a SQL Server, in a form that a DBA may run by hand: `host schema` prints exactly
+//! what the store runs.
 //!
-//! Each function gives statements that fail where the table is there already.
+//! Each function gives statements that fail if the table exists already.
 
 use crate::store::TableName;
 use crate::store::schema::{EPISODE_INDEXES, EPISODE_KEY, OUTBOX_INDEXES, OUTBOX_KEY};
 use crate::store::table_name::quote_sql_server;
 
-/// Names of objects have at most so many characters.
+/// The most characters of an object's name.
 const LONGEST_NAME: usize = 128;
 
 /// Compares texts by their bytes.
 pub const BYTES: &str = "Latin1_General_BIN2";
 
-/// What a look-up of one verdict goes by. The datetime first: new verdicts then come at the index's
-/// end.
+/// The columns by which one verdict is found. The datetime comes first: new verdicts are then added
+/// at the index's end.
 pub static KEY: [&str; 2] = ["ds", "variable"];
 
-/// Asked for by the page and by the queries that people run. That on `y` tells the extremes of a
-/// chart without the rows, that on `is_anomaly` the anomalies of one variable.
+/// Used by the page and by the queries of people. The one on `y` gives the extremes of a chart
+/// without the rows, the one on `is_anomaly` the anomalies of one variable.
 pub static INDEXED: [&[&str]; 4] =
     [&["ds"], &["variable", "ds", "y"], &["is_anomaly", "ds", "variable"], &["processed_at"]];
 
-/// The default input table, with the index on datetime that we would advise. For tests and new
-/// plants: a store never creates the input.
+/// The default input table, with the recommended index on datetime. For tests and new plants: a
+/// store never creates the input.
 pub fn input(name: &TableName) -> String {
     format!(
         "CREATE TABLE {table} (
@@ -64,14 +64,14 @@ pub fn output(name: &TableName) -> String {
     )
 }
 
-/// The indexes of an output table of ours.
+/// The indexes of an output table that this program has made.
 pub fn indexes(output: &TableName) -> Vec<String> {
     let unique = index(output, &KEY, true);
     std::iter::once(unique).chain(INDEXED.map(|columns| index(output, columns, false))).collect()
 }
 
 /// The state table: a row per worker. `position`, `set_aside` and `counts` are JSON. `checkpoint`
-/// is of earlier versions, which knew no parts.
+/// is of earlier versions, which had no parts.
 pub fn state(name: &TableName) -> String {
     format!(
         "CREATE TABLE {table} (
@@ -91,8 +91,7 @@ pub fn state(name: &TableName) -> String {
     )
 }
 
-/// The table of the parts of checkpoints. Names of parts are such that any collation tells them
-/// apart.
+/// The table of the parts of checkpoints. Parts have names that differ in any collation.
 pub fn parts(name: &TableName) -> String {
     format!(
         "CREATE TABLE {table} (
@@ -105,8 +104,8 @@ pub fn parts(name: &TableName) -> String {
     )
 }
 
-/// The table of episodes; its indexes are made by [`episode_indexes`]. A collation that compares
-/// bytes tells apart whatever names the output tells apart.
+/// The table of episodes; its indexes are made by [`episode_indexes`]. With a binary collation all
+/// names differ that differ in the output.
 pub fn episodes(name: &TableName) -> String {
     format!(
         "CREATE TABLE {table} (
@@ -173,7 +172,7 @@ pub fn outbox_indexes(name: &TableName) -> Vec<String> {
     std::iter::once(index(name, &OUTBOX_KEY, true)).chain(others).collect()
 }
 
-/// An index on these columns, named for them.
+/// An index on these columns, named after them.
 pub fn index(name: &TableName, columns: &[&str], unique: bool) -> String {
     let (prefix, unique) = if unique { ("ux", "UNIQUE ") } else { ("ix", "") };
     let columns_of_name = columns.join("_");
@@ -187,14 +186,14 @@ pub fn index(name: &TableName, columns: &[&str], unique: bool) -> String {
     )
 }
 
-/// An index of the output in words.
+/// A description of an index of the output.
 pub fn named(columns: &[&str], unique: bool) -> String {
     format!("{}index on ({})", if unique { "unique " } else { "" }, columns.join(", "))
 }
 
-/// What the row in the state table goes by that notes that an index of the output was tried.
+/// The name of the row in the state table that records that an index of the output was tried.
 pub fn noted(columns: &[&str], unique: bool, output: &TableName) -> String {
-    /// The state table's `worker` takes so many characters.
+    /// The most characters of the state table's `worker`.
     const LONGEST: usize = 100;
     let name = named(columns, unique);
     let room = LONGEST.saturating_sub(name.chars().count() + 4);
@@ -202,13 +201,13 @@ pub fn noted(columns: &[&str], unique: bool, output: &TableName) -> String {
     format!("{name} of {table}")
 }
 
-/// Has an index of the output tried once more, which `note` in the state table says was tried.
+/// Makes the worker try an index of the output once more that `note` in the state table records as
+/// tried.
 pub fn try_index_again(state: &TableName, note: &str) -> String {
     format!("DELETE FROM {} WHERE [worker] = N'{}';", state.sql_server(), note.replace('\'', "''"))
 }
 
-/// Shows the verdicts that an output table holds more than once: what stands in the way of its
-/// unique index.
+/// Shows the verdicts that an output table holds more than once, which prevent its unique index.
 pub fn duplicates(name: &TableName) -> String {
     format!(
         "SELECT ds, variable, COUNT(*) AS verdicts FROM {} GROUP BY ds, variable HAVING COUNT(*) > 1;",

@@ -1,5 +1,5 @@
-//! Which form the datetimes of a column have. Texts of both forms sort into one another day by day,
-//! so an index tells: a few seeks for each day. Without one some rows are looked at.
+//! Finds out which form the datetimes of a column have. In an index, texts of both forms are mixed
+//! within each day, so a few seeks for each day are enough. Without an index some rows are read.
 
 use rusqlite::Connection;
 
@@ -13,14 +13,14 @@ pub(super) struct DatetimeColumn<'a> {
     pub(super) name: &'a str,
     /// Whether an index leads with it.
     pub(super) is_indexed: bool,
-    /// Whether `id` orders the rows.
+    /// Whether `id` gives the order of the rows.
     pub(super) has_key: bool,
 }
 
-/// Texts that are no datetimes may each look like a day of its own. So many years are looked at.
+/// Invalid texts may each look like a day of its own. This many years are checked.
 const DAYS: u32 = 100 * 366;
 
-/// So many rows are looked at without an index, at either end where a key tells which those are.
+/// The number of rows that are read without an index, at either end if there is a key.
 const ROWS: u32 = 1000;
 
 impl DatetimeColumn<'_> {
@@ -34,8 +34,7 @@ impl DatetimeColumn<'_> {
         Ok(form)
     }
 
-    /// # Errors
-    /// `Schema`, with what to do, where the column has both forms, or another one than `wanted`.
+    /// `Schema`, with what to do, if the column has both forms, or another one than `wanted`.
     pub(super) fn expect_one_form(
         &self,
         connection: &Connection,
@@ -49,7 +48,7 @@ impl DatetimeColumn<'_> {
         if mixed { Err(self.mixed()) } else { Ok(()) }
     }
 
-    /// That the column has texts of both forms, and how to make them one.
+    /// The error that the column has texts of both forms, with the statement that makes them one.
     pub(super) fn mixed(&self) -> Error {
         let (table, column) = (self.table.sqlite(), self.name);
         Error::schema(format!(
@@ -60,7 +59,7 @@ impl DatetimeColumn<'_> {
         ))
     }
 
-    /// Calls `visit` with forms that are there, until it returns false.
+    /// Calls `visit` with each form that is found, until it returns false.
     fn each(&self, connection: &Connection, mut visit: impl FnMut(DatetimeForm) -> bool) -> Result<()> {
         let sql = if self.is_indexed { self.days() } else { self.sample() };
         let mut statement = connection.prepare_cached(&sql)?;
@@ -76,7 +75,7 @@ impl DatetimeColumn<'_> {
         Ok(())
     }
 
-    /// A row for each day, with its first text of either form. The rows are made one by one.
+    /// A row for each day, with its first text of either form. The rows are produced one by one.
     fn days(&self) -> String {
         let (table, column) = (self.table.sqlite(), self.name);
         let first = |from: char, to: char| {
@@ -85,7 +84,7 @@ impl DatetimeColumn<'_> {
                  ORDER BY {column} LIMIT 1)"
             )
         };
-        // `UNION` ends it even where a text is no UTF-8, which may sort after any character.
+        // `UNION` ends it even if a text is not valid UTF-8, which may sort after any character.
         format!(
             "WITH RECURSIVE days(day) AS (SELECT substr(min({column}), 1, 10) FROM {table} \
              WHERE {column} >= '0000-' AND {column} < ':' \
@@ -116,7 +115,7 @@ mod tests {
 
     use super::*;
 
-    /// It is asked at each call, of tables of many millions of rows.
+    /// This check is made at each call, on tables of many millions of rows.
     #[test]
     fn the_days_are_found_by_seeks_alone() {
         let connection = Connection::open_in_memory().unwrap();

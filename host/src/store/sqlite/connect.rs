@@ -1,5 +1,5 @@
-//! Opening a file, and what is decided once for a connection: how durable its commits are, and that
-//! it is the file it was.
+//! Opens a file, and sets what holds for a connection: the durability of its commits, and the check
+//! that the file is still the same.
 
 use std::io;
 use std::path::Path;
@@ -14,11 +14,11 @@ use super::side::Side;
 use crate::regular;
 use crate::store::ErrorKind;
 
-/// Room for every statement that a side uses, so that each is compiled once.
+/// Enough for every statement of a side, so that each is compiled once.
 const CACHED_STATEMENTS: usize = 32;
 
-/// Tells a file from another that took its name. Where the system does not let an open file be
-/// replaced (Windows), all files are the same.
+/// Identifies a file, so that another one under its name is noticed. Where an open file cannot be
+/// replaced (Windows), all files are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Identity(u64, u64);
 
@@ -41,12 +41,12 @@ impl Identity {
 /// An open file.
 pub(super) struct OpenFile {
     pub(super) connection: Connection,
-    /// Of a file that is taken as it stands, what it looked like.
+    /// For a file that is read as it is: its stamp at that time.
     as_it_stands: Option<FileIdentity>,
 }
 
 impl OpenFile {
-    /// Whether a file that was taken as it stands is another by now.
+    /// Whether a file that is read as it is has changed meanwhile.
     pub(super) fn was_written(&self, path: &Path) -> bool {
         let written = |mark: &FileIdentity| {
             log::holds_something(path) || FileIdentity::of(path).ok().as_ref() != Some(mark)
@@ -55,7 +55,7 @@ impl OpenFile {
     }
 }
 
-/// By which a file that was written is known.
+/// The stamp by which a change of the file is recognised.
 #[derive(PartialEq, Eq)]
 struct FileIdentity {
     length: u64,
@@ -89,7 +89,7 @@ pub(super) fn open(path: &Path, side: Side, busy_timeout: Duration) -> Result<(O
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
         }
     };
-    // What a killed worker left in the log is taken in by the next worker, and not by a trial.
+    // What a killed worker left in the log is applied by the next worker, and not by a trial.
     let keep_log = side == Side::Trial && log::holds_something(path);
     let connection = connect(path, access, busy_timeout)?;
     if keep_log {
@@ -106,16 +106,16 @@ fn connect(path: &Path, flags: OpenFlags, busy_timeout: Duration) -> Result<Conn
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
-    // SQLite opens lazily: only a read shows that this is no database.
+    // SQLite opens lazily: only a read shows that the file is not a database.
     connection.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0))?;
     Ok(connection)
 }
 
-/// With a write-ahead log, readers (a dashboard, a person's query) do not hold up a commit, nor it
-/// them. `synchronous = NORMAL` then spares a disk flush at each commit: after a power cut the last
-/// commits may be gone, but verdicts and state together, so their readings are simply judged again.
-/// A killed process loses nothing. Where the log is not to be had (a network share, another program
-/// holds the file), the old journal stays, and that one needs FULL to be safe.
+/// With a write-ahead log, readers (a dashboard, a person's query) do not block a commit, nor does
+/// it block them. `synchronous = NORMAL` then saves a sync at each commit: after a power cut the
+/// last commits may be lost, but verdicts and state together, so that their readings are judged
+/// again. A killed process loses nothing. If a write-ahead log is not possible (a network share,
+/// another program holds the file), the old journal stays, which needs FULL to be safe.
 fn choose_durability(connection: &Connection) -> Result<()> {
     let mode = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
     let log = mode.is_ok_and(|mode| mode.eq_ignore_ascii_case("wal"));
@@ -123,13 +123,13 @@ fn choose_durability(connection: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Says plainly what SQLite calls "unable to open database file".
+/// Gives the reason where SQLite only says "unable to open database file".
 pub(super) fn expect_file(path: &Path, side: Side) -> Result<()> {
     match path.metadata() {
         Ok(found) if found.is_dir() => {
             Err(Error::Found(ErrorKind::Other, "this is a folder; name a file in it".to_owned()))
         }
-        // SQLite would wait for a named pipe to say something.
+        // SQLite would block on a named pipe.
         Ok(found) if !found.is_file() => {
             Err(Error::Found(ErrorKind::Other, format!("this is {} and no database", regular::kind(&found))))
         }

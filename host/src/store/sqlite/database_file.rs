@@ -1,8 +1,8 @@
-//! A connection, kept where a blocking thread can use it.
+//! A connection that blocking threads can use.
 //!
-//! A call that was begun runs to its end even if its future is dropped: the next call waits for it,
-//! and nobody ever sees a connection in the middle of something. A commit whose future was dropped
-//! may therefore have happened; the state row tells.
+//! A call that has started runs to its end even if its future is dropped. The next call waits for
+//! it, so that no call finds the connection within a transaction. A commit whose future was dropped
+//! may therefore have happened; the state row shows it.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,7 +50,7 @@ impl DatabaseFile {
         blocking(move || shared.run(work)).await
     }
 
-    /// Closes the connection, after what may still run on it.
+    /// Closes the connection, after a call that may still run on it.
     pub(super) async fn close(self) -> Result<(), StoreError> {
         blocking(move || {
             drop(self.shared.connection.lock());
@@ -63,8 +63,8 @@ impl DatabaseFile {
 
 impl FileState {
     fn run<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T, StoreError> {
-        // A panic in an earlier call has rolled its transaction back while it unwound: the
-        // connection is as good as before.
+        // A panic in an earlier call has rolled its transaction back while unwinding: the
+        // connection can be used.
         let mut open = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         self.run_on(&mut open, work).map_err(|fault| fault.at(&self.path, self.busy_timeout))
     }
@@ -85,8 +85,8 @@ impl FileState {
         Ok(done)
     }
 
-    /// An open file goes on working after it was deleted or replaced: reads would say "nothing new"
-    /// for ever, and writes would be lost.
+    /// A deleted or replaced file still works while it is open: reads would find nothing new for
+    /// ever, and writes would be lost.
     fn still_there(&self) -> Result<()> {
         let why = match Identity::of(&self.path) {
             Ok(identity) if identity == self.identity => return Ok(()),

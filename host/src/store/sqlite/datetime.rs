@@ -8,16 +8,16 @@
 
 use crate::datetime::Datetime;
 
-/// What stands between day and time in a column.
+/// The separator of date and time in a column.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum DatetimeForm {
-    /// What this program writes.
+    /// The form that this program writes.
     #[default]
     Space,
     T,
 }
 
-/// The years that four digits can tell, which keeps every text 10, 19 or 26 characters long.
+/// The years with four digits, which make every text 10, 19 or 26 characters long.
 const FIRST: Datetime = Datetime::from_micros(-62_167_219_200_000_000);
 const LAST: Datetime = Datetime::from_micros(253_402_300_799_999_999);
 
@@ -71,8 +71,8 @@ impl DatetimeForm {
         (from, to)
     }
 
-    /// The instant of a text of this form. The parser alone is more generous: `2025-1-5` would be
-    /// found by key, but never at its place in an index.
+    /// The instant of a text of this form. The parser alone accepts more: `2025-1-5` would be found
+    /// by key, but never at its place in an index.
     pub(super) fn parse(self, text: &str) -> Option<Datetime> {
         const SHAPE: &[u8] = b"dddd-dd-ddtdd:dd:dd";
         let bytes = text.trim_end().as_bytes();

@@ -1,5 +1,5 @@
-//! The output, the state table and that of checkpoints' parts: made where they are missing, looked
-//! over where they exist. Pieces of one transaction.
+//! The output, the state table and the table of checkpoints' parts: made if they are missing,
+//! checked if they exist. Steps of one transaction.
 
 use rusqlite::Connection;
 
@@ -12,7 +12,7 @@ use crate::store::schema::sqlite::{self as ddl, INDEXED, KEY};
 use crate::store::schema::{OUTPUT_COLUMNS, STATE_COLUMNS};
 use crate::store::{SchemaChanges, TableName};
 
-/// Creates what is missing and says so.
+/// Creates what is missing and reports it.
 pub(super) fn ensure(
     connection: &Connection,
     output: &TableName,
@@ -35,12 +35,12 @@ pub(super) fn ensure(
     parts::expect(connection, &parts)?;
     let table = expect_tables(connection, output, state)?;
     make_indexes(connection, output, &table, &mut prepared)?;
-    // A verdict with a `T` would not be found, and its reading be judged again.
+    // A verdict with a `T` would not be found, and its reading would be judged again.
     datetimes(output).expect_one_form(connection, Some(DatetimeForm::Space))?;
     Ok(prepared)
 }
 
-/// Creates the tables of episodes and of the outbox with their indexes, where they are missing.
+/// Creates the missing tables of episodes and of the outbox, with their indexes.
 pub(super) fn ensure_beside(
     connection: &Connection,
     episodes: &TableName,
@@ -67,7 +67,7 @@ pub(super) fn datetimes(output: &TableName) -> DatetimeColumn<'_> {
     DatetimeColumn { table: output, name: "ds", is_indexed: true, has_key: false }
 }
 
-/// The output table, which is there and takes what a commit writes; and so does the state table.
+/// Checks that the output table and the state table exist and accept what a commit writes.
 pub(super) fn expect_tables(connection: &Connection, output: &TableName, state: &TableName) -> Result<Table> {
     const ADVICE: &str = "it is created when the worker starts";
     let found = Table::expect(connection, state, ADVICE)?;
@@ -93,8 +93,7 @@ fn make_indexes(
     table: &Table,
     prepared: &mut SchemaChanges,
 ) -> Result<()> {
-    // Where a plain index is in its place, the unique one was tried before, and trying sorts the
-    // table.
+    // If a plain index exists instead, the unique one was tried before, and trying sorts the table.
     let tried = table.has_plain(&KEY);
     if !table.has_unique(&KEY) && tried {
         prepared.warnings.push(format!(
@@ -115,7 +114,8 @@ fn make_indexes(
             Err(fault) => return Err(fault),
         }
     }
-    // The unique index may have been refused, or be someone's on (ds, variable).
+    // The unique index may have been refused, or there may be one of another program on (ds,
+    // variable).
     let table = Table::find(connection, output)?;
     let lacks = |columns: &[&str]| table.as_ref().is_some_and(|table| !table.has_index(columns));
     if lacks(&KEY) {

@@ -1,4 +1,4 @@
-//! Episodes in their table. Pieces of one transaction; each row is found by an index.
+//! The table of episodes. Steps of one transaction; each row is found by an index.
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, ToSql, params};
 
@@ -12,12 +12,12 @@ use crate::episode::{
 use crate::store::schema::{EPISODE_COLUMNS, EPISODE_KEY};
 use crate::store::{ErrorKind, TableName, newest_first};
 
-/// Of one variable's episodes that began before a range, so many are looked at: those of one kind
-/// do not overlap, so that only the last of each kind may reach into it.
+/// The number of one variable's episodes before a range that are read: those of one kind do not
+/// overlap, so that only the last of each kind may reach into the range.
 const BEFORE: usize = 16;
 
 /// # Errors
-/// `Schema`, if the table is not there or does not take what a commit writes.
+/// `Schema`, if the table does not exist or does not accept what a commit writes.
 pub(super) fn expect(connection: &Connection, episodes: &TableName) -> Result<()> {
     let found = Table::expect(connection, episodes, "it is created when the worker starts")?;
     found.expect_columns(episodes, &EPISODE_COLUMNS)?;
@@ -26,13 +26,13 @@ pub(super) fn expect(connection: &Connection, episodes: &TableName) -> Result<()
         return Ok(());
     }
     Err(Error::schema(format!(
-        "table `{}` may hold an episode twice; make an unique index on `{}`",
+        "table `{}` may hold an episode twice; make a unique index on `{}`",
         episodes.table(),
         EPISODE_KEY.join("`, `")
     )))
 }
 
-/// What a commit changes.
+/// Makes the changes of a commit.
 pub(super) fn write(
     connection: &Connection,
     episodes: &TableName,
@@ -68,7 +68,7 @@ pub(super) fn write(
          readings, flagged, cause, priority, told, shelved, worker, updated_at, created_at, variable, kind, version) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)"
     ))?;
-    // A row with its key is of an output that was emptied, say.
+    // A row with the same key may exist, for instance if the output was emptied.
     let mut displace = connection.prepare_cached(&format!(
         "DELETE FROM {table} WHERE begin_at = ?1 AND variable = ?2 AND kind = ?3"
     ))?;
@@ -98,7 +98,8 @@ pub(super) fn write(
     Ok(())
 }
 
-/// Binds what update and insert both begin with; the number of the next parameter.
+/// Binds the parameters with which update and insert both begin; returns the number of the next
+/// one.
 fn bind(
     statement: &mut CachedStatement<'_>,
     episode: &Episode,
@@ -153,12 +154,12 @@ pub(super) fn shelved(connection: &Connection, episodes: &TableName) -> Result<V
     select(connection, episodes, "WHERE is_open = 1 AND kind = ?1 ORDER BY begin_at", &[&kind])
 }
 
-/// The one of this number.
+/// The episode of this number.
 pub(super) fn by_id(connection: &Connection, episodes: &TableName, id: i64) -> Result<Option<StoredEpisode>> {
     Ok(select(connection, episodes, "WHERE id = ?1", &[&id])?.pop())
 }
 
-/// Those of a range, by one seek for each way in which one may touch it.
+/// Those of a range, with one seek for each way in which an episode may overlap it.
 pub(super) fn within(
     connection: &Connection,
     episodes: &TableName,
@@ -209,7 +210,7 @@ pub(super) fn shelve(connection: &Connection, episodes: &TableName, shelving: &S
     Ok(())
 }
 
-/// Ends what is shelved of a variable.
+/// Ends the shelving of a variable.
 pub(super) fn unshelve(
     connection: &Connection,
     episodes: &TableName,
@@ -225,7 +226,8 @@ pub(super) fn unshelve(
     Ok(connection.prepare_cached(&sql)?.execute(values)? > 0)
 }
 
-/// Notes a person's word. The version stays: what the worker writes does not touch it.
+/// Stores a person's feedback. The version stays the same: a worker's writes do not change these
+/// columns.
 pub(super) fn say(
     connection: &Connection,
     episodes: &TableName,
@@ -265,7 +267,10 @@ fn stored(row: &Row<'_>, episodes: &TableName) -> Result<StoredEpisode> {
     let wrong = |column: &str| {
         Error::Found(
             ErrorKind::Other,
-            format!("table `{}`, episode {id}: `{column}` holds what no worker writes", episodes.table()),
+            format!(
+                "table `{}`, episode {id}: `{column}` holds a value that no worker writes",
+                episodes.table()
+            ),
         )
     };
     let text = |column: &str| row.get::<_, Option<String>>(column);

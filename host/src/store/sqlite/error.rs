@@ -1,5 +1,4 @@
-//! What can go wrong inside a call, and what is made of it for the caller: a class, the file's
-//! name, and advice.
+//! The errors of a call, and their form for the caller: a class, the file's name, and advice.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,15 +10,16 @@ use rusqlite::ffi::{
 
 use crate::store::{ErrorKind, StoreError};
 
-/// Reading has to end first what a program did not that was killed amid a write.
+/// The file was left by a program that was killed while it wrote: it must be recovered before it is
+/// read.
 const CUT_SHORT: [std::ffi::c_int; 3] =
     [SQLITE_READONLY_RECOVERY, SQLITE_READONLY_ROLLBACK, SQLITE_READONLY_CANTINIT];
 
-/// A call's failure before the file's name is put to it.
+/// The error of a call, without the file's name.
 #[derive(Debug)]
 pub(super) enum Error {
     Sqlite(rusqlite::Error),
-    /// What this store itself found; the message goes on from "database `x`: ".
+    /// Found by this store itself; the message continues after "database `x`: ".
     Found(ErrorKind, String),
 }
 
@@ -41,12 +41,12 @@ impl Error {
         matches!(self, Self::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation))
     }
 
-    /// Whether the table does not take a row.
+    /// Whether the table does not accept a row.
     pub(super) fn is_refused(&self) -> bool {
         self.is_constraint()
     }
 
-    /// SQLite's own words, where it said something.
+    /// SQLite's own message, if there is one.
     pub(super) fn said(&self) -> String {
         match self {
             Self::Sqlite(error) => error.to_string(),
@@ -128,8 +128,8 @@ fn classify(error: &rusqlite::Error, busy_timeout: Duration) -> (ErrorKind, Stri
     }
 }
 
-/// SQLite has one code for all errors in a statement; a table that vanished is told apart by the
-/// text.
+/// SQLite has one code for all errors in a statement; only the text shows that a table has
+/// vanished.
 fn names_a_missing_thing(error: &rusqlite::Error) -> bool {
     let text = error.to_string();
     ["no such table", "no such column", "has no column named"].iter().any(|known| text.contains(known))

@@ -1,5 +1,4 @@
-//! Readings into the input table of a SQLite file: what `host import` asks for, and nothing else
-//! does.
+//! Writes readings into the input table of an SQLite file: for `host import`, and for nothing else.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use crate::reading::{Reading, ReadingKey};
 use crate::store::schema::{INPUT_COLUMNS, sqlite as ddl};
 use crate::store::{Importer, Inserted, StoreError, TableName};
 
-/// Readings into a SQLite file.
+/// An importer into an SQLite file.
 pub struct SqliteImporter {
     link: DatabaseFile,
     table: TableName,
@@ -25,7 +24,7 @@ pub struct SqliteImporter {
 }
 
 impl SqliteImporter {
-    /// Looks at the table, or makes it where that is asked for.
+    /// Checks the table, or makes it if asked to.
     pub(super) async fn begin(
         link: DatabaseFile,
         table: TableName,
@@ -54,7 +53,7 @@ impl Importer for SqliteImporter {
         let (table, readings) = (self.table.clone(), readings.to_vec());
         self.link
             .call(move |connection| {
-                // The write lock from the beginning: what was looked up stays as it is.
+                // It takes the write lock at the beginning, so that what was read does not change.
                 let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
                 let inserted = insert(&transaction, &expect_table(&transaction, &table)?, &readings)?;
                 transaction.commit()?;

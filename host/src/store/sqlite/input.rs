@@ -1,5 +1,5 @@
-//! The input table in a SQLite file. Each call is one read transaction, so that what it says
-//! belongs together.
+//! The input table in an SQLite file. Each call is one read transaction, so that its results are
+//! consistent.
 
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ use crate::datetime::Datetime;
 use crate::reading::Page;
 use crate::store::{Clock, Input, InputLayout, StoreError, TableName};
 
-/// Readings out of a SQLite file.
+/// The input side of an SQLite file.
 pub struct SqliteInput {
     link: DatabaseFile,
     table: TableName,
@@ -159,7 +159,7 @@ pub(super) fn read_at(
 ) -> Result<Page> {
     let sql = format!("{} WHERE datetime >= ?1 AND datetime < ?2", table.select());
     let mut statement = connection.prepare_cached(&sql)?;
-    // A seek an instant where there is an index; else the table is read through once for all.
+    // A seek per instant if there is an index; else the table is read once for all.
     let mut spans: Vec<(String, String)> = Vec::new();
     if table.layout.has_datetime_index {
         spans.extend(wanted.iter().map(|&at| table.form.around(at)));

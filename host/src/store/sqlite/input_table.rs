@@ -1,4 +1,4 @@
-//! The input table as it is during one call.
+//! The input table during one call.
 
 use rusqlite::Connection;
 
@@ -14,13 +14,13 @@ use crate::store::{InputLayout, TableName};
 pub(super) struct InputTable<'a> {
     name: &'a TableName,
     pub(super) layout: InputLayout,
-    /// What its datetimes look like.
+    /// The form of its datetimes.
     pub(super) form: DatetimeForm,
 }
 
 impl<'a> InputTable<'a> {
     /// # Errors
-    /// `Schema`, if it is not there or lacks a column.
+    /// `Schema`, if it does not exist or lacks a column.
     pub(super) fn find(connection: &Connection, name: &'a TableName) -> Result<Self> {
         let advice =
             "name the one that holds the readings in the configuration; `host demo` makes one to try";
@@ -47,19 +47,19 @@ impl<'a> InputTable<'a> {
         }
     }
 
-    /// As a statement names it.
+    /// Its name in a statement.
     pub(super) fn sql(&self) -> String {
         self.name.sqlite()
     }
 
-    /// A query for rows as [`RowReader`](row::RowReader) reads them; a condition goes on from it.
+    /// A query for rows as [`RowReader`](row::RowReader) reads them; a condition is appended to it.
     pub(super) fn select(&self) -> String {
         let columns = row::columns(self.layout.has_key, self.layout.has_source_file);
         format!("SELECT {columns} FROM {}", self.sql())
     }
 
     /// # Errors
-    /// `Schema` where rows have no order of arrival.
+    /// `Schema` if rows have no order of arrival.
     pub(super) fn expect_key(&self) -> Result<()> {
         if self.layout.has_key {
             return Ok(());

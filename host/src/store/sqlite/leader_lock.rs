@@ -1,8 +1,8 @@
-//! One active worker a name: a locked file beside the output.
+//! One active worker per name: a locked file beside the output.
 //!
-//! The system frees the lock when the process ends, however it ends; the empty file stays, because
-//! deleting it would race with the next that locks it. Where it cannot be made or locked (some
-//! network shares) every worker leads, and the fence alone keeps them apart.
+//! The system releases the lock when the process ends, however it ends; the empty file stays,
+//! because deleting it would race with the next process that locks it. If it cannot be made or
+//! locked (some network shares), every worker leads, and only the fence keeps them apart.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -32,12 +32,12 @@ impl FileLock {
 #[async_trait]
 impl LeaderLock for FileLock {
     async fn try_acquire(&mut self) -> Result<bool, StoreError> {
-        // A lock that is held stays; asked for through another handle it would look taken.
+        // A lock that is held is kept; another handle would find it taken.
         if self.held.is_some() {
             return Ok(true);
         }
         let (store, worker) = (self.store.clone(), self.worker.clone());
-        // A lock's file may lie on a share that takes its time.
+        // The lock file may be on a slow share.
         let asked = tokio::task::spawn_blocking(move || try_lock(&store, &worker)).await;
         let locked = asked.unwrap_or_else(|error| {
             let message = format!("the thread that locks a worker's name ended: {error}");
@@ -54,20 +54,20 @@ impl LeaderLock for FileLock {
 }
 
 enum Locked {
-    /// By us, with the file where there is one that can be locked.
+    /// Held by us, with the file if there is one that can be locked.
     Here(Option<File>),
     Elsewhere,
 }
 
 fn try_lock(store: &SqliteStore, worker: &str) -> Result<Locked, StoreError> {
     let timeout = store.busy_timeout;
-    // A mistyped path must not leave a lock's file behind.
+    // A mistyped path must not leave a lock file behind.
     expect_file(&store.input, Side::Input).map_err(|fault| fault.at(&store.input, timeout))?;
     let side = Side::Output { create: store.create_output };
     expect_file(&store.output, side).map_err(|fault| fault.at(&store.output, timeout))?;
     let path = lock_path(store, worker);
     let ours = File::options().create(true).truncate(false).write(true).open(&path);
-    // Left by another user, by a `run --once` of root's say: to lock it, reading is enough.
+    // Left by another user, for instance by root's `run --once`: reading is enough to lock it.
     let opened = ours.or_else(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => File::open(&path),
         _ => Err(error),
@@ -83,14 +83,14 @@ fn try_lock(store: &SqliteStore, worker: &str) -> Result<Locked, StoreError> {
     Ok(Locked::Here(locked))
 }
 
-/// A folder that cannot be written is said by the database itself, and better.
+/// If the directory cannot be written, the database itself gives a better error.
 fn without(path: &Path, error: &std::io::Error) -> Option<File> {
     tracing::debug!("`{}` cannot be locked: {error}", path.display());
     None
 }
 
-/// `plant.sqlite-default.lock`; what no file name may hold is replaced, and a digest then tells
-/// such names apart.
+/// `plant.sqlite-default.lock`; characters that a file name cannot contain are replaced, and a
+/// digest then makes such names different.
 fn lock_path(store: &SqliteStore, worker: &str) -> PathBuf {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let name = if worker.chars().all(plain) {

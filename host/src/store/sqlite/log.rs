@@ -1,10 +1,10 @@
-//! The write-ahead log, `plant.sqlite-wal` beside `plant.sqlite`: what was committed and is not in
-//! the file itself yet.
+//! The write-ahead log, `plant.sqlite-wal` beside `plant.sqlite`: commits that are not in the file
+//! itself yet.
 //!
-//! Whoever opens a file that is kept with one makes it and an index beside it, even to read; a
-//! folder that cannot be written then keeps a reader out, and a reader that may not write leaves
-//! both behind. Where the log is empty or absent, all is in the file itself, and it can be read as
-//! it stands without either.
+//! Opening a file that has one makes it and an index beside it, even for reading. So a reader
+//! cannot open it in a directory that cannot be written, and a reader without the right to write
+//! would leave both behind. If the log is empty or absent, everything is in the file itself, and it
+//! can be read as it is without either.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -13,22 +13,22 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-/// A log that has grown beyond this is cut after a commit. SQLite begins it anew from 4 MiB on, so
-/// that it is no larger but for one large transaction, or for a reader that stayed long: while it
-/// does, nothing can be cut.
+/// A log that has grown beyond this is truncated after a commit. SQLite restarts it from 4 MiB on,
+/// so that it is larger only after one large transaction, or while a long read lasts, during which
+/// nothing can be truncated.
 pub(super) const LARGEST: u64 = 16 << 20;
 
-/// Where the header of a database file says how it is written and read, and what stands there of
-/// one with a log.
+/// The position in a database file's header that says how it is written and read, and its value for
+/// a file with a log.
 const VERSIONS: std::ops::Range<usize> = 18..20;
 const WITH_LOG: [u8; 2] = [2, 2];
 
-/// Whether this is a file with a log, and nothing is in that: nobody is amid writing it.
+/// Whether this is a file with an empty log: no process is writing it.
 pub(super) fn is_at_rest(path: &Path) -> bool {
     is_kept_with_log(path) && !holds_something(path)
 }
 
-/// Whether the log holds anything.
+/// Whether the log has content.
 pub(super) fn holds_something(path: &Path) -> bool {
     fs::metadata(beside(path)).is_ok_and(|log| log.len() > 0)
 }
@@ -39,14 +39,14 @@ fn is_kept_with_log(path: &Path) -> bool {
     read.is_ok() && header[VERSIONS] == WITH_LOG
 }
 
-/// The log lies beside the file itself, not beside a link to it.
+/// The log is beside the file itself, not beside a link to it.
 fn beside(path: &Path) -> PathBuf {
     let mut log = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).into_os_string();
     log.push("-wal");
     log.into()
 }
 
-/// The name by which SQLite opens a file as one that nobody changes: without locks, log or index.
+/// The name by which SQLite opens a file as immutable: without locks, log or index.
 pub(super) fn as_it_stands(path: &Path) -> String {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut name = "file://".to_owned();
@@ -66,7 +66,7 @@ pub(super) fn as_it_stands(path: &Path) -> String {
     name + "?immutable=1"
 }
 
-/// Cuts a log that has grown large, if nobody reads it any more; else the next commit tries again.
+/// Truncates a log that has grown large, if no process reads it; else the next commit tries again.
 pub(super) fn cut(connection: &Connection, busy_timeout: Duration) {
     let Some(path) = connection.path() else { return };
     if !fs::metadata(format!("{path}-wal")).is_ok_and(|log| log.len() > LARGEST) {

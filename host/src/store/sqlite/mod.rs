@@ -2,7 +2,7 @@
 //!
 //! Input and output each have a connection of their own, to one file or to two, for as long as the
 //! worker lives. SQLite's calls block, so each runs on a blocking thread ([`database_file`]). Every
-//! failure is a [`StoreError`] that names the file and says what a person can do about it.
+//! error is a [`StoreError`] that names the file and says what a person can do about it.
 
 mod column_form;
 mod connect;
@@ -46,17 +46,17 @@ use super::{
 use database_file::DatabaseFile;
 use side::Side;
 
-/// How long a call waits for another program's lock. Commits take milliseconds, so whoever holds a
-/// lock this long is a person's open transaction or a backup; the next cycle tries again, and
-/// nothing is lost by letting this one go.
+/// How long a call waits for another program's lock. Commits take milliseconds, so a lock that is
+/// held this long belongs to a person's open transaction or a backup; the next cycle tries again,
+/// and nothing is lost.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where the files and the tables are.
+/// The files and the tables.
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
-    /// Must exist: it is never created, and only read.
+    /// It must exist: it is never created, and only read.
     pub input: PathBuf,
-    /// May be the same file.
+    /// It may be the same file.
     pub output: PathBuf,
     /// Whether an output file that does not exist is created.
     pub create_output: bool,
@@ -82,8 +82,8 @@ impl SqliteStore {
     /// Opens the input, read-only.
     ///
     /// # Errors
-    /// `Connection` for a file that is not there, `Permission`, `Busy`; `Other` for what is no
-    /// SQLite database.
+    /// `Connection` for a file that does not exist, `Permission`, `Busy`; `Other` for a file that
+    /// is not an SQLite database.
     pub async fn open_input(&self) -> Result<SqliteInput, StoreError> {
         let link = DatabaseFile::open(self.input.clone(), Side::Input, self.busy_timeout).await?;
         Ok(SqliteInput::new(link, self.tables.input.clone(), self.clock.clone()))
@@ -106,8 +106,7 @@ impl SqliteStore {
 #[async_trait]
 impl Connector for SqliteStore {
     async fn open(&self) -> Result<(Box<dyn Input>, Box<dyn Output>), StoreError> {
-        // The input first: where both are one file, a mistyped path must not become an empty
-        // database.
+        // The input first: if both are one file, a mistyped path must not create an empty database.
         let input = self.open_input().await?;
         let output = self.open_output().await?;
         Ok((Box::new(input), Box::new(output)))

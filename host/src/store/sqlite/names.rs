@@ -1,6 +1,6 @@
-//! Which names the output takes for one. The column of a table that others made may have a
+//! Which names the output takes for the same. The column of a table that others made may have a
 //! collation (`COLLATE NOCASE`, `RTRIM`), and so may a unique index on it; SQLite itself is asked
-//! what they take for the same.
+//! which names they take for the same.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use super::error::{Error, Result};
 use crate::store::table_name::quote_sqlite;
 use crate::store::{ErrorKind, TableName};
 
-/// Tells texts apart by their bytes.
+/// Compares texts by their bytes.
 const BINARY: &str = "BINARY";
 
-/// Those of the names that are the same as one before them, each with the first such.
+/// Those of the names that are the same as an earlier one, each with the first such.
 pub(super) fn equal(
     connection: &Connection,
     output: &TableName,
@@ -25,8 +25,8 @@ pub(super) fn equal(
     }
     let list = serde_json::to_string(&names.iter().map(|name| &**name).collect::<Vec<_>>())
         .map_err(|error| Error::Found(ErrorKind::Other, format!("names cannot be compared ({error})")))?;
-    // Names that one collation takes for the same, and another for the same as a third, are all
-    // one.
+    // If one collation takes two names for the same, and another one of them and a third, all three
+    // are the same.
     let mut first: Vec<usize> = (0..names.len()).collect();
     for collation in collations {
         let sql = format!(
@@ -57,7 +57,7 @@ fn root(first: &[usize], mut at: usize) -> usize {
     at
 }
 
-/// Those of the names of which the output's first verdict has another spelling, with that.
+/// Those of the names whose first verdict in the output has another spelling, with that spelling.
 pub(super) fn other_spellings(
     connection: &Connection,
     output: &TableName,
@@ -79,8 +79,8 @@ pub(super) fn other_spellings(
     Ok(found)
 }
 
-/// The collations in which the names of two verdicts at one datetime must differ; that of the bytes
-/// left out.
+/// The collations by which the names of two verdicts at one datetime must differ, without the
+/// binary one.
 fn collations(connection: &Connection, output: &TableName) -> Result<Vec<String>> {
     let (_, column, ..) = connection.column_metadata(Some("main"), output.table(), "variable")?;
     let mut found: Vec<String> = column.map(|name| name.to_string_lossy().into_owned()).into_iter().collect();

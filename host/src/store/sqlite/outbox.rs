@@ -1,4 +1,4 @@
-//! The outbox. Pieces of one transaction; each row is found by an index.
+//! The outbox. Steps of one transaction; each row is found by an index.
 
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
@@ -11,7 +11,7 @@ use crate::store::schema::{OUTBOX_COLUMNS, OUTBOX_KEY};
 use crate::store::{EntryState, ErrorKind, OutboxCounts, OutboxEntry, TableName, Tried};
 
 /// # Errors
-/// `Schema`, if the table is not there or does not take what a commit writes.
+/// `Schema`, if the table does not exist or does not accept what a commit writes.
 pub(super) fn expect(connection: &Connection, outbox: &TableName) -> Result<()> {
     let found = Table::expect(connection, outbox, "it is created when the worker starts")?;
     found.expect_columns(outbox, &OUTBOX_COLUMNS)?;
@@ -20,12 +20,12 @@ pub(super) fn expect(connection: &Connection, outbox: &TableName) -> Result<()> 
         return Ok(());
     }
     Err(Error::schema(format!(
-        "table `{}` may hold a message twice; make an unique index on `id`",
+        "table `{}` may hold a message twice; make a unique index on `id`",
         outbox.table()
     )))
 }
 
-/// New entries; one that is there stays as it is.
+/// Inserts new entries; an existing one stays as it is.
 pub(super) fn write(
     connection: &Connection,
     outbox: &TableName,
@@ -56,7 +56,7 @@ pub(super) fn write(
     Ok(())
 }
 
-/// Entries that are to be tried now.
+/// Entries whose try is due.
 pub(super) fn due(
     connection: &Connection,
     outbox: &TableName,
@@ -84,7 +84,7 @@ fn limited(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
-/// What became of a try.
+/// Stores the result of a try.
 pub(super) fn tried(connection: &Connection, outbox: &TableName, seq: i64, tried: &Tried) -> Result<bool> {
     let sql = format!(
         "UPDATE {} SET state = ?1, attempts = attempts + 1, next_try_at = ?2, last_error = ?3, progress = ?4 WHERE seq = ?5",
@@ -94,7 +94,7 @@ pub(super) fn tried(connection: &Connection, outbox: &TableName, seq: i64, tried
     Ok(connection.prepare_cached(&sql)?.execute(values)? > 0)
 }
 
-/// How many are due and dead.
+/// The numbers of due and dead entries.
 pub(super) fn counts(connection: &Connection, outbox: &TableName) -> Result<OutboxCounts> {
     expect(connection, outbox)?;
     let table = outbox.sqlite();
@@ -150,7 +150,10 @@ fn entry(row: &Row<'_>, outbox: &TableName) -> Result<OutboxEntry> {
     let wrong = |column: &str| {
         Error::Found(
             ErrorKind::Other,
-            format!("table `{}`, entry {seq}: `{column}` holds what no worker writes", outbox.table()),
+            format!(
+                "table `{}`, entry {seq}: `{column}` holds a value that no worker writes",
+                outbox.table()
+            ),
         )
     };
     let at = |column: &str| -> Result<Datetime> {

@@ -1,5 +1,5 @@
-//! The output, the state table and that of checkpoints' parts in a SQLite file. Each call is one
-//! transaction, or none of it happened.
+//! The output, the state table and the table of checkpoints' parts in an SQLite file. Each call is
+//! one transaction.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::store::{
 };
 use crate::verdict::VerdictRow;
 
-/// Verdicts and state into a SQLite file.
+/// The output side of an SQLite file.
 pub struct SqliteOutput {
     link: DatabaseFile,
     tables: Arc<OutputTables>,
@@ -41,7 +41,7 @@ pub(super) struct OutputTables {
     clock: Clock,
 }
 
-/// What a commit writes, for the thread that writes it.
+/// The content of a commit, for the thread that writes it.
 struct CommitData {
     verdicts: Vec<VerdictRow>,
     state: State,
@@ -89,8 +89,8 @@ impl SqliteOutput {
             .await
     }
 
-    /// Runs `write` in a transaction that has the write lock from its beginning, so that nothing it
-    /// has looked up changes under it, and commits. Any failure takes all of it back.
+    /// Runs `write` in a transaction that takes the write lock at its beginning, so that what it
+    /// has read does not change, and commits. Any error rolls all of it back.
     async fn write<T, W>(&self, write: W) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -110,7 +110,7 @@ impl SqliteOutput {
 
 type StoredState = (State, RowCheckpoint, Vec<Part>);
 
-/// The state with its checkpoint. Not within the transaction: it may have a line for the log.
+/// The state with its checkpoint. Not within the transaction, because it may log a line.
 fn with_checkpoint((state, checkpoint, parts): StoredState, worker: &str) -> State {
     let (parts, memory) = tell_apart(parts);
     State { checkpoint: checkpoint.with(parts, worker), memory, ..state }
@@ -199,7 +199,7 @@ impl VerdictReader for SqliteOutput {
         let keys = keys.to_vec();
         self.read(move |connection, tables| {
             let output = ensure_tables::expect_tables(connection, &tables.output, &tables.state)?;
-            // Those of a backfill mostly have none.
+            // The keys of a backfill mostly have none.
             if let Some((first, last)) = span(&keys)
                 && output.has_index(&["ds"])
                 && !verdicts::any_within(connection, &tables.output, first, last)?

@@ -1,4 +1,4 @@
-//! A page by datetime, while it is gathered: the earliest readings so far, never more than a few
+//! A page by datetime, while it is collected: the earliest readings so far, never more than a few
 //! times the limit.
 
 use crate::reading::{Malformed, Page, Reading, ScannedRow};
@@ -7,7 +7,7 @@ pub(super) struct Gathering {
     limit: usize,
     readings: Vec<Reading>,
     malformed: Vec<Malformed>,
-    /// Malformed rows beyond the limit, which are said but not listed.
+    /// Malformed rows beyond the limit, which are counted but not listed.
     unlisted: u64,
 }
 
@@ -36,8 +36,8 @@ impl Gathering {
         self.readings.len() > self.limit
     }
 
-    /// Puts the readings in order and lets go of those that cannot be on the page any more: all but
-    /// one too many, which shows that there is more.
+    /// Sorts the readings and drops those that cannot be on the page any more: all but one more
+    /// than the limit, which shows that there are more.
     pub(super) fn settle(&mut self) {
         self.readings.sort_by_key(|reading| (reading.datetime, reading.id));
         self.readings.truncate(self.limit.saturating_add(1));
@@ -48,8 +48,8 @@ impl Gathering {
         let full = self.is_over();
         self.readings.truncate(self.limit);
         if let (true, Some(last)) = (full, self.readings.last()) {
-            // The reader goes on from the last datetime, and meets what is wrong there or later
-            // then.
+            // The reader continues from the last datetime, and then reads again what is malformed
+            // there or later.
             self.malformed.retain(|row| row.datetime.is_none_or(|at| at < last.datetime));
         }
         let mut malformed = self.malformed;

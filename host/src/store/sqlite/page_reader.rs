@@ -1,4 +1,4 @@
-//! Verdicts for the page: each call streams from an index and stops at its limit, or when it has
+//! The queries of the page: each call reads from an index and stops at its limit, or when it has
 //! taken too long.
 
 use std::collections::BTreeMap;
@@ -95,7 +95,7 @@ pub(super) fn stretches(
     stretches.iter().map(|stretch| reading.stretch(stretch, limit, end)).collect()
 }
 
-/// What sorts before every text of this second.
+/// A text that sorts before every text of this second.
 fn second(at: Datetime) -> String {
     DatetimeForm::Space.around(at).0
 }
@@ -136,7 +136,7 @@ impl<'c> PageQuery<'c> {
             "SELECT variable FROM {table} WHERE variable > ?1 AND typeof(variable) = 'text' ORDER BY variable LIMIT 1"
         ))?;
         let mut names: Vec<Arc<str>> = Vec::new();
-        // Every text sorts after the empty one, and a name is none.
+        // Every text sorts after the empty one, and no name is empty.
         let mut last = String::new();
         while names.len() < limit {
             self.goes_on()?;
@@ -203,8 +203,8 @@ impl<'c> PageQuery<'c> {
         Ok(count.unsigned_abs())
     }
 
-    /// One pass over the index; of two that are equal the first is kept. Stretches that follow each
-    /// other have each second in one of them.
+    /// One pass over the index; of two equal readings the first is kept. Each second is in one of
+    /// two adjacent stretches only.
     fn extent(&self, stretch: &Stretch, limit: usize) -> Result<Extent> {
         self.goes_on()?;
         let mut statement = self.connection.prepare_cached(&format!(
@@ -287,7 +287,7 @@ mod tests {
     use super::*;
     use crate::store::schema::sqlite as ddl;
 
-    /// They are asked of tables of many millions of rows.
+    /// These queries are run on tables of many millions of rows.
     #[test]
     fn what_is_read_is_found_by_seeks() {
         let table: TableName = "o".parse().unwrap();
@@ -322,7 +322,7 @@ mod tests {
                 "SEARCH o USING COVERING INDEX ux_o_variable_ds (variable=? AND ds>? AND ds<?)",
             ),
         ] {
-            // Whichever it takes of the two that begin so.
+            // Either of the two indexes that begin so.
             let plan = plan(sql).replace("ix_o_variable_ds_y", "ux_o_variable_ds");
             assert_eq!(plan, expected, "{sql}");
         }

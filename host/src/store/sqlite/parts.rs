@@ -1,4 +1,4 @@
-//! The parts of checkpoints. Pieces of one transaction.
+//! The parts of checkpoints. Steps of one transaction.
 
 use rusqlite::{Connection, params};
 
@@ -9,7 +9,7 @@ use crate::store::parts::{Part, PartsWritten};
 use crate::store::schema::PARTS_COLUMNS;
 
 /// # Errors
-/// `Schema`, if the table is not there or does not take what a commit writes.
+/// `Schema`, if the table does not exist or does not accept what a commit writes.
 pub(super) fn expect(connection: &Connection, parts: &TableName) -> Result<()> {
     let found = Table::expect(connection, parts, "it is created when the worker starts")?;
     found.expect_columns(parts, &PARTS_COLUMNS)?;
@@ -32,7 +32,7 @@ pub(super) fn read(connection: &Connection, parts: &TableName, worker: &str) -> 
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// What a commit changes. Each part is found by its key.
+/// Makes the changes of a commit. Each part is found by its key.
 pub(super) fn write(
     connection: &Connection,
     parts: &TableName,

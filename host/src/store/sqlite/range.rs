@@ -1,8 +1,8 @@
-//! Reading a range of datetimes, in order and in bounded memory. See [`datetime`](super::datetime)
-//! for why this takes a thought.
+//! Reads a range of datetimes, in order and in bounded memory. See [`datetime`](super::datetime)
+//! for the difficulty.
 //!
-//! With an index on the datetime the rows come in time order from it, only as far as the page
-//! needs. Without one, the table is read through, once.
+//! With an index on the datetime the rows are read from it in time order, only as far as the page
+//! needs. Without one, the table is read completely, once.
 
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -34,8 +34,8 @@ pub(super) fn read(connection: &Connection, table: &InputTable<'_>, range: ReadR
     // SQLite sorts every blob after every text.
     let end = range.to.map_or(Value::Blob(Vec::new()), |to| Value::Text(table.form.ceiling(to)));
     let mut spans = vec![(Value::Text(from.clone()), end)];
-    // Where datetimes have a `T`, rows that have none sort before all of their day. They are no
-    // readings, and named.
+    // If datetimes have a `T`, rows without one sort before all others of their day. They are
+    // malformed, and reported.
     if table.form == DatetimeForm::T && from.len() > 10 {
         let (day, late) = (from[..10].to_owned(), format!("{}T", &from[..10]));
         spans.insert(0, (Value::Text(day), Value::Text(late)));
@@ -52,7 +52,7 @@ pub(super) fn read(connection: &Connection, table: &InputTable<'_>, range: ReadR
         while let Some(row) = found.next()? {
             let found = rows.decode(row)?;
             let at = found.datetime();
-            // The rest of the last instant belongs to it: the key decides who stays.
+            // All rows of the last instant are needed: the key decides which stay.
             if in_order && gathering.is_over() && at != last {
                 break;
             }

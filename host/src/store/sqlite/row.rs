@@ -1,5 +1,5 @@
-//! One row of the input table to a reading, or to what is wrong with it. Lives for one page, whose
-//! names it shares.
+//! Converts a row of the input table into a reading, or into the error that is wrong with it. Lives
+//! for one page, whose names it shares.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::datetime::DatetimeForm;
 use crate::datetime::Datetime;
 use crate::reading::{Malformed, Reading, ScannedRow};
 
-/// How much of a value that is none goes into a message.
+/// How much of an invalid value is shown in a message.
 const SHOWN_CHARS: usize = 60;
 
 /// 2025-01-15 10:00:00.
@@ -26,8 +26,9 @@ pub(super) fn columns(has_key: bool, has_source_file: bool) -> String {
     )
 }
 
-/// Turns rows into readings; a datetime of another form than the column's is none. Rows come in
-/// runs of one datetime, of few variables and fewer files: each is read once.
+/// Converts rows into readings; a datetime of another form than the column's is not valid.
+/// Consecutive rows often have the same datetime, and there are few variables and files: each text
+/// is converted once.
 #[derive(Default)]
 pub(super) struct RowReader {
     form: DatetimeForm,
@@ -75,7 +76,7 @@ impl RowReader {
         Ok(ScannedRow::Reading(Reading { id, datetime, variable, value, source_file }))
     }
 
-    /// The instant that stands in a column, if one does.
+    /// The instant in a column, if there is one.
     pub(super) fn instant(&mut self, datetime: ValueRef<'_>) -> Option<Datetime> {
         let text = text(datetime)?;
         match &self.last {
@@ -105,7 +106,7 @@ fn text(value: ValueRef<'_>) -> Option<&str> {
     }
 }
 
-/// A value, as a message shows it.
+/// A value in the form for messages.
 fn shown(value: ValueRef<'_>) -> String {
     match value {
         ValueRef::Null => "NULL".to_owned(),

@@ -1,14 +1,14 @@
-//! Who opens a file, and what for.
+//! The purposes for which a file is opened.
 
-/// What a connection is for.
+/// The purpose of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
     /// Reads only, creates nothing.
     Input,
-    /// Reads only and leaves nothing behind, also where nothing can be written: for whoever takes a
-    /// look.
+    /// Reads only and leaves nothing behind, also if nothing can be written: for read-only
+    /// commands.
     Look,
-    /// Tries to write and takes it back; how the file is kept stays as it is.
+    /// Tries to write and rolls back; the journal mode of the file stays as it is.
     Trial,
     Output {
         /// Whether a missing file is created.

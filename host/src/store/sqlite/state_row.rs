@@ -1,4 +1,4 @@
-//! The worker's row of the state table, to and from [`State`]. Pieces of one transaction.
+//! Converts the worker's row of the state table to and from [`State`]. Steps of one transaction.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -14,7 +14,7 @@ use crate::state::{SetAside, State, StoredPosition};
 use crate::store::parts::RowCheckpoint;
 use crate::store::{ErrorKind, TableName};
 
-/// Raises the epoch of the worker's row, or makes one that holds only that.
+/// Raises the epoch of the worker's row, or makes one that holds only the epoch.
 pub(super) fn claim(connection: &Connection, table: &TableName, worker: &str) -> Result<i64> {
     let sql = format!(
         "INSERT INTO {} (worker, epoch) VALUES (?1, 1) ON CONFLICT (worker) DO UPDATE SET epoch = epoch + 1 RETURNING epoch",
@@ -31,8 +31,8 @@ pub(super) fn workers(connection: &Connection, table: &TableName) -> Result<Vec<
     Ok(names)
 }
 
-/// The worker's row, and what it says of its checkpoint, which the state lacks; None if there is
-/// none, or nothing was committed yet.
+/// The worker's row, and its data on the checkpoint, which the state lacks; None if there is no
+/// row, or nothing was committed yet.
 pub(super) fn read(
     connection: &Connection,
     table: &TableName,
@@ -120,8 +120,8 @@ fn json<T: DeserializeOwned>(
     serde_json::from_str(&text).map_err(|error| unreadable(column, &error))
 }
 
-/// Writes the whole row; the parts of the checkpoint have a table of their own. The fence: it must
-/// still carry the epoch with which this worker took its name.
+/// Writes the whole row; the parts of the checkpoint have a table of their own. The fence: the row
+/// must still have the epoch with which this worker took its name.
 pub(super) fn write(connection: &Connection, table: &TableName, worker: &str, state: &State) -> Result<()> {
     let sql = format!(
         "UPDATE {} SET position = ?3, watermark = ?4, checkpoint = NULL, checkpoint_schema = ?5, checkpoint_digest = ?6, \
@@ -150,7 +150,7 @@ pub(super) fn forget(connection: &Connection, table: &TableName, worker: &str, e
     if hit == 1 { Ok(()) } else { Err(fenced(connection, table, worker, epoch)?) }
 }
 
-/// Exchanges what is set aside, if it is still what the caller has seen.
+/// Replaces what is set aside, if it is still what the caller has read.
 pub(super) fn exchange_set_aside(
     connection: &Connection,
     table: &TableName,
@@ -158,7 +158,7 @@ pub(super) fn exchange_set_aside(
     before: &BTreeMap<Arc<str>, SetAside>,
     after: &BTreeMap<Arc<str>, SetAside>,
 ) -> Result<bool> {
-    // The text itself tells: it is this worker's own, with its names in order.
+    // The texts can be compared: this program writes them, with the names in order.
     let sql = format!("UPDATE {} SET set_aside = ?3 WHERE worker = ?1 AND set_aside = ?2", table.sqlite());
     let hit =
         connection.prepare_cached(&sql)?.execute(params![worker, set_aside(before)?, set_aside(after)?])?;
@@ -169,7 +169,7 @@ fn set_aside(asides: &BTreeMap<Arc<str>, SetAside>) -> Result<String> {
     to_json(&asides.iter().map(|(name, aside)| (&**name, aside)).collect::<BTreeMap<_, _>>())
 }
 
-/// Why the row is no longer this worker's.
+/// Why the row no longer belongs to this worker.
 fn fenced(connection: &Connection, table: &TableName, worker: &str, epoch: i64) -> Result<Error> {
     let sql = format!("SELECT epoch FROM {} WHERE worker = ?1", table.sqlite());
     let found: Option<i64> = connection.query_row(&sql, [worker], |row| row.get(0)).optional()?;

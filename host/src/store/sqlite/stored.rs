@@ -1,5 +1,5 @@
-//! Verdicts read back, by datetime and page by page: in time order from the index on ds, and only
-//! as far as the page needs.
+//! Reads verdicts by datetime and page by page: in time order from the index on ds, and only as far
+//! as the page needs.
 
 use rusqlite::{Connection, Row};
 
@@ -47,7 +47,7 @@ pub(super) fn read(
             verdicts.push(verdict(&mut rows, ds, row)?);
         }
     }
-    // One instant has many texts, and they need not come by variable.
+    // One instant has many texts, which need not be ordered by variable.
     verdicts.sort_by(|a, b| (a.ds, &a.variable).cmp(&(b.ds, &b.variable)));
     let full = verdicts.len() > limit;
     verdicts.truncate(limit);

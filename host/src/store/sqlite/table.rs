@@ -1,6 +1,5 @@
-//! What a table looks like: its columns and its indexes, read from SQLite's own catalogue at each
-//! call. That takes microseconds, and a table that its users change under a running worker is never
-//! mistaken for what it was.
+//! The columns and indexes of a table, read from SQLite's own catalogue at each call. That takes
+//! microseconds, and a table that its users change under a running worker is always seen as it is.
 
 use rusqlite::Connection;
 
@@ -11,12 +10,12 @@ use crate::store::index::Index;
 pub(super) struct Table {
     columns: Vec<TableColumn>,
     indexes: Vec<Index>,
-    /// Whether its rows have no number of SQLite's own.
+    /// Whether its rows have no rowid.
     without_rowid: bool,
 }
 
 struct TableColumn {
-    /// In lower case, as SQLite does not tell them apart.
+    /// In lower case, as SQLite ignores case.
     name: String,
     declared: String,
     must_be_given: bool,
@@ -55,7 +54,7 @@ impl Table {
     }
 
     /// # Errors
-    /// `Schema`, with the tables that are there and the `advice`.
+    /// `Schema`, with the names of the existing tables and the `advice`.
     pub(super) fn expect(connection: &Connection, name: &TableName, advice: &str) -> Result<Self> {
         if let Some(table) = Self::find(connection, name)? {
             return Ok(table);
@@ -91,8 +90,8 @@ impl Table {
     }
 
     /// # Errors
-    /// `Schema`, naming columns besides `known` that would refuse every row that we write: a `row`,
-    /// in words.
+    /// `Schema`, naming columns besides `known` that would refuse every row that we write: `row`
+    /// describes such a row.
     pub(super) fn expect_no_more_than(&self, name: &TableName, known: &[&str], row: &str) -> Result<()> {
         let wanted: Vec<&str> = self
             .columns
@@ -111,8 +110,8 @@ impl Table {
         )))
     }
 
-    /// Whether `column` gives rows an order of arrival: SQLite itself counts it up. One that is
-    /// only unique may be filled in any order.
+    /// Whether `column` gives rows an order of arrival: SQLite itself counts it up. A column that
+    /// is only unique may be filled in any order.
     pub(super) fn is_order_of_arrival(&self, column: &str) -> bool {
         let Some(found) = self.columns.iter().find(|found| found.name == column) else { return false };
         let alone = self.columns.iter().filter(|column| column.primary_key).count() == 1;
@@ -140,7 +139,7 @@ impl Table {
     }
 }
 
-/// Indexes on a part of the rows serve neither look-ups nor uniqueness and are left out.
+/// Partial indexes serve neither look-ups nor uniqueness and are left out.
 fn indexes(connection: &Connection, name: &TableName) -> Result<Vec<Index>> {
     let mut statement = connection.prepare_cached(
         "SELECT list.seq, list.\"unique\", coalesce(lower(info.name), '') \

@@ -1,5 +1,5 @@
-//! Verdicts in the output table: which are there, putting in those that are not, taking out those
-//! that are. Pieces of one transaction.
+//! Verdicts in the output table: looking them up, inserting and deleting them. Steps of one
+//! transaction.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
@@ -13,7 +13,7 @@ use crate::store::TableName;
 use crate::store::schema::OUTPUT_COLUMNS;
 use crate::verdict::VerdictRow;
 
-/// Looks verdicts up by key, whichever of its texts their datetime has.
+/// Finds verdicts by key, whichever text their datetime has.
 pub(super) struct Lookup<'c> {
     statement: rusqlite::CachedStatement<'c>,
     rows: RowReader,
@@ -41,8 +41,8 @@ impl<'c> Lookup<'c> {
     }
 }
 
-/// Whether the output may hold a verdict from the first to the last of these datetimes. A seek,
-/// where an index leads with ds.
+/// Whether the output may hold a verdict from the first to the last of these datetimes. A seek, if
+/// an index leads with ds.
 pub(super) fn any_within(
     connection: &Connection,
     output: &TableName,
@@ -54,8 +54,8 @@ pub(super) fn any_within(
     Ok(connection.prepare_cached(&sql)?.query_row(span, |row| row.get(0))?)
 }
 
-/// Deletes whatever the output holds for these keys; how many rows those were. What stands under a
-/// name that the column only takes for the same is another variable's and stays.
+/// Deletes all verdicts of these keys; returns the number of rows. A verdict under another name
+/// that the column only takes for the same belongs to another variable and stays.
 pub(super) fn remove(connection: &Connection, output: &TableName, verdicts: &[VerdictRow]) -> Result<u64> {
     let table = output.sqlite();
     let mut candidates = connection.prepare_cached(&format!(
@@ -80,9 +80,9 @@ pub(super) fn remove(connection: &Connection, output: &TableName, verdicts: &[Ve
     Ok(removed)
 }
 
-/// Inserts the verdicts whose key is not there yet; how many those were. A row that the table's own
-/// unique index takes for one that it has (its columns may not tell case) is passed over like any
-/// other that is there.
+/// Inserts the verdicts whose key is not there yet; returns their number. A row that the table's
+/// own unique index takes for an existing one (its columns may ignore case) is skipped like any
+/// other existing one.
 pub(super) fn insert(
     connection: &Connection,
     output: &TableName,
@@ -133,7 +133,7 @@ fn value(verdict: &VerdictRow, column: &str, now: &str) -> Value {
     }
 }
 
-/// The greatest ds up to `until`: a seek, and a step back over each text that is no datetime.
+/// The greatest ds up to `until`: a seek, and a step back over each text that is not a datetime.
 pub(super) fn newest(
     connection: &Connection,
     output: &TableName,

@@ -1,8 +1,8 @@
-//! What an error of the server's means, by its number; the text decides where a server has one
-//! number for everything.
+//! The class of a server's error, by its number; the text decides where a server has one number for
+//! everything.
 //!
-//! The numbers are those that Microsoft's documentation lists; [`SOURCES`] in the tests says where
-//! each group stands.
+//! The numbers are those of Microsoft's documentation; [`SOURCES`] in the tests names the source of
+//! each group.
 
 /// From this severity on the server closes the connection.
 const FATAL: u8 = 20;
@@ -12,14 +12,14 @@ const OF_USERS: u32 = 50_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
-    /// Going down, coming up, moving to another node, throttled, or not to be opened just now.
+    /// Shutting down, starting, moving to another node, throttled, or not available just now.
     Connection,
     Login,
     /// There is no database of this name, or none that this login may enter.
     Database,
     Right,
     ReadOnly,
-    /// A deadlock's victim, or a version of a row that is not there any more.
+    /// A deadlock's victim, or a row version that no longer exists.
     Conflict,
     Lock,
     /// The server lacks memory or time for this now.
@@ -34,7 +34,7 @@ pub(super) enum Class {
     Other,
 }
 
-/// Many numbers of one class.
+/// Several numbers of one class.
 const NUMBERS: &[(Class, &[u32])] = &[
     // The session or the server ends, or the network does.
     (
@@ -53,7 +53,8 @@ const NUMBERS: &[(Class, &[u32])] = &[
             982, 983, 988, 4221,
         ],
     ),
-    // Azure: a failover, a throttled or paused database, a session that was ended for what it used.
+    // Azure: a failover, a throttled or paused database, a session that was ended because of its
+    // usage.
     (
         Class::Connection,
         &[
@@ -104,7 +105,7 @@ pub(super) fn classify(number: u32, severity: u8, text: &str) -> Class {
     }
 }
 
-/// For servers whose numbers say nothing.
+/// For servers whose numbers are not specific.
 fn by_text(text: &str) -> Class {
     const WORDS: [(&str, Class); 15] = [
         ("permission denied", Class::Right),
@@ -131,8 +132,8 @@ fn by_text(text: &str) -> Class {
 mod tests {
     use super::*;
 
-    /// Lists of Microsoft's, each with the numbers on it and what they are to us. `errors-events`
-    /// is learn.microsoft.com/sql/relational-databases/errors-events.
+    /// Microsoft's lists, each with its numbers and our class of them. `errors-events` is
+    /// learn.microsoft.com/sql/relational-databases/errors-events.
     const SOURCES: &[(&str, Class, &[u32])] = &[
         (
             "learn.microsoft.com/azure/azure-sql/database/troubleshoot-common-errors-issues, \

@@ -1,6 +1,6 @@
 //! From a target to a session that is set up: name, TCP, TLS, login, redirects.
 //!
-//! All of it together has the connect timeout. What fails here leaves nothing behind.
+//! The connect timeout applies to all of it together. A failure leaves nothing behind.
 
 use tiberius::error::Error as DriverError;
 use tiberius::{Client, Config, SqlBrowser};
@@ -15,13 +15,14 @@ use crate::store::ErrorKind;
 /// A logged-in session.
 pub(super) type SqlSession = Client<Compat<TcpStream>>;
 
-/// Azure sends a client on once, from its gateway to the node; a circle is somebody's mistake.
+/// Azure redirects a client once, from its gateway to the node; a cycle of redirects is an error of
+/// configuration.
 const MOST_REDIRECTS: usize = 3;
 
-/// Where the browser service listens, which knows the port of an instance.
+/// The port of the browser service, which knows the port of an instance.
 const BROWSER: &str = ":1434";
 
-/// Connects and logs in. The session's settings hold for its life; its database is told.
+/// Connects and logs in. The session's settings hold for its life; returns its database.
 pub(super) async fn connect(target: &Target) -> Result<(SqlSession, String)> {
     let limit = target.timeouts.connect;
     match tokio::time::timeout(limit, log_in(target)).await {
@@ -29,7 +30,7 @@ pub(super) async fn connect(target: &Target) -> Result<(SqlSession, String)> {
         Err(_) => Err(Error::Found(
             ErrorKind::Connection,
             format!(
-                "no session within {} s; is the server up, and does a firewall let us through?",
+                "no connection within {} s; is the server up, and does a firewall block it?",
                 limit.as_secs_f64()
             ),
         )),
@@ -49,10 +50,13 @@ async fn log_in(target: &Target) -> Result<(SqlSession, String)> {
             Err(error) => return Err(error.into()),
         }
     }
-    Err(Error::Found(ErrorKind::Connection, format!("it sent us on more than {MOST_REDIRECTS} times")))
+    Err(Error::Found(
+        ErrorKind::Connection,
+        format!("it redirected the connection more than {MOST_REDIRECTS} times; check the server's name"),
+    ))
 }
 
-/// A named instance without a port of its own is asked for at the browser service.
+/// The browser service is asked for a named instance without a port.
 async fn open_stream(config: &Config) -> Result<TcpStream, DriverError> {
     let address = config.get_addr();
     if address.ends_with(BROWSER) || config.get_multi_subnet_failover() {

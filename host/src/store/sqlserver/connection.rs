@@ -1,9 +1,9 @@
-//! A connection that is either sound or gone.
+//! A connection that is either usable or closed.
 //!
 //! A call takes the session out and gives it back with its answer. If its future is dropped in
-//! between, the session goes with it and the connection is closed: nobody ever meets one in the
-//! middle of something. A commit whose future was dropped may therefore have happened; the state
-//! row tells.
+//! between, the session is dropped with it and the connection is closed, so that no call finds one
+//! within a transaction. A commit whose future was dropped may therefore have happened; the state
+//! row shows it.
 
 use tiberius::{ColumnData, Query, Row};
 
@@ -12,7 +12,7 @@ use super::error::{Result, ServerContext};
 use super::target::Target;
 use crate::store::{ErrorKind, StoreError};
 
-/// An open connection, with what is said of it in errors.
+/// An open connection, with its name in errors.
 pub(super) struct Connection {
     session: Option<SqlSession>,
     place: ServerContext,
@@ -42,8 +42,8 @@ impl Connection {
         })
     }
 
-    /// Ends a call. After an error of the server's own the session is as good as before; after any
-    /// other it is closed.
+    /// Ends a call. After an error of the server the session can be used; after any other it is
+    /// closed.
     pub(super) fn done<T>(&mut self, session: SqlSession, answer: Result<T>) -> Result<T, StoreError> {
         match answer {
             Ok(value) => {
@@ -66,7 +66,7 @@ impl Connection {
     /// Logs out.
     pub(super) async fn close(mut self) -> Result<(), StoreError> {
         if let Some(session) = self.session.take() {
-            // Nothing is pending, so that a connection which cannot say goodbye loses nothing.
+            // Nothing is pending, so that nothing is lost if the logout fails.
             let _ = session.close().await;
         }
         Ok(())
@@ -88,8 +88,8 @@ pub(super) async fn row(session: &mut SqlSession, sql: String, values: Vec<Value
     Ok(rows(session, sql, values).await?.into_iter().next())
 }
 
-/// The first row of the last thing that a statement which writes has answered: a trigger may have
-/// answered before it.
+/// The first row of the last result of a statement that writes: a trigger may have returned results
+/// before it.
 pub(super) async fn last(session: &mut SqlSession, sql: String, values: Vec<Value>) -> Result<Answered> {
     let mut query = Query::new(sql);
     query.bind_iter(values);
@@ -98,14 +98,14 @@ pub(super) async fn last(session: &mut SqlSession, sql: String, values: Vec<Valu
     Ok(Answered { ours, others: !results.is_empty() })
 }
 
-/// What a statement that writes has answered.
+/// The results of a statement that writes.
 pub(super) struct Answered {
     pub(super) ours: Option<Row>,
-    /// Whether a trigger answered something too.
+    /// Whether a trigger returned something too.
     pub(super) others: bool,
 }
 
-/// Statements without parameters, in the session's own scope: what they set and create outlives
+/// Statements without parameters, in the session's own scope: what they set and create stays after
 /// them.
 pub(super) async fn run(session: &mut SqlSession, sql: impl Into<String>) -> Result<()> {
     session.simple_query(sql.into()).await?.into_results().await?;

@@ -1,9 +1,9 @@
-//! A connection string: what each of its keys means, or what about it cannot be meant.
+//! A connection string: the meaning of each of its keys, or why a key cannot be used.
 //!
-//! ADO.NET, ODBC and JDBC write the same things by many names. A key that is none is an error,
-//! because what it was to say would be missed: without a server the driver would go to this
-//! machine, without encryption to any. No value is ever said, and a key only where it comes near a
-//! known one: a password with a `;` and no quotes makes keys of its parts.
+//! ADO.NET, ODBC and JDBC have many names for the same settings. An unknown key is an error,
+//! because its setting would be ignored: without a server the driver would connect to this machine,
+//! without encryption to any. No value is ever shown, and a key only if it is similar to a known
+//! one: a password with a `;` and no quotes turns parts of itself into keys.
 
 mod keys;
 mod pairs;
@@ -14,7 +14,7 @@ use super::encryption::Encryption;
 use super::endpoint::endpoint;
 use crate::secret::Secret;
 
-/// What a connection string says.
+/// The settings of a connection string.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct ConnectionString {
     pub(super) host: String,
@@ -24,7 +24,7 @@ pub(super) struct ConnectionString {
     pub(super) user: Option<String>,
     pub(super) password: Option<Secret>,
     pub(super) integrated: bool,
-    /// None: the whole of the connection.
+    /// None: the whole connection.
     pub(super) encryption: Option<EncryptKey>,
     pub(super) trusts_any: bool,
     pub(super) ca_file: Option<String>,
@@ -38,7 +38,7 @@ pub(super) struct ConnectionString {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EncryptKey {
     Some(Encryption),
-    /// Nothing, not even the login: the driver's own word, which tests of the wire say.
+    /// Nothing, not even the login: the driver's own setting, which tests of the protocol use.
     Nothing,
 }
 
@@ -61,7 +61,7 @@ impl ConnectionString {
             }
             if met.iter().any(|(other, before)| *other == key && *before != value) {
                 return Err(format!(
-                    "the connection string says `{written}` twice, and not the same; say it once"
+                    "the connection string has `{written}` twice, with different values; keep one"
                 ));
             }
             met.push((key, value.clone()));
@@ -101,7 +101,7 @@ impl ConnectionString {
 
     fn place(&mut self, servers: &[String], ports: &[String]) -> Result<(), String> {
         let server = servers.iter().find(|server| !server.is_empty()).ok_or(
-            "the connection string names no server: `Server=host,port` says where it is (JDBC: `jdbc:sqlserver://host:port`)",
+            "the connection string names no server; add `Server=host,port` (JDBC: `jdbc:sqlserver://host:port`)",
         )?;
         let (host, instance, port) = endpoint(server).ok_or(
             "the server of the connection string must be `host`, `host,port` or `host\\instance`, by TCP (JDBC: \
@@ -117,7 +117,7 @@ impl ConnectionString {
             None => None,
         };
         if port.is_some() && said.is_some_and(|said| Some(said) != port) {
-            return Err("the connection string says the port twice, and not the same; say it once".to_owned());
+            return Err("the connection string has two different ports; keep one".to_owned());
         }
         (self.host, self.port) = (host, port.or(said));
         self.instance = instance.or(self.instance.take());
@@ -125,7 +125,7 @@ impl ConnectionString {
     }
 }
 
-/// Text that no reader of pairs would understand, but a person sees what it is.
+/// A text that parsers of pairs do not accept, but whose meaning is clear to a person.
 fn other_kind(text: &str) -> Result<(), String> {
     const RIGHT: &str = "write it as ADO.NET does: `Server=host,port;Database=…;User ID=…;Password=…`";
     let scheme = text.split_once("://").map(|(scheme, _)| scheme).filter(|scheme| {
@@ -147,7 +147,7 @@ fn other_kind(text: &str) -> Result<(), String> {
 fn unknown(written: &str, at: usize) -> String {
     match nearest(written) {
         Some(near) => {
-            format!("the connection string has a key `{written}`, which there is not; did you mean `{near}`?")
+            format!("the connection string has a key `{written}`, which is unknown; did you mean `{near}`?")
         }
         None => format!(
             "the key number {} of the connection string is none that is known; a value that holds a `;` stands in quotes (JDBC: \
@@ -252,25 +252,28 @@ mod tests {
         for (text, said) in [
             (
                 "Sever=h;Database=p",
-                "the connection string has a key `Sever`, which there is not; did you mean `Server`?",
+                "the connection string has a key `Sever`, which is unknown; did you mean `Server`?",
             ),
             (
                 "Server=h;Pasword=Hush",
-                "the connection string has a key `Pasword`, which there is not; did you mean `Password`?",
+                "the connection string has a key `Pasword`, which is unknown; did you mean `Password`?",
             ),
             (
                 "Server=h;Encript=no",
-                "the connection string has a key `Encript`, which there is not; did you mean `Encrypt`?",
+                "the connection string has a key `Encript`, which is unknown; did you mean `Encrypt`?",
             ),
             (
                 "Server=h;TrustServerCert=true",
-                "`TrustServerCert`, which there is not; did you mean `TrustServerCertificate`?",
+                "`TrustServerCert`, which is unknown; did you mean `TrustServerCertificate`?",
             ),
             (
                 "Server=h;Password=a;Hush=b",
                 "the key number 3 of the connection string is none that is known; a value that holds a `;`",
             ),
-            ("Database=p;User ID=u;Password=x", "the connection string names no server: `Server=host,port`"),
+            (
+                "Database=p;User ID=u;Password=x",
+                "the connection string names no server; add `Server=host,port`",
+            ),
             ("Server=;Database=p", "the connection string names no server"),
             ("jdbc:sqlserver://;databaseName=p", "the connection string names no server"),
             (
@@ -287,8 +290,11 @@ mod tests {
             ("Server=h:1433", "the server of the connection string must be `host`, `host,port`"),
             (r"Server=np:\\h\pipe\sql", "the server of the connection string must be"),
             (r"Server=(localdb)\Hush", "the server of the connection string must be"),
-            ("Server=a;Data Source=b", "the connection string says `Data Source` twice, and not the same"),
-            ("Server=a,1;Port=2", "the connection string says the port twice"),
+            (
+                "Server=a;Data Source=b",
+                "the connection string has `Data Source` twice, with different values",
+            ),
+            ("Server=a,1;Port=2", "the connection string has two different ports"),
             ("Server=h;Encrypt=Hush", "`Encrypt` of the connection string must be `true` or `mandatory`"),
             (
                 "Server=h;TrustServerCertificate=Hush",

@@ -1,13 +1,13 @@
-//! Datetimes to and from a column's own type.
+//! Converts datetimes to and from a column's own type.
 //!
 //! A DATETIME counts in ticks of 1/300 s, a DATETIME2 in up to 100 ns, ours in microseconds. So
-//! that a row at the watermark comes neither again nor never, nothing is left to the server's
-//! roundings: a tick is always the microsecond next to it, and whether a row lies at or after an
-//! instant is asked in the column's own grain, by the first value of that type whose instant is not
-//! earlier. Half-open windows that meet then share no row and lose none, whatever digits hide
-//! behind the microsecond.
+//! that a row at the watermark is read exactly once, no conversion is left to the server's
+//! rounding: a tick is always the nearest microsecond, and whether a row is at or after an instant
+//! is asked in the column's own precision, by the first value of that type whose instant is not
+//! earlier. Adjacent half-open ranges then share no row and lose none, whatever digits follow the
+//! microsecond.
 //!
-//! Pure. What lies outside a type's range becomes its end.
+//! Pure. A value outside a type's range becomes the nearest end of the range.
 
 use tiberius::ColumnData;
 use tiberius::time::{Date, DateTime, DateTime2, Time};
@@ -26,21 +26,21 @@ const DATETIME_EPOCH: i64 = -25_567;
 /// 0001-01-01, from which DATETIME2 counts days, on our scale.
 const DATETIME2_EPOCH: i64 = -719_162;
 
-/// 1753-01-01 and 9999-12-31 in days of our scale: what DATETIME can tell.
+/// 1753-01-01 and 9999-12-31 in days of our scale: the range of DATETIME.
 const DATETIME_DAYS: (i64, i64) = (-79_257, 2_932_896);
 
-/// Which of the server's types a column of datetimes has.
+/// The types of a column of datetimes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Precision {
     /// DATETIME.
     Tick,
-    /// DATETIME2 of whatever precision, and SMALLDATETIME.
+    /// DATETIME2 of any precision, and SMALLDATETIME.
     Fine,
 }
 
 impl Precision {
-    /// The type by its name in the catalogue; None if its values are no datetimes on the database's
-    /// own clock.
+    /// The type by its name in the catalogue; None if its values are not datetimes on the
+    /// database's own clock.
     pub(super) fn of(kind: &str) -> Option<Self> {
         match kind {
             "datetime" => Some(Self::Tick),
@@ -64,8 +64,8 @@ impl Precision {
         self.not_before(Datetime::from_micros(i64::MAX))
     }
 
-    /// As a DATETIME2 that is to become a value of the type: the tick next to `at` in the whole
-    /// milliseconds that the server writes it with, so that the server has nothing to round.
+    /// As a DATETIME2 that will be converted to the type: the nearest tick in whole milliseconds,
+    /// as the server writes it, so that the server has nothing to round.
     pub(super) fn staged(self, at: Datetime) -> Value {
         match self {
             Self::Tick => {
@@ -77,7 +77,7 @@ impl Precision {
         }
     }
 
-    /// What stands in a column of the type for `at`: of a DATETIME2 with so many decimals, or of a
+    /// The value of a column of the type for `at`: a DATETIME2 with this many decimals, or a
     /// SMALLDATETIME (none).
     pub(super) fn held(self, at: Datetime, decimals: Option<u32>) -> Datetime {
         let unit = match (self, decimals) {
@@ -92,14 +92,14 @@ impl Precision {
     }
 }
 
-/// The day, and the tick of it that is next to `at`; after the last one comes the next day's first.
+/// The day, and the nearest tick in it; after the last one comes the next day's first.
 fn nearest_tick(at: Datetime) -> (i64, i64) {
     let (day, of_day) = (at.micros().div_euclid(DAY), at.micros().rem_euclid(DAY));
     (day, (of_day * 6 + 10_000) / 20_000)
 }
 
-/// The first and the last datetime that a column of this type holds, whatever its precision: what
-/// lies a rounding beyond its last day is none of it.
+/// The first and the last datetime that a column of this type holds, whatever its precision: values
+/// that would round beyond its last day are not included.
 pub(super) fn span(kind: &str) -> (Datetime, Datetime) {
     // In days of our scale.
     const SMALL: (i64, i64) = (DATETIME_EPOCH, 39_968);
@@ -122,7 +122,7 @@ pub(super) fn fine(at: Datetime) -> Value {
     ColumnData::DateTime2(Some(DateTime2::new(Date::new(days), Time::new(increments, 7))))
 }
 
-/// What stands in a column; None for NULL and for what is no datetime.
+/// The value of a column; None for NULL and for a value that is not a datetime.
 pub(super) fn read(value: &ColumnData<'_>) -> Option<Datetime> {
     let (days, micros) = match value {
         ColumnData::DateTime(Some(at)) => {
@@ -133,7 +133,7 @@ pub(super) fn read(value: &ColumnData<'_>) -> Option<Datetime> {
         }
         ColumnData::DateTime2(Some(at)) => {
             let (increments, scale) = (at.time().increments(), u32::from(at.time().scale()));
-            // What is finer than a microsecond is cut, as everywhere.
+            // Digits beyond the microsecond are cut, as everywhere.
             let micros = if scale <= 6 {
                 increments.saturating_mul(10_u64.saturating_pow(6 - scale))
             } else {
@@ -146,7 +146,7 @@ pub(super) fn read(value: &ColumnData<'_>) -> Option<Datetime> {
     Some(Datetime::from_micros(days.checked_mul(DAY)?.checked_add(micros)?))
 }
 
-/// The microsecond next to a tick of the day.
+/// The nearest microsecond to a tick of the day.
 fn micros_of(tick: i64) -> i64 {
     (tick * 20_000 + 3).div_euclid(6)
 }
@@ -235,7 +235,7 @@ mod tests {
         ] {
             assert_eq!(span(kind), (at(first), at(last)), "{kind}");
         }
-        // The last of them is staged as what the server still takes.
+        // The last of them is staged as a value that the server still accepts.
         let (_, last) = span("datetime");
         assert_eq!(Precision::Tick.staged(last), fine(at("9999-12-31 23:59:59.997")));
         let past = Datetime::from_micros(last.micros() + 1000);
@@ -287,13 +287,13 @@ mod tests {
             prop_assert_eq!(Precision::Tick.not_before(row), tick(days, ticks));
         }
 
-        /// The same for the hidden digit of a DATETIME2(7).
+        /// The same for the seventh decimal of a DATETIME2(7).
         #[test]
         fn a_parameter_divides_fine_values_as_instants_do(days in 0..3_652_058_u32, increments in 0..864_000_000_000_u64, apart in -20..20_i64) {
             let row = read(&fine2(days, increments, 7)).unwrap();
             let asked = Datetime::from_micros(row.micros() + apart);
             let ColumnData::DateTime2(Some(first)) = Precision::Fine.not_before(asked) else { panic!("no datetime2") };
-            // Before the first of all days lies only the first of all days.
+            // Nothing is before the first day.
             prop_assume!(asked >= read(&fine2(0, 0, 7)).unwrap());
             let found = (days, increments) >= (first.date().days(), first.time().increments());
             prop_assert_eq!(found, row >= asked);

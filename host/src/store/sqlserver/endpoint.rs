@@ -1,7 +1,7 @@
-//! Where a server is, as people write it.
+//! The address of a server, in the notation that people use.
 
-/// Host, instance and port out of `tcp:host\instance,port`, of which all but the host may be
-/// missing. None if it is written otherwise, or is reached otherwise than by TCP.
+/// Host, instance and port from `tcp:host\instance,port`, in which all but the host may be missing.
+/// None if the notation is another, or the protocol is not TCP.
 pub fn endpoint(text: &str) -> Option<(String, Option<String>, Option<u16>)> {
     let text = text.trim();
     let text = match text.get(..4) {
@@ -24,7 +24,7 @@ pub fn endpoint(text: &str) -> Option<(String, Option<String>, Option<u16>)> {
         text.is_empty()
             || text.contains([';', '=', '\\', ',', '/', '(', '['])
             || text.contains(char::is_whitespace)
-            // More than one are an address of IPv6; one is another program's way to a port, or
+            // Several colons are an IPv6 address; one is another program's notation of a port, or
             // another protocol.
             || text.matches(':').count() == 1
     };

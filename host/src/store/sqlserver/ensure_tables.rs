@@ -1,9 +1,9 @@
-//! The output, the state table and that of checkpoints' parts: made where they are missing, looked
-//! over where they exist.
+//! The output, the state table and the table of checkpoints' parts: made if they are missing,
+//! checked if they exist.
 //!
-//! What exists and cannot serve is refused before anything is made. Tables of our own get all their
-//! indexes; one that others made gets those that it lacks ([`indexing`](super::output)), and where
-//! that is refused it is served without.
+//! An existing table that cannot be used is refused before anything is made. Our own tables get all
+//! their indexes; a table that others made gets those that it lacks ([`indexing`](super::output)),
+//! and if one is refused, the worker works without it.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ use crate::store::{ErrorKind, SchemaChanges, TableName};
 /// The statements for tables of just these columns and types.
 #[derive(Clone)]
 pub(super) struct Statements {
-    /// In which `ds` is staged.
+    /// The precision in which `ds` is staged.
     pub(super) grain: Precision,
     pub(super) insert: String,
     pub(super) replace: String,
@@ -37,26 +37,26 @@ pub(super) struct Statements {
     pub(super) already_judged: String,
     pub(super) foreign_names: String,
     pub(super) equal_names: String,
-    /// None where finding a variable's verdicts would read the table.
+    /// None if finding a variable's verdicts would read the whole table.
     pub(super) spellings: Option<String>,
-    /// Keeps other writers out, where no unique index does.
+    /// Keeps other writers out, if no unique index does.
     pub(super) lock: Option<String>,
-    /// What makes a parameter, written `@name`, a value of the column `variable`.
+    /// Converts a parameter, written `@name`, to the type of the column `variable`.
     variable: String,
     pub(super) padded: Padded,
-    /// The first and the last that `ds` can hold.
+    /// The first and the last datetime that `ds` can hold.
     pub(super) datetimes: (Datetime, Datetime),
 }
 
 impl Statements {
-    /// A parameter as a value of the column `variable`.
+    /// A parameter, converted to the type of the column `variable`.
     pub(super) fn variable(&self, parameter: &str) -> String {
         self.variable.replace("@name", parameter)
     }
 
-    /// The datetimes between which the output is read for rows at these; None where there are none.
-    /// A little more on both sides: how a datetime becomes one of the column is the server's
-    /// matter, and a SMALLDATETIME rounds to minutes.
+    /// The range of datetimes in which the output is read for rows at these; None if there are
+    /// none. A little wider on both sides: the server decides how a datetime is converted to the
+    /// column's type, and a SMALLDATETIME rounds to minutes.
     pub(super) fn around(&self, datetimes: impl Iterator<Item = Datetime> + Clone) -> Option<[Value; 2]> {
         const ROUNDING: Duration = Duration::from_secs(60);
         let (first, last) = (datetimes.clone().min()?, datetimes.max()?);
@@ -71,7 +71,7 @@ pub(super) struct Lacking {
     pub(super) unique: bool,
 }
 
-/// Makes the tables that are missing; which indexes are missing still.
+/// Makes the tables that are missing; returns the indexes that are still missing.
 pub(super) async fn ensure(
     session: &mut SqlSession,
     output: &TableName,
@@ -113,12 +113,14 @@ pub(super) async fn ensure(
         if Table::find(session, name).await?.is_none() && create(session, name, &kind.table(name)).await? {
             prepared.created.push(format!("table `{name}`"));
         }
-        // Who was cut off between a table and its indexes leaves them to the next start.
+        // A process that ended between a table and its indexes leaves the indexes to the next
+        // start.
         let table = Table::expect(session, name, MADE_AT_START).await?;
         for index in kind.lacking(&table, name) {
             match connection::run(session, index).await {
                 Err(fault) if !fault.exists_already() && !fault.is_right() => return Err(fault),
-                // Another has made it at the same moment, or the look below names what is lacking.
+                // Another process has made it at the same moment, or the check below names what is
+                // missing.
                 Ok(()) | Err(_) => {}
             }
         }
@@ -147,7 +149,7 @@ impl TablesBeside {
         [(&self.episodes, Beside::Episodes), (&self.outbox, Beside::Outbox)]
     }
 
-    /// Looks both over, which are there.
+    /// Checks both tables, which exist.
     pub(super) async fn expect(&self, session: &mut SqlSession) -> Result<()> {
         for (name, kind) in self.all() {
             kind.expect(&Table::expect(session, name, MADE_AT_START).await?, name)?;
@@ -198,7 +200,7 @@ impl Beside {
         table.expect_no_more_than(name, columns, row)
     }
 
-    /// A table serves only with every index that a statement seeks by.
+    /// A table can be used only with every index that a statement seeks by.
     fn expect(self, table: &Table, name: &TableName) -> Result<()> {
         self.expect_columns(table, name)?;
         let (key, indexes) = self.indexed();
@@ -222,7 +224,7 @@ impl Beside {
 
 const MADE_AT_START: &str = "it is created when the worker starts";
 
-/// Whether it was we who created it, and not another at the same moment.
+/// Whether we created it, and not another process at the same moment.
 async fn create(session: &mut SqlSession, name: &TableName, ddl: &str) -> Result<bool> {
     match connection::run(session, ddl).await {
         Ok(()) => Ok(true),
@@ -245,7 +247,7 @@ pub(super) fn lacking(table: &Table) -> Vec<Lacking> {
         lacking.push(Lacking { columns: &KEY, unique: true });
     }
     for columns in INDEXED {
-        // The index on both begins with the first.
+        // The index on both columns begins with the first.
         let made = columns == &KEY[..1] && !lacking.is_empty();
         if !made && !table.has_index(columns) {
             lacking.push(Lacking { columns, unique: false });
@@ -254,8 +256,8 @@ pub(super) fn lacking(table: &Table) -> Vec<Lacking> {
     lacking
 }
 
-/// Looks both tables over, which are there and take what a commit writes; no lock is waited for
-/// longer than `wait`.
+/// Checks that both tables, which exist, accept what a commit writes; waits for no lock longer than
+/// `wait`.
 pub(super) async fn expect_tables(
     session: &mut SqlSession,
     output: &TableName,
@@ -277,7 +279,7 @@ fn expect_state(table: &Table, name: &TableName) -> Result<()> {
     Err(Error::schema(format!("table `{name}` may hold a worker twice; make `worker` its key")))
 }
 
-/// Looks the table of checkpoints' parts over, which is there and takes what a commit writes.
+/// Checks that the table of checkpoints' parts, which exists, accepts what a commit writes.
 pub(super) async fn expect_parts(session: &mut SqlSession, name: &TableName) -> Result<()> {
     let found = Table::expect(session, name, MADE_AT_START).await?;
     expect_parts_of(&found, name)
@@ -292,8 +294,8 @@ fn expect_parts_of(table: &Table, name: &TableName) -> Result<()> {
     Err(Error::schema(format!("table `{name}` may hold a part twice; make `worker`, `name` its key")))
 }
 
-/// What a commit and a look-up say to a table like this. Columns that fill themselves are left to
-/// do so.
+/// The statements of commits and look-ups for such a table. Columns that fill themselves are left
+/// out.
 fn statements(table: &Table, name: &TableName, wait: Duration) -> Result<Statements> {
     table.expect_columns(name, &OUTPUT_COLUMNS)?;
     let mut known = OUTPUT_COLUMNS.to_vec();
@@ -343,7 +345,11 @@ fn statements(table: &Table, name: &TableName, wait: Duration) -> Result<Stateme
     }
     for (column, found) in [("ds", ds), ("variable", variable)] {
         if found.fills_itself() {
-            return Err(wrong(column, "filled by the table itself".to_owned(), "given by whoever inserts"));
+            return Err(wrong(
+                column,
+                "filled by the table itself".to_owned(),
+                "a column that an INSERT can set",
+            ));
         }
     }
     let gives_time = !column("processed_at")?.fills_itself();

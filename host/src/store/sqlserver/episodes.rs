@@ -1,4 +1,4 @@
-//! Rows of the tables of episodes and of the outbox, as their columns stand in
+//! Rows of the tables of episodes and of the outbox, with the columns in the order of
 //! [`EPISODE_COLUMNS`](crate::store::schema::EPISODE_COLUMNS) and
 //! [`OUTBOX_COLUMNS`](crate::store::schema::OUTBOX_COLUMNS).
 
@@ -30,7 +30,8 @@ impl NamedCells<'_> {
     fn wrong(&self, column: &str) -> Error {
         let number = integer(self.get(self.names.first().copied().unwrap_or_default())).unwrap_or_default();
         let (table, key) = (self.table, self.names.first().copied().unwrap_or_default());
-        let message = format!("table `{table}`, {key} {number}: `{column}` holds what no worker writes");
+        let message =
+            format!("table `{table}`, {key} {number}: `{column}` holds a value that no worker writes");
         Error::Found(ErrorKind::Other, message)
     }
 

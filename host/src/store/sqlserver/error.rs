@@ -1,5 +1,5 @@
-//! What can go wrong inside a call, and what is made of it for the caller: a class by the error's
-//! number, where it happened, the server's own text, and advice.
+//! The errors of a call, and their form for the caller: a class by the error's number, the place,
+//! the server's own text, and advice.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,21 +9,21 @@ use tiberius::error::Error as DriverError;
 use super::class::{Class, classify};
 use crate::store::{ErrorKind, StoreError};
 
-/// A call's failure before the server's name is put to it.
+/// The error of a call, without the server's name.
 #[derive(Debug)]
 pub(super) enum Error {
     Driver(DriverError),
-    /// What this store itself found; the message goes on from "database `x` on `server`: ".
+    /// Found by this store itself; the message continues after "database `x` on `server`: ".
     Found(ErrorKind, String),
 }
 
 pub(super) type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What errors say of where they happened.
+/// The place that errors name.
 #[derive(Clone, Debug)]
 pub(super) struct ServerContext {
     pub(super) server: String,
-    /// Empty until a login has shown it.
+    /// Empty until a login has returned it.
     pub(super) database: String,
     pub(super) lock_timeout: Duration,
 }
@@ -49,7 +49,7 @@ impl Error {
         Self::Found(ErrorKind::Schema, message.into())
     }
 
-    /// What a statement that had to answer did not.
+    /// An answer that a statement should have returned and did not.
     pub(super) fn no_answer(what: &str) -> Self {
         Self::Found(ErrorKind::Other, format!("the server answered nothing when asked for {what}"))
     }
@@ -68,12 +68,12 @@ impl Error {
         self.class() == Some(Class::Duplicate)
     }
 
-    /// Whether what was to be created is there already.
+    /// Whether what was to be created exists already.
     pub(super) fn exists_already(&self) -> bool {
         self.class() == Some(Class::Exists)
     }
 
-    /// Whether the same may work in a while: somebody holds a lock.
+    /// Whether the same may succeed later: another process holds a lock.
     pub(super) fn is_lock(&self) -> bool {
         matches!(self.class(), Some(Class::Lock | Class::Conflict | Class::Short))
     }
@@ -88,7 +88,7 @@ impl Error {
         matches!(self.class(), Some(Class::Right | Class::ReadOnly))
     }
 
-    /// The server's own words, where it said something.
+    /// The server's own message, if there is one.
     pub(super) fn said(&self) -> String {
         match self {
             Self::Driver(DriverError::Server(error)) => error.message().to_owned(),
@@ -97,7 +97,8 @@ impl Error {
         }
     }
 
-    /// Whether the session can be used after this: the answer to the call has been read to its end.
+    /// Whether the session can be used after this error: the answer to the call was read to its
+    /// end.
     pub(super) fn leaves_session(&self) -> bool {
         match self {
             Self::Found(kind, _) => *kind != ErrorKind::Connection,
@@ -117,7 +118,7 @@ impl Error {
             DriverError::Server(token) => {
                 told(class.unwrap_or(Class::Other), &format!("{} (error {})", token.message(), token.code()), place)
             }
-            // Whoever asks the same again at once waits as long again.
+            // The same call, repeated at once, would wait as long again.
             DriverError::Io { kind: std::io::ErrorKind::TimedOut, .. } => (
                 ErrorKind::Busy,
                 "no answer within the query timeout; the connection was closed, and what was not committed is rolled back; it is \
@@ -126,8 +127,7 @@ impl Error {
             ),
             DriverError::Io { message, .. } => (ErrorKind::Connection, format!("the connection is lost ({message})")),
             DriverError::Tls(text) => (ErrorKind::Connection, untrusted(text)),
-            // The driver and the server do not understand each other: only a new connection can
-            // help.
+            // A protocol error between driver and server: only a new connection can help.
             DriverError::Protocol(_) | DriverError::Encoding(_) | DriverError::Routing { .. } => {
                 (ErrorKind::Connection, error.to_string())
             }
@@ -137,7 +137,7 @@ impl Error {
     }
 }
 
-/// The driver's advice is for who writes a program.
+/// The driver's advice is for programmers.
 fn untrusted(text: &str) -> String {
     let text = text.split(". To connect anyway").next().unwrap_or_default();
     format!(
@@ -146,7 +146,7 @@ fn untrusted(text: &str) -> String {
     )
 }
 
-/// What the caller is told of an error of the server's.
+/// The error that the caller gets for an error of the server.
 fn told(class: Class, text: &str, place: &ServerContext) -> (ErrorKind, String) {
     match class {
         Class::Connection => (ErrorKind::Connection, text.to_owned()),
@@ -156,9 +156,7 @@ fn told(class: Class, text: &str, place: &ServerContext) -> (ErrorKind, String) 
         Class::Right => {
             (ErrorKind::Permission, format!("{text}; `host check` names the rights that are missing"))
         }
-        Class::ReadOnly => {
-            (ErrorKind::Permission, format!("{text}; nobody has the right to write a read-only database"))
-        }
+        Class::ReadOnly => (ErrorKind::Permission, format!("{text}; a read-only database cannot be written")),
         Class::Database => (
             ErrorKind::Schema,
             format!(

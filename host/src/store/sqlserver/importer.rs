@@ -1,9 +1,8 @@
-//! Readings into the input table on a SQL Server: what `host import` asks for, and nothing else
-//! does.
+//! Writes readings into the input table on a SQL Server: for `host import`, and for nothing else.
 //!
-//! They go the way of verdicts: by bulk load into a table of the session's own, then by one
-//! statement into the real one. That looks for what is there within the datetimes of the batch, so
-//! that a table's size does not matter where an index leads with them.
+//! They are written like verdicts: by bulk load into a table of the session's own, then by one
+//! statement into the real one. It checks for existing rows within the datetimes of the batch, so
+//! that a table's size does not matter if an index leads with them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,20 +23,20 @@ use crate::reading::{Reading, ReadingKey};
 use crate::store::schema::{INPUT_COLUMNS, sqlserver as ddl};
 use crate::store::{Importer, Inserted, StoreError, TableName};
 
-/// A SMALLDATETIME rounds by as much at most.
+/// The most by which a SMALLDATETIME rounds.
 const ROUNDS_BY: Duration = Duration::from_secs(60);
 
-/// Readings into a SQL Server's table.
+/// An importer into a SQL Server's table.
 pub struct SqlServerImporter {
     link: Connection,
     staged: StagingTables,
     into: ImportTable,
 }
 
-/// A table that is filled.
+/// A table that readings are written into.
 struct ImportTable {
     grain: Precision,
-    /// Of a DATETIME2.
+    /// The decimals of a DATETIME2.
     decimals: Option<u32>,
     has_datetime_index: bool,
     insert: String,
@@ -45,7 +44,7 @@ struct ImportTable {
 }
 
 impl SqlServerImporter {
-    /// Looks at the table, or makes it where that is asked for.
+    /// Checks the table, or makes it if asked to.
     pub(super) async fn begin(
         mut link: Connection,
         table: TableName,
@@ -125,7 +124,7 @@ async fn foreign(
     Ok(places.filter_map(|n| names.get(n as usize)).cloned().collect())
 }
 
-/// How a table is filled.
+/// How readings are written into a table.
 async fn look(session: &mut SqlSession, name: &TableName, create: bool) -> Result<ImportTable> {
     if create && Table::find(session, name).await?.is_none() {
         connection::run(session, ddl::input(name)).await?;

@@ -1,5 +1,5 @@
 //! The input table on a SQL Server. Each call is one statement or a few, which read what was
-//! committed when they came there.
+//! committed when they started.
 
 mod first;
 
@@ -21,30 +21,30 @@ use crate::reading::Page;
 use crate::store::schema::INPUT_COLUMNS;
 use crate::store::{Input, InputLayout, PlantClock, StoreError, TableName};
 
-/// Readings out of a SQL Server's table.
+/// The input side of a SQL Server.
 pub struct SqlServerInput {
     link: Connection,
     table: TableName,
     clock: PlantClock,
-    /// As first looked at on this connection.
+    /// As read once on this connection.
     known: Option<TableFacts>,
 }
 
-/// What the statements go by.
+/// The properties of the table on which the statements depend.
 #[derive(Clone, Copy)]
 struct TableFacts {
     layout: InputLayout,
     grain: Precision,
-    /// Which texts are filled up with blanks.
+    /// Which texts are padded with blanks.
     padded: Padded,
-    /// Whether rows may be there that name no variable.
+    /// Whether there may be rows without a variable.
     nameless: bool,
-    /// Whether a range of datetimes may be asked for: with an index, or of so few rows that it does
-    /// not matter.
+    /// Whether a range of datetimes may be read: with an index, or if there are so few rows that it
+    /// does not matter.
     ranges: bool,
 }
 
-/// Rows that may be read whole where no index finds those of a datetime: some ten megabytes.
+/// The most rows that may be read whole if no index finds those of a datetime: some ten megabytes.
 const FEW: i64 = 100_000;
 
 impl SqlServerInput {
@@ -61,7 +61,7 @@ impl SqlServerInput {
         Ok(known)
     }
 
-    /// As [`Self::known`], for what goes by datetime.
+    /// As [`Self::known`], for calls by datetime.
     async fn ranged(&mut self, session: &mut SqlSession) -> Result<TableFacts> {
         let known = self.known(session).await?;
         if known.ranges {
@@ -71,7 +71,7 @@ impl SqlServerInput {
         }
     }
 
-    /// As [`Self::known`], for what only a key can do.
+    /// As [`Self::known`], for calls that need a key.
     async fn keyed(&mut self, session: &mut SqlSession) -> Result<TableFacts> {
         let known = self.known(session).await?;
         if known.layout.has_key {
@@ -84,7 +84,7 @@ impl SqlServerInput {
     }
 }
 
-/// Runs one call: the session is out for as long as it takes, and gone if the call is dropped.
+/// Runs one call: the session is taken out meanwhile, and is dropped if the call is dropped.
 macro_rules! call {
     ($self:ident, |$session:ident| $body:expr) => {{
         let mut session = $self.link.take()?;
@@ -94,7 +94,7 @@ macro_rules! call {
     }};
 }
 
-/// Says what the future answers, which the compiler does not find out by itself.
+/// Names the result type of the future, which the compiler does not infer.
 fn answering<T>(call: impl Future<Output = Result<T>>) -> impl Future<Output = Result<T>> {
     call
 }
@@ -147,11 +147,11 @@ impl Input for SqlServerInput {
             let known = self.keyed(session).await?;
             let mut page = Page::default();
             for spans in spans.chunks(sql::input::MOST_SPANS) {
-                // One more than fits shows that there is more.
+                // One more than the limit shows that there are more.
                 let room = limit.saturating_sub(page.readings.len() + page.malformed.len()).saturating_add(1);
                 let shape = sql::input::spans_for(spans.len());
                 let mut values = vec![count(room)];
-                // A span that ends before it begins holds nothing.
+                // A span that ends before it begins contains nothing.
                 let filled = spans.iter().copied().chain(std::iter::repeat((1, 0)));
                 values.extend(
                     filled.take(shape).flat_map(|(first, last)| [first, last]).map(|id| Value::I64(Some(id))),
@@ -183,8 +183,8 @@ impl Input for SqlServerInput {
             page.full = page.readings.len() > limit;
             page.readings.truncate(limit);
             if known.nameless {
-                // The reader goes on from the last datetime, and meets what is wrong there or later
-                // then.
+                // The reader continues from the last datetime, and then reads again what is
+                // malformed there or later.
                 let last = page.readings.last().filter(|_| page.full).map(|reading| reading.datetime);
                 let past = last.or(to);
                 let values = vec![count(limit), known.grain.not_before(from), end(past)];
@@ -208,7 +208,7 @@ impl Input for SqlServerInput {
             let mut page = Page::default();
             let (Some(&first), Some(&last)) = (wanted.first(), wanted.last()) else { return Ok(page) };
             if !known.layout.has_datetime_index {
-                // The table is read through once for all.
+                // The table is read once for all.
                 let sql = sql::input::between(&self.table, known.layout);
                 read(session, sql, span(first, last).to_vec(), known, &mut page).await?;
                 page.readings.retain(|reading| wanted.binary_search(&reading.datetime).is_ok());
@@ -218,7 +218,7 @@ impl Input for SqlServerInput {
             for wanted in wanted.chunks(sql::input::MOST_DATETIMES) {
                 let shape = sql::input::datetimes_for(wanted.len());
                 let mut values: Vec<Value> = wanted.iter().flat_map(|&at| span(at, at)).collect();
-                // What fills the shape up begins where it ends.
+                // Unused parameters of the statement are an empty range.
                 let end = known.grain.not_before(last);
                 values.resize(2 * shape, end);
                 read(session, sql::input::at(&self.table, known.layout, shape), values, known, &mut page)
@@ -286,7 +286,7 @@ async fn look(session: &mut SqlSession, name: &TableName) -> Result<TableFacts> 
     })
 }
 
-/// Whether the table has so few rows that reading all of them is no matter. Looks at no more.
+/// Whether the table has so few rows that all of them may be read. Counts no further than that.
 async fn is_small(session: &mut SqlSession, name: &TableName) -> Result<bool> {
     let most = vec![Value::I64(Some(FEW + 1)), text(&name.sql_server())];
     let rows = whole_number(session, sql::input::size(name), most).await?;
@@ -302,7 +302,7 @@ fn without_index(name: &TableName, what: &str) -> Error {
     ))
 }
 
-/// Reads a statement's rows to the page's end, one after the other.
+/// Reads the rows of a statement to the page's end, one after the other.
 async fn read(
     session: &mut SqlSession,
     sql: String,
@@ -320,7 +320,7 @@ async fn read(
     Ok(())
 }
 
-/// Cuts a page that is one row over its limit; whether it was.
+/// Cuts a page that is one row over its limit; returns whether it was.
 fn cut_by_key(page: &mut Page, limit: usize) -> bool {
     page.full = page.readings.len() + page.malformed.len() > limit;
     if page.full {

@@ -1,9 +1,10 @@
-//! One active worker a name: an application lock on a connection of its own, which one that stands
-//! by keeps open too: what it asks every few seconds is then one statement and no login.
+//! One active worker per name: an application lock on a connection of its own. A worker on standby
+//! keeps its connection open too, so that asking every few seconds takes one statement and no
+//! login.
 //!
-//! The server frees the lock when that connection ends, however it ends. A connection that is half
-//! dead keeps it until the server's keep-alive notices; one that a firewall or Azure's gateway cut
-//! has lost it, which the next question shows.
+//! The server releases the lock when that connection ends, however it ends. A half-open connection
+//! keeps it until the server's keep-alive notices; one that a firewall or Azure's gateway has cut
+//! has lost it, which the next call shows.
 
 use async_trait::async_trait;
 use tiberius::ColumnData;
@@ -14,10 +15,10 @@ use super::sql;
 use super::target::Target;
 use crate::store::{ErrorKind, LeaderLock, StoreError, TableName};
 
-/// What `sp_getapplock` answers where somebody else holds the lock: its wait has ended.
+/// The result of `sp_getapplock` if another session holds the lock: its wait has timed out.
 const TAKEN: i32 = -1;
 
-/// What it has, it holds until the connection is closed.
+/// A lock, held until the connection is closed.
 pub(super) struct AppLock {
     link: Connection,
     resource: String,
@@ -60,9 +61,9 @@ async fn lock(session: &mut super::connect::SqlSession, resource: &str) -> Resul
     }
 }
 
-/// Workers on two state tables of one database do not compete, nor do those of two databases: on
-/// some servers a lock is not the database's. A server takes 255 characters and cuts off the rest,
-/// which it is best to do without.
+/// Workers with two state tables in one database do not compete, nor do those of two databases: on
+/// some servers a lock is not limited to the database. A server takes 255 characters and truncates
+/// the rest, so the name is kept shorter.
 fn resource(state: &TableName, worker: &str, database: &str) -> String {
     format!("anomaly-worker {worker} of {state} in {database}")
 }

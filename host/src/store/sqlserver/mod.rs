@@ -1,16 +1,16 @@
-//! The store on a SQL Server: readings out of one database, verdicts and state into the same,
+//! The store on a SQL Server: readings from one database, verdicts and state into the same,
 //! another, or one on another server.
 //!
-//! Input and output each have a connection of their own, for as long as nothing goes wrong on it: a
-//! connection whose call was cut short is out of step with the server and never used again, and
-//! whoever finds it gone opens the store anew ([`connection`]). What is sent stands in [`sql`], and
-//! nowhere else. It keeps to what every T-SQL server knows: no MERGE, no hints but for the
-//! import's, no settings of the database. Every failure is a [`StoreError`] that names server,
-//! database and table, with the server's own text.
+//! Input and output each have a connection of their own until an error occurs on it: a connection
+//! whose call was cancelled is out of sync with the server and is never used again, and the caller
+//! opens the store again ([`connection`]). All statements are in [`sql`]. They use only what every
+//! T-SQL server supports: no MERGE, no hints except the import's, no settings of the database.
+//! Every error is a [`StoreError`] that names server, database and table, with the server's own
+//! text.
 //!
 //! The users' database is in production. The input is only read, by statements that each read a
 //! bounded number of rows by seeking; no lock is waited for longer than [`Timeouts::lock`], and the
-//! one transaction of a commit lasts as long as one round trip.
+//! one transaction of a commit lasts one round trip.
 
 mod class;
 mod connect;
@@ -51,14 +51,14 @@ use super::{
 };
 use connection::Connection;
 
-/// Where the databases and the tables are.
+/// The databases and the tables.
 #[derive(Clone, Debug)]
 pub struct SqlServerStore {
     pub input: Target,
-    /// May be the same.
+    /// It may be the same.
     pub output: Target,
     pub tables: TableNames,
-    /// What tells the plant's time.
+    /// The clock that gives the plant's time.
     pub clock: PlantClock,
 }
 

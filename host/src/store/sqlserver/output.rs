@@ -1,8 +1,9 @@
-//! The output, the state table, that of checkpoints' parts and those beside them on a SQL Server.
+//! The output, the state table, the table of checkpoints' parts and those beside them on a SQL
+//! Server.
 //!
 //! A commit stages its verdicts and parts in the session and then is one transaction in one round
-//! trip. Whether it happened, where the connection is lost before the answer comes, the state row
-//! tells to whoever takes the name next.
+//! trip. If the connection is lost before the answer arrives, the state row shows the next claim of
+//! the name whether the commit happened.
 
 mod beside;
 mod committing;
@@ -23,22 +24,22 @@ use super::target::Target;
 use crate::store::parts::StoredParts;
 use crate::store::{Output, PlantClock, StoreError, TableName, TableNames};
 
-/// Verdicts and state into a SQL Server's tables.
+/// The output side of a SQL Server.
 pub struct SqlServerOutput {
     pub(super) link: Connection,
     target: Target,
-    /// What tells the plant's time, for the page.
+    /// The clock that gives the plant's time, for the page.
     pub(super) clock: PlantClock,
     pub(super) output: TableName,
     state: TableName,
     parts: TableName,
     beside: TablesBeside,
     staged: StagingTables,
-    /// As first looked at on this connection, until a call fails.
+    /// As read once on this connection, until a call fails.
     known: Option<Statements>,
-    /// Whether the table of parts was looked at.
+    /// Whether the table of parts was checked.
     parts_known: bool,
-    /// Whether those of episodes and of the outbox were.
+    /// Whether the tables of episodes and of the outbox were checked.
     beside_known: bool,
     stored: StoredParts,
 }
@@ -91,7 +92,7 @@ impl SqlServerOutput {
         Ok(())
     }
 
-    /// Ends a call, with nothing left open after one that failed.
+    /// Ends a call, with no open transaction after one that failed.
     pub(super) async fn done<T>(
         &mut self,
         mut session: SqlSession,

@@ -1,4 +1,4 @@
-//! Verdicts for the page, from a SQL Server: bounded statements that seek, over a connection of
+//! The queries of the page on a SQL Server: bounded statements that seek, over a connection of
 //! their own.
 
 use std::sync::Arc;
@@ -100,7 +100,7 @@ impl SqlServerOutput {
             let Some(row) = connection::row(session, sql, values).await? else { break };
             let Some(ColumnData::String(Some(name))) = row.into_iter().next() else { break };
             let name = Padded::without(known.padded.name, &name);
-            // A name that sorts after itself would be met for ever.
+            // A name that sorts after itself would be returned for ever.
             if names.last().is_some_and(|last| **last == *name) {
                 break;
             }
@@ -109,8 +109,8 @@ impl SqlServerOutput {
         Ok(names)
     }
 
-    /// Has a statement answer for stretches, so many at a time. `take` is given each row,
-    /// with the place of its stretch.
+    /// Runs a statement for stretches, this many at a time. `take` gets each row, with the index of
+    /// its stretch.
     async fn ask_stretches(
         &mut self,
         session: &mut SqlSession,
@@ -126,7 +126,7 @@ impl SqlServerOutput {
             for at in 0..shape {
                 let stretch = asked.get(at).or(asked.first());
                 let Some(Stretch { variable, from, to }) = stretch else { continue };
-                // What only fills the shape holds nothing.
+                // Unused parameters of the statement are an empty stretch.
                 let to = if at < asked.len() { to } else { from };
                 values.extend([text(variable), known.grain.not_before(*from), known.grain.not_before(*to)]);
             }
@@ -134,7 +134,7 @@ impl SqlServerOutput {
                 let at = row.cells().next().and_then(|(_, value)| integer(value));
                 let at = at.and_then(|at| usize::try_from(at).ok());
                 let at = at.ok_or_else(|| Error::no_answer("which stretch a row is of"))?;
-                // What fills the shape counts nothing, and says so.
+                // Unused parameters return a row with the count 0.
                 if at < asked.len() {
                     take(part * at_a_time + at, row)?;
                 }
@@ -162,7 +162,7 @@ impl SqlServerOutput {
         let all = (stretches, sql::page::MOST_STRETCHES);
         self.ask_stretches(session, all, limit, sql, |at, row| {
             let mut cells = row.into_iter();
-            // Which stretch it is.
+            // The index of the stretch.
             cells.next();
             found[at].push(stored::verdict(&mut cells, &mut stored::SharedNames::default(), known.padded)?);
             Ok(())
@@ -170,7 +170,7 @@ impl SqlServerOutput {
         .await?;
         for (verdicts, stretch) in found.iter_mut().zip(stretches) {
             verdicts.sort_by_key(|verdict: &StoredVerdict| verdict.ds);
-            // As the caller spells it, and once.
+            // In the caller's spelling, and once.
             for verdict in verdicts {
                 verdict.variable = Arc::clone(&stretch.variable);
             }

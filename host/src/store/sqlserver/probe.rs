@@ -1,5 +1,5 @@
-//! What stands between this store and reading, or a commit: rights, each by its name, and then
-//! everything tried in a transaction that is rolled back.
+//! What prevents reading, or a commit: rights, each by its name, and then a trial of everything in
+//! a transaction that is rolled back.
 //!
 //! Indexes on a table that others made are not tried: making one locks the table for as long as it
 //! takes.
@@ -50,7 +50,7 @@ pub(super) async fn missing_rights(
     Ok(missing)
 }
 
-/// Those of the rights on tables that are there which the login lacks.
+/// Those of the rights on existing tables that the login lacks.
 pub(super) async fn lacking_on(
     session: &mut SqlSession,
     rights: &[(&TableName, &[&str])],
@@ -67,7 +67,7 @@ pub(super) async fn lacking_on(
     Ok(missing)
 }
 
-/// Whether the login may make an index on the table, as far as the server says.
+/// Whether the login may make an index on the table, as far as the server tells.
 pub(super) async fn may_alter(session: &mut SqlSession, table: &TableName) -> Result<bool> {
     may(session, Some(&table.sql_server()), "OBJECT", "ALTER").await
 }
@@ -85,12 +85,12 @@ async fn may(session: &mut SqlSession, securable: Option<&str>, class: &str, rig
     let values = vec![text(securable.unwrap_or(database)), text(class), text(right)];
     let row = connection::row(session, sql::session::may(), values).await?;
     let answer = row.and_then(|row| row.into_iter().next()).and_then(|value| integer(&value));
-    // Where the server does not know, the trial shows it.
+    // If the server does not tell, the trial shows it.
     Ok(answer != Some(0))
 }
 
-/// Tries all that `ensure_tables`, `claim` and `commit` do; what should be known of the tables. The
-/// caller rolls back.
+/// Tries everything that `ensure_tables`, `claim` and `commit` do; returns remarks on the tables.
+/// The caller rolls back.
 pub(super) async fn try_all(
     session: &mut SqlSession,
     staged: &mut StagingTables,
@@ -99,8 +99,8 @@ pub(super) async fn try_all(
     now: Datetime,
     wait: Duration,
 ) -> Result<Vec<String>> {
-    // The session's own table is made and filled outside of the transaction, which it would go
-    // with.
+    // The session's own table is made and filled outside the transaction, because the rollback
+    // would remove it.
     staged.verdicts(session, &[probe::verdict(now)], Precision::Tick).await?;
     let parts = state.of_parts();
     let mut written = staged.parts_of(session, &parts, &probe::parts()).await?;
@@ -143,7 +143,7 @@ pub(super) async fn try_all(
     match connection::last(session, sql, values).await {
         Ok(answered) if answered.others => {
             notes.push(format!(
-                "a trigger of `{output}` or `{state}` answers rows at each commit; they are passed over"
+                "a trigger of `{output}` or `{state}` returns rows at each commit; they are ignored"
             ));
         }
         Ok(_) => {}

@@ -1,5 +1,5 @@
-//! One row of the input table to a reading, or to what is wrong with it. Lives for one page, whose
-//! names it shares.
+//! Converts a row of the input table into a reading, or into the error that is wrong with it. Lives
+//! for one page, whose names it shares.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::datetime;
 use super::error::{Error, Result};
 use crate::reading::{Malformed, Reading, ScannedRow};
 
-/// Which texts are filled up with blanks, which belong to the column and not to them.
+/// Which texts are padded with blanks, which are not part of the text.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Padded {
     pub(super) name: bool,
@@ -24,7 +24,7 @@ impl Padded {
     }
 }
 
-/// Turns rows into readings.
+/// Converts rows into readings.
 pub(super) struct RowReader {
     names: HashSet<Arc<str>>,
     padded: Padded,
@@ -68,7 +68,7 @@ impl RowReader {
     }
 }
 
-/// A whole number of whatever type.
+/// A whole number of any type.
 pub(super) fn integer(value: &ColumnData<'_>) -> Option<i64> {
     match value {
         ColumnData::U8(value) => value.map(i64::from),
@@ -80,7 +80,7 @@ pub(super) fn integer(value: &ColumnData<'_>) -> Option<i64> {
     }
 }
 
-/// A number of whatever type, as the nearest float; None for NULL.
+/// A number of any type, as the nearest float; None for NULL.
 pub(super) fn number(value: &ColumnData<'_>) -> Option<f64> {
     match value {
         ColumnData::F32(value) => value.map(f64::from),
@@ -94,8 +94,8 @@ pub(super) fn number(value: &ColumnData<'_>) -> Option<f64> {
     }
 }
 
-/// The float next to a decimal. As long as the digits and the power of ten are floats themselves,
-/// one division rounds once; else the text is read, which does so for any number of digits.
+/// The float nearest to a decimal. As long as the digits and the power of ten are exact floats, one
+/// division rounds once; else the text is parsed, which rounds correctly for any number of digits.
 fn nearest(decimal: Numeric) -> f64 {
     const EXACT: i128 = 1 << 53;
     let (digits, scale) = (decimal.value(), decimal.scale());

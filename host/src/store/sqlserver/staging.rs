@@ -1,8 +1,8 @@
-//! Rows into the session's own tables, by the driver's bulk load.
+//! Writes rows into the session's own tables, by the driver's bulk load.
 //!
-//! A staged table lives as long as the session and is emptied before each load, so that a load
-//! which was cut short leaves nothing for the next. A row whose values no column takes fails here,
-//! before any transaction is open.
+//! A staged table lives as long as the session and is emptied before each load, so that an
+//! interrupted load leaves nothing for the next. A row whose values no column accepts fails here,
+//! before a transaction is open.
 //!
 //! Texts are staged as NVARCHAR(MAX): a load announces its columns twice, in INSERT BULK and before
 //! its rows, and of a sized NVARCHAR the driver counts the bytes of its length as characters in the
@@ -28,14 +28,14 @@ use crate::store::TableName;
 use crate::store::parts::PartsWritten;
 use crate::verdict::VerdictRow;
 
-/// The longest text that is staged, in UTF-16 units: what a column that is not MAX takes.
+/// The longest text that is staged, in UTF-16 units: the most that a column that is not MAX holds.
 const LONGEST: usize = 4000;
 
-/// The most bytes of one value that a load takes: the driver holds VARBINARY(MAX) to the largest
+/// The most bytes of one value that a load accepts: the driver limits VARBINARY(MAX) to the largest
 /// length that it can announce for a sized one.
 const MOST_LOADED: usize = 65_535;
 
-/// Which of its tables the session has.
+/// Which of its tables the session has made.
 #[derive(Default)]
 pub(super) struct StagingTables {
     verdicts: bool,
@@ -63,7 +63,7 @@ impl StagingTables {
         Ok(())
     }
 
-    /// Stages what a commit changes of the parts in `table`; what it says of that.
+    /// Stages the changes of the parts in `table`; returns their statements.
     pub(super) async fn parts_of(
         &mut self,
         session: &mut SqlSession,
@@ -81,8 +81,8 @@ impl StagingTables {
         Ok(said)
     }
 
-    /// Bytes go as VARBINARY(MAX), which the driver's own tests load; those that it refuses to load
-    /// go as parameters.
+    /// Bytes are loaded as VARBINARY(MAX), which the driver's own tests load; those that it refuses
+    /// to load are passed as parameters.
     async fn parts(&mut self, session: &mut SqlSession, changes: &[PartChange]) -> Result<()> {
         make(session, &mut self.parts, STAGED_PARTS, sql::output::stage_parts).await?;
         let is_large =
@@ -105,7 +105,7 @@ impl StagingTables {
         Ok(())
     }
 
-    /// Stages what a commit changes of episodes, as of this time.
+    /// Stages the changes of episodes, as of this time.
     pub(super) async fn episodes(
         &mut self,
         session: &mut SqlSession,
@@ -253,7 +253,7 @@ fn change_of<'a>(n: usize, change: &'a EpisodeChange, worker: &'a str, now: Date
     row
 }
 
-/// A DATETIME2, or none.
+/// A DATETIME2, or NULL.
 fn moment(at: Option<Datetime>) -> ColumnData<'static> {
     at.map_or(ColumnData::DateTime2(None), datetime::fine)
 }
@@ -263,7 +263,7 @@ fn number(n: usize) -> ColumnData<'static> {
     ColumnData::F64(Some(n as f64))
 }
 
-/// As much of a text as is staged; a variable's name is never that long.
+/// The part of a text that is staged; a variable's name is never that long.
 fn cut(text: &str) -> &str {
     let mut units = 0;
     let end = text.char_indices().find(|(_, c)| {

@@ -1,4 +1,4 @@
-//! The worker's row of the state table, to and from [`State`].
+//! Converts the worker's row of the state table to and from [`State`].
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -19,8 +19,8 @@ use crate::state::{SetAside, State, StoredPosition};
 use crate::store::parts::RowCheckpoint;
 use crate::store::{ErrorKind, TableName};
 
-/// The statement of a commit, and its parameters. With what is staged goes where in the output it
-/// is looked for; `beside` and `guard` are parts of the statement.
+/// The statement of a commit, and its parameters. Staged verdicts come with the range in which the
+/// output is read; `beside` and `guard` are parts of the statement.
 pub(super) fn commit(
     table: &TableName,
     worker: &str,
@@ -52,10 +52,10 @@ pub(super) fn commit(
     Ok((sql::output::commit(table, given, staged, beside, guard), values))
 }
 
-/// What a row says.
+/// The content of a row.
 pub(super) struct StateRow {
     pub(super) epoch: i64,
-    /// The state, which lacks its checkpoint, and what the row says of that; None if nothing was
+    /// The state, without its checkpoint, and the row's data on the checkpoint; None if nothing was
     /// committed yet.
     pub(super) state: Option<(State, RowCheckpoint)>,
 }
@@ -131,7 +131,7 @@ struct StateCells<'a> {
 }
 
 impl StateCells<'_> {
-    /// The next column's value; NULL behind the last.
+    /// The next column's value; NULL after the last.
     fn next(&mut self) -> Value {
         self.row.pop_front().unwrap_or(ColumnData::String(None))
     }
@@ -148,7 +148,7 @@ impl StateCells<'_> {
     }
 }
 
-/// Why the row is no longer this worker's. `found` is its epoch now, if it is there.
+/// Why the row no longer belongs to this worker. `found` is its epoch now, if it exists.
 pub(super) fn fenced(table: &TableName, worker: &str, ours: i64, found: Option<i64>) -> Error {
     let why = match found {
         Some(found) => format!("another process has taken it since (epoch {found}, ours is {ours})"),
@@ -160,7 +160,7 @@ pub(super) fn fenced(table: &TableName, worker: &str, ours: i64, found: Option<i
     )
 }
 
-/// What is set aside, as the row has it: with its names in order, so that equal sets are equal
+/// What is set aside, as stored in the row: with the names in order, so that equal sets are equal
 /// texts.
 pub(super) fn set_aside(asides: &BTreeMap<Arc<str>, SetAside>) -> Result<String> {
     to_json(&asides.iter().map(|(name, aside)| (&**name, aside)).collect::<BTreeMap<_, _>>())

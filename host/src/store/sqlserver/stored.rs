@@ -1,4 +1,4 @@
-//! Verdicts read back, by datetime and page by page.
+//! Reads verdicts by datetime and page by page.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::error::{Error, Result};
 use super::row::{Padded, integer, number};
 use crate::store::{StoredVerdict, VerdictPage};
 
-/// Rows of [`sql::output::verdicts`](super::sql::output::verdicts) to a page of `limit`.
+/// Converts rows of [`sql::output::verdicts`](super::sql::output::verdicts) to a page of `limit`.
 pub(super) fn page(rows: Vec<Row>, limit: usize, padded: Padded) -> Result<VerdictPage> {
     let full = rows.len() > limit;
     let mut names = SharedNames::default();
@@ -19,7 +19,7 @@ pub(super) fn page(rows: Vec<Row>, limit: usize, padded: Padded) -> Result<Verdi
         .take(limit)
         .map(|row| verdict(&mut row.into_iter(), &mut names, padded))
         .collect::<Result<Vec<_>>>()?;
-    // The server's order of names is its collation's.
+    // The server orders names by its collation.
     verdicts.sort_by(|a, b| (a.ds, &a.variable).cmp(&(b.ds, &b.variable)));
     Ok(VerdictPage { verdicts, full })
 }

@@ -1,8 +1,7 @@
-//! What a table looks like: its columns and its indexes, read from the server's catalogue once for
-//! a connection.
+//! The columns and indexes of a table, read from the server's catalogue once for a connection.
 //!
-//! A table that its users change under a running worker makes the next statement fail, and with it
-//! the session ends: the next one looks anew. Never altered, only read.
+//! If its users change a table under a running worker, the next statement fails and the session
+//! ends: the next session reads the catalogue again. Never altered, only read.
 
 use tiberius::Row;
 
@@ -13,7 +12,7 @@ use super::sql;
 use crate::store::TableName;
 use crate::store::index::Index;
 
-/// So many digits fit into 64 bits, whatever they are.
+/// This many digits fit into 64 bits, whatever they are.
 const WHOLE_DIGITS: i32 = 18;
 
 pub(super) struct Table {
@@ -25,7 +24,7 @@ pub(super) struct Table {
 #[derive(Clone, Debug)]
 pub(super) struct TableColumn {
     number: i32,
-    /// Ours, where the server takes it for the same; else as it is written.
+    /// Our name, if the server takes it for the same; else as it is written.
     name: String,
     /// As it is written.
     written: String,
@@ -82,7 +81,7 @@ impl Table {
     }
 
     /// # Errors
-    /// `Schema`, with the tables that are there and the `advice`.
+    /// `Schema`, with the names of the existing tables and the `advice`.
     pub(super) async fn expect(session: &mut SqlSession, name: &TableName, advice: &str) -> Result<Self> {
         if let Some(table) = Self::find(session, name).await? {
             return Ok(table);
@@ -155,10 +154,10 @@ impl Table {
     }
 
     /// Whether `column` gives rows an order of arrival: whole numbers that the table itself counts
-    /// up (an identity, or a default, which can only be a sequence's), and the first of a
-    /// unique index. It may have other columns behind it, but the index must not be
-    /// in partitions by one of them: the greatest key would then be looked for in each, and the
-    /// rows of a stretch of keys be sorted.
+    /// up (an identity, or a default, which can only be a sequence's), and the first column of a
+    /// unique index. The index may have other columns after it, but must not be in partitions by
+    /// one of them: the greatest key would then be searched for in each, and the rows of a range of
+    /// keys be sorted.
     pub(super) fn is_order_of_arrival(&self, column: &str) -> bool {
         self.column(column)
             .is_some_and(|found| found.is_whole() && !found.nullable && (found.identity || found.has_default))
@@ -236,7 +235,7 @@ impl TableColumn {
         self.is_padded() || matches!(self.kind.as_str(), "varchar" | "nvarchar")
     }
 
-    /// Whether its values are filled up with blanks.
+    /// Whether its values are padded with blanks.
     pub(super) fn is_padded(&self) -> bool {
         matches!(self.kind.as_str(), "char" | "nchar")
     }
@@ -255,9 +254,9 @@ impl TableColumn {
         }
     }
 
-    /// How a value is made one of this column's, in a statement: by its type, and for a text by its
-    /// collation, in which the column tells one from another. It stands inside, because it
-    /// names the code page that the text is brought into.
+    /// An expression that converts a value to this column's type, in a statement, and for a text to
+    /// its collation, by which the column distinguishes texts. The collation is inside the
+    /// conversion, because it names the code page of the text.
     pub(super) fn cast(&self, value: &str) -> String {
         let collate = self
             .collation
@@ -270,7 +269,7 @@ impl TableColumn {
     }
 }
 
-/// What a synonym stands for. A server that knows none has no catalogue of them.
+/// The table that a synonym stands for. A server without synonyms has no catalogue of them.
 async fn synonym(session: &mut SqlSession, name: &TableName) -> Result<Option<String>> {
     match connection::row(session, sql::session::synonym(), vec![text(&name.sql_server())]).await {
         Ok(row) => Ok(row.and_then(|row| row.get::<&str, _>(0).map(str::to_owned))),

@@ -1,5 +1,5 @@
-//! Where a server is and how to get in. A target lives as long as the worker. A password leaves
-//! here into the driver's own secret type and nowhere else.
+//! The address of a server and the login. A target lives as long as the worker. A password is
+//! passed from here into the driver's own secret type and nowhere else.
 
 mod driver;
 mod password;
@@ -28,22 +28,22 @@ pub struct Target {
     pub timeouts: Timeouts,
 }
 
-/// Where the server is, and how far its answers are trusted.
+/// The server, and how far its answers are trusted.
 #[derive(Clone, Debug)]
 pub enum Address {
     Server {
         host: String,
-        /// None: 1433, or what the server's browser service says of `instance`.
+        /// None: 1433, or the port that the server's browser service gives for `instance`.
         port: Option<u16>,
         instance: Option<String>,
         encryption: Encryption,
         trust: Trust,
     },
-    /// As ADO.NET or JDBC write it.
+    /// In the notation of ADO.NET or JDBC.
     ConnectionString(Secret),
 }
 
-/// Which certificates will do.
+/// Which certificates are accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trust {
     System,
@@ -52,27 +52,27 @@ pub enum Trust {
     Any,
 }
 
-/// Who logs in.
+/// The login.
 #[derive(Clone, Debug)]
 pub enum Login {
     Sql {
         user: String,
         password: Password,
     },
-    /// The account that this process runs under.
+    /// The account of this process.
     Integrated,
-    /// As the connection string says.
+    /// As in the connection string.
     OfConnectionString,
 }
 
-/// How long to wait for what.
+/// The timeouts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// For the whole of connecting and logging in.
     pub connect: Duration,
     /// For the next piece of an answer.
     pub query: Duration,
-    /// For somebody else's lock.
+    /// For another session's lock.
     pub lock: Duration,
 }
 
@@ -81,14 +81,14 @@ impl Default for Timeouts {
         Self {
             connect: Duration::from_secs(15),
             query: Duration::from_secs(30),
-            // Commits take milliseconds: whoever holds a lock this long is a person's open
+            // Commits take milliseconds: a lock that is held this long belongs to a person's open
             // transaction, and the next cycle tries again.
             lock: Duration::from_secs(5),
         }
     }
 }
 
-/// The server, as people write it.
+/// The server, in the notation that people use.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.address {
@@ -118,7 +118,7 @@ impl Target {
         }
     }
 
-    /// What errors say of it.
+    /// The server's name in errors.
     pub(super) fn context(&self) -> ServerContext {
         ServerContext {
             server: self.to_string(),
@@ -127,7 +127,7 @@ impl Target {
         }
     }
 
-    /// The database and the server, as a message names them.
+    /// The database and the server, in messages.
     pub fn place(&self) -> String {
         match &self.database {
             Some(database) => format!("{database} on {self}"),
@@ -135,7 +135,7 @@ impl Target {
         }
     }
 
-    /// Whether any certificate will do, so that whoever stands between is not noticed.
+    /// Whether any certificate is accepted, so that an interception is not noticed.
     pub fn trusts_any(&self) -> bool {
         match &self.address {
             Address::Server { trust, .. } => *trust == Trust::Any,
@@ -144,7 +144,7 @@ impl Target {
     }
 }
 
-/// What a connection string says.
+/// The settings of a connection string.
 fn parsed(text: &Secret) -> Result<ConnectionString, Error> {
     ConnectionString::read(text.reveal()).map_err(|why| Error::Found(ErrorKind::Other, why))
 }

@@ -1,4 +1,4 @@
-//! One file while it is open: which file it is, how long, and who may rename it.
+//! An open log file: its identity, its length, and the right to rename it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -9,10 +9,10 @@ use file_id::FileId;
 /// A log that is open.
 pub(super) struct OpenLog {
     pub(super) file: File,
-    /// None where the system does not tell, and on what is no regular file.
+    /// None where the system does not tell, and if it is not a regular file.
     id: Option<FileId>,
-    /// The size at which to rename; above the limit after a rename that failed, and None for what
-    /// is never renamed.
+    /// The size at which to rename; above the limit after a rename that failed, and None for a file
+    /// that is never renamed.
     pub(super) rotate_at: Option<u64>,
 }
 
@@ -38,7 +38,7 @@ impl OpenLog {
         Ok(self.file.metadata()?.len())
     }
 
-    /// Whether the name still means this file: it may have been renamed or removed meanwhile.
+    /// Whether the name still refers to this file: it may have been renamed or removed meanwhile.
     pub(super) fn is_under(&self, path: &Path) -> bool {
         self.id.is_none() || file_id::get_file_id(path).ok() == self.id
     }
@@ -47,8 +47,8 @@ impl OpenLog {
     pub(super) fn write(&mut self, size: u64, line: &[u8]) -> io::Result<()> {
         let written = self.file.write_all(line);
         if written.is_err() && self.rotate_at.is_some() {
-            // No half line, if the system lets us take it back; what another worker wrote meanwhile
-            // stays.
+            // No partial line, if the system allows to truncate it; what another worker wrote
+            // meanwhile stays.
             let added = self.file.metadata().map_or(0, |now| now.len().saturating_sub(size));
             if added > 0 && added < line.len() as u64 {
                 let _ = self.file.set_len(size);
@@ -57,9 +57,9 @@ impl OpenLog {
         written
     }
 
-    /// The right to rename, as long as it is held; None while another worker has it. Where it
-    /// cannot be had otherwise, everybody has it: one rename too many costs a short file, and
-    /// no line.
+    /// The right to rename, as long as it is held; None while another worker has it. If no lock can
+    /// be had, every worker has the right: one rename too many makes a short file, and loses no
+    /// line.
     #[cfg(unix)]
     pub(super) fn turn(&self) -> Option<File> {
         use std::fs::TryLockError;
@@ -71,7 +71,7 @@ impl OpenLog {
         }
     }
 
-    /// A lock there would keep the others from writing.
+    /// A lock on the log itself would keep the others from writing.
     #[cfg(not(unix))]
     #[expect(clippy::unused_self, reason = "as on Unix")]
     pub(super) fn turn(&self) -> Option<()> {

@@ -1,4 +1,4 @@
-//! Files of a few lines, and what others do to them.
+//! Files of a few lines, and other processes that change them.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
@@ -88,7 +88,7 @@ fn a_line_longer_than_the_limit_stays_whole() {
 fn a_rename_that_fails_costs_no_line_and_no_old_log_and_is_told_once() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("worker.log");
-    // A directory that is not empty takes nothing's place.
+    // A directory that is not empty replaces nothing.
     fs::create_dir_all(dir.path().join("worker.log.2/x")).unwrap();
     fs::write(dir.path().join("worker.log.1"), "old\n").unwrap();
     let trial = trial(&path, 14, 2);
@@ -129,7 +129,7 @@ fn a_full_disk_is_told_once() {
     assert_eq!(trial.told(), [told]);
 }
 
-/// logrotate, both ways, and somebody who removes the file.
+/// logrotate in both ways, and a removed file.
 #[cfg(unix)]
 #[test]
 fn what_others_do_to_the_file_costs_no_line() {
@@ -150,7 +150,7 @@ fn what_others_do_to_the_file_costs_no_line() {
     assert_eq!(trial.told(), Vec::<String>::new());
 }
 
-/// A file that was cut has room again.
+/// A truncated file has room again.
 #[cfg(unix)]
 #[test]
 fn a_file_is_as_long_as_it_is() {

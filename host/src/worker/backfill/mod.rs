@@ -1,11 +1,9 @@
-//! Backfill: a range of readings, judged as the cycle judges them and beside whatever worker is at
-//! work.
+//! Backfill: judges a range of readings as the cycle does, and may run beside a worker.
 //!
-//! It keeps its progress as a worker does, in a state row of its own, under a name that says range
-//! and options: the same backfill begun again goes on after its last transaction, however it ended,
-//! and costs nothing for what is done. The row goes when the range is done, and is begun anew when
-//! another set judges. The worker's own row is left alone, but for the variables that are no longer
-//! set aside ([`set_aside`]).
+//! Its progress is in a state row of its own, whose name identifies range and options. The same
+//! backfill, started again, therefore continues after its last transaction, however it ended. The
+//! row is deleted when the range is done, and is started anew when another set judges. The worker's
+//! own row is not changed, except for the variables that are no longer set aside ([`set_aside`]).
 
 mod plan;
 mod set_aside;
@@ -40,7 +38,7 @@ use crate::state::State;
 use crate::store::{Commit, Connector, ErrorKind, Output, Replaced, StoreError};
 use crate::verdict::VerdictRow;
 
-/// A backfill under way. A call that fails ends it: begin again, and it goes on.
+/// A backfill in progress. A call that fails ends it; the same backfill, started again, continues.
 pub struct Backfill {
     plan: BackfillPlan,
     name: String,
@@ -51,47 +49,47 @@ pub struct Backfill {
     context: CycleContext,
     canary: Option<Arc<Batch>>,
     learnt: Learnt,
-    /// What the worker has learnt of its variables.
+    /// What the worker has stored about its variables.
     tracker: EpisodeTracker,
     known: mend::KnownEpisodes,
     progress: BackfillProgress,
     resumed: bool,
     named: NamedOnce,
-    /// How many rows the log may still name one by one.
+    /// How many more rows may be logged one by one.
     to_name: usize,
-    /// Variables that were asked for and not met yet.
+    /// Variables that were asked for and have not occurred yet.
     unseen: BTreeSet<Arc<str>>,
 }
 
-/// A person waits for a backfill, and can end it: a search for the variables at fault may take as
-/// long as it takes.
+/// A person waits for a backfill and can end it, so the search for the variables at fault has a
+/// long limit.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
 fn patience() -> Patience<'static> {
     Patience::new(PATIENCE, &patience::system, &|| false, &|| false)
 }
 
-/// How far it has come since it was begun, or gone on with.
+/// Progress since the backfill was started, or continued.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BackfillProgress {
-    /// Rows that the range held then, from where it goes on.
+    /// Rows in the range at that time, from where it continues.
     pub of: u64,
-    /// Rows that were read since, whatever became of them.
+    /// Rows that were read since, whatever their outcome.
     pub rows: u64,
-    /// All readings up to this datetime are dealt with, those at it too.
+    /// All readings up to and including this datetime are dealt with.
     pub through: Option<Datetime>,
-    /// Of the whole backfill, also of what was done before it was interrupted.
+    /// Of the whole backfill, including what was done before an interruption.
     pub counts: Counts,
-    /// Verdicts that gave way to new ones.
+    /// Verdicts that were replaced.
     pub replaced: u64,
     pub judging: Duration,
 }
 
 impl Backfill {
-    /// Connects, and begins or goes on. The detector is shown its lookback, if it wants one.
+    /// Connects, and starts or continues. The detector is shown its lookback, if it wants one.
     ///
     /// # Errors
-    /// [`CycleError`]: nothing was written but tables that were missing.
+    /// [`CycleError`]: nothing was written, except tables that were missing.
     pub async fn begin(
         plan: &BackfillPlan,
         connector: &dyn Connector,
@@ -136,7 +134,7 @@ impl Backfill {
         warm_up::warm_up(&mut session, detector, plan.batch_rows, &mut patience()).await?;
         let of = match session.input.count_range(begin, plan.to).await {
             Ok(rows) => rows,
-            // It is only for the bar. A call that took too long has cost its connection.
+            // It is only for the progress bar. A call that took too long has cost its connection.
             Err(error)
                 if matches!(error.kind, ErrorKind::Busy | ErrorKind::Connection | ErrorKind::Other) =>
             {
@@ -186,12 +184,12 @@ impl Backfill {
         })
     }
 
-    /// Whether it goes on where an earlier try has ended.
+    /// Whether it continues an earlier run.
     pub fn resumed(&self) -> bool {
         self.resumed
     }
 
-    /// How far it has come.
+    /// The progress so far.
     pub fn progress(&self) -> BackfillProgress {
         self.progress
     }
@@ -199,7 +197,7 @@ impl Backfill {
     /// Reads, judges and stores one batch. False after the last.
     ///
     /// # Errors
-    /// [`CycleError`]: this batch left nothing behind, those before it are stored.
+    /// [`CycleError`]: nothing of this batch is stored; the batches before it are.
     pub async fn step(&mut self, detector: &mut Detector) -> Result<bool, CycleError> {
         let page = match self.ahead.take() {
             Some(page) => page?,
@@ -234,8 +232,8 @@ impl Backfill {
         Ok(more)
     }
 
-    /// Stores a batch, and reads the page after it meanwhile: the one is the output's work, the
-    /// other the input's.
+    /// Stores a batch and reads the next page at the same time: one uses the output, the other the
+    /// input.
     async fn commit(
         &mut self,
         judged_batch: JudgedBatch,
@@ -258,7 +256,7 @@ impl Backfill {
             }
             written => written?,
         };
-        // What is wrong with the page after is no matter of this one's.
+        // An error of the next page is reported with that page.
         if ahead.is_some() {
             self.ahead = ahead;
         }
@@ -274,11 +272,12 @@ impl Backfill {
         Ok(())
     }
 
-    /// After the last batch: takes out of the worker's row what is no longer set aside, and deletes
-    /// its own.
+    /// After the last batch: removes from the worker's row the variables that are no longer set
+    /// aside, and deletes the backfill's own row.
     ///
     /// # Errors
-    /// [`CycleError`]: the range is judged; the same backfill, begun again, comes straight to this.
+    /// [`CycleError`]: the range is judged; the same backfill, started again, only repeats this
+    /// step.
     pub async fn finish(mut self) -> Result<SetAsideOutcome, CycleError> {
         for variable in &self.unseen {
             tracing::warn!("no reading of `{variable}` in this range");
@@ -294,13 +293,16 @@ impl Backfill {
         Ok(asides)
     }
 
-    /// Deletes its row. Where the login may not, the row stays and says nothing, so that the same
-    /// backfill begins anew.
+    /// Deletes its row. If the login may not, the row is emptied instead, so that the same backfill
+    /// starts anew.
     async fn clear_up(&mut self) -> Result<(), StoreError> {
         let (output, state) = (&mut self.session.output, &self.session.state);
         match output.forget(&self.name, state.epoch).await {
             Err(error) if error.kind == ErrorKind::Permission => {
-                tracing::warn!("{error}; the row of worker `{}` stays there, and means nothing", self.name);
+                tracing::warn!(
+                    "{error}; the row of worker `{}` stays in the table and has no effect",
+                    self.name
+                );
                 let state = State { set_digest: None, checkpoint: None, ..state.clone() };
                 output.commit(&self.name, &Commit::of(&[], &state)).await.map(drop)
             }
@@ -309,14 +311,15 @@ impl Backfill {
     }
 }
 
-/// A batch that is stored, with what it does to episodes.
+/// A batch that is stored, with the changes that it makes to episodes.
 struct BatchToStore<'a> {
     name: &'a Arc<str>,
     verdicts: &'a [VerdictRow],
     state: &'a State,
 }
 
-/// Episodes that the worker may still be at began later than this before.
+/// For readings later than this before now a worker may change the episodes meanwhile: they are
+/// read again.
 const LIVE: Duration = Duration::from_secs(24 * 3600);
 
 impl BatchToStore<'_> {
@@ -349,7 +352,7 @@ impl BatchToStore<'_> {
                 output.commit(name, &commit).await.map(|inserted| Replaced { removed: 0, inserted })
             };
             match stored {
-                // What the worker has made of it is read again.
+                // The worker has changed the episodes meanwhile: they are read again.
                 Err(error) if error.kind == ErrorKind::EpisodeChanged && left > 0 => known.forget(),
                 stored => {
                     if stored.is_ok() {

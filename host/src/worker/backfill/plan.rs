@@ -35,11 +35,10 @@ pub struct BackfillPlan {
 }
 
 impl BackfillPlan {
-    /// The name of its state row: the same for the same backfill, and no other's. At most 100
-    /// characters.
+    /// The name of its state row, which identifies the backfill. At most 100 characters.
     pub fn name(&self) -> String {
-        // From the values themselves, each with its length or a mark before it: the same with every
-        // compiler.
+        // From the values themselves, each with its length or a mark before it: the result is the
+        // same with every compiler.
         let mut digest = Sha256::new();
         let mut text = |text: &str| {
             digest.update((text.len() as u64).to_le_bytes());
@@ -59,7 +58,7 @@ impl BackfillPlan {
 mod tests {
     use super::*;
 
-    /// Two backfills that differ in anything must not go on with each other's progress.
+    /// Two backfills that differ in anything must not share progress.
     #[test]
     fn a_name_is_for_one_backfill_only_and_fits_its_column() {
         let plan = BackfillPlan {

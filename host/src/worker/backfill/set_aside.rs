@@ -1,9 +1,9 @@
-//! Variables that a worker has set aside and whose readings a backfill has judged: they are taken
-//! out of the worker's row.
+//! Variables that a worker has set aside and whose readings a backfill has judged: they are removed
+//! from the worker's row.
 //!
-//! A worker at work keeps its row in memory and looks at what is set aside before it commits, so
-//! that it takes this over. If both write at the same moment the entry may come back; the same
-//! backfill again finds its work done and takes it out.
+//! A running worker keeps its row in memory. It reads what is set aside before it commits, and so
+//! takes this change over. If both write at the same moment, the entry may come back; the same
+//! backfill, started again, has nothing to judge and removes it.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use super::BackfillPlan;
 use crate::state::SetAside;
 use crate::store::{Outline, Rejudging, StoreError};
 
-/// How often the row is looked at again because the worker wrote it meanwhile.
+/// How often the row is read again because the worker wrote it meanwhile.
 const TRIES: usize = 5;
 
-/// What became of the variables that were set aside.
+/// What happened to the variables that were set aside.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SetAsideOutcome {
-    /// They are no longer.
+    /// They are no longer set aside.
     pub cleared: Vec<Arc<str>>,
     /// They still are, and some of their readings lie in the range.
     pub left: Vec<(Arc<str>, SetAside)>,
@@ -26,7 +26,7 @@ pub struct SetAsideOutcome {
     pub failed: Vec<(Arc<str>, SetAside)>,
 }
 
-/// Clears what the backfill has dealt with. `failed`: variables that it could not judge either.
+/// Removes what the backfill has dealt with. `failed`: variables that it could not judge either.
 pub(super) async fn release(
     output: &mut dyn Rejudging,
     plan: &BackfillPlan,
@@ -51,7 +51,7 @@ pub(super) async fn release(
     Ok(SetAsideOutcome::default())
 }
 
-/// What stays set aside, and what that means.
+/// Logs what stays set aside, and what that means.
 fn sort(
     before: &BTreeMap<Arc<str>, SetAside>,
     plan: &BackfillPlan,

@@ -1,4 +1,4 @@
-//! Which rows of a page are judged, and what becomes of the others.
+//! Which rows of a page are judged, and how the others are counted.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use crate::worker::batch_report::BatchReport;
 use crate::worker::cycle_context::CycleContext;
 use crate::worker::session::Session;
 
-/// Devices whose clocks are ahead by no more than this are no news.
+/// Datetimes ahead of the clock by no more than this are not reported.
 const AHEAD: Duration = Duration::from_secs(5 * 60);
 
-/// Without a key the allowed lateness is read in each cycle, and what is wrong in it is news once.
+/// Without a key the allowed lateness is read in each cycle: a malformed row is reported only once.
 pub(super) fn news(
     session: &mut Session,
     context: &CycleContext,
@@ -78,8 +78,8 @@ pub(super) async fn sift(
     Ok(new)
 }
 
-/// Those of the readings that are news and dated ahead of the clock, each variable once, with its
-/// furthest.
+/// Those of the readings that are new and dated ahead of the clock: each variable once, with its
+/// latest datetime.
 pub(super) fn dated_ahead(
     new: &[Reading],
     context: &CycleContext,
@@ -94,13 +94,13 @@ pub(super) fn dated_ahead(
     ahead.into_iter().map(|(variable, at)| (Arc::clone(variable), at)).collect()
 }
 
-/// The rows of a page, and which ids they have.
+/// The rows of a page, and their ids.
 pub(super) struct PageRows {
     pub(super) all: Vec<Reading>,
     pub(super) page: Vec<Option<i64>>,
 }
 
-/// For a detector that wants whole instants: every row at the datetimes of the page.
+/// For a detector that wants whole instants: all rows at the datetimes of the page.
 pub(super) async fn with_companions(
     session: &mut Session,
     detector: &Detector,

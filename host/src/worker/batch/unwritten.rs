@@ -1,5 +1,5 @@
-//! Verdicts that were made and not written are taken out of the counts here, for cycle, look and
-//! backfill alike.
+//! Verdicts that were made and not written are subtracted from the counts here, for cycle, look and
+//! backfill.
 
 use super::JudgedBatch;
 use crate::state::State;
@@ -9,9 +9,9 @@ use crate::worker::batch_report::BatchReport;
 use crate::worker::refused;
 use crate::worker::session::Session;
 
-/// Takes verdicts out of the counts that were not written: between our look and our commit somebody
-/// else wrote one, the Python worker say, or one stands there under a name that is taken for the
-/// same. How many there are.
+/// Subtracts from the counts the verdicts that were not written: another process, such as the
+/// Python worker, wrote one between our read and our commit, or there is one under a name that the
+/// output takes for the same. Returns their number.
 pub(in crate::worker) fn written_elsewhere(
     verdicts: &[VerdictRow],
     inserted: u64,
@@ -27,9 +27,9 @@ pub(in crate::worker) fn written_elsewhere(
 }
 
 impl JudgedBatch {
-    /// What is left of it once the variables are taken out that a constraint of the output refuses:
-    /// they are counted as unfit and named, and left out for as long as the session lasts.
-    /// `error` is what the whole of it was refused with.
+    /// The batch without the variables that a constraint of the output refuses: these are counted
+    /// as unfit, logged, and left out until the session ends. `error` is the error of the whole
+    /// batch.
     pub(in crate::worker) async fn without_refused(
         mut self,
         session: &mut Session,

@@ -1,4 +1,4 @@
-//! A page of a look held against the output: what accounts for each row.
+//! Compares a page of a look with the output: which rows are accounted for, and by what.
 
 use std::collections::HashSet;
 
@@ -15,7 +15,7 @@ use crate::worker::Worker;
 use crate::worker::cycle_context::CycleContext;
 use crate::worker::session::Session;
 
-/// A page, held against the output.
+/// A page, compared with the output.
 #[derive(Default)]
 pub(super) struct Examined {
     pub(super) rows: Counts,
@@ -25,7 +25,7 @@ pub(super) struct Examined {
 }
 
 impl Worker {
-    /// Holds the rows of this worker's share against the output.
+    /// Compares the rows of this worker's share with the output.
     pub(super) async fn examine(
         &mut self,
         session: &mut Session,
@@ -80,7 +80,7 @@ fn awaits(position: &Position, row: &Reading) -> bool {
     }
 }
 
-/// Whether no cycle has read this row, as its id tells.
+/// Whether no cycle has read this row, judging by its id.
 fn was_never_read(position: &Position, row: &Reading) -> bool {
     match (position, row.id) {
         (Position::Key(position), Some(id)) => position.passed(id) != Passing::Read,

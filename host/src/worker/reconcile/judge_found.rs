@@ -1,4 +1,4 @@
-//! Judges what a look has found, and accounts for it.
+//! Judges the readings that a look has found, and counts them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::worker::report::CycleReport;
 use crate::worker::scan::ScanPage;
 use crate::worker::session::Session;
 
-/// Ids that lie further apart are two ranges.
+/// Ids that are further apart than this are two ranges.
 const APART: u64 = 100_000;
 
 /// Readings with neither a verdict nor a reason, and the position at which they were found.
@@ -30,8 +30,8 @@ struct FoundReadings<'a> {
 }
 
 impl Worker {
-    /// Judges what has neither a verdict nor a reason, and stores it with the look. Then the output
-    /// is asked what it holds of it.
+    /// Judges what has neither a verdict nor a reason, and stores it with the look. Then it reads
+    /// from the output which verdicts are there.
     pub(super) async fn judge_found(
         &mut self,
         session: &mut Session,
@@ -41,7 +41,7 @@ impl Worker {
         is_last: bool,
     ) -> Result<(), CycleError> {
         let never = || false;
-        // A look has the patience of a cycle; a stop and a new set wait for its page.
+        // A look has the budget of a cycle; a stop and a new set wait for the end of its page.
         let budget = self.settings.patience;
         let mut warming = Patience::new(budget, &patience::system, &never, &never);
         self.make_ready(session, &mut warming).await?;
@@ -94,8 +94,8 @@ impl Worker {
 }
 
 impl FoundReadings<'_> {
-    /// Puts what was judged into the look and into the worker's counts, where it is no news. How
-    /// many of them were counted as having no model.
+    /// Adds what was judged to the look, and to the worker's counts where it was not counted
+    /// before. Returns how many of them were counted as having no model.
     fn account(
         &self,
         judged_batch: &mut JudgedBatch,
@@ -123,7 +123,7 @@ impl FoundReadings<'_> {
         modelled
     }
 
-    /// Whether a cycle has met this reading.
+    /// Whether a cycle has seen this reading.
     fn was_counted(&self, reading: &Reading) -> bool {
         let context = self.context;
         match (&self.position, reading.id) {
@@ -132,7 +132,7 @@ impl FoundReadings<'_> {
         }
     }
 
-    /// Why those of the readings that have a verdict now had none.
+    /// Why those of the readings that now have a verdict had none.
     fn causes(&self, judged: &HashSet<ReadingKey>) -> Causes {
         let mut met = HashSet::new();
         let mut causes = Causes::default();
@@ -154,8 +154,8 @@ impl FoundReadings<'_> {
     }
 }
 
-/// Where rows have shown up in a range of ids that no cycle reads, the ids after them are opened,
-/// so that the next are read by it.
+/// If rows have appeared in a range of ids that no cycle reads, the ids after them are opened, so
+/// that cycles read the next ones.
 async fn follow(session: &mut Session, found: &[Reading], now: Datetime) -> Result<(), StoreError> {
     let Position::Key(position) = &session.state.position else { return Ok(()) };
     let passed = |id: &i64| position.passed(*id) != Passing::Read;
@@ -167,7 +167,7 @@ async fn follow(session: &mut Session, found: &[Reading], now: Datetime) -> Resu
         if ids.get(at + 1).is_some_and(|next| id.abs_diff(*next) < APART) || id >= scanned {
             continue;
         }
-        // The next row that is there. A dense table has it at once.
+        // The next existing row. In a dense table it is found at once.
         let page = session.input.read_keys(&[(id + 1, scanned)], 1).await?;
         let next = page.readings.first().and_then(|reading| reading.id);
         let next = next.or(page.malformed.first().and_then(|row| row.id));

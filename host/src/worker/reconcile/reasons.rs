@@ -1,5 +1,5 @@
-//! What the detector in use was asked for and left without a verdict, so that it is not asked again
-//! by each look.
+//! The readings that the detector in use was given and left without a verdict, so that not every
+//! look gives them to it again.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -9,17 +9,17 @@ use crate::reading::{Reading, ReadingKey};
 use crate::worker::batch::JudgedBatch;
 
 /// How many readings without a verdict are remembered with their reason: some ten megabytes. Those
-/// beyond are asked for again.
+/// beyond are given to the detector again.
 const MOST_REASONS: usize = 200_000;
 
-/// What the detector in use has said on readings without a verdict.
+/// The answers of the detector in use on readings without a verdict.
 #[derive(Default)]
 pub(in crate::worker) struct Reasons {
     set_digest: String,
     pub(super) without_model: HashSet<Arc<str>>,
     /// Whether it withheld the verdict; else the verdict did not fit.
     pub(super) withheld: HashMap<ReadingKey, bool>,
-    /// Whether the log was told that there is no index.
+    /// Whether it was logged that there is no index.
     pub(super) told: bool,
 }
 
@@ -31,7 +31,7 @@ impl Reasons {
         self.withheld.retain(|(_, at), _| *at >= from);
     }
 
-    /// Takes in what a batch left without a verdict.
+    /// Records what a batch left without a verdict.
     pub(super) fn learn(&mut self, asked: &[Reading], judged_batch: &JudgedBatch) {
         self.without_model.extend(judged_batch.report.without_model.iter().cloned());
         let judged: HashSet<(&Arc<str>, Datetime)> =

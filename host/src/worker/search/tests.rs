@@ -1,5 +1,5 @@
-//! The search, over a detector that is told which variables it does not survive, by a clock that
-//! only its answers move.
+//! The search, with a detector that fails at given variables, and a clock that only its answers
+//! advance.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
@@ -21,7 +21,7 @@ fn checkpoint() -> Checkpoint {
     Checkpoint { schema: 7, detector: None, set_digest: "set".into(), parts: Parts::whole([1]) }
 }
 
-/// A detector, and what it was asked.
+/// A detector, and the calls that it got.
 struct Told<'a> {
     bad: BTreeSet<usize>,
     /// Without state it would not be asked for a checkpoint.
@@ -77,7 +77,7 @@ fn canary() -> Option<Arc<Batch>> {
     Some(batch(1000, 1001))
 }
 
-/// What a cycle came to: which columns were at fault, or why there was no answer.
+/// The result of a cycle: which columns were at fault, or why there was no answer.
 fn outcome(recovered: Result<Recovered, Unjudged>) -> Result<Vec<usize>, String> {
     match recovered {
         Ok(recovered) => {
@@ -99,8 +99,8 @@ fn outcome(recovered: Result<Recovered, Unjudged>) -> Result<Vec<usize>, String>
     }
 }
 
-/// Cycles over the same batch until it is judged, each with so many seconds; what each came to, and
-/// how long it took.
+/// Cycles over the same batch until it is judged, each with this many seconds; the result of each,
+/// and how long it took.
 async fn cycles(
     detector: &mut Told<'_>,
     batch: &Arc<Batch>,
@@ -200,7 +200,7 @@ async fn a_checkpoint_that_nothing_is_judged_with_is_given_up() {
     assert!(detector.checkpoint);
 }
 
-/// A stop, or a set that is ready, is heard after the call in hand.
+/// A stop, or a set that is ready, takes effect after the current call.
 #[tokio::test]
 async fn a_stop_or_a_set_that_is_ready_ends_it() {
     for (seconds, asked) in [(0, 0), (DEADLINE, 1), (2 * DEADLINE, 2), (3 * DEADLINE, 5)] {

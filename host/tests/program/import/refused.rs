@@ -110,13 +110,13 @@ fn a_file_that_cannot_be_right_is_refused_whole() {
             &["both.csv"],
             1,
             "`both.csv`: `1,5` (line 2, column `T1`) has a decimal comma and `21.5` (line 2, column `T2`) a decimal point; say \
-             --decimal comma or --decimal point, and what is written otherwise is passed over",
+             --decimal comma or --decimal point, and cells with the other one are passed over",
         ),
         (
             &["one.csv"],
             1,
             "`one.csv`: `1,5` (line 3, column `T1`) has a decimal comma and `21.5` (line 2, column `T2`) a decimal point; say \
-             --decimal comma or --decimal point, and what is written otherwise is passed over",
+             --decimal comma or --decimal point, and cells with the other one are passed over",
         ),
         (
             &["groups.csv"],
@@ -127,7 +127,7 @@ fn a_file_that_cannot_be_right_is_refused_whole() {
         (
             &["either.csv"],
             1,
-            "`either.csv`: `1.234` (line 3, column `T1`) is a thousand or a fraction, and no number of the file tells which; say \
+            "`either.csv`: `1.234` (line 3, column `T1`) may be thousands or a fraction, and no number of the file shows which; say \
              --decimal comma or --decimal point",
         ),
         (

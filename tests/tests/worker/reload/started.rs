@@ -46,7 +46,7 @@ async fn a_set_that_judges_nothing_gives_way_to_what_is_kept() {
     assert_eq!(lines.take().iter().filter(|line| back(line)).count(), 1);
     assert!(matches!(reloader.look().await, ReloadOutcome::Same), "it is known");
     let refused = disk.bench.state().await.unwrap().models.unwrap().refused;
-    assert!(refused.is_some_and(|why| why.contains("could not judge what came")));
+    assert!(refused.is_some_and(|why| why.contains("could not judge the new readings")));
     disk.harm("");
     assert!(matches!(reloader.look().await, ReloadOutcome::Ready(_)));
     assert_ne!(disk.judge().await, good);

@@ -30,7 +30,7 @@ async fn a_set_that_fails_after_its_canary_gives_way_to_the_one_before() {
     assert!(disk.bench.verdicts().contains(&(at("11:00"), "T2".into(), -2.0)));
     let short = |digest: &str| digest[..12].to_owned();
     let expected = format!(
-        "ERROR set {} cannot judge what came; set {} is in use again until the files change",
+        "ERROR set {} cannot judge the new readings; set {} is in use again until the files change",
         short(&bad),
         short(&good)
     );

@@ -73,7 +73,7 @@ fn an_entry_whose_first_use_ended_the_process_is_made_anew() {
     assert!(cache.code(&key(1)).unwrap().trial.is_some(), "it has run: nothing is left of the trial");
 
     let path = cache.compiled().join(key(1).file());
-    // What a process leaves that did not come to an end of its trial.
+    // The mark of a process that ended during its trial.
     fs::write(trial::mark(&path), "tried\n").unwrap();
     assert!(cache.code(&key(1)).is_none());
     assert_eq!(names(&cache.compiled()), [""; 0]);

@@ -2,7 +2,7 @@
 //! `ConnectionString` property, the ODBC driver's keywords, and JDBC's "Setting the connection
 //! properties", as Microsoft documents them). Pure.
 
-/// What a key means.
+/// The meaning of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keyword {
     Server,
@@ -19,19 +19,19 @@ pub(super) enum Keyword {
     Workstation,
     Intent,
     MultiSubnet,
-    /// Known, and nothing that would change what this program does.
+    /// Known, and without effect on this program.
     PassedOver,
-    /// It cannot be done, for this reason.
+    /// It is not supported, for this reason.
     Refused(&'static str),
 }
 
 const ENTRA: Keyword =
-    Keyword::Refused("logins of Microsoft Entra are not served; name a SQL login, or a Windows account");
+    Keyword::Refused("logins of Microsoft Entra are not supported; use a SQL login, or a Windows account");
 const DSN: Keyword =
-    Keyword::Refused("a data source of ODBC is not read; write what it says into the string");
-const FILE: Keyword = Keyword::Refused("a database's file is not attached; name a database that is");
+    Keyword::Refused("an ODBC data source is not read; write its settings into the connection string");
+const FILE: Keyword = Keyword::Refused("a database file is not attached; name a database of the server");
 
-/// By meaning; the first of a meaning is what is suggested.
+/// By meaning; the first name of a meaning is the one that is suggested.
 const KEYS: [(Keyword, &[&str]); 18] = [
     (Keyword::Server, &["Server", "Data Source", "Address", "Addr", "Network Address", "Server Name"]),
     (Keyword::Port, &["Port", "Port Number"]),
@@ -143,7 +143,7 @@ const KEYS: [(Keyword, &[&str]); 18] = [
     (FILE, &["AttachDbFilename", "AttachDBFileName", "Extended Properties", "Initial File Name"]),
 ];
 
-/// Programs tell keys apart neither by case nor, between them, by blanks.
+/// Programs ignore case and blanks in keys.
 fn plain(key: &str) -> String {
     key.chars().filter(|c| !matches!(c, ' ' | '_' | '-')).flat_map(char::to_lowercase).collect()
 }
@@ -158,19 +158,19 @@ pub(super) fn known(written: &str) -> Option<Keyword> {
     all().find(|(_, name)| plain(name) == written).map(|(key, _)| key)
 }
 
-/// The key that a mistyped one most likely meant, if any comes near.
+/// The known key that is most similar to a mistyped one, if any is similar enough.
 pub(super) fn nearest(written: &str) -> Option<&'static str> {
     const LIKELY: f64 = 0.7;
     let written = plain(written);
     let mut best: Option<(f64, &'static str)> = None;
     for (_, name) in all() {
         let known = plain(name);
-        // The beginning of a long name is what people remember of it.
+        // People remember the beginning of a long name.
         let begins = written.len() >= 8 && known.starts_with(&written);
         let likeness = strsim::normalized_damerau_levenshtein(&written, &known);
         let likeness = if begins { likeness.max(LIKELY) } else { likeness };
-        // Of two that are as near, the first: `TrustServerCertificate` before the rarer one of its
-        // certificates.
+        // Of two that are equally similar, the first: `TrustServerCertificate` before
+        // `TrustServerCertificateCA`.
         if likeness >= LIKELY && best.is_none_or(|(before, _)| likeness > before) {
             best = Some((likeness, name));
         }
@@ -200,7 +200,7 @@ mod tests {
         names.sort_unstable();
         let count = names.len();
         names.dedup();
-        // `MARS Connection` and `AttachDbFilename` are written in two ways.
+        // `MARS Connection` and `AttachDbFilename` have two spellings.
         assert!(count - names.len() <= 3, "{names:?}");
     }
 

@@ -1,5 +1,5 @@
-//! The pairs of a connection string, by the rules of who wrote it. Pure; nothing of the text is in
-//! an error.
+//! The pairs of a connection string, by the quoting rules of its program. Pure; errors contain
+//! nothing of the text.
 
 /// `key=value`.
 #[derive(Debug, PartialEq)]
@@ -10,7 +10,7 @@ pub(super) struct Pair {
 
 const JDBC: &str = "jdbc:sqlserver://";
 
-/// The server that a JDBC string begins with, as ADO.NET would write it, and the pairs.
+/// The server at the beginning of a JDBC string, in ADO.NET's notation, and the pairs.
 ///
 /// # Errors
 /// A sentence on the form.
@@ -29,7 +29,7 @@ pub(super) fn read(text: &str) -> Result<(Option<String>, Vec<Pair>), String> {
     })
 }
 
-/// `host:port` as `host,port`; the colons of an address of IPv6 stay.
+/// `host:port` as `host,port`; the colons of an IPv6 address stay.
 fn comma(server: &str) -> String {
     match server.rsplit_once(':') {
         Some((host, port)) if !host.contains(':') || host.ends_with(']') => format!("{host},{port}"),
@@ -37,7 +37,7 @@ fn comma(server: &str) -> String {
     }
 }
 
-/// None where a quote is not closed, something follows one, or a pair has no `=`.
+/// None if a quote is not closed, something follows one, or a pair has no `=`.
 fn pairs(text: &str, quotes: &[char]) -> Option<Vec<Pair>> {
     let mut pairs = Vec::new();
     let mut rest = text;
@@ -69,7 +69,7 @@ fn value<'a>(text: &'a str, quotes: &[char]) -> Option<(String, &'a str)> {
     loop {
         let (part, after) = rest.split_once(close)?;
         value.push_str(part);
-        // Doubled, it is one of the value's own.
+        // A doubled quote is part of the value.
         let Some(more) = after.strip_prefix(close) else {
             let after = after.trim_start();
             return (after.is_empty() || after.starts_with(';')).then_some((value, after));

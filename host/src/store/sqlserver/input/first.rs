@@ -1,11 +1,10 @@
-//! Where the rows of a time begin, by key.
+//! Finds the first key of a time range.
 //!
-//! Nobody says that rows came in the order of their datetimes, so the least key is none of a single
-//! seek. With an index on datetime the rows from that time on are looked through, stretch by
-//! stretch, in the index alone; each is a row that is about to be read. Without one the key is
-//! halved until the rows of that time begin, which holds as far as keys rise with time: a table
-//! that is loaded with history behind its live rows is then read from too late a place, and
-//! `backfill` finds the rest.
+//! Rows need not arrive in the order of their datetimes, so a single seek does not find the least
+//! key. With an index on datetime the rows from that time on are read in parts, in the index alone;
+//! each is a row that will be read anyway. Without one a binary search over the key finds where the
+//! rows of that time begin, which is correct as far as keys rise with time: if history was loaded
+//! behind the live rows of a table, reading starts too late, and `backfill` finds the rest.
 
 use crate::datetime::Datetime;
 use crate::store::TableName;
@@ -16,11 +15,11 @@ use crate::store::sqlserver::error::{Error, Result};
 use crate::store::sqlserver::row::integer;
 use crate::store::sqlserver::sql;
 
-/// Rows that one statement looks through: some megabytes of an index.
+/// Rows that one statement reads: some megabytes of an index.
 const STRETCH: i64 = 50_000;
 
-/// Rows that stand for their place in the order of keys. A few late ones among them do not hide
-/// that the time has come.
+/// Rows that are read at one point of the search. A few late ones among them do not hide that the
+/// time has come.
 const PLACE: i64 = 64;
 
 /// With an index on datetime.
@@ -60,9 +59,9 @@ pub(super) async fn by_key(
     else {
         return Ok(None);
     };
-    // Below `low` nothing is of that time; from `high` on everything is, as far as was seen.
+    // Before `low` nothing is of that time; from `high` on everything is, as far as was read.
     let (mut high, mut first) = (last.saturating_add(1), None);
-    // A table that is no more than a place is looked through whole.
+    // A table with no more rows than this is read completely.
     let mut middle = low;
     while low < high {
         let values = vec![whole(PLACE), whole(middle), whole(last), grain.not_before(from)];
@@ -77,7 +76,7 @@ pub(super) async fn by_key(
             [None, Some(passed)] => low = passed.saturating_add(1),
             _ => high = middle,
         }
-        // Of two negative keys the middle may be the higher.
+        // The middle of two negative keys may be rounded up.
         middle = low.midpoint(high).min(high.saturating_sub(1));
     }
     Ok(first)

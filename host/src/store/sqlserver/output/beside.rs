@@ -1,4 +1,4 @@
-//! What is asked and written of episodes and of the outbox, beside the commits.
+//! Reads and writes of episodes and of the outbox, beside the commits.
 
 use async_trait::async_trait;
 use tiberius::{ColumnData, Row};
@@ -18,8 +18,8 @@ use crate::store::{
     newest_first,
 };
 
-/// Of one variable's episodes that began before a range, so many are looked at: those of one kind
-/// do not overlap, so that only the last of each kind may reach into it.
+/// The number of one variable's episodes before a range that are read: those of one kind do not
+/// overlap, so that only the last of each kind may reach into the range.
 const BEFORE: i64 = 16;
 
 impl SqlServerOutput {
@@ -72,7 +72,7 @@ impl SqlServerOutput {
 
     async fn note_try(&mut self, session: &mut SqlSession, seq: i64, tried: &Tried) -> Result<bool> {
         self.know_beside(session).await?;
-        // NULL would be a parameter without a type, which not every server takes.
+        // NULL would be a parameter without a type, which not every server accepts.
         let given = |given: &Option<String>| text(given.as_deref().unwrap_or_default());
         let values = vec![
             Value::I64(Some(seq)),
@@ -103,7 +103,7 @@ impl SqlServerOutput {
         Ok(counted)
     }
 
-    /// How many rows a statement says that it has hit.
+    /// How many rows a statement has changed, by its answer.
     async fn hits(&mut self, session: &mut SqlSession, sql: String, values: Vec<Value>) -> Result<u64> {
         self.know_beside(session).await?;
         let row = connection::last(session, sql, values).await?.ours;

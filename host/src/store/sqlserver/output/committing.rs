@@ -1,5 +1,5 @@
-//! What is written: a worker's claim to its name, its commits, and what a backfill changes of other
-//! rows.
+//! The writes of a worker: the claim to its name, its commits, and the changes that a backfill
+//! makes to other rows.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,8 +22,8 @@ use crate::store::{
     changed_meanwhile,
 };
 
-/// How often a transaction is tried in which somebody else was first with the same key. Each time
-/// it sees what they committed.
+/// How often a transaction is tried if another process was first with the same key. Each try sees
+/// what that one committed.
 const TRIES: usize = 3;
 
 impl SqlServerOutput {
@@ -32,7 +32,7 @@ impl SqlServerOutput {
         let row = again(session, &sql::output::take(&self.state), &[text(worker)]).await?;
         let row = row.ok_or_else(|| Error::no_answer("the worker's row"))?;
         let StateRow { epoch, state } = state_row::read(row, &self.state, worker)?;
-        // Whoever had the name before writes no more parts.
+        // The worker that had the name before writes no more parts.
         let state = match state {
             Some((state, checkpoint)) => Some(self.with_parts(session, worker, state, checkpoint).await?),
             None => None,
@@ -62,7 +62,7 @@ impl SqlServerOutput {
         let counts: Vec<Option<i64>> =
             row.map(|row| row.into_iter().map(|value| integer(&value)).collect()).unwrap_or_default();
         let [Some(held), Some(inserted), Some(removed)] = counts.as_slice() else {
-            // It was committed or it was not; the next session finds out.
+            // It was committed or not; the next session finds out.
             return Err(Error::Found(
                 ErrorKind::Connection,
                 "the server did not say what it committed".to_owned(),
@@ -92,7 +92,7 @@ impl SqlServerOutput {
         Ok(Replaced { removed: removed.unsigned_abs(), inserted: inserted.unsigned_abs() })
     }
 
-    /// Stages what a commit changes of the parts; what is said of that in its transaction.
+    /// Stages the changes of the parts; returns their statements for the transaction.
     async fn stage_parts(&mut self, session: &mut SqlSession, worker: &str, state: &State) -> Result<String> {
         let written = self.stored.to(worker, state);
         if !written.is_nothing() {
@@ -101,8 +101,8 @@ impl SqlServerOutput {
         self.staged.parts_of(session, &self.parts, &written).await
     }
 
-    /// Stages what a commit changes beside verdicts and state, and says so in its transaction; what
-    /// that ends with.
+    /// Stages the changes beside verdicts and state, and adds their statements to the transaction;
+    /// returns the statements for its end.
     async fn stage_beside(
         &mut self,
         session: &mut SqlSession,
@@ -211,13 +211,13 @@ impl Rejudging for SqlServerOutput {
     }
 }
 
-/// Whether a statement that answers how many rows it hit has hit one.
+/// Whether a statement that returns a number of rows has changed one.
 pub(super) async fn hit(session: &mut SqlSession, sql: String, values: Vec<Value>) -> Result<bool> {
     let row = connection::last(session, sql, values).await?.ours;
     Ok(row.and_then(|row| row.into_iter().next()).and_then(|value| integer(&value)) == Some(1))
 }
 
-/// Runs a transaction, once more where somebody else was first with the same key.
+/// Runs a transaction, once more if another process was first with the same key.
 async fn again(session: &mut SqlSession, sql: &str, values: &[Value]) -> Result<Option<Row>> {
     let mut left = TRIES;
     loop {

@@ -1,9 +1,10 @@
 //! Indexes that an output table of others lacks.
 //!
-//! Making one reads and sorts the table under a lock, and where that fails it costs the same again.
-//! So each is tried once, which is said before it begins and noted in the state table, in a row of
-//! its own: that takes no right that a commit does not. It goes over a connection of its own, which
-//! may take its time. What costs nothing, a right or a lock that is missing, is tried again.
+//! Making an index reads and sorts the table under a lock, and if that fails it costs the same
+//! again. So each is tried once. The try is logged before it begins and recorded in the state
+//! table, in a row of its own, which needs no other right than a commit. It uses a connection of
+//! its own, which may take long. A try that fails at once, because a right or a lock is missing, is
+//! repeated later.
 
 use std::time::Duration;
 
@@ -19,11 +20,11 @@ use crate::store::sqlserver::target::{Target, Timeouts};
 use crate::store::sqlserver::{probe, sql};
 use crate::store::{SchemaChanges, StoreError};
 
-/// How long one may take to make.
+/// The longest time for one index.
 const INDEXING: Duration = Duration::from_secs(6 * 3600);
 
 impl SqlServerOutput {
-    /// Makes them, each as long as it takes, or says why it is done without.
+    /// Makes them, each as long as it takes, or reports why the worker works without.
     pub(super) async fn make_indexes(
         &mut self,
         mut lacking: Vec<Lacking>,
@@ -38,7 +39,7 @@ impl SqlServerOutput {
         while let Some(index) = lacking.pop() {
             let mut session = link.take()?;
             let made = self.make_index(&mut session, &index, prepared).await;
-            // Several verdicts for one key: look-ups go by a plain one.
+            // Several verdicts for one key: a plain index serves the look-ups.
             if link.done(session, made)? == IndexOutcome::Duplicates {
                 lacking.push(Lacking { unique: false, ..index });
             }
@@ -58,7 +59,7 @@ impl SqlServerOutput {
         let note = ddl::noted(index.columns, index.unique, output);
         let without = |why: &str| {
             format!(
-                "table `{output}` has no {name}, and it could not be made ({why}); who may can run: {statement}"
+                "table `{output}` has no {name}, and it could not be made ({why}); let somebody with the right run: {statement}"
             )
         };
         if !probe::may_alter(session, output).await? {
@@ -118,18 +119,18 @@ impl SqlServerOutput {
         let values = vec![text(note), Value::I64(Some(i64::from(tried)))];
         match connection::last(session, sql::output::note_tried(&self.state), values).await {
             Ok(_) => Ok(()),
-            // A commit will say it.
+            // A commit will report it.
             Err(fault) if fault.is_right() => Ok(()),
             Err(fault) => Err(fault),
         }
     }
 }
 
-/// What came of it.
+/// The result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum IndexOutcome {
     New,
     Not,
-    /// It was or is known to be impossible, as the table holds a key more than once.
+    /// It is impossible, as the table holds a key more than once.
     Duplicates,
 }

@@ -1,4 +1,4 @@
-//! Tries what would be written, and takes it back.
+//! Tries to write, and rolls back.
 
 use async_trait::async_trait;
 
@@ -11,7 +11,7 @@ use crate::store::{ErrorKind, OutputProbe, PlantClock, Probed, StoreError};
 use crate::verdict::VerdictRow;
 
 impl SqlServerOutput {
-    /// What is in the way, and what should be known.
+    /// What prevents a commit, and remarks.
     async fn try_all(&mut self, session: &mut SqlSession) -> Result<(Vec<Error>, Vec<String>)> {
         let missing = probe::missing_rights(session, &self.output, &self.state, &self.beside).await?;
         if !missing.is_empty() {
@@ -36,7 +36,7 @@ impl SqlServerOutput {
             return Ok(());
         };
         self.staged.verdicts(session, verdicts, known.grain).await?;
-        // The insert takes its bounds where a commit has them.
+        // The insert reads its bounds from the parameters that a commit has there.
         let values = vec![Value::I64(None), Value::I64(None), first, last];
         connection::last(session, sql::output::attempt(&known.insert), values).await?;
         Ok(())

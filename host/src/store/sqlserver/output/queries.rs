@@ -1,5 +1,5 @@
-//! What is asked of the output: which keys it has, which names it can hold, and its verdicts page
-//! by page.
+//! Queries on the output: which keys it has, which names it can hold, and its verdicts page by
+//! page.
 
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ use crate::store::sqlserver::ensure_tables::Statements;
 use crate::store::sqlserver::error::Result;
 use crate::store::sqlserver::{sql, stored};
 
-/// From so many keys on one seek is asked first whether any of them can have a verdict: those of a
-/// backfill mostly have none.
+/// For at least this many keys, one seek is made first whether any of them can have a verdict:
+/// those of a backfill mostly have none.
 const WORTH_A_SEEK: usize = 500;
 
 impl SqlServerOutput {
@@ -37,7 +37,7 @@ impl SqlServerOutput {
         self.look_up(session, keys, |known| known.already_judged, within.to_vec()).await
     }
 
-    /// Those of the keys whose `n` the statement answers, once they are staged.
+    /// Those of the keys whose `n` the statement returns, once they are staged.
     pub(super) async fn look_up<'k>(
         &mut self,
         session: &mut SqlSession,
@@ -52,7 +52,7 @@ impl SqlServerOutput {
         Ok(found.collect())
     }
 
-    /// Those of the names that are the same as one before them.
+    /// Those of the names that are the same as an earlier one.
     pub(super) async fn equal(
         &mut self,
         session: &mut SqlSession,
@@ -65,7 +65,7 @@ impl SqlServerOutput {
         Ok(rows.iter().filter_map(|row| Some((name(row, 0)?, name(row, 1)?))).collect())
     }
 
-    /// Those of the names that the output spells in another way.
+    /// Those of the names that the output spells differently.
     pub(super) async fn spellings(
         &mut self,
         session: &mut SqlSession,
@@ -78,7 +78,7 @@ impl SqlServerOutput {
         let pair = |row: &Row| {
             let name = names.get(position(row.get::<f64, _>(0)?))?;
             let held: &str = row.get(1)?;
-            // A CHAR column fills every name up with blanks.
+            // A CHAR column pads every name with blanks.
             let same = held == &**name || known.padded.name && held.trim_end_matches(' ') == &**name;
             (!same).then(|| (Arc::clone(name), held.into()))
         };
@@ -96,7 +96,7 @@ impl SqlServerOutput {
     ) -> Result<VerdictPage> {
         let known = self.known(session).await?;
         let sql = sql::output::verdicts(&self.output, known.has_source_file, anomalies_only);
-        // One more than fits shows that there is more.
+        // One more than the limit shows that there are more.
         let rows = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
         let values = vec![Value::I64(Some(rows)), known.grain.not_before(from), known.grain.not_before(to)];
         stored::page(connection::rows(session, sql, values).await?, limit, known.padded)

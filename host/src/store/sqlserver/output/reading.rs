@@ -1,4 +1,4 @@
-//! What is read of the output: workers' rows, verdicts, and what its columns can hold.
+//! Reads of the output: workers' rows, verdicts, and what its columns can hold.
 
 use std::collections::HashSet;
 use std::sync::Arc;

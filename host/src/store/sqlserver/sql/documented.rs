@@ -1,8 +1,8 @@
-//! Holds `docs/statements.md` to the code: every statement that this store sends, what it reads,
-//! and the source that says so.
+//! Checks `docs/statements.md` against the code: every statement that this store sends, what it
+//! reads, and the source that says so.
 //!
-//! The page is made here. After a statement has changed: `WRITE_DOCUMENTS=1 cargo test --workspace
-//! --lib documented`, and read what became of it.
+//! This test writes the page. After a statement has changed: `WRITE_DOCUMENTS=1 cargo test
+//! --workspace --lib documented`, and read the difference.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::{episodes, input, outbox, output, page as pages, session};
 use crate::store::{InputLayout, PlantClock, TableName};
 
-/// A statement, by the function that makes it.
+/// A statement, with the function that makes it.
 struct DocumentedStatement {
     function: &'static str,
     text: String,

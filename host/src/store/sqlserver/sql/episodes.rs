@@ -1,4 +1,4 @@
-//! What reads and writes the table of episodes.
+//! The statements that read and write the table of episodes.
 //!
 //! Each row is found by an index: a seek, whatever the table holds. Texts that are compared with a
 //! column get its collation, because the session's own tables have another.
@@ -33,8 +33,8 @@ pub const WRITTEN: [(&str, &str); 17] = [
     ("updated_at", "datetime2(6)"),
 ];
 
-/// Creates the table for changes. `n` counts them; without `old_begin` a row is new, with `gone`
-/// it goes.
+/// Creates the table for changes. `n` counts them; without `old_begin` a row is new, with `gone` it
+/// is deleted.
 pub fn stage_episodes() -> String {
     let staged = |kind: &str| match kind {
         "bit" => "BIT",
@@ -51,7 +51,7 @@ pub fn stage_episodes() -> String {
     )
 }
 
-/// What a staged row goes by, made values of the columns.
+/// The key of a staged row, converted to the types of the columns.
 fn key() -> String {
     format!(
         "CAST(s.[variable] COLLATE {BYTES} AS nvarchar(100)) AS [of_variable], CAST(s.[kind] COLLATE {BYTES} AS nvarchar(20)) \
@@ -59,10 +59,10 @@ fn key() -> String {
     )
 }
 
-/// The part of a commit that changes episodes as they are staged: some go, some are written anew,
-/// some are new and take the place of one that has their key. Counts in `@changed` how many rows
-/// that were, which is less than are staged where somebody else has changed one meanwhile. The
-/// begins are bounded besides, so that no plan reads the table from its beginning.
+/// The part of a commit that makes the staged changes of episodes: some rows are deleted, some
+/// updated, some are new and replace one with the same key. Counts in `@changed` the rows that were
+/// changed, which are fewer than the staged ones if another process has changed one meanwhile. The
+/// begins are also bounded, so that no plan reads the table from its beginning.
 pub fn change(episodes: &TableName) -> String {
     let table = episodes.sql_server();
     let found = "n.[of_begin] = [begin_at] AND n.[of_variable] = [variable] AND n.[of_kind] = [kind] AND n.[of_version] = [version] \
@@ -98,8 +98,8 @@ pub fn change(episodes: &TableName) -> String {
     )
 }
 
-/// The part of a commit behind [`change`] and all that it writes: takes everything back where not
-/// so many rows were changed.
+/// The part of a commit after [`change`] and everything else: rolls everything back unless this
+/// many rows were changed.
 pub fn expect_for(changes: usize) -> String {
     format!(
         "IF @held = 1 AND @changed <> {changes} BEGIN ROLLBACK TRANSACTION; SET @held = -2; END; IF @@TRANCOUNT > 0 "
@@ -157,8 +157,8 @@ pub fn of_variable(episodes: &TableName) -> String {
     )
 }
 
-/// Shelves variable `@P1` from `@P2` until `@P3`, because of `@P4`, as `@P5` asks: the row that is
-/// open, else a new one.
+/// Shelves variable `@P1` from `@P2` until `@P3`, with the reason `@P4`, requested by `@P5`: in the
+/// open row, else in a new one.
 pub fn shelve(episodes: &TableName) -> String {
     let kind = EpisodeKind::Shelved;
     let again = "[end_at] = @P3, [note] = @P4, [worker] = @P5, [updated_at] = @P2, [version] = [version] + 1";
@@ -177,7 +177,7 @@ pub fn shelve(episodes: &TableName) -> String {
     )
 }
 
-/// Ends at `@P2` what is shelved of variable `@P1`; answers whether anything was.
+/// Ends at `@P2` the shelving of variable `@P1`; returns whether there was one.
 pub fn unshelve(episodes: &TableName) -> String {
     format!(
         "SET NOCOUNT ON; UPDATE {} SET [closed_at] = @P2, [end_at] = @P2, [is_open] = 0, [updated_at] = @P2, \
@@ -187,8 +187,8 @@ pub fn unshelve(episodes: &TableName) -> String {
     )
 }
 
-/// Notes `@P2` and the text `@P3` on the episode with id `@P1`, at `@P4`; answers how many rows
-/// that were.
+/// Stores the feedback `@P2` and the note `@P3` for the episode with id `@P1`, at `@P4`; returns
+/// the number of rows.
 pub fn say(episodes: &TableName) -> String {
     format!(
         "SET NOCOUNT ON; UPDATE {} SET [feedback] = @P2, [note] = NULLIF(@P3, N''), [feedback_at] = @P4, [updated_at] = @P4 \

@@ -1,10 +1,10 @@
-//! What reads the input table: each statement a bounded number of rows, by seeking on the key or
-//! the datetime.
+//! The statements that read the input table: each a bounded number of rows, by seeking on the key
+//! or the datetime.
 //!
-//! Where rows are found by their datetime, the range has two ends and the rows come in the order of
-//! the index, from its first end up to a number of rows. No statement asks for the least key of a
-//! range: that the optimiser finds by walking along the key from the table's oldest row, index on
-//! datetime or not.
+//! If rows are found by their datetime, the range has two ends and the rows are read in the order
+//! of the index, from its first end up to a number of rows. No statement asks for the least key of
+//! a range: the optimiser would find it by scanning the key from the table's oldest row, with or
+//! without an index on datetime.
 
 use std::fmt::Write;
 
@@ -66,7 +66,8 @@ pub fn size(table: &TableName) -> String {
     )
 }
 
-/// The columns of a reading, in the order in which rows are decoded; NULL for what the table lacks.
+/// The columns of a reading, in the order in which rows are decoded; NULL for those that the table
+/// lacks.
 ///
 /// Texts come as NVARCHAR: the driver takes a VARCHAR for its collation's Windows code page, and
 /// where the collation is one of UTF-8 it would read another text.
@@ -82,8 +83,8 @@ fn columns(layout: InputLayout) -> String {
     )
 }
 
-/// How many spans a statement has for so many: a few shapes, the rest of which is filled with spans
-/// that hold nothing.
+/// The number of spans in the statement for this many: there are a few shapes, and the unused
+/// parameters are empty spans.
 pub fn spans_for(count: usize) -> usize {
     [1, 4, 16].into_iter().find(|&shape| count <= shape).unwrap_or(MOST_SPANS)
 }
@@ -139,7 +140,7 @@ pub fn range(table: &TableName, layout: InputLayout, ends: bool, part: RangePart
     )
 }
 
-/// The same without a limit: between the first and the last of some datetimes, where no index finds
+/// The same without a limit: between the first and the last of some datetimes, if no index finds
 /// each.
 pub fn between(table: &TableName, layout: InputLayout) -> String {
     format!(
@@ -150,7 +151,7 @@ pub fn between(table: &TableName, layout: InputLayout) -> String {
     )
 }
 
-/// How many datetimes a statement has for so many.
+/// The number of datetimes in the statement for this many.
 pub fn datetimes_for(count: usize) -> usize {
     [1, 4, 16].into_iter().find(|&shape| count <= shape).unwrap_or(MOST_DATETIMES)
 }
@@ -191,14 +192,14 @@ pub fn stage_readings() -> String {
     )
 }
 
-/// One transaction that puts the staged readings in: of each variable and datetime the first, and
-/// none that has a value there already. Answers how many went in, and how many there are by
+/// One transaction that inserts the staged readings: of each variable and datetime the first, and
+/// none that has a value there already. Returns how many were inserted, and how many there are by
 /// variable and datetime.
 ///
-/// `@P1` and `@P2` are the ends of their datetimes: no row before or after is looked at, whatever
-/// the plan. FORCESEEK leaves no plan that reads the table, where an index leads with the datetime
-/// (without one the server refuses the hint: error 8622). RECOMPILE lets the plan be made for these
-/// ends, and not for the first batch's, when the table was empty.
+/// `@P1` and `@P2` are the ends of their datetimes: no row before or after is read, whatever the
+/// plan. FORCESEEK leaves no plan that reads the whole table, if an index leads with the datetime
+/// (without one the server refuses the hint: error 8622). With RECOMPILE the plan is made for these
+/// ends, and not for those of the first batch, when the table was empty.
 pub fn import(table: &TableName, filled: &[Filled], has_datetime_index: bool) -> String {
     let of = |name: &str| {
         filled.iter().find(|filled| filled.column == name).map_or("NULL", |filled| filled.by.as_str())

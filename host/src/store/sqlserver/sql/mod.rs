@@ -1,7 +1,7 @@
-//! Every statement that this store sends, as text: what a session is set up with and asked of the
-//! catalogue, what reads the input, what reads and writes the output and the tables beside it.
-//! Beside these it sends only the DDL of [`schema`](crate::store::schema::sqlserver) and the
-//! driver's own bulk load into the tables of [`output::STAGED_VERDICTS`] and its like.
+//! Every statement that this store sends, as text: the settings of a session, the queries on the
+//! catalogue, on the input, and on the output and the tables beside it. Apart from these it sends
+//! only the DDL of [`schema`](crate::store::schema::sqlserver) and the driver's own bulk load into
+//! the tables of [`output::STAGED_VERDICTS`] and its like.
 //!
 //! Parameters are `@P1`, `@P2`, …; names are quoted by
 //! [`TableName::sql_server`](crate::store::TableName::sql_server). A statement has few shapes, so

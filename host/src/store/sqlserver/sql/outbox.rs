@@ -1,4 +1,4 @@
-//! What reads and writes the outbox.
+//! The statements that read and write the outbox.
 
 use crate::store::schema::OUTBOX_COLUMNS;
 use crate::store::schema::sqlserver::BYTES;
@@ -16,7 +16,7 @@ pub fn stage_messages() -> String {
     )
 }
 
-/// The part of a commit that puts the staged messages in, each once. The episode's number is the
+/// The part of a commit that inserts the staged messages, each once. The episode's number is the
 /// one that it has after the changes.
 pub fn tell(outbox: &TableName, episodes: &TableName) -> String {
     format!(
@@ -58,8 +58,8 @@ pub fn newest(outbox: &TableName) -> String {
     )
 }
 
-/// Notes what became of a try at the entry `@P1`: its state `@P2`, its next try `@P3`, the error
-/// `@P4` and what the deliverer notes, `@P5`; answers how many rows that were.
+/// Stores the result of a try at the entry `@P1`: its state `@P2`, its next try `@P3`, the error
+/// `@P4` and the deliverer's notes `@P5`; returns the number of rows.
 pub fn tried(outbox: &TableName) -> String {
     format!(
         "SET NOCOUNT ON; UPDATE {} SET [state] = @P2, [attempts] = [attempts] + 1, [next_try_at] = @P3, \
@@ -77,8 +77,8 @@ pub fn count(outbox: &TableName) -> String {
     )
 }
 
-/// Deletes those of the first `@P1` delivered entries that were made before `@P2`; answers how many
-/// that were.
+/// Deletes those of the first `@P1` delivered entries that were made before `@P2`; returns their
+/// number.
 pub fn forget_delivered(outbox: &TableName) -> String {
     format!(
         "SET NOCOUNT ON; DELETE FROM {table} WHERE [state] = N'{delivered}' AND [created_at] < @P2 AND [seq] IN \

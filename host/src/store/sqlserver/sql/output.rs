@@ -1,8 +1,8 @@
-//! What reads and writes the output and the state table.
+//! The statements that read and write the output and the state table.
 //!
-//! Rows come through two tables of the session's own, which the driver's bulk load fills: every
-//! server takes FLOAT, DATETIME2, NVARCHAR and BIT there, all nullable, and converts them itself on
-//! the way into the real columns.
+//! Rows are passed through two tables of the session's own, which the driver's bulk load fills:
+//! every server accepts FLOAT, DATETIME2, NVARCHAR and BIT there, all nullable, and converts them
+//! itself when they are moved into the real columns.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub const STAGED_KEYS: &str = "#anomaly_worker_keys";
 /// The session's table for the parts of a checkpoint that changed.
 pub const STAGED_PARTS: &str = "#anomaly_worker_parts";
 
-/// The columns that hold numbers, and the widest of their digits before the point.
+/// The columns that hold numbers, and the most digits of each before the point.
 pub const NUMBERS: [(&str, i32); 7] = [
     ("y", 12),
     ("yhat", 12),
@@ -50,7 +50,7 @@ pub fn stage_keys() -> String {
     )
 }
 
-/// Creates the table for parts. Of one that is gone the bytes are NULL.
+/// Creates the table for parts. The bytes of a deleted part are NULL.
 pub fn stage_parts() -> String {
     format!("CREATE TABLE {STAGED_PARTS} ([name] NVARCHAR(MAX) NULL, [bytes] VARBINARY(MAX) NULL);")
 }
@@ -60,39 +60,39 @@ pub fn stage_large_part() -> String {
     format!("INSERT INTO {STAGED_PARTS} ([name], [bytes]) VALUES (@P1, @P2);")
 }
 
-/// Empties either.
+/// Empties one of them.
 pub fn empty(staged: &str) -> String {
     format!("TRUNCATE TABLE {staged};")
 }
 
-/// How a column of the output is filled from the staged one of its name.
+/// The source of a column of the output in the staged table.
 pub struct Filled {
     pub column: &'static str,
     /// An expression on the staged row `s`.
     pub by: String,
 }
 
-/// What goes into the output with a commit.
+/// The verdicts of a commit.
 #[derive(Clone, Copy)]
 pub struct CommitParts<'a> {
-    /// [`insert`] or [`replace`]; it reads the output from `@P3` up to `@P4`, datetimes around
-    /// those that are staged.
+    /// [`insert`] or [`replace`]; it reads the output from `@P3` to `@P4`, datetimes around those
+    /// that are staged.
     pub insert: &'a str,
-    /// [`alone`], where no unique index keeps two writers from writing the same.
+    /// [`alone`], if no unique index prevents two writers from writing the same verdict.
     pub lock: Option<&'a str>,
 }
 
-/// One transaction: the fence (the worker's row with its epoch, which becomes the new state), the
-/// staged verdicts that are not there yet, where there are any, and `beside`, what becomes of the
-/// state's parts ([`parts_anew`], [`parts_changed`]), of episodes and of the outbox, where anything
-/// does; at its end the `guard` takes all of it back, where somebody else has changed an episode.
-/// Answers how many rows the fence held (one, or nothing was written; −1: another one writes the
-/// table; −2: what the guard found), how many verdicts went in and how many went out. A trigger may
-/// answer something before.
+/// One transaction: the fence (the worker's row with its epoch, which gets the new state), the
+/// staged verdicts that are not there yet, if there are any, and `beside`, the changes of the
+/// state's parts ([`parts_anew`], [`parts_changed`]), of episodes and of the outbox, if there are
+/// any. At its end the `guard` rolls all of it back, if another process has changed an episode.
+/// Returns how many rows the fence found (one, or nothing was written; −1: another process writes
+/// the table; −2: the guard's result), how many verdicts were inserted and how many were deleted. A
+/// trigger may return results before.
 ///
 /// `@P1` worker, `@P2` epoch; then those of the columns of [`STATE`] that have a value, in that
-/// order. NULL is no parameter, because it would be one without a type, which not every server
-/// takes.
+/// order. NULL is not passed as a parameter, because it would be one without a type, which not
+/// every server accepts.
 pub fn commit(
     state: &TableName,
     given: [bool; STATE.len()],
@@ -125,14 +125,14 @@ pub fn commit(
     )
 }
 
-/// The part of [`commit`] that takes all parts of the worker out.
+/// The part of [`commit`] that deletes all parts of the worker.
 pub fn parts_anew(parts: &TableName) -> String {
     format!("DELETE FROM {} WHERE [worker] = @P1 AND @held = 1; ", parts.sql_server())
 }
 
-/// The part of [`commit`] that puts the staged parts in the place of those of their names, which
-/// get the database's collation, because the session's own tables may have another. The table that
-/// loses rows has no alias, as in [`replace`]; each of its rows is found by its key.
+/// The part of [`commit`] that replaces the parts of the staged names. The names get the database's
+/// collation, because the session's own tables may have another. The table that loses rows has no
+/// alias, as in [`replace`]; each of its rows is found by its key.
 pub fn parts_changed(parts: &TableName) -> String {
     format!(
         "DELETE FROM {table} WHERE [worker] = @P1 AND @held = 1 AND EXISTS (SELECT 1 FROM (\
@@ -149,8 +149,8 @@ pub fn parts(parts: &TableName) -> String {
 }
 
 /// The part of [`commit`] that keeps other writers of this program out until the transaction ends:
-/// under READ COMMITTED two of them may both find that a verdict is not there yet. The table goes
-/// by its number, because names are compared byte by byte.
+/// under READ COMMITTED two of them may both find that a verdict is not there yet. The lock is
+/// named by the table's number, because names are compared byte by byte.
 pub fn alone(output: &TableName, wait: Duration) -> String {
     format!(
         "DECLARE @lock nvarchar(255), @answer int; SET @lock = 'anomaly-worker writes ' + CAST(OBJECT_ID({table}) AS nvarchar(20)); \
@@ -165,7 +165,7 @@ fn text(text: &str) -> String {
     format!("N'{}'", text.replace('\'', "''"))
 }
 
-/// Puts the staged verdicts in and takes them back. Fails as the commit would.
+/// Inserts the staged verdicts and rolls back. Fails as the commit would.
 pub fn attempt(insert: &str) -> String {
     format!(
         "SET NOCOUNT ON; DECLARE @held int, @inserted int; SET @held = 1; BEGIN TRANSACTION; {insert}\
@@ -173,11 +173,10 @@ pub fn attempt(insert: &str) -> String {
     )
 }
 
-/// The part of [`commit`] that puts the staged verdicts in: of each key the first, and none that is
-/// there already. What two texts or datetimes are the same is the table's own matter, by its types
-/// and its collation.
+/// The part of [`commit`] that inserts the staged verdicts: of each key the first, and none that is
+/// there already. The table's types and collation decide which texts or datetimes are the same.
 ///
-/// The datetimes are bounded besides, so that no plan reads the output from its beginning.
+/// The datetimes are also bounded, so that no plan reads the output from its beginning.
 pub fn insert(output: &TableName, filled: &[Filled], gives_time: bool) -> String {
     let of = |name: &str| {
         filled.iter().find(|filled| filled.column == name).map_or("NULL", |filled| filled.by.as_str())
@@ -201,12 +200,12 @@ pub fn insert(output: &TableName, filled: &[Filled], gives_time: bool) -> String
     )
 }
 
-/// The same, in the place of what is there for the same keys, and counts how many verdicts went
-/// out. Bytes are compared, because what stands under a name that the collation only takes for the
-/// same is another variable's.
+/// The same, but replaces existing verdicts of the same keys, and counts how many were deleted.
+/// Bytes are compared, because a verdict under a name that the collation only takes for the same
+/// belongs to another variable.
 ///
-/// The table that loses rows has no alias: of one that has, not every server asks the right to
-/// delete. What stands there without a table's name is therefore its own.
+/// The table that loses rows has no alias: if it had one, not every server would check the right to
+/// delete. Columns without a table's name are therefore its own.
 pub fn replace(output: &TableName, filled: &[Filled], gives_time: bool) -> String {
     let of = |name: &str| {
         filled.iter().find(|filled| filled.column == name).map_or("NULL", |filled| filled.by.as_str())
@@ -223,7 +222,7 @@ pub fn replace(output: &TableName, filled: &[Filled], gives_time: bool) -> Strin
     )
 }
 
-/// The columns of a verdict that is read back.
+/// The columns of a verdict that is read.
 pub(super) fn columns(has_source_file: bool) -> String {
     format!(
         "[ds], CAST([variable] AS nvarchar(4000)) AS [variable], [y], [yhat], [yhat_lower], [yhat_upper], [residual], \
@@ -233,10 +232,10 @@ pub(super) fn columns(has_source_file: bool) -> String {
     )
 }
 
-/// At most `@P1` verdicts with `@P2 <= ds < @P3`, in time order. `source_file` is NULL where the
-/// table lacks it. Texts come as NVARCHAR, for the reason that the input's do. The flag is asked as
-/// a number, which no index finds: one on the flag leads to all the anomalies that the table ever
-/// had.
+/// At most `@P1` verdicts with `@P2 <= ds < @P3`, in time order. `source_file` is NULL if the table
+/// lacks it. Texts are read as NVARCHAR, as those of the input are. The flag is compared as a
+/// number, so that no index is used for it: one on the flag would lead to all anomalies of the
+/// table.
 pub fn verdicts(output: &TableName, has_source_file: bool, anomalies_only: bool) -> String {
     format!(
         "SELECT TOP (@P1) {} FROM {} AS v WHERE [ds] >= @P2 AND [ds] < @P3{} ORDER BY v.[ds], v.[variable]",
@@ -246,8 +245,8 @@ pub fn verdicts(output: &TableName, has_source_file: bool, anomalies_only: bool)
     )
 }
 
-/// Deletes the row of worker `@P1` with epoch `@P2`, and its parts; answers how many rows of the
-/// state that were.
+/// Deletes the row of worker `@P1` with epoch `@P2`, and its parts; returns the number of state
+/// rows.
 pub fn forget(state: &TableName, parts: &TableName) -> String {
     format!(
         "SET NOCOUNT ON; DECLARE @held int; BEGIN TRANSACTION; \
@@ -258,8 +257,7 @@ pub fn forget(state: &TableName, parts: &TableName) -> String {
     )
 }
 
-/// Puts `@P3` in the place of `@P2` in what worker `@P1` has set aside; answers how many rows that
-/// were.
+/// Replaces `@P2` by `@P3` in what worker `@P1` has set aside; returns the number of rows.
 pub fn exchange_set_aside(state: &TableName) -> String {
     format!(
         "SET NOCOUNT ON; UPDATE {} SET [set_aside] = @P3 WHERE [worker] = @P1 AND [set_aside] = @P2; \
@@ -274,8 +272,8 @@ pub fn any_within(output: &TableName) -> String {
 }
 
 /// The `n` of those staged keys for which the output holds a verdict, between `@P1` and `@P2`,
-/// datetimes around those of the keys: whatever the plan, it reads no more than that of the output.
-/// They are made values of the columns before they are looked for: there are servers that would not
+/// datetimes around those of the keys: whatever the plan, no more of the output is read. The keys
+/// are converted to the columns' types before they are searched for, because some servers would not
 /// use the index otherwise.
 pub fn already_judged(output: &TableName, variable: &str, ds: &str) -> String {
     format!(
@@ -288,7 +286,7 @@ pub fn already_judged(output: &TableName, variable: &str, ds: &str) -> String {
 
 /// The `n` of those staged keys whose variable would become another text as `variable`, an
 /// expression on the staged row `s`. Bytes are compared, because a collation takes some different
-/// texts for the same. The blanks that a column of one length is `padded` with are no part of a
+/// texts for the same. The blanks with which a fixed-length column is `padded` are not part of a
 /// name.
 pub fn foreign_names(variable: &str, padded: bool) -> String {
     let kept = format!("CAST({variable} AS nvarchar(4000))");
@@ -298,13 +296,13 @@ pub fn foreign_names(variable: &str, padded: bool) -> String {
     )
 }
 
-/// Whether the state table says of `@P1`, an index of the output, that it was tried.
+/// Whether the state table records that `@P1`, an index of the output, was tried.
 pub fn tried(state: &TableName) -> String {
     format!("SELECT [epoch] FROM {} WHERE [worker] = @P1", state.sql_server())
 }
 
-/// Notes in the state table of `@P1`, an index of the output, that it was tried (`@P2` is 1), or is
-/// to be tried again (0).
+/// Records in the state table that `@P1`, an index of the output, was tried (`@P2` is 1), or is to
+/// be tried again (0).
 pub fn note_tried(state: &TableName) -> String {
     format!(
         "SET NOCOUNT ON; UPDATE {table} SET [epoch] = @P2, [updated_at] = GETDATE() WHERE [worker] = @P1; \
@@ -315,8 +313,8 @@ pub fn note_tried(state: &TableName) -> String {
 }
 
 /// The `n` of those staged keys whose variable is the same as that of one with a lower `n`, each
-/// with the lowest. They are made values of the column, so that its collation says what is the
-/// same.
+/// with the lowest. They are converted to the column's type, so that its collation decides what is
+/// the same.
 pub fn equal_names(variable: &str) -> String {
     format!(
         "SELECT k.[n], k.[first] FROM (SELECT s.[n], MIN(s.[n]) OVER (PARTITION BY {variable}) AS [first] \
@@ -324,8 +322,8 @@ pub fn equal_names(variable: &str) -> String {
     )
 }
 
-/// The `n` of each staged key, and how the output spells its variable: as one of its verdicts has
-/// it, the first of the index.
+/// The `n` of each staged key, and the spelling of its variable in the output: that of one of its
+/// verdicts, the first of the index.
 pub fn spellings(output: &TableName, variable: &str) -> String {
     format!(
         "SELECT k.[n], CAST((SELECT TOP (1) o.[variable] FROM {} AS o WHERE o.[variable] = k.[variable]) AS nvarchar(4000)) \
@@ -357,7 +355,7 @@ pub const STATE: [&str; 9] = [
     "updated_at",
 ];
 
-/// Raises the epoch of worker `@P1`, or makes a row that holds only that; answers the row, as
+/// Raises the epoch of worker `@P1`, or makes a row that holds only the epoch; returns the row, as
 /// [`read`] does.
 pub fn take(state: &TableName) -> String {
     format!(

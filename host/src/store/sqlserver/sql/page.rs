@@ -1,8 +1,8 @@
-//! What the page reads of the output: each statement a bounded number of rows, by seeking on the
-//! indexes on (variable, ds, y) and (is_anomaly, ds, variable).
+//! The queries of the page on the output: each statement reads a bounded number of rows, by seeking
+//! on the indexes on (variable, ds, y) and (is_anomaly, ds, variable).
 //!
-//! `of` is an expression that makes a parameter a value of the column `variable`: compared with
-//! another type, the column would be converted, row by row.
+//! `of` is an expression that converts a parameter to the type of the column `variable`: compared
+//! with another type, the column would be converted, row by row.
 
 use std::fmt::Write;
 
@@ -13,11 +13,11 @@ use crate::store::TableName;
 /// 2,100.
 pub const MOST_STRETCHES: usize = 256;
 
-/// The same of those whose extremes are looked for: a plan for many would take long to make.
+/// The same for stretches whose extremes are searched for: a plan for many would take long to make.
 pub const MOST_EXTENTS: usize = 32;
 
-/// How many stretches a statement has for so many: a few shapes, the rest of which is filled with
-/// stretches that hold nothing.
+/// The number of stretches in the statement for this many: there are a few shapes, and the unused
+/// parameters are empty stretches.
 pub fn stretches_for(count: usize) -> usize {
     [1, 8, 32].into_iter().find(|&shape| count <= shape).unwrap_or(MOST_STRETCHES)
 }
@@ -28,9 +28,9 @@ fn within(at: usize, of: &impl Fn(&str) -> String) -> String {
     format!("[variable] = {} AND [ds] >= {} AND [ds] < {}", of(&parameter(0)), parameter(1), parameter(2))
 }
 
-/// At most `@P1` verdicts of each of so many stretches, whose variables and ends are the parameters
-/// from `@P2` on. Each is a seek of its own that stops at as many rows; the first column says which
-/// it is. With `backwards` they are the last of it.
+/// At most `@P1` verdicts of each of this many stretches, whose variables and ends are the
+/// parameters from `@P2` on. Each is a seek of its own that stops at this number of rows; the first
+/// column is the stretch's index. With `backwards` they are the last verdicts of it.
 pub fn stretches(
     output: &TableName,
     has_source_file: bool,
@@ -69,10 +69,10 @@ pub fn count(output: &TableName, count: usize, of: impl Fn(&str) -> String) -> S
     sql
 }
 
-/// Of the first `@P1` verdicts of each of so many stretches how many they are, and when the least
-/// and the greatest reading was; parameters and first column as those of [`stretches`]. All of it
-/// stands in the index, of which each stretch is read once for the extremes and up to each of them
-/// once more.
+/// For the first `@P1` verdicts of each of this many stretches their number, and the times of the
+/// least and the greatest reading; parameters and first column as those of [`stretches`]. All of it
+/// is in the index, of which each stretch is read once for the extremes and once more up to each of
+/// them.
 pub fn extents(output: &TableName, count: usize, of: impl Fn(&str) -> String) -> String {
     let table = output.sql_server();
     let mut sql = String::new();

@@ -1,4 +1,4 @@
-//! What a session is set up with, and what it asks of the catalogue.
+//! The settings of a session, and its queries on the catalogue.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use crate::store::schema::{INPUT_COLUMNS, OUTPUT_COLUMNS, STATE_COLUMNS};
 
 /// The settings that hold for the session's life, and the name of its database.
 ///
-/// XACT_ABORT: a statement that fails takes its whole transaction back. DEADLOCK_PRIORITY: of two
-/// that want what the other has, we try again and the plant's program goes on. The ANSI settings
-/// are what a table with an indexed computed column or a filtered index wants of who writes it.
+/// XACT_ABORT: a statement that fails rolls its whole transaction back. DEADLOCK_PRIORITY: in a
+/// deadlock our transaction is the victim, and the plant's program continues. The ANSI settings are
+/// those that writing to a table with an indexed computed column or a filtered index requires.
 pub fn set_up(lock_timeout: Duration) -> String {
     format!(
         "SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, CONCAT_NULL_YIELDS_NULL, QUOTED_IDENTIFIER ON; \
@@ -23,19 +23,19 @@ pub fn begin() -> &'static str {
     "BEGIN TRANSACTION;"
 }
 
-/// Takes back what a failed call may have left open.
+/// Rolls back what a failed call may have left open.
 pub fn roll_back() -> &'static str {
     "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;"
 }
 
-/// The columns of the table or view `@P1`: number, name as it is written, ours that the server
+/// The columns of the table or view `@P1`: number, name as it is written, our name that the server
 /// takes for the same, type, length in bytes, precision, scale, nullable, identity, whether it
 /// fills itself (computed, or of a period), whether it has a default, collation. No rows if there
 /// is none, or none that this login may see.
 ///
-/// What names are the same is asked of the server, by the collation of its catalogue: whether case
-/// counts, and what the small letter of an `I` is. A type that is none of the system's (CLR) has no
-/// name.
+/// The server decides which names are the same, by the collation of its catalogue: whether case
+/// counts, and what the small letter of an `I` is. A type that is not one of the system's (CLR) has
+/// no name.
 pub fn columns() -> String {
     let ours: Vec<String> = known_columns().map(|name| format!("WHEN '{name}' THEN '{name}'")).collect();
     format!(
@@ -57,8 +57,8 @@ fn known_columns() -> impl Iterator<Item = &'static str> {
 
 /// The key columns of the indexes of `@P1`, in order: index, unique, the column's number, whether
 /// the index is in partitions by another column than its first. Without those that serve neither
-/// look-ups nor uniqueness: on a part of the rows, disabled, hypothetical (the tuning advisor's,
-/// which hold nothing), and of other kinds than a sorted one.
+/// look-ups nor uniqueness: partial, disabled or hypothetical ones (the tuning advisor's, which
+/// hold nothing), and those of other kinds than a sorted one.
 pub fn indexes() -> String {
     "SELECT CAST(i.index_id AS int), CAST(i.is_unique AS int), CAST(k.column_id AS int), \
      CASE WHEN EXISTS (SELECT 1 FROM sys.index_columns AS p WHERE p.object_id = i.object_id AND p.index_id = i.index_id \
@@ -71,34 +71,34 @@ pub fn indexes() -> String {
         .to_owned()
 }
 
-/// What the synonym `@P1` stands for; no row if it is none.
+/// The table that the synonym `@P1` stands for; no row if it is not a synonym.
 pub fn synonym() -> String {
     "SELECT s.base_object_name FROM sys.synonyms AS s WHERE s.object_id = OBJECT_ID(@P1)".to_owned()
 }
 
-/// Names of tables and views that are there, for an error.
+/// Names of existing tables and views, for an error.
 pub fn some_tables() -> String {
     "SELECT TOP (10) s.name + '.' + o.name AS name FROM sys.objects AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id \
      WHERE o.type IN ('U', 'V') AND o.is_ms_shipped = 0 ORDER BY name"
         .to_owned()
 }
 
-/// Takes the lock `@P1` for the session, or finds that it has it, waiting as short as can be:
-/// without a wait some servers call a taken lock an error. A lock that is taken twice has to be
-/// given back twice, so it is taken once.
+/// Takes the lock `@P1` for the session, or finds that it has it, with the shortest possible wait:
+/// without a wait some servers report a taken lock as an error. A lock that is taken twice has to
+/// be released twice, so it is taken once.
 pub fn lock() -> &'static str {
     "DECLARE @answer int; SET @answer = 0; IF COALESCE(APPLOCK_MODE('public', @P1, 'Session'), 'NoLock') <> 'Exclusive' \
      EXEC @answer = sp_getapplock @Resource = @P1, @LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = 1; \
      SELECT @answer;"
 }
 
-/// Does nothing: a session that answers is there.
+/// Does nothing: a session that answers exists.
 pub fn alive() -> &'static str {
     "SELECT 1"
 }
 
-/// Whether the login may: `permission` on `securable` of `class`, all parameters. NULL where there
-/// is no such thing.
+/// Whether the login has the right: `permission` on `securable` of `class`, all parameters. NULL if
+/// the securable does not exist.
 pub fn may() -> String {
     "SELECT CAST(HAS_PERMS_BY_NAME(@P1, @P2, @P3) AS int)".to_owned()
 }

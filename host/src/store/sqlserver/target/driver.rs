@@ -1,4 +1,4 @@
-//! What the driver is told of a target.
+//! Converts a target to the driver's settings.
 
 use std::path::Path;
 
@@ -11,11 +11,11 @@ use crate::store::sqlserver::connection_string::{ConnectionString, EncryptKey};
 use crate::store::sqlserver::encryption::Encryption;
 use crate::store::sqlserver::error::Error;
 
-/// What a DBA sees in the list of sessions.
+/// The program's name in the server's list of sessions.
 const APPLICATION: &str = "anomaly-worker";
 
 impl Target {
-    /// Everything that the driver is told.
+    /// All settings of the driver.
     pub(in crate::store::sqlserver) fn driver(&self) -> Result<Config, Error> {
         let mut config = match &self.address {
             Address::Server { host, port, instance, encryption, trust } => {
@@ -50,7 +50,7 @@ impl Target {
         config.application_name(APPLICATION);
         config.handshake_timeout(Some(self.timeouts.connect));
         config.command_timeout(Some(self.timeouts.query));
-        // A name that is no Unicode is somebody's odd name, and no reason to stop reading.
+        // A variable name that is not valid UTF-16 must not stop reading.
         config.lossy_utf16_decoding(true);
         Ok(config)
     }
@@ -80,7 +80,8 @@ impl Target {
     }
 }
 
-/// Who a connection string names. An account of Windows counts before a user, as everywhere.
+/// The login of a connection string. A Windows account takes precedence over a user, as in other
+/// programs.
 fn login(said: &ConnectionString) -> Result<AuthMethod, Error> {
     let wrong = |why: &str| Err(Error::Found(ErrorKind::Other, why.to_owned()));
     match (said.integrated, &said.user, &said.password) {
@@ -88,7 +89,7 @@ fn login(said: &ConnectionString) -> Result<AuthMethod, Error> {
         (false, Some(user), Some(password)) => Ok(AuthMethod::sql_server(user, password.reveal())),
         (false, Some(_), None) => wrong("the connection string names a user and no `Password`"),
         (false, None, _) => wrong(
-            "the connection string names nobody to log in: it takes `User ID` and `Password`, or `Integrated Security=true`",
+            "the connection string has no login; add `User ID` and `Password`, or `Integrated Security=true`",
         ),
     }
 }

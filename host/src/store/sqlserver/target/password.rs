@@ -1,5 +1,5 @@
-//! A password, which is read at each connection where it is in a file, so that it can be changed
-//! under a running worker.
+//! A password. If it is in a file, it is read at each connection, so that it can be changed under a
+//! running worker.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use crate::secret::Secret;
 use crate::store::ErrorKind;
 use crate::store::sqlserver::error::Error;
 
-/// A password, or where it is.
+/// A password, or the file that holds it.
 #[derive(Clone, Debug)]
 pub enum Password {
     Given(Secret),
@@ -41,7 +41,7 @@ fn is_readable_by_all(file: &Path) -> bool {
     std::fs::metadata(file).is_ok_and(|found| found.mode() & 0o004 != 0)
 }
 
-/// Who reads it is not said by a mode.
+/// A file mode does not tell who can read it.
 #[cfg(not(unix))]
 fn is_readable_by_all(_: &Path) -> bool {
     false
@@ -53,8 +53,8 @@ mod tests {
 
     use super::*;
 
-    /// As editors and shells leave it: with a mark of its encoding, with or without an end of the
-    /// line.
+    /// As editors and shells write it: with a byte order mark or without, with or without a line
+    /// end.
     #[test]
     fn a_password_is_read_as_it_is_meant() {
         let dir = tempfile::tempdir().unwrap();

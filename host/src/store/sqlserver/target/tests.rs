@@ -1,4 +1,4 @@
-//! Who logs in where, and what is known of it before anybody is asked.
+//! The login of a server, and what is known of it before a connection is made.
 
 use super::*;
 
@@ -22,7 +22,7 @@ fn a_certificate_that_is_not_checked_is_known() {
     }
 }
 
-/// Who logs in is said, by the string or beside it.
+/// The login is given, by the string or beside it.
 #[test]
 fn a_connection_string_names_who_logs_in() {
     let target = |text: &str, login| Target {
@@ -37,7 +37,7 @@ fn a_connection_string_names_who_logs_in() {
         ("server=h,1;user=w;password=", Login::OfConnectionString, None),
         ("server=h,1", by_key(), None),
         ("server=h,1;user=w", Login::OfConnectionString, Some("names a user and no `Password`")),
-        ("server=h,1", Login::OfConnectionString, Some("names nobody to log in")),
+        ("server=h,1", Login::OfConnectionString, Some("has no login")),
         ("database=p", by_key(), Some("names no server")),
     ] {
         let found = target(text, login).driver().map(|config| config.get_addr());
@@ -53,7 +53,7 @@ fn a_connection_string_names_who_logs_in() {
     );
 }
 
-/// Where no account can log in by itself, that is said before anybody is asked.
+/// If no account can log in by itself, that is reported before a connection is made.
 #[cfg(not(any(windows, feature = "kerberos")))]
 #[test]
 fn an_integrated_login_takes_a_build_with_kerberos() {
