@@ -64,6 +64,8 @@ impl Browser {
         }}});
         let answer = browser.call("POST", "/session", &asked);
         browser.session = answer["sessionId"].as_str().unwrap().to_owned();
+        // A view that waits for the connection of one that was left would wait for a minute.
+        browser.command("timeouts", &json!({ "pageLoad": 30_000 }));
         browser
     }
 

@@ -129,11 +129,12 @@ function live() {
   }
 
   async function news(text) {
+    if (document.hidden) return;
     if (last === null || text === last) { last = text; return; }
     last = text;
     // Who types or drags is not disturbed.
     const busy = document.activeElement && document.activeElement.closest("form, figure");
-    if (busy || document.hidden) return;
+    if (busy) return;
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
     if (!answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -157,18 +158,36 @@ function live() {
     if (polling === null) { polling = setInterval(ask, 15000); ask(); }
   }
 
-  const events = new EventSource("/events");
-  // A proxy that eats events says nothing for long.
-  let silence = setTimeout(poll, 20000);
-  events.onopen = () => told(true);
-  events.onmessage = (event) => {
+  let events = null, silence = null;
+
+  // A browser opens six connections to a server at a time: a page that nobody sees leaves its own
+  // to the others.
+  function leave() {
+    if (events !== null) events.close();
     clearTimeout(silence);
-    if (polling !== null) { clearInterval(polling); polling = null; }
-    told(true);
-    news(event.data);
-  };
-  events.onerror = () => {
-    told(false);
-    if (events.readyState === EventSource.CLOSED) poll();
-  };
+    clearInterval(polling);
+    events = polling = null;
+  }
+
+  function listen() {
+    if (events !== null || document.hidden) return;
+    events = new EventSource("/events");
+    // A proxy that eats events says nothing for long.
+    silence = setTimeout(poll, 20000);
+    events.onopen = () => told(true);
+    events.onmessage = (event) => {
+      clearTimeout(silence);
+      if (polling !== null) { clearInterval(polling); polling = null; }
+      told(true);
+      news(event.data);
+    };
+    events.onerror = () => {
+      told(false);
+      if (events !== null && events.readyState === EventSource.CLOSED) poll();
+    };
+  }
+
+  document.addEventListener("visibilitychange", () => { if (document.hidden) leave(); else listen(); });
+  addEventListener("pagehide", leave);
+  addEventListener("pageshow", listen);
 }
