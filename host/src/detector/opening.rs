@@ -3,7 +3,8 @@
 //!
 //! A checkpoint is optional. One of another detector or schema, or one with which the detector
 //! cannot be opened for any reason, is left out with one line in the log; only a failure without it
-//! counts.
+//! counts. What the machine may have been too busy for is tried twice, because what was learnt is
+//! lost without the checkpoint.
 
 use super::bindings::DetectorPre;
 use super::description::{Description, Summary};
@@ -40,7 +41,15 @@ pub(super) async fn open(
         } else if let Some(other) = foreign(kept, description) {
             why = Some(other);
         } else {
-            match Instance::open(engine, pre, set, description, kept.parts.clone()).await {
+            let resume = || Instance::open(engine, pre, set, description, kept.parts.clone());
+            let mut opened = resume().await;
+            if let Err(error) = &opened
+                && error.may_pass()
+            {
+                tracing::warn!("with the checkpoint that is stored, {error}; it is opened once more with it");
+                opened = resume().await;
+            }
+            match opened {
                 Ok((instance, summary)) => return Ok(OpenedInstance { instance, summary, resumed: true }),
                 Err(error) => why = Some(error.to_string()),
             }

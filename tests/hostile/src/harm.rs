@@ -44,7 +44,7 @@ pub(crate) fn at_detect(
     mut outcomes: Vec<Outcome>,
 ) -> Result<Vec<Outcome>, DetectError> {
     match harm {
-        "" | "remember" | "whole-instants" | "resumed-trap" | "open-resumed-trap" | "summary-many" => {}
+        "" | "remember" | "whole-instants" | "resumed-trap" | "open-resumed-trap" | "open-resumed-spin" | "summary-many" => {}
         checkpoint if checkpoint.starts_with("checkpoint-") => {}
         "say" => return crate::saying::say(batch),
         "trap-named" => a_function_with_a_name_that_is_far_longer_than_any_line_of_a_log_should_have_to_carry_from_a_guest_who_says_it_to_an_operator_who_reads_it_at_night_and_wants_to_know_what_has_failed_and_nothing_else_of_it(),

@@ -107,12 +107,15 @@ impl GuestDetector for Detector {
             None => serde_json::from_str(&settings),
         };
         let settings: Settings = settings.map_err(|error| OpenError::Settings(error.to_string()))?;
-        if let Some(harm) = settings.r#do.strip_prefix("open-").filter(|harm| *harm != "resumed-trap") {
+        if let Some(harm) = settings.r#do.strip_prefix("open-").filter(|harm| !harm.starts_with("resumed-")) {
             harm::at_open(harm)?;
         }
         let resumed = !resume.is_empty();
         if resumed && settings.r#do == "open-resumed-trap" {
             panic!("told to trap");
+        }
+        if resumed && settings.r#do == "open-resumed-spin" {
+            harm::spin();
         }
         let memory = (settings.r#do == "remember").then(|| memory::Memory::read(&resume)).transpose()?;
         let readings = match &resume[..] {

@@ -109,6 +109,27 @@ async fn whatever_is_stored_the_next_detector_judges() {
     }
 }
 
+/// A machine that is busy costs no state: only a second deadline in a row does.
+#[tokio::test]
+async fn a_checkpoint_that_takes_too_long_is_tried_twice() {
+    let bench = Fixture::new(Layout::Keyed);
+    bench.insert(&[FIRST]);
+    bench.worker(open_set(told(stateful(), "{}")).await).cycle(|| false).await.unwrap();
+    bench.insert(&[SECOND]);
+    let (lines, _guard) = Lines::listen();
+    let mut worker = bench.worker(open_set(told(stateful(), r#"{"do": "open-resumed-spin"}"#)).await);
+    worker.cycle(|| false).await.unwrap();
+    let late = "`hostile.wasm` failed while it was opened: the detector did not answer within 1s";
+    assert_eq!(
+        about_checkpoints(&lines),
+        [
+            format!("WARN with the checkpoint that is stored, {late}; it is opened once more with it"),
+            format!("WARN the detector starts without the checkpoint that is stored: {late}"),
+        ]
+    );
+    assert_eq!(stored(&bench).await, Some((7, 1)));
+}
+
 /// The built-in detector keeps no state. It died at its first trap after one that does.
 #[tokio::test]
 async fn a_detector_without_state_survives_its_traps_after_one_with_state() {

@@ -40,7 +40,7 @@ async fn what_may_pass_is_tried_again_after_pauses_that_grow() {
     }
     let look = reloader.look().await;
     let ReloadOutcome::Refused(error) = look else { panic!("{look:?}") };
-    assert!(error.to_string().contains("no process can be started for that"), "{error}");
+    assert!(error.to_string().contains("no process can be started for it"), "{error}");
     // At 15 it is tried and fails; the next try is at 45.
     for at in [0, 14, 15, 16, 30, 44] {
         minutes.store(at, Ordering::Relaxed);
