@@ -108,8 +108,8 @@ pub(super) const WORDS: &[(&str, &str, &str)] = &[
     ("no_measures", "Nothing was expected of these readings.", "No se esperaba nada de estas lecturas."),
     (
         "sampled",
-        "There are more readings than are looked through for one chart: of each part of this time the extremes of some are drawn, and the 1,000 worst of those that are flagged. Look closer for all.",
-        "Hay más lecturas de las que se recorren para un gráfico: de cada parte de este tiempo se dibujan los extremos de algunas, y las 1.000 peores de las marcadas. Acérquese para verlas todas.",
+        "There are more readings than are looked through for one chart: of each part of this time the extremes of some are drawn, and the 500 worst of those that are flagged. Look closer for all.",
+        "Hay más lecturas de las que se recorren para un gráfico: de cada parte de este tiempo se dibujan los extremos de algunas, y las 500 peores de las marcadas. Acérquese para verlas todas.",
     ),
     (
         "measured_on_some",

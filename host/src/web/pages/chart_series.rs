@@ -13,12 +13,12 @@ use crate::datetime::Datetime;
 use crate::store::{AnomalyQuery, Extent, FirstOf, PageReader, ReadFrom, StoreError, StoredVerdict, Stretch};
 
 /// Parts of the range. A part is some pixels wide.
-const PARTS: i64 = 240;
+const PARTS: i64 = 200;
 
 /// So many verdicts are read whole: four days of minutes.
 const WHOLE: usize = 6_000;
 
-/// So many verdicts of a part are looked through for its extremes: two years of minutes in all. A
+/// So many verdicts of a part are looked through for its extremes: a year and a half of minutes in all. A
 /// part that has more is divided into so many, and of each so many are.
 const OF_A_PART: usize = 4_096;
 const SMALLER: i64 = 8;
@@ -28,7 +28,7 @@ const OF_A_SMALLER: usize = OF_A_PART / SMALLER as usize;
 const MEASURED: i64 = 4 * PARTS;
 
 /// What is flagged, besides: the worst.
-pub(super) const MOST_FLAGGED: usize = 1000;
+pub(super) const MOST_FLAGGED: usize = 500;
 
 /// Readings by time.
 pub(super) struct ChartSeries {

@@ -21,8 +21,8 @@ pub(crate) const HEADER: usize = 8;
 const LAST: u8 = 1;
 /// What both sides hold to until they agree on something else, which nobody here does.
 pub(crate) const SIZE: usize = 4096;
-/// No request of a test is larger: a broken stream is not to be waited for.
-const MOST: usize = 64 << 20;
+/// No request of a test or benchmark is larger: a broken stream is not to be waited for.
+const MOST: usize = 128 << 20;
 
 /// A whole message; None where the other side has closed.
 pub(crate) fn read(stream: &mut impl Read) -> Result<Option<(u8, Vec<u8>)>> {
