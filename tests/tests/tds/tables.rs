@@ -50,7 +50,7 @@ async fn a_commit_reads_its_own_answer_and_no_triggers() {
     assert_eq!(output.commit(WORKER, &Commit::of(&rows, &state(epoch))).await.unwrap(), 0);
     let probed = output.probe().await.unwrap();
     assert!(probed.problems.is_empty(), "{probed:?}");
-    assert!(probed.notes.iter().any(|note| note.contains("answers rows")), "{probed:?}");
+    assert!(probed.notes.iter().any(|note| note.contains("returns rows")), "{probed:?}");
     let count = visitor.rows("SELECT COUNT(*) FROM dbo.anomalies_detector", &[]).await.unwrap();
     assert_eq!(count[0].get::<i32, _>(0), Some(2), "a probe leaves nothing");
 }
