@@ -42,6 +42,9 @@ pub(super) async fn run(loaded: LoadedConfig, asked: &args::Run) -> anyhow::Resu
 }
 
 async fn serve(loaded: LoadedConfig, asked: &args::Run) -> anyhow::Result<ExitCode> {
+    // Signals are handled before the first line of the log: none has its default effect after it.
+    let stop = Stop::on_signals("stopping")?;
+    let hangups = signal::Hangups::listen();
     let config = loaded.config;
     if let Some(file) = &loaded.file {
         tracing::info!("configured by `{}`", file.display());
@@ -55,9 +58,6 @@ async fn serve(loaded: LoadedConfig, asked: &args::Run) -> anyhow::Result<ExitCo
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    // Signals are handled before anything is opened, so that none has its default effect.
-    let stop = Stop::on_signals("stopping")?;
-    let hangups = signal::Hangups::listen();
     let store = wiring::store(&config)?;
     store.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     let metrics = Metrics::default();
