@@ -62,7 +62,7 @@ impl Layout {
 /// Rows whose sines are computed together.
 const SLICE: usize = 32 * LANES;
 
-/// The features, row by row.
+/// The features, column by column.
 pub(super) fn compute(
     rows: &SortedRows<'_>,
     columns: usize,
@@ -70,47 +70,42 @@ pub(super) fn compute(
     holidays: Option<&PreparedHolidays>,
     regressors: &[PreparedRegressor],
 ) -> Result<Vec<f64>, FitError> {
-    let mut x = vec![0.0; rows.len() * columns];
-    let mut first = 0;
+    let many = rows.len();
+    let mut x = vec![0.0; many * columns];
     let mut features = Features::new(&[]);
     let conditions = seasons.iter().map(|season| match &season.condition {
         None => Ok(None),
         Some(name) => condition(rows, name).map(Some),
     });
     let conditions: Vec<Option<Vec<bool>>> = conditions.collect::<Result<_, _>>()?;
-    for (slice, x) in rows.instants.chunks(SLICE).zip(x.chunks_mut(SLICE * columns)) {
-        features.reset(slice);
-        let mut column = 0;
+    for (slice, instants) in rows.instants.chunks(SLICE).enumerate() {
+        features.reset(instants);
+        let place = slice * SLICE..slice * SLICE + instants.len();
+        let mut own = x.chunks_exact_mut(many).map(|column| &mut column[place.clone()]);
         for (season, condition) in seasons.iter().zip(&conditions) {
-            let own = 2 * season.order as usize;
             let (waves, stride) = features.waves(season.period, season.order as usize);
-            let tiles = waves.chunks_exact(stride).zip(x.chunks_mut(LANES * columns));
-            for (tile, (waves, x)) in tiles.enumerate() {
-                for (lane, x) in x.chunks_exact_mut(columns).enumerate() {
-                    let row = first + tile * LANES + lane;
-                    if condition.as_ref().is_none_or(|holds| holds[row]) {
-                        for (x, wave) in x[column..column + own].iter_mut().zip(waves) {
-                            *x = wave[lane];
-                        }
-                    }
+            for (wave, column) in own.by_ref().take(2 * season.order as usize).enumerate() {
+                for (rows, tile) in column.chunks_mut(LANES).zip(waves.chunks_exact(stride)) {
+                    rows.copy_from_slice(&tile[wave][..rows.len()]);
+                }
+                if let Some(holds) = condition {
+                    let rows = column.iter_mut().zip(&holds[place.clone()]);
+                    rows.filter(|(_, holds)| !**holds).for_each(|(x, _)| *x = 0.0);
                 }
             }
-            column += own;
         }
-        if let Some(holidays) = holidays {
-            for (micros, x) in slice.iter().zip(x.chunks_exact_mut(columns)) {
-                for feature in holidays.days.get(&micros.div_euclid(DAY)).into_iter().flatten() {
-                    x[column + feature] = 1.0;
-                }
-            }
-            column += holidays.features.len();
-        }
-        for (at, regressor) in regressors.iter().enumerate() {
-            for (value, x) in regressor.values[first..].iter().zip(x.chunks_exact_mut(columns)) {
-                x[column + at] = *value;
+    }
+    let mut own = x.chunks_exact_mut(many).skip(seasons.iter().map(|season| 2 * season.order as usize).sum());
+    if let Some(holidays) = holidays {
+        let mut columns: Vec<&mut [f64]> = own.by_ref().take(holidays.features.len()).collect();
+        for (row, micros) in rows.instants.iter().enumerate() {
+            for feature in holidays.days.get(&micros.div_euclid(DAY)).into_iter().flatten() {
+                columns[*feature][row] = 1.0;
             }
         }
-        first += slice.len();
+    }
+    for (regressor, column) in regressors.iter().zip(own) {
+        column.copy_from_slice(&regressor.values);
     }
     Ok(x)
 }

@@ -85,7 +85,9 @@ pub(super) fn prepare<'a>(
         }
     }
     let x = columns::compute(&rows, layout.deviations.len(), &seasons, holidays.as_ref(), &regressors)?;
-    if !y.iter().chain(&cap).chain(&x).all(|number| number.is_finite()) {
+    // Without an early end, so that a loop fills vectors.
+    let finite = |list: &[f64]| list.iter().fold(true, |finite, number| finite & number.is_finite());
+    if !(finite(&y) && finite(&cap) && finite(&x)) {
         return Err(FitError::Diverged);
     }
     let constant = growth != Growth::Logistic && rows.y.iter().all(|y| *y == rows.y[0]);

@@ -8,23 +8,17 @@
 use super::problem::{OFFSET, Problem};
 use super::spread::{self, SegmentDerivatives};
 use super::sums::Sums;
+use super::vectors::{add_scaled, dot};
 use super::{Curve, Objective};
 use crate::fit::settings::Growth;
 
 /// `out = Σ factorᵢ · row firstᵢ of the matrix`: the matrix is symmetric, so this is its product
 /// with a vector.
-#[cfg_attr(target_family = "wasm", target_feature(enable = "simd128"))]
 fn product(matrix: &[f64], width: usize, first: usize, factors: &[f64], out: &mut [f64]) {
     out.fill(0.0);
     for (row, factor) in matrix[first * width..].chunks_exact(width).zip(factors) {
-        for (out, entry) in out.iter_mut().zip(row) {
-            *out += factor * entry;
-        }
+        add_scaled(out, *factor, row);
     }
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).fold(0.0, |sum, (a, b)| sum + a * b)
 }
 
 /// Room for one stretch.

@@ -6,6 +6,7 @@
 //! is found is the minimum, with zeros that are exactly 0.
 
 use super::cholesky::Cholesky;
+use super::vectors::dot;
 
 pub(super) struct Lasso<'a> {
     /// `Q`, row by row; symmetric, positive definite.
@@ -100,8 +101,7 @@ impl Lasso<'_> {
     }
 
     fn row(&self, row: usize, x: &[f64]) -> f64 {
-        let entries = &self.matrix[row * x.len()..(row + 1) * x.len()];
-        entries.iter().zip(x).fold(0.0, |sum, (entry, x)| sum + entry * x)
+        dot(&self.matrix[row * x.len()..(row + 1) * x.len()], x)
     }
 
     fn value(&self, x: &[f64]) -> f64 {

@@ -4,9 +4,11 @@
 //! stretch's argument is `c + b u` as for linear growth; that of the first begins at `-k m`, from
 //! where the last step goes to `m`.
 
+use super::gram::{self, Gram};
 use super::problem::{OFFSET, Problem, RATE};
-use super::rows::{self, TermWeights};
+use super::rows::{self, PieceModel};
 use super::spread::{self, SegmentDerivatives};
+use super::vectors::{dot, multiply};
 use super::{Curve, Objective};
 
 pub(super) struct Logistic<'a>(pub(super) &'a Problem);
@@ -30,11 +32,38 @@ impl Objective for Logistic<'_> {
 
     fn curve(&self, theta: &[f64], exact: bool) -> Curve {
         let problem = self.0;
-        let weights = TermWeights::of(problem, theta);
-        let mut curve = Curve::zero(problem.parameters());
-        for (stretch, line) in problem.lines(theta).into_iter().enumerate() {
-            let derivatives = self.stretch(stretch, line, &weights, exact, &mut curve);
-            spread::curve(problem, stretch, &derivatives, &mut curve);
+        let (parameters, weights, columns) = (problem.parameters(), problem.weights(), problem.columns());
+        let mut curve = Curve::zero(parameters);
+        let mut lines = vec![SegmentDerivatives::zero(columns); problem.stretches()];
+        // ∂μ/∂β of the rows.
+        let mut by_weight = vec![gram::EMPTY_COLUMN; columns.next_multiple_of(gram::COLUMNS)];
+        let mut gram = Gram::new(by_weight.len());
+        let mut work = Work::default();
+        rows::evaluate(problem, theta, |stretch, model| {
+            curve.squares += dot(&model.residuals, &model.residuals);
+            work.compute(model, exact);
+            work.add(problem, model, &mut lines[stretch], &mut curve.gradient[weights..]);
+            let layout = &problem.table.layout;
+            for column in &layout.additive {
+                let feature = problem.feature(*column, model.rows.clone());
+                gram::put(&mut by_weight[*column], feature.len(), feature.iter().copied());
+            }
+            for column in &layout.multiplicative {
+                let feature = problem.feature(*column, model.rows.clone());
+                let products = feature.iter().zip(&model.trend).map(|(x, trend)| x * trend);
+                gram::put(&mut by_weight[*column], feature.len(), products);
+            }
+            gram.add(&by_weight, model.rows.len());
+        });
+        let (products, width) = (gram.matrix(), by_weight.len());
+        for column in 0..columns {
+            for other in 0..=column {
+                curve.hessian[(weights + column) * parameters + weights + other] =
+                    products[column * width + other];
+            }
+        }
+        for (stretch, line) in lines.iter().enumerate() {
+            spread::curve(problem, stretch, line, &mut curve);
         }
         curve.mirror();
         to_offset(&mut curve, theta[RATE], theta[OFFSET], exact);
@@ -42,65 +71,70 @@ impl Objective for Logistic<'_> {
     }
 }
 
-impl Logistic<'_> {
-    /// Derivatives by a stretch's line; those by weights alone are added to `curve`.
-    fn stretch(
-        &self,
-        stretch: usize,
-        (value, slope): (f64, f64),
-        weights: &TermWeights,
-        exact: bool,
-        curve: &mut Curve,
-    ) -> SegmentDerivatives {
-        let problem = self.0;
-        let (table, columns, first) = (&problem.table, problem.columns(), problem.weights());
-        let parameters = problem.parameters();
-        let origin = problem.origin(stretch);
-        let mut line = SegmentDerivatives {
-            value_weights: vec![0.0; columns],
-            slope_weights: vec![0.0; columns],
-            ..SegmentDerivatives::default()
-        };
-        // ∂μ/∂β of a row, and ∂²μ/∂x∂β in units of ∂g/∂x.
-        let (mut by_weight, mut bent) = (vec![0.0; columns], vec![0.0; columns]);
-        for row in problem.rows_of(stretch) {
-            let u = table.t[row] - origin;
-            let features = problem.features(row);
-            let share = rows::sigmoid(value + slope * u);
-            let trend = table.cap[row] * share;
-            let steepness = trend * (1.0 - share);
-            let (added, factor) = weights.terms(features);
-            let residual = trend * factor + added - table.y[row];
-            curve.squares += residual * residual;
-            let by_argument = steepness * factor;
-            line.by_value += residual * by_argument;
-            line.by_slope += residual * by_argument * u;
-            let mut second = by_argument * by_argument;
-            if exact {
-                second += residual * steepness * (1.0 - 2.0 * share) * factor;
-            }
-            line.second[0] += second;
-            line.second[1] += second * u;
-            line.second[2] += second * u * u;
-            for column in &table.layout.additive {
-                by_weight[*column] = features[*column];
-            }
-            for column in &table.layout.multiplicative {
-                by_weight[*column] = trend * features[*column];
-                bent[*column] = if exact { residual * features[*column] } else { 0.0 };
-            }
-            for column in 0..columns {
-                let mixed = by_argument * by_weight[column] + steepness * bent[column];
-                line.value_weights[column] += mixed;
-                line.slope_weights[column] += mixed * u;
-                curve.gradient[first + column] += residual * by_weight[column];
-                let hessian = &mut curve.hessian[(first + column) * parameters + first..];
-                for (sum, other) in hessian.iter_mut().zip(&by_weight[..=column]) {
-                    *sum += by_weight[column] * other;
-                }
+/// Factors of a piece's rows, from which its sums follow.
+#[derive(Default)]
+struct Work {
+    /// `∂μ/∂x`.
+    by_argument: Vec<f64>,
+    /// The second derivative of half a square by the argument.
+    second: Vec<f64>,
+    /// Of `∂²/∂x∂β` the factor of a multiplicative feature; that of an additive one is
+    /// `by_argument`.
+    mixed: Vec<f64>,
+    /// `residual · trend`.
+    by_trend: Vec<f64>,
+    /// A list times `u`.
+    moment: Vec<f64>,
+}
+
+impl Work {
+    fn compute(&mut self, model: &PieceModel, exact: bool) {
+        let many = model.residuals.len();
+        let Self { by_argument, second, mixed, by_trend, moment } = self;
+        for list in [&mut *by_argument, second, mixed, by_trend, moment] {
+            list.resize(many, 0.0);
+        }
+        multiply(by_argument, &model.steepness, &model.factor);
+        multiply(by_trend, &model.residuals, &model.trend);
+        multiply(second, by_argument, by_argument);
+        multiply(mixed, by_argument, &model.trend);
+        if exact {
+            for row in 0..many {
+                second[row] += model.residuals[row] * model.bend[row] * model.factor[row];
+                mixed[row] += model.residuals[row] * model.steepness[row];
             }
         }
-        line
+    }
+
+    /// Adds to the derivatives by the line, and to those by each `β`.
+    fn add(
+        &mut self,
+        problem: &Problem,
+        model: &PieceModel,
+        line: &mut SegmentDerivatives,
+        gradient: &mut [f64],
+    ) {
+        let (residuals, u, moment) = (&model.residuals, &model.u, &mut self.moment);
+        line.by_value += dot(residuals, &self.by_argument);
+        multiply(moment, residuals, u);
+        line.by_slope += dot(moment, &self.by_argument);
+        line.second[0] += self.second.iter().fold(0.0, |sum, second| sum + second);
+        line.second[1] += dot(&self.second, u);
+        multiply(moment, &self.second, u);
+        line.second[2] += dot(moment, u);
+        let layout = &problem.table.layout;
+        for (columns, mixed, pulls) in [
+            (&layout.additive, &self.by_argument, residuals),
+            (&layout.multiplicative, &self.mixed, &self.by_trend),
+        ] {
+            multiply(moment, mixed, u);
+            for column in columns {
+                let feature = problem.feature(*column, model.rows.clone());
+                line.value_weights[*column] += dot(mixed, feature);
+                line.slope_weights[*column] += dot(moment, feature);
+                gradient[*column] += dot(pulls, feature);
+            }
+        }
     }
 }
 

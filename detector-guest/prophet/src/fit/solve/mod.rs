@@ -17,6 +17,7 @@
 mod as_prophet;
 mod cholesky;
 mod curve;
+mod gram;
 mod lasso;
 mod lbfgs;
 mod logistic;
@@ -26,6 +27,7 @@ mod rows;
 mod spread;
 mod step;
 mod sums;
+mod vectors;
 mod wolfe;
 
 pub(super) use as_prophet::as_prophet;

@@ -14,6 +14,7 @@
 
 use std::ops::Range;
 
+use super::gram::PIECE;
 use crate::fit::prepare::Layout;
 use crate::fit::settings::Growth;
 
@@ -23,7 +24,7 @@ pub(in crate::fit) struct ProblemRows {
     pub(in crate::fit) y: Vec<f64>,
     /// Empty unless growth is logistic.
     pub(in crate::fit) cap: Vec<f64>,
-    /// The features, row by row.
+    /// The features, column by column.
     pub(in crate::fit) x: Vec<f64>,
     pub(in crate::fit) layout: Layout,
 }
@@ -97,8 +98,9 @@ impl Problem {
         self.weights() + self.columns()
     }
 
-    pub(super) fn features(&self, row: usize) -> &[f64] {
-        &self.table.x[row * self.columns()..(row + 1) * self.columns()]
+    /// A feature at these rows.
+    pub(super) fn feature(&self, column: usize, rows: Range<usize>) -> &[f64] {
+        &self.table.x[column * self.rows()..(column + 1) * self.rows()][rows]
     }
 
     pub(super) fn stretches(&self) -> usize {
@@ -107,6 +109,12 @@ impl Problem {
 
     pub(super) fn rows_of(&self, stretch: usize) -> Range<usize> {
         self.bounds[stretch]..self.bounds[stretch + 1]
+    }
+
+    /// The rows of a stretch, as many at once as fill a piece.
+    pub(super) fn pieces_of(&self, stretch: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+        let Range { start, end } = self.rows_of(stretch);
+        (start..end).step_by(PIECE).map(move |first| first..end.min(first + PIECE))
     }
 
     /// Where the time of a stretch is counted from.

@@ -18,6 +18,14 @@ pub(super) struct SegmentDerivatives {
     pub(super) slope_weights: Vec<f64>,
 }
 
+impl SegmentDerivatives {
+    /// With this many `β`.
+    pub(super) fn zero(weights: usize) -> Self {
+        let zeros = || vec![0.0; weights];
+        Self { value_weights: zeros(), slope_weights: zeros(), ..Self::default() }
+    }
+}
+
 /// What a parameter adds to value and slope of a stretch.
 fn basis(problem: &Problem, stretch: usize, place: usize) -> (f64, f64) {
     let origin = problem.origin(stretch);

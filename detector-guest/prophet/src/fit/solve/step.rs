@@ -8,6 +8,7 @@ use super::Curve;
 use super::cholesky::Cholesky;
 use super::lasso::Lasso;
 use super::problem::{CHANGES, Problem};
+use super::vectors::dot;
 use crate::fit::settings::Growth;
 
 /// Equal changepoints and stretches without rows leave the matrix of `δ` singular; this, of its
@@ -26,7 +27,7 @@ pub(super) fn step(problem: &Problem, theta: &[f64], curve: &Curve, sigma: f64) 
     let linear: Vec<f64> = (0..parameters)
         .map(|row| {
             let entries = &curve.hessian[row * parameters..(row + 1) * parameters];
-            let along = entries.iter().zip(theta).fold(0.0, |sum, (entry, theta)| sum + entry * theta);
+            let along = dot(entries, theta);
             (along - curve.gradient[row]) * precision
         })
         .collect();
@@ -93,8 +94,4 @@ fn minimise(matrix: &mut [f64], linear: &[f64], penalty: f64, changes: &mut [f64
         ridge *= 1e3;
     }
     None
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).fold(0.0, |sum, (a, b)| sum + a * b)
 }

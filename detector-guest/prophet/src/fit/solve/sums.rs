@@ -4,18 +4,22 @@
 //! Within a stretch the trend is `c + b u`, with `u` the time since the stretch began. A row is
 //!
 //! ```text
-//! z = [ 1, X_m | u, u X_m | X_a | y ]
+//! z = [ 1, X_m | u, u X_m | X_a | 0… | y ]
 //! ```
 //!
-//! (features of multiplicative terms, of additive ones) and `G = Σ z zᵀ` over the rows of the
+//! (features of multiplicative terms, of additive ones, zeros up to a length that `Gram` has) and `G = Σ z zᵀ` over the rows of the
 //! stretch: the sum of squares is a quadratic form of `G` in the weights that the model has there.
 //! Local time keeps the sums well conditioned.
 //!
 //! A small sum of squares from sums of `y²` has few digits. [`Sums::recentre`] puts residuals of a
 //! model that is nearly right in the place of `y`, and weights then count from those of that model.
 
+use std::ops::Range;
+
+use super::gram::{self, Gram, PieceColumn, put};
 use super::problem::Problem;
 use super::rows;
+use super::vectors::{dot, multiply};
 
 pub(super) struct Sums<'a> {
     pub(super) problem: &'a Problem,
@@ -34,17 +38,15 @@ pub(super) struct SegmentSums {
     pub(super) centre: Vec<f64>,
 }
 
-/// Rows whose products are added at once, so that a sum is read and written once for all of them.
-const TOGETHER: usize = 4;
-
 impl<'a> Sums<'a> {
     pub(super) fn of(problem: &'a Problem) -> Self {
         let layout = &problem.table.layout;
         let block = 1 + layout.multiplicative.len();
-        let width = 2 * block + layout.additive.len() + 1;
+        let width = (2 * block + layout.additive.len() + 1).next_multiple_of(gram::COLUMNS);
         let mut sums = Self { problem, block, width, stretches: Vec::new() };
+        let mut z = vec![gram::EMPTY_COLUMN; width];
         for stretch in 0..problem.stretches() {
-            let products = sums.products(stretch);
+            let products = sums.products(stretch, &mut z);
             sums.stretches.push(SegmentSums { products, centre: vec![0.0; width] });
         }
         sums
@@ -54,46 +56,36 @@ impl<'a> Sums<'a> {
         &self.stretches[stretch]
     }
 
-    fn products(&self, stretch: usize) -> Vec<f64> {
-        let width = self.width;
-        let mut products = vec![0.0; width * width];
-        let mut z = vec![0.0; TOGETHER * width];
-        let mut filled = 0;
-        for row in self.problem.rows_of(stretch) {
-            self.fill(&mut z[filled * width..(filled + 1) * width], stretch, row);
-            filled += 1;
-            if filled == TOGETHER {
-                add_products(&mut products, &z, width);
-                filled = 0;
-            }
+    fn products(&self, stretch: usize, z: &mut [PieceColumn]) -> Vec<f64> {
+        let mut gram = Gram::new(self.width);
+        for rows in self.problem.pieces_of(stretch) {
+            self.fill(z, stretch, rows.clone());
+            gram.add(z, rows.len());
         }
-        z[filled * width..].fill(0.0);
-        if filled > 0 {
-            add_products(&mut products, &z, width);
-        }
-        for row in 0..width {
-            for column in 0..row {
-                products[row * width + column] = products[column * width + row];
-            }
-        }
-        products
+        gram.matrix()
     }
 
-    /// A row's `z`.
-    fn fill(&self, z: &mut [f64], stretch: usize, row: usize) {
-        let (table, block) = (&self.problem.table, self.block);
-        let u = table.t[row] - self.problem.origin(stretch);
-        let features = self.problem.features(row);
-        z[0] = 1.0;
-        z[block] = u;
-        for (at, column) in table.layout.multiplicative.iter().enumerate() {
-            z[1 + at] = features[*column];
-            z[block + 1 + at] = u * features[*column];
+    /// The `z` of a piece's rows. Its columns of zeros are not touched.
+    fn fill(&self, z: &mut [PieceColumn], stretch: usize, rows: Range<usize>) {
+        let (problem, layout, block) = (self.problem, &self.problem.table.layout, self.block);
+        let many = rows.len();
+        let (first, rest) = z.split_at_mut(block);
+        let (second, rest) = rest.split_at_mut(block);
+        let (ones, first) = first.split_at_mut(1);
+        let (u, second) = second.split_at_mut(1);
+        put(&mut ones[0], many, std::iter::repeat(1.0));
+        let origin = problem.origin(stretch);
+        put(&mut u[0], many, problem.table.t[rows.clone()].iter().map(|t| t - origin));
+        for ((x, ux), column) in first.iter_mut().zip(second).zip(&layout.multiplicative) {
+            put(x, many, problem.feature(*column, rows.clone()).iter().copied());
+            multiply(ux.as_flattened_mut(), u[0].as_flattened(), x.as_flattened());
         }
-        for (at, column) in table.layout.additive.iter().enumerate() {
-            z[2 * block + at] = features[*column];
+        for (x, column) in rest.iter_mut().zip(&layout.additive) {
+            put(x, many, problem.feature(*column, rows.clone()).iter().copied());
         }
-        z[self.width - 1] = table.y[row];
+        if let Some(y) = rest.last_mut() {
+            put(y, many, problem.table.y[rows].iter().copied());
+        }
     }
 
     /// The weights that a model has in a stretch where its trend is `value + slope u`; 0 for `y`.
@@ -114,43 +106,42 @@ impl<'a> Sums<'a> {
 
     /// Counts from this model: goes through the rows once.
     pub(super) fn recentre(&mut self, theta: &[f64]) {
-        let (problem, width) = (self.problem, self.width);
-        let residuals = rows::residuals(problem, theta);
-        let lines = problem.lines(theta);
-        let mut z = vec![0.0; width];
-        for (stretch, line) in lines.into_iter().enumerate() {
-            let mut last = vec![0.0; width];
-            for row in problem.rows_of(stretch) {
-                self.fill(&mut z, stretch, row);
-                let left = -residuals[row];
-                z[width - 1] = left;
-                for (sum, z) in last.iter_mut().zip(&z) {
-                    *sum += z * left;
-                }
+        let (problem, block, width) = (self.problem, self.block, self.width);
+        let layout = &problem.table.layout;
+        // Of each stretch `Σ z r`, with `r` the residual `y - μ`.
+        let mut last = vec![0.0; problem.stretches() * width];
+        let mut moments = Vec::new();
+        rows::evaluate(problem, theta, |stretch, model| {
+            let last = &mut last[stretch * width..(stretch + 1) * width];
+            let residuals = &model.residuals;
+            moments.resize(residuals.len(), 0.0);
+            multiply(&mut moments, residuals, &model.u);
+            last[0] -= sum(residuals);
+            last[block] -= sum(&moments);
+            for (at, column) in layout.multiplicative.iter().enumerate() {
+                let feature = problem.feature(*column, model.rows.clone());
+                last[1 + at] -= dot(feature, residuals);
+                last[block + 1 + at] -= dot(feature, &moments);
             }
+            for (at, column) in layout.additive.iter().enumerate() {
+                last[2 * block + at] -= dot(problem.feature(*column, model.rows.clone()), residuals);
+            }
+            last[width - 1] += dot(residuals, residuals);
+        });
+        let lines = problem.lines(theta);
+        for ((stretch, line), last) in lines.into_iter().enumerate().zip(last.chunks_exact(width)) {
             let mut centre = vec![0.0; width];
             self.weights(theta, line, &mut centre);
             let stretch = &mut self.stretches[stretch];
-            for (at, sum) in last.into_iter().enumerate() {
-                stretch.products[at * width + width - 1] = sum;
-                stretch.products[(width - 1) * width + at] = sum;
+            for (at, sum) in last.iter().enumerate() {
+                stretch.products[at * width + width - 1] = *sum;
+                stretch.products[(width - 1) * width + at] = *sum;
             }
             stretch.centre = centre;
         }
     }
 }
 
-/// Adds the products of four rows, on and above the diagonal.
-#[cfg_attr(target_family = "wasm", target_feature(enable = "simd128"))]
-fn add_products(products: &mut [f64], z: &[f64], width: usize) {
-    let (first, rest) = z.split_at(width);
-    let (second, rest) = rest.split_at(width);
-    let (third, fourth) = rest.split_at(width);
-    for (at, products) in products.chunks_exact_mut(width).enumerate() {
-        let [a, b, c, d] = [first[at], second[at], third[at], fourth[at]];
-        let pairs = first[at..].iter().zip(&second[at..]).zip(third[at..].iter().zip(&fourth[at..]));
-        for (sum, ((first, second), (third, fourth))) in products[at..].iter_mut().zip(pairs) {
-            *sum += a * first + b * second + c * third + d * fourth;
-        }
-    }
+fn sum(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |sum, value| sum + value)
 }
