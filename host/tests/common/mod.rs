@@ -114,6 +114,8 @@ impl Place {
                 command.env_remove(name);
             }
         }
+        // It would put colours into what goes to a pipe.
+        command.env_remove("CLICOLOR_FORCE");
         // Compiled once for all tests.
         command.env("ANOMALY_DETECTOR_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"));
         command.env("ANOMALY_DETECTOR_STATE_DIR", "state");
@@ -127,6 +129,16 @@ impl Place {
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         Ran::of(&self.command(arguments).output().unwrap()).seen_from(self)
+    }
+
+    /// A copy of the program, as `host`. Another process writes it: a file that this process has
+    /// open for writing may be inherited by a process that another test starts at this moment, and
+    /// as long as it is, no one can execute it.
+    #[cfg(unix)]
+    pub(crate) fn copy_program(&self) -> PathBuf {
+        let copy = self.path("host");
+        assert!(Command::new("cp").arg(env!("CARGO_BIN_EXE_host")).arg(&copy).status().unwrap().success());
+        copy
     }
 }
 
@@ -162,11 +174,24 @@ pub(crate) fn masked(text: &str) -> String {
     masked
 }
 
-/// Waits until something is so; a run on a busy machine may take its time.
+/// The lines of a log without their times, sorted. Console and file are written one after the
+/// other, each with its own time, and lines of several threads may come in either order.
+pub(crate) fn untimed(log: &str) -> Vec<&str> {
+    const TIME: usize = "2025-01-15 10:00:00".len();
+    let mut lines: Vec<_> = log.lines().map(|line| line.get(TIME..).unwrap_or(line)).collect();
+    lines.sort_unstable();
+    lines
+}
+
+/// The longest wait for anything. It only ends a test that would wait for ever: a busy machine with
+/// empty caches may take minutes.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(300);
+
+/// Waits until something is so.
 pub(crate) fn wait(what: &str, mut so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !so() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what}: not within a minute");
+        assert!(begun.elapsed() < LONGEST_WAIT, "{what}: not within {LONGEST_WAIT:?}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

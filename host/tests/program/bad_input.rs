@@ -334,8 +334,7 @@ mod unix {
         let place = Place::new();
         place.copy_models(&[]);
         place.readings(&VARIABLES, 2);
-        let program = place.path("host-copy");
-        std::fs::copy(env!("CARGO_BIN_EXE_host"), &program).unwrap();
+        let program = place.copy_program();
         let file = place.path("plant.sqlite");
         let folder = file.parent().unwrap();
         let root = folder.metadata().unwrap().uid() == 0;
