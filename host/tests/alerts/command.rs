@@ -107,7 +107,9 @@ fn a_service_tells_that_it_does_not_judge_and_that_it_does_again() {
         came.iter().map(|message: &Value| message["data"]["events"][0]["service"]["state"].clone()).collect()
     };
     wait("the trouble is told", || !told().is_empty());
-    std::fs::copy(place.path("plant.sqlite"), place.path("later.sqlite")).unwrap();
+    // It comes whole: the service may look at any moment.
+    std::fs::copy(place.path("plant.sqlite"), place.path("copy.sqlite")).unwrap();
+    std::fs::rename(place.path("copy.sqlite"), place.path("later.sqlite")).unwrap();
     wait("the end of it is told", || told().len() > 1);
     service.kill().unwrap();
     service.wait().unwrap();

@@ -106,7 +106,8 @@ fn a_stop_ends_a_start_that_compiles() {
         signal(service.id(), name);
         let (code, took) = ended(&mut service);
         assert_eq!(code, Some(0), "{name:?}: {}", fs::read_to_string(place.path("said")).unwrap());
-        assert!(took < Duration::from_secs(5), "{name:?}: {took:?}");
+        // Less than the nine seconds after which the compilation would be ended anyway.
+        assert!(took < Duration::from_secs(8), "{name:?}: {took:?}");
         wait("the end of what compiled", || !compiling.iter().any(|child| is_there(*child)));
     }
     assert_eq!(said(&place, "cannot be used"), 0);

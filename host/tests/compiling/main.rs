@@ -44,6 +44,7 @@ async fn what_there_is_too_much_of_is_refused_before_it_is_compiled() {
         let bytes = if bytes[8..].starts_with(b"\0asm") { bytes[8..].to_vec() } else { bytes };
         let begun = Instant::now();
         let said = refusal(&engine, bytes).await;
+        let took = begun.elapsed();
         let expected = match why.split_once(" than a detector may have: ") {
             Some((what, most)) => {
                 format!("it has more {what} than a detector may have: {most} are allowed")
@@ -51,7 +52,8 @@ async fn what_there_is_too_much_of_is_refused_before_it_is_compiled() {
             None => format!("it {why}"),
         };
         assert_eq!(said, format!("`bomb.wasm` cannot be used: {expected}"), "{}", bomb.name);
-        assert!(begun.elapsed() < Duration::from_secs(10), "{}: {:?}", bomb.name, begun.elapsed());
+        // Seconds, on a busy machine; the compiler would take minutes, or all memory.
+        assert!(took < Duration::from_secs(60), "{}: {took:?}", bomb.name);
     }
 }
 
@@ -71,7 +73,7 @@ mod linux {
 
     const TIME: Duration = Duration::from_secs(10);
     /// For whoever waits for the processor on a busy machine.
-    const SLACK: Duration = Duration::from_secs(10);
+    const SLACK: Duration = Duration::from_secs(20);
     const MEMORY: u64 = 512_000_000;
 
     /// The numbers are not looked at: what the process that compiles is allowed holds by itself.

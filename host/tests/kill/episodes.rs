@@ -113,7 +113,7 @@ fn episodes_are_what_the_verdicts_say_after_kills_and_late_readings() {
     insert(&place, &in_order);
     let command = || {
         let mut command = place.command(&["run", "--once", "--log-file", ""]);
-        command.env("ANOMALY_WORKER_BATCH_ROWS", "40");
+        command.env("ANOMALY_WORKER_BATCH_ROWS", "20");
         command.env("ANOMALY_WORKER_INITIAL_LOOKBACK", "60days");
         command.env("ANOMALY_WORKER_ALLOWED_LATENESS", "60days");
         command.env("ANOMALY_WORKER_RECONCILE", "off");

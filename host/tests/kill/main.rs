@@ -117,8 +117,9 @@ fn survives<P: Plant>(plant: &mut P, workers: usize) {
     let mut killed_at_work = 0;
     let mut alive: Vec<Child> = Vec::new();
     for round in 0..rounds {
-        plant.insert(&new_rows(&mut next, P::DATETIMES));
+        // One that is left of the round before may judge the new rows at once.
         let before = plant.ledgers().0.verdicts;
+        plant.insert(&new_rows(&mut next, P::DATETIMES));
         plant.hold(&late_rows(next, &mut random));
         while alive.len() < workers {
             alive.push(command(plant, false).spawn().unwrap());

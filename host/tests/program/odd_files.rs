@@ -8,19 +8,19 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::{Place, Ran, VARIABLES, signal, wait};
+use crate::common::{LONGEST_WAIT, Place, Ran, VARIABLES, signal, wait};
 use rustix::process::Signal;
 
 fn pipe(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
-/// What a command comes to, which must not take long.
+/// What a command comes to, which must not wait for ever.
 fn ended(command: &mut Command) -> Ran {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let begun = Instant::now();
     while child.try_wait().unwrap().is_none() {
-        if begun.elapsed() > Duration::from_secs(60) {
+        if begun.elapsed() > LONGEST_WAIT {
             child.kill().unwrap();
             let said = String::from_utf8_lossy(&child.wait_with_output().unwrap().stderr).into_owned();
             panic!("{command:?} does not end\n{said}");

@@ -2,8 +2,12 @@
 
 #![cfg(target_os = "linux")]
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
 
 use crate::common::{Place, VARIABLES, wait};
 
@@ -17,6 +21,40 @@ impl Drop for Killed {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+/// Somebody writes in the directory of the models, again and again: the service waits half a minute
+/// for the end of that before it looks by itself. So the look that a command asks for comes first,
+/// however long commands take on this machine.
+struct Copying {
+    file: PathBuf,
+    is_over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Copying {
+    fn start(place: &Place) -> Self {
+        let (file, is_over) = (place.path("models/copy.part"), Arc::new(AtomicBool::new(false)));
+        let (path, over) = (file.clone(), Arc::clone(&is_over));
+        fs::write(&path, "x").unwrap();
+        let thread = std::thread::spawn(move || {
+            while !over.load(Ordering::Relaxed) {
+                fs::write(&path, "x").unwrap();
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        Self { file, is_over, thread: Some(thread) }
+    }
+}
+
+impl Drop for Copying {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        let _ = fs::remove_file(&self.file);
     }
 }
 
@@ -84,6 +122,7 @@ fn a_service_is_asked_and_says_what_came_of_it() {
     );
     expect(&[], 0, &["nothing has changed; set # goes on"]);
 
+    let copying = Copying::start(&place);
     fs::copy(place.path("models/prophet_model_TEMP_03.json"), place.path(NEW)).unwrap();
     fs::write(place.path("models/prophet_model_VIBRACION.json"), fs::read(place.path(NEW)).unwrap()).unwrap();
     fs::remove_file(place.path("models/prophet_model_NIVEL_4.json")).unwrap();
@@ -101,6 +140,7 @@ fn a_service_is_asked_and_says_what_came_of_it() {
         ],
     );
     expect(&[], 0, &["set # passed its trial and judges the next batch"]);
+    drop(copying);
     expect(&[], 0, &["nothing has changed; set # goes on"]);
 
     place.write("models/prophet_model_TEMP_03.json", "{");

@@ -105,7 +105,7 @@ fn a_backfill_that_is_killed_goes_on_where_the_server_has_it() {
     plant.done(&["import", "enero.csv", "--create-table"]);
     for _ in 0..3 {
         let mut command = plant.command(&backfill(&[]));
-        command.env("ANOMALY_WORKER_BATCH_ROWS", "6").stdout(Stdio::null()).stderr(Stdio::null());
+        command.env("ANOMALY_WORKER_BATCH_ROWS", "4").stdout(Stdio::null()).stderr(Stdio::null());
         plant.server.requests();
         let mut child = command.spawn().unwrap();
         let mut commits = 0;
@@ -113,7 +113,7 @@ fn a_backfill_that_is_killed_goes_on_where_the_server_has_it() {
             let requests = plant.server.requests();
             commits +=
                 requests.iter().filter(|text| text.contains("COMMIT TRANSACTION; SELECT @held")).count();
-            commits >= 10 || child.try_wait().unwrap().is_some()
+            commits >= 5 || child.try_wait().unwrap().is_some()
         });
         child.kill().unwrap();
         child.wait().unwrap();

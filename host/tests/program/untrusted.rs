@@ -105,7 +105,8 @@ fn the_lag_behind_a_row_that_is_dated_ahead() {
         assert_eq!(said.matches("is dated ahead").count(), 1, "{said}");
         let status = status(&place);
         let lag = status["lag_seconds"].as_i64().unwrap();
-        assert!((300..400).contains(&lag), "with a key: {key}: a lag of {lag} s");
+        // The newest was 330 s old when it came, and the one before these 1530 s.
+        assert!((300..1500).contains(&lag), "with a key: {key}: a lag of {lag} s");
         let words = done(&place, &["status"]).stdout;
         assert!(words.contains("dated ahead") && words.contains("2099-01-01"), "{words}");
     }

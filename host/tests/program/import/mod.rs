@@ -238,7 +238,7 @@ fn a_load_that_is_killed_is_gone_on_with() {
     let place = Place::new();
     place.write("enero.csv", month(5000));
     let readings = || place.number("SELECT count(*) FROM datos_proceso").unwrap_or(0);
-    for goal in [500, 10_000] {
+    for goal in [500, 5_000] {
         let mut command = place.command(&["import", "enero.csv"]);
         command.env("ANOMALY_WORKER_BATCH_ROWS", "30").stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
