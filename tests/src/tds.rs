@@ -36,7 +36,7 @@ pub fn target(port: u16, encrypt: &str, database: &str) -> Target {
         address: Address::ConnectionString(Secret::new(connection_string(port, encrypt))),
         database: Some(database.into()),
         login: Login::OfConnectionString,
-        timeouts: short(),
+        timeouts: patient(),
     }
 }
 
@@ -45,13 +45,11 @@ pub fn login() -> Login {
     Login::Sql { user: USER.into(), password: Password::Given(Secret::new(PASSWORD)) }
 }
 
-/// What a test waits for at most.
-pub fn short() -> Timeouts {
-    Timeouts {
-        connect: Duration::from_secs(5),
-        query: Duration::from_secs(5),
-        lock: Duration::from_millis(500),
-    }
+/// What a test waits for at most: as long as a busy machine may take. What the server fails at, it
+/// fails at once.
+pub fn patient() -> Timeouts {
+    let long = Duration::from_secs(30);
+    Timeouts { connect: long, query: long, lock: long / 3 }
 }
 
 /// A store with everything in one place.

@@ -88,11 +88,11 @@ impl Server {
     /// Waits until no more than so many connections are left: what one of them held is free then.
     ///
     /// # Panics
-    /// If that takes ten seconds: somebody holds on to one.
+    /// If that takes a minute: somebody holds on to one.
     pub fn wait_for_connections(&self, most: usize) {
         let streams = lock(&self.shared.streams);
         let more = |streams: &mut BTreeMap<u16, TcpStream>| streams.len() > most;
-        let waited = self.shared.left.wait_timeout_while(streams, Duration::from_secs(10), more);
+        let waited = self.shared.left.wait_timeout_while(streams, Duration::from_secs(60), more);
         let timed_out = waited.unwrap_or_else(PoisonError::into_inner).1.timed_out();
         assert!(!timed_out, "more than {most} connections are left");
     }

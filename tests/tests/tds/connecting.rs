@@ -29,7 +29,7 @@ fn at(host: &str, port: Option<u16>, instance: Option<&str>) -> Target {
         encryption: Encryption::Whole,
         trust: Trust::Any,
     };
-    Target { address, database: Some("plant".into()), login: tds::login(), timeouts: tds::short() }
+    Target { address, database: Some("plant".into()), login: tds::login(), timeouts: tds::patient() }
 }
 
 fn by(text: String) -> Target {
@@ -37,7 +37,7 @@ fn by(text: String) -> Target {
         address: Address::ConnectionString(Secret::new(text)),
         database: None,
         login: Login::OfConnectionString,
-        timeouts: tds::short(),
+        timeouts: tds::patient(),
     }
 }
 
@@ -87,7 +87,7 @@ async fn an_instance_is_asked_for_by_its_name() {
         return;
     };
     let server = Server::start().unwrap();
-    let (port, patience) = (server.port(), Duration::from_secs(10));
+    let (port, patience) = (server.port(), Duration::from_secs(60));
     browser.set_read_timeout(Some(patience)).unwrap();
     let answering = std::thread::spawn(move || {
         let mut asked = [0; 64];

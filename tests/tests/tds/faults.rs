@@ -33,7 +33,7 @@ fn encrypted(port: u16, trust: Trust) -> Target {
         encryption: Encryption::Whole,
         trust,
     };
-    Target { address, database: Some("plant".into()), login: tds::login(), timeouts: tds::short() }
+    Target { address, database: Some("plant".into()), login: tds::login(), timeouts: tds::patient() }
 }
 
 /// Everything that an error could show.

@@ -29,7 +29,7 @@ const KINDS: [(u8, &str); 6] =
     [(18, "prelogin"), (16, "login"), (1, "batch"), (3, "statement"), (7, "bulk load"), (4, "answer")];
 
 /// How long a worker may go on trying after a harm: much longer than it ever takes.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A server behind a proxy, with one plant.
 struct Line {

@@ -88,13 +88,13 @@ fn refused(error: &StoreError, words: &[&str]) {
 #[tokio::test]
 async fn a_query_that_times_out_waits_for_the_next_tick() {
     let mut plant = Plant::new(&[KEYED, INDEX]).await;
-    plant.store.input.timeouts = Timeouts { query: Duration::from_millis(400), ..tds::short() };
+    plant.store.input.timeouts = Timeouts { query: Duration::from_secs(1), ..tds::patient() };
     plant.insert("datetime, variable_name, value", &["'2025-01-15 11:00:00', 'T1', 1"]).await;
     let mut worker = plant.worker().await;
     assert_eq!(worker.cycle(|| false).await.unwrap().counts, judged(1));
     plant.insert("datetime, variable_name, value", &["'2025-01-15 11:10:00', 'T1', 2"]).await;
     let slow = When::Statement("FROM [dbo].[datos_proceso]".into());
-    plant.server.fault(Fault { when: slow, what: What::Wait(Duration::from_secs(2)) });
+    plant.server.fault(Fault { when: slow, what: What::Wait(Duration::from_secs(4)) });
     let error = worker.cycle(|| false).await.unwrap_err();
     let CycleError::Store(of_store) = &error else { unreachable!("{error}") };
     assert_eq!(of_store.kind, ErrorKind::Busy, "{error}");
@@ -106,9 +106,9 @@ async fn a_query_that_times_out_waits_for_the_next_tick() {
 #[tokio::test]
 async fn a_count_that_fails_does_not_fail_a_backfill() {
     let locked = SqlError::new(1222, 16, "Lock request time out period exceeded.");
-    for what in [What::Fail(locked), What::Wait(Duration::from_secs(2)), What::Hang] {
+    for what in [What::Fail(locked), What::Wait(Duration::from_secs(4)), What::Hang] {
         let mut plant = Plant::new(&[KEYED, INDEX]).await;
-        plant.store.input.timeouts = Timeouts { query: Duration::from_millis(400), ..tds::short() };
+        plant.store.input.timeouts = Timeouts { query: Duration::from_secs(1), ..tds::patient() };
         plant.insert("datetime, variable_name, value", &["'2025-01-15 11:00:00', 'T1', 1"]).await;
         plant.server.fault(Fault { when: When::Statement("SELECT COUNT_BIG(*)".into()), what: what.clone() });
         let plan = BackfillPlan {

@@ -468,11 +468,23 @@ async fn who_watches_is_told_of_a_commit() {
     assert!(seen.contains("text/event-stream"), "{seen}");
 }
 
+/// On many systems a process may have a thousand files open, until it asks for more. A thousand
+/// connections need more than that: both ends of each are in this process.
+#[cfg(unix)]
+fn ask_for_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    // Where that is not allowed, it stays as it is.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
+
 /// A thousand requests at once while a backlog is judged: each is answered or told to come again,
 /// and every cycle ends in its interval, with the 20 ms that this store waits for a lock.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_requests_at_once_hold_up_no_cycle() {
     const INTERVAL: Duration = Duration::from_secs(30);
+    #[cfg(unix)]
+    ask_for_files();
     let bench = Fixture::new(Layout::Keyed);
     let mut worker = bench.worker(tests::fixture::echo().await);
     worker.cycle(|| false).await.unwrap();
