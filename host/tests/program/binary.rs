@@ -1,12 +1,12 @@
-//! The real program, from its command line to its exit code, on real files: what a person sees when
-//! it works.
+//! The real program on real files, from its command line to its exit code: what a person sees if
+//! all is well.
 
 use crate::common::{Place, Ran, VARIABLES, masked, models, untimed, wait};
 use host::detector::BUILT_IN;
 use serde_json::Value;
 
-/// The messages of log lines, without the time and with numbers masked; anything that is not a
-/// whole log line fails.
+/// The messages of log lines, without the time and with numbers masked. Fails at what is not a
+/// whole log line.
 fn messages(log: &str) -> Vec<String> {
     let message = |line: &str| {
         let (at, rest) = line.split_at_checked(19).unwrap_or(("", line));
@@ -208,8 +208,8 @@ mod unix {
         }
     }
 
-    /// A new model is used without a restart, and a bad one changes nothing; SIGHUP asks for the
-    /// look.
+    /// A new model is used without a restart, and a bad one changes nothing. SIGHUP makes it look
+    /// at the models.
     #[test]
     fn a_model_that_is_dropped_in_is_used_at_the_next_cycle() {
         let place = Place::by_interval();
@@ -237,8 +237,8 @@ mod unix {
     }
 }
 
-/// Names come from a database that others write to, and paths from anywhere: no line but the
-/// program's own begins, and no terminal is told to do anything.
+/// Names come from a database that others write to, and paths from anywhere. They must not begin a
+/// line of their own, nor control a terminal.
 #[test]
 fn what_is_printed_is_escaped() {
     let place = Place::by_interval();

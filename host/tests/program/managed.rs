@@ -1,5 +1,4 @@
-//! The program under a service manager: a socket of the test's own takes what systemd would be
-//! told.
+//! The program under a service manager: a socket of the test's own gets the messages for systemd.
 
 #![cfg(target_os = "linux")]
 use std::net::TcpListener;
@@ -81,7 +80,7 @@ fn a_manager_is_told_that_it_is_ready_how_it_stands_and_that_it_stops() {
     assert_eq!(service.child.wait().unwrap().code(), Some(0));
 }
 
-/// A reload that is asked for has a beginning and an end, whatever it comes to.
+/// A reload has a beginning and an end, whatever its result.
 #[test]
 fn a_reload_is_told_from_its_beginning_to_its_end() {
     let place = Place::new();
@@ -92,7 +91,7 @@ fn a_reload_is_told_from_its_beginning_to_its_end() {
     for bytes in [None, Some("{")] {
         if let Some(bytes) = bytes {
             let path = place.write("models/detector_config.json", bytes);
-            // It has rested: what was written just now would be waited for.
+            // Its time is long ago: a file that was written just now would be waited for.
             std::fs::File::options()
                 .write(true)
                 .open(path)
@@ -113,8 +112,8 @@ fn a_reload_is_told_from_its_beginning_to_its_end() {
     }
 }
 
-/// A database that is out of reach is waited for; a table that is not as it should be is for
-/// somebody to mend.
+/// A database that cannot be reached is waited for. A table that is not as it should be must be
+/// mended by a person.
 #[test]
 fn a_start_is_complete_when_the_store_is_known_or_waited_for() {
     let place = Place::new();
@@ -148,7 +147,7 @@ fn a_cycle_that_hangs_feeds_no_watchdog() {
     }
     drop(service);
 
-    // It takes connections and never says a word.
+    // It accepts connections and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let place = Place::new();
     let server = format!("127.0.0.1,{}", silent.local_addr().unwrap().port());
@@ -159,7 +158,7 @@ fn a_cycle_that_hangs_feeds_no_watchdog() {
     let service = Managed::start(&place, &["run", "--config", "c.toml"], Some(SHORT_WATCHDOG));
     service.until(|said| said.starts_with("WATCHDOG_USEC="));
     let (_connection, _) = silent.accept().unwrap();
-    // Whatever was fed before the cycle began.
+    // What it was fed before the cycle began.
     while service.next(SHORT_WATCHDOG).is_some() {}
     assert_eq!(service.next(SHORT_WATCHDOG / 2), None);
 }

@@ -1,4 +1,4 @@
-//! `host reload`: a service that runs is asked, or the files are only tried.
+//! `host reload`: a running service is asked to reload, or the files are only tried.
 
 #![cfg(target_os = "linux")]
 use std::fs;
@@ -14,7 +14,7 @@ use crate::common::{Place, VARIABLES, wait};
 const NEW: &str = "models/prophet_model_NEW.json";
 const CONFIG: &str = "models/detector_config.json";
 
-/// Ends with the test, however that ends.
+/// Killed at the end of the test, even if it fails.
 struct Killed(Child);
 
 impl Drop for Killed {
@@ -69,7 +69,7 @@ fn reload(place: &Place, flags: &[&str]) -> (Option<i32>, Vec<String>) {
     (ran.code, said.lines().map(line).collect())
 }
 
-/// Written long ago: what was written just now would be waited for.
+/// Sets the times of the files to long ago: a file that was written just now would be waited for.
 fn rest(place: &Place) {
     for entry in fs::read_dir(place.path("models")).unwrap() {
         let file = fs::File::options().write(true).open(entry.unwrap().path()).unwrap();
@@ -177,13 +177,13 @@ fn a_service_is_asked_and_says_what_came_of_it() {
             "refused   *",
         ],
     );
-    // Another plant's, which nobody has given a name, log and models of its own.
+    // The service of another plant, without a name, a log and models of its own.
     let ran = place.run(&["check", "--models", "models", "--database", "south.sqlite"]);
     let notes: Vec<_> = ran.stdout.lines().filter(|line| line.starts_with("note  services ")).collect();
     let [log, kept] = notes.as_slice() else { unreachable!("{}", ran.stdout) };
     assert!(log.contains(" writes the same log `worker.log`; give each a `file` of `[log]`"), "{log}");
     assert!(kept.contains(" keeps its last good set in the same file, as both are `default`"), "{kept}");
-    // Without a service what is kept stands for what is in use: the set that judged.
+    // Without a service the kept set is shown as in use: the set that judged.
     service.0.kill().unwrap();
     service.0.wait().unwrap();
     place.copy_models(&["detector_config.json", "prophet_model_TEMP_03.json"]);
