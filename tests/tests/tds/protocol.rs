@@ -1,4 +1,4 @@
-//! The fake server, seen by a real driver: what the store's tests on it rest on.
+//! The fake server, used by a real driver: the store's tests rely on this.
 
 use std::time::Duration;
 
@@ -169,7 +169,7 @@ async fn what_is_not_committed_is_taken_back() {
     run(&mut other, count).await.unwrap();
     let waited = run(&mut other, "INSERT INTO dbo.t (a) VALUES (3)").await.unwrap_err();
     assert_eq!(number(&waited), 1222);
-    // Gone with its session: the next one does not wait.
+    // It ended with its session, so that the next one does not wait.
     drop(session);
     run(&mut other, "SET LOCK_TIMEOUT 60000; INSERT INTO dbo.t (a) VALUES (3)").await.unwrap();
     for (sql, expected) in [

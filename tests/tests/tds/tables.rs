@@ -1,6 +1,6 @@
 //! Tables that have more than ours: triggers that answer rows, columns that fill themselves,
-//! constraints, synonyms, hypothetical indexes, catalogues that tell upper case from lower, and no
-//! unique index. On the fake server, which knows of these what is documented.
+//! constraints, synonyms, hypothetical indexes, catalogues that distinguish upper and lower case,
+//! and no unique index. On the fake server, which does here what is documented.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
