@@ -1,4 +1,4 @@
-//! Promise 2: the detector cannot hurt the host. A hostile component does its worst in a real
+//! Promise 2: the detector cannot hurt the host. A hostile component tries every harm in a real
 //! sandbox; each time the host gets a typed error with a sentence, and the next call is served by a
 //! fresh instance.
 
@@ -17,7 +17,7 @@ use tests::logs::Lines;
 
 /// For harms that only a deadline ends. The call after the harm is served under it too.
 const SHORT: Duration = Duration::from_secs(1);
-/// For all others: no harm takes as long, however busy the machine is.
+/// For all other harms, which end earlier however busy the machine is.
 const LONG: Duration = Duration::from_secs(60);
 
 fn engine_with(deadline: Duration) -> Engine {
@@ -50,7 +50,7 @@ fn batch(variables: &[&'static str]) -> Arc<Batch> {
     })
 }
 
-/// What a failed call is reported as, without the words that belong to the engine.
+/// How a failed call is reported, without the engine's words.
 fn class(error: &JudgeError) -> String {
     match error {
         JudgeError::Trap(why) => format!("trap: {}", why.split(',').next().unwrap_or_default()),
@@ -104,14 +104,14 @@ async fn names_in_a_trap_are_cut() {
     assert!(matches!(&named[..], [name] if name.len() == 100), "{error}");
 }
 
-/// The budget is one for the guest's memory and what the host takes over: what is left after the
-/// one is all there is for the other.
+/// The guest's memory and what the host takes over share one budget: each has what the other
+/// leaves.
 #[tokio::test]
 async fn an_answer_counts_with_the_memory() {
     let limits = |memory| Limits { memory, deadline: LONG, ..Limits::default() };
     for (mebibytes, refused) in [(256, false), (50, true)] {
         let engine = Engine::new(limits(mebibytes << 20), None).unwrap();
-        // 32 MiB in the guest and as many in the host; and what the guest took on the way there.
+        // 32 MiB in the guest, as many in the host, and what the guest needed to make them.
         let mut detector = Detector::open(&engine, hostile(r#"{"do": "huge"}"#), None).await.unwrap();
         let error = detector.judge(batch(&["T1"])).await.unwrap_err();
         let contract = "the detector's answer breaks the contract: variable `T1`: `expected` has 4194304 entries for 2 instants";
@@ -259,8 +259,8 @@ async fn state_follows_what_was_committed_and_nothing_else() {
     }
 }
 
-/// What an instance hands out is what changed since it was opened or asked last; the host adds it
-/// up, and opens the next with all of it.
+/// An instance returns what has changed since it was opened or last asked. The host combines the
+/// changes, and opens the next instance with all of them.
 #[tokio::test]
 async fn a_state_in_parts_is_added_up() {
     let set = || hostile(r#"{"do": "remember"}"#);
@@ -270,7 +270,7 @@ async fn a_state_in_parts_is_added_up() {
     for number in 0..7 {
         let judged = detector.judge(batch(&["T1", "T2"])).await.unwrap();
         expected.push((judged.outcomes.clone(), judged.checkpoint.clone()));
-        // The same from what an instance that lives no longer has left.
+        // The same from the state that an ended instance has left.
         let mut fresh = Detector::open(&engine(), set(), kept).await.unwrap();
         let again = fresh.judge(batch(&["T1", "T2"])).await.unwrap();
         assert_eq!((again.outcomes, again.checkpoint), expected[number], "batch {number}");

@@ -1,6 +1,5 @@
-//! Models made in the sandbox: the same bytes as natively, for every case of the library's tests,
-//! so that what those say of a fit holds for the component; and detectors that do harm while they
-//! train.
+//! Models made in the sandbox: the same bytes as natively for every case of the library's tests, so
+//! that these tests are valid for the component. And detectors that do harm while they train.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -118,8 +117,8 @@ async fn the_component_makes_what_the_library_makes_to_the_last_byte() {
     }
 }
 
-/// A set of trained models opens: names that files cannot hold are found again, and what a
-/// directory's `detector_config.json` said besides stays.
+/// A set of trained models opens: names that are not possible for files are restored, and the other
+/// settings of the directory's `detector_config.json` are kept.
 #[tokio::test]
 async fn trained_models_and_their_companions_open_together() {
     let engine = engine();
@@ -207,7 +206,7 @@ async fn harm_in_training_is_a_sentence() {
     }
     let refused = long.companions(&[], &[], &[]).await.unwrap_err().to_string();
     assert!(refused.contains("it names a file `../companion`"), "{refused}");
-    // Nothing of that is left: the next series is trained.
+    // Nothing is left of that: the next series is trained.
     let mut warnings = vec![r"beware\u{1b}".to_owned(); 20];
     warnings.push("and 10 warnings more".into());
     for trainer in [&short, &long] {
@@ -237,8 +236,8 @@ async fn a_module_that_does_not_train_judges_and_says_so() {
     assert!(Detector::open(&engine, set.into(), None).await.is_ok());
 }
 
-/// The demo's models, which `host train` makes, beside what Prophet's own of the same rows said: 24
-/// instants of the training, and 8 of the two days after it.
+/// The demo's models, which `host train` makes, are compared with Prophet's models of the same
+/// rows: at 24 instants of the training, and at 8 of the two days after it.
 #[tokio::test]
 async fn the_demos_models_forecast_what_prophets_did() {
     let prophet: Value = serde_json::from_str(include_str!("../../fixtures/demo_by_prophet.json")).unwrap();

@@ -1,4 +1,4 @@
-//! The loop that the system's own events wake: its timer is too far away to help.
+//! The loop, woken by the system's events. Its own timer is an hour away.
 
 use std::fs;
 #[cfg(unix)]
@@ -16,8 +16,8 @@ use super::links;
 /// would wait for ever.
 const TRIES: u32 = 18_000;
 
-/// Waits for the watch to have a detector of the set on disk ready; the events come when the system
-/// pleases.
+/// Waits for the watch to have a detector of the set on disk ready; the system decides when the
+/// events come.
 async fn ready(disk: &Disk) -> bool {
     let wanted = disk.digest().await;
     for _ in 0..TRIES {
@@ -29,7 +29,7 @@ async fn ready(disk: &Disk) -> bool {
     false
 }
 
-/// The loop on the system's own events: its timer is too far away to help.
+/// The loop with the system's events. Its own timer is an hour away.
 #[tokio::test]
 async fn file_events_wake_the_loop() {
     let pace = Timing { quiet: Duration::from_millis(50), period: Duration::from_secs(3600) };
@@ -86,8 +86,8 @@ async fn swapped_links_wake_the_loop() {
     assert!(ready(&disk).await, "a ConfigMap");
 }
 
-/// A read that does not come back, for which a `compact` that spins stands here: what judges is not
-/// touched, and what comes later is read.
+/// Reading that does not return, here because `compact` spins. The detector in use is not affected,
+/// and later files are read.
 #[tokio::test]
 async fn reading_that_hangs_is_left_behind_and_tried_again() {
     let (lines, _guard) = Lines::listen();
