@@ -43,7 +43,8 @@ const EMPTY: Seen<'static> = Seen { readings: Vec::new(), full: false };
 
 /// The instant that a text names.
 ///
-/// # Panics If it is not a datetime, which is an error of the suite.
+/// # Panics
+/// If it is not a datetime, which is an error of the suite.
 pub fn at(text: &str) -> Datetime {
     Datetime::parse(text).expect("a datetime of the suite")
 }
@@ -58,7 +59,8 @@ struct Seen<'a> {
     full: bool,
 }
 
-/// # Panics If the page has malformed rows, which no case of the suite inserts.
+/// # Panics
+/// If the page has malformed rows, which no case of the suite inserts.
 fn seen(page: &Page) -> Seen<'_> {
     assert_eq!(page.malformed, [], "nothing here is malformed");
     let readings =
