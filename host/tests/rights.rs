@@ -1,5 +1,5 @@
 //! The least rights on a server: what `host schema` prints for a DBA is enough for all that the
-//! service does, and of what is missing `host check` names each. On the server that
+//! service does, and `host check` names each right that is missing. On the server that
 //! `TEST_SQLSERVER` names, by the real program and a login of its own.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
@@ -19,7 +19,7 @@ const PARTS: &str = "dbo.anomaly_worker_state_checkpoint";
 const EPISODES: &str = "dbo.anomaly_worker_episodes";
 const OUTBOX: &str = "dbo.anomaly_worker_outbox";
 
-/// A plant with readings of today and of a range that is past, and a login that may do nothing yet.
+/// A plant with readings of today and of a past range, and a login that has no rights yet.
 struct Plant {
     server: OnServer,
     place: Place,
@@ -51,14 +51,15 @@ impl Plant {
         Ran::of(&self.command(arguments).output().unwrap())
     }
 
-    /// What it prints, where it works.
+    /// What it prints. Fails if the program does.
     fn done(&self, arguments: &[&str]) -> String {
         let ran = self.run(arguments);
         assert_eq!(ran.code, Some(0), "{arguments:?}: {}\n{}", ran.stdout, ran.stderr);
         ran.stdout
     }
 
-    /// The statements that `host schema` prints; the remarks among them too, if they grant this.
+    /// The statements that `host schema` prints, and those in remarks that begin with `GRANT` and
+    /// `granting`.
     fn schema(&self, granting: &str) -> String {
         let printed = self.done(&["schema"]);
         let lines = printed.lines().filter_map(|line| match line.strip_prefix("-- ") {
@@ -70,7 +71,7 @@ impl Plant {
         lines.collect::<Vec<_>>().join("\n")
     }
 
-    /// The lines of `host check` that say what is in the way.
+    /// The lines of `host check` that say what is wrong.
     fn failures(&self) -> Vec<String> {
         let ran = self.run(&["check"]);
         let failures: Vec<_> =
@@ -137,8 +138,7 @@ fn what_the_schema_grants_is_enough_and_of_what_is_missing_each_right_is_named()
     assert_eq!(plant.failures(), Vec::<String>::new());
 }
 
-/// The commands that a person runs now and then take one right more each, which is printed as a
-/// remark.
+/// Each command that a person runs now and then needs one more right, which is printed as a remark.
 #[test]
 #[ignore = "needs TEST_SQLSERVER"]
 fn a_replacement_and_an_import_take_a_right_more() {

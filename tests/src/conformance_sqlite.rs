@@ -1,5 +1,5 @@
-//! The bench of the conformance suite for SQLite: files in a directory of their own, and a plain
-//! connection to look at them.
+//! The conformance suite's database for SQLite: files in a directory of their own, and a plain
+//! connection to read them.
 
 use std::fs;
 use std::path::PathBuf;
@@ -27,17 +27,17 @@ pub struct SqliteTestDb {
 }
 
 impl SqliteTestDb {
-    /// The path of a file that is not there yet.
+    /// The path of a file that does not exist yet.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    /// A connection of somebody else's to the input.
+    /// Another user's connection to the input.
     pub fn input(&self) -> Result<Connection> {
         Connection::open(&self.store.input).context("the input")
     }
 
-    /// A connection of somebody else's to the output.
+    /// Another user's connection to the output.
     pub fn output(&self) -> Result<Connection> {
         Connection::open(&self.store.output).context("the output")
     }

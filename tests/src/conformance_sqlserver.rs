@@ -1,5 +1,5 @@
-//! The bench of the conformance suite for SQL Server: one or two databases of its own, and a plain
-//! connection to look at them.
+//! The conformance suite's database for SQL Server: one or two databases of its own, and a plain
+//! connection to read them.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -30,7 +30,7 @@ impl SqlServerTestDb {
         self.store.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Has the store go in by another way from now on.
+    /// Makes the store connect in another way from now on.
     pub fn change(&self, change: impl FnOnce(&mut SqlServerStore)) {
         change(&mut self.store.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -45,12 +45,12 @@ impl SqlServerTestDb {
         self.output.as_ref().unwrap_or(&self.input)
     }
 
-    /// A connection of somebody else's to the input.
+    /// Another user's connection to the input.
     pub async fn input(&self) -> Result<SideConnection> {
         SideConnection::enter(&self.input.name).await
     }
 
-    /// A connection of somebody else's to the output.
+    /// Another user's connection to the output.
     pub async fn output(&self) -> Result<SideConnection> {
         SideConnection::enter(&self.output_database().name).await
     }
@@ -197,7 +197,7 @@ impl TestDb for SqlServerTestDb {
         Ok(())
     }
 
-    /// From now on: rows that are there stay.
+    /// From now on only: rows that exist stay.
     async fn refuse_verdicts_on(&self, variable: &str) -> Result<()> {
         let table = self.table(|store| &store.tables.output);
         let mut visitor = self.output().await?;
@@ -207,7 +207,7 @@ impl TestDb for SqlServerTestDb {
         visitor.run(&format!("ALTER TABLE {table} ADD CONSTRAINT refusing CHECK ({condition})")).await
     }
 
-    /// By a login that may read and nothing else.
+    /// By a login that may only read.
     async fn forbid_writing(&self) -> Result<()> {
         let store = self.store();
         let tables = &store.tables;

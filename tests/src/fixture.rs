@@ -1,8 +1,8 @@
 //! The surroundings of a worker under test: database files in a directory of their own, a clock
-//! that the test sets, and detectors in the real sandbox. All of it is gone when the fixture is
+//! that the test sets, and detectors in the real sandbox. All of it is deleted when the fixture is
 //! dropped.
 //!
-//! Datetimes are written short: `10:05` is 2025-01-15 10:05:00, `14 10:05` the same time a day
+//! Datetimes are abbreviated: `10:05` is 2025-01-15 10:05:00, `14 10:05` the same time a day
 //! before.
 
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ impl Layout {
 
 /// Where a worker runs in a test.
 pub struct Fixture {
-    /// Input and output; one file unless a test says otherwise.
+    /// Input and output. They are one file unless a test says otherwise.
     pub store: SqliteStore,
     pub settings: WorkerSettings,
     /// What a worker and its reloader share.
@@ -98,7 +98,7 @@ impl Fixture {
         Self { store, settings, shared: ReloadSlots::default(), hand, dir }
     }
 
-    /// The directory that goes with the fixture.
+    /// The fixture's directory.
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
@@ -113,7 +113,7 @@ impl Fixture {
         open(&self.store.input)
     }
 
-    /// The output file, as a person looks into it.
+    /// The output file, as a person opens it.
     pub fn output(&self) -> Connection {
         open(&self.store.output)
     }
@@ -158,7 +158,7 @@ impl Fixture {
         self.worker_over(self.store.clone(), detector)
     }
 
-    /// A worker on another way to it.
+    /// A worker on another store.
     pub fn worker_over(&self, connector: impl Connector + 'static, detector: Detector) -> Worker {
         Worker::new(self.settings.clone(), Box::new(connector), detector, self.shared.clone())
     }
@@ -175,7 +175,7 @@ impl Fixture {
         rows.collect::<Result<_, _>>().unwrap()
     }
 
-    /// What the verdicts say, by variable and datetime: outside_interval, high_residual,
+    /// The numbers of the verdicts, by variable and datetime: outside_interval, high_residual,
     /// is_anomaly, anomaly_score.
     pub fn flags(&self) -> Vec<(String, [bool; 3], f64)> {
         let sql = format!(
@@ -196,7 +196,7 @@ impl Fixture {
         output.peek(&self.settings.name).await.unwrap()
     }
 
-    /// A table of the Python worker's making, with these verdicts.
+    /// A table as the Python worker makes it, with these verdicts.
     pub fn python_output(&self, rows: &[(&str, &str, f64)]) {
         let table = self.store.tables.output.clone();
         let output = self.output();
@@ -250,13 +250,13 @@ pub fn described(schema: u32, lookback: Duration) -> Module {
     Module { name: "hostile.wasm".into(), bytes: bytes.into() }
 }
 
-/// What it keeps: the readings that it has counted, in one part.
+/// Its state: the number of readings that it has counted, in one part.
 pub fn counting(schema: u32, bytes: &[u8]) -> Checkpoint {
     let detector = Some("hostile".into());
     Checkpoint { schema, detector, set_digest: "d".to_owned(), parts: Parts::whole(bytes) }
 }
 
-/// How many readings it has counted, as far as its stored state goes.
+/// How many readings it has counted, by its stored state.
 pub fn counted(checkpoint: &Checkpoint) -> u64 {
     let part = checkpoint.parts.get(Parts::WHOLE).unwrap();
     u64::from_le_bytes(part[..].try_into().unwrap())
@@ -268,7 +268,7 @@ pub fn told(module: Module, settings: &str) -> Arc<Set> {
     Arc::new(Set::new(module, files, "models".into(), settings.into()))
 }
 
-/// The detector that does what it is told, with models for these variables (`*` is all).
+/// The hostile detector, with models for these variables (`*` is all).
 pub fn hostile(settings: &str, models: &[&str]) -> Arc<Set> {
     let module = Module { name: "hostile.wasm".into(), bytes: HOSTILE.into() };
     let files = models.iter().map(|path| ModelFile { path: (*path).into(), bytes: vec![] });
@@ -306,7 +306,7 @@ pub fn oracle(name: &str) -> PathBuf {
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// What a test's worker is told, where the test does not say otherwise: no look of its own, and the
+/// The settings of a test's worker, unless the test has others: no look of its own, and the
 /// lateness that the store's layout gives.
 pub fn worker_settings() -> WorkerSettings {
     WorkerSettings {

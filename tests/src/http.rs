@@ -1,4 +1,4 @@
-//! One request over HTTP/1.1, and its whole answer: as much as a test asks of a server on this
+//! One request over HTTP/1.1, and its whole answer. It is enough for a test's server on this
 //! machine.
 
 #![allow(clippy::missing_panics_doc, clippy::unwrap_used, reason = "a test stops at the first surprise")]
@@ -12,12 +12,12 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
-    /// By their names in lower case.
+    /// The headers by their names in lower case.
     pub headers: BTreeMap<String, String>,
     pub body: String,
 }
 
-/// Asks, and reads until the server closes.
+/// Sends the request, and reads until the server closes.
 pub fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
@@ -54,7 +54,7 @@ pub fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str
     Answer { status, headers, body }
 }
 
-/// Whether as many bytes have come as the head tells.
+/// Whether all the bytes have come that the head announces.
 fn is_whole(bytes: &[u8]) -> bool {
     let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
     let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();

@@ -1,9 +1,9 @@
-//! A store that a test looks over the shoulder of: it passes each call on to the real one, notes it
-//! down, and may be told to do something just before: fail as a server would, take its time, or let
-//! the plant insert rows in between.
+//! A store that lets a test see each call. It passes the call on to the real store and records it.
+//! A test may have it do something just before: fail as a server would, wait, or let the plant
+//! insert rows.
 //!
-//! Only what a test cannot bring about from outside is done here; locks, lost files and bad rows
-//! are made on the real files.
+//! It is only for what a test cannot cause in another way. Locks, lost files and bad rows are made
+//! on the real files.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,23 +33,23 @@ pub enum Call {
     LookUp,
     /// With the number of verdicts.
     Commit(usize),
-    /// Anything that belongs to the beginning of a session.
+    /// Any call at the beginning of a session.
     Begin,
 }
 
 /// What happens before the call is passed on.
 pub enum Action {
     Go,
-    /// It is not passed on.
+    /// The call fails with this and is not passed on.
     Fail(StoreError),
-    /// It is passed on, and of a commit that was done this is answered all the same.
+    /// The call is passed on, and although the commit was done this error is returned.
     Lose(StoreError),
     Wait(Duration),
 }
 
 type Before = dyn FnMut(Call) -> Action + Send;
 
-/// A way to a store, with a test in between.
+/// A store, with a test between it and its user.
 #[derive(Clone)]
 pub struct Intercepted {
     store: SqliteStore,
@@ -64,7 +64,7 @@ struct Notes {
 }
 
 impl Intercepted {
-    /// `before` is asked at each call.
+    /// `before` is called at each call.
     pub fn new(store: &SqliteStore, before: impl FnMut(Call) -> Action + Send + 'static) -> Self {
         let notes = Notes { before: Box::new(before), calls: Vec::new(), largest_page: 0, lost: None };
         Self { store: store.clone(), shared: Arc::new(Mutex::new(notes)) }
@@ -75,7 +75,7 @@ impl Intercepted {
         std::mem::take(&mut self.notes().calls)
     }
 
-    /// The most rows that one read has brought.
+    /// The most rows that one read has returned.
     pub fn largest_page(&self) -> usize {
         self.notes().largest_page
     }

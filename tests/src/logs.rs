@@ -1,4 +1,4 @@
-//! Log lines of the code under test, gathered per thread, so that a test can assert what an
+//! Log lines of the code under test, collected per thread, so that a test can assert what an
 //! operator would have read.
 
 use std::fmt::Write;
@@ -9,21 +9,21 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{DefaultGuard, NoSubscriber};
 use tracing::{Event, Metadata, Subscriber};
 
-/// The lines said since it was made, as `LEVEL message`. It listens on every thread of the test's
-/// runtime that has the guard's default, and is only right for single-threaded runtimes and threads
-/// that are given the dispatcher.
+/// The lines that were logged since it was made, as `LEVEL message`. It gets those of threads that
+/// have the guard's default, so it is only for single-threaded runtimes and threads that are given
+/// the dispatcher.
 #[derive(Clone, Default)]
 pub struct Lines(Arc<Mutex<Vec<String>>>);
 
 impl Lines {
     /// Starts to listen until the guard is dropped.
     pub fn listen() -> (Self, DefaultGuard) {
-        // While there is a single subscriber, `tracing` asks whichever thread comes to a line first
-        // whether anybody will ever listen, and keeps the answer. In a process of many tests that
-        // thread may be another test's.
+        // While there is a single subscriber, `tracing` asks the first thread that reaches a line
+        // whether there will ever be a listener, and keeps the answer. In a process of many tests
+        // that thread may be another test's.
         static NEVER_ALONE: Once = Once::new();
         NEVER_ALONE.call_once(|| {
-            // Fails only where there is one already, which does as well.
+            // Fails only if there is one already, which is as good.
             let _ = tracing::subscriber::set_global_default(NoSubscriber::new());
         });
         let lines = Self::default();
@@ -31,7 +31,7 @@ impl Lines {
         (lines, guard)
     }
 
-    /// Takes what was said so far.
+    /// Takes the lines so far.
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -75,8 +75,8 @@ impl Visit for Message {
     }
 }
 
-/// A line without what is different at each run: `in 12 ms` and `in 0.1 s` become `in # ms` and `in
-/// # s`.
+/// A line without the parts that differ at each run: `in 12 ms` and `in 0.1 s` become `in # ms` and
+/// `in # s`.
 pub fn masked(line: &str) -> String {
     let words: Vec<_> = line.split(' ').collect();
     let mut masked = Vec::with_capacity(words.len());

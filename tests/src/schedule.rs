@@ -1,4 +1,4 @@
-//! The schedule of a worker, until something has happened.
+//! Runs a worker's schedule until something has happened.
 
 use std::pin::pin;
 use std::time::Duration;

@@ -18,13 +18,13 @@ use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 /// Names the server for the tests.
 pub const VARIABLE: &str = "TEST_SQLSERVER";
 
-/// What a login that a test makes goes in by.
+/// The password of a login that a test makes.
 pub const PASSWORD: &str = "Only-4-tests!";
 
-/// A server that this process's tests go to instead.
+/// A server that this process's tests use instead.
 pub static STAND_IN: OnceLock<String> = OnceLock::new();
 
-/// The connection string, where there is a server.
+/// The connection string, if there is a server.
 pub fn server() -> Option<String> {
     if let Some(server) = STAND_IN.get() {
         return Some(server.clone());
@@ -32,7 +32,7 @@ pub fn server() -> Option<String> {
     std::env::var(VARIABLE).ok().filter(|server| !server.is_empty())
 }
 
-/// A connection of somebody else's: of the plant's, or of a person who looks.
+/// Another user's connection: the plant's, or that of a person who reads.
 pub struct SideConnection(Client<Compat<TcpStream>>);
 
 impl SideConnection {
@@ -43,7 +43,7 @@ impl SideConnection {
         Self::connect(config).await
     }
 
-    /// Connects to where a store goes.
+    /// Connects to the database of a store.
     pub async fn of(server: &str, database: &str) -> Result<Self> {
         let mut config = Config::from_ado_string(server)?;
         config.database(database);
@@ -83,7 +83,7 @@ fn config() -> Result<Config> {
     Ok(Config::from_ado_string(&server().with_context(|| format!("{VARIABLE} is not set"))?)?)
 }
 
-/// A database of a test's own, dropped with this.
+/// A database of a test's own, which is deleted when this is dropped.
 pub struct Database {
     pub name: String,
     logins: std::sync::Mutex<Vec<String>>,
@@ -96,7 +96,7 @@ impl Database {
         static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
         let name = format!("aw_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let mut visitor = SideConnection::connect(config()?).await?;
-        // Not every server makes two at a time, and other processes test too.
+        // Not every server can create two at a time, and other processes run tests too.
         let _alone = ALONE.lock().await;
         let utf8 = format!("CREATE DATABASE {name} COLLATE Latin1_General_100_CI_AS_SC_UTF8");
         let mut left = 10;
@@ -111,7 +111,7 @@ impl Database {
         Ok(Self { name, logins: std::sync::Mutex::default() })
     }
 
-    /// The way there, for the store.
+    /// The store's access to it.
     pub fn target(&self) -> Result<Target> {
         Ok(Target {
             address: Address::ConnectionString(Secret::new(
@@ -123,7 +123,7 @@ impl Database {
         })
     }
 
-    /// The way in for a login of its own, whose user here may do just what the statements grant it;
+    /// The access with a login of its own, whose user may do here only what the statements grant.
     /// `{user}` in them is its name.
     pub async fn login(&self, grants: &[&str]) -> Result<Target> {
         let user = self.new_login(grants).await?;
@@ -131,7 +131,7 @@ impl Database {
         Ok(Target { login: Login::Sql { user, password }, ..self.target()? })
     }
 
-    /// Makes such a login; its name.
+    /// Makes such a login. Returns its name.
     pub async fn new_login(&self, grants: &[&str]) -> Result<String> {
         let mut visitor = SideConnection::enter(&self.name).await?;
         let user = {
@@ -150,7 +150,7 @@ impl Database {
 
     async fn drop_it(name: String, logins: Vec<String>) -> Result<()> {
         let mut visitor = SideConnection::connect(config()?).await?;
-        // Where a server does not know this, its sessions are gone by themselves in a moment.
+        // A server that does not know this ends its sessions by itself in a moment.
         let _ = visitor.run(&format!("ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE")).await;
         let mut left = 20;
         while let Err(error) = visitor.run(&format!("DROP DATABASE {name}")).await {
@@ -177,7 +177,7 @@ impl Drop for Database {
     }
 }
 
-/// Runs a future to its end from where nothing can be awaited.
+/// Runs a future to its end in code that cannot await.
 fn apart(work: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
     let thread = std::thread::spawn(move || {
         tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)

@@ -1,5 +1,5 @@
-//! The store for SQL Server in front of the fake one ([`fake_tds`]), which shows that the wire
-//! holds and never that the SQL is right.
+//! The store for SQL Server against the fake one ([`fake_tds`]), which shows that the protocol
+//! works, and never that the SQL is right.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -12,49 +12,47 @@ use host::store::{PlantClock, SqlServerStore, TableNames};
 
 use crate::sqlserver::STAND_IN;
 
-/// Has the tests of this process that ask for a server go to a fake one, over TLS.
+/// Gives a fake server, over TLS, to the tests of this process that need a server.
 pub fn stand_in() {
     static SERVER: OnceLock<Server> = OnceLock::new();
     let server = SERVER.get_or_init(|| Server::start_in(Path::new(env!("OUT_DIR"))).unwrap());
     STAND_IN.get_or_init(|| connection_string(server.port(), ENCRYPTED));
 }
 
-/// Without encryption: what a proxy sees are packets.
+/// Without encryption, so that a proxy sees the packets.
 pub const PLAIN: &str = "DANGER_PLAINTEXT";
 
-/// With it, whatever the certificate.
+/// With encryption, whatever the certificate is.
 pub const ENCRYPTED: &str = "true;trustservercertificate=true";
 
-/// As ADO.NET writes it, with one of the two above.
+/// A connection string as in ADO.NET, with one of the two above.
 pub fn connection_string(port: u16, encrypt: &str) -> String {
     format!("server=tcp:127.0.0.1,{port};user={USER};password=\"{PASSWORD}\";encrypt={encrypt}")
 }
 
-/// The way to a database of a fake server, or of a proxy before it.
+/// The access to a database of a fake server, or of a proxy before it.
 pub fn target(port: u16, encrypt: &str, database: &str) -> Target {
     Target {
         address: Address::ConnectionString(Secret::new(connection_string(port, encrypt))),
         database: Some(database.into()),
         login: Login::OfConnectionString,
-        timeouts: short(),
+        timeouts: patient(),
     }
 }
 
-/// The one login.
+/// The only login.
 pub fn login() -> Login {
     Login::Sql { user: USER.into(), password: Password::Given(Secret::new(PASSWORD)) }
 }
 
-/// What a test waits for at most.
-pub fn short() -> Timeouts {
-    Timeouts {
-        connect: Duration::from_secs(5),
-        query: Duration::from_secs(5),
-        lock: Duration::from_millis(500),
-    }
+/// What a test waits for at most: as long as a busy machine may take. What the server fails at, it
+/// fails at once.
+pub fn patient() -> Timeouts {
+    let long = Duration::from_secs(30);
+    Timeouts { connect: long, query: long, lock: long / 3 }
 }
 
-/// A store with everything in one place.
+/// A store with input and output in one database.
 pub fn store(target: Target) -> SqlServerStore {
     SqlServerStore {
         input: target.clone(),

@@ -1,6 +1,5 @@
-//! A real component that says what a fuzzer says: whatever comes back over the border, the host
-//! takes it whole or refuses it with a sentence, what it takes is fit for the output, and the next
-//! call is served.
+//! A real component that returns what a fuzzer makes. The host accepts each answer whole or refuses
+//! it with a sentence, what it accepts is fit for the output, and the next call is served.
 //!
 //! `just fuzz-answers 100000` for more cases than a test needs.
 
@@ -18,7 +17,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tests::fixture::{hostile, open_set};
 
-/// What the guest is told, number by number; a column for each list.
+/// The numbers that the guest is told to return, with a column for each list.
 fn told() -> impl Strategy<Value = Vec<Vec<u32>>> {
     let number = prop_oneof![4 => 0..16_u32, 1 => any::<u32>()];
     (1..4_usize, 1..40_usize).prop_flat_map(move |(columns, rows)| {
@@ -40,7 +39,7 @@ fn readings(told: &[Vec<u32>]) -> Vec<Reading> {
     told.iter().enumerate().flat_map(column).collect()
 }
 
-/// Panics unless what was taken over is fit to be stored and said.
+/// Panics unless what was accepted is fit to be stored and printed.
 fn fit(readings: &[Reading], outcomes: &[Outcome]) {
     let cells = pivot(readings, &[]).cells;
     let written = verdict::rows(readings, &cells, outcomes, |_| true);
@@ -74,7 +73,7 @@ async fn case(detector: &mut Detector, told: &[Vec<u32>]) {
         Err(JudgeError::Contract(why) | JudgeError::Refused(why)) => plain(&why),
         Err(error) => panic!("{error}"),
     }
-    // Zeros are an honest answer.
+    // Zeros are a valid answer.
     let zeros = Column { variable: "T0".into(), values: vec![0.0] };
     let batch = Batch { datetimes: vec![Datetime::from_micros(0)], columns: vec![zeros] };
     assert!(matches!(&detector.judge(Arc::new(batch)).await.unwrap().outcomes[..], [Outcome::Judged(_)]));

@@ -61,8 +61,8 @@ fn rounds() -> usize {
     std::env::var("ENDURANCE").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(200)
 }
 
-/// What is held at the lowest in the third quarter and in the last: an allocator gives back what
-/// it has when it likes, and what leaks is not given back at all.
+/// The least that is held in the third quarter, and in the last. An allocator returns memory at
+/// times of its own, but a leak is never returned.
 fn watch(lowest: &mut [Option<Held>; 2], round: usize, bench: &Fixture) {
     let window = match 4 * round / rounds() {
         2 => &mut lowest[0],
@@ -72,7 +72,7 @@ fn watch(lowest: &mut [Option<Held>; 2], round: usize, bench: &Fixture) {
     let now = held(bench);
     match window {
         None => *window = Some(now),
-        // Each at its lowest: they are not at the same time.
+        // The minimum of each, as they are not at the same time.
         Some(lowest) => {
             lowest.resident = lowest.resident.min(now.resident);
             lowest.heap = lowest.heap.min(now.heap);
@@ -82,9 +82,9 @@ fn watch(lowest: &mut [Option<Held>; 2], round: usize, bench: &Fixture) {
     }
 }
 
-/// From here on the process is warm after half of the rounds, and what is resident stays within 5
-/// %. In a short run the allocator still finds out how much it needs at a time; what leaks shows in
-/// what is allocated, which is the same from the first round on.
+/// With this many rounds the resident memory stays within 5 % after half of them. In a shorter run
+/// the allocator's own needs still grow. A leak is then seen in the allocated bytes, which are the
+/// same from the first round on.
 const WARM: usize = 1000;
 
 /// A quarter of the rounds allocates no more than this anew: 650 bytes a round in a short run, 13
@@ -101,16 +101,17 @@ fn stays(what: &str, rounds: usize, took: Duration, first: &Held, last: &Held) {
     // quarter of the rounds.
     let mappings = if rounds >= WARM { POOL } else { rounds / 5 };
     assert!(last.mappings <= first.mappings + mappings, "{what}: {first:?} to {last:?}");
-    // This one and the test harness's, the pools, the engine's clock.
-    assert!(last.threads <= POOL + 8, "{what}: {first:?} to {last:?}");
+    // This one and the test harness's, the pools, the compiler's on each core, the engine's clock.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    assert!(last.threads <= POOL + 6 + cores, "{what}: {first:?} to {last:?}");
     assert_eq!((last.handles, last.files), (first.handles, first.files), "{what}");
 }
 
 /// One after the other: what is measured is the process's.
 #[test]
 fn traps_and_reloads_leave_nothing_behind() {
-    // Threads of the pool for blocking work stay for a while after it: without a bound their number
-    // says how busy the machine was.
+    // Threads of the pool for blocking work stay for a while after the work. Without a bound their
+    // number would depend on how busy the machine was.
     let runtime =
         tokio::runtime::Builder::new_current_thread().max_blocking_threads(POOL).enable_all().build();
     runtime.unwrap().block_on(async {

@@ -1,6 +1,6 @@
 //! `memory_mib` is one budget: what the host holds of a detector is no longer there for the
-//! detector itself. Each is shown by the least memory with which something still works, with and
-//! without what is held: whatever else a detector takes is in both.
+//! detector itself. Each test finds the least memory with which something still works, with and
+//! without what the host holds. What the detector needs besides is in both.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -42,8 +42,7 @@ async fn least(works: impl AsyncFn(usize) -> bool) -> usize {
     enough
 }
 
-/// The hostile detector and models that it makes something of; it hands a long one back without its
-/// first word.
+/// The hostile detector, and models that it compacts. It returns a long one without its first word.
 fn source(dir: &Path, models: usize, length: usize) -> SetSource {
     fs::create_dir(dir.join("models")).unwrap();
     fs::write(dir.join("detector.wasm"), HOSTILE).unwrap();
@@ -64,7 +63,7 @@ async fn forms_that_a_detector_made_of_its_files_count() {
     let cache = dir.path().join("cache");
     let made = source(dir.path(), 2, 8 * MIB).read(&engine(&cache, 256)).await.unwrap();
     assert_eq!(made.files.iter().map(|file| file.bytes.len()).collect::<Vec<_>>(), [8 * MIB; 2]);
-    // The same bytes, as the user's own.
+    // The same bytes, given by the user.
     let own = Set::new(made.module.clone(), made.files.clone(), "models".into(), "{}".into());
     let opens = |set: &Set| {
         let (set, cache) = (Arc::new(set.clone()), cache.clone());
@@ -91,7 +90,7 @@ async fn no_more_is_made_of_files_than_a_detector_could_be_opened_with() {
     assert!(source.read(&engine(&cache, 64)).await.is_ok());
 }
 
-/// One that is kept from the call before takes of what the next call may have.
+/// A checkpoint that is kept from the call before reduces what the next call may have.
 #[tokio::test]
 async fn a_checkpoint_that_is_kept_counts() {
     let dir = tempfile::tempdir().unwrap();
@@ -140,7 +139,7 @@ async fn a_checkpoint_without_room_for_it_is_left_out() {
     );
 }
 
-/// Of a model that is named the host keeps more than its name.
+/// For a model that is named the host keeps more than its name.
 #[tokio::test]
 async fn what_a_detector_says_of_its_models_counts() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,6 +1,5 @@
 //! The store for SQL Server keeps over the wire what every store promises: the same cases as on a
-//! real server, on one that only speaks like it. That the SQL is right is shown elsewhere, by
-//! `store_sqlserver`.
+//! real server, on one that only knows its protocol. `store_sqlserver` shows that the SQL is right.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 

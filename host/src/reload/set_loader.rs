@@ -313,6 +313,9 @@ mod tests {
     /// can show this.
     #[tokio::test]
     async fn a_file_that_has_rested_is_not_even_read() {
+        // Before the file is written: it is young, however slow the machine is.
+        let young = SystemTime::now();
+        let later = young + Duration::from_secs(3600);
         let dir = tempfile::tempdir().unwrap();
         let models = dir.path().join("models");
         fs::create_dir(&models).unwrap();
@@ -342,7 +345,6 @@ mod tests {
             pack.write(&[&entry]).unwrap();
             marked
         };
-        let (young, later) = (SystemTime::now(), SystemTime::now() + Duration::from_secs(60));
         let compacted = load(young).await;
         assert!(compacted.len() < FILES[1].bytes.len());
         assert!(!forge(), "it may be written again within the same tick");

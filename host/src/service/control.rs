@@ -95,30 +95,35 @@ pub fn names() -> Vec<String> {
 }
 
 /// Answers under this name until it is dropped. If another process has the name, that one answers.
-pub async fn serve(name: String, answer: impl AsyncAnswer) {
-    let (answer, places) = (Arc::new(answer), Arc::new(Semaphore::new(MOST)));
-    loop {
-        match system::Listener::bind(&name) {
-            Ok(mut listener) => loop {
-                let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-                match listener.accept().await {
-                    Ok((stream, may_ask)) => {
-                        let answer = Arc::clone(&answer);
-                        tokio::spawn(async move {
-                            // The client may be gone.
-                            let _ = converse(stream, may_ask, answer.as_ref()).await;
-                            drop(place);
-                        });
+/// Questions are taken as soon as this is called, and answered once it is polled.
+pub fn serve(name: String, answer: impl AsyncAnswer) -> impl Future<Output = ()> + Send {
+    let mut bound = system::Listener::bind(&name);
+    async move {
+        let (answer, places) = (Arc::new(answer), Arc::new(Semaphore::new(MOST)));
+        loop {
+            match bound {
+                Ok(mut listener) => loop {
+                    let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+                    match listener.accept().await {
+                        Ok((stream, may_ask)) => {
+                            let answer = Arc::clone(&answer);
+                            tokio::spawn(async move {
+                                // The client may be gone.
+                                let _ = converse(stream, may_ask, answer.as_ref()).await;
+                                drop(place);
+                            });
+                        }
+                        Err(error) => {
+                            tracing::debug!("`host reload` gets no answer for a while: {error}");
+                            break;
+                        }
                     }
-                    Err(error) => {
-                        tracing::debug!("`host reload` gets no answer for a while: {error}");
-                        break;
-                    }
-                }
-            },
-            Err(error) => tracing::debug!("`host reload` does not reach this worker: {error}"),
+                },
+                Err(error) => tracing::debug!("`host reload` does not reach this worker: {error}"),
+            }
+            tokio::time::sleep(PAUSE).await;
+            bound = system::Listener::bind(&name);
         }
-        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -252,7 +252,7 @@ mod tests {
     }
 
     fn said(manager: &Manager, heard: &Receiver<String>) -> Vec<String> {
-        manager.0.as_ref().unwrap().messages.finish();
+        manager.0.as_ref().unwrap().messages.finish_within(Duration::from_secs(60));
         heard.try_iter().collect()
     }
 

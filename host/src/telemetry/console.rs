@@ -69,9 +69,14 @@ impl Console {
 
     /// Waits until all lines so far are written, up to a limit.
     pub fn finish(&self) {
+        self.finish_within(PATIENCE);
+    }
+
+    /// The same with another limit: a test waits as long as a busy machine needs.
+    pub(crate) fn finish_within(&self, limit: Duration) {
         let (mark, reached) = sync_channel(1);
         if self.queue.try_send(ConsoleItem::Mark(mark)).is_ok() {
-            let _ = reached.recv_timeout(PATIENCE);
+            let _ = reached.recv_timeout(limit);
         }
     }
 }
@@ -115,6 +120,8 @@ mod tests {
 
     use super::*;
 
+    const LONG: Duration = Duration::from_secs(60);
+
     /// Keeps what is written, but writes nothing before it is told to.
     struct Held {
         shown: Arc<Mutex<String>>,
@@ -156,9 +163,9 @@ mod tests {
         while console.queue.try_send(ConsoleItem::Mark(sync_channel(1).0)).is_err() {
             std::thread::yield_now();
         }
-        console.finish();
+        console.finish_within(LONG);
         console.line(b"again\n");
-        console.finish();
+        console.finish_within(LONG);
         let shown = shown.lock().unwrap();
         let kept = shown.lines().take_while(|line| line.len() == 1).count();
         assert!((3..=4).contains(&kept), "{shown}");
@@ -173,7 +180,7 @@ mod tests {
         drop(let_go);
         let console = Console::over(Held { shown: Arc::clone(&shown), let_go: held }, notice).unwrap();
         (0..100).for_each(|line| console.line(format!("{line}\n").as_bytes()));
-        console.finish();
+        console.finish_within(LONG);
         assert_eq!(shown.lock().unwrap().lines().count(), 100);
     }
 }

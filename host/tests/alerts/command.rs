@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::common::{Place, wait};
 use crate::receiver::SECRET;
 
-/// Answers requests with such statuses, and keeps what it took.
+/// Answers requests with the statuses that `status` gives, and keeps the messages it accepted.
 pub(crate) fn receiver(
     mut status: impl FnMut() -> &'static str + Send + 'static,
 ) -> (String, Arc<Mutex<Vec<Value>>>) {
@@ -29,7 +29,7 @@ pub(crate) fn receiver(
                 line.clear();
             }
             let mut body = vec![0; length];
-            // Whoever is killed says half of it.
+            // A client that was killed has sent only a part of it.
             if length == 0 || stream.read_exact(&mut body).is_err() {
                 continue;
             }
@@ -93,7 +93,8 @@ fn channels_are_shown_and_tried() {
     }
 }
 
-/// A database that cannot be reached is told without it, once, and so is its return.
+/// That the database cannot be reached is told once, without the database. That it is back is told
+/// once too.
 #[test]
 fn a_service_tells_that_it_does_not_judge_and_that_it_does_again() {
     let place = Place::new();
@@ -107,7 +108,9 @@ fn a_service_tells_that_it_does_not_judge_and_that_it_does_again() {
         came.iter().map(|message: &Value| message["data"]["events"][0]["service"]["state"].clone()).collect()
     };
     wait("the trouble is told", || !told().is_empty());
-    std::fs::copy(place.path("plant.sqlite"), place.path("later.sqlite")).unwrap();
+    // The file appears complete, because the service may look at any moment.
+    std::fs::copy(place.path("plant.sqlite"), place.path("copy.sqlite")).unwrap();
+    std::fs::rename(place.path("copy.sqlite"), place.path("later.sqlite")).unwrap();
     wait("the end of it is told", || told().len() > 1);
     service.kill().unwrap();
     service.wait().unwrap();

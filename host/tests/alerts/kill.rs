@@ -1,6 +1,6 @@
 //! The real program is killed at random points while episodes open and close and the receiver fails
-//! at random. What the outbox holds is what was committed: all of it arrives, nothing else does,
-//! and each variable's in its order.
+//! at random. The outbox has what was committed. All of that arrives and nothing else, and the
+//! messages of each variable arrive in order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Child, Stdio};
@@ -15,7 +15,7 @@ use crate::common::{Place, wait};
 
 const VARIABLES: [&str; 4] = ["A", "B/<i>", "C 3", "D"];
 
-/// Of which the first are learnt from.
+/// How many datetimes there are. The detector learns from the first `LEARNT` of them.
 const DATETIMES: u64 = 400;
 const LEARNT: u64 = 120;
 

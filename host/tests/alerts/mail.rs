@@ -1,4 +1,4 @@
-//! Mail to a server of the test's own, which speaks as much SMTP as it takes.
+//! Mail to a server of the test's own, which knows as much SMTP as is needed.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +14,7 @@ use crate::outbox::at;
 
 type Lines = Arc<Mutex<Vec<String>>>;
 
-/// Answers each line with what `answer` says of its first word; what it was told is in the lines.
+/// Answers each line with what `answer` returns for its first word. The lines are what it was told.
 async fn serve(stream: TcpStream, lines: Lines, answer: fn(&str) -> &'static str) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     stream.write_all(format!("{}\r\n", answer("")).as_bytes()).await?;

@@ -1,5 +1,5 @@
-//! Mail over TLS, from the first byte on or after STARTTLS: to a server whose certificate is trusted,
-//! and to none other. Nothing is said of login or mail before that.
+//! Mail over TLS, from the first byte on or after STARTTLS: only to a server whose certificate is
+//! trusted. Neither login nor mail is sent before that.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -20,7 +20,7 @@ use crate::outbox::at;
 /// What the server was told, each line with whether it came over TLS.
 type Lines = Arc<Mutex<Vec<(bool, String)>>>;
 
-/// A server's side, and what to trust to believe it.
+/// A server, and the certificate that a client must trust.
 fn identity(name: &str) -> (Arc<ServerConfig>, String) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -44,7 +44,7 @@ impl<T: Read + Write> Stream for T {}
 #[derive(Clone)]
 struct Server {
     config: Arc<ServerConfig>,
-    /// Whether it speaks TLS from the first byte on, and else whether it offers it.
+    /// Whether it uses TLS from the first byte on, and if not, whether it offers TLS.
     is_wrapped: bool,
     offers: bool,
     lines: Lines,
@@ -68,7 +68,7 @@ impl Server {
         port
     }
 
-    /// Until the client has enough of it.
+    /// Serves a connection until the client ends it.
     fn serve(&self, tcp: TcpStream) -> std::io::Result<()> {
         let mut is_secure = self.is_wrapped;
         let again = tcp.try_clone()?;

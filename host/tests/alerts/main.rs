@@ -1,9 +1,9 @@
 //! Alerts from the outbox to receivers of the test's own, over a real database and real
-//! connections: receivers that are down and come up, that refuse, that fail at random while the
+//! connections: receivers that are down for a time, that refuse, or that fail at random while the
 //! delivery is ended at random.
 //!
-//! Time is the runtime's, which stands still while anything is under way and goes on at once while
-//! nothing is. `KILL_ROUNDS` says how often it is ended (8 unless given, `just test-kill` 200).
+//! The time is the runtime's. It does not advance while anything runs, and advances at once while
+//! nothing does. `KILL_ROUNDS` says how often it is ended (8 unless given, `just test-kill` 200).
 
 #![allow(
     clippy::unwrap_used,
@@ -55,8 +55,8 @@ fn webhook(name: &str, receiver: &Receiver) -> ChannelSection {
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Down for a day while things begin and end every few minutes: nothing is lost, and there is one
-/// summary. A channel beside it is told in time, and once.
+/// A receiver is down for a day while episodes begin and end every few minutes. Nothing is lost,
+/// and there is one summary. Another channel gets each message in time, and once.
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_was_down_for_a_day_gets_one_summary() {
     let outbox = Outbox::new().await;
@@ -93,7 +93,8 @@ async fn a_receiver_that_was_down_for_a_day_gets_one_summary() {
     delivery.finish().await;
 }
 
-/// What a receiver refuses holds up its variable, is given up, and is sent when it is put back.
+/// A message that a receiver refuses delays its variable and is given up. It is sent when it is put
+/// back.
 #[tokio::test(start_paused = true)]
 async fn what_is_refused_becomes_a_dead_letter_and_holds_up_nothing_else() {
     let outbox = Outbox::new().await;
@@ -119,8 +120,9 @@ async fn what_is_refused_becomes_a_dead_letter_and_holds_up_nothing_else() {
     delivery.finish().await;
 }
 
-/// A receiver fails at random and the delivery is ended at random, and begun anew. Every begin and
-/// end arrives at least once, none that did not happen, and each variable's in their order.
+/// A receiver fails at random, and the delivery is ended at random and begun again. Every begin and
+/// end arrives at least once, none arrives that did not happen, and those of each variable arrive
+/// in order.
 #[tokio::test(start_paused = true)]
 async fn whatever_ends_the_delivery_everything_arrives() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
@@ -175,8 +177,7 @@ async fn whatever_ends_the_delivery_everything_arrives() {
     }
 }
 
-/// An outbox that nobody is to be told of does not grow, and neither does one whose last channel
-/// was taken away.
+/// An outbox without channels does not grow, nor does one whose last channel was removed.
 #[tokio::test(start_paused = true)]
 async fn what_nobody_waits_for_is_done() {
     let outbox = Outbox::new().await;
@@ -188,7 +189,7 @@ async fn what_nobody_waits_for_is_done() {
     delivery.finish().await;
 }
 
-/// A worker on standby tells nobody.
+/// A worker on standby sends nothing.
 #[tokio::test(start_paused = true)]
 async fn a_worker_on_standby_tells_nobody() {
     let outbox = Outbox::new().await;
@@ -203,8 +204,8 @@ async fn a_worker_on_standby_tells_nobody() {
     delivery.finish().await;
 }
 
-/// Workers that share the variables share one outbox: one of their processes tells all of it, each
-/// thing once, and when that one ends another goes on.
+/// Workers that share the variables share one outbox: one of their processes sends all of it, each
+/// message once, and when that process ends another continues.
 #[tokio::test(start_paused = true)]
 async fn workers_that_share_an_outbox_tell_each_thing_once() {
     let outbox = Outbox::new().await;
@@ -232,8 +233,7 @@ async fn workers_that_share_an_outbox_tell_each_thing_once() {
     second.finish().await;
 }
 
-/// What is open is told to Alertmanager by the process that delivers; how each process is doing, by
-/// itself.
+/// The process that delivers tells Alertmanager what is open. Each process tells its own condition.
 #[tokio::test(start_paused = true)]
 async fn a_process_that_does_not_deliver_tells_of_its_own_trouble() {
     let outbox = Outbox::new().await;

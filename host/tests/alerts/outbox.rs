@@ -1,4 +1,4 @@
-//! A database with an outbox, to which a test adds what a worker would.
+//! A database with an outbox, to which a test adds entries as a worker would.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use host::store::{SqliteStore, Store, TableNames};
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
 
-/// So many minutes after ten.
+/// The time this many minutes after ten.
 pub(crate) fn at(minutes: u64) -> Datetime {
     Datetime::parse("2025-01-15 10:00").unwrap().later(Duration::from_secs(60 * minutes))
 }

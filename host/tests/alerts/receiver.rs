@@ -1,4 +1,4 @@
-//! A receiver of webhooks, which checks each signature and fails as it is told.
+//! A receiver of webhooks, which checks each signature and fails as the test tells it to.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -10,21 +10,21 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use standardwebhooks::Webhook;
 
-/// What messages are signed with.
+/// The key that signs the messages.
 pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// What it does with a message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Answer {
-    /// Takes it where this is 200.
+    /// Answers with this status, and accepts the message if it is 200.
     Status(u16),
-    /// Takes it, and says that it did not.
+    /// Accepts it, and answers that it did not.
     Takes { and_answers: u16 },
     /// Ends the connection without an answer.
     HangsUp,
 }
 
-/// A message that was taken.
+/// A message that was accepted.
 #[derive(Clone, Debug)]
 pub(crate) struct Taken {
     pub(crate) kind: String,
@@ -68,7 +68,7 @@ impl Receiver {
         self.inner.lock().unwrap().answer = answer;
     }
 
-    /// Answers 400 to a message in which this variable stands.
+    /// Answers 400 to a message that names this variable.
     pub(crate) fn refuses(&self, variable: &str) {
         self.inner.lock().unwrap().refused = variable.to_owned();
     }
@@ -78,7 +78,7 @@ impl Receiver {
         self.inner.lock().unwrap().requests.clone()
     }
 
-    /// Those that were taken.
+    /// The messages that were accepted.
     pub(crate) fn taken(&self) -> Vec<Taken> {
         self.inner.lock().unwrap().taken.clone()
     }

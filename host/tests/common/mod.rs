@@ -28,7 +28,7 @@ pub(crate) struct Place {
     by_interval: bool,
 }
 
-/// What a run came to.
+/// The result of a run.
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -43,7 +43,7 @@ impl Place {
         place
     }
 
-    /// Where the detector's rule is the Python worker's, which judges nothing without a model.
+    /// The same with the Python worker's rule, which judges nothing without a model.
     pub(crate) fn by_interval() -> Self {
         Self { by_interval: true, ..Self::new() }
     }
@@ -82,12 +82,13 @@ impl Place {
         self.database().execute_batch(sql).unwrap();
     }
 
-    /// One number out of the database; None while it cannot be had.
+    /// A number from the database. None as long as it cannot be read.
     pub(crate) fn number(&self, sql: &str) -> Option<i64> {
         self.database().query_row(sql, [], |row| row.get(0)).ok()
     }
 
-    /// Readings of each variable at so many datetimes, a minute apart, the last one a minute ago.
+    /// Inserts readings of each variable at `datetimes` datetimes, a minute apart, the last one a
+    /// minute ago.
     pub(crate) fn readings(&self, variables: &[&str], datetimes: u32) {
         // One statement has one `now`.
         let names: Vec<_> = variables.iter().map(|variable| format!("('{variable}')")).collect();
@@ -99,14 +100,14 @@ impl Place {
         ));
     }
 
-    /// The program, with nothing of this process's configuration.
+    /// The program, without this process's configuration.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
         self.prepare(command.args(arguments));
         command
     }
 
-    /// What [`Self::command`] has, for a program that is started in another way.
+    /// Prepares a command as [`Self::command`] does, for a program that is started in another way.
     pub(crate) fn prepare(&self, command: &mut Command) {
         command.current_dir(self.dir.path());
         for (name, _) in std::env::vars_os() {
@@ -114,6 +115,8 @@ impl Place {
                 command.env_remove(name);
             }
         }
+        // It would put colours into what goes to a pipe.
+        command.env_remove("CLICOLOR_FORCE");
         // Compiled once for all tests.
         command.env("ANOMALY_DETECTOR_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"));
         command.env("ANOMALY_DETECTOR_STATE_DIR", "state");
@@ -128,10 +131,21 @@ impl Place {
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         Ran::of(&self.command(arguments).output().unwrap()).seen_from(self)
     }
+
+    /// A copy of the program, as `host`. Another process writes it: a file that this process has
+    /// open for writing may be inherited by a process that another test starts at this moment, and
+    /// as long as it is, no one can execute it.
+    #[cfg(unix)]
+    pub(crate) fn copy_program(&self) -> PathBuf {
+        let copy = self.path("host");
+        assert!(Command::new("cp").arg(env!("CARGO_BIN_EXE_host")).arg(&copy).status().unwrap().success());
+        copy
+    }
 }
 
 impl Ran {
-    /// What was said, with the paths of the place's files as its names: messages show whole paths.
+    /// What was printed, with the names of the place's files instead of their paths: messages show
+    /// whole paths.
     pub(crate) fn seen_from(self, place: &Place) -> Self {
         let directory = place.path("").display().to_string();
         let seen = |text: &str| text.replace(&directory, "");
@@ -147,7 +161,7 @@ impl Ran {
     }
 }
 
-/// Each number, with its decimals, as one `#`.
+/// The text with `#` for each number and its decimals.
 pub(crate) fn masked(text: &str) -> String {
     let mut masked = String::new();
     let mut rest = text.chars().peekable();
@@ -162,11 +176,24 @@ pub(crate) fn masked(text: &str) -> String {
     masked
 }
 
-/// Waits until something is so; a run on a busy machine may take its time.
+/// The lines of a log without their times, sorted. Console and file are written one after the
+/// other, each with its own time, and lines of several threads may come in either order.
+pub(crate) fn untimed(log: &str) -> Vec<&str> {
+    const TIME: usize = "2025-01-15 10:00:00".len();
+    let mut lines: Vec<_> = log.lines().map(|line| line.get(TIME..).unwrap_or(line)).collect();
+    lines.sort_unstable();
+    lines
+}
+
+/// The longest wait for anything. It only ends a test that would wait for ever: a busy machine with
+/// empty caches may take minutes.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(300);
+
+/// Waits until something is so.
 pub(crate) fn wait(what: &str, mut so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !so() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what}: not within a minute");
+        assert!(begun.elapsed() < LONGEST_WAIT, "{what}: not within {LONGEST_WAIT:?}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

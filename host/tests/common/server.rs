@@ -18,15 +18,15 @@ pub(crate) use self::sqlserver::{PASSWORD, server};
 /// A database, and a connection of the plant's to it.
 pub(crate) struct OnServer {
     runtime: tokio::runtime::Runtime,
-    // Before the database, which is not dropped while somebody is in it.
+    // Ended before the database, which cannot be dropped while a connection uses it.
     visitor: SideConnection,
-    /// The plant's, for rows that it has inserted and not committed.
+    /// The plant's connection for rows that it has inserted and not committed.
     slow: SideConnection,
     database: Database,
 }
 
 impl OnServer {
-    /// Fails where there is no server: who asks for these tests names one.
+    /// Fails if no server is named: these tests are run only on demand.
     pub(crate) fn start() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (database, visitor, slow) = runtime.block_on(async {
@@ -38,7 +38,7 @@ impl OnServer {
         Self { runtime, visitor, slow, database }
     }
 
-    /// Has the program work there.
+    /// Makes the program use this database.
     pub(crate) fn address(&self, command: &mut Command) {
         command.env("ANOMALY_INPUT_CONNECTION_STRING", server().unwrap());
         command.env("ANOMALY_INPUT_DATABASE", &self.database.name);

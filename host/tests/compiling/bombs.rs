@@ -1,5 +1,5 @@
-//! Modules that are small, or at least quickly written, and that a compiler would take long or much
-//! memory for.
+//! Modules that are small, or at least quickly written, and that would cost a compiler much time or
+//! memory.
 
 use wasm_encoder::{
     CodeSection, ComponentSectionId, ConstExpr, DataSection, ElementSection, Elements, ExportKind,
@@ -7,8 +7,8 @@ use wasm_encoder::{
     TableSection, TableType, TypeSection, ValType,
 };
 
-/// A name, its bytes, and what it is refused for before anything is compiled; None: it gets through
-/// to the compiler.
+/// A name, the bytes, and why it is refused before anything is compiled. None if the compiler gets
+/// it.
 pub(crate) struct Bomb {
     pub(crate) name: &'static str,
     pub(crate) make: fn() -> Vec<u8>,
@@ -101,7 +101,7 @@ pub(crate) const BOMBS: [Bomb; 19] = [
         make: || vec![0; (64 << 20) + 1],
         refused: Some("bytes than a detector may have: 67108864"),
     },
-    // What stays within all of the numbers.
+    // These are within all of the limits that are counted.
     Bomb { name: "60 MB of code", make: || functions(40_000, &work(200)), refused: None },
     Bomb { name: "2,000 live variables, 20 functions", make: || live_functions(20), refused: None },
 ];
@@ -163,7 +163,7 @@ fn nested(block: Instruction<'static>, levels: usize) -> Vec<Instruction<'static
     code
 }
 
-/// The only type: nothing in, nothing out.
+/// The only type: no parameters and no result.
 fn nothing() -> TypeSection {
     let mut types = TypeSection::new();
     types.ty().function([], []);
@@ -195,7 +195,7 @@ fn one_function<const N: usize>(locals: [(u32, ValType); N], code: Vec<Instructi
     module_of([function(locals, &code)])
 }
 
-/// So many functions of the same code.
+/// This number of functions with the same code.
 fn functions(count: usize, code: &[Instruction<'_>]) -> Vec<u8> {
     let one = function([(4, ValType::I64)], code);
     module_of(std::iter::repeat_n(one, count))

@@ -1,5 +1,5 @@
-//! Compiled code is used if it is what was written, and made anew if not: on the real program,
-//! whatever happened to the file.
+//! Compiled code is used if the file is as it was written, and else made again. Tested on the real
+//! program, with whatever may happen to the file.
 
 use std::fs;
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ impl Used {
         Self { said: first.stdout, whole: fs::read(&entry).unwrap(), entry, place }
     }
 
-    /// The program answers as ever and has made the entry anew.
+    /// The program answers as before and has made the entry again.
     fn is_mended(&self, what: &str) {
         let ran = inspect(&self.place);
         assert_eq!((ran.code, &ran.stdout), (Some(0), &self.said), "{what}: {}", ran.stderr);
@@ -40,7 +40,7 @@ impl Used {
 
 fn inspect(place: &Place) -> Ran {
     let mut command = place.command(&["detector", "inspect", "detector.wasm"]);
-    // As systemd gives several: the first is the one.
+    // Systemd may give several directories. The first is used.
     let directories = [place.path("cache"), place.path("other")];
     Ran::of(&command.env("CACHE_DIRECTORY", std::env::join_paths(directories).unwrap()).output().unwrap())
 }
@@ -66,7 +66,7 @@ fn a_damaged_entry_is_made_anew() {
     }
 }
 
-/// What a process leaves that did not survive the first use of an entry.
+/// What is left of a process that was ended at the first use of an entry.
 #[test]
 fn a_crash_does_not_come_back_at_each_start() {
     let _alone = ALONE.blocking_lock();

@@ -1,4 +1,4 @@
-//! Bombs beside a service that runs: dropped in under it, and while it starts.
+//! Bombs that come to a service while it runs and while it starts.
 
 use std::fs;
 use std::process::{Child, Stdio};
@@ -29,7 +29,7 @@ fn service(place: &Place, arguments: &[&str]) -> Child {
         .unwrap()
 }
 
-/// Puts a module in place as a careful person does.
+/// Puts a module in place as a careful person does: at once, by renaming it.
 fn put(place: &Place, module: &[u8]) {
     let coming = place.write("coming", module);
     fs::rename(coming, place.path("detector.wasm")).unwrap();
@@ -43,15 +43,15 @@ fn verdicts(place: &Place) -> i64 {
     place.number("SELECT COUNT(*) FROM anomalies_detector").unwrap_or(0)
 }
 
-/// How a service ends that was asked to, and how long that takes.
+/// How a service ends that was asked to end, and how long that takes.
 fn ended(service: &mut Child) -> (Option<i32>, Duration) {
     let begun = Instant::now();
     wait("the end of the service", || service.try_wait().unwrap().is_some());
     (service.wait().unwrap().code(), begun.elapsed())
 }
 
-/// Refused with one line each, while readings are judged as ever, and the memory of the service
-/// stays what it is.
+/// Each is refused with one line. Meanwhile readings are judged as before, and the memory of the
+/// service does not grow.
 #[test]
 fn a_bomb_dropped_in_beside_a_worker_costs_one_line() {
     const REFUSED: &str = "the files changed and cannot be used, the detector in use stays";
@@ -76,7 +76,7 @@ fn a_bomb_dropped_in_beside_a_worker_costs_one_line() {
     for (number, name) in ["instances that double 30 times", "60 MB of code"].into_iter().enumerate() {
         put(&place, &bomb(name));
         plant_goes_on();
-        // A fast machine is through with the second in time, and finds that it is no detector.
+        // A fast machine compiles the second in time, and finds that it is no detector.
         wait("a line", || said(&place, REFUSED) > number);
         plant_goes_on();
     }
@@ -106,7 +106,8 @@ fn a_stop_ends_a_start_that_compiles() {
         signal(service.id(), name);
         let (code, took) = ended(&mut service);
         assert_eq!(code, Some(0), "{name:?}: {}", fs::read_to_string(place.path("said")).unwrap());
-        assert!(took < Duration::from_secs(5), "{name:?}: {took:?}");
+        // Less than the nine seconds after which the compilation would be ended anyway.
+        assert!(took < Duration::from_secs(8), "{name:?}: {took:?}");
         wait("the end of what compiled", || !compiling.iter().any(|child| is_there(*child)));
     }
     assert_eq!(said(&place, "cannot be used"), 0);

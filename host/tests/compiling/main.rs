@@ -1,5 +1,5 @@
-//! Compiling has limits: whatever a module says, it costs one refused line, a few seconds, and
-//! memory that is not the service's.
+//! Compiling has limits. Whatever a module contains, it is refused with one line after a few
+//! seconds, and the memory is not the service's.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test stops at the first surprise")]
 
@@ -33,17 +33,18 @@ async fn refusal(engine: &Engine, bytes: Vec<u8>) -> String {
     inspect(engine, &module).await.description.map(|said| said.name).unwrap_err().to_string()
 }
 
-/// In this very process: nothing but the numbers stands between the compiler and the bomb.
+/// Compiled in this process: only the limits that are counted protect the compiler from the bomb.
 #[tokio::test]
 async fn what_there_is_too_much_of_is_refused_before_it_is_compiled() {
     let engine = engine(Compiler::here());
     for bomb in &BOMBS {
         let Some(why) = bomb.refused else { continue };
         let bytes = [&b"\0asm\x0d\0\x01\0"[..], &(bomb.make)()].concat();
-        // The one that is nothing but long has no header of its own.
+        // The one that is only long has no header of its own.
         let bytes = if bytes[8..].starts_with(b"\0asm") { bytes[8..].to_vec() } else { bytes };
         let begun = Instant::now();
         let said = refusal(&engine, bytes).await;
+        let took = begun.elapsed();
         let expected = match why.split_once(" than a detector may have: ") {
             Some((what, most)) => {
                 format!("it has more {what} than a detector may have: {most} are allowed")
@@ -51,7 +52,8 @@ async fn what_there_is_too_much_of_is_refused_before_it_is_compiled() {
             None => format!("it {why}"),
         };
         assert_eq!(said, format!("`bomb.wasm` cannot be used: {expected}"), "{}", bomb.name);
-        assert!(begun.elapsed() < Duration::from_secs(10), "{}: {:?}", bomb.name, begun.elapsed());
+        // Seconds, on a busy machine; the compiler would take minutes, or all memory.
+        assert!(took < Duration::from_secs(60), "{}: {took:?}", bomb.name);
     }
 }
 
@@ -70,11 +72,11 @@ mod linux {
     pub(crate) static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
     const TIME: Duration = Duration::from_secs(10);
-    /// For whoever waits for the processor on a busy machine.
-    const SLACK: Duration = Duration::from_secs(10);
+    /// For the time that a process waits for the processor on a busy machine.
+    const SLACK: Duration = Duration::from_secs(20);
     const MEMORY: u64 = 512_000_000;
 
-    /// The numbers are not looked at: what the process that compiles is allowed holds by itself.
+    /// Without the limits that are counted: the limits of the process that compiles are enough.
     #[tokio::test(flavor = "multi_thread")]
     async fn what_gets_through_is_ended_by_the_limits_of_its_process() {
         let _alone = ALONE.lock().await;
@@ -96,8 +98,8 @@ mod linux {
         }
     }
 
-    /// One that is counted and one that only a limit ends, by each command that compiles, the
-    /// service itself counted as well.
+    /// A bomb that is counted and one that only the process's limits end, for each command that
+    /// compiles and for the service.
     #[test]
     fn a_bomb_costs_a_command_one_line() {
         let _alone = ALONE.blocking_lock();

@@ -1,4 +1,5 @@
-//! What this process and those that it starts have in use, seen from outside while something runs.
+//! The memory and processes of this process and of those that it starts, measured while something
+//! runs.
 
 use std::collections::HashMap;
 use std::fs;
@@ -7,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Watches until it is asked.
+/// Measures until it is asked for the result.
 pub(crate) struct Usage {
     done: Arc<AtomicBool>,
     watching: JoinHandle<u64>,

@@ -1,5 +1,5 @@
-//! Episodes under the same stop, with readings that come late: what the table holds in the end is
-//! what the verdicts say, gone over afresh, and what was told to begin was told to end.
+//! Episodes under the same kills, with readings that come late. In the end the table has the
+//! episodes that follow from all verdicts, and each begin that was told has an end that was told.
 
 use std::process::Stdio;
 
@@ -9,7 +9,7 @@ use crate::{Random, from_environment};
 
 const VARIABLES: [&str; 4] = ["A", "B", "presión/1", "T 2"];
 
-/// Of which the detector learns the first, as many as it is told to.
+/// For how many seconds there are readings. The detector learns from the first of them.
 const SECONDS: u64 = 500;
 
 const VERDICTS: &str = "SELECT count(*) FROM anomalies_detector";
@@ -46,7 +46,8 @@ fn insert(place: &Place, rows: &[String]) {
     }
 }
 
-/// What the verdicts say: open with the first anomalous reading, closed by two normal ones.
+/// The episodes that follow from the verdicts: opened by the first anomalous reading, closed by two
+/// normal ones.
 fn afresh(place: &Place) -> Vec<Seen> {
     let database = place.database();
     let sql = "SELECT variable, ds, is_anomaly, anomaly_score FROM anomalies_detector ORDER BY variable, ds";
@@ -113,7 +114,7 @@ fn episodes_are_what_the_verdicts_say_after_kills_and_late_readings() {
     insert(&place, &in_order);
     let command = || {
         let mut command = place.command(&["run", "--once", "--log-file", ""]);
-        command.env("ANOMALY_WORKER_BATCH_ROWS", "40");
+        command.env("ANOMALY_WORKER_BATCH_ROWS", "20");
         command.env("ANOMALY_WORKER_INITIAL_LOOKBACK", "60days");
         command.env("ANOMALY_WORKER_ALLOWED_LATENESS", "60days");
         command.env("ANOMALY_WORKER_RECONCILE", "off");
@@ -135,7 +136,7 @@ fn episodes_are_what_the_verdicts_say_after_kills_and_late_readings() {
         child.kill().unwrap();
         child.wait().unwrap();
         kills += u64::from(place.number(VERDICTS).unwrap() < all);
-        // What was in flight comes in, older than what was judged.
+        // The readings that were late arrive, older than those that were judged.
         let some = late.split_off(late.len() - late.len().min(10));
         insert(&place, &some);
     }
@@ -154,7 +155,7 @@ fn episodes_are_what_the_verdicts_say_after_kills_and_late_readings() {
         .collect();
     assert!(differing.is_empty(), "{differing:#?}");
 
-    // Told once each, and to its end.
+    // Each was told once, begin and end.
     let unfinished = "SELECT count(*) FROM anomaly_worker_episodes WHERE kind = 'anomaly' AND \
                       (told IN ('opened', 'nothing', 'still_open')) <> is_open";
     assert_eq!(place.number(unfinished), Some(0));

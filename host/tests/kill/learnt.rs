@@ -1,5 +1,5 @@
-//! What the detector has learnt under the same stop: the verdicts of a worker that is killed again
-//! and again are, row for row, those of one that never was.
+//! What the detector has learnt, under the same kills: the verdicts of a worker that is killed
+//! again and again equal, row for row, those of a worker that is never killed.
 
 use std::process::Stdio;
 

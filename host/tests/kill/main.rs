@@ -1,6 +1,6 @@
-//! Promise 1 under the hardest stop: the program is killed at random points of a backlog, with late
-//! rows coming in meanwhile, alone or with a second one on standby. After each kill the state row
-//! agrees with the verdicts; at the end every reading has exactly one.
+//! Promise 1 under kills: the program is killed at random points of a backlog while late rows
+//! arrive, alone or with a second one on standby. After each kill the state row agrees with the
+//! verdicts; at the end every reading has exactly one.
 //!
 //! On an SQLite file, and on the server that `TEST_SQLSERVER` names. `KILL_ROUNDS` says how often
 //! (12 unless given, `just test-kill` 200), `KILL_SEED` repeats a run.
@@ -31,7 +31,7 @@ use server::OnItsServer;
 /// Small batches, so that there are many commits to be killed between and in.
 const BATCH_ROWS: &str = "30";
 
-/// A generator with the period of its 64 bits (SplitMix64): all that random moments need.
+/// A generator with a period of 2^64 (SplitMix64), which is enough for random moments.
 struct Random(u64);
 
 impl Random {
@@ -52,7 +52,7 @@ fn from_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 
-/// The plant's next rows: so many datetimes ahead of all before them.
+/// The plant's next rows, with datetimes after all before them.
 fn new_rows(next: &mut u64, datetimes: u64) -> Vec<Reading> {
     let seconds = (0..datetimes).map(|at| *next + 2 * at);
     let rows = seconds.flat_map(|at| VARIABLES.map(|variable| (at, variable))).collect();
@@ -91,7 +91,7 @@ fn on_a_server_too_the_other_of_two_takes_over_and_nothing_is_lost_or_doubled() 
     survives(&mut OnItsServer::new(), 2);
 }
 
-/// So many workers of one name, of which one is killed again and again.
+/// `workers` workers of one name, of which one is killed again and again.
 fn survives<P: Plant>(plant: &mut P, workers: usize) {
     let rounds = from_environment("KILL_ROUNDS").unwrap_or(12);
     let seed = from_environment("KILL_SEED")
@@ -104,7 +104,8 @@ fn survives<P: Plant>(plant: &mut P, workers: usize) {
         command.env("ANOMALY_WORKER_BATCH_ROWS", BATCH_ROWS);
         command.env("ANOMALY_WORKER_INITIAL_LOOKBACK", "60days");
         command.env("ANOMALY_WORKER_ALLOWED_LATENESS", "60days");
-        // Twice the interval would let a row in flight go at the first pause of this machine.
+        // With twice the interval, a short pause of this machine would be enough to no longer wait
+        // for an uncommitted row.
         command.env("ANOMALY_WORKER_SETTLE", "10m");
         command.stdout(Stdio::null()).stderr(Stdio::null());
         plant.address(&mut command);
@@ -117,14 +118,15 @@ fn survives<P: Plant>(plant: &mut P, workers: usize) {
     let mut killed_at_work = 0;
     let mut alive: Vec<Child> = Vec::new();
     for round in 0..rounds {
-        plant.insert(&new_rows(&mut next, P::DATETIMES));
+        // One that is left of the round before may judge the new rows at once.
         let before = plant.ledgers().0.verdicts;
+        plant.insert(&new_rows(&mut next, P::DATETIMES));
         plant.hold(&late_rows(next, &mut random));
         while alive.len() < workers {
             alive.push(command(plant, false).spawn().unwrap());
         }
-        // Half of the kills come once it works, however slow the machine is; the others at any
-        // time, before it works too.
+        // Half of the kills come after it has begun to work, however slow the machine is. The
+        // others come at any time, also before.
         let longest = if random.below(2) == 0 {
             common::wait("a commit", || plant.ledgers().0.verdicts > before);
             P::PAUSE / 8
@@ -150,14 +152,14 @@ fn survives<P: Plant>(plant: &mut P, workers: usize) {
     eprintln!("{killed_at_work} of {rounds} kills came between the first and the last commit of a backlog");
     assert!(killed_at_work > 0, "no kill came while it worked: the delays do not fit this machine");
 
-    // What a killed one held may be held for a moment more.
+    // What a killed worker held may stay held for a moment.
     common::wait("one that is alone leads", || command(plant, true).status().unwrap().success());
     let (found, claimed) = plant.ledgers();
     assert_eq!(found, claimed);
     assert_eq!(plant.readings_without_a_verdict(), 0, "readings without a verdict");
     assert_eq!(found.verdicts, plant.readings(), "one verdict each");
     assert_eq!(claimed.newest, Some(plant.newest_reading()));
-    // Every id was read, and none is waited for any more that is there.
+    // Every id was read, and none that is there is still waited for.
     let position: Value = serde_json::from_str(&plant.position()).unwrap();
     assert_eq!(position["scanned"].as_i64(), Some(plant.last_id()), "{position}");
     eprintln!("{} readings, one verdict each, in {} s", found.verdicts, begun.elapsed().as_secs());

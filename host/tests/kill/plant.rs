@@ -1,5 +1,5 @@
-//! What the kill test asks of a database: rows of the plant, in and out of order, and what output
-//! and state say of each other.
+//! What the kill test asks of a database: rows of the plant, in and out of order, and the agreement
+//! of output and state.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use crate::common::Place;
 /// Seconds since the plant began, and the variable.
 pub(crate) type Reading = (u64, &'static str);
 
-/// What the output and the state row say of each other.
+/// What the output has, and what the state row says of it.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Ledger {
     pub(crate) verdicts: i64,
@@ -28,7 +28,7 @@ pub(crate) trait Plant {
     /// Where the program runs.
     fn place(&self) -> &Place;
 
-    /// Says where the database is.
+    /// Tells the program where the database is.
     fn address(&self, command: &mut Command);
 
     fn insert(&mut self, rows: &[Reading]);
@@ -41,7 +41,7 @@ pub(crate) trait Plant {
     /// The output, and the same as the state row has it, at one moment.
     fn ledgers(&mut self) -> (Ledger, Ledger);
 
-    /// Readings, of duplicates one.
+    /// The number of readings, with duplicates counted once.
     fn readings(&mut self) -> i64;
 
     fn readings_without_a_verdict(&mut self) -> i64;

@@ -60,7 +60,7 @@ impl Plant for OnItsServer {
         self.server.run(&sql);
     }
 
-    /// They have lower ids than what others insert meanwhile, and come to light after it.
+    /// They have lower ids than rows that others insert meanwhile, and become visible after these.
     fn hold(&mut self, rows: &[Reading]) {
         let sql = self.insertion(rows);
         self.server.run_slowly(&format!("BEGIN TRANSACTION; {sql}"));
@@ -70,7 +70,7 @@ impl Plant for OnItsServer {
         self.server.run_slowly("COMMIT TRANSACTION");
     }
 
-    /// The state row first: as long as it is read, nobody commits.
+    /// The state row is read first: as long as it is locked by this, nobody commits.
     fn ledgers(&mut self) -> (Ledger, Ledger) {
         self.server.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; BEGIN TRANSACTION");
         let row = self

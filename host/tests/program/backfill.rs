@@ -1,5 +1,5 @@
-//! `host backfill`, the real program on real files: what it writes and says, that it is killed and
-//! goes on, and that a worker beside it does not notice.
+//! `host backfill`, the real program on real files: what it writes and prints, that it continues
+//! after a kill, and that a worker beside it is not disturbed.
 
 use std::collections::BTreeSet;
 use std::process::{Child, Stdio};
@@ -37,7 +37,7 @@ const TWICE: &str =
     "SELECT count(*) FROM (SELECT 1 FROM anomalies_detector GROUP BY ds, variable HAVING count(*) > 1)";
 const ROWS: &str = "SELECT count(*) FROM anomaly_worker_state";
 
-/// Every reading of the range has one verdict, no other has, and nothing is left behind.
+/// Every reading of the range has one verdict, no other reading has one, and no state row is left.
 fn expect_done(place: &Place, verdicts: i64) {
     let found = [VERDICTS, WITHOUT, TWICE, ROWS].map(|sql| place.number(sql).unwrap());
     assert_eq!(found, [verdicts, 0, 0, 0], "verdicts, without, twice, state rows");
@@ -74,7 +74,7 @@ fn a_range_is_judged_once_and_leaves_no_row_behind() {
     assert!(!place.path("worker.log").exists(), "the worker's log is the worker's");
     assert_eq!([VERDICTS, TWICE, ROWS].map(|sql| place.number(sql).unwrap()), [1194, 0, 0]);
 
-    // Again: there is nothing to do, and nothing is touched.
+    // The same again: there is nothing to do, and nothing is changed.
     let before = place.number("SELECT sum(rowid) FROM anomalies_detector");
     let ran = place.run(&backfill(&[]));
     assert!(ran.stdout.contains(": 0 readings judged, 0 anomalies, "), "{}", ran.stdout);
@@ -94,8 +94,8 @@ fn only_the_variables_asked_for_are_judged() {
     assert!(ran.stderr.contains("WARNING - no reading of `NO SUCH` in this range"), "{}", ran.stderr);
 }
 
-/// New verdicts take the place of the old ones where there are any, and of nothing else; a reader
-/// never misses one.
+/// New verdicts replace old ones where there are any, and nothing else is replaced. A reader of the
+/// table never finds one missing.
 #[test]
 fn replacing_renews_the_verdicts_of_the_range_alone() {
     let place = plant(300);
@@ -109,7 +109,7 @@ fn replacing_renews_the_verdicts_of_the_range_alone() {
     let mut command = place.command(&backfill(&["--replace", "--models", "models"]));
     command.env("ANOMALY_WORKER_BATCH_ROWS", "60").stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    let (mut looks, mut seen) = (0, BTreeSet::new());
+    let (mut looks, mut seen) = (0, BTreeSet::from_iter(place.number(VERDICTS)));
     while child.try_wait().unwrap().is_none() {
         seen.extend(place.number(VERDICTS));
         looks += 1;
@@ -138,19 +138,21 @@ fn slow(place: &Place, more: &[&str]) -> Child {
     command.spawn().unwrap()
 }
 
-/// Killed in the middle, again and again, with and without --replace: it goes on where it was, and
-/// everything is done once.
+/// Killed in the middle, again and again, with and without --replace: it continues where it was,
+/// and everything is done once.
 #[test]
 fn a_backfill_that_is_killed_goes_on_where_it_was() {
     for replace in [false, true] {
-        let place = plant(1000);
+        let place = plant(1400);
         let more: &[&str] = if replace { &["--replace"] } else { &[] };
         if replace {
             assert_eq!(place.run(&backfill(&[])).code, Some(0));
             place.sql("UPDATE anomalies_detector SET yhat = -1, processed_at = '2025-01-20 00:00:00'");
         }
         let done = || place.number("SELECT count(*) FROM anomalies_detector WHERE yhat <> -1").unwrap_or(0);
-        for goal in [300, 1500, 3000] {
+        // What is left then takes seconds, so that each kill comes while it works, on a busy
+        // machine too.
+        for goal in [300, 1200, 2400] {
             let mut child = slow(&place, more);
             wait("a part of it", || done() >= goal || child.try_wait().unwrap().is_some());
             child.kill().unwrap();
@@ -166,20 +168,20 @@ fn a_backfill_that_is_killed_goes_on_where_it_was() {
         let ran = place.run(&backfill(more));
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         assert!(ran.stderr.contains(" are done; it goes on from there"), "{}", ran.stderr);
-        assert!(ran.stdout.contains(": 6000 readings judged, "), "{}", ran.stdout);
+        assert!(ran.stdout.contains(": 8400 readings judged, "), "{}", ran.stdout);
         assert!(!ran.stdout.contains("judged before"), "{}", ran.stdout);
-        expect_done(&place, 6000);
-        assert_eq!(done(), 6000);
+        expect_done(&place, 8400);
+        assert_eq!(done(), 8400);
         let moved = "SELECT count(*) FROM kept LEFT JOIN anomalies_detector AS a \
                      ON a.rowid = r AND a.ds = kept.ds AND a.variable = kept.variable WHERE a.rowid IS NULL";
         assert_eq!(place.number(moved), Some(0));
     }
 }
 
-/// Another set judges otherwise, so that half of each would be no answer.
+/// Another set judges differently, so that half from each would be wrong.
 #[test]
 fn other_models_begin_anew() {
-    let place = plant(500);
+    let place = plant(1000);
     let mut child = slow(&place, &["--replace"]);
     wait("a part of it", || place.number(VERDICTS).unwrap_or(0) >= 300);
     child.kill().unwrap();
@@ -190,7 +192,7 @@ fn other_models_begin_anew() {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stderr.contains("are not those of the last try: it begins anew"), "{}", ran.stderr);
     assert_eq!(place.number("SELECT count(*) FROM anomalies_detector WHERE yhat = -1"), Some(0));
-    expect_done(&place, 3000);
+    expect_done(&place, 6000);
 }
 
 #[test]
@@ -254,8 +256,8 @@ mod unix {
         expect_done(&place, 6000);
     }
 
-    /// Both judge the same readings at the same time: one verdict each, and the worker's row is its
-    /// own.
+    /// Both judge the same readings at the same time. Each reading has one verdict, and only the
+    /// worker changes its state row.
     #[test]
     fn a_worker_beside_it_does_not_notice() {
         let place = Place::new();

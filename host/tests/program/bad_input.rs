@@ -1,5 +1,5 @@
-//! What a person is told when something is wrong: the real program, its exit code and its words, on
-//! each kind of bad input.
+//! What a person is told when something is wrong: the exit code and the messages of the real
+//! program for each kind of bad input.
 
 use crate::common::{Place, Ran, VARIABLES};
 use rusqlite::Connection;
@@ -12,7 +12,7 @@ struct Wrong {
     arguments: &'static [&'static str],
     code: i32,
     said: &'static str,
-    /// Whether `host check` finds it as well. It does not try what a cycle meets.
+    /// Whether `host check` finds it as well. It does not do what a cycle does.
     check: bool,
 }
 
@@ -280,7 +280,7 @@ fn bad_input_ends_in_a_message_that_a_person_can_act_on() {
         assert_eq!(stdout, "", "{}", wrong.what);
         assert!(!stderr.contains("panicked"), "{}: {stderr}", wrong.what);
         if wrong.code == 1 {
-            // A service has no other place for it.
+            // A service can tell it nowhere else.
             let log = std::fs::read_to_string(place.path("worker.log")).unwrap();
             let log = log.replace(&place.path("").display().to_string(), "");
             assert!(log.contains(" - ERROR - ") && log.contains(wrong.said), "{}: {log}", wrong.what);
@@ -334,8 +334,7 @@ mod unix {
         let place = Place::new();
         place.copy_models(&[]);
         place.readings(&VARIABLES, 2);
-        let program = place.path("host-copy");
-        std::fs::copy(env!("CARGO_BIN_EXE_host"), &program).unwrap();
+        let program = place.copy_program();
         let file = place.path("plant.sqlite");
         let folder = file.parent().unwrap();
         let root = folder.metadata().unwrap().uid() == 0;

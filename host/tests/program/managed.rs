@@ -1,5 +1,4 @@
-//! The program under a service manager: a socket of the test's own takes what systemd would be
-//! told.
+//! The program under a service manager: a socket of the test's own gets the messages for systemd.
 
 #![cfg(target_os = "linux")]
 use std::net::TcpListener;
@@ -8,11 +7,14 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use crate::common::{Place, VARIABLES, wait};
+use crate::common::{LONGEST_WAIT, Place, VARIABLES, wait};
 use rustix::process::Signal;
 
-/// Of the service. Idle cycles take milliseconds, a busy machine takes its time.
-const WATCHDOG: Duration = Duration::from_secs(4);
+/// Of a service that feeds it four times as often: a busy machine may be late by seconds.
+const WATCHDOG: Duration = Duration::from_secs(12);
+
+/// Of a service that feeds it no more, which is waited for.
+const SHORT_WATCHDOG: Duration = Duration::from_secs(4);
 
 /// A service, and the socket that its manager listens at.
 struct Managed {
@@ -42,8 +44,8 @@ impl Managed {
     fn until(&self, last: impl Fn(&str) -> bool) -> Vec<String> {
         let mut said = Vec::new();
         loop {
-            let next = self.next(Duration::from_secs(60));
-            let Some(next) = next else { unreachable!("after {said:?} nothing came for a minute") };
+            let next = self.next(LONGEST_WAIT);
+            let Some(next) = next else { unreachable!("after {said:?} nothing came") };
             said.push(next);
             if said.last().is_some_and(|said| last(said)) {
                 return said;
@@ -78,7 +80,7 @@ fn a_manager_is_told_that_it_is_ready_how_it_stands_and_that_it_stops() {
     assert_eq!(service.child.wait().unwrap().code(), Some(0));
 }
 
-/// A reload that is asked for has a beginning and an end, whatever it comes to.
+/// A reload has a beginning and an end, whatever its result.
 #[test]
 fn a_reload_is_told_from_its_beginning_to_its_end() {
     let place = Place::new();
@@ -89,7 +91,7 @@ fn a_reload_is_told_from_its_beginning_to_its_end() {
     for bytes in [None, Some("{")] {
         if let Some(bytes) = bytes {
             let path = place.write("models/detector_config.json", bytes);
-            // It has rested: what was written just now would be waited for.
+            // Its time is long ago: a file that was written just now would be waited for.
             std::fs::File::options()
                 .write(true)
                 .open(path)
@@ -110,8 +112,8 @@ fn a_reload_is_told_from_its_beginning_to_its_end() {
     }
 }
 
-/// A database that is out of reach is waited for; a table that is not as it should be is for
-/// somebody to mend.
+/// A database that cannot be reached is waited for. A table that is not as it should be must be
+/// mended by a person.
 #[test]
 fn a_start_is_complete_when_the_store_is_known_or_waited_for() {
     let place = Place::new();
@@ -145,7 +147,7 @@ fn a_cycle_that_hangs_feeds_no_watchdog() {
     }
     drop(service);
 
-    // It takes connections and never says a word.
+    // It accepts connections and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let place = Place::new();
     let server = format!("127.0.0.1,{}", silent.local_addr().unwrap().port());
@@ -153,12 +155,12 @@ fn a_cycle_that_hangs_feeds_no_watchdog() {
         "c.toml",
         format!("[input]\nserver = '{server}'\nuser = 'w'\npassword = 'p'\nconnect_timeout = '10m'\n"),
     );
-    let service = Managed::start(&place, &["run", "--config", "c.toml"], Some(WATCHDOG));
+    let service = Managed::start(&place, &["run", "--config", "c.toml"], Some(SHORT_WATCHDOG));
     service.until(|said| said.starts_with("WATCHDOG_USEC="));
     let (_connection, _) = silent.accept().unwrap();
-    // Whatever was fed before the cycle began.
-    while service.next(WATCHDOG).is_some() {}
-    assert_eq!(service.next(WATCHDOG / 2), None);
+    // What it was fed before the cycle began.
+    while service.next(SHORT_WATCHDOG).is_some() {}
+    assert_eq!(service.next(SHORT_WATCHDOG / 2), None);
 }
 
 /// The unit as it is installed. Where systemd's tools are missing, nothing is tried.

@@ -1,5 +1,6 @@
-//! Files that are none, in the place of everything that the program reads besides module and
-//! models: it says so in a line and ends, or goes on without, and waits for nobody.
+//! Pipes, directories and other things in the place of each file that the program reads besides
+//! module and models. It says so in a line and ends, or continues without the file, and never
+//! waits.
 
 #![cfg(unix)]
 use std::fs;
@@ -8,19 +9,19 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::{Place, Ran, VARIABLES, signal, wait};
+use crate::common::{LONGEST_WAIT, Place, Ran, VARIABLES, signal, wait};
 use rustix::process::Signal;
 
 fn pipe(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
-/// What a command comes to, which must not take long.
+/// The result of a command, which must not wait for ever.
 fn ended(command: &mut Command) -> Ran {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let begun = Instant::now();
     while child.try_wait().unwrap().is_none() {
-        if begun.elapsed() > Duration::from_secs(60) {
+        if begun.elapsed() > LONGEST_WAIT {
             child.kill().unwrap();
             let said = String::from_utf8_lossy(&child.wait_with_output().unwrap().stderr).into_owned();
             panic!("{command:?} does not end\n{said}");
@@ -68,7 +69,7 @@ fn what_is_no_file_is_named_and_not_waited_for() {
     }
 }
 
-/// A pipe is a file to import; one that nobody writes to is left at the first wish.
+/// A pipe can be imported. While nobody writes to it, the first signal ends the command.
 #[test]
 fn a_stop_ends_an_import_that_waits_for_a_pipe() {
     let place = Place::new();
@@ -95,7 +96,7 @@ fn a_stop_ends_an_import_that_waits_for_a_pipe() {
     }
 }
 
-/// What detectors made of models is kept in a file of its own, in whose place anything may stand.
+/// Compacted models are kept in a file of their own. There may be anything in its place.
 #[test]
 fn what_stands_in_the_place_of_kept_models_is_not_used() {
     let place = Place::new();
@@ -130,8 +131,8 @@ fn what_stands_in_the_place_of_kept_models_is_not_used() {
     assert_eq!(run(), 0);
 }
 
-/// A directory may hold other things as well, say the user's own models: they are nobody's to
-/// remove.
+/// A directory may hold other things as well, say the user's own models: the program must not
+/// remove them.
 #[test]
 fn files_of_others_stay_in_a_cache_directory() {
     let place = Place::new();

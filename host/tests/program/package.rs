@@ -8,7 +8,7 @@ use std::process::Command;
 
 use crate::common::Place;
 
-/// What is below a directory, with its mode; directories that hold something are left out.
+/// The files below a directory, with their modes, and the directories that are empty.
 fn files(root: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut open = vec![root.to_owned()];
@@ -36,8 +36,8 @@ fn a_service_is_installed_and_uninstalled() {
     let place = Place::new();
     let root = place.path("root");
     fs::create_dir(&root).unwrap();
-    // The program as a service may see it; the test's own is in somebody's home or in a temporary
-    // directory.
+    // The program must be where a service can read it. The test's own is in a home or in a
+    // temporary directory.
     let run = |arguments: &[&str]| {
         place.run(&[&["service"], arguments, &["--root", root.to_str().unwrap()]].concat())
     };
@@ -50,7 +50,7 @@ fn a_service_is_installed_and_uninstalled() {
     let ran = run(&["install", "--name", "north", "--config", "/etc/no/such.toml"]);
     assert_eq!(ran.code, Some(1), "{}", ran.stdout);
     assert_eq!(files(&root), [""; 0]);
-    // Anything that is there and not in a home.
+    // Any file that exists and is not in a home.
     let ran = run(&["install", "--name", "north", "--config", "/etc/passwd"]);
     if ran.stderr.contains("is where a service does not look") {
         eprintln!("left out: the program is where a service does not look");
@@ -79,7 +79,7 @@ fn a_package_goes_in_over_and_out() {
     }
     let build = |version: &str| {
         let mut command = Command::new(&script);
-        // Ninety megabytes of a debug build are not worth the time.
+        // A debug build has ninety megabytes, which would take too long to compress.
         command.env("DPKG_DEB_COMPRESSOR_TYPE", "none");
         command.arg(env!("CARGO_BIN_EXE_host")).arg(place.path("out")).arg(version);
         let built = command.output().ok()?;
@@ -142,7 +142,7 @@ fn a_package_goes_in_over_and_out() {
     let second = build("1.1.0").unwrap();
     dpkg(&["--install", second.to_str().unwrap()]);
     assert_eq!(fs::read_to_string(&config).unwrap(), "# mine\n");
-    // Back to the older one.
+    // The older one again.
     dpkg(&["--install", first.to_str().unwrap()]);
     dpkg(&["--remove", "anomaly-worker"]);
     assert!(config.exists() && password.exists() && !root.join("usr/bin/anomaly-worker").exists());
@@ -171,7 +171,7 @@ fn an_rpm_holds_what_the_other_package_holds() {
     }
     let build = |version: &str| {
         let mut command = Command::new(&script);
-        // Ninety megabytes of a debug build are not worth the time.
+        // A debug build has ninety megabytes, which would take too long to compress.
         command.env("RPM_PAYLOAD", "w0.gzdio").arg(env!("CARGO_BIN_EXE_host"));
         let built = command.arg(place.path("out")).arg(version).output().unwrap();
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
@@ -198,7 +198,7 @@ fn an_rpm_holds_what_the_other_package_holds() {
     ] {
         assert!(listed.lines().any(|line| line == expected), "{expected:?}: {listed}");
     }
-    // The scripts are for a system that runs; here there is nothing to run them with.
+    // The scripts are for a running system, and could not be run here.
     let there = ["--nodeps", "--noscripts"];
     rpm(&[&["--install"], &there[..], &[&first]].concat());
     let config = root.join("etc/anomaly-worker/anomaly-worker.toml");

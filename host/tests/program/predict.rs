@@ -1,5 +1,5 @@
-//! `host predict`, the real program on real models: its numbers against those that Prophet gave,
-//! and what it says of bad input.
+//! `host predict`, the real program on real models: its numbers are compared with those of Prophet,
+//! and its messages for bad input.
 
 use std::path::{Path, PathBuf};
 
@@ -38,8 +38,8 @@ impl Cells {
         self.column(name).into_iter().map(|cell| cell.parse().unwrap()).collect()
     }
 
-    /// The rows the other way round, those of one `ds` as they were: what comes out is sorted all
-    /// the same.
+    /// The rows in reverse order, but those of one `ds` in the same order. The output is sorted in
+    /// any case.
     fn turned(&self) -> String {
         let ds = self.header.iter().position(|column| column == "ds").unwrap();
         let same: Vec<_> = self.rows.chunk_by(|a, b| a[ds] == b[ds]).collect();
@@ -61,15 +61,15 @@ fn expected(case: &str) -> Cells {
     Cells::of(&std::fs::read_to_string(fixtures().join(case).join("expected.csv")).unwrap())
 }
 
-/// What to ask about: the case's own request, else the `ds` of its answers among what prediction
-/// does not look at.
+/// The request: the case's own, or else the `ds` of its answers, with columns that prediction
+/// ignores.
 fn request(case: &str) -> Cells {
     let given = std::fs::read_to_string(fixtures().join(case).join("input.csv"));
     given.map_or_else(|_| expected(case), |text| Cells::of(&text))
 }
 
-/// Holds a printed CSV against the case's answers; `bounds` begins the names of its columns of
-/// bounds.
+/// Compares a printed CSV with the case's answers. The names of the columns of bounds begin with
+/// `bounds`.
 fn compare(case: &str, printed: &str, bounds: &str) {
     let (found, expected) = (Cells::of(printed), expected(case));
     assert_eq!(found.header, ["ds", "yhat", "yhat_lower", "yhat_upper"]);
@@ -146,8 +146,8 @@ fn country_holidays_come_from_a_file_beside_the_model() {
     );
 }
 
-/// The width is taken, rows of one `ds` keep their own columns, and a row without what it needs
-/// costs that row alone.
+/// The width is used, rows of one `ds` keep their own columns, and only a row without the values
+/// that it needs is left out.
 #[test]
 fn rows_of_one_ds_are_told_apart_and_a_missing_value_costs_its_row() {
     let (place, case) = (Place::new(), "regressor_additive_standardised");

@@ -1,22 +1,60 @@
-//! `host reload`: a service that runs is asked, or the files are only tried.
+//! `host reload`: a running service is asked to reload, or the files are only tried.
 
 #![cfg(target_os = "linux")]
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
 
 use crate::common::{Place, VARIABLES, wait};
 
 const NEW: &str = "models/prophet_model_NEW.json";
 const CONFIG: &str = "models/detector_config.json";
 
-/// Ends with the test, however that ends.
+/// Killed at the end of the test, even if it fails.
 struct Killed(Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+/// Somebody writes in the directory of the models, again and again: the service waits half a minute
+/// for the end of that before it looks by itself. So the look that a command asks for comes first,
+/// however long commands take on this machine.
+struct Copying {
+    file: PathBuf,
+    is_over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Copying {
+    fn start(place: &Place) -> Self {
+        let (file, is_over) = (place.path("models/copy.part"), Arc::new(AtomicBool::new(false)));
+        let (path, over) = (file.clone(), Arc::clone(&is_over));
+        fs::write(&path, "x").unwrap();
+        let thread = std::thread::spawn(move || {
+            while !over.load(Ordering::Relaxed) {
+                fs::write(&path, "x").unwrap();
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        Self { file, is_over, thread: Some(thread) }
+    }
+}
+
+impl Drop for Copying {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        let _ = fs::remove_file(&self.file);
     }
 }
 
@@ -31,7 +69,7 @@ fn reload(place: &Place, flags: &[&str]) -> (Option<i32>, Vec<String>) {
     (ran.code, said.lines().map(line).collect())
 }
 
-/// Written long ago: what was written just now would be waited for.
+/// Sets the times of the files to long ago: a file that was written just now would be waited for.
 fn rest(place: &Place) {
     for entry in fs::read_dir(place.path("models")).unwrap() {
         let file = fs::File::options().write(true).open(entry.unwrap().path()).unwrap();
@@ -84,6 +122,7 @@ fn a_service_is_asked_and_says_what_came_of_it() {
     );
     expect(&[], 0, &["nothing has changed; set # goes on"]);
 
+    let copying = Copying::start(&place);
     fs::copy(place.path("models/prophet_model_TEMP_03.json"), place.path(NEW)).unwrap();
     fs::write(place.path("models/prophet_model_VIBRACION.json"), fs::read(place.path(NEW)).unwrap()).unwrap();
     fs::remove_file(place.path("models/prophet_model_NIVEL_4.json")).unwrap();
@@ -101,6 +140,7 @@ fn a_service_is_asked_and_says_what_came_of_it() {
         ],
     );
     expect(&[], 0, &["set # passed its trial and judges the next batch"]);
+    drop(copying);
     expect(&[], 0, &["nothing has changed; set # goes on"]);
 
     place.write("models/prophet_model_TEMP_03.json", "{");
@@ -137,13 +177,13 @@ fn a_service_is_asked_and_says_what_came_of_it() {
             "refused   *",
         ],
     );
-    // Another plant's, which nobody has given a name, log and models of its own.
+    // The service of another plant, without a name, a log and models of its own.
     let ran = place.run(&["check", "--models", "models", "--database", "south.sqlite"]);
     let notes: Vec<_> = ran.stdout.lines().filter(|line| line.starts_with("note  services ")).collect();
     let [log, kept] = notes.as_slice() else { unreachable!("{}", ran.stdout) };
     assert!(log.contains(" writes the same log `worker.log`; give each a `file` of `[log]`"), "{log}");
     assert!(kept.contains(" keeps its last good set in the same file, as both are `default`"), "{kept}");
-    // Without a service what is kept stands for what is in use: the set that judged.
+    // Without a service the kept set is shown as in use: the set that judged.
     service.0.kill().unwrap();
     service.0.wait().unwrap();
     place.copy_models(&["detector_config.json", "prophet_model_TEMP_03.json"]);

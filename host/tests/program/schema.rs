@@ -1,4 +1,4 @@
-//! `host schema`: what it prints makes the tables that a worker finds good.
+//! `host schema`: what it prints makes tables that a worker accepts.
 
 use crate::common::{Place, VARIABLES};
 use host::store::{TableName, schema};
@@ -16,7 +16,7 @@ fn tables_made_by_its_statements_are_used_as_they_are() {
     assert_eq!(place.number("SELECT count(*) FROM anomalies_detector"), Some(6));
 }
 
-/// The statements for a server are the very ones that the store runs, under the configured names.
+/// The statements for a server are the same that the store runs, with the configured names.
 #[test]
 fn for_a_server_it_prints_tables_indexes_and_least_rights() {
     let place = Place::new();

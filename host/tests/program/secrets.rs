@@ -1,5 +1,5 @@
-//! Nothing of a password in what the program prints, logs or is called with, whatever goes wrong on
-//! the way to the server.
+//! No part of a password is in what the program prints, in its log or in its arguments, whatever
+//! fails on the way to the server.
 
 use crate::common::{Place, Ran};
 
@@ -17,7 +17,7 @@ fn a_password_is_nowhere_to_be_read() {
     let string = format!("server=tcp:{NOBODY};user=w;password='x{MARK};y'");
     let file = format!("{MARK}-in-a-file\n");
     let server = [("ANOMALY_INPUT_SERVER", NOBODY), ("ANOMALY_INPUT_USER", "w")];
-    // What is set, what the last line of standard error says of it.
+    // What is set, and what the last line of standard error says about it.
     let cases: [(&str, Variables<'_>, &str); 9] = [
         ("given", vec![("ANOMALY_INPUT_PASSWORD", &secret)], "it cannot be reached"),
         ("in a file", vec![("ANOMALY_INPUT_PASSWORD_FILE", "password")], "it cannot be reached"),
@@ -79,8 +79,8 @@ fn a_password_is_nowhere_to_be_read() {
     }
 }
 
-/// What cannot be meant is said before anybody is asked, and nothing goes to another server than
-/// the one that is named.
+/// What cannot be understood is said before any connection, and nothing is sent to another server
+/// than the one that is named.
 #[test]
 fn a_connection_string_is_understood_or_refused() {
     let login = format!("Database=p;User ID=u;Password=x{MARK}");
@@ -109,8 +109,7 @@ fn a_connection_string_is_understood_or_refused() {
     }
 }
 
-/// While the program waits for a server that is not there, whoever lists processes sees how it was
-/// called.
+/// While the program waits for a server that is not there, a list of processes shows its arguments.
 #[cfg(unix)]
 #[test]
 fn a_list_of_processes_shows_no_password() {
@@ -134,7 +133,7 @@ fn a_list_of_processes_shows_no_password() {
     assert!(!listed.contains(MARK), "{listed}");
 }
 
-/// A flag would be seen by whoever lists processes.
+/// A list of processes would show a flag.
 #[test]
 fn no_flag_takes_a_secret() {
     let place = Place::new();
@@ -142,7 +141,7 @@ fn no_flag_takes_a_secret() {
         let help = place.run(&[command, "--help"]).stdout.to_lowercase();
         assert!(!help.contains("--password") && !help.contains("--connection"), "{help}");
     }
-    // One in the file is refused with its place and not with its text.
+    // For one in the file the message has its place and not its text.
     place.write("c.toml", format!("[input]\npassword = [\"{MARK}\"]\n"));
     let ran = place.run(&["run", "--config", "c.toml"]);
     assert_eq!(ran.code, Some(2));

@@ -1,5 +1,5 @@
-//! What meets a service that runs unattended: consoles that take nothing, disks that are full,
-//! limits of the system, others at its files.
+//! What may happen to a service that runs unattended: consoles that do not read, full disks, limits
+//! of the system, other users' access to its files.
 
 #![cfg(unix)]
 use std::fs::File;
@@ -8,12 +8,12 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::common::{Place, Ran, VARIABLES, signal, wait};
+use crate::common::{Place, Ran, VARIABLES, signal, untimed, wait};
 use rustix::process::Signal;
 
 const VERDICTS: &str = "SELECT count(*) FROM anomalies_detector";
 
-/// Ends with the test, however that ends.
+/// Killed at the end of the test, even if it fails.
 struct Killed(Child);
 
 impl Drop for Killed {
@@ -23,7 +23,7 @@ impl Drop for Killed {
     }
 }
 
-/// Whoever has seen enough ends nothing, and what could not be printed is an error.
+/// A reader that closes the pipe is no error. Text that could not be printed is one.
 #[test]
 fn what_cannot_be_printed_is_no_panic() {
     let place = Place::new();
@@ -54,13 +54,13 @@ fn what_cannot_be_printed_is_no_panic() {
     }
 }
 
-/// A pipe whose reader is stuck; a terminal after Ctrl+S is the same to who writes.
+/// A pipe whose reader does not read. A terminal after Ctrl+S is the same to the writer.
 #[test]
 fn a_console_that_takes_nothing_stops_no_cycle() {
     let place = Place::new();
     place.readings(&VARIABLES, 2);
     let (mut reader, mut writer) = std::io::pipe().unwrap();
-    // More than a pipe holds waits for a reader, in a thread that ends with the pipe.
+    // What is more than a pipe can hold waits for a reader, in a thread that ends with the pipe.
     let mut filled = writer.try_clone().unwrap();
     let fill = std::thread::spawn(move || drop(filled.write_all(&[b'x'; 1 << 20])));
     wait("the pipe is full", || rustix::io::ioctl_fionread(&reader).is_ok_and(|held| held >= 1 << 16));
@@ -103,13 +103,15 @@ fn a_closed_console_and_an_empty_environment_stop_no_cycle() {
         shell.env_clear().env("LC_ALL", "es_ES.ISO-8859-1");
         shell.env("ANOMALY_DETECTOR_MODELS", models).env("ANOMALY_DETECTOR_CACHE_DIR", cache);
         shell.env("ANOMALY_DETECTOR_STATE_DIR", "state");
+        // The readings are on the clock of this process.
+        shell.envs(std::env::var_os("TZ").map(|zone| ("TZ", zone)));
         let ran = shell.output().unwrap();
         assert_eq!(ran.status.code(), Some(0), "{closed}: {}", String::from_utf8_lossy(&ran.stderr));
         assert_eq!(place.number(VERDICTS), Some(12), "{closed}");
     }
 }
 
-/// Where nothing can be kept it takes longer, and says so.
+/// If the program cannot write a cache it takes longer, and says so.
 #[test]
 fn a_start_without_home_or_cache_works() {
     for cache in [None, Some("/proc/nowhere"), Some("plant.sqlite")] {
@@ -128,8 +130,8 @@ fn a_start_without_home_or_cache_works() {
     }
 }
 
-/// Where nothing can be written but the database, the log is on the console alone and no set is
-/// kept; each is said once.
+/// If only the database can be written, the log is only on the console and no set is kept. Each is
+/// said once.
 #[test]
 fn a_start_where_nothing_can_be_written_works() {
     if !Path::new("/proc/self").exists() {
@@ -158,18 +160,19 @@ fn a_log_file_may_be_a_device() {
     std::os::unix::fs::symlink("/proc/self/fd/1", place.path("stdout")).unwrap();
     let ran = place.run(&["run", "--once", "--log-file", "stdout"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert_eq!(ran.stdout, ran.stderr);
+    assert_eq!(untimed(&ran.stdout), untimed(&ran.stderr));
     assert!(ran.stdout.lines().last().unwrap().contains(" - INFO - stopped: "), "{}", ran.stdout);
-    // Nobody reads there.
+    // Nobody reads from it.
     rustix::fs::mkfifoat(rustix::fs::CWD, place.path("pipe"), rustix::fs::Mode::RWXU).unwrap();
     let ran = place.run(&["run", "--once", "--log-file", "pipe"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
 }
 
-/// The program as another user, in a place that it may write. None without the right to become one.
+/// Prepares the program to be run as another user, who may write in the place. None if this process
+/// cannot become another user.
 fn another_user(place: &Place) -> Option<u32> {
     const USER: u32 = 54_321;
-    std::fs::write(place.path("host"), std::fs::read(env!("CARGO_BIN_EXE_host")).unwrap()).unwrap();
+    place.copy_program();
     for path in ["host", ""] {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
         std::fs::set_permissions(place.path(path), mode).unwrap();
@@ -183,11 +186,11 @@ fn another_user(place: &Place) -> Option<u32> {
     None
 }
 
-/// What no thread can be had for ends with a sentence; it neither panics nor waits.
+/// Without enough threads the program ends with a sentence. It neither panics nor waits.
 #[test]
 fn too_few_threads_end_it_with_a_sentence() {
     let place = Place::new();
-    // A user of its own, as the limit counts all processes of a user.
+    // The user has no other processes: the limit counts all processes of a user.
     let Some(user) = another_user(&place) else { return };
     for threads in [1, 2, 4, 8] {
         let mut command = Command::new("prlimit");
@@ -206,8 +209,8 @@ fn too_few_threads_end_it_with_a_sentence() {
     }
 }
 
-/// The lock's file was left by root: the service's user cannot write it, and two of its workers
-/// must not both lead.
+/// Root has left the lock's file, which the service's user cannot write. Two of its workers must
+/// still not both be active.
 #[test]
 fn a_lock_that_root_left_is_a_lock_to_others() {
     let place = Place::new();
@@ -232,7 +235,7 @@ fn a_lock_that_root_left_is_a_lock_to_others() {
     assert!(second.stderr.contains("another worker named `default` is active"), "{}", second.stderr);
 }
 
-/// What a service looks at, and when, is its user's affair and root's.
+/// Only its user and root may make a service look.
 #[test]
 fn other_users_are_told_which_command_to_run() {
     let place = Place::new();
@@ -252,7 +255,7 @@ fn other_users_are_told_which_command_to_run() {
     assert_eq!((ran.code, ran.stderr), (Some(1), expected));
 }
 
-/// A file that may not grow is renamed before its time, and ends no process.
+/// A log that may not grow is renamed earlier than usual, and does not end the process.
 #[test]
 fn a_limit_on_files_ends_nothing() {
     let place = Place::new();
@@ -261,7 +264,7 @@ fn a_limit_on_files_ends_nothing() {
     place.write("worker.log", line.repeat(655));
     let mut command = Command::new("prlimit");
     command.args(["--fsize=65536", "--", env!("CARGO_BIN_EXE_host"), "run", "--once"]).arg("--database");
-    // The database is as large as it will be: only the log grows.
+    // The database does not grow any more, only the log does.
     command.arg("plant.sqlite").arg("--models").arg(crate::common::models()).current_dir(place.path(""));
     command.env("ANOMALY_DETECTOR_CACHE_DIR", "cache").env("ANOMALY_DETECTOR_STATE_DIR", "state");
     let Ok(ran) = command.output() else {
@@ -271,15 +274,9 @@ fn a_limit_on_files_ends_nothing() {
     let ran = Ran::of(&ran);
     assert!(ran.code.is_some_and(|code| code < 2), "{}", ran.stderr);
     assert_eq!(std::fs::read_to_string(place.path("worker.log.1")).unwrap(), line.repeat(655));
-    // Models are compacted side by side, so that lines of one moment come in either order.
-    let sorted = |text: String| {
-        let mut lines: Vec<String> =
-            text.lines().filter(|line| !line.starts_with("error: ")).map(str::to_owned).collect();
-        lines.sort_unstable();
-        lines
-    };
     let logged = std::fs::read_to_string(place.path("worker.log")).unwrap();
-    assert_eq!(sorted(logged), sorted(ran.stderr));
+    let said: Vec<_> = ran.stderr.lines().filter(|line| !line.starts_with("error: ")).collect();
+    assert_eq!(untimed(&logged), untimed(&said.join("\n")));
 }
 
 /// A unit's `LimitAS=`: the sandbox reserves addresses, and what is missing is named.
@@ -310,8 +307,8 @@ fn too_little_address_space_is_said() {
     }
 }
 
-/// A database that is away for a night does not fill the log: neither with lines of each try nor
-/// with statistics of cycles that there were none of.
+/// A database that cannot be reached for a night does not fill the log: neither with a line for
+/// each try nor with statistics of no cycles.
 #[test]
 fn an_outage_is_no_flood_of_lines() {
     let place = Place::new();
@@ -339,7 +336,7 @@ fn an_outage_is_no_flood_of_lines() {
     assert!(!before.contains("statistics"), "{before}");
 }
 
-/// What was hinted while it starts is looked at, and does not end it.
+/// A signal during the start leads to a look, and does not end the service.
 #[test]
 fn a_hangup_during_the_start_does_not_end_it() {
     let place = Place::new();
@@ -369,7 +366,7 @@ fn a_hangup_during_the_start_does_not_end_it() {
     assert_eq!(child.0.wait().unwrap().code(), Some(0), "{}", log());
 }
 
-/// A service's working directory is seldom the one that its user thinks of.
+/// A service's working directory is often not the one that its user expects.
 #[test]
 fn messages_show_whole_paths() {
     let place = Place::new();
@@ -399,7 +396,7 @@ fn messages_show_whole_paths() {
     }
 }
 
-/// Whoever restarts services is told by the code that no restart mends it.
+/// The exit code tells a service manager that a restart would not help.
 #[test]
 fn a_wrong_configuration_ends_with_a_code_of_its_own() {
     let place = Place::new();
@@ -421,7 +418,7 @@ fn a_wrong_configuration_ends_with_a_code_of_its_own() {
             let ran = Ran::of(&command.output().unwrap());
             assert_eq!(ran.code, Some(2), "{toml}: {}", ran.stderr);
             let last = ran.stderr.lines().last().unwrap_or_default();
-            // Before there is a log on stderr, then by the log; in either case once.
+            // Said on stderr before there is a log, and else by the log. In either case once.
             let is_told = |line: &str| line.starts_with("error: ") || line.contains(" - ERROR - ");
             assert_eq!(
                 ran.stderr.lines().filter(|line| line.contains(said)).count(),

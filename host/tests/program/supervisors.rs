@@ -1,5 +1,5 @@
-//! What supervisors of Windows are told, as far as that can be seen without them: the task to
-//! import is one, and every command of the page is one that this program takes.
+//! What is given to supervisors of Windows, as far as it can be tested without them: the task to
+//! import is valid, and this program accepts every command of the page.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ fn parsed<'a>(words: impl IntoIterator<Item = &'a str>) -> Command {
 fn the_task_runs_one_cycle_in_the_directory_of_the_configuration() {
     let text = read(TASK);
     let task = roxmltree::Document::parse(&text).unwrap();
-    // By the path of elements from the root.
+    // Each by the path of its elements from the root.
     let at = |path: &str| {
         let mut element = task.root_element();
         for name in path.split('/') {
@@ -45,15 +45,15 @@ fn the_task_runs_one_cycle_in_the_directory_of_the_configuration() {
     assert_eq!(overrides.config, Some(PathBuf::from("anomaly-worker.toml")));
     assert_eq!(at("Triggers/TimeTrigger/Repetition/Interval"), "PT10M");
     assert_eq!(at("Settings/MultipleInstancesPolicy"), "IgnoreNew");
-    // LocalService, in every language of Windows.
+    // This is LocalService in every language of Windows.
     assert_eq!(at("Principals/Principal/UserId"), "S-1-5-19");
-    // As it is imported: `schtasks` takes no other encoding, and the script that packs it writes
-    // that.
+    // In the encoding in which it is imported: `schtasks` accepts no other, and the script that
+    // packs it writes this one.
     assert!(text.starts_with("<?xml version=\"1.0\" encoding=\"UTF-16\"?>\n"));
     assert!(read("packaging/windows.sh").contains("-t UTF-16LE"));
 }
 
-/// The lines of a page that a person types.
+/// The lines of a page that a person has to type.
 fn commands(page: &str) -> Vec<String> {
     let text = read(page);
     let blocks = text.split("```").skip(1).step_by(2).filter_map(|block| block.strip_prefix("powershell\n"));
@@ -65,7 +65,7 @@ fn every_command_of_the_page_is_taken() {
     for page in PAGES {
         let mut services = 0;
         for line in commands(page) {
-            // Behind a pipe, too.
+            // Also after a pipe.
             let Some((_, arguments)) = line.split_once("anomaly-worker ") else { continue };
             if !line.starts_with("anomaly-worker ") && !line.contains("| anomaly-worker ") {
                 continue;
@@ -89,7 +89,7 @@ fn nssm_is_told_to_leave_it_the_time_and_a_wrong_configuration_alone() {
         };
         assert!(lines.contains(&format!("nssm install anomaly-worker \"{PROGRAM}\"")), "{page}");
         assert_eq!(told("AppDirectory"), DIRECTORY, "{page}");
-        // A batch in hand has 20 s.
+        // A batch that is being judged has 20 s.
         assert!(told("AppStopMethodConsole").parse::<u32>().unwrap() > 20_000, "{page}");
         assert_eq!([told("AppExit 0"), told("AppExit 2")], ["Exit", "Exit"], "{page}");
         assert_eq!(told("AppExit Default"), "Restart", "{page}");

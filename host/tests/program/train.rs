@@ -1,5 +1,5 @@
-//! `host train`, the real program on a database: trained, taken up by a worker that runs, judged; a
-//! worse model refused; and whatever is wrong leaves everything as it was.
+//! `host train`, the real program on a database: models are trained, used by a running worker, and
+//! judge. A worse model is refused, and after an error everything is as before.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -43,7 +43,7 @@ fn contents(directory: &Path) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-/// The table: of each variable its rows and what was decided.
+/// The table: for each variable its rows and what was decided.
 fn decided(stdout: &str) -> Vec<(String, String, String)> {
     let rows = stdout.lines().skip(2).take_while(|line| !line.starts_with('`') && !line.contains(": "));
     let cells = |line: &str| {
@@ -145,7 +145,7 @@ fn a_model_that_tells_the_end_worse_is_refused() {
     assert!(ran.stderr.contains("no reading of `T9` from "), "{}", ran.stderr);
     assert_eq!(contents(&place.path("models")), before);
 
-    // The other is trained again, and a set beside has both.
+    // The other is trained again, and the set that is written elsewhere has both.
     let ran = place.run(&[&arguments[..], &["--out", "candidate"]].concat());
     assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
     assert_eq!(
@@ -161,7 +161,7 @@ fn a_model_that_tells_the_end_worse_is_refused() {
     assert_eq!(contents(&place.path("models")), before);
 }
 
-/// Killed with none, one or more of its files written, and by chance also in the swap.
+/// Killed after it has written none, one or more of its files, and by chance also during the swap.
 #[test]
 fn whoever_is_killed_leaves_one_set_or_the_other() {
     let place = Place::new();
@@ -287,7 +287,7 @@ fn models_are_listed_shown_compared_and_put_back() {
     assert_eq!(now.len(), trained.len());
     assert_eq!(listed(&place, "TEMP-03")[1..], ["-"; 7]);
     assert_eq!(listed(&place, "T1")[2], "1728");
-    // And forth again, to the very bytes.
+    // And to the newer one again, with the same bytes.
     let (code, _, said) = ended(&["rollback", "TEMP-03", "--to", "2"]);
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(contents(&place.path("models")), trained);
@@ -298,13 +298,13 @@ fn models_are_listed_shown_compared_and_put_back() {
     );
 }
 
-/// The database's bytes, and what lies beside it.
+/// The bytes of the database, and the files beside it.
 fn database_files(place: &Place) -> BTreeMap<String, Vec<u8>> {
     let names = files_of(&place.path("")).into_iter().filter(|name| name.starts_with("plant.sqlite"));
     names.map(|name| (name.clone(), std::fs::read(place.path(&name)).unwrap())).collect()
 }
 
-/// A file system has directories too.
+/// The names of a directory's entries, sorted.
 fn files_of(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).unwrap().map(Result::unwrap);
     let mut names: Vec<_> = entries.map(|entry| entry.file_name().into_string().unwrap()).collect();
@@ -316,7 +316,7 @@ fn files_of(directory: &Path) -> Vec<String> {
 fn a_backtest_says_what_would_have_been_found_and_writes_nothing() {
     let place = Place::by_interval();
     history(&place, &["T1", "T2"]);
-    // The third last day is a fault of T1, hours long.
+    // On the third last day T1 has a fault for hours.
     place.sql(
         "UPDATE datos_proceso SET value = value + 40 WHERE variable_name = 'T1' \
          AND datetime BETWEEN datetime('now', 'localtime', '-60 hours') AND datetime('now', 'localtime', '-57 hours')",
@@ -328,7 +328,7 @@ fn a_backtest_says_what_would_have_been_found_and_writes_nothing() {
     let (from, to) = (time("-4 days"), time("-2 days"));
     let ran = place.run(&["train", "--from", "2000-01-01", "--to", &from, "--models", "models"]);
     assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
-    // Of what is stored T2 has no verdicts.
+    // T2 has no stored verdicts.
     let range = ["--from", &from, "--to", &to, "--models", "models"];
     let ran = place.run(&[&["backfill", "--variables", "T1"], &range[..]].concat());
     assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
@@ -336,7 +336,7 @@ fn a_backtest_says_what_would_have_been_found_and_writes_nothing() {
         "events.csv",
         format!("variable,from,to\nT1,{},{}\nT9,{from},{to}\n", time("-60 hours"), time("-57 hours")),
     );
-    // Settings under which nearly all is flagged, and models that are trained so.
+    // Settings with which nearly all readings are flagged, and models that are trained with them.
     place.write("tight.json", r#"{"rule": "interval", "threshold": 0.1}"#);
     place.write(
         "flat.json",
@@ -356,7 +356,7 @@ fn a_backtest_says_what_would_have_been_found_and_writes_nothing() {
             said.lines().find(|found| found.starts_with(line)).unwrap_or_else(|| panic!("{line}: {said}"));
         line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).map(str::to_owned).collect()
     };
-    // The very set that has judged: no difference.
+    // The same set that has judged: no difference.
     let said = ask(&["--models", "models"]);
     let row = cells(&said, "T1 ");
     assert_eq!((row.len(), &*row[1], &*row[6], &*row[7]), (8, "288", "0", "0"), "{said}");
@@ -378,8 +378,7 @@ fn a_backtest_says_what_would_have_been_found_and_writes_nothing() {
     assert!(ran.code == Some(1) && ran.stderr.contains("it has no column `to`"), "{}", ran.stderr);
 }
 
-/// A fault of the past is no part of a model that leaves it out, and a regressor is another
-/// variable.
+/// A past fault that is excluded has no influence on a model. A regressor is another variable.
 #[test]
 fn anomalies_are_left_out_and_other_variables_are_columns() {
     let place = Place::by_interval();
@@ -399,7 +398,7 @@ fn anomalies_are_left_out_and_other_variables_are_columns() {
     );
     let said = train(&["without", "--leave-out-anomalies"]);
     assert_eq!(decided(&said), rows(&[("T1", ROWS - 100, "new")]), "{said}");
-    // Of episodes, those that somebody called real; whatever is flagged.
+    // Only episodes that a person confirmed are left out, and not all flagged readings.
     place.sql("DELETE FROM anomaly_worker_episodes");
     for (offset, feedback) in [(200, "'real'"), (400, "'sensor'"), (600, "'expected'"), (800, "NULL")] {
         place.sql(&format!(
@@ -426,20 +425,21 @@ fn anomalies_are_left_out_and_other_variables_are_columns() {
     let ran = place.run(&["train", "--history", "13d", "--settings", "gone.json", "--out", "none"]);
     let lacks = "needs readings of `GONE` for its column `load`, and the range has none; the model in use, if there is one, stays";
     assert!(ran.code == Some(1) && ran.stdout.contains(lacks), "{}\n{}", ran.stdout, ran.stderr);
-    // Without `columns` it is said what lacks, too.
+    // Without `columns` it also says what is missing.
     place.write("bare.json", r#"{"regressors": [{"name": "load"}]}"#);
     let ran = place.run(&["train", "--history", "13d", "--settings", "bare.json", "--out", "none"]);
     let said = format!("{}\n{}", ran.stdout, ran.stderr);
     assert!(ran.code == Some(1) && said.contains("`load`"), "{said}");
 }
 
-/// What `check` says of a schedule: of one that can be kept, and of a module that only judges.
+/// What `check` says about a schedule that is possible, and about one with a module that only
+/// judges.
 #[test]
 fn check_says_whether_the_schedule_trains_anything() {
     let place = Place::new();
     place.copy_models(&[]);
     let built_in = host::detector::Module::built_in().bytes;
-    // The same interface under another name is none of this host's.
+    // This host does not know the same interface under another name.
     let (ours, other) = (b"detector/training@", b"detector/drainage@");
     let mut judges_only = built_in.to_vec();
     let places: Vec<_> = memchr::memmem::find_iter(&built_in, ours).collect();

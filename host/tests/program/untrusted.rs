@@ -1,15 +1,15 @@
-//! Databases that may not be believed, judged by the real program: a verdict and readings that are
-//! dated ahead, ids that start again, values that come later. The rows are those of the cases that
-//! showed it first, by the wall clock of the machine.
+//! Databases with wrong contents, judged by the real program: a verdict and readings that are dated
+//! ahead, ids that start again, values that come later. The rows are those of the cases in which
+//! this was found, with the machine's time.
 
 use std::process::Stdio;
 
 use crate::common::{Place, Ran, models, wait};
 
-/// With a key and without.
+/// Tables with a key and without.
 const KEYS: [bool; 2] = [true, false];
 
-/// A plant's table, with no more than it needs.
+/// A plant's table with only the columns that are needed.
 fn plant(key: bool) -> Place {
     let place = Place::by_interval();
     let id = if key { "id INTEGER PRIMARY KEY AUTOINCREMENT, " } else { "" };
@@ -21,7 +21,7 @@ fn plant(key: bool) -> Place {
     place
 }
 
-/// A reading of `TEMP-03`, so many seconds ago.
+/// Inserts a reading of `TEMP-03`, dated this many seconds ago.
 fn put(place: &Place, seconds: u32, value: &str) {
     place.sql(&format!(
         "INSERT INTO datos_proceso (datetime, variable_name, value) \
@@ -88,7 +88,7 @@ fn an_identity_that_starts_again() {
     assert_eq!((&status["counts"]["judged"], &status["unjudged"]), (&70.into(), &0.into()));
 }
 
-/// Case 07: a row of 2099 hides no lag, and is named once.
+/// Case 07: a row of 2099 does not hide the lag, and is named once.
 #[test]
 fn the_lag_behind_a_row_that_is_dated_ahead() {
     for key in KEYS {
@@ -105,7 +105,8 @@ fn the_lag_behind_a_row_that_is_dated_ahead() {
         assert_eq!(said.matches("is dated ahead").count(), 1, "{said}");
         let status = status(&place);
         let lag = status["lag_seconds"].as_i64().unwrap();
-        assert!((300..400).contains(&lag), "with a key: {key}: a lag of {lag} s");
+        // The newest was 330 s old when it came, and the one before these 1530 s.
+        assert!((300..1500).contains(&lag), "with a key: {key}: a lag of {lag} s");
         let words = done(&place, &["status"]).stdout;
         assert!(words.contains("dated ahead") && words.contains("2099-01-01"), "{words}");
     }
@@ -144,7 +145,7 @@ fn a_value_that_is_filled_in_later() {
     }
 }
 
-/// `reconcile` is a worker's own look, and says what a person wants to know in any case.
+/// `reconcile` does what a worker does by itself, and always says what a person wants to know.
 #[test]
 fn a_look_by_hand() {
     let place = plant(true);
@@ -165,7 +166,7 @@ fn a_look_by_hand() {
     assert!(after.ends_with(expected), "{after}");
     assert_eq!(status(&place)["counts"]["judged"], 4);
 
-    // Somebody deletes verdicts: they are made again.
+    // Verdicts are deleted and made again.
     place.sql("DELETE FROM anomalies_detector");
     let again = done(&place, &["reconcile"]).stdout;
     assert!(
@@ -215,8 +216,8 @@ fn what_cannot_be_looked_at_is_said() {
     assert_eq!(status(&place)["unjudged"], serde_json::Value::Null);
 }
 
-/// A worker's output takes a verdict away: that the reading is unjudged is what `reconcile`, its
-/// exit code and `status` say.
+/// A verdict is missing from the worker's output. `reconcile`, its exit code and `status` say that
+/// the reading is not judged.
 #[test]
 fn what_stays_unjudged_is_an_exit_code() {
     let place = plant(true);
@@ -234,14 +235,14 @@ fn what_stays_unjudged_is_an_exit_code() {
     assert!(words.contains("unjudged readings in the last 24 h: 1, looked at 20"), "{words}");
 }
 
-/// Where a worker is at work, the same readings are judged beside it.
+/// While a worker runs, the same readings are judged beside it.
 #[test]
 fn a_look_beside_a_worker_at_work() {
     let place = plant(true);
     put(&place, 600, "20.0");
     put(&place, 540, "NULL");
     let mut worker = place.command(&["run", "--interval", "60", "--log-file", ""]);
-    // That the look is the command's, and not the worker's own.
+    // So that the command looks, and not the worker by itself.
     worker.env("ANOMALY_WORKER_RECONCILE", "off").stdout(Stdio::null()).stderr(Stdio::null());
     let mut worker = worker.spawn().unwrap();
     wait("a verdict of the worker's", || verdicts(&place) == Some(1));

@@ -1,9 +1,9 @@
-//! How a console asks it to end.
+//! How a console asks the program to end.
 
 use crate::common::{Place, VARIABLES};
 use crate::wine::{Running, aid_in, log, program_word, wait_for};
 
-/// Pressed while it waits for the next tick, and while it works; NSSM presses Ctrl+C.
+/// The keys are pressed while it waits for the next tick, and while it works. NSSM presses Ctrl+C.
 #[test]
 #[ignore = "needs Wine: just test-windows"]
 fn a_key_ends_it_with_a_summary() {

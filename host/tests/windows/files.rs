@@ -3,7 +3,7 @@
 use crate::common::{Place, VARIABLES, wait};
 use crate::wine::{Running, aid_in, host, log, run, wait_for};
 
-/// Has a file open until `let go` is there.
+/// Keeps a file open until the file `let go` exists.
 fn hold(place: &Place, share: &str, file: &str) -> Running {
     let mut command = aid_in(place, &["hold", share, file, "let go"]);
     let out = std::fs::File::create(place.path("held")).unwrap();
@@ -18,7 +18,7 @@ fn let_go(place: &Place, held: Running) {
     std::fs::remove_file(place.path("let go")).unwrap();
 }
 
-/// Whoever reads the log without leave to rename it only makes it longer.
+/// While a reader of the log does not allow others to rename it, it only grows.
 #[test]
 #[ignore = "needs Wine: just test-windows"]
 fn a_log_is_renamed_once_its_reader_lets_go() {
@@ -39,7 +39,7 @@ fn a_log_is_renamed_once_its_reader_lets_go() {
     let renamed = std::fs::read_to_string(place.path("worker.log.1")).unwrap();
     assert!(renamed.starts_with(&line) && renamed.contains(" - INFO - stopped: "));
     assert_eq!(log(&place).matches(" - INFO - stopped: ").count(), 1);
-    // One who gives leave keeps nobody.
+    // A reader who allows it prevents nothing.
     place.write("worker.log", line.repeat(1024));
     let held = hold(&place, "rwd", "worker.log");
     assert_eq!(run(&place, &["run", "--once", "--config", "c.toml"]).code, Some(0));
@@ -47,7 +47,8 @@ fn a_log_is_renamed_once_its_reader_lets_go() {
     let_go(&place, held);
 }
 
-/// A backup or a virus scanner has the database to itself for a while: cycles fail, and then go on.
+/// A backup or a virus scanner keeps all others from the database for a while: cycles fail, and
+/// then succeed again.
 #[test]
 #[ignore = "needs Wine: just test-windows"]
 fn a_database_that_is_locked_costs_cycles_and_nothing_else() {

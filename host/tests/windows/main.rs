@@ -1,5 +1,5 @@
-//! The program for Windows, under Wine: what it does there, told by its exit codes, its log, its
-//! answers and its files. `just test-windows` builds it and runs this.
+//! The program for Windows, under Wine: its exit codes, its log, its answers and its files. `just
+//! test-windows` builds it and runs this.
 //!
 //! What Wine cannot show is in `docs/service.md`.
 

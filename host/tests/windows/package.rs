@@ -1,4 +1,4 @@
-//! The zip and the MSI: what is in them, and the MSI in and out again.
+//! The zip and the MSI: what is in them, and that the MSI can be installed and removed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -38,13 +38,13 @@ fn sorted(mut names: Vec<String>) -> Vec<String> {
     names
 }
 
-/// Below a directory, without the directory.
+/// The files below a directory, without its own name.
 fn files(directory: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
     sorted(entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect())
 }
 
-/// What the program takes of a machine is what every Windows has.
+/// The program needs only libraries that every Windows has.
 #[test]
 #[ignore = "needs Wine: just test-windows"]
 fn the_program_takes_nothing_but_windows() {
@@ -74,7 +74,7 @@ fn what_is_in_the_packages_and_how_the_msi_goes_in_over_and_out() {
         let ran = other(&place, "msiexec", &[what, &windows(msi), "/qn"]);
         assert_eq!(ran.code, Some(0), "{what}: {}", ran.stderr);
     };
-    // Of a test that did not come to its end.
+    // Left of a test that did not reach its end.
     let _ = std::fs::remove_dir_all(&data);
     msiexec("/i", &msi);
     let beside: Vec<_> = FILES.iter().copied().filter(|name| *name != "anomaly-worker.toml").collect();

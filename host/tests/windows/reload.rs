@@ -1,12 +1,12 @@
-//! Other models while it runs. Windows lets nobody replace a file that somebody has open without
-//! leave.
+//! Other models while it runs. Windows does not replace a file that is open, unless who opened it
+//! allows that.
 
 use std::io::Write;
 
 use crate::common::{Place, wait};
 use crate::wine::{Running, aid_in, host, log, ran, run, wait_for};
 
-/// Has it judge what is new of one variable.
+/// Inserts a reading of one variable.
 fn reading(place: &Place) {
     place.sql(
         "INSERT INTO datos_proceso (datetime, variable_name, value) \
@@ -25,7 +25,7 @@ fn a_model_that_is_replaced_or_copied_slowly_is_used() {
     wait_for(&place, "next check in ", 1);
     assert!(log(&place).contains("1 model loaded from "), "{}", log(&place));
 
-    // Slowly: half of it, and after a look at it the rest.
+    // Slowly: half of it, and the rest after the program has looked at it.
     let whole = std::fs::read(crate::common::models().join("prophet_model_VIBRACION.json")).unwrap();
     let (first, second) = whole.split_at(whole.len() / 2);
     let path = place.path("models/prophet_model_VIBRACION.json");
@@ -38,10 +38,11 @@ fn a_model_that_is_replaced_or_copied_slowly_is_used() {
     wait_for(&place, "2 models loaded from ", 1);
     reading(&place);
     wait("its verdict", || {
-        place.number("SELECT count(*) FROM anomalies_detector WHERE variable = 'VIBRACION'") == Some(1)
+        let its = "SELECT count(*) FROM anomalies_detector WHERE variable = 'VIBRACION' AND y = 3";
+        place.number(its) == Some(1)
     });
 
-    // Replaced, and by something that is none: the model in use stays.
+    // Replaced by something that is not a model: the model in use stays.
     for (text, said) in [(&b"{"[..], "cannot be used"), (&whole, "a new detector is ready")] {
         let before = log(&place).matches(said).count();
         place.write("new.json", text);

@@ -1,14 +1,14 @@
-//! Judging: the same verdicts as on Linux, once each, whatever ends the program.
+//! Judging: the same verdicts as on Linux, each once, however the program is ended.
 
 use std::path::Path;
 use std::process::Command;
 
 use rusqlite::types::Value;
 
-use crate::common::{Place, Ran, VARIABLES, masked};
+use crate::common::{Place, Ran, VARIABLES, masked, untimed};
 use crate::wine::{Running, host, log, ran, run, wait_for, windows};
 
-/// All that was judged, to the last bit; not when, and not in which order.
+/// All verdicts with exact numbers, without the times and the order in which they were written.
 fn verdicts(database: &Path) -> Vec<Vec<String>> {
     let connection = rusqlite::Connection::open(database).unwrap();
     let columns = "ds, variable, y, yhat, yhat_lower, yhat_upper, residual, outside_interval, high_residual, \
@@ -23,8 +23,8 @@ fn verdicts(database: &Path) -> Vec<Vec<String>> {
     statement.query_map([], row).unwrap().map(Result::unwrap).collect()
 }
 
-/// What was printed, but for numbers, how a path is written, where the program is, and the set's
-/// digest: the detector in it was built in another place.
+/// What was printed, without numbers, the form of paths, the program's place, and the set's digest:
+/// the detector was built in another place.
 fn said(ran: &Ran, directory: &str) -> Vec<String> {
     let printed = masked(&ran.stdout.replace(directory, "DIR").replace('\\', "/"));
     let word = |word: &str| match word.trim_end_matches(".exe") {
@@ -47,7 +47,7 @@ fn the_demo_is_linuxs_to_the_last_bit() {
     let here = place.run(&["demo", "--dir", "demo-linux"]);
     assert_eq!(here.code, Some(0), "{}", here.stderr);
     assert_eq!(said(&there, "demo-wine"), said(&here, "demo-linux"));
-    // By the interval, and by what the rule has learnt.
+    // By the interval, and by the rule that learns.
     for (database, least) in [("plant.sqlite", 20_000), ("learning.sqlite", 20_000)] {
         let of = |directory: &str| verdicts(&place.path(directory).join(database));
         let (there, here) = (of("demo-wine"), of("demo-linux"));
@@ -74,7 +74,7 @@ fn check_run_and_status() {
         };
         let ran = ran(&mut command);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-        assert_eq!(log(place), ran.stderr, "the file has the same lines");
+        assert_eq!(untimed(&log(place)), untimed(&ran.stderr), "the file has the same lines");
     }
     let judged = verdicts(&place.path("plant.sqlite"));
     assert_eq!(judged.len(), 18);
@@ -87,7 +87,7 @@ fn check_run_and_status() {
     assert_eq!(verdicts(&place.path("plant.sqlite")), judged);
 }
 
-/// What supervisors and the Task Scheduler go by.
+/// The codes that supervisors and the Task Scheduler use.
 #[test]
 #[ignore = "needs Wine: just test-windows"]
 fn exit_codes() {
@@ -112,7 +112,7 @@ fn exit_codes() {
     assert_eq!(run(&place, &["run", "--once"]).code, Some(0));
 }
 
-/// Killed in the middle, and begun again: nothing is lost, and nothing judged twice.
+/// Killed in the middle, and started again: nothing is lost, and nothing judged twice.
 #[test]
 #[ignore = "needs Wine: just test-windows"]
 fn killed_and_started_again() {
@@ -135,7 +135,7 @@ fn killed_and_started_again() {
     assert!(verdicts(&place.path("plant.sqlite")) == verdicts(&linux.path("plant.sqlite")));
 }
 
-/// Anything that a person names a directory.
+/// Any name that a person may give to a directory.
 #[test]
 #[ignore = "needs Wine: just test-windows"]
 fn paths_with_blanks_backslashes_and_any_letters() {

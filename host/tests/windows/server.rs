@@ -1,4 +1,4 @@
-//! A server at the other end: TDS within TLS, to the fake one.
+//! A database on a server: TDS within TLS, to the fake one.
 
 use fake_tds::{PASSWORD, Server, USER};
 

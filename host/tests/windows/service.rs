@@ -5,7 +5,7 @@ use crate::wine::{Running, aid_in, log, ran, reg, run, wait_for, windows};
 
 const NAME: &str = "anomaly-test";
 
-/// Wine ends its services with the last program that is none.
+/// Wine ends its services when the last other program ends.
 fn kept_up(place: &Place) -> Running {
     let mut command = aid_in(place, &["hold", "rwd", "plant.sqlite", "ended"]);
     Running(command.stdout(std::process::Stdio::null()).spawn().unwrap())
@@ -15,7 +15,7 @@ fn service(place: &Place, arguments: &[&str]) -> Ran {
     run(place, &[&["service"], arguments, &["--name", NAME]].concat())
 }
 
-/// As [`service`], where it works.
+/// As [`service`]. Fails if the command does.
 fn done(place: &Place, arguments: &[&str]) -> String {
     let ran = service(place, arguments);
     assert_eq!(ran.code, Some(0), "{arguments:?}: {}{}", ran.stdout, ran.stderr);
@@ -34,7 +34,7 @@ fn a_service_from_its_installation_to_its_end() {
     place.write("planta ñ.toml", &toml);
     let config = windows(&place.path("planta ñ.toml"));
     let _up = kept_up(&place);
-    // Of a test that did not come to its end.
+    // Left of a test that did not reach its end.
     service(&place, &["uninstall"]);
 
     let absent = service(&place, &["status"]);
@@ -49,7 +49,8 @@ fn a_service_from_its_installation_to_its_end() {
     assert!(said.contains(&format!(r#"/grant "NT SERVICE\{NAME}:(OI)(CI)M""#)), "{said}");
     let key = format!(r"HKLM\SYSTEM\CurrentControlSet\Services\{NAME}");
     let registered = reg(&place, &["query", &key, "/v", "ImagePath"]);
-    // `reg` prints in a code page of its own, in which the configuration's name goes wrong.
+    // `reg` prints in a code page of its own, which does not have all characters of the
+    // configuration's name.
     let (directory, _) = config.split_once('ñ').unwrap();
     let command = format!(r#"host.exe service run --name {NAME} --config "{directory}"#);
     assert!(registered.contains(&command), "{registered}");
@@ -67,11 +68,11 @@ fn a_service_from_its_installation_to_its_end() {
     assert_eq!(done(&place, &["start"]), format!("`{NAME}` is running\n"));
     assert_eq!(service(&place, &["start"]).stderr, format!("error: `{NAME}`: it runs already\n"));
     assert!(done(&place, &["status"]).contains(": running, process "));
-    // In the directory of its configuration.
+    // The working directory is that of the configuration.
     wait_for(&place, "judged ", 1);
     wait("verdicts", || place.number("SELECT count(*) FROM anomalies_detector") == Some(12));
     done(&place, &["reload"]);
-    // Wine says of a code that is not known what it says of one that is.
+    // Wine prints the same for a known code as for an unknown one.
     for code in ["128", "6"] {
         let told = ran(&mut aid_in(&place, &["tell", NAME, code]));
         assert_eq!(told.code, Some(0), "{code}: {}", told.stderr);
@@ -82,7 +83,7 @@ fn a_service_from_its_installation_to_its_end() {
     assert!(said.lines().last().unwrap().contains(" - INFO - stopped: "), "{said}");
     assert!(!said.contains("no configuration file"), "{said}");
 
-    // What no restart mends is not started anew, and `start` says where to look.
+    // What a restart cannot mend is not started again, and `start` says where to look.
     place.write("planta ñ.toml", "[worker]\ninterval = 0\n");
     let failed = service(&place, &["start"]);
     assert_eq!(failed.code, Some(1), "{}", failed.stdout);

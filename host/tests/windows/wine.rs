@@ -1,4 +1,4 @@
-//! A Windows of the tests' own, and the program in it.
+//! A Windows of the tests' own in Wine, and the program in it.
 
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ fn directory() -> &'static Path {
     Path::new(env!("CARGO_TARGET_TMPDIR"))
 }
 
-/// The program, as the recipe has built it.
+/// The program, as the recipe in the Justfile has built it.
 fn program() -> PathBuf {
     directory().join("../x86_64-pc-windows-gnu/windows-test/host.exe")
 }
@@ -26,9 +26,9 @@ pub(crate) fn windows(path: &Path) -> String {
 fn wine(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new("wine");
     command.arg(program).env("WINEPREFIX", directory().join("wine"));
-    // Nothing is asked for, and nothing said but by the program.
+    // Wine asks for nothing, and only the program prints anything.
     command.env("WINEDEBUG", "-all").env("WINEDLLOVERRIDES", "mscoree,mshtml=").env_remove("DISPLAY");
-    // Names of files that are not ASCII are read by it.
+    // Wine reads names of files that are not ASCII by this.
     command.env("LC_ALL", "C.UTF-8");
     command
 }
@@ -71,7 +71,7 @@ pub(crate) fn aid_in(place: &Place, arguments: &[&str]) -> Command {
     command
 }
 
-/// The program as a word for `aid press`.
+/// The program as one argument of `aid press`.
 pub(crate) fn program_word() -> String {
     windows(&program_file())
 }
@@ -86,8 +86,8 @@ pub(crate) fn run(place: &Place, arguments: &[&str]) -> Ran {
     ran(&mut host(place, arguments))
 }
 
-/// What a command came to. It writes to files, no pipes: the first program of Wine starts Wine's
-/// own servers, which keep what it wrote to open, and a pipe would not end before they do.
+/// The result of a command. It writes to files and not to pipes: the first program in Wine starts
+/// Wine's own servers, which keep its output open, so that a pipe would end only with them.
 pub(crate) fn ran(command: &mut Command) -> Ran {
     Ran::of(&output(command))
 }
@@ -105,7 +105,7 @@ fn output(command: &mut Command) -> Output {
     Output { status, stdout, stderr }
 }
 
-/// What runs until the test is done with it.
+/// A program that runs until the test does not need it any more.
 pub(crate) struct Running(pub(crate) Child);
 
 impl Running {
@@ -137,12 +137,12 @@ pub(crate) fn log(place: &Place) -> String {
     std::fs::read_to_string(place.path("worker.log")).unwrap_or_default()
 }
 
-/// Waits for the log to say something so many times.
+/// Waits until the log has these words this number of times.
 pub(crate) fn wait_for(place: &Place, said: &str, times: usize) {
     wait(&format!("`{said}`"), || log(place).matches(said).count() >= times);
 }
 
-/// What is in the registry, or nothing.
+/// A value of the registry, or an empty text.
 pub(crate) fn reg(place: &Place, arguments: &[&str]) -> String {
     installed();
     let mut command = wine("reg");
@@ -158,7 +158,7 @@ pub(crate) fn other(place: &Place, program: &str, arguments: &[&str]) -> Ran {
     ran(&mut command)
 }
 
-/// What Windows has as its drive C.
+/// The directory that is drive C of Windows.
 pub(crate) fn drive() -> PathBuf {
     directory().join("wine/drive_c")
 }

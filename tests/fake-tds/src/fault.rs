@@ -1,4 +1,4 @@
-//! What a server says when something goes wrong, and what a test tells this one to do wrong.
+//! The errors of a server, and the faults that a test asks of this one.
 
 use std::time::Duration;
 
@@ -17,42 +17,42 @@ impl SqlError {
         Self { number, state: 1, severity, message: message.into() }
     }
 
-    /// For where no answer can be made of it.
+    /// Used where it cannot be sent as an answer.
     pub(crate) fn into_driver(self) -> anyhow::Error {
         anyhow::anyhow!("error {}: {}", self.number, self.message)
     }
 }
 
-/// Something to do wrong, once.
+/// A fault that occurs once.
 #[derive(Clone, Debug)]
 pub struct Fault {
     pub when: When,
     pub what: What,
 }
 
-/// Where a fault strikes first.
+/// When a fault occurs.
 #[derive(Clone, Debug)]
 pub enum When {
     /// At the next login.
     Login,
-    /// Instead of the next statement whose text holds this, whatever its case.
+    /// Instead of the next statement whose text contains this, in upper or lower case.
     Statement(String),
-    /// After such a statement, whose work is done.
+    /// After such a statement, whose effects stay.
     After(String),
 }
 
-/// What it does.
+/// What happens.
 #[derive(Clone, Debug)]
 pub enum What {
     Fail(SqlError),
-    /// At a login: the client is sent on.
+    /// At a login: the client is routed to another server.
     Route {
         host: String,
         port: u16,
     },
-    /// The connection is closed without a word.
+    /// The connection is closed without an answer.
     Hang,
-    /// It takes so long, and then goes on as if nothing was.
+    /// The server waits this long, and then continues as usual.
     Wait(Duration),
 }
 
@@ -62,7 +62,7 @@ impl Fault {
         Self { when: When::Statement(statement.into()), what: What::Fail(error) }
     }
 
-    /// A login that is sent on to another server.
+    /// A login that is routed to another server.
     pub fn route(host: &str, port: u16) -> Self {
         Self { when: When::Login, what: What::Route { host: host.into(), port } }
     }

@@ -1,15 +1,15 @@
-//! A server that is not SQL Server. It speaks real TDS (login, TLS, parameters, bulk load,
-//! transactions, errors), so that a real driver talks to it over a real socket; but it answers the
-//! T-SQL of one program, this project's store, by turning it into SQLite's own.
+//! A server that is not SQL Server. It has the real TDS protocol (login, TLS, parameters, bulk
+//! load, transactions, errors), so that a real driver can use it over a real socket. But it knows
+//! only the T-SQL of one program, this project's store, and translates it to SQLite's SQL.
 //!
-//! What passes here shows that the wire holds: that a lost connection, a server's error or a half
-//! packet harm nothing. It is **never a reason to believe that the SQL is right**: SQLite has other
-//! types, other locks (one writer a database file, where SQL Server locks rows) and no lock hints
-//! at all. That is what `just test-sqlserver` is for.
+//! A test that passes here shows that the connection is handled well: that a lost connection, a
+//! server's error or a half packet do no harm. It is **never a reason to believe that the SQL is
+//! right**: SQLite has other types, other locks (one writer a database file, where SQL Server locks
+//! rows) and no lock hints at all. That is what `just test-sqlserver` is for.
 //!
-//! A [`Server`] lives as long as the value; a thread a connection serves it, and dropping it cuts
-//! them all. What it does not know it says, with the statement's text, as an error of its own
-//! number ([`UNKNOWN`]).
+//! A [`Server`] runs until the value is dropped, which closes all connections. Each connection has
+//! a thread. A statement that it does not know is an error with the statement's text and a number
+//! of its own ([`UNKNOWN`]).
 
 pub mod fault;
 pub mod proxy;

@@ -1,9 +1,9 @@
-//! A way to a server that a test can break. It knows where packets end: a packet of TDS, or a
-//! record of TLS where the connection is encrypted (each packet is one there). It counts them, of
-//! all connections and both directions, and does its harm at the one that it is told.
+//! A proxy before a server, with which a test can harm connections. It knows where packets end: a
+//! packet of TDS, or a record of TLS where the connection is encrypted (each packet is one there).
+//! It counts the packets of all connections and both directions, and does its harm at a given one.
 //!
-//! It runs on a thread of its own, so that a test whose clock stands still has a proxy that does
-//! not. Dropping it closes everything.
+//! It runs on a thread of its own, so that it also works in a test whose clock is paused. Dropping
+//! it closes everything.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,18 +27,18 @@ pub enum Harm {
     Delay(Duration),
 }
 
-/// Which way a packet went.
+/// The direction of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Party {
     Client,
     Server,
 }
 
-/// A packet that came by.
+/// A packet that was passed on or harmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet {
     pub from: Party,
-    /// What its first byte says that it is.
+    /// Its kind, by its first byte.
     pub kind: u8,
     pub length: usize,
 }
@@ -96,7 +96,7 @@ impl Proxy {
         std::mem::take(&mut *lock(&self.watch)).struck
     }
 
-    /// What has come by since the count began.
+    /// The packets since the count began.
     pub fn packets(&self) -> Vec<Packet> {
         lock(&self.watch).packets.clone()
     }
@@ -125,7 +125,7 @@ async fn listen(
         let Ok((client, _)) = listener.accept().await else { continue };
         let watch = Arc::clone(&watch);
         tokio::spawn(async move {
-            // What breaks here breaks for both sides, which is all that a proxy can say.
+            // An error here ends both sides. A proxy cannot tell them more.
             if let Ok(server) = TcpStream::connect(server).await {
                 let _ = pass(client, server, &watch).await;
             }
@@ -133,14 +133,14 @@ async fn listen(
     }
 }
 
-/// Passes packets on until one side is gone. Both are closed when this returns.
+/// Passes packets on until one side is closed. Both are closed when this returns.
 async fn pass(client: TcpStream, server: TcpStream, watch: &Mutex<Watch>) -> std::io::Result<()> {
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     let mut sides = [Side::new(client, Party::Client), Side::new(server, Party::Server)];
     loop {
         let [client, server] = &mut sides;
-        // Both reads can be given up at any time: what was read is in the buffer.
+        // Both reads can be dropped at any time: the bytes that were read are in the buffer.
         let (read, other) = tokio::select! {
             read = client.stream.read_buf(&mut client.buffer) => (read?, (client, server)),
             read = server.stream.read_buf(&mut server.buffer) => (read?, (server, client)),

@@ -1,4 +1,4 @@
-//! Who may log in, and who may write what. Reading is not looked after: whoever is in may read.
+//! Who may log in, and who may write what. Reading is not checked: every login may read.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -7,7 +7,7 @@ use crate::server::{PASSWORD, USER, lock, plain};
 
 #[derive(Default)]
 pub(crate) struct Rights {
-    /// Logins besides the one who may everything, with their passwords.
+    /// The logins with limited rights, with their passwords.
     logins: Mutex<BTreeMap<String, String>>,
     /// Login, right, object; all as [`plain`] text.
     granted: Mutex<Vec<(String, String, String)>>,

@@ -18,13 +18,13 @@ use crate::rights::Rights;
 use crate::session;
 use crate::wire::tls::Identity;
 
-/// The login who may everything.
+/// The login that has all rights.
 pub const USER: &str = "worker";
-/// With what a password may hold, and what a test can search for.
+/// It has special characters that a password may have, and a text that a test can search for.
 pub const PASSWORD: &str = "Tr0ub4dor;'&3";
 
-/// A running server, with its databases in a directory of its own. All of it is gone when this is
-/// dropped.
+/// A running server, with its databases in a directory of its own. All of it is deleted when this
+/// is dropped.
 pub struct Server {
     shared: Arc<Shared>,
     port: u16,
@@ -70,12 +70,12 @@ impl Server {
         *lock(&self.shared.now) = Some(now);
     }
 
-    /// Does this wrong, once, after what was asked for before.
+    /// Adds a fault that occurs once, after those that were added before.
     pub fn fault(&self, fault: Fault) {
         lock(&self.shared.faults).push(fault);
     }
 
-    /// How many of the faults have not struck yet.
+    /// How many of the faults have not occurred yet.
     pub fn faults_left(&self) -> usize {
         lock(&self.shared.faults).len()
     }
@@ -85,22 +85,22 @@ impl Server {
         std::mem::take(&mut *lock(&self.shared.requests))
     }
 
-    /// Waits until no more than so many connections are left: what one of them held is free then.
+    /// Waits until at most this number of connections are left. What the others held is free then.
     ///
     /// # Panics
-    /// If that takes ten seconds: somebody holds on to one.
+    /// If that takes a minute, which means that one is not closed.
     pub fn wait_for_connections(&self, most: usize) {
         let streams = lock(&self.shared.streams);
         let more = |streams: &mut BTreeMap<u16, TcpStream>| streams.len() > most;
-        let waited = self.shared.left.wait_timeout_while(streams, Duration::from_secs(10), more);
+        let waited = self.shared.left.wait_timeout_while(streams, Duration::from_secs(60), more);
         let timed_out = waited.unwrap_or_else(PoisonError::into_inner).1.timed_out();
         assert!(!timed_out, "more than {most} connections are left");
     }
 
-    /// Closes every connection without a word, as a server that dies does.
+    /// Closes every connection without an answer, like a server that is killed.
     pub fn cut(&self) {
         for stream in lock(&self.shared.streams).values() {
-            // One that is closed already is what was wanted.
+            // It may be closed already.
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
@@ -109,7 +109,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Ordering::SeqCst);
-        // The listener wakes up to look.
+        // The listener wakes and sees that it is to stop.
         drop(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)));
         if let Some(listening) = self.listening.take() {
             let _ = listening.join();
@@ -132,7 +132,7 @@ fn listen(listener: &TcpListener, shared: &Arc<Shared>) {
         let shared = Arc::clone(shared);
         sessions.push(std::thread::spawn(move || {
             let _listed = Listed { number, shared: &shared };
-            // A connection that breaks is what many tests are about; whoever was connected knows.
+            // Many tests break connections on purpose, and the client sees it.
             let _ = session::serve(stream, number, &shared);
         }));
     }
@@ -144,8 +144,7 @@ fn listen(listener: &TcpListener, shared: &Arc<Shared>) {
     }
 }
 
-/// A session in the list of those that are there. Its connection is closed with it, even by a
-/// panic.
+/// A session in the list of open ones. Its connection is closed with it, even by a panic.
 struct Listed<'a> {
     number: u16,
     shared: &'a Shared,
@@ -207,7 +206,7 @@ impl Shared {
         lock(&self.requests).push(request.to_owned());
     }
 
-    /// The fault for such a statement, which is then done with.
+    /// Takes the fault for such a statement.
     pub(crate) fn fault(&self, statement: &str, after: bool) -> Option<What> {
         let mut faults = lock(&self.faults);
         if faults.is_empty() {
@@ -250,13 +249,13 @@ impl Shared {
         self.create_schema(database, "dbo")
     }
 
-    /// Makes a schema's file, and keeps it open: whoever closes a file as the last locks it, which
-    /// nobody waits for.
+    /// Makes a schema's file, and keeps it open: the last one that closes a file locks it, and
+    /// nothing waits for that.
     pub(crate) fn create_schema(&self, database: &str, schema: &str) -> Result<(), SqlError> {
         let open = || {
             let kept = Connection::open(self.file(database, schema))?;
             kept.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-            // It has the file open only once it has read of it.
+            // The connection opens the file only when it first reads.
             kept.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(()))?;
             Ok::<_, rusqlite::Error>(kept)
         };
@@ -267,8 +266,8 @@ impl Shared {
 
     pub(crate) fn remove(&self, database: &str) {
         lock(&self.kept).remove(&encoded(database));
-        // On Windows a session that is still in it keeps its files; the directory goes with the
-        // server.
+        // On Windows a session that still uses it keeps its files. The directory is deleted with
+        // the server.
         let _ = std::fs::remove_dir_all(self.directory.path().join(encoded(database)));
     }
 
@@ -290,14 +289,14 @@ impl Shared {
     }
 }
 
-/// What SQLite has none of, or not in this form, by database.
+/// Things that SQLite does not have, or not in this form, for each database.
 #[derive(Default)]
 pub(crate) struct Made {
     /// Database, schema, name, and what it stands for.
     pub(crate) synonyms: Mutex<Vec<(String, String, String, String)>>,
     /// Database, schema and table, and the query that answers after an INSERT.
     pub(crate) triggers: Mutex<Vec<(String, String, String, String)>>,
-    /// Databases that tell upper case from lower in the names of their catalogue.
+    /// Databases that distinguish upper and lower case in the names of their catalogue.
     pub(crate) tell_case: Mutex<Vec<String>>,
 }
 
@@ -361,7 +360,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A text without what two ways to write the same differ in.
+/// A text in a form that is equal for two ways to write the same.
 pub(crate) fn plain(text: &str) -> String {
     text.chars()
         .filter(|c| !c.is_whitespace() && !"[]`\"".contains(*c))

@@ -43,7 +43,7 @@ pub(crate) fn serve(mut tcp: TcpStream, number: u16, shared: &Arc<Shared>) -> Re
         match session.request(kind, &message) {
             Ok(true) => {}
             Ok(false) => break,
-            // What could not be read is said, where anybody is left to hear it.
+            // An error of the protocol is sent, if the client is still there.
             Err(error) => {
                 let mut answer = Answer::default();
                 answer.error(&SqlError::new(sql::UNKNOWN, FATAL, format!("the fake gives up: {error:#}")));
@@ -56,7 +56,7 @@ pub(crate) fn serve(mut tcp: TcpStream, number: u16, shared: &Arc<Shared>) -> Re
     Ok(())
 }
 
-/// None where the client is sent elsewhere.
+/// None if the client is routed elsewhere.
 fn log_in(
     login: &Login,
     number: u16,
@@ -92,7 +92,7 @@ struct Session {
     stream: Stream,
     sql: Sql,
     shared: Arc<Shared>,
-    /// What the next message's rows go into.
+    /// The table for the rows of the next message.
     load: Option<sql::Load>,
 }
 

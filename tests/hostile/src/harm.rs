@@ -1,4 +1,4 @@
-//! The harm, by name. A name that is not here is a mistake in a test and says so.
+//! The harm, by name. An unknown name is a mistake in a test, and an error.
 
 use std::time::Duration;
 
@@ -129,7 +129,8 @@ fn flag(verdicts: &mut Verdicts, bit: u32) {
     }
 }
 
-/// Says what of the outside it could reach; a test asserts that it is nothing, and twice the same.
+/// Logs what it could reach outside the sandbox. A test asserts that it is nothing, and the same in
+/// two runs.
 fn look_around() {
     use std::net::{TcpStream, ToSocketAddrs};
     let mut reached = Vec::new();

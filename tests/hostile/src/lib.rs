@@ -49,7 +49,7 @@ const STATE: &str = "state";
 static DESCRIBED: [u8; 30] = *b"hostile-describes:\x07\0\0\0\0\0\0\0\0\0\0\0";
 
 fn described() -> (u32, u64) {
-    // Or the compiler would know what stands there.
+    // Otherwise the compiler would know the bytes.
     let described = std::hint::black_box(&DESCRIBED);
     let schema = described[18..22].try_into().map_or(0, u32::from_le_bytes);
     (schema, described[22..].try_into().map_or(0, u64::from_le_bytes))
@@ -64,13 +64,13 @@ struct Settings {
     to: Option<String>,
 }
 
-/// What the honest part does: it judges all and counts.
+/// What the honest detector does: it judges everything and counts.
 struct Detector {
     settings: Settings,
     variables: Vec<String>,
-    /// Model files that hold the word `broken`, or that cannot be read.
+    /// Model files that contain the word `broken`, or that cannot be read.
     broken: Vec<String>,
-    /// Files that hold `passed over`.
+    /// Files that contain `passed over`.
     passed_over: Vec<String>,
     readings: Cell<u64>,
     memory: Option<RefCell<memory::Memory>>,
@@ -225,7 +225,7 @@ impl GuestDetector for Detector {
     }
 }
 
-/// A summary that is small for the one who says it, who has not much memory left.
+/// A summary that needs little memory, of which the guest has not much left.
 fn many_models() -> Summary {
     std::mem::forget(std::hint::black_box(vec![1_u8; 32 << 20]));
     let model = Model { path: String::new(), variable: String::new(), refused: None };

@@ -1,7 +1,7 @@
 //! A state in many parts: of each variable what was known when its part was written last, and in
-//! one part what was read since, which is read over when it is opened. What it expects of a reading
-//! hangs on all the readings before, so that a state which was lost, or written twice, shows in the
-//! next verdict. How it was divided into batches does not.
+//! one part what was read since, which is read over when it is opened. The expected value of a
+//! reading depends on all the readings before, so that the next verdict shows whether a state was
+//! lost or written twice. The division into batches has no influence.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,11 @@ use crate::anomaly_worker::detector::types::{Batch, OpenError, Outcome, Part, Pa
 /// The part that changes with each batch.
 const SINCE: &str = "since";
 
-/// A variable that it does not survive.
+/// A variable at which it fails.
 const TRAP: &str = "TRAP";
 
-/// A variable's own part is written with every so-maniest batch, another one's with the next.
+/// A variable's own part is written once in this number of batches, each variable's at another
+/// batch.
 const EVERY: usize = 3;
 
 #[derive(Default)]

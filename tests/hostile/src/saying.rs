@@ -1,6 +1,6 @@
 //! Says what it is told: an answer is made of the batch's own numbers, read as whole numbers below
-//! 2^32, whatever comes of it. So a fuzzer decides each list, each length and each bit that crosses
-//! the border.
+//! 2^32, whatever comes of it. So a fuzzer decides each list, each length and each bit that the
+//! host receives.
 
 use crate::anomaly_worker::detector::types::{Batch, DetectError, Outcome, Verdicts, Withholding};
 
@@ -14,7 +14,7 @@ pub(crate) fn say(batch: &Batch) -> Result<Vec<Outcome>, DetectError> {
     if told.next() % 16 == 15 {
         return Err(DetectError::Other(text(&mut told)));
     }
-    // Most answers have the right shape, or nothing behind the first check would ever be reached.
+    // Most answers have the right shape, because otherwise only the first check would be tested.
     let columns = if told.next() % 8 == 7 { told.next() as usize % 4 } else { batch.columns.len() };
     let rows = batch.instants.len();
     let outcome = |told: &mut Told<'_>| match told.next() % 8 {

@@ -1,4 +1,4 @@
-//! Verdicts and state in one transaction: all or nothing, and nothing twice.
+//! Verdicts and state in one transaction: all or nothing, and no verdict twice.
 
 use std::collections::HashSet;
 
@@ -74,13 +74,13 @@ pub async fn a_commit_from_an_older_epoch_leaves_nothing<B: TestDb>() -> Result<
     let new_epoch = new.claim(WORKER).await?.epoch;
     assert!(new_epoch > old_epoch);
 
-    // A leader that was paused wakes up.
+    // A worker that was active and then paused continues.
     let late = State { watermark: Some(at("2025-01-15 11:00:00")), ..state(old_epoch) };
     let done = old.commit(WORKER, &Commit::of(&[verdict("2025-01-15 11:00:00", "T1")], &late)).await;
     expect_error(done, ErrorKind::Fenced, &[WORKER]);
     assert_eq!(written(&bench).await?, pairs(&[("2025-01-15 10:00:00", "T1")]));
     assert_eq!(new.peek(WORKER).await?, Some(state(new_epoch)));
-    // Nor may an epoch that was never given out.
+    // An epoch that was never given out is refused too.
     let done = old.commit(WORKER, &Commit::of(&[], &state(new_epoch + 1))).await;
     expect_error(done, ErrorKind::Fenced, &[WORKER]);
     assert_eq!(
@@ -104,7 +104,7 @@ pub async fn a_commit_that_fails_in_the_middle_leaves_nothing<B: TestDb>() -> Re
     assert_ne!(error.kind, ErrorKind::Fenced, "{error}");
     assert_eq!(written(&bench).await?, pairs(&[]));
     assert_eq!(output.peek(WORKER).await?, Some(state(epoch)));
-    // The connection is as good as before.
+    // The connection works as before.
     let rest = [verdicts[0].clone(), verdicts[2].clone()];
     assert_eq!(output.commit(WORKER, &Commit::of(&rest, &later)).await?, 2);
     assert_eq!(output.peek(WORKER).await?, Some(later));
@@ -134,8 +134,8 @@ pub async fn already_judged_names_what_is_there_and_nothing_else<B: TestDb>() ->
     Ok(())
 }
 
-/// However a store finds that a whole stretch has none: a single verdict in it counts, also at its
-/// ends.
+/// A store may find in any way that a whole range has no verdict. A single verdict in it counts,
+/// also at its ends.
 pub async fn of_many_keys_a_single_verdict_is_found<B: TestDb>() -> Result<()> {
     let asked = many(1200);
     for there in [0, 24, 600, 1175, 1199] {
@@ -177,7 +177,7 @@ pub async fn the_newest_verdict_is_the_latest_in_time<B: TestDb>() -> Result<()>
         ("2025-01-15 10:00:00.5", "2025-01-15 10:00:00.5"),
         ("2025-01-14 23:00:00", "2025-01-15 10:00:00.5"),
         ("2025-01-15 10:00:01", "2025-01-15 10:00:01"),
-        // A verdict dated ahead is none that anything may begin from.
+        // Nothing may begin from a verdict that is dated ahead.
         ("2099-01-01 00:00:00", "2025-01-15 10:00:01"),
         ("2025-01-16 00:00:00", "2025-01-16 00:00:00"),
     ] {

@@ -80,7 +80,7 @@ pub async fn episodes_and_messages_go_with_their_verdicts_or_not_at_all<B: TestD
     );
     assert_eq!(serde_json::from_str::<Episode>(&due[0].payload)?, opened);
 
-    // One that is fenced off, and one whose verdict the table refuses.
+    // A commit of a worker that has lost its name, and one whose verdict the table refuses.
     bench.refuse_verdicts_on("T2").await?;
     let other = open("T2", "2025-01-15 11:00:00");
     let silent = OutboxMessage::on(MessageKind::Silent, &other, at("2025-01-15 11:00:05"));
@@ -145,7 +145,7 @@ pub async fn a_row_that_somebody_else_has_changed_takes_the_commit_back<B: TestD
         rows.iter().map(|row| (row.id, row.version, row.episode.readings)).collect::<Vec<_>>()
     };
     assert_eq!(seen(&now), [(1, 2, 99)]);
-    // A new one takes the place of one with its key, whatever that was.
+    // A new one replaces one with the same key, whatever that was.
     commit(output.as_mut(), epoch, &[EpisodeChange::new(one)]).await?;
     assert_eq!(seen(&output.open_episodes().await?), [(3, 1, 12)]);
     Ok(())
@@ -216,7 +216,7 @@ pub async fn what_is_remembered_comes_back_beside_a_checkpoint_and_without_one<B
         let (_, mut another) = bench.connector().open().await?;
         assert_eq!(another.peek(WORKER).await?, Some(kept));
     }
-    // Whoever takes the name goes on from it.
+    // The next worker of the name continues from it.
     let (_, mut next) = bench.connector().open().await?;
     let taken = next.claim(WORKER).await?;
     let memory = parts(&[("episodes:01", "4")]);
@@ -301,7 +301,7 @@ pub async fn a_person_shelves_a_variable_and_says_what_an_episode_was<B: TestDb>
         (said.feedback, said.note.as_deref(), said.feedback_at),
         (Some(Feedback::Real), Some("fuga"), Some(now))
     );
-    // The worker goes on with the row, and what was said stays.
+    // The worker continues the row, and a person's words stay.
     let change = EpisodeChange { before: Some((opened.begin, 1)), episode: opened.clone(), gone: false };
     commit(output.as_mut(), epoch, &[change]).await?;
     assert!(person.say(1, Feedback::Expected, None, now).await?);

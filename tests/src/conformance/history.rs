@@ -1,6 +1,6 @@
-//! What a worker makes of a database that may not be believed, on every store: ids that start again
-//! or come from several ranges, rows dated ahead, names that are equal, values that come later,
-//! rows that are committed late. Each reading has one verdict or one reason.
+//! What a worker does with a database that may be wrong, on every store: ids that start again or
+//! come from several ranges, rows dated ahead, names that are equal, values that come later, rows
+//! that are committed late. Each reading has one verdict or one reason.
 
 use std::time::Duration;
 
@@ -24,13 +24,13 @@ impl<B: TestDb> Plant<B> {
         Ok(Self { bench, now })
     }
 
-    /// So many minutes ago, in whole seconds: every type of the server's holds them.
+    /// This number of minutes ago, in whole seconds, which every type of the server can hold.
     fn ago(&self, minutes: i64) -> String {
         let second = self.now.micros().div_euclid(1_000_000);
         Datetime::from_micros((second - 60 * minutes) * 1_000_000).to_string()
     }
 
-    /// Readings with these ids, each so many minutes ago.
+    /// Readings with these ids, each from a number of minutes ago.
     async fn insert(&self, rows: &[(i64, i64, &str)]) -> Result<()> {
         let at: Vec<String> = rows.iter().map(|(_, minutes, _)| self.ago(*minutes)).collect();
         let rows: Vec<Row<'_>> =
@@ -50,7 +50,7 @@ impl<B: TestDb> Plant<B> {
         Worker::new(settings, self.bench.connector(), echo().await, ReloadSlots::default())
     }
 
-    /// How many verdicts there are, each of another key.
+    /// The number of verdicts. Fails if two have the same key.
     async fn judged(&self) -> Result<usize> {
         let keys = written(&self.bench).await?;
         let distinct: std::collections::BTreeSet<_> = keys.iter().collect();
@@ -79,7 +79,7 @@ fn judged(judged: u64) -> Counts {
     Counts { judged, ..Counts::default() }
 }
 
-/// The kinds of table that a look can be made of: with a key and without.
+/// The kinds of table that a look can be made in: with a key and without.
 const BOTH: [InputKind; 2] = [InputKind::DEFAULT, InputKind::ALL[2]];
 
 pub async fn ids_that_start_again_are_read_again<B: TestDb>() -> Result<()> {
@@ -204,7 +204,7 @@ pub async fn what_is_committed_later_than_anybody_waits_for_is_found<B: TestDb>(
     Ok(())
 }
 
-/// What a trigger does beside, or answers, is no part of a commit's own answer.
+/// The other effects and answers of a trigger are no part of a commit's answer.
 pub async fn a_trigger_of_the_output_changes_no_account<B: TestDb>() -> Result<()> {
     let plant = Plant::<B>::new(InputKind::DEFAULT).await?;
     let mut worker = plant.worker().await;

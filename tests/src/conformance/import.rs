@@ -79,7 +79,7 @@ pub async fn a_missing_input_table_is_made_only_if_asked_for<B: TestDb>() -> Res
     assert_eq!(importer.insert(&[reading("2025-01-15 10:00:00", "T1", 4.0)]).await?.inserted, 1);
     let layout = input.layout().await?;
     assert!(layout.has_key && layout.has_source_file && layout.has_datetime_index, "{layout:?}");
-    // What is there is never made anew.
+    // A table that exists is never created again.
     drop(bench.connector().open_importer(true).await?);
     assert_eq!(all(input.as_mut()).await?, [row_of("2025-01-15 10:00:00", "T1", 4.0)]);
     Ok(())
@@ -125,7 +125,7 @@ pub async fn odd_names_and_values_are_imported_as_they_are<B: TestDb>() -> Resul
     );
     assert!(found.contains(&row_of("2025-01-15 10:00:00", "T\"1\"", 1e-6)), "{found:?}");
     assert!(found.contains(&row_of("2025-01-15 10:00:00", "T1", -0.1)), "{found:?}");
-    // 1999 lies before what `all` reads.
+    // 1999 is before the range that `all` reads.
     let old = input.read_range(at("1999-01-01"), Some(at("2000-01-01")), 10).await?;
     assert_eq!(old.readings.len(), 1);
     Ok(())

@@ -1,4 +1,4 @@
-//! What the input table is like, and reading it by key.
+//! The layout of the input table, and reading it by key.
 
 use super::*;
 
@@ -21,7 +21,7 @@ pub async fn a_missing_input_table_is_named<B: TestDb>() -> Result<()> {
 
 pub async fn keys_come_in_order_up_to_the_limit<B: TestDb>() -> Result<()> {
     let (bench, mut input, _) = begin::<B>(Setup::default()).await?;
-    // Time order is not key order.
+    // The order of times differs from the order of keys.
     let rows = [
         row(4, "2025-01-15 09:00:00", "T1"),
         row(1, "2025-01-15 10:00:00", "T1"),
@@ -68,7 +68,7 @@ pub async fn a_gap_is_read_once_it_is_filled<B: TestDb>() -> Result<()> {
     bench.insert(&[row(1, "2025-01-15 10:00:00", "T1"), row(4, "2025-01-15 10:05:00", "T1")]).await?;
     assert_eq!(ids(&input.read_keys(&[(1, 100)], 10).await?), [1, 4]);
     assert_eq!(ids(&input.read_keys(&[(2, 3)], 10).await?), Vec::<i64>::new());
-    // The insert that was in flight commits.
+    // The insert that was open commits.
     bench.insert(&[row(2, "2025-01-15 10:00:00", "T2")]).await?;
     assert_eq!(ids(&input.read_keys(&[(2, 3), (5, 100)], 10).await?), [2]);
     Ok(())
@@ -132,7 +132,7 @@ pub async fn the_first_key_of_a_time_is_by_key_not_by_time<B: TestDb>() -> Resul
         let rows = [
             row(1, "2025-01-15 08:00:00", "T1"),
             row(2, "2025-01-15 10:00:00", "T1"),
-            // A plant that sent its backlog after what was current.
+            // A plant that sent its backlog after its current readings.
             row(3, "2025-01-15 09:00:00", "T1"),
             row(7, "2025-01-15 09:30:00", "T1"),
         ];

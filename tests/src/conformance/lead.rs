@@ -1,4 +1,4 @@
-//! One active worker a name.
+//! One active worker for each name.
 
 use anyhow::Result;
 

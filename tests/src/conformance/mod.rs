@@ -1,6 +1,6 @@
 //! What every store promises, as a list of cases that each store runs whole:
-//! [`conformance!`](crate::conformance) makes a test of each for a [`TestDb`], which sets a
-//! database up and looks at it from outside the store.
+//! [`conformance!`](crate::conformance) makes a test of each for a [`TestDb`], which sets up a
+//! database and reads it without the store.
 //!
 //! A case is one promise. It starts on a fresh database, and fails by an error or a panic.
 
@@ -35,16 +35,16 @@ use host::verdict::VerdictRow;
 
 pub use test_db::{InputKind, OutputKind, Row, Setup, TestDb, Written, row};
 
-/// The name that the cases' worker has.
+/// The name of the cases' worker.
 const WORKER: &str = "line 1";
 
-/// A page without anything.
+/// An empty page.
 const EMPTY: Seen<'static> = Seen { readings: Vec::new(), full: false };
 
 /// The instant that a text names.
 ///
 /// # Panics
-/// If it names none: the suite is wrong then.
+/// If it is not a datetime, which is an error of the suite.
 pub fn at(text: &str) -> Datetime {
     Datetime::parse(text).expect("a datetime of the suite")
 }
@@ -60,7 +60,7 @@ struct Seen<'a> {
 }
 
 /// # Panics
-/// If the page holds malformed rows, which no case of the suite puts in.
+/// If the page has malformed rows, which no case of the suite inserts.
 fn seen(page: &Page) -> Seen<'_> {
     assert_eq!(page.malformed, [], "nothing here is malformed");
     let readings =
@@ -72,7 +72,7 @@ fn ids(page: &Page) -> Vec<i64> {
     page.readings.iter().filter_map(|reading| reading.id).collect()
 }
 
-/// A verdict in which each number is another.
+/// A verdict in which all numbers are different.
 pub fn verdict(ds: &str, variable: &str) -> VerdictRow {
     VerdictRow {
         ds: at(ds),
@@ -140,7 +140,7 @@ fn expect_error<T: std::fmt::Debug>(done: Result<T, StoreError>, kind: ErrorKind
 
 /// Makes a `#[tokio::test]` of each case for a bench: `conformance!(SqliteBench);` in a file of a
 /// crate's `tests/`. With attributes before the bench each test has them: `conformance!(#[ignore =
-/// "needs a server"] ServerBench);`. What stands after `after` is evaluated before each.
+/// "needs a server"] ServerBench);`. The expression after `after` is evaluated before each.
 #[macro_export]
 macro_rules! conformance {
     ($(#[$about:meta])* $bench:ty $(, after $first:expr)?) => {

@@ -1,5 +1,5 @@
-//! Names that an output's collation takes for one: they are told, and a verdict on the one never
-//! takes the place of the other's.
+//! Names that are equal in an output's collation: they are reported, and a verdict of one never
+//! replaces that of the other.
 
 use host::store::Replaced;
 

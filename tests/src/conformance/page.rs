@@ -1,4 +1,4 @@
-//! What the page reads: verdicts of a variable, anomalies of a time, and which variables there are.
+//! What the page reads: verdicts of a variable, anomalies of a range of time, and the variables.
 
 use host::store::{AnomalyQuery, AnomalyTally, Extent, FirstOf, ReadFrom, StoredVerdict, Stretch};
 
@@ -6,7 +6,7 @@ use super::*;
 
 const DAY: (&str, &str) = ("2025-01-15 00:00:00", "2025-01-16 00:00:00");
 
-/// Names that a page must keep apart, in the order of their bytes.
+/// Names that a page must distinguish, in the order of their bytes.
 const NAMES: [&str; 4] = ["<script>alert(1)</script>", "A'; DROP TABLE x --", "T1", "ñandú 2"];
 
 fn stretch(variable: &str, (from, to): (&str, &str)) -> Stretch {
@@ -30,7 +30,7 @@ async fn filled<B: TestDb>(rows: &[(&str, u32, Option<f64>)]) -> Result<B> {
     Ok(bench)
 }
 
-/// Variable and minute of each.
+/// The variable and the minute of each.
 fn minutes(verdicts: &[StoredVerdict]) -> Vec<(String, String)> {
     let minute = |verdict: &StoredVerdict| verdict.ds.to_string()[14..16].to_owned();
     verdicts.iter().map(|verdict| (verdict.variable.to_string(), minute(verdict))).collect()
@@ -71,7 +71,7 @@ pub async fn a_stretch_is_read_from_either_end_up_to_its_limit<B: TestDb>() -> R
         assert_eq!(found, [named("T1", &first), vec![], named("T2", &second)], "{limit} {end:?}");
     }
     assert_eq!(page.count(&asked, 30).await?, [4, 0, 30]);
-    // A stretch a pixel: more than one statement holds.
+    // A range of time for each pixel: these are more than one statement can have.
     let many: Vec<Stretch> = (0..300)
         .map(|nth: i64| {
             let from = at(DAY.0).micros() + nth * 288_000_000;
@@ -112,7 +112,7 @@ pub async fn the_extremes_of_a_stretch_are_found_without_its_rows<B: TestDb>() -
         greatest: Some(at(&format!("2025-01-15 10:{greatest}:00"))),
     };
     let none = Extent::default();
-    // The first of equals; and of what the limit cuts off nothing.
+    // The first of equal ones, and none beyond the limit.
     let all = [extent(6, "01", "02"), extent(1, "05", "05"), none, none];
     assert_eq!(page.extents(&asked, 100).await?, all);
     let some = [extent(2, "01", "00"), extent(1, "05", "05"), none, none];

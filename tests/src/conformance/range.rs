@@ -82,7 +82,7 @@ pub async fn a_full_page_says_so_and_the_next_goes_on<B: TestDb>() -> Result<()>
             if !page.full {
                 break;
             }
-            // Each datetime has one row here, so that the last is whole.
+            // Each datetime has one row here, so that all rows of the last one are in the page.
             from = Datetime::from_micros(found.last().map_or(0, |last| last.micros()) + 1_000_000);
         }
         assert_eq!(found, expected, "{kind:?}");
@@ -104,7 +104,7 @@ pub async fn a_limit_within_one_datetime_keeps_the_lowest_keys<B: TestDb>() -> R
     Ok(())
 }
 
-/// The Python worker cuts its watermark to seconds and meets a row at 10:00:00.503 for ever; a
+/// The Python worker cuts its watermark to seconds, and reads a row at 10:00:00.503 for ever. A
 /// DATETIME counts in 1/300 s, and has digits that its text does not show.
 pub async fn windows_that_meet_give_each_reading_once<B: TestDb>() -> Result<()> {
     const TIMES: [&str; 9] = [
@@ -130,7 +130,8 @@ pub async fn windows_that_meet_give_each_reading_once<B: TestDb>() -> Result<()>
             assert_eq!(datetimes(&page), [window[0]], "{kind:?}");
             assert_eq!(input.count_range(window[0], window[1]).await?, 1, "{kind:?}");
         }
-        // A reader that goes on from the last datetime meets it once more, and nothing before it.
+        // A reader that continues from the last datetime reads that once more, and nothing before
+        // it.
         for (at, left) in all.iter().zip((1..=all.len()).rev()) {
             assert_eq!(input.read_range(*at, None, 100).await?.readings.len(), left, "{kind:?}");
             assert_eq!(datetimes(&input.read_at(&[*at]).await?), [*at], "{kind:?}");

@@ -1,10 +1,10 @@
-//! Verdicts that take the place of others, and verdicts read back.
+//! Verdicts that replace others, and verdicts that are read back.
 
 use host::store::StoredVerdict;
 
 use super::*;
 
-/// A verdict as it is read back; the time of writing is the store's.
+/// A verdict as it is read back. The store sets the time of writing.
 fn stored(verdict: &VerdictRow, processed_at: Option<Datetime>) -> StoredVerdict {
     StoredVerdict {
         ds: verdict.ds,
@@ -30,7 +30,7 @@ fn names(verdicts: &[StoredVerdict]) -> Vec<(String, String)> {
 
 pub async fn replacing_exchanges_the_verdicts_of_these_keys<B: TestDb>() -> Result<()> {
     let (bench, mut input, mut output) = begin::<B>(Setup::default()).await?;
-    // Written long ago, as their time tells.
+    // Written long ago, by their time of writing.
     bench.insert_verdicts(&[("2025-01-15 10:00:00", "T1"), ("2025-01-15 10:00:00.500", "T1")]).await?;
     bench.insert_verdicts(&[("2025-01-15 10:00:00", "T2")]).await?;
     let epoch = output.claim(WORKER).await?.epoch;
@@ -138,7 +138,7 @@ pub async fn verdicts_come_in_pages_by_time<B: TestDb>() -> Result<()> {
     expected.sort();
     assert_eq!(names(&whole.verdicts), expected);
     for limit in 3..10 {
-        // As a reader goes on: the last datetime may not be whole.
+        // As a reader continues: the page may not have all rows of the last datetime.
         let (mut found, mut from) = (Vec::new(), day.0);
         loop {
             let mut page = output.read_verdicts(from, day.1, false, limit).await?;

@@ -1,4 +1,4 @@
-//! The worker's row: whole, and one holder at a time.
+//! The worker's row: it is stored whole, and has one holder at a time.
 
 use host::checkpoint::{Checkpoint, Parts, Size};
 use host::position::{Ahead, Gap, Passed, ReadMark, TimePosition};
@@ -28,7 +28,7 @@ fn parts(parts: &[(&str, &[u8])]) -> Option<Checkpoint> {
     })
 }
 
-/// A state in which everything is there.
+/// A state in which every part has a value.
 fn rich(epoch: i64) -> State {
     let gap = |first, last| Gap { first, last, seen: at("2025-01-15 10:00:00.123456") };
     let aside = SetAside {
@@ -113,8 +113,8 @@ pub async fn a_state_comes_back_whole<B: TestDb>() -> Result<()> {
     Ok(())
 }
 
-/// Whatever of a checkpoint changes from commit to commit, what is stored is all of the last one,
-/// of this worker and no other; and whoever only looks at the row is told how large it is.
+/// Whatever changes in a checkpoint from commit to commit, all of the last one is stored, and only
+/// for this worker. A reader of the row is told how large it is.
 pub async fn parts_follow_the_last_commit<B: TestDb>() -> Result<()> {
     let (bench, _, mut output) = begin::<B>(Setup::default()).await?;
     let (_, mut second) = bench.connector().open().await?;
@@ -138,7 +138,7 @@ pub async fn parts_follow_the_last_commit<B: TestDb>() -> Result<()> {
         assert_eq!(output.peek(WORKER).await?.as_ref(), Some(&kept));
         let outline = Outline { state: State { checkpoint: None, ..kept.clone() }, checkpoint: size };
         assert_eq!(output.outline(WORKER).await?, Some(outline));
-        // Whoever comes next finds the same, and goes on from there.
+        // The next worker of the name finds the same, and continues from there.
         let (_, next) = bench.connector().open().await?;
         output = next;
         let taken = output.claim(WORKER).await?;
@@ -151,7 +151,7 @@ pub async fn parts_follow_the_last_commit<B: TestDb>() -> Result<()> {
     Ok(())
 }
 
-/// A commit that is refused leaves the parts as they were, and the next one stores all of its own.
+/// A commit that is refused leaves the parts as they were. The next commit stores all of its parts.
 pub async fn parts_go_with_their_verdicts_or_not_at_all<B: TestDb>() -> Result<()> {
     let (bench, _, mut first) = begin::<B>(Setup::default()).await?;
     let (_, mut second) = bench.connector().open().await?;
@@ -159,11 +159,11 @@ pub async fn parts_go_with_their_verdicts_or_not_at_all<B: TestDb>() -> Result<(
     let before = State { checkpoint: parts(&[("a", b"1"), ("b", b"2")]), ..state(old) };
     first.commit(WORKER, &Commit::of(&[], &before)).await?;
     let epoch = second.claim(WORKER).await?.epoch;
-    // One that has lost its name.
+    // A worker that has lost its name.
     let stray = State { checkpoint: parts(&[("a", b"9"), ("z", b"9")]), ..state(old) };
     expect_error(first.commit(WORKER, &Commit::of(&[], &stray)).await, ErrorKind::Fenced, &[WORKER]);
     assert_eq!(second.peek(WORKER).await?, Some(State { epoch, ..before.clone() }));
-    // One whose verdict the table does not take.
+    // A commit whose verdict the table refuses.
     bench.refuse_verdicts_on("T9").await?;
     let next = State { checkpoint: parts(&[("a", b"3"), ("c", b"4")]), ..state(epoch) };
     let refused = [verdict("2025-01-15 10:00:00", "T9")];
@@ -195,7 +195,7 @@ pub async fn taking_a_name_fences_off_its_holder<B: TestDb>() -> Result<()> {
     assert_eq!(taken.state, Some(rich(taken.epoch)), "all of it, with the new epoch");
     expect_error(first.commit(WORKER, &Commit::of(&[], &state(one))).await, ErrorKind::Fenced, &[WORKER]);
     second.commit(WORKER, &Commit::of(&[], &state(taken.epoch))).await?;
-    // And back again.
+    // And back to the first one.
     let back = first.claim(WORKER).await?.epoch;
     first.commit(WORKER, &Commit::of(&[], &state(back))).await?;
     expect_error(
@@ -295,7 +295,7 @@ pub async fn forgetting_deletes_the_row_of_its_holder_only<B: TestDb>() -> Resul
     output.forget("backfill", epoch).await?;
     assert_eq!(bench.workers().await?, [(WORKER.to_owned(), other)]);
     expect_error(output.forget("backfill", epoch).await, ErrorKind::Fenced, &["backfill"]);
-    // Whoever still holds a name that was forgotten writes nothing more.
+    // A worker whose name was forgotten cannot write any more.
     expect_error(
         output.commit("backfill", &Commit::of(&[], &state(epoch))).await,
         ErrorKind::Fenced,
@@ -323,7 +323,7 @@ pub async fn what_is_set_aside_is_exchanged_under_a_worker_at_work<B: TestDb>() 
     let cleared = State { set_aside: after.clone(), ..held.clone() };
     assert_eq!(output.peek(WORKER).await?, Some(cleared.clone()), "nothing else was touched");
     assert!(backfill.exchange_set_aside(WORKER, &after, &BTreeMap::new()).await?);
-    // The worker was not fenced off.
+    // The worker has not lost its name.
     output.commit(WORKER, &Commit::of(&[], &cleared)).await?;
     Ok(())
 }

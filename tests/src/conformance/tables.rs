@@ -55,7 +55,7 @@ pub async fn duplicates_of_the_python_worker_are_said_and_served<B: TestDb>() ->
     let pair = vec!["ds".to_owned(), "variable".to_owned()];
     assert!(bench.output_indexes().await?.contains(&(pair, false)), "look-ups need an index all the same");
 
-    // Without the unique index it is the worker who adds none.
+    // Without the unique index the worker itself must not add a second one.
     let epoch = output.claim(WORKER).await?.epoch;
     let verdicts = [verdict("2025-01-15 10:00:00", "T1"), verdict("2025-01-15 10:05:00", "T1")];
     assert_eq!(output.commit(WORKER, &Commit::of(&verdicts, &state(epoch))).await?, 1);
@@ -97,8 +97,8 @@ pub async fn odd_names_are_only_names<B: TestDb>() -> Result<()> {
     names_are_only_names::<B>("dbo.[datos [de \"planta\"]", "dbo.[salida; DROP TABLE x --]").await
 }
 
-/// A server that does not know the doubled bracket of a quoted name serves no such table; it is the
-/// one thing that this asks.
+/// A server that does not know doubled brackets in quoted names has no such table. Only this is
+/// tested.
 pub async fn a_closing_bracket_is_part_of_a_name<B: TestDb>() -> Result<()> {
     names_are_only_names::<B>("dbo.datos", "dbo.[salida]]; DROP TABLE x --]").await
 }
@@ -162,7 +162,7 @@ pub async fn a_database_that_cannot_be_written_is_a_matter_of_rights<B: TestDb>(
         output.probe().await?.problems.first().map(|problem| problem.kind),
         Some(ErrorKind::Permission)
     );
-    // Reading goes on.
+    // Reading still works.
     assert_eq!(output.peek(WORKER).await?, Some(state(epoch)));
     assert_eq!(output.newest(at("2025-01-16")).await?, Some(at("2025-01-15 10:00:00")));
     assert_eq!(written(&bench).await?, pairs(&[("2025-01-15 10:00:00", "T1")]));

@@ -1,13 +1,13 @@
-//! What the suite asks of a database besides its store: to be set up, to be written to by others,
-//! and to be looked at.
+//! What the suite asks of a database besides its store: it is set up, others write to it, and it is
+//! read.
 
 use anyhow::Result;
 use host::datetime::Datetime;
 use host::store::{Connector, PageReader, TableNames};
 use host::verdict::VerdictRow;
 
-/// A fresh database (or two), gone when this is dropped. Everything here goes round the store under
-/// test.
+/// A fresh database, or two, which are deleted when this is dropped. Nothing here uses the store
+/// under test.
 #[allow(
     async_fn_in_trait,
     reason = "the suite calls it from its own tasks only, which do not move between threads"
@@ -18,7 +18,7 @@ pub trait TestDb: Sized {
     /// The store under test, on this database.
     fn connector(&self) -> Box<dyn Connector>;
 
-    /// The page's own way to the output.
+    /// The page's own access to the output.
     async fn open_page(&self) -> Result<Box<dyn PageReader>>;
 
     /// Rows of the plant, in one transaction.
@@ -27,17 +27,17 @@ pub trait TestDb: Sized {
     /// The plant deletes all its rows, as TRUNCATE does.
     async fn empty_input(&self) -> Result<()>;
 
-    /// It deletes those whose key is this one or less.
+    /// The plant deletes the rows whose key is this one or less.
     async fn delete_up_to(&self, id: i64) -> Result<()>;
 
-    /// It gives all readings that have no value this one.
+    /// The plant gives this value to all readings that have none.
     async fn fill_in(&self, value: f64) -> Result<()>;
 
-    /// From now on triggers of output and state do what triggers of this store can do to whoever
-    /// writes: they write elsewhere, and answer rows where a trigger can.
+    /// From now on triggers of output and state do all that triggers of this database can do at a
+    /// write: they write elsewhere, and answer rows if that is possible.
     async fn add_triggers(&self) -> Result<()>;
 
-    /// An output table as others made it, before the store saw it.
+    /// An output table that others made before the store uses it.
     async fn create_output(&self, kind: OutputKind) -> Result<()>;
 
     /// Verdicts of the Python worker: `ds` and variable, everything else 0.
@@ -56,15 +56,15 @@ pub trait TestDb: Sized {
     /// The whole output table, by ds, variable and id.
     async fn verdicts(&self) -> Result<Vec<Written>>;
 
-    /// Worker and epoch of each row of the state table; empty where there is no such table.
+    /// The worker and the epoch of each row of the state table. Empty if there is no such table.
     async fn workers(&self) -> Result<Vec<(String, i64)>>;
 
-    /// The columns of each of the output table's indexes, sorted, and whether it is unique; its
-    /// primary key left out.
+    /// The columns of each of the output table's indexes, sorted, and whether it is unique. Without
+    /// the primary key.
     async fn output_indexes(&self) -> Result<Vec<(Vec<String>, bool)>>;
 }
 
-/// What a database is like before the store comes.
+/// How a database is before the store uses it.
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// None: there is no input table.
@@ -74,7 +74,7 @@ pub struct Setup {
     pub two_databases: bool,
 }
 
-/// Which of the columns and indexes that it may lack the input table has.
+/// Which of the optional columns and indexes the input table has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InputKind {
     pub key: bool,
@@ -93,16 +93,16 @@ pub enum OutputKind {
     WithoutResidual,
     /// With a collation in which case makes no difference between names.
     EqualNames,
-    /// With one that tells names apart by their bytes.
+    /// With a collation that distinguishes names by their bytes.
     ExactNames,
-    /// With a `residual` that is computed, and a column more that is.
+    /// With a computed `residual`, and one more computed column.
     Generated,
 }
 
 impl InputKind {
     /// As in the design.
     pub const DEFAULT: Self = Self { key: true, source_file: true, datetime_index: true };
-    /// Every kind that a range is read from in another way.
+    /// Every kind of table from which a range is read in a different way.
     pub const ALL: [Self; 4] = [
         Self::DEFAULT,
         Self { key: true, source_file: true, datetime_index: false },
@@ -126,7 +126,7 @@ impl From<InputKind> for Setup {
 /// A row for the input table. What the table has no column for is left out.
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
-    /// None: the next that the database gives.
+    /// None for the next that the database gives.
     pub id: Option<i64>,
     /// In the form `2025-01-15 10:00:00.503`.
     pub datetime: &'a str,

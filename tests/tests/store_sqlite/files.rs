@@ -1,5 +1,5 @@
-//! What can befall a file: missing, replaced, locked, no database, damaged; and a call that is
-//! given up.
+//! What can happen to a file: it is missing, replaced, locked, damaged or not a database. And calls
+//! that are given up.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -218,7 +218,7 @@ async fn a_file_that_was_replaced_is_a_lost_connection() -> Result<()> {
     fs::copy(&aside, &fixture.store.input)?;
     let error = output.commit(WORKER, &Commit::of(&verdicts, &state(epoch))).await.expect_err("another file");
     expect(&error, ErrorKind::Connection, &fixture.store.input, "replaced");
-    // Opening again is what helps.
+    // It works again after it is opened again.
     let (mut input, _output) = fixture.store.open().await?;
     assert_eq!(input.last_key().await?, None);
     Ok(())

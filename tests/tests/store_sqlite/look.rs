@@ -1,5 +1,5 @@
-//! Whoever only takes a look (`status`, `export`, `check`) leaves the file and all beside it as it
-//! is, byte for byte; and a log that has grown is small again once nobody reads it.
+//! Commands that only read (`status`, `export`, `check`) change no byte of the file and of those
+//! beside it. A log that has grown is small again after its reader has ended.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,8 +13,8 @@ use tests::conformance_sqlite::SqliteTestDb;
 
 use crate::files::{WORKER, state, verdict};
 
-/// What lies in a directory: of the index, which is memory that processes share, only that it is
-/// there.
+/// The files in a directory with their bytes. The index is memory that processes share, so that
+/// only its existence counts.
 fn all_of(directory: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(directory)? {
@@ -37,7 +37,7 @@ async fn worked() -> Result<(SqliteTestDb, State, Box<dyn Output>)> {
     Ok((fixture, committed, output))
 }
 
-/// Looks at all there is; what the last commit left is seen.
+/// Reads everything, and finds the result of the last commit.
 async fn look(store: &SqliteStore, committed: &State) -> Result<()> {
     let (from, to) = (at("2025-01-15"), at("2025-01-16"));
     let mut input = store.look_at_input().await?;
@@ -53,14 +53,14 @@ async fn look(store: &SqliteStore, committed: &State) -> Result<()> {
 
 #[tokio::test]
 async fn a_look_leaves_everything_as_it_is() -> Result<()> {
-    // While a worker has it open.
+    // A worker has it open.
     let (fixture, committed, output) = worked().await?;
     let folder = fixture.store.input.parent().context("it lies in a folder")?.to_owned();
     let before = all_of(&folder)?;
     look(&fixture.store, &committed).await?;
     assert!(all_of(&folder)? == before, "a worker is at work");
 
-    // As a killed worker left it, with all of its commits in the log.
+    // A killed worker has left it, with all of its commits in the log.
     let other = tempfile::tempdir()?;
     for name in before.keys() {
         fs::copy(folder.join(name), other.path().join(name))?;
@@ -70,14 +70,14 @@ async fn a_look_leaves_everything_as_it_is() -> Result<()> {
     look(&left, &committed).await?;
     assert!(all_of(other.path())? == before, "a worker was killed");
 
-    // After its end.
+    // The worker has ended.
     output.close().await?;
     let before = all_of(&folder)?;
     assert_eq!(before.len(), 1, "{:?}", before.keys());
     look(&fixture.store, &committed).await?;
     assert!(all_of(&folder)? == before, "no worker is at work");
 
-    // Kept in another way, as on a share.
+    // Without the log, as on a share.
     let connection = fixture.output()?;
     connection.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))?;
     drop(connection);
@@ -102,7 +102,7 @@ async fn a_look_that_lasts_sees_what_is_committed_meanwhile() -> Result<()> {
     Ok(())
 }
 
-/// A dashboard holds a read transaction over many commits, then lets go.
+/// A dashboard has a read transaction open during many commits, and then ends it.
 #[tokio::test]
 async fn a_log_that_has_grown_is_cut_once_nobody_reads_it() -> Result<()> {
     let (fixture, committed, mut output) = worked().await?;

@@ -1,4 +1,4 @@
-//! The store of SQLite files keeps what every store promises, and stands what can befall a file.
+//! The store of SQLite files keeps what every store promises, whatever happens to a file.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 

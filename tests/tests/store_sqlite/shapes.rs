@@ -1,4 +1,4 @@
-//! Tables that people made otherwise than we would.
+//! Tables that people made differently from ours.
 
 use std::sync::Arc;
 
@@ -168,14 +168,14 @@ async fn a_state_that_was_edited_by_hand_is_named_and_not_guessed_at() -> Result
         let error = output.peek("line 1").await.expect_err(set);
         assert!(error.message.contains("worker `line 1`"), "{error}");
         assert!(error.message.contains(&format!("column {column}: ")), "{error}");
-        // A take that cannot be read takes nothing.
+        // A claim whose row cannot be read changes nothing.
         assert_eq!(output.claim("line 1").await.expect_err(set).kind, ErrorKind::Other);
         assert_eq!(fixture.workers().await?, [("line 1".to_owned(), epoch)]);
     }
     Ok(())
 }
 
-/// The column says what is the same, or a unique index on it does; SQLite is asked.
+/// The column or a unique index on it decides which texts are equal. SQLite is asked for it.
 #[tokio::test]
 async fn names_are_the_same_by_the_collation_of_column_and_unique_index() -> Result<()> {
     let asked: Vec<Arc<str>> = ["a", "b", "A", "a ", "B "].map(Arc::from).into();

@@ -90,7 +90,7 @@ async fn what_is_no_reading_is_told_apart_and_fails_no_page() -> Result<()> {
         (18, no_datetime("the text `2025-01-15T10:00:00`")),
     ]
     .map(|(id, why)| {
-        // Only what has a datetime has a place in time.
+        // Only rows with a datetime have a place in the order of time.
         let datetime = (!why.starts_with("datetime")).then_some(ten);
         Malformed { id: Some(id), datetime, why }
     })
@@ -99,8 +99,7 @@ async fn what_is_no_reading_is_told_apart_and_fails_no_page() -> Result<()> {
     Ok(())
 }
 
-/// They count where the position runs on the key, which goes past them, and not where it runs on
-/// time.
+/// They are counted if the position is a key, which passes them, and not if it is a time.
 #[tokio::test]
 async fn what_is_no_reading_stops_no_reader() -> Result<()> {
     for index in [true, false] {
@@ -111,7 +110,7 @@ async fn what_is_no_reading_stops_no_reader() -> Result<()> {
 
         let page = input.read_range(at("2025-01-15"), None, 2).await?;
         assert_eq!((seen(&page).0, page.full), (vec![1, 15], false), "index: {index}");
-        // What is wrong at an instant of the range is listed, up to the limit, and the rest is
+        // Rows that are wrong at an instant of the range are listed up to the limit, and the others
         // counted.
         let page = input.read_range(at("2025-01-15 09:00:00"), Some(at("2025-01-15 11:00:00")), 100).await?;
         let (readings, malformed) = seen(&page);
@@ -123,7 +122,7 @@ async fn what_is_no_reading_stops_no_reader() -> Result<()> {
         let told =
             page.malformed.last().map(|row| (page.malformed.len(), row.id, row.why.contains("more rows")));
         assert_eq!(told, Some((3, None, true)), "index: {index}");
-        // A full page leaves what stands at its last datetime to the next.
+        // A full page leaves the rows of its last datetime to the next page.
         let page = input.read_range(at("2025-01-15 09:00:00"), Some(at("2025-01-15 11:00:00")), 1).await?;
         assert_eq!((seen(&page).0, page.full), (vec![1], true));
         assert!(!seen(&page).1.iter().any(|id| [9, 10, 11, 12, 13, 14, 17].contains(id)));
@@ -147,7 +146,7 @@ async fn verdicts_are_found_by_any_text_of_their_datetime() -> Result<()> {
     fixture.insert_verdicts(&before).await?;
     let mut output = fixture.store.open_output().await?;
     output.ensure_tables().await?;
-    // `never` is not a time.
+    // The text `never` is not a time.
     assert_eq!(output.newest(at("2025-01-16")).await?, Some(at("2025-01-15 11:00:00")));
     let epoch = output.claim("line 1").await?.epoch;
     let verdicts = [
@@ -250,7 +249,7 @@ async fn an_import_keeps_to_the_form_of_the_table() -> Result<()> {
 
 /// A datetime, and how many characters of its text are written where fewer mean the same.
 fn instant() -> impl Strategy<Value = (Datetime, usize)> {
-    // Few, so that many rows share an instant and not its text.
+    // Few instants, so that many rows have the same instant with different texts.
     let day = prop_oneof![Just("2025-01-14"), Just("2025-01-15"), Just("2025-02-01")];
     let clock = prop_oneof![
         Just("00:00:00.000000"),
@@ -275,7 +274,7 @@ fn written(instant: Datetime, length: usize, separator: char) -> String {
     if Datetime::parse(short) == Ok(instant) { short.to_owned() } else { whole }
 }
 
-/// Neither the order of the texts nor that of the rows decides who is on a page, but the key.
+/// Which rows are on a page depends only on the key, and not on the order of texts or rows.
 #[tokio::test]
 async fn within_an_instant_the_key_decides() -> Result<()> {
     const ROWS: [(i64, &str); 5] = [
@@ -351,7 +350,7 @@ async fn ranges_agree(
     let page = input.read_range(from, to, limit).await?;
     assert_eq!(found(&page), expected[..limit.min(expected.len())]);
     assert_eq!(page.full, expected.len() > limit);
-    // Whoever goes on to the end has met each row of the other form.
+    // A reader that reaches the end has read each row of the other form.
     let page = input.read_range(from, None, 1000).await?;
     let day = |at: Datetime| at.micros().div_euclid(86_400_000_000);
     let others = rows.iter().zip(1..).filter(|(row, _)| !row.1 && day(row.0.0) >= day(from));

@@ -1,5 +1,5 @@
-//! A range over a server: loaded, judged, broken off and gone on with, judged anew; and the rights
-//! that it takes.
+//! A range on a server: loaded, judged, interrupted and continued, judged again. And the rights
+//! that this needs.
 
 use host::counts::Counts;
 use host::reading::Reading;
@@ -51,7 +51,8 @@ async fn plant() -> anyhow::Result<SqlServerTestDb> {
     Ok(bench)
 }
 
-/// Runs a backfill to its end: what became of the readings, and how many verdicts gave way.
+/// Runs a backfill to its end. Returns what became of the readings, and how many verdicts were
+/// replaced.
 async fn backfill(store: &dyn Connector, plan: &BackfillPlan) -> Result<(Counts, u64), CycleError> {
     let mut detector = echo().await;
     let mut backfill = Backfill::begin(plan, store, &mut detector).await?;
@@ -61,7 +62,8 @@ async fn backfill(store: &dyn Connector, plan: &BackfillPlan) -> Result<(Counts,
     Ok((progress.counts, progress.replaced))
 }
 
-/// Rows of the output, of those the distinct keys, and whether any row of a worker is left.
+/// The number of rows of the output and of their distinct keys, and whether any worker's row is
+/// left.
 async fn found(bench: &SqlServerTestDb) -> anyhow::Result<(usize, usize, bool)> {
     let rows = bench.verdicts().await?;
     let keys: std::collections::HashSet<_> =
@@ -76,7 +78,7 @@ on_server! {
         let judged = Counts { judged: 24, ..Counts::default() };
         let before = Counts { already_judged: 24, ..Counts::default() };
 
-        // Broken off after its first transaction, without a word.
+        // Interrupted after its first transaction, without any notice.
         let mut detector = echo().await;
         let mut broken = Backfill::begin(&plan(false), &store, &mut detector).await?;
         assert!(broken.step(&mut detector).await?);
@@ -100,7 +102,7 @@ on_server! {
 }
 
 on_server! {
-    /// The row of a backfill that is done stays where nobody may delete it, and blocks nothing.
+    /// The row of a finished backfill stays if it may not be deleted, and blocks nothing.
     async fn a_login_that_may_not_delete_can_backfill_and_not_replace() {
         let bench = plant().await?;
         bench.connector().open().await?.1.ensure_tables().await?;

@@ -27,7 +27,7 @@ async fn worker_of(bench: &SqlServerTestDb, batch_rows: usize, share: Option<&st
     Worker::new(settings, Box::new(bench.store()), echo().await, ReloadSlots::default())
 }
 
-/// Readings of `T1` to `T3`, a minute apart, so many minutes before `now`, an expression.
+/// Readings of `T1` to `T3` at each of these minutes before `now`, which is an expression.
 async fn plant(bench: &SqlServerTestDb, now: &str, minutes: std::ops::Range<i32>) -> anyhow::Result<()> {
     let table = bench.store().tables.input.sql_server();
     let mut plant = bench.input().await?;
@@ -70,7 +70,7 @@ on_server! {
 }
 
 on_server! {
-    /// Each share has a position of its own in the same tables, and what one judges no other does.
+    /// Each share has a position of its own in the same tables, and no reading is judged by two.
     async fn shares_divide_the_variables() {
         let bench = SqlServerTestDb::start(&Setup::default()).await?;
         let now = bench.connector().open().await?.0.now().await?;
@@ -80,7 +80,7 @@ on_server! {
             workers.push(worker_of(&bench, 7, Some(share)).await);
         }
         let mut judged = Vec::new();
-        // The last come late.
+        // The last ones come late.
         for minutes in [10..20, 0..10, 20..25] {
             plant(&bench, &now, minutes).await?;
             for worker in &mut workers {
@@ -96,8 +96,8 @@ on_server! {
 }
 
 on_server! {
-    /// What one worker is made for at most: as many variables as this, in one datetime, which is
-    /// more than a batch. How long it takes is printed; a minute is what there is.
+    /// The most variables that one worker is made for, at one datetime, which is more than a batch.
+    /// The time that it takes is printed. It has a minute.
     async fn ten_thousand_variables_are_judged_within_their_minute() {
         let bench = SqlServerTestDb::start(&Setup::default()).await?;
         let mut active = worker_of(&bench, 4000, None).await;

@@ -1,4 +1,4 @@
-//! Others at the same tables: whom we wait for, and for how long.
+//! Other users of the same tables: for whom the store waits, and how long.
 
 use std::time::Instant;
 
@@ -9,8 +9,8 @@ use tests::conformance_sqlserver::SqlServerTestDb;
 use super::{WORKER, error_of, on_server, state, verdict};
 
 on_server! {
-    /// A person's transaction on the results is waited for no longer than the lock timeout, and
-    /// costs nothing but this try.
+    /// The store waits for a person's transaction on the results no longer than the lock timeout.
+    /// Only this try fails.
     async fn a_lock_on_the_results_is_a_matter_of_the_next_cycle() {
         let bench = SqlServerTestDb::start(&Setup::default()).await?;
         let mut output = bench.connector().open().await?.1;
@@ -34,8 +34,8 @@ on_server! {
 }
 
 on_server! {
-    /// An insert that is not committed yet is not read, waited for no longer than the timeout, and
-    /// read once it is.
+    /// An insert that is not committed is not read, and is waited for no longer than the timeout.
+    /// It is read after its commit.
     async fn a_late_commit_is_read_when_it_comes() {
         let bench = SqlServerTestDb::start(&Setup::default()).await?;
         bench.insert(&[row(1, "2025-01-15 10:00:00", "T1")]).await?;
@@ -52,8 +52,7 @@ on_server! {
 }
 
 on_server! {
-    /// Two transactions that want what the other has: one is the victim, and if it is ours the next
-    /// try succeeds.
+    /// A deadlock of two transactions: one is the victim, and if it is ours the next try succeeds.
     async fn a_deadlock_is_a_matter_of_the_next_cycle() {
         let bench = SqlServerTestDb::start(&Setup::default()).await?;
         bench.change(|store| store.output.timeouts.lock = std::time::Duration::from_secs(20));
@@ -63,15 +62,15 @@ on_server! {
         let kept = [verdict("2025-01-15 10:00:00", "T1")];
         output.commit(WORKER, &Commit::of(&kept, &state(epoch))).await?;
 
-        // The person holds the key that the commit wants after the state row, and then wants the
-        // state row.
+        // The person has locked the key that the commit needs after the state row, and then needs
+        // the state row.
         let mut person = bench.output().await?;
         person.run("BEGIN TRANSACTION; INSERT INTO dbo.anomalies_detector (ds, variable) VALUES ('2025-01-15T10:05:00', 'T1')").await?;
         let commit = tokio::spawn(async move {
             let done = output.commit(WORKER, &Commit::of(&[verdict("2025-01-15 10:05:00", "T1")], &state(epoch))).await;
             (output, done)
         });
-        // Until the commit waits for the person there is no deadlock, whichever comes first.
+        // There is no deadlock before the commit waits for the person.
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         let theirs = person.run("UPDATE dbo.anomaly_worker_state SET counts = counts").await;
         if theirs.is_ok() {
@@ -92,7 +91,8 @@ on_server! {
 }
 
 on_server! {
-    /// Somebody else, the Python worker say, writes the same verdict while ours is on its way.
+    /// Another program, such as the Python worker, writes the same verdict while ours is being
+    /// written.
     async fn a_verdict_that_another_writes_meanwhile_is_theirs() {
         let bench = SqlServerTestDb::start(&Setup::default()).await?;
         bench.change(|store| store.output.timeouts.lock = std::time::Duration::from_secs(20));

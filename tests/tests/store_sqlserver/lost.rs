@@ -38,7 +38,7 @@ on_server! {
 }
 
 on_server! {
-    /// The session is killed while its transaction waits: nothing of it is there.
+    /// The session is killed while its transaction waits. Nothing of it is stored.
     async fn a_session_killed_in_its_commit_leaves_nothing() {
         let bench = SqlServerTestDb::start(&Setup::default()).await?;
         bench.change(|store| store.output.timeouts.lock = Duration::from_secs(20));
@@ -68,8 +68,8 @@ on_server! {
 }
 
 on_server! {
-    /// A commit whose future is dropped is all there or not at all, and its connection is not used
-    /// again.
+    /// A commit whose future is dropped is stored whole or not at all, and its connection is not
+    /// used again.
     async fn a_commit_that_is_dropped_is_whole_or_not_there() {
         let bench = SqlServerTestDb::start(&Setup::default()).await?;
         let mut output = bench.connector().open().await?.1;
@@ -87,7 +87,8 @@ on_server! {
                 assert_eq!(error_of(output.peek(WORKER).await).0, ErrorKind::Connection);
                 output = bench.connector().open().await?.1;
             }
-            // Whoever takes the name waits for what may still be on its way, and then knows.
+            // Who takes the name waits for a commit that may still be running, and then knows its
+            // result.
             let claim = output.claim(WORKER).await?;
             epoch = claim.epoch;
             let committed = claim.state.is_some_and(|state| state.counts == next.counts);

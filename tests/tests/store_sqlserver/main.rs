@@ -1,4 +1,4 @@
-//! The store on a SQL Server keeps what every store promises, and stands what can befall a server.
+//! The store on a SQL Server keeps what every store promises, whatever happens to a server.
 //!
 //! Ignored, because it needs the server that `TEST_SQLSERVER` names: `just test-sqlserver` runs it.
 

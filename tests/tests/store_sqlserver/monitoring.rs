@@ -1,5 +1,4 @@
-//! The two queries by which people look after the Python worker, and whatever graphs they have made
-//! of them.
+//! The two queries with which people watch the Python worker, and which their graphs use.
 
 use host::store::Commit;
 use tests::conformance::{Setup, TestDb};

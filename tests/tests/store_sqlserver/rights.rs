@@ -1,4 +1,4 @@
-//! The least rights that do, and what is said where one is missing.
+//! The least rights that are enough, and what is said if one is missing.
 
 use host::store::{Commit, ErrorKind};
 use tests::conformance::{Setup, TestDb, row};
@@ -18,7 +18,7 @@ const WRITE_OUTPUT: [&str; 5] = [
 ];
 
 on_server! {
-    /// As the README documents them.
+    /// The rights that the README documents.
     async fn the_least_rights_do() {
         let bench = SqlServerTestDb::start(&Setup::default()).await?;
         bench.insert(&[row(1, "2025-01-15 10:00:00", "T1")]).await?;

@@ -18,7 +18,7 @@ async fn input_of(columns: &str, rows: &str) -> anyhow::Result<SqlServerTestDb> 
 }
 
 on_server! {
-    /// A reading at the watermark comes neither again nor never, whatever digits its column hides.
+    /// A reading at the watermark is read exactly once, whatever digits its column hides.
     async fn windows_meet_at_every_digit_that_a_type_has() {
         let ticks: Vec<String> =
             (0..10).map(|n| format!("2025-01-15T10:00:00.{:03}", [0, 3, 7, 10, 13, 17, 20, 500, 503, 997][n])).collect();
@@ -108,7 +108,7 @@ on_server! {
 }
 
 on_server! {
-    /// Rows that name no variable are listed, and stop no reader that goes on from the last
+    /// Rows without a variable are listed, and do not stop a reader that continues from the last
     /// datetime.
     async fn nameless_rows_are_told_and_do_not_count() {
         let rows: Vec<String> = (0..20)
@@ -165,7 +165,8 @@ on_server! {
 }
 
 on_server! {
-    /// A name that its column would cut or change is told, and never becomes another variable's.
+    /// A name that its column would cut or change is reported, and never becomes the name of
+    /// another variable.
     async fn a_name_that_the_column_would_change_is_foreign() {
         let bench = SqlServerTestDb::start(&Setup::default()).await?;
         let ddl = host::store::schema::sqlserver::output(&"dbo.anomalies_detector".parse()?);

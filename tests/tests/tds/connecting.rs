@@ -1,5 +1,5 @@
-//! Every way to say where a server is leads there: host and port, a named instance, connection
-//! strings of ADO.NET and JDBC, two servers, one that comes up later. The server is the fake one.
+//! Every way to name a server leads to it: host and port, a named instance, connection strings of
+//! ADO.NET and JDBC, two servers, one that comes up later. The server is the fake one.
 
 use std::net::UdpSocket;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use tests::schedule;
 use tests::sqlserver::SideConnection;
 use tests::tds::{self, PLAIN};
 
-/// Where the service listens that knows the ports of a machine's instances.
+/// The port of the service that knows the ports of a machine's instances.
 const BROWSER: &str = "127.0.0.1:1434";
 
 fn at(host: &str, port: Option<u16>, instance: Option<&str>) -> Target {
@@ -29,7 +29,7 @@ fn at(host: &str, port: Option<u16>, instance: Option<&str>) -> Target {
         encryption: Encryption::Whole,
         trust: Trust::Any,
     };
-    Target { address, database: Some("plant".into()), login: tds::login(), timeouts: tds::short() }
+    Target { address, database: Some("plant".into()), login: tds::login(), timeouts: tds::patient() }
 }
 
 fn by(text: String) -> Target {
@@ -37,7 +37,7 @@ fn by(text: String) -> Target {
         address: Address::ConnectionString(Secret::new(text)),
         database: None,
         login: Login::OfConnectionString,
-        timeouts: tds::short(),
+        timeouts: tds::patient(),
     }
 }
 
@@ -47,7 +47,7 @@ async fn a_server_is_found_however_it_is_written() {
     let port = server.port();
     for (target, shown) in [
         (at("127.0.0.1", Some(port), None), format!("127.0.0.1,{port}")),
-        // The port says it, whatever the instance is called.
+        // The port decides, whatever the instance's name is.
         (at("127.0.0.1", Some(port), Some("SQL2019")), format!(r"127.0.0.1\SQL2019,{port}")),
         (
             by(format!(
@@ -87,7 +87,7 @@ async fn an_instance_is_asked_for_by_its_name() {
         return;
     };
     let server = Server::start().unwrap();
-    let (port, patience) = (server.port(), Duration::from_secs(10));
+    let (port, patience) = (server.port(), Duration::from_secs(60));
     browser.set_read_timeout(Some(patience)).unwrap();
     let answering = std::thread::spawn(move || {
         let mut asked = [0; 64];
@@ -131,7 +131,7 @@ async fn readings_come_from_one_server_and_verdicts_go_to_another() {
     assert_eq!(there.rows("SELECT ds FROM dbo.anomalies_detector", &[]).await.unwrap().len(), 1);
 }
 
-/// A worker that starts before its database waits for it, and says so once; and once that it is
+/// A worker that starts before its database waits for it. It says so once, and says once that it is
 /// back.
 #[tokio::test]
 async fn a_database_that_comes_up_later_is_waited_for() {

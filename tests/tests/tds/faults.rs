@@ -1,6 +1,6 @@
-//! What the store makes of the errors that a server sends: their class, which decides what the
+//! The errors that a server sends, as the store reports them: their class, which decides what the
 //! cycle does, and a text with the server's own words and never the password. The numbers and texts
-//! are SQL Server's; who sends them here is the fake.
+//! are SQL Server's. Here the fake server sends them.
 
 use std::path::PathBuf;
 
@@ -33,7 +33,7 @@ fn encrypted(port: u16, trust: Trust) -> Target {
         encryption: Encryption::Whole,
         trust,
     };
-    Target { address, database: Some("plant".into()), login: tds::login(), timeouts: tds::short() }
+    Target { address, database: Some("plant".into()), login: tds::login(), timeouts: tds::patient() }
 }
 
 /// Everything that an error could show.
@@ -102,7 +102,7 @@ async fn a_redirect_is_followed_to_where_it_leads() {
     let (gateway, node) = (Server::start().unwrap(), Server::start().unwrap());
     let store = begin(&node).await;
     let at_gateway = tds::store(encrypted(gateway.port(), Trust::Any));
-    // Both connections of a store are sent on.
+    // Both connections of a store are routed to another server.
     for _ in 0..2 {
         gateway.fault(Fault::route("localhost", node.port()));
     }
@@ -110,7 +110,7 @@ async fn a_redirect_is_followed_to_where_it_leads() {
     let epoch = output.claim(WORKER).await.unwrap().epoch;
     assert_eq!(gateway.faults_left(), 0);
     assert_eq!(store.open().await.unwrap().1.claim(WORKER).await.unwrap().epoch, epoch + 1);
-    // One that goes in a circle is given up.
+    // Routing in a circle is given up.
     for _ in 0..10 {
         gateway.fault(Fault::route("localhost", gateway.port()));
     }
@@ -118,8 +118,8 @@ async fn a_redirect_is_followed_to_where_it_leads() {
     expect(&error, ErrorKind::Connection, &["redirected the connection"], "a circle");
 }
 
-/// Each at a statement of a commit, which then leaves nothing, and works when it is tried again: on
-/// the same connection where it holds, on a new one where it does not.
+/// Each fails a statement of a commit, which then leaves nothing and works when it is tried again:
+/// on the same connection if that is usable, else on a new one.
 #[tokio::test]
 async fn a_commit_that_fails_is_told_by_its_class_and_leaves_nothing() {
     const UPDATE: &str = "UPDATE [dbo].[anomaly_worker_state]";
@@ -209,7 +209,7 @@ async fn a_commit_that_fails_is_told_by_its_class_and_leaves_nothing() {
     assert_eq!(count(&server).await, inserted);
 }
 
-/// Readings are only read: whatever fails there, the same call works at the next try.
+/// The input is only read: whatever fails, the same call works at the next try.
 #[tokio::test]
 async fn a_read_that_fails_is_told_by_its_class() {
     const SELECT: &str = "FROM [dbo].[datos_proceso]";
@@ -240,7 +240,8 @@ async fn a_read_that_fails_is_told_by_its_class() {
     }
 }
 
-/// The connection dies before, in and after the commit; the state row tells whether it happened.
+/// The connection is lost before, during and after the commit. The state row shows whether it was
+/// done.
 #[tokio::test]
 async fn a_lost_answer_is_told_from_a_lost_commit_by_the_state_row() {
     for (when, happened) in [
@@ -302,7 +303,7 @@ async fn the_servers_certificate_is_checked_and_a_ca_file_or_a_word_lets_it_pass
     expect(&error, ErrorKind::Permission, &["none.pem"], "a missing file");
 }
 
-/// How many verdicts there are, as somebody else sees them.
+/// The number of verdicts, as another connection sees them.
 async fn count(server: &Server) -> u64 {
     let direct = tds::connection_string(server.port(), tds::PLAIN);
     let mut visitor = SideConnection::of(&direct, "plant").await.unwrap();

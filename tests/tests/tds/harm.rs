@@ -28,8 +28,8 @@ const VARIABLES: [&str; 3] = ["TEMP-03", "NIVEL 4", "VIBRACION"];
 const KINDS: [(u8, &str); 6] =
     [(18, "prelogin"), (16, "login"), (1, "batch"), (3, "statement"), (7, "bulk load"), (4, "answer")];
 
-/// How long a worker may go on trying after a harm: much longer than it ever takes.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a worker may try after a harm: much longer than it ever needs.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A server behind a proxy, with one plant.
 struct Line {
@@ -37,7 +37,7 @@ struct Line {
     proxy: Proxy,
 }
 
-/// A plant's database, and the way to it that is harmed.
+/// A plant's database, and the connection to it that is harmed.
 struct Plant {
     database: String,
     visitor: SideConnection,
@@ -75,7 +75,7 @@ impl Line {
         plant.filled += 1;
     }
 
-    /// The state row, seen past the proxy.
+    /// The state row, read without the proxy.
     async fn state(&self, plant: &Plant) -> Option<State> {
         let direct = tds::store(tds::target(self.server.port(), PLAIN, &plant.database));
         let mut output = direct.open().await.unwrap().1;
@@ -83,7 +83,7 @@ impl Line {
         output.peek(WORKER).await.ok().flatten()
     }
 
-    /// Whether a commit has come as far as the plant's readings.
+    /// Whether the newest of the plant's readings is judged, by the state row's watermark.
     async fn is_done(&self, plant: &Plant) -> bool {
         self.state(plant).await.and_then(|state| state.watermark) == Some(plant.datetime(plant.filled - 1))
     }
@@ -92,7 +92,7 @@ impl Line {
     /// judged.
     async fn cycle(&self, plant: &mut Plant, at: usize, harm: Harm, sweep: &mut Sweep) -> Went {
         self.fill(plant).await;
-        // The worker before this one has given its name up.
+        // The worker before this one has released its name.
         self.server.wait_for_connections(1);
         let mut worker = worker(plant).await;
         self.proxy.harm(at, harm);
@@ -112,7 +112,7 @@ impl Line {
             }
         }
         let unharmed = async {
-            // One to judge what is left, one more that has nothing to do.
+            // One cycle to judge what is left, and one more that has nothing to do.
             for _ in 0..2 {
                 loop {
                     match worker.cycle(|| false).await {
@@ -180,7 +180,7 @@ enum Went {
     Unharmed,
 }
 
-/// What came of the harm at each packet of a cycle.
+/// The results of the harm at each packet of a cycle.
 #[derive(Default)]
 struct Sweep {
     /// How often which packet was harmed.
@@ -199,7 +199,7 @@ impl Sweep {
         match harm {
             Harm::Delay(_) => assert_eq!(self.failed, 0),
             Harm::Half | Harm::Cut | Harm::Reset => {
-                // All but a goodbye, at which a cycle has all it wanted.
+                // All but the packets that end a connection, when a cycle has all that it needs.
                 assert!(self.failed * 10 >= harmed * 9, "{} of {harmed} failed", self.failed);
                 assert!(self.lost_answers >= 1, "no commit happened whose answer was lost");
             }
@@ -222,8 +222,8 @@ const PACKETS: [(&str, u32); 6] = [
 const RECORDS: [(&str, u32); 3] =
     [("prelogin from the client", 6), ("record from the client", 12), ("record from the server", 12)];
 
-/// The first cycle of a worker is harmed at its first packet, that of the next at its second, until
-/// one has none left to harm. All of it in one database, whose tables are there.
+/// The first worker's cycle is harmed at its first packet, the next worker's at its second, and so
+/// on to the last packet. All in one database that has its tables.
 async fn harm_every_packet(harm: Harm, encrypt: &str, kinds: &[(&str, u32)]) {
     let line = Line::new();
     let mut plant = line.plant("line", encrypt).await;

@@ -1,6 +1,6 @@
 //! Input tables, clocks and connections as SQL Server's documentation has them: keys that are
-//! decimals, names that are filled up, partitions, tables without an index, queries that take too
-//! long, sessions that were cut while they rested. On the fake server.
+//! decimals, names with blanks at the end, partitions, tables without an index, queries that take
+//! too long, idle sessions that were cut. On the fake server.
 
 use std::time::Duration;
 
@@ -84,17 +84,17 @@ fn refused(error: &StoreError, words: &[&str]) {
     }
 }
 
-/// It is no lost connection: who asked the same again at once would wait as long again.
+/// This is not a lost connection: the same query would take as long again at once.
 #[tokio::test]
 async fn a_query_that_times_out_waits_for_the_next_tick() {
     let mut plant = Plant::new(&[KEYED, INDEX]).await;
-    plant.store.input.timeouts = Timeouts { query: Duration::from_millis(400), ..tds::short() };
+    plant.store.input.timeouts = Timeouts { query: Duration::from_secs(1), ..tds::patient() };
     plant.insert("datetime, variable_name, value", &["'2025-01-15 11:00:00', 'T1', 1"]).await;
     let mut worker = plant.worker().await;
     assert_eq!(worker.cycle(|| false).await.unwrap().counts, judged(1));
     plant.insert("datetime, variable_name, value", &["'2025-01-15 11:10:00', 'T1', 2"]).await;
     let slow = When::Statement("FROM [dbo].[datos_proceso]".into());
-    plant.server.fault(Fault { when: slow, what: What::Wait(Duration::from_secs(2)) });
+    plant.server.fault(Fault { when: slow, what: What::Wait(Duration::from_secs(4)) });
     let error = worker.cycle(|| false).await.unwrap_err();
     let CycleError::Store(of_store) = &error else { unreachable!("{error}") };
     assert_eq!(of_store.kind, ErrorKind::Busy, "{error}");
@@ -106,9 +106,9 @@ async fn a_query_that_times_out_waits_for_the_next_tick() {
 #[tokio::test]
 async fn a_count_that_fails_does_not_fail_a_backfill() {
     let locked = SqlError::new(1222, 16, "Lock request time out period exceeded.");
-    for what in [What::Fail(locked), What::Wait(Duration::from_secs(2)), What::Hang] {
+    for what in [What::Fail(locked), What::Wait(Duration::from_secs(4)), What::Hang] {
         let mut plant = Plant::new(&[KEYED, INDEX]).await;
-        plant.store.input.timeouts = Timeouts { query: Duration::from_millis(400), ..tds::short() };
+        plant.store.input.timeouts = Timeouts { query: Duration::from_secs(1), ..tds::patient() };
         plant.insert("datetime, variable_name, value", &["'2025-01-15 11:00:00', 'T1', 1"]).await;
         plant.server.fault(Fault { when: When::Statement("SELECT COUNT_BIG(*)".into()), what: what.clone() });
         let plan = BackfillPlan {
@@ -131,7 +131,7 @@ async fn a_count_that_fails_does_not_fail_a_backfill() {
     }
 }
 
-/// The connection that says so may have been cut, and another may lead since.
+/// The connection that holds the name may have been cut, and another worker may have it since.
 #[tokio::test]
 async fn the_lead_is_asked_for_in_each_cycle() {
     let plant = Plant::new(&[KEYED, INDEX]).await;
@@ -160,7 +160,7 @@ async fn a_session_that_was_cut_while_it_rested_is_opened_anew_without_an_error(
     assert!(!said.iter().any(|line| line.starts_with("ERROR") || line.starts_with("WARN")), "{said:#?}");
 }
 
-/// CHAR and NCHAR give their texts with blanks behind, which are the column's.
+/// CHAR and NCHAR give their texts with blanks at the end, which are not part of the name.
 #[tokio::test]
 async fn names_that_are_filled_up_are_trimmed() {
     for kind in ["CHAR(12)", "NCHAR(12)"] {
@@ -179,8 +179,8 @@ async fn names_that_are_filled_up_are_trimmed() {
     }
 }
 
-/// As old designers make them. The fake has no identity of this type; a default makes it one that
-/// the table counts.
+/// As tables of older designs have them. The fake server has no identity of this type. A default
+/// makes it a key that the table counts.
 #[tokio::test]
 async fn a_decimal_without_decimals_is_a_key() {
     for (kind, has_key) in
@@ -227,7 +227,7 @@ async fn the_plants_clock_is_told_from_the_servers() {
     assert!(error.message.contains("Europe/Nowhere"), "{error}");
 }
 
-/// What a DATETIME2 holds and a DATETIME does not costs that reading, and no other.
+/// A value of DATETIME2 that DATETIME does not have leads to the loss of that reading only.
 #[tokio::test]
 async fn a_reading_beyond_what_the_output_holds_is_unfit() {
     let mut plant = Plant::new(&[&KEYED.replace("DATETIME", "DATETIME2(7)"), INDEX]).await;
@@ -244,8 +244,8 @@ async fn a_reading_beyond_what_the_output_holds_is_unfit() {
     assert_eq!(plant.verdicts().await, ["T1", "T2"]);
 }
 
-/// Each partition has an order of its own: the greatest key would be looked for in all of them, and
-/// a stretch of keys be sorted.
+/// Each partition has an order of its own: the greatest key would have to be found in all of them,
+/// and a range of keys to be sorted.
 #[tokio::test]
 async fn a_key_in_partitions_by_another_column_is_no_order_of_arrival() {
     let table = KEYED.replace("IDENTITY PRIMARY KEY", "NOT NULL DEFAULT (1)");
@@ -292,7 +292,7 @@ async fn a_large_table_without_an_index_is_not_read_whole() {
     refused(&input.read_range(from, Some(to), 10).await.unwrap_err(), &[advice]);
     refused(&input.read_at(&[from]).await.unwrap_err(), &[advice]);
     refused(&input.count_range(from, to).await.unwrap_err(), &[advice]);
-    // What goes by key does not need it.
+    // Reading by key does not need it.
     assert_eq!(input.read_keys(&[(1, 5)], 3).await.unwrap().readings.len(), 3);
     plant.visitor.run("DELETE FROM dbo.datos_proceso WHERE id > 10").await.unwrap();
     assert_eq!(plant.input().await.read_range(from, Some(to), 99).await.unwrap().readings.len(), 10);

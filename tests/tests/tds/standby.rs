@@ -15,7 +15,7 @@ async fn worker(server: &Server) -> Worker {
     Worker::new(settings, Box::new(store), echo().await, ReloadSlots::default())
 }
 
-/// How often the worker asks, and which requests that comes to, each by what it is about.
+/// How often the worker asks, and the requests that this needs, each by its purpose.
 async fn asks(worker: &mut Worker, server: &Server, times: usize) -> Vec<&'static str> {
     server.requests();
     for _ in 0..times {
@@ -41,7 +41,7 @@ async fn a_worker_on_standby_keeps_its_connection_and_opens_it_anew_when_it_is_l
     other.cycle(|| false).await.unwrap();
     assert_eq!(asks(&mut standby, &server, 2).await, ["session", "lock", "lock"]);
     drop(other);
-    // Its three connections; the one that stands by has one.
+    // The active worker has three connections, and the one on standby has one.
     server.wait_for_connections(1);
     standby.cycle(|| false).await.unwrap();
 }

@@ -1,9 +1,9 @@
 //! `docs/statements.md` has every statement that the store sends to a SQL Server, and no other: its
-//! calls are made on the fake server, on tables of several kinds, and what came there is held
-//! against the page, statement by statement.
+//! calls are made on the fake server, on tables of several kinds, and the statements that it gets
+//! are compared with the page.
 //!
-//! They are compared by what decides how they are carried out: keywords and tables in their order.
-//! How many columns, spans or datetimes a statement names is the table's matter.
+//! They are compared by keywords and tables in their order, which decide how they are executed. The
+//! number of columns, spans or datetimes depends on the table.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ use tests::tds::{self, PLAIN};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/statements.md");
 
-/// What tells nothing of how a statement is carried out.
+/// Words that do not decide how a statement is executed.
 const SILENT: [&str; 16] = [
     "AND",
     "AS",
@@ -63,7 +63,7 @@ fn skeletons(sql: &str) -> BTreeSet<String> {
                 word => word,
             })
             .collect();
-        // Of parts that repeat the first, and of the ends of a range, one is enough.
+        // Parts that repeat the first, and the ends of a range, are counted once.
         let mut parts = words.split(|word| *word == "UNION");
         let first = parts.next().unwrap_or_default().join(" ");
         first.replace(" WHERE BETWEEN", " WHERE")
@@ -103,7 +103,7 @@ async fn on_input(store: &SqlServerStore) {
     input.count_range(at("2025-01-15"), at("2025-01-16")).await.unwrap();
 }
 
-/// A state of so many parts. The second is more than the driver loads.
+/// A state of this many parts. The second is larger than the driver loads at once.
 fn whole(epoch: i64, parts: u8) -> State {
     let part = |n: u8| (n.to_string().into(), vec![n; if n == 1 { 70_000 } else { 1 }].into());
     let (detector, parts) = (Some("prophet".into()), (0..parts).map(part).collect());
@@ -142,7 +142,7 @@ async fn on_output(server: &Server, store: &SqlServerStore) {
     on_episodes(store).await;
     let none = BTreeMap::new();
     output.exchange_set_aside("line 1", &none, &none).await.unwrap();
-    // What a failed call has left open is taken back by the next.
+    // The next call rolls back what a failed call has left open.
     server.fault(Fault::fail(
         "UPDATE [dbo].[anomaly_worker_state]",
         SqlError::new(1222, 16, "Lock request time out."),

@@ -1,8 +1,9 @@
 //! Tables that have more than ours: triggers that answer rows, columns that fill themselves,
-//! constraints, synonyms, hypothetical indexes, catalogues that tell upper case from lower, and no
-//! unique index. On the fake server, which knows of these what is documented.
+//! constraints, synonyms, hypothetical indexes, catalogues that distinguish upper and lower case,
+//! and no unique index. On the fake server, which does here what is documented.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use fake_tds::Server;
 use host::store::schema::sqlserver as ddl;
@@ -166,7 +167,9 @@ async fn an_index_is_tried_once_and_said_so_after() {
 async fn without_a_unique_index_writers_wait_for_each_other() {
     let server = Server::start().unwrap();
     let twice = "INSERT INTO dbo.anomalies_detector ([ds], [variable]) SELECT '2025-01-15', 'T1' UNION ALL SELECT '2025-01-15', 'T1'";
-    let (store, mut visitor) = begin(&server, &[&output_with(""), twice]).await;
+    let (mut store, mut visitor) = begin(&server, &[&output_with(""), twice]).await;
+    // The first commit waits this long, and the others find the lock free.
+    store.output.timeouts.lock = Duration::from_millis(500);
     let mut output = store.open().await.unwrap().1;
     output.ensure_tables().await.unwrap();
     let epoch = output.claim(WORKER).await.unwrap().epoch;

@@ -1,5 +1,5 @@
-//! Backfill beside a worker: what it clears in the worker's row, what it leaves, and that a lost
-//! connection costs nothing.
+//! Backfill beside a worker: what it clears in the worker's row, what it leaves there, and that
+//! nothing is lost with a connection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -40,7 +40,7 @@ fn plan(from: &str, to: &str) -> BackfillPlan {
     }
 }
 
-/// Runs one to its end.
+/// Runs a backfill to its end.
 async fn backfill(
     store: &dyn Connector,
     plan: &BackfillPlan,
@@ -58,7 +58,7 @@ async fn progress(bench: &Fixture, plan: &BackfillPlan) -> Option<State> {
     output.peek(&plan.name()).await.unwrap()
 }
 
-/// A worker at work takes it over, and neither is fenced off.
+/// A running worker takes the change over, and neither loses its name.
 #[tokio::test]
 async fn a_variable_is_set_aside_no_longer_once_its_readings_are_judged() {
     for layout in Layout::BOTH {
@@ -87,7 +87,7 @@ async fn a_variable_is_set_aside_no_longer_once_its_readings_are_judged() {
         assert_eq!(report.counts.judged, 1, "{layout:?}");
         let after = bench.state().await.unwrap();
         assert_eq!((after.set_aside.len(), after.epoch), (0, cleared.epoch), "{layout:?}");
-        // It is shown again, and set aside anew if it must be.
+        // The variable is given to the detector again, and set aside again if that fails.
         bench.insert(&[("10:15", "T2", 8.0)]);
         worker.cycle(|| false).await.unwrap();
         assert_eq!(bench.state().await.unwrap().set_aside["T2"].readings, 1, "{layout:?}");
@@ -118,8 +118,8 @@ async fn what_was_not_judged_stays_set_aside() {
     }
 }
 
-/// The commit that is lost may have happened or not: either way each reading is judged once, and
-/// the detector sees it once.
+/// A commit whose answer is lost may have been done or not. In either case each reading is judged
+/// once, and the detector sees it once.
 #[tokio::test]
 async fn a_connection_that_is_lost_at_a_commit_costs_nothing() {
     for layout in Layout::BOTH {
@@ -153,7 +153,8 @@ async fn a_connection_that_is_lost_at_a_commit_costs_nothing() {
     }
 }
 
-/// The next page is read while a batch is stored: that it cannot be read costs the batch nothing.
+/// The next page is read while a batch is stored. If it cannot be read, the batch is stored all the
+/// same.
 #[tokio::test]
 async fn a_page_that_cannot_be_read_costs_the_batch_before_it_nothing() {
     let bench = Fixture::new(Layout::Keyed);

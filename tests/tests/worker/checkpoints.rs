@@ -1,5 +1,5 @@
-//! A checkpoint is a help and never a condition: whatever a detector has left in the state row, the
-//! next one judges, says so in one line, and leaves there what it can go on from itself.
+//! A checkpoint helps and is never needed. Whatever a detector has left in the state row, the next
+//! one judges, says in one line what it did not use, and leaves a checkpoint of its own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ fn stateful() -> Module {
     described(7, Duration::ZERO)
 }
 
-/// Puts a checkpoint into the state row, as whatever wrote it left it there.
+/// Puts a checkpoint into the state row, as if another program had left it there.
 async fn leave(bench: &Fixture, checkpoint: Option<Checkpoint>) {
     let state = bench.state().await.unwrap();
     let (_, mut output) = bench.store.open().await.unwrap();
@@ -61,7 +61,7 @@ fn about_checkpoints(lines: &Lines) -> Vec<String> {
         .collect()
 }
 
-/// What is in the row, the detector that comes, what it is told, and what it leaves there.
+/// What is in the row, the detector that comes next, what it is told, and what it leaves there.
 #[tokio::test]
 async fn whatever_is_stored_the_next_detector_judges() {
     let not_read = "WARN the detector starts without the checkpoint that is stored: ";
@@ -109,7 +109,7 @@ async fn whatever_is_stored_the_next_detector_judges() {
     }
 }
 
-/// A machine that is busy costs no state: only a second deadline in a row does.
+/// A busy machine does not lead to the loss of state. Only two missed deadlines in a row do.
 #[tokio::test]
 async fn a_checkpoint_that_takes_too_long_is_tried_twice() {
     let bench = Fixture::new(Layout::Keyed);
@@ -130,7 +130,8 @@ async fn a_checkpoint_that_takes_too_long_is_tried_twice() {
     assert_eq!(stored(&bench).await, Some((7, 1)));
 }
 
-/// The built-in detector keeps no state. It died at its first trap after one that does.
+/// The built-in detector keeps no state. An earlier version failed at its first trap after a
+/// detector that keeps one.
 #[tokio::test]
 async fn a_detector_without_state_survives_its_traps_after_one_with_state() {
     let bench = Fixture::new(Layout::Keyed);
@@ -143,7 +144,7 @@ async fn a_detector_without_state_survives_its_traps_after_one_with_state() {
     assert_eq!(stored(&bench).await, None);
 }
 
-/// Another process has taken the worker's name meanwhile, and left what it left.
+/// Another process has had the worker's name meanwhile, and has left something else there.
 #[tokio::test]
 async fn a_worker_that_takes_its_name_back_goes_on_over_a_foreign_checkpoint() {
     let bench = Fixture::new(Layout::Keyed);
@@ -157,8 +158,8 @@ async fn a_worker_that_takes_its_name_back_goes_on_over_a_foreign_checkpoint() {
     assert_eq!(stored(&bench).await, Some((7, 1)));
 }
 
-/// What a detector hands out is no state to keep, but its verdicts are good: they are stored, what
-/// was kept before stays, and the log is told once.
+/// A detector returns a state that cannot be kept, with good verdicts. These are stored, the state
+/// before is kept, and the log says it once.
 #[tokio::test]
 async fn a_checkpoint_that_is_none_costs_no_verdict() {
     for (harm, why) in [
@@ -185,7 +186,7 @@ async fn a_checkpoint_that_is_none_costs_no_verdict() {
 }
 
 /// A detector that says that all of its state is gone has what was stored cleared; one that says
-/// that nothing has changed, kept.
+/// that nothing has changed keeps it.
 #[tokio::test]
 async fn no_change_and_no_state_are_two_things() {
     for (harm, after) in [("none", None), ("unchanged", Some((7, 1)))] {
@@ -199,8 +200,8 @@ async fn no_change_and_no_state_are_two_things() {
     }
 }
 
-/// What was handed out and could not be kept is known to that instance alone: it is not asked
-/// again, and the next begins where the store is.
+/// Only the instance knows a change that it returned and that could not be kept. It is not asked
+/// again, and the next instance begins with what is stored.
 #[tokio::test]
 async fn a_state_that_grows_beyond_what_is_kept_stays_as_it_was() {
     let bench = Fixture::new(Layout::Keyed);
@@ -212,8 +213,8 @@ async fn a_state_that_grows_beyond_what_is_kept_stays_as_it_was() {
         assert_eq!(worker.cycle(|| false).await.unwrap().counts.judged, 1);
         sizes.push(bench.state().await.unwrap().checkpoint.unwrap().parts.size().parts);
     }
-    // Two parts of 8 MiB a batch, and 64 MiB are kept. A fresh instance counts from where it knows
-    // to.
+    // Each batch adds two parts of 8 MiB, and 64 MiB can be kept. A fresh instance counts from the
+    // state that it was given.
     assert_eq!(sizes, [2, 4, 6, 8, 8, 8]);
     let said: Vec<_> = lines.take().into_iter().filter(|line| line.contains("is not kept")).collect();
     let why = "it has 83886080 bytes, and at most 67108864 are kept (`checkpoint_mib` of `[detector]`)";
@@ -240,7 +241,7 @@ async fn a_checkpoint_of_an_earlier_version_is_gone_on_from() {
     assert_eq!((bench.texts(row), bench.texts(parts)), (vec![String::new()], vec!["state".to_owned()]));
 }
 
-/// Parts that somebody has deleted or added leave a state that no batch has ended in.
+/// If parts were deleted or added by others, the state is one that no batch has led to.
 #[tokio::test]
 async fn parts_that_are_not_those_of_the_row_are_no_state() {
     let last = "DELETE FROM anomaly_worker_state_checkpoint WHERE name = 'since'";
@@ -265,7 +266,7 @@ async fn parts_that_are_not_those_of_the_row_are_no_state() {
     }
 }
 
-/// Where a page is judged in several parts, each goes on from the one before, also on a fresh
+/// If a page is judged in several parts, each continues from the one before, also on a fresh
 /// instance.
 #[tokio::test]
 async fn a_part_of_a_page_goes_on_from_the_part_before() {
@@ -285,8 +286,8 @@ async fn a_part_of_a_page_goes_on_from_the_part_before() {
     assert_eq!(stored(&bench).await, Some((7, 39)));
 }
 
-/// A reload tries a set on the last batch and its checkpoint, which may be anything of another
-/// detector's.
+/// A reload tries a set on the last batch and its checkpoint, which may be that of any other
+/// detector.
 #[tokio::test]
 async fn a_detector_is_opened_beside_a_checkpoint_that_it_cannot_read() {
     let (lines, _guard) = Lines::listen();

@@ -1,6 +1,6 @@
-//! Model files are compacted once and the result is kept: what is asked of the detector at the
-//! first start, at the second, and after each change; what happens where the detector fails at it
-//! or the cache is damaged; and that all of it changes nothing about what is judged.
+//! Model files are compacted once and the result is kept: what the detector is asked at the first
+//! start, at the second, and after each change; what happens if the detector fails or the cache is
+//! damaged; and that the verdicts are the same in each case.
 //!
 //! The hostile detector tells in its log what it was asked to compact and in which form files are
 //! opened.
@@ -48,7 +48,7 @@ impl Disk {
         }
     }
 
-    /// What a new process has.
+    /// What a new process would have.
     fn engine(&self) -> Engine {
         let limits = Limits { deadline: Duration::from_secs(1), memory: 64 << 20, ..Limits::default() };
         Engine::new(limits, Some(&self.path("cache"))).unwrap()
@@ -219,8 +219,8 @@ async fn what_cannot_be_prepared_is_used_as_it_is() {
     }
 }
 
-/// A module that fails at everything costs a start ten tries, or one deadline for each core, and
-/// not days.
+/// With a module that fails at everything a start takes ten tries, or one deadline for each core,
+/// and not days.
 #[tokio::test]
 async fn a_module_that_fails_at_every_file_is_not_asked_for_ever() {
     let (lines, _guard) = Lines::listen();
@@ -239,7 +239,7 @@ async fn a_module_that_fails_at_every_file_is_not_asked_for_ever() {
     }
 }
 
-/// What the host keeps of a guest's making is never more than what the user gave it.
+/// What a guest makes and the host keeps is never larger than what the user gave.
 #[tokio::test]
 async fn a_form_larger_than_its_file_is_not_used() {
     let (lines, _guard) = Lines::listen();
@@ -263,7 +263,7 @@ async fn a_damaged_pack_is_made_anew_and_never_misread() {
         other => panic!("{other:?}"),
     };
     let bytes = fs::read(&pack).unwrap();
-    // Of the same files, by the same module, for another directory.
+    // Made of the same files, by the same module, for another directory.
     let other = Disk::new(HOSTILE, &files);
     other.read().await;
     let foreign = fs::read(&other.packs()[0]).unwrap();
@@ -310,7 +310,7 @@ async fn a_cache_that_cannot_be_written_is_said_once() {
     let set = disk.source().read(&engine).await.unwrap();
     assert_eq!(texts(&set), [("T1", "compacted one")]);
     assert_eq!(asked(&lines).1.len(), 1);
-    // No cache at all is nobody's mistake.
+    // It is no error to have no cache.
     let engine = Engine::new(limits, None).unwrap();
     disk.source().read(&engine).await.unwrap();
     assert_eq!(asked(&lines), (vec!["T1".into()], vec![]));
@@ -337,7 +337,7 @@ async fn old_packs_are_dropped() {
 #[tokio::test]
 async fn a_film_among_the_models_is_not_read_and_costs_itself() {
     let disk = Disk::new(HOSTILE, &[("T1", "compact one")]);
-    // Takes no room on the disk.
+    // It uses no space of the disk.
     fs::File::create(disk.path("models/film.mp4")).unwrap().set_len(5 << 30).unwrap();
     let set = disk.source().read(&disk.engine()).await.unwrap();
     let unread: Vec<_> = set.unread.iter().map(|file| (file.path.as_str(), file.why.as_str())).collect();
@@ -360,7 +360,7 @@ fn batch() -> Arc<Batch> {
 }
 
 /// The built-in detector: whatever its files are (good, broken, empty, waiting for a table beside
-/// them), it says and judges the same.
+/// them), it logs and judges the same.
 #[tokio::test]
 async fn nothing_changes_about_what_is_judged() {
     let disk = Disk::new(BUILT_IN, &[]);
@@ -392,8 +392,7 @@ async fn nothing_changes_about_what_is_judged() {
     assert_eq!(refused.len(), 3, "{refused:#?}");
 }
 
-/// None but models are compacted, and what a compact model is cut or changed to is refused with its
-/// name.
+/// Only models are compacted. A compact model that was cut or changed is refused with its name.
 #[tokio::test]
 async fn a_compact_file_is_a_model_file() {
     let disk = Disk::new(BUILT_IN, &[]);
@@ -415,8 +414,8 @@ async fn a_compact_file_is_a_model_file() {
 }
 
 /// What compacting is for: a model that was never exported holds megabytes of training history,
-/// which no prediction needs. A plant's worth of them opens in a sandbox that could not hold the
-/// files.
+/// which no prediction needs. All models of a plant can be opened in a sandbox that is too small
+/// for the files.
 #[tokio::test]
 async fn models_that_together_are_larger_than_the_sandbox_are_opened() {
     const MODELS: usize = 24;

@@ -1,6 +1,6 @@
 //! Promise 1, each reading is judged once: the whole cycle on real files with a real sandbox. Where
-//! judging is not the point, the detector expects just what it reads, so that a verdict's `y` tells
-//! which reading it is on.
+//! the judging is not tested, the detector expects just what it reads, so that the verdict shows by
+//! `y` which reading it is for.
 
 use std::time::Duration;
 
@@ -69,8 +69,8 @@ async fn a_cycle_is_told_in_the_lines_that_people_know() {
     );
 }
 
-/// Where the Python worker stopped, this one goes on: from MAX(ds) of its table, duplicates in it
-/// and all.
+/// It continues where the Python worker stopped: from MAX(ds) of its table, also if that has
+/// duplicates.
 #[tokio::test]
 async fn a_first_start_goes_on_from_the_python_workers_output() {
     for layout in Layout::BOTH {
@@ -86,8 +86,8 @@ async fn a_first_start_goes_on_from_the_python_workers_output() {
         ]);
         let mut worker = bench.worker(echo().await);
         let report = worker.cycle(|| false).await.unwrap();
-        // Without a key, rows behind the watermark that hold a verdict cannot be told from those of
-        // earlier cycles.
+        // Without a key, rows behind the watermark that have a verdict cannot be distinguished from
+        // those of earlier cycles.
         let (rows, before) = if layout == Layout::Keyed { (4, 2) } else { (2, 0) };
         let counts = Counts { judged: 2, already_judged: before, ..Counts::default() };
         assert_eq!(report, one_batch(rows, counts), "{layout:?}");
@@ -160,8 +160,8 @@ async fn late_rows_are_judged_and_those_too_late_are_counted() {
     }
 }
 
-/// Order of commit is not order of key: an id that was not there is looked at again until it is
-/// older than the settle time.
+/// Rows are not committed in the order of their keys. An id that was missing is looked for again
+/// until it is older than the settle time.
 #[tokio::test]
 async fn a_row_committed_out_of_key_order_is_judged() {
     let bench = Fixture::new(Layout::Keyed);
@@ -348,7 +348,7 @@ async fn what_fits_no_column_is_one_logged_reading() {
     }
 }
 
-/// A clock that goes back holds nothing up: not what comes new, not what comes late.
+/// A clock that goes back delays nothing, neither new rows nor late ones.
 #[tokio::test]
 async fn a_clock_set_back_loses_nothing() {
     for layout in Layout::BOTH {
@@ -378,8 +378,7 @@ async fn a_clock_set_back_loses_nothing() {
     }
 }
 
-/// One row dated years ahead moves the watermark there, and the readings of today are judged all
-/// the same.
+/// One row dated years ahead moves the watermark there, and the readings of today are still judged.
 #[tokio::test]
 async fn a_row_dated_ahead_makes_no_other_too_late() {
     for layout in Layout::BOTH {

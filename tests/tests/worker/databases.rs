@@ -1,5 +1,5 @@
-//! The databases around a cycle: two of them, two workers on one, one that is locked and one that
-//! is gone.
+//! The databases of a cycle: two databases, two workers on one, one that is locked and one that is
+//! missing.
 
 use host::store::{ErrorKind, VerdictWriter};
 use host::worker::CycleError;
@@ -50,8 +50,8 @@ async fn of_two_workers_with_one_name_one_stands_by() {
     }
 }
 
-/// A paused worker that wakes, or one whose lock was lost with a connection: the fence stops it,
-/// and it asks for its name again.
+/// A worker that was paused, or that lost its lock with a connection, must not write: its epoch is
+/// over, and it asks for its name again.
 #[tokio::test]
 async fn a_worker_whose_name_was_taken_writes_nothing_and_takes_it_anew() {
     for layout in Layout::BOTH {

@@ -12,7 +12,7 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
 }
 
-/// A table as CSV has it: numbers with the decimals of their column.
+/// A table as in CSV: numbers with the decimals of their column.
 fn shown(column: &str, value: ValueRef<'_>) -> String {
     match (column, value) {
         (_, ValueRef::Null) => String::new(),

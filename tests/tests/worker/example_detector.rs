@@ -1,5 +1,5 @@
-//! `examples/detector-threshold`, as a stranger finds it: built, opened in the sandbox, judging in
-//! a real worker, its checkpoint kept over a restart.
+//! `examples/detector-threshold`, used like any other detector: it is built, opened in the sandbox,
+//! judges in a real worker, and its checkpoint is kept over a restart.
 
 use std::sync::Arc;
 
@@ -32,11 +32,11 @@ async fn it_learns_then_judges_and_goes_on_after_a_restart() {
     let (lines, _guard) = Lines::listen();
     let report = bench.worker(open_set(example("{}")).await).cycle(|| false).await.unwrap();
     assert_eq!(report.counts, Counts { judged: 4, withheld: 10, ..Counts::default() });
-    // It has no models, and nothing is said of models that apply.
+    // It has no models, and nothing is logged about models.
     let said = lines.take();
     assert!(said.iter().any(|line| line == "INFO 14 rows found: 14 datetimes, 1 variable"), "{said:#?}");
 
-    // A new worker with an instance that knows nothing but the stored checkpoint.
+    // A new worker, with an instance that knows only the stored checkpoint.
     bench.insert(&spike);
     bench.insert(&late);
     let report = bench.worker(open_set(example("{}")).await).cycle(|| false).await.unwrap();
@@ -49,7 +49,7 @@ async fn it_learns_then_judges_and_goes_on_after_a_restart() {
     assert_eq!(flags, [&anomaly, &normal, &normal, &normal, &normal, &anomaly].map(Clone::clone));
 }
 
-/// With a model of the past the first reading is judged; without one ten are learnt from.
+/// With a model of the past the first reading is judged. Without one it learns from ten.
 #[tokio::test]
 async fn what_it_trains_it_judges_by_from_the_first_reading() {
     let engine = tests::fixture::engine();

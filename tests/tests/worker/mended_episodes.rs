@@ -1,6 +1,6 @@
-//! Episodes after readings that come late in any order, cycles, and backfills that judge again: what
-//! the table holds in the end is what the verdicts say, gone over afresh. Of the past nothing is told
-//! but the end of what was told to have begun. `MEND_SEEDS` says how many plants are tried.
+//! Episodes after readings that come late in any order, cycles, and backfills that judge again: in
+//! the end the table has the episodes that follow from all verdicts. About the past only the ends
+//! of episodes are told whose begin was told. `MEND_SEEDS` says how many plants are tried.
 
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ fn rules() -> Arc<TrackerSettings> {
     Arc::new(TrackerSettings { rules: VariableRules::new(VARIABLES.map(rule)), ..TrackerSettings::default() })
 }
 
-/// It flags what has this bit.
+/// It flags the readings that have this bit.
 async fn flagging(bit: u32) -> Detector {
     open_set(hostile(&format!(r#"{{"do": "flag-bit-{bit}"}}"#), &["*"])).await
 }
@@ -77,7 +77,8 @@ fn afresh(bench: &Fixture) -> Vec<Seen> {
     variables.sort_unstable();
     for variable in variables {
         let (on_delay, off_delay) = delays(variable);
-        // What is open or may open, how many were anomalous in a row, and how many normal.
+        // The episode that is open or may open, how many readings in a row were anomalous, and how
+        // many normal.
         let (mut open, mut run, mut normal): (Option<Seen>, u32, u32) = (None, 0, 0);
         let rows = statement.query_map([variable], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
         for row in rows.unwrap() {
@@ -128,7 +129,7 @@ async fn late_readings_and_backfills_leave_the_episodes_that_the_verdicts_say() 
         let mut bench = Fixture::new(Layout::Keyed);
         bench.settings.episodes = rules();
         bench.settings.batch_rows = 50;
-        // Flags come in runs: that of the detector at work is bit 0, that of the backfill's bit 1.
+        // Flags come in groups. Bit 0 is for the worker's detector, bit 1 for that of the backfill.
         let mut bits = [[false; 2]; VARIABLES.len()];
         let mut readings = Vec::new();
         for minute in 0..MINUTES {
@@ -140,7 +141,7 @@ async fn late_readings_and_backfills_leave_the_episodes_that_the_verdicts_say() 
                 readings.push((minute, *variable, value as f64));
             }
         }
-        // Each comes at its minute, or any time after it.
+        // Each reading comes at its minute, or any time after it.
         let mut arrivals: Vec<(u64, (u64, &str, f64))> = readings
             .into_iter()
             .map(|reading| (reading.0 + if random.below(6) == 0 { random.below(60) } else { 0 }, reading))
@@ -191,20 +192,20 @@ async fn late_readings_and_backfills_leave_the_episodes_that_the_verdicts_say() 
         assert!(backfills > 1, "seed {seed}");
         let expected = afresh(&bench);
         assert!(expected.len() > 10, "seed {seed}: {} episodes prove nothing", expected.len());
-        // What was told to have begun was told to its end.
+        // Each begin that was told has an end that was told.
         let unfinished = "SELECT variable FROM anomaly_worker_episodes WHERE is_open = 0 AND told IN ('opened', 'still_open')";
         assert_eq!(bench.texts(unfinished), Vec::<String>::new(), "seed {seed}");
         assert!(told(&bench, "opened") > 0 && told(&bench, "closed") > 0, "seed {seed}");
     }
 }
 
-/// The worker meets T2 when a backfill has judged all that there is of it. What comes later and is
-/// earlier makes three flagged readings in a row of those.
+/// The worker first reads T2 after a backfill has judged all of it. A reading that comes later and
+/// has an earlier time makes three flagged readings in a row.
 #[tokio::test]
 async fn a_variable_whose_first_readings_a_backfill_judged_is_known() {
     const FLAGGED: f64 = 3.0;
     const NORMAL: f64 = 0.0;
-    // The detector says it of what it flags.
+    // The detector says it for each reading that it flags.
     const SCORE: f64 = FLAGGED + 10.0;
     let mut bench = Fixture::new(Layout::Keyed);
     bench.settings.episodes = rules();

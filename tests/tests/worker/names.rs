@@ -1,4 +1,4 @@
-//! Names that the output's collation takes for one (`TEMP-03` and `temp-03`): one is judged, the
+//! Names that are equal in the output's collation (`TEMP-03` and `temp-03`): one is judged, the
 //! other's readings are counted, and no verdict is shared.
 
 use host::counts::Counts;
@@ -14,7 +14,7 @@ const BOTH: [(&str, &str, f64); 4] = [
     ("10:05", "TEMP-03", 4.0),
 ];
 
-/// An output of another's making, whose names are in this collation.
+/// An output that another program made, whose names are in this collation.
 fn bench(layout: Layout, collation: &str) -> Fixture {
     let bench = Fixture::new(layout);
     let ddl = host::store::schema::sqlite::output(&bench.store.tables.output);
@@ -52,7 +52,8 @@ async fn backfill(bench: &Fixture, plan: &BackfillPlan, detector: &mut Detector)
     (progress.counts, progress.replaced)
 }
 
-/// The one that has a model, of several the first by its bytes; without models the one met first.
+/// The one that has a model is judged. Of several with models it is the first by its bytes, and
+/// without models the one that came first.
 #[tokio::test]
 async fn of_equal_names_one_is_judged_and_the_other_named_once() {
     for (models, judged, other) in [
@@ -105,8 +106,8 @@ async fn where_the_output_tells_names_apart_both_are_judged() {
     }
 }
 
-/// What was judged stays the one that is judged, whichever comes first after a restart; another set
-/// may know better.
+/// The name that was judged is judged also after a restart, whichever comes first. Another set may
+/// change that.
 #[tokio::test]
 async fn the_choice_outlives_a_restart() {
     for layout in Layout::BOTH {
@@ -131,7 +132,7 @@ async fn the_choice_outlives_a_restart() {
     }
 }
 
-/// Two shares never see each other's names, and agree by the models.
+/// Two shares never see each other's names. By the models they make the same choice.
 #[tokio::test]
 async fn shares_agree_on_the_one_that_is_judged() {
     for layout in Layout::BOTH {
@@ -149,8 +150,8 @@ async fn shares_agree_on_the_one_that_is_judged() {
     }
 }
 
-/// A backfill that replaces: of the one name its own verdicts, of the other none, and what stands
-/// there of another's stays.
+/// A backfill that replaces: it replaces only the name's own verdicts, writes none for the other
+/// name, and leaves those of other variables.
 #[tokio::test]
 async fn a_backfill_of_one_name_leaves_the_verdicts_of_the_other() {
     for layout in Layout::BOTH {
@@ -167,8 +168,8 @@ async fn a_backfill_of_one_name_leaves_the_verdicts_of_the_other() {
             assert_eq!(found, (counts, replaced), "{layout:?} {variables:?}");
             assert_eq!(bench.verdicts(), verdicts(&of("TEMP-03")), "{layout:?} {variables:?}");
         }
-        // The other has the model now. It is judged where there is room, and takes nothing of the
-        // first.
+        // The other has the model now. It is judged where there is no verdict yet, and replaces
+        // none of the first.
         bench.insert(&[("10:10", "temp-03", 5.0)]);
         let mut other = with_models(&["temp-03"]).await;
         let (counts, replaced) = backfill(&bench, &plan(None), &mut other).await;
@@ -180,7 +181,7 @@ async fn a_backfill_of_one_name_leaves_the_verdicts_of_the_other() {
     }
 }
 
-/// Blanks at the end too, and a unique index alone may say so.
+/// Blanks at the end may be ignored too, and only a unique index may show that.
 #[tokio::test]
 async fn a_unique_index_of_its_own_collation_counts() {
     for layout in Layout::BOTH {

@@ -1,5 +1,5 @@
-//! The page over a real database, as a browser asks for it: what it shows, to whom, how much it
-//! weighs, and that nothing from outside is ever more than text in it.
+//! The page over a real database, as a browser gets it: what it shows, to whom, how large it is,
+//! and that whatever comes from outside is only text in it.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -21,7 +21,7 @@ use tests::conformance::{at, state, verdict};
 use tests::fixture::{Fixture, Layout};
 use tests::http::{Answer, ask};
 
-/// Names as somebody may write them who wants to do harm, or just has a strange plant.
+/// Names of a person who wants to do harm, and names of an unusual plant.
 const NAMES: [&str; 7] = [
     "TEMP-03",
     "<script>alert('x')</script>",
@@ -34,7 +34,7 @@ const NAMES: [&str; 7] = [
 
 const NOW: &str = "2025-01-15 12:00:00";
 
-/// What a page of a chart may weigh.
+/// The most bytes of a page with a chart.
 const HEAVIEST: usize = 150_000;
 
 struct Served {
@@ -68,8 +68,7 @@ fn verdicts() -> Vec<VerdictRow> {
     verdicts
 }
 
-/// One that is open, one of silence, and one of the day that is over; of names that are harmful
-/// too.
+/// Episodes: an open one, one of silence, and one that is over. Some have names that are harmful.
 fn episodes() -> Vec<EpisodeChange> {
     let open = Episode {
         end: at("2025-01-15 11:59"),
@@ -193,7 +192,7 @@ async fn every_view_is_a_page_of_its_language_and_nothing_in_it_runs() {
             assert_eq!(answer.status, 200, "{path}: {body}");
             assert!(body.contains(&format!("<html lang=\"{language}\">")), "{path}");
             assert!(body.len() < HEAVIEST, "{path} weighs {}", body.len());
-            // What the names and reasons bring is text: the one script is ours, from its file.
+            // Names and reasons are only text. The only script is our own, from its file.
             assert_eq!(body.matches("<script").count(), 1, "{path}: {body}");
             assert_eq!(body.matches("<img").count(), 0, "{path}");
             for inline in [
@@ -356,7 +355,7 @@ async fn who_may_not_see_it_is_told_so() {
     assert!(cookie.contains("HttpOnly; SameSite=Strict") && !cookie.contains("horse"), "{cookie}");
     let shown = cookie.split(';').next().unwrap();
     assert_eq!(get(&served, "/", &[("Cookie", shown)]).status, 200);
-    // What a supervisor asks needs no token.
+    // Requests of a supervisor need no token.
     assert_eq!(get(&served, "/health", &[]).status, 200);
     assert_eq!(get(&served, "/ready", &[]).status, 200);
 }
@@ -395,7 +394,7 @@ async fn a_thousand_requests_at_once_are_answered_or_told_to_come_again() {
     }
     assert!(found.keys().all(|status| [200, 503].contains(status)), "{found:?}");
     assert!(found[&200] > 0 && found.values().sum::<usize>() == 1000, "{found:?}");
-    // A worker commits meanwhile and after, and the page goes on.
+    // A worker commits during and after that, and the page still answers.
     let (_, mut output) = served.store.open().await.unwrap();
     output.claim("default").await.unwrap();
     assert_eq!(get(&served, "/", &[]).status, 200);
@@ -450,7 +449,7 @@ async fn metrics_have_no_names_and_the_lag_by_the_plants_clock() {
     assert!(!answer.body.contains("TEMP-03") && !answer.body.contains("script"), "{}", answer.body);
 }
 
-/// An event at each commit; the script asks where no events come through.
+/// There is an event at each commit. Where no events arrive, the script asks.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_watches_is_told_of_a_commit() {
     let served = served(AccessRules::default()).await;
@@ -468,11 +467,23 @@ async fn who_watches_is_told_of_a_commit() {
     assert!(seen.contains("text/event-stream"), "{seen}");
 }
 
-/// A thousand requests at once while a backlog is judged: each is answered or told to come again,
+/// On many systems a process may have a thousand files open, until it asks for more. A thousand
+/// connections need more than that: both ends of each are in this process.
+#[cfg(unix)]
+fn ask_for_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    // Where that is not allowed, it stays as it is.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
+
+/// A thousand requests at once while a backlog is judged: each is answered or told to try again,
 /// and every cycle ends in its interval, with the 20 ms that this store waits for a lock.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_requests_at_once_hold_up_no_cycle() {
     const INTERVAL: Duration = Duration::from_secs(30);
+    #[cfg(unix)]
+    ask_for_files();
     let bench = Fixture::new(Layout::Keyed);
     let mut worker = bench.worker(tests::fixture::echo().await);
     worker.cycle(|| false).await.unwrap();

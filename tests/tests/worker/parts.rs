@@ -1,6 +1,6 @@
-//! Who holds what of a state in parts: a detector hands each change out once, so that whatever
-//! comes between its batches and the commits must leave it, and what is stored, as if nothing had
-//! come between.
+//! A state in parts, between the detector and the store. A detector returns each change once.
+//! Whatever happens between its batches and the commits, the detector and the store must be as if
+//! it had not happened.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use tests::fixture::{Fixture, Layout, hostile, open_set};
 use tests::intercept::{Action, Call, Intercepted};
 
-/// What comes before a batch is judged and stored.
+/// What happens before a batch is judged and stored.
 #[derive(Clone, Copy, Debug)]
 enum Harm {
     None,
@@ -21,12 +21,11 @@ enum Harm {
     AnswerLost,
     /// The worker is killed, and another starts.
     Kill,
-    /// Another set of the same detector comes in.
+    /// Another set of the same detector is loaded.
     Reload,
 }
 
-/// Readings of a datetime: of each variable one, or none. The last variable is one that the
-/// detector does not survive.
+/// Readings of a datetime: one or none of each variable. The detector fails at the last variable.
 type Batch = [Option<i8>; 4];
 
 const VARIABLES: [&str; 4] = ["T1", "t1", "Presión", "TRAP"];
@@ -47,7 +46,7 @@ fn batch() -> impl Strategy<Value = Batch> {
         .prop_map(|(a, b, c, bad)| [a, b, c, bad])
 }
 
-/// The verdicts: what was expected of each reading hangs on all the readings before.
+/// The verdicts. The expected value of each reading depends on all the readings before.
 fn verdicts(bench: &Fixture) -> Vec<String> {
     bench.texts("SELECT ds || ' ' || variable || ' ' || yhat FROM anomalies_detector ORDER BY ds, variable")
 }
@@ -59,7 +58,7 @@ fn insert(bench: &Fixture, minute: usize, batch: &Batch) {
     bench.insert(&readings);
 }
 
-/// A set that remembers, each number another one.
+/// A set with a state. Each number gives another set.
 async fn worker(bench: &Fixture, store: &Intercepted, set: usize) -> Worker {
     bench.worker_over(store.clone(), open_set(remembering(set)).await)
 }
@@ -68,7 +67,7 @@ fn remembering(set: usize) -> Arc<host::detector::Set> {
     hostile(&format!(r#"{{"do": "remember", "to": "set {set}"}}"#), &["*"])
 }
 
-/// Judges the steps, each batch with what comes before it, in pages of so many rows.
+/// Judges the steps, each batch after the event that precedes it, in pages of this many rows.
 async fn judged(steps: &[(Harm, usize, Vec<Batch>)], rows: usize) -> Vec<String> {
     let mut bench = Fixture::new(Layout::Keyed);
     bench.settings.batch_rows = rows;
@@ -87,7 +86,7 @@ async fn judged(steps: &[(Harm, usize, Vec<Batch>)], rows: usize) -> Vec<String>
         {
             let mut fates = fates.lock().unwrap_or_else(PoisonError::into_inner);
             fates.clear();
-            // Of several pages, some are stored before.
+            // If there are several pages, some of them are stored before.
             fates.extend((0..*page).map(|_| Action::Go));
             match harm {
                 Harm::CommitFails(times) => fates.extend((0..*times).map(|_| Action::Fail(gone()))),
@@ -126,11 +125,11 @@ proptest! {
         rows in 1..6_usize,
     ) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        // A detector that has judged nothing yet and fails at all it gets is itself at fault: the
-        // worker waits. So the first batch is one that it judges.
+        // If a detector has judged nothing yet and fails at everything, the detector itself is at
+        // fault, and the worker waits. So the first batch is one that it can judge.
         let mut disturbed = vec![(Harm::None, 0, vec![[Some(0), None, None, None]])];
         disturbed.extend(steps);
-        // What is stored in the end, opened afresh, gives the same next verdicts.
+        // A new detector that is opened with the stored state gives the same next verdicts.
         disturbed.push((Harm::Kill, 0, vec![last]));
         let calm: Vec<_> =
             disturbed.iter().map(|(_, page, batches)| (Harm::None, *page, batches.clone())).collect();
@@ -140,8 +139,8 @@ proptest! {
     }
 }
 
-/// A batch that only holds what the detector does not survive has the canary judged, and the next
-/// batch is judged as if it had not been.
+/// If the detector fails at all of a batch, the canary is judged. The next batch is judged as if it
+/// had not been.
 #[tokio::test]
 async fn the_canary_is_not_learnt() {
     let of = |value, bad| (Harm::None, 0, vec![[value, None, None, bad]]);

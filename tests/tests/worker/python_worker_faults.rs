@@ -1,6 +1,6 @@
-//! What the Python worker does wrong, one test a fault, each of which fails on that behaviour. The
-//! numbers are those of the list in the project's notes; faults of its configuration and its file
-//! format (1, 2, 16) have no place here.
+//! What the Python worker does wrong. There is a test for each fault, which fails if the fault is
+//! there. The numbers are those of the list in the project's notes; faults of its configuration and
+//! its file format (1, 2, 16) are not tested here.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -28,8 +28,8 @@ async fn judged(batch: &str) -> Fixture {
     bench
 }
 
-/// A batch with one datetime has no residual deviation there: a spike of 50 sigma is written with
-/// score 0.
+/// In the Python worker a batch with one datetime has no residual deviation: a spike of 50 sigma is
+/// written with score 0.
 #[tokio::test]
 async fn fault_3_a_spike_in_a_batch_of_one_datetime_scores_100() {
     let flags = judged("one_datetime.input.csv").await.flags();
@@ -132,7 +132,7 @@ async fn fault_8_rows_committed_while_a_batch_is_judged_are_not_skipped() {
         let file = bench.store.input.clone();
         let mut meanwhile = vec![[("10:05", "T1", 3.0), ("10:15", "T1", 4.0)]];
         let plant = move |call| {
-            // What was read is judged by now and about to be stored.
+            // The batch is judged now and is about to be stored.
             if matches!(call, Call::Commit(verdicts) if verdicts > 0)
                 && let Some(rows) = meanwhile.pop()
             {
@@ -164,7 +164,7 @@ async fn fault_9_late_rows_are_judged() {
     }
 }
 
-/// It never reconnects: a dead connection is reported as "no new data".
+/// It never reconnects: a lost connection is reported as "no new data".
 #[tokio::test(start_paused = true)]
 async fn fault_10_a_lost_connection_is_said_and_opened_again() {
     let (lines, _guard) = Lines::listen();
@@ -178,7 +178,8 @@ async fn fault_10_a_lost_connection_is_said_and_opened_again() {
         tokio::time::sleep(Duration::from_secs(1000)).await;
         std::fs::rename(&aside, &here).unwrap();
         bench.insert(&[("10:00", "T1", 1.0)]);
-        // Out of reach for a quarter of an hour, but back within a minute, not at the next tick.
+        // The database is out of reach for a quarter of an hour. The worker continues within a
+        // minute after that, and not only at the next tick.
         tokio::time::sleep(Duration::from_secs(70)).await;
     };
     let end = schedule::run(&mut worker, Duration::from_secs(600), false, plant).await;
@@ -302,8 +303,8 @@ async fn fault_14_duplicates_and_nulls_are_counted() {
     }
 }
 
-/// Without a key the allowed lateness is read again in each cycle: what is no reading in it is said
-/// and counted once all the same.
+/// Without a key the rows within the allowed lateness are read again in each cycle. Those that are
+/// no readings are still logged and counted once.
 #[tokio::test]
 async fn a_row_that_is_no_reading_is_counted_and_said_once() {
     for layout in Layout::BOTH {
@@ -375,7 +376,7 @@ async fn fault_17_cycles_begin_on_the_tick_however_long_they_take() {
     let stop = tokio::time::sleep(Duration::from_secs(400));
     let end = schedule::run(&mut worker, Duration::from_secs(60), false, stop).await;
     assert!(matches!(end, ScheduleEnd::Stopped), "{end:?}");
-    // The ticks at 180 and 240 were missed: one cycle makes up for both, and then the grid is met
+    // The ticks at 180 and 240 were missed: one cycle is run for both, and then the ticks are kept
     // again.
     assert_eq!(*starts.lock().unwrap(), [0, 60, 120, 250, 300, 360]);
 }

@@ -1,5 +1,5 @@
 //! A detector that fails in a running worker: the variables at fault are set aside and named, the
-//! rest is judged, nothing is lost, and what is stored never disagrees with itself.
+//! others are judged, nothing is lost, and what is stored is always consistent.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,12 +35,12 @@ fn seen(state: &State) -> u64 {
     counted(state.checkpoint.as_ref().unwrap())
 }
 
-/// What a test asserts of a reason: the engine's own words after the first comma are not ours.
+/// The part of a reason that a test asserts. After the first comma there are the engine's words.
 fn beginning(reason: &str) -> &str {
     reason.split(',').next().unwrap_or_default()
 }
 
-/// What was said, at the level that people run with.
+/// The lines that were logged, without those of level DEBUG.
 fn heard(lines: &Lines) -> Vec<String> {
     lines.take().into_iter().filter(|line| !line.starts_with("DEBUG")).collect()
 }
@@ -83,7 +83,7 @@ async fn a_variable_that_the_detector_does_not_survive_is_set_aside_and_the_rest
             first: datetime("10:00"),
             last: datetime("10:05"),
             readings: 2,
-            // What took too long may do so no more; what trapped will trap again.
+            // A call that took too long may be faster next time. One that trapped will trap again.
             again: (harm == "spin").then(|| Again { at: datetime("12:15"), pause_seconds: 900 }),
         };
         assert_eq!(state.set_aside, BTreeMap::from([(Arc::from("T2"), expected)]), "{harm}");
@@ -108,7 +108,8 @@ async fn a_variable_that_the_detector_does_not_survive_is_set_aside_and_the_rest
     }
 }
 
-/// Until the set changes: then it is shown again, and what was passed over still awaits `backfill`.
+/// Until the set changes. Then the detector gets the variable again, and the readings that were
+/// left out still need a `backfill`.
 #[tokio::test]
 async fn a_variable_that_is_set_aside_is_judged_by_another_set() {
     for layout in Layout::BOTH {
@@ -133,8 +134,7 @@ async fn a_variable_that_is_set_aside_is_judged_by_another_set() {
     }
 }
 
-/// Nothing is at fault but the detector itself: the position stays, and another detector judges all
-/// of it.
+/// The detector itself is at fault: the position stays, and another detector judges everything.
 #[tokio::test]
 async fn a_detector_that_judges_nothing_holds_the_position() {
     for layout in Layout::BOTH {
@@ -143,8 +143,8 @@ async fn a_detector_that_judges_nothing_holds_the_position() {
         bench.worker(detector("{}").await).cycle(|| false).await.unwrap();
         let before = bench.state().await.unwrap();
         bench.insert(&THREE);
-        // It fails at the last committed batch as well, of which a worker that was started anew
-        // knows nothing.
+        // It fails at the last committed batch as well. A worker that has just started does not
+        // have that batch.
         for known_good in [true, false] {
             let mut bench_of_its_own = Worker::new(
                 bench.settings.clone(),
@@ -169,9 +169,9 @@ async fn a_detector_that_judges_nothing_holds_the_position() {
     }
 }
 
-/// A plant of one variable, and a reading that the detector does not survive: what the worker
-/// before the restart judged shows that the detector itself is well, so the reading is set aside
-/// and not tried for ever.
+/// A plant of one variable, and a reading at which the detector fails. The batches before the
+/// restart show that the detector itself works, so that the reading is set aside and not tried for
+/// ever.
 #[tokio::test]
 async fn after_a_restart_a_reading_is_told_from_a_detector_that_fails() {
     for layout in Layout::BOTH {
@@ -187,7 +187,7 @@ async fn after_a_restart_a_reading_is_told_from_a_detector_that_fails() {
     }
 }
 
-/// What a detector says is cut before it comes to the log and to the state row.
+/// A detector's messages are cut before they are logged or stored in the state row.
 #[tokio::test]
 async fn a_reason_of_any_length_is_cut() {
     let (lines, _guard) = Lines::listen();
@@ -200,7 +200,7 @@ async fn a_reason_of_any_length_is_cut() {
     assert!(lines.take().iter().all(|line| line.len() < 3_000));
 }
 
-/// A column's own failure is no reason to hide it from the detector: it is asked again each time.
+/// If a column's answer is a failure, the column is not set aside: it is asked for again each time.
 #[tokio::test]
 async fn a_failed_column_is_counted_and_shown_again() {
     for layout in Layout::BOTH {
@@ -220,7 +220,7 @@ async fn a_failed_column_is_counted_and_shown_again() {
             "{layout:?}"
         );
         lines.take();
-        // With nothing new there is nothing to say.
+        // Without new readings nothing is logged.
         worker.cycle(|| false).await.unwrap();
         assert_eq!(heard(&lines), ["INFO [cycle 3] checking for new data", "INFO no new data"], "{layout:?}");
     }
@@ -249,7 +249,7 @@ async fn a_withheld_verdict_is_counted_and_said_with_its_reason() {
 }
 
 /// The detector's state is stored with the verdicts that it led to: after a commit that failed both
-/// are as they were, and the replay starts from there.
+/// are as before, and the batch is repeated from there.
 #[tokio::test]
 async fn state_and_verdicts_are_stored_together_or_not_at_all() {
     for layout in Layout::BOTH {
@@ -285,7 +285,7 @@ async fn state_and_verdicts_are_stored_together_or_not_at_all() {
         worker.cycle(|| false).await.unwrap();
         assert_eq!(seen(&bench.state().await.unwrap()), 6, "{layout:?}: each reading was seen once");
         assert_eq!(bench.verdicts(), verdicts(&THREE), "{layout:?}");
-        // So does a worker that was killed and started again.
+        // A worker that was killed and started again does the same.
         drop(worker);
         bench.insert(&[("10:10", "T1", 7.0)]);
         bench.worker(detector("{}").await).cycle(|| false).await.unwrap();
@@ -344,8 +344,8 @@ async fn a_detector_that_wants_whole_instants_gets_them() {
     }
 }
 
-/// A reading that comes late to a table without a key is counted nowhere, but it does not trap the
-/// detector in each cycle either.
+/// A reading that comes late to a table without a key is counted nowhere, but it does not make the
+/// detector trap in each cycle.
 #[tokio::test]
 async fn a_late_reading_that_the_detector_does_not_survive_is_shown_once() {
     for layout in Layout::BOTH {
@@ -365,7 +365,7 @@ async fn a_late_reading_that_the_detector_does_not_survive_is_shown_once() {
     }
 }
 
-/// What a search costs grows with the logarithm of the variables.
+/// The number of calls of a search grows with the logarithm of the number of variables.
 #[tokio::test]
 async fn a_search_for_the_variable_at_fault_is_short() {
     let bench = Fixture::new(Layout::Keyed);
@@ -377,14 +377,14 @@ async fn a_search_for_the_variable_at_fault_is_short() {
         bench.worker(Detector::open(&engine(), hostile(&told("trap", "T40"), &["*"]), None).await.unwrap());
     let report = worker.cycle(|| false).await.unwrap();
     assert_eq!(report.counts, Counts { judged: 63, set_aside: 1, ..Counts::default() });
-    // Two tries of the whole, six halvings with two probes each, and the rest as one batch, each on
-    // a fresh instance; and one that was opened to see whether the set can be.
+    // Two tries of the whole, six halvings with two calls each, and the rest as one batch, each on
+    // a fresh instance. One more was opened to see whether the set can be opened.
     let opened = lines.take().iter().filter(|line| line.contains("opened with 0 readings")).count();
     assert_eq!(opened, 1 + 2 + 12 + 1, "instances were opened");
 }
 
-/// A machine that was busy is no reason to leave a variable unjudged for ever: it is asked about
-/// again, alone, after pauses that grow.
+/// If only the machine was busy, a variable must not stay unjudged for ever: it is tried again,
+/// alone, after pauses that grow.
 #[tokio::test]
 async fn what_was_set_aside_by_a_deadline_is_tried_again_after_a_while() {
     // Without a key the readings of the allowed lateness are shown again with the new ones.
@@ -423,8 +423,8 @@ async fn what_was_set_aside_by_a_deadline_is_tried_again_after_a_while() {
     }
 }
 
-/// The row is written with each commit, so that it must not grow with what a guest has to say of
-/// each variable.
+/// The row is written with each commit, so that it must not grow with a guest's messages about each
+/// variable.
 #[tokio::test]
 async fn the_state_row_stays_small_however_many_variables_fail() {
     let bench = Fixture::new(Layout::Keyed);
@@ -437,7 +437,7 @@ async fn the_state_row_stays_small_however_many_variables_fail() {
     assert_eq!(reasons, vec![130; 500]);
 }
 
-/// Nobody but the service begins a line of its log.
+/// Only the service can begin a line of its log.
 #[tokio::test]
 async fn what_a_detector_says_is_cleaned_where_it_comes_in() {
     let bench = Fixture::new(Layout::Keyed);

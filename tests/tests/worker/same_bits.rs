@@ -1,5 +1,5 @@
-//! A detector answers the same natively and in its component, to the last bit: so a model tried in
-//! one place can be trusted in the other, and the library's tests are the component's.
+//! A detector gives exactly the same answers natively and in its component. So a model that is
+//! tested in one is good for the other, and the library's tests are valid for the component.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ fn natively(files: &[(String, Vec<u8>)], settings: &str, batch: &Batch) -> Vec<O
 async fn compare(files: &[(String, Vec<u8>)], batch: &Batch, judged: usize) {
     let by_interval =
         LAWS.map(|law| (format!(r#"{{"rule": "interval", "trend_uncertainty": "{law}"}}"#), judged));
-    // The rule that learns judges them all.
+    // The rule that learns judges all of them.
     let by_rule = by_interval.into_iter().chain([("{}".to_owned(), batch.columns.len())]);
     for (settings, judged) in by_rule {
         let (inside, outside) =

@@ -1,6 +1,6 @@
 //! Training beside a worker, by a clock that the test sets, over a real store and with the real
-//! component: on schedule, by the stated rule, first models of new variables, and models that are
-//! aged.
+//! component: the schedule, the stated rule, first models of new variables, and models that have
+//! become old.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use tests::logs::Lines;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// 2025-01-01 and so many days.
+/// This number of days after 2025-01-01.
 fn day(day: f64) -> Datetime {
     Datetime::parse("2025-01-01").unwrap().later(DAY.mul_f64(day))
 }
@@ -64,7 +64,7 @@ impl Plant {
         self.fixture.dir().join("models")
     }
 
-    /// As after a start.
+    /// As after a restart.
     fn background(&self, settings: &str) -> Background {
         let hour = Duration::from_secs(3600);
         let plan = TrainingPlan {
@@ -94,7 +94,7 @@ impl Plant {
         Background::new(self.engine.clone(), Box::new(store), source, self.fixture.shared.clone(), orders)
     }
 
-    /// The set in use, and of each variable when its model was trained.
+    /// The set in use, and when each variable's model was trained.
     fn trained(&self) -> (u64, Vec<(String, Datetime)>) {
         let record = SetRecord::read(&self.models()).unwrap_or_default();
         (record.generation, record.models.into_iter().map(|(name, model)| (name, model.trained)).collect())
@@ -122,7 +122,7 @@ fn all(trained: f64) -> Vec<(String, Datetime)> {
     ["T1", "T2"].map(|name| (name.to_owned(), day(trained))).to_vec()
 }
 
-/// Like the usual settings, and one without the daily course.
+/// The usual settings, and those without the daily course.
 const GOOD: &str = "{}";
 const WORSE: &str = r#"{"prophet": {"growth": "flat", "daily_seasonality": false}}"#;
 
@@ -132,7 +132,7 @@ async fn models_are_made_on_schedule_and_the_better_one_stays() {
     let (lines, _listening) = Lines::listen();
     let mut background = plant.background(GOOD);
     // Another worker became the active one meanwhile: nothing is changed, and the next beat begins
-    // anew.
+    // again.
     background.beat(day(13.0), &Signals::default(), &|| false).await;
     assert_eq!(plant.trained(), (0, Vec::new()));
     beat(&mut background, day(13.0)).await;
@@ -146,7 +146,7 @@ async fn models_are_made_on_schedule_and_the_better_one_stays() {
     assert!(first("T1", &said) && first("T2", &said), "{said:#?}");
 
     beat(&mut background, day(19.9)).await;
-    // A start in between does not train anew, and does not forget what is due.
+    // A restart does not train again, and does not forget what is due.
     let mut background = plant.background(WORSE);
     beat(&mut background, day(19.99)).await;
     assert_eq!(plant.trained(), (1, all(13.0)));
@@ -159,7 +159,7 @@ async fn models_are_made_on_schedule_and_the_better_one_stays() {
     assert!(said.ends_with(&["INFO training is done: no model is new; 2 kept, 0 not trained".to_owned()]));
     assert_eq!(std::fs::read(plant.models().join("prophet_model_T1.json")).unwrap(), before);
 
-    // And one that is better is taken; the one before stays beside it.
+    // A better one is used, and the one before is kept beside it.
     let mut background = plant.background(GOOD);
     beat(&mut background, day(26.9)).await;
     beat(&mut background, day(27.0)).await;
@@ -210,7 +210,7 @@ async fn a_variable_that_came_since_gets_its_first_model_alone() {
         beat(&mut background, day(now)).await;
         assert_eq!(plant.trained().0, 1, "{now}");
     }
-    // Remembered through a start, which looks an hour later.
+    // It is remembered over a restart, which looks an hour later.
     let mut background = plant.background(GOOD);
     beat(&mut background, day(16.0)).await;
     beat(&mut background, day(16.0 + hour)).await;
@@ -245,7 +245,7 @@ async fn a_model_whose_errors_have_outgrown_its_training_is_named_once() {
     assert!(said[0].starts_with("WARN the model of `T2` is aged: its error is 5."), "{said:#?}");
 }
 
-/// What is found of the models is in the worker's row, where `status` and the others look.
+/// The findings on the models are in the worker's row, where `status` and others read them.
 #[tokio::test]
 async fn the_row_names_aged_models_and_a_start_remembers_them() {
     use host::store::Commit;

@@ -22,13 +22,13 @@ async fn a_worker_on_standby_takes_over_when_the_active_one_ends() {
         let stop = tokio::time::sleep(Duration::from_secs(1300));
         let end = schedule::run(&mut first, INTERVAL, false, stop).await;
         assert!(matches!(end, ScheduleEnd::Stopped), "{end:?}");
-        // A worker that is killed takes no leave either: what it held is gone with it.
+        // A worker that is killed does not release it. It ends with the process.
         drop(first);
         bench.insert(&[("10:05", "T1", 2.0)]);
     };
     let standby = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        // Not at the tick after the first one's end, which comes at 1801 s.
+        // Not only at the tick after the first one's end, which is at 1801 s.
         let stop = tokio::time::sleep(Duration::from_secs(1310));
         schedule::run(&mut second, INTERVAL, false, stop).await
     };
@@ -60,8 +60,8 @@ async fn one_cycle_beside_an_active_worker_fails_and_says_why() {
     );
 }
 
-/// Each reading falls to one share and has one verdict, whichever of the workers comes first; what
-/// belongs to no variable is counted once.
+/// Each reading belongs to one share and has one verdict, whichever worker is first. Rows without a
+/// variable are counted once.
 #[tokio::test]
 async fn shares_divide_the_readings() {
     for layout in Layout::BOTH {
@@ -98,8 +98,8 @@ async fn shares_divide_the_readings() {
     }
 }
 
-/// The output's newest verdict is another share's: a share that starts later still looks as far
-/// back as a first worker would.
+/// The output's newest verdict is another share's: a share that starts later still goes as far back
+/// as a first worker would.
 #[tokio::test]
 async fn a_share_that_starts_late_begins_where_a_first_worker_would() {
     for layout in Layout::BOTH {

@@ -1,5 +1,5 @@
-//! The lookback of a detector with state: who is shown it, how much, and that it never holds the
-//! service.
+//! The lookback of a detector with state: which detectors get it, how much of it, and that it never
+//! blocks the service.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ const BEFORE: [(&str, &str, f64); 4] =
     [("10:00", "T1", 1.0), ("10:05", "T2", 2.0), ("10:30", "T1", -3.0), ("10:50", "T2", 4.0)];
 const NEW: (&str, &str, f64) = ("10:55", "T1", 5.0);
 
-/// It wants to see the last hour.
+/// A detector with a lookback of an hour.
 fn looks_back() -> Module {
     described(7, HOUR)
 }
@@ -65,7 +65,8 @@ async fn a_detector_is_shown_what_it_asks_for_at_a_start_and_at_a_swap() {
     }
 }
 
-/// Nothing was judged yet: what lies before the beginning is shown, and the rest is judged.
+/// Nothing is judged yet. The readings before the beginning are the lookback, and the others are
+/// judged.
 #[tokio::test]
 async fn the_first_start_has_a_lookback_too() {
     for (lookback, shown) in [(Duration::ZERO, 0), (HOUR, 1), (48 * HOUR, 3)] {
@@ -78,8 +79,8 @@ async fn the_first_start_has_a_lookback_too() {
     }
 }
 
-/// What is wrong with one variable costs the others nothing, and what is wrong with all of it costs
-/// the lookback alone.
+/// A failure at one variable does not affect the others. If it fails at all of them, there is no
+/// lookback, and nothing else is lost.
 #[tokio::test]
 async fn a_detector_that_fails_at_its_lookback_judges_all_the_same() {
     for (harm, shown) in [("trap-below-zero", 2), ("spin-below-zero", 2)] {
@@ -102,7 +103,7 @@ async fn a_detector_that_fails_at_its_lookback_judges_all_the_same() {
     assert_eq!(lines.take().iter().filter(|line| line.starts_with(cold)).count(), 1);
 }
 
-/// With no time for it a detector judges with what it has seen.
+/// If there is no time for it, a detector judges with the readings that it has seen.
 #[tokio::test]
 async fn a_lookback_has_a_budget_of_time() {
     let mut bench = judged_before().await;
@@ -118,8 +119,8 @@ async fn a_lookback_has_a_budget_of_time() {
     );
 }
 
-/// A detector spins over its lookback. A stop is heard after the call in hand, and a set that is
-/// ready takes its place there.
+/// A detector spins at its lookback. After the current call a stop ends it, and a set that is ready
+/// replaces it.
 #[tokio::test]
 async fn a_stop_and_a_set_that_is_ready_end_it() {
     for stopped in [true, false] {

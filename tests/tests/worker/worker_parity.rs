@@ -1,8 +1,8 @@
-//! The table that the Python worker filled and ours, from the same readings: every column, as the
-//! columns round it.
+//! The table of the Python worker is compared with ours, from the same readings: every column, as
+//! it is rounded there.
 //!
-//! The whole worker runs here, store and sandbox included. The numbers behind the columns, the laws
-//! of the bounds, and which flags are left to the chance in the Python worker's draws, are
+//! The whole worker runs here, store and sandbox included. The numbers of the columns, the rules of
+//! the bounds, and the flags that depend on the Python worker's random numbers are tested in
 //! `detector-guest/tests/worker_parity.rs`.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tests::fixture::{Fixture, Layout, open_set, oracle, prophet};
 
-/// Standard errors of a simulated bound that are still chance.
+/// How many standard errors a simulated bound may differ by chance.
 const CHANCE: f64 = 4.0;
 
 /// `DECIMAL(18,6)` and `DECIMAL(5,2)`: half a step, and what is left of a float there.

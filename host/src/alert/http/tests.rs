@@ -79,12 +79,13 @@ async fn a_hostile_receiver_costs_its_time_and_no_more() {
         elsewhere.local_addr().unwrap()
     );
     let endless_header = format!("HTTP/1.1 200 OK\r\n{}", "x-more: y\r\n".repeat(20_000));
+    let (chunk, piece) = (format!("60\r\n{}\r\n", "abc".repeat(32)), "abc".repeat(32));
     // What comes first, what comes again and again, and what is said of it.
     for (first, again, said) in [
         ("", "", Err("does not answer in time")),
         ("HTTP/1.1 200 OK\r\n", "x-slow: y\r\n", Err("does not")),
-        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", "3\r\nabc\r\n", Ok("answers 200")),
-        ("HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n", "abc", Ok("answers 200: abcabc")),
+        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", &*chunk, Ok("answers 200")),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n", &*piece, Ok("answers 200: abcabc")),
         (endless_header.as_str(), "x-more: y\r\n", Err("does not")),
         (redirect.as_str(), "", Err("answers 307, a redirect")),
         ("SSH-2.0-x\r\n", "", Err("")),
@@ -96,17 +97,19 @@ async fn a_hostile_receiver_costs_its_time_and_no_more() {
             let (mut stream, _) = listener.accept().unwrap();
             let begun = Instant::now();
             let mut gone = stream.write_all(first.as_bytes()).is_err();
-            while !gone && begun.elapsed() < Duration::from_secs(10) {
+            while !gone && begun.elapsed() < Duration::from_secs(60) {
                 gone = stream.write_all(again.as_bytes()).is_err();
                 std::thread::sleep(Duration::from_millis(if again.is_empty() { 50 } else { 1 }));
             }
         });
-        let tenth = Duration::from_millis(300);
-        let times = Times { resolve: tenth, connect: tenth, send: tenth, answer: tenth, whole: 3 * tenth };
+        // Who answers at all has the time that a busy machine needs; what is endless is ended soon.
+        let is_late = said.is_err_and(|part| !part.starts_with("answers"));
+        let step = if is_late { Duration::from_millis(300) } else { Duration::from_secs(10) };
+        let times = Times { resolve: step, connect: step, send: step, answer: step, whole: 3 * step };
         let client = HttpClient { ca_file: None, times };
         let begun = Instant::now();
         let found = client.post(Request { url, headers: vec![], body: "{}".to_owned() }).await;
-        assert!(begun.elapsed() < Duration::from_secs(8), "{said:?}");
+        assert!(begun.elapsed() < Duration::from_secs(40), "{said:?}");
         match (found, said) {
             (Ok(answer), Ok(part)) => assert!(answer.contains(part), "{answer}"),
             (Err(failure), Err(part)) => {

@@ -1,5 +1,5 @@
-//! What became of the cells of a file: each was loaded, was there already, repeats one before it,
-//! or was refused, and none is lost.
+//! What became of the cells of a file: each was loaded, was in the table already, repeats one
+//! before it, or was refused. None is left out.
 
 use anyhow::bail;
 
@@ -14,14 +14,14 @@ pub(super) struct Accounts {
     pub(super) present: u64,
     pub(super) repeated: u64,
     pub(super) refused: u64,
-    /// Of all readings that were not refused.
+    /// The first and the last datetime of the readings that were not refused.
     pub(super) span: Option<(Datetime, Datetime)>,
-    /// Of the rows that repeat: the datetimes, and the lines.
+    /// The first and the last datetime of the rows that repeat, and their lines.
     repeats: Option<((Datetime, Datetime), (u64, u64))>,
 }
 
 impl Accounts {
-    /// Readings that were not refused.
+    /// How many readings were not refused.
     pub(super) fn readings(&self) -> u64 {
         self.loaded + self.present + self.repeated
     }
@@ -31,7 +31,7 @@ impl Accounts {
         self.span = Some((first.min(at), last.max(at)));
     }
 
-    /// So many readings of a row repeat what the file had before.
+    /// This number of readings of a row repeat readings that the file had before.
     pub(super) fn repeat(&mut self, at: Datetime, line: u64, readings: u64) {
         if readings == 0 {
             return;
@@ -41,7 +41,7 @@ impl Accounts {
         self.repeats = Some(((first.min(at), last.max(at)), (from, line)));
     }
 
-    /// What the store says of `given` readings.
+    /// What the store did with `given` readings.
     pub(super) fn store(&mut self, given: u64, inserted: Inserted) {
         self.loaded += inserted.inserted;
         self.repeated += inserted.repeated;
@@ -49,7 +49,7 @@ impl Accounts {
     }
 
     /// # Errors
-    /// Not as many cells as there are, which the file's first reading counted.
+    /// The number of cells differs from `cells`, which were counted the first time.
     pub(super) fn expect(&self, cells: u64) -> anyhow::Result<()> {
         let Self { loaded, present, repeated, refused, .. } = self;
         let accounted = self.readings() + refused;
@@ -65,7 +65,7 @@ impl Accounts {
     /// A sentence on readings that repeat, if there are any.
     pub(super) fn repeats(&self) -> Option<String> {
         let Some(((first, last), (from, to))) = self.repeats.filter(|_| self.repeated > 0) else {
-            // Only the server takes them for one.
+            // The file's names or datetimes differ, and the table has them as the same.
             let said = || format!("{}: to the table it is the same as another one", said(self.repeated));
             return (self.repeated > 0).then(said);
         };

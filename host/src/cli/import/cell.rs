@@ -1,16 +1,17 @@
-//! One cell to a number, or to nothing. Pure.
+//! Reads one cell as a number, or as the absence of one. Pure.
 
 use super::number::WrittenNumber;
 use crate::cli::args::Decimal;
 use crate::column_limits::decimal_18_6;
 
-/// What programs write where there is no value, in lower case.
+/// What programs write where there is no value. In lower case; a cell may be in either case.
 const NONE: [&str; 14] = [
     "nan", "null", "none", "nil", "na", "n/a", "n/d", "nat", "<na>", "<null>", "(null)", "\\n", "#n/a",
     "#n/d",
 ];
 
-/// Whether a cell says that there is no reading: it is empty, or says so in somebody's way.
+/// Whether a cell means that there is no reading: it is empty, dashes only, or one of the usual
+/// words.
 pub(super) fn is_none(cell: &str) -> bool {
     match cell.chars().next() {
         None => true,
@@ -22,7 +23,7 @@ pub(super) fn is_none(cell: &str) -> bool {
     }
 }
 
-/// None for a cell that says that there is no reading.
+/// None for a cell that means that there is no reading.
 ///
 /// # Errors
 /// A sentence on what was found and what would be right.
@@ -48,7 +49,7 @@ pub(super) fn number(cell: &str, decimal: Decimal) -> Result<Option<f64>, String
     }
 }
 
-/// What of a cell goes into a message.
+/// The part of a cell that a message shows.
 pub(super) fn shown(cell: &str) -> String {
     const MOST: usize = 40;
     let mut shown: String = cell.chars().take(MOST).flat_map(char::escape_debug).collect();
@@ -120,7 +121,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever stands in a cell: an answer, never a panic.
+        /// Whatever a cell contains, the result is a value or an error, never a panic.
         #[test]
         fn any_cell_is_answered(cell in "\\PC{0,12}|[0-9+-.,eE]{0,12}") {
             let nothing = number(&cell, Decimal::Comma) == Ok(None);

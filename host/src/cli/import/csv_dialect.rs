@@ -1,8 +1,9 @@
-//! How a file is written: what divides its columns, and what stands before decimals.
+//! How a file is written: which character divides its columns, and whether decimals follow a comma
+//! or a point.
 //!
-//! What divides columns follows from the header. What stands before decimals follows from all the
-//! numbers of the file: from those that can be read in one way only. Where some say one thing and
-//! others the other, or all could be both, nothing is guessed.
+//! The delimiter follows from the header. The decimal mark follows from those numbers of the whole
+//! file that can be read in one way only. Where these contradict each other, or every number can be
+//! read in both ways, nothing is guessed.
 
 use std::fmt;
 
@@ -22,7 +23,7 @@ pub(super) struct CsvDialect {
     pub(super) decimal: Decimal,
 }
 
-/// What Excel puts first, such as `sep=;`: what divides columns.
+/// The delimiter that a first line such as `sep=;` names. Excel reads such a line.
 pub(super) fn sep_line(line: &[u8]) -> Option<u8> {
     let line = line.strip_prefix(b"\"").unwrap_or(line);
     let (word, rest) = line.split_at_checked(4)?;
@@ -32,7 +33,8 @@ pub(super) fn sep_line(line: &[u8]) -> Option<u8> {
     (word.eq_ignore_ascii_case(b"sep=") && divides && over).then_some(delimiter)
 }
 
-/// What divides a header: that by which one of its columns is `DATETIME`, else what it has most of.
+/// The delimiter of a header: the mark that makes one of its columns `DATETIME`, else the most
+/// frequent mark.
 pub(super) fn delimiter(header: &[u8]) -> u8 {
     let outside_quotes = |wanted: u8| {
         let mut quoted = false;
@@ -50,12 +52,12 @@ pub(super) fn delimiter(header: &[u8]) -> u8 {
             name == DATETIME.as_bytes()
         })
     };
-    // Of two with the same number the last wins: a comma may stand in a name.
+    // Of two equally frequent marks the last is taken. The comma is first, as a name may have one.
     let marks = [b',', b'|', b';', b'\t'].into_iter().filter(|&mark| outside_quotes(mark) > 0);
     marks.max_by_key(|&mark| (tells(mark), outside_quotes(mark))).unwrap_or(b',')
 }
 
-/// A cell that says something of its file.
+/// A cell that shows how its file is written.
 #[derive(Clone, Debug)]
 struct Witness {
     line: u64,
@@ -69,7 +71,7 @@ impl fmt::Display for Witness {
     }
 }
 
-/// What the numbers of a file say, each by the first that says it.
+/// What the numbers of a file show of it, each with the first cell that shows it.
 #[derive(Default)]
 pub(super) struct Evidence {
     comma: Option<Witness>,
@@ -82,7 +84,7 @@ pub(super) struct Evidence {
 
 impl Evidence {
     pub(super) fn hear(&mut self, cell: &str, line: u64, column: &str) {
-        // Most cells have no mark, or say what was said before.
+        // A number without a mark shows nothing.
         if !cell.contains([',', '.']) {
             return;
         }
@@ -100,10 +102,10 @@ impl Evidence {
         self.grouped |= matches!(sign, Sign::Fraction { groups: true, .. });
     }
 
-    /// What stands before decimals.
+    /// The decimal mark.
     ///
     /// # Errors
-    /// The numbers contradict each other, or each could be two.
+    /// The numbers contradict each other, or each can be read in two ways.
     pub(super) fn decimal(&self, delimiter: u8) -> anyhow::Result<Decimal> {
         const SAY: &str = "say --decimal comma or --decimal point";
         match (&self.comma, &self.point, &self.either_comma, &self.either_point) {
@@ -127,7 +129,7 @@ impl Evidence {
             (None, None, Some(comma), Some(point)) => {
                 bail!("{comma} and {point} cannot both have decimals; {SAY}")
             }
-            // Who divides columns by commas has decimal points.
+            // Where commas divide the columns, decimals follow a point.
             (None, None, None, Some(_)) if delimiter == b',' => Ok(Decimal::Point),
             (None, None, Some(either), None) | (None, None, None, Some(either)) => {
                 bail!("{either} may be thousands or a fraction, and no number of the file shows which; {SAY}")

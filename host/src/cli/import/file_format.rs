@@ -1,7 +1,7 @@
-//! The first of two readings of a file, which loads nothing: how it is written, by the evidence of
-//! all of it, and what is in it.
+//! The first of the two times that a file is read. It loads nothing: it finds out how the whole
+//! file is written, and counts the cells.
 //!
-//! Its count of cells is what the second reading has to account for.
+//! The second time has to account for as many cells.
 
 use std::sync::atomic::Ordering;
 
@@ -17,23 +17,24 @@ use super::records::CsvRecord;
 use crate::cli::args::Decimal;
 use crate::datetime::Datetime;
 
-/// How many records are read between two looks at the clock.
+/// How many records are read between two reports of the progress.
 const AT_ONCE: u64 = 1000;
 
 /// What a file was found to be.
 #[derive(Debug, PartialEq)]
 pub(super) struct FileFormat {
     pub(super) form: CsvDialect,
-    /// Cells that hold something, but for datetimes.
+    /// Cells that are not empty, without the datetimes.
     pub(super) cells: u64,
-    /// Whether no datetime comes after a later one, or none after an earlier one.
+    /// Whether the datetimes never fall, or never rise, from row to row.
     pub(super) in_order: bool,
 }
 
-/// Reads a file to its end. `come` is told how many bytes were read, now and then.
+/// Reads a file to its end. Now and then it calls `come` with the number of bytes read so far.
 ///
 /// # Errors
-/// The file cannot be read, its numbers or datetimes contradict each other, or `come` has one.
+/// The file cannot be read, its numbers or datetimes contradict each other, or `come` returned an
+/// error.
 pub(super) fn look(
     source: &FileSource,
     format: Option<&DatetimeFormat>,
@@ -69,7 +70,7 @@ fn hear(evidence: &mut Evidence, header: &Header, record: &CsvRecord) {
     }
 }
 
-/// In which order datetimes come.
+/// In which order the datetimes are.
 #[derive(Default)]
 struct DateOrder {
     last: Option<Datetime>,
@@ -91,12 +92,12 @@ impl DateOrder {
     }
 }
 
-/// Watches for datetimes that are right only with day and month in each other's place: then those
-/// that seem right are wrong as well.
+/// Finds datetimes that can be read only with day and month exchanged. If there are any, the others
+/// are probably read wrongly too.
 struct Days<'a> {
     format: Option<&'a DatetimeFormat>,
     swapped: Option<DatetimeFormat>,
-    /// The first that is right only as told.
+    /// The line and the cell of the first one that can be read only as the format says.
     told: Option<(u64, String)>,
 }
 

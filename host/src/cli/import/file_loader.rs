@@ -1,5 +1,5 @@
-//! The second of two readings of a file: batch after batch into the store, with an account of every
-//! cell.
+//! The second of the two times that a file is read: it goes into the store in batches, and every
+//! cell is accounted for.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::stop::Stop;
 use crate::store::{Importer, Inserted};
 use crate::worker::report::count;
 
-/// Names in an error.
+/// The most names that an error has.
 const NAMED: usize = 10;
 
 const AGAIN: &str = "the same command loads the rest";
@@ -30,7 +30,7 @@ pub(super) struct FileLoader<'a> {
     pub(super) source: &'a FileSource,
     pub(super) format: Option<&'a DatetimeFormat>,
     pub(super) looked: &'a FileFormat,
-    /// About so many readings go into the store at once; rows stay whole.
+    /// About how many readings go into the store at once. A row is never divided.
     pub(super) batch: usize,
 }
 
@@ -61,8 +61,8 @@ impl FileLoader<'_> {
     /// Reads all of the file and stores it.
     ///
     /// # Errors
-    /// The file cannot be read to its end, the store failed, or it was stopped: whole batches are
-    /// there.
+    /// The file cannot be read to its end, the store failed, or it was stopped. The batches before
+    /// that are stored.
     pub(super) async fn run(
         &mut self,
         importer: &mut dyn Importer,
@@ -102,11 +102,11 @@ async fn store(importer: &mut dyn Importer, batch: &[Reading], stop: &Stop) -> a
     }
     let stored = stop.unless_at_once(importer.insert(batch)).await;
     let stored = stored.ok_or_else(|| anyhow!("stopped at once; {AGAIN}"))?;
-    // Its text is whole; the causes below it say the same again.
+    // The error's own text is complete. Its causes would only repeat it.
     stored.map_err(|error| anyhow!("{error}; {AGAIN}"))
 }
 
-/// A way through the file.
+/// One pass over the file.
 struct FilePass {
     rows: FileRows,
     repeats: Repeats,
@@ -128,7 +128,7 @@ impl FilePass {
         })
     }
 
-    /// The readings of the next rows, about so many, and whether there are more.
+    /// About `most` readings of the next rows, and whether there are more rows.
     fn batch(
         &mut self,
         most: usize,
@@ -212,10 +212,10 @@ mod tests {
 
     #[derive(Clone, Debug)]
     struct Line {
-        /// None: no datetime.
+        /// None is a row without a datetime.
         minute: Option<i64>,
         cells: Vec<Cell>,
-        /// A value where the header has no column.
+        /// Whether the row has a value where the header has no column.
         over: bool,
     }
 
@@ -256,7 +256,7 @@ mod tests {
         text
     }
 
-    /// Loaded, present, repeated and refused, and the table, by what the rules say.
+    /// How many are loaded, present, repeated and refused by the rules, and the table afterwards.
     fn expected(lines: &[Line], table: &mut BTreeMap<(i64, usize), f64>) -> [u64; 4] {
         let [mut loaded, mut present, mut repeated, mut refused] = [0; 4];
         let mut met = std::collections::BTreeSet::new();
@@ -286,8 +286,8 @@ mod tests {
     }
 
     proptest! {
-        /// Every cell is loaded, was there, repeats or is refused, whatever the file, the table and
-        /// the batches; and what is in the table in the end is what was written.
+        /// Whatever the file, the table and the batches, every cell is loaded, was there, repeats
+        /// another or is refused. In the end the table has what the file says.
         #[test]
         fn every_cell_is_accounted_for(
             mut lines in prop::collection::vec(line(), 0..40), sorted: bool, comma: bool, batch in 1..9_usize,

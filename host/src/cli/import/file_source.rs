@@ -1,8 +1,8 @@
-//! The bytes of a file, and its text: whatever the encoding, and as often from the beginning as it
-//! is read.
+//! The bytes of a file, and its text in UTF-8 whatever its encoding. It can be read from the
+//! beginning more than once.
 //!
-//! A file is read twice, so what is no file (a pipe, standard input) is copied to a temporary one
-//! first. What is added to it while it is read is left to the next time.
+//! A file is read twice. What is not a regular file (a pipe, standard input) is therefore copied to
+//! a temporary one first. What is added to the file meanwhile is not read.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -14,13 +14,13 @@ use anyhow::{Context, bail};
 use encoding_rs::Encoding;
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
-/// How much of the text is looked at to tell what it is.
+/// How many bytes of the text are examined to see whether it is text.
 const SAMPLE: u64 = 64 * 1024;
 
-/// What VARCHAR(255) takes.
+/// The length of VARCHAR(255).
 const LONGEST_NAME: usize = 255;
 
-/// What other files begin with, and what they are.
+/// How files of other kinds begin, and what a message says of them.
 const OTHERS: [(&[u8], &str); 4] = [
     (b"PK\x03\x04", "a workbook or an archive, not text; save it as CSV"),
     (b"\xd0\xcf\x11\xe0", "a workbook, not text; save it as CSV"),
@@ -28,7 +28,7 @@ const OTHERS: [(&[u8], &str); 4] = [
     (b"SQLite format 3\0", "a database, not text; export its table as CSV"),
 ];
 
-/// The name of an encoding, as the web has them.
+/// The encoding of a name, one of those that web browsers know.
 ///
 /// # Errors
 /// There is no such encoding.
@@ -37,12 +37,12 @@ pub(in crate::cli) fn encoding(name: &str) -> Result<&'static Encoding, String> 
         .ok_or_else(|| "it must be an encoding's name, such as `windows-1252` or `utf-16le`".to_owned())
 }
 
-/// A file that is read from its beginning, more than once.
+/// A file that can be read from its beginning more than once.
 pub(super) struct FileSource {
     file: File,
-    /// Its bytes when it was opened.
+    /// How many bytes it had when it was opened.
     pub(super) length: u64,
-    /// Without its directories.
+    /// The file's name without its directories.
     pub(super) name: Arc<str>,
     told: Option<&'static Encoding>,
 }
@@ -51,7 +51,7 @@ impl FileSource {
     /// `-` is standard input.
     ///
     /// # Errors
-    /// The file cannot be read, or is none of text.
+    /// The file cannot be read, or it is not text.
     pub(super) fn open(path: &Path, told: Option<&'static Encoding>) -> anyhow::Result<Self> {
         const UNREADABLE: &str = "it cannot be read";
         let (file, name) = if path == Path::new("-") {
@@ -60,7 +60,7 @@ impl FileSource {
             let file = File::open(path).context(UNREADABLE)?;
             let regular = file.metadata().context(UNREADABLE)?.is_file();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            // A directory is none either, and says so when it is read.
+            // A directory is not a regular file either. Reading it gives the error.
             (if regular { file } else { whole(file)? }, name.chars().take(LONGEST_NAME).collect::<String>())
         };
         let length = file.metadata().context(UNREADABLE)?.len();
@@ -69,8 +69,8 @@ impl FileSource {
         Ok(source)
     }
 
-    /// The text from the beginning, as UTF-8. What is not UTF-8, says no mark and was not told,
-    /// comes as it is.
+    /// The text from the beginning, as UTF-8. Where neither the caller nor a byte order mark names
+    /// an encoding, the bytes are not changed.
     pub(super) fn text(&self) -> anyhow::Result<FileText> {
         let mut file = self.file.try_clone().context("it cannot be read")?;
         file.rewind().context("it cannot be read")?;
@@ -94,14 +94,14 @@ impl FileSource {
     }
 }
 
-/// A copy that goes with this process.
+/// A temporary copy, which is deleted when it is closed.
 fn whole(mut from: impl Read) -> anyhow::Result<File> {
     let mut file = tempfile::tempfile().context("there is no room for a temporary copy")?;
     io::copy(&mut from, &mut file).context("it cannot be read")?;
     Ok(file)
 }
 
-/// The text of a file, and a count of its bytes that were read.
+/// The text of a file, and how many of the file's bytes were read.
 pub(super) struct FileText {
     decoded: Box<dyn Read + Send>,
     pub(super) read: Arc<AtomicU64>,

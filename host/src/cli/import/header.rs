@@ -1,5 +1,5 @@
-//! The header of a wide file: where the datetime is, and which variable each column holds. One that
-//! cannot be right refuses the file.
+//! The header of a wide file: which column has the datetime, and which variable each other column
+//! has. A file whose header cannot be right is refused.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -12,7 +12,7 @@ use super::csv_dialect::DATETIME;
 use super::records::CsvRecord;
 use crate::column_limits::LONGEST_NAME;
 
-/// What pandas calls an index that it wrote without a name and read again.
+/// The name that pandas gives to an index that it wrote without a name and read again.
 const UNNAMED: &str = "Unnamed: 0";
 
 /// The columns of a file.
@@ -20,15 +20,15 @@ const UNNAMED: &str = "Unnamed: 0";
 pub(super) struct Header {
     pub(super) fields: usize,
     pub(super) datetime: usize,
-    /// The index that pandas writes: a first column without a name, which holds no readings.
+    /// The index that pandas writes: a first column without a name, which has no readings.
     pub(super) index: Option<usize>,
-    /// Each with its place.
+    /// The variables, each with the number of its column.
     pub(super) variables: Vec<(usize, Arc<str>)>,
 }
 
 impl Header {
     /// # Errors
-    /// The record is not UTF-8, or has no DATETIME, no variable, or one twice.
+    /// The record is not UTF-8, has no DATETIME or no variable, or has a name twice.
     pub(super) fn read(record: &CsvRecord) -> anyhow::Result<Self> {
         let mut names = Vec::with_capacity(record.len());
         for place in 0..record.len() {
@@ -71,13 +71,12 @@ impl Header {
         Ok(Self { fields: names.len(), datetime, index, variables })
     }
 
-    /// Whether a record has values where the header has no column; separators alone are nothing.
+    /// Whether a record has values where the header has no column. Delimiters alone are no values.
     pub(super) fn is_exceeded(&self, record: &CsvRecord) -> bool {
         (self.fields..record.len()).any(|place| !is_none(&record.field(place)))
     }
 
-    /// The fields of a record that hold readings, or would: all that are not empty but its datetime
-    /// and an index.
+    /// The fields of a record that are not empty, without its datetime and an index.
     pub(super) fn cells<'a>(&self, record: &'a CsvRecord) -> impl Iterator<Item = Cow<'a, str>> {
         let (datetime, index) = (self.datetime, self.index);
         (0..record.len())
@@ -97,8 +96,8 @@ fn check(names: &[String]) -> anyhow::Result<()> {
                 shown(name)
             );
         }
-        // Whether names that differ are one to a table is the table's matter; the datetime's has no
-        // case.
+        // Only DATETIME is compared without case. Whether two names that differ in case are the
+        // same variable depends on the table.
         let name = if name.eq_ignore_ascii_case(DATETIME) { DATETIME } else { name };
         if !known.insert(name) {
             bail!("it has two columns `{}`; keep one", shown(name));

@@ -1,20 +1,20 @@
-//! The lines of a text as they stand in it, counted from 1, whatever ends them.
+//! The lines of a text, numbered from 1, whichever line ends it has.
 
 use std::io::{BufRead, BufReader, Read};
 
 use anyhow::{Context, bail};
 
-/// What is longer than this in MiB is no line of a table, and memory has an end.
+/// The longest line in MiB, which limits the memory. No line of a table is as long.
 const LONGEST: usize = 16;
 
 /// The lines that are still to be read.
 pub(super) struct Lines<R> {
     text: BufReader<R>,
-    /// The last one that was read, without its end.
+    /// The last line that was read, without its end.
     pub(super) line: Vec<u8>,
     /// Its number.
     pub(super) number: u64,
-    /// Whether it has an end; the last of a file that was cut short has none.
+    /// Whether it has an end. The last line of a file that was cut short has none.
     pub(super) ended: bool,
     after_return: bool,
 }
@@ -25,10 +25,10 @@ impl<R: Read> Lines<R> {
         Self { text, line: Vec::new(), number: 0, ended: false, after_return: false }
     }
 
-    /// Reads the next line; false at the end.
+    /// Reads the next line. False at the end.
     ///
     /// # Errors
-    /// The text cannot be read, or a line has no end.
+    /// The text cannot be read, or a line is too long.
     pub(super) fn next(&mut self) -> anyhow::Result<bool> {
         self.line.clear();
         self.ended = false;
@@ -76,7 +76,7 @@ mod tests {
             ("a\rb\r", vec![(1, "a", true), (2, "b", true)]),
             ("\n\r\n\ra", vec![(1, "", true), (2, "", true), (3, "", true), (4, "a", false)]),
         ] {
-            // A reader that gives a byte at a time meets each end between two of them.
+            // With a buffer of one byte, every end of a line of two bytes is divided.
             for step in [1, 100] {
                 let mut lines = Lines::new(text.as_bytes());
                 lines.text = BufReader::with_capacity(step, text.as_bytes());

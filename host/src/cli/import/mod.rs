@@ -1,9 +1,10 @@
 //! `host import`: a wide CSV file into the input table.
 //!
-//! The file is read twice, row by row: first to see how it is written and how many cells it has, by
-//! all of it, and then to load it in batches; the memory it takes is a batch. At the end every cell
-//! is accounted for, or that is an error. A load that ends early leaves whole batches behind, and
-//! the same command loads the rest, because what the table has is left out.
+//! The file is read twice, row by row: first to see how all of it is written and how many cells it
+//! has, then to load it. It is loaded in batches, so that the memory is that of one batch. At the
+//! end every cell must be accounted for, or the import fails. If a load ends early, the batches
+//! before that are stored. The same command then loads the rest, because readings that the table
+//! has are left out.
 
 mod accounts;
 mod cell;
@@ -40,7 +41,7 @@ use crate::config::{Config, LoadedConfig};
 use crate::stop::Stop;
 use crate::worker::report::count;
 
-/// Loads the file; fails if it has no reading, or with `--strict` if anything in it is wrong.
+/// Loads the file. Fails if it has no reading, or with `--strict` if anything in it is wrong.
 pub(super) async fn import(mut loaded: LoadedConfig, asked: &args::Import) -> anyhow::Result<ExitCode> {
     let mut progress = ProgressDisplay::new(Unit::Bytes);
     let _telemetry = command_log::start(&mut loaded, &asked.overrides, Some(&progress))?;
@@ -57,7 +58,7 @@ async fn load(
     progress: &mut ProgressDisplay,
     stop: &Stop,
 ) -> anyhow::Result<String> {
-    // A pipe may have nothing to say for hours.
+    // A pipe may send nothing for hours, and the command can be stopped meanwhile.
     let (path, encoding) = (asked.file.clone(), asked.encoding);
     let opening = tokio::task::spawn_blocking(move || FileSource::open(&path, encoding));
     let source =

@@ -1,6 +1,6 @@
-//! A cell to a datetime. Pure.
+//! Reads a cell as a datetime. Pure.
 //!
-//! A cell without a time is midnight, which is how pandas and spreadsheets write it.
+//! A date without a time is midnight, which is how pandas and spreadsheets write midnight.
 
 mod datetime_format;
 mod pieces;
@@ -14,11 +14,11 @@ pub(in crate::cli) use datetime_format::{DatetimeFormat, datetime_format};
 use super::cell::shown;
 use crate::datetime::Datetime;
 
-/// SQL Server's DATETIME begins here, and ends with four digits of a year.
+/// From the first value of SQL Server's DATETIME to the end of the year 9999.
 const FIRST: Datetime = Datetime::from_micros(-6_847_804_800_000_000);
 const LAST: Datetime = Datetime::from_micros(253_402_300_799_999_999);
 
-/// What blanks are written with in numbers and before `p. m.`.
+/// Characters that some programs write as a blank, for example before `p. m.`.
 const BLANKS: [char; 4] = ['\u{a0}', '\u{202f}', '\u{2009}', '\u{2007}'];
 
 /// # Errors

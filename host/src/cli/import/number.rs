@@ -1,32 +1,32 @@
-//! What the marks in a number mean: which sets off its fraction, which groups its digits. Pure.
+//! What the marks in a number mean: which is the decimal mark, which groups the digits. Pure.
 //!
-//! `1,5` can be read in one way only, and so can `1.234,5` and `1,234,567`. `1.234` cannot: it is a
-//! thousand in one country and little more than one in another. What a file means by it follows
-//! from its other numbers, or from nothing.
+//! `1,5` can be read in one way only, and so can `1.234,5` and `1,234,567`. `1.234` can be read in
+//! two: it is more than a thousand in one country and little more than one in another. Only the
+//! file's other numbers can show which is meant.
 
 use crate::cli::args::Decimal;
 
-/// A number, taken apart.
+/// A number, divided into its parts.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct WrittenNumber {
     /// As Rust reads it, with a point for `fraction`.
     text: String,
-    /// The mark of its fraction, or what may be one.
+    /// The decimal mark, or the mark that may be one.
     fraction: Option<Decimal>,
-    /// Whether it can be nothing else.
+    /// Whether `fraction` can be nothing else.
     certain: bool,
-    /// The mark that groups digits, if it is one of the two.
+    /// The mark that groups digits, if it is a comma or a point.
     group: Option<Decimal>,
 }
 
-/// What a number says of its file.
+/// What a number shows of its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sign {
     /// It has no mark.
     Nothing,
-    /// Fractions are set off by this mark, and if `groups`, the other one groups digits.
+    /// This is the decimal mark. With `groups` the other mark groups digits.
     Fraction { mark: Decimal, groups: bool },
-    /// This mark sets off a fraction or groups digits.
+    /// This mark is the decimal mark or groups digits.
     Either(Decimal),
 }
 
@@ -45,13 +45,13 @@ const fn mark(c: char) -> Option<Decimal> {
     }
 }
 
-/// Whether a character groups digits and can be nothing else.
+/// Whether a character can only group digits.
 fn only_groups(c: char) -> bool {
     c.is_whitespace() || c == '\'' || c == '\u{2019}'
 }
 
 impl WrittenNumber {
-    /// None: it is no number in anybody's way of writing.
+    /// None if the cell is not a number in any of the usual ways of writing.
     pub(super) fn read(cell: &str) -> Option<Self> {
         let (sign, rest) = match cell.strip_prefix(['-', '\u{2212}']) {
             Some(rest) => ("-", rest),
@@ -73,7 +73,7 @@ impl WrittenNumber {
         if !known || !body.bytes().any(|byte| byte.is_ascii_digit()) {
             return None;
         }
-        // The last one, alone of its kind, may set off a fraction.
+        // The last mark may be the decimal mark if it occurs once.
         let last = separators.last().copied();
         let fraction = last
             .filter(|&c| mark(c).is_some() && separators.iter().filter(|&&found| found == c).count() == 1);
@@ -90,7 +90,7 @@ impl WrittenNumber {
             return None;
         }
         let whole: String = whole.chars().filter(char::is_ascii_digit).collect();
-        // Three digits after up to three: a group looks the same.
+        // Three digits after one to three digits: this may also be a group.
         let either = fraction.is_some()
             && group.is_none()
             && exponent.is_none()
@@ -116,11 +116,11 @@ impl WrittenNumber {
         }
     }
 
-    /// The number, where fractions are set off by `decimal`; None if it is not written so.
+    /// The number if `decimal` is the decimal mark. None if it is not written so.
     pub(super) fn value(&self, decimal: Decimal) -> Option<f64> {
         let text = match (self.fraction, self.group) {
             (Some(mark), _) if mark == decimal => self.text.clone(),
-            // The other mark can only group, and does.
+            // This is not the decimal mark, so it groups digits.
             (Some(_), _) if !self.certain => self.text.replace('.', ""),
             (Some(_), _) => return None,
             (None, Some(group)) if group == decimal => return None,
@@ -130,7 +130,7 @@ impl WrittenNumber {
     }
 }
 
-/// `12 345 678`: groups of three behind one of up to three.
+/// Whether a number is like `12 345 678`: one to three digits, then groups of three.
 fn is_grouped(whole: &str, mark: char) -> bool {
     let mut groups = whole.split(mark);
     let first = groups.next().unwrap_or_default();
@@ -148,7 +148,7 @@ mod tests {
         use Decimal::{Comma, Point};
         let sure = |mark| Sign::Fraction { mark, groups: false };
         let grouped = |mark| Sign::Fraction { mark, groups: true };
-        // What is written, what it says, its value with a decimal point and with a decimal comma.
+        // The cell, what it shows, and its value with a decimal point and with a decimal comma.
         for (cell, sign, point, comma) in [
             ("15", Sign::Nothing, Some(15.0), Some(15.0)),
             ("-15", Sign::Nothing, Some(-15.0), Some(-15.0)),
@@ -214,7 +214,8 @@ mod tests {
     }
 
     proptest! {
-        /// However a number is written, it is read as what it is, or says that it can be another.
+        /// However a number is written, it is read as that number, or as one that can be read in
+        /// two ways.
         #[test]
         fn a_number_is_what_was_written(number in -1_000_000_000_000_i64..1_000_000_000_000, scale in 0_usize..5, comma: bool, grouped: bool) {
             let (decimal, group) = if comma { (Decimal::Comma, '.') } else { (Decimal::Point, ',') };

@@ -1,4 +1,4 @@
-//! A file at its first row: past what Excel puts before the header, and with the header read.
+//! Opens a file and reads it up to its rows: blank lines, Excel's `sep=` line and the header.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

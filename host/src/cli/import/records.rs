@@ -1,7 +1,7 @@
-//! The records of a CSV text: lines, but for a quoted cell that goes over several.
+//! The records of a CSV text. Each is a line, or several if a quoted cell goes over several lines.
 //!
-//! Such a cell is suspected: one stray quote would swallow all rows to the next. It is read only
-//! where none of the lines in it could be a row by itself, and where it ends.
+//! Such a cell may be a mistake: a single wrong quote makes one cell of all rows to the next quote.
+//! The cell is accepted only if it ends and none of its lines could be a row of its own.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -11,7 +11,7 @@ use anyhow::bail;
 use super::lines::Lines;
 use super::moment::{DatetimeFormat, datetime};
 
-/// A remark has so many lines at most.
+/// The most lines of one cell.
 const MOST_LINES: u64 = 200;
 
 /// A record, field by field.
@@ -21,8 +21,9 @@ pub(super) struct CsvRecord {
     written: usize,
     ends: Vec<usize>,
     fields: usize,
-    /// Where it begins, and where it ends.
+    /// The line in which it begins.
     pub(super) line: u64,
+    /// The line in which it ends.
     pub(super) last_line: u64,
     /// Whether its last line has an end.
     pub(super) ended: bool,
@@ -33,8 +34,8 @@ impl CsvRecord {
         self.fields
     }
 
-    /// A field without blanks around it, and without the mark that files which were put together
-    /// have in them; empty where the record has none.
+    /// A field without blanks around it. It is empty if the record has no such field. A byte order
+    /// mark counts as a blank: files that were put together have one at each former beginning.
     pub(super) fn field(&self, place: usize) -> Cow<'_, str> {
         let blank = |c: char| c.is_whitespace() || c == '\u{feff}';
         match String::from_utf8_lossy(self.bytes_of(place)) {
@@ -55,7 +56,7 @@ impl CsvRecord {
         }
     }
 
-    /// Whether a cell holds what divides cells.
+    /// Whether a cell has the delimiter in it.
     pub(super) fn holds(&self, delimiter: u8) -> bool {
         self.bytes[..self.written].contains(&delimiter)
     }
@@ -68,9 +69,9 @@ impl CsvRecord {
         (self.written, self.fields, self.line) = (0, 0, line);
     }
 
-    /// Takes a line, which ends in a line feed; whether a quote is open at its end.
+    /// Takes a line, which ends in a line feed. True if a quote is still open at its end.
     fn take(&mut self, core: &mut csv_core::Reader, delimiter: u8, mut line: &[u8]) -> bool {
-        // All of it fits: a field takes a delimiter or the end, and no byte becomes two.
+        // The line fits: a byte gives at most one, and a field ends at a delimiter or at the end.
         self.bytes.resize(self.bytes.len().max(self.written + line.len()), 0);
         let most = self.fields + memchr::memchr_iter(delimiter, line).count() + 1;
         self.ends.resize(self.ends.len().max(most), 0);
@@ -88,7 +89,7 @@ impl CsvRecord {
     }
 }
 
-/// How a row is told from a part of a cell: by its datetime.
+/// How a row is distinguished from a line of a quoted cell: a row has a datetime.
 struct RowSign {
     place: usize,
     format: Option<DatetimeFormat>,
@@ -109,15 +110,15 @@ impl<R: Read> Records<R> {
         Self { lines, core, delimiter, record: CsvRecord::default(), sign: None }
     }
 
-    /// From here on rows follow, with a datetime at `place`.
+    /// What follows are rows, with a datetime in the column `place`.
     pub(super) fn expect_rows(&mut self, place: usize, format: Option<DatetimeFormat>) {
         self.sign = Some(RowSign { place, format });
     }
 
-    /// Reads the next record that is not blank; false at the end.
+    /// Reads the next record that is not blank. False at the end.
     ///
     /// # Errors
-    /// The text cannot be read any further, or a quote swallows rows of it.
+    /// The text cannot be read any further, or a quoted cell would contain rows.
     pub(super) fn next(&mut self) -> anyhow::Result<bool> {
         while self.lines.next()? {
             self.begin()?;
@@ -179,7 +180,7 @@ impl<R: Read> Records<R> {
 mod tests {
     use super::*;
 
-    /// Records as `line-last: fields`, or what was said.
+    /// Records as `line-last: fields`, or the error.
     fn read(text: &str) -> Vec<String> {
         let mut records = Records::new(Lines::new(text.as_bytes()), b';');
         let mut found = Vec::new();

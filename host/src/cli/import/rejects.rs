@@ -1,5 +1,5 @@
-//! What in a file is wrong, said by line and column while it is loaded: the first few, and then
-//! counted.
+//! What is wrong in a file. While the file is loaded, the first few are logged by line and column.
+//! All of them are counted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use std::sync::Arc;
 use crate::text::escaped;
 use crate::worker::report::count;
 
-/// So many are named of a file, and of one column: a column of remarks must not hide what else is
-/// wrong.
+/// How many are logged of a file, and how many of one column. With the second limit, a column of
+/// remarks does not keep the others out of the log.
 const NAMED: u64 = 20;
 const NAMED_OF_COLUMN: u64 = 3;
 
-/// Columns in one line.
+/// The most columns that the summary names.
 const COLUMNS: usize = 10;
 
 /// What was wrong so far.
@@ -26,7 +26,8 @@ pub(super) struct Wrong {
 }
 
 impl Wrong {
-    /// A row of so many cells is passed over. `why` goes on from its place.
+    /// A row with this number of cells is passed over. `why` continues a text that ends with the
+    /// row's line.
     pub(super) fn row(&mut self, line: u64, why: &str, cells: u64) {
         self.rows += 1;
         self.cells_of_rows += cells;
@@ -56,7 +57,7 @@ impl Wrong {
         self.cells_of_rows + self.cells.values().sum::<u64>()
     }
 
-    /// All of it, counted; None if nothing was wrong.
+    /// The counts of everything that was wrong. None if nothing was.
     pub(super) fn summary(&self) -> Option<String> {
         let mut said = Vec::new();
         if self.rows > 0 {

@@ -1,16 +1,17 @@
-//! Readings that a file has twice: in autumn an hour comes twice on the plant's clock, and files
-//! are put together from overlapping ones.
+//! Readings that a file has twice: in autumn an hour comes twice on the plant's clock, and some
+//! files are put together from overlapping ones.
 //!
-//! Of one variable and datetime the first counts. Where datetimes come in order, equal ones stand
-//! beside each other. Where they do not, all that were met are kept, in a temporary database that
-//! goes to the disk when it grows: memory has an end, a file may have none.
+//! Of several readings of one variable and datetime the first counts. Where datetimes are in order,
+//! equal ones follow each other. Where they are not, all of them are kept in a temporary database.
+//! It is written to the disk when it grows, because memory is limited and a file may be of any
+//! length.
 
 use anyhow::Context;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::datetime::Datetime;
 
-/// What was met so far.
+/// The readings that were met so far.
 pub(super) enum Repeats {
     InOrder(Option<Met>),
     InDisorder(Connection),
@@ -22,7 +23,7 @@ pub(super) struct Met {
     columns: ColumnSet,
 }
 
-/// A set of columns, a bit each.
+/// A set of columns, with a bit for each.
 #[derive(Default)]
 struct ColumnSet(Vec<u8>);
 
@@ -49,8 +50,8 @@ impl Repeats {
         Ok(Self::InDisorder(temporary().context(NO_ROOM)?))
     }
 
-    /// Leaves those readings of a row, each by its column, that were not met before at this
-    /// datetime. Returns how many went.
+    /// Removes those readings of a row, each with its column's number, that were met before at this
+    /// datetime. Returns how many it removed.
     ///
     /// # Errors
     /// There is no room for a temporary database.
@@ -78,8 +79,8 @@ impl Repeats {
 const NO_ROOM: &str = "the datetimes of the file cannot be kept in a temporary database";
 
 fn temporary() -> rusqlite::Result<Connection> {
-    // Without a name it is on the disk, is in memory as long as it is small, and goes when it is
-    // closed.
+    // A database without a name is in memory while it is small, and then in a file of its own that
+    // is deleted when the database is closed.
     let database = Connection::open("")?;
     database.execute_batch(
         "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN; \
@@ -104,7 +105,7 @@ mod tests {
 
     use super::*;
 
-    /// How many went of each row.
+    /// How many readings of each row are removed.
     fn dropped(in_order: bool, rows: &[(i64, &[usize])]) -> Vec<u64> {
         let mut repeats = Repeats::new(in_order).unwrap();
         let mut of_row = |&(at, columns): &(i64, &[usize])| {

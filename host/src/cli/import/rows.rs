@@ -1,5 +1,5 @@
-//! The rows of a wide file, each as the values of one datetime. What is wrong costs its cell, or
-//! its row, and is handed to [`Wrong`].
+//! The rows of a wide file, each as the values of one datetime. A cell or a row that is wrong is
+//! passed over and told to [`Wrong`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,14 +18,14 @@ use crate::datetime::Datetime;
 pub(super) struct FileRows {
     records: Records<FileText>,
     header: Header,
-    /// Places of the header without a name.
+    /// The numbers of the columns that have no name.
     nameless: Vec<usize>,
-    /// So many fields hold all that have a name.
+    /// How many fields a row needs to have all columns with a name.
     named: usize,
     form: CsvDialect,
     format: Option<DatetimeFormat>,
     read: Arc<AtomicU64>,
-    /// Rows that ended before the header does: how many, and the line of the first.
+    /// Rows with fewer fields than that: how many, and the line of the first.
     pub(super) short: (u64, u64),
     /// Rows that were read.
     pub(super) count: u64,
@@ -35,7 +35,7 @@ pub(super) struct FileRows {
 pub(super) struct FileRow {
     pub(super) line: u64,
     pub(super) at: Datetime,
-    /// By the variable's number.
+    /// Each with the variable's number.
     pub(super) readings: Vec<(usize, f64)>,
 }
 
@@ -60,7 +60,7 @@ impl FileRows {
         Ok(Self { records, header, nameless, named, form, format, read, short: (0, 0), count: 0 })
     }
 
-    /// Of the file's bytes, how many were read.
+    /// How many of the file's bytes were read.
     pub(super) fn read(&self) -> u64 {
         self.read.load(Ordering::Relaxed)
     }
@@ -75,7 +75,7 @@ impl FileRows {
         self.header.variables.iter().map(|(_, name)| Arc::clone(name)).collect()
     }
 
-    /// The next row that is one; None at the end.
+    /// The next row that is not passed over. None at the end.
     ///
     /// # Errors
     /// The file cannot be read any further.
@@ -126,9 +126,9 @@ impl FileRows {
         Some(FileRow { line, at, readings })
     }
 
-    /// Why a row cannot be told from the number of its fields. What it lacks at its end may be
-    /// empty, as spreadsheets leave it out; but not where something in it may have pushed its
-    /// cells out of their places.
+    /// Why the number of a row's fields makes the row wrong. Fields may be missing at its end, as
+    /// spreadsheets leave out empty ones, unless something in the row suggests that its cells are
+    /// not in their columns.
     fn odd_width(&self, record: &CsvRecord) -> Option<String> {
         let widths = || format!(" has {} fields and the header {}", record.len(), self.header.fields);
         if record.len() >= self.named {

@@ -1,4 +1,4 @@
-//! Files that were once loaded wrongly, or in part, and said to be done.
+//! Files that an earlier version loaded wrongly, or in part, without an error.
 
 use std::path::Path;
 
@@ -85,7 +85,8 @@ fn nothing_is_lost_or_read_as_something_else() {
     }
 }
 
-/// A reading that repeats one of an earlier batch is told from one that the table had.
+/// A reading that repeats one of an earlier batch is distinguished from one that the table had
+/// before.
 #[test]
 fn what_repeats_is_told_from_what_was_there() {
     let place = Place::new();

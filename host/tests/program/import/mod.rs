@@ -1,5 +1,5 @@
-//! `host import` and `host export`, the real program on real files: every way in which people's
-//! files are written, what is said of bad ones, and the way round: in, judged, and out.
+//! `host import` and `host export`, the real program on real files: all forms of files that are
+//! known, the messages for bad ones, and readings that are imported, judged and exported.
 
 mod forms;
 mod refused;
@@ -66,7 +66,7 @@ fn files_are_read_as_people_write_them() {
         assert!(!ran.stderr.contains("WARNING"), "{what}: {}", ran.stderr);
         assert!(!place.path("worker.log").exists());
 
-        // Twice is once.
+        // A second load changes nothing.
         let ran = place.run(&arguments);
         assert_eq!(ran.code, Some(0), "{what}: {}", ran.stderr);
         assert_eq!(ran.stdout, "0 readings of 2 variables in 2 rows loaded, 3 were there already\n", "{what}");
@@ -74,7 +74,7 @@ fn files_are_read_as_people_write_them() {
     }
 }
 
-/// What is piped in can be read only once, and is.
+/// A pipe can be read only once, and that is enough.
 #[test]
 fn a_file_may_come_through_a_pipe() {
     let place = Place::new();
@@ -143,7 +143,7 @@ fn in_judged_and_out_again() {
                 other => other.as_str().unwrap().to_owned(),
             })
             .collect();
-        // The interval says of no anomaly why it is one.
+        // The interval gives no reason for an anomaly.
         assert_eq!(lines.next().unwrap(), cells.join(",") + ",");
         count += 1;
     }
@@ -238,7 +238,7 @@ fn a_load_that_is_killed_is_gone_on_with() {
     let place = Place::new();
     place.write("enero.csv", month(5000));
     let readings = || place.number("SELECT count(*) FROM datos_proceso").unwrap_or(0);
-    for goal in [500, 10_000] {
+    for goal in [500, 5_000] {
         let mut command = place.command(&["import", "enero.csv"]);
         command.env("ANOMALY_WORKER_BATCH_ROWS", "30").stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();

@@ -1,4 +1,4 @@
-//! What is wrong in a file: what costs a cell or a row, and what refuses the file.
+//! What is wrong in a file: what leads to a refused cell or row, and what to a refused file.
 
 use super::{loaded, utf16};
 use crate::common::Place;
@@ -179,7 +179,7 @@ fn a_file_that_cannot_be_right_is_refused_whole() {
     let ran = place.run(&["import", "latin1.csv", "--encoding", "windows-1252"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(loaded(&place), "2025-01-15 00:00:00 PRESIÓN 1.5 latin1.csv");
-    // Told, a mark that groups digits is one.
+    // With --decimal it is known which mark groups digits.
     let ran = place.run(&["import", "groups.csv", "--decimal", "point"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(place.number("SELECT count(*) FROM datos_proceso WHERE value IN (1234, 21.5)"), Some(2));

@@ -157,7 +157,8 @@ impl Sql {
                 self.lock_timeout = Duration::from_millis(millis);
                 self.wait(self.lock_timeout)?;
             }
-            // Anything else says how a server is to go about it, or is what SQLite does anyway.
+            // The other settings say how a server executes statements, or are what SQLite does
+            // anyway.
             _ => {}
         }
         Ok(())

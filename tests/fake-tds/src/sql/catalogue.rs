@@ -1,4 +1,4 @@
-//! `sys`: what the catalogue's views say of the tables that are there.
+//! `sys`: the catalogue's views of the tables that exist.
 
 use rusqlite::{Connection, params};
 
@@ -43,12 +43,12 @@ const TYPES: [(&str, i64); 19] = [
     ("xml", 241),
 ];
 
-/// What stands behind the type of a period's columns in SQLite, and the type of a ROWVERSION.
+/// The text after the type of a period's columns in SQLite, and the type of a ROWVERSION.
 pub(super) const ROW_START: &str = " ROW_START";
 pub(super) const ROW_END: &str = " ROW_END";
 pub(super) const ROW_VERSION: &str = "TIMESTAMP";
 
-/// What is hypothetical has a name that begins so.
+/// The names of hypothetical indexes begin with this.
 pub(super) const HYPOTHETICAL: &str = "hypothetical ";
 
 /// A column as SQLite knows it.
@@ -61,9 +61,9 @@ pub(super) struct Column {
     computed: bool,
     /// 1 and 2 for the columns of a period.
     period: i64,
-    /// What fills itself at each change.
+    /// It is filled by itself at each change.
     row_version: bool,
-    /// CHAR and NCHAR, which fill their texts up. Here the plant does.
+    /// CHAR and NCHAR, which add blanks to their texts. Here the plant adds them.
     padded: bool,
 }
 
@@ -99,7 +99,8 @@ pub(super) fn columns(connection: &Connection, schema: &str, table: &str) -> rus
             },
             identity: kind.eq_ignore_ascii_case("INTEGER"),
             nullable: !row.get::<_, bool>(2)? && !kind.eq_ignore_ascii_case("INTEGER"),
-            // What fills itself does so by a default here, and has none to whoever asks.
+            // A column that is filled by itself has a default here, which the catalogue does not
+            // show.
             has_default: row.get::<_, bool>(3)? && period == 0 && !row_version,
             computed: row.get(4)?,
             period,

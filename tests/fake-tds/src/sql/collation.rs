@@ -1,6 +1,6 @@
-//! What texts are the same, by a collation's name: case and accents count for nothing where it says
-//! so, blanks at the end never count, and how a letter is put together only by its bytes (`_BIN`).
-//! SQLite is told of each collation when it meets it.
+//! Which texts are equal, by a collation's name. It says whether case and accents count. Blanks at
+//! the end never count, and the composition of a letter counts only by its bytes (`_BIN`). SQLite
+//! is told of each collation when it meets it.
 
 use std::cmp::Ordering;
 
@@ -10,13 +10,13 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::lexer::Token;
 
-/// What stands for the databases' own.
+/// The name that means the databases' own.
 const OF_DATABASE: &str = "DATABASE_DEFAULT";
 
 /// The databases' own.
 pub(super) const DEFAULT: &str = "Latin1_General_100_CI_AS_SC_UTF8";
 
-/// Has the connection know every collation.
+/// Makes every collation known to the connection.
 pub(super) fn add(connection: &Connection) -> rusqlite::Result<()> {
     connection.collation_needed(|connection, name| {
         let rules = name.to_ascii_uppercase();

@@ -1,5 +1,5 @@
 //! Tables and indexes, as SQLite makes them. A column keeps its type's T-SQL name, by which it is
-//! known again; an identity is SQLite's own kind of one, INTEGER.
+//! recognised. An identity is INTEGER, as in SQLite.
 
 use super::catalogue::{HYPOTHETICAL, PARTITIONED, ROW_END, ROW_START, ROW_VERSION};
 use super::lexer::{Token, closing, items, text};
@@ -26,7 +26,7 @@ pub(super) fn rewrite(
         let unique = if says(1, &["UNIQUE"]) { "UNIQUE " } else { "" };
         let index = tokens.iter().position(|token| token.says("INDEX"))?;
         let name = tokens.get(index + 1)?.name()?.to_owned();
-        // As the tuning advisor makes them.
+        // The form of the tuning advisor.
         let hypothetical = tokens.iter().any(|token| token.says("STATISTICS_ONLY"));
         let name = if hypothetical { format!("{HYPOTHETICAL}{name}") } else { name };
         let (schema, table) = resolve(&tokens[index + 3..])?;
@@ -62,7 +62,7 @@ pub(super) fn rewrite(
     None
 }
 
-/// ALTER TABLE: a column less, or a check of the rows to come.
+/// ALTER TABLE: drops a column, or adds a check of later rows.
 fn alter(tokens: &[Token], resolve: impl Fn(&[Token]) -> Option<(String, String)>) -> Option<String> {
     let (schema, table) = resolve(&tokens[2..])?;
     let (_, length) = rewrite::qualified(&tokens[2..])?;
@@ -71,7 +71,7 @@ fn alter(tokens: &[Token], resolve: impl Fn(&[Token]) -> Option<(String, String)
         let column = quote(rest.get(2)?.name()?);
         return Some(format!("ALTER TABLE {}.{} DROP COLUMN {column}", quote(&schema), quote(&table)));
     }
-    // SQLite adds no check to a table that is there: a trigger refuses the same rows, once they
+    // SQLite cannot add a check to an existing table. A trigger refuses the same rows, after they
     // have their identity.
     let check = rest.iter().position(|token| token.says("CHECK"))?;
     let name = rest.iter().position(|token| token.says("CONSTRAINT")).and_then(|at| rest.get(at + 1)?.name());
@@ -133,7 +133,7 @@ fn column(item: &[Token]) -> Option<String> {
     Some(format!("{name} {kind} {collation}{}", plain(&item[after..])))
 }
 
-/// Constraints, without what SQLite has no word for; a default is an expression.
+/// Constraints, without the words that SQLite does not have. A default is an expression.
 fn plain(tokens: &[Token]) -> String {
     let mut out = String::new();
     let mut at = 0;

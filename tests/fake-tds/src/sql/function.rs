@@ -1,4 +1,4 @@
-//! The scalar functions of T-SQL that SQLite has none of.
+//! The scalar functions of T-SQL that SQLite does not have.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,7 +12,7 @@ use crate::fault::SqlError;
 use crate::server::Shared;
 use crate::wire::types::{Type, datetime, keep};
 
-/// Where a function puts what went wrong: SQLite passes only a text on.
+/// Where a function puts its error, because SQLite passes on only a text.
 pub(super) type Wrong = Arc<Mutex<Option<SqlError>>>;
 
 pub(super) fn add(connection: &Connection, shared: &Arc<Shared>, wrong: &Wrong) -> rusqlite::Result<()> {
@@ -65,7 +65,7 @@ fn offset(text: &str) -> Option<i64> {
     Some(if text.starts_with('-') { -minutes } else { minutes })
 }
 
-/// Those of a zone in winter, of the few that a test names.
+/// The minutes of a zone in winter, for the few zones that tests name.
 fn zone(name: &str) -> Option<i64> {
     let known = [("UTC", 0), ("Romance Standard Time", 60), ("SA Pacific Standard Time", -300)];
     known.into_iter().find(|(zone, _)| *zone == name).map(|(_, minutes)| minutes)

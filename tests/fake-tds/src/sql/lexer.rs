@@ -53,8 +53,7 @@ impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Word(text) | Self::Number(text) | Self::Variable(text) => f.write_str(text),
-            // Backticks: a name that is none is an error there, where in double quotes it would be
-            // a text.
+            // In backticks an unknown name is an error. In double quotes it would be a text.
             Self::Name(name) => write!(f, "`{}`", name.replace('`', "``")),
             Self::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
             Self::Global(name) => write!(f, "@@{name}"),
@@ -121,7 +120,7 @@ pub(crate) fn tokens(sql: &str) -> Result<Vec<Token>, SqlError> {
     Ok(tokens)
 }
 
-/// What stands before the closing quote, which is doubled where it is meant.
+/// The text before the closing quote. A doubled quote is one character of it.
 fn quoted(rest: &str, close: char) -> Option<(String, &str)> {
     let mut name = String::new();
     let mut characters = rest.char_indices().peekable();

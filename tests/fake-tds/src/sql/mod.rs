@@ -1,8 +1,8 @@
-//! A session's SQL: T-SQL comes in, SQLite does the work, tokens go out.
+//! A session's SQL: T-SQL is read, SQLite executes it, and tokens are sent.
 //!
 //! A database is a directory and a schema in it a SQLite file, which the session attaches under the
-//! schema's name; `#tables` are temporary ones. A connection that ends takes its transaction back,
-//! as SQLite does by itself, and gives its applocks up.
+//! schema's name; `#tables` are temporary ones. A connection that ends rolls back its transaction,
+//! as SQLite does by itself, and releases its applocks.
 
 mod batch;
 mod catalogue;
@@ -40,7 +40,7 @@ use refusal::{internal, no_database};
 /// The schema of a name without one.
 const DEFAULT: &str = "dbo";
 
-/// What SQL Server waits for a lock without a LOCK_TIMEOUT is for ever; a test is not to.
+/// Without a LOCK_TIMEOUT SQL Server waits for a lock for ever. A test should not.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Why a batch stops.
@@ -84,9 +84,9 @@ impl Load {
 }
 
 impl Load {
-    /// SQL Server refuses rows whose types are others than those announced. That a sized text is
-    /// announced longer than it is, which drivers do, it lets pass; that one is `max` and the
-    /// other has a size, it does not.
+    /// SQL Server refuses rows whose types differ from those announced. It allows a text to be
+    /// announced with a greater length than it has, which drivers do. It does not allow that one is
+    /// `max` and the other has a length.
     fn expect(&self, told: &[Type]) -> Result<(), SqlError> {
         let same = |announced: Type, told: Type| match (announced, told) {
             (Type::VarChar(a), Type::VarChar(b))
@@ -206,7 +206,7 @@ impl Sql {
         &self.database
     }
 
-    /// Runs a batch. What it answers is in `answer`, but the last DONE.
+    /// Runs a batch. Its answer is in `answer`, without the last DONE.
     pub(crate) fn run(
         &mut self,
         text: &str,
@@ -255,7 +255,7 @@ impl Sql {
         Ok(count)
     }
 
-    /// Does what a test asked for at such a statement.
+    /// Does the fault that a test asked for at such a statement.
     fn strike(&self, text: &str, after: bool) -> Result<(), Stop> {
         match self.shared.fault(text, after) {
             None => Ok(()),

@@ -1,4 +1,4 @@
-//! What goes wrong, in SQL Server's numbers and words.
+//! Errors, with SQL Server's numbers and words.
 
 use std::sync::PoisonError;
 
@@ -7,7 +7,7 @@ use rusqlite::{ErrorCode, ffi};
 use super::Sql;
 use crate::fault::SqlError;
 
-/// The error number of what the fake does not know.
+/// The error number of a statement that the fake does not know.
 pub const UNKNOWN: i32 = 46_999;
 
 pub(crate) fn unknown(text: &str) -> SqlError {

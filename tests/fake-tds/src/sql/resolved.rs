@@ -1,4 +1,4 @@
-//! What only the session knows, put into a statement: counts, functions of the session, names with
+//! Puts into a statement what only the session knows: counts, functions of the session, names with
 //! a database.
 
 use rusqlite::types::Value;
@@ -9,7 +9,7 @@ use crate::fault::SqlError;
 use crate::server::lock;
 
 impl Sql {
-    /// What only the session knows, put in: `@@ROWCOUNT`, `OBJECT_ID(…)`, names with a database.
+    /// Puts in what only the session knows: `@@ROWCOUNT`, `OBJECT_ID(…)`, names with a database.
     pub(super) fn resolved(&self, tokens: &[Token], variables: &Variables) -> Result<Vec<Token>, SqlError> {
         let mut out = Vec::new();
         let mut at = 0;

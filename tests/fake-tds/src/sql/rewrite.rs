@@ -1,5 +1,5 @@
-//! A statement of T-SQL as one of SQLite: what the two write differently, and no more. What is left
-//! to differ SQLite refuses, and the statement is one that the fake does not know.
+//! A statement of T-SQL as one of SQLite: only the differences between the two are rewritten. If
+//! others are left, SQLite refuses the statement, and the fake does not know it.
 
 use super::collation;
 use super::lexer::{Token, closing, find, items, text};
@@ -10,7 +10,7 @@ pub(super) const CAST: &str = "tds_cast";
 /// What `AT TIME ZONE` does.
 pub(super) const AT_TIME_ZONE: &str = "at_time_zone";
 
-/// Hints, which say how and not what.
+/// Hints, which do not change the result.
 const HINTS: [&str; 12] = [
     "NOLOCK",
     "HOLDLOCK",
@@ -150,7 +150,8 @@ fn end(out: &mut Vec<Token>, limit: Option<Vec<Token>>) {
 
 /// A value made one of a type.
 pub(super) fn cast(value: Vec<Token>, kind: &[Token]) -> Vec<Token> {
-    // What it is cast from says how it is compared; a function's value would not.
+    // The cast keeps the collation of its source, by which it is compared. A function's value would
+    // not.
     let (value, collation) = collation::split(value);
     let mut out = vec![Token::word(CAST), Token::Symbol("(")];
     out.extend(value);
@@ -197,7 +198,7 @@ pub(super) fn projection(tokens: &[Token]) -> Option<(usize, Vec<&[Token]>)> {
     Some((start, items(&tokens[start..end])))
 }
 
-/// A table's name, taken off the front: its qualifiers and itself.
+/// Takes a table's name from the front: its qualifiers and the name.
 pub(super) fn qualified(tokens: &[Token]) -> Option<(Vec<String>, usize)> {
     let mut parts = vec![tokens.first()?.name()?.to_owned()];
     let mut at = 1;

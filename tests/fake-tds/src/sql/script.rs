@@ -1,5 +1,5 @@
-//! A batch as its statements: what T-SQL decides between statements is read here, what stands
-//! within one stays tokens.
+//! A batch as its statements. What T-SQL does between statements is read here. The text of a
+//! statement stays tokens.
 
 use super::lexer::{Token, closing, find, items};
 use super::unknown;
@@ -31,10 +31,10 @@ pub(crate) enum Statement {
     Throw(Vec<Token>),
     Return,
     Use(String),
-    /// With whether its collation tells upper case from lower.
+    /// With whether its collation distinguishes upper and lower case.
     CreateDatabase(String, bool),
     DropDatabase(String),
-    /// Anything that SQLite is to do.
+    /// Anything that SQLite executes.
     Sql(Vec<Token>),
 }
 

@@ -1,6 +1,6 @@
-//! The types of a result's columns. SQLite tells what a column of a table was declared as; what
-//! T-SQL derives besides is derived here, for the few forms that are asked for. What is left goes
-//! by the values themselves.
+//! The types of a result's columns. SQLite gives the declared type of a table's column. The types
+//! that T-SQL derives are derived here, for the few forms that are needed. The others follow from
+//! the values.
 
 use rusqlite::types::Value;
 

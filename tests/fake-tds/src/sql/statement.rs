@@ -1,4 +1,4 @@
-//! One statement, handed to SQLite.
+//! One statement, executed by SQLite.
 
 use rusqlite::Statement;
 use rusqlite::types::Value;
@@ -102,7 +102,7 @@ impl Sql {
         Ok(rows.into_iter().flatten().next().unwrap_or(Value::Null))
     }
 
-    /// Has the catalogue's views say what is there, where that has changed.
+    /// Updates the catalogue's views, if the tables have changed.
     fn know(&mut self) -> rusqlite::Result<()> {
         let mut seen = Vec::new();
         for schema in &self.schemas {

@@ -47,7 +47,7 @@ impl Sql {
         Ok(())
     }
 
-    /// Gives up the applocks that end with the transaction.
+    /// Releases the applocks that end with the transaction.
     fn unlock(&mut self) {
         for resource in std::mem::take(&mut self.locked) {
             self.shared.locks.release(&resource, self.number);
@@ -63,7 +63,7 @@ impl Sql {
         const VICTIMS: [i32; 2] = [1205, 3960];
         let gone = self.depth > 0 && self.connection.is_autocommit();
         if self.depth > 0 && (gone || self.xact_abort || VICTIMS.contains(&error.number)) {
-            // Where SQLite has taken it back already there is nothing more to do.
+            // If SQLite has rolled it back already, there is nothing more to do.
             let _ = self.connection.execute_batch("ROLLBACK");
             (self.depth, self.known) = (0, None);
             self.unlock();

@@ -1,5 +1,4 @@
-//! What goes into a column, made one of the column's type on the way, as SQL Server does by itself
-//! and SQLite does not.
+//! Converts values to the type of their column, as SQL Server does by itself and SQLite does not.
 
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;
@@ -51,7 +50,7 @@ impl Sql {
         done
     }
 
-    /// `INSERT INTO t (a) SELECT …`, with what it selects made of the columns' types.
+    /// `INSERT INTO t (a) SELECT …`, with the selected values converted to the columns' types.
     pub(super) fn insert(&self, tokens: &[Token]) -> Result<Vec<Token>, SqlError> {
         let start = 1 + usize::from(tokens.get(1).is_some_and(|token| token.says("INTO")));
         let (_, length) = rewrite::qualified(&tokens[start..]).ok_or_else(|| unknown(&text(tokens)))?;
@@ -100,7 +99,7 @@ impl Sql {
         Ok(out)
     }
 
-    /// `UPDATE t SET a = …`, with what it sets made of the columns' types.
+    /// `UPDATE t SET a = …`, with the set values converted to the columns' types.
     pub(super) fn update(&self, tokens: &[Token]) -> Result<Vec<Token>, SqlError> {
         let unknown = || unknown(&text(tokens));
         let (schema, table) = self.table(&tokens[1..]).ok_or_else(unknown)?;

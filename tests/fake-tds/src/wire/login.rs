@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 
 use super::utf16;
 
-/// Where the pairs of offset and length (in UTF-16 units) stand.
+/// The places of the pairs of offset and length (in UTF-16 units).
 const USER: usize = 40;
 const PASSWORD: usize = 44;
 const DATABASE: usize = 68;

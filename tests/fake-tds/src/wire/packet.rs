@@ -19,9 +19,9 @@ pub(crate) mod kind {
 
 pub(crate) const HEADER: usize = 8;
 const LAST: u8 = 1;
-/// What both sides hold to until they agree on something else, which nobody here does.
+/// The size that both sides use until they agree on another, which is never done here.
 pub(crate) const SIZE: usize = 4096;
-/// No request of a test or benchmark is larger: a broken stream is not to be waited for.
+/// No request of a test or benchmark is larger: a broken stream must not be waited for.
 const MOST: usize = 128 << 20;
 
 /// A whole message; None where the other side has closed.
@@ -44,8 +44,8 @@ pub(crate) fn read(stream: &mut impl Read) -> Result<Option<(u8, Vec<u8>)>> {
     }
 }
 
-/// Sends a message, each packet with a write of its own: what stands before it in the stream may be
-/// cut there.
+/// Sends a message, each packet with a write of its own, so that the proxy can cut the stream
+/// between packets.
 pub(crate) fn write(stream: &mut impl Write, kind: u8, message: &[u8]) -> std::io::Result<()> {
     let mut parts = message.chunks(SIZE - HEADER).peekable();
     let mut number = 1_u8;

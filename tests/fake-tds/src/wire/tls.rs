@@ -1,6 +1,6 @@
-//! TLS as TDS 7 does it (2.2.6.5, 3.2.5.2): the handshake's records travel within PRELOGIN packets,
-//! everything after them plain. The certificate is made anew for each server: no key lies in the
-//! repository.
+//! TLS as TDS 7 does it (2.2.6.5, 3.2.5.2): the handshake's records are sent within PRELOGIN
+//! packets, and everything after them directly. A certificate is made for each server, so that
+//! there is no key in the repository.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::packet::{self, kind};
 
-/// What a server shows, and what a client must trust to believe it.
+/// A server's certificate, and the one that a client must trust.
 pub(crate) struct Identity {
     pub(crate) config: Arc<ServerConfig>,
     /// The certificate of the authority, PEM.
@@ -31,8 +31,8 @@ impl Identity {
         let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
         let certificate = CertificateParams::new(names)?.signed_by(&key, &authority)?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        // As SQL Server up to 2019: with TLS 1.3 the server would speak after the handshake is over
-        // for the client.
+        // As SQL Server up to 2019: with TLS 1.3 the server would send more after the client's end
+        // of the handshake.
         let config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS12])?
             .with_no_client_auth()

@@ -8,7 +8,7 @@ use super::types::{COLLATION, Type};
 use crate::fault::SqlError;
 
 const TDS_74: u32 = 0x7400_0004;
-/// What the statement was (2.2.7.6), for which clients do not care.
+/// The kind of statement (2.2.7.6), which clients ignore.
 const SELECT: u16 = 0xC1;
 
 /// A column of a result.
@@ -47,7 +47,7 @@ impl Answer {
     pub(crate) fn login(&mut self) {
         let mut body = vec![1];
         body.put_u32(TDS_74);
-        // The name says what this is, wherever a client shows it.
+        // A client that shows the name shows that this is not SQL Server.
         put_short_text(&mut body, "fake-tds, not SQL Server");
         body.put_slice(&[16, 0, 0, 0]);
         self.sized(0xAD, &body);
@@ -90,7 +90,7 @@ impl Answer {
         self.sized(0xE3, &body);
     }
 
-    /// ENVCHANGE: the client is to go elsewhere, as Azure's gateways say.
+    /// ENVCHANGE: the client is routed elsewhere, as by Azure's gateways.
     pub(crate) fn routing(&mut self, host: &str, port: u16) {
         let units: Vec<u8> = host.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let mut body = vec![20];

@@ -19,7 +19,7 @@ use super::plant::{OnServer, Plant, settings};
 
 #[derive(Clone, Debug)]
 enum Event {
-    /// Into one of two ranges of ids, some minutes old. A row that is held is committed by
+    /// Into one of two ranges of ids, some minutes old. A row that is held back is committed by
     /// `Commit`.
     Insert {
         high: bool,
@@ -29,15 +29,15 @@ enum Event {
         held: bool,
     },
     Commit,
-    /// All values that are missing come in.
+    /// All missing values are filled in.
     Fill,
-    /// Those of one variable come by an UPDATE.
+    /// Those of one variable are filled in by an UPDATE.
     Arrive(u8),
     Truncate,
     /// Old rows are deleted and the identity starts again below the rows that stay.
     Reseed,
     DatedAhead,
-    /// A cycle while the clock is so many hours wrong.
+    /// A cycle while the clock is wrong by this number of hours.
     WrongClock(i64),
     Wait(i64),
     Cycle,
@@ -180,7 +180,7 @@ async fn play<P: Plant>(mut plant: P, layout: Layout, events: Vec<Event>) {
     assert_eq!(state.reconciliation.last, Some(last.clone()), "what `status` shows");
     assert_eq!(state.reconciliation.unjudged(), Some(0));
     assert_eq!(state.counts.judged, times.len() as u64, "{state:?}");
-    // A look reaches further back than the allowed lateness, for what no cycle has read.
+    // For rows that no cycle has read, a look goes further back than the allowed lateness.
     let edge = last.to.earlier(Duration::from_secs(3600));
     let mut rows = plant.rows().await;
     rows.retain(|(at, ..)| (last.from..last.to).contains(at));

@@ -1,4 +1,4 @@
-//! What a look for unjudged readings finds, and what it says of what it could not have judged.
+//! What a look for unjudged readings finds, and what it says of readings that could not be judged.
 
 use std::time::Duration;
 
@@ -38,7 +38,8 @@ async fn a_row_that_is_committed_after_its_gap_was_given_up_is_late() {
     assert_eq!(bench.verdicts(), verdicts(&expected));
 }
 
-/// A detector with a memory is shown what it asks for before it judges, in a look as in a cycle.
+/// A detector with a lookback is given the readings that it asks for before it judges, in a look as
+/// in a cycle.
 #[tokio::test]
 async fn a_detector_that_looks_back_is_shown_its_lookback_before_it_judges() {
     let bench = Fixture::new(Layout::Keyed);
@@ -87,8 +88,7 @@ async fn what_is_judged_later_is_counted_under_that_alone() {
     }
 }
 
-/// A trigger of the output takes a row away without a word: the look asks for it once more, and
-/// says so.
+/// A trigger of the output removes a row without an error. The look tries once more, and says so.
 #[tokio::test]
 async fn what_has_no_verdict_after_it_was_judged_is_unjudged() {
     for layout in Layout::BOTH {

@@ -1,4 +1,4 @@
-//! Promise 1 where nothing of the database may be believed: rows dated ahead, ids that start again
+//! Promise 1 where everything in the database may be wrong: rows dated ahead, ids that start again
 //! or come from several ranges, values that are filled in later, clocks that are wrong. At the end
 //! each reading within the allowed lateness has one verdict or one reason.
 

@@ -1,5 +1,5 @@
-//! The same plant in an SQLite file and on the fake server: its SQL, its clock, and a look at it
-//! from outside.
+//! The same plant in an SQLite file and on the fake server: its SQL, its clock, and its contents as
+//! others read them.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -75,7 +75,7 @@ impl Plant for Fixture {
     }
 }
 
-/// A database on a server whose clock no other plant goes by at the time.
+/// A database on a server whose clock no other plant uses at the same time.
 pub(crate) struct OnServer<'a> {
     server: &'a Server,
     store: SqlServerStore,

@@ -2,7 +2,7 @@
 
 use tests::fixture::{Fixture, Layout, echo, verdicts};
 
-/// Works as this share, or as the only worker.
+/// Runs cycles as this share, or as the only worker.
 async fn work(bench: &mut Fixture, share: &str) {
     bench.settings.name = if share.is_empty() { "default".into() } else { format!("default {share}") };
     bench.settings.shard = (!share.is_empty()).then(|| share.parse().unwrap());
@@ -39,8 +39,8 @@ async fn a_share_that_lags_loses_nothing_when_the_number_of_shares_changes() {
     }
 }
 
-/// Back to a division that there was before: its rows of state are old, and what others have judged
-/// since is judged once.
+/// Back to an earlier number of shares. Its rows of state are old, and readings that others have
+/// judged since then are not judged again.
 #[tokio::test]
 async fn a_worker_that_comes_back_to_an_old_row_goes_on_from_there() {
     let mut bench = Fixture::new(Layout::Keyed);

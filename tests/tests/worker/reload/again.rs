@@ -1,5 +1,4 @@
-//! What was refused because of the machine, and not because of the files, is tried again although
-//! they are the same.
+//! Files that were refused because of the machine are tried again, although they are the same.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -12,8 +11,8 @@ use host::reload::{ReloadOutcome, Reloader};
 
 use super::disk::{Disk, rebuilt};
 
-/// Without a process to compile in, for which a program that is not there stands here, the detector
-/// in use goes on; and then there is one.
+/// If the process that compiles cannot be started, the detector in use stays. Here its program is
+/// missing at first, and then it is there.
 #[tokio::test]
 async fn what_may_pass_is_tried_again_after_pauses_that_grow() {
     let disk = Disk::new().await;
@@ -34,7 +33,7 @@ async fn what_may_pass_is_tried_again_after_pauses_that_grow() {
 
     fs::remove_file(&program).unwrap();
     fs::write(disk.module(), rebuilt()).unwrap();
-    // What is young is read at each look, whatever it was.
+    // A file that was written just now would be read at each look, so these get old times.
     for path in [disk.module(), &disk.model("T1"), &disk.source.models] {
         fs::File::open(path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
     }

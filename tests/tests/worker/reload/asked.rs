@@ -1,4 +1,4 @@
-//! Looks that somebody asks for, in a loop whose timer is too far away to help.
+//! Looks that are asked for. The loop's own timer is an hour away.
 
 use std::fs;
 use std::time::{Duration, SystemTime};
@@ -11,7 +11,7 @@ use super::disk::Disk;
 
 const FAR: Duration = Duration::from_secs(3600);
 
-/// Written long ago.
+/// Sets the times of the files to long ago.
 fn rest(disk: &Disk) {
     let models = fs::read_dir(&disk.source.models).unwrap().map(|entry| entry.unwrap().path());
     for path in models.chain([disk.module().to_owned(), disk.source.models.clone()]) {
@@ -23,7 +23,7 @@ fn rest(disk: &Disk) {
 async fn who_asks_is_told_what_came_of_it() {
     let disk = Disk::new().await;
     let good = disk.digest().await;
-    // No event leads to a look: after a hint it waits for ever.
+    // Events lead to no look, because the loop waits an hour after a hint.
     let watch = Watch::start(disk.reloader(), Timing { quiet: FAR, period: FAR });
     let asker = watch.asker();
     let told = |set: &str, found: Found| Some(Answer { set: set.to_owned(), found });
@@ -36,7 +36,7 @@ async fn who_asks_is_told_what_came_of_it() {
     disk.write("T1", "broken");
     rest(&disk);
     let why = "`T1` cannot be used and `T1` would lose its model, mend the file or remove it: it is broken";
-    // It is told to whoever asks, also when the log has said it.
+    // Everyone who asks is told it, also after it was logged.
     for _ in 0..2 {
         assert_eq!(asker.look().await, told(&next, Found::Refused(why.to_owned())));
     }
@@ -47,7 +47,8 @@ async fn who_asks_is_told_what_came_of_it() {
     assert!(several.0 == several.1 && several.1 == several.2);
 }
 
-/// A file that was written just now may be half of one: it is no refusal before it has rested.
+/// A file that was written just now may be incomplete. It is not refused before it is two seconds
+/// old.
 #[tokio::test]
 async fn a_look_in_the_middle_of_a_copy_waits_for_its_end() {
     let disk = Disk::new().await;

@@ -1,4 +1,4 @@
-//! A worker whose module and models are files, and what a look at them is to say.
+//! A worker whose module and models are files, and the expected results of a look at them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -56,7 +56,7 @@ impl Disk {
         Reloader::new(engine(), self.source.clone(), self.bench.shared.clone(), self.worker.detector())
     }
 
-    /// Of the set on disk, as a detector uses it.
+    /// The digest of the set on disk, as a detector uses it.
     pub(super) async fn digest(&self) -> String {
         let set = Arc::new(self.source.read(&engine()).await.unwrap());
         Detector::open(&engine(), set, None).await.unwrap().set().digest.clone()
@@ -86,12 +86,12 @@ pub(super) fn rebuilt() -> Vec<u8> {
     bytes
 }
 
-/// What a look is to say.
+/// The expected result of a look.
 #[derive(Clone, Copy)]
 pub(super) enum Expected {
     Same,
     Ready,
-    /// The reason holds this.
+    /// The reason contains this.
     Refused(&'static str),
 }
 

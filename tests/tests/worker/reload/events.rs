@@ -1,4 +1,4 @@
-//! The loop that the system's own events wake: its timer is too far away to help.
+//! The loop, woken by the system's events. Its own timer is an hour away.
 
 use std::fs;
 #[cfg(unix)]
@@ -12,11 +12,15 @@ use super::disk::Disk;
 #[cfg(unix)]
 use super::links;
 
-/// Waits for the watch to have a detector of the set on disk ready; the events come when the system
-/// pleases.
+/// How often something is looked for, with 10 ms in between: for minutes. It only ends a test that
+/// would wait for ever.
+const TRIES: u32 = 18_000;
+
+/// Waits for the watch to have a detector of the set on disk ready; the system decides when the
+/// events come.
 async fn ready(disk: &Disk) -> bool {
     let wanted = disk.digest().await;
-    for _ in 0..2000 {
+    for _ in 0..TRIES {
         if disk.bench.shared.take_ready().is_some_and(|detector| detector.set().digest == wanted) {
             return true;
         }
@@ -25,15 +29,14 @@ async fn ready(disk: &Disk) -> bool {
     false
 }
 
-/// The loop on the system's own events: its timer is too far away to help.
+/// The loop with the system's events. Its own timer is an hour away.
 #[tokio::test]
 async fn file_events_wake_the_loop() {
     let pace = Timing { quiet: Duration::from_millis(50), period: Duration::from_secs(3600) };
     let (lines, _guard) = Lines::listen();
     let disk = Disk::new().await;
     let _watch = Watch::start(disk.reloader(), pace);
-    // The task runs up to its first wait: it watches from now on.
-    tokio::task::yield_now().await;
+    // What changes before the watch is set is found by its first look.
     lines.take();
 
     disk.write("T1.tmp", "two");
@@ -47,7 +50,7 @@ async fn file_events_wake_the_loop() {
 
     fs::remove_dir_all(&disk.source.models).unwrap();
     let mut said = Vec::new();
-    for _ in 0..2000 {
+    for _ in 0..TRIES {
         said.extend(lines.take());
         if said.iter().any(|line| line.starts_with("ERROR")) {
             break;
@@ -72,7 +75,6 @@ async fn swapped_links_wake_the_loop() {
     let pace = Timing { quiet: Duration::from_millis(50), period: Duration::from_secs(3600) };
     let disk = Disk::with_models(links::releases).await;
     let _watch = Watch::start(disk.reloader(), pace);
-    tokio::task::yield_now().await;
     for release in ["release-2", "release-1"] {
         links::point(&disk.source.models, Path::new(release));
         assert!(ready(&disk).await, "a link to {release}");
@@ -80,13 +82,12 @@ async fn swapped_links_wake_the_loop() {
 
     let disk = Disk::with_models(links::config_map).await;
     let _watch = Watch::start(disk.reloader(), pace);
-    tokio::task::yield_now().await;
     links::update(&disk.source.models);
     assert!(ready(&disk).await, "a ConfigMap");
 }
 
-/// A read that does not come back, for which a `compact` that spins stands here: what judges is not
-/// touched, and what comes later is read.
+/// Reading that does not return, here because `compact` spins. The detector in use is not affected,
+/// and later files are read.
 #[tokio::test]
 async fn reading_that_hangs_is_left_behind_and_tried_again() {
     let (lines, _guard) = Lines::listen();
@@ -106,7 +107,7 @@ async fn reading_that_hangs_is_left_behind_and_tried_again() {
 }
 
 async fn said_sometime(lines: &Lines, said: &mut Vec<String>, line: &str) {
-    for _ in 0..2000 {
+    for _ in 0..TRIES {
         said.extend(lines.take());
         if said.iter().any(|said| said.starts_with(line)) {
             return;

@@ -1,5 +1,5 @@
-//! Files that are no files, cannot be read, or are none of the detector's: what a look and a start
-//! make of them.
+//! Things that are no regular files, files that cannot be read, and files that are not the
+//! detector's: how a look and a start treat them.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -117,7 +117,7 @@ async fn a_start_names_the_file_and_the_others_judge() {
     disk.write("T2", "two");
     pipe(&disk.model("T3"));
     fs::set_permissions(disk.model("T2"), fs::Permissions::from_mode(0o000)).unwrap();
-    // Root reads it all the same.
+    // Root can read it.
     let readable = fs::read(disk.model("T2")).is_ok();
     let set = disk.source.read_at_start(&engine()).await.unwrap();
     let unread: Vec<_> = set.unread.iter().map(|file| (file.path.as_str(), file.why.as_str())).collect();
@@ -129,8 +129,8 @@ async fn a_start_names_the_file_and_the_others_judge() {
     assert_eq!(loaded, if readable { vec!["T1", "T2"] } else { vec!["T1"] });
 }
 
-/// An archive from a system with another code page: names whose bytes are no text look alike, and
-/// are two.
+/// An archive from a system with another code page: names whose bytes are no text look the same,
+/// and are different.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn names_that_are_no_text_cost_their_files_alone() {

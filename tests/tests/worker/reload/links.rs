@@ -35,7 +35,7 @@ pub(super) fn config_map(models: &Path) {
     symlink("..data/T1", models.join("T1")).unwrap();
 }
 
-/// What a kubelet does to it.
+/// Changes it as a kubelet does.
 pub(super) fn update(models: &Path) {
     directory(&models.join("..2025_2"), "two");
     point(&models.join("..data"), Path::new("..2025_2"));

@@ -1,6 +1,6 @@
-//! Replacing module and models under a running worker, on each situation of the disk that others
-//! were caught by: what the look says, which set judges the next batch, and what the log says of
-//! it.
+//! Replacing module and models under a running worker, in each situation on the disk that has
+//! caused errors elsewhere: what the look says, which set judges the next batch, and what the log
+//! says of it.
 
 #[cfg(unix)]
 mod again;

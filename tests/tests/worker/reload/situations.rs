@@ -13,7 +13,8 @@ use super::disk::{Disk, Step, follow, rebuilt};
 #[tokio::test]
 async fn each_situation_of_the_disk_is_met() {
     let unchanged_time: fn(&Disk) = |disk| {
-        // What a file system with times in whole seconds shows when a file is written twice in one.
+        // A file that is written twice within a second looks so on a file system with times in
+        // whole seconds.
         let before = fs::metadata(disk.model("T1")).unwrap().modified().unwrap();
         disk.write("T1", "two");
         fs::File::options().write(true).open(disk.model("T1")).unwrap().set_modified(before).unwrap();

@@ -1,4 +1,4 @@
-//! What a service starts with, when what its files hold is not what judged last.
+//! The set with which a service starts if its files are not the set that judged last.
 
 use std::fs;
 use std::time::Duration;
@@ -20,7 +20,7 @@ async fn kept() -> (Disk, LastGood, String) {
     (disk, last_good, good)
 }
 
-/// The worker of a process that is started anew, with its reloader.
+/// The worker of a new process, with its reloader.
 async fn restart(disk: &mut Disk, last_good: &LastGood) -> Reloader {
     disk.bench.shared = ReloadSlots::keeping(last_good.clone());
     let Start { detector, before, refused } =
@@ -31,7 +31,7 @@ async fn restart(disk: &mut Disk, last_good: &LastGood) -> Reloader {
     reloader
 }
 
-/// New files are tried by their first batch, where no reload has tried them.
+/// New files that no reload has tried are tried by their first batch.
 #[tokio::test]
 async fn a_set_that_judges_nothing_gives_way_to_what_is_kept() {
     let (mut disk, last_good, good) = kept().await;
@@ -53,7 +53,8 @@ async fn a_set_that_judges_nothing_gives_way_to_what_is_kept() {
     assert_eq!(disk.bench.state().await.unwrap().models.unwrap().refused, None);
 }
 
-/// The reload loop goes on from what the start found: it is said once, and what is mended is taken.
+/// The reload loop continues with what the start found: it is logged once, and a mended set is
+/// used.
 #[tokio::test]
 async fn what_a_start_refused_is_looked_at_as_it_changes() {
     let (mut disk, last_good, good) = kept().await;
@@ -76,8 +77,8 @@ async fn what_a_start_refused_is_looked_at_as_it_changes() {
     }
 }
 
-/// A share that does not answer, for which a `compact` that spins stands here, holds up no start
-/// that has something to go on with.
+/// A share that does not answer, here a `compact` that spins, does not delay a start that has a
+/// kept set.
 #[tokio::test]
 async fn a_start_does_not_wait_for_what_hangs() {
     let (disk, last_good, good) = kept().await;
@@ -89,7 +90,7 @@ async fn a_start_does_not_wait_for_what_hangs() {
     assert!(why.contains("has made no step for 100ms: a share that does not answer?"), "{why}");
 }
 
-/// A model that was removed is meant; one that is new and broken costs itself.
+/// If a model was removed, that is intended. If a new one is broken, only it is left out.
 #[tokio::test]
 async fn a_start_takes_what_a_reload_would() {
     let (mut disk, last_good, good) = kept().await;

@@ -1,4 +1,4 @@
-//! What a worker does with a new set: which one judges, and which it goes back to.
+//! How a worker uses a new set: which set judges, and to which it returns.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use tests::logs::Lines;
 
 use super::disk::Disk;
 
-/// A set may pass its canary and then fail at all that comes: the one before is still there and
-/// judges it, until the files change.
+/// A set may pass its canary and then fail at every batch. The set before is kept and judges them,
+/// until the files change.
 #[tokio::test]
 async fn a_set_that_fails_after_its_canary_gives_way_to_the_one_before() {
     let (lines, _guard) = Lines::listen();
@@ -45,8 +45,8 @@ async fn a_set_that_fails_after_its_canary_gives_way_to_the_one_before() {
     assert_ne!(disk.judge().await, good);
 }
 
-/// Log and database may stand beside the models; what the service writes there is no new set and
-/// wakes nobody.
+/// Log and database may stand beside the models; files that the service writes there are no new set
+/// and lead to no look.
 #[tokio::test]
 async fn the_services_own_files_are_no_models() {
     let mut disk = Disk::new().await;
@@ -60,7 +60,7 @@ async fn the_services_own_files_are_no_models() {
     assert!(matches!(reloader.look().await, ReloadOutcome::Ready(_)), "a name that only begins like one");
 }
 
-/// A worker that was started anew tries a set on what the worker before it judged.
+/// A worker that has just started tries a set on the last batch of the worker before it.
 #[tokio::test]
 async fn after_a_restart_a_new_set_is_tried_on_what_was_judged_before() {
     let mut disk = Disk::new().await;
@@ -75,8 +75,8 @@ async fn after_a_restart_a_new_set_is_tried_on_what_was_judged_before() {
     assert!(error.to_string().contains("was tried on the last committed batch and failed"), "{error}");
 }
 
-/// Two reloads without a batch between them: the first has proved nothing, so it is not what the
-/// worker goes back to.
+/// Two reloads without a batch between them: the first has judged nothing, so the worker does not
+/// return to it.
 #[tokio::test]
 async fn the_set_to_go_back_to_is_one_that_has_judged() {
     let mut disk = Disk::new().await;
@@ -93,7 +93,7 @@ async fn the_set_to_go_back_to_is_one_that_has_judged() {
     assert_eq!(disk.bench.state().await.unwrap().set_digest, Some(good));
 }
 
-/// What is judged after a swap is judged by the new detector alone: no verdict is written twice.
+/// After a swap only the new detector judges: no verdict is written twice.
 #[tokio::test]
 async fn a_swap_does_not_judge_again() {
     let mut disk = Disk::new().await;

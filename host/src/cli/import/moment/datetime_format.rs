@@ -1,4 +1,4 @@
-//! A format of datetimes, one of `strftime`'s.
+//! A format of datetimes, as for `strftime`.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -13,7 +13,7 @@ use super::pieces::{Piece, parse, pieces};
 pub struct DatetimeFormat {
     text: String,
     pieces: Vec<Piece>,
-    /// Its beginning that is the day, where the time follows.
+    /// The beginning of the format that is the day, if the time follows it.
     day: Option<Vec<Piece>>,
     has_time: bool,
     has_noon: bool,
@@ -22,7 +22,7 @@ pub struct DatetimeFormat {
 /// A format of datetimes, as for `strftime`.
 ///
 /// # Errors
-/// It is none, or cannot tell an instant.
+/// It is not a format, or it does not give a day and a time without a zone.
 pub(in crate::cli) fn datetime_format(format: &str) -> Result<DatetimeFormat, String> {
     DatetimeFormat::of(format).ok_or_else(|| {
         "it must be a format of day and time without a zone, such as `%d/%m/%Y %H:%M`, or `%I:%M %p` where hours go to 12"
@@ -45,9 +45,9 @@ impl DatetimeFormat {
             day,
             pieces,
         };
-        // What it writes it must be able to read; one without a day, with a zone or with half a
-        // time cannot. Fractions are left out: where no mark announces them, the example would have
-        // none to read.
+        // A format must be able to read what it writes. One without a day, with a zone or with a
+        // part of the time missing cannot. Fractions are left out, because without a mark before
+        // them the example would have none to read.
         let items: Vec<_> =
             format.pieces.iter().filter(|piece| matches!(piece, Piece::Item(_))).cloned().collect();
         let tried = Self { pieces: items, ..format.clone() };
@@ -84,7 +84,7 @@ impl DatetimeFormat {
         Some(parsed.to_naive_date().ok()?.and_time(NaiveTime::MIN))
     }
 
-    /// The format with day and month in each other's place; None where it has not both as numbers.
+    /// The format with day and month exchanged. None if it does not have both as numbers.
     pub(in crate::cli::import) fn swapped(&self) -> Option<Self> {
         let mut swapped = String::new();
         let (mut days, mut months) = (0, 0);

@@ -1,5 +1,5 @@
-//! The parts of a format of datetimes. `%f` is read as Python reads it: a fraction of a second, and
-//! no count of nanoseconds.
+//! The parts of a format of datetimes. `%f` is read as Python reads it: as a fraction of a second,
+//! not as a number of nanoseconds.
 
 use chrono::format::{Fixed, Item, Numeric, Parsed, StrftimeItems, parse_and_remainder};
 
@@ -7,8 +7,8 @@ use chrono::format::{Fixed, Item, Numeric, Parsed, StrftimeItems, parse_and_rema
 #[derive(Clone, Debug)]
 pub(super) enum Piece {
     Item(Item<'static>),
-    /// Digits after the second; with a mark before them they may be missing, as Python leaves them
-    /// out where they are zero.
+    /// Digits after the second. With a mark before them they may be missing, because Python leaves
+    /// them out where they are zero.
     Fraction {
         marked: bool,
     },
@@ -29,7 +29,7 @@ impl Piece {
 
     pub(super) fn is_day(&self) -> bool {
         match self {
-            // A timestamp is both.
+            // A timestamp is a day and a time.
             Self::Item(Item::Numeric(Numeric::Timestamp, _)) => true,
             Self::Item(Item::Numeric(..)) => !self.is_time(),
             Self::Item(Item::Fixed(kind)) => is_name_of_day(kind),
@@ -43,7 +43,7 @@ fn is_name_of_day(kind: &Fixed) -> bool {
     matches!(kind, LongMonthName | LongWeekdayName | ShortMonthName | ShortWeekdayName)
 }
 
-/// What a format is made of; None where it is no format.
+/// The parts of a format. None if it is not a format.
 pub(super) fn pieces(format: &str) -> Option<Vec<Piece>> {
     let mut pieces: Vec<Piece> = Vec::new();
     let mut rest = format;
@@ -59,7 +59,7 @@ pub(super) fn pieces(format: &str) -> Option<Vec<Piece>> {
     }
 }
 
-/// Where `%f` stands, and not `%%f`.
+/// The place of the first `%f` that is not part of `%%f`.
 fn fraction(format: &str) -> Option<usize> {
     let mut at = 0;
     while let Some(found) = format[at..].find('%') {
@@ -92,7 +92,7 @@ pub(super) fn parse(pieces: &[Piece], text: &str) -> Option<Parsed> {
     rest.is_empty().then_some(parsed)
 }
 
-/// Up to nine digits are a fraction of a second, as many as there are; returns what follows.
+/// Reads up to nine digits as a fraction of a second. Returns what follows them.
 fn take_fraction<'a>(parsed: &mut Parsed, text: &'a str, marked: bool) -> Option<&'a str> {
     let digits = match (marked, text.strip_prefix(['.', ','])) {
         (true, Some(digits)) => digits,

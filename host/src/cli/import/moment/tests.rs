@@ -38,13 +38,13 @@ fn datetimes_are_read_as_told() {
         ("01/15/2025 10:00", minutes, None),
         ("15/01/2025 10:00 x", minutes, None),
         ("15/01/2025", "%d/%m/%Y", Some("2025-01-15 00:00:00")),
-        // Midnight without its time.
+        // A date alone is midnight.
         ("15/01/2025", seconds, Some("2025-01-15 00:00:00")),
         ("2025-01-15", "%Y-%m-%dT%H:%M:%S", Some("2025-01-15 00:00:00")),
         ("15/01/2025 ", seconds, None),
         ("15/01", seconds, None),
         ("10:00", "%H:%M %d/%m/%Y", None),
-        // An hour is not lost for want of a minute.
+        // An hour without minutes is read as that hour, and not as midnight.
         ("15/01/2025 10", "%d/%m/%Y %H", Some("2025-01-15 10:00:00")),
         ("20250115101112", "%Y%m%d%H%M%S", Some("2025-01-15 10:11:12")),
     ] {
@@ -137,7 +137,7 @@ fn day_and_month_can_change_places() {
 }
 
 proptest! {
-    /// Whatever stands in a cell: an answer, never a panic.
+    /// Whatever a cell contains, the result is a datetime or an error, never a panic.
     #[test]
     fn any_cell_is_answered(cell in "\\PC{0,12}|[0-9:. apm]{0,12}", format in "(%[a-zA-Z0-9:.+-]|[a-z/ ,.]){0,6}") {
         let _ = datetime(&cell, None);

@@ -23,7 +23,7 @@ pub(super) fn ticks(at: NaiveDateTime) -> i64 {
     seconds * 300 + (nanos * 3 + 5_000_000) / 10_000_000
 }
 
-/// What a DATETIME is to whoever looks closer: its third of a hundredth, to 100 ns.
+/// The exact value of a DATETIME: its 1/300 s, rounded to 100 ns.
 pub(super) fn from_ticks(ticks: i64) -> Result<NaiveDateTime, SqlError> {
     let nanos = (ticks.rem_euclid(300) * 100_000_000 + 15) / 30;
     let since = TimeDelta::seconds(ticks.div_euclid(300)) + TimeDelta::nanoseconds(nanos / 100 * 100);

@@ -1,4 +1,4 @@
-//! A value made one of a type.
+//! Converts a value to a type.
 
 use chrono::{TimeDelta, Timelike};
 use rusqlite::types::Value;
@@ -8,7 +8,7 @@ use super::calendar::{datetime, from_ticks, keep, ticks};
 use crate::fault::SqlError;
 
 impl Type {
-    /// What becomes of a value that is assigned to a column of this type, or cast to it.
+    /// The value after it is assigned to a column of this type, or cast to it.
     pub(crate) fn convert(self, value: Value) -> Result<Value, SqlError> {
         if value == Value::Null {
             return Ok(value);
