@@ -77,7 +77,9 @@ impl Features {
         } else {
             fill(&mut self.phases, instants.iter().map(|micros| day_phase(*micros)));
         }
-        self.furthest = self.phases.as_flattened().iter().fold(0.0, |most, phase| phase.abs().max(most));
+        // Not by `f64::max`, which is a call of a function in WebAssembly.
+        let furthest = |most: f64, phase: &f64| if phase.abs() > most { phase.abs() } else { most };
+        self.furthest = self.phases.as_flattened().iter().fold(0.0, furthest);
         for waves in &mut self.waves {
             waves.columns.clear();
         }

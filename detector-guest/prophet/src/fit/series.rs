@@ -1,5 +1,7 @@
 //! The rows that a model is trained on.
 
+use std::borrow::Cow;
+
 use super::error::FitError;
 use crate::inputs::Role;
 use crate::time;
@@ -34,10 +36,11 @@ impl<'a> Series<'a> {
 /// Rows that have a value, sorted by time; those of one instant as they came.
 pub(super) struct SortedRows<'a> {
     series: &'a Series<'a>,
-    /// Of each row its place in the series.
-    order: Vec<usize>,
-    pub(super) instants: Vec<i64>,
-    pub(super) y: Vec<f64>,
+    /// Of each row its place in the series. None if that is the row's own place, as most series come:
+    /// then nothing is copied.
+    order: Option<Vec<usize>>,
+    pub(super) instants: Cow<'a, [i64]>,
+    pub(super) y: Cow<'a, [f64]>,
 }
 
 /// Instants that an `f64` counts exactly, and the calendar of `time` knows.
@@ -56,16 +59,21 @@ impl<'a> SortedRows<'a> {
                 });
             }
         }
-        let mut order: Vec<usize> = (0..rows).filter(|row| !series.y[*row].is_nan()).collect();
-        order.sort_by_key(|row| series.instants[*row]);
-        if order.len() < 2 {
-            return Err(FitError::TooFewRows { found: order.len() });
+        let sorted = series.instants.is_sorted() && !series.y.iter().any(|y| y.is_nan());
+        let order = (!sorted).then(|| {
+            let mut order: Vec<usize> = (0..rows).filter(|row| !series.y[*row].is_nan()).collect();
+            order.sort_by_key(|row| series.instants[*row]);
+            order
+        });
+        let kept = order.as_ref().map_or(rows, Vec::len);
+        if kept < 2 {
+            return Err(FitError::TooFewRows { found: kept });
         }
-        let instants: Vec<i64> = order.iter().map(|row| series.instants[*row]).collect();
+        let instants = in_order(order.as_deref(), series.instants);
         if let Some(micros) = series.instants.iter().find(|micros| micros.unsigned_abs() > MOST_MICROS) {
             return Err(FitError::Instant { micros: *micros });
         }
-        let mut rows = Self { series, order, instants, y: Vec::new() };
+        let mut rows = Self { series, order, instants, y: Cow::Borrowed(&[]) };
         rows.y = rows.finite("y", series.y)?;
         if rows.span().unsigned_abs() > MOST_MICROS {
             return Err(FitError::Instant { micros: rows.instants[0] });
@@ -77,7 +85,7 @@ impl<'a> SortedRows<'a> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.order.len()
+        self.instants.len()
     }
 
     /// Rows without a value.
@@ -106,13 +114,13 @@ impl<'a> SortedRows<'a> {
     /// A column that the settings use, in the order of the rows.
     pub(super) fn column(&self, name: &str, role: Role) -> Result<Vec<f64>, FitError> {
         match self.series.columns.iter().find(|column| column.0 == name) {
-            Some((_, values)) => self.finite(name, values),
+            Some((_, values)) => self.finite(name, values).map(Cow::into_owned),
             None => Err(FitError::MissingColumn { column: name.to_owned(), role }),
         }
     }
 
-    fn finite(&self, name: &str, values: &[f64]) -> Result<Vec<f64>, FitError> {
-        let values: Vec<f64> = self.order.iter().map(|row| values[*row]).collect();
+    fn finite<'b>(&self, name: &str, values: &'b [f64]) -> Result<Cow<'b, [f64]>, FitError> {
+        let values = in_order(self.order.as_deref(), values);
         match values.iter().position(|value| !value.is_finite()) {
             None => Ok(values),
             Some(row) => {
@@ -121,11 +129,26 @@ impl<'a> SortedRows<'a> {
         }
     }
 
+    /// The first and the last instant of the series, those without a value too.
+    pub(super) fn ends(&self) -> Vec<i64> {
+        let instants = || self.series.instants.iter().copied();
+        let mut ends: Vec<i64> = instants().min().into_iter().chain(instants().max()).collect();
+        ends.dedup();
+        ends
+    }
+
     /// All distinct instants of the series, those without a value too, sorted (`history_dates`).
     pub(super) fn dates(&self) -> Vec<i64> {
         let mut dates = self.series.instants.to_vec();
         dates.sort_unstable();
         dates.dedup();
         dates
+    }
+}
+
+fn in_order<'a, T: Copy>(order: Option<&[usize]>, values: &'a [T]) -> Cow<'a, [T]> {
+    match order {
+        None => Cow::Borrowed(values),
+        Some(order) => Cow::Owned(order.iter().map(|row| values[*row]).collect()),
     }
 }

@@ -58,9 +58,7 @@ pub(super) fn prepare<'a>(
 ) -> Result<PreparedSeries<'a>, FitError> {
     let growth = settings.prophet.growth;
     let scale = SeriesScale::of(&rows, settings)?;
-    let y: Vec<f64> = rows.y.iter().zip(&scale.floor).map(|(y, floor)| (y - floor) / scale.y_scale).collect();
-    let cap: Vec<f64> =
-        scale.cap.iter().zip(&scale.floor).map(|(cap, floor)| (cap - floor) / scale.y_scale).collect();
+    let (y, cap) = (scale.scaled(&rows.y), scale.scaled(&scale.cap));
     let time = TrainingTime { start: rows.instants[0] as f64, span: rows.span() as f64 };
     let t: Vec<f64> = rows.instants.iter().map(|micros| time.scaled(*micros as f64)).collect();
     let mut warnings = Vec::new();

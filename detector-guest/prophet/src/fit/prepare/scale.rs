@@ -13,18 +13,19 @@ pub(in crate::fit) struct SeriesScale {
     pub(in crate::fit) y_min: f64,
     /// Growth is logistic and the series has a floor of its own.
     pub(in crate::fit) logistic_floor: bool,
-    /// Of each row, in units of y.
-    pub(in crate::fit) floor: Vec<f64>,
+    /// Of each row, in units of y. None if that is `y_min` for all.
+    pub(in crate::fit) floor: Option<Vec<f64>>,
     /// Of each row, in units of y; empty unless growth is logistic.
     pub(in crate::fit) cap: Vec<f64>,
 }
 
 fn least(values: impl Iterator<Item = f64>) -> f64 {
-    values.fold(f64::INFINITY, f64::min)
+    // `f64::min` is a call of a function in WebAssembly.
+    values.fold(f64::INFINITY, |least, value| if value < least { value } else { least })
 }
 
 fn most(values: impl Iterator<Item = f64>) -> f64 {
-    values.fold(f64::NEG_INFINITY, f64::max)
+    values.fold(f64::NEG_INFINITY, |most, value| if value > most { value } else { most })
 }
 
 impl SeriesScale {
@@ -34,27 +35,23 @@ impl SeriesScale {
         let cap = if logistic { rows.column(Model::CAP, Role::Cap)? } else { Vec::new() };
         let logistic_floor = logistic && rows.has(Model::FLOOR);
         let y = || rows.y.iter().copied();
-        let (y_min, y_scale, floor);
-        if logistic_floor {
-            floor = rows.column(Model::FLOOR, Role::Floor)?;
-            let above = || y().zip(&floor).map(|(y, floor)| (y - floor).abs());
-            (y_min, y_scale) = match scaling {
-                Scaling::Absmax => (least(above()), most(above())),
-                Scaling::Minmax => {
-                    let lowest = least(floor.iter().copied());
-                    (lowest, most(cap.iter().copied()) - lowest)
-                }
-            };
-        } else {
-            (y_min, y_scale) = match scaling {
-                Scaling::Absmax => (0.0, most(y().map(f64::abs))),
-                Scaling::Minmax => (least(y()), most(y()) - least(y())),
-            };
-            floor = vec![y_min; rows.len()];
-        }
-        for (row, (cap, floor)) in cap.iter().zip(&floor).enumerate() {
-            if cap <= floor {
-                return Err(FitError::CapNotAboveFloor { cap: *cap, floor: *floor, at: rows.at(row) });
+        let floor = if logistic_floor { Some(rows.column(Model::FLOOR, Role::Floor)?) } else { None };
+        let (y_min, y_scale) = match (&floor, scaling) {
+            (Some(floor), Scaling::Absmax) => {
+                let above = || y().zip(floor).map(|(y, floor)| (y - floor).abs());
+                (least(above()), most(above()))
+            }
+            (Some(floor), Scaling::Minmax) => {
+                let lowest = least(floor.iter().copied());
+                (lowest, most(cap.iter().copied()) - lowest)
+            }
+            (None, Scaling::Absmax) => (0.0, most(y().map(f64::abs))),
+            (None, Scaling::Minmax) => (least(y()), most(y()) - least(y())),
+        };
+        for (row, cap) in cap.iter().enumerate() {
+            let floor = floor.as_ref().map_or(y_min, |floor| floor[row]);
+            if *cap <= floor {
+                return Err(FitError::CapNotAboveFloor { cap: *cap, floor, at: rows.at(row) });
             }
         }
         let y_scale = if y_scale == 0.0 { 1.0 } else { y_scale };
@@ -63,5 +60,15 @@ impl SeriesScale {
             return Err(FitError::Diverged);
         }
         Ok(Self { y_scale, y_min, logistic_floor, floor, cap })
+    }
+
+    /// Scaled values of all rows: of y, or of the capacity.
+    pub(super) fn scaled(&self, values: &[f64]) -> Vec<f64> {
+        match &self.floor {
+            None => values.iter().map(|value| (value - self.y_min) / self.y_scale).collect(),
+            Some(floor) => {
+                values.iter().zip(floor).map(|(value, floor)| (value - floor) / self.y_scale).collect()
+            }
+        }
     }
 }

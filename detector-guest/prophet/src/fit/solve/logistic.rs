@@ -4,7 +4,7 @@
 //! stretch's argument is `c + b u` as for linear growth; that of the first begins at `-k m`, from
 //! where the last step goes to `m`.
 
-use super::gram::{self, Gram};
+use super::gram::{self, Gram, Piece};
 use super::problem::{OFFSET, Problem, RATE};
 use super::rows::{self, PieceModel};
 use super::spread::{self, SegmentDerivatives};
@@ -36,8 +36,8 @@ impl Objective for Logistic<'_> {
         let mut curve = Curve::zero(parameters);
         let mut lines = vec![SegmentDerivatives::zero(columns); problem.stretches()];
         // ∂μ/∂β of the rows.
-        let mut by_weight = vec![gram::EMPTY_COLUMN; columns.next_multiple_of(gram::COLUMNS)];
-        let mut gram = Gram::new(by_weight.len());
+        let width = columns.next_multiple_of(gram::COLUMNS);
+        let (mut gram, mut by_weight) = (Gram::new(width), Piece::new(width));
         let mut work = Work::default();
         rows::evaluate(problem, theta, |stretch, model| {
             curve.squares += dot(&model.residuals, &model.residuals);
@@ -45,17 +45,15 @@ impl Objective for Logistic<'_> {
             work.add(problem, model, &mut lines[stretch], &mut curve.gradient[weights..]);
             let layout = &problem.table.layout;
             for column in &layout.additive {
-                let feature = problem.feature(*column, model.rows.clone());
-                gram::put(&mut by_weight[*column], feature.len(), feature.iter().copied());
+                by_weight.put(*column, problem.feature(*column, model.rows.clone()));
             }
             for column in &layout.multiplicative {
-                let feature = problem.feature(*column, model.rows.clone());
-                let products = feature.iter().zip(&model.trend).map(|(x, trend)| x * trend);
-                gram::put(&mut by_weight[*column], feature.len(), products);
+                multiply(&mut work.moment, problem.feature(*column, model.rows.clone()), &model.trend);
+                by_weight.put(*column, &work.moment);
             }
-            gram.add(&by_weight, model.rows.len());
+            gram.add(&by_weight);
         });
-        let (products, width) = (gram.matrix(), by_weight.len());
+        let products = gram.matrix();
         for column in 0..columns {
             for other in 0..=column {
                 curve.hessian[(weights + column) * parameters + weights + other] =

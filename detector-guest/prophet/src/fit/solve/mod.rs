@@ -22,6 +22,7 @@ mod lasso;
 mod lbfgs;
 mod logistic;
 mod optimum;
+mod pair;
 mod problem;
 mod rows;
 mod spread;

@@ -16,7 +16,7 @@
 
 use std::ops::Range;
 
-use super::gram::{self, Gram, PieceColumn, put};
+use super::gram::{self, Gram, PIECE, Piece};
 use super::problem::Problem;
 use super::rows;
 use super::vectors::{dot, multiply};
@@ -44,7 +44,7 @@ impl<'a> Sums<'a> {
         let block = 1 + layout.multiplicative.len();
         let width = (2 * block + layout.additive.len() + 1).next_multiple_of(gram::COLUMNS);
         let mut sums = Self { problem, block, width, stretches: Vec::new() };
-        let mut z = vec![gram::EMPTY_COLUMN; width];
+        let mut z = Piece::new(width);
         for stretch in 0..problem.stretches() {
             let products = sums.products(stretch, &mut z);
             sums.stretches.push(SegmentSums { products, centre: vec![0.0; width] });
@@ -56,36 +56,36 @@ impl<'a> Sums<'a> {
         &self.stretches[stretch]
     }
 
-    fn products(&self, stretch: usize, z: &mut [PieceColumn]) -> Vec<f64> {
+    fn products(&self, stretch: usize, z: &mut Piece) -> Vec<f64> {
         let mut gram = Gram::new(self.width);
         for rows in self.problem.pieces_of(stretch) {
-            self.fill(z, stretch, rows.clone());
-            gram.add(z, rows.len());
+            self.fill(z, stretch, rows);
+            gram.add(z);
         }
         gram.matrix()
     }
 
     /// The `z` of a piece's rows. Its columns of zeros are not touched.
-    fn fill(&self, z: &mut [PieceColumn], stretch: usize, rows: Range<usize>) {
+    fn fill(&self, z: &mut Piece, stretch: usize, rows: Range<usize>) {
         let (problem, layout, block) = (self.problem, &self.problem.table.layout, self.block);
-        let many = rows.len();
-        let (first, rest) = z.split_at_mut(block);
-        let (second, rest) = rest.split_at_mut(block);
-        let (ones, first) = first.split_at_mut(1);
-        let (u, second) = second.split_at_mut(1);
-        put(&mut ones[0], many, std::iter::repeat(1.0));
+        let (mut u, mut product) = ([0.0; PIECE], [0.0; PIECE]);
+        let (u, product) = (&mut u[..rows.len()], &mut product[..rows.len()]);
         let origin = problem.origin(stretch);
-        put(&mut u[0], many, problem.table.t[rows.clone()].iter().map(|t| t - origin));
-        for ((x, ux), column) in first.iter_mut().zip(second).zip(&layout.multiplicative) {
-            put(x, many, problem.feature(*column, rows.clone()).iter().copied());
-            multiply(ux.as_flattened_mut(), u[0].as_flattened(), x.as_flattened());
+        for (u, t) in u.iter_mut().zip(&problem.table.t[rows.clone()]) {
+            *u = t - origin;
         }
-        for (x, column) in rest.iter_mut().zip(&layout.additive) {
-            put(x, many, problem.feature(*column, rows.clone()).iter().copied());
+        z.put(0, &[1.0; PIECE][..rows.len()]);
+        z.put(block, u);
+        for (at, column) in layout.multiplicative.iter().enumerate() {
+            let feature = problem.feature(*column, rows.clone());
+            z.put(1 + at, feature);
+            multiply(product, feature, u);
+            z.put(block + 1 + at, product);
         }
-        if let Some(y) = rest.last_mut() {
-            put(y, many, problem.table.y[rows].iter().copied());
+        for (at, column) in layout.additive.iter().enumerate() {
+            z.put(2 * block + at, problem.feature(*column, rows.clone()));
         }
+        z.put(self.width - 1, &problem.table.y[rows]);
     }
 
     /// The weights that a model has in a stretch where its trend is `value + slope u`; 0 for `y`.

@@ -7,7 +7,7 @@ use crate::lanes::{LANES, Lanes};
 
 /// `Σ aᵢ bᵢ` of a tile, in two sums: of the even places and of the odd ones.
 #[inline(always)]
-pub(super) fn products(a: &Lanes, b: &Lanes) -> [f64; 2] {
+fn products(a: &Lanes, b: &Lanes) -> [f64; 2] {
     let sixteen: Lanes = std::array::from_fn(|at| a[at] * b[at]);
     // One half onto the other: four additions one after the other, and not sixteen.
     let eight: [f64; 8] = std::array::from_fn(|at| sixteen[at] + sixteen[at + 8]);

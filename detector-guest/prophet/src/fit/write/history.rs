@@ -12,6 +12,7 @@ use crate::inputs::Role;
 enum HistoryColumn<'a> {
     Numbers(&'a [f64]),
     Truths(Vec<f64>),
+    Constant(f64),
 }
 
 /// The rows of training with what was made of them; of `ends`, the first two, which are then as far
@@ -35,7 +36,9 @@ pub(super) fn history(prepared: &PreparedSeries<'_>, ends: bool) -> String {
             columns.push((&regressor.name, HistoryColumn::Numbers(&regressor.values)));
         }
     }
-    columns.push(("floor", HistoryColumn::Numbers(&prepared.scale.floor)));
+    let floor = prepared.scale.floor.as_deref();
+    columns
+        .push(("floor", floor.map_or(HistoryColumn::Constant(prepared.scale.y_min), HistoryColumn::Numbers)));
     if problem.growth == Growth::Logistic {
         columns.push(("cap_scaled", HistoryColumn::Numbers(problem.capacities())));
     }
@@ -62,6 +65,7 @@ pub(super) fn history(prepared: &PreparedSeries<'_>, ends: bool) -> String {
             // Writing to memory does not fail.
             let _ = match column {
                 HistoryColumn::Numbers(values) => serde_json::to_writer(&mut out, &rounded(values[row])),
+                HistoryColumn::Constant(value) => serde_json::to_writer(&mut out, &rounded(*value)),
                 HistoryColumn::Truths(values) => serde_json::to_writer(&mut out, &(values[row] != 0.0)),
             };
         }

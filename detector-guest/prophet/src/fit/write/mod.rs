@@ -190,12 +190,7 @@ pub(super) fn json(fitted: &Fitted<'_>, rows: RowsWritten) -> Vec<u8> {
         changepoints: tables::changepoints(&prepared.changepoints),
         history_dates: match rows {
             RowsWritten::All => Some(tables::dates(&prepared.rows.dates())),
-            RowsWritten::Ends => {
-                let dates = prepared.rows.dates();
-                // Those of rows without a reading are among them.
-                let ends: Vec<i64> = dates.first().into_iter().chain(dates.last()).copied().collect();
-                Some(tables::dates(&ends))
-            }
+            RowsWritten::Ends => Some(tables::dates(&prepared.rows.ends())),
             RowsWritten::None => None,
         },
         train_holiday_names: prepared.holidays.as_ref().map(|holidays| tables::names(&holidays.names)),
