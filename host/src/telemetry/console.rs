@@ -159,11 +159,13 @@ mod tests {
         console.finish();
         assert_eq!(*shown.lock().unwrap(), "");
         drop(let_go);
-        // There is room again: the next line first reports what is missing before it.
-        while console.queue.try_send(ConsoleItem::Mark(sync_channel(1).0)).is_err() {
+        // Once nothing waits there is room again: the next line first reports what is missing
+        // before it.
+        let (mark, reached) = sync_channel(1);
+        while console.queue.try_send(ConsoleItem::Mark(mark.clone())).is_err() {
             std::thread::yield_now();
         }
-        console.finish_within(LONG);
+        reached.recv_timeout(LONG).unwrap();
         console.line(b"again\n");
         console.finish_within(LONG);
         let shown = shown.lock().unwrap();
