@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::pace::Pace;
 use crate::signals::{DRIFT, JUMP, PATTERN, SHIFT, SIGNALS, SPIKE, STUCK, VARIANCE};
-use crate::tail::Tail;
+use crate::tail::{Of, Tail};
 
 /// An alarm's score.
 pub(crate) const ALARM: f64 = 50.0;
@@ -29,6 +29,9 @@ const RELAX: f64 = 2.0;
 
 /// To begin with the pattern's threshold is higher by this: little is known.
 const FIRST_RAISE: f64 = 1.2;
+
+/// What one alarm takes from the rate that is allowed, in decades.
+const CORRECTION: f64 = 0.03;
 
 /// How much of the budget a signal has.
 const SHARES: [f64; SIGNALS] = {
@@ -98,7 +101,7 @@ impl Gauge {
 
     /// Sets the rate of alarms; see [`Pace::allow`].
     pub(crate) fn allow(&mut self, rate: f64, seen: u32, possible: bool) {
-        self.pace.allow(rate, seen, possible);
+        self.pace.allow(rate, seen, possible.then_some(CORRECTION));
     }
 
     /// The score of each signal's number; 0 while too little is known of it.
@@ -163,7 +166,7 @@ impl Gauge {
         if self.pace.ends_epoch() {
             let rate = self.pace.rate();
             for (signal, tail) in self.tails.iter_mut().enumerate() {
-                tail.end_epoch(rate * SHARES[signal], LEAST_MEANS[signal]);
+                tail.end_epoch(Of::Variable, rate * SHARES[signal], LEAST_MEANS[signal]);
             }
         }
     }
@@ -180,7 +183,7 @@ impl Gauge {
     }
 
     pub(crate) fn alarm(&mut self) {
-        self.pace.alarm();
+        self.pace.alarm(CORRECTION);
         self.raised += libm::log(RAISE);
     }
 

@@ -18,7 +18,7 @@ use crate::novelty::SPANS;
 use crate::pace::Pace;
 use crate::settings::{Budget, RuleSettings};
 use crate::signals::{DRIFT, JUMP, PATTERN, SHIFT, SIGNALS, SPIKE, STUCK, VARIANCE};
-use crate::tail::Tail;
+use crate::tail::{Of, Tail};
 
 /// How much of the budget a signal has. For none of them there is a prior.
 const SHARES: [f64; SIGNALS] = {
@@ -32,6 +32,10 @@ const SHARES: [f64; SIGNALS] = {
     shares[STUCK] = 0.05;
     shares
 };
+
+/// What one alarm takes from the rate that is allowed, in decades. More than of a variable: there
+/// is no prior, and how the members hang together differs from machine to machine.
+const CORRECTION: f64 = 0.1;
 
 /// A tail narrower than this is not believed.
 const LEAST_MEAN: f64 = 0.05;
@@ -122,7 +126,7 @@ impl Group {
         if score < ALARM || !may {
             return quiet;
         }
-        self.pace.alarm();
+        self.pace.alarm(CORRECTION);
         let alarm = Call::Alarm(GroupAlarm { score, signal: signal as u32 });
         Some(members.iter().map(|member| if contributes(member) { alarm } else { Call::Quiet }).collect())
     }
@@ -144,7 +148,8 @@ impl Group {
         self.instants = self.instants.saturating_add(1);
         let rate = self.false_alarms.for_a_reading(self.interval.mean());
         if rate > 0.0 {
-            self.pace.allow(rate, self.instants, !self.is_learning());
+            let correction = (!self.is_learning()).then_some(CORRECTION);
+            self.pace.allow(rate, self.instants, correction);
             self.pace.step();
         }
         rate > 0.0
@@ -166,7 +171,7 @@ impl Group {
         }
         if self.pace.ends_epoch() {
             for (tail, share) in self.tails.iter_mut().zip(SHARES) {
-                tail.end_epoch(self.pace.rate() * share, LEAST_MEAN);
+                tail.end_epoch(Of::Group, self.pace.rate() * share, LEAST_MEAN);
             }
         }
     }

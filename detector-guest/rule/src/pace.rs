@@ -19,10 +19,6 @@ const EPOCHS_OF_ALARM: f64 = 8.0;
 /// second that is less than one alarm more, once; of those that come every five minutes hardly any.
 const SEEN: f64 = 10.0;
 
-/// What one alarm takes from the rate that is allowed, in decades; an alarm that was due gives as
-/// much back.
-const CORRECTION: f64 = 0.03;
-
 /// The share of the budget that is aimed at: what is over is for faults that are real, which count
 /// as well.
 pub(crate) const AIM: f64 = 0.75;
@@ -52,8 +48,9 @@ impl Pace {
     }
 
     /// Sets the rate of alarms for a reading, of which there have been so many; the first time also
-    /// what an epoch is. While alarms are `possible` their lack counts.
-    pub(crate) fn allow(&mut self, rate: f64, seen: u32, possible: bool) {
+    /// what an epoch is. While alarms are possible their lack counts: in the time of one that was
+    /// due it gives back `correction`.
+    pub(crate) fn allow(&mut self, rate: f64, seen: u32, correction: Option<f64>) {
         let readings = |part: f64, parts_of_alarm: f64| {
             (part * f64::from(self.span)).min(1.0 / (rate * parts_of_alarm)).max(1.0) as u32
         };
@@ -61,8 +58,8 @@ impl Pace {
             self.epoch = readings(EPOCH, EPOCHS_OF_ALARM);
             self.refractory = readings(REFRACTORY, EPOCHS_OF_ALARM / 2.0);
         }
-        if possible {
-            self.correction = (self.correction + CORRECTION * AIM * rate).min(MOST_CORRECTION);
+        if let Some(correction) = correction {
+            self.correction = (self.correction + correction * AIM * rate).min(MOST_CORRECTION);
         }
         let rate = rate.max(1.0 / (SEEN * f64::from(seen.max(1))));
         self.rate = rate * f64::from(self.epoch) * libm::pow(10.0, self.correction);
@@ -98,9 +95,10 @@ impl Pace {
         self.since.is_none_or(|since| since > self.refractory)
     }
 
-    pub(crate) fn alarm(&mut self) {
+    /// Takes `correction` decades from the rate that is allowed.
+    pub(crate) fn alarm(&mut self, correction: f64) {
         self.since = Some(0);
-        self.correction = (self.correction - CORRECTION).max(-MOST_CORRECTION);
+        self.correction = (self.correction - correction).max(-MOST_CORRECTION);
     }
 
     pub(crate) fn is_sound(&self) -> bool {
@@ -116,11 +114,11 @@ mod tests {
     fn an_alarm_silences_and_lowers_the_rate_and_time_gives_it_back() {
         const RATE: f64 = 0.001;
         let mut pace = Pace::new(1000);
-        pace.allow(RATE, u32::MAX, false);
+        pace.allow(RATE, u32::MAX, None);
         let (rate, epoch) = (pace.rate(), pace.epoch());
         assert_eq!((pace.is_free(), epoch, rate), (true, 80.0, 80.0 * RATE));
-        pace.alarm();
-        pace.allow(RATE, u32::MAX, true);
+        pace.alarm(0.03);
+        pace.allow(RATE, u32::MAX, Some(0.03));
         assert!(pace.rate() < rate);
         let silent = (0..1000).take_while(|_| {
             pace.step();
@@ -129,14 +127,14 @@ mod tests {
         assert_eq!(silent.count(), 160);
         // In the time of an alarm that was aimed at the rate is as it was.
         let readings = (1.0 / RATE / AIM) as u32;
-        (1..readings).for_each(|_| pace.allow(RATE, u32::MAX, true));
+        (1..readings).for_each(|_| pace.allow(RATE, u32::MAX, Some(0.03)));
         assert!((pace.rate() / rate - 1.0).abs() < 1e-3, "{}", pace.rate() / rate);
     }
 
     #[test]
     fn an_epoch_is_shorter_where_alarms_are_frequent() {
         let mut pace = Pace::new(1000);
-        pace.allow(0.0125, u32::MAX, false);
+        pace.allow(0.0125, u32::MAX, None);
         let ends: Vec<usize> = (1..=30).filter(|_| pace.ends_epoch()).collect();
         assert_eq!(ends, [10, 20, 30]);
     }

@@ -10,7 +10,7 @@ use rule::{BudgetError, RuleSettings, Variable};
 pub(crate) const DAY: usize = 288;
 
 /// Days of a series.
-const DAYS: usize = 60;
+pub(crate) const DAYS: usize = 60;
 
 /// Readings of learning, as the detector has it for readings every five minutes.
 pub(crate) const WARM_UP: usize = 375;
@@ -62,6 +62,14 @@ pub(crate) fn of_what_was_asked_for(
     let days = DAYS as f64 - WARM_UP as f64 / DAY as f64;
     let readings = (DAYS * DAY) as f64 * series as f64;
     Ok((alarms as f64 / (a_day * days * series as f64), flagged as f64 / readings))
+}
+
+/// Of several series, with the standard error.
+pub(crate) fn mean(of: &[f64]) -> (f64, f64) {
+    let n = of.len() as f64;
+    let mean = of.iter().sum::<f64>() / n;
+    let squares: f64 = of.iter().map(|x| (x - mean) * (x - mean)).sum();
+    (mean, (squares / (n - 1.0) / n).sqrt())
 }
 
 /// With deviation 1.
