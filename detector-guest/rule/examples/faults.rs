@@ -122,7 +122,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             let at = 19 * DAY + (random.uniform() * DAY as f64) as usize;
             fault(&mut y[at..at + lasts], &mut random);
             let mut variable = Variable::new(RuleSettings::new(WARM_UP as u32));
-            let verdicts: Vec<_> = (0..).zip(&y).map(|(row, y)| variable.judge(row * STEP, *y, None)).collect();
+            let verdicts: Vec<_> =
+                (0..).zip(&y).map(|(row, y)| variable.judge(row * STEP, *y, None)).collect();
             let alarms = |rows: std::ops::Range<usize>| rows.filter(|row| verdicts[*row].alarm).count();
             false_alarms += alarms(WARM_UP..at);
             readings += at - WARM_UP;
