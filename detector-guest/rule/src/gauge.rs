@@ -30,6 +30,11 @@ const RELAX: f64 = 2.0;
 /// To begin with the pattern's threshold is higher by this: little is known.
 const FIRST_RAISE: f64 = 1.2;
 
+/// And the logarithm of it by this, of which an e-fold is gone in so many epochs: what follows the
+/// warm-up is new to a memory that is as short.
+const YOUNG_RAISE: f64 = 1.2;
+const YOUNG_EPOCHS: f64 = 8.0;
+
 /// What one alarm takes from the rate that is allowed, in decades.
 const CORRECTION: f64 = 0.03;
 
@@ -107,8 +112,10 @@ impl Gauge {
     /// The score of each signal's number; 0 while too little is known of it.
     pub(crate) fn scores(&self, numbers: &[f64; SIGNALS]) -> [f64; SIGNALS] {
         let mut scores = [0.0; SIGNALS];
+        let age = f64::from(self.tails[PATTERN].known()) / YOUNG_EPOCHS;
+        let raised = self.raised + YOUNG_RAISE * libm::exp(-age);
         for signal in 0..SIGNALS {
-            let number = numbers[signal] - if signal == PATTERN { self.raised } else { 0.0 };
+            let number = numbers[signal] - if signal == PATTERN { raised } else { 0.0 };
             let own = self.tails[signal].log_rate(number);
             let log_rate = match own {
                 _ if signal == PATTERN => self.with_prior(number, own),
@@ -254,7 +261,7 @@ mod tests {
         let mut gauge = Gauge::new(PRIOR_SPAN as u32);
         gauge.allow(1.0 / PRIOR_READINGS / SHARES[PATTERN], u32::MAX, false);
         let mut numbers = [9.0; SIGNALS];
-        numbers[PATTERN] = libm::log(PRIOR_THRESHOLD);
+        numbers[PATTERN] = libm::log(PRIOR_THRESHOLD) + YOUNG_RAISE;
         gauge.raised = 0.0;
         let scores = gauge.scores(&numbers);
         assert!((scores[PATTERN] - 50.0).abs() < 1e-9, "{}", scores[PATTERN]);

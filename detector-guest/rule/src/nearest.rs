@@ -79,28 +79,52 @@ impl Nearest {
         }
         let blocks = self.unrolled();
         let scale = self.variance.sqrt() + 1e-12;
-        LENGTHS.map(|length| {
-            nearest(&blocks, length).map_or(0.0, |square| (square / length as f64).sqrt() / scale)
-        })
+        let [level, step, shape] = LENGTHS.map(|length| length as f64);
+        let found = [
+            (nearest::<{ LENGTHS[0] }>(&blocks), level),
+            (nearest::<{ LENGTHS[1] }>(&blocks), step),
+            (nearest::<{ LENGTHS[2] }>(&blocks), shape),
+        ];
+        found.map(|(square, length)| square.map_or(0.0, |square| (square / length).sqrt() / scale))
     }
 
     /// The blocks, oldest first.
-    fn unrolled(&self) -> Vec<f32> {
+    fn unrolled(&self) -> Vec<f64> {
         let (newer, older) = self.ring.split_at(self.next);
-        older.iter().chain(newer).map(|block| block.value()).collect()
+        older.iter().chain(newer).map(|block| f64::from(block.value())).collect()
     }
 }
 
-/// The least sum of squares between the last `length` blocks and as many earlier ones that do not
+/// Windows whose sums are taken side by side, which the compiler makes vectors of.
+const LANES: usize = 8;
+
+/// The least sum of squares between the last `LENGTH` blocks and as many earlier ones that do not
 /// overlap them; None if there are none.
-fn nearest(blocks: &[f32], length: usize) -> Option<f64> {
-    let first = blocks.len().saturating_sub(MEMORY + 2 * length - 1);
-    let (earlier, last) = blocks[first..].split_at(blocks.len() - first - length.min(blocks.len() - first));
-    let squares = earlier.windows(length).map(|window| {
-        let differences = window.iter().zip(last).map(|(a, b)| f64::from(*a) - f64::from(*b));
-        differences.map(|difference| difference * difference).sum::<f64>()
-    });
-    squares.reduce(f64::min)
+fn nearest<const LENGTH: usize>(blocks: &[f64]) -> Option<f64> {
+    let first = blocks.len().saturating_sub(MEMORY + 2 * LENGTH - 1);
+    let (earlier, last) = blocks[first..].split_last_chunk::<LENGTH>()?;
+    let windows = (earlier.len() + 1).checked_sub(LENGTH).filter(|windows| *windows > 0)?;
+    let mut least = [f64::INFINITY; LANES];
+    let whole = windows / LANES * LANES;
+    for at in (0..whole).step_by(LANES) {
+        let mut sums = [0.0; LANES];
+        for (back, block) in last.iter().enumerate() {
+            let from = &earlier[at + back..][..LANES];
+            for (sum, earlier) in sums.iter_mut().zip(from) {
+                let difference = earlier - block;
+                *sum += difference * difference;
+            }
+        }
+        for (least, sum) in least.iter_mut().zip(sums) {
+            *least = if sum < *least { sum } else { *least };
+        }
+    }
+    for at in whole..windows {
+        let differences = earlier[at..].iter().zip(last).map(|(earlier, block)| earlier - block);
+        let sum = differences.map(|difference| difference * difference).sum::<f64>();
+        least[0] = least[0].min(sum);
+    }
+    Some(least.into_iter().fold(f64::INFINITY, f64::min))
 }
 
 #[cfg(test)]
@@ -109,14 +133,20 @@ mod tests {
 
     #[test]
     fn the_most_similar_earlier_window_counts() {
-        for (blocks, length, square) in [
-            (&[1.0_f32][..], 1, None),
-            (&[1.0, 4.0], 1, Some(9.0)),
-            (&[1.0, 4.0, 2.0], 1, Some(1.0)),
-            (&[0.0, 0.0, 0.0, 0.0, 0.0], 3, None),
-            (&[1.0, 2.0, 3.0, 1.0, 2.0, 4.0], 3, Some(1.0)),
+        type Search = fn(&[f64]) -> Option<f64>;
+        let (one, three): (Search, Search) = (nearest::<1>, nearest::<3>);
+        let many: Vec<f64> = (0..20).map(f64::from).chain([13.25]).collect();
+        for (blocks, search, square) in [
+            (&[1.0][..], one, None),
+            (&[1.0, 4.0], one, Some(9.0)),
+            (&[1.0, 4.0, 2.0], one, Some(1.0)),
+            (&many, one, Some(0.0625)),
+            (&many[..20], one, Some(1.0)),
+            (&many, three, Some(32.0625)),
+            (&[0.0, 0.0, 0.0, 0.0, 0.0], three, None),
+            (&[1.0, 2.0, 3.0, 1.0, 2.0, 4.0], three, Some(1.0)),
         ] {
-            assert_eq!(nearest(blocks, length), square, "{blocks:?}");
+            assert_eq!(search(blocks), square, "{blocks:?}");
         }
     }
 
@@ -126,7 +156,7 @@ mod tests {
         for block in 0..2000 {
             nearest.push(f64::from(block));
         }
-        let expected: Vec<f32> = (2000 - RING..2000).map(|block| block as f32).collect();
+        let expected: Vec<f64> = (2000 - RING..2000).map(|block| block as f64).collect();
         assert_eq!(nearest.unrolled(), expected);
     }
 

@@ -16,7 +16,7 @@ fn settings() -> RuleSettings {
 /// Readings with faults, a model's prediction for some, and late ones.
 fn readings(family: usize, seed: u64) -> Vec<(i64, f64, Option<Band>)> {
     let mut random = Random(seed);
-    let mut y = FAMILIES[family].1(&mut random, 1200);
+    let mut y = FAMILIES[family].1(&mut random, 1200, DAY);
     y[600] += 50.0;
     y[700..800].iter_mut().for_each(|y| *y += 5.0);
     y[900..950].fill(3.0);
@@ -134,7 +134,7 @@ fn a_state_stays_small() {
     for (name, family) in FAMILIES {
         let mut variable = Variable::new(RuleSettings::new(3 * DAY as u32));
         let mut most = 0;
-        for (row, y) in (0..).zip(family(&mut Random(1), 60 * DAY)) {
+        for (row, y) in (0..).zip(family(&mut Random(1), 60 * DAY, DAY)) {
             variable.judge(row * STEP, y, None);
             if row % 500 == 0 {
                 most = most.max(variable.to_bytes().len());

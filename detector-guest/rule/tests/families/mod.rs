@@ -22,46 +22,103 @@ pub(crate) const STEP: i64 = 300_000_000;
 pub(crate) const BUDGETS: [(&str, f64); 3] =
     [("1 per day", 1.0), ("1 per week", 1.0 / 7.0), ("1 per month", 12.0 / 365.25)];
 
-pub(crate) type Family = fn(&mut Random, usize) -> Vec<f64>;
+/// So many readings, of which a day has so many.
+pub(crate) type Family = fn(&mut Random, usize, usize) -> Vec<f64>;
 
-pub(crate) const FAMILIES: [(&str, Family); 7] = [
-    ("gaussian", |random, rows| (0..rows).map(|_| 20.0 + random.normal()).collect()),
-    ("heavy-tailed", |random, rows| (0..rows).map(|_| 20.0 + random.student(3)).collect()),
-    ("autocorrelated", |random, rows| autoregressive(random, rows, 0.97)),
-    ("seasonal", |random, rows| {
+pub(crate) const FAMILIES: [(&str, Family); 9] = [
+    ("gaussian", |random, rows, _| (0..rows).map(|_| 20.0 + random.normal()).collect()),
+    ("heavy-tailed", |random, rows, _| (0..rows).map(|_| 20.0 + random.student(3)).collect()),
+    ("autocorrelated", |random, rows, _| autoregressive(random, rows, 0.97)),
+    ("seasonal", |random, rows, day| {
         let noise = autoregressive(random, rows, 0.7);
-        noise.iter().enumerate().map(|(row, x)| x + 5.0 * libm::sin(TAU * row as f64 / DAY as f64)).collect()
+        noise.iter().enumerate().map(|(row, x)| x + 5.0 * libm::sin(TAU * row as f64 / day as f64)).collect()
     }),
-    ("coarse steps", |random, rows| {
+    ("coarse steps", |random, rows, _| {
         autoregressive(random, rows, 0.9).iter().map(|x| (2.0 * x).round() / 2.0).collect()
     }),
-    ("mostly constant", |random, rows| {
+    ("mostly constant", |random, rows, _| {
         (0..rows).map(|_| if random.uniform() < 0.02 { 7.0 + random.normal() } else { 7.0 }).collect()
     }),
-    ("counts", |random, rows| (0..rows).map(|_| random.poisson(3.0)).collect()),
+    ("counts", |random, rows, _| (0..rows).map(|_| random.poisson(3.0)).collect()),
+    ("of longer memory", |random, rows, _| autoregressive(random, rows, 0.99)),
+    ("with weekends", |random, rows, day| {
+        let noise = autoregressive(random, rows, 0.7);
+        let works = |row: usize| row / day % 7 < 5;
+        let wave = |row: usize| libm::sin(TAU * row as f64 / day as f64);
+        let load = |row: usize| if works(row) { 5.0 * wave(row) } else { wave(row) - 4.0 };
+        noise.iter().enumerate().map(|(row, x)| x + load(row)).collect()
+    }),
 ];
 
-/// Alarms after the readings of learning, as a share of those that the budget allows, and the share
-/// of readings that are flagged.
+/// How often readings come, and how many: in microseconds, with the detector's warm-up.
+#[derive(Clone, Copy)]
+pub(crate) struct Rhythm {
+    pub(crate) name: &'static str,
+    step: i64,
+    warm_up: u32,
+    rows: usize,
+    pub(crate) budgets: [(&'static str, f64); 3],
+}
+
+pub(crate) const FIVE_MINUTES: Rhythm = Rhythm {
+    name: "every five minutes, 60 days",
+    step: STEP,
+    warm_up: WARM_UP as u32,
+    rows: DAYS * DAY,
+    budgets: BUDGETS,
+};
+
+/// The other rhythms.
+pub(crate) const RHYTHMS: [Rhythm; 2] = [
+    Rhythm {
+        name: "every hour, 60 days",
+        step: 3_600_000_000,
+        warm_up: 200,
+        rows: DAYS * 24,
+        budgets: BUDGETS,
+    },
+    Rhythm {
+        name: "every second, a day",
+        step: 1_000_000,
+        warm_up: WARM_UP as u32,
+        rows: 86_400,
+        budgets: [("1 per hour", 24.0), ("4 per day", 4.0), ("1 per day", 1.0)],
+    },
+];
+
+/// Alarms after the readings of learning, as a share of those that the budget allows.
+pub(crate) struct Share {
+    pub(crate) alarms: f64,
+    /// The standard error.
+    pub(crate) error: f64,
+    /// Of the readings.
+    pub(crate) flagged: f64,
+}
+
 pub(crate) fn of_what_was_asked_for(
     family: Family,
+    rhythm: Rhythm,
     (budget, a_day): (&str, f64),
     series: u64,
-) -> Result<(f64, f64), BudgetError> {
-    let settings = RuleSettings { false_alarms: budget.parse()?, ..RuleSettings::new(WARM_UP as u32) };
-    let (mut alarms, mut flagged) = (0, 0);
+) -> Result<Share, BudgetError> {
+    let Rhythm { step, warm_up, rows, .. } = rhythm;
+    let settings = RuleSettings { false_alarms: budget.parse()?, ..RuleSettings::new(warm_up) };
+    let days = |rows: usize| rows as f64 * step as f64 / (DAY as f64 * STEP as f64);
+    let allowed = a_day * days(rows - warm_up as usize);
+    let (mut shares, mut flagged) = (Vec::new(), 0);
     for seed in 0..series {
         let mut variable = Variable::new(settings);
-        let readings = family(&mut Random(seed * 77 + 5), DAYS * DAY);
+        let mut alarms = 0;
+        let readings = family(&mut Random(seed * 77 + 5), rows, (DAY as i64 * STEP / step) as usize);
         for (y, row) in readings.iter().zip(0..) {
-            let verdict = variable.judge(row * STEP, *y, None);
+            let verdict = variable.judge(row * step, *y, None);
             alarms += usize::from(verdict.alarm);
             flagged += usize::from(verdict.is_anomaly);
         }
+        shares.push(alarms as f64 / allowed);
     }
-    let days = DAYS as f64 - WARM_UP as f64 / DAY as f64;
-    let readings = (DAYS * DAY) as f64 * series as f64;
-    Ok((alarms as f64 / (a_day * days * series as f64), flagged as f64 / readings))
+    let (alarms, error) = mean(&shares);
+    Ok(Share { alarms, error, flagged: flagged as f64 / (rows as f64 * series as f64) })
 }
 
 /// Of several series, with the standard error.

@@ -35,8 +35,8 @@ pub(crate) const KINDS: [Kind; 8] = [
 impl Kind {
     pub(crate) fn rows(self, seed: u64, rows: usize) -> Vec<Row> {
         let mut random = Random(seed * 77 + 5);
-        let common = (self.family)(&mut random, rows);
-        let own = [(); MEMBERS].map(|()| (self.family)(&mut random, rows));
+        let common = (self.family)(&mut random, rows, DAY);
+        let own = [(); MEMBERS].map(|()| (self.family)(&mut random, rows, DAY));
         let sensor = |row: usize, member: usize| {
             let own: f64 = own[member][row];
             if self.correlated { 20.0 + 0.8 * (common[row] - 20.0) + 0.6 * (own - 20.0) } else { own }
