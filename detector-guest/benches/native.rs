@@ -78,3 +78,39 @@ fn read_compact(bencher: divan::Bencher<'_, '_>) {
     let compact = prophet::Model::compact(&with_history()).unwrap();
     bencher.bench_local(|| prophet::Model::from_bytes(divan::black_box(&compact), None).unwrap());
 }
+
+/// Readings of a variable, two months of them, and what of the rule's time is the pattern's memory.
+const READINGS: usize = 60 * 288;
+
+fn readings() -> Vec<f64> {
+    let mut state = 1_u64;
+    let mut uniform = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 11) as f64 / (1_u64 << 53) as f64
+    };
+    let mut level = 0.0;
+    let mut reading = |row: usize| {
+        level = 0.9 * level + uniform() - 0.5;
+        level + 3.0 * (row as f64 * std::f64::consts::TAU / 288.0).sin()
+    };
+    (0..READINGS).map(&mut reading).collect()
+}
+
+#[divan::bench]
+fn rule(bencher: divan::Bencher<'_, '_>) {
+    let readings = readings();
+    bencher.counter(ItemsCount::new(READINGS)).bench_local(|| {
+        let mut variable = rule::Variable::new(rule::RuleSettings::new(375));
+        let judge = |(row, y): (usize, &f64)| variable.judge(row as i64 * 300_000_000, *y, None).score;
+        readings.iter().enumerate().map(judge).sum::<f64>()
+    });
+}
+
+#[divan::bench]
+fn rule_pattern(bencher: divan::Bencher<'_, '_>) {
+    let readings = readings();
+    bencher.counter(ItemsCount::new(READINGS)).bench_local(|| {
+        let mut novelty = rule::Novelty::new(375);
+        readings.iter().map(|y| novelty.push(*y)).sum::<f64>()
+    });
+}

@@ -68,6 +68,9 @@ async fn measure(rows: u32, rounds: usize) {
     );
 }
 
+/// The same batch again and again is all late to the rule that learns.
+const SETTINGS: &str = r#"{"rule": "interval"}"#;
+
 const JUDGED: &str = "component: judged";
 const FLOOR: &str = "component: batch in, columns out, checked (the floor)";
 const NATIVE: &str = "native: judged";
@@ -108,7 +111,7 @@ impl Component {
         };
         let all = ModelFile { path: "*".into(), bytes: Vec::new() };
         Self {
-            judging: open(sample::set("{}")).await,
+            judging: open(sample::set(SETTINGS)).await,
             echoing: open(hostile(vec![all])).await,
             ignoring: open(hostile(Vec::new())).await,
         }
@@ -147,7 +150,7 @@ impl Native {
             FILES.iter().map(|file| detector_guest::File { path: file.name, bytes: file.bytes }).collect();
         let models = FILES.iter().filter_map(|file| Model::from_json(file.bytes).ok());
         Self {
-            detector: detector_guest::ProphetDetector::open(&files, "{}").unwrap(),
+            detector: detector_guest::ProphetDetector::open(&files, SETTINGS).unwrap(),
             models: models.collect(),
         }
     }

@@ -5,9 +5,7 @@
 
 mod families;
 
-use families::{
-    BUDGETS, DAY, FAMILIES, FIVE_MINUTES, Random, STEP, Share, WARM_UP, of_what_was_asked_for,
-};
+use families::{BUDGETS, DAY, FAMILIES, FIVE_MINUTES, Random, STEP, Share, WARM_UP, of_what_was_asked_for};
 use rule::{RuleSettings, Variable};
 
 #[test]

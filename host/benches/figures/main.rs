@@ -17,14 +17,16 @@ mod importing;
 mod loading;
 mod place;
 mod program;
+mod rule;
 mod sample;
 mod throughput;
 mod times;
 mod training;
 
 /// What can be asked for; nothing named is all.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     "throughput",
+    "rule",
     "cycle",
     "reload",
     "start",
@@ -53,6 +55,7 @@ fn main() {
     for part in PARTS.into_iter().filter(|part| wanted(part)) {
         match part {
             "throughput" => runtime.block_on(throughput::throughput()),
+            "rule" => runtime.block_on(rule::rule()),
             "cycle" => runtime.block_on(cycle::cycle()),
             "reload" => runtime.block_on(cycle::reload()),
             "start" => program::start(),
