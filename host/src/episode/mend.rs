@@ -26,6 +26,8 @@ pub struct Changed {
     pub context: Datetime,
     /// Where the evaluation of silences and stuck values begins.
     pub run: RunStart,
+    /// Where an evaluation ended that took everything before `first` in its order.
+    pub after: Option<PastEnd>,
     /// Readings that are not stored yet.
     pub late: Vec<Point>,
     /// Stored readings after this datetime are new to the caller.
@@ -33,6 +35,16 @@ pub struct Changed {
     pub looked_at: [LookedAt; 2],
     /// Whether the late ones take the place of what is stored; else what is stored stays.
     pub replaces: bool,
+}
+
+/// Where an evaluation ended, from which the next one can go on: a backfill takes the readings of a
+/// variable in their order, and an episode may last for all of them.
+#[derive(Clone, Debug)]
+pub struct PastEnd {
+    pub last: Datetime,
+    machine: Machine,
+    /// None: it is not known.
+    pub run: Option<CurrentRun>,
 }
 
 /// The past of one variable, evaluated again.
@@ -78,6 +90,8 @@ pub struct Mended {
     pub disproved: Option<StoredEpisode>,
     /// The last reading that was evaluated.
     pub last: Option<Datetime>,
+    /// If it was evaluated up to the last reading.
+    pub end: Option<PastEnd>,
 }
 
 impl Past {
@@ -89,13 +103,13 @@ impl Past {
         old: Vec<StoredEpisode>,
         changed: Changed,
     ) -> Self {
-        let Changed { first, last, context, run, mut late, known_to, looked_at, replaces } = changed;
+        let Changed { first, last, context, run, after, mut late, known_to, looked_at, replaces } = changed;
         let (mut old, states): (Vec<_>, Vec<_>) =
             old.into_iter().partition(|row| row.episode.kind == EpisodeKind::Anomaly);
         let is_state =
             |row: &StoredEpisode| matches!(row.episode.kind, EpisodeKind::Silent | EpisodeKind::Stuck);
         let states = states.into_iter().filter(is_state).collect();
-        let states =
+        let mut states =
             PastStates::new(Arc::clone(&variable), Arc::clone(&settings), limits, states, run, looked_at);
         old.sort_by_key(|row| row.episode.begin);
         let holds = |row: &&StoredEpisode| {
@@ -103,7 +117,7 @@ impl Past {
             begin <= first && closed_at.is_none_or(|closed_at| first <= closed_at)
         };
         let before = old.iter().filter_map(|row| row.episode.closed_at).filter(|at| *at < first).max();
-        let (from, after_from) = match (old.iter().find(holds), before) {
+        let (mut from, mut after_from) = match (old.iter().find(holds), before) {
             (Some(row), _) => (row.episode.begin, false),
             (None, Some(closed_at)) if closed_at >= context => (closed_at, true),
             (None, _) => (context, false),
@@ -111,7 +125,16 @@ impl Past {
         let begins = old.iter().map(|row| row.episode.begin).filter(|begin| *begin < from);
         let mut last_two = [None; 2];
         begins.for_each(|begin| last_two = [last_two[1], Some(begin)]);
-        old.retain(|row| row.episode.begin >= from);
+        let mut machine = Machine::resume(None, last_two);
+        let mut last_before = None;
+        if let Some(end) = after {
+            (from, after_from, machine, last_before) = (end.last, true, end.machine, Some(end.last));
+            if let Some(run) = end.run {
+                states = states.after(end.last, run);
+            }
+        }
+        let open = machine.open().map(|open| open.begin);
+        old.retain(|row| row.episode.begin >= from || Some(row.episode.begin) == open);
         // Of a datetime that is given twice the first counts; the last of the list is taken next.
         late.sort_by_key(|point| point.ds);
         late.dedup_by_key(|point| point.ds);
@@ -127,9 +150,9 @@ impl Past {
             late,
             replaces,
             old,
-            machine: Machine::resume(None, last_two),
+            machine,
             states,
-            last: None,
+            last: last_before,
             found: Vec::new(),
             done: None,
         }
@@ -216,6 +239,11 @@ impl Past {
         }
         let found = self.states.finish(next, now);
         mended.run = found.run;
+        mended.end = mended.last.zip(mended.live.as_ref()).map(|(last, (machine, _))| PastEnd {
+            last,
+            machine: machine.clone(),
+            run: found.run,
+        });
         mended.is_heard = found.silent_rows.iter().any(|row| row.episode.is_open());
         mended.add(rewriting.of(found.silent_rows, found.silent, None));
         let stuck =
@@ -284,6 +312,7 @@ mod tests {
             last,
             context: first,
             run,
+            after: None,
             late,
             known_to: END,
             looked_at: [(START, END); 2],

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use machine::Machine;
-pub use mend::{Changed, Mended, Past};
+pub use mend::{Changed, Mended, Past, PastEnd};
 pub use notifier::Notifier;
 pub use outbox_message::{EpisodeKey, MessageKind, OutboxMessage};
 pub use past_states::{CurrentRun, LookedAt, RunStart, run_in_rows, run_start};

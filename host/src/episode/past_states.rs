@@ -106,6 +106,16 @@ impl PastStates {
         }
     }
 
+    /// Goes on after the last reading of an earlier evaluation, with the run that it was in.
+    pub(super) fn after(mut self, last: Datetime, run: CurrentRun) -> Self {
+        let CurrentRun { value, since, readings } = run;
+        self.start = RunStart { from: last.later(Duration::from_micros(1)), is_known: true };
+        self.last = Some((last, false));
+        let y = f64::from_bits(value);
+        self.run = Some(Run { value, y, since, end: last, readings, is_known: true, is_new: false });
+        self
+    }
+
     /// The first datetime whose verdicts are needed; None if none are.
     pub(super) fn from(&self) -> Option<Datetime> {
         (!self.limits.are_unknown()).then_some(self.start.from)
@@ -366,6 +376,7 @@ mod tests {
             last,
             context: first,
             run: RunStart { from, is_known: true },
+            after: None,
             late: late.to_vec(),
             known_to: ALWAYS.1,
             looked_at: [ALWAYS; 2],

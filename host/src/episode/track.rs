@@ -127,6 +127,15 @@ impl Track {
         (self.silent, self.stuck) = (silent, stuck);
     }
 
+    /// Takes over a silence or a stuck value.
+    pub(super) fn adopt_state(&mut self, kind: EpisodeKind, open: Option<Episode>) {
+        match kind {
+            EpisodeKind::Silent => self.silent = open,
+            EpisodeKind::Stuck => self.stuck = open,
+            EpisodeKind::Anomaly | EpisodeKind::Service | EpisodeKind::Shelved => {}
+        }
+    }
+
     /// The open episode of this kind.
     pub(super) fn open(&self, kind: EpisodeKind) -> Option<&Episode> {
         match kind {

@@ -216,7 +216,9 @@ impl EpisodeTracker {
         let open = of_variables(open);
         for ((variable, kind), row) in &open {
             let ours = self.rows.get(&(Arc::clone(variable), *kind));
-            let is_same = ours == Some(&(row.episode.begin, row.version)) && row.worker == self.worker;
+            // What was taken over stays the other's.
+            let is_ours = *kind != EpisodeKind::Anomaly || row.worker == self.worker;
+            let is_same = ours == Some(&(row.episode.begin, row.version)) && is_ours;
             if !is_same && self.tracks.contains_key(*variable) {
                 note(variable, row.episode.begin);
             }
@@ -239,9 +241,9 @@ impl EpisodeTracker {
         changed.iter().filter_map(anew).collect()
     }
 
-    /// Takes over the silences of these variables as the table has them, because another process
-    /// has changed them. Everything else of them is evaluated again with their next readings.
-    pub fn adopt_silences<'a>(
+    /// Takes over the silences and the stuck values of these variables as the table has them,
+    /// because another process has changed them. Everything else of them is evaluated again.
+    pub fn adopt_states<'a>(
         &mut self,
         variables: impl Iterator<Item = &'a Arc<str>>,
         open: &[StoredEpisode],
@@ -249,13 +251,15 @@ impl EpisodeTracker {
         let open = of_variables(open);
         for variable in variables {
             let Some(track) = self.tracks.get_mut(variable) else { continue };
-            let key = (Arc::clone(variable), EpisodeKind::Silent);
-            let row = open.get(&(variable, EpisodeKind::Silent));
-            track.silent = row.map(|row| row.episode.clone());
-            match row {
-                Some(row) => self.rows.insert(key, (row.episode.begin, row.version)),
-                None => self.rows.remove(&key),
-            };
+            for kind in [EpisodeKind::Silent, EpisodeKind::Stuck] {
+                let row = open.get(&(variable, kind));
+                track.adopt_state(kind, row.map(|row| row.episode.clone()));
+                let key = (Arc::clone(variable), kind);
+                match row {
+                    Some(row) => self.rows.insert(key, (row.episode.begin, row.version)),
+                    None => self.rows.remove(&key),
+                };
+            }
         }
     }
 

@@ -105,7 +105,7 @@ impl Worker {
         let open = session.output.open_episodes().await?;
         let episodes = &mut session.episodes;
         episodes.changed_by_others = episodes.tracker.changed_by_others(&open);
-        episodes.tracker.adopt_silences(episodes.changed_by_others.keys(), &open);
+        episodes.tracker.adopt_states(episodes.changed_by_others.keys(), &open);
         let is_shelved = |row: &StoredEpisode| row.episode.kind == EpisodeKind::Shelved;
         episodes.shelved = open.into_iter().filter(is_shelved).collect();
         episodes.notifier = Notifier::new(&episodes.shelved);

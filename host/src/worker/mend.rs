@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::datetime::Datetime;
 use crate::episode::{
     Anew, Changed, Draft, EpisodeChange, EpisodeKind, EpisodeRange, EpisodeTracker, LookedAt, Mended,
-    Notifier, Past, Point, RunStart, StateLimits, StoredEpisode, Told, VariableSettings,
+    Notifier, Past, PastEnd, Point, RunStart, StateLimits, StoredEpisode, Told, VariableSettings,
 };
 use crate::store::{Output, ReadFrom, StoreError, Stretch};
 
@@ -84,8 +84,17 @@ pub(super) async fn late(
         let limits = tracker.limits(&variable);
         let known_to = tracker.last(&variable).unwrap_or(START);
         let (run, looked_at) = (RunStart { from: first, is_known: false }, [(START, END); 2]);
-        let changed =
-            Changed { first, last, context: first, run, late: points, known_to, looked_at, replaces: false };
+        let changed = Changed {
+            first,
+            last,
+            context: first,
+            run,
+            after: None,
+            late: points,
+            known_to,
+            looked_at,
+            replaces: false,
+        };
         concerned.push(Concerned { variable, settings, limits, changed, to });
     }
     let mut known = KnownEpisodes::default();
@@ -117,14 +126,26 @@ pub(super) async fn rejudged(
         let run = RunStart { from: first, is_known: false };
         // What came lately is looked at by the worker.
         let looked_at = [looked_at, (now.earlier(LATELY), END)];
-        let changed =
-            Changed { first, last, context: first, run, late: points, known_to: END, looked_at, replaces };
+        let after = known.end_before(&variable, first);
+        let changed = Changed {
+            first,
+            last,
+            context: first,
+            run,
+            after,
+            late: points,
+            known_to: END,
+            looked_at,
+            replaces,
+        };
         concerned.push(Concerned { variable, settings, limits, changed, to: END });
     }
     let notifier = Notifier::of_the_past();
     let mut draft = Draft::default();
+    known.ended.clear();
     for (variable, past) in go_over(output, known, concerned).await? {
-        let mended = past.finish(None, now, &notifier);
+        let mut mended = past.finish(None, now, &notifier);
+        known.ended.push((Arc::clone(&variable), mended.end.take()));
         draft.changes.extend(mended.changes);
         draft.messages.extend(mended.messages);
         // An open episode stays the worker's, if the worker has a row of it. It is written all the
@@ -226,6 +247,10 @@ pub(super) struct KnownEpisodes {
     /// The datetime from which they are known, and the episodes by variable and begin. None: they
     /// were not read, or are too many.
     all: Option<(Datetime, EpisodesByVariable)>,
+    /// Where the evaluation of each variable ended, if it went on to its last verdict.
+    ends: HashMap<Arc<str>, PastEnd>,
+    /// The same of the batch that is about to be stored.
+    ended: Vec<(Arc<str>, Option<PastEnd>)>,
 }
 
 /// The number of episodes of each kind before a change that may be concerned: the one that contains
@@ -277,13 +302,25 @@ impl KnownEpisodes {
         Ok(KINDS.into_iter().flat_map(of_kind).map(|(_, row)| row.clone()).collect())
     }
 
+    /// Where the evaluation of a variable ended, if that is before its first change: nothing before
+    /// it has to be read again.
+    fn end_before(&self, variable: &Arc<str>, first: Datetime) -> Option<PastEnd> {
+        self.ends.get(variable).filter(|end| end.last < first).cloned()
+    }
+
     /// Another process has changed them.
     pub(super) fn forget(&mut self) {
-        self.all = None;
+        *self = Self::default();
     }
 
     /// These changes were committed.
     pub(super) fn changed(&mut self, changes: &[EpisodeChange], worker: &Arc<str>, now: Datetime) {
+        for (variable, end) in self.ended.drain(..) {
+            match end {
+                Some(end) => self.ends.insert(variable, end),
+                None => self.ends.remove(&variable),
+            };
+        }
         let Some((_, of)) = &mut self.all else { return };
         for change in changes {
             let rows = of.entry(Arc::clone(&change.episode.variable)).or_default();

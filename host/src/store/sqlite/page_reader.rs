@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rusqlite::types::ValueRef;
@@ -87,11 +87,12 @@ impl PageReader for SqliteOutput {
 pub(super) fn stretches(
     connection: &Connection,
     (output, state): (&TableName, &TableName),
+    patience: Option<Duration>,
     stretches: &[Stretch],
     limit: usize,
     end: ReadFrom,
 ) -> Result<Vec<Vec<StoredVerdict>>> {
-    let reading = PageQuery::begin(connection, output, state)?;
+    let reading = PageQuery { patience, ..PageQuery::begin(connection, output, state)? };
     stretches.iter().map(|stretch| reading.stretch(stretch, limit, end)).collect()
 }
 
@@ -106,25 +107,27 @@ struct PageQuery<'c> {
     output: &'c TableName,
     has_source_file: bool,
     begun: Instant,
+    patience: Option<Duration>,
 }
 
 impl<'c> PageQuery<'c> {
     fn begin(connection: &'c Connection, output: &'c TableName, state: &TableName) -> Result<Self> {
         let found = ensure_tables::expect_tables(connection, output, state)?;
-        Ok(Self { connection, output, has_source_file: found.has("source_file"), begun: Instant::now() })
+        let (has_source_file, begun) = (found.has("source_file"), Instant::now());
+        Ok(Self { connection, output, has_source_file, begun, patience: Some(PATIENCE) })
     }
 
     /// # Errors
     /// `Busy`, once it has taken too long.
     fn goes_on(&self) -> Result<()> {
-        if self.begun.elapsed() < PATIENCE {
+        let Some(patience) = self.patience.filter(|patience| self.begun.elapsed() >= *patience) else {
             return Ok(());
-        }
+        };
         Err(Error::Found(
             ErrorKind::Busy,
             format!(
                 "reading took more than {} s and was given up; does table `{}` have the indexes that `host schema` prints?",
-                PATIENCE.as_secs(),
+                patience.as_secs(),
                 self.output.table()
             ),
         ))

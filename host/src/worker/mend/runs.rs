@@ -20,7 +20,9 @@ pub(super) async fn find(
     rows: &[Vec<StoredEpisode>],
 ) -> Result<(), StoreError> {
     let (mut any, mut silent) = (Vec::new(), Vec::new());
-    for (one, rows) in concerned.iter_mut().zip(rows).filter(|(one, _)| !one.limits.are_unknown()) {
+    let goes_on = |one: &Concerned| one.changed.after.as_ref().is_some_and(|end| end.run.is_some());
+    let asks = |one: &Concerned| !one.limits.are_unknown() && !goes_on(one);
+    for (one, rows) in concerned.iter_mut().zip(rows).filter(|(one, _)| asks(one)) {
         match run_in_rows(rows, one.changed.first) {
             Some(from) => one.changed.run = RunStart { from, is_known: true },
             None if one.limits.stuck.is_some() => any.push(one),
