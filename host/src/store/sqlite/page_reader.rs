@@ -167,6 +167,10 @@ impl<'c> PageQuery<'c> {
         if end == ReadFrom::End {
             found.reverse();
         }
+        // The column may have a collation that takes another spelling for the same.
+        for verdict in &mut found {
+            verdict.variable = Arc::clone(variable);
+        }
         Ok(found)
     }
 
