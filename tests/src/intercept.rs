@@ -60,13 +60,15 @@ struct Notes {
     before: Box<Before>,
     calls: Vec<Call>,
     largest_page: usize,
+    verdicts_around: usize,
     lost: Option<StoreError>,
 }
 
 impl Intercepted {
     /// `before` is called at each call.
     pub fn new(store: &SqliteStore, before: impl FnMut(Call) -> Action + Send + 'static) -> Self {
-        let notes = Notes { before: Box::new(before), calls: Vec::new(), largest_page: 0, lost: None };
+        let before = Box::new(before);
+        let notes = Notes { before, calls: Vec::new(), largest_page: 0, verdicts_around: 0, lost: None };
         Self { store: store.clone(), shared: Arc::new(Mutex::new(notes)) }
     }
 
@@ -78,6 +80,11 @@ impl Intercepted {
     /// The most rows that one read has returned.
     pub fn largest_page(&self) -> usize {
         self.notes().largest_page
+    }
+
+    /// How many verdicts were read around changed ones.
+    pub fn verdicts_around(&self) -> usize {
+        self.notes().verdicts_around
     }
 
     fn notes(&self) -> std::sync::MutexGuard<'_, Notes> {
@@ -234,7 +241,9 @@ impl VerdictReader for Out {
         end: ReadFrom,
     ) -> Result<Vec<Vec<StoredVerdict>>, StoreError> {
         self.between.before(Call::LookUp).await?;
-        self.output.stretches(stretches, limit, end).await
+        let found = self.output.stretches(stretches, limit, end).await?;
+        self.between.notes().verdicts_around += found.iter().map(Vec::len).sum::<usize>();
+        Ok(found)
     }
 }
 

@@ -4,13 +4,15 @@
 //! Pure. No message is made of past episodes, except the end of one whose begin was told.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::machine::Machine;
 use super::notifier::Notifier;
+use super::past_states::{CurrentRun, LookedAt, PastStates, RunStart};
 use super::point::Point;
+use super::rewrite::{Rewriting, Rewritten};
 use super::settings::VariableSettings;
-use super::{Episode, EpisodeChange, EpisodeKind, OutboxMessage, StoredEpisode, Told};
+use super::state_limits::{StateLimits, value_key};
+use super::{Episode, EpisodeChange, EpisodeKind, OpenEpisode, OpenRow, OutboxMessage, StoredEpisode};
 use crate::datetime::Datetime;
 
 /// The verdicts that may have changed.
@@ -22,10 +24,27 @@ pub struct Changed {
     /// Where readings in a row are needed to open an episode, those before the first count too:
     /// the earliest of them.
     pub context: Datetime,
+    /// Where the evaluation of silences and stuck values begins.
+    pub run: RunStart,
+    /// Where an evaluation ended that took everything before `first` in its order.
+    pub after: Option<PastEnd>,
     /// Readings that are not stored yet.
     pub late: Vec<Point>,
-    /// Whether those take the place of what is stored; else what is stored stays.
+    /// Stored readings after this datetime are new to the caller.
+    pub known_to: Datetime,
+    pub looked_at: [LookedAt; 2],
+    /// Whether the late ones take the place of what is stored; else what is stored stays.
     pub replaces: bool,
+}
+
+/// Where an evaluation ended, from which the next one can go on: a backfill takes the readings of a
+/// variable in their order, and an episode may last for all of them.
+#[derive(Clone, Debug)]
+pub struct PastEnd {
+    pub last: Datetime,
+    machine: Machine,
+    /// None: it is not known.
+    pub run: Option<CurrentRun>,
 }
 
 /// The past of one variable, evaluated again.
@@ -33,21 +52,23 @@ pub struct Changed {
 pub struct Past {
     variable: Arc<str>,
     settings: Arc<VariableSettings>,
-    /// After how long without a reading it was silent.
-    silent_after: Option<Duration>,
+    limits: StateLimits,
     from: Datetime,
     /// Whether the first reading is the one after `from`.
     after_from: bool,
     /// Verdicts up to this datetime may have changed.
     changed_to: Datetime,
+    known_to: Datetime,
     /// Readings that are not stored yet, the latest first.
     late: Vec<Point>,
     replaces: bool,
     old: Vec<StoredEpisode>,
     machine: Machine,
+    states: PastStates,
+    /// The last reading, and the last before which no episode had to be evaluated any more.
     last: Option<Datetime>,
     found: Vec<Episode>,
-    /// Where it came to rest, after which nothing differs.
+    /// Where it came to rest, after which no episode differs.
     done: Option<Datetime>,
 }
 
@@ -58,9 +79,19 @@ pub struct Mended {
     pub messages: Vec<OutboxMessage>,
     /// If it was evaluated up to the last reading: the state of the variable now, and the open row
     /// of the table, if any.
-    pub live: Option<(Machine, Option<(Datetime, i32)>)>,
+    pub live: Option<(Machine, Option<OpenRow>)>,
+    /// The same for a stuck value.
+    pub stuck: Option<Option<OpenEpisode>>,
+    /// The run of equal values now, if it was evaluated up to the last reading.
+    pub run: Option<CurrentRun>,
+    /// Whether a silence that was open is over.
+    pub is_heard: bool,
+    /// The row of a silence that was open, if the readings say that there was none.
+    pub disproved: Option<StoredEpisode>,
     /// The last reading that was evaluated.
     pub last: Option<Datetime>,
+    /// If it was evaluated up to the last reading.
+    pub end: Option<PastEnd>,
 }
 
 impl Past {
@@ -68,19 +99,25 @@ impl Past {
     pub fn new(
         variable: Arc<str>,
         settings: Arc<VariableSettings>,
-        silent_after: Option<Duration>,
-        mut old: Vec<StoredEpisode>,
+        limits: StateLimits,
+        old: Vec<StoredEpisode>,
         changed: Changed,
     ) -> Self {
-        let Changed { first, last, context, mut late, replaces } = changed;
-        old.retain(|row| row.episode.kind == EpisodeKind::Anomaly);
+        let Changed { first, last, context, run, after, mut late, known_to, looked_at, replaces } = changed;
+        let (mut old, states): (Vec<_>, Vec<_>) =
+            old.into_iter().partition(|row| row.episode.kind == EpisodeKind::Anomaly);
+        let is_state =
+            |row: &StoredEpisode| matches!(row.episode.kind, EpisodeKind::Silent | EpisodeKind::Stuck);
+        let states = states.into_iter().filter(is_state).collect();
+        let mut states =
+            PastStates::new(Arc::clone(&variable), Arc::clone(&settings), limits, states, run, looked_at);
         old.sort_by_key(|row| row.episode.begin);
         let holds = |row: &&StoredEpisode| {
             let Episode { begin, closed_at, .. } = row.episode;
             begin <= first && closed_at.is_none_or(|closed_at| first <= closed_at)
         };
         let before = old.iter().filter_map(|row| row.episode.closed_at).filter(|at| *at < first).max();
-        let (from, after_from) = match (old.iter().find(holds), before) {
+        let (mut from, mut after_from) = match (old.iter().find(holds), before) {
             (Some(row), _) => (row.episode.begin, false),
             (None, Some(closed_at)) if closed_at >= context => (closed_at, true),
             (None, _) => (context, false),
@@ -88,7 +125,16 @@ impl Past {
         let begins = old.iter().map(|row| row.episode.begin).filter(|begin| *begin < from);
         let mut last_two = [None; 2];
         begins.for_each(|begin| last_two = [last_two[1], Some(begin)]);
-        old.retain(|row| row.episode.begin >= from);
+        let mut machine = Machine::resume(None, last_two);
+        let mut last_before = None;
+        if let Some(end) = after {
+            (from, after_from, machine, last_before) = (end.last, true, end.machine, Some(end.last));
+            if let Some(run) = end.run {
+                states = states.after(end.last, run);
+            }
+        }
+        let open = machine.open().map(|open| open.begin);
+        old.retain(|row| row.episode.begin >= from || Some(row.episode.begin) == open);
         // Of a datetime that is given twice the first counts; the last of the list is taken next.
         late.sort_by_key(|point| point.ds);
         late.dedup_by_key(|point| point.ds);
@@ -96,15 +142,17 @@ impl Past {
         Self {
             variable,
             settings,
-            silent_after,
+            limits,
             from,
             after_from,
             changed_to: last,
+            known_to,
             late,
             replaces,
             old,
-            machine: Machine::resume(None, last_two),
-            last: None,
+            machine,
+            states,
+            last: last_before,
             found: Vec::new(),
             done: None,
         }
@@ -112,160 +160,118 @@ impl Past {
 
     /// The first datetime whose verdicts are needed.
     pub fn from(&self) -> Datetime {
-        self.from
+        self.states.from().map_or(self.from, |from| from.min(self.from))
     }
 
     /// Whether no more of them are needed.
     pub fn is_done(&self) -> bool {
-        self.done.is_some()
+        self.done.is_some() && self.states.is_done()
     }
 
     /// Takes the next verdict that is stored.
     pub fn take(&mut self, point: &Point) {
-        let begins = if self.after_from { point.ds > self.from } else { point.ds >= self.from };
-        if self.is_done() || !begins {
+        if self.is_done() {
             return;
         }
         while let Some(late) = self.late.pop_if(|late| late.ds <= point.ds) {
-            if late.ds < point.ds || self.replaces {
-                self.step(&late);
+            if late.ds < point.ds {
+                self.step(&late, true);
+            } else if self.replaces {
+                self.step(&late, value_key(late.y) != value_key(point.y));
             }
         }
         let gives_way = self.replaces && self.last == Some(point.ds);
         if !gives_way {
-            self.step(point);
+            self.step(point, point.ds > self.known_to);
         }
+        if point.ds <= self.changed_to {
+            return;
+        }
+        self.states.settle();
         let is_within = |row: &StoredEpisode| {
             let Episode { begin, closed_at, .. } = row.episode;
             begin <= point.ds && closed_at.is_none_or(|closed_at| point.ds < closed_at)
         };
-        let settled = point.ds > self.changed_to && self.machine.is_at_rest();
-        if settled && !self.old.iter().any(is_within) {
-            self.done = Some(point.ds);
+        if self.machine.is_at_rest() && !self.old.iter().any(is_within) {
+            self.done.get_or_insert(point.ds);
         }
     }
 
-    fn step(&mut self, point: &Point) {
-        if let (Some(last), Some(limit)) = (self.last, self.silent_after)
+    /// The next reading, in the order of their datetimes.
+    fn step(&mut self, point: &Point, is_new: bool) {
+        self.states.step(point, is_new);
+        let last = self.last.replace(point.ds);
+        let begins = if self.after_from { point.ds > self.from } else { point.ds >= self.from };
+        if self.done.is_some() || !begins {
+            return;
+        }
+        if let (Some(last), Some(limit)) = (last, self.limits.silent)
             && point.ds.since(last) > limit
         {
             self.found.extend(self.machine.silence(last.later(limit)));
         }
         self.found.extend(self.machine.step(&self.variable, point, &self.settings));
-        self.last = Some(point.ds);
     }
 
-    /// Ends after the last verdict. `is_silent`: the variable has fallen silent since.
-    pub fn finish(mut self, is_silent: bool, now: Datetime, notifier: &Notifier) -> Mended {
+    /// Ends after the last verdict. `next`: the reading that comes after it, if there is one.
+    pub fn finish(mut self, next: Option<Datetime>, now: Datetime, notifier: &Notifier) -> Mended {
         while let Some(late) = self.late.pop() {
-            self.step(&late);
+            self.step(&late, true);
         }
-        if let (true, None, Some(last), Some(limit)) = (is_silent, self.done, self.last, self.silent_after) {
+        let is_at_end = !self.is_done();
+        if let (true, None, Some(last), Some(limit)) =
+            (self.states.is_silent(next, now), self.done, self.last, self.limits.silent)
+        {
             self.found.extend(self.machine.silence(last.later(limit)));
         }
         let done = self.done;
-        let mut old: Vec<Option<StoredEpisode>> = std::mem::take(&mut self.old)
-            .into_iter()
-            .filter(|row| done.is_none_or(|done| row.episode.begin <= done))
-            .map(Some)
-            .collect();
-        let mut mended = Mended { last: self.last, ..Mended::default() };
-        let mut open = self.machine.open().cloned();
-        // An episode takes the row of the old one with the same begin, else of one that it
-        // overlaps.
-        let all: Vec<Episode> = self.found.drain(..).chain(open.clone()).collect();
-        let mut rows: Vec<Option<StoredEpisode>> =
-            all.iter().map(|new| take_if(&mut old, |row| row.episode.begin == new.begin)).collect();
-        for (new, row) in all.iter().zip(&mut rows).filter(|(_, row)| row.is_none()) {
-            *row = take_if(&mut old, |row| overlaps(&row.episode, new));
-        }
-        // The messages of an open episode continue in the one that is open now, whatever its row.
-        let mut told_open = None;
-        for row in old.into_iter().flatten() {
-            let before = Some((row.episode.begin, row.version));
-            if row.episode.is_open() && open.is_some() {
-                told_open = Some(row.episode.told);
-                mended.changes.push(EpisodeChange { before, episode: row.episode, gone: true });
-                continue;
-            }
-            let mut ended =
-                Episode { closed_at: row.episode.closed_at.or(Some(row.episode.end)), ..row.episode };
-            untold(&mut ended);
-            mended.messages.extend(notifier.tell(&mut ended, Some(&self.settings), now));
-            mended.changes.push(EpisodeChange { before, episode: ended, gone: true });
-        }
-        let mut open_row = None;
-        for (mut new, row) in all.into_iter().zip(rows) {
-            let before = row.as_ref().map(|row| (row.episode.begin, row.version));
-            match &row {
-                Some(row) => {
-                    (new.told, new.shelved) = (row.episode.told, row.episode.shelved);
-                    // What is stored says no cause.
-                    let worst = |episode: &Episode| episode.worst.map(|worst| worst.ds);
-                    let is_old = worst(&new) == worst(&row.episode) && !self.replaces;
-                    if is_old || new.cause.is_none() {
-                        new.cause.clone_from(&row.episode.cause);
-                    }
-                }
-                None if !new.is_open() => new.told = Told::Never,
-                None => {}
-            }
-            if new.is_open() {
-                new.told = match told_open.unwrap_or(new.told) {
-                    // It had an end and has none now.
-                    Told::Closed | Told::Never => Told::Nothing,
-                    told => told,
-                };
-                open_row = before;
-                open = Some(new);
-                continue;
-            }
-            if row.as_ref().is_some_and(|row| row.episode == new) {
-                continue;
-            }
-            // A change of a closed episode is not told.
-            if row.is_some_and(|row| row.episode.is_open()) {
-                untold(&mut new);
-                mended.messages.extend(notifier.tell(&mut new, Some(&self.settings), now));
-            }
-            mended.changes.push(EpisodeChange { before, episode: new, gone: false });
-        }
+        self.old.retain(|row| done.is_none_or(|done| row.episode.begin <= done));
+        let rewriting = Rewriting { settings: &self.settings, notifier, now, replaces: self.replaces };
+        let mut mended = Mended { last: self.last.filter(|_| is_at_end), ..Mended::default() };
+        let open = self.machine.open().cloned();
+        let anomalies = mended.add(rewriting.of(self.old, self.found, open));
         if done.is_none() {
-            if let (Some(machine), Some(open)) = (self.machine.open_mut(), open) {
+            let row = anomalies.as_ref().and_then(|(_, row)| *row);
+            if let (Some(machine), Some((open, _))) = (self.machine.open_mut(), anomalies) {
                 *machine = open;
             }
-            mended.live = Some((self.machine, open_row));
+            mended.live = Some((self.machine, row));
         }
+        let found = self.states.finish(next, now);
+        mended.run = found.run;
+        mended.end = mended.last.zip(mended.live.as_ref()).map(|(last, (machine, _))| PastEnd {
+            last,
+            machine: machine.clone(),
+            run: found.run,
+        });
+        mended.is_heard = found.silent_rows.iter().any(|row| row.episode.is_open());
+        mended.add(rewriting.of(found.silent_rows, found.silent, None));
+        let stuck =
+            mended.add(rewriting.of(found.stuck_rows, found.stuck, found.stuck_now.clone().flatten()));
+        mended.stuck = found.stuck_now.map(|_| stuck);
         mended
     }
 }
 
-/// What was not told while it was open is not told any more.
-fn untold(episode: &mut Episode) {
-    if episode.told == Told::Nothing {
-        episode.told = Told::Never;
+impl Mended {
+    /// Adds the rows of one kind. Returns the open one.
+    fn add(&mut self, rewritten: Rewritten) -> Option<OpenEpisode> {
+        self.changes.extend(rewritten.changes);
+        self.messages.extend(rewritten.messages);
+        self.disproved = self.disproved.take().or(rewritten.disproved);
+        rewritten.open
     }
-}
-
-fn take_if(
-    rows: &mut [Option<StoredEpisode>],
-    is_it: impl Fn(&StoredEpisode) -> bool,
-) -> Option<StoredEpisode> {
-    rows.iter_mut().find(|row| row.as_ref().is_some_and(&is_it)).and_then(Option::take)
-}
-
-fn overlaps(one: &Episode, other: &Episode) -> bool {
-    let ends = |episode: &Episode| episode.closed_at.unwrap_or(Datetime::from_micros(i64::MAX));
-    one.begin < ends(other) && other.begin < ends(one)
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::time::Duration;
 
     use proptest::prelude::*;
 
     use super::*;
+    use crate::episode::Told;
 
     fn point(minute: i64, anomaly: bool) -> Point {
         let ds = Datetime::from_micros(minute * 60_000_000);
@@ -300,8 +306,22 @@ mod tests {
     }
 
     fn changed(first: Datetime, last: Datetime, late: Vec<Point>) -> Changed {
-        Changed { first, last, context: first, late, replaces: false }
+        let run = RunStart { from: first, is_known: true };
+        Changed {
+            first,
+            last,
+            context: first,
+            run,
+            after: None,
+            late,
+            known_to: END,
+            looked_at: [(START, END); 2],
+            replaces: false,
+        }
     }
+
+    const START: Datetime = Datetime::from_micros(i64::MIN);
+    const END: Datetime = Datetime::from_micros(i64::MAX);
 
     /// What happens to a reading, and whether it is an anomaly before and after.
     #[derive(Clone, Copy, Debug)]
@@ -353,12 +373,12 @@ mod tests {
             let Some(last) = late.last().map(|point| point.ds) else { return Ok(()) };
             let ahead = before.iter().map(|point| point.ds).filter(|ds| *ds < first);
             let context = ahead.rev().take(on_delay as usize - 1).last().unwrap_or(first);
-            let changed = Changed { first, last, context, late, replaces };
+            let changed = Changed { context, replaces, ..changed(first, last, late) };
             let old = stored(afresh(&before, &settings));
-            let mut past = Past::new("T".into(), Arc::clone(&settings), None, old.clone(), changed);
+            let mut past = Past::new("T".into(), Arc::clone(&settings), StateLimits::default(), old.clone(), changed);
             before.iter().for_each(|point| past.take(point));
             let is_done = past.is_done();
-            let mended = past.finish(false, end, &Notifier::of_the_past());
+            let mended = past.finish(None, end, &Notifier::of_the_past());
 
             let mut rows: Vec<Episode> = old.iter().map(|row| row.episode.clone()).collect();
             let mut touched = BTreeSet::new();
@@ -402,9 +422,9 @@ mod tests {
             ("one that was closed is gone", told(closed.clone(), Told::Closed), vec![], vec![]),
         ] {
             let changed = changed(point(10, true).ds, point(12, true).ds, vec![]);
-            let mut past = Past::new("T".into(), Arc::clone(&settings), None, old, changed);
+            let mut past = Past::new("T".into(), Arc::clone(&settings), StateLimits::default(), old, changed);
             stored.iter().chain(&normal).chain(&[point(13, false)]).for_each(|point| past.take(point));
-            let mended = past.finish(false, point(13, false).ds, &Notifier::default());
+            let mended = past.finish(None, point(13, false).ds, &Notifier::default());
             let found: Vec<&str> = mended.messages.iter().map(|message| message.kind.word()).collect();
             assert_eq!((found, mended.changes.len()), (kinds, 1), "{why}");
         }
@@ -420,9 +440,9 @@ mod tests {
         let late = point(12, true);
         let late = Point { ds: late.ds.earlier(Duration::from_secs(30)), ..late };
         let changed = changed(late.ds, late.ds, vec![late]);
-        let mut past = Past::new("T".into(), settings, None, stored(rows), changed);
+        let mut past = Past::new("T".into(), settings, StateLimits::default(), stored(rows), changed);
         readings.iter().for_each(|point| past.take(point));
-        let mended = past.finish(false, point(15, true).ds, &Notifier::default());
+        let mended = past.finish(None, point(15, true).ds, &Notifier::default());
         assert_eq!((mended.messages.len(), mended.changes.len()), (0, 1));
         assert_eq!((mended.changes[0].episode.begin, mended.changes[0].gone), (point(15, true).ds, true));
         let live = mended.live.and_then(|(machine, row)| Some((machine.open()?.clone(), row?)));

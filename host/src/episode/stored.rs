@@ -23,6 +23,12 @@ pub struct StoredEpisode {
     pub updated_at: Datetime,
 }
 
+/// A row of the table that is open: where it begins, and its version.
+pub type OpenRow = (Datetime, i32);
+
+/// An open episode, and its row as it is; None: it has none yet.
+pub type OpenEpisode = (Episode, Option<OpenRow>);
+
 /// A change of one row, which variable, kind and begin identify.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EpisodeChange {

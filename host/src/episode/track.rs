@@ -4,15 +4,19 @@
 //! It follows from the readings in the order of their datetimes alone, and not from how they were
 //! divided into batches.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::machine::{Machine, priority};
+use super::mend::Mended;
+use super::past_states::CurrentRun;
 use super::point::Point;
 use super::settings::{StateDelay, VariableSettings};
-use super::{Episode, EpisodeKind, WorstReading};
+use super::state_limits::{StateLimits, StuckLimit, extend_stuck, value_key};
+use super::{Episode, EpisodeKind, OpenRow};
 use crate::datetime::Datetime;
 
 /// A variable is silent after this many times its usual spacing without a reading.
@@ -52,6 +56,11 @@ pub(super) struct Track {
     longest: i64,
     #[serde(rename = "r")]
     stretches: u32,
+    /// When that longest run was over, and the longest before it.
+    #[serde(rename = "e", with = "micros", default = "never", skip_serializing_if = "is_never")]
+    longest_at: Datetime,
+    #[serde(rename = "o", default, skip_serializing_if = "is_zero")]
+    longest_before: i64,
     /// The usual time between two readings, in microseconds, and how many were seen.
     #[serde(rename = "g")]
     spacing: i64,
@@ -72,11 +81,13 @@ impl Track {
             last: Datetime::from_micros(i64::MIN),
             heard: first.ds,
             machine: Machine::default(),
-            value: first.y.to_bits(),
+            value: value_key(first.y),
             since: first.ds,
             same: 0,
             longest: 0,
             stretches: 0,
+            longest_at: never(),
+            longest_before: 0,
             spacing: 0,
             spacings: 0,
             stuck: None,
@@ -116,6 +127,15 @@ impl Track {
         (self.silent, self.stuck) = (silent, stuck);
     }
 
+    /// Takes over a silence or a stuck value.
+    pub(super) fn adopt_state(&mut self, kind: EpisodeKind, open: Option<Episode>) {
+        match kind {
+            EpisodeKind::Silent => self.silent = open,
+            EpisodeKind::Stuck => self.stuck = open,
+            EpisodeKind::Anomaly | EpisodeKind::Service | EpisodeKind::Shelved => {}
+        }
+    }
+
     /// The open episode of this kind.
     pub(super) fn open(&self, kind: EpisodeKind) -> Option<&Episode> {
         match kind {
@@ -149,6 +169,54 @@ impl Track {
         }
     }
 
+    /// For how long its value may stay the same.
+    fn stuck_limit(&self, settings: &VariableSettings) -> Option<StuckLimit> {
+        let learnt =
+            |longest: i64| Duration::from_micros(longest.saturating_mul(STUCK_STRETCHES).unsigned_abs());
+        match settings.stuck_after {
+            StateDelay::Never => None,
+            StateDelay::Set(after) => Some(StuckLimit { after, readings: 0, before: (never(), after) }),
+            StateDelay::Learnt if self.stretches < STRETCHES_LEARNT => None,
+            StateDelay::Learnt => Some(StuckLimit {
+                after: learnt(self.longest),
+                readings: STUCK_READINGS,
+                before: (self.longest_at, learnt(self.longest_before)),
+            }),
+        }
+    }
+
+    /// After how long it is silent or stuck.
+    pub(super) fn limits(&self, settings: &VariableSettings, least: Duration) -> StateLimits {
+        StateLimits { silent: self.silent_after(settings, least), stuck: self.stuck_limit(settings) }
+    }
+
+    /// Goes on after its past was evaluated again. `rows`: of the kinds that were evaluated up to
+    /// the last reading, the row that is open, if any.
+    pub(super) fn resume_after(&mut self, mended: Mended, rows: &mut BTreeMap<EpisodeKind, Option<OpenRow>>) {
+        let Mended { live, stuck, run, is_heard, last, .. } = mended;
+        if let Some((machine, row)) = live {
+            self.machine = machine;
+            rows.insert(EpisodeKind::Anomaly, row);
+        }
+        if let Some(stuck) = stuck {
+            rows.insert(EpisodeKind::Stuck, stuck.as_ref().and_then(|(_, row)| *row));
+            self.stuck = stuck.map(|(episode, _)| episode);
+        }
+        if let Some(run) = run {
+            self.resume_run(run);
+        }
+        if is_heard {
+            self.silent = None;
+        }
+        // Another process may have judged readings since.
+        self.last = self.last.max(last.unwrap_or(self.last));
+    }
+
+    pub(super) fn resume_run(&mut self, run: CurrentRun) {
+        let CurrentRun { value, since, readings } = run;
+        (self.value, self.since, self.same) = (value, since, readings);
+    }
+
     /// Takes the next reading, which is later than the last. Returns the episodes that it closes.
     pub(super) fn step(
         &mut self,
@@ -163,12 +231,13 @@ impl Track {
         let limit = self.silent_after(settings, least).filter(|_| !is_first);
         let was_silent = limit.is_some_and(|limit| gap > limit);
         if was_silent {
-            closed.extend(self.machine.silence(self.last.later(limit.unwrap_or_default())));
-            closed.extend(self.unstick(point.ds));
+            let at = self.last.later(limit.unwrap_or_default());
+            closed.extend(self.machine.silence(at));
+            closed.extend(self.unstick(at));
             let silent = self.silent.take();
             let found = || Episode::at(Arc::clone(variable), EpisodeKind::Silent, self.last);
             closed.push(spoken(silent.unwrap_or_else(found), point.ds, settings));
-            (self.since, self.same, self.value) = (point.ds, 0, point.y.to_bits());
+            (self.since, self.same, self.value) = (point.ds, 0, value_key(point.y));
         } else if let Some(silent) = self.silent.take() {
             // Its readings only came late: by the plant's clock it was never silent.
             closed.push(spoken(silent, point.ds, settings));
@@ -192,16 +261,21 @@ impl Track {
         now: Datetime,
         settings: &VariableSettings,
     ) -> Vec<Episode> {
-        let mut closed = Vec::new();
-        if self.heard <= self.last {
-            closed.extend(self.machine.silence(self.last.later(limit)));
-            closed.extend(self.unstick(self.last));
-        }
+        let closed = self.end_in_silence(limit);
         let mut silent = Episode::at(Arc::clone(variable), EpisodeKind::Silent, self.heard);
         silent.end = now;
         silent.priority = priority(&silent, false, settings);
         self.silent = Some(silent);
         closed
+    }
+
+    /// Ends what is open, unless there are readings that are not judged.
+    pub(super) fn end_in_silence(&mut self, limit: Duration) -> Vec<Episode> {
+        if self.heard > self.last {
+            return Vec::new();
+        }
+        let at = self.last.later(limit);
+        self.machine.silence(at).into_iter().chain(self.unstick(at)).collect()
     }
 
     /// An approximation of the median: it moves by an eighth towards each spacing.
@@ -220,30 +294,26 @@ impl Track {
         point: &Point,
         settings: &VariableSettings,
     ) -> Option<Episode> {
-        if self.same > 0 && self.value != point.y.to_bits() {
+        let value = value_key(point.y);
+        if self.same > 0 && self.value != value {
             let closed = self.unstick(point.ds);
-            self.longest = self.longest.max(self.last.micros().saturating_sub(self.since.micros()));
+            let length = self.last.micros().saturating_sub(self.since.micros());
+            if length > self.longest {
+                (self.longest_before, self.longest_at) = (self.longest, point.ds);
+                self.longest = length;
+            }
             self.stretches = self.stretches.saturating_add(1).min(1000);
-            (self.value, self.since, self.same) = (point.y.to_bits(), point.ds, 1);
+            (self.value, self.since, self.same) = (value, point.ds, 1);
             return closed;
         }
-        (self.value, self.same) = (point.y.to_bits(), self.same + 1);
-        let stays = point.ds.since(self.since);
-        let limit = match settings.stuck_after {
-            StateDelay::Never => None,
-            StateDelay::Set(after) => Some(after),
-            StateDelay::Learnt if self.stretches < STRETCHES_LEARNT || self.same < STUCK_READINGS => None,
-            StateDelay::Learnt => {
-                Some(Duration::from_micros(self.longest.saturating_mul(STUCK_STRETCHES).unsigned_abs()))
-            }
-        };
-        if self.stuck.is_none() && limit.is_some_and(|limit| stays > limit) {
+        (self.value, self.same) = (value, self.same + 1);
+        let limit = self.stuck_limit(settings);
+        if self.stuck.is_none() && limit.is_some_and(|limit| limit.is_stuck(self.since, point.ds, self.same))
+        {
             self.stuck = Some(Episode::at(Arc::clone(variable), EpisodeKind::Stuck, self.since));
         }
         if let Some(stuck) = &mut self.stuck {
-            (stuck.end, stuck.readings, stuck.flagged) = (point.ds, self.same, self.same);
-            stuck.worst = Some(WorstReading { ds: self.since, y: point.y, yhat: None });
-            stuck.priority = priority(stuck, false, settings);
+            extend_stuck(stuck, point.ds, point.y, self.same, settings);
         }
         None
     }
@@ -253,6 +323,19 @@ impl Track {
         let stuck = self.stuck.take()?;
         Some(Episode { closed_at: Some(at.max(stuck.end)), ..stuck })
     }
+}
+
+/// Before all readings.
+fn never() -> Datetime {
+    Datetime::from_micros(i64::MIN)
+}
+
+fn is_never(at: &Datetime) -> bool {
+    *at == never()
+}
+
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 /// Datetimes as plain numbers, which are short: there are three for each variable.

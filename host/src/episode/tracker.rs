@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use super::notifier::Notifier;
 use super::point::Point;
+use super::rewrite::Rewriting;
 use super::settings::{VariableRules, VariableSettings};
+use super::state_limits::StateLimits;
 use super::track::Track;
-use super::{Episode, EpisodeChange, EpisodeKind, Mended, OutboxMessage, StoredEpisode, memory};
+use super::{Episode, EpisodeChange, EpisodeKind, Mended, OpenRow, OutboxMessage, StoredEpisode, memory};
 use crate::checkpoint::Parts;
 use crate::datetime::Datetime;
 use crate::shard::Shard;
@@ -40,9 +42,6 @@ pub struct Anew {
     /// ones.
     pub to: Option<Datetime>,
 }
-
-/// A row of the table that is open: where it begins, and its version.
-type OpenRow = (Datetime, i32);
 
 /// All variables of a worker.
 #[derive(Debug, Default)]
@@ -87,8 +86,8 @@ impl Draft {
 struct Step<'a> {
     before: &'a Track,
     closed: Vec<Episode>,
-    /// If its past was mended up to the last reading: the row that is open then, if any.
-    mended_row: Option<Option<OpenRow>>,
+    /// Of the kinds whose past was mended up to the last reading: the row that is open then, if any.
+    mended_rows: BTreeMap<EpisodeKind, Option<OpenRow>>,
     settings: &'a VariableSettings,
     now: Datetime,
 }
@@ -164,15 +163,29 @@ impl EpisodeTracker {
         self.tracks.get(variable).map(|track| track.last)
     }
 
-    /// After how long without a reading a variable is silent.
-    pub fn silent_after(&mut self, variable: &Arc<str>) -> Option<Duration> {
+    /// After how long a variable is silent or stuck, as far as that is known.
+    pub fn limits(&mut self, variable: &Arc<str>) -> StateLimits {
         let settings = self.settings_of(variable);
-        self.tracks.get(variable)?.silent_after(&settings, self.settings.least_silence)
+        let least = self.settings.least_silence;
+        match self.tracks.get(variable) {
+            Some(track) => track.limits(&settings, least),
+            None => Track::after(Datetime::from_micros(i64::MIN)).limits(&settings, least),
+        }
     }
 
-    /// Whether a variable is silent now.
-    pub fn is_silent(&self, variable: &str) -> bool {
-        self.tracks.get(variable).is_some_and(|track| track.silent.is_some())
+    /// What becomes of the row of a silence that readings up to `last` disprove.
+    pub fn disprove(
+        &mut self,
+        variable: &Arc<str>,
+        row: StoredEpisode,
+        last: Option<Datetime>,
+        now: Datetime,
+        messages: &mut Vec<OutboxMessage>,
+    ) -> EpisodeChange {
+        let (settings, limit) = (self.settings_of(variable), self.limits(variable).silent);
+        let since = last.filter(|last| limit.is_some_and(|limit| now.since(*last) > limit));
+        let notifier = &Notifier::of_the_past();
+        Rewriting { settings: &settings, notifier, now, replaces: false }.disprove(row, since, messages)
     }
 
     /// Verdicts that are not later than the last one of their variable. What they change is found
@@ -200,29 +213,61 @@ impl EpisodeTracker {
             let first = changed.entry(Arc::clone(variable)).or_insert(at);
             *first = at.min(*first);
         };
-        let open = open.iter().filter(|row| row.episode.kind == EpisodeKind::Anomaly);
-        let open: BTreeMap<&Arc<str>, &StoredEpisode> =
-            open.map(|row| (&row.episode.variable, row)).collect();
-        for (variable, row) in &open {
-            let ours = self.rows.get(&(Arc::clone(variable), EpisodeKind::Anomaly));
-            let is_same = ours == Some(&(row.episode.begin, row.version)) && row.worker == self.worker;
+        let open = of_variables(open);
+        for ((variable, kind), row) in &open {
+            let ours = self.rows.get(&(Arc::clone(variable), *kind));
+            // What was taken over stays the other's.
+            let is_ours = *kind != EpisodeKind::Anomaly || row.worker == self.worker;
+            let is_same = ours == Some(&(row.episode.begin, row.version)) && is_ours;
             if !is_same && self.tracks.contains_key(*variable) {
                 note(variable, row.episode.begin);
             }
         }
         for ((variable, kind), (begin, _)) in &self.rows {
-            let is_same = open.get(variable).is_some_and(|row| row.episode.begin == *begin);
-            if *kind == EpisodeKind::Anomaly && !is_same {
+            let is_same = open.get(&(variable, *kind)).is_some_and(|row| row.episode.begin == *begin);
+            if *kind != EpisodeKind::Service && !is_same {
                 note(variable, *begin);
             }
         }
         changed
     }
 
+    /// The known ones of the variables that another process has changed, from there on.
+    pub fn after_others(&self, changed: &BTreeMap<Arc<str>, Datetime>) -> BTreeMap<Arc<str>, Anew> {
+        let anew = |(variable, from): (&Arc<str>, &Datetime)| {
+            let last = self.last(variable)?;
+            Some((Arc::clone(variable), Anew { from: last.min(*from), to: None }))
+        };
+        changed.iter().filter_map(anew).collect()
+    }
+
+    /// Takes over the silences and the stuck values of these variables as the table has them,
+    /// because another process has changed them. Everything else of them is evaluated again.
+    pub fn adopt_states<'a>(
+        &mut self,
+        variables: impl Iterator<Item = &'a Arc<str>>,
+        open: &[StoredEpisode],
+    ) {
+        let open = of_variables(open);
+        for variable in variables {
+            let Some(track) = self.tracks.get_mut(variable) else { continue };
+            for kind in [EpisodeKind::Silent, EpisodeKind::Stuck] {
+                let row = open.get(&(variable, kind));
+                track.adopt_state(kind, row.map(|row| row.episode.clone()));
+                let key = (Arc::clone(variable), kind);
+                match row {
+                    Some(row) => self.rows.insert(key, (row.episode.begin, row.version)),
+                    None => self.rows.remove(&key),
+                };
+            }
+        }
+    }
+
     /// Which variables of a batch have to be evaluated again from earlier verdicts on: those that
     /// are new here, also if another process has judged all their readings; those that `others`
-    /// have changed; those with readings that another process has judged; and those for which the
-    /// number of consecutive readings counts, whatever the outcome of the earlier ones.
+    /// have changed; those with readings that another process has judged; those for which the
+    /// number of consecutive readings counts, whatever the outcome of the earlier ones; and those
+    /// whose next reading says that the silence was none: what it has ended goes on.
     pub fn doubtful<'a>(
         &mut self,
         verdicts: impl Iterator<Item = (&'a Arc<str>, Point)>,
@@ -247,17 +292,23 @@ impl EpisodeTracker {
             };
             let is_counted = news().any(|point| point.counts(&settings));
             let may_wait = settings.on_delay > 1 && track.machine.open().is_none() && is_counted;
+            let limit = track.silent_after(&settings, self.settings.least_silence);
+            let is_late = |next: Datetime| limit.is_some_and(|limit| next.since(track.last) <= limit);
+            let was_not_silent = track.silent.is_some() && to.is_some_and(is_late);
             let heard = track.heard.max(judged_before.get(&variable).copied().unwrap_or(track.heard));
             let is_others = others.contains_key(&variable) || heard > track.last;
-            if is_others || may_wait {
+            if is_others || may_wait || was_not_silent {
                 let from = others.get(&variable).map_or(track.last, |from| track.last.min(*from));
                 doubtful.insert(variable, Anew { from, to: to.filter(|_| !is_others) });
             }
         }
-        // Later readings are evaluated after these.
-        let unknown = judged_before.iter().filter(|(variable, _)| !self.tracks.contains_key(*variable));
-        for (variable, at) in unknown {
-            doubtful.entry(Arc::clone(variable)).or_insert(Anew { from: *at, to: None });
+        // Later readings are evaluated after these, and so is a silence.
+        for (variable, at) in judged_before {
+            let last = self.last(variable);
+            if last.is_none_or(|last| last < *at) {
+                let from = last.map_or(*at, |last| last.min(*at));
+                doubtful.entry(Arc::clone(variable)).or_insert(Anew { from, to: None });
+            }
         }
         doubtful
     }
@@ -299,23 +350,34 @@ impl EpisodeTracker {
             let settings = self.settings_of(&variable);
             let before = track.clone();
             let mut closed = Vec::new();
-            let mut mended_row = None;
-            if let Some(Mended { changes, messages, live, last }) = mended.remove(&variable) {
-                draft.changes.extend(changes);
-                draft.messages.extend(messages);
-                if let Some((machine, row)) = live {
-                    track.machine = machine;
-                    // Another process may have judged readings since.
-                    track.last = track.last.max(last.unwrap_or(track.last));
-                    mended_row = Some(row);
-                }
+            let mut mended_rows = BTreeMap::new();
+            let mut disproved = None;
+            if let Some(mut mended) = mended.remove(&variable) {
+                draft.changes.append(&mut mended.changes);
+                draft.messages.append(&mut mended.messages);
+                disproved = mended.disproved.take();
+                track.resume_after(mended, &mut mended_rows);
             }
             points.retain(|point| point.ds > track.last);
             for point in points {
                 closed.extend(track.step(&variable, &point, &settings, self.settings.least_silence));
             }
             track.heard = track.heard.max(heard.unwrap_or(track.heard));
-            let step = Step { before: &before, closed, mended_row, settings: &settings, now };
+            if let Some(row) = disproved {
+                let limit = track.silent_after(&settings, self.settings.least_silence);
+                let still = limit.filter(|limit| track.silent.is_none() && now.since(track.heard) > *limit);
+                let rewriting = Rewriting { settings: &settings, notifier, now, replaces: false };
+                let since = still.map(|_| track.heard);
+                let change = rewriting.disprove(row, since, &mut draft.messages);
+                if change.gone {
+                    draft.changes.push(change);
+                } else {
+                    mended_rows.insert(EpisodeKind::Silent, change.before);
+                    track.silent = Some(change.episode);
+                    closed.extend(still.into_iter().flat_map(|limit| track.end_in_silence(limit)));
+                }
+            }
+            let step = Step { before: &before, closed, mended_rows, settings: &settings, now };
             self.put(&mut draft, &variable, track, step, notifier);
         }
         self.seal(&mut draft);
@@ -361,7 +423,8 @@ impl EpisodeTracker {
                 if track == before {
                     continue;
                 }
-                let step = Step { before: &before, closed, mended_row: None, settings: &settings, now };
+                let mended_rows = BTreeMap::new();
+                let step = Step { before: &before, closed, mended_rows, settings: &settings, now };
                 self.put(&mut draft, &name, track, step, notifier);
             }
         }
@@ -405,16 +468,18 @@ impl EpisodeTracker {
         step: Step<'_>,
         notifier: &Notifier,
     ) {
-        let Step { before, closed, mended_row, settings, now } = step;
+        let Step { before, closed, mended_rows, settings, now } = step;
         for kind in [EpisodeKind::Anomaly, EpisodeKind::Silent, EpisodeKind::Stuck] {
             let key = (Arc::clone(variable), kind);
-            let mended_row = mended_row.filter(|_| kind == EpisodeKind::Anomaly);
+            let mended_row = mended_rows.get(&kind).copied();
             let row = mended_row.unwrap_or_else(|| self.rows.get(&key).copied());
             let is_mended = mended_row.is_some();
             let mut going_on = row;
             for mut episode in closed.iter().filter(|episode| episode.kind == kind).cloned() {
-                // Only an episode that was open before has a row.
-                let of_row = going_on.take().filter(|(begin, _)| is_mended || *begin == episode.begin);
+                // Only an episode that was open before has a row. That of a silence that was none
+                // belongs to the one that goes on.
+                let is_any = is_mended && kind != EpisodeKind::Silent;
+                let of_row = going_on.take_if(|(begin, _)| is_any || *begin == episode.begin);
                 // A silence that begins and ends between two commits is past when it is found.
                 if of_row.is_none() && kind == EpisodeKind::Silent {
                     episode.told = super::Told::Never;
@@ -466,6 +531,13 @@ impl EpisodeTracker {
         }
         self.memory = draft.memory;
     }
+}
+
+/// The rows of variables, by variable and kind.
+fn of_variables(open: &[StoredEpisode]) -> BTreeMap<(&Arc<str>, EpisodeKind), &StoredEpisode> {
+    let kinds = [EpisodeKind::Anomaly, EpisodeKind::Silent, EpisodeKind::Stuck];
+    let open = open.iter().filter(|row| kinds.contains(&row.episode.kind));
+    open.map(|row| ((&row.episode.variable, row.episode.kind), row)).collect()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::{Worker, WorkerSettings, mend};
 use crate::datetime::Datetime;
 use crate::episode::{Draft, EpisodeChange, EpisodeKind, EpisodeTracker, Notifier, Point, StoredEpisode};
 use crate::state::State;
-use crate::store::{Commit, Output, StoreError};
+use crate::store::{Commit, ErrorKind, Output, StoreError};
 
 /// Clocks of devices may be ahead by this much. Readings dated later are not evaluated yet.
 const AHEAD: Duration = Duration::from_secs(5 * 60);
@@ -68,6 +68,18 @@ impl SessionEpisodes {
         Ok(self.tracker.take(verdicts(), heard, mended, (until, now), &self.notifier))
     }
 
+    /// Evaluates again what another process has changed of variables that have no new readings.
+    async fn after_others(&mut self, output: &mut dyn Output, now: Datetime) -> Result<Draft, StoreError> {
+        let anew = self.tracker.after_others(&self.changed_by_others);
+        if anew.is_empty() {
+            return Ok(Draft::default());
+        }
+        let mended =
+            mend::late(&mut self.tracker, mend::News::new(), &anew, output, now, &self.notifier).await?;
+        let (verdicts, heard) = (std::iter::empty(), std::iter::empty());
+        Ok(self.tracker.take(verdicts, heard, mended, (now.later(AHEAD), now), &self.notifier))
+    }
+
     /// The draft was committed.
     pub(super) fn accept(&mut self, draft: Draft) {
         self.changed_by_others.retain(|variable, _| !draft.concerns(variable));
@@ -93,30 +105,51 @@ impl Worker {
         let open = session.output.open_episodes().await?;
         let episodes = &mut session.episodes;
         episodes.changed_by_others = episodes.tracker.changed_by_others(&open);
+        episodes.tracker.adopt_states(episodes.changed_by_others.keys(), &open);
         let is_shelved = |row: &StoredEpisode| row.episode.kind == EpisodeKind::Shelved;
         episodes.shelved = open.into_iter().filter(is_shelved).collect();
         episodes.notifier = Notifier::new(&episodes.shelved);
         Ok(())
     }
 
-    /// After everything was read: finds the variables without a reading for too long.
+    /// After everything was read: evaluates again what another process has changed, and finds the
+    /// variables without a reading for too long.
     pub(super) async fn listen(&self, session: &mut Session, now: Datetime) -> Result<(), StoreError> {
+        let draft = session.episodes.after_others(session.output.as_mut(), now).await?;
+        if !self.store_draft(session, draft, now).await? {
+            return Ok(());
+        }
         let episodes = &mut session.episodes;
         let mut draft = episodes.tracker.listen(now, &episodes.notifier);
         // Where workers share the variables, only the first one removes them.
         if self.settings.shard.is_none_or(crate::shard::Shard::is_first) {
             draft.changes.extend(episodes.expired(now));
         }
+        if self.store_draft(session, draft, now).await? {
+            session.episodes.shelved.retain(|row| row.episode.end > now);
+        }
+        Ok(())
+    }
+
+    /// False if another process has changed the episodes meanwhile: the next cycle reads them.
+    async fn store_draft(
+        &self,
+        session: &mut Session,
+        draft: Draft,
+        now: Datetime,
+    ) -> Result<bool, StoreError> {
         if draft.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let state = State { memory: draft.memory.clone(), updated_at: now, ..session.state.clone() };
         let commit =
             Commit { episodes: &draft.changes, messages: &draft.messages, ..Commit::of(&[], &state) };
-        session.output.commit(&self.settings.name, &commit).await?;
+        match session.output.commit(&self.settings.name, &commit).await {
+            Err(error) if error.kind == ErrorKind::EpisodeChanged => return Ok(false),
+            stored => stored?,
+        };
         session.state = state;
-        session.episodes.shelved.retain(|row| row.episode.end > now);
         session.episodes.accept(draft);
-        Ok(())
+        Ok(true)
     }
 }

@@ -3,16 +3,21 @@
 //! For each variable concerned it reads the verdicts from the last moment before the change at
 //! which the variable was at rest up to the next such moment, a bounded number at a time.
 
+mod runs;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::datetime::Datetime;
 use crate::episode::{
-    Anew, Changed, Draft, EpisodeChange, EpisodeKind, EpisodeRange, EpisodeTracker, Mended, Notifier, Past,
-    Point, StoredEpisode, Told, VariableSettings,
+    Anew, Changed, Draft, EpisodeChange, EpisodeKind, EpisodeRange, EpisodeTracker, LookedAt, Mended,
+    Notifier, Past, PastEnd, Point, RunStart, StateLimits, StoredEpisode, Told, VariableSettings,
 };
 use crate::store::{Output, ReadFrom, StoreError, Stretch};
+
+/// Before all datetimes.
+const START: Datetime = Datetime::from_micros(i64::MIN);
 
 /// The latest datetime that every database can hold.
 const END: Datetime = Datetime::from_micros(253_402_300_799_000_000);
@@ -26,7 +31,8 @@ const AT_ONCE: usize = 64;
 const AT_FIRST: usize = 64;
 const AT_MOST: usize = 1024;
 
-/// Episodes that began within this time before count as recent: their number decides the priority.
+/// Episodes that began within this time before count as recent: their number decides the priority. So
+/// far back a worker looks for late readings, unless it is told otherwise.
 const LATELY: Duration = Duration::from_secs(24 * 3600);
 
 /// How often storing a batch is tried, if another process changes its episodes at the same time or
@@ -75,17 +81,27 @@ pub(super) async fn late(
             (first, last, to) = (first.min(anew.from), END, anew.to.unwrap_or(END));
         }
         let settings = tracker.settings_of(&variable);
-        let silent_after = tracker.silent_after(&variable);
-        let changed = Changed { first, last, context: first, late: points, replaces: false };
-        concerned.push(Concerned { variable, settings, silent_after, changed, to });
+        let limits = tracker.limits(&variable);
+        let known_to = tracker.last(&variable).unwrap_or(START);
+        let (run, looked_at) = (RunStart { from: first, is_known: false }, [(START, END); 2]);
+        let changed = Changed {
+            first,
+            last,
+            context: first,
+            run,
+            after: None,
+            late: points,
+            known_to,
+            looked_at,
+            replaces: false,
+        };
+        concerned.push(Concerned { variable, settings, limits, changed, to });
     }
     let mut known = KnownEpisodes::default();
     let walks = go_over(output, &mut known, concerned).await?;
     let finished = walks.into_iter().map(|(variable, past)| {
-        // If the batch itself has readings of it, the silence is over.
-        let speaks = anew.get(&variable).is_some_and(|anew| anew.to.is_none());
-        let is_silent = tracker.is_silent(&variable) && !speaks;
-        (variable, past.finish(is_silent, now, notifier))
+        let next = anew.get(&variable).and_then(|anew| anew.to);
+        (variable, past.finish(next, now, notifier))
     });
     Ok(finished.collect())
 }
@@ -97,7 +113,7 @@ pub(super) async fn rejudged(
     tracker: &mut EpisodeTracker,
     known: &mut KnownEpisodes,
     news: News,
-    replaces: bool,
+    (replaces, looked_at): (bool, LookedAt),
     output: &mut dyn Output,
     now: Datetime,
 ) -> Result<Draft, StoreError> {
@@ -106,26 +122,44 @@ pub(super) async fn rejudged(
         let ends = points.iter().map(|point| point.ds);
         let (Some(first), Some(last)) = (ends.clone().min(), ends.max()) else { continue };
         let settings = tracker.settings_of(&variable);
-        let silent_after = tracker.silent_after(&variable);
-        let changed = Changed { first, last, context: first, late: points, replaces };
-        concerned.push(Concerned { variable, settings, silent_after, changed, to: END });
+        let limits = tracker.limits(&variable);
+        let run = RunStart { from: first, is_known: false };
+        // What came lately is looked at by the worker.
+        let looked_at = [looked_at, (now.earlier(LATELY), END)];
+        let after = known.end_before(&variable, first);
+        let changed = Changed {
+            first,
+            last,
+            context: first,
+            run,
+            after,
+            late: points,
+            known_to: END,
+            looked_at,
+            replaces,
+        };
+        concerned.push(Concerned { variable, settings, limits, changed, to: END });
     }
     let notifier = Notifier::of_the_past();
     let mut draft = Draft::default();
-    for (_, past) in go_over(output, known, concerned).await? {
-        let mended = past.finish(false, now, &notifier);
+    known.ended.clear();
+    for (variable, past) in go_over(output, known, concerned).await? {
+        let mut mended = past.finish(None, now, &notifier);
+        known.ended.push((Arc::clone(&variable), mended.end.take()));
         draft.changes.extend(mended.changes);
         draft.messages.extend(mended.messages);
         // An open episode stays the worker's, if the worker has a row of it. It is written all the
         // same, so that the worker sees that the row was changed.
-        if let Some((machine, row)) = mended.live
-            && let Some(open) = machine.open()
-        {
-            let mut episode = open.clone();
+        let anomaly = mended.live.and_then(|(machine, row)| Some((machine.open()?.clone(), row)));
+        for (mut episode, row) in anomaly.into_iter().chain(mended.stuck.flatten()) {
             if row.is_none() {
                 episode.told = Told::Never;
             }
             draft.changes.push(EpisodeChange { before: row, episode, gone: false });
+        }
+        if let Some(row) = mended.disproved {
+            let change = tracker.disprove(&variable, row, mended.last, now, &mut draft.messages);
+            draft.changes.push(change);
         }
     }
     Ok(draft)
@@ -135,7 +169,7 @@ pub(super) async fn rejudged(
 struct Concerned {
     variable: Arc<str>,
     settings: Arc<VariableSettings>,
-    silent_after: Option<Duration>,
+    limits: StateLimits,
     changed: Changed,
     to: Datetime,
 }
@@ -149,10 +183,14 @@ async fn go_over(
     let Some(first) = concerned.iter().map(|one| one.changed.first).min() else { return Ok(Vec::new()) };
     known.read_from(output, first).await?;
     look_back(output, &mut concerned).await?;
+    let mut rows = Vec::new();
+    for one in &concerned {
+        rows.push(known.of(output, &one.variable, one.changed.first).await?);
+    }
+    runs::find(output, &mut concerned, &rows).await?;
     let mut walks = Vec::new();
-    for Concerned { variable, settings, silent_after, changed, to } in concerned {
-        let old = known.of(output, &variable, changed.first).await?;
-        let past = Past::new(Arc::clone(&variable), settings, silent_after, old, changed);
+    for (Concerned { variable, settings, limits, changed, to }, old) in concerned.into_iter().zip(rows) {
+        let past = Past::new(Arc::clone(&variable), settings, limits, old, changed);
         let next = past.from();
         walks.push((variable, Walk { past, next, to, is_over: false }));
     }
@@ -191,7 +229,7 @@ async fn look_back(output: &mut dyn Output, concerned: &mut [Concerned]) -> Resu
     for (count, mut some) in by_count {
         let before = |one: &&mut Concerned| Stretch {
             variable: Arc::clone(&one.variable),
-            from: Datetime::from_micros(i64::MIN),
+            from: START,
             to: one.changed.first,
         };
         let asked: Vec<Stretch> = some.iter().map(before).collect();
@@ -203,20 +241,26 @@ async fn look_back(output: &mut dyn Output, concerned: &mut [Concerned]) -> Resu
     Ok(())
 }
 
-/// Episodes of anomalous readings as stored in the table, read once for several consecutive
-/// batches.
+/// Episodes as stored in the table, read once for several consecutive batches.
 #[derive(Default)]
 pub(super) struct KnownEpisodes {
     /// The datetime from which they are known, and the episodes by variable and begin. None: they
     /// were not read, or are too many.
     all: Option<(Datetime, EpisodesByVariable)>,
+    /// Where the evaluation of each variable ended, if it went on to its last verdict.
+    ends: HashMap<Arc<str>, PastEnd>,
+    /// The same of the batch that is about to be stored.
+    ended: Vec<(Arc<str>, Option<PastEnd>)>,
 }
 
-/// The number of episodes before a change that may be concerned: the one that contains it, or the
-/// last one before it, and the recent ones that are counted.
+/// The number of episodes of each kind before a change that may be concerned: the one that contains
+/// it, or the last one before it, and the recent ones that are counted.
 const BEFORE: usize = 4;
 
-type EpisodesByVariable = HashMap<Arc<str>, BTreeMap<Datetime, StoredEpisode>>;
+/// The kinds that follow from the verdicts.
+const KINDS: [EpisodeKind; 3] = [EpisodeKind::Anomaly, EpisodeKind::Silent, EpisodeKind::Stuck];
+
+type EpisodesByVariable = HashMap<Arc<str>, BTreeMap<(EpisodeKind, Datetime), StoredEpisode>>;
 
 fn wanted(variable: Option<Arc<str>>, first: Datetime) -> EpisodeRange {
     EpisodeRange { variable, from: first.earlier(LATELY), to: END, limit: MOST_EPISODES }
@@ -231,9 +275,9 @@ impl KnownEpisodes {
         let rows = output.episodes(&wanted(None, first)).await?;
         self.all = (rows.len() < MOST_EPISODES).then(|| {
             let mut of = EpisodesByVariable::new();
-            for row in rows.into_iter().filter(|row| row.episode.kind == EpisodeKind::Anomaly) {
+            for row in rows.into_iter().filter(|row| KINDS.contains(&row.episode.kind)) {
                 let variable = Arc::clone(&row.episode.variable);
-                of.entry(variable).or_default().insert(row.episode.begin, row);
+                of.entry(variable).or_default().insert((row.episode.kind, row.episode.begin), row);
             }
             (first, of)
         });
@@ -251,21 +295,37 @@ impl KnownEpisodes {
             return output.episodes(&wanted(Some(Arc::clone(variable)), first)).await;
         };
         let Some(rows) = of.get(variable) else { return Ok(Vec::new()) };
-        let before = rows.range(..first).rev().take(BEFORE);
-        Ok(before.chain(rows.range(first..)).map(|(_, row)| row.clone()).collect())
+        let of_kind = |kind: EpisodeKind| {
+            let before = rows.range((kind, START)..(kind, first)).rev().take(BEFORE);
+            before.chain(rows.range((kind, first)..=(kind, END)))
+        };
+        Ok(KINDS.into_iter().flat_map(of_kind).map(|(_, row)| row.clone()).collect())
+    }
+
+    /// Where the evaluation of a variable ended, if that is before its first change: nothing before
+    /// it has to be read again.
+    fn end_before(&self, variable: &Arc<str>, first: Datetime) -> Option<PastEnd> {
+        self.ends.get(variable).filter(|end| end.last < first).cloned()
     }
 
     /// Another process has changed them.
     pub(super) fn forget(&mut self) {
-        self.all = None;
+        *self = Self::default();
     }
 
     /// These changes were committed.
     pub(super) fn changed(&mut self, changes: &[EpisodeChange], worker: &Arc<str>, now: Datetime) {
+        for (variable, end) in self.ended.drain(..) {
+            match end {
+                Some(end) => self.ends.insert(variable, end),
+                None => self.ends.remove(&variable),
+            };
+        }
         let Some((_, of)) = &mut self.all else { return };
         for change in changes {
             let rows = of.entry(Arc::clone(&change.episode.variable)).or_default();
-            let before = change.before.and_then(|(begin, _)| rows.remove(&begin));
+            let kind = change.episode.kind;
+            let before = change.before.and_then(|(begin, _)| rows.remove(&(kind, begin)));
             if change.gone {
                 continue;
             }
@@ -281,7 +341,7 @@ impl KnownEpisodes {
                 created_at: now,
                 updated_at: now,
             };
-            rows.insert(change.episode.begin, row);
+            rows.insert((kind, change.episode.begin), row);
         }
     }
 }

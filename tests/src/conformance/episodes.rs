@@ -391,5 +391,19 @@ pub async fn names_that_the_output_tells_apart_have_episodes_of_their_own<B: Tes
         found.iter().map(|row| (&*row.episode.variable, row.episode.readings)).collect::<Vec<_>>(),
         names.iter().zip(0..).map(|(name, n)| (*name, n)).collect::<Vec<_>>()
     );
+    // What people do concerns one of them, too.
+    let (from, until) = (at("2025-01-15 11:00:00"), at("2025-01-15 12:00:00"));
+    let shelving =
+        Shelving { variable: "t1".into(), from, until, reason: "cleaned".into(), by: "a person".into() };
+    output.shelve(&shelving).await?;
+    let shelved = |rows: Vec<StoredEpisode>| -> Vec<String> {
+        rows.iter().map(|row| row.episode.variable.to_string()).collect()
+    };
+    assert_eq!(shelved(output.shelved().await?), ["t1"]);
+    assert!(!output.unshelve("T1", from).await?);
+    assert_eq!(shelved(output.shelved().await?), ["t1"]);
+    assert!(output.unshelve("t1", from).await?);
+    let wanted = EpisodeRange { variable: Some("T1".into()), from: at("2025-01-01"), to: until, limit: 9 };
+    assert_eq!(shelved(output.episodes(&wanted).await?), ["T1"]);
     Ok(())
 }

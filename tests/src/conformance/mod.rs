@@ -205,6 +205,7 @@ macro_rules! conformance {
                 names_are_the_same_where_the_output_takes_them_for_the_same
                 another_spelling_is_the_one_that_the_output_holds
                 a_verdict_is_replaced_by_one_of_its_very_name_only
+                a_page_shows_the_verdicts_that_the_output_takes_for_one_variable
             }
             lead {
                 of_workers_with_one_name_one_leads

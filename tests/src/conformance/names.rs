@@ -1,7 +1,7 @@
 //! Names that are equal in an output's collation: they are reported, and a verdict of one never
 //! replaces that of the other.
 
-use host::store::Replaced;
+use host::store::{AnomalyQuery, FirstOf, ReadFrom, Replaced, Stretch};
 
 use super::*;
 
@@ -80,6 +80,55 @@ pub async fn a_verdict_is_replaced_by_one_of_its_very_name_only<B: TestDb>() -> 
         let made: Vec<_> = bench.verdicts().await?.into_iter().map(|row| row.verdict).collect();
         assert!(made.contains(&new[1]), "{kind:?}: this one is new");
         assert_eq!(made.contains(&new[0]), kind == OutputKind::ExactNames, "{kind:?}: that one is another's");
+    }
+    Ok(())
+}
+
+/// Verdicts of names that the output takes for the same are those of one variable, whatever the
+/// spelling in which it is asked for; else each name has its own.
+pub async fn a_page_shows_the_verdicts_that_the_output_takes_for_one_variable<B: TestDb>() -> Result<()> {
+    for (kind, of_each) in [
+        (OutputKind::EqualNames, [("temp-03", &["10:00", "10:05"][..]), ("TEMP-03", &["10:00", "10:05"])]),
+        (OutputKind::ExactNames, [("temp-03", &["10:00"][..]), ("TEMP-03", &["10:05"])]),
+    ] {
+        let (bench, mut output) = output_of::<B>(kind).await?;
+        let epoch = output.claim(WORKER).await?.epoch;
+        let flagged = |ds: &str, variable: &str| VerdictRow {
+            flags: Flags { anomaly: true, ..Flags::default() },
+            anomaly_score: 50.0,
+            ..verdict(ds, variable)
+        };
+        let verdicts = [
+            flagged("2025-01-15 10:00:00", "temp-03"),
+            flagged("2025-01-15 10:05:00", "TEMP-03"),
+            flagged("2025-01-15 10:05:00", "T1"),
+        ];
+        output.commit(WORKER, &Commit::of(&verdicts, &state(epoch))).await?;
+        let mut page = bench.open_page().await?;
+        let (from, to) = (at("2025-01-15 00:00:00"), at("2025-01-16 00:00:00"));
+        for (variable, times) in of_each {
+            let all = [Stretch { variable: variable.into(), from, to }];
+            let found = page.stretches(&all, 9, ReadFrom::Start).await?.concat();
+            let found: Vec<_> = found.iter().map(|row| (&*row.variable, row.ds)).collect();
+            let expected: Vec<_> =
+                times.iter().map(|time| (variable, at(&format!("2025-01-15 {time}:00")))).collect();
+            assert_eq!(found, expected, "{kind:?}");
+            let query = AnomalyQuery {
+                variable: Some(variable.into()),
+                from,
+                to,
+                least_score: 0.0,
+                first: FirstOf::Newest,
+                limit: 9,
+            };
+            let count = times.len() as u64;
+            let anomalies = page.anomalies(&query).await?.len() as u64;
+            let extents = page.extents(&all, 9).await?.iter().map(|extent| extent.verdicts).sum::<u64>();
+            let counted = [page.count(&all, 9).await?[0], extents, anomalies];
+            assert_eq!(counted, [count; 3], "{kind:?} {variable}");
+        }
+        let variables = if kind == OutputKind::EqualNames { 2 } else { 3 };
+        assert_eq!(page.variables(9).await?.len(), variables, "{kind:?}");
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ mod connecting;
 mod faults;
 mod harm;
 mod input;
+mod mended;
 mod protocol;
 mod standby;
 mod statements;

@@ -17,6 +17,7 @@ mod databases;
 mod every_column;
 mod example_detector;
 mod mended_episodes;
+mod mended_states;
 mod names;
 mod page;
 mod parts;

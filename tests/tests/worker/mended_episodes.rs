@@ -8,6 +8,7 @@ use host::detector::Detector;
 use host::episode::{PatternSettings, StateDelay, TrackerSettings, VariableRules};
 use host::worker::backfill::{Backfill, BackfillPlan};
 use tests::fixture::{Fixture, Layout, WORKER, datetime, hostile, open_set};
+use tests::intercept::{Action, Intercepted};
 
 const VARIABLES: [&str; 3] = ["T1", "T2", "P 3"];
 
@@ -237,4 +238,37 @@ async fn a_variable_whose_first_readings_a_backfill_judged_is_known() {
     let episode = ("T2".into(), time("0"), time("3"), Some(time("7")), 3, 3, SCORE, time("0"));
     assert_eq!(stored(&bench), [episode]);
     assert_eq!(stored(&bench), afresh(&bench));
+}
+
+/// An episode that lasts for the whole of a backfill is not read anew from its begin by each batch,
+/// which would take days for a year of readings.
+#[tokio::test]
+async fn a_long_episode_is_read_once_by_a_backfill() {
+    const READINGS: usize = 600;
+    const BATCH: usize = 40;
+    let bench = Fixture::new(Layout::Keyed);
+    let times: Vec<String> =
+        (0..READINGS).map(|minute| format!("{:02}:{:02}", minute / 60, minute % 60)).collect();
+    bench.insert(&times.iter().map(|at| (at.as_str(), "T1", 3.0)).collect::<Vec<_>>());
+    // What is not of the last day is not changed by a worker meanwhile.
+    bench.now("17 12:00");
+    let store = Intercepted::new(&bench.store, |_| Action::Go);
+    let plan = BackfillPlan {
+        worker: WORKER.into(),
+        shard: None,
+        from: datetime("00:00"),
+        to: datetime("11:00"),
+        variables: None,
+        replace: false,
+        rules: Arc::default(),
+        batch_rows: BATCH,
+    };
+    let mut detector = flagging(1).await;
+    let mut backfill = Backfill::begin(&plan, &store, &mut detector).await.unwrap();
+    while backfill.step(&mut detector).await.unwrap() {}
+    backfill.finish().await.unwrap();
+    let found = bench.texts("SELECT begin_at || ' to ' || end_at FROM anomaly_worker_episodes");
+    assert_eq!(found, ["2025-01-15 00:00:00 to 2025-01-15 09:59:00"]);
+    // The last one of the batch before, each time.
+    assert_eq!(store.verdicts_around(), READINGS / BATCH);
 }

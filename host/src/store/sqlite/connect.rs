@@ -106,6 +106,9 @@ fn connect(path: &Path, flags: OpenFlags, busy_timeout: Duration) -> Result<Conn
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    // Else SQLite compiles a statement again for each new end of a range, to look at statistics
+    // that these tables do not have.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // SQLite opens lazily: only a read shows that the file is not a database.
     connection.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0))?;
     Ok(connection)
@@ -168,4 +171,27 @@ fn cannot_look(error: &io::Error) -> Error {
         ErrorKind::Connection
     };
     Error::Found(trouble, format!("the file cannot be looked at ({error})"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    /// A chart is more than a thousand queries of one statement.
+    #[test]
+    fn a_statement_is_compiled_once_whatever_range_is_asked_for() {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let connection = connect(Path::new(":memory:"), flags, Duration::ZERO).unwrap();
+        connection.execute_batch("CREATE TABLE o (name TEXT, at TEXT, UNIQUE (name, at))").unwrap();
+        let sql = "SELECT at FROM o WHERE name = ?1 AND at >= ?2 AND at < ?3 ORDER BY at";
+        let mut statement = connection.prepare(sql).unwrap();
+        for (from, to) in [("2024", "2025"), ("2025", "2026"), ("2026", "2027")] {
+            assert!(statement.query(("T", from, to)).unwrap().next().unwrap().is_none());
+        }
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+    }
 }

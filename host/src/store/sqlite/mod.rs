@@ -152,7 +152,7 @@ impl Store for SqliteStore {
             return Ok(None);
         }
         let store = Self { busy_timeout: LOCK_PATIENCE, ..self.clone() };
-        Ok(Some(Box::new(store.output_as(Side::Input).await?)))
+        Ok(Some(Box::new(store.output_as(Side::Input).await?.for_page())))
     }
 
     fn input_place(&self) -> String {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, TransactionBehavior};
@@ -14,6 +15,7 @@ use crate::datetime::Datetime;
 use crate::episode::{EpisodeChange, EpisodeRange, Feedback, OutboxMessage, Shelving, StoredEpisode};
 use crate::reading::ReadingKey;
 use crate::state::{SetAside, State};
+use crate::store::page_reader::PATIENCE;
 use crate::store::parts::{Part, PartsWritten, RowCheckpoint, StoredParts, tell_apart};
 use crate::store::probe::{self, PROBE};
 use crate::store::stored::span;
@@ -39,6 +41,8 @@ pub(super) struct OutputTables {
     episodes: TableName,
     outbox: TableName,
     clock: Clock,
+    /// How long reading verdicts may take: a person waits for a page, a worker has time.
+    patience: Option<Duration>,
 }
 
 /// The content of a commit, for the thread that writes it.
@@ -66,8 +70,17 @@ impl SqliteOutput {
     pub(super) fn new(link: DatabaseFile, tables: TableNames, clock: Clock) -> Self {
         let TableNames { output, state, episodes, outbox, .. } = tables;
         let parts = state.of_parts();
-        let tables = Arc::new(OutputTables { output, state, parts, episodes, outbox, clock });
+        let patience = None;
+        let tables = Arc::new(OutputTables { output, state, parts, episodes, outbox, clock, patience });
         Self { link, tables, stored: StoredParts::default() }
+    }
+
+    /// The same for a page.
+    pub(super) fn for_page(mut self) -> Self {
+        if let Some(tables) = Arc::get_mut(&mut self.tables) {
+            tables.patience = Some(PATIENCE);
+        }
+        self
     }
 
     pub(super) fn now(&self) -> Datetime {
@@ -242,7 +255,7 @@ impl VerdictReader for SqliteOutput {
         let stretches = stretches.to_vec();
         self.read(move |connection, tables| {
             let names = (&tables.output, &tables.state);
-            page_reader::stretches(connection, names, &stretches, limit, end)
+            page_reader::stretches(connection, names, tables.patience, &stretches, limit, end)
         })
         .await
     }

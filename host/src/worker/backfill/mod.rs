@@ -244,7 +244,7 @@ impl Backfill {
         let Session { input, output, .. } = &mut self.session;
         let (scan, plan) = (&mut self.scan, &self.plan);
         let written = BatchToStore { name: &self.name.as_str().into(), verdicts: &verdicts, state: &state };
-        let store = written.store(plan.replace, &mut self.tracker, &mut self.known, output.as_mut());
+        let store = written.store(plan, &mut self.tracker, &mut self.known, output.as_mut());
         let read = async { if more { Some(scan.next(input.as_mut()).await) } else { None } };
         let (written, ahead) = tokio::join!(store, read);
         let written = match written {
@@ -325,7 +325,7 @@ const LIVE: Duration = Duration::from_secs(24 * 3600);
 impl BatchToStore<'_> {
     async fn store(
         &self,
-        replaces: bool,
+        plan: &BackfillPlan,
         tracker: &mut EpisodeTracker,
         known: &mut mend::KnownEpisodes,
         output: &mut dyn Output,
@@ -343,10 +343,11 @@ impl BatchToStore<'_> {
             for row in verdicts {
                 news.entry(Arc::clone(&row.variable)).or_default().push(Point::of(row));
             }
-            let draft = mend::rejudged(tracker, known, news, replaces, output, now).await?;
+            let how = (plan.replace, (plan.from, plan.to));
+            let draft = mend::rejudged(tracker, known, news, how, output, now).await?;
             let (episodes, messages) = (&draft.changes, &draft.messages);
             let commit = Commit { episodes, messages, ..Commit::of(verdicts, state) };
-            let stored = if replaces {
+            let stored = if plan.replace {
                 output.replace(name, &commit).await
             } else {
                 output.commit(name, &commit).await.map(|inserted| Replaced { removed: 0, inserted })
