@@ -10,7 +10,7 @@ use crate::{Random, from_environment};
 const VARIABLES: [&str; 4] = ["A", "B", "presión/1", "T 2"];
 
 /// For how many seconds there are readings. The detector learns from the first of them.
-const SECONDS: u64 = 500;
+const SECONDS: u64 = 800;
 
 const VERDICTS: &str = "SELECT count(*) FROM anomalies_detector";
 
@@ -119,7 +119,7 @@ fn episodes_are_what_the_verdicts_say_after_kills_and_late_readings() {
         command.env("ANOMALY_WORKER_ALLOWED_LATENESS", "60days");
         command.env("ANOMALY_WORKER_RECONCILE", "off");
         command.env("ANOMALY_DETECTOR_SETTINGS_WARM_UP", "120 readings");
-        command.env("ANOMALY_DETECTOR_SETTINGS_FALSE_ALARMS", "1 per 200 readings");
+        command.env("ANOMALY_DETECTOR_SETTINGS_FALSE_ALARMS", "1 per 100 readings");
         command.stdout(Stdio::null()).stderr(Stdio::null());
         command
     };
