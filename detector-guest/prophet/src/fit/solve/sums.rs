@@ -7,8 +7,9 @@
 //! z = [ 1, X_m | u, u X_m | X_a | 0… | y ]
 //! ```
 //!
-//! (features of multiplicative terms, of additive ones, zeros up to a length that `Gram` has) and `G = Σ z zᵀ` over the rows of the
-//! stretch: the sum of squares is a quadratic form of `G` in the weights that the model has there.
+//! (features of multiplicative terms, of additive ones, zeros up to a length that `Gram` has) and
+//! `G = Σ z zᵀ` over the rows of the stretch: the sum of squares is a quadratic form of `G` in the
+//! weights that the model has there.
 //! Local time keeps the sums well conditioned.
 //!
 //! A small sum of squares from sums of `y²` has few digits. [`Sums::recentre`] puts residuals of a
