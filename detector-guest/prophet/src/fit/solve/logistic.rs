@@ -8,7 +8,7 @@ use super::gram::{self, Gram, Piece};
 use super::problem::{OFFSET, Problem, RATE};
 use super::rows::{self, PieceModel};
 use super::spread::{self, SegmentDerivatives};
-use super::vectors::{dot, multiply};
+use super::vectors::{dot, multiply, sum};
 use super::{Curve, Objective};
 
 pub(super) struct Logistic<'a>(pub(super) &'a Problem);
@@ -116,7 +116,7 @@ impl Work {
         line.by_value += dot(residuals, &self.by_argument);
         multiply(moment, residuals, u);
         line.by_slope += dot(moment, &self.by_argument);
-        line.second[0] += self.second.iter().fold(0.0, |sum, second| sum + second);
+        line.second[0] += sum(&self.second);
         line.second[1] += dot(&self.second, u);
         multiply(moment, &self.second, u);
         line.second[2] += dot(moment, u);

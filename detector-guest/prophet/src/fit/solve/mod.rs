@@ -9,6 +9,9 @@
 //!   `lasso`;
 //! * `as_prophet`: `lbfgs` with the line search of `wolfe`, which stops where Prophet's does.
 //!
+//! The time goes into the rows: `gram` has the sums of their products, `vectors` and `pair` the
+//! loops, shaped so that WebAssembly fills vectors too.
+//!
 //! Matrices are at most some hundreds wide, dense and positive definite, so `cholesky` is all the
 //! linear algebra there is. Libraries for it choose their kernels by the processor they find (fused
 //! multiply-add, width of vectors), and with them the last bits; here the same series must have the

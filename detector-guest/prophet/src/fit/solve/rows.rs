@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::problem::{CHANGES, OFFSET, Problem, RATE};
-use super::vectors::{add_scaled, dot, multiply};
+use super::vectors::{add_scaled, dot, multiply, sum};
 use crate::fit::settings::Growth;
 
 /// `1 / (1 + exp(-x))`.
@@ -123,7 +123,7 @@ pub(super) fn slope(problem: &Problem, theta: &[f64], gradient: &mut [f64]) -> f
         multiply(&mut by_trend, residuals, &model.steepness);
         pulls.resize(residuals.len(), 0.0);
         multiply(&mut pulls, &by_trend, &model.factor);
-        sums[stretch].0 += pulls.iter().fold(0.0, |sum, pull| sum + pull);
+        sums[stretch].0 += sum(&pulls);
         sums[stretch].1 += dot(&pulls, &model.u);
         for column in &layout.additive {
             of_weights[*column] += dot(residuals, problem.feature(*column, model.rows.clone()));

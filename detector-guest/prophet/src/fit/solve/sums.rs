@@ -20,7 +20,7 @@ use std::ops::Range;
 use super::gram::{self, Gram, PIECE, Piece};
 use super::problem::Problem;
 use super::rows;
-use super::vectors::{dot, multiply};
+use super::vectors::{dot, multiply, sum};
 
 pub(super) struct Sums<'a> {
     pub(super) problem: &'a Problem,
@@ -141,8 +141,4 @@ impl<'a> Sums<'a> {
             stretch.centre = centre;
         }
     }
-}
-
-fn sum(values: &[f64]) -> f64 {
-    values.iter().fold(0.0, |sum, value| sum + value)
 }

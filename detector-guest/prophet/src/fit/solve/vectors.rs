@@ -35,6 +35,11 @@ pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     rest.iter().zip(other_rest).fold(sums[0] + sums[1], |sum, (a, b)| sum + a * b)
 }
 
+/// One after the other.
+pub(super) fn sum(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |sum, value| sum + value)
+}
+
 /// `sumsᵢ += factor · valuesᵢ`.
 #[cfg_attr(target_family = "wasm", target_feature(enable = "simd128"))]
 pub(super) fn add_scaled(sums: &mut [f64], factor: f64, values: &[f64]) {
