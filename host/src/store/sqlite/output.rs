@@ -15,7 +15,6 @@ use crate::datetime::Datetime;
 use crate::episode::{EpisodeChange, EpisodeRange, Feedback, OutboxMessage, Shelving, StoredEpisode};
 use crate::reading::ReadingKey;
 use crate::state::{SetAside, State};
-use crate::store::page_reader::PATIENCE;
 use crate::store::parts::{Part, PartsWritten, RowCheckpoint, StoredParts, tell_apart};
 use crate::store::probe::{self, PROBE};
 use crate::store::stored::span;
@@ -67,20 +66,17 @@ impl CommitData {
 }
 
 impl SqliteOutput {
-    pub(super) fn new(link: DatabaseFile, tables: TableNames, clock: Clock) -> Self {
+    /// `patience` is how long reading verdicts may take; None: as long as it takes.
+    pub(super) fn new(
+        link: DatabaseFile,
+        tables: TableNames,
+        clock: Clock,
+        patience: Option<Duration>,
+    ) -> Self {
         let TableNames { output, state, episodes, outbox, .. } = tables;
         let parts = state.of_parts();
-        let patience = None;
         let tables = Arc::new(OutputTables { output, state, parts, episodes, outbox, clock, patience });
         Self { link, tables, stored: StoredParts::default() }
-    }
-
-    /// The same for a page.
-    pub(super) fn for_page(mut self) -> Self {
-        if let Some(tables) = Arc::get_mut(&mut self.tables) {
-            tables.patience = Some(PATIENCE);
-        }
-        self
     }
 
     pub(super) fn now(&self) -> Datetime {
