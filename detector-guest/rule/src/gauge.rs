@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::pace::Pace;
 use crate::signals::{DRIFT, JUMP, PATTERN, SHIFT, SIGNALS, SPIKE, STUCK, VARIANCE};
-use crate::tail::{Of, Tail};
+use crate::tail::{Scope, Tail};
 
 /// An alarm's score.
 pub(crate) const ALARM: f64 = 50.0;
@@ -173,7 +173,7 @@ impl Gauge {
         if self.pace.ends_epoch() {
             let rate = self.pace.rate();
             for (signal, tail) in self.tails.iter_mut().enumerate() {
-                tail.end_epoch(Of::Variable, rate * SHARES[signal], LEAST_MEANS[signal]);
+                tail.end_epoch(Scope::Variable, rate * SHARES[signal], LEAST_MEANS[signal]);
             }
         }
     }
