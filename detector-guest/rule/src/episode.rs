@@ -74,23 +74,12 @@ impl Episode {
         distances: &Distances,
         span: u32,
     ) -> Self {
-        // A value that does not change varies less too, and a shift begins as a spike.
-        let order = [STUCK, SPIKE, SHIFT, DRIFT, VARIANCE, JUMP];
-        let score = |signal: usize| scores[signal] + if signal == SPIKE { SPIKE_GAIN } else { 0.0 };
-        let best = order.into_iter().reduce(|best, next| if score(next) > score(best) { next } else { best });
-        let stuck = scores[STUCK] >= EXPLAINS && distances.run > 1;
-        let signal = match best {
-            _ if stuck => STUCK,
-            Some(best) if scores[best] >= EXPLAINS => best,
-            _ => PATTERN,
-        };
-        Self { called: false, ..Self::called(signal, numbers, distances, span) }
+        Self { called: false, ..Self::called(explanation(scores, distances), numbers, distances, span) }
     }
 
     /// Of an alarm of its group that shows in this signal.
     pub(crate) fn called(signal: usize, numbers: &[f64; SIGNALS], distances: &Distances, span: u32) -> Self {
         let distance = distance(signal, distances);
-        let slow = distances.recent.abs() < SUDDEN * distances.shift.abs();
         Self {
             signal: signal as u32,
             called: true,
@@ -101,18 +90,22 @@ impl Episode {
             flagged: 0,
             quiet: 0,
             shifted: false,
-            slow,
+            slow: is_slow(distances),
         }
     }
 
     /// The next reading, the alarm's own included; what each signal stays below is `usual`.
     pub(crate) fn step(
         &mut self,
+        scores: &[f64; SIGNALS],
         numbers: &[f64; SIGNALS],
         usual: &[Option<f64>; SIGNALS],
         distances: &Distances,
         normal_after: u32,
     ) -> Course {
+        if self.signal as usize == PATTERN && self.flagged > 0 {
+            self.explain(explanation(scores, distances), numbers, distances);
+        }
         let signal = self.signal as usize;
         let usual = usual[signal].filter(|_| !self.called);
         // Numbers are logarithms; an alarm may be one of a signal that is hardly ever anything at all.
@@ -153,6 +146,17 @@ impl Episode {
         }
     }
 
+    /// A new pattern is often the first that is seen of something that lasts longer than patterns
+    /// are flagged for.
+    fn explain(&mut self, signal: usize, numbers: &[f64; SIGNALS], distances: &Distances) {
+        if signal != PATTERN {
+            self.signal = signal as u32;
+            self.number = numbers[signal];
+            self.distance = distance(signal, distances);
+            self.slow = is_slow(distances);
+        }
+    }
+
     fn cause(&self) -> Cause {
         match self.signal as usize {
             SPIKE | JUMP if !self.shifted => Cause::Spike,
@@ -167,6 +171,25 @@ impl Episode {
     pub(crate) fn is_sound(&self) -> bool {
         (self.signal as usize) < SIGNALS && !self.number.is_nan() && !self.distance.is_nan()
     }
+}
+
+/// The signal that an alarm, or a pattern that goes on, is put down to.
+fn explanation(scores: &[f64; SIGNALS], distances: &Distances) -> usize {
+    // A value that does not change varies less too, and a shift begins as a spike.
+    let order = [STUCK, SPIKE, SHIFT, DRIFT, VARIANCE, JUMP];
+    let score = |signal: usize| scores[signal] + if signal == SPIKE { SPIKE_GAIN } else { 0.0 };
+    let best = order.into_iter().reduce(|best, next| if score(next) > score(best) { next } else { best });
+    let stuck = scores[STUCK] >= EXPLAINS && distances.run > 1;
+    match best {
+        _ if stuck => STUCK,
+        Some(best) if scores[best] >= EXPLAINS => best,
+        _ => PATTERN,
+    }
+}
+
+/// Whether a level that is another was reached slowly.
+fn is_slow(distances: &Distances) -> bool {
+    distances.recent.abs() < SUDDEN * distances.shift.abs()
 }
 
 fn distance(signal: usize, distances: &Distances) -> f64 {
