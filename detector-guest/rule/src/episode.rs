@@ -104,7 +104,7 @@ impl Episode {
         normal_after: u32,
     ) -> Course {
         if self.signal as usize == PATTERN && self.flagged > 0 {
-            self.explain(explanation(scores, distances), numbers, distances);
+            self.explain(scores, numbers, distances);
         }
         let signal = self.signal as usize;
         let usual = usual[signal].filter(|_| !self.called);
@@ -147,9 +147,10 @@ impl Episode {
     }
 
     /// A new pattern is often the first that is seen of something that lasts longer than patterns
-    /// are flagged for.
-    fn explain(&mut self, signal: usize, numbers: &[f64; SIGNALS], distances: &Distances) {
-        if signal != PATTERN {
+    /// are flagged for. A spike would end it sooner.
+    fn explain(&mut self, scores: &[f64; SIGNALS], numbers: &[f64; SIGNALS], distances: &Distances) {
+        let signal = explanation(scores, distances);
+        if !matches!(signal, PATTERN | SPIKE | JUMP) {
             self.signal = signal as u32;
             self.number = numbers[signal];
             self.distance = distance(signal, distances);
