@@ -32,8 +32,8 @@ const FIRST_RAISE: f64 = 1.2;
 
 /// And the logarithm of it by this, of which an e-fold is gone in so many epochs: what follows the
 /// warm-up is new to a memory that is as short.
-const YOUNG_RAISE: f64 = 1.2;
-const YOUNG_EPOCHS: f64 = 8.0;
+const YOUNG_RAISE: f64 = 2.0;
+const YOUNG_EPOCHS: f64 = 6.0;
 
 /// What one alarm takes from the rate that is allowed, in decades.
 const CORRECTION: f64 = 0.03;
