@@ -15,6 +15,13 @@ use crate::verdict::Cause;
 /// alarms may.
 const EXPLAINS: f64 = 35.0;
 
+/// What an alarm may be put down to. Of two that score the same the first is meant: a value that
+/// does not change varies less too, and a shift begins as a spike.
+const EXPLANATIONS: [usize; 6] = [STUCK, SPIKE, SHIFT, DRIFT, VARIANCE, JUMP];
+
+/// And a pattern that goes on: a spike would end it sooner.
+const LASTING: [usize; 4] = [STUCK, SHIFT, DRIFT, VARIANCE];
+
 /// A spike has half of a shift's share of the budget; that is no reason to call it one.
 const SPIKE_GAIN: f64 = 3.0;
 
@@ -74,7 +81,8 @@ impl Episode {
         distances: &Distances,
         span: u32,
     ) -> Self {
-        Self { called: false, ..Self::called(explanation(scores, distances), numbers, distances, span) }
+        let signal = explanation(&EXPLANATIONS, scores, distances);
+        Self { called: false, ..Self::called(signal, numbers, distances, span) }
     }
 
     /// Of an alarm of its group that shows in this signal.
@@ -147,10 +155,10 @@ impl Episode {
     }
 
     /// A new pattern is often the first that is seen of something that lasts longer than patterns
-    /// are flagged for. A spike would end it sooner.
+    /// are flagged for.
     fn explain(&mut self, scores: &[f64; SIGNALS], numbers: &[f64; SIGNALS], distances: &Distances) {
-        let signal = explanation(scores, distances);
-        if !matches!(signal, PATTERN | SPIKE | JUMP) {
+        let signal = explanation(&LASTING, scores, distances);
+        if signal != PATTERN {
             self.signal = signal as u32;
             self.number = numbers[signal];
             self.distance = distance(signal, distances);
@@ -175,11 +183,9 @@ impl Episode {
 }
 
 /// The signal that an alarm, or a pattern that goes on, is put down to.
-fn explanation(scores: &[f64; SIGNALS], distances: &Distances) -> usize {
-    // A value that does not change varies less too, and a shift begins as a spike.
-    let order = [STUCK, SPIKE, SHIFT, DRIFT, VARIANCE, JUMP];
+fn explanation(among: &[usize], scores: &[f64; SIGNALS], distances: &Distances) -> usize {
     let score = |signal: usize| scores[signal] + if signal == SPIKE { SPIKE_GAIN } else { 0.0 };
-    let best = order.into_iter().reduce(|best, next| if score(next) > score(best) { next } else { best });
+    let best = among.iter().copied().reduce(|best, next| if score(next) > score(best) { next } else { best });
     let stuck = scores[STUCK] >= EXPLAINS && distances.run > 1;
     match best {
         _ if stuck => STUCK,
@@ -206,6 +212,7 @@ fn distance(signal: usize, distances: &Distances) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signals::log;
 
     const NOTHING: Distances = Distances {
         residual: 0.0,
@@ -231,8 +238,9 @@ mod tests {
         };
         let usual = [Some(libm::log(2.0)); SIGNALS];
         let mut episode = Episode::begin(&scores, &numbers(&distances[0]), &distances[0], 39);
-        let mut step =
-            |distances: &Distances| episode.step(&numbers(distances), &usual, distances, normal_after);
+        let mut step = |distances: &Distances| {
+            episode.step(&scores, &numbers(distances), &usual, distances, normal_after)
+        };
         distances.iter().map(&mut step).collect()
     }
 
@@ -263,6 +271,23 @@ mod tests {
         let found = courses(STUCK, &[run(30), run(31), run(1)], 100);
         let stuck = Course::Flagged(Cause::Stuck);
         assert_eq!(found, [stuck, stuck, Course::Over]);
+    }
+
+    /// The pattern comes first; the level scores as soon as it is far enough off.
+    #[test]
+    fn a_pattern_that_turns_out_to_be_a_level_lasts_as_long_as_that() {
+        let at = |shift: f64| Distances { residual: shift, recent: shift, shift, ..NOTHING };
+        let usual = [Some(libm::log(2.0)); SIGNALS];
+        let mut episode = Episode::begin(&[0.0; SIGNALS], &[0.0; SIGNALS], &NOTHING, 39);
+        let mut step = |shift: f64| {
+            let (mut scores, mut numbers) = ([0.0; SIGNALS], [0.0; SIGNALS]);
+            (scores[SPIKE], scores[SHIFT]) = (60.0, if shift > 3.0 { 58.0 } else { 20.0 });
+            numbers[SHIFT] = log(shift);
+            episode.step(&scores, &numbers, &usual, &at(shift), 100)
+        };
+        let [pattern, shift] = [Cause::Pattern, Cause::Shift].map(Course::Flagged);
+        let found = [1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 1.0].map(&mut step);
+        assert_eq!(found, [pattern, pattern, shift, shift, shift, shift, Course::Quiet]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Benchmarks' tables of readings, and what the detector does with such where nothing is set.
 
+#![allow(dead_code, reason = "each example uses a part")]
+
 use rule::{BudgetError, RuleSettings};
 
 /// Alarms for readings.
@@ -11,17 +13,12 @@ const WARM_UP: f64 = 36.0 * 3600e6;
 const READINGS: (f64, f64) = (200.0, 375.0);
 const FIRST: usize = 16;
 
-/// What lasts is normal after half of a warm-up, but not within half an hour.
-const NORMAL_AFTER: f64 = 1800e6;
-
 /// For readings at these times, of which there are more than a few.
 pub(crate) fn settings(times: &[i64], budget: &str) -> Result<RuleSettings, BudgetError> {
     let mut gaps: Vec<i64> = times[..FIRST].windows(2).map(|pair| pair[1] - pair[0]).collect();
     gaps.sort_unstable();
-    let readings = |time: f64| (time / gaps[FIRST / 2 - 1] as f64).ceil();
-    let usual = RuleSettings::new(readings(WARM_UP).clamp(READINGS.0, READINGS.1) as u32);
-    let normal_after = usual.normal_after.max(readings(NORMAL_AFTER) as u32);
-    Ok(RuleSettings { false_alarms: budget.parse()?, normal_after, ..usual })
+    let warm_up = (WARM_UP / gaps[FIRST / 2 - 1] as f64).ceil().clamp(READINGS.0, READINGS.1) as u32;
+    Ok(RuleSettings { false_alarms: budget.parse()?, ..RuleSettings::new(warm_up) })
 }
 
 /// Of `2014-02-14 14:30:00`, since some day.
