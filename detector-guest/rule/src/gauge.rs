@@ -32,8 +32,8 @@ const FIRST_RAISE: f64 = 1.2;
 
 /// And the logarithm of it by this, of which an e-fold is gone in so many epochs: what follows the
 /// warm-up is new to a memory that is as short.
-const YOUNG_RAISE: f64 = 2.0;
-const YOUNG_EPOCHS: f64 = 6.0;
+const YOUNG_RAISE: f64 = 1.2;
+const YOUNG_EPOCHS: f64 = 8.0;
 
 /// What one alarm takes from the rate that is allowed, in decades.
 const CORRECTION: f64 = 0.03;
@@ -279,7 +279,7 @@ mod tests {
         assert!(gauge.more() < 1.001, "{}: nothing new is well within its reach", gauge.more());
         for _ in 0..200 {
             gauge.tails[PATTERN].push(3.0 + f64::from(gauge.tails[PATTERN].known() % 7));
-            gauge.tails[PATTERN].end_epoch(Of::Variable, 1.0, 1.0);
+            gauge.tails[PATTERN].end_epoch(Of::Variable, 1e-9, 1.0);
         }
         assert!((gauge.more() - 4.0).abs() < 0.1, "{}", gauge.more());
     }
