@@ -15,6 +15,13 @@ use crate::verdict::Cause;
 /// alarms may.
 const EXPLAINS: f64 = 35.0;
 
+/// What an alarm may be put down to. Of two that score the same the first is meant: a value that
+/// does not change varies less too, and a shift begins as a spike.
+const EXPLANATIONS: [usize; 6] = [STUCK, SPIKE, SHIFT, DRIFT, VARIANCE, JUMP];
+
+/// And a pattern that goes on: a spike would end it sooner.
+const LASTING: [usize; 4] = [STUCK, SHIFT, DRIFT, VARIANCE];
+
 /// A spike has half of a shift's share of the budget; that is no reason to call it one.
 const SPIKE_GAIN: f64 = 3.0;
 
@@ -74,23 +81,13 @@ impl Episode {
         distances: &Distances,
         span: u32,
     ) -> Self {
-        // A value that does not change varies less too, and a shift begins as a spike.
-        let order = [STUCK, SPIKE, SHIFT, DRIFT, VARIANCE, JUMP];
-        let score = |signal: usize| scores[signal] + if signal == SPIKE { SPIKE_GAIN } else { 0.0 };
-        let best = order.into_iter().reduce(|best, next| if score(next) > score(best) { next } else { best });
-        let stuck = scores[STUCK] >= EXPLAINS && distances.run > 1;
-        let signal = match best {
-            _ if stuck => STUCK,
-            Some(best) if scores[best] >= EXPLAINS => best,
-            _ => PATTERN,
-        };
+        let signal = explanation(&EXPLANATIONS, scores, distances);
         Self { called: false, ..Self::called(signal, numbers, distances, span) }
     }
 
     /// Of an alarm of its group that shows in this signal.
     pub(crate) fn called(signal: usize, numbers: &[f64; SIGNALS], distances: &Distances, span: u32) -> Self {
         let distance = distance(signal, distances);
-        let slow = distances.recent.abs() < SUDDEN * distances.shift.abs();
         Self {
             signal: signal as u32,
             called: true,
@@ -101,18 +98,22 @@ impl Episode {
             flagged: 0,
             quiet: 0,
             shifted: false,
-            slow,
+            slow: is_slow(distances),
         }
     }
 
     /// The next reading, the alarm's own included; what each signal stays below is `usual`.
     pub(crate) fn step(
         &mut self,
+        scores: &[f64; SIGNALS],
         numbers: &[f64; SIGNALS],
         usual: &[Option<f64>; SIGNALS],
         distances: &Distances,
         normal_after: u32,
     ) -> Course {
+        if self.signal as usize == PATTERN && self.flagged > 0 {
+            self.explain(scores, numbers, distances);
+        }
         let signal = self.signal as usize;
         let usual = usual[signal].filter(|_| !self.called);
         // Numbers are logarithms; an alarm may be one of a signal that is hardly ever anything at all.
@@ -153,6 +154,18 @@ impl Episode {
         }
     }
 
+    /// A new pattern is often the first that is seen of something that lasts longer than patterns
+    /// are flagged for.
+    fn explain(&mut self, scores: &[f64; SIGNALS], numbers: &[f64; SIGNALS], distances: &Distances) {
+        let signal = explanation(&LASTING, scores, distances);
+        if signal != PATTERN {
+            self.signal = signal as u32;
+            self.number = numbers[signal];
+            self.distance = distance(signal, distances);
+            self.slow = is_slow(distances);
+        }
+    }
+
     fn cause(&self) -> Cause {
         match self.signal as usize {
             SPIKE | JUMP if !self.shifted => Cause::Spike,
@@ -169,6 +182,23 @@ impl Episode {
     }
 }
 
+/// The signal that an alarm, or a pattern that goes on, is put down to.
+fn explanation(among: &[usize], scores: &[f64; SIGNALS], distances: &Distances) -> usize {
+    let score = |signal: usize| scores[signal] + if signal == SPIKE { SPIKE_GAIN } else { 0.0 };
+    let best = among.iter().copied().reduce(|best, next| if score(next) > score(best) { next } else { best });
+    let stuck = scores[STUCK] >= EXPLAINS && distances.run > 1;
+    match best {
+        _ if stuck => STUCK,
+        Some(best) if scores[best] >= EXPLAINS => best,
+        _ => PATTERN,
+    }
+}
+
+/// Whether a level that is another was reached slowly.
+fn is_slow(distances: &Distances) -> bool {
+    distances.recent.abs() < SUDDEN * distances.shift.abs()
+}
+
 fn distance(signal: usize, distances: &Distances) -> f64 {
     match signal {
         SPIKE | JUMP => distances.residual,
@@ -182,6 +212,7 @@ fn distance(signal: usize, distances: &Distances) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signals::log;
 
     const NOTHING: Distances = Distances {
         residual: 0.0,
@@ -207,8 +238,9 @@ mod tests {
         };
         let usual = [Some(libm::log(2.0)); SIGNALS];
         let mut episode = Episode::begin(&scores, &numbers(&distances[0]), &distances[0], 39);
-        let mut step =
-            |distances: &Distances| episode.step(&numbers(distances), &usual, distances, normal_after);
+        let mut step = |distances: &Distances| {
+            episode.step(&scores, &numbers(distances), &usual, distances, normal_after)
+        };
         distances.iter().map(&mut step).collect()
     }
 
@@ -239,6 +271,23 @@ mod tests {
         let found = courses(STUCK, &[run(30), run(31), run(1)], 100);
         let stuck = Course::Flagged(Cause::Stuck);
         assert_eq!(found, [stuck, stuck, Course::Over]);
+    }
+
+    /// The pattern comes first; the level scores as soon as it is far enough off.
+    #[test]
+    fn a_pattern_that_turns_out_to_be_a_level_lasts_as_long_as_that() {
+        let at = |shift: f64| Distances { residual: shift, recent: shift, shift, ..NOTHING };
+        let usual = [Some(libm::log(2.0)); SIGNALS];
+        let mut episode = Episode::begin(&[0.0; SIGNALS], &[0.0; SIGNALS], &NOTHING, 39);
+        let mut step = |shift: f64| {
+            let (mut scores, mut numbers) = ([0.0; SIGNALS], [0.0; SIGNALS]);
+            (scores[SPIKE], scores[SHIFT]) = (60.0, if shift > 3.0 { 58.0 } else { 20.0 });
+            numbers[SHIFT] = log(shift);
+            episode.step(&scores, &numbers, &usual, &at(shift), 100)
+        };
+        let [pattern, shift] = [Cause::Pattern, Cause::Shift].map(Course::Flagged);
+        let found = [1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 1.0].map(&mut step);
+        assert_eq!(found, [pattern, pattern, shift, shift, shift, shift, Course::Quiet]);
     }
 
     #[test]

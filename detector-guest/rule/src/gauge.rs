@@ -72,6 +72,9 @@ const PRIOR_POWER: f64 = 0.75;
 /// A novelty below this is nothing, whatever is typical.
 const LEAST_NOVELTY: f64 = 0.025;
 
+/// Nothing is newer than this: what no box covers, and all records at their most.
+const MOST_NOVELTY: f64 = 2.0;
+
 /// The logarithm of the threshold rises so much for each e-fold of the rate. All of this counts as
 /// much as so many epochs.
 const PRIOR_SLOPE: f64 = 0.6;
@@ -112,6 +115,7 @@ impl Gauge {
     /// The score of each signal's number; 0 while too little is known of it.
     pub(crate) fn scores(&self, numbers: &[f64; SIGNALS]) -> [f64; SIGNALS] {
         let mut scores = [0.0; SIGNALS];
+        let more = self.more();
         let age = f64::from(self.tails[PATTERN].known()) / YOUNG_EPOCHS;
         let raised = self.raised + YOUNG_RAISE * libm::exp(-age);
         for signal in 0..SIGNALS {
@@ -122,9 +126,20 @@ impl Gauge {
                 Some(own) => own,
                 None => continue,
             };
-            scores[signal] = score(libm::log10(self.pace.rate() * SHARES[signal]) - log_rate);
+            let share = SHARES[signal] * if signal == PATTERN { 1.0 } else { more };
+            scores[signal] = score(libm::log10(self.pace.rate() * share) - log_rate);
         }
         scores
+    }
+
+    /// What the other signals' shares are multiplied by: where nothing is as new as the pattern's
+    /// threshold, its share is theirs.
+    fn more(&self) -> f64 {
+        let most = libm::log(MOST_NOVELTY);
+        let at_most = self.with_prior(most, self.tails[PATTERN].log_rate(most));
+        let beyond_reach = at_most - libm::log10(self.pace.rate() * SHARES[PATTERN]);
+        let spare = beyond_reach.clamp(0.0, 1.0);
+        1.0 + spare * SHARES[PATTERN] / (1.0 - SHARES[PATTERN])
     }
 
     /// The pattern's rate: what was found on other data, and more and more what was found here. For
@@ -142,7 +157,8 @@ impl Gauge {
 
     /// What a signal reaches at the budget's rate, while nothing was raised.
     pub(crate) fn threshold(&self, signal: usize) -> Option<f64> {
-        self.tails[signal].threshold(self.pace.rate() * SHARES[signal])
+        let more = if signal == PATTERN { 1.0 } else { self.more() };
+        self.tails[signal].threshold(self.pace.rate() * SHARES[signal] * more)
     }
 
     /// What each signal stays below in an ordinary epoch; None while that is not known.
@@ -254,6 +270,18 @@ mod tests {
         assert!(gauge.is_free());
         gauge.alarm();
         assert!(!gauge.is_free() && gauge.scores(&numbers)[PATTERN] < before);
+    }
+
+    /// Of the whole share a quarter is theirs from the first day on.
+    #[test]
+    fn a_share_that_the_pattern_cannot_use_goes_to_the_others() {
+        let mut gauge = learnt(50_000);
+        assert!(gauge.more() < 1.001, "{}: nothing new is well within its reach", gauge.more());
+        for _ in 0..200 {
+            gauge.tails[PATTERN].push(3.0 + f64::from(gauge.tails[PATTERN].known() % 7));
+            gauge.tails[PATTERN].end_epoch(Of::Variable, 1e-9, 1.0);
+        }
+        assert!((gauge.more() - 4.0).abs() < 0.1, "{}", gauge.more());
     }
 
     #[test]

@@ -180,6 +180,9 @@ impl Signals {
         self.half.set(level);
         self.quarter.set(level);
         self.thrice.set(level);
+        // The next residual is one beside the new level; so must be the one before it, or the two
+        // are a jump.
+        self.before -= self.recent.mean();
         self.recent.set(0.0);
     }
 

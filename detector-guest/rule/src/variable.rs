@@ -197,7 +197,7 @@ impl Variable {
         let course = self
             .episode
             .as_mut()
-            .map(|episode| episode.step(numbers, &usual, distances, self.settings.normal_after));
+            .map(|episode| episode.step(scores, numbers, &usual, distances, self.settings.normal_after));
         let cause = match course {
             Some(Course::Flagged(cause) | Course::Accepted(cause)) => Some(cause),
             Some(Course::Quiet | Course::Over) | None => None,

@@ -74,6 +74,8 @@ fn a_new_level_alarms_and_is_normal_after_the_stated_time() {
         let held = &since[..normal_after];
         assert_eq!(since[6].cause, Some(Cause::Shift), "seed {seed}");
         assert!(held.iter().all(|verdict| verdict.is_anomaly), "seed {seed}: it lasts");
+        let accepted = &since[normal_after..][..24];
+        assert!(!accepted.iter().any(|verdict| verdict.alarm), "seed {seed}: it is normal now");
         let later = &since[normal_after + DAY / 4..];
         let flagged = later.iter().filter(|verdict| verdict.is_anomaly).count();
         assert!(flagged < DAY / 4, "seed {seed}: {flagged} flagged of {}", later.len());

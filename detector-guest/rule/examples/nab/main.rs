@@ -7,23 +7,17 @@
 #![allow(clippy::print_stdout, reason = "that is what it is for")]
 
 mod score;
+#[path = "../tables/mod.rs"]
+mod tables;
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
 
-use rule::{RuleSettings, Variable};
+use rule::Variable;
 use score::{PROFILES, Score, score};
 use sha2::{Digest, Sha256};
-
-/// Alarms for readings.
-const BUDGET: &str = "1 per week";
-
-/// The detector's warm-up: so long, but so many readings at least and at most, by the first of
-/// them.
-const WARM_UP: f64 = 36.0 * 3600e6;
-const READINGS: (f64, f64) = (200.0, 375.0);
-const FIRST: usize = 16;
+use tables::{BUDGET, microseconds, settings};
 
 /// Alarms of the rule on one file, and what the benchmark makes of them.
 struct Judged {
@@ -94,11 +88,8 @@ fn judge(
         last = microseconds(at).ok_or_else(|| format!("`{at}` is no time"))?.max(last.saturating_add(1));
         readings.push((last, *y));
     }
-    let mut gaps: Vec<i64> = readings[..FIRST].windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
-    gaps.sort_unstable();
-    let warm_up = (WARM_UP / gaps[FIRST / 2 - 1] as f64).ceil().clamp(READINGS.0, READINGS.1) as u32;
-    let mut variable =
-        Variable::new(RuleSettings { false_alarms: budget.parse()?, ..RuleSettings::new(warm_up) });
+    let times: Vec<i64> = readings.iter().map(|(at, _)| *at).collect();
+    let mut variable = Variable::new(settings(&times, budget)?);
     let verdicts: Vec<_> = readings.iter().map(|(at, y)| variable.judge(*at, *y, None)).collect();
     let alarms: Vec<bool> = verdicts.iter().map(|verdict| verdict.alarm).collect();
     Ok(Judged {
@@ -113,15 +104,4 @@ fn judge(
             .count(),
         half: Sha256::digest(file).last().map_or(0, |byte| byte % 2),
     })
-}
-
-/// Of `2014-02-14 14:30:00`, since some day.
-fn microseconds(at: &str) -> Option<i64> {
-    let part = |from, to| at.get(from..to)?.parse::<i64>().ok();
-    let (year, month, day) = (part(0, 4)?, part(5, 7)?, part(8, 10)?);
-    // Years that begin in March, so that their leap day is their last.
-    let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day;
-    let seconds = (part(11, 13)? * 60 + part(14, 16)?) * 60 + part(17, 19)?;
-    Some((days * 86_400 + seconds) * 1_000_000)
 }

@@ -62,13 +62,13 @@ pub(crate) fn loaded(seed: u64, rows: usize) -> Vec<Row> {
 }
 
 /// What was said of an instant.
-pub(crate) struct Judged {
-    pub(crate) verdicts: [Verdict; MEMBERS],
+pub(crate) struct Judged<const N: usize = MEMBERS> {
+    pub(crate) verdicts: [Verdict; N],
     /// Not by each member alone.
     pub(crate) by_group: bool,
 }
 
-impl Judged {
+impl<const N: usize> Judged<N> {
     pub(crate) fn alarms(&self) -> bool {
         self.verdicts.iter().any(|verdict| verdict.alarm)
     }
@@ -76,10 +76,24 @@ impl Judged {
 
 /// What a group makes of its members, row by row.
 pub(crate) fn together(rows: &[Row], settings: RuleSettings) -> Vec<Judged> {
-    let mut variables = [(); MEMBERS].map(|()| Variable::new(settings));
-    let mut group = Group::new(settings);
-    let judge = |(time, row): (i64, &Row)| {
-        let looked: [Looked; MEMBERS] = std::array::from_fn(|n| variables[n].look(time, row[n], None));
+    let mut machine = Machine::new(settings);
+    (0..).map(|row| row * STEP).zip(rows).map(|(time, row)| machine.judge(time, row)).collect()
+}
+
+/// Variables that are judged together.
+pub(crate) struct Machine<const N: usize> {
+    variables: [Variable; N],
+    group: Group,
+}
+
+impl<const N: usize> Machine<N> {
+    pub(crate) fn new(settings: RuleSettings) -> Self {
+        Self { variables: [(); N].map(|()| Variable::new(settings)), group: Group::new(settings) }
+    }
+
+    pub(crate) fn judge(&mut self, time: i64, row: &[f64; N]) -> Judged<N> {
+        let Self { variables, group } = self;
+        let looked: [Looked; N] = std::array::from_fn(|n| variables[n].look(time, row[n], None));
         let members: Vec<_> = variables.iter().map(|variable| variable.member(time)).collect();
         let speak: Vec<_> = members.iter().copied().flatten().collect();
         let said = group.judge(time, &speak);
@@ -91,8 +105,7 @@ pub(crate) fn together(rows: &[Row], settings: RuleSettings) -> Vec<Judged> {
             Looked::Late(verdict) => *verdict,
         };
         Judged { verdicts: std::array::from_fn(conclude), by_group: said.is_some() }
-    };
-    (0..).map(|row| row * STEP).zip(rows).map(judge).collect()
+    }
 }
 
 /// Alarms of one member that is judged alone.
