@@ -279,7 +279,7 @@ mod tests {
         assert!(gauge.more() < 1.001, "{}: nothing new is well within its reach", gauge.more());
         for _ in 0..200 {
             gauge.tails[PATTERN].push(3.0 + f64::from(gauge.tails[PATTERN].known() % 7));
-            gauge.tails[PATTERN].end_epoch(Of::Variable, 1e-9, 1.0);
+            gauge.tails[PATTERN].end_epoch(Scope::Variable, 1e-9, 1.0);
         }
         assert!((gauge.more() - 4.0).abs() < 0.1, "{}", gauge.more());
     }
