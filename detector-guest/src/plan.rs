@@ -124,9 +124,13 @@ impl WarmUp {
 pub(crate) struct Plan {
     pub(crate) false_alarms: Budget,
     pub(crate) warm_up: WarmUp,
-    /// None: half of the warm-up.
+    /// None: half of the warm-up; of one that is a time, [`LEAST_NORMAL_AFTER`] at least.
     pub(crate) normal_after: Option<Span>,
 }
+
+/// Half of the warm-up of readings that come every second is three minutes: a valve that is shut for
+/// longer would be normal while it is shut.
+const LEAST_NORMAL_AFTER: Span = Span::Time(Duration::from_secs(1800));
 
 impl Plan {
     /// What the rule is told of a variable whose readings are so many microseconds apart. None: of
@@ -136,7 +140,11 @@ impl Plan {
         let needs = is_time(self.warm_up.span) || self.normal_after.is_some_and(is_time);
         let interval = if needs { interval? } else { 1.0 };
         let usual = RuleSettings::new(self.warm_up.readings(interval));
-        let normal_after = self.normal_after.map_or(usual.normal_after, |span| span.readings(interval));
+        let normal_after = match (self.normal_after, self.warm_up.span) {
+            (Some(span), _) => span.readings(interval),
+            (None, Span::Time(_)) => usual.normal_after.max(LEAST_NORMAL_AFTER.readings(interval)),
+            (None, Span::Readings(_)) => usual.normal_after,
+        };
         Some(RuleSettings { false_alarms: self.false_alarms, normal_after, ..usual })
     }
 }
@@ -253,8 +261,10 @@ mod tests {
             (plan(WarmUp::USUAL, None), None, None),
             (plan(WarmUp::USUAL, None), Some(300e6), Some((375, 187))),
             (plan(WarmUp::USUAL, None), Some(3600e6), Some((200, 100))),
-            (plan(WarmUp::USUAL, None), Some(1e6), Some((375, 187))),
+            (plan(WarmUp::USUAL, None), Some(1e6), Some((375, 1800))),
+            (plan(WarmUp::USUAL, Some(many)), Some(1e6), Some((375, 600))),
             (plan(WarmUp::of(many), None), None, Some((600, 300))),
+            (plan(WarmUp::of(many), None), Some(1e6), Some((600, 300))),
             (plan(WarmUp::of(many), Some(hour)), None, None),
             (plan(WarmUp::of(many), Some(hour)), Some(60e6), Some((600, 60))),
             (plan(WarmUp::of(hour), Some(many)), Some(60e6), Some((64, 600))),

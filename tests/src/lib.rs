@@ -8,6 +8,7 @@ pub mod conformance_sqlserver;
 pub mod fixture;
 pub mod http;
 pub mod intercept;
+pub mod late_readings;
 pub mod logs;
 pub mod schedule;
 pub mod sqlserver;

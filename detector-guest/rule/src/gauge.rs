@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::pace::Pace;
 use crate::signals::{DRIFT, JUMP, PATTERN, SHIFT, SIGNALS, SPIKE, STUCK, VARIANCE};
-use crate::tail::{Of, Tail};
+use crate::tail::{Scope, Tail};
 
 /// An alarm's score.
 pub(crate) const ALARM: f64 = 50.0;
@@ -189,7 +189,7 @@ impl Gauge {
         if self.pace.ends_epoch() {
             let rate = self.pace.rate();
             for (signal, tail) in self.tails.iter_mut().enumerate() {
-                tail.end_epoch(Of::Variable, rate * SHARES[signal], LEAST_MEANS[signal]);
+                tail.end_epoch(Scope::Variable, rate * SHARES[signal], LEAST_MEANS[signal]);
             }
         }
     }
@@ -279,7 +279,7 @@ mod tests {
         assert!(gauge.more() < 1.001, "{}: nothing new is well within its reach", gauge.more());
         for _ in 0..200 {
             gauge.tails[PATTERN].push(3.0 + f64::from(gauge.tails[PATTERN].known() % 7));
-            gauge.tails[PATTERN].end_epoch(Of::Variable, 1e-9, 1.0);
+            gauge.tails[PATTERN].end_epoch(Scope::Variable, 1e-9, 1.0);
         }
         assert!((gauge.more() - 4.0).abs() < 0.1, "{}", gauge.more());
     }

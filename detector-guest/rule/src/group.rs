@@ -18,7 +18,7 @@ use crate::novelty::SPANS;
 use crate::pace::Pace;
 use crate::settings::{Budget, RuleSettings};
 use crate::signals::{DRIFT, JUMP, PATTERN, SHIFT, SIGNALS, SPIKE, STUCK, VARIANCE};
-use crate::tail::{Of, Tail};
+use crate::tail::{Scope, Tail};
 
 /// How much of the budget a signal has. For none of them there is a prior.
 const SHARES: [f64; SIGNALS] = {
@@ -171,7 +171,7 @@ impl Group {
         }
         if self.pace.ends_epoch() {
             for (tail, share) in self.tails.iter_mut().zip(SHARES) {
-                tail.end_epoch(Of::Group, self.pace.rate() * share, LEAST_MEAN);
+                tail.end_epoch(Scope::Group, self.pace.rate() * share, LEAST_MEAN);
             }
         }
     }

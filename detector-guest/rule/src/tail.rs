@@ -32,9 +32,9 @@ const FEWEST: usize = 4;
 /// For how many times as many maxima those of a group are taken.
 const SURE: f64 = 100.0;
 
-/// Whose numbers they are.
+/// What a number is computed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Of {
+pub(crate) enum Scope {
     Variable,
     Group,
 }
@@ -92,7 +92,7 @@ impl Tail {
 
     /// Ends an epoch; one without a number is passed over. `rate` is that of alarms in an epoch; no
     /// spread of the tail below `least_mean` is believed.
-    pub(crate) fn end_epoch(&mut self, of: Of, rate: f64, least_mean: f64) {
+    pub(crate) fn end_epoch(&mut self, scope: Scope, rate: f64, least_mean: f64) {
         if self.greatest == f32::MIN {
             return;
         }
@@ -117,7 +117,7 @@ impl Tail {
         let mean = sorted[..k].iter().map(|x| x - from).sum::<f64>() / k as f64;
         let mean = mean.max(least_mean);
         let typical = sorted.iter().sum::<f64>() / n as f64;
-        let times = if of == Of::Group { SURE } else { 1.0 };
+        let times = if scope == Scope::Group { SURE } else { 1.0 };
         self.fit = Some(Fit { excesses: k as f64 * times, maxima: n as f64 * times, from, mean, typical });
     }
 
@@ -180,12 +180,12 @@ mod tests {
     use super::*;
 
     /// Exponential maxima by quantiles, shuffled.
-    fn filled(of: Of) -> Tail {
+    fn filled(scope: Scope) -> Tail {
         let mut tail = Tail::new();
         for n in 0..MEMORY {
             let share = ((n * 37 % MEMORY) as f64 + 0.5) / MEMORY as f64;
             tail.push(5.0 - 2.0 * libm::log(share));
-            tail.end_epoch(of, 1e-9, 1e-3);
+            tail.end_epoch(scope, 1e-9, 1e-3);
         }
         tail
     }
@@ -193,24 +193,27 @@ mod tests {
     #[test]
     fn a_rate_is_extrapolated_and_read_back() {
         // Heavier than the tail itself where it counts that it is estimated.
-        for (of, heavier) in [(Of::Variable, -1.0..5.0), (Of::Group, -1.0..0.5)] {
-            let tail = filled(of);
+        for (scope, heavier) in [(Scope::Variable, -1.0..5.0), (Scope::Group, -1.0..0.5)] {
+            let tail = filled(scope);
             for rate in [0.3, 0.1, 0.01, 0.001] {
                 let threshold = tail.threshold(rate).unwrap_or(f64::NAN);
                 let truth = 5.0 - 2.0 * libm::log(rate);
-                assert!(heavier.contains(&(threshold - truth)), "{of:?}, {rate}: {threshold}, truth {truth}");
+                assert!(
+                    heavier.contains(&(threshold - truth)),
+                    "{scope:?}, {rate}: {threshold}, truth {truth}"
+                );
                 let back = tail.log_rate(threshold).unwrap_or(f64::NAN);
-                assert!((back - libm::log10(rate)).abs() < 1e-9, "{of:?}, {rate}: {back}");
+                assert!((back - libm::log10(rate)).abs() < 1e-9, "{scope:?}, {rate}: {back}");
             }
         }
     }
 
     #[test]
     fn a_fault_does_not_move_the_threshold_much() {
-        let (mut tail, rate) = (filled(Of::Variable), 0.01);
+        let (mut tail, rate) = (filled(Scope::Variable), 0.01);
         let before = tail.threshold(rate).unwrap_or(f64::NAN);
         tail.push(1e6);
-        tail.end_epoch(Of::Variable, rate, 1e-3);
+        tail.end_epoch(Scope::Variable, rate, 1e-3);
         let after = tail.threshold(rate).unwrap_or(f64::NAN);
         assert!(after > before && after < before + 3.0, "{before}, then {after}");
     }
@@ -220,7 +223,7 @@ mod tests {
         let mut tail = Tail::new();
         for known in 1..=FEWEST {
             tail.push(1.0);
-            tail.end_epoch(Of::Variable, 0.1, 0.5);
+            tail.end_epoch(Scope::Variable, 0.1, 0.5);
             assert_eq!(tail.threshold(0.1).is_some(), known == FEWEST);
         }
         assert_eq!((tail.known(), tail.is_sound()), (FEWEST as u32, true));

@@ -7,6 +7,7 @@
 //! is a secret.
 
 use std::io::Read;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -98,7 +99,7 @@ impl HttpClient {
 
     fn blocking(&self, request: &Request) -> Result<String, SendError> {
         let place = place(&request.url).map_err(|why| SendError::refused(format!("`url` {why}")))?;
-        let agent = self.agent().map_err(SendError::refused)?;
+        let agent = self.agent(is_here(&request.url)).map_err(SendError::refused)?;
         let mut post = agent.post(request.url.reveal().trim()).header("content-type", "application/json");
         for (name, value) in &request.headers {
             post = post.header(*name, value.reveal());
@@ -113,7 +114,7 @@ impl HttpClient {
         }
     }
 
-    fn agent(&self) -> Result<Agent, String> {
+    fn agent(&self, is_here: bool) -> Result<Agent, String> {
         let roots = match &self.ca_file {
             Some(file) => RootCerts::Specific(Arc::new(certificates(file)?)),
             None => RootCerts::PlatformVerifier,
@@ -124,7 +125,7 @@ impl HttpClient {
             .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
             .build();
         let Times { resolve, connect, send, answer, whole } = self.times;
-        let config = Agent::config_builder()
+        let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_idle_connections(0)
@@ -136,10 +137,21 @@ impl HttpClient {
             .timeout_send_request(Some(send))
             .timeout_send_body(Some(send))
             .timeout_recv_response(Some(answer))
-            .timeout_recv_body(Some(answer))
-            .build();
-        Ok(config.new_agent())
+            .timeout_recv_body(Some(answer));
+        // A proxy of the environment would look for the receiver on its own machine.
+        if is_here {
+            config = config.proxy(None);
+        }
+        Ok(config.build().new_agent())
     }
+}
+
+/// Whether an address names this machine.
+fn is_here(url: &Secret) -> bool {
+    let Ok(uri) = url.reveal().trim().parse::<Uri>() else { return false };
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn certificates(file: &Path) -> Result<Vec<ureq::tls::Certificate<'static>>, String> {

@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,9 @@ use serde::{Deserialize, Serialize};
 /// The coarsest timestamps of a file system that we know of (FAT). Within one tick of it a file may
 /// be written twice and look the same.
 const TICK: Duration = Duration::from_secs(2);
+
+/// The clock that says how long ago a file was written.
+pub type FileClock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
 /// What the file system says about the files of a set, by path.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -33,7 +33,7 @@ pub mod watch;
 pub use answer::{Answer, Found};
 pub use canary::Canary;
 pub use dry_run::DryRun;
-pub use file_stamp::Fingerprint;
+pub use file_stamp::{FileClock, Fingerprint};
 pub use last_good::LastGood;
 pub use overview::{SetChanges, SetOverview};
 pub use reloader::{ReloadOutcome, ReloadSlots, Reloader};

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use super::answer::{Answer, Found};
 use super::canary::Canary;
-use super::file_stamp::Fingerprint;
+use super::file_stamp::{FileClock, Fingerprint};
 use super::last_good::LastGood;
 use super::overview::SetOverview;
 use super::retry::{self, Retry, RetryClock};
@@ -196,6 +196,7 @@ pub struct Reloader {
     patience: Duration,
     left: Left,
     retry: Retry,
+    file_clock: FileClock,
 }
 
 impl Reloader {
@@ -206,7 +207,20 @@ impl Reloader {
         let (current, left) = (InUse::of(in_use), Left::default());
         shared.slots().in_use = Some(current.clone());
         let retry = Retry::by(retry::system());
-        Self { engine, source, shared, seen: None, current, dealt_with, refused: None, patience, left, retry }
+        let file_clock: FileClock = Arc::new(SystemTime::now);
+        Self {
+            engine,
+            source,
+            shared,
+            seen: None,
+            current,
+            dealt_with,
+            refused: None,
+            patience,
+            left,
+            retry,
+            file_clock,
+        }
     }
 
     /// For a worker that refused the files at its start: they are not tried again until they
@@ -230,6 +244,12 @@ impl Reloader {
     #[must_use]
     pub fn by_clock(self, clock: RetryClock) -> Self {
         Self { retry: Retry::by(clock), ..self }
+    }
+
+    /// Uses this clock to decide whether a file was written just now.
+    #[must_use]
+    pub fn by_file_clock(self, clock: FileClock) -> Self {
+        Self { file_clock: clock, ..self }
     }
 
     pub(super) fn patience(&self) -> Duration {
@@ -303,7 +323,8 @@ impl Reloader {
         let Some(set) = reading.steps.patiently(self.patience, set).await else {
             return ReloadOutcome::Hangs(self.patience);
         };
-        let seen = fingerprint.is_at_rest(SystemTime::now()).then_some(fingerprint);
+        let now = (self.file_clock)();
+        let seen = fingerprint.is_at_rest(now).then_some(fingerprint);
         let may_be_half = haste == Haste::AtOnce && seen.is_none();
         let set = match set {
             Ok(set) => set,

@@ -100,7 +100,8 @@ pub trait PageReader: VerdictReader + EpisodeReader {
     async fn anomalies(&mut self, query: &AnomalyQuery) -> Result<Vec<StoredVerdict>, StoreError>;
 
     /// How many anomalies each variable has with `from <= ds < to`, of the newest [`MOST_RANKED`];
-    /// variables without any are left out. By name.
+    /// variables without any are left out. By name; names that the output takes for the same are
+    /// one variable.
     async fn tally(&mut self, from: Datetime, to: Datetime) -> Result<Vec<AnomalyTally>, StoreError>;
 
     /// How many messages of the outbox await delivery, and how many were given up.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-use crate::common::{Place, wait};
+use crate::common::{Place, Ran, wait};
 use crate::receiver::SECRET;
 
 /// Answers requests with the statuses that `status` gives, and keeps the messages it accepted.
@@ -91,6 +91,22 @@ fn channels_are_shown_and_tried() {
         assert_eq!(ran.code, Some(2), "{}", ran.stderr);
         assert!(ran.stderr.contains("`[alerts.mail]`: there is no `from`"), "{}", ran.stderr);
     }
+}
+
+/// A proxy of the environment would look for the receiver on its own machine.
+#[test]
+fn a_receiver_on_this_machine_needs_no_proxy() {
+    let place = Place::new();
+    let (url, came) = receiver(|| "204 No Content");
+    place.write("anomaly-worker.toml", format!("[alerts.hook]\nkind = \"webhook\"\nurl = \"{url}\"\n"));
+    let mut command = place.command(&["alerts", "test", "hook"]);
+    // Nothing listens there.
+    for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY"] {
+        command.env(name, "http://127.0.0.1:9");
+    }
+    let ran = Ran::of(&command.env_remove("NO_PROXY").env_remove("no_proxy").output().unwrap());
+    assert_eq!((ran.code, ran.stdout), (Some(0), format!("sent: {url} answers 204\n")), "{}", ran.stderr);
+    assert_eq!(came.lock().unwrap().len(), 1);
 }
 
 /// That the database cannot be reached is told once, without the database. That it is back is told

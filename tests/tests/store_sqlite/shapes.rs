@@ -5,8 +5,8 @@ use std::sync::Arc;
 use anyhow::Result;
 use host::reading::Page;
 use host::store::schema::sqlite as ddl;
-use host::store::{Commit, ErrorKind, Input, OutputLimits, VerdictReader, VerdictWriter};
-use tests::conformance::{Setup, TestDb, at};
+use host::store::{AnomalyTally, Commit, ErrorKind, Input, OutputLimits, VerdictReader, VerdictWriter};
+use tests::conformance::{OutputKind, Setup, TestDb, at};
 use tests::conformance_sqlite::SqliteTestDb;
 
 use crate::files::{state, verdict};
@@ -202,5 +202,31 @@ async fn names_are_the_same_by_the_collation_of_column_and_unique_index() -> Res
         let found: Vec<_> = found.iter().map(|(name, first)| (&**name, &**first)).collect();
         assert_eq!(found, expected, "{column} {index}");
     }
+    Ok(())
+}
+
+/// Of a variable that the column holds in several spellings the page has one, also where the
+/// anomalies of a day have another.
+#[tokio::test]
+async fn anomalies_are_counted_under_the_spelling_of_the_page() -> Result<()> {
+    let fixture = SqliteTestDb::start(&Setup::default()).await?;
+    fixture.create_output(OutputKind::EqualNames).await?;
+    let mut output = fixture.store.open_output().await?;
+    output.ensure_tables().await?;
+    fixture.output()?.execute_batch(
+        "INSERT INTO anomalies_detector (ds, variable, is_anomaly, anomaly_score) VALUES \
+         ('2025-01-14 10:00:00', 'Temp-03', 0, 0), ('2025-01-15 10:00:00', 'temp-03', 1, 60), \
+         ('2025-01-15 10:05:00', 'TEMP-03', 1, 50)",
+    )?;
+    let mut page = fixture.open_page().await?;
+    let expected = AnomalyTally {
+        variable: "Temp-03".into(),
+        anomalies: 2,
+        worst_score: Some(60.0),
+        last: at("2025-01-15 10:05:00"),
+    };
+    assert_eq!(page.variables(9).await?, [Arc::clone(&expected.variable)]);
+    let day = (at("2025-01-15 00:00:00"), at("2025-01-16 00:00:00"));
+    assert_eq!(page.tally(day.0, day.1).await?, [expected]);
     Ok(())
 }

@@ -4,24 +4,17 @@
 
 use std::sync::Arc;
 
-use host::detector::Detector;
 use host::episode::{PatternSettings, StateDelay, TrackerSettings, VariableRules};
 use host::worker::backfill::{Backfill, BackfillPlan};
-use tests::fixture::{Fixture, Layout, WORKER, datetime, hostile, open_set};
+use tests::fixture::{Fixture, Layout, WORKER, datetime};
 use tests::intercept::{Action, Intercepted};
+use tests::late_readings::{
+    Arrival, Random, clock, flagging, pass_until, run_backfill, seeds, told, unfinished,
+};
 
 const VARIABLES: [&str; 3] = ["T1", "T2", "P 3"];
 
 const MINUTES: u64 = 90;
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % end
-    }
-}
 
 /// Readings in a row that open an episode of a variable, and that close it.
 fn delays(variable: &str) -> (u32, u32) {
@@ -46,11 +39,6 @@ fn rules() -> Arc<TrackerSettings> {
         (name.to_owned(), said)
     };
     Arc::new(TrackerSettings { rules: VariableRules::new(VARIABLES.map(rule)), ..TrackerSettings::default() })
-}
-
-/// It flags the readings that have this bit.
-async fn flagging(bit: u32) -> Detector {
-    open_set(hostile(&format!(r#"{{"do": "flag-bit-{bit}"}}"#), &["*"])).await
 }
 
 /// Variable, begin, end, closed at, readings, flagged, peak, its reading.
@@ -117,16 +105,10 @@ fn afresh(bench: &Fixture) -> Vec<Seen> {
     found
 }
 
-/// How many messages of this kind were made.
-fn told(bench: &Fixture, kind: &str) -> usize {
-    bench.texts(&format!("SELECT id FROM anomaly_worker_outbox WHERE kind = '{kind}'")).len()
-}
-
 #[tokio::test]
 async fn late_readings_and_backfills_leave_the_episodes_that_the_verdicts_say() {
-    let seeds = std::env::var("MEND_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(1);
-    for seed in 1..=seeds {
-        let mut random = Random(seed);
+    for seed in seeds() {
+        let mut random = Random::new(seed);
         let mut bench = Fixture::new(Layout::Keyed);
         bench.settings.episodes = rules();
         bench.settings.batch_rows = 50;
@@ -143,7 +125,7 @@ async fn late_readings_and_backfills_leave_the_episodes_that_the_verdicts_say() 
             }
         }
         // Each reading comes at its minute, or any time after it.
-        let mut arrivals: Vec<(u64, (u64, &str, f64))> = readings
+        let mut arrivals: Vec<Arrival> = readings
             .into_iter()
             .map(|reading| (reading.0 + if random.below(6) == 0 { random.below(60) } else { 0 }, reading))
             .collect();
@@ -152,11 +134,7 @@ async fn late_readings_and_backfills_leave_the_episodes_that_the_verdicts_say() 
         let mut backfills = 0;
         let end = MINUTES + 60;
         for minute in (0..end).step_by(6) {
-            let clock = |minute: u64| format!("{:02}:{:02}", 9 + minute / 60, minute % 60);
-            let come: Vec<_> = arrivals.extract_if(.., |(at, _)| *at <= minute).collect();
-            let come: Vec<_> = come.iter().map(|(_, (at, name, y))| (clock(*at), *name, *y)).collect();
-            bench.insert(&come.iter().map(|(at, name, y)| (at.as_str(), *name, *y)).collect::<Vec<_>>());
-            bench.now(&clock(minute));
+            pass_until(minute, &bench, &mut arrivals);
             if random.below(4) == 0 && minute > 0 {
                 let from = random.below(minute);
                 let to =
@@ -194,8 +172,7 @@ async fn late_readings_and_backfills_leave_the_episodes_that_the_verdicts_say() 
         let expected = afresh(&bench);
         assert!(expected.len() > 10, "seed {seed}: {} episodes prove nothing", expected.len());
         // Each begin that was told has an end that was told.
-        let unfinished = "SELECT variable FROM anomaly_worker_episodes WHERE is_open = 0 AND told IN ('opened', 'still_open')";
-        assert_eq!(bench.texts(unfinished), Vec::<String>::new(), "seed {seed}");
+        assert_eq!(unfinished(&bench), Vec::<String>::new(), "seed {seed}");
         assert!(told(&bench, "opened") > 0 && told(&bench, "closed") > 0, "seed {seed}");
     }
 }
@@ -224,10 +201,7 @@ async fn a_variable_whose_first_readings_a_backfill_judged_is_known() {
         rules: rules(),
         batch_rows: 40,
     };
-    let mut detector = flagging(1).await;
-    let mut backfill = Backfill::begin(&plan, &bench.store, &mut detector).await.unwrap();
-    while backfill.step(&mut detector).await.unwrap() {}
-    backfill.finish().await.unwrap();
+    run_backfill(&plan, &bench.store, &mut flagging(1).await).await;
     worker.cycle(|| false).await.unwrap();
     assert_eq!(stored(&bench), Vec::<Seen>::new());
 
@@ -263,10 +237,7 @@ async fn a_long_episode_is_read_once_by_a_backfill() {
         rules: Arc::default(),
         batch_rows: BATCH,
     };
-    let mut detector = flagging(1).await;
-    let mut backfill = Backfill::begin(&plan, &store, &mut detector).await.unwrap();
-    while backfill.step(&mut detector).await.unwrap() {}
-    backfill.finish().await.unwrap();
+    run_backfill(&plan, &store, &mut flagging(1).await).await;
     let found = bench.texts("SELECT begin_at || ' to ' || end_at FROM anomaly_worker_episodes");
     assert_eq!(found, ["2025-01-15 00:00:00 to 2025-01-15 09:59:00"]);
     // The last one of the batch before, each time.

@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use host::detector::Detector;
 use host::episode::{PatternSettings, StateDelay, TrackerSettings, VariableRules};
-use host::worker::backfill::{Backfill, BackfillPlan};
-use tests::fixture::{Fixture, Layout, WORKER, datetime, hostile, open_set};
+use host::worker::backfill::BackfillPlan;
+use tests::fixture::{Fixture, Layout, WORKER, datetime};
+use tests::late_readings::{
+    Arrival, Random, clock, flagging, pass_until, run_backfill, seeds, told, unfinished,
+};
 
 const VARIABLES: [&str; 2] = ["T1", "T2"];
 
@@ -23,15 +25,6 @@ const MINUTES: u64 = 120;
 const SILENT: u64 = 5;
 const STUCK: u64 = 4;
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % end
-    }
-}
-
 fn rules() -> Arc<TrackerSettings> {
     let minutes = |minutes| Some(StateDelay::Set(Duration::from_secs(60 * minutes)));
     let said = |silent, stuck| PatternSettings {
@@ -42,11 +35,6 @@ fn rules() -> Arc<TrackerSettings> {
     let rules = VARIABLES.map(|name| (name.to_owned(), said(SILENT, STUCK)));
     let rules = rules.into_iter().chain([(LIVELY.to_owned(), said(600, 600))]);
     Arc::new(TrackerSettings { rules: VariableRules::new(rules), ..TrackerSettings::default() })
-}
-
-/// It flags what has this bit.
-async fn flagging(bit: u32) -> Detector {
-    open_set(hostile(&format!(r#"{{"do": "flag-bit-{bit}"}}"#), &["*"])).await
 }
 
 /// Variable, kind, begin, end, closed at, readings. An open silence has no end yet.
@@ -166,14 +154,13 @@ impl Turns {
 
 #[tokio::test]
 async fn late_readings_and_backfills_leave_the_states_that_there_were() {
-    let seeds = std::env::var("MEND_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(1);
-    for seed in 1..=seeds {
-        let mut random = Random(seed);
+    for seed in seeds() {
+        let mut random = Random::new(seed);
         let mut bench = Fixture::new(Layout::Keyed);
         bench.settings.episodes = rules();
         bench.settings.batch_rows = 50;
         // A variable has readings or none, for some minutes; its value stays, for some.
-        let mut arrivals: Vec<(u64, (u64, &str, f64))> = Vec::new();
+        let mut arrivals: Vec<Arrival> = Vec::new();
         let mut states = [(true, 0_u64); VARIABLES.len()];
         for minute in 0..MINUTES {
             arrivals.push((minute, (minute, LIVELY, 0.0)));
@@ -184,7 +171,7 @@ async fn late_readings_and_backfills_leave_the_states_that_there_were() {
                 }
                 if *speaks {
                     let late = if random.below(5) == 0 { random.below(40) } else { 0 };
-                    arrivals.push((minute + late, (minute, variable, *value as f64)));
+                    arrivals.push((minute + late, (minute, *variable, *value as f64)));
                 }
             }
         }
@@ -199,11 +186,7 @@ async fn late_readings_and_backfills_leave_the_states_that_there_were() {
         let mut worker = bench.worker(flagging(0).await);
         let (mut backfills, mut turns, mut kinds) = (0, Turns::default(), BTreeMap::<String, usize>::new());
         for minute in (0..MINUTES + 42).step_by(6) {
-            let clock = |minute: u64| format!("{:02}:{:02}", 9 + minute / 60, minute % 60);
-            let come: Vec<_> = arrivals.extract_if(.., |(at, _)| *at <= minute).collect();
-            let come: Vec<_> = come.iter().map(|(_, (at, name, y))| (clock(*at), *name, *y)).collect();
-            bench.insert(&come.iter().map(|(at, name, y)| (at.as_str(), *name, *y)).collect::<Vec<_>>());
-            bench.now(&clock(minute));
+            pass_until(minute, &bench, &mut arrivals);
             if random.below(4) == 0 && minute > 0 {
                 let from = random.below(minute);
                 let plan = BackfillPlan {
@@ -216,10 +199,7 @@ async fn late_readings_and_backfills_leave_the_states_that_there_were() {
                     rules: rules(),
                     batch_rows: 40,
                 };
-                let mut detector = flagging(1).await;
-                let mut backfill = Backfill::begin(&plan, &bench.store, &mut detector).await.unwrap();
-                while backfill.step(&mut detector).await.unwrap() {}
-                backfill.finish().await.unwrap();
+                run_backfill(&plan, &bench.store, &mut flagging(1).await).await;
                 backfills += 1;
             }
             if random.below(8) == 0 {
@@ -239,11 +219,8 @@ async fn late_readings_and_backfills_leave_the_states_that_there_were() {
         }
         assert!(backfills > 1, "seed {seed}");
         assert!(kinds.len() == 3 && kinds.values().all(|count| *count > 20), "seed {seed}: {kinds:?}");
-        let told = |kind: &str| {
-            bench.texts(&format!("SELECT id FROM anomaly_worker_outbox WHERE kind = '{kind}'")).len()
-        };
-        assert_eq!((told("silent"), told("back")), (turns.begun, turns.ended), "seed {seed}");
-        let unfinished = "SELECT variable FROM anomaly_worker_episodes WHERE is_open = 0 AND told IN ('opened', 'still_open')";
-        assert_eq!(bench.texts(unfinished), Vec::<String>::new(), "seed {seed}");
+        let turns_told = (told(&bench, "silent"), told(&bench, "back"));
+        assert_eq!(turns_told, (turns.begun, turns.ended), "seed {seed}");
+        assert_eq!(unfinished(&bench), Vec::<String>::new(), "seed {seed}");
     }
 }

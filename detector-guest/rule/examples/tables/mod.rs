@@ -13,12 +13,17 @@ const WARM_UP: f64 = 36.0 * 3600e6;
 const READINGS: (f64, f64) = (200.0, 375.0);
 const FIRST: usize = 16;
 
+/// What lasts is normal after half of the warm-up, but not before.
+const LEAST_NORMAL_AFTER: f64 = 1800e6;
+
 /// For readings at these times, of which there are more than a few.
 pub(crate) fn settings(times: &[i64], budget: &str) -> Result<RuleSettings, BudgetError> {
     let mut gaps: Vec<i64> = times[..FIRST].windows(2).map(|pair| pair[1] - pair[0]).collect();
     gaps.sort_unstable();
-    let warm_up = (WARM_UP / gaps[FIRST / 2 - 1] as f64).ceil().clamp(READINGS.0, READINGS.1) as u32;
-    Ok(RuleSettings { false_alarms: budget.parse()?, ..RuleSettings::new(warm_up) })
+    let readings = |span: f64| (span / gaps[FIRST / 2 - 1] as f64).ceil();
+    let usual = RuleSettings::new(readings(WARM_UP).clamp(READINGS.0, READINGS.1) as u32);
+    let normal_after = usual.normal_after.max(readings(LEAST_NORMAL_AFTER) as u32);
+    Ok(RuleSettings { false_alarms: budget.parse()?, normal_after, ..usual })
 }
 
 /// Of `2014-02-14 14:30:00`, since some day.

@@ -69,6 +69,22 @@ fn of_an_address_only_the_host_is_shown() {
     }
 }
 
+#[test]
+fn an_address_of_this_machine_is_known() {
+    for (url, expected) in [
+        ("http://127.0.0.1:9093/api", true),
+        ("http://127.1.2.3", true),
+        (" https://LocalHost/x ", true),
+        ("http://[::1]:8080/", true),
+        ("http://localhost.example/", false),
+        ("http://10.0.0.1/", false),
+        ("http://[fe80::1]/", false),
+        ("", false),
+    ] {
+        assert_eq!(is_here(&Secret::new(url)), expected, "{url}");
+    }
+}
+
 /// Slow, endless, silent, lying and sending elsewhere: each is bounded, and said.
 #[tokio::test]
 async fn a_hostile_receiver_costs_its_time_and_no_more() {

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::episode::{MessageKind, Priority, Told};
+use crate::episode::{EpisodeChange, MessageKind, Notifier, OutboxMessage, Point, Priority, Told};
 
 /// The table as a store keeps it.
 #[derive(Debug, Default)]

@@ -39,7 +39,7 @@ pub use importer::SqliteImporter;
 pub use input::SqliteInput;
 pub use output::SqliteOutput;
 
-use super::page_reader::LOCK_PATIENCE;
+use super::page_reader::{LOCK_PATIENCE, PATIENCE};
 use super::{
     Clock, Connector, Importer, Input, LeaderLock, Output, PageReader, Store, StoreError, TableNames,
 };
@@ -94,12 +94,12 @@ impl SqliteStore {
     /// # Errors
     /// As for the input.
     pub async fn open_output(&self) -> Result<SqliteOutput, StoreError> {
-        self.output_as(Side::Output { create: self.create_output }).await
+        self.output_as(Side::Output { create: self.create_output }, None).await
     }
 
-    async fn output_as(&self, side: Side) -> Result<SqliteOutput, StoreError> {
+    async fn output_as(&self, side: Side, patience: Option<Duration>) -> Result<SqliteOutput, StoreError> {
         let link = DatabaseFile::open(self.output.clone(), side, self.busy_timeout).await?;
-        Ok(SqliteOutput::new(link, self.tables.clone(), self.clock.clone()))
+        Ok(SqliteOutput::new(link, self.tables.clone(), self.clock.clone(), patience))
     }
 }
 
@@ -137,14 +137,14 @@ impl Store for SqliteStore {
         if !self.output.exists() {
             return Ok(None);
         }
-        Ok(Some(Box::new(self.output_as(Side::Look).await?)))
+        Ok(Some(Box::new(self.output_as(Side::Look, None).await?)))
     }
 
     async fn try_output(&self) -> Result<Option<Box<dyn Output>>, StoreError> {
         if !self.output.exists() {
             return Ok(None);
         }
-        Ok(Some(Box::new(self.output_as(Side::Trial).await?)))
+        Ok(Some(Box::new(self.output_as(Side::Trial, None).await?)))
     }
 
     async fn open_page(&self) -> Result<Option<Box<dyn PageReader>>, StoreError> {
@@ -152,7 +152,7 @@ impl Store for SqliteStore {
             return Ok(None);
         }
         let store = Self { busy_timeout: LOCK_PATIENCE, ..self.clone() };
-        Ok(Some(Box::new(store.output_as(Side::Input).await?.for_page())))
+        Ok(Some(Box::new(store.output_as(Side::Input, Some(PATIENCE)).await?)))
     }
 
     fn input_place(&self) -> String {

@@ -1,13 +1,13 @@
 //! The queries of the page: each call reads from an index and stops at its limit, or when it has
 //! taken too long.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Params};
+use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::datetime::DatetimeForm;
 use super::error::{Error, Result};
@@ -136,7 +136,7 @@ impl<'c> PageQuery<'c> {
     fn variables(&self, limit: usize) -> Result<Vec<Arc<str>>> {
         let table = self.output.sqlite();
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT variable FROM {table} WHERE variable > ?1 AND typeof(variable) = 'text' ORDER BY variable LIMIT 1"
+            "SELECT variable FROM {table} WHERE variable > ?1 AND typeof(variable) = 'text' ORDER BY variable, ds LIMIT 1"
         ))?;
         let mut names: Vec<Arc<str>> = Vec::new();
         // Every text sorts after the empty one, and no name is empty.
@@ -149,6 +149,17 @@ impl<'c> PageQuery<'c> {
             names.push(last.as_str().into());
         }
         Ok(names)
+    }
+
+    /// The spelling by which [`variables`](Self::variables) has this name: the column may have a
+    /// collation that takes several spellings for one.
+    fn spelling(&self, name: &Arc<str>) -> Result<Arc<str>> {
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT variable FROM {} WHERE variable = ?1 ORDER BY ds LIMIT 1",
+            self.output.sqlite()
+        ))?;
+        let first: Option<String> = statement.query_row([&**name], |row| row.get(0)).optional()?;
+        Ok(first.map_or_else(|| Arc::clone(name), Arc::from))
     }
 
     fn stretch(&self, stretch: &Stretch, limit: usize, end: ReadFrom) -> Result<Vec<StoredVerdict>> {
@@ -265,6 +276,7 @@ impl<'c> PageQuery<'c> {
         ))?;
         let mut reader = RowReader::default();
         let mut tallies: BTreeMap<Arc<str>, AnomalyTally> = BTreeMap::new();
+        let mut spellings: HashMap<Arc<str>, Arc<str>> = HashMap::new();
         let most = i64::try_from(MOST_RANKED).unwrap_or(i64::MAX);
         let mut rows =
             statement.query((DatetimeForm::Space.floor(from), DatetimeForm::Space.ceiling(to), most))?;
@@ -273,7 +285,15 @@ impl<'c> PageQuery<'c> {
             let Some(ds) = reader.instant(row.get_ref(0)?).filter(|ds| from <= *ds && *ds < to) else {
                 continue;
             };
-            let variable = reader.shared(row.get_ref(1)?.as_str().unwrap_or_default());
+            let name = reader.shared(row.get_ref(1)?.as_str().unwrap_or_default());
+            let variable = match spellings.get(&name) {
+                Some(variable) => Arc::clone(variable),
+                None => {
+                    let variable = self.spelling(&name)?;
+                    spellings.insert(name, Arc::clone(&variable));
+                    variable
+                }
+            };
             let score: Option<f64> = row.get(2)?;
             let tally = tallies.entry(Arc::clone(&variable)).or_insert(AnomalyTally {
                 variable,
@@ -318,8 +338,12 @@ mod tests {
                 "SEARCH o USING INDEX ux_o_variable_ds (variable=? AND ds>? AND ds<?)",
             ),
             (
-                "SELECT variable FROM o WHERE variable > ?1 AND typeof(variable) = 'text' ORDER BY variable LIMIT 1",
+                "SELECT variable FROM o WHERE variable > ?1 AND typeof(variable) = 'text' ORDER BY variable, ds LIMIT 1",
                 "SEARCH o USING COVERING INDEX ux_o_variable_ds (variable>?)",
+            ),
+            (
+                "SELECT variable FROM o WHERE variable = ?1 ORDER BY ds LIMIT 1",
+                "SEARCH o USING COVERING INDEX ux_o_variable_ds (variable=?)",
             ),
             (
                 "SELECT y FROM o WHERE is_anomaly = 1 AND ds >= ?1 AND ds < ?2 AND coalesce(anomaly_score, 0) >= ?3 AND \

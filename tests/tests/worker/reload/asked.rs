@@ -1,6 +1,7 @@
 //! Looks that are asked for. The loop's own timer is an hour away.
 
 use std::fs;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use host::reload::watch::{Timing, Watch};
@@ -48,18 +49,22 @@ async fn who_asks_is_told_what_came_of_it() {
 }
 
 /// A file that was written just now may be incomplete. It is not refused before it is two seconds
-/// old.
+/// old by the reloader's clock, however old it is by this machine's.
 #[tokio::test]
 async fn a_look_in_the_middle_of_a_copy_waits_for_its_end() {
     let disk = Disk::new().await;
-    let watch = Watch::start(disk.reloader(), Timing { quiet: FAR, period: FAR });
+    let written = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 30);
+    let reloader = disk.reloader().by_file_clock(Arc::new(move || written + Duration::from_secs(1)));
+    let watch = Watch::start(reloader, Timing { quiet: FAR, period: FAR });
     let (lines, _guard) = Lines::listen();
     disk.write("T1", "broken");
+    fs::File::open(disk.model("T1")).unwrap().set_modified(written).unwrap();
     let first = tokio::spawn({
         let asker = watch.asker();
         async move { asker.look().await }
     });
     while !lines.take().iter().any(|line| line.starts_with("DEBUG `T1` cannot be used")) {
+        assert!(!first.is_finished(), "it is answered before the copy has ended");
         tokio::task::yield_now().await;
     }
     disk.write("T1", "whole");
