@@ -48,8 +48,8 @@ pub(crate) async fn speed() {
     let trainer = Trainer::new(&engine, &Module::built_in()).await.unwrap();
     let table = place.path().join("series.csv");
     fs::write(&table, wide(&series)).unwrap();
-    let (mut own, mut all_rows, mut prophets, mut ratio) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for run in 0..RUNS {
+    let (mut own, mut all_rows) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
         let begun = std::time::Instant::now();
         for one in &series {
             trainer.train(one, SETTINGS, &[], &[]).await.unwrap();
@@ -60,23 +60,20 @@ pub(crate) async fn speed() {
             trainer.train(one, ALL_ROWS, &[], &[]).await.unwrap();
         }
         all_rows.push(1000.0 * begun.elapsed().as_secs_f64());
-        // Once is enough: it takes a minute.
-        if run == 0
-            && let Ok(command) = std::env::var("BENCH_PROPHET")
-        {
-            prophets = fitted_by(&command, &table);
-            ratio.push(prophets.iter().sum::<f64>() / own[run]);
-        }
     }
+    // Once is enough: it takes a minute.
+    let prophets = std::env::var("BENCH_PROPHET").map(|command| fitted_by(&command, &table));
     Times(own.iter().map(|seconds| 1000.0 * seconds).collect()).row(
         &format!("{} series of {ROWS} rows, trained in the component", series.len()),
         "ms",
         0,
     );
     Times(all_rows).row("the same with all rows in the model files", "ms", 0);
-    if !prophets.is_empty() {
+    if let Ok(prophets) = prophets {
+        let all: f64 = prophets.iter().sum();
         Times(prophets).row("one of them by Prophet's own `fit`", "s", 2);
-        Times(ratio).row("all of them by Prophet / in the component, taken one after the other", "×", 0);
+        let ratios = own.iter().map(|own| all / own).collect();
+        Times(ratios).row("all of them by Prophet / in the component, taken one after the other", "×", 0);
     }
 
     let database = place.path().join("plant.sqlite");
