@@ -234,9 +234,17 @@ pub fn insert(connection: &Connection, readings: &[(&str, &str, f64)]) {
 /// results.
 pub fn engine() -> Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
-    let limits = Limits { deadline: Duration::from_secs(1), checkpoint: 64 << 20, ..Limits::default() };
-    let compiled = Path::new(env!("OUT_DIR")).join("compiled");
-    ENGINE.get_or_init(|| Engine::new(limits, Some(&compiled)).unwrap()).clone()
+    ENGINE.get_or_init(|| engine_with(Duration::from_secs(1))).clone()
+}
+
+/// One for a detector whose state takes a busy machine more than a second.
+pub fn patient_engine() -> Engine {
+    engine_with(Duration::from_secs(300))
+}
+
+fn engine_with(deadline: Duration) -> Engine {
+    let limits = Limits { deadline, checkpoint: 64 << 20, ..Limits::default() };
+    Engine::new(limits, Some(&Path::new(env!("OUT_DIR")).join("compiled"))).unwrap()
 }
 
 /// The hostile detector, with another schema of its checkpoints and a lookback.

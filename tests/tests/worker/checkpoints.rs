@@ -10,7 +10,7 @@ use host::reload::{Canary, ReloadSlots};
 use host::state::State;
 use host::store::{Commit, Connector};
 use tests::fixture::{
-    Fixture, Layout, counted, counting, described, engine, hostile, open_set, told, verdicts,
+    Fixture, Layout, counted, counting, described, engine, hostile, open_set, patient_engine, told, verdicts,
 };
 use tests::logs::Lines;
 
@@ -206,7 +206,8 @@ async fn no_change_and_no_state_are_two_things() {
 async fn a_state_that_grows_beyond_what_is_kept_stays_as_it_was() {
     let bench = Fixture::new(Layout::Keyed);
     let (lines, _guard) = Lines::listen();
-    let mut worker = bench.worker(open_set(told(stateful(), r#"{"do": "checkpoint-grows"}"#)).await);
+    let set = told(stateful(), r#"{"do": "checkpoint-grows"}"#);
+    let mut worker = bench.worker(Detector::open(&patient_engine(), set, None).await.unwrap());
     let mut sizes = Vec::new();
     for minute in 0..6 {
         bench.insert(&[(format!("10:{minute:02}").as_str(), "T1", 1.0)]);
